@@ -1,0 +1,90 @@
+"""What an engine does: write, score and choose. Everything else (journal, seeds, retries of a run,
+batching across rows) is built on these three."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from schemas import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a text is drawn. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt as its model reads it. ``text`` is the identity: template, generation header and
+    all (for a provider that templates out of sight, the messages' canonical JSON)."""
+
+    messages: tuple[Message, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One sampled text. ``logprobs``: natural log, one a token of ``token_ids``, under the model at
+    temperature 1; empty where a server does not give them. A token that ends the turn is the last
+    of ``token_ids`` and is not in ``text``."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Log-probs (natural log) of each token of one continuation under one context."""
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+
+class EngineError(RuntimeError):
+    """An engine cannot do what was asked, in the user's terms and with what to do."""
+
+
+class RowError(EngineError):
+    """This one row cannot be answered (too long a prompt, refused by the server); others can."""
+
+
+class Engine(Protocol):
+    """A running model. Safe to call from many coroutines of one event loop; calls that are in
+    flight together are batched by the engine."""
+
+    name: str
+    revision: str
+    """What is loaded: digest of weights, tokenizer, chat template and number type; or, for a
+    served model, all that the server says of it. Part of every journal key."""
+
+    def render(self, messages: Sequence[Message]) -> Rendered:
+        """Apply the chat template, generation header included. Raises `RowError` if the prompt is
+        longer than the model."""
+        ...
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        """Draw one text. The same arguments give the same text, whatever else is in flight."""
+        ...
+
+    async def score(
+        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
+    ) -> list[Scored]:
+        """Log-probs of each continuation's tokens after the prompt, never of the prompt's or the
+        generation header's. ``end`` says, for each, whether the turn's end token is scored too."""
+        ...
+
+    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        """Log-probs of ``options`` as the answer, normalised over the options (natural log)."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model's memory. No call is made after this."""
+        ...

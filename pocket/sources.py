@@ -1,0 +1,53 @@
+"""Problems as a source of prompts for the factory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from .problems import Split, problem
+from .reasoning import answer
+from .wording import render
+from .world import VERSION
+
+
+class Problems(BaseModel):
+    """An endless sequence of problems of the pocket world, each with its answer.
+
+    No text of the `held_out` split is ever in the `train` split, or was seen by a checkpoint.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    split: Split = "train"
+    operations: tuple[int, int] = (2, 5)
+    """Fewest and most operations of a problem, within 1 to 8."""
+
+    @model_validator(mode="after")
+    def _in_bounds(self) -> "Problems":
+        problem(self.seed, 0, split=self.split, operations=self.operations)
+        return self
+
+    @property
+    def licence(self) -> str:
+        """The licence of the prompts: they are generated, and free for any use."""
+        return "CC0-1.0"
+
+    def prompts(self, start: int = 0) -> Iterator[dict[str, Any]]:
+        """Prompts from the `start`-th on (0, 1, …), without end and at once: none is skipped over.
+
+        Each has `messages` (one user turn), `reference` (the answer in digits), `source`,
+        `source_revision` (the world's version) and `licence`.
+        """
+        index = start
+        while True:
+            asked = problem(self.seed, index, split=self.split, operations=self.operations)
+            yield {
+                "messages": [{"role": "user", "content": render(asked)}],
+                "reference": str(answer(asked)),
+                "source": "pocket",
+                "source_revision": VERSION,
+                "licence": self.licence,
+            }
+            index += 1

@@ -1,0 +1,75 @@
+"""The gate every stage's rows pass: rows that keep the rules, and `Dropped` for the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from schemas.ids import canonical
+from schemas.tables import Dropped, Table
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a stage kept, and the `Dropped` rows it refused."""
+
+    kept: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+def columns(table: type[Table]) -> pl.Schema:
+    """The table's column names and Polars types, in order."""
+    return pl.Schema({name: column.dtype for name, column in table.columns().items()})
+
+
+def empty(table: type[Table]) -> pl.DataFrame:
+    """No rows, with the table's columns and types."""
+    return pl.DataFrame(schema=columns(table))
+
+
+def rows(table: type[Table], records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """A frame with the table's columns and types; absent keys become null, rules are not checked.
+
+    Raises `TypeError` or a Polars error if a value does not fit its column.
+    """
+    return pl.DataFrame(records, schema=columns(table))
+
+
+def dropped(
+    stage: str, reason: str, row_ids: Sequence[str], numbers: Sequence[Mapping[str, Any]] = ()
+) -> pl.DataFrame:
+    """`Dropped` rows of one reason; ``numbers`` is empty or one mapping a row."""
+    return pl.DataFrame(
+        {
+            "row_id": list(row_ids),
+            "stage": [stage] * len(row_ids),
+            "reason": [reason] * len(row_ids),
+            "numbers": [canonical(n) for n in numbers] if numbers else ["{}"] * len(row_ids),
+        },
+        schema=columns(Dropped),
+    )
+
+
+def accept(table: type[Table], frame: pl.DataFrame, *, stage: str, unit: str) -> Split:
+    """Split ``frame`` into rows that keep every rule of ``table`` and `Dropped` rows.
+
+    A dropped row is named by its column ``unit``; its reason is the name of the (first) rule it
+    broke. Order is kept. Raises `dataframely.exc.ValidationError` if a column is missing.
+    """
+    kept, failure = table.filter(frame, cast=True)
+    details = failure.details()
+    broken = [name for name in details.columns if name not in frame.columns]
+    if details.is_empty():
+        return Split(kept, empty(Dropped))
+    reason = pl.coalesce(
+        *(pl.when(pl.col(name) == "invalid").then(pl.lit(name)) for name in broken),
+        pl.lit("rule broken"),
+    )
+    refused = details.select(
+        row_id=pl.col(unit).cast(pl.String).fill_null("(no id)"),
+        stage=pl.lit(stage),
+        reason=reason,
+        numbers=pl.lit("{}"),
+    )
+    return Split(kept, refused)

@@ -1,0 +1,142 @@
+"""What an operator is: a frozen model whose fields are its parameters, the YAML, and its inputs.
+
+An input is a field that names a stage and is annotated with the tables it takes::
+
+    class BestWorst(Filter):
+        of: Annotated[str, Takes(Responses)]
+        by: Annotated[str, Takes(Scores)]
+
+A role is a field annotated with `Role`: the name of a model bound in ``factory.yaml``. From these
+a recipe knows what each stage reads and which models it calls before anything runs.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+
+from schemas.accept import Split
+from schemas.tables import Table
+
+
+class Takes:
+    """Marks a field that names the stage (or stages) whose rows are read, and which tables fit."""
+
+    def __init__(self, *tables: type[Table]) -> None:
+        self.tables = tables
+
+
+class RoleMark:
+    """Marks a field that names a model role; ``needs`` says what is asked of the model."""
+
+    def __init__(self, *needs: str) -> None:
+        self.needs = needs
+
+
+GeneratingRole = Annotated[str, RoleMark("generate")]
+ScoringRole = Annotated[str, RoleMark("score")]
+ChoosingRole = Annotated[str, RoleMark("choose")]
+TrainedRole = Annotated[str, RoleMark("weights")]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One stage that an operator reads: the field that names it and the tables that fit."""
+
+    field: str
+    stage: str
+    tables: tuple[type[Table], ...]
+
+
+@dataclass(frozen=True)
+class RoleUse:
+    """One model role that an operator calls, and what for."""
+
+    field: str
+    role: str
+    needs: tuple[str, ...]
+
+
+class UnknownOperatorError(ValueError):
+    """A recipe's ``use:`` names nothing that is an operator."""
+
+
+class Operator(BaseModel):
+    """The base of generators, annotators, filters and trainers.
+
+    ``gives`` is the table it writes; None stands for the table that it takes as ``of``.
+    ``unit`` is the id column in which rows are counted: as many distinct ids as came in are kept
+    or dropped.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gives: ClassVar[type[Table] | None]
+    unit: ClassVar[str]
+
+    def inputs(self) -> list[Input]:
+        """The stages this operator reads, those of operators inside it included."""
+        found = []
+        for name, field, mark in self._marks(Takes):
+            stages = [field] if isinstance(field, str) else list(field)
+            found += [Input(name, stage, mark.tables) for stage in stages]
+        for nested in self._nested():
+            found += nested.inputs()
+        return found
+
+    def roles(self) -> list[RoleUse]:
+        """The model roles this operator calls, those of operators inside it included."""
+        found = [RoleUse(name, value, mark.needs) for name, value, mark in self._marks(RoleMark)]
+        for nested in self._nested():
+            found += nested.roles()
+        return found
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Any) -> Split:
+        """Read ``tables`` (by stage name), return what was kept and dropped.
+
+        ``context`` is what a stage may use beyond its rows: `engines.Context`. Filters ignore it.
+        """
+        raise TypeError(f"{type(self).__name__} does not say how it runs")
+
+    def _marks(self, kind: type) -> Iterator[tuple[str, Any, Any]]:
+        for name, field in type(self).model_fields.items():
+            for mark in field.metadata:
+                if isinstance(mark, kind) and getattr(self, name) is not None:
+                    yield name, getattr(self, name), mark
+
+    def _nested(self) -> Iterator["Operator"]:
+        for name in type(self).model_fields:
+            if isinstance(getattr(self, name), Operator):
+                yield getattr(self, name)
+
+
+def operator_class(path: str) -> type[Operator]:
+    """The class that ``path`` (``package.Name``) names. Raises `UnknownOperatorError`."""
+    module_name, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownOperatorError(f"unknown operator {path!r}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Operator)):
+        raise UnknownOperatorError(f"{path!r} is not an operator")
+    return found
+
+
+def load_operator(spec: Any) -> Any:
+    """An operator from its YAML: ``{use: package.Name, parameter: value, ...}``.
+
+    Anything but a mapping is returned as it is, so that pydantic reports it.
+    """
+    if not isinstance(spec, Mapping):
+        return spec
+    if "use" not in spec:
+        raise UnknownOperatorError("'use' is missing: name an operator, as in generators.Sample")
+    parameters = {name: value for name, value in spec.items() if name != "use"}
+    return operator_class(spec["use"]).model_validate(parameters)
+
+
+Nested = Annotated[SerializeAsAny[Operator], BeforeValidator(load_operator)]
+"""A field that holds another operator, written in YAML as a mapping with ``use``."""
