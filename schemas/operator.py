@@ -13,7 +13,7 @@ a recipe knows what each stage reads and which models it calls before anything r
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
@@ -103,7 +103,11 @@ class Operator(BaseModel):
 
     def _marks(self, kind: type) -> Iterator[tuple[str, Any, Any]]:
         for name, field in type(self).model_fields.items():
-            for mark in field.metadata:
+            # An optional field keeps its mark inside the union, not among the field's own.
+            optional = [
+                part for part in get_args(field.annotation) if hasattr(part, "__metadata__")
+            ]
+            for mark in [*field.metadata, *(m for part in optional for m in part.__metadata__)]:
                 if isinstance(mark, kind) and getattr(self, name) is not None:
                     yield name, getattr(self, name), mark
 

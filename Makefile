@@ -1,0 +1,47 @@
+# The two commands of a fresh clone are `make demo` and `make test`; `make help` lists the rest.
+# pip, not uv or poetry: constraints.txt pins every package that pip resolves here.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+VENV_VLLM := .venv-vllm
+BIN := $(VENV)/bin
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup demo test lint test-vllm serve bench clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/installed ## Make .venv with the pinned dependencies
+
+# torch goes first and alone: any looser requirement of another package would bring its own build.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+demo: setup ## Prompts in, a measured policy out, on pocket models (no GPU)
+	@$(BIN)/factory run online_dpo --rows 512
+	@$(BIN)/factory export online_dpo data/exports/online_dpo
+
+test: setup lint ## Lint, types, import contracts, tests
+	$(BIN)/pytest -m "not vllm"
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
+	@mkdir -p $(DAGSTER_HOME)
+	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml
+
+clean: ## Remove environments and caches; data/ stays
+	rm -rf $(VENV) $(VENV_VLLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis
