@@ -1,9 +1,11 @@
 """What a stage may use beyond its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engines.opening import open_engine
+from engines.protocol import Engine
 from engines.roles import Binding
 
 
@@ -30,6 +32,7 @@ class Context:
     ``policy@initial`` the configured one, ``policy@previous`` the one before ``policy``.
     ``checks`` maps a source's name to the import path of its `schemas.Check`.
     ``models`` is the folder of this recipe's checkpoints, one sub-folder a refresh.
+    ``open_engine`` loads what a role is bound to; a test or a benchmark brings its own.
     """
 
     recipe: str
@@ -44,3 +47,4 @@ class Context:
     failure_limit: float = 0.5
     progress: bool = True
     spent: Spent = field(default_factory=Spent)
+    open_engine: Callable[[Binding], Engine] = open_engine

@@ -6,12 +6,43 @@ from typing import Literal, get_args
 from .authors import POPULATIONS, Author, Population, write
 from .judging import JudgedStep, Judgement, check, final_answer, judge_steps, split_steps
 from .problems import Split, problem, split_of
-from .reasoning import MISCONCEPTIONS, Habit, Step, answer, brought_out
+from .reasoning import MISCONCEPTIONS, Habit, Step, answer, brought_out, difficulty
 from .skills import Skill, solve
-from .solutions import difficulty, solution
 from .sources import Problems
 from .wording import read, render
 from .world import VERSION, Event, Problem
+
+__all__ = [
+    "MISCONCEPTIONS",
+    "POPULATIONS",
+    "VERSION",
+    "Author",
+    "Checkpoint",
+    "Event",
+    "Habit",
+    "JudgedStep",
+    "Judgement",
+    "Population",
+    "Problem",
+    "Problems",
+    "Skill",
+    "Split",
+    "Step",
+    "answer",
+    "brought_out",
+    "check",
+    "checkpoint",
+    "difficulty",
+    "final_answer",
+    "judge_steps",
+    "problem",
+    "read",
+    "render",
+    "solve",
+    "split_of",
+    "split_steps",
+    "write",
+]
 
 Checkpoint = Literal["weak", "base", "strong"]
 

@@ -1,4 +1,4 @@
-"""Authors of solutions, and the habits they hold: where the errors of the pretraining text come from."""
+"""Authors of solutions and the habits they hold: where errors in the training text come from."""
 
 import random
 from dataclasses import dataclass
@@ -124,5 +124,3 @@ def _slip(step: Step, todo: tuple[Operation, ...], author: Author, rng: random.R
         and workable(todo, carry(step.operation, step.before, step.result + off), author.held)
     ]
     return rng.choice(results) if results else step.result
-
-

@@ -130,7 +130,7 @@ def _judge(
         counted = todo[place]
         named = re.search(rf"\b{counted.who}\b", line) is not None
         if _is(expression, counted, carried, "others") and (
-            named or ahead == len(todo) or not _is(expression, todo[ahead], carried, None)
+            named or ahead == len(todo) or not _attempts(expression, todo[ahead], carried)
         ):
             return _wrong(line, "others", todo, place, carried, result)
     if ahead == len(todo):
@@ -158,6 +158,10 @@ def _is(
     return express(operation, carried, held) == expression
 
 
+def _attempts(expression: Expression, operation: Operation, carried: Carried) -> bool:
+    return any(_is(expression, operation, carried, habit) for habit in (None, blame(operation)))
+
+
 def _wrong(
     line: str,
     habit: Habit | None,
@@ -168,5 +172,3 @@ def _wrong(
 ) -> tuple[JudgedStep, tuple[Operation, ...], Carried]:
     after = carry(todo[place], carried, result)
     return JudgedStep(line, right=False, habit=habit), todo[place + 1 :], after
-
-

@@ -1,4 +1,4 @@
-"""How a problem is worked out, rightly or under a misconception: operations, expressions, results."""
+"""How a problem is worked out, rightly or under a misconception."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -174,3 +174,8 @@ def answer(problem: Problem, held: frozenset[Habit] = CAREFUL) -> int:
 def brought_out(problem: Problem) -> frozenset[Habit]:
     """The misconceptions that would change the solution of a problem."""
     return frozenset(habit for op in operations(problem) if (habit := blame(op)) is not None)
+
+
+def difficulty(problem: Problem) -> int:
+    """How many operations the careful solution of a problem has."""
+    return sum(operation.does != "count" for operation in operations(problem))

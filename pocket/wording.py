@@ -1,4 +1,4 @@
-"""How a problem is worded, and how a wording is read back: a closed grammar, so truth is computable from text."""
+"""How a problem is worded and read back: a closed grammar, so truth is computable from text."""
 
 import re
 from functools import cache

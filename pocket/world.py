@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 VERSION = "1"
-"""Version of the world: raised whenever a seed would give another problem, or a text another truth."""
+"""Version of the world: raised when a seed would give another problem, or a text another truth."""
 
 Kind = Literal["has", "packs", "gains", "loses", "doubles", "halves", "bags", "other"]
 """What an event does to the owner's things. `has` and `packs` (bags x items) only ever come first;

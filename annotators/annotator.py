@@ -1,0 +1,146 @@
+"""What an annotator is: one that scores the responses to one prompt."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import polars as pl
+
+from engines.context import Context
+from engines.frames import Refused, Rows
+from engines.model import Models
+from engines.operator import RowOperator, sound_text, unanswered
+from engines.rows import Prompt, Response
+from engines.runtime import run_rows
+from schemas import Prompts, Responses, Scores, Split, Table, Takes, accept, dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A score as its annotator hands it over: a ``value``, or the ``error`` that says why not.
+
+    ``raw`` is the judge's own words, kept even where they could not be parsed. ``step`` counts the
+    response's steps from 0; None scores the whole.
+    """
+
+    response_id: str
+    annotator: str
+    value: float | None
+    raw: str | None = None
+    error: str | None = None
+    step: int | None = None
+    model: str | None = None
+    parameters: str = "{}"
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A prompt, its responses, and where each of these is in the table."""
+
+    prompt: Prompt
+    responses: tuple[Response, ...]
+    positions: Mapping[str, int]
+
+
+class Annotator(RowOperator):
+    """Scores responses. A subclass says how, for one prompt with all its responses, in ``score``.
+
+    A response is scored whole or not at all: if a rule refuses one of its scores (a step's that is
+    not a number, say) the response is dropped, for the other steps alone would tell another story.
+    """
+
+    gives: ClassVar[type[Table]] = Scores
+    unit: ClassVar[str] = "response_id"
+
+    of: Annotated[str, Takes(Responses)] = "responses"
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+
+    @abstractmethod
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> Sequence[Opinion]:
+        """Opinions of ``responses``. An exception drops them all, with the exception's words."""
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """Scores of ``tables[self.of]``, in the order of the responses."""
+        responses, prompts = tables[self.of], tables[self.prompts]
+        rows, refused = Rows(Scores), Refused(context.stage)
+        operator = self.path
+
+        async def work(task: _Task, models: Models) -> Sequence[Opinion]:
+            return await self.score(task.prompt, task.responses, models)
+
+        def keep(number: int, task: _Task, opinions: Sequence[Opinion]) -> None:
+            for row in [_row(task, operator, opinion) for opinion in opinions]:
+                rows.add(row)
+
+        def fail(number: int, task: _Task, reason: str, message: str) -> None:
+            refused.add(number, list(task.positions), reason, message)
+
+        tasks = _grouped(responses, prompts)
+        run_rows(
+            ((task.prompt.prompt_id, task) for task in _each_task(tasks)),
+            work,
+            context,
+            total=tasks.height,
+            keep=keep,
+            fail=fail,
+        )
+        stage, asked = context.stage, responses["response_id"]
+        split = accept(Scores, rows.frame(), stage=stage, unit="response_id")
+        broken = split.dropped.unique("row_id", keep="first", maintain_order=True)
+        kept = split.kept.filter(~pl.col("response_id").is_in(broken["row_id"].implode()))
+        failed = refused.frame()
+        orphans = dropped(
+            stage,
+            "prompt not found",
+            responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")[
+                "response_id"
+            ].to_list(),
+        )
+        named = pl.concat([failed, broken, orphans])
+        silent = dropped(stage, "no score", unanswered(asked, kept["response_id"], named["row_id"]))
+        return Split(kept, pl.concat([named, silent]))
+
+
+def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """One row a prompt, its responses as lists."""
+    columns = ["position", "response_id", "text", "finish", "origin"]
+    groups = responses.with_row_index("position").group_by("prompt_id", maintain_order=True)
+    tasks = prompts.select("prompt_id", "messages", "reference", "source")
+    return groups.agg(columns).join(tasks, on="prompt_id", how="inner", maintain_order="left")
+
+
+def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
+    for prompt_id, positions, ids, texts, ends, origins, *rest in tasks.iter_rows():
+        messages, reference, source = rest
+        yield _Task(
+            Prompt(prompt_id, tuple(messages), reference, source),
+            tuple(
+                Response(response_id, prompt_id, text, finish, origin)
+                for response_id, text, finish, origin in zip(ids, texts, ends, origins, strict=True)
+            ),
+            dict(zip(ids, positions, strict=True)),
+        )
+
+
+def _row(task: _Task, operator: str, opinion: Opinion) -> tuple[Any, ...]:
+    if opinion.response_id not in task.positions:
+        raise ValueError(f"scored {opinion.response_id!r}, which is no response to this prompt")
+    return (
+        task.positions[opinion.response_id],
+        opinion.response_id,
+        opinion.step,
+        opinion.annotator,
+        opinion.value,
+        None if opinion.raw is None else sound_text(opinion.raw),
+        opinion.error,
+        operator,
+        opinion.model,
+        opinion.parameters,
+        opinion.seed,
+        opinion.parents,
+    )

@@ -1,0 +1,29 @@
+"""The factory floor: recipes become Dagster assets, checks and jobs; tables land; the CLI runs it.
+
+`Recipe` and `Source` are the components that ``defs.yaml`` names (``type: assets.Recipe``). They
+are looked up when first asked for, so that ``factory --help`` does not wait for Dagster.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assets.recipe import Recipe
+    from assets.source import Source
+
+__all__ = ["Recipe", "Source"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Recipe":
+        from assets.recipe import Recipe
+
+        return Recipe
+    if name == "Source":
+        from assets.source import Source
+
+        return Source
+    raise AttributeError(f"module 'assets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,242 @@
+"""The command line: ``factory run online_dpo``.
+
+Everything heavy is imported inside the commands, so that ``factory --help`` answers at once.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Make preference and step-level data without human labels, and train on it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+journal = typer.Typer(help="What every model answered, so that nothing is asked twice.")
+app.add_typer(journal, name="journal")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+Refresh = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Which refresh, as 2026-11-21 (UTC).")
+]
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name; see factory recipes.")],
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Prompts a refresh (default: the recipe's).")
+    ] = None,
+    refresh: Refresh = None,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Consecutive refreshes ending at DATE, each from the last one's policy."
+        ),
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe: draw prompts, write, score, choose, train, validate.
+
+    Given again, the same command goes on where it stopped and pays for nothing twice.
+    """
+    with _said(as_json) as answer:
+        from assets import report, runs
+        from assets.definitions import floor
+
+        days = runs.rounds(refresh, rounds)
+        everything = floor()
+        name = _recipe(recipe, everything.recipes)
+        definitions = everything.definitions()
+        screen = report.console(stderr=as_json)
+        outcomes = []
+        for day in days:
+            outcome = runs.run_refresh(everything, definitions, name, refresh=day, rows=rows)
+            outcomes.append(outcome)
+            screen.print(report.stages_table(f"{name}, refresh {day}", outcome.stages))
+            for line in report.outcome_lines(outcome, everything.settings):
+                screen.print(line)
+        result = outcomes[-1].as_json()
+        if rounds > 1:
+            result["rounds"] = [outcome.as_json() for outcome in outcomes]
+        answer(result)
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """List the recipes, with what each claims."""
+    with _said(as_json) as answer:
+        from assets import report
+        from assets.definitions import floor
+
+        everything = floor()
+        found = [
+            {
+                "id": recipe.name,
+                "family": recipe.family,
+                "paper": recipe.paper.model_dump(),
+                "claim": recipe.claim,
+                "stages": [stage.name for stage in recipe.planned(everything.settings)],
+            }
+            for recipe in sorted(everything.recipes.values(), key=lambda r: (r.family, r.name))
+        ]
+        if not as_json:
+            report.console().print(report.recipes_table(found))
+        answer(found)
+
+
+@app.command()
+def show(
+    dataset: Annotated[str, typer.Argument(help="RECIPE or RECIPE/STAGE, as online_dpo/pairs.")],
+    refresh: Refresh = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 5,
+) -> None:
+    """Show rows of a stage in the terminal; pairs side by side."""
+    with _said(False):
+        from assets import report
+        from assets.datasets import found_table
+        from assets.definitions import floor
+
+        everything = floor()
+        name, _, stage = dataset.partition("/")
+        if name != "prompts":
+            name = _recipe(name, everything.recipes)
+        key, day, frame = found_table(everything, name, stage or None, refresh=refresh)
+        screen = report.console()
+        screen.print(
+            f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "
+            f"{frame.height:,} rows\n",
+            markup=False,
+        )
+        for shown in report.rows_shown(frame, rows):
+            screen.print(shown)
+
+
+@app.command()
+def export(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name.")],
+    folder: Annotated[Path, typer.Argument(help="Where to; it is replaced if it is an export.")],
+) -> None:
+    """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card."""
+    with _said(False):
+        from assets import report
+        from assets.definitions import floor
+        from assets.export import export_recipe
+
+        everything = floor()
+        name = _recipe(recipe, everything.recipes)
+        exported = export_recipe(everything, name, folder)
+        screen = report.console()
+        screen.print(f"{exported.rows:,} {exported.what} of {name} lie in {folder}", markup=False)
+        screen.print(f'load them: datasets.load_dataset("{folder}")', markup=False)
+
+
+@journal.callback(invoke_without_command=True)
+def journal_shown(context: typer.Context) -> None:
+    """Show the journal's size, its hit rate and what it holds."""
+    if context.invoked_subcommand is not None:
+        return
+    with _said(False):
+        from assets import report
+        from assets.settings import load_settings
+        from engines.journal import statistics
+
+        path = load_settings().journal_path
+        found = statistics(path)
+        asked = found.hits + found.misses
+        rate = f", hit rate {found.hits / asked:.1%} of {asked:,} asked" if asked else ""
+        screen = report.console()
+        screen.print(
+            f"{path}: {found.answers:,} answers, {found.bytes / 1e6:,.1f} MB{rate}, "
+            f"identity version {found.identity}",
+            markup=False,
+        )
+        screen.print(report.journal_table(found.usage))
+
+
+@journal.command()
+def prune() -> None:
+    """Remove the answers of models that are neither bound to a role nor kept as a checkpoint."""
+    with _said(False):
+        from assets import report
+        from assets.definitions import floor
+        from assets.pruning import prune_journal
+
+        removed, kept = prune_journal(floor())
+        report.console().print(f"{removed:,} answers removed, {kept:,} kept", markup=False)
+
+
+def _recipe(name: str, known: Any) -> str:
+    """The id of the recipe that ``name`` (id or family/id) means. Raises `FactoryError`."""
+    from assets.errors import FactoryError, near
+
+    family, _, plain = name.rpartition("/")
+    if plain in known and family in ("", known[plain].family):
+        return plain
+    raise FactoryError(f"there is no recipe {name!r}; {near(plain, known)}")
+
+
+@contextmanager
+def _said(as_json: bool) -> Iterator[Any]:
+    """Gives a function that takes the command's result, and prints it if it is wanted as JSON.
+
+    Whatever else is written to standard output meanwhile, by any library or child process, goes to
+    standard error then. An error becomes one message and exit code 1; Ctrl-C is 130.
+    """
+    _quieten()
+    results: list[Any] = []
+    stdout = os.dup(1) if as_json else None
+    try:
+        if stdout is not None:
+            sys.stdout.flush()
+            os.dup2(2, 1)
+        yield results.append
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as stop:
+        typer.secho(str(stop) or "stopped", err=True)
+        raise typer.Exit(130) from None
+    except Exception as error:
+        typer.secho(f"error: {_message(error)}", fg="red", err=True)
+        if os.environ.get("FACTORY_DEBUG"):
+            raise
+        raise typer.Exit(1) from None
+    finally:
+        if stdout is not None:
+            sys.stdout.flush()
+            os.dup2(stdout, 1)
+            os.close(stdout)
+    if as_json:
+        typer.echo(json.dumps(results[0]))
+
+
+def _message(error: Exception) -> str:
+    """What a user is told of ``error``: its own words where they were written for users."""
+    from assets.errors import causes, explained
+    from engines.protocol import EngineError
+
+    known = explained(error, EngineError)
+    if known is not None:
+        return str(known)
+    *_, cause = causes(error)
+    return f"{type(cause).__name__}: {cause} (FACTORY_DEBUG=1 shows where)"
+
+
+def _quieten() -> None:
+    """Log to standard error, warnings and up; no library's progress bars among the results."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+if __name__ == "__main__":
+    app()

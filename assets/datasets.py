@@ -1,0 +1,46 @@
+"""Finds a stage's rows by what a user calls them."""
+
+import polars as pl
+
+from assets.definitions import Floor
+from assets.errors import FactoryError, near
+from schemas import Demonstrations, Pairs, StepLabels, Table
+
+EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
+"""The tables that something can be trained on: what a recipe is run for."""
+
+
+def data_stage(floor: Floor, recipe: str) -> tuple[str, type[Table]]:
+    """The stage that holds what ``recipe`` makes, and its table: the last of `EXPORTED`."""
+    for stage in reversed(floor.recipes[recipe].planned(floor.settings)):
+        if stage.gives in EXPORTED:
+            return stage.name, stage.gives
+    raise FactoryError(f"recipe {recipe!r} makes no pairs, step labels or demonstrations")
+
+
+def found_table(
+    floor: Floor, recipe: str, stage: str | None, *, refresh: str | None
+) -> tuple[tuple[str, str], str | None, pl.DataFrame]:
+    """The table of a recipe's stage (by default what the recipe is for) at ``refresh`` (by default
+    the newest): its key, its refresh, its rows. Raises `FactoryError` if there is none."""
+    from assets.tables import Tables
+
+    tables = Tables(floor.settings.root_path)
+    if recipe == "prompts":
+        known = list(floor.sources)
+    else:
+        planned = floor.recipes[recipe].planned(floor.settings)
+        known = ["prompts", *(each.name for each in planned)]
+    name = stage or data_stage(floor, recipe)[0]
+    if name not in known:
+        raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
+    key = (recipe, name)
+    if recipe == "prompts" and floor.sources[name].fixed:
+        return key, None, tables.read(key, None)
+    made = tables.refreshes(key)
+    if not made:
+        raise FactoryError(f"{recipe}/{name} has no rows yet; make them: factory run {recipe}")
+    if refresh is not None and refresh not in made:
+        raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, made)}")
+    day = refresh or made[-1]
+    return key, day, tables.read(key, day)

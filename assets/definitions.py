@@ -1,0 +1,138 @@
+"""The Dagster code location: every source and recipe of the shipped folder and the user's own."""
+
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+import dagster as dg
+from dagster.components.core.component_tree import ComponentTree
+from dagster_shared.record import replace
+
+from assets.errors import FactoryError, RecipeError, near
+from assets.factory import Factory
+from assets.recipe import Recipe
+from assets.settings import PROJECT, Settings, load_settings
+from assets.source import Source
+from assets.tables import Tables, TablesIOManager
+
+Named = TypeVar("Named", Source, Recipe)
+
+
+class Floor:
+    """All components of all folders, checked against each other.
+
+    Raises `FactoryError` where two share a name, or a recipe draws from a source that is not there.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._trees = [_tree(folder) for folder in settings.recipe_folders]
+        self.sources = _by_name(
+            source for tree in self._trees for source in tree.get_all_components(Source)
+        )
+        self.recipes = _by_name(
+            recipe for tree in self._trees for recipe in tree.get_all_components(Recipe)
+        )
+        self._check_sources()
+        for recipe in self.recipes.values():
+            if recipe.control is not None and recipe.control not in self.recipes:
+                hint = near(recipe.control, self.recipes)
+                raise RecipeError(
+                    f"there is no recipe {recipe.control!r}; {hint}",
+                    file=recipe.file,
+                    field="control",
+                )
+
+    def definitions(self) -> dg.Definitions:
+        """Everything that Dagster shows and runs."""
+        factory = Factory(
+            settings=self.settings,
+            tables=Tables(self.settings.root_path),
+            checks={name: source.check for name, source in self.sources.items() if source.check},
+        )
+        with warnings.catch_warnings():
+            # Dagster warns of its own beta parts, once a component.
+            warnings.simplefilter("ignore", category=dg.BetaWarning)
+            shipped, *added = [tree.build_defs() for tree in self._trees]
+        return dg.Definitions.merge(
+            shipped,
+            # Dagster shows one tree of components: the project's own.
+            *(replace(each, component_tree=None) for each in added),
+            dg.Definitions(
+                resources={
+                    "factory": factory,
+                    "tables": TablesIOManager(self.settings.root_path),
+                },
+                # One journal has one writer, so stages of one run follow each other.
+                executor=dg.in_process_executor,
+            ),
+        )
+
+    def _check_sources(self) -> None:
+        bound = self.settings.held_out
+        held_out = self.sources.get(bound)
+        if held_out is None:
+            raise FactoryError(
+                f"factory.yaml, field 'held_out': there is no source {bound!r}; "
+                f"{near(bound, self.sources)}"
+            )
+        if not held_out.fixed:
+            raise RecipeError(
+                f"source {bound!r} is what policies are validated on, so it must not change with "
+                "the refresh: set fixed: true",
+                file=held_out.file,
+                field="fixed",
+            )
+        for recipe in self.recipes.values():
+            where = "factory.yaml" if recipe.sources is None else recipe.file
+            for name in recipe.weights(self.settings):
+                if name not in self.sources:
+                    hint = near(name, self.sources)
+                    raise RecipeError(
+                        f"there is no source {name!r}; {hint}", file=where, field="sources"
+                    )
+                if self.sources[name].fixed:
+                    raise RecipeError(
+                        f"source {name!r} is fixed, so a refresh has nothing new to draw from it",
+                        file=where,
+                        field="sources",
+                    )
+
+
+def floor() -> Floor:
+    """All sources and recipes of the present configuration. Raises `FactoryError`."""
+    return Floor(load_settings())
+
+
+def _tree(folder: Path) -> ComponentTree:
+    """The components of one folder. Folders of recipes hold data, so they are no packages: Dagster
+    is handed a module that exists only to say where they are."""
+    module = ModuleType(f"recipes_{abs(hash(folder))}")
+    module.__path__ = [str(folder)]
+    module.__file__ = None
+    return ComponentTree.from_module(module, PROJECT)
+
+
+def _by_name(components: Iterable[Named]) -> dict[str, Named]:
+    found: dict[str, Named] = {}
+    for component in components:
+        if component.name in found:
+            raise RecipeError(
+                f"the name {component.name!r} is taken by {found[component.name].file}",
+                file=component.file,
+                field="name",
+            )
+        found[component.name] = component
+    return found
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``dagster`` and ``dg`` load."""
+    if str(PROJECT) not in sys.path:
+        # Sources and checks may be modules beside the recipes of this project.
+        sys.path.append(str(PROJECT))
+    return floor().definitions()

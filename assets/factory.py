@@ -1,0 +1,22 @@
+"""What every stage of every recipe runs with, as the Dagster resource ``factory``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets.settings import Settings
+from assets.tables import Tables
+
+REFRESHES = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
+"""A refresh is a day, in UTC; today's is open from midnight on."""
+
+
+@dataclass(frozen=True)
+class Factory:
+    """The configuration, the tables, and each source's check (its import path, by the source's
+    name; sources whose answers nobody can check are not there)."""
+
+    settings: Settings
+    tables: Tables
+    checks: Mapping[str, str]

@@ -1,0 +1,215 @@
+"""The component of a recipe: ``type: assets.Recipe`` in a ``defs.yaml``.
+
+    type: assets.Recipe
+    attributes:
+      name: online_dpo
+      paper: {title: "RLHF Workflow: …", code: https://…}
+      claim: "what the paper says that can be measured"
+      control: random_pairs              # the recipe that it is compared with; null: none
+      rows: 512                          # prompts a refresh
+      sources: {gsm8k: 1.0}              # instead of those that factory.yaml binds
+      seed: 0
+      stages:
+        responses: {use: generators.Sample, n: 8}
+        ...
+
+Each stage becomes the asset ``<name>/<stage>``, a partition of it a refresh. ``prompts`` and
+``held_out`` are there to be read without being written.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import dagster as dg
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from assets.draw import draw
+from assets.errors import RecipeError
+from assets.factory import REFRESHES, Factory
+from assets.look import counted, described, dropped_rows, sampled
+from assets.plan import Stage, plan, policy_stage
+from assets.settings import Settings, load_settings
+from assets.stage import Place, check_specs, run_stage
+from schemas import Pairs, Prompts, Split
+
+
+class Paper(BaseModel):
+    """Where a recipe comes from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    code: str | None = None
+
+
+class DrawConfig(dg.Config):
+    """How many prompts this refresh works on; None leaves it to the recipe."""
+
+    rows: int | None = None
+
+
+class Recipe(dg.Component, dg.Model, dg.Resolvable):
+    """A published way to make preference or step-level data, as stages of operators."""
+
+    name: str
+    stages: Annotated[dict[str, Any], dg.Resolver.passthrough()]
+    paper: Paper
+    claim: str
+    control: str | None = None
+    sources: Annotated[dict[str, float] | None, dg.Resolver.passthrough()] = None
+    rows: int = Field(default=512, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+    _file: Path | str = PrivateAttr(default="(no file)")
+
+    @classmethod
+    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> "Recipe":
+        recipe = super().load(attributes, context)
+        recipe._file = context.path / "defs.yaml" if context.path.is_dir() else context.path
+        recipe.planned(load_settings())
+        return recipe
+
+    @property
+    def file(self) -> Path | str:
+        """The ``defs.yaml`` that says all this."""
+        return self._file
+
+    @property
+    def family(self) -> str:
+        """The kind of recipe: the name of the folder above its own."""
+        return Path(self.file).parent.parent.name
+
+    def weights(self, settings: Settings) -> dict[str, float]:
+        """The sources that prompts are drawn from, each with its weight above 0."""
+        bound = settings.sources if self.sources is None else self.sources
+        return {source: weight for source, weight in bound.items() if weight > 0}
+
+    def planned(self, settings: Settings) -> list[Stage]:
+        """The stages in running order. Raises `RecipeError` where they cannot run."""
+        if not self.name.isidentifier() or not self.name.isascii() or self.name == "prompts":
+            raise RecipeError(
+                "a name is letters, digits and _, and not 'prompts'", file=self.file, field="name"
+            )
+        if not self.weights(settings):
+            raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
+        return plan(self.stages, file=self.file, roles=settings.roles)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The recipe's assets, and a job of its name that makes them and reads its sources."""
+        settings = load_settings()
+        stages = self.planned(settings)
+        weights = self.weights(settings)
+        trains = policy_stage(stages)
+        place = Place(self.name, trains.name if trains else None, self.seed)
+        assets = [self._prompts(weights, settings.held_out)]
+        assets += [self._asset(stage, place, settings.held_out) for stage in stages]
+        sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
+        job = dg.define_asset_job(
+            self.name,
+            selection=dg.AssetSelection.assets(*sources, *(asset.key for asset in assets)),
+            description=f"{self.paper.title}: {self.claim}",
+            partitions_def=REFRESHES,
+            tags={"recipe": self.name},
+            executor_def=dg.in_process_executor,
+        )
+        return dg.Definitions(assets=assets, jobs=[job])
+
+    def _prompts(self, weights: Mapping[str, float], held_out: str) -> dg.AssetsDefinition:
+        recipe, rows = self.name, self.rows
+        key = [recipe, "prompts"]
+
+        @dg.asset(
+            key=key,
+            group_name=recipe,
+            partitions_def=REFRESHES,
+            description="The prompts that a refresh works on: drawn by weight from "
+            + ", ".join(weights)
+            + "; none that an earlier refresh used, none that is held out",
+            kinds={"parquet"},
+            tags={"table": Prompts.__name__},
+            ins={"held_out": dg.AssetIn(key=["prompts", held_out])},
+            deps=[dg.AssetKey(["prompts", source]) for source in weights],
+            io_manager_key="tables",
+            required_resource_keys={"factory"},
+            check_specs=[dg.AssetCheckSpec("schema", asset=key, description="Every rule holds")],
+        )
+        def prompts(
+            context: dg.AssetExecutionContext, config: DrawConfig, held_out: pl.DataFrame
+        ) -> Iterator[dg.MaterializeResult[Split]]:
+            factory: Factory = context.resources.factory
+            began = perf_counter()
+            drawn = draw(
+                factory.tables,
+                recipe=recipe,
+                refresh=context.partition_key,
+                rows=rows if config.rows is None else config.rows,
+                weights=weights,
+                held_out=held_out,
+            )
+            kept, refused = drawn.split.kept, drawn.split.dropped
+            account = {
+                "in": kept.height + refused.height,
+                "kept": kept.height,
+                "dropped": counted(refused),
+                "seconds": perf_counter() - began,
+                "model_calls": 0,
+                "journal_hits": 0,
+                "tokens_per_second": None,
+            }
+            yield dg.MaterializeResult(
+                value=drawn.split,
+                metadata={
+                    "account": dg.MetadataValue.json(account),
+                    "mixture": dg.MetadataValue.json(dict(drawn.mixture)),
+                    "dagster/row_count": kept.height,
+                    "rows": dg.MetadataValue.md(sampled(kept)),
+                    "drop reasons": dg.MetadataValue.md(dropped_rows(refused)),
+                },
+                check_results=[described(Prompts, kept)],
+            )
+
+        return prompts
+
+    def _asset(self, stage: Stage, place: Place, held_out: str) -> dg.AssetsDefinition:
+        key = [self.name, stage.name]
+        # Whether a pair's label is true is known from its prompt, whatever the operator reads.
+        reads = dict.fromkeys([*stage.reads, *(["prompts"] if stage.gives is Pairs else [])])
+        keys = {
+            name: ["prompts", held_out] if name == "held_out" else [self.name, name]
+            for name in reads
+        }
+        kind = type(stage.operator)
+
+        @dg.asset(
+            key=key,
+            group_name=self.name,
+            partitions_def=REFRESHES,
+            description=_description(self, kind),
+            kinds={"parquet", kind.__module__.partition(".")[0]},
+            tags={"table": stage.gives.__name__, "operator": kind.__name__},
+            metadata={"parameters": dg.MetadataValue.json(stage.operator.model_dump(mode="json"))},
+            ins={name: dg.AssetIn(key=upstream) for name, upstream in keys.items()},
+            io_manager_key="tables",
+            required_resource_keys={"factory"},
+            check_specs=check_specs(key, stage),
+        )
+        def run(
+            context: dg.AssetExecutionContext, **tables: pl.DataFrame
+        ) -> Iterator[dg.MaterializeResult[Split]]:
+            yield run_stage(
+                stage,
+                place,
+                context.resources.factory,
+                refresh=context.partition_key,
+                tables=tables,
+            )
+
+        return run
+
+
+def _description(recipe: Recipe, operator: type) -> str:
+    does = (operator.__doc__ or operator.__name__).strip().partition("\n\n")[0]
+    return f"{' '.join(does.split())}\n\n*{recipe.paper.title}*\n\nClaim: {recipe.claim}"

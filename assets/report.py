@@ -1,0 +1,144 @@
+"""What ``factory`` prints for people. Text that a model wrote is never read as markup."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from assets.look import plain
+from assets.runs import Outcome
+from assets.settings import Settings
+
+
+def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Rows in, kept, dropped by reason, seconds and tokens/s of each stage."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("stage")
+    for heading in ("in", "kept"):
+        table.add_column(heading, justify="right")
+    table.add_column("dropped")
+    for heading in ("seconds", "calls", "journal", "tokens/s"):
+        table.add_column(heading, justify="right")
+    for name, account in stages.items():
+        speed = account["tokens_per_second"]
+        table.add_row(
+            Text(name),
+            f"{account['in']:,}",
+            f"{account['kept']:,}",
+            Text("\n".join(f"{rows:,} {reason}" for reason, rows in account["dropped"].items())),
+            f"{account['seconds']:.1f}",
+            f"{account['model_calls']:,}" if account["model_calls"] else "",
+            f"{account['journal_hits']:,}" if account["journal_hits"] else "",
+            f"{speed:,.0f}" if speed else "",
+        )
+    return table
+
+
+def validated_line(validated: Mapping[str, float]) -> Text:
+    """Held-out accuracy before and after, with the interval of the difference."""
+    v = validated
+    return Text.assemble(
+        "held-out accuracy ",
+        (f"{v['before']:.1%} → {v['after']:.1%}", "bold"),
+        f", difference {100 * v['difference']:+.1f} points "
+        f"(95 % interval {100 * v['low']:+.1f} to {100 * v['high']:+.1f})",
+    )
+
+
+def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
+    """What a refresh came to, in words, and where its files lie."""
+    if outcome.label_accuracy is not None:
+        yield Text(f"label accuracy {outcome.label_accuracy:.1%}")
+    checkpoint = outcome.checkpoint
+    if checkpoint is not None and not checkpoint["trained"]:
+        yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")
+    if outcome.validated is not None:
+        yield validated_line(outcome.validated)
+    yield Text(f"tables {settings.root_path / 'tables' / outcome.recipe}", style="dim")
+    if checkpoint is not None and checkpoint["trained"]:
+        yield Text(f"policy {checkpoint['path']}", style="dim")
+
+
+def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
+    """Every recipe with what it claims."""
+    table = Table(show_lines=True)
+    for heading in ("recipe", "family", "paper", "claim", "stages"):
+        table.add_column(heading)
+    for recipe in recipes:
+        table.add_row(
+            Text(recipe["id"], style="bold"),
+            Text(recipe["family"]),
+            Text(recipe["paper"]["title"]),
+            Text(recipe["claim"]),
+            Text(" → ".join(recipe["stages"])),
+        )
+    return table
+
+
+def rows_shown(frame: pl.DataFrame, count: int) -> Iterable[RenderableType]:
+    """The first rows: pairs side by side, anything else column by column."""
+    for row in frame.head(count).iter_rows(named=True):
+        yield _pair(row) if {"chosen", "rejected"} <= set(row) else _row(row)
+
+
+def _pair(row: Mapping[str, Any]) -> RenderableType:
+    sides = Table.grid(expand=True, padding=(0, 1))
+    for _ in range(2):
+        sides.add_column(ratio=1)
+    sides.add_row(
+        Panel(Text(_said(row["chosen"])), title="chosen", border_style="green"),
+        Panel(Text(_said(row["rejected"])), title="rejected", border_style="red"),
+    )
+    margin = "" if row["margin"] is None else f"margin {row['margin']:.3g}  "
+    return Group(
+        Text(plain(row["prompt"]), style="bold"),
+        sides,
+        Text(f"{margin}weight {row['weight']:.3g}  {row['pair_id']}\n", style="dim"),
+    )
+
+
+def _row(row: Mapping[str, Any]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in row.items():
+        if value is not None:
+            table.add_row(name, Text(plain(value)))
+    return Group(table, Text(""))
+
+
+def _said(messages: Sequence[Mapping[str, str]]) -> str:
+    return "\n".join(message["content"] for message in messages)
+
+
+def journal_table(usage: Iterable[Any]) -> Table:
+    """What the journal holds, a line a model and verb."""
+    table = Table()
+    table.add_column("model")
+    table.add_column("engine")
+    table.add_column("revision")
+    table.add_column("verb")
+    for heading in ("answers", "MB", "asked", "hit rate"):
+        table.add_column(heading, justify="right")
+    for one in usage:
+        asked = one.hits + one.misses
+        table.add_row(
+            Text(one.name),
+            one.engine,
+            Text(one.revision[:12]),
+            one.verb,
+            f"{one.answers:,}",
+            f"{one.bytes / 1e6:,.1f}",
+            f"{asked:,}",
+            f"{one.hits / asked:.1%}" if asked else "",
+        )
+    return table
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Standard output for results; standard error for everything else."""
+    return Console(stderr=stderr, highlight=False)

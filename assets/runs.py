@@ -1,0 +1,160 @@
+"""Runs a recipe through Dagster, in this process and on the instance that ``make serve`` shows."""
+
+import os
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.definitions import Floor
+from assets.errors import FactoryError
+from assets.factory import REFRESHES
+from assets.settings import PROJECT
+
+PID, HOST, BORN = "factory/pid", "factory/host", "factory/born"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one refresh of a recipe came to. ``stages`` are in running order."""
+
+    recipe: str
+    refresh: str
+    stages: Mapping[str, Mapping[str, Any]]
+    label_accuracy: float | None
+    validated: Mapping[str, float] | None
+    checkpoint: Mapping[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``factory run --json`` prints."""
+        figures = ("before", "after", "difference", "low", "high")
+        validated = self.validated
+        return {
+            "recipe": self.recipe,
+            "refresh": self.refresh,
+            "stages": {name: dict(account) for name, account in self.stages.items()},
+            "label_accuracy": self.label_accuracy,
+            "validated": None if validated is None else {name: validated[name] for name in figures},
+        }
+
+
+def home() -> Path:
+    """The folder in which Dagster keeps runs and events: ``DAGSTER_HOME``, or ``.dagster`` of the
+    project. It is made, and given the project's ``dagster.yaml``, where it is not there yet."""
+    folder = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster")))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "dagster.yaml").exists():
+        shutil.copy(PROJECT / "dagster.yaml", folder / "dagster.yaml")
+    return folder
+
+
+def rounds(refresh: str | None, count: int) -> list[str]:
+    """``count`` consecutive refreshes that end at ``refresh`` (default today, UTC), oldest first.
+
+    Raises `FactoryError` for what is no date, or for a day that has not begun.
+    """
+    today = datetime.now(UTC).date()
+    try:
+        last = date.fromisoformat(refresh) if refresh else today
+    except ValueError as error:
+        raise FactoryError(f"--refresh {refresh!r} is no date: write it as {today}") from error
+    days = [(last - timedelta(days=back)).isoformat() for back in range(count - 1, -1, -1)]
+    first = REFRESHES.get_first_partition_key()
+    if last > today:
+        raise FactoryError(f"refresh {last} has not begun: the newest is {today} (UTC)")
+    if days[0] < str(first):
+        raise FactoryError(f"refresh {days[0]} is too early: the first there can be is {first}")
+    return days
+
+
+def run_refresh(
+    floor: Floor, definitions: dg.Definitions, recipe: str, *, refresh: str, rows: int | None
+) -> Outcome:
+    """Run all stages of ``recipe`` at ``refresh``; what has been answered before costs nothing.
+
+    Raises what a stage raised.
+    """
+    component = floor.recipes[recipe]
+    wanted = component.rows if rows is None else rows
+    config = {"config": {"rows": wanted}}
+    sources = component.weights(floor.settings)
+    home()
+    with dg.DagsterInstance.get() as instance:
+        fail_dead_runs(instance)
+        result = definitions.resolve_job_def(recipe).execute_in_process(
+            run_config={
+                "ops": {f"{recipe}__prompts": config}
+                | {f"prompts__{source}": config for source in sources},
+                # Dagster keeps every event for the UI; what a user must know is printed here.
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            instance=instance,
+            partition_key=refresh,
+            tags={PID: str(os.getpid()), HOST: socket.gethostname(), BORN: _born(os.getpid())},
+        )
+    events = result.get_asset_materialization_events()
+    made = {
+        event.asset_key.path[1]: event.materialization.metadata
+        for event in events
+        if event.asset_key is not None and event.asset_key.path[0] == recipe
+    }
+    order = ["prompts", *(stage.name for stage in component.planned(floor.settings))]
+    found: list[dict[str, Any]] = [
+        {name: value.value for name, value in made[stage].items()} for stage in order
+    ]
+    labels = _last(found, "label_accuracy")
+    return Outcome(
+        recipe=recipe,
+        refresh=refresh,
+        stages=dict(zip(order, (metadata["account"] for metadata in found), strict=True)),
+        label_accuracy=labels and labels["label_accuracy"],
+        validated=_last(found, "validated"),
+        checkpoint=_last(found, "checkpoint"),
+    )
+
+
+def _last(found: list[dict[str, Any]], name: str) -> Any:
+    return next((metadata[name] for metadata in reversed(found) if name in metadata), None)
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs whose process was killed as failed: they would hold up the daemon's queue and show
+    as running for ever."""
+    unfinished = dg.RunsFilter(
+        statuses=[
+            dg.DagsterRunStatus.STARTED,
+            dg.DagsterRunStatus.STARTING,
+            dg.DagsterRunStatus.CANCELING,
+            dg.DagsterRunStatus.NOT_STARTED,
+        ],
+        tags={HOST: socket.gethostname()},
+    )
+    for run in instance.get_runs(unfinished):
+        pid = int(run.tags[PID])
+        if _born(pid) != run.tags[BORN]:
+            instance.report_run_failed(run, f"its process, {pid}, was killed; run it again")
+
+
+def _born(pid: int) -> str:
+    """When the process started, in its system's clock; "" where it does not run.
+
+    A number that was given to another process since then has another start.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.parent.parent.joinpath("self").exists():
+        try:
+            return stat.read_text().rpartition(")")[2].split()[19]
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "running"

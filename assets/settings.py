@@ -1,0 +1,175 @@
+"""One file binds everything: which models play which roles, where prompts come from, where things
+are kept.
+
+Read from ``factory.yaml`` of the project, or from the file that ``FACTORY_CONFIG`` names. Every
+value can be overridden by an environment variable: ``FACTORY_ROOT=/big/disk``,
+``FACTORY_ROLES__POLICY__MODEL=/models/qwen``. Mappings are merged, so a source that the file binds
+is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the file's folder.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from upath import UPath
+from yaml import YAMLError
+
+from assets.errors import FactoryError, near
+from engines.roles import Binding
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(FactoryError):
+    """The configuration file, or an environment variable that overrides it, is wrong."""
+
+
+class Settings(BaseSettings):
+    """What ``factory.yaml`` says.
+
+    ``root``: the folder (or ``s3://…``, any UPath) of tables and exports. ``journal`` and
+    ``models`` are local paths, inside the root unless they are set; a root on an object store
+    needs both. ``roles`` binds each model role. ``sources`` weighs the sources of prompts that
+    recipes draw from; ``held_out`` names the fixed source that policies are validated on.
+    ``recipes`` adds folders of recipes to the shipped ones. ``window`` rows are in flight at once;
+    a stage stops when more than ``failure_limit`` (a share) of its rows fail.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="FACTORY_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    root: str = "data"
+    journal: str | None = None
+    models: str | None = None
+    roles: Mapping[str, Binding]
+    sources: Mapping[str, float] = Field(min_length=1)
+    held_out: str = "held_out"
+    recipes: tuple[str, ...] = ()
+    window: int = Field(default=2048, ge=1)
+    failure_limit: float = Field(default=0.5, ge=0, le=1)
+
+    _file: Path = PrivateAttr(default=PROJECT / "factory.yaml")
+
+    @field_validator("sources")
+    @classmethod
+    def _some_weight(cls, sources: Mapping[str, float]) -> Mapping[str, float]:
+        if any(not weight >= 0 for weight in sources.values()) or not any(sources.values()):
+            raise ValueError("weights must be 0 or more, and one of them above 0")
+        return sources
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        return self._file.parent
+
+    @property
+    def root_path(self) -> UPath:
+        """The root of tables and exports: local or on an object store."""
+        root = UPath(self.root)
+        return UPath(self.folder / Path(root.path).expanduser()) if _is_local(root) else root
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's SQLite file. Raises `SettingsError` where none is local."""
+        return self._local("journal", "journal.sqlite")
+
+    @property
+    def models_path(self) -> Path:
+        """The folder of trained checkpoints. Raises `SettingsError` where none is local."""
+        return self._local("models", "models")
+
+    @property
+    def recipe_folders(self) -> list[Path]:
+        """The shipped recipes' folder, then the user's. Raises `SettingsError` if one is gone."""
+        added = [self.folder / Path(folder).expanduser() for folder in self.recipes]
+        for folder in added:
+            if not folder.is_dir():
+                raise SettingsError(f"{self._file}: field 'recipes': there is no folder {folder}")
+        return [PROJECT / "recipes", *added]
+
+    def bindings(self) -> dict[str, Binding]:
+        """Every role's binding, with the paths of local models made absolute."""
+        return {
+            role: binding.model_copy(update={"model": self._model(binding.model)})
+            for role, binding in self.roles.items()
+        }
+
+    def _model(self, model: str | None) -> str | None:
+        if model is None:
+            return None
+        path = self.folder / Path(model).expanduser()
+        # A Hub id is "name" or "owner/name"; anything else can only be a path.
+        named = model.startswith((".", "~", "/")) or model.count("/") > 1
+        return str(path.resolve()) if named or path.exists() else model
+
+    def _local(self, field: str, name: str) -> Path:
+        given = getattr(self, field)
+        if given is not None:
+            if not _is_local(UPath(given)):
+                raise SettingsError(f"{self._file}: field {field!r}: {given} is not a local path")
+            return self.folder / Path(UPath(given).path).expanduser()
+        if not _is_local(self.root_path):
+            raise SettingsError(
+                f"{self._file}: field {field!r}: the root {self.root} is not on this machine, and "
+                f"{field} must be: set it to a local path"
+            )
+        return Path(self.root_path.path) / name
+
+
+def config_file() -> Path:
+    """The configuration file: ``FACTORY_CONFIG``, or ``factory.yaml`` of the project."""
+    return Path(os.environ.get("FACTORY_CONFIG") or PROJECT / "factory.yaml").expanduser().resolve()
+
+
+def load_settings() -> Settings:
+    """Read the configuration. Raises `SettingsError` in the user's terms."""
+    file = config_file()
+    if not file.is_file():
+        raise SettingsError(
+            f"there is no configuration file {file}: write one, or let FACTORY_CONFIG name one"
+        )
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError(f"{file}: {_explain(error)}") from error
+    except (YAMLError, TypeError, ValueError) as error:
+        raise SettingsError(f"{file}: not a mapping in YAML: {error}") from error
+    settings._file = file
+    return settings
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        field = ".".join(map(str, problem["loc"]))
+        text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            known = Binding.model_fields if len(problem["loc"]) > 1 else Settings.model_fields
+            text = f"unknown field; {near(str(problem['loc'][-1]), known)}"
+        elif problem["type"] == "missing":
+            text = "is missing"
+        lines.append(f"field {field!r}: {text}")
+    return "; ".join(lines)
+
+
+def _is_local(path: UPath) -> bool:
+    return path.protocol in ("", "file", "local")

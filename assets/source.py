@@ -1,0 +1,148 @@
+"""The component of a source of prompts: ``type: assets.Source`` in a ``defs.yaml``.
+
+    type: assets.Source
+    attributes:
+      name: gsm8k
+      read: {use: generators.Files, path: shared/data/gsm8k/train.jsonl, ...}
+      check: annotators.checks.gsm8k     # who knows whether an answer is right; null: nobody
+      rows: 1000                         # most new rows a refresh; null: all there are
+      fixed: false                       # true: one table for all refreshes, to validate on
+
+It makes the asset ``prompts/<name>``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from assets.errors import RecipeError
+from assets.factory import REFRESHES, Factory
+from assets.imports import built, named
+from assets.look import counted, described, dropped_rows, sampled
+from assets.reading import read_on
+from assets.settings import load_settings
+from schemas import Check, Prompts, PromptSource
+
+
+class SourceConfig(dg.Config):
+    """How many prompts this refresh must hold at least; None leaves it to the source."""
+
+    rows: int | None = None
+
+
+class Source(dg.Component, dg.Model, dg.Resolvable):
+    """Prompts for recipes, a refresh at a time, each prompt once."""
+
+    name: str
+    read: Annotated[dict[str, Any], dg.Resolver.passthrough()]
+    check: str | None = None
+    rows: int | None = Field(default=None, ge=1)
+    fixed: bool = False
+
+    _file: Path | str = PrivateAttr(default="(no file)")
+
+    @classmethod
+    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> "Source":
+        source = super().load(attributes, context)
+        source._file = context.path / "defs.yaml" if context.path.is_dir() else context.path
+        source.reader()
+        if source.check is not None:
+            source.checker()
+        return source
+
+    @property
+    def file(self) -> Path | str:
+        """The ``defs.yaml`` that says all this."""
+        return self._file
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The asset's key."""
+        return ("prompts", self.name)
+
+    def reader(self) -> PromptSource:
+        """What reads the prompts. Raises `RecipeError`."""
+        if not self.name.isidentifier() or not self.name.isascii():
+            raise RecipeError("a name is letters, digits and _", file=self.file, field="name")
+        reader: PromptSource = built(
+            self.read,
+            method="prompts",
+            file=self.file,
+            field="read",
+            folder=load_settings().folder,
+        )
+        return reader
+
+    def checker(self) -> Check:
+        """What tells right answers from wrong ones. Raises `RecipeError`."""
+        check: Check = named(str(self.check), file=self.file, field="check")
+        return check
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The asset ``prompts/<name>``."""
+        name, fixed, limit, read = self.name, self.fixed, self.rows, self.read
+        reader = self.reader()
+
+        @dg.asset(
+            key=list(self.key),
+            group_name="prompts",
+            partitions_def=None if fixed else REFRESHES,
+            description=f"Prompts read by {read['use']}"
+            + (", the same at every refresh" if fixed else ", those that are new at each refresh"),
+            kinds={"parquet"},
+            tags={"table": Prompts.__name__},
+            io_manager_key="tables",
+            required_resource_keys={"factory"},
+            check_specs=[
+                dg.AssetCheckSpec("schema", asset=list(self.key), description="Every rule holds")
+            ],
+        )
+        def prompts(
+            context: dg.AssetExecutionContext, config: SourceConfig
+        ) -> Iterator[dg.MaterializeResult[None]]:
+            factory: Factory = context.resources.factory
+            refresh = None if fixed else context.partition_key
+            began = perf_counter()
+            wanted = limit if fixed else _most(limit, config.rows)
+            reading = read_on(
+                reader,
+                name=name,
+                key=("prompts", name),
+                refresh=refresh,
+                limit=wanted,
+                tables=factory.tables,
+                read={**read, "rows": limit} if fixed else read,
+            )
+            path = factory.tables.write(
+                ("prompts", name), refresh, reading.split, about=reading.about
+            )
+            kept, refused = reading.split.kept, reading.split.dropped
+            account = {
+                "in": kept.height + refused.height,
+                "kept": kept.height,
+                "dropped": counted(refused),
+                "seconds": perf_counter() - began,
+            }
+            yield dg.MaterializeResult(
+                metadata={
+                    "account": dg.MetadataValue.json(account),
+                    "path": dg.MetadataValue.path(str(path)),
+                    "new": reading.new,
+                    "revision": str(reading.about["revision"]),
+                    "dagster/row_count": kept.height,
+                    "rows": dg.MetadataValue.md(sampled(kept)),
+                    "dropped": dg.MetadataValue.md(dropped_rows(refused)),
+                },
+                check_results=[described(Prompts, kept)],
+            )
+
+        return dg.Definitions(assets=[prompts])
+
+
+def _most(limit: int | None, asked: int | None) -> int | None:
+    """The rows of a refresh: its own limit, or as many as a run asks for where that is more."""
+    return None if limit is None else max(limit, asked or 0)

@@ -1,0 +1,222 @@
+"""Runs one stage of a recipe at one refresh, and says what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.factory import Factory
+from assets.look import counted, described, dropped_rows, histograms, sampled
+from assets.plan import Stage
+from assets.policies import roles_at
+from assets.truth import label_accuracy
+from engines.context import Context, Spent
+from schemas import Checkpoints, Evaluations, Pairs, Split
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which recipe a stage belongs to, its seed, and which stage trains its policy, if any does."""
+
+    recipe: str
+    trains: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """What came in, what was kept, what was dropped and why, in distinct ids of ``unit``.
+
+    ``dropped`` leaves out rows refused at another level (an empty response of a prompt that was
+    kept): ``also`` counts those.
+    """
+
+    unit: str
+    came: int
+    kept: int
+    dropped: Mapping[str, int]
+    also: Mapping[str, int]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether nothing was lost: kept + dropped = in."""
+        return self.kept + sum(self.dropped.values()) == self.came
+
+
+def run_stage(
+    stage: Stage,
+    place: Place,
+    factory: Factory,
+    *,
+    refresh: str,
+    tables: Mapping[str, pl.DataFrame],
+    progress: bool = True,
+) -> dg.MaterializeResult[Split]:
+    """Run the stage's operator on ``tables`` (by stage name).
+
+    The value is its `schemas.Split`, with metadata and asset check results for the UI; the
+    metadata ``account``, ``label_accuracy`` and ``validated`` are what ``factory run`` reports.
+    """
+    settings = factory.settings
+    spent = Spent()
+    context = Context(
+        recipe=place.recipe,
+        stage=stage.name,
+        refresh=refresh,
+        roles=roles_at(
+            refresh,
+            recipe=place.recipe,
+            stage=place.trains,
+            bindings=settings.bindings(),
+            tables=factory.tables,
+        ),
+        journal=settings.journal_path,
+        models=settings.models_path / place.recipe,
+        checks=factory.checks,
+        seed=place.seed,
+        window=settings.window,
+        failure_limit=settings.failure_limit,
+        progress=progress,
+        spent=spent,
+    )
+    began = perf_counter()
+    split = stage.operator.run(tables, context)
+    seconds = perf_counter() - began
+    account = accounted(stage, tables, split)
+    checks = [described(stage.gives, split.kept), _adds_up(account)]
+    metadata: dict[str, Any] = {
+        "account": dg.MetadataValue.json(
+            {
+                "in": account.came,
+                "kept": account.kept,
+                "dropped": dict(account.dropped),
+                "seconds": seconds,
+                "model_calls": spent.model_calls,
+                "journal_hits": spent.journal_hits,
+                "tokens_per_second": (spent.tokens / spent.model_seconds if spent.tokens else None),
+            }
+        ),
+        "in": account.came,
+        "kept": account.kept,
+        "dropped": sum(account.dropped.values()),
+        "counted in": account.unit,
+        "seconds": seconds,
+        "dagster/row_count": split.kept.height,
+        "rows": dg.MetadataValue.md(sampled(split.kept)),
+        "drop reasons": dg.MetadataValue.md(dropped_rows(split.dropped)),
+        **histograms(stage.gives, split.kept),
+    }
+    if spent.model_calls or spent.journal_hits:
+        metadata |= {"model calls": spent.model_calls, "journal hits": spent.journal_hits}
+    if spent.tokens:
+        metadata["tokens/s"] = spent.tokens / spent.model_seconds
+    if account.also:
+        metadata["also refused"] = dg.MetadataValue.json(dict(account.also))
+    if stage.gives is Pairs:
+        checks.append(_labels(tables, split.kept, factory, metadata))
+    if stage.gives is Evaluations:
+        checks.append(_no_worse(split.kept, metadata, seed=place.seed))
+    if stage.gives is Checkpoints:
+        metadata["checkpoint"] = dg.MetadataValue.json(split.kept.row(0, named=True))
+    return dg.MaterializeResult(value=split, metadata=metadata, check_results=checks)
+
+
+def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
+    """The checks that `run_stage` gives results for."""
+    specs = {
+        "schema": "Every row keeps every rule of its table",
+        "adds_up": "Kept and dropped add up to what came in",
+    }
+    if stage.gives is Pairs:
+        specs["label_accuracy"] = "How many pairs are labelled truly, where truth can be known"
+    if stage.gives is Evaluations:
+        specs["no_worse"] = "The policy is no worse than the one it started from"
+    return [dg.AssetCheckSpec(name, asset=key, description=text) for name, text in specs.items()]
+
+
+def accounted(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -> Account:
+    """What of the stage's ``of`` was kept and dropped (or, where that has no such ids, of the
+    other table it reads: policies are measured on prompts).
+
+    Where a kept row is not one that came in (a checkpoint learnt from pairs), what came in and was
+    not dropped counts as kept; a checkpoint that was not trained kept nothing.
+    """
+    from filters.filter import own_id, table_of
+
+    reads = stage.operator.inputs()
+    named = {read.field: tables[read.stage] for read in reversed(reads)}
+    unit = stage.operator.unit or own_id(table_of(named["of"]))
+    holding = [frame for field, frame in sorted(named.items()) if unit in frame.columns]
+    if not holding:
+        kept, reasons = split.kept.height, counted(split.dropped)
+        return Account("rows", kept + sum(reasons.values()), kept, reasons, {})
+    of = named["of"] if unit in named["of"].columns else holding[0]
+    ids = of[unit].unique()
+    first = split.dropped.unique("row_id", keep="first", maintain_order=True)
+    refused = first.filter(pl.col("row_id").is_in(ids.implode()))
+    others = split.dropped.join(refused, on="row_id", how="anti")
+    if unit in split.kept.columns:
+        kept = split.kept[unit].n_unique()
+    elif stage.gives is Checkpoints and not split.kept["trained"].all():
+        kept = 0
+    else:
+        kept = ids.len() - refused.height
+    return Account(unit, ids.len(), kept, counted(refused), counted(others))
+
+
+def _adds_up(account: Account) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="adds_up",
+        passed=account.adds_up,
+        metadata={
+            "in": account.came,
+            "kept": account.kept,
+            "dropped": sum(account.dropped.values()),
+            "counted in": account.unit,
+        },
+    )
+
+
+def _labels(
+    tables: Mapping[str, pl.DataFrame],
+    pairs: pl.DataFrame,
+    factory: Factory,
+    metadata: dict[str, Any],
+) -> dg.AssetCheckResult:
+    """A figure, not a judgement: the check passes unless labels are worse than drawing lots."""
+    accuracy = label_accuracy(pairs, tables["prompts"], factory.checks)
+    metadata["label_accuracy"] = dg.MetadataValue.json({"label_accuracy": accuracy})
+    return dg.AssetCheckResult(
+        check_name="label_accuracy",
+        passed=True,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"pairs": pairs.height}
+        | ({} if accuracy is None else {"label accuracy": accuracy}),
+        description="no pair's truth can be known" if accuracy is None else f"{accuracy:.1%}",
+    )
+
+
+def _no_worse(
+    evaluations: pl.DataFrame, metadata: dict[str, Any], *, seed: int
+) -> dg.AssetCheckResult:
+    from trainers.statistics import regressed, summary
+
+    if evaluations.is_empty():
+        return dg.AssetCheckResult(
+            check_name="no_worse", passed=True, description="nothing was measured"
+        )
+    figures = summary(evaluations, seed=seed)
+    metadata["validated"] = dg.MetadataValue.json(figures)
+    return dg.AssetCheckResult(
+        check_name="no_worse",
+        passed=not regressed(figures),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={name: figures[name] for name in ("before", "after", "difference", "low", "high")},
+        description=(
+            f"held-out accuracy {figures['before']:.1%} → {figures['after']:.1%}, difference "
+            f"{figures['difference']:+.1%} [{figures['low']:+.1%}, {figures['high']:+.1%}]"
+        ),
+    )

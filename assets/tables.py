@@ -1,0 +1,160 @@
+"""Where tables lie: ``tables/<recipe>/<stage>/<refresh>.parquet`` under the root, and the rows that
+a stage refused beside it as ``<refresh>.dropped.parquet``.
+
+A file appears whole or not at all: locally it is written beside its place, flushed to the disk and
+renamed; an object store's put is whole by itself. `Tables` reads and writes; `TablesIOManager` lets
+Dagster do it.
+"""
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from upath import UPath
+
+from assets.errors import FactoryError
+from schemas import Split
+
+DROPPED = ".dropped.parquet"
+
+
+class MissingTableError(FactoryError):
+    """A stage wants rows that no one has made yet."""
+
+
+class Tables:
+    """The tables under one root. ``key`` is an asset's key (recipe, stage); ``refresh`` a date, or
+    None for a table that is the same at every refresh."""
+
+    def __init__(self, root: UPath | Path) -> None:
+        self.root = UPath(root) / "tables"
+
+    def path(self, key: Sequence[str], refresh: str | None) -> UPath:
+        """Where the table lies, whether it exists or not."""
+        folder = self.root.joinpath(*key)
+        if refresh is None:
+            return folder.with_name(f"{folder.name}.parquet")
+        return folder / f"{refresh}.parquet"
+
+    def read(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
+        """The rows that the stage kept. Raises `MissingTableError`."""
+        return read_table(self.path(key, refresh))
+
+    def read_dropped(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
+        """The rows that the stage refused (`schemas.Dropped`). Raises `MissingTableError`."""
+        return read_table(dropped_path(self.path(key, refresh)))
+
+    def about(self, key: Sequence[str], refresh: str | None) -> dict[str, Any]:
+        """What was written with the table; empty where there is no table."""
+        path = self.path(key, refresh)
+        if not path.exists():
+            return {}
+        with path.open("rb") as file:
+            found: dict[str, Any] = json.loads(pl.read_parquet_metadata(file).get("about", "{}"))
+        return found
+
+    def refreshes(self, key: Sequence[str]) -> list[str]:
+        """The refreshes that this table has, oldest first."""
+        folder = self.root.joinpath(*key)
+        if not folder.is_dir():
+            return []
+        names = (path.name for path in folder.iterdir())
+        return sorted(
+            name.removesuffix(".parquet")
+            for name in names
+            if name.endswith(".parquet") and not name.endswith(DROPPED) and name[0] != "."
+        )
+
+    def write(
+        self,
+        key: Sequence[str],
+        refresh: str | None,
+        split: Split,
+        *,
+        about: Mapping[str, Any] | None = None,
+    ) -> UPath:
+        """Put both parts of ``split`` in place, the kept rows last: they make the table exist."""
+        path = self.path(key, refresh)
+        write_split(path, split, about=about)
+        return path
+
+
+class TablesIOManager(dg.UPathIOManager):
+    """Hands a stage's `schemas.Split` to `Tables`' files, and its kept rows to the next stage."""
+
+    extension = ".parquet"
+
+    def __init__(self, root: UPath | Path) -> None:
+        super().__init__(base_path=UPath(root) / "tables")
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
+        write_split(path, obj)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
+        if not path.exists():
+            recipe, *_ = context.asset_key.path
+            made_by = (
+                f"factory run {recipe} --refresh {context.asset_partition_key}"
+                if context.has_asset_partitions
+                else "factory run with the recipe that reads it"
+            )
+            raise MissingTableError(
+                f"{context.asset_key.to_user_string()} has no rows yet ({path} does not exist); "
+                f"make them with: {made_by}"
+            )
+        return read_table(path)
+
+
+def dropped_path(path: UPath) -> UPath:
+    """Where the refused rows of the table at ``path`` lie."""
+    return path.with_name(path.name.removesuffix(".parquet") + DROPPED)
+
+
+def read_table(path: UPath) -> pl.DataFrame:
+    """One Parquet file as a frame. Raises `MissingTableError` where there is none."""
+    try:
+        with path.open("rb") as file:
+            return pl.read_parquet(file)
+    except FileNotFoundError as error:
+        raise MissingTableError(f"there is no table {path}") from error
+
+
+def write_split(path: UPath, split: Split, *, about: Mapping[str, Any] | None = None) -> None:
+    """Write both parts of ``split``, each whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(dropped_path(path), split.dropped, {})
+    _write(path, split.kept, about or {})
+
+
+def _write(path: UPath, frame: pl.DataFrame, about: Mapping[str, Any]) -> None:
+    buffer = io.BytesIO()
+    metadata = {"about": json.dumps(about, sort_keys=True)} if about else None
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    write_whole(path, buffer.getvalue())
+
+
+def write_whole(path: UPath, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, sees all of it or what was there before."""
+    if not isinstance(path, Path):
+        path.write_bytes(content)
+        return
+    place = Path(path)
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,241 @@
+"""What the factory costs where models cost nothing: prompts a second, and memory.
+
+    python -m benchmarks.runtime
+
+Models answer at once (`benchmarks.instant`), so what is measured is rendering, seeds, identity,
+journal, coroutines and frames. The peer does the same with its own instant models, in the same
+run, turn about, in an environment that is made for it. Writes ``benchmarks/results/runtime.*``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from annotators import Annotator, Opinion
+from benchmarks.instant import InstantEngine
+from engines.context import Context
+from engines.identity import Identity
+from engines.model import Models
+from engines.protocol import Sampling
+from engines.roles import Binding
+from engines.rows import Prompt, Response
+from filters import BestWorst
+from generators import Sample
+from schemas import GeneratingRole, Message, Prompts, prompt_id, rows
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PEER = "distilabel 1.5.3"
+# distilabel imports the last three without asking for them.
+PEER_PACKAGES = ("distilabel==1.5.3", "requests", "openai", "pillow")
+
+
+class Ratings(Annotator):
+    """One judgement of a prompt's four responses, asked and read as UltraFeedback's is."""
+
+    model: GeneratingRole = "judge"
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """One opinion a response."""
+        texts = "\n\n".join(f"<text {n}> {one.text}" for n, one in enumerate(responses, 1))
+        asked = f"## Instruction\n{prompt.messages[-1]['content']}\n\n## Texts\n{texts}"
+        messages: list[Message] = [
+            {"role": "system", "content": "Rate each text from 1 to 5, and say why."},
+            {"role": "user", "content": asked},
+        ]
+        (judged,) = await models[self.model].generate(messages)
+        ratings = re.findall(r"Rating: (\d)\nRationale: .+", judged.text)
+        return [
+            Opinion(one.response_id, "ratings", float(rating), judged.text, model=judged.model)
+            for one, rating in zip(responses, ratings, strict=True)
+        ]
+
+
+def prompts(count: int) -> pl.DataFrame:
+    """``count`` different questions, as `Prompts`."""
+    records = []
+    for number in range(count):
+        asked = f"Question {number}: how many apples are in {number} bags of {number}?"
+        messages = [{"role": "user", "content": asked}]
+        known = {"source": "questions", "source_revision": "1", "licence": "CC0-1.0"}
+        records.append({"prompt_id": prompt_id(messages), "messages": messages, **known})
+    return rows(Prompts, records)
+
+
+def context(folder: Path, stage: str) -> Context:
+    """A run with a journal in ``folder``."""
+    return Context(
+        recipe="benchmark",
+        stage=stage,
+        refresh="2026-01-01",
+        roles={"policy": Binding(model="policy"), "judge": Binding(model="judge")},
+        journal=folder / "journal.sqlite",
+        models=folder / "models",
+        progress=False,
+        open_engine=InstantEngine,
+    )
+
+
+def memory(count: int) -> dict[str, float]:
+    """One response to each of ``count`` prompts: seconds, and the process's peak memory in GB."""
+    tables = {"prompts": prompts(count)}
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        split = Sample().run(tables, context(Path(folder), "responses"))
+        seconds = time.perf_counter() - started
+    assert split.kept.height == count
+    # Linux counts kilobytes here, macOS bytes.
+    unit = 1e9 if sys.platform == "darwin" else 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return {"seconds": seconds, "gigabytes": peak}
+
+
+def pairs(count: int) -> dict[str, float]:
+    """Prompts to pairs, each stage's table written; then all again, from the journal."""
+    asked = prompts(count)
+    seconds = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for _ in range(2):
+            tables = {"prompts": asked}
+            started = time.perf_counter()
+            for stage, operator in (
+                ("responses", Sample(n=4)),
+                ("ratings", Ratings(of="responses")),
+                ("pairs", BestWorst(of="responses", by="ratings")),
+            ):
+                tables[stage] = operator.run(tables, context(folder, stage)).kept
+                tables[stage].write_parquet(folder / f"{stage}.parquet")
+            seconds.append(time.perf_counter() - started)
+    return {"seconds": seconds[0], "again": seconds[1], "pairs": tables["pairs"].height}
+
+
+def identity_cost() -> float:
+    """Microseconds a journal key costs: four samples of a prompt of 2,000 characters."""
+    known = Identity("generate", engine="e", revision="r", sampling=Sampling())
+    text, seeds = "word " * 400, [1, 2, 3, 4]
+    loops = 20_000
+    started = time.perf_counter()
+    for _ in range(loops):
+        known.generations(text, seeds)
+    return (time.perf_counter() - started) / loops / len(seeds) * 1e6
+
+
+def peer_python() -> Path:
+    """The interpreter of the peer's own environment, made where there is none yet."""
+    folder = ROOT / ".venv-distilabel"
+    python = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True)
+        (folder / "complete").touch()
+    return python
+
+
+def measured(command: Sequence[str | Path]) -> dict[str, float]:
+    """The JSON object on the last line that ``command`` prints."""
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if said.returncode:
+        raise RuntimeError(f"{command}: {said.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(said.stdout.strip().splitlines()[-1])
+    return found
+
+
+def machine() -> str:
+    """The processor, how many of it, and how busy it was with other work."""
+    name = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+        name = found.group(1) if found else name
+    load = os.getloadavg()[2]
+    return f"{os.cpu_count()} x {name}, load {load:.1f}, Python {platform.python_version()}"
+
+
+def entry(what: str, ours: float, unit: str, theirs: float | None = None) -> dict[str, Any]:
+    """One line of the results."""
+    return {
+        "entry": what,
+        "peer": PEER if theirs else None,
+        "ours": round(ours, 2),
+        "theirs": round(theirs, 2) if theirs else None,
+        "unit": unit,
+        "ratio": round(ours / theirs, 1) if theirs else None,
+        "machine": machine(),
+        "command": "python -m benchmarks.runtime",
+    }
+
+
+def compare(rounds: int, count: int, large: int) -> list[dict[str, Any]]:
+    """All measurements; the median of ``rounds``."""
+    ours, again, theirs = [], [], []
+    me = [sys.executable, "-m", "benchmarks.runtime"]
+    peer = [peer_python(), "benchmarks/distilabel_pairs.py", str(count), "500"]
+    for _ in range(rounds):
+        mine = measured([*me, "--only", "pairs", "--prompts", str(count)])
+        its = measured(peer)
+        assert mine["pairs"] == its["pairs"] == count, (mine, its)
+        ours.append(count / mine["seconds"])
+        again.append(count / mine["again"])
+        theirs.append(count / its["seconds"])
+    of_memory = measured([*me, "--only", "memory", "--prompts", str(large)])
+    work = f"{count:,} prompts x 4 responses, one judgement, one pair"
+    return [
+        entry(work, statistics.median(ours), "prompts/s", statistics.median(theirs)),
+        entry(f"{work}, again, all from the journal", statistics.median(again), "prompts/s"),
+        entry(f"{large:,} prompts x 1 response", large / of_memory["seconds"], "prompts/s"),
+        entry(f"{large:,} prompts x 1 response, peak memory", of_memory["gigabytes"], "GB"),
+        entry("identity of an answer (a prompt of 2,000 characters)", identity_cost(), "µs"),
+    ]
+
+
+def write(entries: Sequence[dict[str, Any]]) -> None:
+    """``results/runtime.json``, and the same as a table for people."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "runtime.json").write_text(json.dumps(list(entries), indent=2) + "\n")
+    lines = [
+        f"Instant models: what everything around them costs. {entries[0]['machine']}. "
+        f"`{entries[0]['command']}`",
+        "",
+        f"| | ours | {PEER} | |",
+        "|---|---|---|---|",
+    ]
+    for one in entries:
+        theirs = f"{one['theirs']:,} {one['unit']}" if one["theirs"] else ""
+        ratio = f"{one['ratio']}x" if one["ratio"] else ""
+        lines.append(f"| {one['entry']} | {one['ours']:,} {one['unit']} | {theirs} | {ratio} |")
+    (RESULTS / "runtime.md").write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["pairs", "memory"])
+    parser.add_argument("--prompts", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    if arguments.only == "pairs":
+        print(json.dumps(pairs(arguments.prompts)))
+    elif arguments.only == "memory":
+        print(json.dumps(memory(arguments.prompts)))
+    else:
+        entries = compare(arguments.rounds, arguments.prompts, 200_000)
+        write(entries)
+        print((RESULTS / "runtime.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

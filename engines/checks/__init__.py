@@ -1,0 +1,34 @@
+"""Checks: is the answer that a response gives right?
+
+A check is any function ``(messages, reference, text) -> bool`` (`schemas.Check`), named by its
+import path: ``engines.checks.math``, ``engines.checks.gsm8k``, or one of your own package,
+``mypackage.chess.is_mate``. It raises ValueError where the reference says nothing; such a response
+gets a score with an error, never a wrong mark.
+
+A check that is pure and quick runs where it is. One that may hang (computer algebra, anything
+that runs what a model wrote) says so with an attribute, and then runs in a process that is killed
+when it takes too long::
+
+    def is_mate(messages, reference, text): ...
+    is_mate.may_hang = True
+    is_mate.quick = is_obvious  # optional: decides inline, or returns None where it cannot
+"""
+
+from engines.checks.checking import BoundedCheck, bounded, check_for
+from engines.checks.gsm8k import gsm8k
+from engines.checks.loading import UnknownCheckError, load_check
+from engines.checks.mathematics import math
+from engines.checks.workers import CheckError, Workers, shared_workers
+
+__all__ = [
+    "BoundedCheck",
+    "CheckError",
+    "UnknownCheckError",
+    "Workers",
+    "bounded",
+    "check_for",
+    "gsm8k",
+    "load_check",
+    "math",
+    "shared_workers",
+]

@@ -1,0 +1,62 @@
+"""The check of a prompt's source, ready to call: inline, or in a process that can be killed."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from engines.checks.loading import load_check
+from engines.checks.workers import CheckError, Workers, shared_workers
+from engines.context import Context
+from schemas import Check, Message
+
+DEFAULT = "engines.checks.math"
+
+
+def check_for(context: Context, source: str, *, path: str | None = None) -> "BoundedCheck":
+    """The check for prompts of ``source``: ``path`` if given, else what the source is configured
+    with (``context.checks``), else `DEFAULT`. Raises `UnknownCheckError` if nothing is there."""
+    return bounded(path or context.checks.get(source, DEFAULT))
+
+
+def bounded(path: str, *, workers: Workers | None = None) -> "BoundedCheck":
+    """The check at an import path; one that may hang runs in ``workers`` (the shared ones)."""
+    check = load_check(path)
+    may_hang = bool(getattr(check, "may_hang", False))
+    return BoundedCheck(path, check, (workers or shared_workers()) if may_hang else None)
+
+
+@dataclass(frozen=True)
+class BoundedCheck:
+    """A `schemas.Check` that always comes to an end."""
+
+    path: str
+    check: Check
+    workers: Workers | None
+
+    def __call__(self, messages: Sequence[Message], reference: str | None, text: str) -> bool:
+        """Is the answer that ``text`` gives right? Blocks while a process works it out.
+
+        Raises ValueError if ``reference`` says nothing, `CheckError` if the check hung, crashed
+        or broke: no answer is then right or wrong.
+        """
+        return self.submit(messages, reference, text).result()
+
+    def submit(
+        self, messages: Sequence[Message], reference: str | None, text: str
+    ) -> "Future[bool]":
+        """The same without waiting. An inline check has been run when this returns."""
+        decided: Future[bool] = Future()
+        check = self.check if self.workers is None else getattr(self.check, "quick", None)
+        try:
+            right = None if check is None else check(messages, reference, text)
+            if right is None and self.workers is not None:
+                return self.workers.submit(self.path, messages, reference, text)
+            if right is None:
+                raise CheckError(f"check {self.path} gave no result")
+            decided.set_result(bool(right))
+        except (ValueError, CheckError) as error:
+            decided.set_exception(error)
+        # Whatever somebody's check raises is about one answer; the others go on.
+        except Exception as error:
+            decided.set_exception(CheckError(f"check failed: {type(error).__name__}: {error}"))
+        return decided

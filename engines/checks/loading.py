@@ -1,0 +1,44 @@
+"""A check from its import path."""
+
+import importlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from schemas import Check
+
+Marked = TypeVar("Marked", bound=Callable[..., bool])
+
+
+class UnknownCheckError(ValueError):
+    """An import path names no check."""
+
+
+def load_check(path: str) -> Check:
+    """The function that ``path`` (``package.module.function``) names.
+
+    Raises `UnknownCheckError` where nothing can be imported from there, or it cannot be called.
+    """
+    module_name, _, name = path.rpartition(".")
+    hint = (
+        "a check is a function (messages, reference, text) -> bool named by its import path, "
+        "as in engines.checks.math"
+    )
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownCheckError(f"unknown check {path!r}: {error}; {hint}") from error
+    if not callable(found):
+        raise UnknownCheckError(f"{path!r} is a {type(found).__name__}, not a check; {hint}")
+    return found  # type: ignore[no-any-return]  # its arguments can only be known when it is called
+
+
+def may_hang(*, quick: Callable[..., bool | None] | None = None) -> Callable[[Marked], Marked]:
+    """Marks a check to run in a process that can be killed. ``quick`` is tried first, inline: it
+    takes the same arguments and returns None where it cannot decide."""
+
+    def mark(check: Marked) -> Marked:
+        check.may_hang = True  # type: ignore[attr-defined]  # how any package marks its checks
+        check.quick = quick  # type: ignore[attr-defined]
+        return check
+
+    return mark

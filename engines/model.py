@@ -1,0 +1,180 @@
+"""What an operator's coroutine calls: its models, by role."""
+
+import itertools
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engines.answers import (
+    pack_choice,
+    pack_generation,
+    pack_scored,
+    unpack_choice,
+    unpack_generation,
+    unpack_scored,
+)
+from engines.context import Context
+from engines.opening import open_engine
+from engines.protocol import Generation, RowError, Sampling, Scored
+from engines.seeds import sample_seed
+from engines.session import Codec, Session
+from schemas import Message
+
+__all__ = ["Model", "Models", "Written", "open_engine"]
+
+_DEFAULT = Sampling()
+_GENERATION = Codec(pack_generation, unpack_generation, lambda one: len(one.token_ids))
+_SCORED = Codec(pack_scored, unpack_scored, lambda one: len(one.token_ids))
+_CHOICE = Codec(pack_choice, unpack_choice, lambda one: 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generation):
+    """A generation and what made it: enough to make it again. ``seed`` is None if greedy."""
+
+    model: str
+    sampling: Sampling
+    seed: int | None
+
+
+class Model:
+    """One role's model, as one row calls it. Answers are journaled; asked again, they are free.
+
+    Raises `RowError` where this row cannot be answered, `EngineError` where no row can.
+    """
+
+    __slots__ = ("_calls", "_row_id", "_session", "role")
+
+    def __init__(self, role: str, session: Session, row_id: str, calls: Iterator[int]) -> None:
+        self.role = role
+        self._session = session
+        self._row_id = row_id
+        self._calls = calls
+
+    @property
+    def revision(self) -> str:
+        """What generates and chooses: digest of weights, tokenizer, template and number type."""
+        return self._session.generator(self.role).engine.revision
+
+    @property
+    def scoring_revision(self) -> str:
+        """What scores. Equals ``revision`` where one engine does both."""
+        return self._session.scorer(self.role).engine.revision
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        n: int = 1,
+        sampling: Sampling = _DEFAULT,
+        call: str | None = None,
+    ) -> Coroutine[Any, Any, list[Written]]:
+        """Draw ``n`` texts.
+
+        The seeds follow from the run's seed, the row, and the number of this call among the row's
+        (taken now, not when awaited), so calls gathered in a fixed order are repeatable. Where
+        the order of a row's calls depends on which answer comes first (a tree whose branches
+        grow at once), give each a name of its own as ``call``: the seeds then follow from it.
+        """
+        return self._generate(messages, n, sampling, next(self._calls) if call is None else call)
+
+    async def _generate(
+        self, messages: Sequence[Message], n: int, sampling: Sampling, call: int | str
+    ) -> list[Written]:
+        session = self._session
+        served = session.generator(self.role)
+        engine = served.engine
+        prompt = engine.render(messages)
+        seeds = [sample_seed(session.context.seed, self._row_id, call, i) for i in range(n)]
+
+        async def ask(positions: list[int]) -> list[Generation]:
+            return [await engine.generate(prompt, sampling, seeds[i]) for i in positions]
+
+        keys = served.identity("generate", sampling).generations(prompt.text, seeds)
+        found = await session.answers(served, "generate", keys, ask, _GENERATION, together=False)
+        revision, greedy = engine.revision, sampling.temperature == 0
+        return [
+            Written(
+                one.text,
+                one.token_ids,
+                one.logprobs,
+                one.finish,
+                revision,
+                sampling,
+                None if greedy else seed,
+            )
+            for one, seed in zip(found, seeds, strict=True)
+        ]
+
+    async def score(
+        self,
+        messages: Sequence[Message],
+        continuations: Sequence[str],
+        *,
+        end: Sequence[bool] | None = None,
+    ) -> list[Scored]:
+        """Log-probs (natural log) of each continuation's tokens as the answer to ``messages``.
+
+        ``end`` says, for each, whether the token that ends the turn is scored too (all, unless
+        given): true of a text its author ended, false of one cut off or of a part.
+        """
+        session = self._session
+        served = session.scorer(self.role)
+        engine = served.engine
+        prompt = engine.render(messages)
+        ends = [True] * len(continuations) if end is None else list(end)
+
+        async def ask(positions: list[int]) -> list[Scored]:
+            texts = [continuations[i] for i in positions]
+            return await engine.score(prompt, texts, end=[ends[i] for i in positions])
+
+        keys = served.identity("score").scores(prompt.text, continuations, ends)
+        return await session.answers(served, "score", keys, ask, _SCORED, together=True)
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
+        """Log-probs (natural log) of ``options`` as the answer, normalised over the options."""
+        ordered = sorted(options)
+        if len(set(ordered)) < len(ordered) or not ordered:
+            raise ValueError(f"options must differ from each other, got {list(options)}")
+        session = self._session
+        served = session.generator(self.role)
+        engine = served.engine
+        prompt = engine.render(messages)
+
+        async def ask(positions: list[int]) -> list[tuple[float, ...]]:
+            return [tuple(await engine.choose(prompt, ordered)) for _ in positions]
+
+        keys = [served.identity("choose").choice(prompt.text, ordered)]
+        (found,) = await session.answers(served, "choose", keys, ask, _CHOICE, together=True)
+        if len(found) != len(ordered):
+            raise RowError(f"{len(found)} log-probs came for {len(ordered)} options")
+        return [found[ordered.index(option)] for option in options]
+
+
+class Models:
+    """The models of one row: ``models.policy``, ``models["policy@previous"]``."""
+
+    __slots__ = ("_calls", "_row_id", "_session")
+
+    def __init__(self, session: Session, row_id: str) -> None:
+        self._session = session
+        self._row_id = row_id
+        self._calls = itertools.count()
+
+    def __getitem__(self, role: str) -> Model:
+        return Model(role, self._session, self._row_id, self._calls)
+
+    @property
+    def context(self) -> Context:
+        """Where and for whom the row's stage runs."""
+        return self._session.context
+
+    def __getattr__(self, role: str) -> Model:
+        if role.startswith("_"):
+            raise AttributeError(role)
+        return self[role]
+
+    def at(self, row_id: str) -> "Models":
+        """The same models with the seeds of another row: for calls about one of several responses,
+        so that its answers do not depend on how many others there are."""
+        return Models(self._session, row_id)

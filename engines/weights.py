@@ -1,0 +1,243 @@
+"""Weights on disk or on the Hub: which ones a binding means, loading them, and their revision.
+
+Only safetensors are read and no code from a model's folder is ever run.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.protocol import EngineError
+from engines.roles import Binding
+from schemas import canonical
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_VERSION = "weights-1"
+"""Part of every digest; raised when the same files would mean another model to this factory."""
+
+_READ = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "*.tiktoken",
+    "chat_template*",
+    "additional_chat_templates/*",
+)
+"""The files that can change an answer. README, optimizer state and training logs are not here."""
+
+
+def weights_revision(binding: Binding) -> str:
+    """A digest that changes when weights, tokenizer, chat template, adapter or dtype do.
+
+    Folder: ``sha:<32 hex digits>/<dtype>`` over the bytes of the files that are read (read once a
+    process, then known by path, size and time of change). Hub id: ``<id>@<commit>/<dtype>``.
+    Raises `EngineError` if there is no such model.
+    """
+    folder = model_folder(binding)
+    base = _adapted(folder)
+    parts = [] if base is None else [weights_revision(base)]
+    if _is_hub_id(binding):
+        parts.insert(0, f"{binding.model}@{folder.name}")
+        return f"{'+'.join(parts)}/{resolved_dtype(binding)}"
+    digest = hashlib.blake2b(_VERSION.encode(), digest_size=16)
+    for path in _files(folder):
+        stat = path.stat()
+        content = _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
+        digest.update(f"\n{path.relative_to(folder)} {content}".encode())
+    digest.update(canonical(parts).encode())
+    return f"sha:{digest.hexdigest()}/{resolved_dtype(binding)}"
+
+
+def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The model, in evaluation mode on its device, and its tokenizer.
+
+    Raises `EngineError` if the folder is missing, holds no (or broken) safetensors, or the
+    tokenizer has no chat template.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = model_folder(binding)
+    adapter = _adapted(folder) is not None
+    if not adapter and not (folder / "config.json").is_file():
+        raise EngineError(f"{binding.model}: no config.json in it, so it is no model's folder")
+    if next(folder.glob("*.safetensors"), None) is None:
+        raise EngineError(
+            f"{binding.model}: no safetensors in it. Pickled weights (.bin, .pt) are not read, as "
+            "they can run code: convert them with model.save_pretrained(folder)"
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:
+        raise EngineError(
+            f"{binding.model}: its tokenizer cannot be read ({_short(error)}). Save the tokenizer "
+            "into the same folder with tokenizer.save_pretrained(folder)"
+        ) from error
+    if not tokenizer.chat_template:
+        raise EngineError(
+            f"{binding.model}: its tokenizer has no chat template, so messages cannot be put to "
+            "it. Use an instruction-tuned model, or add chat_template.jinja to the folder"
+        )
+    if adapter:
+        _require_peft(binding)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=resolved_dtype(binding),
+            attn_implementation=_attention(folder),
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+        model.to(torch.device(resolved_device(binding)))  # type: ignore[arg-type]  # untyped wrapper
+    except Exception as error:
+        raise EngineError(
+            f"{binding.model}: its weights cannot be loaded ({_short(error)}). If a file is cut "
+            "off or damaged, write or download it again; otherwise check the role's dtype, device"
+        ) from error
+    model.requires_grad_(False)
+    model.train(False)
+    return model, tokenizer
+
+
+def model_folder(binding: Binding) -> Path:
+    """The folder of the binding's files; a Hub id's are downloaded or found in the local cache.
+
+    Raises `EngineError` if it is neither a folder nor a Hub model that can be reached.
+    """
+    if not binding.model:
+        raise EngineError(
+            "this role names a server only; name its weights too ('model': a folder or a Hub id) "
+            "to score with it or to train it"
+        )
+    folder = Path(binding.model).expanduser()
+    if folder.is_dir():
+        return folder
+    if not _is_hub_id(binding):
+        raise EngineError(
+            f"there is no model at {binding.model}: expected a folder with safetensors, a "
+            "tokenizer and a config.json, or a Hub id such as Qwen/Qwen2.5-7B-Instruct"
+        )
+    return _snapshot(binding.model, binding.revision)
+
+
+def resolved_device(binding: Binding) -> str:
+    """The device named, or a GPU where there is one, or the CPU."""
+    import torch
+
+    if binding.device:
+        return binding.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolved_dtype(binding: Binding) -> str:
+    """The number type named; "auto" is the checkpoint's own on a GPU and float32 on a CPU."""
+    if binding.dtype != "auto":
+        return binding.dtype
+    if binding.engine != "vllm" and resolved_device(binding).startswith("cpu"):
+        return "float32"
+    folder = model_folder(binding)
+    base = _adapted(folder)
+    if base is not None:
+        return resolved_dtype(base.model_copy(update={"device": resolved_device(binding)}))
+    config = _json(folder / "config.json")
+    text = config.get("text_config") or {}
+    names = [found.get(key) for found in (config, text) for key in ("dtype", "torch_dtype")]
+    return str(next((name for name in names if name), "float32"))
+
+
+def _is_hub_id(binding: Binding) -> bool:
+    """``owner/name``, nothing on disk, no dots or slashes that only a path begins with."""
+    name = binding.model or ""
+    parts = name.split("/")
+    return (
+        not Path(name).expanduser().exists()
+        and len(parts) == 2
+        and all(part and part[0].isalnum() for part in parts)
+    )
+
+
+@lru_cache(maxsize=64)
+def _snapshot(model: str, revision: str | None) -> Path:
+    """The local folder, named by its commit. Once a process, so that a role never changes model
+    in the middle of a run."""
+    from huggingface_hub import snapshot_download
+
+    options: dict[str, Any] = {"revision": revision, "allow_patterns": list(_READ)}
+    try:
+        return Path(snapshot_download(model, **options))
+    except Exception as online:
+        try:
+            return Path(snapshot_download(model, local_files_only=True, **options))
+        except Exception:
+            raise EngineError(
+                f"there is no folder {model}, and the Hub model {model} "
+                f"(revision {revision or 'main'}) could not be downloaded ({_short(online)}) and "
+                "is not in the local cache. Check the name, the connection and, for a gated "
+                "model, that you are logged in"
+            ) from online
+
+
+def _adapted(folder: Path) -> Binding | None:
+    """The weights that the adapter in ``folder`` adapts; None where it holds whole weights."""
+    adapter = folder / "adapter_config.json"
+    if not adapter.is_file():
+        return None
+    base = _json(adapter).get("base_model_name_or_path")
+    if not base:
+        raise EngineError(f"{adapter}: does not name the model that it adapts")
+    return Binding(model=str(base), revision=_json(adapter).get("revision"))
+
+
+def _files(folder: Path) -> list[Path]:
+    found = {path for pattern in _READ for path in folder.glob(pattern) if path.is_file()}
+    return sorted(found)
+
+
+@lru_cache(maxsize=4096)
+def _file_digest(path: str, size: int, changed_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _attention(folder: Path) -> str:
+    """SDPA, except that it would silently ignore a soft cap on attention scores (Gemma 2)."""
+    config = _json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    text = config.get("text_config") or config
+    return "eager" if text.get("attn_logit_softcapping") else "sdpa"
+
+
+def _require_peft(binding: Binding) -> None:
+    try:
+        import peft  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+    except ImportError as error:
+        raise EngineError(
+            f"{binding.model} is a PEFT adapter: install peft, or merge it into its base model "
+            "(merge_and_unload) and save that"
+        ) from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path} cannot be read: {_short(error)}") from error
+    if not isinstance(found, dict):
+        raise EngineError(f"{path}: expected a JSON object")
+    return found
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}"

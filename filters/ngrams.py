@@ -1,0 +1,69 @@
+"""Texts as numbers: their words, and every run of n words, hashed to 64 bits."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+WORDS = r"\w+"
+TOKENS = r"\w+|[^\w\s]"
+"""Words and signs: ``2-3`` and ``2+3`` have the same words, but are not the same text."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of several texts, one after another: those of text i are
+    ``hashes[starts[i]:starts[i + 1]]``, in the order in which they are written."""
+
+    hashes: Hashes
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def of(self, text: int) -> Hashes:
+        """The runs of one text."""
+        return self.hashes[self.starts[text] : self.starts[text + 1]]
+
+
+def tokens(texts: pl.Series, pattern: str) -> pl.Series:
+    """The parts of each text that match ``pattern``, in lower case: a list a text."""
+    return texts.str.normalize("NFKC").str.to_lowercase().str.extract_all(pattern)
+
+
+def hashed(lists: pl.Series) -> Runs:
+    """Each token by its hash (BLAKE2b), the same on every machine and in every version."""
+    flat = lists.explode(empty_as_null=False)
+    known = flat.unique()
+    digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in known]
+    table = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    place = flat.replace_strict(known, pl.int_range(len(known), eager=True))
+    starts = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy(), dtype=np.int64)])
+    return Runs(table[place.to_numpy().astype(np.int64)], starts)
+
+
+def runs(words: Runs, n: int, *, whole: bool) -> Runs:
+    """All runs of ``n`` words. A text of fewer has none or, if ``whole``, one of all its words
+    (an empty text too)."""
+    lengths = np.diff(words.starts)
+    counts = np.where(lengths >= n, lengths - n + 1, int(whole))
+    starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    text = np.repeat(np.arange(len(lengths)), counts)
+    first = words.starts[text] + (np.arange(starts[-1]) - starts[text])
+    length = np.minimum(lengths[text], n)
+    folded = np.full(starts[-1], n, dtype=np.uint64)
+    for step in range(n):
+        inside = slice(None) if length.min(initial=n) > step else np.flatnonzero(length > step)
+        folded[inside] = _mix(folded[inside] ^ words.hashes[first[inside] + step]) + np.uint64(step)
+    return Runs(folded, starts)
+
+
+def _mix(x: Hashes) -> Hashes:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): one to one, and well spread."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,69 @@
+"""What filters that make pairs share: tie-breaks, the scores of responses, and rows of `Pairs`."""
+
+import polars as pl
+
+from schemas import content_id
+
+
+def lot(column: str, seed: int = 0) -> pl.Expr:
+    """A lot drawn for each id of ``column``: a hash of it and ``seed``, the same on every machine
+    and in every order of the rows. Ids themselves may tell of age or rank, a hash does not."""
+    return pl.col(column).map_elements(
+        lambda text: content_id(seed, text), return_dtype=pl.String, skip_nulls=False
+    )
+
+
+def opinions(scores: pl.DataFrame) -> pl.DataFrame:
+    """One row a response: ``value``, the mean of the opinions of it as a whole, null if there is
+    none; ``votes``, how many those are; ``errors``, how many scores could not be read."""
+    # (0.1 + 0.2 + 0.3) / 3 is not 0.2 in floats: means are rounded, or ties would look like pairs.
+    read = pl.col("value").drop_nulls()
+    return (
+        scores.filter(pl.col("step").is_null())
+        .group_by("response_id", maintain_order=True)
+        .agg(
+            value=pl.when(read.len() == 1)
+            .then(read.first())
+            .otherwise(read.sort().mean().round_sig_figs(12)),
+            votes=pl.col("value").count(),
+            errors=pl.col("value").null_count(),
+        )
+    )
+
+
+def scored(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """``responses`` with their `opinions`; a response that has none has null and zeros."""
+    return responses.join(
+        opinions(scores), on="response_id", how="left", maintain_order="left"
+    ).with_columns(pl.col("votes", "errors").fill_null(0))
+
+
+def said(text: str) -> pl.Expr:
+    """Column ``text`` as the messages of an assistant's turn."""
+    return pl.concat_list(pl.struct(role=pl.lit("assistant"), content=pl.col(text)))
+
+
+def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `schemas.Pairs` from columns ``prompt_id``, ``messages``, ``chosen_id``,
+    ``chosen_text``, ``rejected_id``, ``rejected_text`` and ``margin``."""
+    ids = frame.select("prompt_id", "chosen_id", "rejected_id").iter_rows()
+    return frame.select(
+        pl.Series("pair_id", [content_id(*row) for row in ids], dtype=pl.String),
+        "prompt_id",
+        pl.col("messages").alias("prompt"),
+        said("chosen_text").alias("chosen"),
+        said("rejected_text").alias("rejected"),
+        "chosen_id",
+        "rejected_id",
+        pl.col("margin").cast(pl.Float64),
+        pl.lit(1.0).alias("weight"),
+        pl.lit(None, pl.UInt32).alias("shared_prefix"),
+        pl.lit(
+            None, pl.Struct({"chosen": pl.List(pl.Float32), "rejected": pl.List(pl.Float32)})
+        ).alias("token_weights"),
+    )
+
+
+def same_text() -> pl.Expr:
+    """Whether both sides of a pair say the same, spaces around it aside."""
+    return pl.col("chosen_text").str.strip_chars() == pl.col("rejected_text").str.strip_chars()

@@ -1,0 +1,187 @@
+"""What several test folders use: a real, tiny language model that needs no download, and a stand
+that answers operators without any."""
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import pytest
+
+from engines.context import Context
+from engines.protocol import EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.roles import Binding
+from schemas import Message, Prompts, prompt_id, rows
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def write_tiny_model(folder: Path, *, seed: int = 0, positions: int = 512) -> Path:
+    """Save a random two-layer Llama, a byte-level tokenizer and a chat template to ``folder``.
+
+    Weights are wide enough (initializer range 0.4) that the next token's distribution is far from
+    uniform, so that a wrong mask, position or temperature changes what tests see.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    specials = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: number for number, token in enumerate([*specials, *letters])}
+    tokens = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokens.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tokens,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        additional_special_tokens=specials[2:],
+        clean_up_tokenization_spaces=False,
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=positions,
+        initializer_range=0.4,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+        dtype="float32",
+    )
+    state = torch.random.get_rng_state()
+    try:
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(config)
+    finally:
+        torch.random.set_rng_state(state)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random tiny Llama: byte-level tokens, 512 positions, float32. Read only."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def make_tiny_model() -> Callable[..., Path]:
+    """Writes another such model: ``make_tiny_model(folder, seed=1, positions=64) -> folder``."""
+    return write_tiny_model
+
+
+class AnsweringEngine:
+    """Answers from a hash of what it is asked, each answer after as many turns as the hash says,
+    and notes every question in ``asked``."""
+
+    name = "answering"
+
+    def __init__(self, binding: Binding, asked: list[tuple[object, ...]]) -> None:
+        self.revision = f"answering-{binding.model}"
+        self.asked = asked
+        self.closed = False
+
+    def render(self, messages: Sequence[Message]) -> Rendered:
+        return Rendered(
+            tuple(messages), "\n".join(f"{m['role']}: {m['content']}" for m in messages)
+        )
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        digest = await self._asked("generate", prompt.text, sampling, seed)
+        words = prompt.text[-20:] if sampling.temperature == 0 else f"{digest.hex()} é"
+        if "say nothing" in prompt.text:
+            words = " "
+        if "half a character" in prompt.text:
+            words = "\ud800"
+        if "too long" in prompt.text:
+            raise RowError("the prompt has 900 tokens, the model takes 512")
+        if "no server" in prompt.text:
+            raise EngineError("the server is gone")
+        finish: Literal["stop", "length"] = "length" if digest[0] % 4 == 0 else "stop"
+        return Generation(words, tuple(digest), tuple(-byte / 100 for byte in digest), finish)
+
+    async def score(
+        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
+    ) -> list[Scored]:
+        scored = []
+        for text, ends in zip(continuations, end, strict=True):
+            digest = await self._asked("score", prompt.text, text, ends)
+            nan = math.nan if "nan" in text else 1.0
+            scored.append(Scored(tuple(digest), tuple(-nan * byte / 100 for byte in digest)))
+        return scored
+
+    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        await self._asked("choose", prompt.text, tuple(options))
+        weights = [float(len(option)) for option in options]
+        return [math.log(weight / sum(weights)) for weight in weights]
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _asked(self, *question: object) -> bytes:
+        assert not self.closed
+        self.asked.append(question)
+        digest = hashlib.blake2b(repr((self.revision, question)).encode(), digest_size=6).digest()
+        for _ in range(digest[0] % 8):
+            await asyncio.sleep(0)
+        return digest
+
+
+@dataclass
+class Stand:
+    """Runs operators in a folder of their own: every engine that was opened, all it was asked."""
+
+    folder: Path
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+    opened: list[AnsweringEngine] = field(default_factory=list)
+
+    def open(self, binding: Binding) -> AnsweringEngine:
+        self.opened.append(AnsweringEngine(binding, self.asked))
+        return self.opened[-1]
+
+    def context(self, **changes: Any) -> Context:
+        """A context whose roles are bound to engines that answer from a hash."""
+        settings: dict[str, Any] = {
+            "recipe": "recipe",
+            "stage": "stage",
+            "refresh": "2026-01-01",
+            "roles": {name: Binding(model=name) for name in ("policy", "judge")},
+            "journal": self.folder / "journal.sqlite",
+            "models": self.folder / "models",
+            "progress": False,
+            "open_engine": self.open,
+        }
+        return Context(**{**settings, **changes})
+
+    @staticmethod
+    def prompts(*texts: str) -> pl.DataFrame:
+        """A `schemas.Prompts` frame, one row a text."""
+        records = []
+        for text in texts:
+            messages = [{"role": "user", "content": text}]
+            known = {"source": "test", "source_revision": "1", "licence": "none"}
+            records.append({"prompt_id": prompt_id(messages), "messages": messages, **known})
+        return rows(Prompts, records)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Stand:
+    """A place to run operators that call models, without a model."""
+    return Stand(tmp_path)

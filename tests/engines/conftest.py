@@ -1,0 +1,86 @@
+"""An HTTP server of the test's own, which answers as the test says."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+Reply = tuple[int, Any, Mapping[str, str]] | None
+Script = Callable[[str, str, Any, Mapping[str, str]], Reply]
+
+
+class HttpStub:
+    """``script(method, path, body, headers)`` gives each answer: (status, body, headers), the body
+    sent as JSON unless it is bytes; or None, which closes the connection without a word."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def start(self) -> None:
+        """Listen; on the same port as before where it was stopped."""
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                self._handle(None)
+
+            def do_POST(self) -> None:
+                self._handle(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+
+            def _handle(self, body: Any) -> None:
+                reply = stub.script(self.command, self.path, body, self.headers)
+                self.close_connection = reply is None or not stub.running
+                if reply is None or not stub.running:
+                    return
+                status, answer, headers = reply
+                raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                lengths = {"content-type": "application/json", "content-length": str(len(raw))}
+                self.send_response(status)
+                for name, value in {**lengths, **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(raw)
+                self.close_connection = "content-length" in headers
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.daemon_threads = True
+        self.port = int(self.server.server_address[1])
+        self.running = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Be gone: nothing listens, and nothing more is answered."""
+        if self.running:
+            self.running = False
+            self.server.shutdown()
+            self.thread.join()
+            self.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def http_stub() -> Iterator[Callable[[Script], HttpStub]]:
+    """Starts a server: ``http_stub(script) -> HttpStub``."""
+    with ExitStack() as stack:
+
+        def start(script: Script) -> HttpStub:
+            stub = HttpStub(script)
+            stack.callback(stub.stop)
+            return stub
+
+        yield start

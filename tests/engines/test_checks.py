@@ -1,0 +1,228 @@
+"""Right answers are right however they are written, wrong ones never, and nothing hangs."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from engines.checks import (
+    CheckError,
+    UnknownCheckError,
+    Workers,
+    bounded,
+    check_for,
+    gsm8k,
+    load_check,
+    math,
+    shared_workers,
+)
+from engines.checks.gsm8k import by_mark
+from engines.context import Context
+
+
+@pytest.fixture(scope="module")
+def sleepy(tmp_path_factory):
+    """The import path of a check in somebody's own package: it hangs, dies, breaks or decides, as
+    the text says."""
+    folder = tmp_path_factory.mktemp("checks")
+    (folder / "checks_of_a_user.py").write_text(
+        "import os\n"
+        "def sleepy(messages, reference, text):\n"
+        "    while text == 'hang': pass\n"
+        "    if text == 'die': os._exit(3)\n"
+        "    if text == 'break': raise KeyError('broken')\n"
+        "    if reference is None: raise ValueError('no reference')\n"
+        "    print('whatever a check prints is in nobody\\'s way')\n"
+        "    return text == reference\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield "checks_of_a_user.sleepy"
+
+
+@pytest.fixture(scope="module")
+def workers(sleepy):
+    made = Workers(1, seconds=1.5)
+    made.submit(sleepy, [], "a", "a").result()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "right"),
+    [
+        ("so 72\n#### 72", "72", True),
+        ("#### 72 clips.", "48+24 = 72\n#### 72", True),
+        ("#### $1,234.50", "1234.5", True),
+        ("#### 1234", "1,234", True),
+        ("#### -3", "-3", True),
+        ("#### − 3", "-3", True),
+        ("#### -$3", "-3", True),
+        ("#### $-3", "-3", True),
+        ("#### 3", "-3", False),
+        ("#### Answer - 3", "3", True),
+        ("#### x = -3", "-3", True),
+        ("#### 50%", "50", True),
+        ("#### .5", "0.50", True),
+        ("#### 1/2 cup", "0.5", True),
+        ("#### 0.1", "0.10000001", False),
+        ("#### 72\n#### 72.0", "72", True),
+        ("#### 71\n#### 72", "72", False),
+        ("#### 72\nThat is the end.\n#### done", "72", True),
+        ("it is 72\n####", "72", False),
+        ("#### 12345678901234567890", "12345678901234567891", False),
+    ],
+)
+def test_numbers_after_the_mark_are_read_inline(text, reference, right):
+    assert by_mark([], reference, text) is right
+
+
+@pytest.mark.parametrize(
+    "text", ["The answer is 72", "#### 3 * 24", "#### seventy-two", "#### " + "9" * 5000]
+)
+def test_what_the_mark_does_not_settle_is_left_to_the_slow_check(text):
+    assert by_mark([], "72", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "right"),
+    [
+        ("She sold 48 + 24 = 72. The answer is 72.", "72", True),
+        ("She sold 48 + 24 = 72. The answer is 73.", "72", False),
+        ("so we get $\\boxed{72}$", "worked\n#### 72", True),
+        ("#### 3 * 24 = 72", "72", True),
+        ("#### **72**", "72", True),
+        ("Half of it: \\boxed{0.5}", "1/2", True),
+        ("I do not know", "72", False),
+    ],
+)
+def test_other_answers_are_read_by_math_verify(text, reference, right):
+    assert gsm8k([], reference, text) is right
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "right"),
+    [
+        ("\\boxed{\\frac{2}{4}}", "\\frac{1}{2}", True),
+        ("The answer is $x(x+2)+1$", "$(x+1)^2$", True),
+        ("therefore $\\boxed{3}$", "We add 1 and 1, so \\boxed{2}", False),
+        ("I would rather not", "2", False),
+    ],
+)
+def test_mathematics(text, reference, right):
+    assert math([], reference, text) is right
+
+
+@pytest.mark.parametrize("check", [gsm8k, math])
+@pytest.mark.parametrize("reference", [None, "", "  "])
+def test_a_missing_reference_is_said(check, reference):
+    with pytest.raises(ValueError, match="no reference"):
+        check([], reference, "#### 7")
+
+
+@pytest.mark.parametrize("reference", ["none of it", "#### seven", "5 or 6"])
+def test_a_reference_without_a_number_is_said(reference):
+    with pytest.raises(ValueError, match="no number is found in the reference"):
+        gsm8k([], reference, "#### 7")
+
+
+def worked_answers():
+    named = os.environ.get("FACTORY_GSM8K")
+    beside = Path(__file__).parents[3] / "shared" / "data" / "gsm8k" / "train.jsonl"
+    path = Path(named) if named else beside
+    if not path.exists():
+        pytest.skip("GSM8K is not here: set FACTORY_GSM8K to its train.jsonl")
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line)["answer"] for line in lines]
+
+
+def test_every_worked_answer_of_gsm8k_is_right_and_none_with_another_number():
+    answers = worked_answers()
+    assert [a for a in answers if by_mark([], a, a) is not True] == []
+
+    def changed(answer, change):
+        head, number = answer.rsplit("####", 1)
+        return f"{head}#### {re.sub('[0-9]', change, number.strip(), count=1)}"
+
+    other_digit = [changed(a, lambda digit: str((int(digit[0]) + 1) % 10)) for a in answers]
+    more_digits = [changed(a, lambda digit: "1" + digit[0]) for a in answers]
+    for wrong in (other_digit, more_digits):
+        assert [a for a, b in zip(answers, wrong, strict=True) if by_mark([], a, b)] == []
+        assert [a for a, b in zip(answers, wrong, strict=True) if by_mark([], b, a)] == []
+
+
+def test_a_check_that_hangs_is_killed_and_the_next_one_runs(workers, sleepy):
+    asked = [workers.submit(sleepy, [], "a", text) for text in ("hang", "a", "hang", "b")]
+    with pytest.raises(CheckError, match=r"took longer than 1\.5 s"):
+        asked[0].result()
+    assert asked[1].result() is True
+    with pytest.raises(CheckError, match="took longer"):
+        asked[2].result()
+    assert asked[3].result() is False
+
+
+def test_math_verify_hangs_on_what_a_model_may_write_and_is_killed(workers):
+    hanging = workers.submit("engines.checks.math", [], "9", "\\boxed{9^{9^{9^{9}}}}")
+    with pytest.raises(CheckError, match="took longer"):
+        hanging.result()
+
+
+def test_a_check_that_crashes_or_breaks_is_an_error_and_the_next_one_runs(workers, sleepy):
+    with pytest.raises(CheckError, match="exit code 3"):
+        workers.submit(sleepy, [], "a", "die").result()
+    with pytest.raises(CheckError, match="KeyError"):
+        workers.submit(sleepy, [], "a", "break").result()
+    with pytest.raises(ValueError, match="no reference"):
+        workers.submit(sleepy, [], None, "a").result()
+    assert workers.submit(sleepy, [], "a", "a").result() is True
+
+
+def test_closing_does_not_wait_for_what_hangs(sleepy):
+    workers = Workers(1, seconds=600)
+    workers.submit(sleepy, [], "a", "a").result()
+    hanging = workers.submit(sleepy, [], "a", "hang")
+    workers.close()
+    assert hanging.cancelled() or isinstance(hanging.exception(), CheckError)
+
+
+def test_workers_are_shared():
+    assert shared_workers() is shared_workers()
+    path = "engines.checks.math"
+    assert shared_workers().submit(path, [], "\\frac{1}{2}", "it is $0.5$").result() is True
+
+
+@pytest.mark.parametrize("path", ["nowhere.check", "engines.checks.nothing", "word", "os.sep"])
+def test_an_unknown_check_is_refused_with_its_name(path):
+    with pytest.raises(UnknownCheckError, match=path):
+        load_check(path)
+
+
+def context_with(checks):
+    return Context(
+        recipe="r", stage="s", refresh="1", roles={}, journal=Path(), models=Path(), checks=checks
+    )
+
+
+def test_a_source_is_checked_by_what_it_is_configured_with():
+    context = context_with({"gsm8k": "engines.checks.gsm8k"})
+    assert check_for(context, "gsm8k").path == "engines.checks.gsm8k"
+    assert check_for(context, "anything else").path == "engines.checks.math"
+    assert check_for(context, "gsm8k", path="engines.checks.math").path == "engines.checks.math"
+    with pytest.raises(UnknownCheckError, match=r"nowhere\.check"):
+        check_for(context_with({"gsm8k": "nowhere.check"}), "gsm8k")
+
+
+def test_a_check_is_called_like_a_function_wherever_it_runs(sleepy):
+    inline = bounded(sleepy)
+    assert inline.workers is None
+    assert inline([], "a", "a") is True
+    with pytest.raises(ValueError, match="no reference"):
+        inline([], None, "a")
+    with pytest.raises(CheckError, match="KeyError"):
+        inline([], "a", "break")
+    slow = bounded("engines.checks.gsm8k")
+    assert [slow([], "72", text) for text in ("#### 72", "The answer is 72")] == [True, True]
+    with pytest.raises(ValueError, match="no number"):
+        slow([], "some", "#### 72")

@@ -1,0 +1,8 @@
+"""Learn and measure: curated rows → a trained policy → what it answers right, before and after."""
+
+from trainers.dpo import DPO
+from trainers.sft import SFT
+from trainers.trainer import LoRA, Trainer
+from trainers.validate import Validate
+
+__all__ = ["DPO", "SFT", "LoRA", "Trainer", "Validate"]

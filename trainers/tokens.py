@@ -1,0 +1,61 @@
+"""The token ids a policy is trained on: exactly those its engine reads and writes.
+
+A template is applied once, to the prompt with its generation header; the answer's ids follow and
+then the token that ends the turn. To render the whole conversation and look for where the prompt
+stops loses the answer's first tokens, or trains on a header that is never generated, as soon as a
+template treats the last turn differently (trl#6433).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from engines.chat import chat_text, token_ids
+from engines.protocol import RowError
+from schemas import Message
+
+UNLEARNED = -100
+"""The label that torch's cross entropy leaves out."""
+
+
+class Reader:
+    """Turns messages into ids with ``tokenizer``; ``end`` is the id that ends a turn."""
+
+    def __init__(self, tokenizer: Any, end: int) -> None:
+        self._tokenizer = tokenizer
+        self._end = end
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The ids of ``messages`` and of the header that starts the assistant's turn."""
+        return token_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+
+    def answer(self, text: str) -> list[int]:
+        """The ids of ``text`` and of the end of the turn."""
+        return [*token_ids(self._tokenizer, text), self._end]
+
+    def labels(self, text: str, spans: Sequence[Sequence[int]] | None) -> list[int]:
+        """What is learned of `answer`: its ids, and −100 for tokens outside of ``spans``.
+
+        A token with a character in one of the [start, end) spans is learned; the end of the turn
+        is if the last token is. None stands for the whole text. Raises `RowError` if no token is
+        learned.
+        """
+        ids = self.answer(text)
+        if spans is None:
+            return ids
+        offsets = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+            "offset_mapping"
+        ]
+        learned = [any(a < end and start < b for start, end in spans) for a, b in offsets]
+        if not any(learned):
+            raise RowError("loss_spans hold no token of the last message")
+        return [
+            number if wanted else UNLEARNED
+            for number, wanted in zip(ids, [*learned, learned[-1]], strict=True)
+        ]
+
+
+def one_answer(messages: Sequence[Message], side: str) -> str:
+    """The text of one side of a pair: one message, the assistant's, or else `RowError`."""
+    if len(messages) != 1 or messages[0]["role"] != "assistant":
+        raise RowError(f"{side} is not one message of the assistant")
+    return messages[0]["content"]

@@ -1,0 +1,180 @@
+"""Did training help? Held-out prompts answered by the policy after, and before."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from engines.checks import CheckError, UnknownCheckError, check_for, load_check
+from engines.context import Context
+from engines.frames import Refused
+from engines.model import Models
+from engines.operator import RowOperator, each_prompt
+from engines.protocol import EngineError, RowError, Sampling
+from engines.roles import Binding
+from engines.rows import Prompt
+from engines.runtime import run_rows
+from schemas import Checkpoints, Evaluations, GeneratingRole, Prompts, Split, Takes, accept, rows
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableReference(RowError):
+    """A prompt's reference says nothing, so no answer to it can be right or wrong."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Marks:
+    """How one policy did on one prompt: is its greedy answer right, and how many sampled ones."""
+
+    greedy: bool
+    right: int
+
+
+class Validate(RowOperator):
+    """Answers each held-out prompt greedily and ``samples`` times, with both policies.
+
+    Answers are checked as `annotators.Verifier` does: by the check of the prompt's source, or all
+    by ``check``, the import path of a `schemas.Check`. An answer whose check hangs or crashes is
+    not right; a prompt whose reference cannot be read is dropped. `trainers.statistics` sums up.
+
+    Both policies draw with the same seeds, so what differs is the policy. One is loaded after the
+    other, as ``policy`` is bound, and answers are journaled: the next refresh, which starts from
+    this policy, has its "before" for nothing. Where nothing was trained the policy answers once.
+
+    ``policy``: the role whose engine, number type and device are used.
+    """
+
+    gives: ClassVar = Evaluations
+    unit: ClassVar = "prompt_id"
+
+    of: Annotated[str, Takes(Checkpoints)]
+    prompts: Annotated[str, Takes(Prompts)] = "held_out"
+    policy: GeneratingRole = "policy"
+    samples: int = Field(8, ge=0)
+    temperature: float = Field(1.0, gt=0)
+    max_tokens: int = Field(256, ge=1)
+    check: str | None = None
+
+    @field_validator("check")
+    @classmethod
+    def _importable(cls, path: str | None) -> str | None:
+        if path is not None:
+            load_check(path)
+        return path
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """One `Evaluations` row a prompt. Raises `EngineError` if a source's check is unknown, or
+        the checkpoint's stage gave more or less than one."""
+        if tables[self.of].height != 1:
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r}: one checkpoint is measured, "
+                f"but stage {self.of!r} gave {tables[self.of].height}"
+            )
+        if self.policy not in context.roles:
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r} answers as the role "
+                f"{self.policy!r} does, which is bound to nothing: add it to roles: in factory.yaml"
+            )
+        checkpoint = tables[self.of].row(0, named=True)
+        prompts = tables[self.prompts]
+        for source in prompts["source"].unique().sort():
+            self._known_check(source, context)
+        refused = Refused(context.stage)
+        after = self._measured(prompts, checkpoint["path"], context, refused)
+        if checkpoint["path"] == checkpoint["start"]:
+            before = after
+        else:
+            # A prompt that was refused is not asked again.
+            asked = prompts.filter(pl.col("prompt_id").is_in(list(after)))
+            before = self._measured(asked, checkpoint["start"], context, refused)
+        evaluations = [
+            {
+                "prompt_id": prompt_id,
+                "greedy_before": before[prompt_id].greedy,
+                "greedy_after": after[prompt_id].greedy,
+                "samples": self.samples,
+                "right_before": before[prompt_id].right,
+                "right_after": after[prompt_id].right,
+            }
+            for prompt_id in prompts["prompt_id"]
+            if prompt_id in before
+        ]
+        split = accept(
+            Evaluations, rows(Evaluations, evaluations), stage=context.stage, unit=self.unit
+        )
+        return Split(split.kept, pl.concat([refused.frame(), split.dropped]))
+
+    def _measured(
+        self, prompts: pl.DataFrame, model: str, context: Context, refused: Refused
+    ) -> dict[str, Marks]:
+        """What the policy of weights ``model`` answers right, by prompt id."""
+        marks: dict[str, Marks] = {}
+        binding = _bound_to(model, context.roles[self.policy])
+        run_rows(
+            ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
+            self._answer,
+            dataclasses.replace(context, roles={self.policy: binding}),
+            total=prompts.height,
+            keep=lambda _, prompt, found: marks.update({prompt.prompt_id: found}),
+            fail=lambda number, prompt, *why: refused.add(number, [prompt.prompt_id], *why),
+        )
+        return marks
+
+    async def _answer(self, prompt: Prompt, models: Models) -> Marks:
+        policy = models[self.policy]
+        greedy, sampled = await asyncio.gather(
+            policy.generate(
+                prompt.messages,
+                sampling=Sampling(temperature=0.0, max_tokens=self.max_tokens),
+                call="greedy",
+            ),
+            policy.generate(
+                prompt.messages,
+                n=self.samples,
+                sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens),
+                call="sampled",
+            ),
+        )
+        check = check_for(models.context, prompt.source, path=self.check)
+        asked = [
+            check.submit(prompt.messages, prompt.reference, answer.text)
+            for answer in [*greedy, *sampled]
+        ]
+        right = [await _right(answer) for answer in asked]
+        return Marks(right[0], sum(right[1:]))
+
+    def _known_check(self, source: str, context: Context) -> None:
+        try:
+            check_for(context, source, path=self.check)
+        except UnknownCheckError as error:
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r}: source {source!r} has an "
+                f"{error}"
+            ) from error
+
+
+def _bound_to(model: str, role: Binding) -> Binding:
+    """The role with other weights. A server cannot be given those, so they are loaded here."""
+    if model == role.model and role.engine != "openai":
+        return role
+    revision = role.revision if model == role.model else None
+    if role.engine == "openai":
+        log.info("the policy is served, so its trained weights are answered with in process")
+        return Binding(model=model, revision=revision, dtype=role.dtype, device=role.device)
+    return role.model_copy(update={"model": model, "revision": revision})
+
+
+async def _right(answer: "Future[bool]") -> bool:
+    try:
+        return answer.result() if answer.done() else await asyncio.wrap_future(answer)
+    except ValueError as error:
+        raise UnreadableReference(str(error)) from error
+    except CheckError as error:
+        log.debug("an answer counts as wrong: %s", error)
+        return False
