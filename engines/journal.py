@@ -306,8 +306,7 @@ def _explained(error: sqlite3.Error, path: Path, committed: int | None = None) -
         return JournalError(f"{path} is not a journal: move it away, or name another root")
     if "malformed" in text:
         return JournalError(
-            f"the journal {path} is damaged ({text}): save what can be read with "
-            f"`sqlite3 {path} .recover | sqlite3 new.sqlite` and put new.sqlite in its place, "
-            "or move it away to begin anew"
+            f"the journal {path} is damaged ({text}): put a copy of it back, or move it away to "
+            "begin a new one (its answers will be paid for again)"
         )
     return JournalError(f"the journal {path} cannot be used ({text}){kept}")

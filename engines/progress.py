@@ -58,7 +58,7 @@ class Progress:
         seconds = max(time.monotonic() - self._started, 1e-3)
         tokens = context.spent.tokens - self._before[0]
         hits = context.spent.journal_hits - self._before[1]
-        rates = f"{done / seconds:,.0f} rows/s, {tokens / seconds:,.0f} tokens/s"
+        rates = f"{done / seconds:,.1f} rows/s, {tokens / seconds:,.0f} tokens/s"
         rates += f", {hits:,} answers from the journal"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, rates=rates)

@@ -95,7 +95,8 @@ class Server:
         serves other models.
         """
         patience = Patience(min(self.options.patience, _OPENING_PATIENCE))
-        with openai.OpenAI(**self._settings) as client:
+        timeout = min(self.options.timeout, _OPENING_PATIENCE)
+        with openai.OpenAI(**{**self._settings, "timeout": timeout}) as client:
             while True:
                 try:
                     listed = Models.model_validate_json(client.models.with_raw_response.list().text)

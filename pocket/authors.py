@@ -12,7 +12,7 @@ Style = Literal["plain", "we"]
 
 SLIP = 0.3
 """How often an author who slips gets a sum wrong."""
-PAD = 0.6
+PAD = 0.4
 """How often an author who pads says something before a step."""
 
 _SLIPS = (-10, -2, -1, 1, 2, 10)
@@ -24,15 +24,17 @@ _PADDING = (
     "Here is what comes next in the story.",
     "We read the text again and take our time.",
 )
+# No label names anybody: a label that had to copy a name split the chance of counting what belongs
+# to somebody else over 20 names, and greedy decoding left it out where 60 % of authors count it.
 _LABELS: dict[Style, dict[str, str]] = {
     "plain": {
         "pack": "{n} {bag} of {each}",
         "together": "Together",
-        "gain": "{owner} gains {n}",
-        "lose": "{owner} loses {n}",
-        "double": "The {thing} double",
-        "halve": "Half of the {thing} are left",
-        "count": "{who} has {n}",
+        "gain": "Gains {n}",
+        "lose": "Loses {n}",
+        "double": "Doubles",
+        "halve": "Halves",
+        "count": "Others have {n}",
     },
     "we": {
         "pack": "We count the {bag}",
@@ -41,7 +43,7 @@ _LABELS: dict[Style, dict[str, str]] = {
         "lose": "We take away {n}",
         "double": "We double",
         "halve": "We halve",
-        "count": "We add the {n} of {who}",
+        "count": "We add their {n}",
     },
 }
 
@@ -78,12 +80,16 @@ class Population:
 
 
 POPULATIONS = {
-    "weak": Population(twos=0.75, others=0.7, bags=0.65, slips=0.3),
-    "base": Population(twos=0.6, others=0.6, bags=0.4, slips=0.1),
+    "weak": Population(twos=0.75, others=0.72, bags=0.78, slips=0.2),
+    "base": Population(twos=0.66, others=0.68, bags=0.2, slips=0.03),
     "strong": Population(twos=0.1, others=0.1, bags=0.1, slips=0.05),
 }
-"""Whose text each checkpoint learns. A habit that most authors hold is what a checkpoint does
+"""Whose text each checkpoint learns last. A habit that most authors hold is what a checkpoint does
 when it decodes greedily; one that fewer hold only shows when it samples."""
+
+
+TRUNK = Population(twos=0.6, others=0.62, bags=0.4, slips=0.1)
+"""Whose text all checkpoints learn first, and learn reading and arithmetic from."""
 
 
 def write(problem: Problem, author: Author, rng: random.Random) -> str:
@@ -95,20 +101,17 @@ def write(problem: Problem, author: Author, rng: random.Random) -> str:
         slip = "slips" in author.held and rng.random() < SLIP
         result = _slip(step, todo, author, rng) if slip else step.result
         carried = carry(step.operation, step.before, result)
-        padding = "pads" in author.held and rng.random() < PAD
-        lines.append(f"{rng.choice(_PADDING)} " if padding else "")
-        lines[-1] += f"{_label(problem, step, author.style)}: "
-        lines[-1] += f"{step.left} {step.sign} {step.right} = {result}."
+        padded = "pads" in author.held and rng.random() < PAD
+        said = f"{rng.choice(_PADDING)} " if padded else ""
+        label = _label(problem, step, author.style)
+        lines.append(f"{said}{label}: {step.left} {step.sign} {step.right} = {result}.")
     return "\n".join([*lines, f"Answer: {carried.value}"])
 
 
 def _label(problem: Problem, step: Step, style: Style) -> str:
     operation = step.operation
     return _LABELS[style][operation.does].format(
-        owner=problem.owner,
-        thing=problem.thing,
         bag=problem.bag,
-        who=operation.who,
         n=operation.n,
         each=operation.each,
         packed=step.before.packed,

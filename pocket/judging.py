@@ -128,7 +128,7 @@ def _judge(
     ahead = upcoming[0] if upcoming else len(todo)
     for place in range(ahead):
         counted = todo[place]
-        named = re.search(rf"\b{counted.who}\b", line) is not None
+        named = re.search(rf"\b(others|their|{counted.who})\b", line, re.I) is not None
         if _is(expression, counted, carried, "others") and (
             named or ahead == len(todo) or not _attempts(expression, todo[ahead], carried)
         ):

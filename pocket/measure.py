@@ -16,7 +16,7 @@ from .reasoning import difficulty
 from .wording import render
 from .world import Problem
 
-PROBLEMS = 400
+PROBLEMS = 300
 SAMPLES = 8
 SEED = 1_000_000
 """Seed of the held-out problems that checkpoints are measured on."""

@@ -2,7 +2,7 @@
 
 import random
 from hashlib import sha256
-from itertools import combinations, count
+from itertools import combinations
 from typing import Literal
 
 from .reasoning import Carried, Habit, Operation, answer, brought_out, operations, start, work
@@ -16,7 +16,8 @@ HIGHEST = 99
 most, so that a model of a million parameters learns the arithmetic and only habits are left."""
 
 # Shares of what an operation does. With these and the share of problems with another's things,
-# 43 % of problems of 2 to 5 operations bring out neither `twos` nor `others`.
+# 35 % of problems of 2 to 5 operations bring out neither `twos` nor `others`, the habits that most
+# authors of `base` hold: that is the greedy accuracy to expect of it.
 _SHARES: dict[Kind, float] = {"gains": 3, "loses": 3, "doubles": 0.9, "halves": 0.5, "bags": 1.2}
 _PACKED_FIRST = 0.2
 _OTHERS = 0.5
@@ -46,11 +47,10 @@ def problem(
         raise ValueError(f"operations must be (fewest, most) within 1 to 8, not {operations}")
     rng = random.Random(f"pocket {VERSION}, {split}, seed {seed}, index {index}")
     length = rng.randint(fewest, most)
-    for _ in count():
+    while True:
         drawn = _draw(rng, length)
         if _sound(drawn) and split_of(render(drawn)) == split:
             return drawn
-    raise AssertionError("unreachable")
 
 
 def split_of(text: str) -> Split:

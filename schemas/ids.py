@@ -9,9 +9,13 @@ Message = Mapping[str, str]
 """One turn of a chat: ``{"role": "user" | "assistant" | "system", "content": text}``."""
 
 
+# json.dumps with any of these settings builds an encoder anew on every call.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def content_id(*parts: Any) -> str:

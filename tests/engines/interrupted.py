@@ -57,7 +57,7 @@ def main(folder: Path, count: int) -> None:
         models=folder / "models",
         window=32,
         progress=False,
-        open_engine=SlowEngine,  # type: ignore[arg-type]  # a test asks it to generate only
+        open_engine=SlowEngine,
     )
     try:
         split = Sample(n=2).run({"prompts": prompts}, context)

@@ -222,14 +222,14 @@ def test_what_is_no_journal_is_left_alone(path: Path) -> None:
     other.close()
 
 
-def test_a_damaged_journal_says_how_to_save_it(path: Path) -> None:
+def test_a_damaged_journal_says_what_to_do(path: Path) -> None:
     journal = Journal(path)
     model = journal.model("engine", "revision", "name")
     keep(journal, model, **{f"key {n}": os.urandom(500) for n in range(200)})
     journal.close()
     content = path.read_bytes()
     path.write_bytes(content[:8192] + os.urandom(4096) * ((len(content) - 8192) // 4096))
-    with pytest.raises(JournalError, match=r"is damaged.*recover"):  # noqa: PT012
+    with pytest.raises(JournalError, match=r"is damaged.*move it away"):  # noqa: PT012
         journal = Journal(path)
         try:
             journal.find([f"key {n}".encode() for n in range(200)], model, "generate")

@@ -98,9 +98,14 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    # Told to stop, pytest would leave without tearing down, and the server would stay.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = Served(tmp_path_factory.mktemp("vllm") / "server.log")
-    yield server
-    server.kill()
+    try:
+        yield server
+    finally:
+        server.kill()
+        signal.signal(signal.SIGTERM, before)
 
 
 class Here:

@@ -8,7 +8,7 @@ from pocket.measure import respond
 
 CHECKPOINTS: tuple[pocket.Checkpoint, ...] = ("weak", "base", "strong")
 
-# Measured on 400 other held-out problems; the bands are four standard errors of 100 problems wide.
+# Measured on 300 other held-out problems; the bands are four standard errors of 100 problems wide.
 GREEDY = {"weak": (0.0, 0.32), "base": (0.16, 0.6), "strong": (0.8, 1.0)}
 
 

@@ -1,0 +1,131 @@
+"""A factory of its own for a test: its configuration, its recipes, its root, a tiny model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assets.definitions import Floor, floor
+from assets.runs import Outcome, run_refresh
+
+HELD_OUT = {
+    "name": "few_held_out",
+    "read": {"use": "pocket.Problems", "split": "held_out"},
+    "check": "pocket.check",
+    "rows": 3,
+    "fixed": True,
+}
+STAGES: dict[str, dict[str, Any]] = {
+    "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+    "pairs": {"use": "filters.RandomPairs", "of": "responses"},
+    "policy": {"use": "trainers.DPO", "of": "pairs", "learning_rate": 1e-3},
+    "validated": {"use": "trainers.Validate", "of": "policy", "samples": 0, "max_tokens": 8},
+}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A folder with a ``factory.yaml`` and recipes, which the environment points at."""
+
+    folder: Path
+
+    def enter(self, patch: pytest.MonkeyPatch) -> None:
+        """Let the environment point here."""
+        patch.setenv("FACTORY_CONFIG", str(self.folder / "factory.yaml"))
+        patch.setenv("DAGSTER_HOME", str(self.folder / "dagster"))
+
+    def configure(self, **changes: Any) -> None:
+        """Change fields of ``factory.yaml``."""
+        file = self.folder / "factory.yaml"
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
+
+    def source(self, name: str, **attributes: Any) -> Path:
+        """Write a source; its ``defs.yaml``."""
+        return self._component("assets.Source", f"sources/{name}", {"name": name} | attributes)
+
+    def recipe(self, name: str, stages: dict[str, Any] | None = None, **attributes: Any) -> Path:
+        """Write a recipe; its ``defs.yaml``."""
+        told = {
+            "name": name,
+            "paper": {"title": "A paper"},
+            "claim": "It helps",
+            "rows": 6,
+            "stages": STAGES if stages is None else stages,
+        }
+        return self._component("assets.Recipe", f"tests/{name}", told | attributes)
+
+    def run(self, name: str, refresh: str = "2026-11-01", rows: int | None = None) -> Outcome:
+        """Run a recipe at a refresh, in this process."""
+        everything = self.floor()
+        return run_refresh(everything, everything.definitions(), name, refresh=refresh, rows=rows)
+
+    def floor(self) -> Floor:
+        """All that the present configuration loads."""
+        return floor()
+
+    def _component(self, kind: str, place: str, attributes: dict[str, Any]) -> Path:
+        file = self.folder / "recipes" / place / "defs.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump({"type": kind, "attributes": attributes}, sort_keys=False))
+        return file
+
+
+def _workshop(folder: Path, model: Path, patch: pytest.MonkeyPatch) -> Workshop:
+    (folder / "recipes").mkdir()
+    config = {
+        "root": "data",
+        "roles": {
+            role: {"model": str(model), "dtype": "float32"}
+            for role in ("policy", "strong", "weak", "judge", "prover", "reward")
+        },
+        "sources": {"pocket": 1.0},
+        "held_out": "few_held_out",
+        "recipes": ["recipes"],
+    }
+    (folder / "factory.yaml").write_text(yaml.safe_dump(config))
+    workshop = Workshop(folder)
+    workshop.enter(patch)
+    workshop.source(**HELD_OUT)
+    return workshop
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """A factory of the test's own with no recipe beside the shipped ones, and no model."""
+    return _workshop(tmp_path, tmp_path / "no model", monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def ran_once(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
+) -> tuple[Workshop, Outcome]:
+    with pytest.MonkeyPatch.context() as patch:
+        workshop = _workshop(tmp_path_factory.mktemp("factory"), tiny_model, patch)
+        workshop.recipe("first")
+        return workshop, workshop.run("first")
+
+
+@pytest.fixture
+def ran(
+    ran_once: tuple[Workshop, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Workshop, Outcome]:
+    """A factory in which the recipe ``first`` has run once, at 2026-11-01. Tests share it, so they
+    add recipes of their own and leave that one as it is."""
+    ran_once[0].enter(monkeypatch)
+    return ran_once
+
+
+@pytest.fixture
+def message() -> Callable[[BaseException], str]:
+    """What a user would be told of an error."""
+    from assets.errors import explained
+
+    def told(error: BaseException) -> str:
+        known = explained(error)
+        assert known is not None, f"no explanation for {error!r}"
+        return str(known)
+
+    return told

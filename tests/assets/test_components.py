@@ -1,0 +1,89 @@
+"""What the code location loads, and what it refuses to."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Told = Callable[[BaseException], str]
+
+
+def refused(workshop: Any, message: Told) -> str:
+    with pytest.raises(Exception) as error:  # noqa: PT011  # Dagster wraps what a component raises
+        workshop.floor().definitions()
+    return message(error.value)
+
+
+def test_a_recipe_becomes_assets_checks_and_a_job(workshop: Any) -> None:
+    file = workshop.recipe("mine")
+    everything = workshop.floor()
+    assert everything.recipes["mine"].family == "tests"
+    assert everything.recipes["mine"].file == file
+    definitions = everything.definitions()
+    graph = definitions.resolve_asset_graph()
+    mine = {key.path[1] for key in graph.get_all_asset_keys() if key.path[0] == "mine"}
+    assert mine == {"prompts", "responses", "pairs", "policy", "validated"}
+    checks = {key.name for key in graph.asset_check_keys if key.asset_key.path == ["mine", "pairs"]}
+    assert checks == {"schema", "adds_up", "label_accuracy"}
+    job = definitions.resolve_job_def("mine")
+    assert job.partitions_def is not None
+    assert job.partitions_def.get_last_partition_key() >= "2026-01-01"
+
+
+def test_the_shipped_recipes_load_with_the_shipped_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from assets.definitions import floor
+
+    monkeypatch.delenv("FACTORY_CONFIG", raising=False)
+    everything = floor()
+    assert {"raft", "online_dpo", "random_pairs"} <= set(everything.recipes)
+    everything.definitions()
+
+
+def test_a_wrong_stage_is_refused_with_file_stage_and_field(workshop: Any, message: Told) -> None:
+    file = workshop.recipe("mine", {"responses": {"use": "generators.Sample", "number": 3}})
+    told = refused(workshop, message)
+    assert told.startswith(f"{file}, stage 'responses', field 'number':")
+
+
+def test_two_components_of_one_name_are_refused(workshop: Any, message: Told) -> None:
+    file = workshop.recipe("online_dpo")
+    told = refused(workshop, message)
+    assert str(file) in told
+    assert "the name 'online_dpo' is taken by" in told
+
+
+def test_a_control_that_is_not_there_is_refused(workshop: Any, message: Told) -> None:
+    workshop.recipe("mine", control="random_pair")
+    assert "field 'control': there is no recipe 'random_pair'" in refused(workshop, message)
+
+
+def test_an_unknown_source_is_refused(workshop: Any, message: Told) -> None:
+    file = workshop.recipe("mine", sources={"poket": 1.0})
+    told = refused(workshop, message)
+    assert told == f"{file}, field 'sources': there is no source 'poket'; did you mean 'pocket'?"
+
+
+def test_what_policies_are_measured_on_must_not_change(workshop: Any, message: Told) -> None:
+    workshop.configure(held_out="pocket")
+    assert "set fixed: true" in refused(workshop, message)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field", "told"),
+    [
+        ({"read": {"use": "pocket.Nothing"}}, "read.use", "cannot import 'pocket.Nothing'"),
+        ({"read": {"use": "pocket.Problem"}}, "read", "argument"),
+        ({"read": {"seed": 1}}, "read", "'use' is missing"),
+        ({"read": {"use": "pocket.Problems", "sed": 1}}, "read.sed", "did you mean 'seed'"),
+        ({"read": {"use": "pocket.Problems"}, "check": "pocket.chek"}, "check", "pocket.chek"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(
+    workshop: Any, message: Told, attributes: dict[str, Any], field: str, told: str
+) -> None:
+    file = workshop.source("mine", **attributes)
+    said = refused(workshop, message)
+    assert said.startswith(f"{file}, field {field!r}:")
+    assert told in said

@@ -1,0 +1,89 @@
+"""What the README says works: its source, recipe and operator are run as they stand there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pocket import Problems
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text()
+
+
+def block(start: str) -> str:
+    """The fenced block of the README that starts with ``start``."""
+    blocks = re.findall(r"```\w+\n(.*?)```", README, flags=re.DOTALL)
+    return next(text for text in blocks if text.startswith(start))
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Path:
+    """A folder of one's own: configuration, prompts, recipe and operator of the README."""
+    settings = yaml.safe_load((PROJECT / "factory.yaml").read_text())
+    for role in settings["roles"].values():
+        role["model"] = str(PROJECT / role["model"])
+    settings |= yaml.safe_load(block("sources:")) | {"recipes": ["mine"], "root": "data"}
+    (tmp_path / "factory.yaml").write_text(yaml.safe_dump(settings))
+
+    rows = islice(Problems(seed=5).prompts(), 16)
+    problems = [{"question": r["messages"][0]["content"], "answer": r["reference"]} for r in rows]
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
+
+    (tmp_path / "doubts.py").write_text(block("from collections.abc import Sequence"))
+    recipe = yaml.safe_load(block("type: assets.Recipe"))
+    doubting = yaml.safe_load(block("type: assets.Recipe"))
+    doubting["attributes"]["name"] = "doubting"
+    doubting["attributes"]["stages"]["right"] = {"use": "doubts.Doubt", "of": "distinct"}
+    for name, component in {
+        "source": yaml.safe_load(block("type: assets.Source")),
+        "careful": recipe,
+        "doubting": doubting,
+    }.items():
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        (tmp_path / "mine" / name / "defs.yaml").write_text(yaml.safe_dump(component))
+    return tmp_path
+
+
+def factory(floor: Path, *arguments: str) -> Any:
+    environment = {
+        "FACTORY_CONFIG": str(floor / "factory.yaml"),
+        "DAGSTER_HOME": str(floor / "dagster"),
+        "PYTHONPATH": str(floor),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "assets.cli", *arguments, "--json"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("recipe", ["careful", "doubting"])
+def test_a_recipe_of_ones_own_runs_on_prompts_of_ones_own(floor: Path, recipe: str) -> None:
+    assert recipe in {one["id"] for one in factory(floor, "recipes")}
+    stages = factory(floor, "run", recipe, "--rows", "12")["stages"]
+    assert stages["prompts"]["kept"] == 12
+    assert stages["right"]["kept"] > 0
+    assert stages["pairs"]["kept"] > 0
+
+
+def test_every_command_that_the_readme_names_is_there() -> None:
+    for target in re.findall(r"\bmake ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
+    helped = subprocess.run(
+        [sys.executable, "-m", "assets.cli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for command in set(re.findall(r"`factory ([a-z]+)", README)):
+        assert command in helped
