@@ -58,7 +58,7 @@ bench: setup ## What benchmarks/ measures, peers included; results in benchmarks
 	$(BIN)/python -m benchmarks.runtime
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
-	@mkdir -p $(DAGSTER_HOME)
+	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
 clean: ## Remove environments and caches; data/ stays

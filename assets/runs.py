@@ -3,7 +3,8 @@
 import os
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from assets.definitions import Floor
-from assets.errors import FactoryError
+from assets.errors import FactoryError, causes
 from assets.factory import REFRESHES
 from assets.settings import PROJECT
 
@@ -84,7 +85,7 @@ def run_refresh(
     config = {"config": {"rows": wanted}}
     sources = component.weights(floor.settings)
     home()
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance, _interruptible(f"{recipe} at {refresh}"):
         fail_dead_runs(instance)
         result = definitions.resolve_job_def(recipe).execute_in_process(
             run_config={
@@ -120,6 +121,19 @@ def run_refresh(
 
 def _last(found: list[dict[str, Any]], name: str) -> Any:
     return next((metadata[name] for metadata in reversed(found) if name in metadata), None)
+
+
+@contextmanager
+def _interruptible(what: str) -> Iterator[None]:
+    """Dagster turns Ctrl-C into an exception of its own; a stage that has drained has its words."""
+    try:
+        yield
+    except dg.DagsterExecutionInterruptedError as interrupted:
+        words = [
+            str(cause) for cause in causes(interrupted) if type(cause) is not type(interrupted)
+        ]
+        told = next(filter(None, words), f"{what}: stopped; the same command goes on from there")
+        raise KeyboardInterrupt(told) from None
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -54,12 +54,11 @@ def _stated(reference: str | None) -> Fraction:
 
 
 def by_mark(messages: Sequence[Message], reference: str | None, text: str) -> bool | None:
-    """`gsm8k` for responses that write ``####`` and one number; None for all others."""
+    """`gsm8k` for responses without ``####``, or with one number after it; None for all others."""
     right = _stated(reference)
     marks = [mark for mark in _MARK.findall(text) if mark.strip()]
     if not marks:
-        # A mark with nothing behind it is an answer that was cut off.
-        return False if "####" in text else None
+        return False
     given = {mark: _number(mark) for mark in marks}
     numbers = {number for number in given.values() if number is not None}
     if len(numbers) > 1:
@@ -73,13 +72,14 @@ def gsm8k(messages: Sequence[Message], reference: str | None, text: str) -> bool
     """Whether the number that ``text`` answers is the reference's, compared as exact fractions.
 
     ``reference``: a number, or a worked answer that ends in ``#### 72``. The response's answer is
-    the number after ``####``; where it writes none, the answer that Math-Verify finds (boxed,
-    "The answer is", or the last number). Several different numbers after ``####`` are no answer.
-    Raises ValueError if the reference is missing or is not a number.
+    what it writes after ``####``, read by Math-Verify where it is more than a number. A response
+    without the mark is wrong (the strict match of the usual GSM8K harnesses): among the numbers of
+    a text that does not solve the problem, the right one turns up by luck. Ask for the mark in
+    the system prompt, or check with `engines.checks.math`. Several different numbers after
+    ``####`` are no answer. Raises ValueError if the reference is missing or is not a number.
     """
     decided = by_mark(messages, reference, text)
     if decided is not None:
         return decided
-    right = _stated(reference)
-    marks = [mark for mark in _MARK.findall(text) if mark.strip()]
-    return math(messages, str(right), marks[-1] if marks else text)
+    last = [mark for mark in _MARK.findall(text) if mark.strip()][-1]
+    return math(messages, str(_stated(reference)), last)

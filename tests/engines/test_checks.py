@@ -72,6 +72,7 @@ def workers(sleepy):
         ("#### 71\n#### 72", "72", False),
         ("#### 72\nThat is the end.\n#### done", "72", True),
         ("it is 72\n####", "72", False),
+        ("The answer is 72", "72", False),
         ("#### 12345678901234567890", "12345678901234567891", False),
     ],
 )
@@ -79,9 +80,7 @@ def test_numbers_after_the_mark_are_read_inline(text, reference, right):
     assert by_mark([], reference, text) is right
 
 
-@pytest.mark.parametrize(
-    "text", ["The answer is 72", "#### 3 * 24", "#### seventy-two", "#### " + "9" * 5000]
-)
+@pytest.mark.parametrize("text", ["#### 3 * 24", "#### seventy-two", "#### " + "9" * 5000])
 def test_what_the_mark_does_not_settle_is_left_to_the_slow_check(text):
     assert by_mark([], "72", text) is None
 
@@ -89,16 +88,13 @@ def test_what_the_mark_does_not_settle_is_left_to_the_slow_check(text):
 @pytest.mark.parametrize(
     ("text", "reference", "right"),
     [
-        ("She sold 48 + 24 = 72. The answer is 72.", "72", True),
-        ("She sold 48 + 24 = 72. The answer is 73.", "72", False),
-        ("so we get $\\boxed{72}$", "worked\n#### 72", True),
         ("#### 3 * 24 = 72", "72", True),
         ("#### **72**", "72", True),
-        ("Half of it: \\boxed{0.5}", "1/2", True),
-        ("I do not know", "72", False),
+        ("#### \\boxed{0.5}", "1/2", True),
+        ("#### 3 * 24 = 73", "72", False),
     ],
 )
-def test_other_answers_are_read_by_math_verify(text, reference, right):
+def test_what_is_more_than_a_number_is_read_by_math_verify(text, reference, right):
     assert gsm8k([], reference, text) is right
 
 
@@ -223,6 +219,6 @@ def test_a_check_is_called_like_a_function_wherever_it_runs(sleepy):
     with pytest.raises(CheckError, match="KeyError"):
         inline([], "a", "break")
     slow = bounded("engines.checks.gsm8k")
-    assert [slow([], "72", text) for text in ("#### 72", "The answer is 72")] == [True, True]
+    assert [slow([], "72", text) for text in ("#### 72", "#### 3 * 24 = 72")] == [True, True]
     with pytest.raises(ValueError, match="no number"):
         slow([], "some", "#### 72")
