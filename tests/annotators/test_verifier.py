@@ -66,7 +66,7 @@ def test_each_source_is_checked_by_its_own_check(context):
         }
     )
     split = Verifier(of="responses").run(asked, context)
-    assert marks(split) == {"p-0": 1, "p-1": 0, "p-2": 1, "q-0": 1, "q-1": 0}
+    assert marks(split) == {"p-0": 1, "p-1": 0, "p-2": 0, "q-0": 1, "q-1": 0}
     assert split.kept["annotator"].unique().to_list() == ["verifier"]
     assert split.dropped.is_empty()
 
