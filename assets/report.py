@@ -1,6 +1,7 @@
 """What ``factory`` prints for people. Text that a model wrote is never read as markup."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -58,9 +59,18 @@ def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
         yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")
     if outcome.validated is not None:
         yield validated_line(outcome.validated)
-    yield Text(f"tables {settings.root_path / 'tables' / outcome.recipe}", style="dim")
+    tables = settings.root_path / "tables" / outcome.recipe
+    yield Text(f"tables {_from_here(str(tables))}", style="dim")
     if checkpoint is not None and checkpoint["trained"]:
-        yield Text(f"policy {checkpoint['path']}", style="dim")
+        yield Text(f"policy {_from_here(checkpoint['path'])}", style="dim")
+
+
+def _from_here(path: str) -> str:
+    """``path`` as one would type it from the current folder."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
 
 
 def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
