@@ -52,6 +52,10 @@ def validated_line(validated: Mapping[str, float]) -> Text:
 
 def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
     """What a refresh came to, in words, and where its files lie."""
+    for source, account in outcome.sources.items():
+        if account["dropped"]:
+            refused = ", ".join(f"{n:,} {reason}" for reason, n in account["dropped"].items())
+            yield Text(f"source {source}: {account['kept']:,} prompts, refused: {refused}")
     if outcome.label_accuracy is not None:
         yield Text(f"label accuracy {outcome.label_accuracy:.1%}")
     checkpoint = outcome.checkpoint

@@ -22,10 +22,12 @@ PID, HOST, BORN = "factory/pid", "factory/host", "factory/born"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one refresh of a recipe came to. ``stages`` are in running order."""
+    """What one refresh of a recipe came to. ``stages`` are in running order; ``sources`` are the
+    accounts of the sources it drew from."""
 
     recipe: str
     refresh: str
+    sources: Mapping[str, Mapping[str, Any]]
     stages: Mapping[str, Mapping[str, Any]]
     label_accuracy: float | None
     validated: Mapping[str, float] | None
@@ -99,19 +101,20 @@ def run_refresh(
             tags={PID: str(os.getpid()), HOST: socket.gethostname(), BORN: _born(os.getpid())},
         )
     events = result.get_asset_materialization_events()
-    made = {
-        event.asset_key.path[1]: event.materialization.metadata
-        for event in events
-        if event.asset_key is not None and event.asset_key.path[0] == recipe
-    }
+    made: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
+    for event in events:
+        if event.asset_key is not None:
+            group, name = event.asset_key.path
+            made[group][name] = event.materialization.metadata
     order = ["prompts", *(stage.name for stage in component.planned(floor.settings))]
     found: list[dict[str, Any]] = [
-        {name: value.value for name, value in made[stage].items()} for stage in order
+        {name: value.value for name, value in made[recipe][stage].items()} for stage in order
     ]
     labels = _last(found, "label_accuracy")
     return Outcome(
         recipe=recipe,
         refresh=refresh,
+        sources={name: made["prompts"][name]["account"].value for name in sources},
         stages=dict(zip(order, (metadata["account"] for metadata in found), strict=True)),
         label_accuracy=labels and labels["label_accuracy"],
         validated=_last(found, "validated"),
