@@ -16,7 +16,8 @@
         ...
 
 Each stage becomes the asset ``<name>/<stage>``, a partition of it a refresh. ``prompts`` and
-``held_out`` are there to be read without being written.
+``held_out`` are there to be read without being written. The schedule ``<name>_nightly``, off until
+it is switched on in the UI, makes each day's refresh.
 """
 
 from collections.abc import Iterator, Mapping
@@ -125,7 +126,8 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         return measure
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The recipe's assets, and a job of its name that makes them and reads its sources."""
+        """The recipe's assets, a job of its name that makes them and reads its sources, and the
+        schedule that runs it every night."""
         settings = load_settings()
         stages = self.planned(settings)
         weights = self.weights(settings)
@@ -142,9 +144,14 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             tags={"recipe": self.name},
             executor_def=dg.in_process_executor,
         )
+        nightly = dg.build_schedule_from_partitioned_job(
+            job,
+            name=f"{self.name}_nightly",
+            description="The refresh of the day that begins (UTC), from the last one's policy",
+        )
         measure = self.measured_by(settings)
         checks = [] if measure is None else [claim_check(self, measure, stages)]
-        return dg.Definitions(assets=assets, asset_checks=checks, jobs=[job])
+        return dg.Definitions(assets=assets, asset_checks=checks, jobs=[job], schedules=[nightly])
 
     def _prompts(self, weights: Mapping[str, float], held_out: str) -> dg.AssetsDefinition:
         recipe, rows = self.name, self.rows

@@ -4,7 +4,7 @@
     attributes:
       name: gsm8k
       read: {use: generators.Files, path: shared/data/gsm8k/train.jsonl, ...}
-      check: annotators.checks.gsm8k     # who knows whether an answer is right; null: nobody
+      check: engines.checks.gsm8k        # who knows whether an answer is right; null: nobody
       rows: 1000                         # most new rows a refresh; null: all there are
       fixed: false                       # true: one table for all refreshes, to validate on
 

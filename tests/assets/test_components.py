@@ -1,8 +1,10 @@
 """What the code location loads, and what it refuses to."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+import dagster as dg
 import pytest
 
 Told = Callable[[BaseException], str]
@@ -28,6 +30,19 @@ def test_a_recipe_becomes_assets_checks_and_a_job(workshop: Any) -> None:
     job = definitions.resolve_job_def("mine")
     assert job.partitions_def is not None
     assert job.partitions_def.get_last_partition_key() >= "2026-01-01"
+
+
+def test_a_nights_schedule_asks_for_the_refresh_that_begins(workshop: Any) -> None:
+    workshop.recipe("mine")
+    repository = workshop.floor().definitions().get_repository_def()
+    nightly = repository.get_schedule_def("mine_nightly")
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    context = dg.build_schedule_context(
+        scheduled_execution_time=midnight, repository_def=repository
+    )
+    (run,) = nightly.evaluate_tick(context).run_requests
+    assert (nightly.cron_schedule, nightly.job_name) == ("0 0 * * *", "mine")
+    assert run.partition_key == "2026-11-21"
 
 
 def test_the_shipped_recipes_load_with_the_shipped_configuration(
