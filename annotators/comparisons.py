@@ -10,16 +10,21 @@ from schemas import content_id
 class Comparison:
     """Two responses compared. ``forward``: what the judge's verdict was worth to the first of them
     (in [0, 1]) when it was shown first; ``backward``: to the second when that was. None stands for
-    a verdict that could not be read, and for an order that was not asked for (``asked``)."""
+    a verdict that could not be read, and for an order that was not asked for (``asked``).
+    ``named``: what the answer that either verdict names is worth, where that is another figure: an
+    expectation is next to never a half, though the likeliest answer is that neither is better."""
 
     forward: float | None
     backward: float | None
     asked: tuple[bool, bool] = (True, True)
+    named: tuple[float | None, float | None] | None = None
 
     @property
     def orders(self) -> list[float]:
-        """What the verdicts that were read were worth to the one shown first."""
-        return [value for value in (self.forward, self.backward) if value is not None]
+        """What the answers named in the verdicts that were read are worth to the one shown
+        first: a half names neither."""
+        forward, backward = self.named or (self.forward, self.backward)
+        return [value for value in (forward, backward) if value is not None]
 
     @property
     def read(self) -> bool:
@@ -29,9 +34,10 @@ class Comparison:
     @property
     def flipped(self) -> bool:
         """Whether the two orders name different winners."""
-        if self.forward is None or self.backward is None:
+        if len(self.orders) < 2:
             return False
-        return (self.forward - 0.5) * (self.backward - 0.5) > 0
+        forward, backward = self.orders
+        return (forward - 0.5) * (backward - 0.5) > 0
 
     @property
     def value(self) -> float | None:
@@ -47,8 +53,8 @@ class Comparison:
 
     @property
     def tied(self) -> bool:
-        """Whether neither won, though the orders do not disagree."""
-        return self.value == 0.5 and not self.flipped
+        """Whether every order was read and names neither."""
+        return self.read and bool(self.orders) and all(order == 0.5 for order in self.orders)
 
 
 def schedule(ids: Sequence[str], opponents: int | None) -> list[tuple[int, int]]:

@@ -56,7 +56,7 @@ async def keeps_order(
     forward, backward = await asyncio.gather(
         _preferred(judge, prompt, one, other, models), _preferred(judge, prompt, other, one, models)
     )
-    comparison = Comparison(forward.value, backward.value)
+    comparison = _of_orders(forward, backward)
     return comparison.read and not comparison.flipped
 
 
@@ -75,14 +75,24 @@ async def _comparison(
     verdicts = await asyncio.gather(
         *(_preferred(judge, prompt, *order, models) for order in orders)
     )
-    comparison = Comparison(
-        verdicts[0].value if asked[0] else None, verdicts[-1].value if asked[1] else None, asked
+    comparison = _of_orders(
+        verdicts[0] if asked[0] else _UNASKED, verdicts[-1] if asked[1] else _UNASKED, asked
     )
     count_comparison(models.context.findings, comparison)
     return comparison, [
         {"first": shown.response_id, "words": verdict.raw, "error": verdict.error}
         for (shown, _), verdict in zip(orders, verdicts, strict=True)
     ]
+
+
+_UNASKED = Verdict(None, None, votes=0)
+
+
+def _of_orders(
+    forward: Verdict, backward: Verdict, asked: tuple[bool, bool] = (True, True)
+) -> Comparison:
+    """What the verdicts of both orders come to."""
+    return Comparison(forward.value, backward.value, asked, named=(forward.named, backward.named))
 
 
 async def _preferred(

@@ -56,7 +56,7 @@ def tell(findings: dict[str, Any]) -> None:
     ``pairs`` read; ``ties``, the share of them; ``flips``, of those asked in both orders, the share
     whose orders name different winners; ``first_position_wins``, of all verdicts that name a winner
     (and of all pairs that a ranking decides), the share in which it was shown first: 0.5 of a judge
-    without bias.
+    without bias. By probability a verdict names its likeliest answer.
     """
     counts = findings.pop(_COUNTS, Counter())
     findings |= {name: counts[name] for name in ("judgements", "votes", "unanswered")}

@@ -52,7 +52,8 @@ class Verdict:
 
     ``raw``: its own words, a JSON list of them where there are several votes. ``votes`` were
     asked for, ``unread`` of them could not be read, ``dissent`` of the others differ from the
-    commonest.
+    commonest. ``named``: what the answer that it names is worth; of a probability the likeliest
+    one, where ``value`` is the expectation over all.
     """
 
     value: float | None
@@ -61,6 +62,7 @@ class Verdict:
     votes: int = 1
     unread: int = 0
     dissent: int = 0
+    named: float | None = None
 
 
 def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) -> float:
@@ -133,12 +135,18 @@ def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]
 
 def weighed(answers: Mapping[str, float], logprobs: Sequence[float]) -> Verdict:
     """The expected worth of ``answers``, Σ worth·p: ``logprobs`` are theirs (natural log), and
-    normalised. ``raw`` is a JSON object of the probabilities."""
+    normalised. ``raw`` is a JSON object of the probabilities. The likeliest answer is named, or
+    where several are as likely the mean of these."""
     shares = dict(zip(answers, map(math.exp, logprobs), strict=True))
     # Floats that add up to a little more than 1 must not give more than the best answer.
     total = math.fsum(shares.values())
     value = math.fsum(answers[answer] * share for answer, share in shares.items()) / total
-    return Verdict(value, canonical({name: round(share, 4) for name, share in shares.items()}))
+    most = max(shares.values())
+    return Verdict(
+        value,
+        canonical({name: round(share, 4) for name, share in shares.items()}),
+        named=fmean(answers[answer] for answer, share in shares.items() if share == most),
+    )
 
 
 def polled(texts: Sequence[str], read: Callable[[str], float], how: Aggregate) -> Verdict:
@@ -150,13 +158,15 @@ def polled(texts: Sequence[str], read: Callable[[str], float], how: Aggregate) -
             values.append(read(text))
         except Unread as error:
             errors.append(error)
+    value = aggregated(values, how) if values else None
     return Verdict(
-        value=aggregated(values, how) if values else None,
+        value,
         raw=joined(texts),
         error=None if values else str(errors[0]),
         votes=len(texts),
         unread=len(errors),
         dissent=dissent(values),
+        named=value,
     )
 
 

@@ -66,3 +66,20 @@ def test_one_order_is_enough_where_one_was_asked_for() -> None:
     assert Comparison(None, 1.0, (False, True)).value == 0
     assert Comparison(1.0, None, (True, False)).value == 1
     assert Comparison(None, None, (True, False)).value is None
+
+
+@pytest.mark.parametrize(
+    ("named", "value", "flipped", "tied"),
+    [
+        ((0.5, 0.5), 0.485, False, True),
+        ((1.0, 0.5), 0.485, False, False),
+        ((1.0, 1.0), 0.5, True, False),
+        ((1.0, 0.0), 0.485, False, False),
+    ],
+)
+def test_an_expectation_leans_and_what_was_named_decides(named, value, flipped, tied) -> None:
+    """Both orders expect a little more of the one shown first."""
+    comparison = Comparison(0.52, 0.55, named=named)
+    assert comparison.value == pytest.approx(value)
+    assert (comparison.flipped, comparison.tied) == (flipped, tied)
+    assert comparison.orders == list(named)

@@ -1,6 +1,8 @@
 """A judge's scores and what is reported of it, on judgements whose truth is known."""
 
 import json
+import math
+from collections.abc import Sequence
 from itertools import combinations, permutations
 from typing import Any
 
@@ -11,9 +13,9 @@ from pydantic import ValidationError
 
 from annotators import Judge
 from assets.probing import accuracy
-from engines.protocol import EngineError
+from engines.protocol import EngineError, Rendered
 from schemas import Checkpoints, rows
-from tests.annotators.scripted import Bench
+from tests.annotators.scripted import Bench, ScriptedEngine
 
 CHECKS = {"test": "tests.annotators.scripted.is_right"}
 
@@ -96,11 +98,13 @@ def test_a_question_that_is_refused_costs_no_other_response(bench: Bench) -> Non
 RESPONSES = ["right a", "right b", "wrong c", "wrong d"]
 ORDERED = list(permutations(RESPONSES, 2))
 said = st.lists(st.sampled_from(["A", "B", "C", "dunno"]), min_size=12, max_size=12)
-
-
-@settings(
+chosen = st.lists(st.sampled_from(["A", "B", "C"]), min_size=12, max_size=12)
+many = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+
+@many
 @given(said)
 def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str]) -> None:
     verdicts = dict(zip(ORDERED, script, strict=True))
@@ -150,6 +154,38 @@ def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str
     known = accuracy(judge, tables, kept, CHECKS)
     rightly = [1.0 if right > wrong else 0.5 * (right == wrong) for right, wrong in pairs]
     assert known == (pytest.approx(sum(rightly) / len(rightly)) if pairs else None)
+
+
+class Leaning(ScriptedEngine):
+    """Gives what it does not mean to say to the one shown first rather than to the other."""
+
+    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        chosen = self._say(*prompt.text.split("|"))
+        rest = iter((0.3, 0.1))
+        return [math.log(0.6 if option == chosen else next(rest)) for option in options]
+
+
+@many
+@given(chosen)
+def test_by_probability_the_figures_are_those_of_the_likeliest_answers(
+    bench: Bench, script: list[str]
+) -> None:
+    verdicts = dict(zip(ORDERED, script, strict=True))
+
+    def say(_: str, a: str, b: str) -> str:
+        return verdicts[a, b]
+
+    told = []
+    for verdict in ("sampled", "probability"):
+        judge = Judge(mode="pairwise", verdict=verdict, probes="off")
+        context = bench.context(
+            say,
+            journal=bench.folder / f"{verdict}{len(bench.asked)}",
+            open_engine=lambda _: Leaning(say, bench.asked, seeded=False),
+        )
+        judge.run(bench.tables({"p": RESPONSES}), context)
+        told.append(context.findings)
+    assert told[0] == told[1]
 
 
 def test_accuracy_is_unknown_where_truth_is(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """What a judge said is read only where it says one thing clearly."""
 
+import math
 from statistics import mode
 
 import pytest
@@ -149,8 +150,15 @@ def test_where_no_vote_can_be_read_there_is_no_value() -> None:
 
 
 def test_a_probability_weighs_every_answer() -> None:
-    import math
-
     verdict = weighed({"A": 1.0, "B": 0.0, "C": 0.5}, [math.log(p) for p in (0.5, 0.3, 0.2)])
     assert verdict.value == pytest.approx(0.6)
     assert verdict.raw == '{"A":0.5,"B":0.3,"C":0.2}'
+    assert verdict.named == 1.0
+
+
+@pytest.mark.parametrize(
+    ("shares", "named"), [((0.1, 0.3, 0.6), 0.5), ((0.4, 0.4, 0.2), 0.5), ((0.2, 0.5, 0.3), 0.0)]
+)
+def test_a_probability_names_the_likeliest_answer(shares, named) -> None:
+    worth = {"A": 1.0, "B": 0.0, "C": 0.5}
+    assert weighed(worth, [math.log(share) for share in shares]).named == named
