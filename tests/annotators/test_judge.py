@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from itertools import combinations, permutations
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from annotators import Judge
 from assets.probing import accuracy
-from engines.protocol import EngineError, Rendered
+from engines.protocol import EngineError, Generation, Rendered, Sampling
 from schemas import Checkpoints, rows
 from tests.annotators.scripted import Bench, ScriptedEngine
 
@@ -259,6 +260,46 @@ def test_listwise_gives_places_whatever_the_order_shown(bench: Bench) -> None:
     _, unread, found = values(bench, judge, answers, lambda *_: "B is best")
     assert unread["parse_failures"] == 1
     assert set(found.values()) == {None}
+
+
+@pytest.mark.parametrize("constrains", [True, False])
+@pytest.mark.parametrize(
+    ("fields", "verdict", "words"),
+    [
+        ({}, "5", "It is a 5."),
+        ({"scale": (0, 10)}, "10", "11"),
+        ({"mode": "pairwise"}, "C", "A is better"),
+        ({"mode": "listwise"}, "B A", "B, then A"),
+        ({"template": "judge_rationale"}, "It adds up.\nScore: 4", "Score: 4, for it adds up."),
+        ({"template": "strict", "pattern": "good|bad", "parse": "(good|bad)"}, "bad", "4"),
+    ],
+)
+def test_an_engine_that_can_holds_a_judge_to_a_verdict(
+    bench: Bench, fields: dict[str, Any], verdict: str, words: str, constrains: bool
+) -> None:
+    patterns: set[str | None] = set()
+
+    class Held(ScriptedEngine):
+        async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+            patterns.add(sampling.pattern)
+            return await super().generate(prompt, sampling, seed)
+
+    def opened(_: Any) -> Held:
+        engine = Held(lambda *_: verdict, bench.asked, seeded=False)
+        engine.constrains = constrains
+        return engine
+
+    for name in ("strict", "judge_rationale"):
+        (bench.folder / f"{name}.jinja").write_text("{{ prompt }}|{{ response }}")
+    judge = Judge(verdict="sampled", probes="off", **fields)
+    judge.run(bench.tables({"p": ["a", "b"]}), bench.context(last, open_engine=opened))
+    (pattern,) = patterns
+    if constrains:
+        assert pattern is not None
+        assert re.fullmatch(pattern, verdict)
+        assert not re.fullmatch(pattern, words)
+    else:
+        assert pattern is None
 
 
 def test_a_template_of_another_name_is_said(bench: Bench) -> None:
