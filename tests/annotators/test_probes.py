@@ -6,6 +6,7 @@ import pytest
 
 from annotators import Judge, Verifier
 from annotators.probes import EMPTY, OPENERS
+from assets.probing import in_words
 from tests.annotators.scripted import Bench
 
 CHECKS = {"test": "tests.annotators.scripted.is_right"}
@@ -69,6 +70,13 @@ def test_a_judge_that_prefers_the_first_is_caught(bench: Bench, verdict: Any) ->
     assert "order swap" in probes(bench, judge, lambda *_: "A")[1]["fell_for"]
 
 
+def test_a_ranking_that_prefers_the_first_is_caught(bench: Bench) -> None:
+    kept, found = probes(bench, Judge(mode="listwise", verdict="sampled"), lambda *_: "A B")
+    assert found["fell_for"]
+    assert kept["value"].null_count() == 0
+    assert kept.height == 12
+
+
 @pytest.mark.parametrize("mode", ["pointwise", "pairwise", "listwise"])
 @pytest.mark.parametrize("words", ["The response is thorough and well written.", ""])
 def test_a_judge_that_does_not_judge_is_caught(bench: Bench, mode: Any, words: str) -> None:
@@ -76,6 +84,22 @@ def test_a_judge_that_does_not_judge_is_caught(bench: Bench, mode: Any, words: s
     assert set(found["fell_for"]) >= set(ALL)
     assert repr(words[:20])[1:-1] in found["results"][0]["example"]["error"]
     assert kept["value"].null_count() == kept.height == 12
+
+
+@pytest.mark.parametrize(
+    ("mode", "words", "told"),
+    [
+        ("pointwise", "5", "empty (0 of 6 passed: '' got 5, a real answer 5)"),
+        ("pairwise", "A", "order swap (0 of 6 passed: the winner changed with the order)"),
+        ("pointwise", "A fine answer.", "no grade in 'A fine answer.'"),
+        ("pairwise", "A fine answer.", "no choice in 'A fine answer.'"),
+        ("listwise", "A fine answer.", "no ranking of 2 in 'A fine answer.'"),
+        ("pointwise", "", "no grade in ''"),
+    ],
+)
+def test_it_is_said_what_a_judge_did(bench: Bench, mode: Any, words: str, told: str) -> None:
+    _, found = probes(bench, Judge(mode=mode, verdict="sampled"), lambda *_: words)
+    assert told in in_words(found)
 
 
 def test_a_judge_that_likes_length_falls_for_what_is_long(bench: Bench) -> None:
