@@ -1,11 +1,13 @@
 """Texts in another language go; what is too short or too mathematical to tell stays."""
 
 import json
+from functools import cache
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lingua import IsoCode639_1, LanguageDetectorBuilder
 
 from filters import Language
 from filters.language import prose
@@ -55,6 +57,45 @@ def test_each_row_is_judged_alone(texts, seed, written, shuffled, same_rows):
     other = english.run(shuffled(tables, abs(seed)))
     assert same_rows(split.kept, other.kept, "response_id")
     assert same_rows(split.dropped, other.dropped, "row_id")
+
+
+@cache
+def detector():
+    return LanguageDetectorBuilder.from_iso_codes_639_1(
+        *(IsoCode639_1.from_str(code) for code in AMONG)
+    ).build()
+
+
+def slowly(text):
+    """How probable English is, text by text; None where there is too little to tell."""
+    (plain,) = prose(pl.Series([text]))
+    if len("".join(filter(str.isalpha, plain)).encode()) < 20:
+        return None
+    found = detector().compute_language_confidence_values(plain)
+    return next(each.value for each in found if each.language.iso_code_639_1.name == "EN")
+
+
+mixed = st.lists(
+    st.sampled_from([word for said in SAID.values() for word in said.split()]),
+    min_size=1,
+    max_size=8,
+).map(" ".join)
+
+
+@settings(max_examples=25, deadline=None)
+@given(texts=st.lists(mixed, max_size=6))
+def test_equals_the_slow_version(texts, written):
+    wanted = [slowly(text) for text in texts]
+    split = english.run({"r": written(texts)})
+    told = {
+        row: json.loads(numbers)["wanted"]
+        for row, numbers in split.dropped.select("row_id", "numbers").rows()
+    }
+    assert told == {
+        f"r{row}": pytest.approx(share, abs=1e-5)
+        for row, share in enumerate(wanted)
+        if share is not None and share < 0.5
+    }
 
 
 def test_a_longer_text_may_be_asked_for(written):

@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,6 +47,55 @@ def test_balancing_drops_as_few_as_can_be(lengths, tolerance, seed, compared):
     )
     after = longer_share(split.kept)
     assert after is None or after <= 0.5 + tolerance + 1e-9
+
+
+def slowly(lengths, margins, *, max_ratio, debias, strata, tolerance, seed):
+    """The reason of each pair that goes, pair by pair and stratum by stratum."""
+    reasons = {}
+    apart = {f"x{i}": chosen - rejected for i, (chosen, rejected) in enumerate(lengths)}
+    for pair, (chosen, rejected) in zip(apart, lengths, strict=True):
+        if max(chosen, rejected) > max_ratio * min(chosen, rejected):
+            reasons[pair] = "one side far longer"
+    known = {pair: margins[int(pair[1:])] for pair in apart if pair not in reasons}
+    known = {pair: margin for pair, margin in known.items() if margin is not None}
+    if debias:
+        squares = sum(apart[pair] ** 2 for pair in known)
+        slope = sum(margin * apart[pair] for pair, margin in known.items()) / max(squares, 1)
+        for pair, margin in known.items():
+            if margin - slope * apart[pair] <= 0:
+                reasons[pair] = "length explains the margin"
+    differ = [pair for pair in apart if apart[pair] and pair not in reasons]
+    count = min(strata, max(1, len(differ) // PER_STRATUM))
+    parts = [[] for _ in range(count)]
+    for pair in differ:
+        below = sum(abs(apart[other]) < abs(apart[pair]) for other in differ)
+        parts[below * count // len(differ)].append(pair)
+    for part in parts:
+        longer = sorted((pair for pair in part if apart[pair] > 0), key=partial(content_id, seed))
+        fewest = fewest_to_drop(len(longer), len(part) - len(longer), 0.5 + tolerance)
+        for pair in longer[len(longer) - fewest :]:
+            reasons[pair] = "chosen longer too often"
+    return reasons
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_equals_the_slow_version(seed, compared):
+    draw = random.Random(seed)
+    drawn = [(draw.randint(1, 12), draw.randint(1, 9)) for _ in range(draw.randint(30, 120))]
+    margins = [draw.choice([None, draw.gauss(0.5, 1)]) for _ in drawn]
+    options = {
+        "max_ratio": draw.choice([3.0, 6.0]),
+        "debias": draw.random() < 0.5,
+        "strata": draw.randint(1, 5),
+        "tolerance": draw.choice([0.0, 0.1]),
+        "seed": seed,
+    }
+    frame = pairs_of(compared, drawn, margins)
+    split = LengthBias(of="pairs", **options).run({"pairs": frame})
+    assert dict(split.dropped.select("row_id", "reason").rows()) == slowly(
+        drawn, margins, **options
+    )
+    assert split.kept.height + split.dropped.height == len(drawn)
 
 
 @settings(max_examples=40, deadline=None)

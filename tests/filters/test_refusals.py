@@ -1,12 +1,14 @@
 """Refusals go, and nothing that merely mentions one."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import Refusals
+from filters.refusals import REFUSALS
 
 REFUSES = [
     "I'm sorry, but I can't help with that.",
@@ -59,6 +61,50 @@ def test_each_row_is_judged_alone(texts, seed, written, shuffled, same_rows):
     other = Refusals(of="r").run(shuffled(tables, seed))
     assert same_rows(split.kept, other.kept, "response_id")
     assert same_rows(split.dropped, other.dropped, "row_id")
+
+
+PIECES = [
+    "I'm sorry",
+    "I’m",
+    "sorry",
+    ",",
+    "but",
+    "I can't",
+    "I",
+    "cannot",
+    "help",
+    "answer",
+    ".\n",
+]
+PIECES += [
+    "As an AI",
+    "unable to",
+    "you",
+    "with that",
+    "must",
+    "decline",
+    "Unfortunately",
+    "apples",
+]
+
+
+def slowly(text):
+    """The words with which it refuses: each pattern tried at its beginning, by another library."""
+    plain = text.replace("’", "'")
+    found = (re.match(rf"\s*((?i:{pattern}))", plain) for pattern in REFUSALS)
+    return next((match[1] for match in found if match), None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(texts=st.lists(st.lists(st.sampled_from(PIECES), max_size=7).map(" ".join), max_size=9))
+def test_equals_the_slow_version(texts, written):
+    split = Refusals(of="r").run({"r": written([text or "x" for text in texts])})
+    words = {f"r{row}": slowly(text) for row, text in enumerate(texts)}
+    told = {
+        row: json.loads(numbers)["words"]
+        for row, numbers in split.dropped.select("row_id", "numbers").rows()
+    }
+    assert told == {row: said for row, said in words.items() if said is not None}
 
 
 def test_of_a_pair_the_chosen_side_is_judged_unless_a_recipe_says_otherwise(compared):
