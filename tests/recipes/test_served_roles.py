@@ -1,0 +1,72 @@
+"""What `factory.yaml` alone decides: which of the shipped recipes may have their models served."""
+
+from collections.abc import Callable
+
+import pytest
+
+from assets.definitions import Floor, floor
+from assets.errors import RecipeError
+from engines.roles import Binding
+
+SCORED = {
+    "cdr": "ratios",
+    "cdr_gap": "strong_over_weak",
+    "cream": "now",
+    "followup_likelihood": "rewards",
+    "one_token_probe": "retrained",
+    "scir": "implicit",
+}
+"""The first stage of a recipe that scores or trains another role than the policy."""
+
+Serve = Callable[[str, Binding], Binding]
+
+
+def served(role: str, binding: Binding) -> Binding:
+    """The role behind a server, its weights beside it."""
+    server = {"engine": "openai", "url": "http://localhost:8000/v1", "served_as": role}
+    return binding.model_copy(update=server)
+
+
+def without_weights(role: str, binding: Binding) -> Binding:
+    return served(role, binding).model_copy(update={"model": None})
+
+
+def policy_with_weights(role: str, binding: Binding) -> Binding:
+    return (served if role == "policy" else without_weights)(role, binding)
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> Floor:
+    """The shipped recipes and configuration."""
+    monkeypatch.delenv("FACTORY_CONFIG", raising=False)
+    return floor()
+
+
+def refused(shipped: Floor, serve: Serve) -> dict[str, RecipeError]:
+    """Why each recipe that does not load with its roles so bound does not."""
+    roles = {role: serve(role, binding) for role, binding in shipped.settings.roles.items()}
+    settings = shipped.settings.model_copy(update={"roles": roles})
+    errors = {}
+    for name, recipe in shipped.recipes.items():
+        try:
+            recipe.planned(settings)
+        except RecipeError as error:
+            errors[name] = error
+    return errors
+
+
+def test_served_models_with_weights_beside_them_play_every_role(shipped: Floor) -> None:
+    assert refused(shipped, served) == {}
+
+
+def test_without_weights_whatever_scores_or_trains_is_refused(shipped: Floor) -> None:
+    errors = refused(shipped, without_weights)
+    assert errors.keys() == shipped.recipes.keys()
+    for name, error in errors.items():
+        assert error.stage in shipped.recipes[name].stages
+        assert "give it the weights in factory.yaml, beside the server" in str(error)
+
+
+def test_a_judge_that_only_judges_needs_no_weights(shipped: Floor) -> None:
+    errors = refused(shipped, policy_with_weights)
+    assert {name: error.stage for name, error in errors.items()} == SCORED
