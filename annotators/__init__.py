@@ -1,6 +1,6 @@
 """Score: responses → scores, judgements, step values."""
 
-from annotators.annotator import Annotator, Opinion
+from annotators.annotator import Annotator
 from annotators.checklist import Checklist
 from annotators.density_ratio import DensityRatio, Exemplar
 from annotators.followup_likelihood import FollowupLikelihood
@@ -13,6 +13,7 @@ from annotators.p_true import PTrue
 from annotators.probed import ProbedAnnotator
 from annotators.reward import Reward
 from annotators.verifier import Verifier
+from engines.opinion import Opinion
 
 __all__ = [
     "Annotator",

@@ -11,29 +11,10 @@ from engines.context import Context
 from engines.frames import Refused, Rows
 from engines.model import Models
 from engines.operator import RowOperator, sound_text, unanswered
-from engines.rows import Prompt, Response
+from engines.opinion import Opinion
+from engines.rows import Prompt, Response, spans
 from engines.runtime import run_rows
 from schemas import Prompts, Responses, Scores, Split, Table, Takes, accept, dropped
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """A score as its annotator hands it over: a ``value``, or the ``error`` that says why not.
-
-    ``raw`` is the judge's own words, kept even where they could not be parsed. ``step`` counts the
-    response's steps from 0; None scores the whole.
-    """
-
-    response_id: str
-    annotator: str
-    value: float | None
-    raw: str | None = None
-    error: str | None = None
-    step: int | None = None
-    model: str | None = None
-    parameters: str = "{}"
-    seed: int | None = None
-    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +45,18 @@ class Annotator(RowOperator):
     ) -> Sequence[Opinion]:
         """Opinions of ``responses``. An exception drops them all, with the exception's words."""
 
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """``context`` as ``score`` needs it: a role bound to what an earlier stage trained, say.
+
+        Raises `EngineError` where nothing can be scored. Called once before the first ``score``,
+        also where another operator has this one inside it.
+        """
+        return context
+
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``, in the order of the responses."""
         responses, prompts = tables[self.of], tables[self.prompts]
+        context = self.prepared(tables, context)
         rows, refused = Rows(Scores), Refused(context.stage)
         operator = self.path
 
@@ -108,20 +98,22 @@ class Annotator(RowOperator):
 
 def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     """One row a prompt, its responses as lists."""
-    columns = ["position", "response_id", "text", "finish", "origin"]
+    columns = ["position", "response_id", "text", "finish", "origin", "steps"]
     groups = responses.with_row_index("position").group_by("prompt_id", maintain_order=True)
     tasks = prompts.select("prompt_id", "messages", "reference", "source")
     return groups.agg(columns).join(tasks, on="prompt_id", how="inner", maintain_order="left")
 
 
 def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
-    for prompt_id, positions, ids, texts, ends, origins, *rest in tasks.iter_rows():
+    for prompt_id, positions, ids, texts, ends, origins, steps, *rest in tasks.iter_rows():
         messages, reference, source = rest
         yield _Task(
             Prompt(prompt_id, tuple(messages), reference, source),
             tuple(
-                Response(response_id, prompt_id, text, finish, origin)
-                for response_id, text, finish, origin in zip(ids, texts, ends, origins, strict=True)
+                Response(response_id, prompt_id, text, finish, origin, spans(cut))
+                for response_id, text, finish, origin, cut in zip(
+                    ids, texts, ends, origins, steps, strict=True
+                )
             ),
             dict(zip(ids, positions, strict=True)),
         )

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
-from annotators.annotator import Opinion
 from annotators.probed import ProbedAnnotator
 from engines.context import Context
 from engines.model import Model, Models
+from engines.opinion import Opinion
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from schemas import GeneratingRole, Split, canonical

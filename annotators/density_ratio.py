@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from annotators.annotator import Opinion
 from annotators.log_ratio import Normalise, log_ratios
 from annotators.probed import ProbedAnnotator
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 from schemas import ScoringRole, canonical
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from annotators.annotator import Annotator, Opinion
+from annotators.annotator import Annotator
 from annotators.verdicts import Unread, commonest, read_grade
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 from schemas import Message, canonical
 

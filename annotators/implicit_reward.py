@@ -6,14 +6,14 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field, model_validator
 
-from annotators.annotator import Opinion
 from annotators.log_ratio import Normalise, log_ratios
 from annotators.probed import ProbedAnnotator
 from engines.checkpoint import bound, with_weights
 from engines.context import Context
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, ScoringRole, Split, Takes, canonical
+from schemas import Checkpoints, ScoringRole, Takes, canonical
 
 
 class ImplicitReward(ProbedAnnotator):
@@ -43,13 +43,13 @@ class ImplicitReward(ProbedAnnotator):
             )
         return self
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``. Raises `EngineError` unless ``checkpoint`` gave one."""
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """The two models bound. Raises `EngineError` unless ``checkpoint`` gave one."""
         if self.checkpoint is not None:
             trained = tables[self.checkpoint]
             context = bound(context, self.policy, trained, stage=self.checkpoint)
             context = with_weights(context, self.reference, trained["start"][0])
-        return super().run(tables, context)
+        return super().prepared(tables, context)
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

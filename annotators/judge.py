@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from annotators.annotator import Opinion
 from annotators.judge_listwise import ranked
 from annotators.judge_pairwise import compared, keeps_order
 from annotators.judge_pointwise import graded
@@ -17,6 +16,7 @@ from annotators.verdicts import Aggregate, Verdict, polled, weighed
 from engines.checkpoint import bound
 from engines.context import Context
 from engines.model import Model, Models
+from engines.opinion import Opinion
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
 from schemas import Checkpoints, ChoosingRole, Message, Split, Takes, canonical
@@ -121,10 +121,14 @@ class Judge(ProbedAnnotator):
     def compares(self) -> bool:
         return self.mode == "pairwise"
 
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """The judge bound to what ``checkpoint`` trained, if it is named."""
+        if self.checkpoint is not None:
+            return bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+        return context
+
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``, and figures about the judge in ``context.findings``."""
-        if self.checkpoint is not None:
-            context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
         split = super().run(tables, context)
         tell(context.findings)
         return split

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
-from annotators.annotator import Opinion
 from annotators.comparisons import placed
 from annotators.judge_tally import count_ranking, count_verdict
 from annotators.verdicts import Unread, Verdict, aggregated, joined, read_ranking
 from engines.model import Model, Models
+from engines.opinion import Opinion
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from annotators.annotator import Opinion
 from annotators.comparisons import Comparison, placed, schedule
 from annotators.judge_tally import count_comparison
 from annotators.verdicts import CREDIT, Verdict, read_choice
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 from schemas import canonical
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from annotators.annotator import Opinion
 from annotators.verdicts import read_grade
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 
 if TYPE_CHECKING:

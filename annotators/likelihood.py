@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from annotators.annotator import Annotator, Opinion
+from annotators.annotator import Annotator
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 from schemas import ScoringRole, canonical
 

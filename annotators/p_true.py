@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from annotators.annotator import Opinion
 from annotators.probed import ProbedAnnotator
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 from schemas import ChoosingRole, canonical
 

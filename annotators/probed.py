@@ -64,7 +64,7 @@ class ProbedAnnotator(Annotator):
             self.keeps_order if self.compares else None,
             tables,
             # What is found of a probe's answers is no finding about the stage's.
-            dataclasses.replace(context, findings={}),
+            dataclasses.replace(self.prepared(tables, context), findings={}),
             of=self.of,
             prompts=self.prompts,
             scores=scores,

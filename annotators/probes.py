@@ -21,11 +21,11 @@ from typing import Any
 
 import polars as pl
 
-from annotators.annotator import Opinion
 from engines.checks import CheckError, bounded
 from engines.context import Context
 from engines.model import Models
 from engines.operator import each_prompt
+from engines.opinion import Opinion
 from engines.rows import Prompt, Response
 from engines.runtime import run_rows
 from schemas import content_id

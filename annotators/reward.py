@@ -6,11 +6,11 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from annotators.annotator import Opinion
 from annotators.probed import ProbedAnnotator
 from engines.checkpoint import bound
 from engines.context import Context
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
 from engines.seeds import sample_seed
@@ -42,12 +42,16 @@ class Reward(ProbedAnnotator):
     dropout: float = Field(default=0.1, gt=0, lt=1)
     batch_size: int = Field(default=16, ge=1)
 
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """The role bound to what ``checkpoint`` trained, if it is named."""
+        if self.checkpoint is not None:
+            return bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+        return context
+
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``. Raises `EngineError` where there is no reward model."""
         from annotators.reward_head import forget_heads
 
-        if self.checkpoint is not None:
-            context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
         try:
             return super().run(tables, context)
         finally:

@@ -7,13 +7,14 @@ from concurrent.futures import Future
 import polars as pl
 from pydantic import field_validator
 
-from annotators.annotator import Annotator, Opinion
+from annotators.annotator import Annotator
 from engines.checks import CheckError, UnknownCheckError, check_for, load_check
 from engines.context import Context
 from engines.model import Models
+from engines.opinion import Opinion
 from engines.protocol import EngineError
 from engines.rows import Prompt, Response
-from schemas import Split, canonical
+from schemas import canonical
 
 
 class Verifier(Annotator):
@@ -34,8 +35,8 @@ class Verifier(Annotator):
             load_check(path)
         return path
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``. Raises `EngineError` if a source's check is unknown."""
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """Raises `EngineError` if a source's check is unknown."""
         for source in tables[self.prompts]["source"].unique().sort():
             try:
                 check_for(context, source, path=self.check)
@@ -43,7 +44,7 @@ class Verifier(Annotator):
                 raise EngineError(
                     f"{context.recipe}/{context.stage}: source {source!r} has an {error}"
                 ) from error
-        return super().run(tables, context)
+        return super().prepared(tables, context)
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

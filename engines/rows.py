@@ -1,7 +1,8 @@
 """One row as an operator's coroutine sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import Message
 
@@ -16,12 +17,36 @@ class Prompt:
     source: str
 
 
+class Span(NamedTuple):
+    """Where a step lies in its text: characters [start, end), and tokens."""
+
+    start: int
+    end: int
+    token_start: int
+    token_end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One text written for a prompt, from `schemas.Responses`."""
+    """One text written for a prompt, from `schemas.Responses`. ``steps`` is None until it is
+    cut."""
 
     response_id: str
     prompt_id: str
     text: str
     finish: str
     origin: dict[str, Any]
+    steps: tuple[Span, ...] | None = None
+
+    def step_texts(self) -> list[str]:
+        """The text of each step. Raises `ValueError` if the response was not cut into steps."""
+        if self.steps is None:
+            raise ValueError(
+                "the response is not cut into steps: put a stage {use: generators.Segment} before"
+            )
+        return [self.text[span.start : span.end] for span in self.steps]
+
+
+def spans(found: Sequence[dict[str, int]] | None) -> tuple[Span, ...] | None:
+    """A cell of `schemas.Responses.steps` as spans."""
+    return None if found is None else tuple(Span(**one) for one in found)

@@ -12,6 +12,7 @@ from engines.context import Context
 from engines.frames import Refused, Rows
 from engines.model import Models, Written
 from engines.operator import sampling_parameters, sound_text, unanswered
+from engines.rows import Span
 from engines.runtime import run_rows
 from schemas import Dropped, Responses, Split, accept, canonical, dropped, rows
 
@@ -33,7 +34,7 @@ class Draft:
     parameters: str
     seed: int | None
     parents: tuple[str, ...] = ()
-    steps: tuple[str, ...] | None = None
+    steps: tuple[Span, ...] | None = None
 
     @classmethod
     def of(
@@ -41,7 +42,7 @@ class Draft:
         written: Written,
         *,
         parents: tuple[str, ...] = (),
-        steps: tuple[str, ...] | None = None,
+        steps: tuple[Span, ...] | None = None,
         **made: Any,
     ) -> "Draft":
         """A generation, as it came from the model. ``made`` joins its ``parameters``: what beside
@@ -162,7 +163,7 @@ def _row(number: int, prompt_id: str, operator: str, index: int, draft: Draft) -
         hashlib.blake2b(said.encode(), digest_size=16).hexdigest(),
         prompt_id,
         text,
-        draft.steps,
+        None if draft.steps is None else [span._asdict() for span in draft.steps],
         draft.finish,
         draft.tokens,
         operator,

@@ -76,6 +76,8 @@ class Operator(BaseModel):
 
     gives: ClassVar[type[Table] | None]
     unit: ClassVar[str]
+    supplies: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the operators inside it that are no inputs, since it hands over the rows itself."""
 
     def inputs(self) -> list[Input]:
         """The stages this operator reads, those of operators inside it included."""
@@ -84,7 +86,7 @@ class Operator(BaseModel):
             stages = [field] if isinstance(field, str) else list(field)
             found += [Input(name, stage, mark.tables) for stage in stages]
         for nested in self._nested():
-            found += nested.inputs()
+            found += [read for read in nested.inputs() if read.field not in self.supplies]
         return found
 
     def roles(self) -> list[RoleUse]:

@@ -32,6 +32,27 @@ def _origin() -> dy.Struct:
     )
 
 
+def _spans() -> dy.List:
+    """Where the steps of a text lie. They follow on each other and together are the whole text.
+
+    ``start`` and ``end`` count characters, [start, end); ``token_start`` and ``token_end`` the
+    tokens of the text alone under the tokenizer of the model that it was cut for. A step ends only
+    where the tokens before it are those that the text up to there has by itself: a prefix is
+    continued, and a step scored, without anything being read as other tokens.
+    """
+    return dy.List(
+        dy.Struct(
+            {
+                "start": dy.UInt32(),
+                "end": dy.UInt32(),
+                "token_start": dy.UInt32(),
+                "token_end": dy.UInt32(),
+            }
+        ),
+        nullable=True,
+    )
+
+
 def _spoken(column: str) -> pl.Expr:
     """Every message says something."""
     return (
@@ -61,12 +82,15 @@ class Prompts(Table):
 
 
 class Responses(Table):
-    """One text written for a prompt. ``finish`` is how it ended: by the model or at the limit."""
+    """One text written for a prompt. ``finish`` is how it ended: by the model or at the limit.
+
+    ``steps`` is where its steps lie, once it has been cut (`generators.Segment`).
+    """
 
     response_id = dy.String(primary_key=True)
     prompt_id = dy.String()
     text = dy.String()
-    steps = dy.List(dy.String(), nullable=True)
+    steps = _spans()
     finish = dy.Enum(["stop", "length"])
     tokens = dy.UInt32()
     origin = _origin()
@@ -79,6 +103,8 @@ class Responses(Table):
 class Scores(Table):
     """One annotator's opinion of one response, or of one step of it.
 
+    ``step`` counts from 0; it is null for the whole, and -1 for the prompt before any step (the
+    value of an empty prefix). A value of a prefix stands at the last step of it.
     ``raw`` keeps the judge's own words even where they could not be parsed; then ``value`` is null
     and ``error`` says why.
     """
@@ -105,15 +131,44 @@ class Scores(Table):
 
 
 class Nodes(Table):
-    """One node of a search tree; a root has no parent. ``value`` is in [0, 1]."""
+    """One node of a search tree: the text of the steps from the root to it is a prefix of an
+    answer. A root has no parent, depth 0 and no text.
+
+    ``value`` is what the search came to, in [0, 1]; ``own`` what the evaluator said of the node
+    before anything was backed up to it; ``prior`` the proposer's share of it among its siblings.
+    ``expanded``: whether steps after it were asked for. ``terminal_correct`` is null unless it
+    ends an answer; where it cannot be told whether that is right, so is it (and ``error`` says
+    why). Siblings have different steps.
+    """
 
     node_id = dy.String(primary_key=True)
     parent_id = dy.String(nullable=True)
     prompt_id = dy.String()
+    depth = dy.UInt16()
     step = dy.String()
     visits = dy.UInt32()
     value = dy.Float64(nullable=True, min=0, max=1)
+    own = dy.Float64(nullable=True, min=0, max=1)
+    prior = dy.Float64(nullable=True, min=0, max=1)
+    expanded = dy.Bool()
+    terminal = dy.Bool()
     terminal_correct = dy.Bool(nullable=True)
+    error = dy.String(nullable=True)
+    origin = _origin()
+
+    @dy.rule()
+    def a_root_has_no_parent(cls) -> pl.Expr:
+        return pl.col("parent_id").is_null() == (pl.col("depth") == 0)
+
+    @dy.rule()
+    def values_are_numbers(cls) -> pl.Expr:
+        return pl.all_horizontal(
+            pl.col(name).is_not_nan() | pl.col(name).is_null() for name in ("value", "own", "prior")
+        )
+
+    @dy.rule()
+    def only_ends_are_right_or_wrong(cls) -> pl.Expr:
+        return pl.col("terminal") | pl.col("terminal_correct").is_null()
 
 
 class Pairs(Table):
@@ -156,12 +211,19 @@ class Pairs(Table):
 
 
 class StepLabels(Table):
-    """A solution with its steps judged; ``first_error`` counts from 0."""
+    """A solution with its steps judged; ``first_error`` counts from 0, and is null where no step
+    is known to be wrong.
+
+    ``completions`` are the steps' texts, which joined are the solution; ``spans`` where they lie
+    in it. A label of null is not learnt from; ``values`` are what the labels were decided by, and
+    the targets of soft losses.
+    """
 
     response_id = dy.String(primary_key=True)
     prompt_id = dy.String()
     prompt = _messages()
     completions = dy.List(dy.String(), min_length=1)
+    spans = _spans()
     labels = dy.List(dy.Bool(nullable=True))
     values = dy.List(dy.Float64(nullable=True))
     first_error = dy.Int32(nullable=True)
@@ -169,6 +231,51 @@ class StepLabels(Table):
     @dy.rule()
     def a_label_a_step(cls) -> pl.Expr:
         return pl.col("labels").list.len() == pl.col("completions").list.len()
+
+    @dy.rule()
+    def a_value_a_step(cls) -> pl.Expr:
+        return pl.col("values").list.len() == pl.col("completions").list.len()
+
+    @dy.rule()
+    def values_are_numbers(cls) -> pl.Expr:
+        return (
+            pl.col("values")
+            .list.eval(pl.element().is_not_nan() | pl.element().is_null())
+            .list.all()
+        )
+
+    @dy.rule()
+    def first_error_is_a_step(cls) -> pl.Expr:
+        return pl.col("first_error").is_null() | pl.col("first_error").is_between(
+            0, pl.col("completions").list.len().cast(pl.Int32) - 1
+        )
+
+
+class Rankings(Table):
+    """Several answers to one prompt with a reward each, best first.
+
+    ``shared``: of each answer, the number of characters with which the best one begins too.
+    """
+
+    ranking_id = dy.String(primary_key=True)
+    prompt_id = dy.String()
+    prompt = _messages()
+    completions = dy.List(dy.String(), min_length=2)
+    rewards = dy.List(dy.Float64(), min_length=2)
+    shared = dy.List(dy.UInt32(), nullable=True)
+
+    @dy.rule()
+    def a_reward_a_completion(cls) -> pl.Expr:
+        return pl.col("rewards").list.len() == pl.col("completions").list.len()
+
+    @dy.rule()
+    def completions_differ(cls) -> pl.Expr:
+        return pl.col("completions").list.n_unique() == pl.col("completions").list.len()
+
+    @dy.rule()
+    def rewards_fall_and_are_finite(cls) -> pl.Expr:
+        falls = pl.col("rewards").list.diff().list.slice(1).list.max() <= 0
+        return falls & pl.col("rewards").list.eval(pl.element().is_finite()).list.all()
 
 
 class Demonstrations(Table):

@@ -1,0 +1,47 @@
+"""What an annotator says of a response, and what asks one without knowing which it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import polars as pl
+
+from engines.context import Context
+from engines.model import Models
+from engines.rows import Prompt, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A score as its annotator hands it over: a ``value``, or the ``error`` that says why not.
+
+    ``raw`` is the judge's own words, kept even where they could not be parsed. ``step`` counts the
+    response's steps from 0; None scores the whole, -1 the prompt before any step.
+    """
+
+    response_id: str
+    annotator: str
+    value: float | None
+    raw: str | None = None
+    error: str | None = None
+    step: int | None = None
+    model: str | None = None
+    parameters: str = "{}"
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """What every annotator can do. A generator that searches or chooses has one inside it
+    (``scorer: {use: annotators.ProcessReward, ...}``) and hands it the rows itself."""
+
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """``context`` as ``score`` needs it. Called once, before the first ``score``."""
+        ...
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> Sequence[Opinion]:
+        """Opinions of ``responses``, which may be begun answers."""
+        ...

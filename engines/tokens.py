@@ -1,0 +1,82 @@
+"""Which tokens a text is made of, and where each ends: what a cut between steps must respect."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from engines.protocol import EngineError
+from engines.roles import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text by itself. ``ends``: after how many characters each token ends, never
+    falling; of the tokens that share a character, all end after it."""
+
+    ids: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+class Tokenizing:
+    """A model's tokenizer, as far as cutting needs it."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def tokens(self, text: str) -> Tokens:
+        """The tokens of ``text``."""
+        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return Tokens(tuple(found["input_ids"]), tuple(end for _, end in found["offset_mapping"]))
+
+    def cuts(self, text: str, wanted: list[int]) -> list[tuple[int, int]]:
+        """Where ``text`` can be cut nearest after each of ``wanted`` (characters, rising), as
+        (characters, tokens) before the cut; the last is the whole text.
+
+        A cut is moved on to where the text before it, by itself, has just the tokens that it has
+        as the beginning of the whole. Those moved onto each other, or to either end, are one.
+        """
+        whole = self.tokens(text)
+        kept: list[tuple[int, int]] = []
+        for place in wanted:
+            after = kept[-1][0] if kept else 0
+            found = self._cut(text, whole, max(place, after))
+            if found is not None and after < found[0] < len(text):
+                kept.append(found)
+        return [*kept, (len(text), len(whole.ids))]
+
+    def _cut(self, text: str, whole: Tokens, place: int) -> tuple[int, int] | None:
+        for count, end in enumerate(whole.ends, start=1):
+            if end < place or (count < len(whole.ends) and whole.ends[count] == end):
+                continue
+            if self.tokens(text[:end]).ids == whole.ids[:count]:
+                return end, count
+        return None
+
+
+def tokenizing(binding: Binding) -> Tokenizing:
+    """The tokenizer of the weights that ``binding`` names. Raises `EngineError` if it names none,
+    or their tokenizer cannot tell where its tokens lie in a text."""
+    from engines.weights import model_folder
+
+    if binding.model is None:
+        raise EngineError(
+            f"{binding.served_as} is bound to a server without weights, and steps are cut between "
+            "tokens: give the role a 'model' (a folder or a Hub id), whose tokenizer is read"
+        )
+    return _loaded(str(model_folder(binding)))
+
+
+@lru_cache(maxsize=8)
+def _loaded(folder: str) -> Tokenizing:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder}: its tokenizer cannot be loaded: {error}") from error
+    if not tokenizer.is_fast:
+        raise EngineError(
+            f"{folder}: a slow tokenizer does not say where its tokens lie in a text; save it with "
+            "tokenizer.json"
+        )
+    return Tokenizing(tokenizer)
