@@ -45,3 +45,18 @@ class Scorer(Protocol):
     ) -> Sequence[Opinion]:
         """Opinions of ``responses``, which may be begun answers."""
         ...
+
+
+def value_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
+    """What ``opinions`` say of how good the text of ``response_id`` is as far as it goes.
+
+    That of its last step where steps were scored, else the mean of those of the whole; None where
+    there is none that could be read.
+    """
+    read = [one for one in opinions if one.response_id == response_id and one.value is not None]
+    stepwise = [one for one in read if one.step is not None]
+    if stepwise:
+        last = max(one.step for one in stepwise if one.step is not None)
+        read = [one for one in stepwise if one.step == last]
+    values = [one.value for one in read if one.value is not None]
+    return sum(values) / len(values) if values else None
