@@ -1,5 +1,6 @@
 """A recipe runs through Dagster with a real (tiny) model: what it makes, keeps and asks for."""
 
+import json
 import os
 import socket
 import subprocess
@@ -129,6 +130,32 @@ def test_nothing_to_learn_from_ends_cleanly_and_says_why(ran: Any) -> None:
     assert outcome.checkpoint is not None
     assert not outcome.checkpoint["trained"]
     assert outcome.checkpoint["reason"]
+    assert outcome.label_accuracy is None
+
+
+def test_prompts_that_the_policy_cannot_solve_train_nothing(ran: Any) -> None:
+    workshop, _ = ran
+    worked = [
+        {
+            "question": f"Ann has {n} clips and sells 3. How many?",
+            "answer": f"{n} - 3\n#### {n - 3}",
+        }
+        for n in (10, 20, 30)
+    ]
+    file = workshop.folder / "worked.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in worked))
+    read = {"use": "generators.Files", "path": str(file), "prompt": "question"}
+    read |= {"reference": "answer", "licence": "MIT"}
+    workshop.source("worked", read=read, check="engines.checks.gsm8k")
+    shipped = workshop.floor().recipes["online_dpo"].stages
+    workshop.recipe("unsolved", shipped, sources={"worked": 1.0})
+    outcome = workshop.run("unsolved", rows=3)
+    assert outcome.stages["pairs"]["dropped"] == {"all equal": 3}
+    assert outcome.checkpoint["reason"] == "no pairs: stage 'pairs' kept no row"
+    assert not outcome.checkpoint["trained"]
+    assert not list((workshop.folder / "data" / "models" / "unsolved").rglob("*.safetensors"))
+    figures = outcome.as_json()["validated"]
+    assert figures["before"] == figures["after"]
     assert outcome.label_accuracy is None
 
 
