@@ -1,14 +1,12 @@
 """Right or wrong, as a checker of answers finds it."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 
 import polars as pl
 from pydantic import field_validator
 
 from annotators.annotator import Annotator
-from engines.checks import CheckError, UnknownCheckError, check_for, load_check
+from engines.checks import UnknownCheckError, check_for, load_check, marked
 from engines.context import Context
 from engines.model import Models
 from engines.opinion import Opinion
@@ -55,19 +53,9 @@ class Verifier(Annotator):
         parameters = canonical({"check": check.path})
         opinions = []
         for response, answer in zip(responses, asked, strict=True):
-            value, error = await _mark(answer)
+            right, error = await marked(answer)
+            value = None if right is None else float(right)
             opinions.append(
                 Opinion(response.response_id, "verifier", value, error=error, parameters=parameters)
             )
         return opinions
-
-
-async def _mark(answer: "Future[bool]") -> tuple[float | None, str | None]:
-    """The score, or why there is none."""
-    try:
-        right = answer.result() if answer.done() else await asyncio.wrap_future(answer)
-    except ValueError as error:
-        return None, f"reference unparseable: {error}"
-    except CheckError as error:
-        return None, str(error)
-    return float(right), None

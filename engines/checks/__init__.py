@@ -14,7 +14,7 @@ when it takes too long::
     is_mate.quick = is_obvious  # optional: decides inline, or returns None where it cannot
 """
 
-from engines.checks.checking import BoundedCheck, bounded, check_for
+from engines.checks.checking import BoundedCheck, bounded, check_for, marked
 from engines.checks.gsm8k import gsm8k
 from engines.checks.loading import UnknownCheckError, load_check
 from engines.checks.mathematics import math
@@ -29,6 +29,7 @@ __all__ = [
     "check_for",
     "gsm8k",
     "load_check",
+    "marked",
     "math",
     "shared_workers",
 ]

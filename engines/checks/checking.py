@@ -1,5 +1,6 @@
 """The check of a prompt's source, ready to call: inline, or in a process that can be killed."""
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -60,3 +61,14 @@ class BoundedCheck:
         except Exception as error:
             decided.set_exception(CheckError(f"check failed: {type(error).__name__}: {error}"))
         return decided
+
+
+async def marked(answer: "Future[bool]") -> tuple[bool | None, str | None]:
+    """Whether the answer is right, or None and why there is no telling."""
+    try:
+        right = answer.result() if answer.done() else await asyncio.wrap_future(answer)
+    except ValueError as error:
+        return None, f"reference unparseable: {error}"
+    except CheckError as error:
+        return None, str(error)
+    return right, None
