@@ -53,6 +53,15 @@ def test_judges_read_the_same_text_whatever_the_criteria() -> None:
         assert plain == pocket.ask(name, **VARIABLES)
 
 
+def test_exemplars_are_shown_whole_and_change_no_word_of_the_question() -> None:
+    exemplar = {"prompt": "Tom has 3 pens.", "chosen": "Answer: 3", "rejected": "Answer: 4"}
+    plain = rendered("with_criteria", [pocket.TEMPLATES], VARIABLES)
+    shown = rendered("with_criteria", [pocket.TEMPLATES], {**VARIABLES, "exemplars": [exemplar]})
+    assert shown[1:] == plain
+    assert shown[0]["role"] == "system"
+    assert all(said in shown[0]["content"] for said in exemplar.values())
+
+
 def test_no_template_leaves_a_mark_of_jinja() -> None:
     rng = random.Random(0)
     for lesson in (lesson for _, lesson in LESSONS.values()):
