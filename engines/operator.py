@@ -30,14 +30,20 @@ class RowOperator(Operator):
         """What to put to ``model``: the template of this name, filled in (`engines.templates`).
 
         The variable ``prompt`` is the conversation's text. Raises `EngineError` where there is no
-        such template, or it wants a variable that it is not given.
+        such template, it wants a variable that it is not given, or it leaves out one that the
+        recipe has set (a field of this operator, as ``criteria``).
         """
         context = model.context
         binding = context.roles.get(model.role)
         own = [Path(binding.templates)] if binding is not None and binding.templates else []
         recipe = [context.folder] if context.folder is not None else []
         folders = [*own, *recipe, *_template_folders(type(self))]
-        return rendered(template, folders, {"prompt": conversation(prompt.messages), **variables})
+        return rendered(
+            template,
+            folders,
+            {"prompt": conversation(prompt.messages), **variables},
+            needed=[name for name in type(self).model_fields if variables.get(name)],
+        )
 
 
 @lru_cache

@@ -6,13 +6,14 @@ recipe's ``defs.yaml``, then in ``templates/`` beside the operator; the first th
 template with blocks ``system`` or ``user`` gives those turns, any other is one turn of the user.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateNotFound, UndefinedError
 from jinja2.loaders import FileSystemLoader
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engines.protocol import EngineError
@@ -22,16 +23,28 @@ TURNS = ("system", "user")
 
 
 def rendered(
-    name: str, folders: Sequence[Path], variables: Mapping[str, Any]
+    name: str,
+    folders: Sequence[Path],
+    variables: Mapping[str, Any],
+    *,
+    needed: Collection[str] = (),
 ) -> tuple[Message, ...]:
     """The turns that template ``name`` makes of ``variables``, found in the first folder that has
     it. Texts are put in as they are: what a prompt or response holds is never read as a template.
 
-    Raises `EngineError` if no folder has it, it is no Jinja, or it wants a variable that it is not
-    given.
+    Raises `EngineError` if no folder has it, it is no Jinja, it wants a variable that it is not
+    given, or never says one of ``needed``.
     """
     try:
-        template = _template(name, tuple(map(str, folders)))
+        places = tuple(map(str, folders))
+        template = _template(name, places)
+        unsaid = sorted(set(needed) - _said(name, places)) if needed else []
+        if unsaid:
+            raise EngineError(
+                f"template {name!r} never says {', '.join(map(repr, unsaid))}, so what the recipe "
+                f"gives there would change nothing: write it into {template.filename}, or leave "
+                "it out of the recipe"
+            )
         if any(turn in template.blocks for turn in TURNS):
             context = template.new_context(dict(variables))
             texts = [
@@ -62,11 +75,30 @@ def conversation(messages: Sequence[Message]) -> str:
 
 @lru_cache(maxsize=256)
 def _template(name: str, folders: tuple[str, ...]) -> Template:
-    environment = ImmutableSandboxedEnvironment(
+    return _environment(folders).get_template(f"{name}.jinja")
+
+
+@lru_cache(maxsize=256)
+def _said(name: str, folders: tuple[str, ...]) -> frozenset[str]:
+    """The variables that a template reads, in those that it takes in as well."""
+    environment = _environment(folders)
+    files, found = [f"{name}.jinja"], set[str]()
+    for file in files:
+        text, _, _ = FileSystemLoader(folders).get_source(environment, file)
+        parsed = environment.parse(text)
+        found |= find_undeclared_variables(parsed)
+        files += [
+            other for other in find_referenced_templates(parsed) if other not in (None, *files)
+        ]
+    return frozenset(found)
+
+
+@lru_cache(maxsize=256)
+def _environment(folders: tuple[str, ...]) -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,  # a model reads the text, no browser
     )
-    return environment.get_template(f"{name}.jinja")

@@ -21,6 +21,12 @@ class Asking(RowOperator):
     """An operator of a package without templates of its own."""
 
 
+class Strict(Asking):
+    """An operator whose recipe may say by what it judges."""
+
+    criteria: str | None = None
+
+
 def asked(stand: Stand, *, role: str = "judge", **changes: object) -> str:
     context: Context = stand.context(**changes)
     model = Models(Session(context), "row")[role]
@@ -71,6 +77,26 @@ def test_a_template_that_cannot_be_filled_in_is_named(tmp_path: Path, text: str,
     folder = write(tmp_path, text)
     with pytest.raises(EngineError, match=told):
         rendered("judge", [folder], {"prompt": "x"})
+
+
+def test_what_a_recipe_sets_and_a_template_never_says_is_an_error(
+    stand: Stand, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "recipe", "{{ prompt }}")
+    context: Context = stand.context(folder=folder)
+    model = Models(Session(context), "row").judge
+    strict, lenient = Strict(criteria="Be brief."), Strict()
+    (turn,) = lenient.ask(model, "judge", prompt=PROMPT, criteria=lenient.criteria)
+    assert turn["content"] == "How many?"
+    with pytest.raises(EngineError, match=f"never says 'criteria'.*{folder}"):
+        strict.ask(model, "judge", prompt=PROMPT, criteria=strict.criteria)
+
+
+def test_a_template_may_say_it_in_one_that_it_takes_in(tmp_path: Path) -> None:
+    folder = write(tmp_path, "{% include 'words.jinja' %}")
+    write(tmp_path, "{{ criteria }}", name="words")
+    (turn,) = rendered("judge", [folder], {"criteria": "Be brief."}, needed=["criteria"])
+    assert turn["content"] == "Be brief."
 
 
 def test_a_template_that_is_nowhere_says_where_it_was_looked_for(tmp_path: Path) -> None:
