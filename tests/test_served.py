@@ -1,22 +1,26 @@
 """Recipes with a served model: `factory.yaml` alone moves them there. Run by ``make test-vllm``."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.served import SETTINGS, Served
+from assets.definitions import Floor, floor
+from assets.runs import run_refresh
+from assets.settings import PROJECT
+from tests.served import Served
 
 pytestmark = pytest.mark.vllm
 
-PROJECT = Path(__file__).parents[1]
 POCKET = PROJECT / "pocket" / "checkpoints"
+REFRESH = "2026-11-01"
+ROWS = 6
+NAMES = sorted(
+    yaml.safe_load(file.read_text())["attributes"]["name"]
+    for file in PROJECT.glob("recipes/*/*/defs.yaml")
+    if file.parent.parent.name != "sources"
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,54 +36,37 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         server.kill()
 
 
-@pytest.fixture
-def factory(served: Served, tmp_path: Path) -> Any:
-    """``factory ARGUMENTS`` where the policy and judge are served, with weights to score by."""
-    shipped = yaml.safe_load((PROJECT / "factory.yaml").read_text())
-    for role, binding in shipped["roles"].items():
-        binding["model"] = str(PROJECT / binding["model"])
+@pytest.fixture(scope="module")
+def shipped(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    """The shipped recipes. The server speaks for every role; ``strong`` and ``weak`` score with
+    weights of their own, for the ratio of a model to itself says nothing."""
+    folder = tmp_path_factory.mktemp("shipped")
+    config = yaml.safe_load((PROJECT / "factory.yaml").read_text())
+    for role, binding in config["roles"].items():
+        weights = role if role in ("strong", "weak") else "base"
+        binding["model"] = str(POCKET / weights)
         binding["templates"] = str(PROJECT / binding["templates"])
-        if role in ("policy", "judge"):
-            binding |= {"model": str(POCKET / "base"), "engine": "openai"}
-            binding |= {"url": served.url, "served_as": "pocket"}
-    sources = tmp_path / "recipes" / "few"
-    sources.mkdir(parents=True)
+        binding |= {"engine": "openai", "url": served.url, "served_as": "pocket"}
     few = {"name": "few", "check": "pocket.check", "rows": 8, "fixed": True}
     few["read"] = {"use": "pocket.Problems", "split": "held_out"}
-    component = {"type": "assets.Source", "attributes": few}
-    (sources / "defs.yaml").write_text(yaml.safe_dump(component))
-    config = shipped | {"root": str(tmp_path / "data"), "held_out": "few", "recipes": ["recipes"]}
-    (tmp_path / "factory.yaml").write_text(yaml.safe_dump(config))
-    environment = os.environ | SETTINGS
-    environment |= {
-        "FACTORY_CONFIG": str(tmp_path / "factory.yaml"),
-        "DAGSTER_HOME": str(tmp_path / "dagster"),
-    }
-
-    def run(*arguments: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "assets.cli", *arguments, "--json"],
-            env=environment,
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
-        return json.loads(done.stdout)
-
-    return run
+    source = folder / "recipes" / "few" / "defs.yaml"
+    source.parent.mkdir(parents=True)
+    source.write_text(yaml.safe_dump({"type": "assets.Source", "attributes": few}))
+    changes = {"root": str(folder / "data"), "held_out": "few", "recipes": ["recipes"]}
+    (folder / "factory.yaml").write_text(yaml.safe_dump(config | changes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACTORY_CONFIG", str(folder / "factory.yaml"))
+        patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
+        yield floor()
 
 
-def test_every_recipe_loads_with_served_roles(factory: Any) -> None:
-    assert len(factory("recipes")) > 3
-
-
-@pytest.mark.parametrize("recipe", ["online_dpo", "self_rewarding", "cream", "tick"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_generates_on_the_server_and_scores_with_the_weights(
-    factory: Any, recipe: str
+    shipped: Floor, name: str
 ) -> None:
-    told = factory("run", recipe, "--rows", "6")
-    assert told["stages"]["responses"]["model_calls"] > 0
-    assert all(stage["in"] >= stage["kept"] for stage in told["stages"].values())
+    outcome = run_refresh(shipped, shipped.definitions(), name, refresh=REFRESH, rows=ROWS)
+    asked = outcome.stages["answers" if name == "self_rationalization" else "responses"]
+    assert asked["model_calls"] + asked["journal_hits"] > 0
+    for stage, account in outcome.stages.items():
+        refused = sum(account["dropped"].values())
+        assert account["in"] == account["kept"] + refused, f"{name}/{stage} lost rows"
