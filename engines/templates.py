@@ -82,14 +82,15 @@ def _template(name: str, folders: tuple[str, ...]) -> Template:
 def _said(name: str, folders: tuple[str, ...]) -> frozenset[str]:
     """The variables that a template reads, in those that it takes in as well."""
     environment = _environment(folders)
-    files, found = [f"{name}.jinja"], set[str]()
-    for file in files:
+    found, seen, waiting = set[str](), set[str](), [f"{name}.jinja"]
+    while waiting:
+        file = waiting.pop()
+        seen.add(file)
         text, _, _ = FileSystemLoader(folders).get_source(environment, file)
         parsed = environment.parse(text)
         found |= find_undeclared_variables(parsed)
-        files += [
-            other for other in find_referenced_templates(parsed) if other not in (None, *files)
-        ]
+        # None is one that is chosen while the template is filled in.
+        waiting += {other for other in find_referenced_templates(parsed) if other} - seen
     return frozenset(found)
 
 
