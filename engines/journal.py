@@ -258,7 +258,9 @@ def statistics(path: Path) -> Statistics:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
             _check(reader, path)
-            usage = tuple(Usage(*row) for row in reader.execute(_STATISTICS))
+            # A journal that a run is just making has no tables yet.
+            made = reader.execute("PRAGMA application_id").fetchone()[0]
+            usage = tuple(Usage(*row) for row in reader.execute(_STATISTICS)) if made else ()
     except sqlite3.Error as error:
         raise _explained(error, path) from error
     return Statistics(

@@ -242,6 +242,12 @@ def test_there_is_no_journal_yet(path: Path) -> None:
         statistics(path)
 
 
+def test_a_journal_in_the_making_holds_nothing(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    assert statistics(path).answers == 0
+
+
 @pytest.mark.parametrize("how", ["file size limit", "full file system"])
 def test_a_full_disk_loses_nothing(how: str, path: Path) -> None:
     path.parent.mkdir()
