@@ -5,11 +5,12 @@ import os
 import random
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from polars.testing import assert_frame_equal
 
 from engines.journal import statistics
@@ -19,9 +20,27 @@ NOT_THE_SAME_TWICE = ["seconds", "path", "start"]
 """Columns of a checkpoint that name this root, or say how long it took."""
 
 
+HELD_OUT = {
+    "name": "few",
+    "read": {"use": "pocket.Problems", "split": "held_out"},
+    "check": "pocket.check",
+    "rows": 12,
+    "fixed": True,
+}
+
+
 def environment(root: Path) -> dict[str, str]:
-    home = {"FACTORY_ROOT": str(root / "data"), "DAGSTER_HOME": str(root / "dagster")}
-    return os.environ | home | {"OMP_NUM_THREADS": "1"}
+    """Everything under ``root``, and few held-out prompts: validation is most of the work."""
+    source = root / "recipes" / "few" / "defs.yaml"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(yaml.safe_dump({"type": "assets.Source", "attributes": HELD_OUT}))
+    return os.environ | {
+        "FACTORY_ROOT": str(root / "data"),
+        "FACTORY_RECIPES": json.dumps([str(root / "recipes")]),
+        "FACTORY_HELD_OUT": "few",
+        "DAGSTER_HOME": str(root / "dagster"),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def run(root: Path, refresh: str) -> dict[str, dict[str, dict[str, int]]]:
@@ -33,8 +52,8 @@ def run(root: Path, refresh: str) -> dict[str, dict[str, dict[str, int]]]:
     return result
 
 
-def run_and_kill(root: Path, refresh: str, seconds: float) -> bool:
-    """Whether it was still running when it was killed."""
+def kill_when(reached: Callable[[], bool], root: Path, refresh: str, *, later: float = 0) -> None:
+    """Run it, and kill it ``later`` seconds after ``reached`` has come true."""
     with subprocess.Popen(
         [*COMMAND, "--refresh", refresh],
         env=environment(root),
@@ -42,12 +61,18 @@ def run_and_kill(root: Path, refresh: str, seconds: float) -> bool:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return True
-    return False
+        while not reached():
+            assert ended(process, 0.01) is None, "it ended before the moment to kill it"
+        assert ended(process, later) is None, "it ended before it was killed"
+        process.kill()
+
+
+def ended(process: "subprocess.Popen[bytes]", seconds: float) -> int | None:
+    """Its exit status, if it ends within so many seconds."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def answers(root: Path) -> int:
@@ -60,24 +85,35 @@ def calls(result: dict[str, dict[str, dict[str, int]]]) -> int:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float, int]:
-    """A run that nothing interrupted, how long it took, and how many answers it needed."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
+    """A run that nothing interrupted, how many answers its responses needed, and how many all."""
     root = tmp_path_factory.mktemp("whole")
-    began = time.monotonic()
-    asked = calls(run(root, "2026-02-01"))
-    return root, time.monotonic() - began, asked
+    result = run(root, "2026-02-01")
+    return root, result["stages"]["responses"]["model_calls"], calls(result)
 
 
 def test_a_killed_run_ends_in_the_same_tables_and_repays_nothing(
-    whole: tuple[Path, float, int], tmp_path: Path
+    whole: tuple[Path, int, int], tmp_path: Path
 ) -> None:
-    expected, seconds, asked = whole
-    moments = random.Random(0)
-    for _ in range(4):
+    expected, written, asked = whole
+    seed = random.randrange(2**32)
+    print(f"moments of {seed}")
+    moments = random.Random(seed)
+    pairs = tmp_path / "data" / "tables" / "online_dpo" / "pairs" / "2026-02-01.parquet"
+    early, late = sorted(moments.sample(range(1, written), 2))
+    validating = moments.randrange(written + 1, asked)
+    for reached, later in (
+        (lambda: (tmp_path / "dagster").exists(), moments.uniform(0, 2)),
+        (lambda: answers(tmp_path) >= early, 0),
+        (lambda: answers(tmp_path) >= late, 0),
+        (pairs.exists, moments.uniform(0, 1)),
+        (lambda: answers(tmp_path) >= validating, 0),
+    ):
         before = answers(tmp_path)
-        run_and_kill(tmp_path, "2026-02-01", moments.uniform(0.3, 1.0) * seconds)
+        kill_when(reached, tmp_path, "2026-02-01", later=later)
         assert answers(tmp_path) >= before
     kept = answers(tmp_path)
+    assert validating <= kept <= asked
     assert calls(run(tmp_path, "2026-02-01")) == asked - kept
     assert answers(tmp_path) == asked
 
@@ -93,6 +129,6 @@ def test_a_killed_run_ends_in_the_same_tables_and_repays_nothing(
         assert (tmp_path / weights.relative_to(expected)).read_bytes() == weights.read_bytes()
 
 
-def test_the_same_command_again_asks_the_model_nothing(whole: tuple[Path, float, int]) -> None:
+def test_the_same_command_again_asks_the_model_nothing(whole: tuple[Path, int, int]) -> None:
     root, _, _ = whole
     assert calls(run(root, "2026-02-01")) == 0
