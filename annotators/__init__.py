@@ -11,6 +11,7 @@ from annotators.judging_items import JudgingItems
 from annotators.likelihood import Likelihood
 from annotators.p_true import PTrue
 from annotators.probed import ProbedAnnotator
+from annotators.process_reward import ProcessReward
 from annotators.reward import Reward
 from annotators.verifier import Verifier
 from engines.opinion import Opinion
@@ -29,6 +30,7 @@ __all__ = [
     "Opinion",
     "PTrue",
     "ProbedAnnotator",
+    "ProcessReward",
     "Reward",
     "Verifier",
 ]

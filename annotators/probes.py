@@ -208,7 +208,7 @@ def _chosen(
         if len(chosen) == most:
             break
         answers = sorted(written[prompt.prompt_id], key=lambda one: (len(one.text), one.text))
-        right = _right(prompt, answers, context)
+        right = right_answers(prompt, answers, context)
         if right is None or any(right):
             chosen.append(_extremes(prompt, answers, right, values))
         else:
@@ -240,7 +240,9 @@ def _values(scores: pl.DataFrame) -> dict[str, float]:
     return dict(means.select("response_id", "value").iter_rows())
 
 
-def _right(prompt: Prompt, answers: Sequence[Response], context: Context) -> list[bool] | None:
+def right_answers(
+    prompt: Prompt, answers: Sequence[Response], context: Context
+) -> list[bool] | None:
     """Whether each answer is right, None where the prompt's source has no check or no telling."""
     path = context.checks.get(prompt.source)
     if path is None:

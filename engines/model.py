@@ -1,7 +1,7 @@
 """What an operator's coroutine calls: its models, by role."""
 
 import itertools
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from engines.context import Context
 from engines.opening import open_engine
 from engines.protocol import Generation, RowError, Sampling, Scored
 from engines.seeds import sample_seed
-from engines.session import Codec, Session
+from engines.session import Codec, Held, Session
 from schemas import Message
 
 __all__ = ["Model", "Models", "Written", "open_engine"]
@@ -180,6 +180,10 @@ class Models:
         if role.startswith("_"):
             raise AttributeError(role)
         return self[role]
+
+    def held(self, key: str, make: Callable[[], Held]) -> Held:
+        """What ``make`` gives, once a run for each ``key``; it is closed when the run ends."""
+        return self._session.held(key, make)
 
     def at(self, row_id: str) -> "Models":
         """The same models with the seeds of another row: for calls about one of several responses,

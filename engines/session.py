@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from engines.identity import Identity, Verb
 from engines.journal import Journal
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
+
+
+class Closing(Protocol):
+    """What lives as long as a session."""
+
+    async def close(self) -> None:
+        """Free what it holds. Nothing is asked of it after this."""
+        ...
+
+
+Held = TypeVar("Held", bound=Closing)
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class Session:
         self.stopping = False
         self._journal: Journal | None = None
         self._served: dict[str, Served] = {}
+        self._held: dict[str, Closing] = {}
         self._asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = {}
 
     @property
@@ -83,6 +95,14 @@ class Session:
             )
         return self._open(role, binding)
 
+    def held(self, key: str, make: Callable[[], Held]) -> Held:
+        """What ``make`` gives, made when first asked for under ``key`` and closed with the run:
+        a model that is no language model, and whose answers are not journaled."""
+        if key not in self._held:
+            self._held[key] = make()
+        found: Any = self._held[key]
+        return cast("Held", found)
+
     def _binding(self, role: str) -> Binding:
         try:
             return self.context.roles[role]
@@ -94,7 +114,8 @@ class Session:
             ) from None
 
     def _open(self, role: str, binding: Binding) -> Served:
-        key = binding.model_dump_json(exclude={"templates"})  # how it is asked loads nothing else
+        # How a model is asked, and under which licence it is, loads nothing else.
+        key = binding.model_dump_json(exclude={"templates", "licence"})
         if key not in self._served:
             journal = self.journal
             engine = self.context.open_engine(binding)
@@ -185,10 +206,12 @@ class Session:
 
     async def close(self) -> None:
         """Close every engine, so that its memory is free for the next stage, and the journal."""
-        served, self._served = list(self._served.values()), {}
+        opened: list[Closing] = [one.engine for one in self._served.values()]
+        opened += self._held.values()
+        self._served, self._held = {}, {}
         try:
-            for one in served:
-                await one.engine.close()
+            for one in opened:
+                await one.close()
         finally:
             if self._journal is not None:
                 self._journal.close()

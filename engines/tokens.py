@@ -1,5 +1,7 @@
 """Which tokens a text is made of, and where each ends: what a cut between steps must respect."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -51,6 +53,21 @@ class Tokenizing:
             if self.tokens(text[:end]).ids == whole.ids[:count]:
                 return end, count
         return None
+
+
+def tokens_until(tokenizer: Any, text: str, places: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The ids of ``text``, and how many of its tokens begin before each of ``places``
+    (characters): what a model has read where a step ends there.
+
+    The text is tokenised once, as a whole. A token that lies across a place counts as before it.
+    Raises `RowError` if the text is no Unicode text.
+    """
+    from engines.chat import token_ids
+
+    ids = token_ids(tokenizer, text)
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    starts = [start for start, _ in offsets["offset_mapping"]]
+    return ids, [bisect_left(starts, place) for place in places]
 
 
 def tokenizing(binding: Binding) -> Tokenizing:

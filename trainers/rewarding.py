@@ -1,7 +1,6 @@
 """TRL's reward trainer with a confidence and a target for each pair, on ids that are given.
 Imported only when something is trained."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,8 @@ from transformers import AutoModelForSequenceClassification
 from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 
-from engines.protocol import EngineError
 from trainers.callbacks import Offline
+from trainers.heads import with_head
 from trainers.objective import mixture
 from trainers.training import single_device
 
@@ -21,29 +20,17 @@ from trainers.training import single_device
 def with_reward_head(model: Any, *, end: int) -> Any:
     """A sequence classification model of one label on the body of the language model ``model``.
 
-    Its head begins at 0: a random one would have to be learnt away, and needs a seed. Its padding
-    is never ``end``, the token that every answer ends with: Transformers reads the reward at the
-    last token that is no padding, which would be the one before. Raises `EngineError` where
-    Transformers has no such model.
+    Its padding is never ``end``, the token that every answer ends with: Transformers reads the
+    reward at the last token that is no padding, which would be the one before. Raises
+    `EngineError` where Transformers has no such model.
     """
-    config = copy.deepcopy(model.config)
-    config.num_labels = 1
-    padding = config.pad_token_id
-    config.pad_token_id = padding if padding not in (None, end) else int(end == 0)
-    try:
-        rewarding: Any = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
-            config, attn_implementation=model.config._attn_implementation
-        )
-        body = getattr(model, model.base_model_prefix).state_dict()
-        getattr(rewarding, rewarding.base_model_prefix).load_state_dict(body)
-        torch.nn.init.zeros_(rewarding.score.weight)
-    except (ValueError, AttributeError, RuntimeError) as error:
-        raise EngineError(
-            f"{model.name_or_path}: a {type(model).__name__} takes no reward head ({error})"
-        ) from error
-    rewarding.to(device=model.device, dtype=model.dtype)
-    rewarding.name_or_path = model.name_or_path
-    return rewarding.train(False)
+    padding = model.config.pad_token_id
+    return with_head(
+        model,
+        AutoModelForSequenceClassification,
+        what="reward head",
+        settings={"pad_token_id": padding if padding not in (None, end) else int(end == 0)},
+    )
 
 
 @dataclass

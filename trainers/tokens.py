@@ -7,10 +7,12 @@ template treats the last turn differently (trl#6433).
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from engines.chat import chat_text, token_ids
 from engines.protocol import RowError
+from engines.tokens import tokens_until
 from schemas import Message
 
 UNLEARNED = -100
@@ -31,6 +33,14 @@ class Reader:
     def answer(self, text: str) -> list[int]:
         """The ids of ``text`` and of the end of the turn."""
         return [*token_ids(self._tokenizer, text), self._end]
+
+    def steps(self, prompt: Sequence[int], texts: Sequence[str]) -> tuple[list[int], list[int]]:
+        """The ids of ``prompt`` and of the answer that ``texts`` joined are, unended, and where in
+        them the last token of each step is. A step without a token ends where the one before it
+        does, at the prompt's last token if it is the first."""
+        ends = list(accumulate(map(len, texts)))
+        ids, counts = tokens_until(self._tokenizer, "".join(texts), ends)
+        return [*prompt, *ids], [len(prompt) + count - 1 for count in counts]
 
     def labels(self, text: str, spans: Sequence[Sequence[int]] | None) -> list[int]:
         """What is learned of `answer`: its ids, and −100 for tokens outside of ``spans``.

@@ -69,7 +69,7 @@ class Trainer(Operator):
     """
 
     gives: ClassVar = Checkpoints
-    task: ClassVar[Literal["CAUSAL_LM", "SEQ_CLS"]] = "CAUSAL_LM"
+    task: ClassVar[Literal["CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS"]] = "CAUSAL_LM"
     """What `peft` calls the kind of model that is trained."""
 
     start: TrainedRole = "policy"
