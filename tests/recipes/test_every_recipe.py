@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
+from assets.claims import RewardGap
 from assets.definitions import Floor, floor
 from assets.runs import run_refresh
 from assets.settings import PROJECT
@@ -46,6 +47,17 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         patch.setenv("FACTORY_CONFIG", str(folder / "factory.yaml"))
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
         yield floor()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "random_pairs"])
+def test_a_claim_has_a_measure_and_a_control(shipped: Floor, name: str) -> None:
+    recipe = shipped.recipes[name]
+    measure = recipe.measured_by(shipped.settings)
+    assert measure is not None
+    # Of a gap between models the smallest is the control.
+    assert measure.control is not None or isinstance(measure, RewardGap)
+    if recipe.control is not None:
+        assert set(measure.control_stages()) <= set(shipped.recipes[recipe.control].stages)
 
 
 @pytest.mark.parametrize("name", NAMES)

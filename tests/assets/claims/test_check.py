@@ -31,6 +31,7 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     (told,) = json.loads(done.stdout)
     # The same recipe on the same prompts: the same policy, so no difference at all.
     assert told["id"] == "claiming"
+    assert told.keys() >= {"id", "claim", "measured", "control", "low", "high", "held"}
     assert told["measured"] == told["control"]
     assert (told["low"], told["high"], told["held"]) == (0.0, 0.0, False)
     assert json.loads((tmp_path / "claims.json").read_text()) == [told]
