@@ -60,3 +60,12 @@ def value_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
         read = [one for one in stepwise if one.step == last]
     values = [one.value for one in read if one.value is not None]
     return sum(values) / len(values) if values else None
+
+
+def verdict_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
+    """What ``opinions`` say of the whole answer ``response_id``: the mean of those of the whole,
+    or where there are only steps' what `value_of` says. None where there is none that could be
+    read."""
+    whole = [one for one in opinions if one.step is None]
+    said = value_of(whole, response_id)
+    return value_of(opinions, response_id) if said is None else said

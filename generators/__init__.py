@@ -1,5 +1,6 @@
 """Write: prompts → responses, revisions, corrupted responses, search trees."""
 
+from generators.best_of_n import BestOfN
 from generators.columns import SourceError
 from generators.degrade import Degrade
 from generators.drafts import Draft, Refusal
@@ -13,13 +14,16 @@ from generators.reference import Reference
 from generators.refine import Refine
 from generators.reviser import Reviser
 from generators.sample import Sample
+from generators.step_beam import Guided, StepBeam
 
 __all__ = [
+    "BestOfN",
     "Degrade",
     "Draft",
     "Files",
     "Fixed",
     "Generator",
+    "Guided",
     "HubDataset",
     "InjectError",
     "Openings",
@@ -29,4 +33,5 @@ __all__ = [
     "Reviser",
     "Sample",
     "SourceError",
+    "StepBeam",
 ]

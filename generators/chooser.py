@@ -1,0 +1,58 @@
+"""What a chooser is: a generator with an annotator inside it, which says what is good."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import polars as pl
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
+
+from engines.context import Context
+from engines.opinion import Scorer
+from generators.generator import Generator
+from schemas import GeneratingRole, Operator, Split, load_operator
+
+
+def _scores(operator: Operator) -> Operator:
+    if not isinstance(operator, Scorer):
+        raise ValueError(
+            f"{type(operator).__name__} scores nothing: name an annotator, as in "
+            "{use: annotators.ProcessReward, checkpoint: prm}"
+        )
+    return operator
+
+
+NestedScorer = Annotated[
+    SerializeAsAny[Operator], BeforeValidator(load_operator), AfterValidator(_scores)
+]
+"""A field that holds an annotator, written in YAML as a mapping with ``use``."""
+
+
+class Chooser(Generator):
+    """Writes with ``model`` what ``scorer``, any annotator, likes best.
+
+    The scorer is handed the rows, so what it is told of ``of`` and ``prompts`` is not read; the
+    stages that it reads besides (``checkpoint``) are.
+    """
+
+    supplies: ClassVar[frozenset[str]] = frozenset({"of", "prompts"})
+
+    model: GeneratingRole = "policy"
+    scorer: NestedScorer
+    temperature: float = Field(default=1.0, ge=0)
+    max_tokens: int = Field(default=256, ge=1)
+
+    @property
+    def judge(self) -> Scorer:
+        """The scorer, as what it can do."""
+        scorer: Any = self.scorer
+        assert isinstance(scorer, Scorer), "a recipe that holds another operator is refused"
+        return scorer
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """Responses to ``tables[self.of]``, in the order of the prompts."""
+        given = {name: tables.get(name, tables[self.of]) for name in self._told()} | dict(tables)
+        return super().run(given, self.judge.prepared(given, context))
+
+    def _told(self) -> list[str]:
+        """The names under which the scorer looks for rows that it is handed one by one."""
+        return [read.stage for read in self.scorer.inputs() if read.field in self.supplies]
