@@ -97,8 +97,7 @@ def run_refresh(
     wanted = component.rows if rows is None else rows
     config = {"config": {"rows": wanted}}
     sources = component.weights(floor.settings)
-    home()
-    opened = dg.DagsterInstance.get() if shown else dg.DagsterInstance.ephemeral()
+    opened = _shown() if shown else dg.DagsterInstance.ephemeral()
     with opened as instance, _interruptible(f"{recipe} at {refresh}"):
         fail_dead_runs(instance)
         result = definitions.resolve_job_def(recipe).execute_in_process(
@@ -140,6 +139,16 @@ def run_refresh(
             (one for one in result.get_asset_check_evaluations() if one.check_name == CHECK), None
         ),
     )
+
+
+def _shown() -> dg.DagsterInstance:
+    """The instance that ``make serve`` shows, save that it keeps no copy of what stages print: to
+    make one, Dagster turns standard error away from the terminal, where progress is shown."""
+    silent = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    return dg.DagsterInstance.local_temp(str(home()), overrides={"compute_logs": silent})
 
 
 def _last(found: list[dict[str, Any]], name: str) -> Any:

@@ -1,7 +1,9 @@
 """The command line: what it prints, where, and how it fails."""
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -68,6 +70,28 @@ def test_run_for_people_shows_stages_and_accuracy(ran: Any) -> None:
     assert done.exit_code == 0, done.output
     for told in ("responses", "tokens/s", "held-out accuracy", "95 % interval", "tables", "policy"):
         assert told in done.stdout
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_terminal_shows_how_far_a_stage_is() -> None:
+    reading, writing = os.openpty()
+    command = [sys.executable, "-m", "assets.cli", "run", "first", "--refresh", "2026-11-01"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=writing,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "160"},
+    ) as process:
+        os.close(writing)
+        told = bytearray()
+        # Linux ends the reading of a terminal that nobody has open any more with an error.
+        with contextlib.suppress(OSError):
+            while part := os.read(reading, 4096):
+                told += part
+    os.close(reading)
+    assert process.returncode == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", told.decode())
+    assert re.search(r"first/responses .* 6/6 .* rows/s, .* tokens/s", plain)
 
 
 def test_show_prints_pairs_as_text(ran: Any) -> None:
