@@ -1,8 +1,10 @@
 """Choose: scores → pairs, labels, kept rows. Pure Polars, no role's model is ever called."""
 
+from filters.aggregate_steps import AggregateSteps
 from filters.balance import Balance
 from filters.best import Best
 from filters.best_worst import BestWorst
+from filters.bounded_reward import BoundedReward
 from filters.decontaminate import Decontaminate
 from filters.deduplicate import Deduplicate
 from filters.diverse import Diverse
@@ -12,6 +14,7 @@ from filters.graded_pairs import GradedPairs
 from filters.imitate import Imitate
 from filters.language import Language
 from filters.length_bias import LengthBias
+from filters.majority_vote import MajorityVote
 from filters.minimum_margin import MinimumMargin
 from filters.mix import mix
 from filters.preference_strength import PreferenceStrength
@@ -28,9 +31,11 @@ from filters.views_agreement import ViewsAgreement
 from filters.weighing import Weighing
 
 __all__ = [
+    "AggregateSteps",
     "Balance",
     "Best",
     "BestWorst",
+    "BoundedReward",
     "Decontaminate",
     "Deduplicate",
     "Diverse",
@@ -40,6 +45,7 @@ __all__ = [
     "Imitate",
     "Language",
     "LengthBias",
+    "MajorityVote",
     "MinimumMargin",
     "PreferenceStrength",
     "RandomPairs",
