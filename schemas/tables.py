@@ -53,6 +53,23 @@ def _spans() -> dy.List:
     )
 
 
+def _tiled(column: str, end: pl.Expr) -> pl.Expr:
+    """Every span begins where the one before it ended, the first at 0, and the last ends at
+    ``end``; none is empty."""
+    start, stop = (pl.element().struct.field(name) for name in ("start", "end"))
+    token_start, token_stop = (
+        pl.element().struct.field(f"token_{name}") for name in ("start", "end")
+    )
+    follows = (
+        (start == stop.shift(1, fill_value=0))
+        & (stop > start)
+        & (token_start == token_stop.shift(1, fill_value=0))
+        & (token_stop > token_start)
+    )
+    whole = (pl.col(column).list.last().struct.field("end") == end).fill_null(False)
+    return pl.col(column).is_null() | (pl.col(column).list.eval(follows).list.all() & whole)
+
+
 def _spoken(column: str) -> pl.Expr:
     """Every message says something."""
     return (
@@ -98,6 +115,10 @@ class Responses(Table):
     @dy.rule()
     def text_not_empty(cls) -> pl.Expr:
         return pl.col("text").str.strip_chars().str.len_chars() > 0
+
+    @dy.rule()
+    def steps_are_the_text(cls) -> pl.Expr:
+        return _tiled("steps", pl.col("text").str.len_chars())
 
 
 class Scores(Table):
@@ -235,6 +256,16 @@ class StepLabels(Table):
     @dy.rule()
     def a_value_a_step(cls) -> pl.Expr:
         return pl.col("values").list.len() == pl.col("completions").list.len()
+
+    @dy.rule()
+    def spans_are_the_steps(cls) -> pl.Expr:
+        lengths = pl.col("completions").list.eval(pl.element().str.len_chars())
+        spans = pl.col("spans").list.eval(
+            pl.element().struct.field("end") - pl.element().struct.field("start")
+        )
+        return _tiled("spans", lengths.list.sum()) & (
+            pl.col("spans").is_null() | (spans == lengths)
+        )
 
     @dy.rule()
     def values_are_numbers(cls) -> pl.Expr:

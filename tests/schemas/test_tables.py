@@ -1,0 +1,144 @@
+"""What the rules of step-level tables let through, and under which name they refuse the rest."""
+
+from typing import Any
+
+import pytest
+
+from schemas import Nodes, Rankings, Responses, StepLabels, Table, accept, rows
+
+ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
+ASKED = [{"role": "user", "content": "2 + 2 + 2"}]
+
+
+def spans(*cuts: tuple[int, int, int, int]) -> list[dict[str, int]]:
+    names = ("start", "end", "token_start", "token_end")
+    return [dict(zip(names, cut, strict=True)) for cut in cuts]
+
+
+TILED = spans((0, 2, 0, 1), (2, 5, 1, 3))
+
+SOUND: dict[type[Table], dict[str, Any]] = {
+    Responses: {
+        "response_id": "r",
+        "prompt_id": "p",
+        "text": "4\n6é.",
+        "steps": TILED,
+        "finish": "stop",
+        "tokens": 3,
+        "origin": ORIGIN,
+    },
+    StepLabels: {
+        "response_id": "r",
+        "prompt_id": "p",
+        "prompt": ASKED,
+        "completions": ["4\n", "6é."],
+        "spans": TILED,
+        "labels": [True, None],
+        "values": [0.5, None],
+        "first_error": 1,
+    },
+    Nodes: {
+        "node_id": "n",
+        "parent_id": "root",
+        "prompt_id": "p",
+        "depth": 1,
+        "step": "4\n",
+        "visits": 2,
+        "value": 0.5,
+        "own": 0.25,
+        "prior": 1.0,
+        "expanded": True,
+        "terminal": False,
+        "terminal_correct": None,
+        "error": None,
+        "origin": ORIGIN,
+    },
+    Rankings: {
+        "ranking_id": "k",
+        "prompt_id": "p",
+        "prompt": ASKED,
+        "completions": ["a", "b", "c"],
+        "rewards": [1.0, 0.5, 0.5],
+        "shared": [1, 0, 0],
+    },
+}
+
+
+def reason(table: type[Table], changes: dict[str, Any]) -> str | None:
+    """Why a sound row with ``changes`` is refused; None if it is not."""
+    split = accept(
+        table,
+        rows(table, [SOUND[table] | changes]),
+        stage="s",
+        unit=table.primary_key()[0],
+    )
+    assert split.kept.height + split.dropped.height == 1
+    return None if split.dropped.is_empty() else split.dropped["reason"].item()
+
+
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        *((table, {}) for table in SOUND),
+        (Responses, {"steps": None}),
+        (Responses, {"steps": spans((0, 5, 0, 3))}),
+        (StepLabels, {"spans": None}),
+        (StepLabels, {"labels": [None, None], "values": [None, None], "first_error": None}),
+        (StepLabels, {"values": [-0.5, 3.0]}),
+        (Nodes, {"parent_id": None, "depth": 0, "step": ""}),
+        (Nodes, {"value": None, "own": None, "prior": None, "visits": 0}),
+        (Nodes, {"terminal": True, "terminal_correct": None, "error": "no reference"}),
+        (Nodes, {"terminal": True, "terminal_correct": False}),
+        (Rankings, {"shared": None}),
+        (Rankings, {"rewards": [0.0, 0.0, 0.0]}),
+    ],
+)
+def test_sound_rows_are_kept(table: type[Table], changes: dict[str, Any]) -> None:
+    assert reason(table, changes) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "rule"),
+    [
+        (Responses, {"steps": []}, "steps_are_the_text"),
+        (Responses, {"steps": spans((0, 2, 0, 1))}, "steps_are_the_text"),
+        (Responses, {"steps": spans((0, 2, 0, 1), (3, 5, 1, 3))}, "steps_are_the_text"),
+        (Responses, {"steps": spans((1, 2, 0, 1), (2, 5, 1, 3))}, "steps_are_the_text"),
+        (Responses, {"steps": spans((0, 0, 0, 1), (0, 5, 1, 3))}, "steps_are_the_text"),
+        (Responses, {"steps": spans((0, 2, 0, 1), (2, 5, 2, 3))}, "steps_are_the_text"),
+        (StepLabels, {"labels": [True]}, "a_label_a_step"),
+        (StepLabels, {"values": [0.5, None, None]}, "a_value_a_step"),
+        (StepLabels, {"values": [float("nan"), 0.5]}, "values_are_numbers"),
+        (StepLabels, {"first_error": 2}, "first_error_is_a_step"),
+        (StepLabels, {"first_error": -1}, "first_error_is_a_step"),
+        (StepLabels, {"spans": spans((0, 5, 0, 3))}, "spans_are_the_steps"),
+        (StepLabels, {"spans": spans((0, 3, 0, 1), (3, 5, 1, 3))}, "spans_are_the_steps"),
+        (Nodes, {"parent_id": None}, "a_root_has_no_parent"),
+        (Nodes, {"depth": 0}, "a_root_has_no_parent"),
+        (Nodes, {"value": float("nan")}, "values_are_numbers"),
+        (Nodes, {"terminal_correct": True}, "only_ends_are_right_or_wrong"),
+        (Rankings, {"rewards": [1.0, 0.5]}, "a_reward_a_completion"),
+        (Rankings, {"completions": ["a", "b", "a"]}, "completions_differ"),
+        (Rankings, {"rewards": [1.0, 0.5, 0.75]}, "rewards_fall_and_are_finite"),
+        (Rankings, {"rewards": [1.0, 0.5, float("nan")]}, "rewards_fall_and_are_finite"),
+        (Rankings, {"rewards": [float("inf"), 0.5, 0.5]}, "rewards_fall_and_are_finite"),
+    ],
+)
+def test_a_broken_rule_drops_the_row_by_its_name(
+    table: type[Table], changes: dict[str, Any], rule: str
+) -> None:
+    assert reason(table, changes) == rule
+
+
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        (StepLabels, {"completions": [], "labels": [], "values": [], "first_error": None}),
+        (Nodes, {"value": 1.5}),
+        (Rankings, {"completions": ["a"], "rewards": [1.0]}),
+    ],
+)
+def test_what_a_column_does_not_hold_is_refused(
+    table: type[Table], changes: dict[str, Any]
+) -> None:
+    assert reason(table, changes) is not None
