@@ -10,11 +10,14 @@ from generators.generator import Generator
 from generators.hub import HubDataset
 from generators.inject_error import InjectError
 from generators.openings import Openings
+from generators.proposer import Proposer
 from generators.reference import Reference
 from generators.refine import Refine
 from generators.reviser import Reviser
 from generators.sample import Sample
+from generators.segment import Segment
 from generators.step_beam import Guided, StepBeam
+from generators.tree_search import TreeSearch
 
 __all__ = [
     "BestOfN",
@@ -27,11 +30,14 @@ __all__ = [
     "HubDataset",
     "InjectError",
     "Openings",
+    "Proposer",
     "Reference",
     "Refine",
     "Refusal",
     "Reviser",
     "Sample",
+    "Segment",
     "SourceError",
     "StepBeam",
+    "TreeSearch",
 ]
