@@ -1,7 +1,9 @@
 """What recipes claim, measured: each measure compares a recipe's tables with its control's."""
 
+from assets.claims.best_of_n import BestOfNGain
 from assets.claims.calibration import Calibration
 from assets.claims.false_positives import FalsePositives
+from assets.claims.first_error import FirstErrorF1
 from assets.claims.gap import RewardGap
 from assets.claims.graded import GradedScores
 from assets.claims.injected import InjectedErrors
@@ -12,9 +14,11 @@ from assets.claims.reward_accuracy import RewardAccuracy, ranked_rightly
 from assets.claims.weighted_accuracy import WeightedAccuracy
 
 __all__ = [
+    "BestOfNGain",
     "Calibration",
     "FalsePositives",
     "Figures",
+    "FirstErrorF1",
     "GradedScores",
     "InjectedErrors",
     "LabelAccuracy",

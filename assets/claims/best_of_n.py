@@ -1,0 +1,102 @@
+"""Is the answer that a reward likes best right more often than the one most responses give?"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from assets.claims.intervals import compared
+from assets.claims.measure import Figures, Measure, UnmeasurableError
+from assets.truth import right_responses
+from filters.majority_vote import MajorityVote
+from filters.pairing import lot, scored
+
+
+class BestOfNGain(Measure):
+    """How often, of all responses to a prompt, the one that the scores of stage ``of`` rate highest
+    is right (of equals a lot decides). Compared with the same of the control's scores, or without a
+    control with the majority vote of the same responses (`filters.MajorityVote`).
+
+    ``responses`` names the stage whose responses were scored, ``prompts`` what those answer
+    (``held_out``: prompts that no model was trained on). A prompt none of whose responses is
+    scored, or votes, is answered wrongly.
+    """
+
+    responses: str = "responses"
+    prompts: str = "prompts"
+
+    def stages(self) -> list[str]:
+        return [self.of, self.responses, self.prompts]
+
+    def control_stages(self) -> list[str]:
+        return [] if self.control is None else [self.control, self.responses, self.prompts]
+
+    def figures(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        control: Mapping[str, pl.DataFrame],
+        *,
+        checks: Mapping[str, str],
+    ) -> Figures:
+        truth = self._truth(tables, checks)
+        best = _best(tables[self.responses], tables[self.of])
+        ours = _answered(truth, best)
+        if self.control is None:
+            vote = MajorityVote(of="responses").run({"responses": tables[self.responses]}).kept
+            theirs, against = _answered(truth, vote), "majority vote"
+        else:
+            other = _best(control[self.responses], control[self.control])
+            theirs, against = _answered(self._truth(control, checks), other), "the control's best"
+        if not ours.height or not theirs.height:
+            raise UnmeasurableError("of no response is it known whether it is right")
+        both = compared(ours, theirs)
+        one, any_right = (
+            float(truth.group_by("prompt_id").agg(how)["right"].to_numpy().mean())
+            for how in (pl.col("right").mean(), pl.col("right").any().cast(pl.Float64))
+        )
+        each = truth.height / ours.height
+        return Figures(
+            both.measured,
+            both.control,
+            both.low,
+            both.high,
+            held=both.low > 0,
+            says=(
+                f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
+                f"prompts, {against} for {both.control:.1%}: {both}; one response for {one:.1%}, "
+                f"some response for {any_right:.1%}"
+            ),
+        )
+
+    def _truth(self, tables: Mapping[str, pl.DataFrame], checks: Mapping[str, str]) -> pl.DataFrame:
+        """The responses of which it is known whether they are ``right``."""
+        responses = tables[self.responses]
+        right = right_responses(responses, tables[self.prompts], checks)
+        known = responses.select(
+            "prompt_id", "response_id", right=pl.Series(right, dtype=pl.Boolean)
+        )
+        return known.drop_nulls()
+
+
+def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """The best scored response of each prompt."""
+    rated = scored(responses.select("prompt_id", "response_id"), scores).drop_nulls("value")
+    return (
+        rated.with_columns(lot=lot("response_id"))
+        .sort("prompt_id", -pl.col("value"), "lot")
+        .unique("prompt_id", keep="first", maintain_order=True)
+    )
+
+
+def _answered(truth: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """One row a prompt: ``hits`` 1 where the chosen response is right, and ``count`` 1."""
+    picked = truth.join(chosen, on="response_id", how="semi").select("prompt_id", hits="right")
+    return (
+        truth.select("prompt_id")
+        .unique()
+        .join(picked, on="prompt_id", how="left")
+        .select(
+            "prompt_id",
+            hits=pl.col("hits").fill_null(False).cast(pl.Float64),
+            count=pl.lit(1.0),
+        )
+    )
