@@ -109,10 +109,15 @@ def _cell(value: Any) -> str:
     text = plain(value)
     if len(text) > LONGEST:
         text = text[:LONGEST] + "…"
-    escaped = html.escape(text, quote=False)
-    for sign in "\\`*_[]#!|~":
-        escaped = escaped.replace(sign, f"&#{ord(sign)};")
-    return " ".join(escaped.split())
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line of a Markdown page, as it is: no sign of it formats, links or draws."""
+    return " ".join(html.escape(text, quote=False).translate(_SIGNS).split())
+
+
+_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]#!|~"}
 
 
 def plain(value: Any) -> str:

@@ -1,8 +1,10 @@
 """What the UI shows cannot be drawn on by what a model wrote."""
 
+import html
+
 import polars as pl
 
-from assets.look import dropped_rows, histograms, markdown, sampled
+from assets.look import dropped_rows, escaped, histograms, markdown, sampled
 from schemas import Pairs, Scores, dropped
 
 
@@ -11,6 +13,8 @@ def test_untrusted_text_is_escaped() -> None:
     assert len(table.splitlines()) == 3
     cell = table.splitlines()[2].removeprefix("| ").removesuffix(" |")
     assert not set("<|*[]#\n") & set(cell.replace("&#", "&"))
+    signs = "\\ ` * _ [ ] # ! | ~ & < &#92;"
+    assert html.unescape(escaped(signs)) == signs
 
 
 def test_no_rows_are_no_table() -> None:
