@@ -15,6 +15,7 @@ class Binding(BaseModel):
     something scores or trains the role. ``api_key_env`` names the environment variable that holds
     a key; the key itself is never written anywhere. ``options`` go to the engine as they are.
     ``templates`` is a folder of Jinja files in which this model is asked (`engines.templates`).
+    ``licence`` is the model's, for the cards of data it made; by default what its own card says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -29,6 +30,7 @@ class Binding(BaseModel):
     api_key_env: str | None = None
     concurrency: int = Field(default=64, ge=1)
     templates: str | None = None
+    licence: str | None = None
     options: Mapping[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -1,0 +1,171 @@
+"""A recipe's rows in the dataset formats of TRL, which its trainers take as they are
+(https://huggingface.co/docs/trl/dataset_formats)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.errors import FactoryError, near
+from engines.templates import conversation
+from schemas import Demonstrations, Dropped, Pairs, Split, StepLabels, Table, dropped, empty
+
+STAGE = "export"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of TRL: the table it is made from, what a row is called, and what its columns are.
+
+    ``shape`` gives rows of the format, and `Dropped` rows for those that it has no place for.
+    """
+
+    table: type[Table]
+    what: str
+    columns: str
+    trainers: tuple[str, ...]
+    shape: Callable[[pl.DataFrame], Split]
+
+
+def preference(pairs: pl.DataFrame) -> Split:
+    """`schemas.Pairs` as ``prompt``, ``chosen`` and ``rejected`` (lists of messages), and all their
+    other columns.
+
+    ``margin`` is called ``score_margin``: RewardTrainer puts a column of that name into its loss,
+    whatever its unit, and fails where it is null.
+    """
+    named = pairs.rename({"margin": "score_margin"})
+    return Split(_ordered(named, "prompt", "chosen", "rejected"), empty(Dropped))
+
+
+def unpaired(pairs: pl.DataFrame) -> Split:
+    """Each response of `schemas.Pairs` once: ``prompt``, ``completion`` (lists of messages) and
+    ``label``, whether it was the chosen one.
+
+    A response that one pair prefers and another does not is neither: it is dropped.
+    """
+    shared = [name for name in ("prompt_id", *_ADDED) if name in pairs.columns]
+    sides = pl.concat(
+        [
+            pairs.with_row_index("pair").select(
+                "pair",
+                "prompt",
+                pl.col(side).alias("completion"),
+                pl.lit(side == "chosen").alias("label"),
+                pl.col(f"{side}_id").alias("response_id"),
+                *shared,
+                *([pl.col(f"score_{side}").alias("score")] if f"score_{side}" in pairs else []),
+            )
+            for side in ("chosen", "rejected")
+        ]
+    ).sort("pair", maintain_order=True)
+    both = pl.col("label").n_unique().over("prompt_id", "response_id") > 1
+    once = sides.unique(["prompt_id", "response_id"], keep="first", maintain_order=True)
+    torn = once.join(
+        sides.filter(both).select("prompt_id", "response_id").unique(),
+        on=["prompt_id", "response_id"],
+        how="semi",
+    )
+    kept = once.join(torn, on=["prompt_id", "response_id"], how="anti", maintain_order="left")
+    reason = "chosen in one pair and rejected in another"
+    return Split(kept.drop("pair"), dropped(STAGE, reason, torn["response_id"].sort().to_list()))
+
+
+def stepwise(step_labels: pl.DataFrame) -> Split:
+    """`schemas.StepLabels` as ``prompt`` (a text), ``completions`` (the steps) and ``labels``.
+
+    TRL's format has no label for "not known", and a null would be read as one: a solution ends
+    before its first unlabelled step, and one without any label is dropped.
+    """
+    unknown = pl.col("labels").list.eval(pl.element().is_null())
+    known = (
+        pl.when(unknown.list.any())
+        .then(unknown.list.arg_max())
+        .otherwise(pl.col("labels").list.len())
+    )
+    cut = step_labels.with_columns(known=known)
+    kept = cut.filter(pl.col("known") > 0)
+    error = pl.col("first_error")
+    shaped = kept.with_columns(
+        pl.col("completions", "labels", "values").list.head(pl.col("known")),
+        prompt=pl.col("prompt").map_elements(
+            lambda messages: conversation(messages.to_list()), return_dtype=pl.String
+        ),
+        first_error=pl.when(error < pl.col("known")).then(error),
+    )
+    none = cut.filter(pl.col("known") == 0)["response_id"].to_list()
+    return Split(
+        _ordered(shaped.drop("known", "spans"), "prompt", "completions", "labels"),
+        dropped(STAGE, "no step is labelled", none),
+    )
+
+
+def prompt_completion(demonstrations: pl.DataFrame) -> Split:
+    """`schemas.Demonstrations` as ``prompt`` and ``completion``, lists of messages: the last
+    message is what is learnt. One without a prompt is dropped."""
+    turns = pl.col("messages")
+    split = demonstrations.with_columns(
+        prompt=turns.list.head(turns.list.len() - 1), completion=turns.list.tail(1)
+    ).drop("messages")
+    asked = pl.col("prompt").list.len() > 0
+    alone = split.filter(~asked)["demonstration_id"].to_list()
+    return Split(
+        _ordered(split.filter(asked), "prompt", "completion"), dropped(STAGE, "no prompt", alone)
+    )
+
+
+_ADDED = ("source", "licence", "refresh")
+"""Columns that every row of an export has beside its table's own."""
+
+FORMATS: Mapping[str, Format] = {
+    "preference": Format(
+        Pairs,
+        "pairs",
+        "`prompt`, `chosen` and `rejected` are lists of messages. `weight` is the confidence that "
+        "`chosen` is the better one, `score_margin` by how much; `score_chosen` and "
+        "`score_rejected` are what the stage that the pairs were chosen by said.",
+        ("DPOTrainer", "RewardTrainer"),
+        preference,
+    ),
+    "unpaired": Format(
+        Pairs,
+        "labelled completions",
+        "`prompt` and `completion` are lists of messages, `label` says whether the completion was "
+        "the chosen one.",
+        ("KTOTrainer",),
+        unpaired,
+    ),
+    "stepwise": Format(
+        StepLabels,
+        "step-labelled solutions",
+        "`prompt` is a text, `completions` are the steps of a solution with their own line ends "
+        "(joined they are the solution), `labels` whether each is right, `values` what the labels "
+        "were decided by, `first_error` the first wrong step, from 0.",
+        (),
+        stepwise,
+    ),
+    "prompt-completion": Format(
+        Demonstrations,
+        "demonstrations",
+        "`prompt` and `completion` are lists of messages. `loss_spans`, where there are any, are "
+        "the [start, end) characters of the completion that are to be learnt.",
+        ("SFTTrainer",),
+        prompt_completion,
+    ),
+}
+
+
+def format_of(table: type[Table], name: str | None) -> tuple[str, Format]:
+    """The format ``name`` and its name; by default the first that ``table`` has.
+
+    Raises `FactoryError` if there is no such format.
+    """
+    if name is None:
+        name = next(each for each, format in FORMATS.items() if format.table is table)
+    if name not in FORMATS:
+        raise FactoryError(f"there is no format {name!r}; {near(name, FORMATS)}")
+    return name, FORMATS[name]
+
+
+def _ordered(frame: pl.DataFrame, *first: str) -> pl.DataFrame:
+    return frame.select(*first, pl.exclude(*first))

@@ -1,0 +1,143 @@
+"""What follows from the licences of the sources and models that data was made from.
+
+Only what the licences themselves say, and only of those listed here: any other is unknown, and is
+told as unknown. Nothing is assumed of a licence that nobody stated.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+UNSTATED = ("", "none", "unknown", "?")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a licence asks of who uses or passes on what is under it.
+
+    ``outputs`` is what a model's licence says of texts that the model wrote.
+    """
+
+    credit: bool = False
+    same_licence: bool = False
+    no_commerce: bool = False
+    no_changes: bool = False
+    outputs: str | None = None
+
+
+_LLAMA_2 = "texts it wrote may not be used to improve other language models than Llama's own"
+_LLAMA_3 = (
+    "a model trained on texts it wrote and passed on must have a name that begins with 'Llama', "
+    "and 'Built with Llama' must be shown"
+)
+_GEMMA = "a model trained on texts it wrote to behave like it is bound by its use restrictions"
+
+KNOWN: Mapping[str, Terms] = {
+    "cc0-1.0": Terms(),
+    "pddl": Terms(),
+    "unlicense": Terms(),
+    "mit": Terms(credit=True),
+    "apache-2.0": Terms(credit=True),
+    "bsd-2-clause": Terms(credit=True),
+    "bsd-3-clause": Terms(credit=True),
+    "cc-by-2.0": Terms(credit=True),
+    "cc-by-3.0": Terms(credit=True),
+    "cc-by-4.0": Terms(credit=True),
+    "cc-by-sa-3.0": Terms(credit=True, same_licence=True),
+    "cc-by-sa-4.0": Terms(credit=True, same_licence=True),
+    "cc-by-nc-2.0": Terms(credit=True, no_commerce=True),
+    "cc-by-nc-3.0": Terms(credit=True, no_commerce=True),
+    "cc-by-nc-4.0": Terms(credit=True, no_commerce=True),
+    "cc-by-nc-sa-3.0": Terms(credit=True, same_licence=True, no_commerce=True),
+    "cc-by-nc-sa-4.0": Terms(credit=True, same_licence=True, no_commerce=True),
+    "cc-by-nd-4.0": Terms(credit=True, no_changes=True),
+    "cc-by-nc-nd-4.0": Terms(credit=True, no_commerce=True, no_changes=True),
+    "odc-by": Terms(credit=True),
+    "odbl": Terms(credit=True, same_licence=True),
+    "gpl-3.0": Terms(credit=True, same_licence=True),
+    "agpl-3.0": Terms(credit=True, same_licence=True),
+    "llama2": Terms(credit=True, outputs=_LLAMA_2),
+    "llama3": Terms(credit=True, outputs=_LLAMA_2),
+    "llama3.1": Terms(credit=True, outputs=_LLAMA_3),
+    "llama3.2": Terms(credit=True, outputs=_LLAMA_3),
+    "llama3.3": Terms(credit=True, outputs=_LLAMA_3),
+    "gemma": Terms(credit=True, outputs=_GEMMA),
+}
+"""By the identifier that the Hub knows a licence by."""
+
+
+def identifier(licence: str | None) -> str:
+    """The Hub's identifier of ``licence``: ``unknown`` where none was stated, ``other`` for one
+    that is not in `KNOWN`."""
+    name = "-".join((licence or "").lower().split())
+    if name in UNSTATED:
+        return "unknown"
+    return name if name in KNOWN else "other"
+
+
+def consequences(
+    sources: Iterable[tuple[str, str]], models: Iterable[tuple[str, str | None]] = ()
+) -> list[str]:
+    """What follows for who uses the data, the strictest first: one sentence each.
+
+    ``sources``: (name, licence) of what the prompts are from; ``models``: (name, licence or None)
+    of those that wrote or judged. Names come back in the sentences as they are.
+    """
+    terms = [
+        (name, identifier(licence), licence) for name, licence in dict.fromkeys(tuple(sources))
+    ]
+    found = _unknown(terms, "source") + _unknown(
+        [(name, identifier(licence), licence) for name, licence in dict.fromkeys(tuple(models))],
+        "model",
+    )
+
+    def under(flag: str) -> dict[str, list[str]]:
+        by_licence: dict[str, list[str]] = {}
+        for name, licence, _ in terms:
+            if licence in KNOWN and getattr(KNOWN[licence], flag):
+                by_licence.setdefault(licence, []).append(name)
+        return by_licence
+
+    for licence, names in under("no_changes").items():
+        found.append(
+            f"{_listed(names)} ({licence}) may not be passed on in changed form: whether rows made "
+            "from it may be passed on at all has to be cleared first."
+        )
+    for licence, names in under("no_commerce").items():
+        found.append(f"No commercial use: {_listed(names)} is under {licence}.")
+    alike = under("same_licence")
+    for licence, names in alike.items():
+        found.append(
+            f"What is made from the rows of {_listed(names)} must be passed on under {licence} too."
+        )
+    if len(alike) > 1:
+        found.append(
+            f"{_listed(sorted(alike))} each want all of a work for themselves: keep their rows "
+            "apart (column `licence`) when passing them on."
+        )
+    for name, said in dict.fromkeys(models):
+        outputs = KNOWN[identifier(said)].outputs if identifier(said) in KNOWN else None
+        if outputs:
+            found.append(f"{name} ({identifier(said)}): {outputs}.")
+    for licence, names in under("credit").items():
+        found.append(f"Credit is due to {_listed(names)} ({licence}).")
+    return found or ["No conditions: all sources are given to the public domain."]
+
+
+def _unknown(terms: Iterable[tuple[str, str, str | None]], kind: str) -> list[str]:
+    unstated = [name for name, licence, _ in terms if licence == "unknown"]
+    other = [f"{name} ({said})" for name, licence, said in terms if licence == "other"]
+    found = []
+    if unstated:
+        found.append(
+            f"The licence of {kind} {_listed(unstated)} is unknown: nothing gives a right to use "
+            "or pass on what comes from it until its owner has been asked."
+        )
+    if other:
+        found.append(
+            f"What the licence of {kind} {_listed(other)} asks is not known here: read it first."
+        )
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
