@@ -1,114 +1,132 @@
-"""The card of an exported dataset: what made it, from what, under which licence, and how to load
-it. Everything on it is read from the tables, nothing is assumed."""
+"""The card of an exported dataset: what made it, from what, under which licence, how to load it and
+how to make it again. Everything on it is read from the tables, the configuration and what Dagster
+recorded; nothing is assumed. Text that a model or a stranger wrote is escaped."""
 
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from assets.look import markdown
+from assets.checked import Checked
+from assets.formats import Format
+from assets.licences import consequences, identifier
+from assets.lineage import Answered, UsedModel
+from assets.look import counted, escaped, markdown, sampled
 from assets.plan import Stage
 from assets.recipe import Recipe
+from assets.settings import PROJECT
 from assets.tables import Tables
 
 if TYPE_CHECKING:
     from huggingface_hub import DatasetCard
 
-_TEMPLATE = """---
-{{ card_data }}
----
+MARK = "preference-factory"
+"""The card's tag that tells an export from a folder, or a repository, of the user's."""
 
-# {{ name }}
-
-{{ rows }} {{ what }} made without human labels by the recipe `{{ recipe.name }}` of
-preference-factory.
-
-Paper: *{{ recipe.paper.title }}*
-{%- if recipe.paper.code %} (code: {{ recipe.paper.code }}){% endif %}
-
-```python
-from datasets import load_dataset
-
-dataset = load_dataset("{{ name }}", split="train")
-```
-
-{% if what == "pairs" -%}
-`prompt`, `chosen` and `rejected` are lists of messages, as TRL's `DPOTrainer` takes them. `weight`
-is the confidence that `chosen` is the better one.
-{%- endif %}
-
-## Models
-
-{{ models }}
-
-## Stages
-
-{{ stages }}
-
-## Prompts
-
-{{ sources }}
-"""
+TEMPLATE = Path(__file__).parent / "templates" / "card.md"
+PACKAGES = ("preference-factory", "torch", "transformers", "trl", "vllm", "polars")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card tells of an export of ``rows`` ``what`` (pairs, demonstrations)."""
+    """What the card tells of an export.
+
+    ``rows`` are all rows of the dataset and ``candidates`` how many there are of those;
+    ``left_out`` counts rows that the format has no place for, by reason; ``prompts`` are those of
+    all ``refreshes``. ``place`` is what `datasets.load_dataset` is given.
+    """
 
     recipe: Recipe
-    stages: list[Stage]
-    refreshes: list[str]
+    stages: Sequence[Stage]
+    refreshes: Sequence[str]
     tables: Tables
-    what: str
-    rows: int
-    mark: str
+    format_name: str
+    format: Format
+    rows: pl.DataFrame
+    candidates: int
+    left_out: Mapping[str, int]
+    prompts: pl.DataFrame
+    models: Sequence[UsedModel]
+    answers: Sequence[Answered]
+    checks: Sequence[Checked]
+    place: str
 
 
-def dataset_card(facts: Facts, *, prompts: pl.DataFrame) -> "DatasetCard":
-    """The card; ``prompts`` are those of all exported refreshes."""
+def dataset_card(facts: Facts) -> "DatasetCard":
+    """The card, with the metadata that the Hub and `datasets` read."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
-    licences = sorted(licence.lower() for licence in prompts["licence"].unique())
+    stated = facts.prompts.select("source", "licence").unique(maintain_order=True).rows()
+    licences = sorted({identifier(licence) for _, licence in stated})
     data = DatasetCardData(
         license=licences[0] if len(licences) == 1 else licences,
         annotations_creators="machine-generated",
         language_creators="machine-generated",
         pretty_name=facts.recipe.name,
-        size_categories=_size(facts.rows),
-        tags=[facts.mark, "trl", facts.recipe.name],
-        configs=[
-            {
-                "config_name": "default",
-                "data_files": [{"split": "train", "path": "data/*.parquet"}],
-            }
+        size_categories=_size(facts.rows.height),
+        tags=[MARK, "trl", facts.recipe.name],
+        configs=_configs(candidates=facts.candidates > 0),
+    )
+    follows = consequences(
+        [(escaped(source), escaped(licence)) for source, licence in stated],
+        [
+            (escaped(model.name), None if model.licence is None else escaped(model.licence))
+            for model in facts.models
         ],
     )
+    left_out = [f"{count:,} dropped ({reason})" for reason, count in facts.left_out.items()]
     card: DatasetCard = DatasetCard.from_template(
         data,
-        template_str=_TEMPLATE,
+        template_path=str(TEMPLATE),
         name=facts.recipe.name,
-        recipe=facts.recipe,
-        what=facts.what,
-        rows=f"{facts.rows:,}",
-        models=_models(facts),
+        place=facts.place,
+        what=facts.format.what,
+        rows=f"{facts.rows.height:,}",
+        candidates=f"{facts.candidates:,}" if facts.candidates else "",
+        format=facts.format_name,
+        columns=facts.format.columns,
+        trainers=facts.format.trainers,
+        left_out=", ".join(left_out),
+        paper=_paper(facts.recipe),
+        licences=follows,
+        examples=_examples(facts.rows),
         stages=_stages(facts),
-        sources=_sources(prompts),
+        refreshes=facts.refreshes,
+        checks=_checks(facts.checks),
+        claim=_claim(facts),
+        models=_models(facts.models),
+        answers=_answers(facts.answers),
+        sources=_sources(facts.prompts),
+        commands=_commands(facts),
+        seed=facts.recipe.seed,
+        versions=_versions(),
+        recipe_file=_recipe_file(facts.recipe),
     )
     return card
 
 
-def _models(facts: Facts) -> str:
-    """Every model whose answers are in the data, with its revision, by stage and refresh."""
-    rows = []
-    for stage in facts.stages:
-        for refresh in facts.refreshes:
-            table = facts.tables.read((facts.recipe.name, stage.name), refresh)
-            if "origin" in table.columns:
-                models = table["origin"].struct.field("model").drop_nulls().unique().sort()
-                rows += [(stage.name, refresh, model) for model in models]
-    return (
-        markdown(("stage", "refresh", "model revision"), rows) if rows else "No model was called."
-    )
+def _configs(*, candidates: bool) -> list[dict[str, object]]:
+    places = {"default": "data", **({"candidates": "candidates"} if candidates else {})}
+    return [
+        {"config_name": name, "data_files": [{"split": "train", "path": f"{folder}/*.parquet"}]}
+        for name, folder in places.items()
+    ]
+
+
+def _paper(recipe: Recipe) -> str:
+    title = f"Paper: {escaped(recipe.paper.title)}"
+    return title + (f" (code: <{recipe.paper.code}>)" if recipe.paper.code else "")
+
+
+def _examples(rows: pl.DataFrame) -> str:
+    """The first columns, which are the format's own, of a few rows."""
+    ids = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
+    return sampled(rows.select(name for name in ids if name in rows.columns))
 
 
 def _stages(facts: Facts) -> str:
@@ -116,16 +134,108 @@ def _stages(facts: Facts) -> str:
     for stage in facts.stages:
         key = (facts.recipe.name, stage.name)
         kept = sum(facts.tables.read(key, each).height for each in facts.refreshes)
-        dropped = sum(facts.tables.read_dropped(key, each).height for each in facts.refreshes)
-        operator = stage.operator
-        parameters = operator.model_dump(mode="json")
-        rows.append((stage.name, type(operator).__name__, parameters, kept, dropped))
-    return markdown(("stage", "operator", "parameters", "kept rows", "dropped rows"), rows)
+        refused = pl.concat([facts.tables.read_dropped(key, each) for each in facts.refreshes])
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counted(refused).items())
+        operator = type(stage.operator)
+        parameters = stage.operator.model_dump(mode="json")
+        does = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
+        rows.append((stage.name, does, parameters, f"{kept:,}", f"{refused.height:,}", reasons))
+    return markdown(("stage", "operator", "parameters", "kept", "dropped", "why"), rows)
+
+
+def _checks(checks: Sequence[Checked]) -> str:
+    if not checks:
+        return "None are recorded here."
+    rows = [
+        (check.stage, check.name, "passed" if check.passed else "did not pass", check.says)
+        for check in checks
+    ]
+    return markdown(("stage", "check", "newest result", "in words"), rows)
+
+
+def _claim(facts: Facts) -> str:
+    """What the recipe claims, and what came out: of the table in the docs where it was measured
+    for that, and of this data's own check."""
+    recipe = facts.recipe
+    control = f" Control: `{recipe.control}`." if recipe.control else ""
+    lines = [f"{escaped(recipe.claim)}.{control}"]
+    measured = _measured(recipe.name)
+    if measured is not None:
+        lines.append(
+            f"Measured in the pocket world, where the truth is known, on {measured['rows']} "
+            f"prompts: {escaped(str(measured['says']))}."
+        )
+    own = [check.says for check in facts.checks if check.name == "claim"]
+    lines += [f"Of this data: {escaped(says)}." for says in own]
+    return "\n\n".join(lines if measured or own else [*lines, "It was not measured."])
+
+
+def _measured(recipe: str) -> Mapping[str, object] | None:
+    results = PROJECT / "docs" / "claims.json"
+    if not results.is_file():
+        return None
+    kept = json.loads(results.read_text(encoding="utf-8"))
+    return next((one for one in kept if one["id"] == recipe), None)
+
+
+def _models(models: Sequence[UsedModel]) -> str:
+    if not models:
+        return "No model was called."
+    rows = [
+        (
+            model.role,
+            model.name,
+            model.revision,
+            model.engine,
+            model.licence or "unknown",
+            ", ".join(model.stages),
+        )
+        for model in models
+    ]
+    return markdown(("role", "bound to", "revision", "engine", "licence", "stages"), rows)
+
+
+def _answers(answers: Sequence[Answered]) -> str:
+    """Every model revision whose answers are in the data."""
+    if not answers:
+        return "No row is a model's answer."
+    rows = [(one.stage, one.revision, ", ".join(one.refreshes), f"{one.rows:,}") for one in answers]
+    return markdown(("stage", "model revision", "refreshes", "rows"), rows)
 
 
 def _sources(prompts: pl.DataFrame) -> str:
-    counted = prompts.group_by("source", "source_revision", "licence").len().sort("source")
-    return markdown(("source", "revision", "licence", "prompts"), counted.rows())
+    told = ("source", "source_revision", "licence")
+    counts = prompts.group_by(told).len().sort(told)
+    return markdown(("source", "revision", "licence", "prompts"), counts.rows())
+
+
+def _commands(facts: Facts) -> str:
+    asked = [
+        facts.tables.read((facts.recipe.name, "prompts"), refresh).height
+        for refresh in facts.refreshes
+    ]
+    return "\n".join(
+        f"factory run {facts.recipe.name} --refresh {refresh} --rows {rows}"
+        for refresh, rows in zip(facts.refreshes, asked, strict=True)
+        if rows
+    )
+
+
+def _versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _recipe_file(recipe: Recipe) -> str:
+    text = Path(recipe.file).read_text(encoding="utf-8").strip()
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}yaml\n{text}\n{fence}"
 
 
 def _size(rows: int) -> str:

@@ -166,20 +166,47 @@ def show(
 @app.command()
 def export(
     recipe: Annotated[str, typer.Argument(help="A recipe's name.")],
-    folder: Annotated[Path, typer.Argument(help="Where to; it is replaced if it is an export.")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|hf://datasets/NAME/REPO",
+            help="A folder, replaced if it is an export, or a dataset of the Hub.",
+        ),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="preference, unpaired, stepwise or prompt-completion (default: what it makes).",
+        ),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody read it; a dataset is private else.")
+    ] = False,
 ) -> None:
-    """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card."""
+    """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card.
+
+    On the Hub it is one commit, and none where nothing has changed.
+    """
     with _said(False):
         from assets import report
         from assets.definitions import floor
-        from assets.export import export_recipe
+        from assets.export import export_recipe, export_to_hub
+        from assets.hub import repository
 
+        repo = repository(place)
         everything = floor()
         name = _recipe(recipe, everything.recipes)
-        exported = export_recipe(everything, name, folder)
-        screen = report.console()
-        screen.print(f"{exported.rows:,} {exported.what} of {name} lie in {folder}", markup=False)
-        screen.print(f'load them: datasets.load_dataset("{folder}")', markup=False)
+        if repo is None:
+            exported = export_recipe(everything, name, Path(place), format=format)
+            lines = report.exported_lines(name, exported, place)
+        else:
+            exported, published = export_to_hub(
+                everything, name, repo, public=public, format=format
+            )
+            lines = report.published_lines(name, exported, published, repo, public=public)
+        for line in lines:
+            report.console().print(line)
 
 
 @journal.callback(invoke_without_command=True)

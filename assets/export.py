@@ -1,85 +1,159 @@
-"""Writes what a recipe has made as a dataset that `datasets` opens and TRL trains on as it is.
+"""Writes what a recipe has made as a dataset that `datasets` opens and TRL trains on as it is: into
+a folder or onto the Hub.
 
-All refreshes of the recipe become one Parquet file, with a dataset card that says what made it. The
-folder appears whole or not at all.
+    README.md                                    the card (`assets.card`)
+    data/train-2026-11-21-00000-of-00001.parquet     configuration default: one of `assets.formats`
+    candidates/train-2026-11-21-00000-of-00001.parquet   configuration candidates
+
+A refresh has files of its own, so that a later export changes none of those that were there. A
+folder appears whole or not at all, and so does a commit.
 """
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from assets.card import Facts, dataset_card
-from assets.datasets import data_stage
+from assets.candidates import candidates
+from assets.card import MARK, Facts, dataset_card
+from assets.checked import latest_checks
+from assets.datasets import EXPORTED, data_stage
 from assets.definitions import Floor
 from assets.errors import FactoryError
+from assets.formats import FORMATS, Format, format_of
+from assets.hub import FOLDERS, Published, publish
+from assets.lineage import answered, used_models
+from assets.look import counted
 from assets.plan import Stage
+from assets.shards import write_shards
 from assets.tables import Tables
-from schemas import Demonstrations, Pairs, Scores, Table
+from schemas import Pairs, Scores, Split
 
-MARK = "preference-factory"
-"""The card's tag that tells an export from a folder of the user's."""
-
-NAMES: Mapping[type[Table], str] = {Pairs: "pairs", Demonstrations: "demonstrations"}
+DATA, CANDIDATES = FOLDERS
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: how many rows, and what they are."""
+    """What was written: how many rows, what they are, how many candidates beside them, and how
+    many rows the format had no place for."""
 
     rows: int
     what: str
+    candidates: int
+    left_out: int
 
 
-def export_recipe(floor: Floor, recipe: str, folder: Path) -> Exported:
-    """Write the data of every refresh of ``recipe`` to ``folder``.
+def export_recipe(
+    floor: Floor, recipe: str, folder: Path, *, format: str | None = None
+) -> Exported:
+    """Write the data of every refresh of ``recipe`` to ``folder``, in ``format`` (a name of
+    `assets.formats.FORMATS`; by default that of what the recipe makes).
 
-    Pairs have TRL's columns ``prompt``, ``chosen`` and ``rejected`` (lists of messages), and those
-    of `schemas.Pairs` beside them; ``score_chosen`` and ``score_rejected`` where a stage scored
-    them; ``refresh``, ``source`` and ``licence`` of each row. Raises `FactoryError` if there is no
-    row, or if ``folder`` holds something else; nothing is written then.
+    Beside the format's columns: those of the table, ``score_chosen`` and ``score_rejected`` where a
+    stage scored the pairs, and ``refresh``, ``source`` and ``licence`` of each row. Raises
+    `FactoryError` if there is no row, or if ``folder`` holds something else; nothing is written
+    then.
     """
-    name, table = data_stage(floor, recipe)
-    tables = Tables(floor.settings.root_path)
+    with _whole(folder) as beside:
+        return _write(floor, recipe, beside, format=format, place=folder.name)
+
+
+def export_to_hub(
+    floor: Floor, recipe: str, repo: str, *, public: bool, format: str | None = None
+) -> tuple[Exported, Published]:
+    """Make the dataset ``repo`` of the Hub what `export_recipe` writes, in one commit.
+
+    Raises `FactoryError` as that does, and as `assets.hub.publish` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="factory-export-") as folder:
+        exported = _write(floor, recipe, Path(folder), format=format, place=repo)
+        message = f"{exported.rows:,} {exported.what} of {recipe}"
+        return exported, publish(Path(folder), repo, public=public, message=message)
+
+
+def _write(floor: Floor, recipe: str, folder: Path, *, format: str | None, place: str) -> Exported:
     stages = floor.recipes[recipe].planned(floor.settings)
-    stage = next(each for each in stages if each.name == name)
-    refreshes = tables.refreshes((recipe, name))
+    name, shape, stage = _wanted(floor, recipe, stages, format)
+    tables = Tables(floor.settings.root_path)
+    refreshes = tables.refreshes((recipe, stage.name))
     if not refreshes:
-        raise FactoryError(f"{recipe} has not run yet; make its {name} with: factory run {recipe}")
-    parts = [_part(tables, recipe, stage, stages, refresh=refresh) for refresh in refreshes]
-    frame = pl.concat(parts)
-    if frame.is_empty():
         raise FactoryError(
-            f"{recipe} has no {name} to export: none of its {len(refreshes)} refreshes kept any "
-            f"(factory show {recipe}/{name} and the stage's dropped rows say why)"
+            f"{recipe} has not run yet; make its {stage.name} with: factory run {recipe}"
+        )
+    shaped: list[Split] = []
+    prompts: list[pl.DataFrame] = []
+    written = 0
+    for refresh in refreshes:
+        asked = tables.read((recipe, "prompts"), refresh)
+        part = shape.shape(_rows(tables, recipe, stage, stages, asked, refresh=refresh))
+        write_shards(part.kept, folder / DATA, refresh=refresh)
+        everything = candidates(tables, recipe, stages, asked, refresh=refresh)
+        write_shards(everything, folder / CANDIDATES, refresh=refresh)
+        written += everything.height
+        shaped.append(part)
+        prompts.append(asked)
+    rows = pl.concat([part.kept for part in shaped])
+    left_out = pl.concat([part.dropped for part in shaped])
+    if rows.is_empty():
+        why = f"; {left_out.height} have no place in {name}" if left_out.height else ""
+        raise FactoryError(
+            f"{recipe} has no {stage.name} to export: none of its {len(refreshes)} refreshes kept "
+            f"any{why} (factory show {recipe}/{stage.name} and the stage's dropped rows say why)"
         )
     facts = Facts(
         recipe=floor.recipes[recipe],
         stages=stages,
         refreshes=refreshes,
         tables=tables,
-        what=NAMES.get(table, name),
-        rows=frame.height,
-        mark=MARK,
+        format_name=name,
+        format=shape,
+        rows=rows,
+        candidates=written,
+        left_out=counted(left_out),
+        prompts=pl.concat(prompts),
+        models=used_models(stages, floor.settings.bindings()),
+        answers=answered(tables, recipe, stages, refreshes),
+        checks=latest_checks(recipe, stages),
+        place=place,
     )
-    with _whole(folder) as beside:
-        (beside / "data").mkdir()
-        frame.write_parquet(beside / "data" / "train-00000-of-00001.parquet", compression="zstd")
-        dataset_card(facts, prompts=_prompts(tables, recipe, refreshes)).save(beside / "README.md")
-    return Exported(frame.height, facts.what)
+    dataset_card(facts).save(folder / "README.md")
+    return Exported(rows.height, shape.what, written, left_out.height)
 
 
-def _part(
-    tables: Tables, recipe: str, stage: Stage, stages: list[Stage], *, refresh: str
+def _wanted(
+    floor: Floor, recipe: str, stages: list[Stage], format: str | None
+) -> tuple[str, Format, Stage]:
+    """The format, its name, and the last stage that gives its table. Raises `FactoryError`."""
+    _, table = data_stage(floor, recipe)
+    name, shape = format_of(table, format)
+    giving = [stage for stage in stages if stage.gives is shape.table]
+    if not giving:
+        made = {stage.gives for stage in stages if stage.gives in EXPORTED}
+        fit = ", ".join(each for each, one in FORMATS.items() if one.table in made)
+        raise FactoryError(
+            f"{recipe} makes no {shape.table.__name__}, which {name} is made from; "
+            f"formats that fit it: {fit}"
+        )
+    return name, shape, giving[-1]
+
+
+def _rows(
+    tables: Tables,
+    recipe: str,
+    stage: Stage,
+    stages: list[Stage],
+    prompts: pl.DataFrame,
+    *,
+    refresh: str,
 ) -> pl.DataFrame:
     """One refresh's rows, with what is known of their prompts and scores."""
     rows = tables.read((recipe, stage.name), refresh)
-    told = tables.read((recipe, "prompts"), refresh).select("prompt_id", "source", "licence")
+    told = prompts.select("prompt_id", "source", "licence")
     rows = rows.join(told, on="prompt_id", how="left", maintain_order="left")
     if stage.gives is Pairs:
         rows = _with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
@@ -105,10 +179,6 @@ def _with_scores(
         renamed = mean.rename({"response_id": f"{side}_id", "value": f"score_{side}"})
         pairs = pairs.join(renamed, on=f"{side}_id", how="left", maintain_order="left")
     return pairs
-
-
-def _prompts(tables: Tables, recipe: str, refreshes: list[str]) -> pl.DataFrame:
-    return pl.concat([tables.read((recipe, "prompts"), refresh) for refresh in refreshes])
 
 
 @contextmanager
@@ -139,7 +209,7 @@ def _whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _files(folder: Path) -> list[Any]:
+def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 

@@ -1,8 +1,8 @@
 """What ``factory`` prints for people. Text that a model wrote is never read as markup."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console, Group, RenderableType
@@ -13,6 +13,10 @@ from rich.text import Text
 from assets.look import plain
 from assets.runs import Outcome
 from assets.settings import Settings
+
+if TYPE_CHECKING:
+    from assets.export import Exported
+    from assets.hub import Published
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -184,6 +188,39 @@ def journal_table(usage: Iterable[Any]) -> Table:
             f"{one.hits / asked:.1%}" if asked else "",
         )
     return table
+
+
+def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Text]:
+    """What lies in a folder now, and how to load it."""
+    yield Text(f"{exported.rows:,} {exported.what} of {recipe} lie in {place}")
+    yield from _left_out(exported)
+    yield from _loading(exported, place)
+
+
+def published_lines(
+    recipe: str, exported: "Exported", published: "Published", repo: str, *, public: bool
+) -> Iterator[Text]:
+    """What is on the Hub now, whether that is new, who can read it, and how to load it."""
+    done = f"commit {published.commit[:8]}" if published.changed else "nothing new, no commit"
+    yield Text(f"{exported.rows:,} {exported.what} of {recipe}: {published.url} ({done})")
+    yield from _left_out(exported)
+    if public and not published.public:
+        yield Text("it was private and stays so: its settings page makes it public", style="yellow")
+    elif not published.public:
+        yield Text("private: only you, or your organisation, can read it")
+    yield from _loading(exported, repo)
+
+
+def _left_out(exported: "Exported") -> Iterator[Text]:
+    if exported.left_out:
+        yield Text(f"{exported.left_out:,} have no place in this format; the card says why")
+
+
+def _loading(exported: "Exported", place: str) -> Iterator[Text]:
+    yield Text(f'load them: datasets.load_dataset("{place}")')
+    if exported.candidates:
+        told = f'and the {exported.candidates:,} candidates: load_dataset("{place}", "candidates")'
+        yield Text(told)
 
 
 def console(*, stderr: bool = False) -> Console:

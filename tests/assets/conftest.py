@@ -1,6 +1,6 @@
 """A factory of its own for a test: its configuration, its recipes, its root, a tiny model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import yaml
 
 from assets.definitions import Floor, floor
 from assets.runs import Outcome, run_refresh
+from tests.assets.hub_server import TOKEN, Hub, serving
 
 HELD_OUT = {
     "name": "few_held_out",
@@ -116,6 +117,19 @@ def ran(
     add recipes of their own and leave that one as it is."""
     ran_once[0].enter(monkeypatch)
     return ran_once
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub on this machine, which huggingface_hub talks to and has a token for."""
+    with serving() as server:
+        # HF_ENDPOINT and HF_HUB_DISABLE_XET, which are read when huggingface_hub is imported.
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield server
 
 
 @pytest.fixture
