@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.checks import BoundedCheck, marked
-from engines.model import Model
+from engines.model import Model, Written
 from engines.protocol import Sampling
 from engines.rows import Prompt
 from schemas import Message
@@ -141,12 +141,19 @@ class Rollouts:
     async def _one(
         self, prompt: Prompt, prefix: str, model: Model, check: BoundedCheck, number: int
     ) -> Rollout:
-        (written,) = await model.generate(
-            begun(prompt.messages, prefix),
-            sampling=self.sampling,
-            call=f"rollout {number} of {prefix}",
-        )
+        written = await continuation(prompt, prefix, model, number, sampling=self.sampling)
         return await _checked(prompt, prefix + written.text, written.finish, check)
+
+
+async def continuation(
+    prompt: Prompt, prefix: str, model: Model, number: int, *, sampling: Sampling = _DRAWN
+) -> Written:
+    """Rollout ``number`` (from 0) of ``prefix``: the same for whoever asks for it, whether for the
+    value of the prefix or for a step to go on with."""
+    (written,) = await model.generate(
+        begun(prompt.messages, prefix), sampling=sampling, call=f"rollout {number} of {prefix}"
+    )
+    return written
 
 
 def begun(messages: Sequence[Message], prefix: str) -> tuple[Message, ...]:
