@@ -12,6 +12,7 @@ from annotators.likelihood import Likelihood
 from annotators.p_true import PTrue
 from annotators.probed import ProbedAnnotator
 from annotators.process_reward import ProcessReward
+from annotators.recorded_error import RecordedError
 from annotators.reward import Reward
 from annotators.verifier import Verifier
 from engines.opinion import Opinion
@@ -31,6 +32,7 @@ __all__ = [
     "PTrue",
     "ProbedAnnotator",
     "ProcessReward",
+    "RecordedError",
     "Reward",
     "Verifier",
 ]

@@ -10,6 +10,7 @@ from generators.generator import Generator
 from generators.hub import HubDataset
 from generators.inject_error import InjectError
 from generators.openings import Openings
+from generators.process_bench import ProcessBench, Recorded
 from generators.proposer import Proposer
 from generators.reference import Reference
 from generators.refine import Refine
@@ -30,7 +31,9 @@ __all__ = [
     "HubDataset",
     "InjectError",
     "Openings",
+    "ProcessBench",
     "Proposer",
+    "Recorded",
     "Reference",
     "Refine",
     "Refusal",
