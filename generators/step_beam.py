@@ -1,47 +1,51 @@
 """Answers searched for step by step, by what an annotator says of their beginnings."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
-from engines.lines import line_ends
-from engines.model import Model, Models
+from engines.model import Models
 from engines.opinion import value_of
-from engines.protocol import Sampling
-from engines.rollouts import begun
 from engines.rows import Prompt, Response
 from generators.chooser import Chooser
 from generators.drafts import Draft, Refusal
+from generators.proposer import Proposed, Proposer
 from schemas import canonical, content_id
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """An answer as far as it goes. ``ended``: its author wrote no more, or was cut off."""
+    """An answer as far as it goes, and its ``last`` step. ``ended``: nothing comes after it."""
 
     text: str = ""
     ended: bool = False
-    finish: Literal["stop", "length"] = "length"
-    tokens: int = 0
-    model: str | None = None
+    last: Proposed | None = None
+
+    @property
+    def finish(self) -> Literal["stop", "length"]:
+        """How it ended; by length where it did not, by its author where no step came after it."""
+        if not self.ended:
+            return "length"
+        return self.last.finish if self.last is not None and self.last.ended else "stop"
 
 
 class StepBeam(Chooser):
     """One response a prompt, found by a beam search over steps.
 
-    Each of the ``beams`` best beginnings is gone on with ``width`` times; of all that are longer
-    by a step, and those that had ended, the ``beams`` are kept whose last step ``scorer`` values
-    most, until all have ended or have ``max_steps`` steps. The best of these is the response (step-
-    level beam search: Snell et al. 2024, arXiv:2408.03314; with a value model AlphaMath, Chen et
-    al. 2024, arXiv:2405.03553). Of equals the one that was proposed first is kept.
+    Each of the ``beams`` best beginnings is gone on with by ``width`` steps (`generators.Proposer`;
+    equal ones are one); of all that are longer by a step, and those that had ended, the ``beams``
+    are kept whose last step ``scorer`` values most, until all have ended or have ``max_steps``
+    steps. The best of these is the response (step-level beam search: Snell et al. 2024,
+    arXiv:2408.03314; with a value model AlphaMath, Chen et al. 2024, arXiv:2405.03553). Of equals
+    the one that was proposed first is kept.
 
-    A step is a line with its newline (`engines.lines`). To tell a step from the end of the answer,
-    whatever the engine, whole continuations are drawn and the first line of each is used. Seeds
-    follow from the beginning, so the same beginnings are gone on with in the same way whatever
-    ``beams`` is. A prompt for which no beginning could be scored is dropped.
+    The same beginnings are gone on with in the same way whatever ``beams`` is. A prompt for which
+    no beginning could be scored is dropped. The length of a response is in words, since its steps
+    are parts of longer texts.
     """
 
     beams: int = Field(default=4, ge=1)
@@ -50,17 +54,18 @@ class StepBeam(Chooser):
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
         """One draft."""
-        kept: list[Beginning] = [Beginning()]
+        kept = [Beginning()]
         values: dict[str, float] = {}
         for _ in range(self.max_steps):
-            model = models[self.model]
             grown = await asyncio.gather(
-                *(self._grown(prompt, one, model) for one in kept if not one.ended)
+                *(self._grown(prompt, one, models) for one in kept if not one.ended)
             )
             pool = {one.text: one for one in kept if one.ended}
             for found in grown:
                 for one in found:
                     pool.setdefault(one.text, one)
+            if not pool:
+                return Refusal("no step was proposed")
             unknown = [one for one in pool.values() if one.text not in values]
             told, error = await self._valued(prompt, unknown, models)
             values |= told
@@ -71,43 +76,41 @@ class StepBeam(Chooser):
             kept = sorted(rated, key=lambda one: -values[one.text])[: self.beams]
             if all(one.ended for one in kept):
                 break
-        best = kept[0]
-        made = {"beams": self.beams, "width": self.width, "value": values[best.text]}
-        parameters = canonical({"temperature": self.temperature, **made})
-        return [
-            Draft(best.text, best.finish, best.tokens, best.model, parameters, models.context.seed)
-        ]
+        return [self._draft(kept[0], values[kept[0].text])]
 
-    async def _grown(self, prompt: Prompt, start: Beginning, model: Model) -> list[Beginning]:
-        """``start`` with one more step, ``width`` times."""
-        written = await model.generate(
-            begun(prompt.messages, start.text),
-            n=self.width,
-            sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens),
-            call=f"steps after {start.text}",
-        )
-        return [
-            _longer(start, one.text, one.finish, len(one.token_ids), one.model) for one in written
-        ]
+    async def _grown(self, prompt: Prompt, start: Beginning, models: Models) -> list[Beginning]:
+        """``start`` with each step that may come next; or ended, where none does."""
+        proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
+        proposed = await proposer.next_steps(prompt, start.text, models[self.model])
+        if not proposed:
+            return [Beginning(start.text, True, start.last)] if start.text else []
+        return [Beginning(start.text + one.step, one.ended, one) for one in proposed]
 
     async def _valued(
         self, prompt: Prompt, beginnings: Sequence[Beginning], models: Models
     ) -> tuple[dict[str, float], str | None]:
         """What the scorer says of each beginning that it could score; and the first error."""
-        asked = {
-            content_id(one.text): Response(
-                content_id(one.text),
-                prompt.prompt_id,
-                one.text,
-                one.finish if one.ended else "length",
-                {},
-            )
+        asked = [
+            Response(content_id(one.text), prompt.prompt_id, one.text, one.finish, {})
             for one in beginnings
-        }
-        said = await self.judge.score(prompt, list(asked.values()), models)
-        values = {one.text: value_of(said, name) for name, one in asked.items()}
+        ]
+        said = await self.judge.score(prompt, asked, models)
+        values = {one.text: value_of(said, one.response_id) for one in asked}
         error = next((one.error for one in said if one.error is not None), None)
         return {text: value for text, value in values.items() if value is not None}, error
+
+    def _draft(self, best: Beginning, value: float) -> Draft:
+        last = best.last
+        assert last is not None, "what was scored says something"
+        made = {"beams": self.beams, "width": self.width, "value": value}
+        return Draft(
+            best.text,
+            best.finish,
+            len(best.text.split()),
+            last.model,
+            canonical(json.loads(last.parameters) | made),
+            last.seed,
+        )
 
 
 class Guided(StepBeam):
@@ -115,20 +118,3 @@ class Guided(StepBeam):
     ``scorer`` values most is taken, the first of equals. `StepBeam` with one beam."""
 
     beams: Literal[1] = 1
-
-
-def _longer(
-    start: Beginning,
-    text: str,
-    finish: Literal["stop", "length"],
-    tokens: int,
-    model: str,
-) -> Beginning:
-    """``start`` with the first step of its continuation ``text``."""
-    ends = line_ends(text)
-    if len(ends) < 2:
-        return Beginning(start.text + text, True, finish, start.tokens + tokens, model)
-    step = text[: ends[0]]
-    # The tokens of a part are not told apart; by its characters they are about so many.
-    share = max(1, round(tokens * len(step) / len(text)))
-    return Beginning(start.text + step, tokens=start.tokens + share, model=model)

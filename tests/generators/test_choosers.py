@@ -199,6 +199,18 @@ def test_an_answer_that_says_nothing_drops_its_prompt(
     assert split.dropped["reason"].to_list() == ["no beginning could be scored"]
 
 
+def test_where_nothing_comes_next_an_answer_has_ended_or_was_never_begun(
+    saying: Callable[[Says], Context], stand: Any
+) -> None:
+    context = saying(lambda asked, number: "" if asked.endswith("a\n") else "a\nx")
+    split = Guided(scorer=Counting()).run({"prompts": stand.prompts("q")}, context)
+    assert split.kept.select("text", "finish").rows() == [("a\n", "stop")]
+    split = Guided(scorer=Counting()).run(
+        {"prompts": stand.prompts("r")}, saying(lambda asked, number: " ")
+    )
+    assert split.dropped["reason"].to_list() == ["no step was proposed"]
+
+
 def test_the_same_beginnings_go_on_in_the_same_way_whatever_the_beam(stand: Any) -> None:
     """On an engine that answers from a hash of what it is asked, after as many turns as that."""
     tables = {"prompts": stand.prompts(*"abcdef")}
