@@ -3,9 +3,11 @@
 from annotators.annotator import Annotator
 from annotators.checklist import Checklist
 from annotators.density_ratio import DensityRatio, Exemplar
+from annotators.first_error import FirstError
 from annotators.followup_likelihood import FollowupLikelihood
 from annotators.grade_match import GradeMatch
 from annotators.implicit_reward import ImplicitReward
+from annotators.imported_scores import ImportedScores
 from annotators.judge import Judge
 from annotators.judging_items import JudgingItems
 from annotators.likelihood import Likelihood
@@ -14,6 +16,8 @@ from annotators.probed import ProbedAnnotator
 from annotators.process_reward import ProcessReward
 from annotators.recorded_error import RecordedError
 from annotators.reward import Reward
+from annotators.rollout_value import RolloutValue
+from annotators.step_verifier import StepVerifier
 from annotators.verifier import Verifier
 from engines.opinion import Opinion
 
@@ -22,9 +26,11 @@ __all__ = [
     "Checklist",
     "DensityRatio",
     "Exemplar",
+    "FirstError",
     "FollowupLikelihood",
     "GradeMatch",
     "ImplicitReward",
+    "ImportedScores",
     "Judge",
     "JudgingItems",
     "Likelihood",
@@ -34,5 +40,7 @@ __all__ = [
     "ProcessReward",
     "RecordedError",
     "Reward",
+    "RolloutValue",
+    "StepVerifier",
     "Verifier",
 ]

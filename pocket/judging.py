@@ -1,8 +1,10 @@
 """The truth about a solution: each step, the first error, the habit behind it, the final answer."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .reasoning import (
     Carried,
@@ -17,6 +19,7 @@ from .reasoning import (
     operations,
     start,
 )
+from .wording import read
 from .world import Problem
 
 _EQUATION = re.compile(r"(\d{1,9})\s*([-+x/])\s*(\d{1,9})\s*=\s*(-?\d{1,9})")
@@ -102,6 +105,36 @@ def check(messages: Sequence[Mapping[str, str]], reference: str | None, text: st
             f"for a reference, not {reference!r}"
         )
     return final_answer(text) == truth
+
+
+def check_steps(
+    messages: Sequence[Mapping[str, str]], reference: str | None, steps: Sequence[str]
+) -> list[bool | None]:
+    """Whether each step of a response is right: the attribute ``steps`` of `check`.
+
+    messages: the prompt, whose last turn words the problem.
+    steps: texts that joined are the response. A line belongs to the step in which it ends; of a
+    step in which none ends there is nothing to tell, and of one in which several do all must be
+    right.
+    Raises ValueError for a prompt that words no problem of this world.
+    """
+    problem = read(messages[-1]["content"])
+    if problem is None:
+        raise ValueError("the prompt words no problem of the pocket world")
+    solution = "".join(steps)
+    judged = iter(judge_steps(problem, solution).steps)
+    ends = list(accumulate(map(len, steps)))
+    found: list[bool | None] = [None] * len(steps)
+    place = 0
+    for line in solution.splitlines(keepends=True):
+        if line.strip():
+            step = bisect_left(ends, place + len(line.rstrip()))
+            found[step] = found[step] is not False and next(judged).right
+        place += len(line)
+    return found
+
+
+check.steps = check_steps  # type: ignore[attr-defined]  # how a check says that it knows steps
 
 
 def _walk(

@@ -12,6 +12,11 @@ when it takes too long::
     def is_mate(messages, reference, text): ...
     is_mate.may_hang = True
     is_mate.quick = is_obvious  # optional: decides inline, or returns None where it cannot
+
+One that knows which steps of a solution are right says so with an attribute too, a quick function
+``(messages, reference, steps) -> list[bool | None]`` of the steps' texts::
+
+    is_mate.steps = moves_are_legal  # optional: what `annotators.StepVerifier` asks
 """
 
 from engines.checks.checking import BoundedCheck, bounded, check_for, marked

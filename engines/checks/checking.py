@@ -42,6 +42,30 @@ class BoundedCheck:
         """
         return self.submit(messages, reference, text).result()
 
+    @property
+    def knows_steps(self) -> bool:
+        """Whether the check can say which steps of a solution are right."""
+        return callable(getattr(self.check, "steps", None))
+
+    def steps(
+        self, messages: Sequence[Message], reference: str | None, steps: Sequence[str]
+    ) -> list[bool | None]:
+        """Which of the texts ``steps``, which joined are the response, are right; None where there
+        is nothing to tell. Runs where it is called.
+
+        Raises `CheckError` where the check says nothing of steps, or not something of each.
+        """
+        if not self.knows_steps:
+            raise CheckError(f"check {self.path} does not know which steps are right")
+        try:
+            found = list(getattr(self.check, "steps")(messages, reference, steps))  # noqa: B009
+        # Whatever somebody's check raises is about one answer; the others go on.
+        except Exception as error:
+            raise CheckError(f"check failed: {type(error).__name__}: {error}") from error
+        if len(found) != len(steps):
+            raise CheckError(f"check {self.path} judged {len(found)} of {len(steps)} steps")
+        return found
+
     def submit(
         self, messages: Sequence[Message], reference: str | None, text: str
     ) -> "Future[bool]":

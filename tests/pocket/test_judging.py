@@ -128,3 +128,31 @@ def test_check_wants_one_answer_that_is_the_reference(text: str, right: bool) ->
 def test_check_needs_a_number_for_a_reference(reference: str | None) -> None:
     with pytest.raises(ValueError, match="reference"):
         pocket.check([], reference, "Answer: 42")
+
+
+@settings(deadline=None)
+@given(seeds, misconceptions, st.data())
+def test_the_check_tells_the_truth_of_steps_however_lines_are_joined_to_steps(
+    seed: int, held: frozenset[pocket.Habit], data: st.DataObject
+) -> None:
+    asked = pocket.problem(seed, 0)
+    text = pocket.write(asked, pocket.Author(held), random.Random(seed))
+    messages = [{"role": "user", "content": pocket.render(asked)}]
+    lines = text.splitlines(keepends=True)
+    truth = [step.right for step in pocket.judge_steps(asked, text).steps]
+    assert pocket.check.steps(messages, None, lines) == truth
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(lines) - 1))))
+    begins, ends = [0, *cuts], [*cuts, len(lines)]
+    joined = ["".join(lines[a:b]) for a, b in zip(begins, ends, strict=True)]
+    wanted = [all(truth[a:b]) for a, b in zip(begins, ends, strict=True)]
+    assert pocket.check.steps(messages, None, joined) == wanted
+
+
+def test_a_step_in_which_no_line_ends_has_no_truth() -> None:
+    asked = pocket.problem(1, 0)
+    text = pocket.write(asked, pocket.Author(), random.Random(0))
+    messages = [{"role": "user", "content": pocket.render(asked)}]
+    half = len(text.splitlines()[0]) // 2
+    assert pocket.check.steps(messages, None, [text[:half], text[half:]]) == [None, True]
+    with pytest.raises(ValueError, match="no problem of the pocket world"):
+        pocket.check.steps([{"role": "user", "content": "Hello"}], None, [text])
