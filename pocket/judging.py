@@ -129,7 +129,8 @@ def check_steps(
     for line in solution.splitlines(keepends=True):
         if line.strip():
             step = bisect_left(ends, place + len(line.rstrip()))
-            found[step] = found[step] is not False and next(judged).right
+            right = next(judged).right
+            found[step] = right and found[step] is not False
         place += len(line)
     return found
 
