@@ -5,6 +5,7 @@ from filters.balance import Balance
 from filters.best import Best
 from filters.best_worst import BestWorst
 from filters.bounded_reward import BoundedReward
+from filters.branch_pairs import BranchPairs
 from filters.decontaminate import Decontaminate
 from filters.deduplicate import Deduplicate
 from filters.diverse import Diverse
@@ -15,15 +16,20 @@ from filters.imitate import Imitate
 from filters.language import Language
 from filters.length_bias import LengthBias
 from filters.majority_vote import MajorityVote
+from filters.merge_steps import MergeSteps
 from filters.minimum_margin import MinimumMargin
 from filters.mix import mix
 from filters.preference_strength import PreferenceStrength
+from filters.prefix_values import PrefixValues
 from filters.random_pairs import RandomPairs
 from filters.rank_agreement import RankAgreement
+from filters.ranked_traces import RankedTraces
 from filters.refusals import Refusals
 from filters.repetition import Repetition
 from filters.semantic import SemanticDuplicates
+from filters.sibling_pairs import SiblingPairs
 from filters.threshold import Threshold
+from filters.traces import Traces
 from filters.uncertainty import Uncertainty
 from filters.union import Union
 from filters.versus import Versus
@@ -36,6 +42,7 @@ __all__ = [
     "Best",
     "BestWorst",
     "BoundedReward",
+    "BranchPairs",
     "Decontaminate",
     "Deduplicate",
     "Diverse",
@@ -46,14 +53,19 @@ __all__ = [
     "Language",
     "LengthBias",
     "MajorityVote",
+    "MergeSteps",
     "MinimumMargin",
     "PreferenceStrength",
+    "PrefixValues",
     "RandomPairs",
     "RankAgreement",
+    "RankedTraces",
     "Refusals",
     "Repetition",
     "SemanticDuplicates",
+    "SiblingPairs",
     "Threshold",
+    "Traces",
     "Uncertainty",
     "Union",
     "Versus",

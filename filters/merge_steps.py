@@ -1,0 +1,86 @@
+"""Two steps as one, so that a step model learns what both came to."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+
+from filters.filter import Filter
+from schemas import Dropped, Split, StepLabels, Takes, content_id, empty
+
+
+class MergeSteps(Filter):
+    """Every solution as it came, and again with each two consecutive steps made one, which is
+    labelled by the second of them: whether an error was mended is what is asked, not that there was
+    one. Of a solution of two steps or more there are two such rows, one that merges the first and
+    second step, third and fourth, and so on, the other the second and third, and so on; a step that
+    is left over has no label there.
+
+    A model that reads a solution once and is asked at the end of each step reads the same text up
+    to the same place either way. For it, merging weighs a step's label against that of the step
+    before; one that is shown the step it judges apart from those before it sees longer steps.
+
+    Source: Wang et al. 2025, Towards Hierarchical Multi-Step Reward Models (arXiv:2503.13551); its
+    public code gives the pair the later step's label. It also hangs some nodes one level higher at
+    random, which moves labels by as much as chance has it; that is not done here.
+    """
+
+    gives: ClassVar = StepLabels
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(StepLabels)]
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        rows = tables[self.of]
+        several = rows.filter(pl.col("completions").list.len() > 1)
+        merged = [_merged(several, offset) for offset in (0, 1)]
+        return Split(pl.concat([rows, *merged]), empty(Dropped))
+
+
+def _merged(rows: pl.DataFrame, offset: int) -> pl.DataFrame:
+    """``rows`` with each two steps made one, beginning with the first or, at ``offset`` 1, with the
+    second; a row in which no merged step has a label or a value is left out."""
+    pair = (pl.col("place") + offset) // 2
+    steps = (
+        rows.select("response_id", "completions", "labels", "values")
+        .with_columns(place=pl.int_ranges(pl.col("completions").list.len()))
+        .explode("completions", "labels", "values", "place")
+        .group_by("response_id", pair.alias("pair"), maintain_order=True)
+        .agg(
+            pl.col("completions").str.join(),
+            *(
+                pl.when(pl.len() == 2).then(pl.col(name).last()).alias(name)
+                for name in ("labels", "values")
+            ),
+        )
+        .group_by("response_id", maintain_order=True)
+        .agg("completions", "labels", "values")
+    )
+    spans = (
+        rows.select("response_id", "spans")
+        .drop_nulls("spans")
+        .with_columns(place=pl.int_ranges(pl.col("spans").list.len()))
+        .explode("spans", "place")
+        .unnest("spans")
+        .group_by("response_id", pair.alias("pair"), maintain_order=True)
+        .agg(
+            pl.col("start").first(),
+            pl.col("end").last(),
+            pl.col("token_start").first(),
+            pl.col("token_end").last(),
+        )
+        .group_by("response_id", maintain_order=True)
+        .agg(spans=pl.struct("start", "end", "token_start", "token_end"))
+    )
+    wrong = pl.col("labels").list.eval(pl.arg_where(~pl.element().fill_null(True))).list.first()
+    known = (pl.col(name).list.drop_nulls().list.len() > 0 for name in ("labels", "values"))
+    merged = (
+        rows.select("response_id", "prompt_id", "prompt")
+        .join(steps, on="response_id", maintain_order="left")
+        .join(spans, on="response_id", how="left", maintain_order="left")
+        .filter(pl.any_horizontal(known))
+        .with_columns(first_error=wrong.cast(pl.Int32))
+    )
+    ids = [content_id("merged", offset, one) for one in merged["response_id"]]
+    named = merged.with_columns(pl.Series("response_id", ids, dtype=pl.String))
+    return named.select(rows.columns)
