@@ -1,22 +1,23 @@
 """Answers as a tree of steps, grown where it promises most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from engines.checks import BoundedCheck, check_for, load_check, marked
+from engines.checks import BoundedCheck, UnknownCheckError, check_for, load_check, marked
 from engines.context import Context
 from engines.frames import Refused, Rows
 from engines.model import Models
 from engines.operator import RowOperator, each_prompt, sound_text
-from engines.opinion import Scorer, value_of
-from engines.protocol import RowError
-from engines.rows import Prompt, Response
+from engines.opinion import Scorer
+from engines.protocol import EngineError, RowError
+from engines.rows import Prompt
 from engines.runtime import run_rows
 from generators.backups import RULES, Backup, back_up, infer
 from generators.chooser import NestedScorer
+from generators.evaluation import Evaluation
 from generators.proposer import Proposed, Proposer
 from generators.selection import PUCT, Selection
 from generators.tree import Node, planted, restored, rows_of
@@ -59,8 +60,8 @@ class TreeSearch(RowOperator):
     are left alone. A search that was stopped is asked for again, at no cost as far as it came.
 
     Findings: trees, nodes, ends, simulations, the continuations that steps were taken from
-    (``rollouts``), the depth of the deepest node, and how many prompts have a right end, and no
-    wrong one.
+    (``proposals``), the depth of the deepest node, how many prompts have a right end, and no wrong
+    one; and what the scorer tells of itself, such as its rollouts.
     """
 
     gives: ClassVar[type[Table]] = Nodes
@@ -104,7 +105,8 @@ class TreeSearch(RowOperator):
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
         children."""
         prompts, stage = tables[self.of], context.stage
-        if self.scorer is not None:
+        self._checkable(prompts, context)
+        if self.scorer is not None and self._judge is not None:
             told = [read.stage for read in self.scorer.inputs() if read.field in self.supplies]
             given = {name: tables.get(name, prompts) for name in told} | dict(tables)
             context = self._judge.prepared(given, context)
@@ -113,7 +115,7 @@ class TreeSearch(RowOperator):
             earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
         grown, failed = Rows(Nodes), Refused(stage)
         barren: list[tuple[int, str]] = []
-        spent = {"simulations": 0, "rollouts": 0}
+        spent = {"simulations": 0, "proposals": 0}
 
         async def work(prompt: Prompt, models: Models) -> Node:
             root = self._planted(prompt, earlier.get((prompt.prompt_id,)))
@@ -142,10 +144,19 @@ class TreeSearch(RowOperator):
         nothing = dropped(stage, BARREN, [prompt_id for _, prompt_id in sorted(barren)])
         return Split(kept, pl.concat([failed.frame(), broken, nothing]))
 
+    def _checkable(self, prompts: pl.DataFrame, context: Context) -> None:
+        for source in prompts["source"].unique().sort():
+            try:
+                check_for(context, source, path=self.check)
+            except UnknownCheckError as error:
+                raise EngineError(
+                    f"{context.recipe}/{context.stage}: source {source!r} has an {error}"
+                ) from error
+
     @property
-    def _judge(self) -> Scorer:
+    def _judge(self) -> Scorer | None:
         scorer: Any = self.scorer
-        assert isinstance(scorer, Scorer), "a recipe that holds another operator is refused"
+        assert scorer is None or isinstance(scorer, Scorer), "any other operator is refused"
         return scorer
 
     def _planted(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
@@ -168,7 +179,7 @@ class TreeSearch(RowOperator):
                 node.visits += 1 + sum(child.visits for child in leaf.children)
             back_up([*leaf.children, *path], RULES[self.backup])
             spent["simulations"] += 1
-            spent["rollouts"] += self.proposer.drawn(leaf.text)
+            spent["proposals"] += self.proposer.drawn(leaf.text)
         if self.backup == "rest":
             infer(root)
         return root
@@ -199,56 +210,13 @@ class TreeSearch(RowOperator):
             end.visits = int(end is not leaf)
             answer = check.submit(prompt.messages, prompt.reference, end.text)
             end.right, end.error = await marked(answer)
-        await self._value(prompt, leaf.children or list(ends), ends, models)
+        evaluation = Evaluation(self._judge, self.scale, self.outcome)
+        await evaluation.value(prompt, leaf.children or list(ends), ends, models)
         for child in leaf.children:
             if child.terminal or child.depth >= self.max_steps:
                 child.close()
         if not leaf.children:
             leaf.close()
-
-    async def _value(
-        self,
-        prompt: Prompt,
-        nodes: Sequence[Node],
-        ends: Mapping[Node, str],
-        models: Models,
-    ) -> None:
-        """Say what each of ``nodes`` is worth by itself."""
-        asked = [node for node in nodes if node.right is None or self.outcome < 1]
-        said: Mapping[Node, float] = {}
-        if self.scorer is not None and asked:
-            said = await self._scored(prompt, asked, ends, models)
-        for node in nodes:
-            node.own = said.get(node)
-            if node.right is not None:
-                rest = 0.0 if node.own is None else node.own
-                weight = 1.0 if node.own is None else self.outcome
-                node.own = weight * node.right + (1 - weight) * rest
-
-    async def _scored(
-        self, prompt: Prompt, asked: Sequence[Node], ends: Mapping[Node, str], models: Models
-    ) -> Mapping[Node, float]:
-        responses = [
-            Response(
-                node.node_id,
-                prompt.prompt_id,
-                node.text,
-                ends.get(node, "length"),
-                dict(node.made),
-            )
-            for node in asked
-        ]
-        opinions = await self._judge.score(prompt, responses, models)
-        low, high = self.scale
-        found = {}
-        for node in asked:
-            value = value_of(opinions, node.node_id)
-            if value is not None:
-                found[node] = min(1.0, max(0.0, (value - low) / (high - low)))
-            elif node.error is None:
-                mine = (one for one in opinions if one.response_id == node.node_id)
-                node.error = next((one.error for one in mine if one.error), "no score")
-        return found
 
     def _made(self, parent: str, step: Proposed | None = None) -> dict[str, Any]:
         return {

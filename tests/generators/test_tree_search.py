@@ -1,5 +1,6 @@
 """TreeSearch: trees of known worlds, extended, interrupted, in any order, and their edge cases."""
 
+import dataclasses
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
+from engines.protocol import EngineError
 from generators import Proposer, TreeSearch
 from generators.proposer import first_line
 from schemas import Nodes, load_operator
@@ -67,7 +69,7 @@ def test_one_expansion_a_simulation_and_no_more_than_there_is(stand: Any) -> Non
     per_tree = split.kept.group_by("prompt_id").agg(pl.col("expanded").sum())
     assert per_tree["expanded"].to_list() == [4, 4]
     assert context.findings["simulations"] == 8
-    assert context.findings["rollouts"] == 8 * 4
+    assert context.findings["proposals"] == 8 * 4
     assert context.findings["nodes"] == split.kept.height
     assert context.findings["depth"] == split.kept["depth"].max()
     whole = search(simulations=500).run({"prompts": stand.prompts("one")}, searching(stand))
@@ -252,6 +254,13 @@ def test_an_earlier_tree_that_is_none_drops_its_prompt(stand: Any) -> None:
     split = search(tree="before").run(tables | {"before": before.filter(~roots)}, searching(stand))
     assert split.dropped.select("row_id", "reason").rows() == [(first, "ValueError")]
     assert "hangs on no node" in split.dropped["numbers"][0]
+
+
+def test_a_source_without_a_check_stops_the_search(stand: Any) -> None:
+    context = dataclasses.replace(searching(stand), checks={"test": "nowhere.at_all"})
+    with pytest.raises(EngineError, match="source 'test' has an unknown check"):
+        TreeSearch().run({"prompts": stand.prompts("one")}, context)
+    assert not stand.asked
 
 
 def test_a_recipe_says_it_all_in_yaml() -> None:
