@@ -65,8 +65,8 @@ def dataset_card(facts: Facts) -> "DatasetCard":
     licences = sorted({identifier(licence) for _, licence in stated})
     data = DatasetCardData(
         license=licences[0] if len(licences) == 1 else licences,
-        annotations_creators="machine-generated",
-        language_creators="machine-generated",
+        annotations_creators=_makers(facts.stages),
+        language_creators=_makers(facts.stages),
         pretty_name=facts.recipe.name,
         size_categories=_size(facts.rows.height),
         tags=[MARK, "trl", facts.recipe.name],
@@ -108,6 +108,15 @@ def dataset_card(facts: Facts) -> "DatasetCard":
         recipe_file=_recipe_file(facts.recipe),
     )
     return card
+
+
+def _makers(stages: Sequence[Stage]) -> str | None:
+    """Who wrote and judged, for the Hub: machines; None where somebody else's rows are in it."""
+    from annotators import ImportedScores
+    from generators.imported import Imported
+
+    others = any(isinstance(stage.operator, Imported | ImportedScores) for stage in stages)
+    return None if others else "machine-generated"
 
 
 def _configs(*, candidates: bool) -> list[dict[str, object]]:

@@ -206,7 +206,45 @@ def export(
             )
             lines = report.published_lines(name, exported, published, repo, public=public)
         for line in lines:
-            report.console().print(line)
+            report.console().print(line, soft_wrap=True)
+
+
+@app.command("import")
+def import_(
+    format: Annotated[
+        str,
+        typer.Argument(help="ultrafeedback, helpsteer2, prm800k, math-shepherd or processbench."),
+    ],
+    place: Annotated[str, typer.Argument(metavar="PATH|ID", help="A file, a folder or a Hub id.")],
+    name: Annotated[
+        str | None, typer.Option(help="What recipes call it (default: as the format).")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="The data's (default: as its card on the Hub says).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of a folder or a Hub dataset.")] = "train",
+    config: Annotated[str | None, typer.Option(help="Of a folder or a Hub dataset.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a Hub dataset.")] = None,
+) -> None:
+    """Make tables of a published dataset, for recipes to read."""
+    with _said(False):
+        from assets import report
+        from assets.importing import import_dataset
+        from assets.settings import load_settings
+
+        settings = load_settings()
+        imported = import_dataset(
+            settings,
+            format,
+            place,
+            name=name,
+            licence=licence,
+            split=split,
+            config=config,
+            revision=revision,
+        )
+        for line in report.imported_lines(imported, settings):
+            report.console().print(line, soft_wrap=True)
 
 
 @journal.callback(invoke_without_command=True)

@@ -1,5 +1,6 @@
 """What ``factory`` prints for people. Text that a model wrote is never read as markup."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from assets.settings import Settings
 if TYPE_CHECKING:
     from assets.export import Exported
     from assets.hub import Published
+    from assets.importing import Imported
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -209,6 +211,24 @@ def published_lines(
     elif not published.public:
         yield Text("private: only you, or your organisation, can read it")
     yield from _loading(exported, repo)
+
+
+def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
+    """What was imported, and the source that lets recipes draw its prompts."""
+    folder = imported.prompts.parent
+    counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)
+    yield Text(f"{counts} lie in {_from_here(str(folder))}")
+    for reason, rows in imported.refused.items():
+        yield Text(f"{rows:,} refused: {reason}", style="yellow")
+    path = str(imported.prompts)
+    below = f"{settings.folder}/"
+    yield Text("recipes draw its prompts from this source, and name it in their stages:")
+    yield Text(
+        "type: assets.Source\nattributes:\n"
+        f"  name: {folder.name}\n"
+        f"  read: {{use: generators.Files, path: {path.removeprefix(below)}, messages: messages, "
+        f"reference: reference, licence: {json.dumps(imported.licence)}}}"
+    )
 
 
 def _left_out(exported: "Exported") -> Iterator[Text]:

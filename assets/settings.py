@@ -34,12 +34,13 @@ class SettingsError(FactoryError):
 class Settings(BaseSettings):
     """What ``factory.yaml`` says.
 
-    ``root``: the folder (or ``s3://…``, any UPath) of tables and exports. ``journal`` and
-    ``models`` are local paths, inside the root unless they are set; a root on an object store
-    needs both. ``roles`` binds each model role. ``sources`` weighs the sources of prompts that
-    recipes draw from; ``held_out`` names the fixed source that policies are validated on.
-    ``recipes`` adds folders of recipes to the shipped ones. ``window`` rows are in flight at once;
-    a stage stops when more than ``failure_limit`` (a share) of its rows fail.
+    ``root``: the folder (or ``s3://…``, any UPath) of tables and exports. ``imports``, the folder
+    of imported datasets, lies inside it unless it is set. ``journal`` and ``models`` are local
+    paths, inside the root unless they are set; a root on an object store needs both.
+    ``roles`` binds each model role. ``sources`` weighs the sources of prompts that recipes draw
+    from; ``held_out`` names the fixed source that policies are validated on. ``recipes`` adds
+    folders of recipes to the shipped ones. ``window`` rows are in flight at once; a stage stops
+    when more than ``failure_limit`` (a share) of its rows fail.
     """
 
     model_config = SettingsConfigDict(
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     root: str = "data"
     journal: str | None = None
     models: str | None = None
+    imports: str | None = None
     roles: Mapping[str, Binding]
     sources: Mapping[str, float] = Field(min_length=1)
     held_out: str = "held_out"
@@ -84,8 +86,12 @@ class Settings(BaseSettings):
     @property
     def root_path(self) -> UPath:
         """The root of tables and exports: local or on an object store."""
-        root = UPath(self.root)
-        return UPath(self.folder / Path(root.path).expanduser()) if _is_local(root) else root
+        return self._place(self.root)
+
+    @property
+    def imports_path(self) -> UPath:
+        """The folder of imported datasets, one sub-folder each."""
+        return self.root_path / "imported" if self.imports is None else self._place(self.imports)
 
     @property
     def journal_path(self) -> Path:
@@ -125,6 +131,10 @@ class Settings(BaseSettings):
         # A Hub id is "name" or "owner/name"; anything else can only be a path.
         named = model.startswith((".", "~", "/")) or model.count("/") > 1
         return str(path.resolve()) if named or path.exists() else model
+
+    def _place(self, given: str) -> UPath:
+        path = UPath(given)
+        return UPath(self.folder / Path(path.path).expanduser()) if _is_local(path) else path
 
     def _local(self, field: str, name: str) -> Path:
         given = getattr(self, field)

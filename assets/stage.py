@@ -80,6 +80,7 @@ def run_stage(
         journal=settings.journal_path,
         models=settings.models_path / place.recipe,
         checks=factory.checks,
+        imports=settings.imports_path,
         seed=place.seed,
         window=settings.window,
         failure_limit=settings.failure_limit,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from upath import UPath
+
 from engines.opening import open_engine
 from engines.protocol import Engine
 from engines.roles import Binding
@@ -33,6 +35,7 @@ class Context:
     ``policy@initial`` the configured one, ``policy@previous`` the one before ``policy``.
     ``checks`` maps a source's name to the import path of its `schemas.Check`.
     ``models`` is the folder of this recipe's checkpoints, one sub-folder a refresh.
+    ``imports`` is the folder of imported datasets (`engines.imported`).
     ``folder`` is the recipe's own, where its templates lie; None where there is none.
     ``findings`` are figures that the stage wants shown (a judge's flip rate), as JSON values by
     name; an operator adds to them as it runs.
@@ -50,6 +53,7 @@ class Context:
     window: int = 2048
     failure_limit: float = 0.5
     progress: bool = True
+    imports: UPath | None = None
     folder: Path | None = None
     spent: Spent = field(default_factory=Spent)
     findings: dict[str, Any] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from generators.files import Files
 from generators.fixed import Fixed
 from generators.generator import Generator
 from generators.hub import HubDataset
+from generators.imported import ImportedPairs, ImportedResponses, ImportedSteps
 from generators.inject_error import InjectError
 from generators.openings import Openings
 from generators.process_bench import ProcessBench, Recorded
@@ -29,6 +30,9 @@ __all__ = [
     "Generator",
     "Guided",
     "HubDataset",
+    "ImportedPairs",
+    "ImportedResponses",
+    "ImportedSteps",
     "InjectError",
     "Openings",
     "ProcessBench",

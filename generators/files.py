@@ -89,16 +89,21 @@ class Files(Columns):
         self.require({name: None for row in readable for name in row}, str(file))
 
     def _rows(self, file: UPath, kind: Format) -> "Rows":
-        read = {"jsonl": _json_lines, "csv": _csv, "parquet": _parquet}
-        with file.open("rb") as stream:
-            yield from read[kind](file, stream, self.needed)
+        return file_rows(file, kind, self.needed)
 
 
 Rows = Iterator[tuple[str, Mapping[str, Any] | str]]
 """Each row's place, and what it holds or (a text) why it cannot be read."""
 
 
-def _json_lines(file: UPath, stream: IO[bytes], needed: list[str]) -> Rows:
+def file_rows(file: UPath, kind: Format, needed: list[str] | None = None) -> Rows:
+    """The rows of one file as they are; of Parquet the columns ``needed`` alone, if given."""
+    read = {"jsonl": _json_lines, "csv": _csv, "parquet": _parquet}
+    with file.open("rb") as stream:
+        yield from read[kind](file, stream, needed)
+
+
+def _json_lines(file: UPath, stream: IO[bytes], needed: list[str] | None) -> Rows:
     for number, line in enumerate(stream, start=1):
         if not line.strip():
             continue
@@ -113,7 +118,7 @@ def _json_lines(file: UPath, stream: IO[bytes], needed: list[str]) -> Rows:
             yield where, row if isinstance(row, dict) else "not a JSON object {column: value}"
 
 
-def _csv(file: UPath, stream: IO[bytes], needed: list[str]) -> Rows:
+def _csv(file: UPath, stream: IO[bytes], needed: list[str] | None) -> Rows:
     # The default limit of 131,072 characters a cell would refuse long prompts.
     csv.field_size_limit(2**31 - 1)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -140,7 +145,7 @@ def _csv(file: UPath, stream: IO[bytes], needed: list[str]) -> Rows:
             yield where, dict(zip(header, cells, strict=True))
 
 
-def _parquet(file: UPath, stream: IO[bytes], needed: list[str]) -> Rows:
+def _parquet(file: UPath, stream: IO[bytes], needed: list[str] | None) -> Rows:
     import pyarrow.parquet as pq
 
     number = 0

@@ -37,6 +37,11 @@ class HubDataset(Columns):
         self.require(first, self._called)
         return self._prompts(rows, start, revision)
 
+    def rows(self) -> tuple[str, Iterator[Mapping[str, Any]]]:
+        """The commit that is read, and its rows as they are. Raises `SourceError` as `prompts`."""
+        revision = self._resolved()
+        return revision, self._each(self._stream(revision), 0)
+
     def _prompts(
         self, rows: Any, start: int, revision: str
     ) -> Iterator[Mapping[str, Any] | SourceRowError]:

@@ -38,6 +38,7 @@ def measure_claims(
             "root": str(place),
             "journal": str(settings.journal_path),
             "models": str(settings.models_path / "claims" / refresh),
+            "imports": str(settings.imports_path),
         }
     )
     floor = Floor(own)
