@@ -11,7 +11,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operator import each_prompt
 from engines.opinion import Opinion
-from engines.rows import Prompt, Response, Span
+from engines.rows import Prompt, Response, Span, said_twice
 from engines.runtime import run_rows
 from schemas import content_id
 
@@ -139,24 +139,12 @@ def _repeated(response: Response, rewards: Sequence[float]) -> Response:
     """``response`` with its best rewarded step, but for the last, said twice."""
     assert response.steps is not None, "only answers that are cut into steps are asked for"
     best = max(range(len(rewards) - 1), key=lambda step: rewards[step])
-    twice = response.steps[best]
-    length = twice.end - twice.start
-    tokens = twice.token_end - twice.token_start
-    moved = [
-        Span(
-            span.start + length,
-            span.end + length,
-            span.token_start + tokens,
-            span.token_end + tokens,
-        )
-        for span in response.steps[best:]
-    ]
-    text = response.text[: twice.end] + response.text[twice.start :]
+    text, steps = said_twice(response.text, response.steps, best)
     return Response(
         content_id("repeated", response.response_id, best),
         response.prompt_id,
         text,
         response.finish,
         response.origin,
-        (*response.steps[: best + 1], *moved),
+        steps,
     )

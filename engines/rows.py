@@ -50,3 +50,20 @@ class Response:
 def spans(found: Sequence[dict[str, int]] | None) -> tuple[Span, ...] | None:
     """A cell of `schemas.Responses.steps` as spans."""
     return None if found is None else tuple(Span(**one) for one in found)
+
+
+def said_twice(text: str, steps: Sequence[Span], step: int) -> tuple[str, tuple[Span, ...]]:
+    """``text`` with one of its steps said a second time right after it, and where the steps are
+    then."""
+    twice = steps[step]
+    length, tokens = twice.end - twice.start, twice.token_end - twice.token_start
+    moved = [
+        Span(
+            span.start + length,
+            span.end + length,
+            span.token_start + tokens,
+            span.token_end + tokens,
+        )
+        for span in steps[step:]
+    ]
+    return text[: twice.end] + text[twice.start :], (*steps[: step + 1], *moved)

@@ -15,6 +15,7 @@ from generators.process_bench import ProcessBench, Recorded
 from generators.proposer import Proposer
 from generators.reference import Reference
 from generators.refine import Refine
+from generators.repeat_step import RepeatStep
 from generators.reviser import Reviser
 from generators.sample import Sample
 from generators.segment import Segment
@@ -41,6 +42,7 @@ __all__ = [
     "Reference",
     "Refine",
     "Refusal",
+    "RepeatStep",
     "Reviser",
     "Sample",
     "Segment",

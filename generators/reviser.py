@@ -9,12 +9,12 @@ import polars as pl
 from engines.context import Context
 from engines.model import Models
 from engines.operator import RowOperator
-from engines.rows import Prompt, Response
+from engines.rows import Prompt, Response, spans
 from generators.drafts import Draft, Refusal, written
 from schemas import Prompts, Responses, Split, Table, Takes, dropped
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")
-_TASK = ("response_id", "text", "finish", "origin")
+_TASK = ("response_id", "text", "finish", "origin", "steps")
 
 
 class Reviser(RowOperator):
@@ -70,13 +70,13 @@ class Reviser(RowOperator):
 
 def _each_task(tasks: pl.DataFrame) -> Iterator[tuple[str, str, tuple[Prompt, Response]]]:
     for row in tasks.select(*_COLUMNS, *_TASK).iter_rows():
-        prompt_id, messages, reference, source, response_id, text, finish, origin = row
+        prompt_id, messages, reference, source, response_id, text, finish, origin, steps = row
         prompt = Prompt(prompt_id, tuple(messages), reference, source)
         yield (
             response_id,
             prompt_id,
             (
                 prompt,
-                Response(response_id, prompt_id, text, finish, origin),
+                Response(response_id, prompt_id, text, finish, origin, spans(steps)),
             ),
         )

@@ -37,7 +37,7 @@ class PRM(Trainer):
 
     The folder holds a token classification model with one label, so it cannot answer and is not
     the policy that a recipe's next refresh starts from. ``learning_rate``: 1e-5 for a 7B model,
-    3e-4 for a pocket model.
+    1e-3 for a pocket model.
     """  # noqa: E501  # a table cell cannot be broken
 
     task: ClassVar = "TOKEN_CLS"

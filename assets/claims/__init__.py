@@ -10,6 +10,7 @@ from assets.claims.injected import InjectedErrors
 from assets.claims.label_accuracy import LabelAccuracy
 from assets.claims.measure import Figures, Measure, UnmeasurableError
 from assets.claims.policy_gain import PolicyGain
+from assets.claims.repeated_steps import RepeatedSteps
 from assets.claims.reward_accuracy import RewardAccuracy, ranked_rightly
 from assets.claims.weighted_accuracy import WeightedAccuracy
 
@@ -24,6 +25,7 @@ __all__ = [
     "LabelAccuracy",
     "Measure",
     "PolicyGain",
+    "RepeatedSteps",
     "RewardAccuracy",
     "RewardGap",
     "UnmeasurableError",

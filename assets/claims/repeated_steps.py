@@ -1,0 +1,85 @@
+"""Does it pay to say a step twice?"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from assets.claims.intervals import compared
+from assets.claims.measure import Figures, Measure, UnmeasurableError
+from filters.pairing import opinions
+
+ROUNDING = 1e-6
+"""A score that rises by less has not risen: the same text in another batch differs by as much."""
+
+
+class RepeatedSteps(Measure):
+    """The share of responses whose score, as a whole, is higher where one of their steps is said
+    twice: by stage ``of`` for the responses, and ``repeated`` for those of stage ``edits``
+    (`generators.RepeatStep`), each of which names the response it was made from.
+
+    Compared with the same share by the control's scores and ``control_repeated``. It holds where
+    the share is at most ``at_most``, and surely lower than the control's.
+    """
+
+    repeated: str
+    edits: str
+    control_repeated: str | None = None
+    at_most: float = 0.05
+
+    def stages(self) -> list[str]:
+        return [self.of, self.repeated, self.edits]
+
+    def control_stages(self) -> list[str]:
+        named = [self.control, self.control_repeated]
+        return [stage for stage in named if stage is not None] + [self.edits]
+
+    def figures(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        control: Mapping[str, pl.DataFrame],
+        *,
+        checks: Mapping[str, str],
+    ) -> Figures:
+        if self.control is None or self.control_repeated is None:
+            raise UnmeasurableError(
+                "RepeatedSteps compares with other scores: name 'control' and 'control_repeated'"
+            )
+        ours = self._raised(tables[self.edits], tables[self.of], tables[self.repeated])
+        theirs = self._raised(
+            control[self.edits], control[self.control], control[self.control_repeated]
+        )
+        both = compared(ours, theirs)
+        return Figures(
+            both.measured,
+            both.control,
+            both.low,
+            both.high,
+            held=both.measured <= self.at_most and both.high < 0,
+            says=(
+                f"saying a step twice raises the score of {both.measured:.1%} of "
+                f"{both.count:,.0f} responses (wanted: at most {self.at_most:.0%}), the control's "
+                f"of {both.control:.1%}: {both}"
+            ),
+        )
+
+    def _raised(
+        self, edits: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
+    ) -> pl.DataFrame:
+        """For each prompt, of how many edits (``count``) the score rose (``hits``)."""
+        parent = pl.col("origin").struct.field("parents").list.first()
+        known = (
+            edits.select("prompt_id", "response_id", parent=parent)
+            .join(opinions(after).select("response_id", after="value"), on="response_id")
+            .join(
+                opinions(before).select("response_id", before="value"),
+                left_on="parent",
+                right_on="response_id",
+            )
+            .drop_nulls()
+        )
+        if known.is_empty():
+            raise UnmeasurableError(f"no response of {self.edits} is scored before and after")
+        return known.group_by("prompt_id").agg(
+            hits=(pl.col("after") > pl.col("before") + ROUNDING).sum().cast(pl.Float64),
+            count=pl.len().cast(pl.Float64),
+        )
