@@ -1,7 +1,7 @@
 """Answers that say a step twice: what a reward of steps must not like better."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import polars as pl
 
@@ -41,7 +41,7 @@ class RepeatStep(Reviser):
         text, cut = said_twice(response.text, steps, best)
         made = canonical({"repeated_step": best})
         parents = (response.response_id,)
-        finish = "stop" if response.finish == "stop" else "length"
+        finish: Literal["stop", "length"] = "stop" if response.finish == "stop" else "length"
         return [Draft(text, finish, cut[-1].token_end, None, made, None, parents, cut)]
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
