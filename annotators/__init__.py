@@ -14,7 +14,6 @@ from annotators.likelihood import Likelihood
 from annotators.p_true import PTrue
 from annotators.probed import ProbedAnnotator
 from annotators.process_reward import ProcessReward
-from annotators.recorded_error import RecordedError
 from annotators.reward import Reward
 from annotators.rollout_value import RolloutValue
 from annotators.step_verifier import StepVerifier
@@ -38,7 +37,6 @@ __all__ = [
     "PTrue",
     "ProbedAnnotator",
     "ProcessReward",
-    "RecordedError",
     "Reward",
     "RolloutValue",
     "StepVerifier",

@@ -11,7 +11,6 @@ from generators.hub import HubDataset
 from generators.imported import ImportedPairs, ImportedResponses, ImportedSteps
 from generators.inject_error import InjectError
 from generators.openings import Openings
-from generators.process_bench import ProcessBench, Recorded
 from generators.proposer import Proposer
 from generators.reference import Reference
 from generators.refine import Refine
@@ -36,9 +35,7 @@ __all__ = [
     "ImportedSteps",
     "InjectError",
     "Openings",
-    "ProcessBench",
     "Proposer",
-    "Recorded",
     "Reference",
     "Refine",
     "Refusal",
