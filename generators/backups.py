@@ -14,17 +14,23 @@ from typing import Literal
 from generators.tree import Node
 
 Rule = Callable[[Node], float | None]
-Backup = Literal["mean", "max", "children", "alpha", "rest"]
+Backup = Literal["own", "mean", "max", "children", "alpha", "rest"]
 
 UNKNOWN = 0.5
 """What stands for a value of which nothing is known: 0 on AlphaMath's scale from -1 to +1."""
 
 
+def own(node: Node) -> float | None:
+    """What the evaluator said, whatever is found below: Tree-PLV's and OmegaPRM's, whose values are
+    rollouts of each beginning."""
+    return node.own
+
+
 def mean(node: Node) -> float | None:
     """The mean of all evaluations in the subtree that the search visited, its own among them
     (the Q of AlphaZero; Silver et al. 2017, arXiv:1712.01815)."""
-    own = [(node.own, 1)] if node.own is not None else []
-    return _weighed([*own, *_visited(node)], node.own)
+    mine = [(node.own, 1)] if node.own is not None else []
+    return _weighed([*mine, *_visited(node)], node.own)
 
 
 def alpha(node: Node) -> float | None:
@@ -33,8 +39,8 @@ def alpha(node: Node) -> float | None:
     model says of a node that is expanded; a node's value is the mean, as its public code has it.
     Mapped from [-1, 1] to [0, 1], which a mean commutes with. Without a value model, as in the
     first round, an expansion counts 0, here 1/2."""
-    own = UNKNOWN if node.own is None else node.own
-    return _weighed([(own, 1), *_visited(node)], node.own)
+    mine = UNKNOWN if node.own is None else node.own
+    return _weighed([(mine, 1), *_visited(node)], node.own)
 
 
 def largest(node: Node) -> float | None:
@@ -57,6 +63,7 @@ def visited_children(node: Node) -> float | None:
 
 
 RULES: dict[Backup, Rule] = {
+    "own": own,
     "mean": mean,
     "max": largest,
     "children": children,

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,9 @@ from engines.operator import sampling_parameters
 from engines.protocol import Sampling
 from engines.rollouts import begun, continuation
 from engines.rows import Prompt
+
+Cut = Callable[[str], tuple[str, bool]]
+"""From a continuation to its first step, and whether that is all of it."""
 
 _PLAN = re.compile(r"\s*[^:\n]*:")
 
@@ -38,9 +41,11 @@ class Proposer(BaseModel):
     prior, and what says nothing is none.
 
     A step is a line with its newline (`engines.lines`). Engines do not tell whether a text stopped
-    at a newline or had come to its end, so whole continuations are drawn and the first line of each
-    is used. They are the prefix's first rollouts (`engines.rollouts`): where rollouts with the same
-    sampling value it, they are paid for once.
+    at a newline or had come to its end, so more than the line is drawn, and the first line used.
+    What is drawn are the prefix's first rollouts (`engines.rollouts`), whole: where rollouts with
+    the same sampling value it, they are paid for once. Where nothing does, ``lookahead`` is the
+    number of tokens that are drawn at first; a text that has no whole step then, and did not come
+    to its end, is drawn again whole, from the same seed.
 
     ``steps: plan``: a step is a plan of the form "what to do:", up to its colon, and then what
     carries it out, the rest of the line, of which there is one, written greedily. So siblings
@@ -55,6 +60,7 @@ class Proposer(BaseModel):
     steps: Literal["line", "plan"] = "line"
     temperature: float = Field(default=1.0, ge=0)
     max_tokens: int = Field(default=256, ge=1)
+    lookahead: int | None = Field(default=None, ge=1)
 
     async def next_steps(self, prompt: Prompt, text: str, model: Model) -> list[Proposed]:
         """The steps that may follow ``text``, the first drawn first."""
@@ -64,14 +70,24 @@ class Proposer(BaseModel):
                 begun(prompt.messages, text), sampling=sampling, call=f"carrying out {text}"
             )
             return merged(written, first_line)
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        cut = first_plan if self.steps == "plan" else first_line
         written = await asyncio.gather(
-            *(
-                continuation(prompt, text, model, number, sampling=sampling)
-                for number in range(self.n)
-            )
+            *(self._written(prompt, text, model, number, cut) for number in range(self.n))
         )
-        return merged(written, first_plan if self.steps == "plan" else first_line)
+        return merged(written, cut)
+
+    async def _written(
+        self, prompt: Prompt, text: str, model: Model, number: int, cut: Cut
+    ) -> Written:
+        """The continuation that proposal ``number`` is taken from."""
+        whole = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        if self.lookahead is not None and self.lookahead < self.max_tokens:
+            short = replace(whole, max_tokens=self.lookahead)
+            written = await continuation(prompt, text, model, number, sampling=short)
+            _, ended = cut(written.text)
+            if written.finish == "stop" or not ended:
+                return written
+        return await continuation(prompt, text, model, number, sampling=whole)
 
     def drawn(self, text: str) -> int:
         """How many continuations of ``text`` are drawn."""
@@ -102,7 +118,7 @@ def first_plan(text: str) -> tuple[str, bool]:
     return found[0], ended and len(found[0]) == len(step)
 
 
-def merged(written: Sequence[Written], cut: Callable[[str], tuple[str, bool]]) -> list[Proposed]:
+def merged(written: Sequence[Written], cut: Cut) -> list[Proposed]:
     """The different steps that ``written`` begin with. One with which some ended and others did not
     is gone on with."""
     steps: dict[str, list[tuple[Written, bool]]] = {}

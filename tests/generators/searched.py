@@ -65,6 +65,9 @@ def searching(
             if "too long" in asked and begun.count("\n") == 2:
                 raise RowError("the prompt has 900 tokens, the model takes 512")
             text = write(asked, begun, seed)
+            if len(text) > sampling.max_tokens:
+                # A token is a character here.
+                return Generation(text[: sampling.max_tokens], (1,), (-0.1,), "length")
             return Generation(text, (1, 2), (-0.1, -0.2), "stop")
 
         engine.generate = generate

@@ -18,7 +18,7 @@ from tests.generators.searched import Hopes, lines_after, searching
 
 ASKED = ("one", "two", "three", "a single letter", "it gets too long", "an unreadable reference")
 SELECTIONS = ("puct", "uct", "best_first", "omega")
-BACKUPS = ("mean", "max", "children", "alpha", "rest")
+BACKUPS = ("own", "mean", "max", "children", "alpha", "rest")
 
 
 def search(**changes: Any) -> TreeSearch:
@@ -204,6 +204,12 @@ def test_ends_mix_the_check_with_what_the_scorer_says(stand: Any) -> None:
     assert (begun["own"].is_null() == begun["error"].is_not_null()).all()
 
 
+def test_without_a_back_up_a_value_is_what_the_scorer_says(stand: Any) -> None:
+    made = search(backup="own", selection={"by": "best_first"})
+    nodes = made.run({"prompts": stand.prompts(*ASKED)}, searching(stand)).kept
+    assert nodes["value"].equals(nodes["own"].alias("value"))
+
+
 def test_scores_on_another_scale_are_mapped(stand: Any) -> None:
     tables = {"prompts": stand.prompts("one", "two")}
     plain = search(selection={"by": "uct"}, simulations=1).run(tables, searching(stand)).kept
@@ -244,6 +250,18 @@ def test_steps_come_from_the_rollouts_of_the_beginning(stand: Any) -> None:
     nodes = search(simulations=1).run({"prompts": stand.prompts("one")}, searching(stand)).kept
     firsts = {first_line(lines_after("user: one", "", seed))[0] for _, seed in stand.asked}
     assert set(nodes["step"]) == {"", *firsts}
+
+
+def test_looking_less_far_ahead_proposes_the_same(stand: Any) -> None:
+    tables = {"prompts": stand.prompts("one", "two", "single")}
+    whole = search().run(tables, searching(stand)).kept
+    texts = len(stand.asked)
+    for lookahead in (1, 2, 9, 300):
+        context = searching(stand, journal=stand.folder / f"{lookahead}.sqlite")
+        near = search(proposer={"lookahead": lookahead}).run(tables, context).kept
+        same = ["node_id", "step", "visits", "value", "prior", "terminal", "terminal_correct"]
+        assert_frame_equal(near.select(same), whole.select(same))
+    assert len(stand.asked) > 5 * texts
 
 
 def test_an_earlier_tree_that_is_none_drops_its_prompt(stand: Any) -> None:
