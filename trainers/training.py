@@ -224,5 +224,10 @@ def _final(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Averages over the last quarter of the reports: one batch alone says little."""
     last = history[-max(1, len(history) // 4) :]
     skipped = {"epoch", "step", "learning_rate", "num_tokens"}
-    names = [name for name in last[-1] if name not in skipped]
-    return {name: sum(report[name] for report in last) / len(last) for name in names}
+    # Not every report has every figure: a batch may hold no wrong step, say.
+    seen: dict[str, list[float]] = {}
+    for report in last:
+        for name, figure in report.items():
+            if name not in skipped:
+                seen.setdefault(name, []).append(figure)
+    return {name: sum(figures) / len(figures) for name, figures in seen.items()}

@@ -1,5 +1,6 @@
 """The process reward model: where it reads, what it learns from, and what its folder holds."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,17 @@ def step_rewards(path: str, prompt: Any, steps: list[str]) -> list[float]:
             logits = model(**tokenizer(text, return_tensors="pt", add_special_tokens=False)).logits
         found.append(float(logits[0, -1, 0]))
     return found
+
+
+def test_batches_without_a_right_step_or_without_a_wrong_one(
+    rewards_context: Context, labelled: Callable[..., pl.DataFrame]
+) -> None:
+    few = [labelled(24).filter(pl.col("first_error").is_null() == right) for right in (True, False)]
+    wrong = few[1].with_columns(labels=pl.col("labels").list.eval(pl.element() & False))
+    tables = {"steps": pl.concat([few[0], wrong])}
+    split = PRM(of="steps", batch_size=1, epochs=2).run(tables, rewards_context)
+    metrics = json.loads(split.kept["metrics"][0])
+    assert {"rewards/right", "rewards/wrong"} <= set(metrics)
 
 
 @pytest.mark.parametrize("loss", ["bce", "soft", "mse", "pqm"])
