@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -103,9 +103,9 @@ def dataset_card(facts: Facts) -> "DatasetCard":
         models=_models(facts.models),
         answers=_answers(facts.answers),
         sources=_sources(facts.prompts),
-        commands=_commands(facts),
+        commands=commands(facts.tables, facts.recipe.name, facts.refreshes),
         seed=facts.recipe.seed,
-        versions=_versions(),
+        versions=versions(),
         recipe_file=_recipe_file(facts.recipe),
     )
     return card
@@ -169,7 +169,7 @@ def _claim(facts: Facts) -> str:
     recipe = facts.recipe
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     lines = [f"{escaped(recipe.claim)}.{control}"]
-    measured = _measured(recipe.name)
+    measured = kept_claim(recipe.name)
     if measured is not None:
         lines.append(
             f"Measured in the pocket world, where the truth is known, on {measured['rows']} "
@@ -183,7 +183,9 @@ def _claim(facts: Facts) -> str:
     return "\n\n".join(lines if measured or own else [*lines, "It was not measured."])
 
 
-def _measured(recipe: str) -> Mapping[str, object] | None:
+def kept_claim(recipe: str) -> Mapping[str, Any] | None:
+    """What ``docs/claims.json`` keeps of the claim of ``recipe``; None where it was not measured
+    for that."""
     results = PROJECT / "docs" / "claims.json"
     if not results.is_file():
         return None
@@ -222,19 +224,18 @@ def _sources(prompts: pl.DataFrame) -> str:
     return markdown(("source", "revision", "licence", "prompts"), counts.rows())
 
 
-def _commands(facts: Facts) -> str:
-    asked = [
-        facts.tables.read((facts.recipe.name, "prompts"), refresh).height
-        for refresh in facts.refreshes
-    ]
+def commands(tables: Tables, recipe: str, refreshes: Sequence[str]) -> str:
+    """What to type to make ``refreshes`` of ``recipe`` again, a line each."""
+    asked = [tables.read((recipe, "prompts"), refresh).height for refresh in refreshes]
     return "\n".join(
-        f"factory run {facts.recipe.name} --refresh {refresh} --rows {rows}"
-        for refresh, rows in zip(facts.refreshes, asked, strict=True)
+        f"factory run {recipe} --refresh {refresh} --rows {rows}"
+        for refresh, rows in zip(refreshes, asked, strict=True)
         if rows
     )
 
 
-def _versions() -> str:
+def versions() -> str:
+    """The installed versions of what can change the data."""
     found = []
     for package in PACKAGES:
         try:

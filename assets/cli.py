@@ -163,6 +163,37 @@ def show(
             screen.print(shown)
 
 
+@app.command("report")
+def report_(
+    dataset: Annotated[str, typer.Argument(help="RECIPE or RECIPE/STAGE, as online_dpo/pairs.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where (default: reports/RECIPE-STAGE.html of the root)."
+        ),
+    ] = None,
+    refresh: Annotated[
+        str | None, typer.Option(metavar="DATE", help="One refresh, as 2026-11-21 (default: all).")
+    ] = None,
+) -> None:
+    """Write one HTML page about a dataset, with its rows to browse; it needs no network.
+
+    The funnel, scores and lengths, how far annotators agree, what was dropped and why, the claim,
+    where everything comes from. Calls no model.
+    """
+    with _said(False):
+        from assets import report
+        from assets.definitions import floor
+        from assets.page import write_report
+
+        everything = floor()
+        name, _, stage = dataset.partition("/")
+        written, place = write_report(
+            everything, _recipe(name, everything.recipes), stage or None, refresh=refresh, out=out
+        )
+        report.console().print(report.reported_line(written, str(place)), soft_wrap=True)
+
+
 @app.command()
 def export(
     recipe: Annotated[str, typer.Argument(help="A recipe's name.")],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assets.export import Exported
     from assets.hub import Published
     from assets.importing import Imported
+    from assets.page import Report
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -190,6 +191,15 @@ def journal_table(usage: Iterable[Any]) -> Table:
             f"{one.hits / asked:.1%}" if asked else "",
         )
     return table
+
+
+def reported_line(report: "Report", place: str) -> Text:
+    """What page lies where now."""
+    at = ", ".join(report.refreshes)
+    size = len(report.html.encode()) / 1e6
+    return Text(
+        f"{report.rows:,} {report.what} of refresh {at}: {_from_here(place)} ({size:,.1f} MB)"
+    )
 
 
 def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Text]:

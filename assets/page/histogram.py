@@ -1,0 +1,130 @@
+"""A histogram, in the coordinates of its drawing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+
+BINS = 28
+WIDTH, HEIGHT = 320.0, 120.0
+"""Of a drawing, without the axis below it; the width of all bars together, the highest's height."""
+
+WIDEST = 40.0
+"""Of a bar: a number that is always the same is a bar too, and no wall."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A rectangle of a histogram and what it says."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    says: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """The values of one kind: ``tone`` is their colour, ``bars`` one a bin that has any."""
+
+    name: str
+    tone: str
+    count: int
+    mean: float
+    median: float
+    bars: list[Bar]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A histogram. ``ticks``: (x, label); ``says`` is all of it in words."""
+
+    title: str
+    series: list[Series]
+    ticks: list[tuple[float, str]]
+    highest: int
+    says: str
+
+
+def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot | None:
+    """``values`` by (name, tone), stacked in shared bins; None where there is none.
+
+    Whole numbers of a small range have a bin each. Where single values lie far from all others,
+    the first and the last bin hold all that is beyond them.
+    """
+    given = {
+        key: numbers.drop_nulls().cast(pl.Float64).to_numpy() for key, numbers in values.items()
+    }
+    given = {key: numbers for key, numbers in given.items() if numbers.size}
+    if not given:
+        return None
+    everything = np.concatenate(list(given.values()))
+    edges, below, above = _edges(everything)
+    # A bin of a whole number begins half before it.
+    inner = 0.5 if float(edges[0]) % 1 == 0.5 and float(edges[-1]) % 1 == 0.5 else 0.0
+    counts = {
+        key: np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)[0]
+        for key, numbers in given.items()
+    }
+    highest = int(np.sum(list(counts.values()), axis=0).max())
+    series, floor = [], np.zeros(len(edges) - 1)
+    step = WIDTH / (len(edges) - 1)
+    for (name, tone), numbers in given.items():
+        bars = []
+        for number, count in enumerate(counts[name, tone]):
+            if count:
+                height = HEIGHT * count / highest
+                top = HEIGHT - HEIGHT * floor[number] / highest - height
+                low, high = edges[number], edges[number + 1]
+                where = _short(low + inner), _short(high - inner)
+                says = f"{' to '.join(dict.fromkeys(where))}: {count:,} {name}".rstrip()
+                wide = min(max(1.0, step - 1), WIDEST)
+                bars.append(Bar((number + 0.5) * step - wide / 2, top, wide, height, says))
+        floor = floor + counts[name, tone]
+        mean, median = float(numbers.mean()), float(np.median(numbers))
+        series.append(Series(name, tone, numbers.size, mean, median, bars))
+    told = "; ".join(
+        f"{one.name or 'all'}: {one.count:,}, median {_short(one.median)}" for one in series
+    )
+    spread = f"from {_short(everything.min())} to {_short(everything.max())}"
+    ticks = [
+        (0.0, below + _short(_near(edges[0] + inner, edges))),
+        (WIDTH, above + _short(_near(edges[-1] - inner, edges))),
+    ]
+    return Plot(title, series, ticks, highest, f"{title}, {spread}. {told}")
+
+
+def _edges(values: Floats) -> tuple[Floats, str, str]:
+    """The bins' edges, and signs for values beyond the first and the last."""
+    low, high = float(values.min()), float(values.max())
+    near_low, near_high = (float(each) for each in np.quantile(values, [0.005, 0.995]))
+    below = above = ""
+    if high - low > 3 * (near_high - near_low) > 0:
+        below, above = "≤ " * (near_low > low), "≥ " * (near_high < high)
+        low, high = near_low, near_high
+    whole = bool(np.all(values == np.round(values)))
+    if whole:
+        low, high = float(np.floor(low)), float(np.ceil(high))
+    if whole and high - low < BINS:
+        return np.arange(low, high + 2) - 0.5, below, above
+    if whole:
+        # A width that is a whole number: else bins of one and of two values alternate.
+        width = np.ceil((high - low + 1) / BINS)
+        count = int(np.ceil((high - low + 1) / width))
+        return low - 0.5 + width * np.arange(count + 1), below, above
+    return np.linspace(low, high if high > low else low + 1, BINS + 1), below, above
+
+
+def _near(value: float, edges: Floats) -> float:
+    """``value`` to a hundredth of what the drawing spans: 0.00002 of 0 to 1 is 0."""
+    places = 2 - int(np.floor(np.log10(edges[-1] - edges[0])))
+    return float(round(value, places)) + 0.0
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"

@@ -1,0 +1,182 @@
+"""Tables for reports, written as stages would have written them, as many rows as wanted."""
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from assets.tables import Tables
+from schemas import (
+    Demonstrations,
+    Pairs,
+    Prompts,
+    Responses,
+    Scores,
+    Split,
+    StepLabels,
+    Table,
+    dropped,
+    empty,
+    prompt_id,
+    rows,
+)
+from schemas import Dropped as DroppedRows
+
+REFRESH = "2026-11-01"
+SCRIPT = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
+LONG = "a very long answer, " * 500
+"""Ten thousand characters."""
+
+PAIRS: dict[str, Any] = {
+    "responses": {"use": "generators.Sample", "n": 2},
+    "right": {"use": "annotators.Verifier", "of": "responses"},
+    "likely": {"use": "annotators.Likelihood", "of": "responses"},
+    "pairs": {"use": "filters.BestWorst", "of": "responses", "by": "right"},
+}
+STEPS: dict[str, Any] = {
+    "trees": {"use": "generators.TreeSearch"},
+    "labels": {"use": "filters.PrefixValues", "of": "trees"},
+}
+DEMONSTRATIONS: dict[str, Any] = {
+    "responses": {"use": "generators.Sample", "n": 2},
+    "right": {"use": "annotators.Verifier", "of": "responses"},
+    "best": {"use": "filters.Best", "of": "responses", "by": "right"},
+}
+
+
+def write_pairs(
+    workshop: Any,
+    name: str,
+    count: int,
+    *,
+    said: Sequence[str] = (),
+    refresh: str = REFRESH,
+    drop: int = 3,
+) -> None:
+    """``count`` pairs of a recipe that verifies. The chosen answer of the first pairs is what
+    ``said`` says; every tenth label is false, and ``drop`` prompts have no pair."""
+    workshop.recipe(name, PAIRS)
+    draw = Random(0)
+    asked, answers, opinions, pairs = [], [], [], []
+    for number, (prompt, truth) in enumerate(_problems(count + drop, refresh)):
+        asked.append(prompt)
+        texts = [_solution(draw, truth), _solution(draw, truth + draw.randint(1, 9))]
+        if number < len(said):
+            texts[0] = said[number]
+        ids = [f"{refresh}-{number}-{side}" for side in range(2)]
+        for side, (response, text) in enumerate(zip(ids, texts, strict=True)):
+            told = {"prompt_id": prompt["prompt_id"], "finish": "stop", "tokens": len(text) // 3}
+            answers.append({"response_id": response, "text": text, "origin": ORIGIN, **told})
+            for annotator, value in (("verifier", 1.0 - side), ("likelihood", -draw.random())):
+                opinion = {"response_id": response, "annotator": annotator, "value": value}
+                opinions.append({**opinion, "origin": ORIGIN})
+        better = 1 if number % 10 == 9 else 0
+        sides = {
+            side: [{"role": "assistant", "content": texts[index]}]
+            for side, index in (("chosen", better), ("rejected", 1 - better))
+        }
+        pairs.append(
+            {
+                "pair_id": f"pair-{refresh}-{number}",
+                "prompt_id": prompt["prompt_id"],
+                "prompt": prompt["messages"],
+                **sides,
+                "chosen_id": ids[better],
+                "rejected_id": ids[1 - better],
+                "margin": draw.random(),
+                "weight": 1.0,
+            }
+        )
+    _write(workshop, name, "prompts", Prompts, asked, refresh)
+    _write(workshop, name, "responses", Responses, answers, refresh)
+    for stage, annotator in (("right", "verifier"), ("likely", "likelihood")):
+        told = [opinion for opinion in opinions if opinion["annotator"] == annotator]
+        _write(workshop, name, stage, Scores, told, refresh)
+    refused = [pair["prompt_id"] for pair in pairs[count:]]
+    _write(workshop, name, "pairs", Pairs, pairs[:count], refresh, refused=refused)
+
+
+def write_solutions(workshop: Any, name: str, count: int) -> None:
+    """``count`` solutions of three steps, the second of every other one wrong and labelled so."""
+    workshop.recipe(name, STEPS)
+    asked, labels = [], []
+    for number, (prompt, truth) in enumerate(_problems(count, REFRESH)):
+        asked.append(prompt)
+        right = number % 2 == 0
+        steps = [f"First {truth} + 0 = {truth}. 🙂\n", "Then nothing.\n", f"Answer: {truth}"]
+        labels.append(
+            {
+                "response_id": f"solution-{number}",
+                "prompt_id": prompt["prompt_id"],
+                "prompt": prompt["messages"],
+                "completions": steps,
+                "labels": [True, right, None],
+                "values": [1.0, 0.75 if right else 0.0, None],
+                "first_error": None if right else 1,
+            }
+        )
+    _write(workshop, name, "prompts", Prompts, asked, REFRESH)
+    _write(workshop, name, "labels", StepLabels, labels, REFRESH)
+
+
+def write_demonstrations(workshop: Any, name: str, count: int) -> None:
+    """``count`` demonstrations, every other one wrong."""
+    workshop.recipe(name, DEMONSTRATIONS)
+    asked, shown = [], []
+    for number, (prompt, truth) in enumerate(_problems(count, REFRESH)):
+        asked.append(prompt)
+        said = {"role": "assistant", "content": f"Answer: {truth + number % 2}"}
+        told = {"prompt_id": prompt["prompt_id"], "messages": [*prompt["messages"], said]}
+        shown.append({"demonstration_id": f"shown-{number}", **told})
+    _write(workshop, name, "prompts", Prompts, asked, REFRESH)
+    _write(workshop, name, "best", Demonstrations, shown, REFRESH)
+
+
+def write_nothing(workshop: Any, name: str) -> None:
+    """A recipe that ran and whose last stage kept no row."""
+    write_pairs(workshop, name, 0, drop=2)
+
+
+ORIGIN: dict[str, Any] = {
+    "operator": "generators.Sample",
+    "model": "sha:0123",
+    "parameters": "{}",
+    "seed": 1,
+    "parents": [],
+}
+
+
+def _problems(count: int, refresh: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """Prompts of the source ``pocket``, whose check takes what the reference says for the truth."""
+    for number in range(count):
+        first, second = 10 + number % 89, 10 + number % 71
+        text = (
+            f"Ivy starts with {first} pears. Then Ivy gets {second} pears. "
+            f"How many pears does Ivy have now? ({refresh}, {number})"
+        )
+        messages = [{"role": "user", "content": text}]
+        known = {"source": "pocket", "source_revision": "1", "licence": "CC0-1.0"}
+        task = {"prompt_id": prompt_id(messages), "messages": messages, **known}
+        yield {**task, "reference": str(first + second)}, first + second
+
+
+def _solution(draw: Random, answer: int) -> str:
+    steps = [
+        f"We add {draw.randint(2, 99)}: {draw.randint(2, 99)} + {draw.randint(2, 99)} pears."
+        for _ in range(draw.randint(2, 9))
+    ]
+    return "\n".join([*steps, f"Answer: {answer}"])
+
+
+def _write(
+    workshop: Any,
+    recipe: str,
+    stage: str,
+    table: type[Table],
+    records: list[dict[str, Any]],
+    refresh: str,
+    *,
+    refused: Sequence[str] = (),
+) -> None:
+    tables = Tables(workshop.folder / "data")
+    out = dropped(f"{recipe}/{stage}", "all equal", refused) if refused else empty(DroppedRows)
+    tables.write((recipe, stage), refresh, Split(rows(table, records), out))
