@@ -110,7 +110,7 @@ function steps(data, row, said, query, colouring) {
     const told = element("span", "told");
     told.append(element("span", "", label === null ? "not labelled" : MARKS[label]));
     told.append(element("span", "amount", value === null ? "no value" : short(value)));
-    if (truth !== null) told.append(element("span", label === null || truth === label ? "quiet" : "differs", `truth: ${truth ? "right" : "wrong"}`));
+    if (truth !== null) told.append(element("span", label === null || truth === label ? "quiet" : "differs", `${label === null || truth === label ? "truth:" : "≠ truth:"} ${truth ? "right" : "wrong"}`));
     step.append(say(element("span", "said"), said.slice(at, at + length).replace(/\n$/, ""), query), told);
     made.append(step);
     at += length;
