@@ -2,10 +2,12 @@
 
 from filters.aggregate_steps import AggregateSteps
 from filters.balance import Balance
+from filters.balance_steps import BalanceSteps
 from filters.best import Best
 from filters.best_worst import BestWorst
 from filters.bounded_reward import BoundedReward
 from filters.branch_pairs import BranchPairs
+from filters.consensus_steps import ConsensusSteps
 from filters.decontaminate import Decontaminate
 from filters.deduplicate import Deduplicate
 from filters.diverse import Diverse
@@ -13,6 +15,7 @@ from filters.edited_pairs import EditedPairs
 from filters.filter import Filter
 from filters.graded_pairs import GradedPairs
 from filters.imitate import Imitate
+from filters.label_steps import LabelSteps
 from filters.language import Language
 from filters.length_bias import LengthBias
 from filters.majority_vote import MajorityVote
@@ -39,10 +42,12 @@ from filters.weighing import Weighing
 __all__ = [
     "AggregateSteps",
     "Balance",
+    "BalanceSteps",
     "Best",
     "BestWorst",
     "BoundedReward",
     "BranchPairs",
+    "ConsensusSteps",
     "Decontaminate",
     "Deduplicate",
     "Diverse",
@@ -50,6 +55,7 @@ __all__ = [
     "Filter",
     "GradedPairs",
     "Imitate",
+    "LabelSteps",
     "Language",
     "LengthBias",
     "MajorityVote",
