@@ -49,11 +49,16 @@ class RolloutValue(RolloutAnnotator):
     then of the whole. A response that its author ended is checked, and not continued. Where no
     rollout can be checked, the score is an error.
 
+    ``force`` is put after each prefix that is gone on with ("Answer: "), so that the value is that
+    of the best guess so far, and not of thinking on: MRT's (Qu et al. 2025, arXiv:2503.07572),
+    which ends the thinking by telling the model that its time is up.
+
     Findings: solutions, rollouts asked for in all, and on average (a prefix that several responses
     share counts for each).
     """
 
     steps: Literal["all", "last"] = "all"
+    force: str = ""
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
@@ -74,9 +79,12 @@ class RolloutValue(RolloutAnnotator):
         else:
             ends = [0, *(span.end for span in response.steps)]
             prefixes = [(number - 1, response.text[:end]) for number, end in enumerate(ends)]
+        whole = response.text if response.finish == "stop" else None
         found = await asyncio.gather(
             *(
-                told.value(prefix, ended=prefix == response.text and response.finish == "stop")
+                told.value(prefix, ended=True)
+                if prefix == whole
+                else told.value(prefix + self.force)
                 for _, prefix in prefixes
             )
         )

@@ -9,7 +9,7 @@ after the other, by binary search, in a tree), gets the same continuations, and 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Literal
 
@@ -55,12 +55,14 @@ def above_threshold(right: int, of: int, threshold: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """One whole answer: the prefix and how it was continued. ``right`` is None where the check came
-    to no result, and ``error`` says why. ``finish``: whether its author ended it."""
+    to no result, and ``error`` says why. ``finish``: whether its author ended it. ``tokens``: how
+    many the continuation has."""
 
     text: str
     right: bool | None
     finish: Literal["stop", "length"] = "stop"
     error: str | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class Rollouts:
         self, prompt: Prompt, prefix: str, model: Model, check: BoundedCheck, number: int
     ) -> Rollout:
         written = await continuation(prompt, prefix, model, number, sampling=self.sampling)
-        return await _checked(prompt, prefix + written.text, written.finish, check)
+        found = await _checked(prompt, prefix + written.text, written.finish, check)
+        return replace(found, tokens=len(written.token_ids))
 
 
 async def continuation(

@@ -10,6 +10,7 @@ from generators.generator import Generator
 from generators.hub import HubDataset
 from generators.imported import ImportedPairs, ImportedResponses, ImportedSteps
 from generators.inject_error import InjectError
+from generators.omega_prm import OmegaPRM
 from generators.openings import Openings
 from generators.proposer import Proposer
 from generators.reference import Reference
@@ -34,6 +35,7 @@ __all__ = [
     "ImportedResponses",
     "ImportedSteps",
     "InjectError",
+    "OmegaPRM",
     "Openings",
     "Proposer",
     "Reference",

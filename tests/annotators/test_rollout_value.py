@@ -56,6 +56,14 @@ def test_only_the_last_prefix_is_valued_where_that_is_asked(stand: Any) -> None:
     assert kept.select("step", "value").rows() == [(2, 1.0)]
 
 
+def test_a_forced_answer_is_asked_for_after_every_prefix_but_the_whole(stand: Any) -> None:
+    tables = solutions(stand, {"q": [GOOD]})
+    kept = RolloutValue(k=2, force="So:").run(tables, going_on(stand)).kept
+    assert all(text.endswith("So:") for text, *_ in stand.asked)
+    assert len(stand.asked) == 3 * 2
+    assert of_steps(kept, "q-0")[2] == 1.0
+
+
 def test_an_answer_that_was_cut_off_is_gone_on_with(stand: Any) -> None:
     tables = solutions(stand, {"q": ["ok\nwell"]}, finish="length")
     kept = RolloutValue(k=8).run(tables, going_on(stand)).kept
