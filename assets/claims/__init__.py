@@ -12,6 +12,7 @@ from assets.claims.measure import Figures, Measure, UnmeasurableError
 from assets.claims.policy_gain import PolicyGain
 from assets.claims.repeated_steps import RepeatedSteps
 from assets.claims.reward_accuracy import RewardAccuracy, ranked_rightly
+from assets.claims.step_labels import StepLabelAccuracy, StepRanking
 from assets.claims.weighted_accuracy import WeightedAccuracy
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "RepeatedSteps",
     "RewardAccuracy",
     "RewardGap",
+    "StepLabelAccuracy",
+    "StepRanking",
     "UnmeasurableError",
     "WeightedAccuracy",
     "ranked_rightly",
