@@ -61,6 +61,7 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
         pl.lit(
             None, pl.Struct({"chosen": pl.List(pl.Float32), "rejected": pl.List(pl.Float32)})
         ).alias("token_weights"),
+        pl.lit(None, pl.Struct({"chosen": pl.Boolean, "rejected": pl.Boolean})).alias("ends"),
     )
 
 

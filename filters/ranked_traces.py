@@ -5,7 +5,6 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from filters.edits import common_prefix
 from filters.trees import TreeFilter, ends
 from schemas import Rankings, Table, content_id
 
@@ -14,8 +13,6 @@ class RankedTraces(TreeFilter):
     """The different answers in a tree, best first: the reward of one is the mean value of its
     steps, the last of which is right or wrong. Of more than ``most``, those are kept that lie
     evenly from the best to the worst, both included, so that what is ranked differs.
-
-    ``shared``: of each answer, the characters with which the best one begins too.
 
     Source: Liao et al. 2024, TPO (arXiv:2410.12854), which learns from lists of answers that part
     from each other step by step; its public code has them rewarded by a judge who knows the worked
@@ -42,15 +39,19 @@ class RankedTraces(TreeFilter):
         last, slots = pl.col("of") - 1, pl.min_horizontal("of", pl.lit(self.most)) - 1
         slot = (pl.col("place") * slots + last - 1) // last
         kept = ranked.filter(slot * last // slots == pl.col("place"))
-        best = pl.col("text").first().over("prompt_id")
-        kept = kept.with_columns(best=best)
-        kept = kept.with_columns(common_prefix(kept["best"], kept["text"]).alias("shared"))
-        lists = kept.group_by("prompt_id", maintain_order=True).agg(
-            pl.col("messages").first().alias("prompt"),
-            pl.col("text").alias("completions"),
-            pl.col("worth").alias("rewards"),
-            "shared",
-            "node_id",
+        after = pl.element().str.len_chars().cum_sum().cast(pl.UInt32)
+        # A step without a character ends where the one before it does.
+        places = pl.col("steps").list.eval(after.filter(after > 0).unique(maintain_order=True))
+        lists = (
+            kept.with_columns(places.alias("steps"))
+            .group_by("prompt_id", maintain_order=True)
+            .agg(
+                pl.col("messages").first().alias("prompt"),
+                pl.col("text").alias("completions"),
+                pl.col("worth").alias("rewards"),
+                "steps",
+                "node_id",
+            )
         )
         ids = lists.select("prompt_id", "node_id").iter_rows()
         return lists.select(
@@ -59,5 +60,5 @@ class RankedTraces(TreeFilter):
             "prompt",
             "completions",
             "rewards",
-            "shared",
+            "steps",
         )

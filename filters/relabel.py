@@ -17,12 +17,15 @@ def turned_where(pairs: pl.DataFrame, turned: pl.Series) -> pl.DataFrame:
             (f"rejected{suffix}", f"chosen{suffix}"),
         )
     ]
-    tokens = pl.col("token_weights")
-    exchanged = pl.struct(
-        chosen=tokens.struct.field("rejected"), rejected=tokens.struct.field("chosen")
-    )
+    exchanged = [
+        pl.when(here & told.is_not_null())
+        .then(pl.struct(chosen=told.struct.field("rejected"), rejected=told.struct.field("chosen")))
+        .otherwise(told)
+        .alias(column)
+        for column, told in ((name, pl.col(name)) for name in ("token_weights", "ends"))
+    ]
     return pairs.with_columns(
         *swapped,
+        *exchanged,
         margin=pl.when(here).then(-pl.col("margin")).otherwise(pl.col("margin")),
-        token_weights=pl.when(here & tokens.is_not_null()).then(exchanged).otherwise(tokens),
     )

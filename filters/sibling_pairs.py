@@ -14,7 +14,8 @@ class SiblingPairs(TreeFilter):
     """For each beginning that a tree goes on with in several ways: the next step of the highest
     value against that of the lowest (``against: next``: of the next highest), where they are
     ``min_gap`` or more apart. Both sides are the beginning and the step; ``shared_prefix`` is the
-    length of the beginning, which neither is credited for, and ``margin`` the difference of values.
+    length of the beginning, which neither is credited for, ``ends`` whether a step ends its answer,
+    and ``margin`` the difference of values.
 
     ``along: visits`` pairs only along one path of each tree: the one that goes on by the child that
     was visited most, of equals the one of the highest value.
@@ -53,6 +54,7 @@ class SiblingPairs(TreeFilter):
                     ("text", "text"),
                     ("value", "value"),
                     ("visits", "visits"),
+                    ("ends", "terminal"),
                 )
             ),
         )
@@ -71,7 +73,9 @@ class SiblingPairs(TreeFilter):
             .join(before, on="parent_id", maintain_order="left")
             .sort("parent_id")
         )
-        made = as_pairs(pairs).with_columns(pairs["shared"].cast(pl.UInt32).alias("shared_prefix"))
+        ends = pl.struct(chosen="chosen_ends", rejected="rejected_ends").alias("ends")
+        begun = pl.col("shared").cast(pl.UInt32).alias("shared_prefix")
+        made = as_pairs(pairs).with_columns(pairs.select(begun, ends))
         if self.confidence:
             certain = confident(pl.col("chosen_visits"), pl.col("rejected_visits"))
             made = made.with_columns(pairs.select(weight=certain)["weight"])

@@ -197,7 +197,8 @@ class Pairs(Table):
 
     ``token_weights`` holds one weight for each token of either side, under the policy's tokenizer;
     ``shared_prefix`` is the number of characters that both sides begin with and neither is
-    credited for.
+    credited for. ``ends`` says of either side whether its author ended it there; a step after which
+    the answer would have gone on does not end. Null: both are whole answers.
     """
 
     pair_id = dy.String(primary_key=True)
@@ -213,10 +214,18 @@ class Pairs(Table):
     token_weights = dy.Struct(
         {"chosen": dy.List(dy.Float32()), "rejected": dy.List(dy.Float32())}, nullable=True
     )
+    ends = dy.Struct({"chosen": dy.Bool(), "rejected": dy.Bool()}, nullable=True)
 
     @dy.rule()
     def chosen_differs_from_rejected(cls) -> pl.Expr:
         return pl.col("chosen") != pl.col("rejected")
+
+    @dy.rule()
+    def both_begin_with_the_shared_prefix(cls) -> pl.Expr:
+        said = [pl.col(side).list.last().struct.field("content") for side in ("chosen", "rejected")]
+        one, other = (text.str.head(pl.col("shared_prefix")) for text in said)
+        long_enough = one.str.len_chars() == pl.col("shared_prefix")
+        return pl.col("shared_prefix").is_null() | ((one == other) & long_enough)
 
     @dy.rule()
     def both_not_empty(cls) -> pl.Expr:
@@ -285,7 +294,8 @@ class StepLabels(Table):
 class Rankings(Table):
     """Several answers to one prompt with a reward each, best first.
 
-    ``shared``: of each answer, the number of characters with which the best one begins too.
+    ``steps``: of each answer, after how many characters each of its steps ends; the last is the
+    answer's end.
     """
 
     ranking_id = dy.String(primary_key=True)
@@ -293,11 +303,22 @@ class Rankings(Table):
     prompt = _messages()
     completions = dy.List(dy.String(), min_length=2)
     rewards = dy.List(dy.Float64(), min_length=2)
-    shared = dy.List(dy.UInt32(), nullable=True)
+    steps = dy.List(dy.List(dy.UInt32(), min_length=1))
 
     @dy.rule()
     def a_reward_a_completion(cls) -> pl.Expr:
         return pl.col("rewards").list.len() == pl.col("completions").list.len()
+
+    @dy.rule()
+    def steps_are_the_completions(cls) -> pl.Expr:
+        lengths = pl.col("completions").list.eval(pl.element().str.len_chars())
+        # From 0 on, and as signed numbers: a difference of unsigned ones never falls.
+        places = pl.element().cast(pl.List(pl.Int64))
+        steps = places.list.diff().list.slice(1).list.min().fill_null(1)
+        rising = pl.min_horizontal(steps, places.list.first()) > 0
+        return (pl.col("steps").list.eval(pl.element().list.last()) == lengths) & pl.col(
+            "steps"
+        ).list.eval(rising).list.all()
 
     @dy.rule()
     def completions_differ(cls) -> pl.Expr:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field, model_validator
 
+from engines.protocol import RowError
 from schemas import Pairs, Takes
 from trainers.emphasis import focused, stated
 from trainers.tokens import Reader, one_answer
@@ -21,14 +22,23 @@ class DPO(Trainer):
     The loss of a pair of weight C is C·L(w, l) + (1−C)·L(l, w), with
     L(w, l) = −log σ(h), L(l, w) = −log σ(−h), h = r(w) − r(l), r(y) = β·log π(y)/π₀(y) and π₀ the
     policy it starts from (Rafailov et al. 2023, arXiv:2305.18290; the mixture: CREAM, Wang et al.
-    2024, arXiv:2410.12735). A log-prob is the sum over the answer's tokens and the end of the turn.
+    2024, arXiv:2410.12735; with C = 1 − ε the label smoothing ε of conservative DPO, as in
+    MCTS-DPO, Xie et al. 2024, arXiv:2405.00451). A log-prob is the sum over the answer's tokens and
+    the end of the turn, but for a side that does not end (``ends``): a step after which the answer
+    would have gone on must not teach the policy to stop.
+
+    ``shared_prefix``: the tokens that both sides begin with count as a part of the prompt, as far
+    as they lie within those characters (`Reader.shared`). So nothing is summed over them and no
+    length holds them; by loss dpo without ``nll`` they would cancel out.
 
     ``loss: simpo``: r(y) is β·log π(y) a token instead, without a reference (Meng et al. 2024,
     arXiv:2405.14734; there β is 2 to 10).
 
     ``gamma``, ``margin_scale``: h is less by gamma + margin_scale · the pair's ``margin`` (0 if
     null), so that it has to be that large: gamma is SimPO's target, the other the margin loss of
-    Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). The margin is in the annotator's units (a
+    Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2), and Step-APO's (CPL, Wang et al. 2024,
+    arXiv:2409.08642) at scale 1 where the margin is the value of the chosen step less that of the
+    rejected one: −log σ((r(w) − V(w)) − (r(l) − V(l))). The margin is in the annotator's units (a
     grade, nats), hence the scale; at 0 the column is not read.
 
     ``token_weights`` of a pair, one weight a token of each side's text and one for the end of its
@@ -67,18 +77,26 @@ class DPO(Trainer):
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A margin that is not read changes no training, so it is not among the columns then."""
         read = ["pair_id", "prompt", "chosen", "rejected", "weight", "token_weights"]
+        read += ["shared_prefix", "ends"]
         return frame.select([*read, "margin"] if self.margin_scale else read)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        prompt = reader.prompt(row["prompt"])
+        texts = {side: one_answer(row[side], side) for side in ("chosen", "rejected")}
         chosen, rejected = (
-            reader.answer(one_answer(row[side], side)) for side in ("chosen", "rejected")
+            reader.answer(text, ended=row["ends"] is None or row["ends"][side])
+            for side, text in texts.items()
         )
+        shared = reader.shared(texts["chosen"], texts["rejected"], row["shared_prefix"] or 0)
+        for side, ids in zip(texts, (chosen, rejected), strict=True):
+            if len(ids) == shared:
+                raise RowError(f"{side} has no token after the shared prefix")
         weights = (
-            focused(chosen, rejected, self.focus)
+            focused(chosen[shared:], rejected[shared:], self.focus)
             if row["token_weights"] is None
-            else stated(row["token_weights"], chosen, rejected)
+            else stated(row["token_weights"], chosen, rejected, shared=shared)
         )
+        prompt = reader.prompt(row["prompt"]) + chosen[:shared]
+        chosen, rejected = chosen[shared:], rejected[shared:]
         return {
             "prompt_ids": prompt,
             "chosen_ids": chosen,

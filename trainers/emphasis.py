@@ -1,8 +1,8 @@
 """How much each token of a pair counts in the loss: as the pair says, or by where its sides differ.
 
 A weight belongs to one token of a side's answer as the policy's tokenizer splits it, the last one
-to the token that ends the turn. 1 everywhere is plain DPO. What both sides begin with cancels out
-whatever its weight is: its log-ratio is the same on both.
+to the token that ends the turn, where the side has one. 1 everywhere is plain DPO. What both sides
+begin with cancels out whatever its weight is: its log-ratio is the same on both.
 """
 
 import math
@@ -16,12 +16,17 @@ Weights = tuple[list[float], list[float]]
 
 
 def stated(
-    weights: Mapping[str, Sequence[float]], chosen: Sequence[int], rejected: Sequence[int]
+    weights: Mapping[str, Sequence[float]],
+    chosen: Sequence[int],
+    rejected: Sequence[int],
+    *,
+    shared: int = 0,
 ) -> Weights:
-    """The pair's own ``token_weights``, held against the ids of its sides (ends included).
+    """The pair's own ``token_weights``, held against the ids of its sides (ends included), without
+    those of the first ``shared`` tokens.
 
     Raises `RowError` if a side has more or fewer weights than tokens, or one that is negative or
-    not finite, or has none above 0.
+    not finite, or has none above 0 among those that are left.
     """
     sides = {"chosen": chosen, "rejected": rejected}
     for side, ids in sides.items():
@@ -33,9 +38,9 @@ def stated(
             )
         if not all(weight >= 0 and math.isfinite(weight) for weight in given):
             raise RowError(f"token_weights: a weight of {side} is negative or not finite")
-        if not any(given):
+        if not any(given[shared:]):
             raise RowError(f"token_weights: no token of {side} has a weight above 0")
-    return list(weights["chosen"]), list(weights["rejected"])
+    return list(weights["chosen"][shared:]), list(weights["rejected"][shared:])
 
 
 def focused(chosen: Sequence[int], rejected: Sequence[int], focus: float) -> Weights:

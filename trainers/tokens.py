@@ -7,7 +7,7 @@ template treats the last turn differently (trl#6433).
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Any
 
 from engines.chat import chat_text, token_ids
@@ -30,9 +30,27 @@ class Reader:
         """The ids of ``messages`` and of the header that starts the assistant's turn."""
         return token_ids(self._tokenizer, chat_text(self._tokenizer, messages))
 
-    def answer(self, text: str) -> list[int]:
-        """The ids of ``text`` and of the end of the turn."""
-        return [*token_ids(self._tokenizer, text), self._end]
+    def answer(self, text: str, *, ended: bool = True) -> list[int]:
+        """The ids of ``text`` and, where it is ``ended``, of the end of the turn."""
+        ids = token_ids(self._tokenizer, text)
+        return [*ids, self._end] if ended else ids
+
+    def shared(self, one: str, other: str, characters: int) -> int:
+        """How many tokens both texts begin with that end within their first ``characters``.
+
+        A token that reaches beyond those is a part of what differs, and so are all tokens after
+        the first that the two do not have in common, even of characters that they have.
+        """
+        if not characters:
+            return 0
+        read = [
+            self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            for text in (one, other)
+        ]
+        (ids, offsets), (others, _) = ((r["input_ids"], r["offset_mapping"]) for r in read)
+        both = zip(ids, others, offsets, strict=False)
+        within = takewhile(lambda two: two[0] == two[1] and two[2][1] <= characters, both)
+        return sum(1 for _ in within)
 
     def steps(self, prompt: Sequence[int], texts: Sequence[str]) -> tuple[list[int], list[int]]:
         """The ids of ``prompt`` and of the answer that ``texts`` joined are, unended, and where in

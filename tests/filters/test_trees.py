@@ -232,17 +232,11 @@ def test_a_ranking_holds_the_best_and_the_worst_answer(grown: Grove, most: int) 
             places = [place * (len(ends) - 1) // (count - 1) for place in range(count)]
             assert row["completions"] == [ends[place].text for place in places]
             assert row["rewards"] == pytest.approx([ends[place].worth for place in places])
-            best = row["completions"][0]
-            shared = [
-                sum(
-                    1
-                    for _ in itertools.takewhile(
-                        lambda two: two[0] == two[1], zip(best, one, strict=False)
-                    )
-                )
-                for one in row["completions"]
+            steps = [
+                [len(above.text) for above in ends[place].path if above.row["step"]]
+                for place in places
             ]
-            assert row["shared"] == shared
+            assert row["steps"] == steps
 
 
 def test_a_tree_written_by_hand() -> None:
@@ -259,12 +253,15 @@ def test_a_tree_written_by_hand() -> None:
     ).tables
     pairs = SiblingPairs(of="nodes").run(tables).kept
     assert sorted(pairs["margin"]) == [0.5, 1.0]
-    assert sorted(pairs["shared_prefix"]) == [0, 20]
+    assert dict(pairs.select("shared_prefix", "ends").iter_rows()) == {
+        0: {"chosen": False, "rejected": False},
+        20: {"chosen": True, "rejected": True},
+    }
     branches = BranchPairs(of="nodes").run(tables).kept
     assert sorted(branches["shared_prefix"]) == [0, 20]
     (ranking,) = RankedTraces(of="nodes").run(tables).kept.rows(named=True)
     assert ranking["rewards"] == [0.875, 0.375, 0.125]
-    assert ranking["shared"] == [29, 28, 17]
+    assert ranking["steps"] == [[20, 29], [20, 29], [20, 29]]
     (trace,) = Traces(of="nodes").run(tables).kept.rows(named=True)
     assert answer(trace["messages"]) == "Gains 2: 1 + 2 = 3.\nAnswer: 3"
     shares = PrefixValues(of="nodes", values="ends").run(tables).kept

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas import Nodes, Rankings, Responses, StepLabels, Table, accept, rows
+from schemas import Nodes, Pairs, Rankings, Responses, StepLabels, Table, accept, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
 ASKED = [{"role": "user", "content": "2 + 2 + 2"}]
@@ -13,6 +13,10 @@ ASKED = [{"role": "user", "content": "2 + 2 + 2"}]
 def spans(*cuts: tuple[int, int, int, int]) -> list[dict[str, int]]:
     names = ("start", "end", "token_start", "token_end")
     return [dict(zip(names, cut, strict=True)) for cut in cuts]
+
+
+def said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
 
 
 TILED = spans((0, 2, 0, 1), (2, 5, 1, 3))
@@ -59,7 +63,20 @@ SOUND: dict[type[Table], dict[str, Any]] = {
         "prompt": ASKED,
         "completions": ["a", "b", "c"],
         "rewards": [1.0, 0.5, 0.5],
-        "shared": [1, 0, 0],
+        "steps": [[1], [1], [1]],
+    },
+    Pairs: {
+        "pair_id": "i",
+        "prompt_id": "p",
+        "prompt": ASKED,
+        "chosen": said("4é"),
+        "rejected": said("4è"),
+        "chosen_id": "c",
+        "rejected_id": "r",
+        "margin": 0.5,
+        "weight": 1.0,
+        "shared_prefix": 1,
+        "ends": {"chosen": True, "rejected": False},
     },
 }
 
@@ -89,7 +106,10 @@ def reason(table: type[Table], changes: dict[str, Any]) -> str | None:
         (Nodes, {"value": None, "own": None, "prior": None, "visits": 0}),
         (Nodes, {"terminal": True, "terminal_correct": None, "error": "no reference"}),
         (Nodes, {"terminal": True, "terminal_correct": False}),
-        (Rankings, {"shared": None}),
+        (Rankings, {"completions": ["a", "bcd", "ef"], "steps": [[1], [1, 3], [2]]}),
+        (Pairs, {"shared_prefix": None, "ends": None}),
+        (Pairs, {"shared_prefix": 0}),
+        (Pairs, {"chosen": said("4"), "shared_prefix": 1}),
         (Rankings, {"rewards": [0.0, 0.0, 0.0]}),
     ],
 )
@@ -117,6 +137,12 @@ def test_sound_rows_are_kept(table: type[Table], changes: dict[str, Any]) -> Non
         (Nodes, {"depth": 0}, "a_root_has_no_parent"),
         (Nodes, {"value": float("nan")}, "values_are_numbers"),
         (Nodes, {"terminal_correct": True}, "only_ends_are_right_or_wrong"),
+        *(
+            (Rankings, {"steps": steps}, "steps_are_the_completions")
+            for steps in ([[1], [1]], [[1], [2], [1]], [[1], [0, 1], [1]], [[1], [1, 1], [1]])
+        ),
+        (Pairs, {"shared_prefix": 2}, "both_begin_with_the_shared_prefix"),
+        (Pairs, {"chosen": said("4"), "shared_prefix": 2}, "both_begin_with_the_shared_prefix"),
         (Rankings, {"rewards": [1.0, 0.5]}, "a_reward_a_completion"),
         (Rankings, {"completions": ["a", "b", "a"]}, "completions_differ"),
         (Rankings, {"rewards": [1.0, 0.5, 0.75]}, "rewards_fall_and_are_finite"),
