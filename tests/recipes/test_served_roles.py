@@ -9,11 +9,20 @@ from assets.errors import RecipeError
 from engines.roles import Binding
 
 SCORED = {
+    "adaptive_step": "prm",
+    "bounded_prm_reward": "prm",
     "cdr": "ratios",
     "cdr_gap": "strong_over_weak",
     "cream": "now",
+    "er_prm": "prm",
     "followup_likelihood": "rewards",
+    "glore": "sorm",
+    "mrt": "bonus",
+    "omega_prm": "prm",
     "one_token_probe": "retrained",
+    "pav": "pav",
+    "pqm": "ranking",
+    "prm_lessons": "prm",
     "scir": "implicit",
 }
 """The first stage of a recipe that scores or trains another role than the policy."""
