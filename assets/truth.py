@@ -3,20 +3,23 @@ source, not by what a recipe's own annotators said."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
 
-from engines.checks import CheckError, bounded
+from engines.checks import BoundedCheck, CheckError, bounded
+from engines.lines import line_ends
 
 
 def label_accuracy(
     pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> float | None:
-    """The share of ``pairs`` whose chosen answer is right and whose rejected one is wrong.
+    """The share of ``pairs`` whose chosen answer is right and whose rejected one is wrong. Of a
+    side that does not end, it is its last step that is right or wrong.
 
     In [0, 1]; None where no pair can be judged: its source has no check, its reference says
-    nothing, or the check came to no result.
+    nothing, or the check came to no result, or knows nothing of steps.
     """
     known = [
         chosen and not rejected
@@ -40,46 +43,63 @@ def pair_labels(
 def right_responses(
     responses: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> list[bool | None]:
-    """For each of ``responses`` whether it is right; None where that cannot be known."""
-    return _right(responses.select("prompt_id", "text").iter_rows(), prompts, checks)
+    """For each of ``responses`` whether it is right; None where that cannot be known. Of one that
+    column ``ended`` (if there is such a column) says is only begun: whether its last step is."""
+    ended = pl.col("ended") if "ended" in responses.columns else pl.lit(True)
+    return _right(responses.select("prompt_id", "text", ended).iter_rows(), prompts, checks)
+
+
+def sides(pairs: pl.DataFrame, side: str) -> pl.DataFrame:
+    """One side of ``pairs`` as `right_responses` reads it: ``prompt_id``, ``text``, ``ended``."""
+    return pairs.select(
+        "prompt_id",
+        text=pl.col(side).list.last().struct.field("content"),
+        ended=pl.col("ends").struct.field(side).fill_null(True),
+    )
 
 
 def _sides(
     pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> Iterable[tuple[bool | None, bool | None]]:
-    sides = (
-        _right(
-            ((prompt_id, said[-1]["content"]) for prompt_id, said in rows.iter_rows()),
-            prompts,
-            checks,
-        )
-        for rows in (pairs.select("prompt_id", side) for side in ("chosen", "rejected"))
-    )
-    return zip(*sides, strict=True)
+    told = (right_responses(sides(pairs, side), prompts, checks) for side in ("chosen", "rejected"))
+    return zip(*told, strict=True)
 
 
 def _right(
-    texts: Iterable[tuple[str, str]], prompts: pl.DataFrame, checks: Mapping[str, str]
+    texts: Iterable[tuple[str, str, bool]], prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> list[bool | None]:
-    """Whether each (prompt_id, text) answers its prompt rightly."""
+    """Whether each (prompt_id, text, ended) answers its prompt rightly, or begins to."""
     asked: dict[str, dict[str, Any]] = {
         row["prompt_id"]: row
         for row in prompts.filter(pl.col("source").is_in(list(checks))).iter_rows(named=True)
     }
     judges = {source: bounded(checks[source]) for source in {t["source"] for t in asked.values()}}
-    answers: list[Future[bool] | None] = []
-    for prompt_id, text in texts:
+    answers: list[Future[bool] | bool | None] = []
+    for prompt_id, text, ended in texts:
         task = asked.get(prompt_id)
         if task is None:
             answers.append(None)
-        else:
+        elif ended:
             judge = judges[task["source"]]
             answers.append(judge.submit(task["messages"], task["reference"], text))
+        else:
+            answers.append(_last_step(task, text, judges[task["source"]]))
     return [_result(answer) for answer in answers]
 
 
-def _result(answer: "Future[bool] | None") -> bool | None:
+def _last_step(task: Mapping[str, Any], text: str, judge: BoundedCheck) -> bool | None:
+    """Whether the last line of a begun answer is right; None where nobody knows."""
+    if not judge.knows_steps:
+        return None
+    steps = [text[begin:end] for begin, end in pairwise([0, *line_ends(text)])]
     try:
-        return None if answer is None else answer.result()
+        return judge.steps(task["messages"], task["reference"], steps)[-1] if steps else None
+    except CheckError:
+        return None
+
+
+def _result(answer: "Future[bool] | bool | None") -> bool | None:
+    try:
+        return answer.result() if isinstance(answer, Future) else answer
     except (ValueError, CheckError):
         return None

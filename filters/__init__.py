@@ -18,6 +18,7 @@ from filters.imitate import Imitate
 from filters.label_steps import LabelSteps
 from filters.language import Language
 from filters.length_bias import LengthBias
+from filters.lowest_step import LowestStep
 from filters.majority_vote import MajorityVote
 from filters.merge_steps import MergeSteps
 from filters.minimum_margin import MinimumMargin
@@ -31,6 +32,7 @@ from filters.refusals import Refusals
 from filters.repetition import Repetition
 from filters.semantic import SemanticDuplicates
 from filters.sibling_pairs import SiblingPairs
+from filters.step_pairs import StepPairs
 from filters.threshold import Threshold
 from filters.traces import Traces
 from filters.uncertainty import Uncertainty
@@ -58,6 +60,7 @@ __all__ = [
     "LabelSteps",
     "Language",
     "LengthBias",
+    "LowestStep",
     "MajorityVote",
     "MergeSteps",
     "MinimumMargin",
@@ -70,6 +73,7 @@ __all__ = [
     "Repetition",
     "SemanticDuplicates",
     "SiblingPairs",
+    "StepPairs",
     "Threshold",
     "Traces",
     "Uncertainty",

@@ -13,6 +13,7 @@ from generators.inject_error import InjectError
 from generators.omega_prm import OmegaPRM
 from generators.openings import Openings
 from generators.proposer import Proposer
+from generators.rectify import Rectify
 from generators.reference import Reference
 from generators.refine import Refine
 from generators.repeat_step import RepeatStep
@@ -38,6 +39,7 @@ __all__ = [
     "OmegaPRM",
     "Openings",
     "Proposer",
+    "Rectify",
     "Reference",
     "Refine",
     "Refusal",

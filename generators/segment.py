@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engines.context import Context
 from engines.frames import Refused
@@ -36,6 +36,18 @@ from schemas import (
 Floats = npt.NDArray[np.float64]
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression, in which ^ is the beginning of a line."""
+
+
 class Segment(RowOperator):
     """The same responses, cut into steps (`schemas.Responses.steps`), which joined are the text.
 
@@ -58,19 +70,9 @@ class Segment(RowOperator):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     model: ScoringRole = "policy"
     by: Literal["line", "pattern", "confidence"] = "line"
-    pattern: str | None = None
+    pattern: Pattern | None = None
     below: float | None = Field(default=None, gt=0, le=1)
     quantile: float = Field(default=0.02, gt=0, lt=1)
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"no regular expression: {error}") from error
-        return pattern
 
     @model_validator(mode="after")
     def _goes_by_one(self) -> "Segment":
@@ -105,11 +107,7 @@ class Segment(RowOperator):
 
     def _wanted(self, text: str, unsure: list[int]) -> list[int]:
         """After how many characters the text is to be cut."""
-        if self.by == "line":
-            return line_ends(text)
-        if self.pattern is not None:
-            return [found.start() for found in re.finditer(self.pattern, text, re.MULTILINE)]
-        return unsure
+        return unsure if self.by == "confidence" else places(text, self.pattern)
 
     def _unsure(
         self, responses: pl.DataFrame, prompts: pl.DataFrame, of: Tokenizing, context: Context
@@ -151,6 +149,14 @@ class Segment(RowOperator):
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
         without = dropped(context.stage, "prompt not found", orphans["response_id"].to_list())
         return unsure, pl.concat([refused.frame(), without])
+
+
+def places(text: str, pattern: str | None) -> list[int]:
+    """After how many characters ``text`` is to be cut: where ``pattern`` is found, or after each
+    line without one."""
+    if pattern is None:
+        return line_ends(text)
+    return [found.start() for found in re.finditer(pattern, text, re.MULTILINE)]
 
 
 def spans(of: Tokenizing, text: str, wanted: list[int]) -> list[Span]:

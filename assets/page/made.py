@@ -87,16 +87,16 @@ class Made:
         return given.join(self.giving(Prompts).select("prompt_id"), on="prompt_id", how="anti")
 
     def right(self, answers: pl.DataFrame) -> pl.Series:
-        """For each of ``answers`` (``prompt_id``, ``text``) whether it is right; null where that
-        cannot be known. A text is checked once, however many rows have it."""
-        once = answers.select("prompt_id", "text").unique(maintain_order=True)
+        """For each of ``answers`` (``prompt_id``, ``text`` and, where some are only begun,
+        ``ended``) whether it is right, as `assets.truth.right_responses` says. A text is checked
+        once, however many rows have it."""
+        keys = [name for name in ("prompt_id", "text", "ended") if name in answers.columns]
+        once = answers.select(keys).unique(maintain_order=True)
         known = pl.Series(
             "right", right_responses(once, self.given_prompts(), self.checks), dtype=pl.Boolean
         )
         told = once.with_columns(known)
-        return answers.select("prompt_id", "text").join(
-            told, on=["prompt_id", "text"], how="left", maintain_order="left"
-        )["right"]
+        return answers.select(keys).join(told, on=keys, how="left", maintain_order="left")["right"]
 
     def _over(self, name: str, *, refused: bool) -> pl.DataFrame:
         read = self._dropped if refused else self.at

@@ -10,6 +10,7 @@ from assets.page.agreement import opinions
 from assets.page.browsed import Browsed, chosen, interned, rounded, units
 from assets.page.made import Made
 from assets.page.steps import step_columns
+from assets.truth import sides as answered
 from engines.templates import conversation
 from schemas import Demonstrations, Pairs, Responses, StepLabels
 
@@ -41,9 +42,8 @@ def _pairs(found: Browsed, rows: pl.DataFrame, made: Made) -> None:
     lengths = {}
     for side in ("chosen", "rejected"):
         said = pl.Series(list(map(conversation, rows[side].to_list())), dtype=pl.String)
-        last = rows.select("prompt_id", text=_last(side))
         found.sides[side] = put(said)
-        found.right[side] = made.right(last).to_list()
+        found.right[side] = made.right(answered(rows, side)).to_list()
         lengths[side] = said.str.len_chars().cast(pl.Int64)
         _score(found, made, side, rows[f"{side}_id"])
     told = [

@@ -3,8 +3,9 @@
 from typing import Any
 
 import polars as pl
+import pytest
 
-from assets.truth import label_accuracy
+from assets.truth import label_accuracy, pair_labels
 from schemas import Pairs, Prompts, rows
 
 
@@ -16,6 +17,19 @@ def says_it(messages: Any, reference: str | None, text: str) -> bool:
 
 
 CHECK = f"{__name__}.says_it"
+
+
+def last_says_it(messages: Any, reference: str | None, steps: list[str]) -> list[bool | None]:
+    """A step is right that has the reference in it; of a question there is nothing to tell."""
+    return [None if "?" in step else str(reference) in step for step in steps]
+
+
+def only_wholes(messages: Any, reference: str | None, text: str) -> bool:
+    """A check that knows nothing of steps."""
+    return text == reference
+
+
+says_it.steps = last_says_it  # type: ignore[attr-defined]
 
 
 def prompts(**references: str | None) -> pl.DataFrame:
@@ -54,6 +68,33 @@ def test_a_label_is_true_if_the_chosen_is_right_and_the_rejected_wrong() -> None
         Pairs, [pair("a", "1", "0"), pair("a", "0", "1"), pair("b", "2", "2"), pair("c", "1", "2")]
     )
     assert label_accuracy(pairs, asked, {"mine": CHECK}) == 1 / 3
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "ends", "label"),
+    [
+        ("so\n1 it is\n", "so\n2 it is\n", (False, False), True),
+        ("so\n2 it is\n", "so\n1 it is\n", (False, False), False),
+        ("so\n3 it is\n", "so\n2 it is\n", (False, False), None),
+        ("so\n1\nwhat?\n", "so\n2 it is\n", (False, False), None),
+        ("1", "so\n2 it is\n", (True, False), True),
+        # As a whole answer it is wrong.
+        ("so\n1 it is\n", "so\n2 it is\n", (True, True), None),
+    ],
+)
+def test_of_a_side_that_does_not_end_the_last_step_is_right_or_wrong(
+    chosen: str, rejected: str, ends: tuple[bool, bool], label: bool | None
+) -> None:
+    told = pair("a", chosen, rejected) | {
+        "ends": dict(zip(("chosen", "rejected"), ends, strict=True))
+    }
+    assert pair_labels(rows(Pairs, [told]), prompts(a="1"), {"mine": CHECK}) == [label]
+
+
+def test_a_check_that_knows_no_steps_says_nothing_of_them() -> None:
+    told = pair("a", "1\n", "0\n") | {"ends": {"chosen": False, "rejected": False}}
+    check = "tests.assets.test_truth.only_wholes"
+    assert label_accuracy(rows(Pairs, [told]), prompts(a="1"), {"mine": check}) is None
 
 
 def test_where_truth_cannot_be_known_there_is_no_figure() -> None:
