@@ -1,7 +1,6 @@
 """Transformers' trainer on rewards read at the ends of steps, on ids that are given. Imported only
 when something is trained."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForTokenClassification, TrainingArguments
-from transformers import Trainer as TransformersTrainer
 
+from trainers.averages import AveragingTrainer
 from trainers.heads import with_head
 from trainers.objective import mixture
 from trainers.step_losses import cross_entropy, ranked, squared
@@ -66,16 +65,13 @@ class StepCollator:
         }
 
 
-class StepLearner(TransformersTrainer):
+class StepLearner(AveragingTrainer):
     """The losses that `trainers.PRM` describes."""
 
     def __init__(self, *, loss: StepLoss | None, **parts: Any) -> None:
         """``loss`` None compares the two sequences of each example."""
         super().__init__(**parts)
-        # Or Transformers leaves it to the model to divide by the batches of an optimizer step.
-        self.model_accepts_loss_kwargs = False
         self._loss = loss
-        self._figures: dict[str, list[float]] = defaultdict(list)
 
     def compute_loss(
         self,
@@ -99,17 +95,10 @@ class StepLearner(TransformersTrainer):
             self._report(said[right], said[inputs["known"] & ~right])
         return (loss, outputs) if return_outputs else loss
 
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Adds the averages since the last report."""
-        means = {name: sum(seen) / len(seen) for name, seen in self._figures.items()}
-        self._figures.clear()
-        super().log({**logs, **means}, *args, **kwargs)
-
     def _report(self, better: torch.Tensor, worse: torch.Tensor) -> None:
         """What the head says of steps that are right (or chosen), and of the others."""
-        for name, said in {"rewards/right": better, "rewards/wrong": worse}.items():
-            if said.numel():
-                self._figures[name].append(said.detach().mean().item())
+        self.note("rewards/right", better)
+        self.note("rewards/wrong", worse)
 
 
 LOSSES: Mapping[str, StepLoss] = {"bce": cross_entropy, "soft": cross_entropy, "mse": squared}

@@ -6,6 +6,7 @@ stops loses the answer's first tokens, or trains on a header that is never gener
 template treats the last turn differently (trl#6433).
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, takewhile
 from typing import Any
@@ -59,6 +60,16 @@ class Reader:
         ends = list(accumulate(map(len, texts)))
         ids, counts = tokens_until(self._tokenizer, "".join(texts), ends)
         return [*prompt, *ids], [len(prompt) + count - 1 for count in counts]
+
+    def numbered(self, text: str, ends: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The ids of `answer`, and of each the number of the step that it is of, from 0: steps end
+        after ``ends`` characters. The end of the turn is of the last step, and a token that lies
+        across an end of the step before it."""
+        ids, counts = tokens_until(self._tokenizer, text, ends)
+        return [*ids, self._end], [
+            *(bisect_right(counts, place) for place in range(len(ids))),
+            len(ends) - 1,
+        ]
 
     def labels(self, text: str, spans: Sequence[Sequence[int]] | None) -> list[int]:
         """What is learned of `answer`: its ids, and −100 for tokens outside of ``spans``.

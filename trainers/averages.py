@@ -1,0 +1,29 @@
+"""Transformers' trainer with figures of its own in what it reports. Imported only when something is
+trained."""
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+from transformers import Trainer as TransformersTrainer
+
+
+class AveragingTrainer(TransformersTrainer):
+    """Reports the means of what was noted since the last report."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        # Or Transformers leaves it to the model to divide by the batches of an optimizer step.
+        self.model_accepts_loss_kwargs = False
+        self._figures: dict[str, list[float]] = defaultdict(list)
+
+    def note(self, name: str, values: torch.Tensor) -> None:
+        """Adds the mean of ``values`` to figure ``name``; nothing where there are none."""
+        if values.numel():
+            self._figures[name].append(values.detach().float().mean().item())
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Adds the averages since the last report."""
+        means = {name: sum(seen) / len(seen) for name, seen in self._figures.items()}
+        self._figures.clear()
+        super().log({**logs, **means}, *args, **kwargs)
