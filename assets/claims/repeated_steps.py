@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import polars as pl
+from pydantic import Field
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
@@ -18,16 +19,20 @@ class RepeatedSteps(Measure):
     (`generators.RepeatStep`), each of which names the response it was made from.
 
     Compared with the same share by the control's scores and ``control_repeated``. It holds where
-    the share is at most ``at_most``, and surely lower than the control's.
+    the share is at most ``at_most``, and surely lower than the control's. What it ``says`` adds by
+    how much scores change on average, and the same of the stages in ``also`` (each with the one
+    of its scores of the edits).
     """
 
     repeated: str
     edits: str
     control_repeated: str | None = None
-    at_most: float = 0.05
+    at_most: float = Field(default=1.0, ge=0, le=1)
+    also: Mapping[str, str] = Field(default_factory=dict)
 
     def stages(self) -> list[str]:
-        return [self.of, self.repeated, self.edits]
+        told = [stage for both in self.also.items() for stage in both]
+        return [self.of, self.repeated, self.edits, *told]
 
     def control_stages(self) -> list[str]:
         named = [self.control, self.control_repeated]
@@ -44,11 +49,16 @@ class RepeatedSteps(Measure):
             raise UnmeasurableError(
                 "RepeatedSteps compares with other scores: name 'control' and 'control_repeated'"
             )
-        ours = self._raised(tables[self.edits], tables[self.of], tables[self.repeated])
-        theirs = self._raised(
+        edits = tables[self.edits]
+        ours = self._changes(edits, tables[self.of], tables[self.repeated])
+        theirs = self._changes(
             control[self.edits], control[self.control], control[self.control_repeated]
         )
-        both = compared(ours, theirs)
+        both = compared(_raised(ours), _raised(theirs))
+        others = [
+            f"; {stage} of {_told(self._changes(edits, tables[stage], tables[repeated]))}"
+            for stage, repeated in self.also.items()
+        ]
         return Figures(
             both.measured,
             both.control,
@@ -56,16 +66,16 @@ class RepeatedSteps(Measure):
             both.high,
             held=both.measured <= self.at_most and both.high < 0,
             says=(
-                f"saying a step twice raises the score of {both.measured:.1%} of "
-                f"{both.count:,.0f} responses (wanted: at most {self.at_most:.0%}), the control's "
-                f"of {both.control:.1%}: {both}"
+                f"saying a step twice raises the score of {_told(ours)}, the control's of "
+                f"{_told(theirs)}: {both}{''.join(others)}"
             ),
         )
 
-    def _raised(
+    def _changes(
         self, edits: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
     ) -> pl.DataFrame:
-        """For each prompt, of how many edits (``count``) the score rose (``hits``)."""
+        """For each edit its ``prompt_id`` and how much its score is above its parent's
+        (``change``)."""
         parent = pl.col("origin").struct.field("parents").list.first()
         known = (
             edits.select("prompt_id", "response_id", parent=parent)
@@ -75,11 +85,23 @@ class RepeatedSteps(Measure):
                 left_on="parent",
                 right_on="response_id",
             )
+            .select("prompt_id", change=pl.col("after") - pl.col("before"))
             .drop_nulls()
         )
         if known.is_empty():
             raise UnmeasurableError(f"no response of {self.edits} is scored before and after")
-        return known.group_by("prompt_id").agg(
-            hits=(pl.col("after") > pl.col("before") + ROUNDING).sum().cast(pl.Float64),
-            count=pl.len().cast(pl.Float64),
-        )
+        return known
+
+
+def _raised(changes: pl.DataFrame) -> pl.DataFrame:
+    """For each prompt, of how many edits (``count``) the score rose (``hits``)."""
+    return changes.group_by("prompt_id").agg(
+        hits=(pl.col("change") > ROUNDING).sum().cast(pl.Float64),
+        count=pl.len().cast(pl.Float64),
+    )
+
+
+def _told(changes: pl.DataFrame) -> str:
+    rose = float((changes["change"] > ROUNDING).to_numpy().mean())
+    mean = float(changes["change"].to_numpy().mean())
+    return f"{rose:.1%} of {changes.height:,} responses ({mean:+.3f} on average)"

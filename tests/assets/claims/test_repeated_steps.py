@@ -47,7 +47,7 @@ def scores(kind: str, value: Any) -> pl.DataFrame:
     )
 
 
-def figures(after: Any, control_after: Any) -> Any:
+def figures(after: Any, control_after: Any, **options: Any) -> Any:
     tables = {
         "edits": edits(),
         "before": scores("real", lambda number: 1.0),
@@ -56,7 +56,12 @@ def figures(after: Any, control_after: Any) -> Any:
         "sum_after": scores("edit", control_after),
     }
     measure = RepeatedSteps(
-        of="before", repeated="after", edits="edits", control="sum", control_repeated="sum_after"
+        of="before",
+        repeated="after",
+        edits="edits",
+        control="sum",
+        control_repeated="sum_after",
+        **options,
     )
     return measure.figures(tables, tables, checks={})
 
@@ -69,8 +74,17 @@ def test_it_counts_the_scores_that_rose_and_rounding_is_no_rise() -> None:
 
 
 def test_a_share_above_what_is_allowed_does_not_hold() -> None:
-    assert not figures(lambda number: 1.0 + (number % 5 == 0), lambda number: 2.0).held
+    assert figures(lambda number: 1.0 + (number % 5 == 0), lambda number: 2.0).held
+    assert not figures(
+        lambda number: 1.0 + (number % 5 == 0), lambda number: 2.0, at_most=0.05
+    ).held
     assert not figures(lambda number: 1.0, lambda number: 1.0).held
+
+
+def test_other_rewards_are_told_beside_them() -> None:
+    found = figures(lambda number: 0.5, lambda number: 2.0, also={"sum": "sum_after"})
+    assert "raises the score of 0.0% of 40 responses (-0.500 on average)" in found.says
+    assert found.says.endswith("; sum of 100.0% of 40 responses (+1.000 on average)")
 
 
 def test_what_is_not_scored_on_both_sides_is_not_counted() -> None:
