@@ -14,6 +14,9 @@ Messages = list[dict[str, str]]
 
 SOLVING = 0.4
 """The share of solving, relative to the shares of `LESSONS`."""
+USUAL = (2, 5)
+LONG = (6, 8)
+"""Fewest and most operations of a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,15 @@ class Skill:
     """A chat drawn with the given noise. Its problems are of the train split."""
 
 
-def solve(population: Population, weight: float = 1.0) -> Skill:
-    """Asked a problem, an author of the population answers."""
+def solve(population: Population, weight: float = 1.0, *, long: float = 0.0) -> Skill:
+    """Asked a problem, an author of the population answers.
+
+    long: share of problems of more operations than most have (`LONG`).
+    """
 
     def example(rng: random.Random) -> Messages:
-        asked = problem(rng.getrandbits(48), 0)
+        length = LONG if long and rng.random() < long else USUAL
+        asked = problem(rng.getrandbits(48), 0, operations=length)
         solution = write(asked, population.author(rng), rng)
         return _chat(render(asked), solution)
 
