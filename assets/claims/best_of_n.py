@@ -14,7 +14,8 @@ from filters.pairing import lot, scored
 class BestOfNGain(Measure):
     """How often, of all responses to a prompt, the one that the scores of stage ``of`` rate highest
     is right (of equals a lot decides). Compared with the same of the control's scores, or without a
-    control with the majority vote of the same responses (`filters.MajorityVote`).
+    control with the majority vote of the same responses (`filters.MajorityVote`), which is told of
+    in any case.
 
     ``responses`` names the stage whose responses were scored, ``prompts`` what those answer
     (``held_out``: prompts that no model was trained on). A prompt none of whose responses is
@@ -40,9 +41,10 @@ class BestOfNGain(Measure):
         truth = self._truth(tables, checks)
         best = _best(tables[self.responses], tables[self.of])
         ours = _answered(truth, best)
+        votes = MajorityVote(of="responses").run({"responses": tables[self.responses]}).kept
+        vote = _answered(truth, votes)
         if self.control is None:
-            vote = MajorityVote(of="responses").run({"responses": tables[self.responses]}).kept
-            theirs, against = _answered(truth, vote), "majority vote"
+            theirs, against = vote, "majority vote"
         else:
             other = _best(control[self.responses], control[self.control])
             theirs, against = _answered(self._truth(control, checks), other), "the control's best"
@@ -54,6 +56,10 @@ class BestOfNGain(Measure):
             for how in (pl.col("right").mean(), pl.col("right").any().cast(pl.Float64))
         )
         each = truth.height / ours.height
+        voted = ""
+        if self.control is not None:
+            beside = compared(ours, vote)
+            voted = f"; majority vote for {beside.control:.1%}: {beside}"
         return Figures(
             both.measured,
             both.control,
@@ -62,8 +68,8 @@ class BestOfNGain(Measure):
             held=both.low > 0,
             says=(
                 f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
-                f"prompts, {against} for {both.control:.1%}: {both}; one response for {one:.1%}, "
-                f"some response for {any_right:.1%}"
+                f"prompts, {against} for {both.control:.1%}: {both}{voted}; one response for "
+                f"{one:.1%}, some response for {any_right:.1%}"
             ),
         )
 

@@ -123,13 +123,19 @@ def test_continuations_end_when_they_decide(estimate: Any, stand: Any) -> None:
     adaptive = Adaptive(threshold=0.2, confidence=0.9, batch=2)
     bad, good = estimate(Rollouts(k=16, adaptive=adaptive), "bad", "good")
     assert bad.right == 0
-    # 0.8 to the power n + 1 is under 0.1 from n = 10 on.
+    # 0.8 to the power n + 2 is under 0.1 from n = 9 on.
     assert bad.asked == 10
     assert good.asked < 16
     assert good.value > 0.2
     assert len(stand.asked) == bad.asked + good.asked
     (whole,) = estimate(Rollouts(k=16), "good")
     assert whole.texts[: good.asked] == good.texts
+
+
+def test_by_default_two_of_four_decide_and_none_of_eight() -> None:
+    decided = Adaptive().decided
+    assert [decided(2, 4), decided(0, 8)] == [True, True]
+    assert [decided(1, 4), decided(0, 4), decided(1, 8)] == [False, False, False]
 
 
 def test_a_value_near_the_threshold_takes_all_of_them(estimate: Any) -> None:
@@ -144,7 +150,7 @@ def test_the_probability_is_that_of_the_beta_posterior(
     right: int, wrong: int, threshold: float
 ) -> None:
     found = above_threshold(right, right + wrong, threshold)
-    assert found == pytest.approx(stats.beta(1 + right, 1 + wrong).sf(threshold), abs=1e-9)
+    assert found == pytest.approx(stats.beta(1 + right, 2 + wrong).sf(threshold), abs=1e-9)
 
 
 def test_unchecked_rollouts_are_neither_right_nor_wrong() -> None:
