@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.factory import Factory
 from assets.look import counted, described, dropped_rows, histograms, sampled
+from assets.pictures import pictures
 from assets.plan import Stage
 from assets.policies import roles_at
 from assets.probing import CHECK, accuracy, in_words, probes_result, probes_spec
@@ -114,6 +115,7 @@ def run_stage(
         "rows": dg.MetadataValue.md(sampled(split.kept)),
         "drop reasons": dg.MetadataValue.md(dropped_rows(split.dropped)),
         **histograms(stage.gives, split.kept),
+        **pictures(stage.gives, stage.operator, split.kept, tables),
     }
     if spent.model_calls or spent.journal_hits:
         metadata |= {"model calls": spent.model_calls, "journal hits": spent.journal_hits}

@@ -115,6 +115,30 @@ def test_what_the_ui_shows_is_kept_with_the_asset() -> None:
     assert set(checks.values()) == {"SUCCEEDED"}
 
 
+def test_judged_steps_are_pictured_in_the_ui(ran: Any) -> None:
+    workshop, _ = ran
+    stages = {
+        "sampled": {"use": "generators.Sample", "n": 1, "max_tokens": 8},
+        "responses": {"use": "generators.Segment", "of": "sampled"},
+        "truth": {"use": "annotators.StepVerifier", "of": "responses"},
+        "labels": {
+            "use": "filters.LabelSteps",
+            "of": "responses",
+            "by": "truth",
+            "rule": "first_error",
+        },
+    }
+    workshop.recipe("pictured", stages)
+    workshop.run("pictured")
+    with dg.DagsterInstance.get() as instance:
+        for stage in ("truth", "labels"):
+            event = instance.get_latest_materialization_event(dg.AssetKey(["pictured", stage]))
+            assert event is not None
+            assert event.asset_materialization is not None
+            shown = event.asset_materialization.metadata["solution 1"]
+            assert "data:image/svg+xml;base64," in str(shown.value)
+
+
 def test_nothing_to_learn_from_ends_cleanly_and_says_why(ran: Any) -> None:
     workshop, _ = ran
     workshop.source("two", read={"use": "pocket.Problems", "seed": 5}, rows=2)

@@ -1,0 +1,26 @@
+"""Pictures of search trees and of step-scored solutions, as SVG that needs nothing beside itself.
+
+What models and strangers wrote is in them as text, escaped; they run no script and load nothing.
+Alone they bring colours for light and dark; inside a page they take the page's (the report's).
+"""
+
+from assets.pictures.branches import Branch, thinned
+from assets.pictures.examples import TREES, asked, chosen_trees, pictures
+from assets.pictures.solution import Judged, labelled, scored, solution_picture
+from assets.pictures.svg import Picture
+from assets.pictures.tree import tree_picture
+
+__all__ = [
+    "TREES",
+    "Branch",
+    "Judged",
+    "Picture",
+    "asked",
+    "chosen_trees",
+    "labelled",
+    "pictures",
+    "scored",
+    "solution_picture",
+    "thinned",
+    "tree_picture",
+]

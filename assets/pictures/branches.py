@@ -1,0 +1,67 @@
+"""Which nodes of a search tree are shown, where there are too many to see."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A node that is shown: its row of `schemas.Nodes`, where its parent stands among those shown
+    (None: it has none), how many are above it, and how many children of it are not shown."""
+
+    node: Mapping[str, Any]
+    parent: int | None
+    depth: int
+    hidden: int
+
+    @property
+    def ends(self) -> str | None:
+        """``right``, ``wrong`` or ``unknown`` for a node that ends an answer, else None."""
+        if not self.node["terminal"]:
+            return None
+        return {True: "right", False: "wrong", None: "unknown"}[self.node["terminal_correct"]]
+
+
+def thinned(nodes: pl.DataFrame, most: int) -> list[Branch]:
+    """At most ``most`` of ``nodes`` (`schemas.Nodes` of one prompt), each after its parent and
+    before its siblings' children.
+
+    From the root on, the most visited node whose parent is shown is the next to be shown (of
+    several the first), so what is shown hangs together. A node whose parent was dropped stands as
+    a root.
+    """
+    rows = nodes.to_dicts()
+    known = {row["node_id"] for row in rows}
+    children: dict[str | None, list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        children[row["parent_id"] if row["parent_id"] in known else None].append(number)
+    waiting: list[tuple[int, int]] = []
+    shown: set[int] = set()
+
+    def offer(parent: str | None) -> None:
+        for number in children[parent]:
+            heappush(waiting, (-rows[number]["visits"], number))
+
+    offer(None)
+    while waiting and len(shown) < most:
+        _, number = heappop(waiting)
+        shown.add(number)
+        offer(rows[number]["node_id"])
+
+    branches: list[Branch] = []
+    ahead: list[tuple[int, int | None, int]] = [
+        (number, None, 0) for number in reversed(children[None]) if number in shown
+    ]
+    while ahead:
+        number, parent, depth = ahead.pop()
+        below = children[rows[number]["node_id"]]
+        seen = [child for child in below if child in shown]
+        here = len(branches)
+        branches.append(Branch(rows[number], parent, depth, len(below) - len(seen)))
+        ahead += [(child, here, depth + 1) for child in reversed(seen)]
+    return branches
