@@ -122,7 +122,8 @@ def _edges(values: Floats) -> tuple[Floats, str, str]:
 
 def _near(value: float, edges: Floats) -> float:
     """``value`` to a hundredth of what the drawing spans: 0.00002 of 0 to 1 is 0."""
-    places = 2 - int(np.floor(np.log10(edges[-1] - edges[0])))
+    # Ten to a power beyond 308 is no number.
+    places = min(2 - int(np.floor(np.log10(edges[-1] - edges[0]))), 300)
     return float(round(value, places)) + 0.0
 
 

@@ -26,6 +26,7 @@ from assets.page.packed import packed
 from assets.page.plots import plots
 from assets.page.provenance import provenance
 from assets.page.rows import browsed
+from assets.page.trees import trees
 from assets.tables import write_whole
 
 FOLDER = Path(__file__).parent
@@ -76,6 +77,7 @@ def dataset_report(
             agreement={(one.first, one.second): one for row in agreement for one in row},
             drops=drops(found),
             findings=findings(found),
+            trees=trees(found),
             made_by=provenance(found),
             policy=_policy(style, script),
             # The project's own files, which hold nothing of the data.

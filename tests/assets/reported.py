@@ -7,6 +7,7 @@ from typing import Any
 from assets.tables import Tables
 from schemas import (
     Demonstrations,
+    Nodes,
     Pairs,
     Prompts,
     Responses,
@@ -116,6 +117,37 @@ def write_solutions(workshop: Any, name: str, count: int) -> None:
         )
     _write(workshop, name, "prompts", Prompts, asked, REFRESH)
     _write(workshop, name, "labels", StepLabels, labels, REFRESH)
+
+
+def write_trees(workshop: Any, name: str, count: int, *, said: str = "Then nothing.") -> None:
+    """``count`` solutions as `write_solutions` writes them, and the trees that they are from: a
+    right answer after one step and a wrong one, ``said``, after another."""
+    write_solutions(workshop, name, count)
+    found = []
+    for number, (prompt, truth) in enumerate(_problems(count, REFRESH)):
+        told: list[tuple[str | None, str, int, float, bool | None]] = [
+            (None, "", 4, 0.5, None),
+            ("0", f"First {truth} + 0 = {truth}.\n", 3, 0.75, None),
+            ("1", f"Answer: {truth}", 2, 1.0, True),
+            ("0", said, 1, 0.0, False),
+        ]
+        for place, (parent, step, visits, value, right) in enumerate(told):
+            found.append(
+                {
+                    "node_id": f"{number}-{place}",
+                    "parent_id": None if parent is None else f"{number}-{parent}",
+                    "prompt_id": prompt["prompt_id"],
+                    "depth": 0 if parent is None else 1 + int(parent),
+                    "step": step,
+                    "visits": visits,
+                    "value": value,
+                    "expanded": right is None,
+                    "terminal": right is not None,
+                    "terminal_correct": right,
+                    "origin": ORIGIN,
+                }
+            )
+    _write(workshop, name, "trees", Nodes, found, REFRESH)
 
 
 def write_demonstrations(workshop: Any, name: str, count: int) -> None:

@@ -29,6 +29,7 @@ from tests.assets.reported import (
     write_nothing,
     write_pairs,
     write_solutions,
+    write_trees,
 )
 
 
@@ -120,6 +121,26 @@ def test_solutions_have_their_steps_and_what_is_true_of_them(workshop: Any) -> N
     assert solution[: 2 * steps["lengths"][0][0]].decode("utf-16-le").endswith("🙂\n")
     assert 2 * sum(steps["lengths"][0]) == len(solution)
     assert columns["numbers"]["first wrong step"] == [None, 2] * 2
+
+
+def test_a_few_of_the_trees_that_solutions_are_from_are_drawn(workshop: Any) -> None:
+    write_solutions(workshop, "solved", 4)
+    assert "Search trees" not in report(workshop, "solved").text
+    write_trees(workshop, "grown", 5, said=SCRIPT)
+    html = dataset_report(workshop.floor(), "grown").html
+    page = Page(html)
+    assert "3 of 5 trees, refresh 2026-11-01" in page.text
+    assert page.text.count("4 nodes, 2 ends: 1 right, 1 wrong") == 3
+    for told in ("Ivy starts with 10 pears", "First 20 + 0 = 20.", "✓ right", "✗ wrong"):
+        assert told in page.text
+    # The text of a step is text, and is drawn by the page's one style.
+    assert SCRIPT[:20] in page.text
+    assert SCRIPT not in html
+    tags = [tag for tag, _ in page.elements]
+    assert (tags.count("script"), tags.count("style"), tags.count("img")) == (2, 1, 0)
+    drawn = [attributes for tag, attributes in page.elements if tag in ("rect", "path", "text")]
+    assert drawn
+    assert not [attributes for attributes in drawn if {"style", "fill"} & set(attributes)]
 
 
 def test_demonstrations_and_responses_are_browsed_too(workshop: Any) -> None:
@@ -267,6 +288,12 @@ def test_a_histogram_counts_every_number_and_stays_in_its_frame(
 
 def numbers(values: list[float]) -> pl.Series:
     return pl.Series(values, dtype=pl.Float64)
+
+
+def test_numbers_that_hardly_differ_have_a_histogram() -> None:
+    drawn = histogram("score", {("", "plain"): numbers([0.0, 5e-324])})
+    assert drawn is not None
+    assert [label for _, label in drawn.ticks] == ["0", "0"]
 
 
 def test_nothing_has_no_histogram() -> None:
