@@ -142,11 +142,12 @@ def show(
     refresh: Refresh = None,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 5,
 ) -> None:
-    """Show rows of a stage in the terminal; pairs side by side."""
+    """Show rows of a stage in the terminal; pairs side by side, search trees as trees."""
     with _said(False):
         from assets import report
-        from assets.datasets import found_table
+        from assets.datasets import drawn_prompts, found_table
         from assets.definitions import floor
+        from assets.shown import rows_shown
 
         everything = floor()
         name, _, stage = dataset.partition("/")
@@ -159,7 +160,7 @@ def show(
             f"{frame.height:,} rows\n",
             markup=False,
         )
-        for shown in report.rows_shown(frame, rows):
+        for shown in rows_shown(frame, rows, drawn_prompts(everything, key[0], day)):
             screen.print(shown)
 
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
-from schemas import Demonstrations, Pairs, StepLabels, Table
+from schemas import Demonstrations, Pairs, Prompts, StepLabels, Table, empty
 
 EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
 """The tables that something can be trained on: what a recipe is run for."""
@@ -44,3 +44,13 @@ def found_table(
         raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, made)}")
     day = refresh or made[-1]
     return key, day, tables.read(key, day)
+
+
+def drawn_prompts(floor: Floor, recipe: str, refresh: str | None) -> pl.DataFrame:
+    """The prompts that ``recipe`` drew at ``refresh``; none where they are not kept."""
+    from assets.tables import Tables
+
+    tables = Tables(floor.settings.root_path)
+    if refresh not in tables.refreshes((recipe, "prompts")):
+        return empty(Prompts)
+    return tables.read((recipe, "prompts"), refresh)

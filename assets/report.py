@@ -1,17 +1,14 @@
 """What ``factory`` prints for people. Text that a model wrote is never read as markup."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assets.look import plain
 from assets.runs import Outcome
 from assets.settings import Settings
 
@@ -131,42 +128,6 @@ def figures(claim: Mapping[str, Any]) -> tuple[str, str, str]:
     )
     low, high = claim["low"], claim["high"]
     return measured, control, "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
-
-
-def rows_shown(frame: pl.DataFrame, count: int) -> Iterable[RenderableType]:
-    """The first rows: pairs side by side, anything else column by column."""
-    for row in frame.head(count).iter_rows(named=True):
-        yield _pair(row) if {"chosen", "rejected"} <= set(row) else _row(row)
-
-
-def _pair(row: Mapping[str, Any]) -> RenderableType:
-    sides = Table.grid(expand=True, padding=(0, 1))
-    for _ in range(2):
-        sides.add_column(ratio=1)
-    sides.add_row(
-        Panel(Text(_said(row["chosen"])), title="chosen", border_style="green"),
-        Panel(Text(_said(row["rejected"])), title="rejected", border_style="red"),
-    )
-    margin = "" if row["margin"] is None else f"margin {row['margin']:.3g}  "
-    return Group(
-        Text(plain(row["prompt"]), style="bold"),
-        sides,
-        Text(f"{margin}weight {row['weight']:.3g}  {row['pair_id']}\n", style="dim"),
-    )
-
-
-def _row(row: Mapping[str, Any]) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim")
-    table.add_column()
-    for name, value in row.items():
-        if value is not None:
-            table.add_row(name, Text(plain(value)))
-    return Group(table, Text(""))
-
-
-def _said(messages: Sequence[Mapping[str, str]]) -> str:
-    return "\n".join(message["content"] for message in messages)
 
 
 def journal_table(usage: Iterable[Any]) -> Table:
