@@ -1,6 +1,7 @@
 """Where a solution goes wrong: the first of its steps after which nothing ends right any more."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -12,7 +13,7 @@ from annotators.rollout_value import UNCUT, Prefixes, RolloutAnnotator, count, r
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.protocol import RowError, Sampling
-from engines.rollouts import Estimate
+from engines.rollouts import Estimate, Rollouts
 from engines.rows import Prompt, Response
 from schemas import canonical
 
@@ -29,7 +30,8 @@ class FirstError(RolloutAnnotator):
     right is it: Math-Shepherd's labels (arXiv:2312.08935). Either way the answer is checked first:
     a right one is a right continuation of all its prefixes, so no step of it is wrong. Where the
     first step is found, so is the prompt itself valued: if no rollout of that ends right either,
-    nothing is told of the step, and the score is an error. Findings: as of
+    nothing is told of the step, and the score is an error. With ``adaptive`` no more rollouts are
+    asked for once as many ended right as make a prefix look right of ``k``. Findings: as of
     `annotators.RolloutValue`.
 
     ``judge``: ``model`` is shown the steps and names the first that is wrong (template
@@ -44,6 +46,11 @@ class FirstError(RolloutAnnotator):
     threshold: float = Field(default=0.0, ge=0, lt=1)
     votes: int = Field(default=1, ge=1)
     template: str = "first_error"
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """How a prefix is valued: with ``adaptive`` no further than that it surely looks right."""
+        return replace(super().rollouts, enough=math.floor(self.threshold * self.k) + 1)
 
     @model_validator(mode="after")
     def _judges_vote(self) -> "FirstError":

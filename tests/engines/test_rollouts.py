@@ -132,10 +132,18 @@ def test_continuations_end_when_they_decide(estimate: Any, stand: Any) -> None:
     assert whole.texts[: good.asked] == good.texts
 
 
-def test_by_default_two_of_four_decide_and_none_of_eight() -> None:
+def test_by_default_three_of_four_decide_and_none_of_ten() -> None:
     decided = Adaptive().decided
-    assert [decided(2, 4), decided(0, 8)] == [True, True]
-    assert [decided(1, 4), decided(0, 4), decided(1, 8)] == [False, False, False]
+    assert [decided(3, 4), decided(0, 10)] == [True, True]
+    assert [decided(1, 4), decided(2, 4), decided(0, 9), decided(1, 10)] == [False] * 4
+
+
+def test_no_more_are_asked_for_once_enough_ended_right(estimate: Any) -> None:
+    (far,) = estimate(Rollouts(k=16, adaptive=Adaptive()), "good")
+    (near,) = estimate(Rollouts(k=16, adaptive=Adaptive(), enough=1), "good")
+    assert near.right == 1
+    assert near.asked < far.asked
+    assert far.texts[: near.asked] == near.texts
 
 
 def test_a_value_near_the_threshold_takes_all_of_them(estimate: Any) -> None:
