@@ -169,7 +169,10 @@ def _with_scores(
     *,
     refresh: str,
 ) -> pl.DataFrame:
-    """``pairs`` with the mean score of either side, by the stage that the pairs were chosen by."""
+    """``pairs`` with the mean score of either side, by the stage that the pairs were chosen by.
+
+    That is of whole answers: sides that are steps after a shared beginning have none.
+    """
     scoring = [each.name for each in stages if each.gives is Scores and each.name in stage.reads]
     if not scoring:
         return pairs
@@ -177,7 +180,9 @@ def _with_scores(
     mean = scores.group_by("response_id").agg(pl.col("value").mean())
     for side in ("chosen", "rejected"):
         renamed = mean.rename({"response_id": f"{side}_id", "value": f"score_{side}"})
-        pairs = pairs.join(renamed, on=f"{side}_id", how="left", maintain_order="left")
+        pairs = pairs.join(
+            renamed, on=f"{side}_id", how="left", maintain_order="left"
+        ).with_columns(pl.when(pl.col("shared_prefix").is_null()).then(f"score_{side}"))
     return pairs
 
 

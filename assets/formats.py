@@ -123,7 +123,10 @@ FORMATS: Mapping[str, Format] = {
         "pairs",
         "`prompt`, `chosen` and `rejected` are lists of messages. `weight` is the confidence that "
         "`chosen` is the better one, `score_margin` by how much; `score_chosen` and "
-        "`score_rejected` are what the stage that the pairs were chosen by said.",
+        "`score_rejected` are what the stage that the pairs were chosen by said of whole answers. "
+        "With `shared_prefix`, both sides begin with so many characters of the same text, and "
+        "`ends` says which side its author ended there: to close the other one with an end token "
+        "would teach to stop after a step.",
         ("DPOTrainer", "RewardTrainer"),
         preference,
     ),

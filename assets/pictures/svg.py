@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 WIDTH = 680
-"""Of every picture, in pixels: what the value column of Dagster's metadata table has room for."""
+"""Of every picture, in pixels: what the dialog in which Dagster shows Markdown has room for."""
 
 LETTER = 12.0
 CELL = 0.61 * LETTER

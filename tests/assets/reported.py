@@ -37,6 +37,13 @@ STEPS: dict[str, Any] = {
     "trees": {"use": "generators.TreeSearch"},
     "labels": {"use": "filters.PrefixValues", "of": "trees"},
 }
+STEP_PAIRS: dict[str, Any] = {
+    "sampled": {"use": "generators.Sample", "n": 2},
+    "responses": {"use": "generators.Segment", "of": "sampled"},
+    "errors": {"use": "annotators.FirstError", "of": "responses"},
+    "rectified": {"use": "generators.Rectify", "of": "responses", "by": "errors"},
+    "pairs": {"use": "filters.StepPairs", "of": "rectified", "wrong": "responses", "by": "errors"},
+}
 DEMONSTRATIONS: dict[str, Any] = {
     "responses": {"use": "generators.Sample", "n": 2},
     "right": {"use": "annotators.Verifier", "of": "responses"},
@@ -117,6 +124,62 @@ def write_solutions(workshop: Any, name: str, count: int) -> None:
         )
     _write(workshop, name, "prompts", Prompts, asked, REFRESH)
     _write(workshop, name, "labels", StepLabels, labels, REFRESH)
+
+
+def write_step_pairs(workshop: Any, name: str, count: int) -> None:
+    """``count`` pairs of steps: answers of two steps of which the second is wrong, and of which a
+    right one goes on from the first."""
+    workshop.recipe(name, STEP_PAIRS)
+    asked, answers, continued, errors, pairs = [], [], [], [], []
+    for number, (prompt, truth) in enumerate(_problems(count, REFRESH)):
+        asked.append(prompt)
+        first = f"First {truth} + 0 = {truth}.\n"
+        ids = {side: f"{number}-{side}" for side in ("chosen", "rejected")}
+        said = {"chosen": f"Answer: {truth}", "rejected": f"Answer: {truth + 1}"}
+        for side, written in (("rejected", answers), ("chosen", continued)):
+            spans = [(0, len(first)), (len(first), len(first + said[side]))]
+            written.append(
+                {
+                    "response_id": ids[side],
+                    "prompt_id": prompt["prompt_id"],
+                    "text": first + said[side],
+                    "steps": [
+                        {"start": a, "end": b, "token_start": a, "token_end": b} for a, b in spans
+                    ],
+                    "finish": "stop",
+                    "tokens": len(first + said[side]),
+                    "origin": ORIGIN,
+                }
+            )
+        errors.append(
+            {
+                "response_id": ids["rejected"],
+                "annotator": "first_error",
+                "value": 1.0,
+                "origin": ORIGIN,
+            }
+        )
+        sides = {
+            side: [{"role": "assistant", "content": first + text}] for side, text in said.items()
+        }
+        pairs.append(
+            {
+                "pair_id": f"pair-{number}",
+                "prompt_id": prompt["prompt_id"],
+                "prompt": prompt["messages"],
+                **sides,
+                **{f"{side}_id": found for side, found in ids.items()},
+                "weight": 1.0,
+                "shared_prefix": len(first),
+                "ends": {"chosen": True, "rejected": True},
+            }
+        )
+    _write(workshop, name, "prompts", Prompts, asked, REFRESH)
+    for stage in ("sampled", "responses"):
+        _write(workshop, name, stage, Responses, answers, REFRESH)
+    _write(workshop, name, "errors", Scores, errors, REFRESH)
+    _write(workshop, name, "rectified", Responses, continued, REFRESH)
+    _write(workshop, name, "pairs", Pairs, pairs, REFRESH)
 
 
 def write_trees(workshop: Any, name: str, count: int, *, said: str = "Then nothing.") -> None:

@@ -16,6 +16,7 @@ from assets.shards import write_shards
 from assets.tables import Tables
 from engines.roles import Binding
 from tests.assets.hub_server import Hub
+from tests.assets.reported import write_step_pairs, write_trees
 
 STAGES = {
     "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
@@ -283,3 +284,45 @@ def test_nothing_to_export_writes_nothing(workshop: Any, tmp_path: Path) -> None
     with pytest.raises(FactoryError, match="factory run never"):
         export_recipe(workshop.floor(), "never", tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
+
+
+def test_step_labels_open_with_every_column_of_a_type(workshop: Any, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    write_trees(workshop, "solved", 4)
+    exported = export_recipe(workshop.floor(), "solved", tmp_path / "solved")
+    assert (exported.rows, exported.left_out) == (4, 0)
+    found = load_dataset(str(tmp_path / "solved"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert found.column_names[:3] == ["prompt", "completions", "labels"]
+    # The third step of each is not labelled.
+    assert found["labels"][:2] == [[True, True], [True, False]]
+    assert [len(steps) for steps in found["completions"]] == [2] * 4
+    assert not untyped(found)
+
+
+def test_step_pairs_open_with_every_column_of_a_type_and_trl_trains_on_them(
+    workshop: Any, tmp_path: Path, tiny_model: Path
+) -> None:
+    from datasets import load_dataset
+
+    write_step_pairs(workshop, "stepped", 4)
+    export_recipe(workshop.floor(), "stepped", tmp_path / "stepped")
+    cache = str(tmp_path / "cache")
+    found = load_dataset(str(tmp_path / "stepped"), split="train", cache_dir=cache)
+    assert not untyped(found)
+    for row in found:
+        said = [row[side][-1]["content"] for side in ("chosen", "rejected")]
+        assert said[0][: row["shared_prefix"]] == said[1][: row["shared_prefix"]]
+        assert said[0] != said[1]
+        # What an annotator said of the whole answer is nothing about a step of it.
+        assert (row["score_chosen"], row["score_rejected"]) == (None, None)
+    assert trained("DPO", tiny_model, tmp_path / "DPO", found) == 1
+    candidates = load_dataset(
+        str(tmp_path / "stepped"), "candidates", split="train", cache_dir=cache
+    )
+    assert not untyped(candidates)
+
+
+def untyped(dataset: Any) -> list[str]:
+    """The columns that hold nothing but nulls without a type, at any depth."""
+    return [name for name, feature in dataset.features.items() if "'null'" in str(feature)]
