@@ -8,7 +8,7 @@ from engines.model import Models
 from engines.opinion import verdict_of
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from generators.chooser import Chooser
+from generators.chooser import Chooser, writer
 from generators.drafts import Draft, Refusal
 from schemas import content_id
 
@@ -26,7 +26,8 @@ class BestOfN(Chooser):
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
         """One draft."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        written = await models[self.model].generate(prompt.messages, n=self.n, sampling=sampling)
+        model = writer(models, self.model)
+        written = await model.generate(prompt.messages, n=self.n, sampling=sampling)
         # Two answers that say the same are one, scored once.
         texts = dict.fromkeys(one.text for one in written)
         ends = {one.text: one.finish for one in reversed(written)}

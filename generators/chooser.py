@@ -1,12 +1,14 @@
 """What a chooser is: a generator with an annotator inside it, which says what is good."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
 from engines.context import Context
+from engines.model import Model, Models
 from engines.opinion import Scorer
 from generators.generator import Generator
 from schemas import GeneratingRole, Operator, Split, load_operator
@@ -25,6 +27,26 @@ NestedScorer = Annotated[
     SerializeAsAny[Operator], BeforeValidator(load_operator), AfterValidator(_scores)
 ]
 """A field that holds an annotator, written in YAML as a mapping with ``use``."""
+
+
+def beside(prepared: Context, own: Context, role: str) -> Context:
+    """``prepared``, a scorer's, in which ``role`` still writes as it does in ``own``.
+
+    A scorer may bind its role to what an earlier stage trained: a value model on the policy's own
+    body, say. The steps that it values are none the less the policy's (`writer`).
+    """
+    if role not in own.roles:
+        return prepared
+    return replace(prepared, roles={**prepared.roles, _writing(role): own.roles[role]})
+
+
+def writer(models: Models, role: str) -> Model:
+    """The model that writes for ``role``, whatever a scorer has bound it to."""
+    return models[_writing(role) if _writing(role) in models.context.roles else role]
+
+
+def _writing(role: str) -> str:
+    return f"{role}, writing"
 
 
 class Chooser(Generator):
@@ -51,7 +73,8 @@ class Chooser(Generator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
         given = {name: tables.get(name, tables[self.of]) for name in self._told()} | dict(tables)
-        return super().run(given, self.judge.prepared(given, context))
+        prepared = self.judge.prepared(given, context)
+        return super().run(given, beside(prepared, context, self.model))
 
     def _told(self) -> list[str]:
         """The names under which the scorer looks for rows that it is handed one by one."""

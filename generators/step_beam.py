@@ -11,7 +11,7 @@ from pydantic import Field
 from engines.model import Models
 from engines.opinion import value_of
 from engines.rows import Prompt, Response
-from generators.chooser import Chooser
+from generators.chooser import Chooser, writer
 from generators.drafts import Draft, Refusal
 from generators.proposer import Proposed, Proposer
 from schemas import canonical, content_id
@@ -81,7 +81,8 @@ class StepBeam(Chooser):
     async def _grown(self, prompt: Prompt, start: Beginning, models: Models) -> list[Beginning]:
         """``start`` with each step that may come next; or ended, where none does."""
         proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
-        proposed = await proposer.next_steps(prompt, start.text, models[self.model])
+        model = writer(models, self.model)
+        proposed = await proposer.next_steps(prompt, start.text, model)
         if not proposed:
             return [Beginning(start.text, True, start.last)] if start.text else []
         return [Beginning(start.text + one.step, one.ended, one) for one in proposed]

@@ -16,7 +16,7 @@ from engines.protocol import EngineError, RowError
 from engines.rows import Prompt
 from engines.runtime import run_rows
 from generators.backups import RULES, Backup, back_up, infer
-from generators.chooser import NestedScorer
+from generators.chooser import NestedScorer, beside, writer
 from generators.evaluation import Evaluation
 from generators.proposer import Proposed, Proposer
 from generators.selection import PUCT, Selection
@@ -109,7 +109,7 @@ class TreeSearch(RowOperator):
         if self.scorer is not None and self._judge is not None:
             told = [read.stage for read in self.scorer.inputs() if read.field in self.supplies]
             given = {name: tables.get(name, prompts) for name in told} | dict(tables)
-            context = self._judge.prepared(given, context)
+            context = beside(self._judge.prepared(given, context), context, self.model)
         earlier: dict[Any, pl.DataFrame] = {}
         if self.tree is not None:
             earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
@@ -190,7 +190,8 @@ class TreeSearch(RowOperator):
         """Give ``leaf`` the children that are proposed, and these what they are worth."""
         leaf.expanded = True
         try:
-            proposed = await self.proposer.next_steps(prompt, leaf.text, models[self.model])
+            model = writer(models, self.model)
+            proposed = await self.proposer.next_steps(prompt, leaf.text, model)
         except RowError as error:
             if leaf.parent is None:
                 raise

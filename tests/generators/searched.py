@@ -1,8 +1,11 @@
 """A world whose trees are small and known: answers of letters, one a line, and a number."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import polars as pl
 
 from annotators import Annotator
 from engines.context import Context
@@ -76,3 +79,17 @@ def searching(
     checks = {"test": "tests.generators.searched.is_right"}
     made: Context = stand.context(open_engine=opened, checks=checks, **changes)
     return made
+
+
+class Valued(Hopes):
+    """Hopes, by weights that an earlier stage trained: those that its role is then bound to."""
+
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        return replace(context, roles={**context.roles, "policy": Binding(model="value")})
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """One opinion a response, if it is the value model that is asked."""
+        assert models.policy.revision.endswith("value")
+        return await super().score(prompt, responses, models)

@@ -14,7 +14,8 @@ from engines.model import Models
 from engines.opinion import Opinion, Scorer, verdict_of
 from engines.protocol import Generation, Rendered, Sampling
 from engines.rows import Prompt, Response
-from generators import BestOfN, Guided, Sample, StepBeam
+from generators import BestOfN, Guided, Sample, StepBeam, TreeSearch
+from tests.generators.searched import searching
 
 Says = Callable[[str, int], str]
 
@@ -143,6 +144,14 @@ def test_the_scorer_is_handed_the_rows_and_reads_its_other_stages(kind: Any) -> 
     assert [read.stage for read in made.inputs()] == ["asked", "trained"]
     assert {use.role for use in made.roles()} == {"policy", "reward"}
     assert isinstance(made.judge, Scorer)
+
+
+@pytest.mark.parametrize("kind", [BestOfN, StepBeam, Guided, TreeSearch])
+def test_a_scorer_with_weights_of_its_own_does_not_write(stand: Any, kind: Any) -> None:
+    made = kind(scorer={"use": "tests.generators.searched.Valued"})
+    kept = made.run({"prompts": stand.prompts("a", "b")}, searching(stand)).kept
+    writers = kept["origin"].struct.field("model").drop_nulls().unique().to_list()
+    assert writers == ["answering-policy"]
 
 
 TREE = {
