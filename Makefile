@@ -68,6 +68,10 @@ $(VENV)/browser: pyproject.toml constraints.txt | $(VENV)/installed
 
 bench: setup ## What benchmarks/ measures, peers included; results in benchmarks/results
 	$(BIN)/python -m benchmarks.runtime
+	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.process_reward
+	$(BIN)/python -m benchmarks.tree_search
+	$(BIN)/python -m benchmarks.first_error
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/
