@@ -16,10 +16,14 @@ pytestmark = pytest.mark.vllm
 POCKET = PROJECT / "pocket" / "checkpoints"
 REFRESH = "2026-11-01"
 ROWS = 6
+STEPWISE = {"process": "step_dpo", "search": "mcts_dpo"}
+"""One recipe of each family whose recipes all go on from begun answers, thousands of times: a
+server on the processor takes minutes for each, and they ask it in the same way."""
 NAMES = sorted(
     yaml.safe_load(file.read_text())["attributes"]["name"]
     for file in PROJECT.glob("recipes/*/*/defs.yaml")
     if file.parent.parent.name != "sources"
+    and STEPWISE.get(file.parent.parent.name, file.parent.name) == file.parent.name
 )
 
 
@@ -65,8 +69,8 @@ def test_a_recipe_generates_on_the_server_and_scores_with_the_weights(
     shipped: Floor, name: str
 ) -> None:
     outcome = run_refresh(shipped, shipped.definitions(), name, refresh=REFRESH, rows=ROWS)
-    asked = outcome.stages["answers" if name == "self_rationalization" else "responses"]
-    assert asked["model_calls"] + asked["journal_hits"] > 0
+    accounts = outcome.stages.values()
+    assert sum(each["model_calls"] + each["journal_hits"] for each in accounts) > 0
     for stage, account in outcome.stages.items():
         refused = sum(account["dropped"].values())
         assert account["in"] == account["kept"] + refused, f"{name}/{stage} lost rows"
