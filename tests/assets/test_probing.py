@@ -77,22 +77,22 @@ def test_a_warning_stops_nothing() -> None:
 
 def test_a_judge_that_fails_stops_the_run_and_keeps_its_scores(ran: Any) -> None:
     workshop, _ = ran
-    workshop.recipe("judged", stages("block"))
+    workshop.recipe("blocked", stages("block"))
     # The tiny model has random weights, so it judges at random.
-    ended = CliRunner().invoke(app, ["run", "judged", "--refresh", DAY, "--json"])
+    ended = CliRunner().invoke(app, ["run", "blocked", "--refresh", DAY, "--json"])
     assert ended.exit_code == 1
-    assert "recipe 'judged', stage 'scores'" in ended.stderr
+    assert "recipe 'blocked', stage 'scores'" in ended.stderr
     assert "fell for: " in ended.stderr
     assert "probes: warn" in ended.stderr
     tables = Tables(workshop.folder / "data")
-    assert tables.read(("judged", "scores"), DAY).height == 12
+    assert tables.read(("blocked", "scores"), DAY).height == 12
     with pytest.raises(MissingTableError):
-        tables.read(("judged", "pairs"), DAY)
+        tables.read(("blocked", "pairs"), DAY)
     with dg.DagsterInstance.get() as instance:
-        key = dg.AssetCheckKey(dg.AssetKey(["judged", "scores"]), "probes")
+        key = dg.AssetCheckKey(dg.AssetKey(["blocked", "scores"]), "probes")
         (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
         assert record.status.value == "FAILED"
-        assert instance.get_latest_materialization_event(dg.AssetKey(["judged", "scores"]))
+        assert instance.get_latest_materialization_event(dg.AssetKey(["blocked", "scores"]))
 
 
 def test_with_a_warning_the_run_goes_on_and_says_so(ran: Any) -> None:
