@@ -110,7 +110,7 @@ def _tables(
             found[name] = tables.read((recipe, name), refresh)
         except MissingTableError as error:
             raise MissingTableError(
-                f"{recipe}/{name} has no refresh {refresh}; make it: factory run {recipe} "
-                f"--refresh {refresh}"
+                f"not measured: {recipe} has not made its {name} at {refresh}; factory run {recipe} "
+                f"--refresh {refresh} does"
             ) from error
     return found
