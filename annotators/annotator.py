@@ -35,6 +35,9 @@ class Annotator(RowOperator):
 
     gives: ClassVar[type[Table]] = Scores
     unit: ClassVar[str] = "response_id"
+    names_steps: ClassVar[bool] = False
+    """Whether the score of a whole response is the index of its first wrong step, −1 for none: a
+    place, which is not better for being higher."""
 
     of: Annotated[str, Takes(Responses)] = "responses"
     prompts: Annotated[str, Takes(Prompts)] = "prompts"

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -41,6 +41,8 @@ class FirstError(RolloutAnnotator):
     words. The rollouts' parameters, ``temperature`` and ``max_tokens`` but for several votes, are
     then of no account.
     """
+
+    names_steps: ClassVar[bool] = True
 
     by: Literal["binary", "brute", "judge"] = "binary"
     threshold: float = Field(default=0.0, ge=0, lt=1)

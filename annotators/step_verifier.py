@@ -1,6 +1,7 @@
 """Which steps are right, as the maker of the problems knows it."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import polars as pl
 
@@ -27,6 +28,8 @@ class StepVerifier(CheckedAnnotator):
     there is nothing to tell). `pocket.check` has one; a check without any is refused. The labels of
     other annotators and models are measured against it.
     """
+
+    names_steps: ClassVar[bool] = True
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """Raises `EngineError` if a source's check is unknown, or knows nothing of steps."""

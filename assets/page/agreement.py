@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from assets.page.made import Made
+from assets.plan import Stage
 from kernels.ranks import kendall
 from schemas import Responses, Scores
 
@@ -34,10 +35,11 @@ class Agreement:
 
 def opinions(made: Made) -> dict[str, pl.DataFrame]:
     """``response_id`` and ``value`` of whole responses by annotator: the stage's name, with its own
-    name where the stage has several."""
+    name where the stage has several. A stage that names first wrong steps has none: a place is no
+    score."""
     found: dict[str, pl.DataFrame] = {}
     for stage in made.stages:
-        if stage.gives is not Scores or not made.ran(stage.name):
+        if stage.gives is not Scores or names_steps(stage) or not made.ran(stage.name):
             continue
         rows = made.rows(stage.name)
         whole = rows.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
@@ -47,6 +49,11 @@ def opinions(made: Made) -> dict[str, pl.DataFrame]:
             said = whole.filter(pl.col("annotator") == name).select("response_id", "value")
             found[told] = said.unique("response_id", keep="last", maintain_order=True)
     return found
+
+
+def names_steps(stage: Stage) -> bool:
+    """Whether a stage's scores of whole responses are indices of first wrong steps."""
+    return bool(getattr(stage.operator, "names_steps", False))
 
 
 def truth(made: Made) -> pl.DataFrame:

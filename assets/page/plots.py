@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from assets.page.agreement import opinions
+from assets.page.agreement import names_steps, opinions
 from assets.page.histogram import Plot, histogram
 from assets.page.made import Made
 from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels
@@ -35,7 +35,13 @@ def _of_responses(made: Made, known: pl.DataFrame) -> Iterator[Plot | None]:
         yield histogram(f"score by {name}{of}", _by_truth(scored, "value"))
     for stage in made.stages:
         if stage.gives is Scores and made.ran(stage.name):
-            steps = made.rows(stage.name).filter(pl.col("step") >= 0)["value"]
+            rows = made.rows(stage.name)
+            if names_steps(stage):
+                first = rows.filter(pl.col("step").is_null() & (pl.col("value") >= 0))["value"]
+                yield histogram(
+                    f"first wrong step by {stage.name}, from 1", {("", "bad"): first + 1}
+                )
+            steps = rows.filter(pl.col("step") >= 0)["value"]
             yield histogram(f"score of a step by {stage.name}", {("", "plain"): steps})
 
 

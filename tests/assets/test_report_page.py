@@ -29,6 +29,7 @@ from tests.assets.reported import (
     write_nothing,
     write_pairs,
     write_solutions,
+    write_step_pairs,
     write_trees,
 )
 
@@ -106,6 +107,16 @@ def test_annotators_that_rank_alike_agree(workshop: Any) -> None:
     page = report(workshop, "many")
     assert "+1.00" in page.text
     assert "23 prompts" in page.text
+
+
+def test_the_place_of_a_first_error_is_drawn_as_a_place_and_compared_as_no_score(
+    workshop: Any,
+) -> None:
+    write_step_pairs(workshop, "placed", 4)
+    page = report(workshop, "placed")
+    assert "first wrong step by errors, from 1" in page.text
+    assert "score by errors" not in page.text
+    assert "Agreement between annotators" not in page.text
 
 
 def test_solutions_have_their_steps_and_what_is_true_of_them(workshop: Any) -> None:
