@@ -2,6 +2,7 @@
 a folder or onto the Hub.
 
     README.md                                    the card (`assets.card`)
+    report.html                                  the page of `factory report` about the same rows
     data/train-2026-11-21-00000-of-00001.parquet     configuration default: one of `assets.formats`
     candidates/train-2026-11-21-00000-of-00001.parquet   configuration candidates
 
@@ -22,19 +23,21 @@ import polars as pl
 from assets.candidates import candidates
 from assets.card import MARK, Facts, dataset_card
 from assets.checked import latest_checks
-from assets.datasets import EXPORTED, data_stage
+from assets.datasets import data_stage
 from assets.definitions import Floor
 from assets.errors import FactoryError
 from assets.formats import FORMATS, Format, format_of
 from assets.hub import FOLDERS, Published, publish
 from assets.lineage import answered, used_models
 from assets.look import counted
-from assets.plan import Stage
+from assets.page import dataset_report
+from assets.plan import EXPORTED, Stage
 from assets.shards import write_shards
 from assets.tables import Tables
 from schemas import Pairs, Scores, Split
 
 DATA, CANDIDATES = FOLDERS
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ def _write(floor: Floor, recipe: str, folder: Path, *, format: str | None, place
         place=place,
     )
     dataset_card(facts).save(folder / "README.md")
+    page = dataset_report(floor, recipe, stage.name).html
+    (folder / REPORT).write_text(page, encoding="utf-8")
     return Exported(rows.height, shape.what, written, left_out.height)
 
 

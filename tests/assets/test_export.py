@@ -12,6 +12,7 @@ from assets.cli import app
 from assets.errors import FactoryError
 from assets.export import export_recipe, export_to_hub
 from assets.lineage import licence_of, used_models
+from assets.page import dataset_report
 from assets.shards import write_shards
 from assets.tables import Tables
 from engines.roles import Binding
@@ -106,6 +107,7 @@ def test_an_export_again_commits_only_what_is_new(judged: Any, judged_once: Any,
     assert third.changed
     assert {name for name in after if after[name] != before.get(name)} == {
         "README.md",
+        "report.html",
         "data/train-2026-11-03-00000-of-00001.parquet",
         "candidates/train-2026-11-03-00000-of-00001.parquet",
     }
@@ -269,7 +271,11 @@ def test_an_export_replaces_an_export_and_nothing_else(ran: Any, tmp_path: Path)
         "README.md",
         "candidates",
         "data",
+        "report.html",
     ]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page == dataset_report(floor, "first").html
+    assert str(workshop.folder) not in page
     assert [path.name for path in tmp_path.iterdir()] == ["exported"]
     mine = tmp_path / "mine"
     mine.mkdir()
