@@ -4,18 +4,17 @@ import polars as pl
 
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
-from schemas import Demonstrations, Pairs, Prompts, StepLabels, Table, empty
-
-EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
-"""The tables that something can be trained on: what a recipe is run for."""
+from assets.plan import exported_stage
+from schemas import Prompts, Table, empty
 
 
 def data_stage(floor: Floor, recipe: str) -> tuple[str, type[Table]]:
-    """The stage that holds what ``recipe`` makes, and its table: the last of `EXPORTED`."""
-    for stage in reversed(floor.recipes[recipe].planned(floor.settings)):
-        if stage.gives in EXPORTED:
-            return stage.name, stage.gives
-    raise FactoryError(f"recipe {recipe!r} makes no pairs, step labels or demonstrations")
+    """The stage that holds what ``recipe`` makes, and its table: the last of
+    `assets.plan.EXPORTED`."""
+    stage = exported_stage(floor.recipes[recipe].planned(floor.settings))
+    if stage is None:
+        raise FactoryError(f"recipe {recipe!r} makes no pairs, step labels or demonstrations")
+    return stage.name, stage.gives
 
 
 def found_table(

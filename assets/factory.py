@@ -11,6 +11,9 @@ from assets.tables import Tables
 REFRESHES = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
 """A refresh is a day, in UTC; today's is open from midnight on."""
 
+DATASETS = "datasets"
+"""The group of curated datasets, and the first part of their keys."""
+
 
 @dataclass(frozen=True)
 class Factory:

@@ -5,7 +5,7 @@ together must be refused before a GPU is paid for: operators and their parameter
 read, the tables that those give, and the models that are bound to their roles.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from assets.errors import RecipeError, near
 from engines.roles import Binding
 from schemas import (
     Checkpoints,
+    Demonstrations,
     Operator,
+    Pairs,
     Prompts,
     RoleUse,
+    StepLabels,
     Table,
     UnknownOperatorError,
     load_operator,
@@ -28,6 +31,9 @@ from schemas import (
 GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
 """What a stage can read without the recipe making it: the prompts that this refresh draws, and
 those that policies are validated on."""
+
+EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
+"""The tables that something can be trained on: what a recipe is run for."""
 
 DERIVED = ("previous", "initial")
 """``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
@@ -82,6 +88,11 @@ def policy_stage(stages: list[Stage]) -> Stage | None:
     """The stage whose checkpoint the next refresh starts from: the last that trains the policy, and
     not another role's weights or a head that only scores."""
     return next((stage for stage in reversed(stages) if _trains_policy(stage)), None)
+
+
+def exported_stage(stages: Sequence[Stage]) -> Stage | None:
+    """The stage that holds what the recipe is run for: the last that gives one of `EXPORTED`."""
+    return next((stage for stage in reversed(stages) if stage.gives in EXPORTED), None)
 
 
 def _trains_policy(stage: Stage) -> bool:

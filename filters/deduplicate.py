@@ -10,7 +10,7 @@ from pydantic import Field
 from filters.candidates import Candidates
 from filters.filter import Filter, own_id, refused, table_of
 from filters.ngrams import TOKENS, Runs, hashed, runs, tokens
-from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes
+from schemas import Demonstrations, Pairs, Prompts, Responses, Split, StepLabels, Table, Takes
 
 SHINGLE = 3
 
@@ -21,8 +21,9 @@ class Deduplicate(Filter):
     Texts are alike to the Jaccard similarity of their sets of three tokens in a row (words and
     signs, in lower case). A row is a duplicate if it is alike to an earlier kept row by
     ``threshold`` or more in *every* part: a pair in prompt, chosen and rejected; a demonstration
-    in prompt and answer; a prompt in system message and the rest. So a long common prompt does not
-    make two short answers duplicates. ``threshold`` 1 drops only rows with the same tokens.
+    or a solution with judged steps in prompt and answer; a prompt in system message and the rest.
+    So a long common prompt does not make two short answers duplicates. ``threshold`` 1 drops only
+    rows with the same tokens.
 
     ``scope`` ``prompt`` compares rows of one prompt only. Which rows are kept follows their order.
 
@@ -37,7 +38,7 @@ class Deduplicate(Filter):
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = ""
 
-    of: Annotated[str, Takes(Prompts, Responses, Pairs, Demonstrations)]
+    of: Annotated[str, Takes(Prompts, Responses, Pairs, StepLabels, Demonstrations)]
     threshold: float = Field(default=0.8, gt=0, le=1)
     scope: Literal["all", "prompt"] = "all"
 
@@ -97,6 +98,8 @@ def _parts(table: type[Table]) -> Sequence[pl.Expr]:
         return [pl.col("text")]
     if table is Pairs:
         return [_contents(pl.col(column)) for column in ("prompt", "chosen", "rejected")]
+    if table is StepLabels:
+        return [_contents(pl.col("prompt")), pl.col("completions").list.join("")]
     messages = pl.col("messages")
     if table is Demonstrations:
         return [

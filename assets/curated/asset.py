@@ -1,0 +1,148 @@
+"""The Dagster asset of a curated dataset."""
+
+from collections.abc import Iterator
+from time import perf_counter
+
+import dagster as dg
+import polars as pl
+
+from assets.curated.curate import Curated, asked_texts, curated
+from assets.curated.gathered import gathered
+from assets.curated.planned import Planned
+from assets.curated.splits import HELD_OUT, TRAIN, clusters
+from assets.curated.versions import Versions
+from assets.factory import DATASETS, Factory
+from assets.look import counted, described, dropped_rows, sampled
+from assets.nightly import freshness_policy
+from assets.operation import Freshness
+from schemas import columns
+
+
+def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
+    """The asset ``datasets/<name>``: the same at every refresh, and made again after each."""
+    key = [DATASETS, plan.name]
+    read = [[recipe, stage] for recipe, stage in plan.parts.items()]
+    read += [["prompts", source] for source in plan.evaluations.values()]
+
+    @dg.asset(
+        key=key,
+        group_name=DATASETS,
+        description=_description(plan),
+        kinds={"parquet"},
+        tags={"table": plan.table.__name__},
+        deps=[dg.AssetKey(path) for path in dict.fromkeys(map(tuple, read))],
+        required_resource_keys={"factory"},
+        freshness_policy=freshness_policy(freshness),
+        check_specs=[
+            dg.AssetCheckSpec("schema", asset=key, description="Every row keeps every rule"),
+            dg.AssetCheckSpec(
+                "adds_up", asset=key, description="Kept and dropped add up to what was made"
+            ),
+            dg.AssetCheckSpec(
+                "no_leak",
+                asset=key,
+                description="No prompt of one split is like a prompt of the other",
+            ),
+        ],
+    )
+    def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        factory: Factory = context.resources.factory
+        began = perf_counter()
+        found = gathered(plan, factory.tables)
+        made = curate_planned(plan, found, factory)
+        version, new = Versions(factory.settings.root_path, plan.name).write(
+            made.rows,
+            made.dropped,
+            table=plan.table.__name__,
+            about={
+                "of": dict(plan.parts),
+                "held_out": plan.held_out,
+                "in": found.height,
+                "dropped": counted(made.dropped),
+            },
+        )
+        rows = made.rows.select(columns(plan.table).names())
+        yield dg.MaterializeResult(
+            metadata={
+                "account": dg.MetadataValue.json(
+                    {
+                        "in": found.height,
+                        "kept": made.rows.height,
+                        "dropped": counted(made.dropped),
+                        "seconds": perf_counter() - began,
+                    }
+                ),
+                "version": version.number,
+                "new version": new,
+                "train": version.rows(TRAIN),
+                "held out": version.rows(HELD_OUT),
+                "recipes": dg.MetadataValue.json(dict(made.rows["recipe"].value_counts().rows())),
+                "dagster/row_count": made.rows.height,
+                "rows": dg.MetadataValue.md(sampled(rows)),
+                "drop reasons": dg.MetadataValue.md(dropped_rows(made.dropped)),
+            },
+            check_results=[
+                described(plan.table, rows),
+                dg.AssetCheckResult(
+                    check_name="adds_up",
+                    passed=made.rows.height + made.dropped.height == found.height,
+                    metadata={
+                        "in": found.height,
+                        "kept": made.rows.height,
+                        "dropped": made.dropped.height,
+                    },
+                ),
+                _no_leak(plan, made),
+            ],
+            data_version=dg.DataVersion(version.digest),
+        )
+
+    return dataset
+
+
+def curate_planned(plan: Planned, found: pl.DataFrame, factory: Factory) -> Curated:
+    """What of ``found`` the dataset holds. Raises `MissingTableError` where a source of evaluation
+    prompts was never read."""
+    return curated(
+        found,
+        plan.table,
+        name=plan.name,
+        filters=plan.filters,
+        evaluations={
+            name: factory.tables.read(("prompts", source), None)
+            for name, source in plan.evaluations.items()
+        },
+        held_out=plan.held_out,
+        weights=plan.weights,
+        cap=plan.cap,
+    )
+
+
+def _no_leak(plan: Planned, made: Curated) -> dg.AssetCheckResult:
+    """Looked for anew among the rows that were kept, whatever chose them."""
+    told = pl.DataFrame(
+        {
+            "cluster": clusters(asked_texts(made.rows, plan.table)),
+            "split": made.rows["split"],
+            "prompt_id": made.rows["prompt_id"],
+        }
+    )
+    torn = told.filter(
+        (pl.col("split").n_unique().over("cluster") > 1)
+        | (pl.col("split").n_unique().over("prompt_id") > 1)
+    )
+    return dg.AssetCheckResult(
+        check_name="no_leak",
+        passed=torn.is_empty(),
+        metadata={"rows of clusters in both splits": torn.height},
+    )
+
+
+def _description(plan: Planned) -> str:
+    of = ", ".join(f"{recipe}/{stage}" for recipe, stage in plan.parts.items())
+    share = "" if plan.weights is None else " in the proportions of their weights"
+    return (
+        f"All refreshes of {of}{share}: no row twice, no prompt that policies are measured on, and "
+        f"{plan.held_out:.0%} of the prompts held out with all that are like them\n\n"
+        f"factory export datasets/{plan.name} DIR"
+    )
