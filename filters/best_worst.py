@@ -38,24 +38,26 @@ class BestWorst(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         responses = tables[self.of].select("response_id", "prompt_id", "text")
-        ranked = scored(responses, tables[self.by]).with_columns(lot=lot("response_id"))
-        valued = pl.col("value").is_not_null()
-
-        def first(column: str, *, highest: bool) -> pl.Expr:
-            by = [-pl.col("value") if highest else pl.col("value"), pl.col("lot")]
-            return pl.col(column).filter(valued).sort_by(*[b.filter(valued) for b in by]).first()
-
+        ranked = scored(responses, tables[self.by])
+        value = pl.col("value")
         prompts = ranked.group_by("prompt_id", maintain_order=True).agg(
-            first("response_id", highest=True).alias("chosen_id"),
-            first("response_id", highest=False).alias("rejected_id"),
-            first("text", highest=True).alias("chosen_text"),
-            first("text", highest=False).alias("rejected_text"),
-            highest=pl.col("value").max(),
-            lowest=pl.col("value").min(),
+            highest=value.max(),
+            lowest=value.min(),
             responses=pl.len(),
-            scored=valued.sum(),
+            scored=value.count(),
             errors=pl.col("errors").sum(),
         )
+        for side, end in (("chosen", value.max()), ("rejected", value.min())):
+            prompts = prompts.join(
+                _at(end, ranked).select(
+                    "prompt_id",
+                    pl.col("response_id").alias(f"{side}_id"),
+                    pl.col("text").alias(f"{side}_text"),
+                ),
+                on="prompt_id",
+                how="left",
+                maintain_order="left",
+            )
         prompts = prompts.with_columns(margin=pl.col("highest") - pl.col("lowest")).join(
             tables[self.prompts].select("prompt_id", "messages"),
             on="prompt_id",
@@ -92,3 +94,15 @@ class BestWorst(Filter):
                 **{name: pl.col(name) for name in numbers},
             ),
         )
+
+
+def _at(end: pl.Expr, ranked: pl.DataFrame) -> pl.DataFrame:
+    """One row of ``ranked`` for each prompt that has a value: the response whose value is its
+    prompt's ``end``, one drawn by `lot` where there are several."""
+    there = ranked.filter(pl.col("value") == end.over("prompt_id"))
+    several = there["prompt_id"].is_duplicated()
+    # Drawn only where it decides: hashing a million ids takes longer than all else here.
+    drawn = there.filter(several).with_columns(lot=lot("response_id")).sort("lot").drop("lot")
+    return pl.concat(
+        [there.filter(~several), drawn.unique("prompt_id", keep="first", maintain_order=True)]
+    )

@@ -1,5 +1,6 @@
 """Rows that say again what an earlier row says."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -13,6 +14,10 @@ from filters.ngrams import TOKENS, Runs, hashed, runs, tokens
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, StepLabels, Table, Takes
 
 SHINGLE = 3
+AT_ONCE = 50_000
+"""Rows that are read at the same time."""
+KNOWN = 50_000
+"""Rows whose shingles are kept as sets: some 4 kB each."""
 
 
 class Deduplicate(Filter):
@@ -51,7 +56,7 @@ class Deduplicate(Filter):
                 "'scope: prompt' compares nothing; use 'scope: all'"
             )
         texts = [frame.select(part).to_series() for part in _parts(table)]
-        spoken = [tokens(part, TOKENS) for part in texts]
+        spoken, shingles = _read(texts, shingled=self.threshold < 1)
         groups = np.zeros(frame.height, dtype=np.int64)
         if self.scope == "prompt":
             groups = (frame["prompt_id"].rank("dense").cast(pl.Int64) - 1).to_numpy()
@@ -60,17 +65,8 @@ class Deduplicate(Filter):
         if self.threshold < 1:
             # Copies of a row share its fate, so only the first of them is looked at.
             once = np.flatnonzero(firsts == np.arange(frame.height))
-            near, near_similarity = _near(
-                [hashed(part.gather(once)) for part in spoken], groups[once], self.threshold
-            )
-            found = once[near] != once
-            original[once[found]] = once[near[found]]
-            similarity[once[found]] = near_similarity[found]
-            copied = original[firsts] != firsts
-            original[copied], similarity[copied] = (
-                original[firsts[copied]],
-                similarity[firsts[copied]],
-            )
+            near, near_similarity = _near(shingles, groups, once, self.threshold)
+            original, similarity = near[firsts], near_similarity[firsts]
         unit = own_id(table)
         again = original != np.arange(frame.height)
         judged = frame.select(unit).with_columns(
@@ -117,37 +113,60 @@ def _contents(messages: pl.Expr) -> pl.Expr:
     return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
 
 
-def _first_with_the_same(spoken: Sequence[pl.Series], groups: np.ndarray) -> np.ndarray:
+def _read(texts: Sequence[pl.Series], *, shingled: bool) -> tuple[pl.Series, list[Runs]]:
+    """What tells rows with the same tokens in every part from others: a hash of 128 bits a row;
+    and of each part the shingles of its rows, where they are asked for.
+
+    Read some rows at a time: a million rows' tokens take gigabytes, their shingles 8 bytes each.
+    """
+    said: list[bytes] = []
+    shingles: list[list[Runs]] = [[] for _ in texts]
+    for start in range(0, max(1, len(texts[0])), AT_ONCE):
+        spoken = [tokens(part.slice(start, AT_ONCE), TOKENS) for part in texts]
+        wholes = zip(*(part.list.join(" ") for part in spoken), strict=True)
+        said += [
+            hashlib.blake2b("\n".join(whole).encode(), digest_size=16).digest() for whole in wholes
+        ]
+        if shingled:
+            for part, found in zip(spoken, shingles, strict=True):
+                found.append(runs(hashed(part), SHINGLE, whole=True))
+    return pl.Series(said, dtype=pl.Binary), [Runs.joined(part) for part in shingles if part]
+
+
+def _first_with_the_same(spoken: pl.Series, groups: np.ndarray) -> np.ndarray:
     """For each row the number of the first row of its group with the same tokens."""
-    columns = {f"part {number}": part.list.join(" ") for number, part in enumerate(spoken)}
-    frame = pl.DataFrame({**columns, "group": groups}).with_row_index("row")
-    return frame.select(pl.col("row").min().over("group", *columns)).to_series().to_numpy().copy()
+    frame = pl.DataFrame({"spoken": spoken, "group": groups}).with_row_index("row")
+    first = pl.col("row").min().over("group", "spoken")
+    return frame.select(first.cast(pl.Int64)).to_series().to_numpy().copy()
 
 
 def _near(
-    parts: Sequence[Runs], groups: np.ndarray, threshold: float
+    parts: Sequence[Runs], groups: np.ndarray, rows: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each row the earlier kept row it is a near duplicate of (itself if none), and how alike
-    the two are. Rows are looked at in order, and compared with earlier kept rows in theirs."""
-    shingles = [runs(part, SHINGLE, whole=True) for part in parts]
+    the two are. Only ``rows`` are looked at, each compared with earlier kept ones in their order.
+    """
     original, similarity = np.arange(len(groups)), np.ones(len(groups))
-    candidates = Candidates(shingles, groups, threshold)
+    candidates = Candidates(parts, groups, rows, threshold)
     known: dict[int, list[set[int]]] = {}
 
     def sets(row: int) -> list[set[int]]:
         if row not in known:
-            known[row] = [set(part.of(row).tolist()) for part in shingles]
+            if len(known) >= KNOWN:
+                known.clear()
+            known[row] = [set(part.of(row).tolist()) for part in parts]
         return known[row]
 
     for row in candidates.shared:
-        for earlier in candidates.kept_before(row):
+        buckets = candidates.of(row)
+        for earlier in candidates.kept_in(buckets):
             alike = min(map(_jaccard, sets(row), sets(earlier)))
             if alike >= threshold:
                 original[row], similarity[row] = earlier, alike
-                known.pop(row)
+                known.pop(row, None)
                 break
         else:
-            candidates.keep(row)
+            candidates.keep(row, buckets)
     return original, similarity
 
 

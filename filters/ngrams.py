@@ -1,6 +1,7 @@
 """Texts as numbers: their words, and every run of n words, hashed to 64 bits."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,27 @@ class Runs:
         """The runs of one text."""
         return self.hashes[self.starts[text] : self.starts[text + 1]]
 
+    def at(self, texts: NDArray[np.int64]) -> "Runs":
+        """The runs of some texts, in the order of these."""
+        counts = np.diff(self.starts)[texts]
+        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        place = np.repeat(self.starts[texts] - starts[:-1], counts) + np.arange(starts[-1])
+        return Runs(self.hashes[place], starts)
+
+    @staticmethod
+    def joined(several: Sequence["Runs"]) -> "Runs":
+        """The texts of one after those of the other."""
+        counts = np.concatenate([np.diff(one.starts) for one in several])
+        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        return Runs(np.concatenate([one.hashes for one in several]), starts)
+
 
 def tokens(texts: pl.Series, pattern: str) -> pl.Series:
     """The parts of each text that match ``pattern``, in lower case: a list a text."""
-    return texts.str.normalize("NFKC").str.to_lowercase().str.extract_all(pattern)
+    if (texts.str.len_bytes() != texts.str.len_chars()).any():
+        # What is ASCII is normal already, and to see that takes no time.
+        texts = texts.str.normalize("NFKC")
+    return texts.str.to_lowercase().str.extract_all(pattern)
 
 
 def hashed(lists: pl.Series) -> Runs:

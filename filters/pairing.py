@@ -2,37 +2,48 @@
 
 import polars as pl
 
-from schemas import content_id
+from schemas.ids import content_ids
 
 
 def lot(column: str, seed: int = 0) -> pl.Expr:
     """A lot drawn for each id of ``column``: a hash of it and ``seed``, the same on every machine
     and in every order of the rows. Ids themselves may tell of age or rank, a hash does not."""
-    return pl.col(column).map_elements(
-        lambda text: content_id(seed, text), return_dtype=pl.String, skip_nulls=False
+    return pl.col(column).map_batches(
+        lambda texts: content_ids(seed, texts), return_dtype=pl.String
     )
 
 
 def opinions(scores: pl.DataFrame) -> pl.DataFrame:
     """One row a response: ``value``, the mean of the opinions of it as a whole, null if there is
     none; ``votes``, how many those are; ``errors``, how many scores could not be read."""
+    whole = scores.filter(pl.col("step").is_null())
+    if whole["response_id"].n_unique() == whole.height:
+        return whole.select("response_id", **_ALONE)
     # (0.1 + 0.2 + 0.3) / 3 is not 0.2 in floats: means are rounded, or ties would look like pairs.
     read = pl.col("value").drop_nulls()
-    return (
-        scores.filter(pl.col("step").is_null())
-        .group_by("response_id", maintain_order=True)
-        .agg(
-            value=pl.when(read.len() == 1)
-            .then(read.first())
-            .otherwise(read.sort().mean().round_sig_figs(12)),
-            votes=pl.col("value").count(),
-            errors=pl.col("value").null_count(),
-        )
+    return whole.group_by("response_id", maintain_order=True).agg(
+        value=pl.when(read.len() == 1)
+        .then(read.first())
+        .otherwise(read.sort().mean().round_sig_figs(12)),
+        votes=pl.col("value").count(),
+        errors=pl.col("value").null_count(),
     )
+
+
+_ALONE = {
+    "value": pl.col("value"),
+    "votes": pl.col("value").is_not_null().cast(pl.get_index_type()),
+    "errors": pl.col("value").is_null().cast(pl.get_index_type()),
+}
+"""`opinions` of scores that are one a response: at a million an eighth of the time of groups."""
 
 
 def scored(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """``responses`` with their `opinions`; a response that has none has null and zeros."""
+    if scores["response_id"].equals(responses["response_id"]) and scores["step"].is_null().all():
+        # One opinion each in the order of the responses, as an annotator gives them: nothing has
+        # to be looked up.
+        return responses.hstack(scores.select(**_ALONE))
     return responses.join(
         opinions(scores), on="response_id", how="left", maintain_order="left"
     ).with_columns(pl.col("votes", "errors").fill_null(0))
@@ -46,9 +57,9 @@ def said(text: str) -> pl.Expr:
 def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of `schemas.Pairs` from columns ``prompt_id``, ``messages``, ``chosen_id``,
     ``chosen_text``, ``rejected_id``, ``rejected_text`` and ``margin``."""
-    ids = frame.select("prompt_id", "chosen_id", "rejected_id").iter_rows()
+    ids = frame.select("prompt_id", "chosen_id", "rejected_id").get_columns()
     return frame.select(
-        pl.Series("pair_id", [content_id(*row) for row in ids], dtype=pl.String),
+        content_ids(*ids).alias("pair_id"),
         "prompt_id",
         pl.col("messages").alias("prompt"),
         said("chosen_text").alias("chosen"),

@@ -39,10 +39,14 @@ class RankAgreement(Weighing):
     scope: Literal["prompt", "dataset"] = "prompt"
 
     def weights(self, responses: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        prompts = responses["prompt_id"].unique().sort()
+        prompt = responses["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
+        # Any row of each prompt, in the order of the ranks.
+        rows = np.empty(prompt.max(initial=-1) + 1, dtype=np.int64)
+        rows[prompt] = np.arange(len(prompt))
+        prompts = responses["prompt_id"].gather(rows)
         now, before = (scored(responses, tables[stage])["value"].to_numpy() for stage in self.of)
         found = _STATISTICS[self.statistic](
-            responses["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1,
+            prompt,
             now.astype(np.float64),
             before.astype(np.float64),
             count=prompts.len(),

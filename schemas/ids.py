@@ -1,9 +1,12 @@
 """Content hashes: a row's id is what the row says, so the same row has the same id everywhere."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import polars as pl
 
 Message = Mapping[str, str]
 """One turn of a chat: ``{"role": "user" | "assistant" | "system", "content": text}``."""
@@ -11,6 +14,9 @@ Message = Mapping[str, str]
 
 # json.dumps with any of these settings builds an encoder anew on every call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+_ESCAPED = r'["\\\x00-\x1f]'
+"""What JSON does not write as it is."""
 
 
 def canonical(value: Any) -> str:
@@ -22,6 +28,27 @@ def content_id(*parts: Any) -> str:
     """32 hexadecimal digits (128 bits) of BLAKE2b over the canonical JSON of ``parts``."""
     digest = hashlib.blake2b(canonical(parts).encode("utf-8", "surrogatepass"), digest_size=16)
     return digest.hexdigest()
+
+
+def content_ids(*parts: Any) -> pl.Series:
+    """`content_id` of each row, of parts that are columns of texts (at least one) or the same for
+    all: String[rows]. Three times as fast as row by row."""
+    columns = [part for part in parts if isinstance(part, pl.Series)]
+    if any(column.has_nulls() or column.str.contains(_ESCAPED).any() for column in columns):
+        each = zip(
+            *(part if isinstance(part, pl.Series) else itertools.repeat(part) for part in parts),
+            strict=False,
+        )
+        return pl.Series([content_id(*row) for row in each], dtype=pl.String)
+    quoted = [
+        pl.lit('"') + pl.lit(part) + pl.lit('"')
+        if isinstance(part, pl.Series)
+        else pl.lit(canonical(part))
+        for part in parts
+    ]
+    said = pl.select(pl.lit("[") + pl.concat_str(quoted, separator=",") + pl.lit("]")).to_series()
+    hashed = (hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in said)
+    return pl.Series(hashed, dtype=pl.String)
 
 
 def prompt_id(messages: Sequence[Message]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters import Deduplicate
+from filters import Deduplicate, candidates, deduplicate
 from filters.candidates import SMALL
 from schemas import Demonstrations, Pairs, Prompts, Responses, rows
 
@@ -128,6 +128,20 @@ def test_among_many_rows_what_is_dropped_is_a_duplicate_and_next_to_none_is_miss
             assert jaccard(shingles(texts[row]), shingles(texts[original])) >= threshold
     duplicates = sum(one is not None for one in true)
     assert sum(one is not None for one in originals) >= 0.99 * duplicates > 0
+
+
+def test_how_many_rows_are_read_at_the_same_time_changes_nothing(monkeypatch):
+    frame = responses(corpus(60), ["pq"[row % 2] for row in range(240)])
+    rules = [Deduplicate(of="r", threshold=0.7), Deduplicate(of="r", scope="prompt")]
+    at_once = [rule.run({"r": frame}) for rule in rules]
+    monkeypatch.setattr(deduplicate, "AT_ONCE", 7)
+    monkeypatch.setattr(deduplicate, "KNOWN", 3)
+    monkeypatch.setattr(candidates, "AT_ONCE", 7)
+    for rule, expected in zip(rules, at_once, strict=True):
+        split = rule.run({"r": frame})
+        assert split.kept.equals(expected.kept)
+        assert split.dropped.equals(expected.dropped)
+        assert split.dropped.height > 0
 
 
 def test_rows_dropped_say_how_alike_they_are():
