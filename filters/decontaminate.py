@@ -11,6 +11,9 @@ from filters.filter import Filter, refused
 from filters.ngrams import TOKENS, WORDS, hashed, runs, tokens
 from schemas import Prompts, Split, Table, Takes
 
+AT_ONCE = 50_000
+"""Prompts that are read at the same time."""
+
 
 class Decontaminate(Filter):
     """Drops the prompts that share ``n`` words in a row with a prompt of an evaluation set.
@@ -48,42 +51,18 @@ class Decontaminate(Filter):
             .select("messages", evaluation=pl.lit(name), evaluation_prompt="prompt_id")
             for name in self.against
         )
-        words, held_words = _asked(prompts, WORDS), _asked(evaluations, WORDS)
-        whole = _asked(prompts, TOKENS).list.join(" ")
-        found = (
-            pl.DataFrame({"whole": whole, "words": words})
-            .with_row_index("row")
-            .join(
-                _owners(_asked(evaluations, TOKENS).list.join(" ").rename("whole")),
-                on="whole",
-                how="left",
-                maintain_order="left",
-            )
-            .join(_shared(words, held_words, self.n), on="row", how="left", maintain_order="left")
+        held = Held(evaluations, self.n)
+        found = pl.concat(
+            held.found(prompts.slice(start, AT_ONCE)).with_columns(pl.col("row") + start)
+            for start in range(0, max(1, prompts.height), AT_ONCE)
         )
-        same = pl.col("owner").is_not_null()
-        judged = pl.concat(
-            [
-                prompts.select("prompt_id"),
-                found.select(
-                    reason=pl.when(same)
-                    .then(pl.lit("is an evaluation prompt"))
-                    .when(pl.col("run_owner").is_not_null())
-                    .then(pl.lit(f"shares {self.n} words in a row with an evaluation prompt")),
-                    matched=pl.when(same)
-                    .then("whole")
-                    .otherwise(pl.col("words").list.slice(pl.col("first"), self.n).list.join(" ")),
-                    share=pl.when(same).then(1.0).otherwise("share"),
-                    owner=pl.coalesce("owner", "run_owner"),
-                ),
-            ],
-            how="horizontal",
+        contaminated = prompts["prompt_id"].gather(found["row"]).to_frame()
+        contaminated = contaminated.with_columns(
+            *found["reason", "matched", "share"],
+            evaluations["evaluation"].gather(found["owner"]),
+            evaluations["evaluation_prompt"].gather(found["owner"]),
         )
-        kept = judged["reason"].is_null()
-        contaminated = judged.filter(~kept).with_columns(
-            evaluations["evaluation"].gather(judged["owner"].filter(~kept)),
-            evaluations["evaluation_prompt"].gather(judged["owner"].filter(~kept)),
-        )
+        kept = pl.Series(np.ones(prompts.height, dtype=np.bool_)).scatter(found["row"], False)
         numbers = ("evaluation", "evaluation_prompt", "matched", "share")
         return Split(
             prompts.filter(kept),
@@ -96,7 +75,67 @@ class Decontaminate(Filter):
         )
 
 
-def _asked(frame: pl.DataFrame, pattern: str) -> pl.Series:
+class Held:
+    """What evaluation prompts say: looked up for some prompts at a time, whose words take far more
+    memory than they do."""
+
+    def __init__(self, evaluations: pl.DataFrame, n: int) -> None:
+        self._n = n
+        words = asked(evaluations, WORDS)
+        self._words = words.list.join(" ").unique()
+        self._whole = _owners(asked(evaluations, TOKENS).list.join(" ").rename("matched"))
+        known = runs(hashed(words), n, whole=False)
+        # np.unique keeps the first place of each hash, so the lowest row.
+        self._index, first = np.unique(known.hashes, return_index=True)
+        self._owner = np.searchsorted(known.starts, first, side="right") - 1
+
+    def found(self, prompts: pl.DataFrame) -> pl.DataFrame:
+        """One row for each of ``prompts`` that is held: ``row``, ``reason``, what is ``matched``,
+        the ``share`` of its runs that are held, and the evaluation prompt, its ``owner``."""
+        words = asked(prompts, WORDS)
+        columns = ("row", "reason", "matched", "share", "owner")
+        same = self._same(prompts, words).with_columns(
+            reason=pl.lit("is an evaluation prompt"), share=pl.lit(1.0)
+        )
+        shared = self._shared(words).join(same, on="row", how="anti")
+        shared = shared.with_columns(
+            words.gather(shared["row"]).alias("words"),
+            reason=pl.lit(f"shares {self._n} words in a row with an evaluation prompt"),
+        ).with_columns(matched=pl.col("words").list.slice("first", self._n).list.join(" "))
+        return pl.concat([same.select(columns), shared.select(columns)]).sort("row")
+
+    def _same(self, prompts: pl.DataFrame, words: pl.Series) -> pl.DataFrame:
+        """The ``row`` of each prompt that is an evaluation prompt, what it says (``matched``) and
+        the ``owner``. Only those with its words are read with their signs."""
+        rows = words.list.join(" ").is_in(self._words.implode()).arg_true()
+        said = asked(prompts[rows], TOKENS).list.join(" ").rename("matched")
+        return pl.DataFrame([rows.alias("row"), said]).join(self._whole, on="matched")
+
+    def _shared(self, words: pl.Series) -> pl.DataFrame:
+        """For each row that shares a run: where its ``first`` such run begins, the ``owner`` that
+        first has it, and the ``share`` of its runs that are held."""
+        asked_for = runs(hashed(words), self._n, whole=False)
+        place = np.searchsorted(self._index, asked_for.hashes)
+        place[place == len(self._index)] = 0
+        hits = place[:0]
+        if len(self._index):
+            hits = np.flatnonzero(self._index[place] == asked_for.hashes)
+        row = np.searchsorted(asked_for.starts, hits, side="right") - 1
+        return (
+            pl.DataFrame(
+                {
+                    "row": row.astype(np.uint32),
+                    "first": hits - asked_for.starts[row],
+                    "owner": self._owner[place[hits]].astype(np.uint32),
+                    "runs": np.diff(asked_for.starts)[row],
+                }
+            )
+            .group_by("row", maintain_order=True)
+            .agg(pl.col("first", "owner").first(), share=pl.len() / pl.col("runs").first())
+        )
+
+
+def asked(frame: pl.DataFrame, pattern: str) -> pl.Series:
     """The tokens of each prompt, system messages aside."""
     spoken = pl.element().filter(pl.element().struct.field("role") != "system")
     contents = pl.col("messages").list.eval(spoken.struct.field("content")).list.join("\n")
@@ -105,30 +144,5 @@ def _asked(frame: pl.DataFrame, pattern: str) -> pl.Series:
 
 def _owners(whole: pl.Series) -> pl.DataFrame:
     """Each text with the first row that holds it."""
-    rows = pl.DataFrame({"whole": whole}).with_row_index("owner")
-    return rows.unique("whole", keep="first", maintain_order=True)
-
-
-def _shared(words: pl.Series, held: pl.Series, n: int) -> pl.DataFrame:
-    """For each row of ``words`` that shares a run of ``n`` with a row of ``held``: where its first
-    such run begins, which row of ``held`` first has it, and the share of its runs that are held."""
-    asked, known = runs(hashed(words), n, whole=False), runs(hashed(held), n, whole=False)
-    # np.unique keeps the first place of each hash, so the lowest row.
-    index, first = np.unique(known.hashes, return_index=True)
-    place = np.searchsorted(index, asked.hashes)
-    place[place == len(index)] = 0
-    hits = np.flatnonzero(index[place] == asked.hashes) if len(index) else place[:0]
-    row = np.searchsorted(asked.starts, hits, side="right") - 1
-    owner = np.searchsorted(known.starts, first[place[hits]], side="right") - 1
-    return (
-        pl.DataFrame(
-            {
-                "row": row.astype(np.uint32),
-                "first": hits - asked.starts[row],
-                "run_owner": owner.astype(np.uint32),
-                "runs": np.diff(asked.starts)[row],
-            }
-        )
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("first", "run_owner").first(), share=pl.len() / pl.col("runs").first())
-    )
+    rows = pl.DataFrame([whole]).with_row_index("owner")
+    return rows.unique("matched", keep="first", maintain_order=True)

@@ -70,14 +70,27 @@ def runs(words: Runs, n: int, *, whole: bool) -> Runs:
     lengths = np.diff(words.starts)
     counts = np.where(lengths >= n, lengths - n + 1, int(whole))
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    text = np.repeat(np.arange(len(lengths)), counts)
-    first = words.starts[text] + (np.arange(starts[-1]) - starts[text])
-    length = np.minimum(lengths[text], n)
-    folded = np.full(starts[-1], n, dtype=np.uint64)
+    first = np.repeat(words.starts[:-1] - starts[:-1], counts) + np.arange(starts[-1])
+    # Runs across the ends of texts are folded too, and left out: slices are faster than places.
+    folded = np.full(max(0, len(words.hashes) - n + 1), n, dtype=np.uint64)
     for step in range(n):
-        inside = slice(None) if length.min(initial=n) > step else np.flatnonzero(length > step)
-        folded[inside] = _mix(folded[inside] ^ words.hashes[first[inside] + step]) + np.uint64(step)
-    return Runs(folded, starts)
+        folded = _folded(folded, words.hashes[step : step + len(folded)], step)
+    if not whole or (lengths >= n).all():
+        return Runs(folded[first], starts)
+    found = np.full(starts[-1], n, dtype=np.uint64)
+    full = np.repeat(lengths >= n, counts)
+    found[full] = folded[first[full]]
+    short = np.flatnonzero(~full)
+    length = lengths[np.repeat(np.arange(len(lengths)), counts)[short]]
+    for step in range(n - 1):
+        inside = short[length > step]
+        found[inside] = _folded(found[inside], words.hashes[first[inside] + step], step)
+    return Runs(found, starts)
+
+
+def _folded(before: Hashes, word: Hashes, step: int) -> Hashes:
+    """The hashes of runs that go on with ``word`` after so many steps."""
+    return _mix(before ^ word) + np.uint64(step)
 
 
 def seen_before(runs: Runs) -> NDArray[np.bool_]:
