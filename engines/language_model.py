@@ -9,7 +9,7 @@ from engines.chat import turn_end
 from engines.protocol import EngineError
 from engines.roles import Binding
 from engines.weights import load, resolved_device
-from kernels.logprobs import block_logits, selected_logprobs
+from kernels.logprobs import Head, selected_logprobs
 from kernels.packing import Row, block_mask, pack
 
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
@@ -37,11 +37,13 @@ class LanguageModel:
         self.config: Any = self.model.config.get_text_config()
         self.body = self._body()
         head = self._head()
-        self._weight: torch.Tensor = head.weight
-        self.vocabulary = int(self._weight.shape[0])
-        self._bias: torch.Tensor | None = getattr(head, "bias", None)
-        self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
-        self._scale = self._logit_scale()
+        self._predictor = Head(
+            head.weight,
+            getattr(head, "bias", None),
+            softcap=getattr(self.config, "final_logit_softcapping", None),
+            scale=self._logit_scale(),
+        )
+        self.vocabulary = self._predictor.vocabulary
         self.positions = self._longest()
         self._eager = self.config._attn_implementation == "eager"
         self.end_ids, self.turn_end = self._ends()
@@ -61,15 +63,11 @@ class LanguageModel:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Float32[rows, vocabulary] of Float[rows, hidden]."""
-        return block_logits(
-            hidden, self._weight, bias=self._bias, softcap=self._softcap, scale=self._scale
-        )
+        return self._predictor.logits(hidden)
 
     def logprobs(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Float32[tokens], natural log, of ``ids`` predicted by Float[tokens, hidden]."""
-        return selected_logprobs(
-            hidden, self._weight, ids, bias=self._bias, softcap=self._softcap, scale=self._scale
-        )
+        return selected_logprobs(hidden, self._predictor, ids)
 
     @torch.inference_mode()
     def packed_logprobs(self, rows: Sequence[Row]) -> list[list[list[float]]]:
@@ -101,7 +99,7 @@ class LanguageModel:
         layers = self.config.num_hidden_layers
         heads = self.config.num_attention_heads
         width = getattr(self.config, "head_dim", None) or self.config.hidden_size // heads
-        embedded = self._weight.shape[0] * self._weight.shape[1]
+        embedded = self._predictor.weight.numel()
         linear = 2.0 * (sum(p.numel() for p in self.body.parameters()) - embedded)
         return linear, 4.0 * layers * heads * width
 

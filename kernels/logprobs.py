@@ -1,91 +1,134 @@
 """Log-probs of chosen tokens straight from hidden states: the language-model head and the softmax
-are taken over blocks, so `[tokens, vocabulary]` never exists."""
+are taken over blocks, so `[tokens, vocabulary]` never exists.
+
+On a GPU the matrix product runs inside a Triton kernel and no logit is ever written to its memory
+(`kernels.fused`); elsewhere, and without Triton, blocks that stay in a processor's cache
+are folded one after another (`kernels.blocks`). Both are held against `kernels.reference`.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 
-_BLOCK_BYTES = 64 << 20
-"""Most bytes of float32 logits held at once. Larger blocks are no faster: 64 MiB is 8,192 rows of
-a 2,048-word block, far past where a matrix product saturates either a CPU core or a GPU."""
+from kernels import blocks
+from kernels.head import Head
+
+__all__ = [
+    "IGNORED",
+    "Head",
+    "Statistics",
+    "density_ratios",
+    "selected_logprobs",
+    "token_statistics",
+]
+
+IGNORED = -100
+"""The id of a token that nobody asks for: its row is skipped, and all its values are 0."""
 
 
-def selected_logprobs(
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of each token, in natural-log units; what was not asked for is None.
+
+    ``logprobs``: Float32[tokens], at most 0, −inf only where a logit is; nan where all are.
+    ``lse``: Float32[tokens], the log of the sum of exponentials of the logits. ``entropy``:
+    Float32[tokens], of the whole distribution. ``top1``: Bool[tokens], whether the token is the
+    likeliest one (the first of those that are equally likely).
+    """
+
+    logprobs: torch.Tensor
+    lse: torch.Tensor
+    entropy: torch.Tensor | None = None
+    top1: torch.Tensor | None = None
+
+
+def token_statistics(
     hidden: torch.Tensor,
-    weight: torch.Tensor,
+    head: Head,
     ids: torch.Tensor,
     *,
-    bias: torch.Tensor | None = None,
-    softcap: float | None = None,
-    scale: float = 1.0,
-    block_bytes: int = _BLOCK_BYTES,
-) -> torch.Tensor:
-    """``log softmax(logits)[ids]`` with ``logits = cap(scale · (hidden @ weight.T + bias))``.
+    entropy: bool = False,
+    top1: bool = False,
+) -> Statistics:
+    """What ``head`` says of ``ids`` given ``hidden``.
 
-    ``cap(x) = softcap · tanh(x / softcap)`` (Gemma 2), or nothing. hidden: Float[tokens, hidden];
-    weight: Float[vocabulary, hidden]; ids: Int[tokens] in [0, vocabulary); bias:
-    Float[vocabulary]. Returns Float32[tokens], natural log, at most 0; −inf only where a logit is.
-
-    Products accumulate in float32 whatever the inputs are. No gradient flows. At most
-    ``block_bytes`` of logits are alive at a time (and a float32 copy of the block's weights, where
-    they are 16-bit on a CPU).
+    hidden: Float[tokens, hidden], bfloat16, float16 or float32; ids: Int[tokens] in
+    [0, vocabulary), or `IGNORED`. Products accumulate in float32 whatever the inputs are, and those
+    of float32 are float32's own (no tf32). No gradient flows.
     """
-    tokens, vocabulary = hidden.shape[0], weight.shape[0]
-    result = torch.empty(tokens, dtype=torch.float32, device=hidden.device)
-    words = _words(weight, block_bytes)
-    rows = max(1, block_bytes // (4 * words))
-    with torch.no_grad():
-        for first in range(0, tokens, rows):
-            chunk, wanted = hidden[first : first + rows], ids[first : first + rows]
-            # logaddexp over blocks is a running log-sum-exp that −inf logits cannot turn into nan.
-            total = torch.full_like(chunk[:, 0], -torch.inf, dtype=torch.float32)
-            chosen = torch.zeros_like(total)
-            for start in range(0, vocabulary, words):
-                end = min(start + words, vocabulary)
-                logits = block_logits(
-                    chunk,
-                    weight[start:end],
-                    bias=None if bias is None else bias[start:end],
-                    softcap=softcap,
-                    scale=scale,
-                )
-                total = torch.logaddexp(total, torch.logsumexp(logits, dim=-1))
-                inside = (wanted >= start) & (wanted < end)
-                column = (wanted - start).clamp(0, end - start - 1)
-                chosen = torch.where(inside, logits.gather(1, column[:, None])[:, 0], chosen)
-            result[first : first + rows] = (chosen - total).clamp(max=0.0)
-    return result
+    (found,) = _of_each([(hidden, head)], ids, entropy=entropy, top1=top1)
+    return found
 
 
-def block_logits(
-    hidden: torch.Tensor,
-    weight: torch.Tensor,
-    *,
-    bias: torch.Tensor | None = None,
-    softcap: float | None = None,
-    scale: float = 1.0,
+def selected_logprobs(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
+    """``log softmax(logits)[ids]``: Float32[tokens]; arguments as of `token_statistics`."""
+    return token_statistics(hidden, head, ids).logprobs
+
+
+def density_ratios(
+    above: tuple[torch.Tensor, Head], below: tuple[torch.Tensor, Head], ids: torch.Tensor
 ) -> torch.Tensor:
-    """Float32[tokens, words]: the logits of `selected_logprobs`, all of them."""
-    logits = _product(hidden, weight)
-    if bias is not None:
-        logits = logits + bias.float()
-    if scale != 1.0:
-        logits = logits * scale
-    if softcap is not None:
-        logits = softcap * torch.tanh(logits / softcap)
-    return logits
+    """How much likelier one model finds each token than another, log p − log q: Float32[tokens].
+
+    Each model brings its hidden states and its head; they share ids and vocabulary, not width. On
+    a GPU both are read in one launch. Raises ValueError where the vocabularies differ in size.
+    """
+    words, others = above[1].vocabulary, below[1].vocabulary
+    if words != others:
+        raise ValueError(
+            f"one model has {words} words and the other {others}: a density ratio needs one "
+            "vocabulary"
+        )
+    first, second = _of_each([above, below], ids, entropy=False, top1=False)
+    return first.logprobs - second.logprobs
 
 
-def _product(hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """``hidden @ weight.T`` in float32: a 16-bit result would round log-probs to 2 or 3 digits."""
-    if hidden.dtype == weight.dtype == torch.float32:
-        return hidden @ weight.T
-    if hidden.is_cuda and hidden.dtype == weight.dtype:
-        return torch.mm(hidden, weight.T, out_dtype=torch.float32)
-    return hidden.float() @ weight.float().T
+@torch.no_grad()
+def _of_each(
+    models: list[tuple[torch.Tensor, Head]], ids: torch.Tensor, *, entropy: bool, top1: bool
+) -> list[Statistics]:
+    (kept,) = torch.nonzero(ids != IGNORED, as_tuple=True)
+    asked = models, ids
+    if skipped := len(kept) < len(ids):
+        asked = [(hidden[kept], head) for hidden, head in models], ids[kept]
+    fold = _fused if _fusable(models) else _blocked
+    found = fold(*asked, entropy=entropy, top1=top1)
+    return [_scattered(one, kept, len(ids)) for one in found] if skipped else found
 
 
-def _words(weight: torch.Tensor, block_bytes: int) -> int:
-    """Words a block: the whole vocabulary where its logits for 256 tokens fit the budget."""
-    fits = max(1, block_bytes // (4 * 256))
-    if weight.dtype != torch.float32 and not weight.is_cuda:
-        fits = min(fits, max(1, block_bytes // (4 * weight.shape[1])))
-    return min(weight.shape[0], fits)
+def _fusable(models: list[tuple[torch.Tensor, Head]]) -> bool:
+    return find_spec("triton") is not None and all(
+        hidden.is_cuda and hidden.dtype == head.weight.dtype for hidden, head in models
+    )
+
+
+def _fused(
+    models: list[tuple[torch.Tensor, Head]], ids: torch.Tensor, *, entropy: bool, top1: bool
+) -> list[Statistics]:
+    from kernels.fused import fold
+
+    return [Statistics(*one) for one in fold(models, ids, entropy=entropy, top1=top1)]
+
+
+def _blocked(
+    models: list[tuple[torch.Tensor, Head]], ids: torch.Tensor, *, entropy: bool, top1: bool
+) -> list[Statistics]:
+    return [
+        Statistics(*blocks.fold(hidden, head, ids, entropy=entropy, top1=top1))
+        for hidden, head in models
+    ]
+
+
+def _scattered(found: Statistics, kept: torch.Tensor, tokens: int) -> Statistics:
+    """``found`` of the tokens ``kept``, with zeros between."""
+
+    def spread(values: torch.Tensor) -> torch.Tensor:
+        return values.new_zeros(tokens).index_copy_(0, kept, values)
+
+    return Statistics(
+        spread(found.logprobs),
+        spread(found.lse),
+        None if found.entropy is None else spread(found.entropy),
+        None if found.top1 is None else spread(found.top1),
+    )

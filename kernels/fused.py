@@ -1,0 +1,156 @@
+"""Launches the kernels of `kernels.gpu.logprobs`: tiles for the problem, shares for the GPU."""
+
+import os
+from typing import Any
+
+import torch
+import triton
+from triton.tools.tensor_descriptor import TensorDescriptor
+
+from kernels.blocks import Folded
+from kernels.gpu.logprobs import join_kernel, shares_kernel
+from kernels.head import Head
+
+_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+"""Triton reads this when it is imported; its interpreter runs kernels on a CPU, for tests. It would
+multiply the bits of bfloat16, so tiles of that are made float32 there first."""
+_WORDS = 32 if _INTERPRETED else 256
+"""Words in the smallest share: a multiple of every tile's."""
+_GROUP = 16
+"""Blocks of tokens that go over the same words at the same time."""
+_ALIGNED = 16
+"""Bytes of which a row's length must be a multiple, for the copy engine."""
+
+
+def _shaped(arguments: dict[str, Any]) -> None:
+    """Give the descriptors the tile of the configuration that is about to run."""
+    width = arguments["BLOCK_WIDTH"]
+    for name, rows in (("hidden", "BLOCK_TOKENS"), ("weight", "BLOCK_WORDS")):
+        for descriptor in (arguments[name], arguments[f"other_{name}"]):
+            descriptor.block_shape = [arguments[rows], width]
+
+
+def _config(tokens: int, words: int, width: int, *, warps: int, stages: int) -> triton.Config:
+    tile = {"BLOCK_TOKENS": tokens, "BLOCK_WORDS": words, "BLOCK_WIDTH": width}
+    return triton.Config(tile, num_warps=warps, num_stages=stages, pre_hook=_shaped)
+
+
+_SMALLEST_TILE = _config(16, 16, 16, warps=4, stages=1)
+_TILES_16_BIT = [
+    _config(128, 256, 64, warps=8, stages=3),
+    _config(128, 128, 64, warps=8, stages=4),
+    _config(64, 256, 64, warps=4, stages=4),
+    _config(16, 128, 128, warps=4, stages=4),
+]
+_TILES_32_BIT = [
+    _config(64, 128, 16, warps=8, stages=3),
+    _config(64, 64, 16, warps=4, stages=2),
+    _config(16, 64, 32, warps=4, stages=2),
+]
+"""None of these spills registers when compiled for sm_90; nor does the first of the others."""
+
+
+def _tuned(tiles: list[triton.Config]) -> Any:
+    """The kernel, which tries ``tiles`` once for each size of problem and keeps the fastest."""
+    key = ["bucket", "width", "vocabulary", "PAIRED", "ENTROPY", "TOP1"]
+    return triton.autotune([_SMALLEST_TILE] if _INTERPRETED else tiles, key=key)(shares_kernel)
+
+
+_SHARES = {
+    torch.bfloat16: _tuned(_TILES_16_BIT),
+    torch.float16: _tuned(_TILES_16_BIT),
+    torch.float32: _tuned(_TILES_32_BIT),
+}
+
+
+def fold(
+    models: list[tuple[torch.Tensor, Head]],
+    ids: torch.Tensor,
+    *,
+    entropy: bool = False,
+    top1: bool = False,
+) -> list[Folded]:
+    """As `kernels.logprobs.token_statistics` for each of one or two models that share ``ids``,
+    every token wanted, in one launch."""
+    tokens, vocabulary = len(ids), models[0][1].vocabulary
+    made = torch.empty(3, len(models), tokens, dtype=torch.float32, device=ids.device)
+    flags = torch.empty(len(models), tokens, dtype=torch.int8, device=ids.device)
+    if tokens:
+        shares, words = _split(tokens * len(models), vocabulary, ids.device)
+        found = made.new_empty(len(models), 5, shares, tokens)
+        (hidden, head), (other_hidden, other_head) = models[0], models[-1]
+        dtype = hidden.dtype
+        _SHARES[dtype][
+            lambda tile: (triton.cdiv(tokens, tile["BLOCK_TOKENS"]) * shares * len(models),)
+        ](
+            **_side(hidden, head),
+            **{
+                f"OTHER_{name}" if name.isupper() else f"other_{name}": value
+                for name, value in _side(other_hidden, other_head).items()
+            },
+            ids=ids,
+            out=found,
+            tokens=tokens,
+            vocabulary=vocabulary,
+            shares=shares,
+            share_words=words,
+            stride=shares * tokens,
+            bucket=triton.next_power_of_2(tokens),
+            PAIRED=len(models) == 2,
+            ENTROPY=entropy,
+            TOP1=top1,
+            # The CPU's own float32, which is what a float32 model asks for: tf32 keeps 3 digits.
+            PRECISION="ieee",
+            UPCAST=_INTERPRETED and dtype == torch.bfloat16,
+            GROUP=_GROUP,
+        )
+        block = 16 if _INTERPRETED else 128
+        join_kernel[(triton.cdiv(tokens, block), len(models))](
+            found, ids, *made, flags, tokens, shares, shares * tokens,
+            ENTROPY=entropy, TOP1=top1, BLOCK=block,
+        )  # fmt: skip
+    return [
+        (logprobs, lse, entropies if entropy else None, flag.bool() if top1 else None)
+        for logprobs, lse, entropies, flag in zip(*made, flags, strict=True)
+    ]
+
+
+def _side(hidden: torch.Tensor, head: Head) -> dict[str, Any]:
+    """A model's part of the kernel's arguments; the tiles' shapes come with the configuration."""
+    tile = [16, 16]
+    return {
+        "hidden": TensorDescriptor.from_tensor(_aligned(hidden), tile),
+        "weight": TensorDescriptor.from_tensor(_aligned(head.weight), tile),
+        # Without a bias the kernel reads none: any tensor stands for it.
+        "bias": hidden if head.bias is None else head.bias.contiguous(),
+        "width": hidden.shape[1],
+        "scale": head.scale,
+        "softcap": head.softcap or 1.0,
+        "temperature": head.temperature,
+        "BIASED": head.bias is not None,
+        "CAPPED": head.softcap is not None,
+    }
+
+
+def _aligned(matrix: torch.Tensor) -> torch.Tensor:
+    """``matrix`` as the copy engine takes it: a copy, padded with zeros, only where it must be."""
+    step = _ALIGNED // matrix.itemsize
+    if matrix.stride(1) == 1 and not matrix.stride(0) % step and not matrix.data_ptr() % _ALIGNED:
+        return matrix
+    return torch.nn.functional.pad(matrix, (0, -matrix.shape[1] % step)).contiguous()
+
+
+def _split(tokens: int, vocabulary: int, device: torch.device) -> tuple[int, int]:
+    """Into how many shares to cut the words, and how many each has: so that the programs fill
+    whole waves of the GPU's processors, in as few shares as will do."""
+    processors = 4
+    if device.type == "cuda":
+        processors = torch.cuda.get_device_properties(device).multi_processor_count
+    rows, blocks = triton.cdiv(tokens, 128), triton.cdiv(vocabulary, _WORDS)
+
+    def cost(size: int) -> float:
+        # Blocks of words one after another, and a quarter of one to begin and end a program.
+        return int(triton.cdiv(rows * triton.cdiv(blocks, size), processors)) * (size + 0.25)
+
+    size = min((1, 2, 4, 8, 16, 32, 64), key=cost)
+    return triton.cdiv(blocks, size), size * _WORDS

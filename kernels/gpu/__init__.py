@@ -1,0 +1,1 @@
+"""Kernels in Triton's language; `kernels.fused` and `kernels.segments` launch them."""
