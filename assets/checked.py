@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from assets.claims.check import CHECK
+from assets.home import home
 from assets.plan import Stage
-from assets.runs import home
 from assets.stage import check_specs
 
 

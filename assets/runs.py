@@ -1,13 +1,10 @@
 """Runs a recipe through Dagster, in this process and on the instance that ``make serve`` shows."""
 
 import os
-import shutil
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,16 +13,16 @@ from assets.claims.check import CHECK
 from assets.definitions import Floor
 from assets.errors import FactoryError, causes
 from assets.factory import REFRESHES
-from assets.settings import PROJECT
-
-PID, HOST, BORN = "factory/pid", "factory/host", "factory/born"
+from assets.home import home
+from assets.workers import PID, here, killed
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What one refresh of a recipe came to. ``stages`` are in running order; ``sources`` are the
     accounts of the sources it drew from; ``findings`` are what stages found out besides their rows,
-    by stage; ``claim`` is the check of the recipe's claim, where it has one."""
+    by stage; ``claim`` is the check of the recipe's claim, where it has one; ``says`` is what went
+    another way than usual: no new prompts, a policy that was not promoted."""
 
     recipe: str
     refresh: str
@@ -36,6 +33,7 @@ class Outcome:
     checkpoint: Mapping[str, Any] | None
     findings: Mapping[str, Mapping[str, Any]]
     claim: dg.AssetCheckEvaluation | None
+    says: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``factory run --json`` prints."""
@@ -48,16 +46,6 @@ class Outcome:
             "label_accuracy": self.label_accuracy,
             "validated": None if validated is None else {name: validated[name] for name in figures},
         }
-
-
-def home() -> Path:
-    """The folder in which Dagster keeps runs and events: ``DAGSTER_HOME``, or ``.dagster`` of the
-    project. It is made, and given the project's ``dagster.yaml``, where it is not there yet."""
-    folder = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster")))
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "dagster.yaml").exists():
-        shutil.copy(PROJECT / "dagster.yaml", folder / "dagster.yaml")
-    return folder
 
 
 def rounds(refresh: str | None, count: int) -> list[str]:
@@ -109,14 +97,14 @@ def run_refresh(
             },
             instance=instance,
             partition_key=refresh,
-            tags={PID: str(os.getpid()), HOST: socket.gethostname(), BORN: _born(os.getpid())},
+            tags=here(os.getpid()),
         )
     events = result.get_asset_materialization_events()
     made: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
     for event in events:
         if event.asset_key is not None:
             group, name = event.asset_key.path
-            made[group][name] = event.materialization.metadata
+            made.setdefault(group, {})[name] = event.materialization.metadata
     order = ["prompts", *(stage.name for stage in component.planned(floor.settings))]
     found: list[dict[str, Any]] = [
         {name: value.value for name, value in made[recipe][stage].items()} for stage in order
@@ -138,6 +126,7 @@ def run_refresh(
         claim=next(
             (one for one in result.get_asset_check_evaluations() if one.check_name == CHECK), None
         ),
+        says=tuple(metadata["says"] for metadata in found if "says" in metadata),
     )
 
 
@@ -169,38 +158,17 @@ def _interruptible(what: str) -> Iterator[None]:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs whose process was killed as failed: they would hold up the daemon's queue and show
-    as running for ever."""
+    """Mark runs of the command line that were killed as failed: where no daemon finds them, they
+    would show as running for ever."""
     unfinished = dg.RunsFilter(
         statuses=[
             dg.DagsterRunStatus.STARTED,
             dg.DagsterRunStatus.STARTING,
             dg.DagsterRunStatus.CANCELING,
             dg.DagsterRunStatus.NOT_STARTED,
-        ],
-        tags={HOST: socket.gethostname()},
+        ]
     )
     for run in instance.get_runs(unfinished):
-        pid = int(run.tags[PID])
-        if _born(pid) != run.tags[BORN]:
-            instance.report_run_failed(run, f"its process, {pid}, was killed; run it again")
-
-
-def _born(pid: int) -> str:
-    """When the process started, in its system's clock; "" where it does not run.
-
-    A number that was given to another process since then has another start.
-    """
-    stat = Path(f"/proc/{pid}/stat")
-    if stat.parent.parent.joinpath("self").exists():
-        try:
-            return stat.read_text().rpartition(")")[2].split()[19]
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
-    return "running"
+        told = killed(instance, run) if run.tags.get(PID) else None
+        if told is not None:
+            instance.report_run_failed(run, told)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from typing import Any
@@ -12,8 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.errors import FactoryError
-from assets.runs import BORN, HOST, PID, fail_dead_runs, home, rounds
+from assets.home import home
+from assets.runs import fail_dead_runs, rounds
 from assets.tables import Tables
+from assets.workers import here
 
 DAY = "2026-11-01"
 STAGES: dict[str, dict[str, Any]] = {
@@ -187,29 +188,24 @@ def test_runs_whose_process_was_killed_are_marked_failed(
     workshop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home()
-    gone = subprocess.run([sys.executable, "-c", ""], check=True)
-    assert gone.returncode == 0
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
 
     @dg.job
     def job() -> None: ...
 
     with dg.DagsterInstance.get() as instance:
 
-        def started(pid: int, born: str) -> str:
-            run = instance.create_run_for_job(
-                job,
-                tags={PID: str(pid), HOST: socket.gethostname(), BORN: born},
-                status=dg.DagsterRunStatus.STARTED,
-            )
+        def started(tags: dict[str, str]) -> str:
+            run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
             return run.run_id
 
-        from assets.runs import _born
-
-        alive = started(os.getpid(), _born(os.getpid()))
-        another = started(os.getpid(), "0")
+        ours = [started(here(pid)) for pid in (os.getpid(), gone.pid)]
+        daemons = started(here(None))
         fail_dead_runs(instance)
-        statuses = [instance.get_run_by_id(run).status for run in (alive, another)]  # type: ignore[union-attr]
-    assert statuses == [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE]
+        statuses = [instance.get_run_by_id(run).status for run in (*ours, daemons)]  # type: ignore[union-attr]
+    began, failed = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
+    assert statuses == [began, failed, began]
 
 
 def test_rounds_are_consecutive_days_that_end_at_the_refresh() -> None:

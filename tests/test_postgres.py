@@ -1,0 +1,200 @@
+"""Runs and events in PostgreSQL, the daemon and the code location as servers: kill them at any
+moment of a refresh, start them again, and it is finished, and nothing is paid for twice."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+import yaml
+from polars.testing import assert_frame_equal
+
+from assets.settings import PROJECT
+from tests.postgres_server import serving
+from tests.test_killed import NOT_THE_SAME_TWICE, answers, calls, environment, run
+
+pytestmark = pytest.mark.postgres
+
+DAY = "2026-02-01"
+LIMIT = 120
+"""Seconds in which any one thing must have come."""
+
+
+@dataclass
+class Floor:
+    """The services of a machine of its own, and the instance that they share."""
+
+    root: Path
+    url: str
+    instance: dg.DagsterInstance
+    services: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(self.root) | {
+            "DAGSTER_PG_URL": self.url,
+            "FACTORY_CODE_SOCKET": str(self.root / "code.sock"),
+        }
+
+    @property
+    def log(self) -> Path:
+        """What all services have printed."""
+        return self.root / "services.log"
+
+    def start(self) -> None:
+        """Start the code location and the daemon."""
+        bin = Path(sys.executable).parent
+        code = ["dagster", "api", "grpc", "--socket", str(self.root / "code.sock")]
+        daemon = ["dagster-daemon", "run", "--workspace", str(PROJECT / "deploy/workspace.yaml")]
+        for name, *arguments in (
+            [*code, "--module-name", "assets.definitions", "--location-name", "preference-factory"],
+            daemon,
+        ):
+            with self.log.open("ab") as log:
+                service = subprocess.Popen(
+                    [str(bin / name), *arguments],
+                    env=self.environment,
+                    cwd=PROJECT,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            self.services.append(service)
+
+    def kill(self, *, with_runs: bool) -> None:
+        """Kill both, and the runs that the code location has begun, or those not."""
+        for service in self.services:
+            if with_runs:
+                os.killpg(service.pid, signal.SIGKILL)
+            else:
+                service.kill()
+            service.wait()
+        self.services.clear()
+
+    def launch(self) -> None:
+        """Ask for a refresh, as the UI does: it is queued for the daemon."""
+        rows = {"config": {"rows": 24}}
+        config = {"ops": {"online_dpo__prompts": rows, "prompts__pocket": rows}}
+        command = ["dagster", "job", "launch", "-w", str(PROJECT / "deploy/workspace.yaml")]
+        command += ["--location", "preference-factory", "-j", "online_dpo"]
+        command += ["--config-json", json.dumps(config)]
+        command += ["--tags", json.dumps({"dagster/partition": DAY})]
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / command[0]), *command[1:]],
+            env=self.environment,
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def until(self, what: str, reached: Callable[[], Any]) -> Any:
+        """Wait for it; what it is then. A service that ends meanwhile fails the test."""
+        started = time.monotonic()
+        while not (found := reached()):
+            assert time.monotonic() - started < LIMIT, f"{what}: not in {LIMIT} s\n{self.told}"
+            for service in self.services:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    service.wait(0.05)
+        return found
+
+    @property
+    def told(self) -> str:
+        return self.log.read_text()[-5000:]
+
+    def runs(self) -> list[dg.DagsterRun]:
+        """All runs, the newest first."""
+        return list(self.instance.get_runs())
+
+    def serves(self) -> bool:
+        """Whether the code location answers."""
+        return (self.root / "code.sock").exists()
+
+
+@contextmanager
+def factory_floor(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Floor]:
+    """Services on a PostgreSQL server of their own, which look for dead runs every second."""
+    with serving() as url:
+        patch.setenv("DAGSTER_PG_URL", url)
+        subprocess.run(
+            [sys.executable, "-m", "assets.home"], env=environment(root), cwd=PROJECT, check=True
+        )
+        file = root / "dagster" / "dagster.yaml"
+        config = yaml.safe_load(file.read_text())
+        config["run_monitoring"]["poll_interval_seconds"] = 1
+        file.write_text(yaml.safe_dump(config))
+        patch.setenv("DAGSTER_HOME", str(root / "dagster"))
+        with dg.DagsterInstance.get() as instance:
+            floor = Floor(root, url, instance)
+            try:
+                yield floor
+            finally:
+                floor.kill(with_runs=True)
+
+
+def test_a_refresh_outlives_the_daemon_and_the_code_location(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole"
+    uninterrupted = run(whole, DAY)
+    asked = calls(uninterrupted)
+    written = uninterrupted["stages"]["responses"]["model_calls"]
+    seed = random.randrange(2**32)
+    print(f"moments of {seed}")
+    moments = random.Random(seed)
+    early = moments.randrange(1, written)
+    late = moments.randrange(written + 1, asked)
+
+    root = tmp_path / "killed"
+    with factory_floor(root, monkeypatch) as floor:
+        floor.start()
+        floor.until("the code location serves", floor.serves)
+        floor.launch()
+        floor.until("answers", lambda: answers(root) >= early)
+        floor.kill(with_runs=True)
+        kept = answers(root)
+
+        # The run is marked, and started again from the stage it was at.
+        floor.start()
+        floor.until("a retry", lambda: len(floor.runs()) == 2)
+        again, first = floor.runs()
+        assert first.status == dg.DagsterRunStatus.FAILURE
+        assert again.parent_run_id == first.run_id
+
+        # The code location dies, and what it had begun does not: nothing is started twice.
+        floor.until("more answers", lambda: answers(root) >= late)
+        floor.kill(with_runs=False)
+        floor.start()
+        floor.until("the end", lambda: floor.runs()[0].is_finished)
+        again, first = floor.runs()
+        assert again.status == dg.DagsterRunStatus.SUCCESS
+        assert answers(root) == asked
+        metadata = {
+            made.asset_key.path[-1]: made.metadata
+            for entry in floor.instance.all_logs(again.run_id)
+            if (made := entry.asset_materialization)
+        }
+        paid = sum(one["account"].value["model_calls"] for one in metadata.values())
+        assert paid == asked - kept
+
+        password = floor.url.partition("@")[0].rpartition(":")[2]
+        for file in root.rglob("*"):
+            assert not file.is_file() or password.encode() not in file.read_bytes(), file
+
+    for table in sorted((whole / "data" / "tables").rglob("*.parquet")):
+        expected, resumed = (
+            pl.read_parquet(file).drop(NOT_THE_SAME_TWICE, strict=False)
+            for file in (table, root / table.relative_to(whole))
+        )
+        assert_frame_equal(resumed, expected)
