@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser serve bench clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres serve bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: setup ## Prompts in, a measured policy out, on pocket models (no GPU)
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -m "not vllm and not browser"
+	$(BIN)/pytest -m "not vllm and not browser and not postgres"
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -66,6 +66,16 @@ $(VENV)/browser: pyproject.toml constraints.txt | $(VENV)/installed
 		apt-get update -qq && apt-get install -qq -y chromium; }
 	touch $@
 
+test-postgres: setup $(VENV)/postgres ## Tests on a live PostgreSQL: killed services, finished refreshes
+	$(BIN)/pytest -m postgres tests/test_postgres.py
+
+$(VENV)/postgres: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,postgres]'
+	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "PostgreSQL is needed: sudo apt-get install postgresql"; exit 1; }; \
+		apt-get update -qq && apt-get install -qq -y postgresql; }
+	touch $@
+
 bench: setup ## What benchmarks/ measures, peers included; results in benchmarks/results
 	$(BIN)/python -m benchmarks.runtime
 	$(BIN)/python -m benchmarks.scoring
@@ -74,7 +84,7 @@ bench: setup ## What benchmarks/ measures, peers included; results in benchmarks
 	$(BIN)/python -m benchmarks.first_error
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
-	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/
+	@$(BIN)/python -m assets.home >/dev/null
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
 clean: ## Remove environments and caches; data/ stays
