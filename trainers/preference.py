@@ -13,6 +13,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from trainers.callbacks import Offline
 from trainers.objective import Anchor, anchored, mixture
+from trainers.reference import Reference, batches
 from trainers.training import single_device
 
 
@@ -38,10 +39,17 @@ class PreferenceTrainer(Offline, DPOTrainer):
     """The losses that `trainers.DPO` describes. The reference is the policy as it was given."""
 
     def __init__(
-        self, *, loss: Literal["dpo", "simpo"], nll: float, anchor: Anchor, **parts: Any
+        self,
+        *,
+        loss: Literal["dpo", "simpo"],
+        nll: float,
+        anchor: Anchor,
+        reference: Reference | None,
+        **parts: Any,
     ) -> None:
         # Before TRL's own, which already asks for the reference's log-probs.
         self._relative = loss == "dpo"
+        self._reference = reference
         self._nll = nll
         self._anchor: Anchor = anchor
         super().__init__(**parts)
@@ -51,19 +59,35 @@ class PreferenceTrainer(Offline, DPOTrainer):
         return dataset
 
     def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
-        return (
-            super()._precompute_ref_logps(dataset, name, batch_size) if self._relative else dataset
-        )
+        # TRL keeps them for the life of the process only, and pads them as they come.
+        if not self._relative:
+            return dataset
+        read = ("prompt_ids", "chosen_ids", "rejected_ids", "token_weights")
+        examples = dataset.select_columns(read).to_list()
+        if self._reference is None:
+            found = self._reference_log_probs(dataset)
+        else:
+            found = self._reference.figures(examples, lambda: self._reference_log_probs(dataset))
+        for column, figures in found.items():
+            dataset = dataset.add_column(column, figures)
+        return dataset
 
-    def compute_ref_log_probs(
-        self, model: Any, inputs: Mapping[str, Any]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Float[pairs] of either side, tokens weighted. Asked before the first step only: a LoRA
+    def _reference_log_probs(self, dataset: Dataset) -> dict[str, list[float]]:
+        """Of either side, tokens weighted, in order. Asked before the first step only: a LoRA
         adapter still adds nothing then, so no other model is the reference."""
-        with torch.no_grad(), self.accelerator.autocast():
-            log_probs = self._forward(model, inputs).log_probs
-        chosen, rejected = (log_probs * inputs["token_weights"][:, 1:]).sum(dim=1).chunk(2)
-        return chosen, rejected
+        examples = list(dataset)
+        found: dict[str, list[float]] = {
+            side: [0.0] * len(examples) for side in ("ref_chosen_logps", "ref_rejected_logps")
+        }
+        for batch in batches(dataset["length"], rows=2):
+            inputs = self._prepare_inputs(self.data_collator([examples[at] for at in batch]))
+            with torch.no_grad(), self.accelerator.autocast():
+                log_probs = self._forward(self.model, inputs).log_probs
+            sums = (log_probs * inputs["token_weights"][:, 1:]).sum(dim=1)
+            for figures, sides in zip(found.values(), sums.chunk(2), strict=True):
+                for at, figure in zip(batch, sides.tolist(), strict=True):
+                    figures[at] = figure
+        return found
 
     def compute_loss(
         self,
@@ -124,6 +148,11 @@ class PreferenceTrainer(Offline, DPOTrainer):
             metrics[name].append(figure.detach().mean().item())
 
 
+def pair_length(pair: Mapping[str, Any]) -> int:
+    """Tokens of the prompt and the longer side."""
+    return len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"]))
+
+
 def preference_trainer(
     encoded: Sequence[dict[str, Any]],
     *,
@@ -132,26 +161,32 @@ def preference_trainer(
     beta: float,
     nll: float,
     anchor: Anchor,
+    group_by_length: bool,
+    reference: Reference | None = None,
     **parts: Any,
 ) -> PreferenceTrainer:
     """A trainer on pairs of ids. Reference log-probs are computed once, before the first step:
-    the policy is its own reference then, so no second model is held in memory."""
+    the policy is its own reference then, so no second model is held in memory. They are kept
+    where ``reference`` says."""
     config = DPOConfig(
         **arguments,
         beta=beta,
         loss_type=["sigmoid"],
         max_length=None,
         precompute_ref_log_probs=True,
+        train_sampling_strategy="group_by_length" if group_by_length else "random",
         # All columns are read, and TRL does not know of ours.
         remove_unused_columns=False,
     )
     padding = parts["processing_class"].pad_token_id
+    pairs = [{**pair, "length": pair_length(pair)} for pair in encoded]
     return PreferenceTrainer(
         loss=loss,
         nll=nll,
         anchor=anchor,
+        reference=reference,
         args=single_device(config),
-        train_dataset=Dataset.from_list(list(encoded)),
+        train_dataset=Dataset.from_list(pairs),
         # Padding is masked, so any id will do where a tokenizer has none.
         data_collator=PairCollator(pad_token_id=0 if padding is None else padding),
         **parts,

@@ -71,6 +71,9 @@ class Trainer(Operator):
     gives: ClassVar = Checkpoints
     task: ClassVar[Literal["CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS"]] = "CAUSAL_LM"
     """What `peft` calls the kind of model that is trained."""
+    relative: ClassVar[bool] = False
+    """Whether `learner` takes a `trainers.reference.Reference`, where what the policy gave the
+    answers before training is kept."""
 
     start: TrainedRole = "policy"
     learning_rate: float = Field(gt=0)

@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
@@ -17,10 +18,11 @@ from engines.chat import turn_end
 from engines.context import Context
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
-from engines.weights import load, model_folder
+from engines.weights import load, model_folder, weights_revision
 from schemas import canonical
 from trainers.callbacks import Progress, Saving
 from trainers.folder import TrainedFolder
+from trainers.reference import Reference
 from trainers.tokens import Reader
 
 if TYPE_CHECKING:
@@ -59,6 +61,13 @@ def train(
     config, generation_config = copy.deepcopy(
         (model.config, getattr(model, "generation_config", None))
     )
+    kept = {}
+    if trainer.relative:
+        kept["reference"] = Reference(
+            revision=weights_revision(trainer.loaded(binding)),
+            arithmetic="bfloat16" if gpu else "float32",
+            folder=Path(context.journal).parent / "reference",
+        )
     learner = trainer.learner(
         encoded,
         arguments=_arguments(trainer, len(encoded), folder, seed=trainer.seed_in(context), gpu=gpu),
@@ -66,6 +75,7 @@ def train(
         processing_class=copy.deepcopy(tokenizer),
         peft_config=_peft(trainer.lora, trainer.task) if trainer.lora else None,
         callbacks=[Saving(trainer.checkpoint_seconds)],
+        **kept,
     )
     learner.remove_callback(PrinterCallback)
     if context.progress:

@@ -126,12 +126,16 @@ trainer.run({"pairs": frame}, context)
 """
 
 
-@pytest.mark.parametrize("where", ["in a checkpoint", "before the name"])
+@pytest.mark.parametrize(
+    ("where", "grouped"),
+    [("in a checkpoint", False), ("in a checkpoint", True), ("before the name", False)],
+)
 def test_a_killed_training_goes_on_to_the_same_weights(
-    where: str, trainer: DPO, pairs: Pairs, context_for: Contexts, tmp_path: Path
+    where: str, grouped: bool, trainer: DPO, pairs: Pairs, context_for: Contexts, tmp_path: Path
 ) -> None:
     import pickle
 
+    trainer = trainer.model_copy(update={"group_by_length": grouped})
     saving = trainer.model_copy(update={"checkpoint_seconds": 0.0})
     context = context_for()
     run = subprocess.run(
