@@ -279,6 +279,52 @@ def import_(
             report.console().print(line, soft_wrap=True)
 
 
+@app.command()
+def disk() -> None:
+    """Show how much room everything takes: journal, tables, models, exports, Dagster's own."""
+    with _said(False):
+        from assets import report
+        from assets.disk import disk_use
+        from assets.settings import load_settings
+
+        report.console().print(report.disk_table(disk_use(load_settings())))
+
+
+@app.command("prune")
+def prune_(
+    keep_refreshes: Annotated[
+        int, typer.Option(min=1, help="Keep the checkpoints of so many refreshes of each recipe.")
+    ] = 7,
+    keep_days: Annotated[
+        int, typer.Option(min=0, help="Keep what runs printed for so many days.")
+    ] = 30,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; nothing is removed else.")
+    ] = False,
+) -> None:
+    """Show what nobody needs any more: old checkpoints, what old runs printed; --yes removes it.
+
+    What a refresh starts from stays, and so does every table.
+    """
+    with _said(False):
+        import dagster as dg
+
+        from assets import pruning, report
+        from assets.definitions import floor
+        from assets.home import home
+
+        everything = floor()
+        home()
+        with dg.DagsterInstance.get() as instance:
+            found = pruning.prunable(
+                everything, instance, keep_refreshes=keep_refreshes, keep_days=keep_days
+            )
+            if yes:
+                pruning.prune(instance, found)
+        for line in report.pruned_lines(found, removed=yes):
+            report.console().print(line, soft_wrap=True)
+
+
 @journal.callback(invoke_without_command=True)
 def journal_shown(context: typer.Context) -> None:
     """Show the journal's size, its hit rate and what it holds."""

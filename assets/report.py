@@ -13,10 +13,13 @@ from assets.runs import Outcome
 from assets.settings import Settings
 
 if TYPE_CHECKING:
+    from assets.curated.versions import Version
+    from assets.disk import Use
     from assets.export import Exported
     from assets.hub import Published
     from assets.importing import Imported
     from assets.page import Report
+    from assets.pruning import Prunable
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -152,6 +155,33 @@ def journal_table(usage: Iterable[Any]) -> Table:
             f"{one.hits / asked:.1%}" if asked else "",
         )
     return table
+
+
+def disk_table(uses: Iterable["Use"]) -> Table:
+    """What takes how much room where."""
+    table = Table()
+    table.add_column("what")
+    for heading in ("files", "MB"):
+        table.add_column(heading, justify="right")
+    table.add_column("where", overflow="fold")
+    for use in uses:
+        table.add_row(Text(use.what), f"{use.files:,}", f"{use.bytes / 1e6:,.1f}", Text(use.place))
+    return table
+
+
+def pruned_lines(found: Sequence["Prunable"], *, removed: bool) -> Iterable[Text]:
+    """What was removed, or would be."""
+    for one in found:
+        yield Text(f"{one.bytes / 1e6:10,.1f} MB  {one.what}: {one.place}")
+    total = sum(one.bytes for one in found) / 1e6
+    if not found:
+        yield Text("there is nothing to remove")
+    elif removed:
+        yield Text(
+            f"{total:,.1f} MB removed; factory journal prune forgets what those models answered"
+        )
+    else:
+        yield Text(f"{total:,.1f} MB can go; nothing was removed: --yes removes it")
 
 
 def reported_line(report: "Report", place: str) -> Text:
