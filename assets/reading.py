@@ -22,6 +22,7 @@ from schemas import (
     PromptSource,
     SourceRowError,
     Split,
+    Stamped,
     accept,
     canonical,
     dropped,
@@ -102,6 +103,17 @@ def read_on(
             )
     whole = Split(pl.concat(kept), pl.concat(refused))
     return Reading(whole, about | {"next": position}, new)
+
+
+def stamp_of(source: PromptSource, *, name: str) -> str | None:
+    """What changes when the source ``name`` may have new prompts; None where it cannot tell without
+    being read. Raises `FactoryError` if it cannot be asked."""
+    if not isinstance(source, Stamped):
+        return None
+    try:
+        return source.stamp()
+    except (OSError, ValueError) as error:
+        raise FactoryError(f"source {name!r} cannot be read: {error}") from error
 
 
 Task = Mapping[str, Any] | SourceRowError

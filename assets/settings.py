@@ -8,10 +8,11 @@ is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,9 +23,11 @@ from upath import UPath
 from yaml import YAMLError
 
 from assets.errors import FactoryError, near
+from assets.operation import Alerts, Freshness, Retries
 from engines.roles import Binding
 
 PROJECT = Path(__file__).resolve().parent.parent
+_OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
 
 
 class SettingsError(FactoryError):
@@ -39,8 +42,10 @@ class Settings(BaseSettings):
     paths, inside the root unless they are set; a root on an object store needs both.
     ``roles`` binds each model role. ``sources`` weighs the sources of prompts that recipes draw
     from; ``held_out`` names the fixed source that policies are validated on. ``recipes`` adds
-    folders of recipes to the shipped ones. ``window`` rows are in flight at once; a stage stops
-    when more than ``failure_limit`` (a share) of its rows fail.
+    folders of recipes to the shipped ones. ``owners`` answer for all assets: e-mail addresses, or
+    teams as ``team:alignment``. ``window`` rows are in flight at once; a stage stops
+    when more than ``failure_limit`` (a share) of its rows fail. ``retries``, ``alerts`` and
+    ``freshness`` are of nights without a person (`assets.operation`).
     """
 
     model_config = SettingsConfigDict(
@@ -55,8 +60,12 @@ class Settings(BaseSettings):
     sources: Mapping[str, float] = Field(min_length=1)
     held_out: str = "held_out"
     recipes: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
     window: int = Field(default=2048, ge=1)
     failure_limit: float = Field(default=0.5, ge=0, le=1)
+    retries: Retries = Retries()
+    alerts: Alerts | None = None
+    freshness: Freshness = Freshness()
 
     _file: Path = PrivateAttr(default=PROJECT / "factory.yaml")
 
@@ -66,6 +75,16 @@ class Settings(BaseSettings):
         if any(not weight >= 0 for weight in sources.values()) or not any(sources.values()):
             raise ValueError("weights must be 0 or more, and one of them above 0")
         return sources
+
+    @field_validator("owners")
+    @classmethod
+    def _as_dagster_takes_them(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in owners:
+            if not re.fullmatch(_OWNER, owner):
+                raise ValueError(
+                    f"{owner!r} is neither an e-mail address nor a team: write team:{owner}"
+                )
+        return owners
 
     @classmethod
     def settings_customise_sources(
@@ -178,12 +197,22 @@ def _explain(error: ValidationError) -> str:
         field = ".".join(map(str, problem["loc"]))
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            known = Binding.model_fields if len(problem["loc"]) > 1 else Settings.model_fields
-            text = f"unknown field; {near(str(problem['loc'][-1]), known)}"
+            text = f"unknown field; {near(str(problem['loc'][-1]), _fields(problem['loc']))}"
         elif problem["type"] == "missing":
             text = "is missing"
         lines.append(f"field {field!r}: {text}")
     return "; ".join(lines)
+
+
+def _fields(where: tuple[int | str, ...]) -> Mapping[str, object]:
+    """The fields that there are where one is unknown."""
+    parts: Mapping[str, type[BaseModel]] = {
+        "retries": Retries,
+        "alerts": Alerts,
+        "freshness": Freshness,
+    }
+    known = parts.get(str(where[0]), Binding) if len(where) > 1 else Settings
+    return known.model_fields
 
 
 def _is_local(path: UPath) -> bool:

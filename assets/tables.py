@@ -18,6 +18,8 @@ import polars as pl
 from upath import UPath
 
 from assets.errors import FactoryError
+from assets.operation import Retries
+from assets.retrying import retried
 from schemas import Split
 
 DROPPED = ".dropped.parquet"
@@ -85,12 +87,28 @@ class Tables:
 
 
 class TablesIOManager(dg.UPathIOManager):
-    """Hands a stage's `schemas.Split` to `Tables`' files, and its kept rows to the next stage."""
+    """Hands a stage's `schemas.Split` to `Tables`' files, and its kept rows to the next stage.
+
+    A stage whose rows a store cannot give or take for now is tried again (`assets.retrying`).
+    """
 
     extension = ".parquet"
 
-    def __init__(self, root: UPath | Path) -> None:
+    def __init__(self, root: UPath | Path, retries: Retries | None = None) -> None:
         super().__init__(base_path=UPath(root) / "tables")
+        self.retries = retries or Retries()
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Write the stage's rows."""
+        step = context.step_context
+        with retried(step.dagster_run, step.previous_attempt_count, self.retries):
+            super().handle_output(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the rows of a stage."""
+        step = context.step_context
+        with retried(step.dagster_run, step.previous_attempt_count, self.retries):
+            return super().load_input(context)
 
     def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
         write_split(path, obj)

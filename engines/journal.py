@@ -20,7 +20,7 @@ from pathlib import Path
 
 from engines import identity
 from engines.lock import FileLock, LockedError
-from engines.protocol import EngineError
+from engines.protocol import EngineError, UnavailableError
 
 _APPLICATION = 0x50464A31
 _AT_ONCE = 500
@@ -50,6 +50,10 @@ ORDER BY name, engine, revision, verb
 
 class JournalError(EngineError):
     """The journal cannot be used: why, what is kept, and what to do."""
+
+
+class BusyJournalError(JournalError, UnavailableError):
+    """Somebody else writes to the journal now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(path.with_name(path.name + ".lock"))
         except LockedError as error:
-            raise JournalError(
+            raise BusyJournalError(
                 f"another run is writing to the journal {path} ({error}): "
                 "wait for it, or give this run another root"
             ) from None
@@ -303,6 +307,11 @@ def _explained(error: sqlite3.Error, path: Path, committed: int | None = None) -
         return JournalError(
             f"the journal {path} cannot grow ({text}; {free:,.1f} MB free on its disk){kept}: "
             "make room, then give the same command, which goes on from there"
+        )
+    if "locked" in text:
+        return BusyJournalError(
+            f"another program holds the journal {path} ({text}){kept}: close it, then give the "
+            "same command, which goes on from there"
         )
     if "not a database" in text:
         return JournalError(f"{path} is not a journal: move it away, or name another root")

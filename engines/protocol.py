@@ -57,6 +57,12 @@ class EngineError(RuntimeError):
     """An engine cannot do what was asked, in the user's terms and with what to do."""
 
 
+class UnavailableError(EngineError):
+    """What was asked for cannot be had now, and may be in a while: a server that is down or busy, a
+    journal that another run writes to. Trying again later is worth it; after any other, it is not.
+    """
+
+
 class RowError(EngineError):
     """This one row cannot be answered (too long a prompt, refused by the server); others can."""
 

@@ -4,7 +4,7 @@
     400, 413, 422                   `RowError`: this prompt is refused, with the server's words
     401, 402, 403, no quota left    `EngineError` at once
     404                             `EngineError` at once, with what the server does serve
-    408, 409, 425, 429, 5xx, none   asked again until patience ends, then `EngineError`
+    408, 409, 425, 429, 5xx, none   asked again until patience ends, then `UnavailableError`
 
 An API key is in no message: servers repeat it, so it is struck out of what they say.
 """
@@ -21,7 +21,7 @@ import openai
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engines.patience import Patience
-from engines.protocol import EngineError, RowError
+from engines.protocol import EngineError, RowError, UnavailableError
 from engines.replies import ChatReply, Models, TextReply
 from engines.roles import Binding
 from schemas import Message
@@ -185,7 +185,7 @@ class Server:
     ) -> float:
         wait = patience.wait(headers)
         if wait is None:
-            raise EngineError(
+            raise UnavailableError(
                 f"{self} {trouble}; waited {patience.seconds:g} s. Start it (vllm serve <folder> "
                 f"--served-model-name {self.model}), or correct the binding's 'url'; a busy server "
                 "needs a smaller 'concurrency', or more seconds of 'patience' in the binding's "

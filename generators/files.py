@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 from upath import UPath
 
 from generators.columns import Columns, SourceError
-from schemas import SourceRowError
+from schemas import SourceRowError, content_id
 
 Format = Literal["jsonl", "csv", "parquet"]
 SUFFIXES: dict[str, Format] = {
@@ -43,6 +43,11 @@ class Files(Columns):
         for file, kind in files:
             self._check(file, kind)
         return self._prompts(files, start, content_revision([file for file, _ in files]))
+
+    def stamp(self) -> str:
+        """Changes when a file comes, goes, or is written to. Raises `SourceError` if none is
+        there."""
+        return files_stamp([file for file, _ in self._files()])
 
     def _prompts(
         self, files: list[tuple[UPath, Format]], start: int, revision: str
@@ -167,6 +172,12 @@ def _parquet_columns(file: UPath) -> list[str]:
             return list(opened.schema_arrow.names)
     except pa.ArrowInvalid as error:
         raise SourceError(f"{file} is not Parquet, or is damaged: {error}") from error
+
+
+def files_stamp(files: list[UPath]) -> str:
+    """A hash of names, sizes and times, for which nothing is read."""
+    told = [(str(file), file.stat()) for file in files]
+    return content_id([[name, stat.st_size, stat.st_mtime] for name, stat in told])
 
 
 def content_revision(files: list[UPath]) -> str:

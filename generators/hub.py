@@ -7,7 +7,7 @@ from typing import Any
 from upath import UPath
 
 from generators.columns import Columns, SourceError
-from generators.files import content_revision
+from generators.files import content_revision, files_stamp
 from schemas import SourceRowError
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -37,6 +37,10 @@ class HubDataset(Columns):
         self.require(first, self._called)
         return self._prompts(rows, start, revision)
 
+    def stamp(self) -> str:
+        """The commit that would be read now. Raises `SourceError` if the Hub cannot be asked."""
+        return self._resolved() if self._folder is None else files_stamp(self._folder_files)
+
     def rows(self) -> tuple[str, Iterator[Mapping[str, Any]]]:
         """The commit that is read, and its rows as they are. Raises `SourceError` as `prompts`."""
         revision = self._resolved()
@@ -59,11 +63,15 @@ class HubDataset(Columns):
     def _folder(self) -> UPath | None:
         return UPath(self.dataset) if UPath(self.dataset).is_dir() else None
 
+    @property
+    def _folder_files(self) -> list[UPath]:
+        assert self._folder is not None
+        return sorted((file for file in self._folder.rglob("*") if file.is_file()), key=str)
+
     def _resolved(self) -> str:
         """The commit that is read; of a folder, a hash of its files."""
         if self._folder is not None:
-            files = [file for file in self._folder.rglob("*") if file.is_file()]
-            return content_revision(sorted(files, key=str))
+            return content_revision(self._folder_files)
         if self.revision is not None and _COMMIT.fullmatch(self.revision):
             return self.revision
         from huggingface_hub import HfApi

@@ -16,7 +16,7 @@ from schemas.operator import (
     load_operator,
     operator_class,
 )
-from schemas.sources import Check, PromptSource, SourceRowError
+from schemas.sources import Check, PromptSource, SourceRowError, Stamped
 from schemas.tables import (
     Checkpoints,
     Demonstrations,
@@ -55,6 +55,7 @@ __all__ = [
     "ScoringRole",
     "SourceRowError",
     "Split",
+    "Stamped",
     "StepLabels",
     "Table",
     "Takes",

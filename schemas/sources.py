@@ -2,7 +2,7 @@
 by import path, so neither has to know the factory."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from schemas.ids import Message
 
@@ -22,6 +22,16 @@ class PromptSource(Protocol):
     def prompts(self, start: int = 0) -> Iterator[Mapping[str, Any] | SourceRowError]:
         """Rows from number ``start``: mappings with ``messages``, ``reference`` (or None),
         ``source``, ``source_revision`` and ``licence``; an unusable row is yielded as an error."""
+        ...
+
+
+@runtime_checkable
+class Stamped(Protocol):
+    """A source that can tell, without reading its tasks, that it may have new ones."""
+
+    def stamp(self) -> str:
+        """A short text that changes when the source does: its files' sizes and times, its commit.
+        Raises ValueError or OSError if the source cannot be asked."""
         ...
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from engines import identity
-from engines.journal import Journal, JournalError, statistics
+from engines.journal import BusyJournalError, Journal, JournalError, statistics
+from engines.protocol import UnavailableError
 
 HOLD = """
 import sys
@@ -150,9 +151,19 @@ def test_prune_removes_what_no_current_model_can_use(path: Path) -> None:
 
 
 def test_a_second_run_is_told_who_writes(path: Path, holder: subprocess.Popen[str]) -> None:
-    with pytest.raises(JournalError, match=rf"pid {holder.pid} on .*another root"):
+    with pytest.raises(BusyJournalError, match=rf"pid {holder.pid} on .*another root"):
         Journal(path)
     assert statistics(path).answers == 0
+
+
+def test_another_program_that_holds_the_file_is_waited_for_by_whoever_can(path: Path) -> None:
+    Journal(path).close()
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UnavailableError, match="another program holds the journal"):
+            Journal(path)
+        other.execute("ROLLBACK")
 
 
 def test_a_killed_run_frees_the_journal(path: Path, holder: subprocess.Popen[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from engines import patience
 from engines.openai import OpenAIEngine
-from engines.protocol import EngineError, Generation, RowError, Sampling
+from engines.protocol import EngineError, Generation, RowError, Sampling, UnavailableError
 from engines.roles import Binding
 
 MESSAGES = [{"role": "user", "content": "How many apples?"}]
@@ -182,7 +182,7 @@ def test_patience_ends_with_what_to_do(provider: Provider, url: str) -> None:
 
 def test_a_wait_longer_than_patience_is_not_begun(provider: Provider, url: str) -> None:
     provider.replies = [error(429, "quota per day", **{"retry-after": "86400"})]
-    with pytest.raises(EngineError, match="quota per day"):
+    with pytest.raises(UnavailableError, match="quota per day"):
         ask(binding(url))
     assert len(provider.posts) == 1
 
@@ -190,7 +190,7 @@ def test_a_wait_longer_than_patience_is_not_begun(provider: Provider, url: str) 
 def test_a_server_that_is_down_is_named(http_stub: Callable[..., Any]) -> None:
     stub = http_stub(Provider())
     stub.stop()
-    with pytest.raises(EngineError, match="does not answer") as caught:
+    with pytest.raises(UnavailableError, match="does not answer") as caught:
         OpenAIEngine(binding(stub.url, options={"patience": 0.05}))
     assert stub.url in str(caught.value)
     assert "vllm serve" in str(caught.value)

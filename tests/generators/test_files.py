@@ -52,6 +52,21 @@ def test_every_format_gives_the_same_prompts(tmp_path, name):
     assert accept(Prompts, made, stage="prompts", unit="prompt_id").kept.height == 5
 
 
+def test_a_stamp_changes_with_the_files_and_not_else(tmp_path):
+    file = write(tmp_path, "tasks.jsonl", TASKS)
+    one, folder = source(file), source(tmp_path)
+    stamps = [one.stamp(), folder.stamp()]
+    list(one.prompts())
+    assert [one.stamp(), folder.stamp()] == stamps
+    file.write_text(file.read_text() + jsonl(TASKS))
+    assert one.stamp() != stamps[0]
+    now = folder.stamp()
+    write(tmp_path, "more.csv", TASKS)
+    assert len({stamps[1], now, folder.stamp()}) == 3
+    with pytest.raises(SourceError, match="there is no file"):
+        source(tmp_path / "gone.jsonl").stamp()
+
+
 @pytest.mark.parametrize("name", ["tasks.jsonl", "tasks.csv", "tasks.parquet"])
 def test_a_refresh_goes_on_where_the_last_one_stopped(tmp_path, name):
     made = source(write(tmp_path, name, TASKS))

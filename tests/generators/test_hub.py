@@ -40,6 +40,16 @@ def test_a_refresh_goes_on_where_the_last_one_stopped(folder):
         assert list(source(folder).prompts(start)) == everything[start:]
 
 
+def test_a_stamp_is_the_commit_or_what_the_folder_looks_like(folder, tmp_path):
+    commit = "0123456789" * 4
+    assert HubDataset(dataset="no/where", revision=commit, licence="MIT").stamp() == commit
+    (tmp_path / "train.jsonl").write_text(json.dumps({"question": "one"}) + "\n")
+    before = source(tmp_path).stamp()
+    assert source(tmp_path).stamp() == before
+    (tmp_path / "train.jsonl").write_text(json.dumps({"question": "another"}) + "\n")
+    assert source(tmp_path).stamp() != before
+
+
 def test_every_prompt_records_what_it_was_read_from(folder, tmp_path):
     (tmp_path / "train.jsonl").write_text(json.dumps({"question": "other"}) + "\n")
     one, other = next(source(folder).prompts()), next(source(tmp_path).prompts())

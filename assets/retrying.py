@@ -1,0 +1,93 @@
+"""What fails in a stage: tried again later where the failure may pass, told once and for all in the
+user's words where it will not."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from assets.errors import explained
+from assets.operation import Retries
+from assets.workers import PID
+from engines.protocol import EngineError, UnavailableError
+from engines.runtime import FailureLimitError
+
+_BUSY = frozenset({408, 425, 429})
+"""HTTP statuses below 500 that ask to come again."""
+
+_PASSING = frozenset(
+    {
+        *(errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
+        *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE),
+        *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    }
+)
+"""What a network, or a disk or object store at its other end, fails with for a while. A file that
+is not there, a full disk or a missing permission need a person."""
+
+
+@contextmanager
+def retried(run: dg.DagsterRun, attempt: int, retries: Retries) -> Iterator[None]:
+    """Asks Dagster to try the step again after a failure inside that may pass; ``attempt``: how
+    often it was tried again already.
+
+    Not by a `dagster.RetryPolicy`, which tries everything again, an interrupted run too. A run in
+    the terminal is not held up: a person is there, and the same command goes on.
+    """
+    try:
+        yield
+    except Exception as error:
+        if run.tags.get(PID) or attempt >= retries.times or not passes(error):
+            raise
+        waits = dg.RetryPolicy(
+            max_retries=retries.times,
+            delay=retries.seconds,
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        )
+        raise dg.RetryRequested(
+            max_retries=retries.times, seconds_to_wait=max(waits.calculate_delay(attempt + 1), 0)
+        ) from error
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """A failure inside that was written for users becomes a `dagster.Failure`, so that its words
+    head what the UI and an alert show, and not the wrapping of them."""
+    try:
+        yield
+    except Exception as error:
+        known = explained(error, EngineError)
+        if known is None:
+            raise
+        raise dg.Failure(description=str(known), allow_retries=False) from error
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the failure may pass by itself."""
+    while True:
+        if isinstance(error, FailureLimitError):
+            # Whatever the rows failed of, the engine has been patient with each of them.
+            return False
+        if isinstance(error, UnavailableError) or _away(error):
+            return True
+        # What was raised `from None` was judged by whoever did so.
+        further = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if further is None:
+            return False
+        error = further
+
+
+def _away(error: BaseException) -> bool:
+    """Whether somebody at the other end of a network did not answer, or asked to come again."""
+    import httpx
+
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return status in _BUSY or status >= 500
+    if isinstance(error, OSError):
+        return error.errno in _PASSING or isinstance(error, (ConnectionError, TimeoutError))
+    return isinstance(
+        error, (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+    )
