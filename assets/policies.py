@@ -1,12 +1,55 @@
 """Which weights a role has at a refresh: rounds are consecutive refreshes, each starting from the
-policy that the last one trained."""
+newest policy that an earlier one trained and that was promoted (`assets.promotion`)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from assets.errors import FactoryError
+from assets.promotion import Gate
 from assets.tables import Tables
 from engines.roles import Binding
+
+
+@dataclass(frozen=True)
+class Line:
+    """The policies before a refresh. ``promoted``: (refresh, folder) of the last two, the newest
+    first; ``passed_over``: (refresh, why) of newer ones whose gate is closed, the newest first."""
+
+    promoted: tuple[tuple[str, str], ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def says(self) -> str:
+        """Where the refresh starts from, and what it does not start from and why."""
+        starts = f"the policy of {self.promoted[0][0]}" if self.promoted else "the configured one"
+        passed = "".join(f"; that of {day} is not promoted: {why}" for day, why in self.passed_over)
+        return f"starts from {starts}{passed}"
+
+
+def line_before(
+    refresh: str, *, recipe: str, stage: str | None, tables: Tables, gate: Gate | None = None
+) -> Line:
+    """The policies that ``recipe``, whose stage ``stage`` trains them, has before ``refresh``.
+
+    Days that trained nothing, or were never run, are no gap: the line goes over them.
+    """
+    promoted: list[tuple[str, str]] = []
+    passed_over: list[tuple[str, str]] = []
+    for earlier in reversed(tables.refreshes((recipe, stage)) if stage is not None else []):
+        if len(promoted) == 2:
+            break
+        if earlier >= refresh:
+            continue
+        row = tables.read((recipe, str(stage)), earlier).row(0, named=True)
+        if not row["trained"]:
+            continue
+        why = None if gate is None else gate.closed(earlier, tables)
+        if why is None:
+            promoted.append((earlier, row["path"]))
+        elif not promoted:
+            passed_over.append((earlier, why))
+    return Line(tuple(promoted), tuple(passed_over))
 
 
 def roles_at(
@@ -16,30 +59,23 @@ def roles_at(
     stage: str | None,
     bindings: Mapping[str, Binding],
     tables: Tables,
+    gate: Gate | None = None,
 ) -> dict[str, Binding]:
     """Every role's binding at ``refresh`` of ``recipe``, whose stage ``stage`` trains its policy.
 
-    ``policy`` is the newest policy that an earlier refresh trained, ``policy@previous`` the one
+    ``policy`` is the newest promoted policy of an earlier refresh, ``policy@previous`` the one
     before it, ``policy@initial`` the configured one, which also stands in where there is none yet.
     Raises `FactoryError` where a trained policy is needed that is gone or that no one serves.
     """
     initial = bindings.get("policy")
     if initial is None:
         return dict(bindings)
-    trained = []
-    if stage is not None:
-        for earlier in tables.refreshes((recipe, stage)):
-            if earlier < refresh:
-                row = tables.read((recipe, stage), earlier).row(0, named=True)
-                if row["trained"]:
-                    trained.append(_trained(initial, row["path"], recipe=recipe, refresh=earlier))
-    history = [initial, initial, *trained]
-    return {
-        **bindings,
-        "policy": history[-1],
-        "policy@previous": history[-2],
-        "policy@initial": initial,
-    }
+    line = line_before(refresh, recipe=recipe, stage=stage, tables=tables, gate=gate)
+    trained = [
+        _trained(initial, path, recipe=recipe, refresh=earlier) for earlier, path in line.promoted
+    ]
+    newest, before, *_ = [*trained, initial, initial]
+    return {**bindings, "policy": newest, "policy@previous": before, "policy@initial": initial}
 
 
 def _trained(initial: Binding, path: str, *, recipe: str, refresh: str) -> Binding:
