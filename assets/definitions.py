@@ -12,6 +12,7 @@ from dagster.components.core.component_tree import ComponentTree
 from dagster_shared.record import replace
 
 from assets.errors import FactoryError, RecipeError, near
+from assets.executing import EXECUTOR
 from assets.factory import Factory
 from assets.recipe import Recipe
 from assets.settings import PROJECT, Settings, load_settings
@@ -52,7 +53,7 @@ class Floor:
             # Dagster warns of its own beta parts, once a component.
             warnings.simplefilter("ignore", category=dg.BetaWarning)
             shipped, *added = [tree.build_defs() for tree in self._trees]
-        return dg.Definitions.merge(
+        merged = dg.Definitions.merge(
             shipped,
             # Dagster shows one tree of components: the project's own.
             *(replace(each, component_tree=None) for each in added),
@@ -61,10 +62,16 @@ class Floor:
                     "factory": factory,
                     "tables": TablesIOManager(self.settings.root_path),
                 },
-                # One journal has one writer, so stages of one run follow each other.
-                executor=dg.in_process_executor,
+                executor=EXECUTOR,
             ),
         )
+        if not self.settings.owners:
+            return merged
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category=dg.PreviewWarning)
+            return merged.map_asset_specs(
+                func=lambda spec: spec.merge_attributes(owners=self.settings.owners)
+            )
 
     def _check_control(self, recipe: Recipe, name: str) -> None:
         control = self.recipes.get(name)

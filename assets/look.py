@@ -1,11 +1,9 @@
-"""What the UI shows of a stage: counts, sample rows, refused rows, histograms as pictures.
+"""What the UI shows of a stage in words and tables: sample rows, refused rows, broken rules.
 
 Text that a model or a stranger wrote is escaped, so that no row can draw on the page.
 """
 
-import base64
 import html
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,15 +15,6 @@ from schemas import Table
 
 SAMPLES = 5
 LONGEST = 300
-BINS = 24
-PICTURED = {
-    "Responses": {"tokens": "tokens a response"},
-    "Scores": {"value": "score"},
-    "Pairs": {"margin": "margin", "weight": "weight"},
-    "StepLabels": {"first_error": "first wrong step"},
-    "Nodes": {"value": "value of a node"},
-}
-"""The numbers worth a histogram, by table: column and what it says."""
 
 
 def counted(refused: pl.DataFrame) -> dict[str, int]:
@@ -39,12 +28,23 @@ def counted(refused: pl.DataFrame) -> dict[str, int]:
 
 
 def described(table: type[Table], kept: pl.DataFrame) -> dg.AssetCheckResult:
-    """The asset check ``schema``: every kept row keeps every rule of its table."""
-    passed = table.is_valid(kept)
+    """The asset check ``schema``: every kept row keeps every rule of its table. It says which rule
+    how many rows break."""
+    missing = [name for name in table.columns() if name not in kept.columns]
+    broken = {} if missing else dict(table.filter(kept, cast=True)[1].counts())
+    wrong = [f"there is no column {name}" for name in missing]
+    wrong += [
+        f"{rows:,} of {kept.height:,} rows break the rule {rule.replace('|', ' ')}"
+        for rule, rows in broken.items()
+    ]
+    if not wrong and not table.is_valid(kept):
+        wrong = ["columns are not of their types"]
+    says = "; ".join(wrong) or f"all {kept.height:,} rows keep every rule of {table.__name__}"
     return dg.AssetCheckResult(
         check_name="schema",
-        passed=passed,
-        metadata={"table": table.__name__, "rows": kept.height},
+        passed=not wrong,
+        description=says,
+        metadata={"table": table.__name__, "rows": kept.height, **broken},
     )
 
 
@@ -66,36 +66,6 @@ def dropped_rows(refused: pl.DataFrame) -> str:
     )
     ordered = reasons.sort("rows", descending=True)
     return markdown(ordered.columns, [list(row) for row in ordered.iter_rows()])
-
-
-def histograms(table: type[Table], kept: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
-    """Pictures of the table's numbers, by what to call them; none where there are no numbers."""
-    pictures: dict[str, dg.MetadataValue[Any]] = {}
-    for column, label in PICTURED.get(table.__name__, {}).items():
-        values = kept[column].cast(pl.Float64).drop_nulls()
-        if not values.is_empty():
-            png = base64.b64encode(_histogram(values.to_list(), label)).decode()
-            pictures[f"histogram: {label}"] = dg.MetadataValue.md(
-                f"![{label}](data:image/png;base64,{png})"
-            )
-    return pictures
-
-
-def _histogram(values: Sequence[float], label: str) -> bytes:
-    # The object interface: pyplot keeps figures alive and wants a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.2, 1.8), dpi=80, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.hist(values, bins=BINS, color="#4f6bed")
-    axes.set_xlabel(label, fontsize=8)
-    axes.set_ylabel("rows", fontsize=8)
-    axes.tick_params(labelsize=7)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -29,13 +29,17 @@ import dagster as dg
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from assets import catalogue
+from assets.account import Account, told
 from assets.claims.check import claim_check
 from assets.claims.measure import Measure
 from assets.draw import draw
 from assets.errors import RecipeError, near
+from assets.executing import EXECUTOR, pool_of
 from assets.factory import REFRESHES, Factory
 from assets.imports import built
-from assets.look import counted, described, dropped_rows, sampled
+from assets.look import described, dropped_rows, sampled
+from assets.pictures import histograms
 from assets.plan import GIVEN, Stage, plan, policy_stage
 from assets.probing import stop_if_blocked
 from assets.settings import Settings, load_settings
@@ -53,9 +57,15 @@ class Paper(BaseModel):
 
 
 class DrawConfig(dg.Config):
-    """How many prompts this refresh works on; None leaves it to the recipe."""
+    """What a run may say of the prompts it draws. Parameters of stages are the recipe's alone: its
+    tables, its card and its claim are of those that its defs.yaml states."""
 
-    rows: int | None = None
+    rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="Prompts this refresh works on at most. Leave it out for as many as the "
+        "recipe says; a smaller number draws the first of those.",
+    )
 
 
 class Recipe(dg.Component, dg.Model, dg.Resolvable):
@@ -133,16 +143,16 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         weights = self.weights(settings)
         trains = policy_stage(stages)
         place = Place(self.name, trains.name if trains else None, self.seed, Path(self.file).parent)
-        assets = [self._prompts(weights, settings.held_out)]
-        assets += [self._asset(stage, place, settings.held_out) for stage in stages]
+        assets = [self._prompts(weights, settings)]
+        assets += [self._asset(stage, place, settings) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
         job = dg.define_asset_job(
             self.name,
             selection=dg.AssetSelection.assets(*sources, *(asset.key for asset in assets)),
-            description=f"{self.paper.title}: {self.claim}",
+            description=catalogue.described_job(self),
             partitions_def=REFRESHES,
-            tags={"recipe": self.name},
-            executor_def=dg.in_process_executor,
+            tags=catalogue.tags(self),
+            executor_def=EXECUTOR,
         )
         nightly = dg.build_schedule_from_partitioned_job(
             job,
@@ -153,7 +163,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         checks = [] if measure is None else [claim_check(self, measure, stages)]
         return dg.Definitions(assets=assets, asset_checks=checks, jobs=[job], schedules=[nightly])
 
-    def _prompts(self, weights: Mapping[str, float], held_out: str) -> dg.AssetsDefinition:
+    def _prompts(self, weights: Mapping[str, float], settings: Settings) -> dg.AssetsDefinition:
         recipe, rows = self.name, self.rows
         key = [recipe, "prompts"]
 
@@ -161,12 +171,11 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             key=key,
             group_name=recipe,
             partitions_def=REFRESHES,
-            description="The prompts that a refresh works on: drawn by weight from "
-            + ", ".join(weights)
-            + "; none that an earlier refresh used, none that is held out",
-            kinds={"parquet"},
-            tags={"table": Prompts.__name__},
-            ins={"held_out": dg.AssetIn(key=["prompts", held_out])},
+            description=catalogue.described_prompts(self, weights),
+            kinds={"parquet", "polars"},
+            tags={**catalogue.tags(self), "table": Prompts.__name__},
+            metadata={"dagster/column_schema": catalogue.column_schema(Prompts)},
+            ins={"held_out": dg.AssetIn(key=["prompts", settings.held_out])},
             deps=[dg.AssetKey(["prompts", source]) for source in weights],
             io_manager_key="tables",
             required_resource_keys={"factory"},
@@ -186,35 +195,40 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                 held_out=held_out,
             )
             kept, refused = drawn.split.kept, drawn.split.dropped
-            account = {
-                "in": kept.height + refused.height,
-                "kept": kept.height,
-                "dropped": counted(refused),
-                "seconds": perf_counter() - began,
-                "model_calls": 0,
-                "journal_hits": 0,
-                "tokens_per_second": None,
-            }
+            seconds = perf_counter() - began
+            account = Account.of(drawn.split)
             yield dg.MaterializeResult(
                 value=drawn.split,
                 metadata={
-                    "account": dg.MetadataValue.json(account),
+                    "account": dg.MetadataValue.json(
+                        {
+                            "in": account.came,
+                            "kept": account.kept,
+                            "dropped": dict(account.dropped),
+                            "seconds": seconds,
+                            "model_calls": 0,
+                            "journal_hits": 0,
+                            "tokens_per_second": None,
+                        }
+                    ),
+                    **told(account, seconds=seconds),
                     "mixture": dg.MetadataValue.json(dict(drawn.mixture)),
                     "dagster/row_count": kept.height,
                     "rows": dg.MetadataValue.md(sampled(kept)),
                     "drop reasons": dg.MetadataValue.md(dropped_rows(refused)),
+                    **histograms(Prompts, kept),
                 },
                 check_results=[described(Prompts, kept)],
             )
 
         return prompts
 
-    def _asset(self, stage: Stage, place: Place, held_out: str) -> dg.AssetsDefinition:
+    def _asset(self, stage: Stage, place: Place, settings: Settings) -> dg.AssetsDefinition:
         key = [self.name, stage.name]
         # Whether a pair's label is true is known from its prompt, whatever the operator reads.
         reads = dict.fromkeys([*stage.reads, *(["prompts"] if stage.gives is Pairs else [])])
         keys = {
-            name: ["prompts", held_out] if name == "held_out" else [self.name, name]
+            name: ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
             for name in reads
         }
         kind = type(stage.operator)
@@ -223,10 +237,21 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             key=key,
             group_name=self.name,
             partitions_def=REFRESHES,
-            description=_description(self, kind),
-            kinds={"parquet", kind.__module__.partition(".")[0]},
-            tags={"table": stage.gives.__name__, "operator": kind.__name__},
-            metadata={"parameters": dg.MetadataValue.json(stage.operator.model_dump(mode="json"))},
+            description=catalogue.described_stage(self, stage),
+            kinds=catalogue.kinds(stage, settings),
+            tags={
+                **catalogue.tags(self),
+                "table": stage.gives.__name__,
+                "operator": kind.__name__,
+            },
+            metadata={
+                "parameters": dg.MetadataValue.json(stage.operator.model_dump(mode="json")),
+                "dagster/column_schema": catalogue.column_schema(stage.gives),
+            },
+            code_version=catalogue.code_version(
+                stage, self.stages[stage.name], settings, seed=self.seed
+            ),
+            pool=pool_of(stage.operator),
             ins={name: dg.AssetIn(key=upstream) for name, upstream in keys.items()},
             io_manager_key="tables",
             required_resource_keys={"factory"},
@@ -247,8 +272,3 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             stop_if_blocked(result.check_results, recipe=place.recipe, stage=stage.name)
 
         return run
-
-
-def _description(recipe: Recipe, operator: type) -> str:
-    does = (operator.__doc__ or operator.__name__).strip().partition("\n\n")[0]
-    return f"{' '.join(does.split())}\n\n*{recipe.paper.title}*\n\nClaim: {recipe.claim}"

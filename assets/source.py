@@ -19,19 +19,27 @@ from typing import Annotated, Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from assets.account import Account, told
+from assets.catalogue import column_schema
 from assets.errors import RecipeError
 from assets.factory import REFRESHES, Factory
 from assets.imports import built, named
-from assets.look import counted, described, dropped_rows, sampled
+from assets.look import described, dropped_rows, sampled
+from assets.pictures import histograms
 from assets.reading import read_on
 from assets.settings import load_settings
 from schemas import Check, Prompts, PromptSource
 
 
 class SourceConfig(dg.Config):
-    """How many prompts this refresh must hold at least; None leaves it to the source."""
+    """What a run may say of the prompts it reads."""
 
-    rows: int | None = None
+    rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="Prompts this refresh must hold at least. Leave it out for as many as the "
+        "source says; fewer than that changes nothing, for rows that were read are kept.",
+    )
 
 
 class Source(dg.Component, dg.Model, dg.Resolvable):
@@ -93,8 +101,12 @@ class Source(dg.Component, dg.Model, dg.Resolvable):
             partitions_def=None if fixed else REFRESHES,
             description=f"Prompts read by {read['use']}"
             + (", the same at every refresh" if fixed else ", those that are new at each refresh"),
-            kinds={"parquet"},
-            tags={"table": Prompts.__name__},
+            kinds={"parquet", "polars"},
+            tags={"table": Prompts.__name__, "source": name},
+            metadata={
+                "read": dg.MetadataValue.json(dict(read)),
+                "dagster/column_schema": column_schema(Prompts),
+            },
             io_manager_key="tables",
             required_resource_keys={"factory"},
             check_specs=[
@@ -121,21 +133,26 @@ class Source(dg.Component, dg.Model, dg.Resolvable):
                 ("prompts", name), refresh, reading.split, about=reading.about
             )
             kept, refused = reading.split.kept, reading.split.dropped
-            account = {
-                "in": kept.height + refused.height,
-                "kept": kept.height,
-                "dropped": counted(refused),
-                "seconds": perf_counter() - began,
-            }
+            seconds = perf_counter() - began
+            account = Account.of(reading.split)
             yield dg.MaterializeResult(
                 metadata={
-                    "account": dg.MetadataValue.json(account),
+                    "account": dg.MetadataValue.json(
+                        {
+                            "in": account.came,
+                            "kept": account.kept,
+                            "dropped": dict(account.dropped),
+                            "seconds": seconds,
+                        }
+                    ),
+                    **told(account, seconds=seconds),
                     "path": dg.MetadataValue.path(str(path)),
                     "new": reading.new,
                     "revision": str(reading.about["revision"]),
                     "dagster/row_count": kept.height,
                     "rows": dg.MetadataValue.md(sampled(kept)),
-                    "dropped": dg.MetadataValue.md(dropped_rows(refused)),
+                    "drop reasons": dg.MetadataValue.md(dropped_rows(refused)),
+                    **histograms(Prompts, kept),
                 },
                 check_results=[described(Prompts, kept)],
             )

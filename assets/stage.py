@@ -9,9 +9,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.account import accounted, adds_up, told
 from assets.factory import Factory
-from assets.look import counted, described, dropped_rows, histograms, sampled
-from assets.pictures import pictures
+from assets.look import described, dropped_rows, sampled
+from assets.pictures import histograms, pictures
 from assets.plan import Stage
 from assets.policies import roles_at
 from assets.probing import CHECK, accuracy, in_words, probes_result, probes_spec
@@ -29,26 +30,6 @@ class Place:
     trains: str | None
     seed: int
     folder: Path | None = None
-
-
-@dataclass(frozen=True)
-class Account:
-    """What came in, what was kept, what was dropped and why, in distinct ids of ``unit``.
-
-    ``dropped`` leaves out rows refused at another level (an empty response of a prompt that was
-    kept): ``also`` counts those.
-    """
-
-    unit: str
-    came: int
-    kept: int
-    dropped: Mapping[str, int]
-    also: Mapping[str, int]
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether nothing was lost: kept + dropped = in."""
-        return self.kept + sum(self.dropped.values()) == self.came
 
 
 def run_stage(
@@ -93,7 +74,7 @@ def run_stage(
     split = stage.operator.run(tables, context)
     seconds = perf_counter() - began
     account = accounted(stage, tables, split)
-    checks = [described(stage.gives, split.kept), _adds_up(account)]
+    checks = [described(stage.gives, split.kept), adds_up(account)]
     metadata: dict[str, Any] = {
         "account": dg.MetadataValue.json(
             {
@@ -106,11 +87,7 @@ def run_stage(
                 "tokens_per_second": (spent.tokens / spent.model_seconds if spent.tokens else None),
             }
         ),
-        "in": account.came,
-        "kept": account.kept,
-        "dropped": sum(account.dropped.values()),
-        "counted in": account.unit,
-        "seconds": seconds,
+        **told(account, seconds=seconds),
         "dagster/row_count": split.kept.height,
         "rows": dg.MetadataValue.md(sampled(split.kept)),
         "drop reasons": dg.MetadataValue.md(dropped_rows(split.dropped)),
@@ -118,7 +95,11 @@ def run_stage(
         **pictures(stage.gives, stage.operator, split.kept, tables),
     }
     if spent.model_calls or spent.journal_hits:
-        metadata |= {"model calls": spent.model_calls, "journal hits": spent.journal_hits}
+        metadata |= {
+            "model calls": spent.model_calls,
+            "journal hits": spent.journal_hits,
+            "journal hit rate": spent.journal_hits / (spent.model_calls + spent.journal_hits),
+        }
     if spent.tokens:
         metadata["tokens/s"] = spent.tokens / spent.model_seconds
     rightly = accuracy(stage.operator, tables, split.kept, factory.checks)
@@ -129,8 +110,6 @@ def run_stage(
         context.findings[CHECK] = in_words(context.findings[CHECK])
     if context.findings:
         metadata["findings"] = dg.MetadataValue.json(context.findings)
-    if account.also:
-        metadata["also refused"] = dg.MetadataValue.json(dict(account.also))
     if stage.gives is Pairs:
         checks.append(_labels(tables, split.kept, factory, metadata))
     if stage.gives is Evaluations:
@@ -152,51 +131,6 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
         specs["no_worse"] = "The policy is no worse than the one it started from"
     named = [dg.AssetCheckSpec(name, asset=key, description=text) for name, text in specs.items()]
     return named + probes_spec(key, stage.operator)
-
-
-def accounted(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -> Account:
-    """What of the stage's ``of`` was kept and dropped (or, where that has no such ids, of the
-    other table it reads: policies are measured on prompts).
-
-    Where a kept row is not one that came in (a checkpoint learnt from pairs), what came in and was
-    not dropped counts as kept; a checkpoint that was not trained kept nothing.
-    """
-    from filters.filter import own_id, table_of
-
-    reads = stage.operator.inputs()
-    named = {read.field: tables[read.stage] for read in reversed(reads)}
-    unit = stage.operator.unit or own_id(table_of(named["of"]))
-    holding = [frame for field, frame in sorted(named.items()) if unit in frame.columns]
-    if not holding:
-        kept, reasons = split.kept.height, counted(split.dropped)
-        return Account("rows", kept + sum(reasons.values()), kept, reasons, {})
-    of = getattr(stage.operator, "of", None)
-    whole = [tables[name] for name in of] if isinstance(of, tuple) else [named["of"]]
-    read = whole if unit in whole[0].columns else holding[:1]
-    ids = pl.concat([frame[unit] for frame in read]).unique()
-    first = split.dropped.unique("row_id", keep="first", maintain_order=True)
-    refused = first.filter(pl.col("row_id").is_in(ids.implode()))
-    others = split.dropped.join(refused, on="row_id", how="anti")
-    if unit in split.kept.columns:
-        kept = split.kept[unit].n_unique()
-    elif stage.gives is Checkpoints and not split.kept["trained"].all():
-        kept = 0
-    else:
-        kept = ids.len() - refused.height
-    return Account(unit, ids.len(), kept, counted(refused), counted(others))
-
-
-def _adds_up(account: Account) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name="adds_up",
-        passed=account.adds_up,
-        metadata={
-            "in": account.came,
-            "kept": account.kept,
-            "dropped": sum(account.dropped.values()),
-            "counted in": account.unit,
-        },
-    )
 
 
 def _labels(

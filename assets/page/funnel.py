@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from assets.account import Account, accounted
 from assets.look import counted, plain
 from assets.page.made import Made
-from assets.stage import Account, accounted
 from assets.tables import MissingTableError
 from schemas import Pairs, Responses, Split
 

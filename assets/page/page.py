@@ -20,13 +20,13 @@ from assets.definitions import Floor
 from assets.page.agreement import agreements, truth
 from assets.page.claim import findings
 from assets.page.funnel import drops, funnel
-from assets.page.histogram import HEIGHT, WIDTH
 from assets.page.made import made
 from assets.page.packed import packed
 from assets.page.plots import plots
 from assets.page.provenance import provenance
 from assets.page.rows import browsed
 from assets.page.trees import trees
+from assets.pictures.histogram import HEIGHT, WIDTH
 from assets.tables import write_whole
 
 FOLDER = Path(__file__).parent

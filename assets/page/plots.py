@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import polars as pl
 
 from assets.page.agreement import names_steps, opinions
-from assets.page.histogram import Plot, histogram
 from assets.page.made import Made
-from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels
+from assets.pictures.histogram import Plot, histogram
+from assets.pictures.numbers import drawn
+from schemas import Responses, Scores
 
 TRUTHS = {"right": True, "wrong": False, "truth unknown": None}
 
@@ -15,8 +16,10 @@ TRUTHS = {"right": True, "wrong": False, "truth unknown": None}
 def plots(made: Made, known: pl.DataFrame) -> list[Plot]:
     """Scores and lengths of the responses, split by the truth where ``known`` (as of
     `assets.page.agreement.truth`) has it, then the numbers of the dataset itself."""
-    found = [*_of_dataset(made), *_of_responses(made, known)]
-    return [plot for plot in found if plot is not None]
+    table = made.stage.gives
+    # Responses are drawn below, by their truth.
+    own = [] if table is Responses else drawn(table, made.rows(made.stage.name))
+    return own + [plot for plot in _of_responses(made, known) if plot is not None]
 
 
 def _of_responses(made: Made, known: pl.DataFrame) -> Iterator[Plot | None]:
@@ -54,42 +57,3 @@ def _by_truth(frame: pl.DataFrame, column: str) -> dict[tuple[str, str], pl.Seri
         )[column]
         for name, right in TRUTHS.items()
     }
-
-
-def _of_dataset(made: Made) -> Iterator[Plot | None]:
-    rows = made.rows(made.stage.name)
-    table = made.stage.gives
-    if table is Pairs:
-        yield histogram("margin of a pair", {("", "plain"): rows["margin"]})
-        if rows["weight"].n_unique() > 1:
-            yield histogram("weight of a pair", {("", "plain"): rows["weight"]})
-        lengths = {side: _characters(rows[side]) for side in ("chosen", "rejected")}
-        yield histogram(
-            "characters, chosen less rejected",
-            {("", "plain"): lengths["chosen"] - lengths["rejected"]},
-        )
-    elif table is StepLabels:
-        labelled = rows.select("labels", "values").explode("labels", "values")
-        yield histogram(
-            "value of a step",
-            {
-                (
-                    f"labelled {name}" if right is not None else "not labelled",
-                    tone,
-                ): labelled.filter(pl.col("labels").eq_missing(right))["values"]
-                for name, tone, right in (
-                    ("right", "good", True),
-                    ("wrong", "bad", False),
-                    ("", "plain", None),
-                )
-            },
-        )
-        yield histogram("steps a solution", {("", "plain"): rows["completions"].list.len()})
-        yield histogram("first wrong step, from 1", {("", "bad"): rows["first_error"] + 1})
-    elif table is Demonstrations:
-        yield histogram("characters an answer", {("", "plain"): _characters(rows["messages"])})
-
-
-def _characters(messages: pl.Series) -> pl.Series:
-    """Of the last message of each row."""
-    return messages.list.last().struct.field("content").str.len_chars().cast(pl.Int64)

@@ -1,4 +1,5 @@
-"""Pictures of search trees and of step-scored solutions, as SVG that needs nothing beside itself.
+"""Pictures of funnels, numbers, search trees and step-scored solutions, as SVG that needs nothing
+beside itself.
 
 What models and strangers wrote is in them as text, escaped; they run no script and load nothing.
 Alone they bring colours for light and dark; inside a page they take the page's (the report's).
@@ -6,6 +7,9 @@ Alone they bring colours for light and dark; inside a page they take the page's 
 
 from assets.pictures.branches import Branch, thinned
 from assets.pictures.examples import TREES, asked, chosen_trees, pictures
+from assets.pictures.funnel import funnel_picture
+from assets.pictures.in_markdown import in_markdown
+from assets.pictures.plotted import histograms, plotted
 from assets.pictures.solution import Judged, labelled, scored, solution_picture
 from assets.pictures.svg import Picture
 from assets.pictures.tree import tree_picture
@@ -17,8 +21,12 @@ __all__ = [
     "Picture",
     "asked",
     "chosen_trees",
+    "funnel_picture",
+    "histograms",
+    "in_markdown",
     "labelled",
     "pictures",
+    "plotted",
     "scored",
     "solution_picture",
     "thinned",

@@ -1,13 +1,12 @@
 """Which trees and solutions of a stage are pictured: a few, the same ones each time."""
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.look import escaped
+from assets.pictures.in_markdown import in_markdown
 from assets.pictures.solution import Judged, labelled, scored, solution_picture
 from assets.pictures.svg import Picture
 from assets.pictures.tree import tree_picture
@@ -28,14 +27,14 @@ def pictures(
     trees and no steps. ``tables`` are those that it read, by stage."""
     if gives is Nodes:
         drawn = list(_trees(kept, tables.values()))
-        return {f"tree {number}": _shown(one) for number, one in enumerate(drawn, 1)}
+        return {f"tree {number}": in_markdown(one) for number, one in enumerate(drawn, 1)}
     if gives is StepLabels:
         drawn = list(_solutions(kept))
     elif gives is Scores:
         drawn = list(_scores(operator, kept, tables))
     else:
         drawn = []
-    return {f"solution {number}": _shown(one) for number, one in enumerate(drawn, 1)}
+    return {f"solution {number}": in_markdown(one) for number, one in enumerate(drawn, 1)}
 
 
 def chosen_trees(nodes: pl.DataFrame) -> list[pl.DataFrame]:
@@ -118,8 +117,3 @@ def _scale(values: pl.Series) -> tuple[float, float]:
     if low < 0 < high:
         return -max(-low, high), max(-low, high)
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-
-
-def _shown(picture: Picture) -> dg.MetadataValue[Any]:
-    svg = base64.b64encode(picture.alone().encode()).decode()
-    return dg.MetadataValue.md(f"![{escaped(picture.says)}](data:image/svg+xml;base64,{svg})")

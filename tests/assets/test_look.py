@@ -4,8 +4,10 @@ import html
 
 import polars as pl
 
-from assets.look import dropped_rows, escaped, histograms, markdown, sampled
-from schemas import Pairs, Scores, dropped
+from assets.look import described, dropped_rows, escaped, markdown, sampled
+from schemas import Scores, dropped, empty, rows
+
+ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
 
 
 def test_untrusted_text_is_escaped() -> None:
@@ -28,10 +30,15 @@ def test_drop_reasons_are_counted_with_an_example() -> None:
     assert lines[3].startswith("| empty | 1 | a |")
 
 
-def test_numbers_become_small_pictures() -> None:
-    pictures = histograms(Scores, pl.DataFrame({"value": [0.0, 1.0, 1.0, None]}))
-    (picture,) = pictures.values()
-    assert "data:image/png;base64," in str(picture.value)
-    assert len(str(picture.value)) < 20_000
-    nothing = pl.DataFrame({"margin": [None], "weight": [None]})
-    assert histograms(Pairs, nothing) == {}
+def test_a_broken_rule_is_named_with_how_many_rows_break_it() -> None:
+    scores = empty(Scores)
+    assert described(Scores, scores).description == "all 0 rows keep every rule of Scores"
+    known = {"annotator": "judge", "origin": ORIGIN}
+    twice = rows(Scores, [{"response_id": "a", "value": 1.0, **known}] * 2)
+    broken = described(Scores, twice)
+    assert not broken.passed
+    assert broken.description == "2 of 2 rows break the rule one_score_a_step"
+    less = described(Scores, scores.drop("value"))
+    assert (less.passed, less.description) == (False, "there is no column value")
+    other = described(Scores, scores.with_columns(pl.col("value").cast(pl.Int64)))
+    assert (other.passed, other.description) == (False, "columns are not of their types")

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.errors import FactoryError
 from assets.page import dataset_report
-from assets.page.histogram import HEIGHT, WIDTH, histogram
 from assets.page.packed import packed
+from assets.pictures.histogram import HEIGHT, WIDTH, histogram
 from tests.assets.reported import (
     LONG,
     PAIRS,
