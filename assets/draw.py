@@ -19,10 +19,19 @@ from schemas import Split, dropped
 
 @dataclass(frozen=True)
 class Drawn:
-    """The prompts, those refused, and how many each source gave."""
+    """The prompts, those refused, how many each source gave, and what it said of itself when it was
+    read (`schemas.Stamped`), where it can."""
 
     split: Split
     mixture: Mapping[str, Any]
+    stamps: Mapping[str, str]
+
+    @property
+    def says(self) -> str:
+        """Why there is no prompt."""
+        held_out = self.split.dropped.height
+        but = f", but {held_out:,} that are held out" if held_out else ""
+        return f"no new prompts: earlier refreshes took all of {', '.join(self.mixture)}{but}"
 
 
 def draw(
@@ -68,7 +77,9 @@ def draw(
         }
         for source in weights
     }
-    return Drawn(Split(kept, pl.concat(refused)), mixture)
+    told = {source: tables.about(("prompts", source), refresh) for source in weights}
+    stamps = {source: about["stamp"] for source, about in told.items() if about.get("stamp")}
+    return Drawn(Split(kept, pl.concat(refused)), mixture, stamps)
 
 
 def _offered(tables: Tables, source: str, *, refresh: str) -> pl.DataFrame:

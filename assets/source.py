@@ -26,7 +26,8 @@ from assets.factory import REFRESHES, Factory
 from assets.imports import built, named
 from assets.look import described, dropped_rows, sampled
 from assets.pictures import histograms
-from assets.reading import read_on
+from assets.reading import read_on, stamp_of
+from assets.retrying import in_words, retried
 from assets.settings import load_settings
 from schemas import Check, Prompts, PromptSource
 
@@ -120,18 +121,20 @@ class Source(dg.Component, dg.Model, dg.Resolvable):
             refresh = None if fixed else context.partition_key
             began = perf_counter()
             wanted = limit if fixed else _most(limit, config.rows)
-            reading = read_on(
-                reader,
-                name=name,
-                key=("prompts", name),
-                refresh=refresh,
-                limit=wanted,
-                tables=factory.tables,
-                read={**read, "rows": limit} if fixed else read,
-            )
-            path = factory.tables.write(
-                ("prompts", name), refresh, reading.split, about=reading.about
-            )
+            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+                # Asked before it is read: what is written in between is news then.
+                stamp = stamp_of(reader, name=name)
+                reading = read_on(
+                    reader,
+                    name=name,
+                    key=("prompts", name),
+                    refresh=refresh,
+                    limit=wanted,
+                    tables=factory.tables,
+                    read={**read, "rows": limit} if fixed else read,
+                )
+                about = {**reading.about, "stamp": stamp}
+                path = factory.tables.write(("prompts", name), refresh, reading.split, about=about)
             kept, refused = reading.split.kept, reading.split.dropped
             seconds = perf_counter() - began
             account = Account.of(reading.split)

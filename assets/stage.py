@@ -14,8 +14,9 @@ from assets.factory import Factory
 from assets.look import described, dropped_rows, sampled
 from assets.pictures import histograms, pictures
 from assets.plan import Stage
-from assets.policies import roles_at
+from assets.policies import line_before, roles_at
 from assets.probing import CHECK, accuracy, in_words, probes_result, probes_spec
+from assets.promotion import UNPROMOTED, Gate
 from assets.truth import label_accuracy
 from engines.context import Context, Spent
 from schemas import Checkpoints, Evaluations, Pairs, Split
@@ -24,12 +25,13 @@ from schemas import Checkpoints, Evaluations, Pairs, Split
 @dataclass(frozen=True)
 class Place:
     """Which recipe a stage belongs to, the stage of it that trains its policy, if any does, its
-    seed, and the folder of its ``defs.yaml``."""
+    seed, the folder of its ``defs.yaml``, and what its policies must pass to be promoted."""
 
     recipe: str
     trains: str | None
     seed: int
     folder: Path | None = None
+    gate: Gate | None = None
 
 
 def run_stage(
@@ -58,6 +60,7 @@ def run_stage(
             stage=place.trains,
             bindings=settings.bindings(),
             tables=factory.tables,
+            gate=place.gate,
         ),
         journal=settings.journal_path,
         models=settings.models_path / place.recipe,
@@ -113,7 +116,10 @@ def run_stage(
     if stage.gives is Pairs:
         checks.append(_labels(tables, split.kept, factory, metadata))
     if stage.gives is Evaluations:
-        checks.append(_no_worse(split.kept, metadata, seed=place.seed))
+        gated = place.gate is not None and stage.name in place.gate.measured_by
+        checks.append(_no_worse(split.kept, metadata, seed=place.seed, gated=gated))
+    if stage.name == place.trains:
+        metadata |= _start(refresh, place, factory)
     if stage.gives is Checkpoints:
         metadata["checkpoint"] = dg.MetadataValue.json(split.kept.row(0, named=True))
     return dg.MaterializeResult(value=split, metadata=metadata, check_results=checks)
@@ -152,8 +158,20 @@ def _labels(
     )
 
 
+def _start(refresh: str, place: Place, factory: Factory) -> dict[str, str]:
+    """Which earlier policy this refresh starts from; ``says`` where it is not the newest one."""
+    line = line_before(
+        refresh,
+        recipe=place.recipe,
+        stage=place.trains,
+        tables=factory.tables,
+        gate=place.gate,
+    )
+    return {"start": line.says} | ({"says": line.says} if line.passed_over else {})
+
+
 def _no_worse(
-    evaluations: pl.DataFrame, metadata: dict[str, Any], *, seed: int
+    evaluations: pl.DataFrame, metadata: dict[str, Any], *, seed: int, gated: bool
 ) -> dg.AssetCheckResult:
     from trainers.statistics import regressed, summary
 
@@ -163,6 +181,9 @@ def _no_worse(
         )
     figures = summary(evaluations, seed=seed)
     metadata["validated"] = dg.MetadataValue.json(figures)
+    unpromoted = gated and regressed(figures)
+    if unpromoted:
+        metadata["says"] = UNPROMOTED
     return dg.AssetCheckResult(
         check_name="no_worse",
         passed=not regressed(figures),
@@ -171,5 +192,6 @@ def _no_worse(
         description=(
             f"held-out accuracy {figures['before']:.1%} → {figures['after']:.1%}, difference "
             f"{figures['difference']:+.1%} [{figures['low']:+.1%}, {figures['high']:+.1%}]"
+            + (f"; {UNPROMOTED}" if unpromoted else "")
         ),
     )
