@@ -1,7 +1,7 @@
 """What ``factory`` prints for people. Text that a model wrote is never read as markup."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
