@@ -1,19 +1,25 @@
 """The factory floor: recipes become Dagster assets, checks and jobs; tables land; the CLI runs it.
 
-`Recipe` and `Source` are the components that ``defs.yaml`` names (``type: assets.Recipe``). They
-are looked up when first asked for, so that ``factory --help`` does not wait for Dagster.
+`Recipe`, `Source` and `Dataset` are the components that ``defs.yaml`` names (``type:
+assets.Recipe``). They are looked up when first asked for, so that ``factory --help`` does not wait
+for Dagster.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assets.curated.component import Dataset
     from assets.recipe import Recipe
     from assets.source import Source
 
-__all__ = ["Recipe", "Source"]
+__all__ = ["Dataset", "Recipe", "Source"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Dataset":
+        from assets.curated.component import Dataset
+
+        return Dataset
     if name == "Recipe":
         from assets.recipe import Recipe
 

@@ -66,10 +66,10 @@ def dataset_card(facts: Facts) -> "DatasetCard":
     licences = sorted({identifier(licence) for _, licence in stated})
     data = DatasetCardData(
         license=licences[0] if len(licences) == 1 else licences,
-        annotations_creators=_makers(facts.stages),
-        language_creators=_makers(facts.stages),
+        annotations_creators=makers(facts.stages),
+        language_creators=makers(facts.stages),
         pretty_name=facts.recipe.name,
-        size_categories=_size(facts.rows.height),
+        size_categories=size_category(facts.rows.height),
         tags=[MARK, "trl", facts.recipe.name],
         configs=_configs(candidates=facts.candidates > 0),
     )
@@ -100,9 +100,9 @@ def dataset_card(facts: Facts) -> "DatasetCard":
         refreshes=facts.refreshes,
         checks=_checks(facts.checks),
         claim=_claim(facts),
-        models=_models(facts.models),
-        answers=_answers(facts.answers),
-        sources=_sources(facts.prompts),
+        models=models_table(facts.models),
+        answers=answers_table(facts.answers),
+        sources=sources_table(facts.prompts),
         commands=commands(facts.tables, facts.recipe.name, facts.refreshes),
         seed=facts.recipe.seed,
         versions=versions(),
@@ -111,7 +111,7 @@ def dataset_card(facts: Facts) -> "DatasetCard":
     return card
 
 
-def _makers(stages: Sequence[Stage]) -> str | None:
+def makers(stages: Sequence[Stage]) -> str | None:
     """Who wrote and judged, for the Hub: machines; None where somebody else's rows are in it."""
     from annotators import ImportedScores
     from generators.imported import Imported
@@ -193,7 +193,7 @@ def kept_claim(recipe: str) -> Mapping[str, Any] | None:
     return next((one for one in kept if one["id"] == recipe), None)
 
 
-def _models(models: Sequence[UsedModel]) -> str:
+def models_table(models: Sequence[UsedModel]) -> str:
     if not models:
         return "No model was called."
     rows = [
@@ -210,7 +210,7 @@ def _models(models: Sequence[UsedModel]) -> str:
     return markdown(("role", "bound to", "revision", "engine", "licence", "stages"), rows)
 
 
-def _answers(answers: Sequence[Answered]) -> str:
+def answers_table(answers: Sequence[Answered]) -> str:
     """Every model revision whose answers are in the data."""
     if not answers:
         return "No row is a model's answer."
@@ -218,7 +218,7 @@ def _answers(answers: Sequence[Answered]) -> str:
     return markdown(("stage", "model revision", "refreshes", "rows"), rows)
 
 
-def _sources(prompts: pl.DataFrame) -> str:
+def sources_table(prompts: pl.DataFrame) -> str:
     told = ("source", "source_revision", "licence")
     counts = prompts.group_by(told).len().sort(told)
     return markdown(("source", "revision", "licence", "prompts"), counts.rows())
@@ -252,7 +252,7 @@ def _recipe_file(recipe: Recipe) -> str:
     return f"{fence}yaml\n{text}\n{fence}"
 
 
-def _size(rows: int) -> str:
+def size_category(rows: int) -> str:
     for limit, name in (
         (1_000, "n<1K"),
         (10_000, "1K<n<10K"),

@@ -22,10 +22,17 @@ app = typer.Typer(
 )
 journal = typer.Typer(help="What every model answered, so that nothing is asked twice.")
 app.add_typer(journal, name="journal")
+datasets = typer.Typer(help="Curated datasets and their versions.")
+app.add_typer(datasets, name="datasets")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 Refresh = Annotated[
     str | None, typer.Option(metavar="DATE", help="Which refresh, as 2026-11-21 (UTC).")
+]
+
+Version = Annotated[
+    int | None,
+    typer.Option("--version", min=1, help="Of a curated dataset (default: the newest)."),
 ]
 
 
@@ -138,19 +145,30 @@ def claims(
 
 @app.command()
 def show(
-    dataset: Annotated[str, typer.Argument(help="RECIPE or RECIPE/STAGE, as online_dpo/pairs.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME."),
+    ],
     refresh: Refresh = None,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 5,
+    version: Version = None,
+    split: Annotated[str, typer.Option(help="Of a curated dataset: train or held_out.")] = "train",
 ) -> None:
     """Show rows of a stage in the terminal; pairs side by side, search trees as trees."""
     with _said(False):
         from assets import report
-        from assets.datasets import drawn_prompts, found_table
+        from assets.datasets import drawn_prompts, found_dataset, found_table
         from assets.definitions import floor
         from assets.shown import rows_shown
 
         everything = floor()
         name, _, stage = dataset.partition("/")
+        if name == "datasets":
+            found, of_split = found_dataset(everything, stage, version=version, split=split)
+            report.console().print(report.version_line(stage, found), soft_wrap=True)
+            for shown in rows_shown(of_split, rows, of_split):
+                report.console().print(shown)
+            return
         if name != "prompts":
             name = _recipe(name, everything.recipes)
         key, day, frame = found_table(everything, name, stage or None, refresh=refresh)
@@ -197,7 +215,7 @@ def report_(
 
 @app.command()
 def export(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or datasets/NAME.")],
     place: Annotated[
         str,
         typer.Argument(
@@ -215,6 +233,7 @@ def export(
     public: Annotated[
         bool, typer.Option("--public", help="Let everybody read it; a dataset is private else.")
     ] = False,
+    version: Version = None,
 ) -> None:
     """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card.
 
@@ -223,19 +242,27 @@ def export(
     with _said(False):
         from assets import report
         from assets.definitions import floor
-        from assets.export import export_recipe, export_to_hub
+        from assets.export import in_folder, on_hub
         from assets.hub import repository
 
         repo = repository(place)
         everything = floor()
-        name = _recipe(recipe, everything.recipes)
+        family, _, name = recipe.partition("/")
+        if family == "datasets":
+            from assets.curated.export import dataset_writer
+
+            write = dataset_writer(everything, name, format=format, version=version)
+            name = recipe
+        else:
+            from assets.export import recipe_writer
+
+            name = _recipe(recipe, everything.recipes)
+            write = recipe_writer(everything, name, format=format)
         if repo is None:
-            exported = export_recipe(everything, name, Path(place), format=format)
+            exported = in_folder(write, Path(place))
             lines = report.exported_lines(name, exported, place)
         else:
-            exported, published = export_to_hub(
-                everything, name, repo, public=public, format=format
-            )
+            exported, published = on_hub(write, repo, public=public, of=name)
             lines = report.published_lines(name, exported, published, repo, public=public)
         for line in lines:
             report.console().print(line, soft_wrap=True)
@@ -358,6 +385,41 @@ def prune() -> None:
 
         removed, kept = prune_journal(floor())
         report.console().print(f"{removed:,} answers removed, {kept:,} kept", markup=False)
+
+
+@datasets.callback(invoke_without_command=True)
+def datasets_shown(context: typer.Context) -> None:
+    """Show the curated datasets that have rows, with the versions that are kept."""
+    if context.invoked_subcommand is not None:
+        return
+    with _said(False):
+        from assets import report
+        from assets.curated.versions import Versions, dataset_names
+        from assets.settings import load_settings
+
+        root = load_settings().root_path
+        found = {name: Versions(root, name) for name in dataset_names(root)}
+        told = {name: (of.version(), of.numbers()) for name, of in found.items()}
+        report.console().print(report.versions_table(told))
+
+
+@datasets.command("prune")
+def prune_datasets(
+    keep: Annotated[int, typer.Option(min=1, help="Of each dataset, the newest so many.")] = 3,
+) -> None:
+    """Remove old versions of curated datasets, and the files that only they have."""
+    with _said(False):
+        from assets import report
+        from assets.curated.versions import Versions, dataset_names
+        from assets.settings import load_settings
+
+        root = load_settings().root_path
+        pruned = [Versions(root, name).prune(keep) for name in dataset_names(root)]
+        report.console().print(
+            f"{sum(len(gone) for gone, _ in pruned):,} versions removed, "
+            f"{sum(freed for _, freed in pruned) / 1e6:,.1f} MB freed",
+            markup=False,
+        )
 
 
 def _recipe(name: str, known: Any) -> str:

@@ -2,10 +2,11 @@
 
 import polars as pl
 
+from assets.curated.versions import SPLITS, Version, Versions
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.plan import exported_stage
-from schemas import Prompts, Table, empty
+from schemas import Prompts, Table, columns, empty
 
 
 def data_stage(floor: Floor, recipe: str) -> tuple[str, type[Table]]:
@@ -43,6 +44,23 @@ def found_table(
         raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, made)}")
     day = refresh or made[-1]
     return key, day, tables.read(key, day)
+
+
+def found_dataset(
+    floor: Floor, name: str, *, version: int | None, split: str | None
+) -> tuple[Version, pl.DataFrame]:
+    """A curated dataset's version (by default the newest) and its rows, of one split or of both.
+
+    Raises `FactoryError` if there is no such dataset, version or split.
+    """
+    if name not in floor.datasets:
+        raise FactoryError(f"there is no dataset {name!r}; {near(name, floor.datasets)}")
+    if split not in (None, *SPLITS):
+        raise FactoryError(f"there is no split {split!r}; {near(str(split), SPLITS)}")
+    versions = Versions(floor.settings.root_path, name)
+    found = versions.version(version)
+    rows = versions.read(found, split)
+    return found, rows.select(columns(floor.datasets[name].table).names()) if found.parts else rows
 
 
 def drawn_prompts(floor: Floor, recipe: str, refresh: str | None) -> pl.DataFrame:

@@ -11,15 +11,19 @@ import dagster as dg
 from dagster.components.core.component_tree import ComponentTree
 from dagster_shared.record import replace
 
+from assets.curated.asset import dataset_asset
+from assets.curated.component import Dataset
+from assets.curated.planned import Planned, planned
 from assets.errors import FactoryError, RecipeError, near
 from assets.executing import EXECUTOR
-from assets.factory import Factory
+from assets.factory import DATASETS, Factory
+from assets.plan import exported_stage
 from assets.recipe import Recipe
 from assets.settings import PROJECT, Settings, load_settings
 from assets.source import Source
 from assets.tables import Tables, TablesIOManager
 
-Named = TypeVar("Named", Source, Recipe)
+Named = TypeVar("Named", Source, Recipe, Dataset)
 
 
 class Floor:
@@ -38,6 +42,7 @@ class Floor:
             recipe for tree in self._trees for recipe in tree.get_all_components(Recipe)
         )
         self._check_sources()
+        self.datasets = self._datasets()
         for recipe in self.recipes.values():
             if recipe.control is not None:
                 self._check_control(recipe, recipe.control)
@@ -62,6 +67,9 @@ class Floor:
                     "factory": factory,
                     "tables": TablesIOManager(self.settings.root_path),
                 },
+                assets=[
+                    dataset_asset(plan, self.settings.freshness) for plan in self.datasets.values()
+                ],
                 executor=EXECUTOR,
             ),
         )
@@ -72,6 +80,26 @@ class Floor:
             return merged.map_asset_specs(
                 func=lambda spec: spec.merge_attributes(owners=self.settings.owners)
             )
+
+    def _datasets(self) -> dict[str, Planned]:
+        """Those that components say, and one of every other recipe that makes what can be trained
+        on. Raises `RecipeError` where one cannot be made."""
+        if DATASETS in self.recipes:
+            raise RecipeError(
+                f"the name {DATASETS!r} is taken", file=self.recipes[DATASETS].file, field="name"
+            )
+        said = _by_name(
+            dataset for tree in self._trees for dataset in tree.get_all_components(Dataset)
+        )
+        own = [
+            Dataset(name=name, of=[name])
+            for name, recipe in self.recipes.items()
+            if name not in said and exported_stage(recipe.planned(self.settings))
+        ]
+        return {
+            dataset.name: planned(dataset, self.recipes, self.sources, self.settings)
+            for dataset in [*said.values(), *own]
+        }
 
     def _check_control(self, recipe: Recipe, name: str) -> None:
         control = self.recipes.get(name)

@@ -13,9 +13,10 @@ folder appears whole or not at all, and so does a commit.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -62,8 +63,7 @@ def export_recipe(
     `FactoryError` if there is no row, or if ``folder`` holds something else; nothing is written
     then.
     """
-    with _whole(folder) as beside:
-        return _write(floor, recipe, beside, format=format, place=folder.name)
+    return in_folder(recipe_writer(floor, recipe, format=format), folder)
 
 
 def export_to_hub(
@@ -73,13 +73,37 @@ def export_to_hub(
 
     Raises `FactoryError` as that does, and as `assets.hub.publish` does.
     """
+    write = recipe_writer(floor, recipe, format=format)
+    return on_hub(write, repo, public=public, of=recipe)
+
+
+Writer = Callable[[Path, str], Exported]
+"""Writes an export into a folder, which `datasets.load_dataset` will know by a name."""
+
+
+def recipe_writer(floor: Floor, recipe: str, *, format: str | None = None) -> Writer:
+    """Writes what `export_recipe` says."""
+    return partial(_write, floor, recipe, format=format)
+
+
+def in_folder(write: Writer, folder: Path) -> Exported:
+    """Let ``write`` make what ``folder`` holds from then on; all of it or, if it raises, nothing.
+
+    Raises `FactoryError` where ``folder`` holds something else than an export.
+    """
+    with _whole(folder) as beside:
+        return write(beside, folder.name)
+
+
+def on_hub(write: Writer, repo: str, *, public: bool, of: str) -> tuple[Exported, Published]:
+    """Let ``write`` make what the dataset ``repo`` of the Hub holds, in one commit or none."""
     with tempfile.TemporaryDirectory(prefix="factory-export-") as folder:
-        exported = _write(floor, recipe, Path(folder), format=format, place=repo)
-        message = f"{exported.rows:,} {exported.what} of {recipe}"
+        exported = write(Path(folder), repo)
+        message = f"{exported.rows:,} {exported.what} of {of}"
         return exported, publish(Path(folder), repo, public=public, message=message)
 
 
-def _write(floor: Floor, recipe: str, folder: Path, *, format: str | None, place: str) -> Exported:
+def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str | None) -> Exported:
     stages = floor.recipes[recipe].planned(floor.settings)
     name, shape, stage = _wanted(floor, recipe, stages, format)
     tables = Tables(floor.settings.root_path)
@@ -161,11 +185,11 @@ def _rows(
     told = prompts.select("prompt_id", "source", "licence")
     rows = rows.join(told, on="prompt_id", how="left", maintain_order="left")
     if stage.gives is Pairs:
-        rows = _with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
+        rows = with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
     return rows.with_columns(refresh=pl.lit(refresh))
 
 
-def _with_scores(
+def with_scores(
     tables: Tables,
     recipe: str,
     pairs: pl.DataFrame,

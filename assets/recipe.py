@@ -36,7 +36,7 @@ from assets.claims.measure import Measure
 from assets.draw import draw
 from assets.errors import RecipeError, near
 from assets.executing import EXECUTOR, pool_of
-from assets.factory import REFRESHES, Factory
+from assets.factory import DATASETS, REFRESHES, Factory
 from assets.imports import built
 from assets.look import described, dropped_rows, sampled
 from assets.pictures import histograms
@@ -146,9 +146,13 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         assets = [self._prompts(weights, settings)]
         assets += [self._asset(stage, place, settings) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
+        made = [asset.key for asset in assets]
+        # Datasets that are made from this recipe grow with each of its refreshes.
+        read_on = dg.AssetSelection.assets(*made).downstream(depth=1)
+        grow = read_on & dg.AssetSelection.groups(DATASETS)
         job = dg.define_asset_job(
             self.name,
-            selection=dg.AssetSelection.assets(*sources, *(asset.key for asset in assets)),
+            selection=dg.AssetSelection.assets(*sources, *made) | grow,
             description=catalogue.described_job(self),
             partitions_def=REFRESHES,
             tags=catalogue.tags(self),

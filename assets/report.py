@@ -14,6 +14,7 @@ from assets.settings import Settings
 
 if TYPE_CHECKING:
     from assets.curated.versions import Version
+    from assets.curated.versions import Version
     from assets.disk import Use
     from assets.export import Exported
     from assets.hub import Published
@@ -105,6 +106,36 @@ def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
             Text(recipe["paper"]["title"]),
             Text(recipe["claim"]),
             Text(" → ".join(recipe["stages"])),
+        )
+    return table
+
+
+def version_line(name: str, version: "Version") -> Text:
+    """Which version of a curated dataset that is, and how many rows it has and has not."""
+    rows = ", ".join(f"{version.rows(split):,} {split}" for split in ("train", "held_out"))
+    out = sum(version.about["dropped"].values())
+    why = ", ".join(f"{n:,} {reason}" for reason, n in version.about["dropped"].items())
+    dropped = f"; {out:,} dropped: {why}" if out else ""
+    return Text(f"datasets/{name}, version {version.number} of {version.made}: {rows}{dropped}\n")
+
+
+def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Table:
+    """Each curated dataset's newest version, and those that are kept."""
+    table = Table()
+    table.add_column("dataset")
+    for heading in ("version", "train", "held out", "dropped"):
+        table.add_column(heading, justify="right")
+    table.add_column("made")
+    table.add_column("kept versions")
+    for name, (version, numbers) in found.items():
+        table.add_row(
+            Text(name, style="bold"),
+            str(version.number),
+            f"{version.rows('train'):,}",
+            f"{version.rows('held_out'):,}",
+            f"{sum(version.about['dropped'].values()):,}",
+            version.made,
+            ", ".join(map(str, numbers)),
         )
     return table
 

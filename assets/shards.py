@@ -10,8 +10,10 @@ LIMIT = 500_000_000
 """Bytes of rows in memory that one file holds at most; on the disk they are several times fewer."""
 
 
-def write_shards(frame: pl.DataFrame, folder: Path, *, refresh: str) -> list[Path]:
-    """Write ``frame`` to ``folder`` as ``train-<refresh>-00000-of-00002.parquet`` and so on.
+def write_shards(
+    frame: pl.DataFrame, folder: Path, *, refresh: str, split: str = "train"
+) -> list[Path]:
+    """Write ``frame`` to ``folder`` as ``<split>-<refresh>-00000-of-00002.parquet`` and so on.
 
     Each refresh has files of its own: the next export leaves them as they are, byte for byte, and
     an upload sends the new ones only. No rows, no file.
@@ -23,7 +25,7 @@ def write_shards(frame: pl.DataFrame, folder: Path, *, refresh: str) -> list[Pat
     bounds = [number * frame.height // count for number in range(count + 1)]
     written = []
     for number, (start, end) in enumerate(pairwise(bounds)):
-        place = folder / f"train-{refresh}-{number:05}-of-{count:05}.parquet"
+        place = folder / f"{split}-{refresh}-{number:05}-of-{count:05}.parquet"
         frame[start:end].write_parquet(place, compression="zstd")
         written.append(place)
     return written

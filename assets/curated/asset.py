@@ -1,20 +1,22 @@
 """The Dagster asset of a curated dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 
 import dagster as dg
 import polars as pl
 
+from assets.curated.clusters import clusters
 from assets.curated.curate import Curated, asked_texts, curated
 from assets.curated.gathered import gathered
 from assets.curated.planned import Planned
-from assets.curated.splits import HELD_OUT, TRAIN, clusters
+from assets.curated.splits import HELD_OUT, TRAIN
 from assets.curated.versions import Versions
 from assets.factory import DATASETS, Factory
 from assets.look import counted, described, dropped_rows, sampled
 from assets.nightly import freshness_policy
 from assets.operation import Freshness
+from assets.retrying import in_words, retried
 from schemas import columns
 
 
@@ -48,19 +50,23 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
     def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         factory: Factory = context.resources.factory
         began = perf_counter()
-        found = gathered(plan, factory.tables)
-        made = curate_planned(plan, found, factory)
-        version, new = Versions(factory.settings.root_path, plan.name).write(
-            made.rows,
-            made.dropped,
-            table=plan.table.__name__,
-            about={
-                "of": dict(plan.parts),
-                "held_out": plan.held_out,
-                "in": found.height,
-                "dropped": counted(made.dropped),
-            },
-        )
+        versions = Versions(factory.settings.root_path, plan.name)
+        with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+            found = gathered(plan, factory.tables)
+            made = _curated(plan, found, factory, versions.remembered())
+            # Before the version: what is in a split is remembered whatever happens next.
+            versions.remember(made.remembered)
+            version, new = versions.write(
+                made.rows,
+                made.dropped,
+                table=plan.table.__name__,
+                about={
+                    "of": dict(plan.parts),
+                    "held_out": plan.held_out,
+                    "in": found.height,
+                    "dropped": counted(made.dropped),
+                },
+            )
         rows = made.rows.select(columns(plan.table).names())
         yield dg.MaterializeResult(
             metadata={
@@ -100,7 +106,9 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
     return dataset
 
 
-def curate_planned(plan: Planned, found: pl.DataFrame, factory: Factory) -> Curated:
+def _curated(
+    plan: Planned, found: pl.DataFrame, factory: Factory, remembered: Mapping[str, str]
+) -> Curated:
     """What of ``found`` the dataset holds. Raises `MissingTableError` where a source of evaluation
     prompts was never read."""
     return curated(
@@ -115,6 +123,7 @@ def curate_planned(plan: Planned, found: pl.DataFrame, factory: Factory) -> Cura
         held_out=plan.held_out,
         weights=plan.weights,
         cap=plan.cap,
+        remembered=remembered,
     )
 
 

@@ -22,8 +22,6 @@ from typing import Annotated, Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from assets.curated.mixture import Cap
-
 DEDUPLICATE = {"use": "filters.Deduplicate"}
 DECONTAMINATE = {"use": "filters.Decontaminate"}
 
@@ -34,7 +32,7 @@ class Dataset(dg.Component, dg.Model, dg.Resolvable):
     name: str
     of: Annotated[list[str] | dict[str, float], dg.Resolver.passthrough()]
     held_out: float = Field(default=0.05, ge=0, lt=1)
-    cap: Cap = Cap()
+    cap: Annotated[dict[str, Any], dg.Resolver.passthrough()] = Field(default_factory=dict)
     deduplicate: Annotated[dict[str, Any] | None, dg.Resolver.passthrough()] = DEDUPLICATE
     decontaminate: Annotated[dict[str, Any] | None, dg.Resolver.passthrough()] = DECONTAMINATE
 

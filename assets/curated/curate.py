@@ -17,10 +17,12 @@ TOLD = ("recipe", "refresh", "source", "source_revision", "licence")
 
 @dataclass(frozen=True)
 class Curated:
-    """Rows with a column ``split``, oldest first; and `schemas.Dropped` for all others."""
+    """Rows with a column ``split``, oldest first; `schemas.Dropped` for all others; and by its key
+    the split of every prompt that there is or was, to be remembered (`assets.curated.splits`)."""
 
     rows: pl.DataFrame
     dropped: pl.DataFrame
+    remembered: Mapping[str, str]
 
 
 def curated(
@@ -33,6 +35,7 @@ def curated(
     held_out: float,
     weights: Mapping[str, float] | None,
     cap: Cap,
+    remembered: Mapping[str, str] | None = None,
 ) -> Curated:
     """Choose among ``found``, rows of ``table`` with the columns `TOLD`.
 
@@ -52,11 +55,11 @@ def curated(
         )
         return rows.join(against, on="row", how="anti", maintain_order="left")
 
-    split = _splits(rows, table, held_out)
+    split = _splits(rows, table, held_out, remembered or {})
     rows = refuse(rows, _same(rows, unit))
     for each in filters:
         rows = refuse(rows, _filtered(each, rows, table, evaluations))
-    rows = rows.join(split, on="row", how="left", maintain_order="left")
+    rows = rows.join(split.select("row", "split"), on="row", how="left", maintain_order="left")
     near = rows.filter(pl.col("split").is_null()).select(
         "row", reason=pl.lit("held out, and like a prompt that is trained on"), numbers=pl.lit("{}")
     )
@@ -66,6 +69,7 @@ def curated(
     return Curated(
         rows.drop("row"),
         pl.concat([nothing, *(part.cast(columns(Dropped)) for part in out)]),
+        {**(remembered or {}), **dict(split.select("key", "own").iter_rows())},
     )
 
 
@@ -81,13 +85,13 @@ def asked_texts(rows: pl.DataFrame, table: type[Table]) -> pl.Series:
     ).to_series()
 
 
-def _splits(rows: pl.DataFrame, table: type[Table], held_out: float) -> pl.DataFrame:
-    """``row`` and ``split``. Of all rows, those that a filter drops too: what it drops today it may
-    keep tomorrow, and a cluster must only ever grow."""
-    told = pl.DataFrame({"row": rows["row"], "text": asked_texts(rows, table)})
-    once = told["text"].unique(maintain_order=True)
-    of = splits(once, held_out).select("split", text=once)
-    return told.join(of, on="text", how="left", maintain_order="left").select("row", "split")
+def _splits(
+    rows: pl.DataFrame, table: type[Table], held_out: float, remembered: Mapping[str, str]
+) -> pl.DataFrame:
+    """``row``, ``key``, ``own`` and ``split``. Of all rows, those that a filter drops too: what it
+    drops today it may keep tomorrow, and a cluster must only ever grow."""
+    of = splits(asked_texts(rows, table), held_out, remembered)
+    return of.select(rows["row"], "key", "own", "split")
 
 
 def _same(rows: pl.DataFrame, unit: str) -> pl.DataFrame:

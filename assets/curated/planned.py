@@ -66,7 +66,7 @@ def planned(
                 file=file,
                 field="of",
             )
-    _check_cap(dataset.cap, parts, sources, file=file)
+    cap = _cap(dataset.cap, parts, sources, file=file)
     specs = {"deduplicate": dataset.deduplicate, "decontaminate": dataset.decontaminate}
     filters = [
         _filter(spec, stage.gives, file=file, field=field)
@@ -80,7 +80,7 @@ def planned(
         None if dataset.weights is None else weights,
         filters,
         _evaluations(filters, sources, settings, file=file),
-        dataset.cap,
+        cap,
         dataset.held_out,
     )
 
@@ -107,9 +107,17 @@ def _part(
     return name, found
 
 
-def _check_cap(
-    cap: Cap, recipes: Mapping[str, Any], sources: Mapping[str, Source], *, file: Any
-) -> None:
+def _cap(
+    spec: Mapping[str, Any],
+    recipes: Mapping[str, Any],
+    sources: Mapping[str, Source],
+    *,
+    file: Any,
+) -> Cap:
+    try:
+        cap = Cap.model_validate(spec)
+    except ValidationError as error:
+        raise _explained(error, "cap", Cap.model_fields, file=file) from error
     for field, named, known in (
         ("recipes", cap.recipes, recipes),
         ("sources", cap.sources, sources),
@@ -118,6 +126,7 @@ def _check_cap(
             if name not in known:
                 problem = f"there is no {name!r} among them; {near(name, known)}"
                 raise RecipeError(problem, file=file, field=f"cap.{field}")
+    return cap
 
 
 def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: str) -> Filter:
@@ -141,14 +150,19 @@ def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: st
     try:
         made: Filter = load_operator({**filled, **spec})
     except ValidationError as error:
-        problem = error.errors()[0]
-        inside = ".".join([field, *map(str, problem["loc"])])
-        text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            known = near(str(problem["loc"][-1]), kind.model_fields)
-            text = f"{kind.__name__} has no such parameter; {known}"
-        raise RecipeError(text, file=file, field=inside) from error
+        raise _explained(error, field, kind.model_fields, file=file) from error
     return made
+
+
+def _explained(
+    error: ValidationError, field: str, known: Mapping[str, Any], *, file: Any
+) -> RecipeError:
+    """The first thing that is wrong with what stands under ``field``."""
+    problem = error.errors()[0]
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        text = f"there is no such parameter; {near(str(problem['loc'][-1]), known)}"
+    return RecipeError(text, file=file, field=".".join([field, *map(str, problem["loc"])]))
 
 
 def _evaluations(

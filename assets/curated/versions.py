@@ -2,6 +2,7 @@
 
     datasets/<name>/versions/000003.json      a version: which files it is, and what came of it
     datasets/<name>/rows/train-2026-11-21-<digest>.parquet    a split's rows of one refresh
+    datasets/<name>/splits.parquet            which split each prompt was ever in, by its key
     datasets/<name>/dropped/<digest>.parquet  `schemas.Dropped`: every row that is in no split
 
 A file is named by what it holds and never changes, so versions share those that they have in
@@ -102,6 +103,20 @@ class Versions:
         """`schemas.Dropped` of the last time that ``version`` was made."""
         return read_table(self._folder / "dropped" / version.dropped)
 
+    def remembered(self) -> Mapping[str, str]:
+        """The split of every prompt that was ever in one, by its key (`assets.curated.splits`)."""
+        path = self._folder / "splits.parquet"
+        return dict(read_table(path).iter_rows()) if path.exists() else {}
+
+    def remember(self, splits: Mapping[str, str]) -> None:
+        """Remember ``splits`` instead, which hold those that were remembered."""
+        known = pl.DataFrame(
+            {"key": list(splits.keys()), "split": list(splits.values())},
+            schema={"key": pl.String, "split": pl.String},
+        )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self._folder / "splits.parquet", _parquet(known))
+
     def write(
         self, rows: pl.DataFrame, dropped: pl.DataFrame, *, table: str, about: Mapping[str, Any]
     ) -> tuple[Version, bool]:
@@ -170,9 +185,7 @@ class Versions:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="zstd")
-        write_whole(path, buffer.getvalue())
+        write_whole(path, _parquet(frame))
 
 
 def dataset_names(root: UPath | Path) -> list[str]:
@@ -184,6 +197,12 @@ def dataset_names(root: UPath | Path) -> list[str]:
 
 def _files(version: Version) -> list[tuple[str, str]]:
     return [("rows", part.file) for part in version.parts] + [("dropped", version.dropped)]
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def _digest(frame: pl.DataFrame) -> str:

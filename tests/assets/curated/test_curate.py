@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.curated.clusters import ALIKE, clusters
 from assets.curated.curate import TOLD, curated
 from assets.curated.mixture import Cap
-from assets.curated.splits import ALIKE, clusters, shares, splits
+from assets.curated.splits import keys, shares, splits
 from filters import Decontaminate, Deduplicate
 from schemas import Demonstrations, Pairs, Prompts, StepLabels, columns, prompt_id, rows
 
@@ -142,16 +143,36 @@ def test_no_cluster_is_in_both_splits(refreshes: dict[str, list[int]]) -> None:
     assert all(len(found) == 1 for found in of_cluster.values())
 
 
-@settings(max_examples=40, deadline=None)
-@given(refreshes=REFRESHES, more=REFRESHES)
-def test_another_refresh_moves_no_row_between_splits(
-    refreshes: dict[str, list[int]], more: dict[str, list[int]]
+@settings(max_examples=60, deadline=None)
+@given(refreshes=REFRESHES, more=REFRESHES, last=REFRESHES)
+def test_other_refreshes_earlier_or_later_move_no_row_between_splits(
+    refreshes: dict[str, list[int]], more: dict[str, list[int]], last: dict[str, list[int]]
 ) -> None:
-    before = where(made(of(refreshes)))
-    after = where(made(of({**more, **refreshes})))
-    assert {row: after[row] for row in before if row in after} == {
-        row: split for row, split in before.items() if row in after
-    }
+    was: dict[str, str] = {}
+    remembered: Any = None
+    for known in (refreshes, {**more, **refreshes}, {**last, **more, **refreshes}):
+        result = made(of(known), remembered=remembered)
+        remembered = result.remembered
+        now = where(result)
+        assert {row: now[row] for row in was if row in now} == {
+            row: split for row, split in was.items() if row in now
+        }
+        # What is not there now may come back, but to no other split.
+        was |= now
+
+
+@settings(max_examples=60, deadline=None)
+@given(refreshes=REFRESHES)
+def test_day_by_day_is_all_at_once(refreshes: dict[str, list[int]]) -> None:
+    remembered: Any = None
+    result = made([])
+    for day in sorted(refreshes):
+        known = {each: refreshes[each] for each in refreshes if each <= day}
+        result = made(of(known), remembered=remembered)
+        remembered = result.remembered
+    once = made(of(refreshes))
+    assert result.rows.equals(once.rows)
+    assert result.dropped.equals(once.dropped)
 
 
 @settings(max_examples=30, deadline=None)
@@ -191,18 +212,31 @@ def test_kept_and_dropped_add_up_and_caps_and_weights_hold(
         assert abs(fair["one"] - fair["two"]) <= 1 / min(weights.values()) + 1e-6
 
 
-def test_a_held_out_row_leaves_where_a_like_prompt_is_trained_on() -> None:
-    # Seeds of one cluster; which of them would be held out says their words.
-    own = [float(share) for share in shares(pl.Series([asked(seed) for seed in range(3)]))]
-    limit = (min(own) + sorted(own)[1]) / 2
-    lowest = own.index(min(own))
-    alone = made([pair(lowest)], held_out=limit)
-    assert alone.rows["split"].to_list() == ["held_out"]
-    joined = made([pair(seed) for seed in range(3)], held_out=limit)
-    assert joined.rows["split"].to_list() == ["train", "train"]
-    assert joined.dropped.select("row_id", "reason").rows() == [
-        (str(lowest), "held out, and like a prompt that is trained on")
-    ]
+def test_a_cluster_is_where_its_first_prompt_is() -> None:
+    # Three prompts that differ in a word: alone, some would be held out and some not.
+    first, *later = (pair(seed, refresh=f"2026-01-0{seed + 1}") for seed in range(3))
+    share = float(shares(keys(pl.Series([asked(0)])))[0])
+    for held, split in ((share / 2, "train"), ((1 + share) / 2, "held_out")):
+        result = made([first, *later], held_out=held)
+        assert result.rows["split"].to_list() == [split] * 3
+        assert result.dropped.is_empty()
+
+
+def test_held_out_rows_leave_where_their_cluster_is_joined_to_one_that_is_trained_on() -> None:
+    # The ends are not alike, but both are like what comes between them.
+    words = [f"word{number}" for number in range(30)]
+    ends = [" ".join(words[:24]), " ".join(words[6:])]
+    between = " ".join(words[3:27])
+    assert clusters(pl.Series(ends)).n_unique() == 2
+    assert clusters(pl.Series([*ends, between])).n_unique() == 1
+    found = sorted(zip(shares(keys(pl.Series(ends))).to_list(), ends, strict=True))
+    held_out = (found[0][0] + found[1][0]) / 2
+    ordered = [text for _, text in found]
+    before = splits(pl.Series(ordered), held_out)
+    assert before["split"].to_list() == ["held_out", "train"]
+    after = splits(pl.Series([*ordered, between]), held_out)
+    assert after["split"].to_list() == [None, "train", "train"]
+    assert after["own"].to_list() == ["held_out", "train", "train"]
 
 
 def test_about_as_many_prompts_are_held_out_as_were_asked_for() -> None:
@@ -211,7 +245,7 @@ def test_about_as_many_prompts_are_held_out_as_were_asked_for() -> None:
 
 
 def test_case_and_space_do_not_make_another_prompt() -> None:
-    one, other = shares(pl.Series(["How  many pears?\n", "how many PEARS ?"]))
+    one, other = keys(pl.Series(["How  many pears?\n", "how many PEARS ?"]))
     assert one == other
 
 
