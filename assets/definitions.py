@@ -11,6 +11,7 @@ import dagster as dg
 from dagster.components.core.component_tree import ComponentTree
 from dagster_shared.record import replace
 
+from assets.alerts import alerts_sensor
 from assets.curated.asset import dataset_asset
 from assets.curated.component import Dataset
 from assets.curated.planned import Planned, planned
@@ -53,11 +54,13 @@ class Floor:
             settings=self.settings,
             tables=Tables(self.settings.root_path),
             checks={name: source.check for name, source in self.sources.items() if source.check},
+            readers={name: source.reader() for name, source in self.sources.items()},
         )
         with warnings.catch_warnings():
             # Dagster warns of its own beta parts, once a component.
             warnings.simplefilter("ignore", category=dg.BetaWarning)
             shipped, *added = [tree.build_defs() for tree in self._trees]
+        alerts = alerts_sensor(self.settings)
         merged = dg.Definitions.merge(
             shipped,
             # Dagster shows one tree of components: the project's own.
@@ -65,12 +68,13 @@ class Floor:
             dg.Definitions(
                 resources={
                     "factory": factory,
-                    "tables": TablesIOManager(self.settings.root_path),
+                    "tables": TablesIOManager(self.settings.root_path, self.settings.retries),
                 },
                 assets=[
                     dataset_asset(plan, self.settings.freshness) for plan in self.datasets.values()
                 ],
                 executor=EXECUTOR,
+                sensors=[] if alerts is None else [alerts],
             ),
         )
         if not self.settings.owners:

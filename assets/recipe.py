@@ -11,13 +11,16 @@
       rows: 512                          # prompts a refresh
       sources: {gsm8k: 1.0}              # instead of those that factory.yaml binds
       seed: 0
+      gate: no_worse                     # what a policy must pass so that the next refresh starts
+                                         # from it (assets/promotion.py); none: nothing
       stages:
         responses: {use: generators.Sample, n: 8}
         ...
 
 Each stage becomes the asset ``<name>/<stage>``, a partition of it a refresh. ``prompts`` and
-``held_out`` are there to be read without being written. The schedule ``<name>_nightly``, off until
-it is switched on in the UI, makes each day's refresh.
+``held_out`` are there to be read without being written. Two things make refreshes once they are
+switched on in the UI: the schedule ``<name>_nightly`` each day's, the sensor ``<name>_new_prompts``
+one when a source has changed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,9 +42,13 @@ from assets.executing import EXECUTOR, pool_of
 from assets.factory import DATASETS, REFRESHES, Factory
 from assets.imports import built
 from assets.look import described, dropped_rows, sampled
+from assets.news import news_sensor
+from assets.nightly import day_before
 from assets.pictures import histograms
 from assets.plan import GIVEN, Stage, plan, policy_stage
 from assets.probing import stop_if_blocked
+from assets.promotion import Rule, gate_of
+from assets.retrying import in_words, retried
 from assets.settings import Settings, load_settings
 from assets.stage import Place, check_specs, run_stage
 from schemas import Pairs, Prompts, Split
@@ -81,6 +88,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
     sources: Annotated[dict[str, float] | None, dg.Resolver.passthrough()] = None
     rows: int = Field(default=512, ge=1)
     seed: int = Field(default=0, ge=0)
+    gate: Rule = "no_worse"
 
     _file: Path | str = PrivateAttr(default="(no file)")
 
@@ -142,7 +150,13 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         stages = self.planned(settings)
         weights = self.weights(settings)
         trains = policy_stage(stages)
-        place = Place(self.name, trains.name if trains else None, self.seed, Path(self.file).parent)
+        place = Place(
+            self.name,
+            trains.name if trains else None,
+            self.seed,
+            Path(self.file).parent,
+            gate_of(self.name, stages, trains, self.gate, self.seed),
+        )
         assets = [self._prompts(weights, settings)]
         assets += [self._asset(stage, place, settings) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
@@ -161,11 +175,17 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         nightly = dg.build_schedule_from_partitioned_job(
             job,
             name=f"{self.name}_nightly",
-            description="The refresh of the day that begins (UTC), from the last one's policy",
+            description="The refresh of the day that begins (UTC), from the last promoted policy",
         )
         measure = self.measured_by(settings)
         checks = [] if measure is None else [claim_check(self, measure, stages)]
-        return dg.Definitions(assets=assets, asset_checks=checks, jobs=[job], schedules=[nightly])
+        return dg.Definitions(
+            assets=assets,
+            asset_checks=checks,
+            jobs=[job],
+            schedules=[nightly],
+            sensors=[news_sensor(self.name, job, list(weights))],
+        )
 
     def _prompts(self, weights: Mapping[str, float], settings: Settings) -> dg.AssetsDefinition:
         recipe, rows = self.name, self.rows
@@ -180,7 +200,10 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             tags={**catalogue.tags(self), "table": Prompts.__name__},
             metadata={"dagster/column_schema": catalogue.column_schema(Prompts)},
             ins={"held_out": dg.AssetIn(key=["prompts", settings.held_out])},
-            deps=[dg.AssetKey(["prompts", source]) for source in weights],
+            deps=[
+                *(dg.AssetDep(["prompts", source]) for source in weights),
+                dg.AssetDep(key, partition_mapping=day_before()),
+            ],
             io_manager_key="tables",
             required_resource_keys={"factory"},
             check_specs=[dg.AssetCheckSpec("schema", asset=key, description="Every rule holds")],
@@ -190,14 +213,15 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         ) -> Iterator[dg.MaterializeResult[Split]]:
             factory: Factory = context.resources.factory
             began = perf_counter()
-            drawn = draw(
-                factory.tables,
-                recipe=recipe,
-                refresh=context.partition_key,
-                rows=rows if config.rows is None else config.rows,
-                weights=weights,
-                held_out=held_out,
-            )
+            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+                drawn = draw(
+                    factory.tables,
+                    recipe=recipe,
+                    refresh=context.partition_key,
+                    rows=rows if config.rows is None else config.rows,
+                    weights=weights,
+                    held_out=held_out,
+                )
             kept, refused = drawn.split.kept, drawn.split.dropped
             seconds = perf_counter() - began
             account = Account.of(drawn.split)
@@ -217,6 +241,8 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                     ),
                     **told(account, seconds=seconds),
                     "mixture": dg.MetadataValue.json(dict(drawn.mixture)),
+                    "stamps": dg.MetadataValue.json(dict(drawn.stamps)),
+                    **({} if kept.height else {"says": drawn.says}),
                     "dagster/row_count": kept.height,
                     "rows": dg.MetadataValue.md(sampled(kept)),
                     "drop reasons": dg.MetadataValue.md(dropped_rows(refused)),
@@ -264,15 +290,18 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         def run(
             context: dg.AssetExecutionContext, **tables: pl.DataFrame
         ) -> Iterator[dg.MaterializeResult[Split]]:
-            result = run_stage(
-                stage,
-                place,
-                context.resources.factory,
-                refresh=context.partition_key,
-                tables=tables,
-            )
+            factory: Factory = context.resources.factory
+            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+                result = run_stage(
+                    stage,
+                    place,
+                    factory,
+                    refresh=context.partition_key,
+                    tables=tables,
+                )
             yield result
             # What was made is stored by now, and its checks are told.
-            stop_if_blocked(result.check_results, recipe=place.recipe, stage=stage.name)
+            with in_words():
+                stop_if_blocked(result.check_results, recipe=place.recipe, stage=stage.name)
 
         return run

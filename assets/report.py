@@ -14,7 +14,6 @@ from assets.settings import Settings
 
 if TYPE_CHECKING:
     from assets.curated.versions import Version
-    from assets.curated.versions import Version
     from assets.disk import Use
     from assets.export import Exported
     from assets.hub import Published
@@ -74,6 +73,8 @@ def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
         yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")
     if outcome.validated is not None:
         yield validated_line(outcome.validated)
+    for words in outcome.says:
+        yield Text(words, style="yellow")
     if outcome.claim is not None:
         yield Text(f"claim {outcome.claim.description}")
     tables = settings.root_path / "tables" / outcome.recipe
