@@ -1,5 +1,6 @@
 """A factory of its own for a test: its configuration, its recipes, its root, a tiny model."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,21 @@ def ran(
     add recipes of their own and leave that one as it is."""
     ran_once[0].enter(monkeypatch)
     return ran_once
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, which tests of pages drive."""
+    api = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for found in map(shutil.which, names) if found), None)
+    if path is None:
+        pytest.fail("no Chromium is on the path: make test-browser installs one")
+    with api.sync_playwright() as playwright:
+        # Root, as CI runs, has no sandbox; the pages are this project's own.
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

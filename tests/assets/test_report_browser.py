@@ -4,7 +4,6 @@ Screenshots and figures are left in ``artefacts/report`` of the project.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,6 @@ ROWS = 50_000
 ARTEFACTS = PROJECT / "artefacts" / "report"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for found in map(shutil.which, names) if found), None)
-    if path is None:
-        pytest.fail("no Chromium is on the path: make test-browser installs one")
-    with api.sync_playwright() as playwright:
-        # Root, as CI runs, has no sandbox; the page is this project's own.
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
