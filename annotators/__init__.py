@@ -14,6 +14,7 @@ from annotators.likelihood import Likelihood
 from annotators.p_true import PTrue
 from annotators.probed import ProbedAnnotator
 from annotators.process_reward import ProcessReward
+from annotators.reviewed import Reviewed
 from annotators.reward import Reward
 from annotators.rollout_value import RolloutValue
 from annotators.step_verifier import StepVerifier
@@ -37,6 +38,7 @@ __all__ = [
     "PTrue",
     "ProbedAnnotator",
     "ProcessReward",
+    "Reviewed",
     "Reward",
     "RolloutValue",
     "StepVerifier",

@@ -164,9 +164,12 @@ def show(
         everything = floor()
         name, _, stage = dataset.partition("/")
         if name == "datasets":
+            from assets.curated.curate import TOLD
+
             found, of_split = found_dataset(everything, stage, version=version, split=split)
             report.console().print(report.version_line(stage, found), soft_wrap=True)
-            for shown in rows_shown(of_split, rows, of_split):
+            told = of_split.drop(TOLD, "split", strict=False)
+            for shown in rows_shown(told, rows, told):
                 report.console().print(shown)
             return
         if name != "prompts":
@@ -266,6 +269,62 @@ def export(
             lines = report.published_lines(name, exported, published, repo, public=public)
         for line in lines:
             report.console().print(line, soft_wrap=True)
+
+
+@app.command()
+def review(
+    dataset: Annotated[
+        str,
+        typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME."),
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Who decides (default: the name you are logged in by).")
+    ] = None,
+    refresh: Annotated[
+        str | None, typer.Option(metavar="DATE", help="One refresh, as 2026-11-21 (default: all).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the order and the sides.")] = 0,
+    port: Annotated[int, typer.Option(min=0, help="Of the page (default: any free one).")] = 0,
+    agreement: Annotated[
+        bool,
+        typer.Option("--agreement", help="Only print how often annotators side with people."),
+    ] = False,
+) -> None:
+    """Read pairs side by side in a browser, and say which answer is better, until Ctrl-C.
+
+    Decisions are kept at once, as the scores of one more annotator: annotators.Reviewed reads them.
+    """
+    with _said(False):
+        from getpass import getuser
+
+        from assets import report
+        from assets.definitions import floor
+        from assets.review.agreement import with_people
+        from assets.review.items import recipes_of
+        from assets.review.reviewing import reviewing
+        from assets.review.server import serve
+
+        everything = floor()
+        screen = report.console()
+        if not agreement:
+            with reviewing(
+                everything, dataset, name or getuser(), refresh=refresh, seed=seed
+            ) as session:
+
+                def ready(address: str) -> None:
+                    screen.print(f"review {dataset} as {session.person} at", markup=False)
+                    screen.print(address, markup=False, soft_wrap=True)
+                    screen.print("Ctrl-C ends it; every decision is kept when it is made")
+
+                serve(session, port=port, ready=ready)
+                screen.print(report.reviewed_line(session.verdicts()))
+        found = [
+            one
+            for recipe in recipes_of(everything, dataset)
+            for one in with_people(everything, recipe)
+        ]
+        if found or agreement:
+            screen.print(report.agreement_table(found))
 
 
 @app.command("import")

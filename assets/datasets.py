@@ -6,7 +6,7 @@ from assets.curated.versions import SPLITS, Version, Versions
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.plan import exported_stage
-from schemas import Prompts, Table, columns, empty
+from schemas import Prompts, Table, empty
 
 
 def data_stage(floor: Floor, recipe: str) -> tuple[str, type[Table]]:
@@ -49,7 +49,8 @@ def found_table(
 def found_dataset(
     floor: Floor, name: str, *, version: int | None, split: str | None
 ) -> tuple[Version, pl.DataFrame]:
-    """A curated dataset's version (by default the newest) and its rows, of one split or of both.
+    """A curated dataset's version (by default the newest) and its rows, of one split or of both:
+    its table's columns and where each row is from (`assets.curated.curate.TOLD`).
 
     Raises `FactoryError` if there is no such dataset, version or split.
     """
@@ -59,8 +60,7 @@ def found_dataset(
         raise FactoryError(f"there is no split {split!r}; {near(str(split), SPLITS)}")
     versions = Versions(floor.settings.root_path, name)
     found = versions.version(version)
-    rows = versions.read(found, split)
-    return found, rows.select(columns(floor.datasets[name].table).names()) if found.parts else rows
+    return found, versions.read(found, split)
 
 
 def drawn_prompts(floor: Floor, recipe: str, refresh: str | None) -> pl.DataFrame:

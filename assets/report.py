@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from assets.importing import Imported
     from assets.page import Report
     from assets.pruning import Prunable
+    from assets.review.agreement import WithPeople
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -107,6 +108,35 @@ def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
             Text(recipe["paper"]["title"]),
             Text(recipe["claim"]),
             Text(" → ".join(recipe["stages"])),
+        )
+    return table
+
+
+def reviewed_line(verdicts: Mapping[str, int]) -> Text:
+    """How many pairs a person has decided on, and how."""
+    told = ", ".join(
+        f"{verdicts[verdict]:,} {said}"
+        for verdict, said in (("accept", "accepted"), ("flip", "flipped"), ("reject", "rejected"))
+    )
+    return Text(f"{sum(verdicts.values()):,} pairs decided: {told}")
+
+
+def agreement_table(found: Iterable["WithPeople"]) -> Table:
+    """How often each annotator sided with people, with its interval."""
+    table = Table(title="agreement with people", title_justify="left", title_style="bold")
+    for heading in ("recipe", "annotator"):
+        table.add_column(heading)
+    for heading in ("agrees", "95 % interval", "pairs", "ties"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        interval = one.interval
+        table.add_row(
+            Text(one.recipe),
+            Text(one.annotator),
+            "" if one.rate is None else f"{one.rate:.1%}",
+            "" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}",
+            f"{one.told:,}",
+            f"{one.ties:,}",
         )
     return table
 

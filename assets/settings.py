@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         return self.root_path / "imported" if self.imports is None else self._place(self.imports)
 
     @property
+    def reviews_path(self) -> UPath:
+        """The folder of what people decided in reviews, a sub-folder a recipe."""
+        return self.root_path / "reviews"
+
+    @property
     def journal_path(self) -> Path:
         """The journal's SQLite file. Raises `SettingsError` where none is local."""
         return self._local("journal", "journal.sqlite")

@@ -66,6 +66,7 @@ def run_stage(
         models=settings.models_path / place.recipe,
         checks=factory.checks,
         imports=settings.imports_path,
+        reviews=settings.reviews_path / place.recipe,
         seed=place.seed,
         window=settings.window,
         failure_limit=settings.failure_limit,

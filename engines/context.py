@@ -36,6 +36,7 @@ class Context:
     ``checks`` maps a source's name to the import path of its `schemas.Check`.
     ``models`` is the folder of this recipe's checkpoints, one sub-folder a refresh.
     ``imports`` is the folder of imported datasets (`engines.imported`).
+    ``reviews`` is the folder of what people decided about this recipe's pairs (`engines.reviewed`).
     ``folder`` is the recipe's own, where its templates lie; None where there is none.
     ``findings`` are figures that the stage wants shown (a judge's flip rate), as JSON values by
     name; an operator adds to them as it runs.
@@ -54,6 +55,7 @@ class Context:
     failure_limit: float = 0.5
     progress: bool = True
     imports: UPath | None = None
+    reviews: UPath | None = None
     folder: Path | None = None
     spent: Spent = field(default_factory=Spent)
     findings: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,106 @@
+"""The pairs that a person is to read, in an order, and with sides, that tell nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from assets.datasets import data_stage, found_dataset
+from assets.definitions import Floor
+from assets.errors import FactoryError, near
+from assets.factory import DATASETS
+from assets.review.decisions import SIDES, Side
+from assets.tables import Tables
+from schemas import Pairs, content_id
+
+
+@dataclass(frozen=True)
+class Item:
+    """A pair of ``recipe`` at ``refresh``, and which side of it stands on the left."""
+
+    recipe: str
+    refresh: str
+    row: Mapping[str, Any]
+    left: Side
+
+    @property
+    def pair_id(self) -> str:
+        return str(self.row["pair_id"])
+
+    def side(self, place: str) -> Side:
+        """Which side stands at ``place``, left or right."""
+        return self.left if place == "left" else SIDES[self.left == "chosen"]
+
+
+def to_review(
+    floor: Floor, dataset: str, *, refresh: str | None = None, seed: int = 0
+) -> list[Item]:
+    """The pairs of ``dataset`` (a recipe, its stage, or datasets/NAME), in an order drawn by
+    ``seed``, as is the side of each that stands on the left.
+
+    Of all refreshes, or of one. Raises `FactoryError` where there are none.
+    """
+    rows = _rows(floor, dataset)
+    if refresh is not None:
+        known = rows["refresh"].unique().sort().to_list()
+        rows = rows.filter(pl.col("refresh") == refresh)
+        if rows.is_empty():
+            raise FactoryError(f"{dataset} has no pairs of {refresh}; {near(refresh, known)}")
+    if rows.is_empty():
+        raise FactoryError(f"{dataset} has no pairs to review")
+    # Copies of a pair in several refreshes are read once.
+    once = rows.unique("pair_id", keep="last", maintain_order=True)
+    items = [
+        Item(
+            row["recipe"],
+            row["refresh"],
+            row,
+            SIDES[int(content_id(seed, "side", row["pair_id"])[0], 16) % 2],
+        )
+        for row in once.iter_rows(named=True)
+    ]
+    return sorted(items, key=lambda item: content_id(seed, "order", item.pair_id))
+
+
+def recipes_of(floor: Floor, dataset: str) -> Sequence[str]:
+    """The recipes whose pairs are in ``dataset``. Raises `FactoryError` if there is none."""
+    name, _, stage = dataset.partition("/")
+    if name == DATASETS:
+        if stage not in floor.datasets:
+            raise FactoryError(f"there is no dataset {stage!r}; {near(stage, floor.datasets)}")
+        return list(floor.datasets[stage].parts)
+    if name not in floor.recipes:
+        raise FactoryError(f"there is no recipe {name!r}; {near(name, floor.recipes)}")
+    return [name]
+
+
+def _rows(floor: Floor, dataset: str) -> pl.DataFrame:
+    """All pairs, with ``recipe`` and ``refresh``."""
+    (recipe, *_) = recipes_of(floor, dataset)
+    name, _, stage = dataset.partition("/")
+    if name == DATASETS:
+        if floor.datasets[stage].table is not Pairs:
+            raise FactoryError(_only_pairs(dataset, floor.datasets[stage].table.__name__))
+        return found_dataset(floor, stage, version=None, split=None)[1]
+    stages = {each.name: each for each in floor.recipes[recipe].planned(floor.settings)}
+    wanted = stage or data_stage(floor, recipe)[0]
+    if wanted not in stages:
+        pairs = [each.name for each in stages.values() if each.gives is Pairs]
+        raise FactoryError(f"{recipe} has no stage {wanted!r}; {near(wanted, pairs)}")
+    if stages[wanted].gives is not Pairs:
+        raise FactoryError(_only_pairs(f"{recipe}/{wanted}", stages[wanted].gives.__name__))
+    tables = Tables(floor.settings.root_path)
+    refreshes = tables.refreshes((recipe, wanted))
+    if not refreshes:
+        raise FactoryError(f"{recipe}/{wanted} has no rows yet; make them: factory run {recipe}")
+    return pl.concat(
+        tables.read((recipe, wanted), each).with_columns(
+            recipe=pl.lit(recipe), refresh=pl.lit(each)
+        )
+        for each in refreshes
+    )
+
+
+def _only_pairs(dataset: str, table: str) -> str:
+    return f"{dataset} holds {table}, and only pairs are reviewed"

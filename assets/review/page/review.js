@@ -1,0 +1,96 @@
+// A person decides on one pair after another. Texts go in as text nodes and nothing else.
+"use strict";
+
+const token = new URLSearchParams(location.search).get("token") ?? "";
+const KEYS = { ArrowLeft: "left", 1: "left", ArrowRight: "right", 2: "right", x: "reject", 3: "reject" };
+const SAID = {
+  accept: (label) => `Last pair: accepted, its label says ${label} too.`,
+  flip: (label) => `Last pair: flipped, its label says ${label}.`,
+  reject: (label) => `Last pair: rejected, its label says ${label}.`,
+};
+const at = (id) => document.getElementById(id);
+let shown = null; // the pair on the page
+let busy = false; // a decision is on its way: what is pressed meanwhile was not meant for the next
+
+/** `<name class=kind>` that holds texts and elements. */
+function element(name, kind, ...children) {
+  const made = document.createElement(name);
+  if (kind) made.className = kind;
+  made.append(...children);
+  return made;
+}
+
+function turn(message) {
+  return element("div", `turn ${message.role === "user" ? "user" : "other"}`,
+    element("span", "role", message.role), element("div", "said", message.content));
+}
+
+function side(place, said) {
+  const text = element("div", "said");
+  if (said.shared) text.append(element("span", "shared", said.shared));
+  text.append(said.own);
+  at(place).replaceChildren(...said.before.map(turn), text);
+}
+
+function show(state) {
+  shown = state.item;
+  at("dataset").textContent = state.dataset;
+  at("person").textContent = `reviewed by ${state.person}`;
+  at("far").textContent = `${state.done.toLocaleString("en")} of ${state.all.toLocaleString("en")} decided:`;
+  const { accept, flip, reject } = state.verdicts;
+  at("verdicts").textContent = `${accept} accepted, ${flip} flipped, ${reject} rejected`;
+  at("progress").value = state.done / state.all;
+  at("last").textContent = state.last ? SAID[state.last.verdict](state.last.label) : "";
+  at("last").className = state.last?.verdict ?? "";
+  at("pair").hidden = shown === null;
+  at("finished").hidden = shown !== null;
+  for (const choice of ["left", "right", "reject"]) at(`choose-${choice}`).disabled = shown === null;
+  at("undo").disabled = state.done === 0;
+  if (shown === null) return;
+  at("pair").dataset.pair = shown.pair;
+  at("prompt").replaceChildren(...shown.prompt.map(turn));
+  side("left", shown.left);
+  side("right", shown.right);
+  scrollTo(0, 0);
+}
+
+async function ask(path, body) {
+  if (busy) return;
+  busy = true;
+  document.body.toggleAttribute("aria-busy", true);
+  try {
+    const answer = await fetch(path, {
+      method: body ? "POST" : "GET",
+      headers: { "X-Review-Token": token, ...(body && { "Content-Type": "application/json" }) },
+      body: body && JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    show(await answer.json());
+    at("problem").hidden = true;
+  } catch (error) {
+    at("problem").textContent = `Not kept: ${error.message}. Is factory review still running?`;
+    at("problem").hidden = false;
+  } finally {
+    busy = false;
+    document.body.removeAttribute("aria-busy");
+  }
+}
+
+function decide(choice) {
+  if (shown) ask("decide", { pair: shown.pair, choice });
+}
+
+for (const choice of ["left", "right", "reject"]) {
+  at(`choose-${choice}`).addEventListener("click", () => decide(choice));
+}
+at("undo").addEventListener("click", () => ask("undo", {}));
+addEventListener("keydown", (event) => {
+  // A key that is held down repeats itself, and decides on one pair only.
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (key in KEYS) decide(KEYS[key]);
+  else if (key === "u" || key === "Backspace") ask("undo", {});
+  else return;
+  event.preventDefault();
+});
+ask("state");

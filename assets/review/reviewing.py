@@ -1,0 +1,48 @@
+"""Begins a review: finds the pairs, and sees to it that nobody else decides under the same name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from upath import UPath
+
+from assets.definitions import Floor
+from assets.errors import FactoryError
+from assets.review.items import to_review
+from assets.review.session import Session
+from engines.lock import FileLock, LockedError
+
+
+@contextmanager
+def reviewing(
+    floor: Floor, dataset: str, person: str, *, refresh: str | None = None, seed: int = 0
+) -> Iterator[Session]:
+    """The session in which ``person`` reads the pairs of ``dataset``.
+
+    Raises `FactoryError` where there are no pairs, the name cannot be one, or somebody on this
+    machine is reviewing under it already.
+    """
+    items = to_review(floor, dataset, refresh=refresh, seed=seed)
+    reviews = floor.settings.reviews_path
+    session = Session(items, dataset=dataset, person=person, reviews=reviews, seed=seed)
+    with _alone(reviews, person):
+        yield session
+
+
+@contextmanager
+def _alone(reviews: UPath, person: str) -> Iterator[None]:
+    if not isinstance(reviews, Path):
+        # An object store knows no locks; there, the last of two decisions stays.
+        yield
+        return
+    reviews.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(Path(reviews) / f".{person}.lock")
+    except LockedError as error:
+        raise FactoryError(
+            f"{person} is reviewing already ({error}): stop that review, or take another --name"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

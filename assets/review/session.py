@@ -1,0 +1,122 @@
+"""One person's way through the pairs: which comes next, what was decided, and back again."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from upath import UPath
+
+from assets.review.decisions import Decision, Decisions, Verdict
+from assets.review.items import Item
+
+CHOICES = ("left", "right", "reject")
+
+
+class Session:
+    """``items`` in order, as ``person`` reads them. What was decided in an earlier session is not
+    asked again, and can be taken back like what was decided in this."""
+
+    def __init__(
+        self, items: Sequence[Item], *, dataset: str, person: str, reviews: UPath, seed: int
+    ) -> None:
+        self.dataset = dataset
+        self.person = person
+        self._seed = seed
+        self._items = {item.pair_id: item for item in items}
+        recipes = dict.fromkeys(item.recipe for item in items)
+        self._kept = {recipe: Decisions(reviews, recipe, person) for recipe in recipes}
+        self._decided = {
+            decision.pair_id: decision
+            for decision in sorted(
+                (made for kept in self._kept.values() for made in kept), key=lambda made: made.at
+            )
+            if decision.pair_id in self._items
+        }
+
+    def decide(self, pair_id: str, choice: str) -> None:
+        """Keep ``choice`` (one of `CHOICES`). Raises `KeyError` for an unknown pair, `ValueError`
+        for an unknown choice."""
+        item = self._items[pair_id]
+        if choice not in CHOICES:
+            raise ValueError(f"there is no choice {choice!r}")
+        verdict: Verdict = "reject"
+        if choice != "reject":
+            verdict = "accept" if item.side(choice) == "chosen" else "flip"
+        decision = Decision(
+            pair_id=pair_id,
+            chosen_id=item.row["chosen_id"],
+            rejected_id=item.row["rejected_id"],
+            verdict=verdict,
+            dataset=self.dataset,
+            refresh=item.refresh,
+            left=item.left,
+            seed=self._seed,
+            at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        )
+        self._kept[item.recipe].add(decision)
+        # The newest stands last: that is what is taken back first.
+        self._decided.pop(pair_id, None)
+        self._decided[pair_id] = decision
+
+    def undo(self) -> str | None:
+        """Take the last decision back; the pair that it was about, None if there is none."""
+        if not self._decided:
+            return None
+        pair_id, _ = self._decided.popitem()
+        self._kept[self._items[pair_id].recipe].remove(pair_id)
+        return pair_id
+
+    def state(self, pair_id: str | None = None) -> dict[str, Any]:
+        """What the page shows: the pair ``pair_id``, or else the first that is not decided (null
+        when all are), how far the person is, and what the last decision came to."""
+        undecided = (name for name in self._items if name not in self._decided)
+        shown = pair_id or next(undecided, None)
+        return {
+            "item": None if shown is None else _shown(self._items[shown]),
+            "done": len(self._decided),
+            "all": len(self._items),
+            "verdicts": self.verdicts(),
+            "last": self._last(),
+        }
+
+    def verdicts(self) -> Mapping[str, int]:
+        """How many decisions of each kind there are."""
+        counts = Counter(decision.verdict for decision in self._decided.values())
+        return {verdict: counts[verdict] for verdict in ("accept", "flip", "reject")}
+
+    def _last(self) -> dict[str, Any] | None:
+        if not self._decided:
+            return None
+        decision = next(reversed(self._decided.values()))
+        item = self._items[decision.pair_id]
+        return {
+            "verdict": decision.verdict,
+            "label": "left" if item.left == "chosen" else "right",
+            "margin": item.row["margin"],
+        }
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    """A pair without its label: nothing here tells which side was chosen."""
+    shared = item.row["shared_prefix"] or 0
+    left, right = (_said(item.row[item.side(place)], shared) for place in ("left", "right"))
+    return {
+        "pair": item.pair_id,
+        "recipe": item.recipe,
+        "refresh": item.refresh,
+        "prompt": item.row["prompt"],
+        "left": left,
+        "right": right,
+    }
+
+
+def _said(messages: Sequence[Mapping[str, str]], shared: int) -> dict[str, Any]:
+    """A side: the turns before its last, then of the last what both sides begin with and what is
+    its own."""
+    last = messages[-1]["content"]
+    return {
+        "before": messages[:-1],
+        "shared": last[:shared],
+        "own": last[shared:],
+    }
