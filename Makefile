@@ -10,10 +10,10 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres serve bench clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 serve bench clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/installed ## Make .venv with the pinned dependencies
 
@@ -31,7 +31,7 @@ demo: setup ## Prompts in, a measured policy out, on pocket models (no GPU)
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -m "not vllm and not browser and not postgres"
+	$(BIN)/pytest -m "not vllm and not browser and not postgres and not s3"
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -74,6 +74,13 @@ $(VENV)/postgres: pyproject.toml constraints.txt | $(VENV)/installed
 	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || { \
 		test "$$(id -u)" = 0 || { echo "PostgreSQL is needed: sudo apt-get install postgresql"; exit 1; }; \
 		apt-get update -qq && apt-get install -qq -y postgresql; }
+	touch $@
+
+test-s3: setup $(VENV)/s3 ## Tests with tables on an object store: a local server that speaks S3
+	$(BIN)/pytest -m s3 tests/assets/test_object_store.py
+
+$(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,s3,test-s3]'
 	touch $@
 
 bench: setup ## What benchmarks/ measures, peers included; results in benchmarks/results

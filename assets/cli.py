@@ -222,7 +222,7 @@ def export(
     place: Annotated[
         str,
         typer.Argument(
-            metavar="DIR|hf://datasets/NAME/REPO",
+            metavar="DIR|s3://…|hf://datasets/NAME/REPO",
             help="A folder, replaced if it is an export, or a dataset of the Hub.",
         ),
     ],
@@ -247,6 +247,7 @@ def export(
         from assets.definitions import floor
         from assets.export import in_folder, on_hub
         from assets.hub import repository
+        from assets.settings import located
 
         repo = repository(place)
         everything = floor()
@@ -262,7 +263,7 @@ def export(
             name = _recipe(recipe, everything.recipes)
             write = recipe_writer(everything, name, format=format)
         if repo is None:
-            exported = in_folder(write, Path(place))
+            exported = in_folder(write, located(place))
             lines = report.exported_lines(name, exported, place)
         else:
             exported, published = on_hub(write, repo, public=public, of=name)

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
+from upath import UPath
 
 from assets.candidates import candidates
 from assets.card import MARK, Facts, dataset_card
@@ -34,7 +35,7 @@ from assets.look import counted
 from assets.page import dataset_report
 from assets.plan import EXPORTED, Stage
 from assets.shards import write_shards
-from assets.tables import Tables
+from assets.tables import Tables, write_whole
 from schemas import Pairs, Scores, Split
 
 DATA, CANDIDATES = FOLDERS
@@ -86,13 +87,22 @@ def recipe_writer(floor: Floor, recipe: str, *, format: str | None = None) -> Wr
     return partial(_write, floor, recipe, format=format)
 
 
-def in_folder(write: Writer, folder: Path) -> Exported:
+def in_folder(write: Writer, folder: Path | UPath) -> Exported:
     """Let ``write`` make what ``folder`` holds from then on; all of it or, if it raises, nothing.
 
-    Raises `FactoryError` where ``folder`` holds something else than an export.
+    On an object store, where no folder can take another's place at once, files are put one by one,
+    the card first, and what is no longer of the export is removed last: what was cut off is mended
+    by the same again. Raises `FactoryError` where ``folder`` holds something else than an export.
     """
-    with _whole(folder) as beside:
-        return write(beside, folder.name)
+    if isinstance(folder, Path):
+        with _whole(folder) as beside:
+            return write(beside, folder.name)
+    _check_replaceable(folder)
+    with tempfile.TemporaryDirectory(prefix="factory-export-") as beside_it:
+        made = Path(beside_it)
+        exported = write(made, folder.name)
+        _put(made, folder)
+        return exported
 
 
 def on_hub(write: Writer, repo: str, *, public: bool, of: str) -> tuple[Exported, Published]:
@@ -222,10 +232,7 @@ def _whole(folder: Path) -> Iterator[Path]:
     Raises `FactoryError` if what lies there is no earlier export.
     """
     place = folder.resolve()
-    if place.exists() and any(place.iterdir() if place.is_dir() else [place]):
-        card = place / "README.md"
-        if not card.is_file() or MARK not in card.read_text(encoding="utf-8"):
-            raise FactoryError(f"{folder} holds something else than an export: name another folder")
+    _check_replaceable(place)
     beside = place.with_name(f".{place.name}.{os.getpid()}")
     replaced = place.with_name(f".{place.name}.{os.getpid()}.old")
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -241,6 +248,22 @@ def _whole(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _check_replaceable(place: Path | UPath) -> None:
+    if place.exists() and any(place.iterdir() if place.is_dir() else [place]):
+        card = place / "README.md"
+        if not card.is_file() or MARK not in card.read_text(encoding="utf-8"):
+            raise FactoryError(f"{place} holds something else than an export: name another folder")
+
+
+def _put(made: Path, place: UPath) -> None:
+    files = {file.relative_to(made).as_posix(): file for file in _files(made)}
+    for name in sorted(files, key=lambda name: name != "README.md"):
+        write_whole(place / name, files[name].read_bytes())
+    for old in [path for path in place.rglob("*") if path.is_file()]:
+        if old.path.removeprefix(f"{place.path}/") not in files:
+            old.unlink()
 
 
 def _files(folder: Path) -> list[Path]:

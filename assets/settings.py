@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         return str(path.resolve()) if named or path.exists() else model
 
     def _place(self, given: str) -> UPath:
-        path = UPath(given)
+        path = located(given)
         return UPath(self.folder / Path(path.path).expanduser()) if _is_local(path) else path
 
     def _local(self, field: str, name: str) -> Path:
@@ -172,6 +172,16 @@ class Settings(BaseSettings):
                 f"{field} must be: set it to a local path"
             )
         return Path(self.root_path.path) / name
+
+
+def located(given: str) -> UPath:
+    """A path on this machine or on an object store.
+
+    Stores are listed anew each time: several processes write, and a listing that one of them kept
+    would hide the refreshes of the others.
+    """
+    path = UPath(given)
+    return path if _is_local(path) else UPath(given, use_listings_cache=False)
 
 
 def config_file() -> Path:

@@ -110,6 +110,9 @@ class TablesIOManager(dg.UPathIOManager):
         with retried(step.dagster_run, step.previous_attempt_count, self.retries):
             return super().load_input(context)
 
+    def make_directory(self, path: UPath) -> None:
+        """Nothing: `write_split` makes what a local file needs, and a store has no directories."""
+
     def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
         write_split(path, obj)
 
@@ -143,8 +146,9 @@ def read_table(path: UPath) -> pl.DataFrame:
 
 
 def write_split(path: UPath, split: Split, *, about: Mapping[str, Any] | None = None) -> None:
-    """Write both parts of ``split``, each whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write both parts of ``split``, each whole or not at all. Raises as `write_whole` does."""
+    if isinstance(path, Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     _write(dropped_path(path), split.dropped, {})
     _write(path, split.kept, about or {})
 
@@ -157,9 +161,18 @@ def _write(path: UPath, frame: pl.DataFrame, about: Mapping[str, Any]) -> None:
 
 
 def write_whole(path: UPath, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees all of it or what was there before."""
+    """Write a file so that a reader, or a crash, sees all of it or what was there before.
+
+    Raises `FactoryError` where an object store has no such bucket.
+    """
     if not isinstance(path, Path):
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except FileNotFoundError as error:
+            raise FactoryError(
+                f"{path} cannot be written: there is no bucket {path.drive!r}. Make it, or name "
+                "another root in factory.yaml"
+            ) from error
         return
     place = Path(path)
     beside = place.with_name(f".{place.name}.{os.getpid()}")
