@@ -5,12 +5,14 @@ from typing import Any
 
 import torch
 
+from engines.attention import install, laid_out
 from engines.chat import turn_end
 from engines.protocol import EngineError
 from engines.roles import Binding
 from engines.weights import load, resolved_device
+from kernels.attention import blocks, tiles
 from kernels.logprobs import Head, selected_logprobs
-from kernels.packing import Row, block_mask, pack
+from kernels.packing import Row, pack, sees
 
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _TOLERANCE_16_BIT = 0.3
@@ -45,9 +47,18 @@ class LanguageModel:
         )
         self.vocabulary = self._predictor.vocabulary
         self.positions = self._longest()
-        self._eager = self.config._attn_implementation == "eager"
         self.end_ids, self.turn_end = self._ends()
-        self._check()
+        own = self.config._attn_implementation
+        self._packs = install(self.model)
+        try:
+            self._check()
+        except EngineError:
+            # Attention with a rule of its own: it is given a mask of every pair instead.
+            if not self._packs:
+                raise
+            self.model.set_attn_implementation(own)
+            self._packs = False
+            self._check()
 
     @torch.inference_mode()
     def hidden(self, ids: torch.Tensor, **inputs: Any) -> torch.Tensor:
@@ -56,7 +67,7 @@ class LanguageModel:
 
     def mask(self, seen: torch.Tensor) -> torch.Tensor:
         """``seen``: Bool[rows, 1, queries, keys], in the form this model's attention takes."""
-        if not self._eager:
+        if self.config._attn_implementation != "eager":
             return seen
         nothing = torch.zeros((), dtype=self.dtype, device=seen.device)
         return torch.where(seen, nothing, torch.finfo(self.dtype).min)
@@ -72,15 +83,20 @@ class LanguageModel:
     @torch.inference_mode()
     def packed_logprobs(self, rows: Sequence[Row]) -> list[list[list[float]]]:
         """For each row and each of its continuations, the log-prob of each token."""
-        packed = pack(rows, pad=next(iter(self.end_ids), 0))
+        gpu = self.device.type != "cpu"
+        packed = pack(rows, pad=next(iter(self.end_ids), 0), multiple=128 if gpu else 1)
         if not len(packed.targets):
             return list(packed.split([]))
-        inputs: dict[str, Any] = {"use_cache": False}
-        if not packed.causal:
-            inputs["attention_mask"] = self.mask(block_mask(packed.segments.to(self.device)))
-            inputs["position_ids"] = packed.position_ids.to(self.device)
-        hidden = self.hidden(packed.input_ids.to(self.device), **inputs)
-        wanted = hidden.flatten(0, 1).index_select(0, packed.predictors.to(self.device))
+        inputs = {"position_ids": packed.position_ids.to(self.device), "use_cache": False}
+        ids = packed.input_ids.to(self.device)
+        if self._packs:
+            layout = tiles(packed, self.device) if gpu else blocks(packed, pair=self._pair())
+            with laid_out(layout):
+                hidden = self.hidden(ids, **inputs)[0]
+        else:
+            mask = self.mask(sees(packed.until.to(self.device)))
+            hidden = self.hidden(ids, attention_mask=mask, **inputs)[0]
+        wanted = hidden.index_select(0, packed.predictors.to(self.device))
         values = self.logprobs(wanted, packed.targets.to(self.device))
         return list(packed.split(values.tolist()))
 
@@ -94,14 +110,11 @@ class LanguageModel:
                 "(engine: vllm or openai) to generate, and score with another model"
             )
 
-    def costs(self) -> tuple[float, float]:
-        """Floating-point operations of a forward pass: (a token, a pair of tokens attended)."""
-        layers = self.config.num_hidden_layers
+    def _pair(self) -> float:
+        """Floating-point operations of one token's attention to another, in one layer."""
         heads = self.config.num_attention_heads
         width = getattr(self.config, "head_dim", None) or self.config.hidden_size // heads
-        embedded = self._predictor.weight.numel()
-        linear = 2.0 * (sum(p.numel() for p in self.body.parameters()) - embedded)
-        return linear, 4.0 * layers * heads * width
+        return 4.0 * float(heads * width)
 
     def _body(self) -> Any:
         body = self.model.base_model

@@ -145,9 +145,7 @@ class Worker:
                 self._parts = [part for part in self._parts if not part.question.gone()]
                 if not self._parts:
                     return
-                taken = nearest(
-                    self._parts, length=lambda part: part.row.cells, fits=self._scorer.fits
-                )
+                taken = self._scorer.take(self._parts)
                 chosen = set(map(id, taken))
                 self._parts = [part for part in self._parts if id(part) not in chosen]
             try:

@@ -1,11 +1,16 @@
-"""Shared-prefix packing: many continuations of one prompt in one row that holds the prompt once.
+"""Packing: many continuations of many prompts in one line of cells that holds what they share once.
 
-    cells      p p p p | a a | b b b | .        p: prefix, a, b: continuations, .: padding
-    positions  0 1 2 3 | 4 5 | 4 5 6 | 0        each continuation starts after the prefix
-    sees       p       | p a | p b   |          and sees the prefix and itself, causally
+    cells      p p p p | a a | b b b | q q | c      p, q: prompts; a, b continue p, and c q
+    positions  0 1 2 3 | 4 5 | 4 5 6 | 0 1 | 2      a continuation starts where its prompt ends
+    until     9 9 9 9 | 6 6 | 9 9 9 | 12 12 | 12    the first cell, after it, that does not see it
+
+Texts are laid out as a trie, depth first: beginnings that are equal, token by token, are one run of
+cells, whoever they belong to: responses to one prompt, siblings in a tree, the steps of a solution,
+prompts that open with one instruction. A cell sees those before it that are not over yet:
+``j ≤ i < until[j]``, one comparison for any depth. No cell is padding.
 
 A continuation's last token is predicted but predicts nothing, so it takes no cell: options of one
-token (a judge's "A" or "B") add no cell at all, and the prefix's last cell predicts them all.
+token (a judge's "A" or "B") add no cell at all, and the prompt's last cell predicts them all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-_PADDING = -1
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +30,34 @@ class Row:
     prefix: Sequence[int]
     continuations: Sequence[Sequence[int]]
 
-    @property
-    def cells(self) -> int:
-        """How long the row is when packed."""
-        return len(self.prefix) + sum(max(len(ids) - 1, 0) for ids in self.continuations)
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Cells ``start`` to ``stop``, each of which sees those before it in the run, and ``context``:
+    Int64[depth], the cells that hold the text before it."""
+
+    start: int
+    stop: int
+    context: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Rows padded to one length, and where each continuation token's log-prob is read.
+    """A line of cells, and where each continuation token's log-prob is read.
 
-    ``input_ids``, ``position_ids``: Int64[rows, length]. ``segments``: Int64[rows, length], 0 for
-    the prefix, n for the n-th continuation, −1 for padding. ``predictors``: Int64[targets], index
-    into ``hidden.view(rows * length, -1)`` of the cell that predicts ``targets``: Int64[targets].
-    Targets are ordered by row, continuation, token; ``rows`` says how many belong to each.
+    ``input_ids``, ``position_ids``: Int64[1, cells]. ``until``: Int64[cells], see above. ``runs``
+    cover the cells in order. ``predictors``: Int64[targets], the cell that predicts each of
+    ``targets``: Int64[targets], which are ordered by row, continuation, token; ``rows`` says how
+    many belong to each.
     """
 
     input_ids: torch.Tensor
     position_ids: torch.Tensor
-    segments: torch.Tensor
+    until: torch.Tensor
+    runs: tuple[Run, ...]
     predictors: torch.Tensor
     targets: torch.Tensor
     rows: tuple[Row, ...]
-
-    @property
-    def causal(self) -> bool:
-        """Whether plain causal attention is right: no row holds two continuations with cells."""
-        return not bool((self.segments > 1).any())
 
     def split(self, values: Sequence[float]) -> Iterator[list[list[float]]]:
         """For each row, its continuations' parts of ``values`` (one value a target)."""
@@ -64,81 +70,69 @@ class Packed:
             yield parts
 
 
-def pack(rows: Sequence[Row], *, pad: int = 0) -> Packed:
-    """Pack each row and pad them to the longest. Raises ValueError if a prefix is empty."""
+def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
+    """Lay out all continuations of ``rows``; those that are empty take no cell.
+
+    ``multiple``: what the number of cells is made a multiple of, by cells that hold ``pad`` and
+    see themselves alone. Raises ValueError if a prefix is empty.
+    """
     if not all(len(row.prefix) for row in rows):
         raise ValueError("an empty prefix predicts nothing: give it at least one token")
-    shape = (len(rows), max(row.cells for row in rows))
-    inputs = np.full(shape, pad, dtype=np.int64)
-    positions = np.zeros(shape, dtype=np.int64)
-    segments = np.full(shape, _PADDING, dtype=np.int64)
-    predictors: list[npt.NDArray[np.int64]] = []
-    targets: list[int] = []
-    for number, row in enumerate(rows):
-        offset, at = number * shape[1], len(row.prefix)
-        inputs[number, :at] = row.prefix
-        positions[number, :at] = np.arange(at)
-        segments[number, :at] = 0
-        segment = 0
-        for ids in row.continuations:
-            if not ids:
-                continue
-            end = at + len(ids) - 1
-            predictors.append(np.array([offset + len(row.prefix) - 1], dtype=np.int64))
-            predictors.append(np.arange(offset + at, offset + end))
-            targets.extend(ids)
-            if end > at:
-                segment += 1
-                inputs[number, at:end] = ids[:-1]
-                positions[number, at:end] = np.arange(end - at) + len(row.prefix)
-                segments[number, at:end] = segment
-                at = end
+    wanted = [(row.prefix, ids) for row in rows for ids in row.continuations if ids]
+    texts = [np.array([*prefix, *ids[:-1]], dtype=np.int64) for prefix, ids in wanted]
+    predictors: list[Ints] = [np.zeros(0, np.int64)] * len(texts)
+    inputs: list[Ints] = []
+    positions: list[Ints] = []
+    runs: list[Run] = []
+    until = np.zeros(sum(map(len, texts)), np.int64)
+    cells, before, path = 0, np.zeros(0, np.int64), np.zeros(0, np.int64)
+    # Sorted, texts follow those that they share the longest beginning with.
+    for number in sorted(range(len(texts)), key=lambda one: sorting_key(texts[one])):
+        text = texts[number]
+        shared = common(before, text)
+        until[path[shared:]] = cells
+        stop = cells + len(text) - shared
+        context, path = path[:shared], np.concatenate([path[:shared], np.arange(cells, stop)])
+        if stop > cells:
+            runs.append(Run(cells, stop, context))
+            inputs.append(text[shared:])
+            positions.append(np.arange(shared, len(text)))
+        predictors[number] = path[len(wanted[number][0]) - 1 :]
+        cells, before = stop, text
+    until[path] = cells
+    for cell in range(cells, cells + -cells % multiple):
+        runs.append(Run(cell, cell + 1, np.zeros(0, np.int64)))
+        inputs.append(np.array([pad]))
+        positions.append(np.zeros(1, np.int64))
+    until = np.concatenate([until[:cells], np.arange(cells, cells + -cells % multiple) + 1])
     return Packed(
-        input_ids=torch.from_numpy(inputs),
-        position_ids=torch.from_numpy(positions),
-        segments=torch.from_numpy(segments),
-        predictors=torch.from_numpy(np.concatenate(predictors or [np.zeros(0, dtype=np.int64)])),
-        targets=torch.tensor(targets, dtype=torch.int64),
+        input_ids=_line(inputs)[None],
+        position_ids=_line(positions)[None],
+        until=torch.from_numpy(until),
+        runs=tuple(runs),
+        predictors=_line(predictors),
+        targets=torch.tensor([token for _, ids in wanted for token in ids], dtype=torch.int64),
         rows=tuple(rows),
     )
 
 
-def block_mask(segments: torch.Tensor) -> torch.Tensor:
-    """Bool[rows, 1, length, length], True where the cell (dim 2) sees the cell (dim 3).
-
-    A padding cell sees the prefix and earlier padding, never nothing: a softmax over nothing is
-    nan, and nan spreads.
-    """
-    length = segments.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
-    seer, seen = segments[:, :, None], segments[:, None, :]
-    return (((seen == 0) | (seen == seer)) & causal)[:, None]
+def sorting_key(text: Ints) -> bytes:
+    """Sorted by this, texts with equal beginnings stand together."""
+    return text.astype(">u4").tobytes()
 
 
-def share(
-    prefix: int, lengths: Sequence[int], *, linear: float, quadratic: float, longest: int
-) -> list[list[int]]:
-    """Which continuations (by index) to put in one row, so that the forward passes cost least.
+def common(before: Ints, text: Ints) -> int:
+    """How many tokens two texts begin with in common."""
+    length = min(len(before), len(text))
+    differs = before[:length] != text[:length]
+    return int(differs.argmax()) if differs.any() else length
 
-    A row of L cells costs ``linear · L + quadratic · L²``. Sharing saves the prefix but attention
-    over a packed row is dense, so that long continuations of a small model are cheaper apart; each
-    is added to the row it makes dearer by less than a row of its own would cost. No row of two or
-    more continuations passes ``longest`` cells.
-    """
 
-    def cost(cells: int) -> float:
-        return linear * cells + quadratic * cells * cells
+def sees(until: torch.Tensor) -> torch.Tensor:
+    """Bool[1, 1, cells, cells], True where the cell (dim 2) sees the cell (dim 3)."""
+    cell = torch.arange(len(until), device=until.device)
+    return ((cell <= cell[:, None]) & (cell[:, None] < until))[None, None]
 
-    rows: list[list[int]] = []
-    cells = 0
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        more = max(lengths[index] - 1, 0)
-        together = cells + more
-        apart = prefix + more
-        if rows and together <= longest and cost(together) - cost(cells) <= cost(apart):
-            rows[-1].append(index)
-            cells = together
-        else:
-            rows.append([index])
-            cells = apart
-    return rows
+
+def _line(parts: Sequence[Ints]) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *parts]))

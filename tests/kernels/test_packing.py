@@ -1,57 +1,67 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.packing import Row, block_mask, pack, share
+from kernels.packing import Row, common, pack, sees
 
-IDS = st.lists(st.integers(1, 99), max_size=6)
+TOKENS = st.integers(1, 3)
+"""Few, so that texts begin alike."""
+IDS = st.lists(TOKENS, max_size=6)
 ROWS = st.lists(
-    st.builds(Row, st.lists(st.integers(1, 99), min_size=1, max_size=6), st.lists(IDS, max_size=4)),
+    st.builds(Row, st.lists(TOKENS, min_size=1, max_size=6), st.lists(IDS, max_size=4)),
     min_size=1,
     max_size=4,
 )
 
 
-def seen_texts(packed, row: int) -> list[list[tuple[int, int]]]:
+def texts(rows: list[Row]) -> list[tuple[int, ...]]:
+    """What is read to predict each continuation's tokens."""
+    return [(*row.prefix, *ids[:-1]) for row in rows for ids in row.continuations if ids]
+
+
+def seen_texts(packed) -> list[list[tuple[int, int]]]:
     """For each cell, what it sees: (token, position) in order."""
-    mask = block_mask(packed.segments)[row, 0]
-    cells = list(
-        zip(packed.input_ids[row].tolist(), packed.position_ids[row].tolist(), strict=True)
-    )
-    return [[cells[key] for key in range(len(cells)) if sees[key]] for sees in mask.tolist()]
+    cells = list(zip(packed.input_ids[0].tolist(), packed.position_ids[0].tolist(), strict=True))
+    return [[cells[key] for key in np.flatnonzero(row)] for row in sees(packed.until)[0, 0].numpy()]
 
 
-@settings(deadline=None, max_examples=50)
-@given(rows=ROWS)
-def test_the_cell_that_predicts_a_token_sees_exactly_the_text_before_it(rows: list[Row]):
-    packed = pack(rows)
-    length = packed.input_ids.shape[1]
-    seen = [seen_texts(packed, row) for row in range(len(rows))]
+@settings(deadline=None, max_examples=100)
+@given(rows=ROWS, multiple=st.sampled_from([1, 8]))
+def test_the_cell_that_predicts_a_token_sees_exactly_the_text_before_it(rows, multiple):
+    packed = pack(rows, multiple=multiple)
+    seen = seen_texts(packed)
     at = 0
     for row in rows:
         for ids in row.continuations:
             for number, token in enumerate(ids):
-                place, cell = divmod(packed.predictors[at].item(), length)
                 before = [*row.prefix, *ids[:number]]
-                assert seen[place][cell] == list(zip(before, range(len(before)), strict=True))
+                cell = packed.predictors[at].item()
+                assert seen[cell] == list(zip(before, range(len(before)), strict=True))
                 assert packed.targets[at].item() == token
                 at += 1
     assert at == len(packed.targets) == len(packed.predictors)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=100)
 @given(rows=ROWS)
-def test_mask_sums_are_the_lengths_of_the_texts(rows: list[Row]):
-    packed = pack(rows)
-    mask = block_mask(packed.segments)[:, 0]
-    for number, row in enumerate(rows):
-        texts = [len(ids) - 1 for ids in row.continuations if len(ids) > 1]
-        prefix = len(row.prefix)
-        expected = prefix * (prefix + 1) // 2
-        expected += sum(prefix * text + text * (text + 1) // 2 for text in texts)
-        assert mask[number][: row.cells].sum().item() == expected
-    assert mask.any(dim=-1).all(), "a cell that sees nothing would be nan"
+def test_what_texts_begin_with_in_common_is_held_once(rows: list[Row]):
+    beginnings = {text[:end] for text in texts(rows) for end in range(1, len(text) + 1)}
+    assert pack(rows).input_ids.shape == (1, len(beginnings))
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows=ROWS)
+def test_runs_see_what_the_mask_says(rows: list[Row]):
+    packed = pack(rows, multiple=4)
+    mask = torch.zeros_like(sees(packed.until))
+    for run in packed.runs:
+        cells = torch.arange(run.start, run.stop)
+        mask[0, 0, cells[:, None], torch.from_numpy(run.context)] = True
+        mask[0, 0, cells[:, None], cells] = cells <= cells[:, None]
+    assert torch.equal(mask, sees(packed.until))
+    assert [run.start for run in packed.runs[1:]] == [run.stop for run in packed.runs[:-1]]
 
 
 @settings(deadline=None, max_examples=50)
@@ -62,9 +72,27 @@ def test_values_return_to_their_continuations(rows: list[Row]):
     assert parts == [[list(ids) for ids in row.continuations] for row in rows]
 
 
-def test_plain_causal_attention_serves_rows_without_siblings():
-    assert pack([Row([1, 2], [[3, 4, 5]]), Row([1], [[2], [3]])]).causal
-    assert not pack([Row([1, 2], [[3, 4], [5, 6]])]).causal
+@given(rows=ROWS, multiple=st.integers(1, 9))
+def test_cells_are_made_a_multiple_by_cells_that_see_themselves_alone(rows, multiple):
+    packed, bare = pack(rows, pad=7, multiple=multiple), pack(rows)
+    cells = bare.input_ids.shape[1]
+    assert packed.input_ids.shape[1] == -(-cells // multiple) * multiple
+    assert (packed.input_ids[0, cells:] == 7).all()
+    assert sees(packed.until)[0, 0, cells:].sum(dim=1).tolist() == [1] * len(packed.until[cells:])
+
+
+def test_siblings_in_a_tree_are_nested():
+    """1 2 is said once, and so is 3 after it."""
+    packed = pack([Row([1], [[2, 3, 4, 0], [2, 3, 5, 0], [2, 6, 0]])])
+    assert packed.input_ids.tolist() == [[1, 2, 3, 4, 5, 6]]
+    assert packed.position_ids.tolist() == [[0, 1, 2, 3, 3, 2]]
+    assert packed.until.tolist() == [6, 6, 5, 4, 5, 6]
+
+
+def test_the_steps_of_a_solution_are_one_run_of_cells():
+    packed = pack([Row([1], [[2, 0], [2, 3, 0], [2, 3, 4, 0]])])
+    assert packed.input_ids.tolist() == [[1, 2, 3, 4]]
+    assert packed.until.tolist() == [4] * 4
 
 
 def test_options_of_one_token_take_no_cell():
@@ -76,35 +104,9 @@ def test_an_empty_prefix_is_refused():
         pack([Row([], [[1]])])
 
 
-@given(
-    prefix=st.integers(1, 500),
-    lengths=st.lists(st.integers(1, 300), max_size=12),
-    linear=st.floats(0, 1e6),
-    quadratic=st.floats(0, 1e6),
-    longest=st.integers(1, 1000),
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [([], [1], 0), ([1, 2], [1, 2], 2), ([1, 2, 3], [1, 3], 1), ([2], [1], 0), ([1], [1, 2], 1)],
 )
-def test_sharing_loses_none_and_never_costs_more_than_apart(
-    prefix: int, lengths: list[int], linear: float, quadratic: float, longest: int
-):
-    groups = share(prefix, lengths, linear=linear, quadratic=quadratic, longest=longest)
-    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
-
-    def cost(indices: list[int]) -> float:
-        cells = prefix + sum(lengths[index] - 1 for index in indices)
-        assert len(indices) == 1 or cells <= longest
-        return linear * cells + quadratic * cells**2
-
-    apart = sum(cost([index]) for index in range(len(lengths)))
-    assert sum(map(cost, groups)) <= apart * (1 + 1e-9)
-
-
-def test_a_big_model_shares_and_a_small_one_does_not_share_long_continuations():
-    seven_billion = {"linear": 14e9, "quadratic": 5e5}
-    pocket = {"linear": 1.6e6, "quadratic": 2048.0}
-    assert len(share(100, [200] * 8, **seven_billion, longest=8192)) == 1
-    assert len(share(100, [200] * 8, **pocket, longest=8192)) > 1
-
-
-def test_padding_positions_stay_in_range():
-    packed = pack([Row([1], []), Row([1] * 9, [])])
-    assert torch.equal(packed.position_ids[0], torch.zeros(9, dtype=torch.int64))
+def test_common_beginnings(one: list[int], other: list[int], shared: int):
+    assert common(np.array(one, np.int64), np.array(other, np.int64)) == shared

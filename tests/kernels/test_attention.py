@@ -1,0 +1,90 @@
+"""Attention over packed cells, against the softmax of every pair in float64."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels.attention import attend, blocks, flex, masked, tiles
+from kernels.packing import Row, pack, sees
+
+IDS = st.lists(st.integers(1, 3), min_size=1, max_size=8)
+ROWS = st.lists(
+    st.builds(Row, st.lists(st.integers(1, 3), min_size=1, max_size=8), st.lists(IDS, min_size=1)),
+    min_size=1,
+    max_size=4,
+)
+BIG = [
+    Row(list(range(1, 200)), [[500 + n, *range(n, n + 150), 0] for n in range(4)]),
+    Row([*range(1, 90), 7], [[7, 7, 7, 0], [7, 8, 0]]),
+    Row([9] * 300, [[9, 0]]),
+]
+"""Some whole tiles are seen, some in part, some by nobody."""
+
+
+def states(cells: int, *, kept: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(cells)
+    query = torch.randn(1, 4, cells, 16)
+    return query, torch.randn(1, kept, cells, 16), torch.randn(1, kept, cells, 16)
+
+
+def every_pair(query, key, value, seen, *, scale=0.25, softcap=None) -> torch.Tensor:
+    groups = query.shape[1] // key.shape[1]
+    key, value = (one.double().repeat_interleave(groups, 1) for one in (key, value))
+    scores = query.double() @ key.transpose(2, 3) * scale
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    return scores.masked_fill(~seen, -torch.inf).softmax(-1) @ value
+
+
+def assert_right(found: torch.Tensor, expected: torch.Tensor) -> None:
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=ROWS,
+    pair=st.sampled_from([1.0, 1e5, 1e6, 1e12]),
+    kept=st.sampled_from([1, 2, 4]),
+    softcap=st.sampled_from([None, 2.0]),
+)
+def test_blocks_of_any_cut_see_what_the_mask_says(rows, pair, kept, softcap):
+    packed = pack(rows)
+    query, key, value = states(len(packed.until), kept=kept)
+    found = attend(query, key, value, blocks(packed, pair=pair), softcap=softcap)
+    assert_right(found, every_pair(query, key, value, sees(packed.until), softcap=softcap))
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("softcap", [None, 2.0])
+@pytest.mark.parametrize("multiple", [1, 128])
+def test_flex_attention_sees_what_the_mask_says(softcap, multiple):
+    packed = pack(BIG, multiple=multiple)
+    query, key, value = states(len(packed.until), kept=2)
+    mask = tiles(packed, torch.device("cpu"))
+    found = flex(query, key, value, mask, softcap=softcap)
+    assert_right(found, every_pair(query, key, value, sees(packed.until), softcap=softcap))
+
+
+def test_flex_attention_skips_what_nobody_sees():
+    """Rows after one another see none of each other: most tiles are left out."""
+    packed = pack([Row([n] * 256, [[n] * 129]) for n in range(1, 9)], multiple=128)
+    mask = tiles(packed, torch.device("cpu"))
+    assert mask.to_dense().sum().item() == 8 * (1 + 2 + 3)
+    assert mask.full_kv_num_blocks.sum().item() == 8 * (1 + 2)
+
+
+def test_long_texts_are_attended_to_apart_and_short_ones_together():
+    long = pack([Row([1] * 1000, [[2] * 250, [3] * 250])])
+    assert [block.stop for block in blocks(long, pair=2048.0)] == [1249, 1498]
+    short = pack([Row([n] * 9, [[2] * 5, [3] * 5]) for n in range(1, 9)])
+    assert len(blocks(short, pair=512.0)) == 1
+
+
+@pytest.mark.parametrize("softcap", [None, 2.0])
+def test_attention_without_a_mask_is_causal(softcap):
+    query, key, value = states(9, kept=4)
+    causal = torch.ones(9, 9, dtype=torch.bool).tril()
+    expected = every_pair(query, key, value, causal, softcap=softcap)
+    assert_right(masked(query, key, value, None, None, softcap), expected)
+    assert_right(masked(query[:, :, -1:], key, value, None, None, softcap), expected[:, :, -1:])
