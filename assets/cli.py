@@ -210,6 +210,10 @@ def report_(
 
         everything = floor()
         name, _, stage = dataset.partition("/")
+        if name == "datasets":
+            from assets.datasets import only_of_recipes
+
+            only_of_recipes(everything, stage)
         written, place = write_report(
             everything, _recipe(name, everything.recipes), stage or None, refresh=refresh, out=out
         )

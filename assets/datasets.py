@@ -1,5 +1,7 @@
 """Finds a stage's rows by what a user calls them."""
 
+from typing import NoReturn
+
 import polars as pl
 
 from assets.curated.versions import SPLITS, Version, Versions
@@ -61,6 +63,14 @@ def found_dataset(
     versions = Versions(floor.settings.root_path, name)
     found = versions.version(version)
     return found, versions.read(found, split)
+
+
+def only_of_recipes(floor: Floor, name: str) -> NoReturn:
+    """Raises `FactoryError`: a report tells how rows were made, which is a recipe's matter."""
+    if name not in floor.datasets:
+        raise FactoryError(f"there is no dataset {name!r}; {near(name, floor.datasets)}")
+    told = ", ".join(f"factory report {recipe}" for recipe in floor.datasets[name].parts)
+    raise FactoryError(f"a report is of a recipe, and datasets/{name} is made from: {told}")
 
 
 def drawn_prompts(floor: Floor, recipe: str, refresh: str | None) -> pl.DataFrame:

@@ -78,6 +78,11 @@ def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
         yield Text(words, style="yellow")
     if outcome.claim is not None:
         yield Text(f"claim {outcome.claim.description}")
+    for name, grown in outcome.datasets.items():
+        yield Text(
+            f"datasets/{name}, version {grown['version']}: {grown['train']:,} train, "
+            f"{grown['held out']:,} held out"
+        )
     tables = settings.root_path / "tables" / outcome.recipe
     yield Text(f"tables {_from_here(str(tables))}", style="dim")
     if checkpoint is not None and checkpoint["trained"]:

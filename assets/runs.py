@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import dagster as dg
 from assets.claims.check import CHECK
 from assets.definitions import Floor
 from assets.errors import FactoryError, causes
-from assets.factory import REFRESHES
+from assets.factory import DATASETS, REFRESHES
 from assets.home import home
 from assets.workers import PID, here, killed
 
@@ -22,7 +22,8 @@ class Outcome:
     """What one refresh of a recipe came to. ``stages`` are in running order; ``sources`` are the
     accounts of the sources it drew from; ``findings`` are what stages found out besides their rows,
     by stage; ``claim`` is the check of the recipe's claim, where it has one; ``says`` is what went
-    another way than usual: no new prompts, a policy that was not promoted."""
+    another way than usual: no new prompts, a policy that was not promoted. ``datasets`` are the
+    curated datasets that it made grow: by name, their version and the rows of its splits."""
 
     recipe: str
     refresh: str
@@ -34,6 +35,7 @@ class Outcome:
     findings: Mapping[str, Mapping[str, Any]]
     claim: dg.AssetCheckEvaluation | None
     says: tuple[str, ...] = ()
+    datasets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``factory run --json`` prints."""
@@ -113,6 +115,10 @@ def run_refresh(
     return Outcome(
         recipe=recipe,
         refresh=refresh,
+        datasets={
+            name: {told: metadata[told].value for told in ("version", "train", "held out")}
+            for name, metadata in made.get(DATASETS, {}).items()
+        },
         sources={name: made["prompts"][name]["account"].value for name in sources},
         stages=dict(zip(order, (metadata["account"] for metadata in found), strict=True)),
         label_accuracy=labels and labels["label_accuracy"],

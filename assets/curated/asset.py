@@ -6,6 +6,8 @@ from time import perf_counter
 import dagster as dg
 import polars as pl
 
+from assets.account import Account, adds_up, told
+from assets.catalogue import column_schema
 from assets.curated.clusters import clusters
 from assets.curated.curate import Curated, asked_texts, curated
 from assets.curated.gathered import gathered
@@ -16,6 +18,7 @@ from assets.factory import DATASETS, Factory
 from assets.look import counted, described, dropped_rows, sampled
 from assets.nightly import freshness_policy
 from assets.operation import Freshness
+from assets.pictures import histograms
 from assets.retrying import in_words, retried
 from schemas import columns
 
@@ -30,8 +33,9 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
         key=key,
         group_name=DATASETS,
         description=_description(plan),
-        kinds={"parquet"},
+        kinds={"parquet", "polars"},
         tags={"table": plan.table.__name__},
+        metadata={"dagster/column_schema": column_schema(plan.table)},
         deps=[dg.AssetKey(path) for path in dict.fromkeys(map(tuple, read))],
         required_resource_keys={"factory"},
         freshness_policy=freshness_policy(freshness),
@@ -67,17 +71,20 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
                     "dropped": counted(made.dropped),
                 },
             )
+        seconds = perf_counter() - began
         rows = made.rows.select(columns(plan.table).names())
+        account = Account("rows", found.height, rows.height, counted(made.dropped), {})
         yield dg.MaterializeResult(
             metadata={
                 "account": dg.MetadataValue.json(
                     {
-                        "in": found.height,
-                        "kept": made.rows.height,
-                        "dropped": counted(made.dropped),
-                        "seconds": perf_counter() - began,
+                        "in": account.came,
+                        "kept": account.kept,
+                        "dropped": dict(account.dropped),
+                        "seconds": seconds,
                     }
                 ),
+                **told(account, seconds=seconds),
                 "version": version.number,
                 "new version": new,
                 "train": version.rows(TRAIN),
@@ -86,18 +93,11 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
                 "dagster/row_count": made.rows.height,
                 "rows": dg.MetadataValue.md(sampled(rows)),
                 "drop reasons": dg.MetadataValue.md(dropped_rows(made.dropped)),
+                **histograms(plan.table, rows),
             },
             check_results=[
                 described(plan.table, rows),
-                dg.AssetCheckResult(
-                    check_name="adds_up",
-                    passed=made.rows.height + made.dropped.height == found.height,
-                    metadata={
-                        "in": found.height,
-                        "kept": made.rows.height,
-                        "dropped": made.dropped.height,
-                    },
-                ),
+                adds_up(account),
                 _no_leak(plan, made),
             ],
             data_version=dg.DataVersion(version.digest),
@@ -129,21 +129,23 @@ def _curated(
 
 def _no_leak(plan: Planned, made: Curated) -> dg.AssetCheckResult:
     """Looked for anew among the rows that were kept, whatever chose them."""
-    told = pl.DataFrame(
+    placed = pl.DataFrame(
         {
             "cluster": clusters(asked_texts(made.rows, plan.table)),
             "split": made.rows["split"],
             "prompt_id": made.rows["prompt_id"],
         }
     )
-    torn = told.filter(
+    torn = placed.filter(
         (pl.col("split").n_unique().over("cluster") > 1)
         | (pl.col("split").n_unique().over("prompt_id") > 1)
     )
     return dg.AssetCheckResult(
         check_name="no_leak",
         passed=torn.is_empty(),
-        metadata={"rows of clusters in both splits": torn.height},
+        description="no prompt of one split is like a prompt of the other"
+        if torn.is_empty()
+        else f"{torn.height:,} rows have prompts that are in both splits, or like one that is",
     )
 
 

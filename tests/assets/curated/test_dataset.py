@@ -32,6 +32,8 @@ def test_a_run_of_a_recipe_grows_its_dataset(ran: Any, grower: Any) -> None:
     workshop, outcome = ran
     version = grower.versions("first").version()
     assert version.rows() == outcome.stages["pairs"]["kept"]
+    told = {"version": 1, "train": version.rows("train"), "held out": version.rows("held_out")}
+    assert outcome.datasets == {"first": told}
     assert version.about["of"] == {"first": "pairs"}
     job = workshop.floor().definitions().resolve_job_def("first")
     made = {"/".join(key.path) for key in job.asset_layer.executable_asset_keys}
@@ -188,6 +190,7 @@ def test_the_command_line_shows_exports_and_prunes(grower: Any, tmp_path: Path) 
     [
         (("show", "datasets/firts"), "there is no dataset 'firts'; did you mean 'first'"),
         (("show", "datasets/first", "--split", "test"), "there is no split 'test'"),
+        (("report", "datasets/first"), "is made from: factory report first"),
         (("export", "datasets/cream", "x"), "datasets/cream has no rows yet"),
         (("export", "datasets/first", "x", "--format", "stepwise"), "formats that fit it"),
     ],
