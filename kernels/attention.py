@@ -168,7 +168,7 @@ def flex(
     softcap: float | None = None,
 ) -> torch.Tensor:
     """As `attend`, by FlexAttention: compiled on a GPU, where it skips what `tiles` leaves out."""
-    run: Callable[..., Any] = _compiled() if query.is_cuda else flex_attention
+    run: Any = _compiled() if query.is_cuda else flex_attention
     cap = None if softcap is None else _capped(softcap)
     out: torch.Tensor = run(
         query, key, value, score_mod=cap, block_mask=mask, scale=scale, enable_gqa=True
