@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 serve bench clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,12 +83,11 @@ $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,s3,test-s3]'
 	touch $@
 
-bench: setup ## What benchmarks/ measures, peers included; results in benchmarks/results
-	$(BIN)/python -m benchmarks.runtime
-	$(BIN)/python -m benchmarks.scoring
-	$(BIN)/python -m benchmarks.process_reward
-	$(BIN)/python -m benchmarks.tree_search
-	$(BIN)/python -m benchmarks.first_error
+bench: setup ## A quick set of what benchmarks/ measures, peers included; results, and docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+bench-full: setup ## The same at the sizes that claims are made of: hours
+	$(BIN)/python -m benchmarks --full
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	@$(BIN)/python -m assets.home >/dev/null

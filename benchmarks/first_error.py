@@ -10,7 +10,7 @@ have it, where any right rollout makes a prefix look right (threshold 0). Of all
 right ones among them, the labels on which rollouts (of the writer, and of ``strong``) and the judge
 ``strong`` agree are compared with either's; intervals are of 95 %, by a bootstrap over prompts. A
 search asks for the rollouts of every prefix that it looks at, whoever paid for them before. Writes
-``benchmarks/results/first_error.json`` and ``.md``.
+``benchmarks/results/first_error.json``.
 """
 
 import argparse
@@ -199,7 +199,9 @@ def agreed(tables: Tables, writer: str, prover: str, folder: Path) -> list[dict[
 def line(
     what: str, ours: float, unit: str, theirs: float | None = None, *, peer: str | None = None
 ) -> dict[str, Any]:
-    """One line of the results."""
+    """One line of the results; a share that has no peer is told beside the whole."""
+    if theirs is None:
+        theirs, peer = 100.0, "limit: all of them"
     return entry(what, ours, unit, theirs, peer=peer, command=COMMAND)
 
 

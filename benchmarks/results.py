@@ -1,16 +1,22 @@
 """What every benchmark writes: entries with the machine beside them, for programs and people."""
 
 import json
+import math
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+
+COST = frozenset(
+    {"s", "ms", "µs", "MB", "GB", "rollouts", "rows", "tokens", "answers again", "nats"}
+)
+"""Units of which less is better; of all others more is."""
 
 
 def machine() -> str:
@@ -23,52 +29,75 @@ def machine() -> str:
     return f"{os.cpu_count()} x {name}, load {load:.1f}, Python {platform.python_version()}"
 
 
-def measured(command: Sequence[str | Path]) -> dict[str, float]:
-    """The JSON object on the last line that ``command`` prints."""
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def measured(
+    command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The JSON object on the last line that ``command`` prints, run with ``environment`` too."""
+    said = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **(environment or {})}
+    )
     if said.returncode:
         raise RuntimeError(f"{command}: {said.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(said.stdout.strip().splitlines()[-1])
+    found: dict[str, Any] = json.loads(said.stdout.strip().splitlines()[-1])
     return found
 
 
 def entry(
     what: str,
-    ours: float,
+    ours: float | None,
     unit: str,
     theirs: float | None = None,
     *,
     peer: str | None,
     command: str,
 ) -> dict[str, Any]:
-    """One line of the results; ``peer`` names whose ``theirs`` is."""
+    """One line of the results. ``peer`` names whose ``theirs`` is, or the limit that it is.
+
+    ``ratio`` is above 1 where ours is better: ours / theirs, or theirs / ours of a `COST`. What is
+    None was not measured here.
+    """
+    ratio = None
+    if ours is not None and theirs is not None:
+        better, worse = (theirs, ours) if unit in COST else (ours, theirs)
+        ratio = figure(better / worse) if worse else None
     return {
         "entry": what,
-        "peer": peer if theirs else None,
-        "ours": round(ours, 2),
-        "theirs": round(theirs, 2) if theirs else None,
+        "peer": peer,
+        "ours": figure(ours),
+        "theirs": figure(theirs),
         "unit": unit,
-        "ratio": round(ours / theirs, 2) if theirs else None,
+        "ratio": ratio,
         "machine": machine(),
         "command": command,
     }
 
 
+def figure(number: float | None) -> float | None:
+    """Three digits, or all of a large number's before the point."""
+    if number is None or number == 0:
+        return number
+    return round(number, max(0, 2 - math.floor(math.log10(abs(number)))))
+
+
 def write(name: str, about: str, entries: Sequence[dict[str, Any]]) -> str:
-    """``results/<name>.json``, and the same as a table for people, which is returned."""
+    """``results/<name>.json``; returns the same as a table for people."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(list(entries), indent=2) + "\n")
-    lines = [
-        f"{about} {entries[0]['machine']}. `{entries[0]['command']}`",
-        "",
-        "| | ours | peer | | |",
-        "|---|---|---|---|---|",
-    ]
+    found = [{**one, "about": about} for one in entries]
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    return table(found)
+
+
+def table(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Lines of Markdown, one an entry."""
+
+    def said(number: float | None, unit: str) -> str:
+        return "not measured" if number is None else f"{number:,} {unit}"
+
+    lines = ["| | ours | peer or limit | theirs | ours is better by |", "|---|---|---|---|---|"]
     for one in entries:
-        theirs = f"{one['theirs']:,} {one['unit']}" if one["theirs"] else ""
-        ratio = f"{one['ratio']}x" if one["ratio"] else ""
-        ours = f"{one['ours']:,} {one['unit']}"
+        theirs = said(one["theirs"], one["unit"]) if one["peer"] else ""
+        ratio = "" if one["ratio"] is None else f"{one['ratio']:,}x"
+        ours = said(one["ours"], one["unit"])
         lines.append(f"| {one['entry']} | {ours} | {one['peer'] or ''} | {theirs} | {ratio} |")
-    table = "\n".join(lines) + "\n"
-    (RESULTS / f"{name}.md").write_text(table)
-    return table
+    return "\n".join(lines) + "\n"

@@ -3,18 +3,19 @@
     python -m benchmarks.runtime
 
 Models answer at once (`benchmarks.instant`), so what is measured is rendering, seeds, identity,
-journal, coroutines and frames. The peer does the same with its own instant models, in the same
-run, turn about, in an environment that is made for it: once with its default batches of 50, once
-with batches of 500, which suit it best. On a machine that does other work too, compare processor
-seconds. Writes ``benchmarks/results/runtime.json`` and ``.md``.
+journal, coroutines and frames. The peers do the same with instant models of their own, in the same
+run, turn about, in an environment that is made for them: distilabel with its default batches of 50
+and with batches of 500, which suit it best, datatrove's inference runner with its request cache
+and checkpoints, since ours journals. On a machine that does other work too, compare processor
+seconds. Writes ``benchmarks/results/runtime.json``.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,8 +26,9 @@ from typing import Any
 import polars as pl
 
 from annotators import Annotator, Opinion
+from benchmarks import peers
 from benchmarks.instant import InstantEngine
-from benchmarks.results import ROOT, entry, measured, write
+from benchmarks.results import entry, measured, write
 from engines.context import Context
 from engines.identity import Identity
 from engines.model import Models
@@ -39,9 +41,11 @@ from schemas import GeneratingRole, Message, Prompts, prompt_id, rows
 
 COMMAND = "python -m benchmarks.runtime"
 ABOUT = "Instant models: what everything around them costs."
-PEER = "distilabel 1.5.3"
-# distilabel imports the last three without asking for them.
-PEER_PACKAGES = ("distilabel==1.5.3", "requests", "openai", "pillow")
+PEERS = {
+    "distilabel 1.5.3, batches of 50": ("benchmarks/distilabel_pairs.py", "50"),
+    "distilabel 1.5.3, batches of 500": ("benchmarks/distilabel_pairs.py", "500"),
+    "datatrove 0.10.1, requests cached": ("benchmarks/datatrove_pairs.py",),
+}
 
 
 class Ratings(Annotator):
@@ -132,26 +136,22 @@ def pairs(count: int) -> dict[str, float]:
     }
 
 
-def identity_cost() -> float:
-    """Microseconds a journal key costs: four samples of a prompt of 2,000 characters."""
+def identity_cost() -> tuple[float, float]:
+    """Microseconds a journal key costs, four samples of a prompt of 2,000 characters, and those of
+    hashing that prompt."""
     known = Identity("generate", engine="e", revision="r", sampling=Sampling())
     text, seeds = "word " * 400, [1, 2, 3, 4]
     loops = 20_000
     started = time.perf_counter()
     for _ in range(loops):
         known.generations(text, seeds)
-    return (time.perf_counter() - started) / loops / len(seeds) * 1e6
-
-
-def peer_python() -> Path:
-    """The interpreter of the peer's own environment, made where there is none yet."""
-    folder = ROOT / ".venv-distilabel"
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True)
-        (folder / "complete").touch()
-    return python
+    keys = time.perf_counter() - started
+    started = time.perf_counter()
+    for _ in range(loops):
+        hashlib.blake2b(text.encode(), digest_size=16).digest()
+    hashing = time.perf_counter() - started
+    each = 1e6 / loops / len(seeds)
+    return keys * each, hashing * each
 
 
 def line(
@@ -164,13 +164,13 @@ def line(
 def compare(rounds: int, count: int, large: int) -> list[dict[str, Any]]:
     """All measurements; the median of ``rounds``."""
     me = [sys.executable, "-m", "benchmarks.runtime"]
-    peer = [peer_python(), "benchmarks/distilabel_pairs.py", str(count)]
     ours: list[dict[str, float]] = []
-    theirs: dict[int, list[dict[str, float]]] = {500: [], 50: []}
+    theirs: dict[str, list[dict[str, float]]] = {name: [] for name in PEERS}
     for _ in range(rounds):
-        for batch, runs in theirs.items():
+        for name, runs in theirs.items():
+            script, *batch = PEERS[name]
             ours.append(measured([*me, "--only", "pairs", "--prompts", str(count)]))
-            runs.append(measured([*peer, str(batch)]))
+            runs.append(measured([peers.python(), script, str(count), *batch]))
             assert ours[-1]["pairs"] == runs[-1]["pairs"] == count, (ours, runs)
     of_memory = measured([*me, "--only", "memory", "--prompts", str(large)])
 
@@ -180,16 +180,35 @@ def compare(rounds: int, count: int, large: int) -> list[dict[str, Any]]:
     work = f"{count:,} prompts x 4 responses, one judgement, one pair"
     units = {"seconds": "prompts/s", "processor": "prompts per processor second"}
     compared = [
-        line(work, rate(ours, kind), unit, rate(runs, kind), f"{PEER}, batches of {batch}")
+        line(work, rate(ours, kind), unit, rate(runs, kind), name)
         for kind, unit in units.items()
-        for batch, runs in theirs.items()
+        for name, runs in theirs.items()
     ]
+    large_rate = f"{large / of_memory['seconds']:,.0f} prompts/s"
+    identity, hashing = identity_cost()
     return [
         *compared,
-        line(f"{work}, again, all from the journal", rate(ours, "again"), "prompts/s"),
-        line(f"{large:,} prompts x 1 response", large / of_memory["seconds"], "prompts/s"),
-        line(f"{large:,} prompts x 1 response, peak memory", of_memory["gigabytes"], "GB"),
-        line("identity of an answer (a prompt of 2,000 characters)", identity_cost(), "µs"),
+        line(
+            f"{work}, again, all from the journal",
+            rate(ours, "again"),
+            "prompts/s",
+            rate(ours, "seconds"),
+            "the first time",
+        ),
+        line(
+            f"{large:,} prompts x 1 response ({large_rate}), peak memory of the process",
+            of_memory["gigabytes"],
+            "GB",
+            1.0,
+            "limit: 1 GB",
+        ),
+        line(
+            "identity of an answer (a prompt of 2,000 characters, four samples)",
+            identity,
+            "µs",
+            hashing,
+            "limit: BLAKE2b of the prompt, once for the four",
+        ),
     ]
 
 
@@ -197,6 +216,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["pairs", "memory"])
     parser.add_argument("--prompts", type=int, default=10_000)
+    parser.add_argument(
+        "--large", type=int, default=200_000, help="prompts of which memory is told"
+    )
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.only == "pairs":
@@ -204,7 +226,7 @@ def main() -> None:
     elif arguments.only == "memory":
         print(json.dumps(memory(arguments.prompts)))
     else:
-        entries = compare(arguments.rounds, arguments.prompts, 200_000)
+        entries = compare(arguments.rounds, arguments.prompts, arguments.large)
         print(write("runtime", ABOUT, entries))
 
 

@@ -8,7 +8,7 @@ continuations of one tree at a time, ours for those of all trees. The trees must
 much there is to gain depends on how much one tree asks for at once: on one thread this engine
 writes 2,800 tokens/s of 4 texts, 6,700 of 16 and 14,000 of 64 or more (its cache is then read as
 fast as memory gives it). So the searches are of four kinds, from 2 texts a tree to 20.
-Writes ``benchmarks/results/tree_search.json`` and ``.md``.
+Writes ``benchmarks/results/tree_search.json``.
 """
 
 import argparse

@@ -1,0 +1,54 @@
+"""Every benchmark, one after the other, and the table of their results.
+
+    python -m benchmarks            # a quick set, at smaller sizes: minutes
+    python -m benchmarks --full     # the sizes that claims are made of: hours
+    python -m benchmarks runtime scoring
+
+One that fails is told, and the others go on. ``benchmarks/results/ENTRY.json`` says what was
+measured, at which size and by which command; ``docs/benchmarks.md`` is the table of all.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+
+from benchmarks import table
+from benchmarks.results import ROOT
+
+QUICK: dict[str, list[str]] = {
+    "runtime": ["--prompts", "1000", "--large", "20000"],
+    "scoring": ["--prompts", "1", "--rounds", "1"],
+    "process_reward": ["--solutions", "4", "--rounds", "1"],
+    "tree_search": ["--questions", "8", "--simulations", "4"],
+    "first_error": ["--prompts", "8", "--samples", "2"],
+    "rank_agreement": ["--responses", "200000", "--sample", "1000", "--rounds", "1"],
+    "million": ["--rows", "100000", "--rounds", "1"],
+    "deduplication": ["--rows", "50000", "--few", "2000"],
+    "training": ["--count", "64", "--rounds", "1"],
+    "generation": ["--prompts", "32"],
+    "resume": ["--rows", "64", "--kills", "2"],
+}
+"""The entries, and what makes each quick; without it each measures its real sizes."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*QUICK, []])
+    parser.add_argument("--full", action="store_true")
+    given = parser.parse_args()
+    failed = []
+    for name in given.names or QUICK:
+        started = time.perf_counter()
+        command = [sys.executable, "-m", f"benchmarks.{name}", *([] if given.full else QUICK[name])]
+        if subprocess.run(command, cwd=ROOT).returncode:
+            failed.append(name)
+        print(f"{name}: {time.perf_counter() - started:.0f} s\n", flush=True)
+    print(f"{table.write()}: the table of all results")
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
