@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.workers import killed
 from schemas import Operator
 
 GPU = "gpu"
@@ -39,3 +40,16 @@ EXECUTOR = dg.multiprocess_executor.configured(
 def pool_of(operator: Operator) -> str | None:
     """The pool in which a stage with this operator waits for its turn; None: it need not."""
     return GPU if operator.roles() else None
+
+
+def holders(instance: dg.DagsterInstance) -> list[str]:
+    """The runs whose stages are calling or training models now. What runs that are over, or that
+    were killed, hold of a pool is given back: they could not."""
+    storage = instance.event_log_storage
+    if not storage.supports_global_concurrency_limits:
+        return []
+    for run_id in storage.get_concurrency_run_ids():
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or killed(instance, run) is not None:
+            storage.free_concurrency_slots_for_run(run_id)
+    return sorted(storage.get_concurrency_info(GPU).active_run_ids)

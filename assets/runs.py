@@ -1,6 +1,7 @@
 """Runs a recipe through Dagster, in this process and on the instance that ``make serve`` shows."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import dagster as dg
 from assets.claims.check import CHECK
 from assets.definitions import Floor
 from assets.errors import FactoryError, causes
+from assets.executing import holders
 from assets.factory import DATASETS, REFRESHES
 from assets.home import home
 from assets.workers import PID, here, killed
@@ -90,6 +92,8 @@ def run_refresh(
     opened = _shown() if shown else dg.DagsterInstance.ephemeral()
     with opened as instance, _interruptible(f"{recipe} at {refresh}"):
         fail_dead_runs(instance)
+        for other in holders(instance):
+            print(f"run {other[:8]} is calling models: this one waits for it", file=sys.stderr)
         result = definitions.resolve_job_def(recipe).execute_in_process(
             run_config={
                 "ops": {f"{recipe}__prompts": config}
