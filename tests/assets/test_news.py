@@ -47,13 +47,16 @@ class Desk:
         """What the sensor wants at a time: a refresh, or why none."""
         repository = self.definitions.get_repository_def()
         sensor = repository.get_sensor_def(f"{self.name}_new_prompts")
-        with dg.DagsterInstance.get() as instance, freeze_time(at):
-            context = dg.build_sensor_context(
+        with (
+            dg.DagsterInstance.get() as instance,
+            freeze_time(at),
+            dg.build_sensor_context(
                 instance=instance,
                 cursor=self.cursor,
                 repository_def=repository,
                 resources=repository.get_top_level_resources(),
-            )
+            ) as context,
+        ):
             told = sensor.evaluate_tick(context)
         if not told.run_requests:
             return told.skip_message or ""
@@ -142,11 +145,13 @@ def test_a_source_that_cannot_tell_leaves_it_to_the_schedule(ran: Any) -> None:
     repository = workshop.floor().definitions().get_repository_def()
     sensor = repository.get_sensor_def("first_new_prompts")
     assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    with dg.DagsterInstance.get() as instance:
-        context = dg.build_sensor_context(
+    with (
+        dg.DagsterInstance.get() as instance,
+        dg.build_sensor_context(
             instance=instance,
             repository_def=repository,
             resources=repository.get_top_level_resources(),
-        )
+        ) as context,
+    ):
         told = sensor.evaluate_tick(context)
     assert "switch on the schedule first_nightly" in (told.skip_message or "")
