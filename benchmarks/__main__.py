@@ -17,6 +17,7 @@ from benchmarks import table
 from benchmarks.results import ROOT
 
 QUICK: dict[str, list[str]] = {
+    "loading": ["--times", "2"],
     "runtime": ["--prompts", "1000", "--large", "20000"],
     "scoring": ["--prompts", "1", "--rounds", "1"],
     "process_reward": ["--solutions", "4", "--rounds", "1"],
