@@ -43,7 +43,7 @@ from assets.factory import DATASETS, REFRESHES, Factory
 from assets.imports import built
 from assets.look import described, dropped_rows, sampled
 from assets.news import news_sensor
-from assets.nightly import day_before
+from assets.nightly import days_before
 from assets.pictures import histograms
 from assets.plan import GIVEN, Stage, plan, policy_stage
 from assets.probing import stop_if_blocked
@@ -202,7 +202,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             ins={"held_out": dg.AssetIn(key=["prompts", settings.held_out])},
             deps=[
                 *(dg.AssetDep(["prompts", source]) for source in weights),
-                dg.AssetDep(key, partition_mapping=day_before()),
+                dg.AssetDep(key, partition_mapping=days_before()),
             ],
             io_manager_key="tables",
             required_resource_keys={"factory"},
