@@ -1,6 +1,6 @@
 """datasketch's side of `benchmarks.deduplication`, in the peers' environment.
 
-    .venv-bench/bin/python benchmarks/datasketch_duplicates.py TEXTS THRESHOLD
+    .venv-bench/bin/python -m benchmarks.datasketch_duplicates TEXTS THRESHOLD
 
 TEXTS is a JSON file of texts. Each is looked up in an index of those that were kept before it, and
 kept if nothing is found. Prints the seconds that took, of the clock and of the processor, and the
@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from datasketch import MinHash, MinHashLSH
-from rensa_duplicates import shingles
+
+from benchmarks.rensa_duplicates import shingles
 
 
 def main(path: str, threshold: str) -> None:

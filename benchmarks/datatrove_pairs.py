@@ -1,6 +1,6 @@
 """What `benchmarks.runtime` does with instant models, done by datatrove's inference runner.
 
-    .venv-bench/bin/python benchmarks/datatrove_pairs.py PROMPTS
+    .venv-bench/bin/python -P benchmarks/datatrove_pairs.py PROMPTS
 
 Four responses a prompt, one judgement of the four, a pair of the best and the worst, in one rollout
 a document. The server is replaced by one that answers at once in this process; requests are kept

@@ -78,7 +78,7 @@ def ours(path: str) -> dict[str, Any]:
 def peer(name: str, path: str, threshold: float) -> dict[str, Any]:
     """What ``rensa`` or ``datasketch`` takes, and drops."""
     python = sys.executable if name == "rensa" else peers.python()
-    return measured([python, f"benchmarks/{name}_duplicates.py", path, str(threshold)])
+    return measured([python, "-m", f"benchmarks.{name}_duplicates", path, str(threshold)])
 
 
 def recall(found: dict[str, Any], true: set[int]) -> float:

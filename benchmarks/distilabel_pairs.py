@@ -1,6 +1,6 @@
 """What `benchmarks.runtime` does with instant models, done by distilabel 1.5.3's own steps.
 
-    .venv-bench/bin/python benchmarks/distilabel_pairs.py PROMPTS BATCH
+    .venv-bench/bin/python -P benchmarks/distilabel_pairs.py PROMPTS BATCH
 
 Four responses a prompt, one judgement of the four, a pair of the best and the worst. Prints the
 seconds that ``Pipeline.run`` took, those it used processors for, and the number of pairs, as JSON.

@@ -89,7 +89,15 @@ def theirs(python: Path, prompts: int) -> dict[str, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(asked, file)
         file.flush()
-        command = [python, "benchmarks/vllm_tokens.py", MODEL, file.name, str(SAMPLES), str(TOKENS)]
+        command = [
+            python,
+            "-P",
+            "benchmarks/vllm_tokens.py",
+            MODEL,
+            file.name,
+            str(SAMPLES),
+            str(TOKENS),
+        ]
         return measured(command, VLLM)
 
 

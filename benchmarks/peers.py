@@ -1,4 +1,8 @@
-"""The environment of the peers that run beside ours: made once, never mixed with ours."""
+"""The environment of the peers that run beside ours: made once, never mixed with ours.
+
+Their scripts run with ``-P``: of a script's own folder, ``kernels.py`` here would be taken for the
+package of that name, which Transformers looks for.
+"""
 
 import subprocess
 import sys

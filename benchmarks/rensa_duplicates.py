@@ -1,6 +1,6 @@
 """rensa's side of `benchmarks.deduplication`: its own deduplicator, as its README uses it.
 
-    python benchmarks/rensa_duplicates.py TEXTS THRESHOLD
+    python -m benchmarks.rensa_duplicates TEXTS THRESHOLD
 
 TEXTS is a JSON file of texts. Prints the seconds that reading shingles out of them and rensa took,
 the processor seconds of both and of rensa alone, and the rows that were dropped, as JSON.

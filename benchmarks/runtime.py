@@ -170,7 +170,7 @@ def compare(rounds: int, count: int, large: int) -> list[dict[str, Any]]:
         for name, runs in theirs.items():
             script, *batch = PEERS[name]
             ours.append(measured([*me, "--only", "pairs", "--prompts", str(count)]))
-            runs.append(measured([peers.python(), script, str(count), *batch]))
+            runs.append(measured([peers.python(), "-P", script, str(count), *batch]))
             assert ours[-1]["pairs"] == runs[-1]["pairs"] == count, (ours, runs)
     of_memory = measured([*me, "--only", "memory", "--prompts", str(large)])
 

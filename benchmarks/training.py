@@ -113,7 +113,7 @@ def compare(count: int, rounds: int) -> list[dict[str, Any]]:
         for number in range(rounds):
             here = Path(name) / f"round {number}"
             me = [sys.executable, "-m", "benchmarks.training", "--pairs", file]
-            trl = [sys.executable, "benchmarks/trl_pairs.py", MODEL, file, str(BATCH)]
+            trl = [sys.executable, "-P", "benchmarks/trl_pairs.py", MODEL, file, str(BATCH)]
             # The second of ours finds the reference's figures of the first.
             for way, command in {
                 "ours": [*me, "--only", here / "one"],

@@ -1,6 +1,6 @@
 """TRL's side of `benchmarks.training`: its own trainer, on the columns that it takes.
 
-    python benchmarks/trl_pairs.py MODEL PAIRS BATCH OUT [--precompute]
+    python -P benchmarks/trl_pairs.py MODEL PAIRS BATCH OUT [--precompute]
 
 PAIRS is a Parquet file of `Pairs`. Prints the seconds of the training loop, of the clock and the
 processor, and of all, from loading to the saved model, and the steps, as JSON.

@@ -1,6 +1,6 @@
 """vLLM's side of `benchmarks.generation`, in vLLM's own environment.
 
-    VLLM_CPU_KVCACHE_SPACE=2 .venv-vllm/bin/python benchmarks/vllm_tokens.py MODEL PROMPTS N TOKENS
+    .venv-vllm/bin/python -P benchmarks/vllm_tokens.py MODEL PROMPTS N TOKENS
 
 PROMPTS is a JSON file of lists of token ids. All are given to ``LLM.generate`` at once, ``N``
 samples each. Prints the seconds that took and the tokens it wrote, as JSON.
@@ -17,8 +17,10 @@ from vllm import LLM, SamplingParams
 def main(model: str, prompts: str, n: int, tokens: int) -> None:
     asked = [{"prompt_token_ids": ids} for ids in json.loads(Path(prompts).read_text())]
     engine = LLM(model, dtype="float32", max_model_len=1024, max_num_seqs=256)
-    # The log-probs of the tokens written, which preference data needs and ours gives too.
-    sampling = SamplingParams(n=n, temperature=1.0, max_tokens=tokens, seed=0, logprobs=0)
+    # The log-probs of the tokens written, which preference data needs and ours gives too. No seed
+    # a request, which ours has: on a CPU vLLM 0.32 dies of one as soon as it reads a prompt in
+    # chunks ("CPUGenerator does not use offset").
+    sampling = SamplingParams(n=n, temperature=1.0, max_tokens=tokens, logprobs=0)
     engine.generate(asked[:8], sampling, use_tqdm=False)
     started = time.perf_counter()
     answers = engine.generate(asked, sampling, use_tqdm=False)
