@@ -49,6 +49,7 @@ def floor(tmp_path: Path) -> Path:
         "source": yaml.safe_load(block("type: assets.Source")),
         "careful": recipe,
         "doubting": doubting,
+        "mixed": yaml.safe_load(block("type: assets.Dataset")),
     }.items():
         (tmp_path / "mine" / name).mkdir(parents=True)
         (tmp_path / "mine" / name / "defs.yaml").write_text(yaml.safe_dump(component))
@@ -78,6 +79,10 @@ def test_a_recipe_of_ones_own_runs_on_prompts_of_ones_own(floor: Path, recipe: s
     stages = factory(floor, "run", recipe, "--rows", "12")["stages"]
     assert stages["prompts"]["kept"] == 12
     assert stages["right"]["kept"] > 0
+    # The recipe's own dataset has grown by its pairs, and so has the one that mixes it.
+    for name in {"careful": ["careful", "mixed"], "doubting": ["doubting"]}[recipe]:
+        version = json.loads((floor / "data/datasets" / name / "versions/000001.json").read_text())
+        assert sum(part["rows"] for part in version["parts"]) == stages["pairs"]["kept"]
     assert stages["pairs"]["kept"] > 0
 
 
