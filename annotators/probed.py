@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from annotators.annotator import Annotator
 from annotators.probes import fallen, probed
+from annotators.untrained import HeadlessError, unscored
 from engines.context import Context
 from engines.model import Models
 from engines.rows import Prompt, Response
@@ -38,6 +39,11 @@ class ProbedAnnotator(Annotator):
         return "off" if probes is False else probes
 
     @property
+    def trained_by(self) -> str | None:
+        """The stage that trained what scores, if one of the recipe did."""
+        return None
+
+    @property
     def compares(self) -> bool:
         """Whether answers are shown to the model two at a time, so that their order may matter;
         `keeps_order` is then asked too."""
@@ -50,8 +56,20 @@ class ProbedAnnotator(Annotator):
         raise TypeError(f"{type(self).__name__} does not compare responses")
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``; ``context.findings["probes"]`` says how it was probed."""
-        split = super().run(tables, context)
+        """Scores of ``tables[self.of]``; ``context.findings["probes"]`` says how it was probed.
+
+        None where ``trained_by`` had nothing to train on, as in a refresh without new prompts.
+        """
+        try:
+            split = super().run(tables, context)
+        except HeadlessError:
+            trained = self.trained_by
+            found = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
+            if not found:
+                raise
+            if self.probes != "off":
+                context.findings[PROBES] = self._outcome([])
+            return found
         if self.probes != "off":
             context.findings[PROBES] = self._probed(tables, split.kept, context)
         return split
@@ -70,5 +88,8 @@ class ProbedAnnotator(Annotator):
             scores=scores,
             most=self.probe_prompts,
         )
+        return self._outcome(results)
+
+    def _outcome(self, results: list[dict[str, Any]]) -> dict[str, Any]:
         fell = [each["probe"] for each in fallen(results, threshold=self.probe_threshold)]
         return {"blocks": self.probes == "block", "fell_for": fell, "results": results}

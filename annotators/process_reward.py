@@ -71,6 +71,11 @@ class ProcessReward(ProbedAnnotator):
             raise ValueError("probes compare whole responses: say 'aggregate', or probes: off")
         return self
 
+    @property
+    def trained_by(self) -> str | None:
+        """The stage that trained the reward model, if one did."""
+        return self.checkpoint
+
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """The role bound to what ``checkpoint`` trained, if it is named."""
         if self.checkpoint is not None:
@@ -80,6 +85,8 @@ class ProcessReward(ProbedAnnotator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``. Raises `EngineError` where there is no such model."""
         split = super().run(tables, context)
+        if split.kept.is_empty():
+            return split
         drift = outcome_drift(split.kept)
         if drift is not None:
             context.findings["outcome drift"] = drift

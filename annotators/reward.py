@@ -42,6 +42,11 @@ class Reward(ProbedAnnotator):
     dropout: float = Field(default=0.1, gt=0, lt=1)
     batch_size: int = Field(default=16, ge=1)
 
+    @property
+    def trained_by(self) -> str | None:
+        """The stage that trained the reward model, if one did."""
+        return self.checkpoint
+
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """The role bound to what ``checkpoint`` trained, if it is named."""
         if self.checkpoint is not None:

@@ -10,6 +10,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from annotators.untrained import HeadlessError
 from engines.chat import chat_text, token_ids, turn_end
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
@@ -56,7 +57,7 @@ class RewardHead:
         except (OSError, ValueError, ImportError) as error:
             raise EngineError(f"{folder} cannot be loaded as a reward model: {error}") from error
         if missing or model.config.num_labels != 1:
-            raise EngineError(
+            raise HeadlessError(
                 f"{folder} is no reward model: it has no trained head of one label. Train one "
                 "with trainers.RewardModel and name that stage as checkpoint:, or bind the role "
                 "to a sequence classification model"

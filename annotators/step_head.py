@@ -12,6 +12,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
+from annotators.untrained import HeadlessError
 from engines.chat import chat_text, token_ids
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
@@ -64,7 +65,7 @@ class StepHead:
                 f"{folder} cannot be loaded as a process reward model: {error}"
             ) from error
         if missing or model.config.num_labels not in (1, 2):
-            raise EngineError(
+            raise HeadlessError(
                 f"{folder} is no process reward model: it has no trained head of one or two labels "
                 "for each token. Train one with trainers.PRM or trainers.ValueHead and name that "
                 "stage as checkpoint:, or bind the role to a token classification model"

@@ -247,6 +247,23 @@ def test_a_model_without_a_head_is_refused_in_plain_words(
         annotator(checkpoint=None).run(tables, context)
 
 
+def test_where_nothing_was_trained_nothing_is_scored_and_it_says_so(
+    tables: dict[str, pl.DataFrame], context: Any, tiny_model: Path
+) -> None:
+    headless = pl.lit(str(tiny_model)).alias("path")
+    untrained = tables["trained"].with_columns(
+        headless, trained=pl.lit(False), reason=pl.lit("no steplabels: stage 'l' kept no row")
+    )
+    split = annotator(probes="block").run({**tables, "trained": untrained}, context)
+    assert split.kept.is_empty()
+    assert set(split.dropped["row_id"]) == set(tables["responses"]["response_id"])
+    assert set(split.dropped["reason"]) == {"nothing was trained"}
+    assert "stage 'l' kept no row" in split.dropped["numbers"][0]
+    assert context.findings["probes"]["fell_for"] == []
+    with pytest.raises(EngineError, match="no process reward model"):
+        annotator().run({**tables, "trained": tables["trained"].with_columns(headless)}, context)
+
+
 def test_inside_another_operator_it_scores_begun_answers(
     tables: dict[str, pl.DataFrame], context: Any
 ) -> None:

@@ -1,0 +1,21 @@
+"""A head that was to be trained and was not: a refresh without new prompts has no row for it."""
+
+import polars as pl
+
+from engines.protocol import EngineError
+from schemas import Scores, Split, dropped, empty
+
+
+class HeadlessError(EngineError):
+    """The weights have no trained head, so they cannot score."""
+
+
+def unscored(responses: pl.DataFrame, checkpoints: pl.DataFrame, *, stage: str) -> Split | None:
+    """No score, and every response dropped, if the stage that gave ``checkpoints`` trained nothing;
+    None if it did train."""
+    if checkpoints["trained"].all():
+        return None
+    ids = responses["response_id"].to_list()
+    why = {"why": checkpoints["reason"][0]}
+    refused = dropped(stage, "nothing was trained", ids, [why] * len(ids))
+    return Split(empty(Scores), refused)
