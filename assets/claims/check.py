@@ -110,7 +110,7 @@ def _tables(
             found[name] = tables.read((recipe, name), refresh)
         except MissingTableError as error:
             raise MissingTableError(
-                f"not measured: {recipe} has not made its {name} at {refresh}; factory run {recipe} "
-                f"--refresh {refresh} does"
+                f"not measured: {recipe} has not made its {name} at {refresh}; "
+                f"factory run {recipe} --refresh {refresh} does"
             ) from error
     return found
