@@ -24,6 +24,8 @@ reaches all of them alike."""
 def install(model: PreTrainedModel) -> bool:
     """Let ``model`` attend as a layout says; False where its architecture takes no attention of
     others (its layers then take masks only)."""
+    if not model._can_set_attn_implementation():  # Setting it would only warn.
+        return False
     AttentionInterface.register(_NAME, _attention)
     model.set_attn_implementation(_NAME)
     return bool(model.config.get_text_config()._attn_implementation == _NAME)

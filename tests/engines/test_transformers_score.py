@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
     AutoTokenizer,
+    FalconConfig,
+    FalconForCausalLM,
     Gemma2Config,
     Gemma2ForCausalLM,
     GPT2Config,
@@ -205,8 +207,12 @@ def save(model, tiny_model: Path, folder: Path) -> Path:
             GPT2Config(vocab_size=261, n_embd=32, n_layer=2, n_head=4, n_positions=96,
                        initializer_range=0.4, bos_token_id=1, eos_token_id=1)
         ),
+        lambda: FalconForCausalLM(
+            FalconConfig(vocab_size=261, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                         max_position_embeddings=128, initializer_range=0.4, eos_token_id=1)
+        ),
     ],
-    ids=["Qwen 3", "Mistral", "Gemma 2", "GPT-2"],
+    ids=["Qwen 3", "Mistral", "Gemma 2", "GPT-2", "Falcon, which takes masks only"],
 )  # fmt: skip
 def test_other_architectures_write_and_score_as_they_do_themselves(
     build, tiny_model: Path, tmp_path: Path
