@@ -1,0 +1,17 @@
+"""The command line: ``factory run online_dpo``.
+
+Everything heavy is imported inside the commands, so that ``factory --help`` answers at once.
+"""
+
+import typer
+
+from assets.cli import exchange, keep, look, make
+
+app = typer.Typer(
+    help="Make preference and step-level data without human labels, and train on it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for part in (make, look, exchange, keep):
+    app.add_typer(part.commands)

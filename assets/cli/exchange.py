@@ -1,0 +1,103 @@
+"""``factory export`` and ``import``: datasets go to others and come from them."""
+
+from typing import Annotated
+
+import typer
+
+from assets.cli.saying import Version, recipe_id, said
+
+commands = typer.Typer()
+
+
+@commands.command()
+def export(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or datasets/NAME.")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|s3://…|hf://datasets/NAME/REPO",
+            help="A folder, replaced if it is an export, or a dataset of the Hub.",
+        ),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="preference, unpaired, stepwise or prompt-completion (default: what it makes).",
+        ),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody read it; a dataset is private else.")
+    ] = False,
+    version: Version = None,
+) -> None:
+    """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card.
+
+    On the Hub it is one commit, and none where nothing has changed.
+    """
+    with said(False):
+        from assets import report
+        from assets.definitions import floor
+        from assets.export import in_folder, on_hub
+        from assets.hub import repository
+        from assets.settings import located
+
+        repo = repository(place)
+        everything = floor()
+        family, _, name = recipe.partition("/")
+        if family == "datasets":
+            from assets.curated.export import dataset_writer
+
+            write = dataset_writer(everything, name, format=format, version=version)
+            name = recipe
+        else:
+            from assets.export import recipe_writer
+
+            name = recipe_id(recipe, everything.recipes)
+            write = recipe_writer(everything, name, format=format)
+        if repo is None:
+            exported = in_folder(write, located(place))
+            lines = report.exported_lines(name, exported, place)
+        else:
+            exported, published = on_hub(write, repo, public=public, of=name)
+            lines = report.published_lines(name, exported, published, repo, public=public)
+        for line in lines:
+            report.console().print(line, soft_wrap=True)
+
+
+@commands.command("import")
+def import_(
+    format: Annotated[
+        str,
+        typer.Argument(help="ultrafeedback, helpsteer2, prm800k, math-shepherd or processbench."),
+    ],
+    place: Annotated[str, typer.Argument(metavar="PATH|ID", help="A file, a folder or a Hub id.")],
+    name: Annotated[
+        str | None, typer.Option(help="What recipes call it (default: as the format).")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="The data's (default: as its card on the Hub says).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of a folder or a Hub dataset.")] = "train",
+    config: Annotated[str | None, typer.Option(help="Of a folder or a Hub dataset.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a Hub dataset.")] = None,
+) -> None:
+    """Make tables of a published dataset, for recipes to read."""
+    with said(False):
+        from assets import report
+        from assets.importing import import_dataset
+        from assets.settings import load_settings
+
+        settings = load_settings()
+        imported = import_dataset(
+            settings,
+            format,
+            place,
+            name=name,
+            licence=licence,
+            split=split,
+            config=config,
+            revision=revision,
+        )
+        for line in report.imported_lines(imported, settings):
+            report.console().print(line, soft_wrap=True)

@@ -1,0 +1,129 @@
+"""``factory disk``, ``prune``, ``journal`` and ``datasets``: what is kept, and what need not be."""
+
+from typing import Annotated
+
+import typer
+
+from assets.cli.saying import said
+
+commands = typer.Typer()
+journal = typer.Typer(help="What every model answered, so that nothing is asked twice.")
+commands.add_typer(journal, name="journal")
+datasets = typer.Typer(help="Curated datasets and their versions.")
+commands.add_typer(datasets, name="datasets")
+
+
+@commands.command()
+def disk() -> None:
+    """Show how much room everything takes: journal, tables, models, exports, Dagster's own."""
+    with said(False):
+        from assets import report
+        from assets.disk import disk_use
+        from assets.settings import load_settings
+
+        report.console().print(report.disk_table(disk_use(load_settings())))
+
+
+@commands.command("prune")
+def prune_(
+    keep_refreshes: Annotated[
+        int, typer.Option(min=1, help="Keep the checkpoints of so many refreshes of each recipe.")
+    ] = 7,
+    keep_days: Annotated[
+        int, typer.Option(min=0, help="Keep what runs printed for so many days.")
+    ] = 30,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; nothing is removed else.")
+    ] = False,
+) -> None:
+    """Show what nobody needs any more: old checkpoints, what old runs printed; --yes removes it.
+
+    What a refresh starts from stays, and so does every table.
+    """
+    with said(False):
+        import dagster as dg
+
+        from assets import pruning, report
+        from assets.definitions import floor
+        from assets.home import home
+
+        everything = floor()
+        home()
+        with dg.DagsterInstance.get() as instance:
+            found = pruning.prunable(
+                everything, instance, keep_refreshes=keep_refreshes, keep_days=keep_days
+            )
+            if yes:
+                pruning.prune(instance, found)
+        for line in report.pruned_lines(found, removed=yes):
+            report.console().print(line, soft_wrap=True)
+
+
+@journal.callback(invoke_without_command=True)
+def journal_shown(context: typer.Context) -> None:
+    """Show the journal's size, its hit rate and what it holds."""
+    if context.invoked_subcommand is not None:
+        return
+    with said(False):
+        from assets import report
+        from assets.settings import load_settings
+        from engines.journal import statistics
+
+        path = load_settings().journal_path
+        found = statistics(path)
+        asked = found.hits + found.misses
+        rate = f", hit rate {found.hits / asked:.1%} of {asked:,} asked" if asked else ""
+        screen = report.console()
+        screen.print(
+            f"{path}: {found.answers:,} answers, {found.bytes / 1e6:,.1f} MB{rate}, "
+            f"identity version {found.identity}",
+            markup=False,
+        )
+        screen.print(report.journal_table(found.usage))
+
+
+@journal.command()
+def prune() -> None:
+    """Remove the answers of models that are neither bound to a role nor kept as a checkpoint."""
+    with said(False):
+        from assets import report
+        from assets.definitions import floor
+        from assets.pruning import prune_journal
+
+        removed, kept = prune_journal(floor())
+        report.console().print(f"{removed:,} answers removed, {kept:,} kept", markup=False)
+
+
+@datasets.callback(invoke_without_command=True)
+def datasets_shown(context: typer.Context) -> None:
+    """Show the curated datasets that have rows, with the versions that are kept."""
+    if context.invoked_subcommand is not None:
+        return
+    with said(False):
+        from assets import report
+        from assets.curated.versions import Versions, dataset_names
+        from assets.settings import load_settings
+
+        root = load_settings().root_path
+        found = {name: Versions(root, name) for name in dataset_names(root)}
+        told = {name: (of.version(), of.numbers()) for name, of in found.items()}
+        report.console().print(report.versions_table(told))
+
+
+@datasets.command("prune")
+def prune_datasets(
+    keep: Annotated[int, typer.Option(min=1, help="Of each dataset, the newest so many.")] = 3,
+) -> None:
+    """Remove old versions of curated datasets, and the files that only they have."""
+    with said(False):
+        from assets import report
+        from assets.curated.versions import Versions, dataset_names
+        from assets.settings import load_settings
+
+        root = load_settings().root_path
+        pruned = [Versions(root, name).prune(keep) for name in dataset_names(root)]
+        report.console().print(
+            f"{sum(len(gone) for gone, _ in pruned):,} versions removed, "
+            f"{sum(freed for _, freed in pruned) / 1e6:,.1f} MB freed",
+            markup=False,
+        )
