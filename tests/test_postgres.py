@@ -40,7 +40,6 @@ RECIPE = {
     "stages": {
         "responses": {"use": "generators.Sample", "n": 8},
         "cooler": {"use": "generators.Sample", "n": 8, "temperature": 0.7},
-        "pairs": {"use": "filters.RandomPairs", "of": "cooler"},
     },
 }
 
