@@ -20,6 +20,7 @@ QUICK: dict[str, list[str]] = {
     "loading": ["--times", "2"],
     "runtime": ["--prompts", "1000", "--large", "20000"],
     "scoring": ["--prompts", "1", "--rounds", "1"],
+    "kernels": ["--sizes", "1", "--rounds", "1"],
     "process_reward": ["--solutions", "4", "--rounds", "1"],
     "tree_search": ["--questions", "8", "--simulations", "4"],
     "first_error": ["--prompts", "8", "--samples", "2"],
