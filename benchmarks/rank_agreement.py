@@ -9,7 +9,6 @@ scores in tables, of which the loop is spared. Writes ``benchmarks/results/rank_
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +39,8 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def compare(count: int, sample: int, rounds: int) -> list[dict[str, Any]]:
-    """Kernel, filter and loop, turn about; the medians."""
+    """Kernel, filter and loop, turn about; the best of each, since what else the machine does only
+    adds to them."""
     responses = tables.responses(pl.repeat("text", count, eager=True))
     responses = responses.select("response_id", "prompt_id")
     views = {
@@ -68,14 +68,14 @@ def compare(count: int, sample: int, rounds: int) -> list[dict[str, Any]]:
             assert np.nanmax(abs(found.value[drawn] - slow)) < SAME
             of_tables = weights.sort("prompt_id")["weight"].to_numpy()[drawn]
             assert np.nanmax(abs(2 * of_tables - 1 - np.array(slow))) < SAME
-        loop = statistics.median(seconds["loop"])
+        loop = min(seconds["loop"])
         theirs = f"{peer} in a loop, timed on {sample:,} prompts and scaled"
         work = f"{statistic}, {count:,} responses in {prompts:,} prompts"
         for way, said in (
             ("kernel", "of arrays"),
             ("filter", "of tables, of which the loop is spared"),
         ):
-            ours = statistics.median(seconds[way])
+            ours = min(seconds[way])
             entries.append(entry(f"{work}, {said}", ours, "s", loop, peer=theirs, command=COMMAND))
     return entries
 
@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--responses", type=int, default=1_000_000)
     parser.add_argument("--sample", type=int, default=5_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     print(write("rank_agreement", ABOUT, compare(given.responses, given.sample, given.rounds)))
 

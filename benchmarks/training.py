@@ -89,6 +89,10 @@ CLOCK = Clock()
 
 def ours(file: Path, folder: Path, *, beta: float, grouped: bool) -> dict[str, float]:
     """Seconds of the loop and of all, and the steps."""
+    # The peer's clock begins after its imports too.
+    import trainers.preference
+    import trainers.training  # noqa: F401
+
     began = time.perf_counter()
     trainer = Timed(
         of="pairs", learning_rate=5e-5, batch_size=BATCH, beta=beta, group_by_length=grouped

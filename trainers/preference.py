@@ -13,7 +13,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from trainers.callbacks import Offline
 from trainers.objective import Anchor, anchored, mixture
-from trainers.reference import Reference, batches
+from trainers.reference import CELLS, Reference, batches
 from trainers.training import single_device
 
 
@@ -79,7 +79,8 @@ class PreferenceTrainer(Offline, DPOTrainer):
         found: dict[str, list[float]] = {
             side: [0.0] * len(examples) for side in ("ref_chosen_logps", "ref_rejected_logps")
         }
-        for batch in batches(dataset["length"], rows=2):
+        cells = CELLS[self.accelerator.device.type]
+        for batch in batches(dataset["length"], rows=2, cells=cells):
             inputs = self._prepare_inputs(self.data_collator([examples[at] for at in batch]))
             with torch.no_grad(), self.accelerator.autocast():
                 log_probs = self._forward(self.model, inputs).log_probs

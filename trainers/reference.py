@@ -19,8 +19,9 @@ from schemas import content_id
 
 VERSION = 1
 """Of what is in the key, and of how the figures are computed."""
-CELLS = 16_384
-"""Tokens of a forward pass, padding among them: memory, and enough for any processor."""
+CELLS = {"cpu": 2_048, "cuda": 16_384}
+"""Tokens of a forward pass, padding among them: what a processor's cache holds, and what keeps a
+GPU busy."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Reference:
         return found
 
 
-def batches(lengths: Sequence[int], rows: int) -> list[list[int]]:
-    """Examples by number, in batches of about the same length, the longest first: at most `CELLS`
+def batches(lengths: Sequence[int], *, rows: int, cells: int) -> list[list[int]]:
+    """Examples by number, in batches of about the same length, the longest first: at most ``cells``
     tokens in a batch of ``rows`` sequences an example, unless a single one has more."""
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     made: list[list[int]] = []
@@ -59,7 +60,7 @@ def batches(lengths: Sequence[int], rows: int) -> list[list[int]]:
     for number in order:
         if room == 0:
             made.append([])
-            room = max(1, CELLS // (rows * max(1, lengths[number])))
+            room = max(1, cells // (rows * max(1, lengths[number])))
         made[-1].append(number)
         room -= 1
     return made
