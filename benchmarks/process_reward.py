@@ -28,7 +28,7 @@ PEERS = {
 }
 STEPS, STEP, PROMPT = 8, 32, 128
 """Steps of a solution, and words of a step and of a prompt."""
-VOCABULARY = 2_000
+VOCABULARY, HIDDEN = 2_000, 512
 BATCH_TOKENS = 4096
 SAME = 1e-4
 
@@ -47,7 +47,7 @@ def make_head(folder: Path) -> None:
     import torch
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-    make_model(folder / "language", vocabulary=VOCABULARY)
+    make_model(folder / "language", vocabulary=VOCABULARY, hidden=HIDDEN)
     model = AutoModelForTokenClassification.from_pretrained(folder / "language", num_labels=1)
     with torch.no_grad():
         model.score.weight.normal_(generator=torch.Generator().manual_seed(0))
