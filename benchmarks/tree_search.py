@@ -2,12 +2,11 @@
 
     python -m benchmarks.tree_search
 
-Both sides are `generators.TreeSearch` with the same engine, a pocket model in this process on one
-thread, and seeds: a searcher that takes a question after the other asks that engine for the few
-continuations of one tree at a time, ours for those of all trees. The trees must be the same. How
-much there is to gain depends on how much one tree asks for at once: on one thread this engine
-writes 2,800 tokens/s of 4 texts, 6,700 of 16 and 14,000 of 64 or more (its cache is then read as
-fast as memory gives it). So the searches are of four kinds, from 2 texts a tree to 20.
+Both sides are `generators.TreeSearch` with the same engine, a pocket model in this process as a
+recipe has it, and seeds: a searcher that takes a question after the other asks that engine for the
+few continuations of one tree at a time, ours for those of all trees. The trees must be the same.
+How much there is to gain depends on how much one tree asks for at once. So the searches are of four
+kinds, from 2 texts a tree to 20; the second is `TreeSearch` as it comes.
 Writes ``benchmarks/results/tree_search.json``.
 """
 
@@ -92,9 +91,6 @@ def searched(
 
 def compare(rounds: int, count: int, simulations: int, model: str) -> list[dict[str, Any]]:
     """Both ways turn about, each kind of search; the medians."""
-    import torch
-
-    torch.set_num_threads(1)
     engine = Kept(TransformersEngine(Binding(model=model, dtype="float32")))
     asked = questions(count)
     entries = []

@@ -1,4 +1,5 @@
-"""Packed attention inside a Transformers model, under a name of its own."""
+"""Attention of packed cells and of shared prompts inside a Transformers model, under a name of its
+own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from engines.slots import Slots
 from kernels.attention import Block, attend, flex, masked
 
-Layout = tuple[Block, ...] | BlockMask
-"""Which cells see which: blocks on a CPU, FlexAttention's mask on a GPU."""
+Layout = tuple[Block, ...] | BlockMask | Slots
+"""Which cells see which: blocks on a CPU, FlexAttention's mask on a GPU; or a running batch."""
 
 _NAME = "preference_factory_packed"
 _LAYOUT: ContextVar[Layout | None] = ContextVar("layout", default=None)
@@ -33,7 +35,7 @@ def install(model: PreTrainedModel) -> bool:
 
 @contextmanager
 def laid_out(layout: Layout) -> Iterator[None]:
-    """Forward passes inside are over one line of packed cells."""
+    """Forward passes inside are over one line of packed cells, or a token of each running row."""
     token = _LAYOUT.set(layout)
     try:
         yield
@@ -60,6 +62,10 @@ def _attention(
         groups = query.shape[1] // key.shape[1]
         key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
         out = masked(query, key, value, attention_mask, scaling, softcap)
+    elif isinstance(layout, Slots):
+        assert attention_mask is not None, "a running batch is always given a mask"
+        layer: Any = module.layer_idx
+        out = layout.attend(layer, query, key, value, attention_mask, scaling, softcap)
     elif isinstance(layout, BlockMask):
         out = flex(query, key, value, layout, scale=scaling, softcap=softcap)
     else:

@@ -1,6 +1,7 @@
 """A loaded model as decoding and scoring use it: hidden states, the head, and its limits."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from engines.attention import install, laid_out
 from engines.chat import turn_end
 from engines.protocol import EngineError
 from engines.roles import Binding
+from engines.slots import Slots
 from engines.weights import load, resolved_device
 from kernels.attention import blocks, tiles
 from kernels.logprobs import Head, selected_logprobs
@@ -64,6 +66,24 @@ class LanguageModel:
     def hidden(self, ids: torch.Tensor, **inputs: Any) -> torch.Tensor:
         """Float[rows, length, hidden] of the last layer, after the final norm."""
         return self.body(input_ids=ids, **inputs).last_hidden_state  # type: ignore[no-any-return]
+
+    def newest(
+        self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, slots: Slots
+    ) -> torch.Tensor:
+        """Float[rows, hidden] of the newest token of each row of a running batch.
+
+        tokens, positions: Int64[rows]; seen: Bool[rows, cells], of the stems and then the slots.
+        """
+        slots.whole = not self._packs
+        with laid_out(slots) if self._packs else nullcontext():
+            hidden = self.hidden(
+                tokens[:, None],
+                position_ids=positions[:, None],
+                attention_mask=self.mask(seen[:, None, None]),
+                past_key_values=slots,
+                use_cache=True,
+            )
+        return hidden[:, 0]
 
     def mask(self, seen: torch.Tensor) -> torch.Tensor:
         """``seen``: Bool[rows, 1, queries, keys], in the form this model's attention takes."""

@@ -1,94 +1,141 @@
-"""The key-value cache of a running batch: a slot a row, each row writing at its own position.
+"""The key-value cache of a running batch: prompts, each kept once for the rows that go on with it,
+and after them a slot a row.
 
-Rows of any length stand side by side without padding. A row leaves by being overwritten and
-nothing is reallocated while a batch shrinks; `transformers.DynamicCache` copies the whole cache
-for every token.
+Writing is as fast as the cache is read. So rows of one prompt read it together, and rows stand in
+the order of how much they have written, in bands of like length: few read what only others wrote
+(`kernels.attention.cascade`). Nothing is reallocated while a batch shrinks;
+`transformers.DynamicCache` pads to the longest row and copies the whole cache for every token.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
-_BLOCK = 128
-"""Positions that slots begin with; then they double."""
+from kernels.attention import Band, Members, cascade
+
+_BLOCK = 64
+"""Cells that slots begin with, and prompts kept; then they double."""
+_BAND = 32
+"""Most tokens of the first band of rows; each has twice those of the one before."""
+_SHARE = 8
+"""Most rows that read one copy of a prompt. Prompts are read as if each had as many rows as any:
+more would save little, and cost those that stand beside them."""
 
 
 class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init_subclass__
-    """One layer's keys and values: Float[slots, heads, positions, width], zero where unused.
+    """One layer's keys and values, zero where unused: of prompts (stems), Float[stems, heads,
+    width, positions] and Float[stems, heads, positions, width], as their products want them, and
+    of what rows write after them, both Float[rows, heads, cells, width].
 
-    Zero and not just allocated: a masked position has weight 0, and 0 · nan is nan.
+    Zero and not just allocated: a masked cell has weight 0, and 0 · nan is nan.
     """
 
     keys: torch.Tensor
     values: torch.Tensor
+    stem_keys: torch.Tensor
+    stem_values: torch.Tensor
 
     def __init__(self, slots: "Slots") -> None:
         self.slots = slots
         self.is_initialized = False
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        self.keys, self.values = self._zeros(key_states), self._zeros(value_states)
+        empty = (0, key_states.shape[1], 0)
+        self.keys = key_states.new_zeros(*empty, key_states.shape[3])
+        self.values = value_states.new_zeros(*empty, value_states.shape[3])
+        self.stem_keys, self.stem_values = self.keys.transpose(2, 3), self.values
         self.is_initialized = True
+        self.grow()
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write each running row's new token at the row's position; all that rows may see."""
-        rows, positions, length = self.slots.at
+        """Write each running row's new token to its slot; what rows wrote, or all they may see."""
+        slots = self.slots
+        rows, cells = slots.at
         running = len(rows)
-        self.keys[rows, :, positions] = key_states[:, :, 0]
-        self.values[rows, :, positions] = value_states[:, :, 0]
-        return self.keys[:running, :, :length], self.values[:running, :, :length]
+        self.keys[rows, :, cells] = key_states[:, :, 0]
+        self.values[rows, :, cells] = value_states[:, :, 0]
+        keys, values = self.keys[:running, :, : slots.seen], self.values[:running, :, : slots.seen]
+        if not slots.whole:
+            return keys, values
+        stems = torch.tensor(slots.stem_of, device=rows.device)
+        begun = self.stem_keys[stems, :, :, : slots.stem_seen].transpose(2, 3)
+        known = self.stem_values[stems, :, : slots.stem_seen]
+        return torch.cat([begun, keys], 2), torch.cat([known, values], 2)
 
     def grow(self) -> None:
-        """Take the slots' new length."""
-        keys, values, known = self.keys, self.values, self.keys.shape[2]
-        self.keys, self.values = self._zeros(keys), self._zeros(values)
-        self.keys[:, :, :known] = keys
-        self.values[:, :, :known] = values
+        """Take the slots' new sizes."""
+        slots = self.slots
+        self.keys = _grown(self.keys, slots.rows, 2, slots.length)
+        self.values = _grown(self.values, slots.rows, 2, slots.length)
+        self.stem_keys = _grown(self.stem_keys, slots.stems, 3, slots.stem_length)
+        self.stem_values = _grown(self.stem_values, slots.stems, 2, slots.stem_length)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.slots.at[2], 0
+        return self.get_seq_length(), 0
 
     def get_seq_length(self) -> int:
-        return self.slots.at[2]
+        return self.slots.stem_seen + self.slots.seen
 
     def get_max_length(self) -> int:
         return -1
 
-    def _zeros(self, like: torch.Tensor) -> torch.Tensor:
-        return like.new_zeros(self.slots.rows, like.shape[1], self.slots.length, like.shape[3])
+
+def _grown(old: torch.Tensor, count: int, axis: int, length: int) -> torch.Tensor:
+    """``old`` with ``count`` rows, and ``length`` along ``axis``; itself if it has."""
+    shape = list(old.shape)
+    shape[0], shape[axis] = count, length
+    if shape == list(old.shape):
+        return old
+    new = old.new_zeros(shape)
+    new[: old.shape[0]].narrow(axis, 0, old.shape[axis]).copy_(old)
+    return new
 
 
 class Slots(Cache):
-    """Row r of the running batch lies in slot r.
+    """Row r of the running batch lies in slot r, after the stem ``stem_of[r]``.
 
-    ``at``: the running rows' slots and positions (Int64[running] each), and the positions seen.
+    ``at``: the running rows' slots and the cells that their newest tokens go to (Int64[running]
+    each). ``seen`` and ``stem_seen``: cells of slots and stems that some row sees. ``whole``:
+    layers hand out whole rows, copied together at each step, for attention that knows no stems.
     """
 
     def __init__(self, *, layers: int, rows: int) -> None:
         self.rows = rows
-        self.length = _BLOCK
+        self.length = self.stem_length = _BLOCK
+        self.stems = min(rows, _BLOCK)
         none = torch.zeros(0, dtype=torch.int64)
-        self.at: tuple[torch.Tensor, torch.Tensor, int] = (none, none, 0)
+        self.at: tuple[torch.Tensor, torch.Tensor] = (none, none)
+        self.seen = 0
+        self.whole = False
+        self.stem_of: list[int] = []
+        self._stem_lengths: list[int] = []
+        self._bands: list[Band] = []
+        self._members: Members | None = None
         self.slots = [SlotLayer(self) for _ in range(layers)]
         super().__init__(layers=list(self.slots))
 
-    def reach(self, length: int) -> None:
-        """Make room for ``length`` positions."""
-        if length <= self.length:
-            return
-        self.length = max(length, 2 * self.length)
-        for layer in self.slots:
-            if layer.is_initialized:
-                layer.grow()
+    @property
+    def stem_seen(self) -> int:
+        """Positions of the longest stem."""
+        return max(self._stem_lengths, default=0)
 
-    def fill(self, slot: int, filled: Cache, sources: Sequence[int]) -> None:
-        """Copy rows ``sources`` of ``filled`` to the slots from ``slot`` on."""
-        end = slot + len(sources)
+    def fill(self, filled: Cache, lengths: Sequence[int], rows: Sequence[int]) -> None:
+        """New rows, last: ``rows[n]`` that go on with the n-th prompt of ``filled``, which has
+        ``lengths[n]`` positions."""
+        first, sources = len(self._stem_lengths), list[int]()
+        for number, count in enumerate(rows):
+            for at in range(0, count, _SHARE):
+                stem = first + len(sources)
+                self.stem_of += [stem] * min(_SHARE, count - at)
+                sources.append(number)
+        self._stem_lengths += [lengths[number] for number in sources]
+        self._make_room()
         for mine, theirs in zip(self.slots, filled.layers, strict=True):
             keys, values = theirs.keys, theirs.values  # type: ignore[union-attr]  # never linear
             assert keys is not None
@@ -96,11 +143,107 @@ class Slots(Cache):
             if not mine.is_initialized:
                 mine.lazy_initialization(keys, values)
             index = torch.tensor(sources, device=keys.device)
-            mine.keys[slot:end, :, : keys.shape[2]] = keys.index_select(0, index)
-            mine.values[slot:end, :, : keys.shape[2]] = values.index_select(0, index)
+            new = slice(first, len(self._stem_lengths))
+            begun, known = keys.index_select(0, index), values.index_select(0, index)
+            mine.stem_keys[new, :, :, : keys.shape[2]] = begun.transpose(2, 3)
+            mine.stem_values[new, :, : keys.shape[2]] = known
 
-    def move(self, source: int, target: int, length: int) -> None:
-        """Copy one slot over another."""
+    def settle(self, going: Sequence[int], lengths: Sequence[int]) -> list[int]:
+        """Make ready for the next step of the rows ``going``, which see ``lengths[n]`` cells of
+        their slots then. Returns them in the order in which they lie from now on."""
+        sizes = [(max(0, length - 1) // _BAND).bit_length() for length in lengths]
+        order = _arranged(going, sizes)
+        by_row = dict(zip(going, zip(sizes, lengths, strict=True), strict=True))
+        self.seen = max(lengths, default=0)
+        if self.seen > self.length:
+            self.length = max(self.seen, 2 * self.length)
+            self._grow()
+        moved = max((by_row[row][1] for at, row in enumerate(order) if row != at), default=0)
         for layer in self.slots:
-            layer.keys[target, :, :length] = layer.keys[source, :, :length]
-            layer.values[target, :, :length] = layer.values[source, :, :length]
+            _move(layer.keys[:, :, :moved], order)
+            _move(layer.values[:, :, :moved], order)
+        self.stem_of = [self.stem_of[row] for row in order]
+        self._keep_stems()
+        self._members = None
+        self._bands, start = [], 0
+        for _, band in groupby(order, key=lambda row: by_row[row][0]):
+            rows = list(band)
+            longest = max(by_row[row][1] for row in rows)
+            self._bands.append(Band(start, start + len(rows), longest))
+            start += len(rows)
+        return order
+
+    def attend(
+        self,
+        layer: int,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        mask: torch.Tensor,
+        scale: float | None,
+        softcap: float | None,
+    ) -> torch.Tensor:
+        """Float[rows, heads, 1, width]: what the newest tokens see of stems and of slots."""
+        stems, seen, kept = len(self._stem_lengths), self.stem_seen, self.slots[layer]
+        if self._members is None:
+            self._members = Members.of(self.stem_of, stems, query.device)
+        return cascade(
+            query,
+            (kept.stem_keys[:stems, :, :, :seen], kept.stem_values[:stems, :, :seen]),
+            (keys, values),
+            mask,
+            self._members,
+            self._bands,
+            scale=scale,
+            softcap=softcap,
+        )
+
+    def _keep_stems(self) -> None:
+        """Let go of the stems that no row goes on with."""
+        used = sorted(set(self.stem_of))
+        if len(used) == len(self._stem_lengths):
+            return
+        order = _arranged(used, [0] * len(used))
+        self._stem_lengths = [self._stem_lengths[stem] for stem in order]
+        for layer in self.slots:
+            _move(layer.stem_keys[:, :, :, : self.stem_seen], order)
+            _move(layer.stem_values[:, :, : self.stem_seen], order)
+        places = {stem: place for place, stem in enumerate(order)}
+        self.stem_of = [places[stem] for stem in self.stem_of]
+
+    def _make_room(self) -> None:
+        stems, longest = len(self._stem_lengths), self.stem_seen
+        if stems > self.stems:
+            self.stems = min(self.rows, max(stems, 2 * self.stems))
+        if longest > self.stem_length:
+            self.stem_length = max(longest, 2 * self.stem_length)
+        self._grow()
+
+    def _grow(self) -> None:
+        for layer in self.slots:
+            if layer.is_initialized:
+                layer.grow()
+
+
+def _arranged(going: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    """Which of the rows lies in which place, the largest first, most where they are."""
+    wanted = sorted(sizes, reverse=True)
+    order = [-1] * len(going)
+    others: dict[int, list[int]] = {}
+    for row, size in zip(going, sizes, strict=True):
+        if row < len(order) and wanted[row] == size:
+            order[row] = row
+        else:
+            others.setdefault(size, []).append(row)
+    return [others[wanted[at]].pop() if row < 0 else row for at, row in enumerate(order)]
+
+
+def _move(kept: torch.Tensor, order: Sequence[int]) -> None:
+    """Row ``order[n]`` of ``kept`` to place n."""
+    moved = [place for place, row in enumerate(order) if row != place]
+    if moved:
+        into, out_of = (
+            torch.tensor(rows, device=kept.device)
+            for rows in (moved, [order[place] for place in moved])
+        )
+        kept[into] = kept[out_of]

@@ -61,9 +61,9 @@ class TransformersEngine(Engine):
         self._tokenizer = model.tokenizer
         self._lock = threading.Lock()
         self._prompts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
-        # Checked with one row: a decoder that has written holds its cache, 0.5 GB for a model that
+        # Checked with few rows: a decoder that has written holds its cache, 0.5 GB for a model that
         # only scores.
-        check_decoding(model, Decoder(model, rows=1, budget=cache, prefill=prefill))
+        check_decoding(model, Decoder(model, rows=4, budget=cache, prefill=prefill))
         decoder = Decoder(model, rows=options.batch_size, budget=cache, prefill=prefill)
         self._worker = Worker(decoder, Scorer(model, cells=prefill))
 

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import torch
+
 from engines.decoding import Decoder, Draft
 from engines.protocol import EngineError
 from engines.scoring import Part, Question, Scorer
+from engines.threads import every
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ class Worker:
         self._parts: list[Part] = []
         self._news = threading.Condition()
         self._closed: EngineError | None = None
+        self._threads = every()
         self._thread = threading.Thread(target=self._run, name="transformers-engine", daemon=True)
         self._thread.start()
 
@@ -79,6 +83,7 @@ class Worker:
 
     def _run(self) -> None:
         error = EngineError("the engine was closed")
+        torch.set_num_threads(self._threads)
         try:
             while self._wait():
                 self._write()

@@ -1,4 +1,5 @@
-"""Attention over packed cells, each pair that sees another computed, and few that do not.
+"""Attention over packed cells, each pair that sees another computed, and few that do not; and of
+rows that are being written, over prompts that they share.
 
 On a CPU a line is cut into blocks of neighbouring runs, each attended to with the cells that came
 before it in its texts: a long prompt with long responses becomes one block a response, and a
@@ -6,10 +7,10 @@ hundred short texts one block with a mask, for a call costs as much as some thou
 FlexAttention skips what nobody sees, tile by tile.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -118,6 +119,87 @@ def masked(
         mask = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device)
         mask = mask.tril(key.shape[2] - query.shape[2])
     return scores.masked_fill(~mask, -torch.inf).softmax(-1, torch.float32).to(value.dtype) @ value
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Which rows go on with which stem. ``rows``: Int64[stems · most], the rows of each stem, those
+    with fewer than the most filled up with any; ``places``: Int64[rows], where a row stands there.
+    """
+
+    rows: torch.Tensor
+    places: torch.Tensor
+    most: int
+
+    @classmethod
+    def of(cls, stem_of: Sequence[int], stems: int, device: torch.device) -> "Members":
+        """``stem_of``: the stem of each row."""
+        groups: list[list[int]] = [[] for _ in range(stems)]
+        for row, stem in enumerate(stem_of):
+            groups[stem].append(row)
+        most = max(map(len, groups))
+        rows, places = [0] * (stems * most), [0] * len(stem_of)
+        for stem, group in enumerate(groups):
+            for place, row in enumerate(group, stem * most):
+                rows[place], places[row] = row, place
+        return cls(torch.tensor(rows, device=device), torch.tensor(places, device=device), most)
+
+    def gathered(self, each: torch.Tensor) -> torch.Tensor:
+        """Float[stems, kept, most · group, size] of Float[rows, kept, group, size]."""
+        stems = len(self.rows) // self.most
+        some = each.index_select(0, self.rows).view(stems, self.most, *each.shape[1:])
+        return some.transpose(1, 2).flatten(2, 3)
+
+    def spread(self, each: torch.Tensor) -> torch.Tensor:
+        """The way back."""
+        stems, kept, asked, size = each.shape
+        some = each.view(stems, kept, self.most, asked // self.most, size).transpose(1, 2)
+        return some.flatten(0, 1).index_select(0, self.places)
+
+
+class Band(NamedTuple):
+    """The rows from ``start`` to ``stop`` see at most ``cells`` of their tails."""
+
+    start: int
+    stop: int
+    cells: int
+
+
+def cascade(
+    query: torch.Tensor,
+    stems: tuple[torch.Tensor, torch.Tensor],
+    tails: tuple[torch.Tensor, torch.Tensor],
+    mask: torch.Tensor,
+    members: Members,
+    bands: Sequence[Band],
+    *,
+    scale: float | None = None,
+    softcap: float | None = None,
+) -> torch.Tensor:
+    """Float[rows, heads, 1, width] of query: the same, each row to its stem and then its own tail.
+
+    stems: keys and values, Float[stems, kept heads, width, begun] and Float[stems, kept heads,
+    begun, width]; tails: both Float[rows, kept heads, written, width]; mask: Bool[rows, 1, 1, begun
+    + written]. The rows of a stem read it together, in one matrix product, as in Hydragen
+    (Juravsky et al. 2024, arXiv:2402.05099); tails are read band by band.
+    """
+    (stem_keys, stem_values), (keys, values) = stems, tails
+    (rows, heads, _, width), kept, begun = query.shape, keys.shape[1], stem_keys.shape[3]
+    asked = query * (width**-0.5 if scale is None else scale)
+    asked = asked.view(rows, kept, heads // kept, width)
+    scores = asked.new_zeros(*asked.shape[:3], mask.shape[3])
+    scores[..., :begun] = members.spread(members.gathered(asked) @ stem_keys)
+    for start, stop, cells in bands:
+        products = asked[start:stop] @ keys[start:stop, :, :cells].transpose(2, 3)
+        scores[start:stop, :, :, begun : begun + cells] = products
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    weights = scores.masked_fill_(~mask, -torch.inf).softmax(-1, torch.float32).to(values.dtype)
+    out = members.spread(members.gathered(weights[..., :begun]) @ stem_values)
+    for start, stop, cells in bands:
+        known = weights[start:stop, :, :, begun : begun + cells]
+        out[start:stop] += known @ values[start:stop, :, :cells]
+    return out.view(rows, heads, 1, -1)
 
 
 def tiles(packed: Packed, device: torch.device) -> BlockMask:

@@ -180,9 +180,9 @@ from pathlib import Path
 from engines.journal import Journal
 journal = Journal(Path({str(path)!r}))
 if os.fork() == 0:
+    print("forked", flush=True)
     os.read({reading}, 1)  # outlives the run
     os._exit(0)
-print("forked", flush=True)
 sys.stdin.read()
 """
     with subprocess.Popen(

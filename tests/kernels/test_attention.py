@@ -1,11 +1,13 @@
 """Attention over packed cells, against the softmax of every pair in float64."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.attention import attend, blocks, flex, masked, tiles
+from kernels.attention import Band, Members, attend, blocks, cascade, flex, masked, tiles
 from kernels.packing import Row, pack, sees
 
 IDS = st.lists(st.integers(1, 3), min_size=1, max_size=8)
@@ -88,3 +90,43 @@ def test_attention_without_a_mask_is_causal(softcap):
     expected = every_pair(query, key, value, causal, softcap=softcap)
     assert_right(masked(query, key, value, None, None, softcap), expected)
     assert_right(masked(query[:, :, -1:], key, value, None, None, softcap), expected[:, :, -1:])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    stem_of=st.lists(st.integers(0, 3), min_size=1, max_size=9),
+    begun=st.lists(st.integers(1, 9), min_size=4, max_size=4),
+    written=st.lists(st.integers(1, 40), min_size=9, max_size=9),
+    cut=st.integers(0, 9),
+    kept=st.sampled_from([1, 2, 4]),
+    softcap=st.sampled_from([None, 2.0]),
+)
+def test_rows_see_their_stem_and_what_they_wrote(stem_of, begun, written, cut, kept, softcap):
+    rows, width = len(stem_of), 16
+    written = sorted(written[:rows], reverse=True)
+    torch.manual_seed(sum(written))
+    query = torch.randn(rows, 4, 1, width)
+    stems = torch.randn(2, 4, kept, max(begun), width)
+    tails = torch.randn(2, rows, kept, written[0], width)
+    cells = torch.arange(50)
+    lengths = torch.tensor([begun[stem] for stem in stem_of])
+    mask = torch.cat(
+        [
+            cells[: max(begun)] < lengths[:, None],
+            cells[: written[0]] < torch.tensor(written)[:, None],
+        ],
+        dim=1,
+    )[:, None, None]
+    edges = sorted({0, min(cut, rows), rows})
+    found = cascade(
+        query,
+        (stems[0].transpose(2, 3), stems[1]),
+        (tails[0], tails[1]),
+        mask,
+        Members.of(stem_of, 4, query.device),
+        [Band(a, b, written[a]) for a, b in pairwise(edges)],
+        scale=0.25,
+        softcap=softcap,
+    )
+    whole = torch.cat([stems[:, stem_of], tails], dim=3)
+    assert_right(found, every_pair(query, whole[0], whole[1], mask, softcap=softcap))
