@@ -13,6 +13,9 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
+QUICK = "FACTORY_BENCHMARKS_QUICK"
+"""Set where sizes are smaller than those that claims are made of: `python -m benchmarks`."""
+
 COST = frozenset(
     {"s", "ms", "µs", "MB", "GB", "rollouts", "rows", "tokens", "answers again", "nats"}
 )
@@ -80,12 +83,29 @@ def figure(number: float | None) -> float | None:
 
 
 def write(name: str, about: str, entries: Sequence[dict[str, Any]]) -> str:
-    """``results/<name>.json``; returns the same as a table for people."""
+    """``results/<name>.json``; returns the same as a table for people.
+
+    What was measured at full sizes stays there when smaller ones are measured, and the other way
+    round.
+    """
     RESULTS.mkdir(exist_ok=True)
-    found = [{**one, "about": about} for one in entries]
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    path, quick = RESULTS / f"{name}.json", bool(os.environ.get(QUICK))
+    found = [{**one, "quick": quick, "about": about} for one in entries]
+    if quick:
+        found = [{**one, "command": f"python -m benchmarks {name}"} for one in found]
+    others = [one for one in read(path) if one["quick"] != quick]
+    text = json.dumps([*found, *others], indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
     return table(found)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The entries of a file of results; none where there is no such file."""
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = found if isinstance(found, list) else [found]
+    return [{"quick": False, **one} for one in entries]
 
 
 def table(entries: Sequence[Mapping[str, Any]]) -> str:

@@ -35,11 +35,11 @@ PEERS = {
     "apart": "ours, response by response (no shared prefix)",
 }
 SIDES = ("ours", *PEERS)
-SIZES = ((32_000, 512), (128_000, 512))
-"""Vocabulary and hidden size. Full logits of 128,000 words take 11 GB here."""
+SIZES = ((32_000, 512, 256), (128_000, 512, 256))
+"""Vocabulary, hidden size, and tokens of a response. Full logits of 128,000 words take 11 GB."""
 RESPONSES = 8
-PROMPT, RESPONSE = 1024, 256
-"""Tokens. The prompt's include the marks of the chat template."""
+PROMPT = 4
+"""Times as long as a response, the marks of the chat template included."""
 MARKS = 3
 """Tokens of the chat template around a user's words, generation header included."""
 MEGABYTE = 1 << 20
@@ -85,15 +85,16 @@ def make_model(folder: Path, *, vocabulary: int, hidden: int) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def texts(prompts: int, *, vocabulary: int) -> list[tuple[str, list[str]]]:
-    """``prompts`` prompts with their responses, of the lengths above."""
+def texts(prompts: int, *, vocabulary: int, response: int) -> list[tuple[str, list[str]]]:
+    """``prompts`` prompts with their responses, of ``response`` tokens each."""
     rng = random.Random(0)
 
     def words(count: int) -> str:
         return " ".join(f"w{rng.randrange(vocabulary - 4)}" for _ in range(count))
 
     return [
-        (words(PROMPT - MARKS), [words(RESPONSE) for _ in range(RESPONSES)]) for _ in range(prompts)
+        (words(PROMPT * response - MARKS), [words(response) for _ in range(RESPONSES)])
+        for _ in range(prompts)
     ]
 
 
@@ -180,9 +181,9 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
 
 
-def one(side: str, folder: Path, *, prompts: int, vocabulary: int) -> dict[str, Any]:
+def one(side: str, folder: Path, *, prompts: int, vocabulary: int, response: int) -> dict[str, Any]:
     """One measurement, in this process."""
-    asked = texts(prompts, vocabulary=vocabulary)
+    asked = texts(prompts, vocabulary=vocabulary, response=response)
     if side in ("ours", "apart"):
         found = ours(folder, asked, apart=side == "apart")
     else:
@@ -196,7 +197,9 @@ def one(side: str, folder: Path, *, prompts: int, vocabulary: int) -> dict[str, 
     }
 
 
-def compare(vocabulary: int, hidden: int, *, prompts: int, rounds: int) -> list[dict[str, Any]]:
+def compare(
+    vocabulary: int, hidden: int, response: int, *, prompts: int, rounds: int
+) -> list[dict[str, Any]]:
     """All sides, turn about; the medians of ``rounds``."""
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:
@@ -205,7 +208,7 @@ def compare(vocabulary: int, hidden: int, *, prompts: int, rounds: int) -> list[
             for side, done in runs.items():
                 command = [sys.executable, "-m", "benchmarks.scoring", "--only", side]
                 command += ["--model", folder, "--prompts", str(prompts)]
-                done.append(measured([*command, "--size", f"{vocabulary}x{hidden}"]))
+                done.append(measured([*command, "--size", f"{vocabulary}x{hidden}x{response}"]))
                 print(side, {name: done[-1][name] for name in ("seconds", "processor", "above")})
     for side in SIDES:
         agree(runs["ours"][0]["logprobs"], runs[side][0]["logprobs"])
@@ -213,7 +216,7 @@ def compare(vocabulary: int, hidden: int, *, prompts: int, rounds: int) -> list[
     def median(side: str, figure: str) -> float:
         return statistics.median(run[figure] for run in runs[side])
 
-    work = f"{RESPONSES} responses of {RESPONSE} tokens to a prompt of {PROMPT}, "
+    work = f"{RESPONSES} responses of {response} tokens to a prompt of {PROMPT * response:,}, "
     work += f"{vocabulary:,} words, {hidden:,} wide"
     done = prompts * RESPONSES
     found = []
@@ -237,34 +240,35 @@ def compare(vocabulary: int, hidden: int, *, prompts: int, rounds: int) -> list[
 
 def agree(ours: list[list[float]], theirs: list[list[float]]) -> None:
     """Raises AssertionError where two sides do not say the same of the same tokens."""
-    assert [len(values) for values in ours] == [RESPONSE] * RESPONSES
+    assert [len(values) for values in ours] == [len(values) for values in theirs]
     for mine, other in zip(ours, theirs, strict=True):
         off = max(abs(a - b) for a, b in zip(mine, other, strict=True))
         assert off < 1e-3, f"log-probs differ by {off}"
 
 
-def size(text: str) -> tuple[int, int]:
-    """``32000x512`` as numbers."""
-    vocabulary, hidden = text.split("x")
-    return int(vocabulary), int(hidden)
+def size(text: str) -> tuple[int, int, int]:
+    """``32000x512`` or ``32000x512x256`` as numbers."""
+    vocabulary, hidden, response = map(int, f"{text}x256".split("x")[:3])
+    return vocabulary, hidden, response
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=SIDES)
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--size", type=size, action="append", help="vocabulary x hidden size")
+    parser.add_argument("--size", type=size, action="append", help="vocabulary x width x tokens")
     parser.add_argument("--prompts", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     sizes = given.size or SIZES
     if given.only:
-        words, _ = sizes[0]
-        print(json.dumps(one(given.only, given.model, prompts=given.prompts, vocabulary=words)))
+        words, _, response = sizes[0]
+        of = {"prompts": given.prompts, "vocabulary": words, "response": response}
+        print(json.dumps(one(given.only, given.model, **of)))
         return
     entries: list[dict[str, Any]] = []
-    for vocabulary, hidden in sizes:
-        entries += compare(vocabulary, hidden, prompts=given.prompts, rounds=given.rounds)
+    for vocabulary, hidden, response in sizes:
+        entries += compare(vocabulary, hidden, response, prompts=given.prompts, rounds=given.rounds)
         said = write("scoring", ABOUT, entries)
     print(said)
 
