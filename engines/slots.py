@@ -7,7 +7,7 @@ the order of how much they have written, in bands of like length: few read what 
 `transformers.DynamicCache` pads to the longest row and copies the whole cache for every token.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -159,9 +159,9 @@ class Slots(Cache):
             self.length = max(self.seen, 2 * self.length)
             self._grow()
         moved = max((by_row[row][1] for at, row in enumerate(order) if row != at), default=0)
-        for layer in self.slots:
-            _move(layer.keys[:, :, :moved], order)
-            _move(layer.values[:, :, :moved], order)
+        for layer, moves in self._moving(order):
+            moves(layer.keys[:, :, :moved])
+            moves(layer.values[:, :, :moved])
         self.stem_of = [self.stem_of[row] for row in order]
         self._keep_stems()
         self._members = None
@@ -205,11 +205,28 @@ class Slots(Cache):
             return
         order = _arranged(used, [0] * len(used))
         self._stem_lengths = [self._stem_lengths[stem] for stem in order]
-        for layer in self.slots:
-            _move(layer.stem_keys[:, :, :, : self.stem_seen], order)
-            _move(layer.stem_values[:, :, : self.stem_seen], order)
+        for layer, moves in self._moving(order):
+            moves(layer.stem_keys[:, :, :, : self.stem_seen])
+            moves(layer.stem_values[:, :, : self.stem_seen])
         places = {stem: place for place, stem in enumerate(order)}
         self.stem_of = [places[stem] for stem in self.stem_of]
+
+    def _moving(
+        self, order: Sequence[int]
+    ) -> Iterator[tuple[SlotLayer, Callable[[torch.Tensor], None]]]:
+        """Each layer, with what puts row ``order[n]`` of a tensor to place n; none where all are
+        there."""
+        moved = [place for place, row in enumerate(order) if row != place]
+        if not moved:
+            return
+        into = torch.tensor(moved, device=self.slots[0].keys.device)
+        out_of = torch.tensor([order[place] for place in moved], device=into.device)
+
+        def move(kept: torch.Tensor) -> None:
+            kept[into] = kept[out_of]
+
+        for layer in self.slots:
+            yield layer, move
 
     def _make_room(self) -> None:
         stems, longest = len(self._stem_lengths), self.stem_seen
@@ -236,14 +253,3 @@ def _arranged(going: Sequence[int], sizes: Sequence[int]) -> list[int]:
         else:
             others.setdefault(size, []).append(row)
     return [others[wanted[at]].pop() if row < 0 else row for at, row in enumerate(order)]
-
-
-def _move(kept: torch.Tensor, order: Sequence[int]) -> None:
-    """Row ``order[n]`` of ``kept`` to place n."""
-    moved = [place for place, row in enumerate(order) if row != place]
-    if moved:
-        into, out_of = (
-            torch.tensor(rows, device=kept.device)
-            for rows in (moved, [order[place] for place in moved])
-        )
-        kept[into] = kept[out_of]

@@ -27,6 +27,7 @@ from assets.page.provenance import provenance
 from assets.page.rows import browsed
 from assets.page.trees import trees
 from assets.pictures.histogram import HEIGHT, WIDTH
+from assets.review.agreement import with_people
 from assets.tables import write_whole
 
 FOLDER = Path(__file__).parent
@@ -75,6 +76,7 @@ def dataset_report(
             height=HEIGHT,
             annotators=names,
             agreement={(one.first, one.second): one for row in agreement for one in row},
+            people=with_people(floor, recipe),
             drops=drops(found),
             findings=findings(found),
             trees=trees(found),

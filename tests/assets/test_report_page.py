@@ -20,6 +20,8 @@ from assets.errors import FactoryError
 from assets.page import dataset_report
 from assets.page.packed import packed
 from assets.pictures.histogram import HEIGHT, WIDTH, histogram
+from assets.review.decisions import Decision, Decisions, Verdict
+from assets.tables import Tables
 from tests.assets.reported import (
     LONG,
     PAIRS,
@@ -107,6 +109,24 @@ def test_annotators_that_rank_alike_agree(workshop: Any) -> None:
     page = report(workshop, "many")
     assert "+1.00" in page.text
     assert "23 prompts" in page.text
+
+
+def test_people_who_reviewed_are_told_of(workshop: Any) -> None:
+    write_pairs(workshop, "many", 20)
+    assert "Agreement with people" not in report(workshop, "many").text
+    floor = workshop.floor()
+    pairs = Tables(floor.settings.root_path).read(("many", "pairs"), REFRESH)
+    kept = Decisions(floor.settings.reviews_path, "many", "ann")
+    for number, (pair, better, worse) in enumerate(
+        pairs.select("pair_id", "chosen_id", "rejected_id").head(4).iter_rows()
+    ):
+        verdict: Verdict = "accept" if number else "flip"
+        kept.add(
+            Decision(pair, better, worse, verdict, "many", REFRESH, "chosen", 0, "2026-11-20T12:00")
+        )
+    page = report(workshop, "many")
+    assert "Agreement with people" in page.text
+    assert "75.0 %" in page.text
 
 
 def test_the_place_of_a_first_error_is_drawn_as_a_place_and_compared_as_no_score(
