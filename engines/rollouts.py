@@ -30,13 +30,13 @@ class Adaptive(BaseModel):
 
     The probability is that of the Beta posterior. Its prior, Beta(1, 2), counts a failure that was
     not seen: a lone right continuation of four may be luck, and does not decide. With the defaults
-    three of four do, and none of ten.
+    three of four do, and none of nine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     threshold: float = Field(default=0.25, gt=0, lt=1)
-    confidence: float = Field(default=0.96, gt=0.5, lt=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
     batch: int = Field(default=1, ge=1)
 
     def decided(self, right: int, of: int) -> bool:

@@ -132,10 +132,10 @@ def test_continuations_end_when_they_decide(estimate: Any, stand: Any) -> None:
     assert whole.texts[: good.asked] == good.texts
 
 
-def test_by_default_three_of_four_decide_and_none_of_ten() -> None:
+def test_by_default_three_of_four_decide_and_none_of_nine() -> None:
     decided = Adaptive().decided
-    assert [decided(3, 4), decided(0, 10)] == [True, True]
-    assert [decided(1, 4), decided(2, 4), decided(0, 9), decided(1, 10)] == [False] * 4
+    assert [decided(3, 4), decided(0, 9)] == [True, True]
+    assert [decided(1, 4), decided(2, 4), decided(0, 8), decided(1, 9)] == [False] * 4
 
 
 def test_no_more_are_asked_for_once_enough_ended_right(estimate: Any) -> None:
