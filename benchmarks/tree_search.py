@@ -62,7 +62,7 @@ def questions(count: int) -> pl.DataFrame:
 SEARCHES = {
     "2 proposals": {"proposer": {"n": 2}},
     "4 proposals": {"proposer": {"n": 4}},
-    "4 proposals, 48 tokens ahead": {"proposer": {"n": 4, "lookahead": 48}},
+    "4 proposals drawn whole": {"proposer": {"n": 4, "lookahead": 256}},
     "4 proposals, 4 rollouts of each": {
         "scorer": RolloutValue(of="responses", k=4, steps="last"),
     },

@@ -129,7 +129,7 @@ class Decoder:
             draft.done(error)
 
     def _empty(self) -> Slots:
-        return Slots(layers=self.model.config.num_hidden_layers, rows=self.rows)
+        return Slots(layers=self.model.config.num_hidden_layers)
 
     def _read(self, prompts: Sequence[tuple[int, ...]], drafts: Sequence[list[Draft]]) -> None:
         longest = max(len(prompt) for prompt in prompts)

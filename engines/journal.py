@@ -283,9 +283,12 @@ def _files(path: Path) -> list[Path]:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Raise `JournalError` if the file is another program's or another identity version's."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    # At one moment: another process may be making the journal just now.
+    application, tables = connection.execute(
+        "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id"
+    ).fetchone()
     if application != _APPLICATION:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if tables:
             raise JournalError(f"{path} is not a journal but another SQLite file: move it away")
         return
     version = connection.execute("SELECT identity FROM journal").fetchone()[0]

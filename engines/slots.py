@@ -18,7 +18,8 @@ from transformers.cache_utils import CacheLayerMixin
 from kernels.attention import Band, Members, cascade
 
 _BLOCK = 64
-"""Cells that slots begin with, and prompts kept; then they double."""
+"""Rows and cells are made room for so many at a time. A step reads the whole cache, so copying it
+every 64 steps costs little, and there is never much more of it than is used."""
 _BAND = 32
 """Most tokens of the first band of rows; each has twice those of the one before."""
 _SHARE = 8
@@ -49,7 +50,6 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
         self.values = value_states.new_zeros(*empty, value_states.shape[3])
         self.stem_keys, self.stem_values = self.keys.transpose(2, 3), self.values
         self.is_initialized = True
-        self.grow()
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -69,12 +69,13 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
         return torch.cat([begun, keys], 2), torch.cat([known, values], 2)
 
     def grow(self) -> None:
-        """Take the slots' new sizes."""
+        """Make room for the rows and stems that there are, and for what they see."""
         slots = self.slots
-        self.keys = _grown(self.keys, slots.rows, 2, slots.length)
-        self.values = _grown(self.values, slots.rows, 2, slots.length)
-        self.stem_keys = _grown(self.stem_keys, slots.stems, 3, slots.stem_length)
-        self.stem_values = _grown(self.stem_values, slots.stems, 2, slots.stem_length)
+        rows, stems = len(slots.stem_of), slots.stems
+        self.keys = _roomy(self.keys, rows, 2, slots.seen)
+        self.values = _roomy(self.values, rows, 2, slots.seen)
+        self.stem_keys = _roomy(self.stem_keys, stems, 3, slots.stem_seen)
+        self.stem_values = _roomy(self.stem_values, stems, 2, slots.stem_seen)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.get_seq_length(), 0
@@ -86,14 +87,15 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
         return -1
 
 
-def _grown(old: torch.Tensor, count: int, axis: int, length: int) -> torch.Tensor:
-    """``old`` with ``count`` rows, and ``length`` along ``axis``; itself if it has."""
-    shape = list(old.shape)
-    shape[0], shape[axis] = count, length
-    if shape == list(old.shape):
+def _roomy(old: torch.Tensor, rows: int, axis: int, length: int) -> torch.Tensor:
+    """``old`` if it has ``rows`` and ``length`` along ``axis``, or else its copy that has."""
+    if old.shape[0] >= rows and old.shape[axis] >= length:
         return old
+    shape = list(old.shape)
+    shape[0], shape[axis] = (-(-size // _BLOCK) * _BLOCK for size in (rows, length))
     new = old.new_zeros(shape)
-    new[: old.shape[0]].narrow(axis, 0, old.shape[axis]).copy_(old)
+    kept, known = min(old.shape[0], shape[0]), min(old.shape[axis], shape[axis])
+    new[:kept].narrow(axis, 0, known).copy_(old[:kept].narrow(axis, 0, known))
     return new
 
 
@@ -105,10 +107,7 @@ class Slots(Cache):
     layers hand out whole rows, copied together at each step, for attention that knows no stems.
     """
 
-    def __init__(self, *, layers: int, rows: int) -> None:
-        self.rows = rows
-        self.length = self.stem_length = _BLOCK
-        self.stems = min(rows, _BLOCK)
+    def __init__(self, *, layers: int) -> None:
         none = torch.zeros(0, dtype=torch.int64)
         self.at: tuple[torch.Tensor, torch.Tensor] = (none, none)
         self.seen = 0
@@ -121,6 +120,11 @@ class Slots(Cache):
         super().__init__(layers=list(self.slots))
 
     @property
+    def stems(self) -> int:
+        """How many there are."""
+        return len(self._stem_lengths)
+
+    @property
     def stem_seen(self) -> int:
         """Positions of the longest stem."""
         return max(self._stem_lengths, default=0)
@@ -128,25 +132,26 @@ class Slots(Cache):
     def fill(self, filled: Cache, lengths: Sequence[int], rows: Sequence[int]) -> None:
         """New rows, last: ``rows[n]`` that go on with the n-th prompt of ``filled``, which has
         ``lengths[n]`` positions."""
-        first, sources = len(self._stem_lengths), list[int]()
+        first, sources = self.stems, list[int]()
         for number, count in enumerate(rows):
             for at in range(0, count, _SHARE):
                 stem = first + len(sources)
                 self.stem_of += [stem] * min(_SHARE, count - at)
                 sources.append(number)
         self._stem_lengths += [lengths[number] for number in sources]
-        self._make_room()
         for mine, theirs in zip(self.slots, filled.layers, strict=True):
             keys, values = theirs.keys, theirs.values  # type: ignore[union-attr]  # never linear
             assert keys is not None
             assert values is not None
             if not mine.is_initialized:
                 mine.lazy_initialization(keys, values)
+            mine.grow()
             index = torch.tensor(sources, device=keys.device)
-            new = slice(first, len(self._stem_lengths))
+            new = slice(first, self.stems)
             begun, known = keys.index_select(0, index), values.index_select(0, index)
-            mine.stem_keys[new, :, :, : keys.shape[2]] = begun.transpose(2, 3)
-            mine.stem_values[new, :, : keys.shape[2]] = known
+            seen = min(self.stem_seen, keys.shape[2])
+            mine.stem_keys[new, :, :, :seen] = begun[:, :, :seen].transpose(2, 3)
+            mine.stem_values[new, :, :seen] = known[:, :, :seen]
 
     def settle(self, going: Sequence[int], lengths: Sequence[int]) -> list[int]:
         """Make ready for the next step of the rows ``going``, which see ``lengths[n]`` cells of
@@ -154,10 +159,6 @@ class Slots(Cache):
         sizes = [(max(0, length - 1) // _BAND).bit_length() for length in lengths]
         order = _arranged(going, sizes)
         by_row = dict(zip(going, zip(sizes, lengths, strict=True), strict=True))
-        self.seen = max(lengths, default=0)
-        if self.seen > self.length:
-            self.length = max(self.seen, 2 * self.length)
-            self._grow()
         moved = max((by_row[row][1] for at, row in enumerate(order) if row != at), default=0)
         for layer, moves in self._moving(order):
             moves(layer.keys[:, :, :moved])
@@ -165,6 +166,9 @@ class Slots(Cache):
         self.stem_of = [self.stem_of[row] for row in order]
         self._keep_stems()
         self._members = None
+        self.seen = max(lengths, default=0)
+        for layer in self.slots:
+            layer.grow()
         self._bands, start = [], 0
         for _, band in groupby(order, key=lambda row: by_row[row][0]):
             rows = list(band)
@@ -184,7 +188,7 @@ class Slots(Cache):
         softcap: float | None,
     ) -> torch.Tensor:
         """Float[rows, heads, 1, width]: what the newest tokens see of stems and of slots."""
-        stems, seen, kept = len(self._stem_lengths), self.stem_seen, self.slots[layer]
+        stems, seen, kept = self.stems, self.stem_seen, self.slots[layer]
         if self._members is None:
             self._members = Members.of(self.stem_of, stems, query.device)
         return cascade(
@@ -201,7 +205,7 @@ class Slots(Cache):
     def _keep_stems(self) -> None:
         """Let go of the stems that no row goes on with."""
         used = sorted(set(self.stem_of))
-        if len(used) == len(self._stem_lengths):
+        if len(used) == self.stems:
             return
         order = _arranged(used, [0] * len(used))
         self._stem_lengths = [self._stem_lengths[stem] for stem in order]
@@ -227,19 +231,6 @@ class Slots(Cache):
 
         for layer in self.slots:
             yield layer, move
-
-    def _make_room(self) -> None:
-        stems, longest = len(self._stem_lengths), self.stem_seen
-        if stems > self.stems:
-            self.stems = min(self.rows, max(stems, 2 * self.stems))
-        if longest > self.stem_length:
-            self.stem_length = max(longest, 2 * self.stem_length)
-        self._grow()
-
-    def _grow(self) -> None:
-        for layer in self.slots:
-            if layer.is_initialized:
-                layer.grow()
 
 
 def _arranged(going: Sequence[int], sizes: Sequence[int]) -> list[int]:

@@ -12,12 +12,14 @@ from engines.lines import line_ends
 from engines.model import Model, Written
 from engines.operator import sampling_parameters
 from engines.protocol import Sampling
-from engines.rollouts import begun, continuation
+from engines.rollouts import Rollouts, begun, continuation
 from engines.rows import Prompt
 
 Cut = Callable[[str], tuple[str, bool]]
 """From a continuation to its first step, and whether that is all of it."""
 
+AHEAD = 48
+"""Tokens that are drawn for a step at first, where nobody uses what comes after it."""
 _PLAN = re.compile(r"\s*[^:\n]*:")
 
 
@@ -43,9 +45,9 @@ class Proposer(BaseModel):
     A step is a line with its newline (`engines.lines`). Engines do not tell whether a text stopped
     at a newline or had come to its end, so more than the line is drawn, and the first line used.
     What is drawn are the prefix's first rollouts (`engines.rollouts`), whole: where rollouts with
-    the same sampling value it, they are paid for once. Where nothing does, ``lookahead`` is the
-    number of tokens that are drawn at first; a text that has no whole step then, and did not come
-    to its end, is drawn again whole, from the same seed.
+    the same sampling value it, they are paid for once. Where nothing does, ``lookahead`` (left out:
+    `AHEAD`) is the number of tokens that are drawn at first; a text that has no whole step then,
+    and did not come to its end, is drawn again whole, from the same seed. The steps are the same.
 
     ``steps: plan``: a step is a plan of the form "what to do:", up to its colon, and then what
     carries it out, the rest of the line, of which there is one, written greedily. So siblings
@@ -61,6 +63,15 @@ class Proposer(BaseModel):
     temperature: float = Field(default=1.0, ge=0)
     max_tokens: int = Field(default=256, ge=1)
     lookahead: int | None = Field(default=None, ge=1)
+
+    def beside(self, scorer: object) -> "Proposer":
+        """This proposer where ``scorer`` values the steps: it draws whole texts only if that asks
+        for the same ones, as `annotators.RolloutValue` does."""
+        rollouts = getattr(scorer, "rollouts", None)
+        shared = isinstance(rollouts, Rollouts) and rollouts.sampling == self._whole
+        if shared or self.lookahead is not None:
+            return self
+        return self.model_copy(update={"lookahead": AHEAD})
 
     async def next_steps(self, prompt: Prompt, text: str, model: Model) -> list[Proposed]:
         """The steps that may follow ``text``, the first drawn first."""
@@ -80,7 +91,7 @@ class Proposer(BaseModel):
         self, prompt: Prompt, text: str, model: Model, number: int, cut: Cut
     ) -> Written:
         """The continuation that proposal ``number`` is taken from."""
-        whole = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        whole = self._whole
         if self.lookahead is not None and self.lookahead < self.max_tokens:
             short = replace(whole, max_tokens=self.lookahead)
             written = await continuation(prompt, text, model, number, sampling=short)
@@ -88,6 +99,10 @@ class Proposer(BaseModel):
             if written.finish == "stop" or not ended:
                 return written
         return await continuation(prompt, text, model, number, sampling=whole)
+
+    @property
+    def _whole(self) -> Sampling:
+        return Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
 
     def drawn(self, text: str) -> int:
         """How many continuations of ``text`` are drawn."""

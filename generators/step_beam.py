@@ -82,7 +82,7 @@ class StepBeam(Chooser):
         """``start`` with each step that may come next; or ended, where none does."""
         proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
         model = writer(models, self.model)
-        proposed = await proposer.next_steps(prompt, start.text, model)
+        proposed = await proposer.beside(self.judge).next_steps(prompt, start.text, model)
         if not proposed:
             return [Beginning(start.text, True, start.last)] if start.text else []
         return [Beginning(start.text + one.step, one.ended, one) for one in proposed]

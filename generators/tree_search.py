@@ -191,7 +191,8 @@ class TreeSearch(RowOperator):
         leaf.expanded = True
         try:
             model = writer(models, self.model)
-            proposed = await self.proposer.next_steps(prompt, leaf.text, model)
+            proposer = self.proposer.beside(self._judge)
+            proposed = await proposer.next_steps(prompt, leaf.text, model)
         except RowError as error:
             if leaf.parent is None:
                 raise

@@ -30,7 +30,7 @@ def states(numbers: list[list[float]]) -> torch.Tensor:
 def test_rows_keep_what_is_theirs(seed: int):
     """Of 500 steps at which rows end and others join, all that a row sees is its own."""
     rng = random.Random(seed)
-    slots, rows, fresh = Slots(layers=LAYERS, rows=24), list[Row](), 0
+    slots, rows, fresh = Slots(layers=LAYERS), list[Row](), 0
     slots.whole = True
     for step in range(500):
         if len(rows) < 24 and rng.random() < 0.3:
@@ -73,7 +73,7 @@ def settled(slots: Slots, rows: list[Row], going: list[int] | range) -> list[Row
 
 
 def test_rows_of_one_prompt_read_one_copy_of_it():
-    slots = Slots(layers=1, rows=64)
+    slots = Slots(layers=1)
     filled = DynamicCache()
     filled.update(states([[1.0] * 5]), states([[1.0] * 5]), 0)
     slots.fill(filled, [5], [20])
