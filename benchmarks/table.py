@@ -27,7 +27,9 @@ def write() -> Path:
     found = {path.stem: read(path) for path in sorted(RESULTS.glob("*.json"))}
     full = {name: [one for one in some if not one["quick"]] for name, some in found.items()}
     quick = {name: [one for one in some if one["quick"]] for name, some in found.items()}
-    parts = [HEAD, *sections(full), "# At the sizes of `make bench`\n", *sections(quick)]
+    parts = [HEAD, *sections(full)]
+    if any(quick.values()):
+        parts += ["# At the sizes of `make bench`\n", *sections(quick)]
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     return PAGE.relative_to(ROOT)
 
