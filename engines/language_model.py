@@ -8,6 +8,7 @@ import torch
 
 from engines.attention import install, laid_out
 from engines.chat import turn_end
+from engines.pieces import feed_in_pieces
 from engines.protocol import EngineError
 from engines.roles import Binding
 from engines.slots import Slots
@@ -52,6 +53,8 @@ class LanguageModel:
         self.end_ids, self.turn_end = self._ends()
         own = self.config._attn_implementation
         self._packs = install(self.model)
+        if self.device.type == "cpu":
+            feed_in_pieces(self.model)
         try:
             self._check()
         except EngineError:

@@ -18,8 +18,8 @@ from transformers.cache_utils import CacheLayerMixin
 from kernels.attention import Band, Members, cascade
 
 _BLOCK = 64
-"""Rows and cells are made room for so many at a time. A step reads the whole cache, so copying it
-every 64 steps costs little, and there is never much more of it than is used."""
+"""Cells are made room for so many at a time. A step reads the whole cache, so copying it every 64
+steps costs little."""
 _BAND = 32
 """Most tokens of the first band of rows; each has twice those of the one before."""
 _SHARE = 8
@@ -88,11 +88,12 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
 
 
 def _roomy(old: torch.Tensor, rows: int, axis: int, length: int) -> torch.Tensor:
-    """``old`` if it has ``rows`` and ``length`` along ``axis``, or else its copy that has."""
+    """``old`` if it has ``rows`` and ``length`` along ``axis``, or else a copy that has, and not
+    much more of either."""
     if old.shape[0] >= rows and old.shape[axis] >= length:
         return old
     shape = list(old.shape)
-    shape[0], shape[axis] = (-(-size // _BLOCK) * _BLOCK for size in (rows, length))
+    shape[0], shape[axis] = 1 << (rows - 1).bit_length(), -(-length // _BLOCK) * _BLOCK
     new = old.new_zeros(shape)
     kept, known = min(old.shape[0], shape[0]), min(old.shape[axis], shape[axis])
     new[:kept].narrow(axis, 0, known).copy_(old[:kept].narrow(axis, 0, known))
