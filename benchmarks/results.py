@@ -94,7 +94,8 @@ def write(name: str, about: str, entries: Sequence[dict[str, Any]]) -> str:
     if quick:
         found = [{**one, "command": f"python -m benchmarks {name}"} for one in found]
     others = [one for one in read(path) if one["quick"] != quick]
-    text = json.dumps([*found, *others], indent=2, ensure_ascii=False) + "\n"
+    both = sorted([*found, *others], key=lambda one: bool(one["quick"]))
+    text = json.dumps(both, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")
     return table(found)
 
