@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
+from annotators import RolloutValue
 from engines.protocol import EngineError
 from generators import Proposer, TreeSearch
-from generators.proposer import first_line
+from generators.proposer import AHEAD, first_line
 from schemas import Nodes, load_operator
 from tests.generators.searched import Hopes, lines_after, searching
 
@@ -262,6 +263,14 @@ def test_looking_less_far_ahead_proposes_the_same(stand: Any) -> None:
         same = ["node_id", "step", "visits", "value", "prior", "terminal", "terminal_correct"]
         assert_frame_equal(near.select(same), whole.select(same))
     assert len(stand.asked) > 5 * texts
+
+
+def test_texts_are_drawn_whole_only_for_rollouts_that_share_them() -> None:
+    proposer = Proposer()
+    shared, other = RolloutValue(of="of"), RolloutValue(of="of", temperature=0.5)
+    assert proposer.beside(shared).lookahead is None
+    assert proposer.beside(other).lookahead == proposer.beside(None).lookahead == AHEAD
+    assert Proposer(lookahead=9).beside(None).lookahead == 9
 
 
 def test_an_earlier_tree_that_is_none_drops_its_prompt(stand: Any) -> None:
