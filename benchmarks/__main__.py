@@ -20,7 +20,7 @@ from benchmarks import results, table
 QUICK: dict[str, list[str]] = {
     "loading": ["--times", "2"],
     "runtime": ["--prompts", "1000", "--large", "20000"],
-    "scoring": ["--prompts", "1", "--rounds", "1"],
+    "scoring": ["--size", "32000x512", "--size", "128000x512", "--prompts", "1", "--rounds", "1"],
     "kernels": ["--sizes", "1", "--rounds", "1"],
     "process_reward": ["--solutions", "4", "--rounds", "1"],
     "tree_search": ["--questions", "8", "--simulations", "4"],

@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.results import ROOT, entry, write
-from engines.journal import JournalError, statistics
+from engines.journal import statistics
 
 COMMAND = "python -m benchmarks.resume"
 ABOUT = "online_dpo on pocket models, killed with SIGKILL while its responses are written."
@@ -91,11 +91,7 @@ def kill_at(answers: int, root: Path, rows: int) -> None:
 def journaled(root: Path) -> int:
     """Answers in the journal."""
     journal = root / "data" / "journal.sqlite"
-    try:
-        return statistics(journal).answers if journal.exists() else 0
-    except JournalError:
-        # It is being made.
-        return 0
+    return statistics(journal).answers if journal.exists() else 0
 
 
 def table(root: Path, stage: str) -> pl.DataFrame:

@@ -35,7 +35,14 @@ PEERS = {
     "apart": "ours, response by response (no shared prefix)",
 }
 SIDES = ("ours", *PEERS)
-SIZES = ((32_000, 512, 256), (128_000, 512, 256))
+SIZES = (
+    (32_000, 512, 256),
+    (128_000, 512, 256),
+    (32_000, 1024, 256),
+    (128_000, 1024, 256),
+    (32_000, 512, 512),
+    (32_000, 1024, 512),
+)
 """Vocabulary, hidden size, and tokens of a response. Full logits of 128,000 words take 11 GB."""
 RESPONSES = 8
 PROMPT = 4

@@ -28,8 +28,8 @@ _NOISE = 128
 _WIDE = 512
 """Width of hidden states from which one token a row is worth more than one processor thread.
 
-Threads meet after every product, and those of a pocket model take microseconds: two threads write
-1.2 times as fast on two idle cores, and a ninth as fast where another process does the same.
+Threads meet after every product, and those of a pocket model take microseconds: two are a little
+faster on idle cores, and several times slower where another process computes too.
 """
 
 

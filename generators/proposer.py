@@ -65,8 +65,8 @@ class Proposer(BaseModel):
     lookahead: int | None = Field(default=None, ge=1)
 
     def beside(self, scorer: object) -> "Proposer":
-        """This proposer where ``scorer`` values the steps: it draws whole texts only if that asks
-        for the same ones, as `annotators.RolloutValue` does."""
+        """This proposer where ``scorer`` values the steps: it draws whole texts only if that draws
+        rollouts with the same sampling, as `annotators.RolloutValue` does."""
         rollouts = getattr(scorer, "rollouts", None)
         shared = isinstance(rollouts, Rollouts) and rollouts.sampling == self._whole
         if shared or self.lookahead is not None:
