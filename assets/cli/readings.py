@@ -1,0 +1,117 @@
+"""``factory check`` and ``read``: what checks and readers of verdicts make of texts.
+
+Both read JSON lines from standard input and print each with what was made of it.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
+
+import typer
+
+from assets.cli.saying import said
+
+commands = typer.Typer()
+
+
+@commands.command()
+def check(
+    path: Annotated[
+        str, typer.Option("--with", metavar="CHECK", help="Its import path: engines.checks.math.")
+    ],
+) -> None:
+    """Is the answer in each text right? JSONL {"reference", "text"} in, each line with "right" out.
+
+    "right" is true, false, or null with an "error". "messages" are the prompt, for a check that
+    looks at it.
+    """
+    with said(False):
+        from assets.errors import FactoryError
+        from engines.checks import CheckError, UnknownCheckError, bounded
+
+        try:
+            is_right = bounded(path)
+        except UnknownCheckError as error:
+            raise FactoryError(str(error)) from None
+        for row in _rows("text", "reference"):
+            try:
+                right = is_right(row.get("messages", []), row["reference"], row["text"])
+            except (ValueError, CheckError) as error:
+                _print(row, right=None, error=str(error))
+            else:
+                _print(row, right=right)
+
+
+@commands.command()
+def read(
+    kind: Annotated[
+        Literal["grade", "choice", "ranking"], typer.Argument(help="What the judge was asked for.")
+    ],
+    scale: Annotated[
+        str, typer.Option(metavar="LOW-HIGH", help="Of a grade: its lowest and highest.")
+    ] = "1-5",
+    count: Annotated[
+        int | None, typer.Option(min=2, max=26, help="Of a ranking: how many are ranked.")
+    ] = None,
+) -> None:
+    """What does a judge say in each text? JSONL {"text"} in, each line with "value" out.
+
+    A grade; of a choice 1 for the response shown first, 0 for the other, 0.5 for neither; of a
+    ranking the places of the responses as shown, from 0, the best first. Where a text does not
+    clearly say one thing, "value" is null with an "error".
+    """
+    with said(False):
+        from annotators.verdicts import Unread
+
+        reads = _reader(kind, scale, count)
+        for row in _rows("text"):
+            try:
+                value = reads(row["text"])
+            except Unread as error:
+                _print(row, value=None, error=str(error))
+            else:
+                _print(row, value=value)
+
+
+def _reader(kind: str, scale: str, count: int | None) -> Callable[[str], Any]:
+    from annotators.verdicts import read_choice, read_grade, read_ranking
+    from assets.errors import FactoryError
+
+    if kind == "choice":
+        return read_choice
+    if kind == "ranking":
+        if count is None:
+            raise FactoryError("say how many are ranked: --count 3")
+        return lambda text: read_ranking(text, count)
+    low, dash, high = scale.partition("-")
+    if not (dash and low.isdecimal() and high.isdecimal() and int(low) < int(high)):
+        raise FactoryError(f"--scale is a lowest and a highest grade, as 1-5, not {scale!r}")
+    return lambda text: read_grade(text, (int(low), int(high)))
+
+
+def _rows(*texts: str) -> Iterator[dict[str, Any]]:
+    """The objects of standard input, whose fields ``texts`` are strings; a number is one as it is
+    written. Raises `FactoryError` at a line that is something else."""
+    from assets.errors import FactoryError
+
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        if not line.strip():
+            continue
+        where = f"standard input, line {number}"
+        try:
+            row = json.loads(line)
+            written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+        except (ValueError, RecursionError) as error:
+            raise FactoryError(f"{where} is no JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise FactoryError(f'{where} is no object such as {{"text": "4"}}')
+        for name in texts:
+            if not isinstance(written.get(name), str):
+                raise FactoryError(f"{where}, field {name!r}: a text is expected")
+        yield row | {name: written[name] for name in texts}
+
+
+def _print(row: dict[str, Any], **made: Any) -> None:
+    # ASCII, so that nothing in a text can steer the terminal.
+    typer.echo(json.dumps(row | made))
