@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from annotators.untrained import HeadlessError
-from engines.chat import chat_text, token_ids, turn_end
+from engines.chat import chat_text, prompt_ids, token_ids, turn_end
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
 from engines.weights import model_folder, resolved_device, resolved_dtype, weights_revision
@@ -79,7 +79,7 @@ class RewardHead:
 
         Raises `RowError` if they are more than the model takes, or the template refuses them.
         """
-        prompt = token_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+        prompt = prompt_ids(self._tokenizer, chat_text(self._tokenizer, messages))
         end = [] if self._end is None else [self._end]
         ids = prompt + token_ids(self._tokenizer, text) + end
         if self._limit is not None and len(ids) > self._limit:

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from annotators.untrained import HeadlessError
-from engines.chat import chat_text, token_ids
+from engines.chat import chat_text, prompt_ids
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
 from engines.tokens import Tokenizing, tokens_until
@@ -93,7 +93,7 @@ class StepHead:
         the one before it does. Raises `RowError` if the tokens are more than the model takes, or
         the template refuses the messages.
         """
-        prompt = token_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+        prompt = prompt_ids(self._tokenizer, chat_text(self._tokenizer, messages))
         ids, counts = tokens_until(self._tokenizer, text, ends)
         if self._limit is not None and len(prompt) + len(ids) > self._limit:
             raise RowError(

@@ -82,10 +82,10 @@ def theirs(python: Path, prompts: int) -> dict[str, float]:
     """The same of vLLM."""
     from transformers import AutoTokenizer
 
-    from engines.chat import chat_text, token_ids
+    from engines.chat import chat_text, prompt_ids
 
     tokenizer = AutoTokenizer.from_pretrained(ROOT / MODEL)
-    asked = [token_ids(tokenizer, chat_text(tokenizer, one)) for one in questions(prompts)]
+    asked = [prompt_ids(tokenizer, chat_text(tokenizer, one)) for one in questions(prompts)]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(asked, file)
         file.flush()

@@ -1,10 +1,12 @@
 """From messages to the text and tokens that a model reads, and the token that ends its turn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
+from engines.control import marked, template_ids, text_ids, text_spans
 from engines.protocol import RowError
 from schemas import Message
 
@@ -18,26 +20,53 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message])
     """The chat template over ``messages``, with the header that starts the assistant's turn.
 
     Where the last message is the assistant's, its content follows that header, unended: the model
-    goes on from there. Raises `RowError` if the template refuses the messages.
+    goes on from there. Control tokens in the messages are marked as text (`engines.control`).
+    Raises `RowError` if the template refuses the messages.
     """
-    turns = [dict(message) for message in messages]
+    turns = [
+        {part: marked(tokenizer, said) for part, said in message.items()} for message in messages
+    ]
     begun = ""
     if turns and turns[-1]["role"] == "assistant":
         begun = turns.pop()["content"]
     try:
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    except (TemplateError, IndexError, TypeError) as error:
+    # A template is somebody's program: whatever it raises is about these messages.
+    except Exception as error:
         raise RowError(f"the chat template refuses these messages: {error}") from error
     return str(text) + begun
 
 
-def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """The tokens of ``text`` as it stands; marks of the template are read as marks.
+def prompt_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """The tokens of what `chat_text` gave: marks of the template are control tokens.
 
     Raises `RowError` if the text is no Unicode text (it holds half of a surrogate pair).
     """
+    with _told():
+        return template_ids(tokenizer, text)
+
+
+def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """The tokens of ``text``, which somebody or a model wrote: none is a control token.
+
+    Raises `RowError` if the text is no Unicode text (it holds half of a surrogate pair).
+    """
+    with _told():
+        return text_ids(tokenizer, text)
+
+
+def token_spans(
+    tokenizer: "PreTrainedTokenizerBase", text: str
+) -> tuple[list[int], Sequence[tuple[int, int]]]:
+    """`token_ids`, and the characters [start, end) that each token is made of."""
+    with _told():
+        return text_spans(tokenizer, text)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        yield
     except (TypeError, UnicodeEncodeError) as error:
         raise RowError(f"this text cannot be tokenised: {error}") from error
 
@@ -50,7 +79,7 @@ def turn_end(tokenizer: "PreTrainedTokenizerBase", ends: frozenset[int]) -> int 
         text = str(tokenizer.apply_chat_template(turns, tokenize=False))
     except (TemplateError, IndexError, TypeError):
         return _own_end(tokenizer)
-    after = token_ids(tokenizer, text.rpartition(_SPOKEN)[2])
+    after = prompt_ids(tokenizer, text.rpartition(_SPOKEN)[2])
     special = set(tokenizer.all_special_ids)
     found = [token for token in after if token in ends] or [t for t in after if t in special]
     return found[0] if found else _own_end(tokenizer)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from engines.control import text_spans
 from engines.protocol import EngineError
 from engines.roles import Binding
 
@@ -27,8 +28,8 @@ class Tokenizing:
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of ``text``."""
-        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        return Tokens(tuple(found["input_ids"]), tuple(end for _, end in found["offset_mapping"]))
+        ids, spans = text_spans(self._tokenizer, text)
+        return Tokens(tuple(ids), tuple(end for _, end in spans))
 
     def cuts(self, text: str, wanted: list[int]) -> list[tuple[int, int]]:
         """Where ``text`` can be cut nearest after each of ``wanted`` (characters, rising), as
@@ -62,11 +63,10 @@ def tokens_until(tokenizer: Any, text: str, places: Sequence[int]) -> tuple[list
     The text is tokenised once, as a whole. A token that lies across a place counts as before it.
     Raises `RowError` if the text is no Unicode text.
     """
-    from engines.chat import token_ids
+    from engines.chat import token_spans
 
-    ids = token_ids(tokenizer, text)
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    starts = [start for start, _ in offsets["offset_mapping"]]
+    ids, offsets = token_spans(tokenizer, text)
+    starts = [start for start, _ in offsets]
     return ids, [bisect_left(starts, place) for place in places]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engines.chat import chat_text, token_ids
+from engines.chat import chat_text, prompt_ids, token_ids
 from engines.decoding import Decoder, Draft, check_decoding
 from engines.language_model import LanguageModel
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
@@ -129,7 +129,9 @@ class TransformersEngine(Engine):
     def _prompt(self, rendered: Rendered) -> tuple[int, ...]:
         ids = self._prompts.get(rendered.text)
         if ids is None:
-            ids = self._prompts[rendered.text] = self._tokens(rendered.text)
+            with self._lock:
+                ids = tuple(prompt_ids(self._tokenizer, rendered.text))
+            self._prompts[rendered.text] = ids
             if len(self._prompts) > _KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
         if not ids:

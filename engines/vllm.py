@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-from engines.chat import chat_text, token_ids, turn_end
+from engines.chat import chat_text, prompt_ids, token_ids, turn_end
 from engines.choosing import next_tokens, spelled_choice
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
 from engines.roles import Binding
@@ -56,7 +56,7 @@ class VLLMEngine(Engine):
         args = _engine_args(binding)
         self.revision = _revision(binding)
         self._tokenizer = _tokenizer(binding)
-        self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(token_ids, self._tokenizer))
+        self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(prompt_ids, self._tokenizer))
         self._numbers = itertools.count()
         self._engine = _started(binding, args)
         config = self._engine.model_config

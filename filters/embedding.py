@@ -122,6 +122,7 @@ def _encoder(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
                 [texts[row] for row in batch],
                 padding=True,
                 truncation=True,
+                split_special_tokens=True,
                 max_length=limit,
                 return_tensors="pt",
             ).to(device)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
-from engines.chat import chat_text, token_ids
+from engines.chat import chat_text, prompt_ids, token_ids, token_spans
 from engines.protocol import RowError
 from engines.tokens import tokens_until
 from schemas import Message
@@ -29,7 +29,7 @@ class Reader:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids of ``messages`` and of the header that starts the assistant's turn."""
-        return token_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+        return prompt_ids(self._tokenizer, chat_text(self._tokenizer, messages))
 
     def answer(self, text: str, *, ended: bool = True) -> list[int]:
         """The ids of ``text`` and, where it is ``ended``, of the end of the turn."""
@@ -44,11 +44,8 @@ class Reader:
         """
         if not characters:
             return 0
-        read = [
-            self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-            for text in (one, other)
-        ]
-        (ids, offsets), (others, _) = ((r["input_ids"], r["offset_mapping"]) for r in read)
+        ids, offsets = token_spans(self._tokenizer, one)
+        others = token_ids(self._tokenizer, other)
         both = zip(ids, others, offsets, strict=False)
         within = takewhile(lambda two: two[0] == two[1] and two[2][1] <= characters, both)
         return sum(1 for _ in within)
@@ -78,18 +75,15 @@ class Reader:
         is if the last token is. None stands for the whole text. Raises `RowError` if no token is
         learned.
         """
-        ids = self.answer(text)
         if spans is None:
-            return ids
-        offsets = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
-            "offset_mapping"
-        ]
+            return self.answer(text)
+        ids, offsets = token_spans(self._tokenizer, text)
         learned = [any(a < end and start < b for start, end in spans) for a, b in offsets]
         if not any(learned):
             raise RowError("loss_spans hold no token of the last message")
         return [
             number if wanted else UNLEARNED
-            for number, wanted in zip(ids, [*learned, learned[-1]], strict=True)
+            for number, wanted in zip([*ids, self._end], [*learned, learned[-1]], strict=True)
         ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.chat import token_ids
+from engines.chat import prompt_ids
 from engines.protocol import RowError
 from engines.roles import Binding
 from trainers.tokens import UNLEARNED, Reader, one_answer
@@ -44,7 +44,7 @@ def test_ids_are_the_engines(template: str, text: str, template_for: Callable[[s
     asyncio.run(engine.close())
 
     reader = Reader(tokenizer, tokenizer.eos_token_id)
-    assert reader.prompt(messages) == token_ids(tokenizer, prompt.text)
+    assert reader.prompt(messages) == prompt_ids(tokenizer, prompt.text)
     assert reader.answer(text) == list(scored.token_ids)
 
 
