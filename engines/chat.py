@@ -1,7 +1,9 @@
 """From messages to the text and tokens that a model reads, and the token that ends its turn."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
@@ -15,13 +17,16 @@ if TYPE_CHECKING:
 
 _SPOKEN = "spoken"
 
+_log = logging.getLogger(__name__)
+
 
 def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message]) -> str:
     """The chat template over ``messages``, with the header that starts the assistant's turn.
 
     Where the last message is the assistant's, its content follows that header, unended: the model
-    goes on from there. Control tokens in the messages are marked as text (`engines.control`).
-    Raises `RowError` if the template refuses the messages.
+    goes on from there. Control tokens in the messages are marked as text (`engines.control`). A
+    template that refuses a system turn, or passes it over, gets it merged into the user's that
+    follows. Raises `RowError` if the template refuses the messages.
     """
     turns = [
         {part: marked(tokenizer, said) for part, said in message.items()} for message in messages
@@ -29,12 +34,53 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message])
     begun = ""
     if turns and turns[-1]["role"] == "assistant":
         begun = turns.pop()["content"]
-    try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    # A template is somebody's program: whatever it raises is about these messages.
-    except Exception as error:
-        raise RowError(f"the chat template refuses these messages: {error}") from error
-    return str(text) + begun
+    said = [turn["content"].strip() for turn in turns if turn["role"] == "system"]
+    merged = without_system(turns)
+    for form in [turns, merged] if said else [turns]:
+        try:
+            text = str(
+                tokenizer.apply_chat_template(form, tokenize=False, add_generation_prompt=True)
+            )
+        # A template is somebody's program: whatever it raises is about these messages.
+        except Exception as error:
+            refusal = error
+            continue
+        if form is merged:
+            _tell_merged(str(tokenizer.name_or_path))
+        if form is merged or all(one in text for one in said):
+            return text + begun
+    raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
+
+
+def without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The messages with each system turn put before the words of the user turn that follows it, a
+    blank line between; one that no user turn follows becomes a user turn."""
+    turns: list[dict[str, str]] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message["role"] == "system":
+            waiting.append(message["content"])
+            continue
+        if waiting and message["role"] == "user":
+            turns.append(_user(*waiting, message["content"]))
+        elif waiting:
+            turns += [_user(*waiting), dict(message)]
+        else:
+            turns.append(dict(message))
+        waiting = []
+    return [*turns, _user(*waiting)] if waiting else turns
+
+
+def _user(*said: str) -> dict[str, str]:
+    return {"role": "user", "content": "\n\n".join(said)}
+
+
+@cache
+def _tell_merged(model: str) -> None:
+    """Once a model, not once a prompt."""
+    _log.warning(
+        "the chat template of %s has no system turn: its words are put before the user's", model
+    )
 
 
 def prompt_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
