@@ -27,7 +27,7 @@ from assets.shapes import SHAPES, Sample, ShapeError, Solution
 from assets.tables import write_split
 from engines.imported import TABLES
 from generators import HubDataset, SourceError
-from generators.files import SUFFIXES, content_revision, file_rows
+from generators.file_rows import SUFFIXES, content_revision, file_rows
 from schemas import (
     Message,
     Pairs,

@@ -1,14 +1,13 @@
 """How a row of somebody's data becomes a prompt: which column says what."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from generators.chats import asked_of, chat, joined, whole_text
 from schemas import SourceRowError
-
-ROLES = ("system", "user", "assistant")
 
 
 class SourceError(ValueError):
@@ -18,10 +17,12 @@ class SourceError(ValueError):
 class Columns(BaseModel):
     """What the columns of a source hold.
 
-    ``prompt`` names a column of texts, ``messages`` one of chats (lists of ``{role, content}``, or
-    their JSON); give one of them, or neither for a column called ``prompt``. ``reference`` names
-    the column of right answers. ``system`` is put before prompts without a system message.
-    ``licence`` is the data's, as its card says it: it travels with every prompt.
+    ``prompt`` names a column of texts or chats, ``messages`` one of chats (`generators.chats`, or
+    their JSON); give one of them, or neither for a column called ``prompt``. An answer that a chat
+    ends with is left out: the prompt is what comes before it. ``reference`` names the column of
+    right answers. A name with dots goes into a column: ``answer.value``, ``answers.text.0``.
+    ``system`` is put before prompts without a system message. ``licence`` is the data's, as its
+    card says it: it travels with every prompt.
     ``name`` is what the prompts' source is called (by default after the file or dataset).
     """
 
@@ -50,11 +51,16 @@ class Columns(BaseModel):
         """The columns that are read."""
         return [self.task] + ([self.reference] if self.reference else [])
 
+    def needed_of(self, present: Sequence[str]) -> list[str]:
+        """Those of the columns ``present`` in which what is read lies."""
+        found = (_top(column, present) for column in self.needed)
+        return list(dict.fromkeys(name for name in found if name is not None))
+
     def require(self, present: Iterable[str], where: str) -> None:
         """Raise `SourceError` if a needed column is not among those ``present`` in ``where``."""
         present = list(present)
         for column in self.needed:
-            if column not in present:
+            if _top(column, present) is None:
                 field = "reference" if column == self.reference else "prompt"
                 has = ", ".join(map(repr, present)) or "none"
                 raise SourceError(
@@ -81,68 +87,56 @@ class Columns(BaseModel):
 
     def _messages(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
         column = self.task
-        if column not in row:
+        if _top(column, list(row)) is None:
             raise ValueError(f"no column {column!r}; the row has {', '.join(map(repr, row))}")
-        if self.messages is None:
-            messages = [{"role": "user", "content": _text(row[column], f"column {column!r}")}]
+        value, what = value_at(row, column), f"column {column!r}"
+        if self.messages is not None and isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{what} is text but not the JSON of a chat: {error}") from None
+        if self.messages is not None or _is_chat(value):
+            messages = asked_of(chat(value, what), what)
         else:
-            messages = _chat(row[column], f"column {column!r}")
+            messages = [{"role": "user", "content": whole_text(joined(value, what), what)}]
         if self.system is not None and messages[0]["role"] != "system":
             messages.insert(0, {"role": "system", "content": self.system})
         return messages
 
     def _reference(self, row: Mapping[str, Any]) -> str | None:
-        value = None if self.reference is None else row.get(self.reference)
+        value = None if self.reference is None else value_at(row, self.reference)
         if value is None or value == "":
             return None
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
-        return _text(value, f"column {self.reference!r}")
+        return whole_text(value, f"column {self.reference!r}")
 
 
-def _text(value: Any, what: str) -> str:
-    if value is None:
-        raise ValueError(f"{what} is null")
-    if not isinstance(value, str):
-        raise ValueError(f"{what} must be text, not {type(value).__name__} {str(value)[:80]!r}")
-    if not value.strip():
-        raise ValueError(f"{what} is empty")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{what} is not whole text (another encoding than UTF-8, or half a character): "
-            f"{error.reason} at character {error.start}"
-        ) from None
-    return value
+def value_at(row: Mapping[str, Any], column: str) -> Any:
+    """What ``row`` has under ``column``, or, where it has none of that name, along its dots:
+    ``answer.value``, ``choices.0.text``. None where there is nothing.
+    """
+    if column in row:
+        return row[column]
+    found: Any = row
+    for name in column.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, Sequence) and not isinstance(found, str) and name.isdecimal():
+            found = found[int(name)] if int(name) < len(found) else None
+        else:
+            return None
+    return found
 
 
-def _chat(value: Any, what: str) -> list[dict[str, str]]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{what} is text but not the JSON of a chat: {error}") from None
-    if not isinstance(value, list) or not value:
-        raise ValueError(
-            f"{what} must be a list of messages {{role, content}}, not "
-            + (
-                "an empty list"
-                if value == []
-                else "null"
-                if value is None
-                else type(value).__name__
-            )
-        )
-    messages = []
-    for number, message in enumerate(value):
-        named = f"message {number} of {what}"
-        if not isinstance(message, Mapping) or not {"role", "content"} <= set(message):
-            raise ValueError(f"{named} must have 'role' and 'content', got {str(message)[:80]!r}")
-        if message["role"] not in ROLES:
-            raise ValueError(f"{named} has role {message['role']!r}, not one of {', '.join(ROLES)}")
-        content = _text(message["content"], f"the content of {named}")
-        messages.append({"role": message["role"], "content": content})
-    if messages[-1]["role"] != "user":
-        raise ValueError(f"{what} must end with a message of the user, who asks")
-    return messages
+def _is_chat(value: Any) -> bool:
+    """Whether it is a list of messages, and not of parts of one."""
+    return isinstance(value, list) and any(
+        isinstance(each, Mapping) and ("role" in each or "from" in each) for each in value
+    )
+
+
+def _top(column: str, present: Sequence[str]) -> str | None:
+    """The one of the columns ``present`` that ``column`` is or lies in."""
+    names = (column, column.partition(".")[0])
+    return next((name for name in names if name in present), None)

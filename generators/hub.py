@@ -7,7 +7,7 @@ from typing import Any
 from upath import UPath
 
 from generators.columns import Columns, SourceError
-from generators.files import content_revision, files_stamp
+from generators.file_rows import content_revision, files_stamp
 from schemas import SourceRowError
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -35,7 +35,7 @@ class HubDataset(Columns):
         if first is None:
             raise SourceError(f"{self._called} is empty: it holds no prompt")
         self.require(first, self._called)
-        return self._prompts(rows, start, revision)
+        return self._prompts(rows.select_columns(self.needed_of(list(first))), start, revision)
 
     def stamp(self) -> str:
         """The commit that would be read now. Raises `SourceError` if the Hub cannot be asked."""
@@ -50,7 +50,7 @@ class HubDataset(Columns):
         self, rows: Any, start: int, revision: str
     ) -> Iterator[Mapping[str, Any] | SourceRowError]:
         source = self.dataset.rstrip("/").rpartition("/")[2]
-        rows = rows.select_columns(self.needed).skip(start)
+        rows = rows.skip(start)
         for number, row in enumerate(self._each(rows, start), start=start):
             where = f"{self._called}, row {number}"
             yield self.read(row, where=where, source=source, revision=revision)

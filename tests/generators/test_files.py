@@ -107,6 +107,46 @@ def test_a_chat_and_a_system_message(tmp_path):
     assert [row["messages"] for row in read] == [[system, *chat], own, [system, *chat]]
 
 
+def test_chats_of_other_forms_and_without_the_answer_at_their_end(tmp_path):
+    asked = [{"role": "user", "content": "Two?"}]
+    answer = {"role": "assistant", "content": "2"}
+    parts = [{"type": "text", "text": "Tw"}, {"type": "text", "text": "o?", "image": None}]
+    forms = [
+        [*asked, answer],
+        [{"from": "human", "value": "Two?"}, {"from": "gpt", "value": "2"}],
+        [{"role": "user", "content": parts}],
+        [{"role": "system", "content": ""}, *asked],
+    ]
+    path = tmp_path / "chats.jsonl"
+    path.write_text(jsonl([{"chat": form} for form in forms]))
+    for fields in ({"prompt": None, "messages": "chat"}, {"prompt": "chat"}):
+        read = list(source(path, **fields).prompts())
+        assert [row["messages"] for row in read] == [asked] * 4
+
+
+@pytest.mark.parametrize("name", ["tasks.jsonl", "tasks.parquet", "tasks.json"])
+def test_references_that_lie_in_a_column(tmp_path, name):
+    rows = [
+        {"task": {"question": "1 + 1?"}, "answer": {"value": "2", "all": ["2", "two"]}, "a.b": "x"}
+    ]
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pl.DataFrame(rows).write_parquet(path)
+    else:
+        path.write_text(json.dumps(rows) if name.endswith(".json") else jsonl(rows))
+    for column, value in {"answer.value": "2", "answer.all.1": "two", "a.b": "x"}.items():
+        (row,) = source(path, prompt="task.question", reference=column).prompts()
+        assert (row["messages"][0]["content"], row["reference"]) == ("1 + 1?", value)
+    with pytest.raises(SourceError, match=r"no column 'right\.value'"):
+        source(path, prompt="task.question", reference="right.value").prompts()
+
+
+def test_a_folder_with_data_beside_json_about_it(tmp_path):
+    write(tmp_path, "tasks.jsonl", TASKS)
+    (tmp_path / "info.json").write_text('{"rows": 5}')
+    assert len(asked(source(tmp_path).prompts())) == 5
+
+
 def test_bad_lines_are_named_and_the_others_kept(tmp_path):
     path = tmp_path / "tasks.jsonl"
     lines = [
@@ -154,9 +194,11 @@ def test_bad_lines_are_named_and_the_others_kept(tmp_path):
         ("hello", "not the JSON of a chat"),
         ([{"role": "user"}], "must have 'role' and 'content'"),
         (["hello"], "must have 'role' and 'content'"),
-        ([{"role": "human", "content": "hi"}], "role 'human', not one of"),
+        ([{"role": "tool", "content": "hi"}], "role 'tool', not one of"),
         ([{"role": "user", "content": None}], "content of message 0"),
-        ([{"role": "user", "content": ["parts"]}], "must be text, not list"),
+        ([{"role": "user", "content": 5}], "must be text, not int"),
+        ([{"role": "user", "content": [{"type": "image", "image": "x"}]}], "no text: 'image'"),
+        ([{"role": "user", "content": "a\0b"}], "holds a NUL"),
         ([{"role": "assistant", "content": "hi"}], "end with a message of the user"),
     ],
 )

@@ -1,0 +1,131 @@
+"""The rows of JSON, a line each or in a list, in which one odd row costs no other."""
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+DEEPEST = 100
+"""Lists and mappings within each other. More are no data, and what walks them may fail."""
+
+Found = Iterator[tuple[str, Mapping[str, Any] | str]]
+"""Each row's place, and what it holds or (a text) why it cannot be read."""
+
+
+def json_lines(name: str, lines: Iterable[bytes]) -> Found:
+    """A row from each of the ``lines`` of the file ``name`` that is not blank."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{name}, line {number}"
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            yield where, f"not UTF-8: {error.reason} at byte {error.start}"
+            continue
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            yield where, _reason(error)
+        else:
+            yield where, _row(row, text)
+
+
+def json_rows(name: str, stream: IO[bytes]) -> Found:
+    """The rows of the list that the file holds, or the one row that it is, or those of its lines:
+    many files that are called .json hold a row a line.
+
+    Where a row is malformed, reading goes on at the next that begins a line as that did; where none
+    does, the place beyond which nothing can be read is told.
+    """
+    # Bytes that are not UTF-8 become half characters, for which their row is refused.
+    text = stream.read().decode("utf-8-sig", errors="surrogateescape")
+    place = _after_space(text, 0)
+    if not text.startswith("[", place):
+        yield from _whole(name, text)
+        return
+    line, counted = 1, 0
+    place = _after_space(text, place + 1)
+    while not text.startswith("]", place):
+        line, counted = line + text.count("\n", counted, place), place
+        where = f"{name}, line {line}"
+        reason, start = None, place
+        try:
+            row, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError) as error:
+            reason = _reason(error)
+        else:
+            yield where, _row(row, text[start:end])
+            place = _after_space(text, end)
+            if text.startswith(",", place):
+                place = _after_space(text, place + 1)
+            elif not text.startswith("]", place):
+                reason = "malformed JSON: neither ',' nor ']' stands after this row"
+        if reason is not None:
+            following = _next_row(text, start)
+            if following is None:
+                yield where, f"{reason}; nothing after it can be read"
+                return
+            yield where, reason
+            place = following
+
+
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def _whole(name: str, text: str) -> Found:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        yield from json_lines(name, io.BytesIO(text.encode("utf-8", "surrogateescape")))
+    else:
+        yield f"{name}, line 1", _row(row, text)
+
+
+def _after_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    assert found is not None
+    return found.end()
+
+
+def _next_row(text: str, place: int) -> int | None:
+    """Where the next mapping begins that stands as far into its line as the one at ``place``."""
+    start = text.rfind("\n", 0, place) + 1
+    if text[start:place].strip():
+        return None
+    found = re.compile(rf"^{re.escape(text[start:place])}\{{", re.MULTILINE).search(text, place + 1)
+    return None if found is None else found.end() - 1
+
+
+def _row(row: Any, text: str) -> Mapping[str, Any] | str:
+    if not isinstance(row, dict):
+        return "not a JSON object {column: value}"
+    if text.count("[") + text.count("{") > DEEPEST and _depth(row) > DEEPEST:
+        return f"nested more than {DEEPEST} deep"
+    return row
+
+
+def _depth(value: Any) -> int:
+    """How many lists and mappings lie within each other."""
+    depth, level = 0, [value]
+    while level and depth <= DEEPEST:
+        depth += 1
+        inside: list[Any] = []
+        for each in level:
+            inside += each.values() if isinstance(each, Mapping) else each
+        level = [
+            one
+            for one in inside
+            if isinstance(one, Mapping) or (isinstance(one, Sequence) and not isinstance(one, str))
+        ]
+    return depth
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "malformed JSON: nested too deep"
+    if isinstance(error, json.JSONDecodeError):
+        return f"malformed JSON: {error}"
+    return "malformed JSON: a whole number of thousands of digits"
