@@ -52,6 +52,9 @@ from assets.retrying import in_words, retried
 from assets.settings import Settings, load_settings
 from assets.stage import Place, check_specs, run_stage
 from schemas import Pairs, Prompts, Split
+from schemas.named import subclass_of
+
+_MEASURE = subclass_of(Measure, "a measure")
 
 
 class Paper(BaseModel):
@@ -133,7 +136,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             return None
         file = self.file
         measure: Measure = built(
-            self.measure, method="figures", file=file, field="measure", folder=Path(file).parent
+            self.measure, _MEASURE, file=file, field="measure", folder=Path(file).parent
         )
         own = [stage.name for stage in self.planned(settings)]
         read = measure.stages() + (measure.control_stages() if self.control is None else [])

@@ -23,13 +23,15 @@ from assets.account import Account, told
 from assets.catalogue import column_schema
 from assets.errors import RecipeError
 from assets.factory import REFRESHES, Factory
-from assets.imports import built, named
+from assets.imports import built
 from assets.look import described, dropped_rows, sampled
 from assets.pictures import histograms
 from assets.reading import read_on, stamp_of
 from assets.retrying import in_words, retried
 from assets.settings import load_settings
+from engines.checks import UnknownCheckError, load_check
 from schemas import Check, Prompts, PromptSource
+from schemas.named import source_class
 
 
 class SourceConfig(dg.Config):
@@ -79,7 +81,7 @@ class Source(dg.Component, dg.Model, dg.Resolvable):
             raise RecipeError("a name is letters, digits and _", file=self.file, field="name")
         reader: PromptSource = built(
             self.read,
-            method="prompts",
+            source_class,
             file=self.file,
             field="read",
             folder=load_settings().folder,
@@ -88,8 +90,10 @@ class Source(dg.Component, dg.Model, dg.Resolvable):
 
     def checker(self) -> Check:
         """What tells right answers from wrong ones. Raises `RecipeError`."""
-        check: Check = named(str(self.check), file=self.file, field="check")
-        return check
+        try:
+            return load_check(str(self.check))
+        except UnknownCheckError as error:
+            raise RecipeError(str(error), file=self.file, field="check") from error
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The asset ``prompts/<name>``."""

@@ -10,7 +10,6 @@ A role is a field annotated with `Role`: the name of a model bound in ``factory.
 a recipe knows what each stage reads and which models it calls before anything runs.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
@@ -19,6 +18,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
 from schemas.accept import Split
+from schemas.named import UnknownNameError, named, subclass_of
 from schemas.tables import Table
 
 
@@ -119,15 +119,14 @@ class Operator(BaseModel):
                 yield getattr(self, name)
 
 
-def operator_class(path: str) -> type[Operator]:
+def operator_class(path: Any) -> type[Operator]:
     """The class that ``path`` (``package.Name``) names. Raises `UnknownOperatorError`."""
-    module_name, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnknownOperatorError(f"unknown operator {path!r}: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Operator)):
-        raise UnknownOperatorError(f"{path!r} is not an operator")
+        found: type[Operator] = named(path, subclass_of(Operator, "an operator"))
+    except UnknownNameError as error:
+        raise UnknownOperatorError(f"unknown operator: {error}") from error
+    if not hasattr(found, "gives"):
+        raise UnknownOperatorError(f"{path!r} is what operators derive from: name one that does")
     return found
 
 

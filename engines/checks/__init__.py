@@ -1,6 +1,6 @@
 """Checks: is the answer that a response gives right?
 
-A check is any function ``(messages, reference, text) -> bool`` (`schemas.Check`), named by its
+A check is a function ``(messages, reference, text) -> bool`` (`schemas.Check`), named by its
 import path: ``engines.checks.math``, ``engines.checks.gsm8k``, or one of your own package,
 ``mypackage.chess.is_mate``. It raises ValueError where the reference says nothing; such a response
 gets a score with an error, never a wrong mark.

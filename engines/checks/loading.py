@@ -1,10 +1,10 @@
 """A check from its import path."""
 
-import importlib
 from collections.abc import Callable
 from typing import TypeVar
 
 from schemas import Check
+from schemas.named import UnknownNameError, check_function, named
 
 Marked = TypeVar("Marked", bound=Callable[..., bool])
 
@@ -16,20 +16,16 @@ class UnknownCheckError(ValueError):
 def load_check(path: str) -> Check:
     """The function that ``path`` (``package.module.function``) names.
 
-    Raises `UnknownCheckError` where nothing can be imported from there, or it cannot be called.
+    Raises `UnknownCheckError` where nothing can be imported from there, or it is no check.
     """
-    module_name, _, name = path.rpartition(".")
-    hint = (
-        "a check is a function (messages, reference, text) -> bool named by its import path, "
-        "as in engines.checks.math"
-    )
     try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnknownCheckError(f"unknown check {path!r}: {error}; {hint}") from error
-    if not callable(found):
-        raise UnknownCheckError(f"{path!r} is a {type(found).__name__}, not a check; {hint}")
-    return found  # type: ignore[no-any-return]  # its arguments can only be known when it is called
+        found: Check = named(path, check_function)
+    except UnknownNameError as error:
+        raise UnknownCheckError(
+            f"unknown check {path!r}: {error}; a check is a function (messages, reference, text) "
+            "-> bool named by its import path, as in engines.checks.math"
+        ) from error
+    return found
 
 
 def may_hang(*, quick: Callable[..., bool | None] | None = None) -> Callable[[Marked], Marked]:

@@ -89,7 +89,7 @@ def test_what_policies_are_measured_on_must_not_change(workshop: Any, message: T
     ("attributes", "field", "told"),
     [
         ({"read": {"use": "pocket.Nothing"}}, "read.use", "cannot import 'pocket.Nothing'"),
-        ({"read": {"use": "pocket.Problem"}}, "read", "argument"),
+        ({"read": {"use": "pocket.Problem"}}, "read.use", "has no method 'prompts'"),
         ({"read": {"seed": 1}}, "read", "'use' is missing"),
         ({"read": {"use": "pocket.Problems", "sed": 1}}, "read.sed", "did you mean 'seed'"),
         ({"read": {"use": "pocket.Problems"}, "check": "pocket.chek"}, "check", "pocket.chek"),
