@@ -99,26 +99,26 @@ class Annotator(RowOperator):
         return Split(kept, pl.concat([named, silent]))
 
 
+_RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
+
+
 def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     """One row a prompt, its responses as lists."""
-    columns = ["position", "response_id", "text", "finish", "origin", "steps"]
+    columns = ["position", *_RESPONSE]
     groups = responses.with_row_index("position").group_by("prompt_id", maintain_order=True)
     tasks = prompts.select("prompt_id", "messages", "reference", "source")
     return groups.agg(columns).join(tasks, on="prompt_id", how="inner", maintain_order="left")
 
 
 def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
-    for prompt_id, positions, ids, texts, ends, origins, steps, *rest in tasks.iter_rows():
-        messages, reference, source = rest
+    for prompt_id, positions, *lists, messages, reference, source in tasks.iter_rows():
         yield _Task(
             Prompt(prompt_id, tuple(messages), reference, source),
             tuple(
-                Response(response_id, prompt_id, text, finish, origin, spans(cut))
-                for response_id, text, finish, origin, cut in zip(
-                    ids, texts, ends, origins, steps, strict=True
-                )
+                Response(response_id, prompt_id, text, finish, origin, spans(cut), *more)
+                for response_id, text, finish, origin, cut, *more in zip(*lists, strict=True)
             ),
-            dict(zip(ids, positions, strict=True)),
+            dict(zip(lists[0], positions, strict=True)),
         )
 
 

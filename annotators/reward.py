@@ -69,12 +69,15 @@ class Reward(ProbedAnnotator):
         from annotators.reward_head import head_of
 
         context = models.context
-        head = head_of(context.roles[self.model])
+        binding = context.roles[self.model]
+        head = head_of(binding)
         texts: dict[str, list[int]] = {}
         errors: dict[str, str] = {}
         for one in responses:
             try:
-                texts[one.response_id] = head.tokens(prompt.messages, one.text)
+                texts[one.response_id] = head.tokens(
+                    prompt.messages, one.text, binding.template_arguments
+                )
             except RowError as error:
                 errors[one.response_id] = str(error)
         # Neighbours in length share a batch, so little of it is padding.

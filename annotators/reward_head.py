@@ -1,6 +1,6 @@
 """A reward model in memory, asked for the rewards of token ids. Imported only when one is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from annotators.untrained import HeadlessError
 from engines.chat import chat_text, prompt_ids, token_ids, turn_end
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
+from engines.thinking import answering
 from engines.weights import model_folder, resolved_device, resolved_dtype, weights_revision
 from schemas import Message
 
@@ -74,12 +75,16 @@ class RewardHead:
         self._width: int = text.hidden_size
         self._limit: int | None = getattr(text, "max_position_embeddings", None)
 
-    def tokens(self, messages: Sequence[Message], text: str) -> list[int]:
+    def tokens(
+        self, messages: Sequence[Message], text: str, arguments: Mapping[str, Any] | None = None
+    ) -> list[int]:
         """The ids of ``text`` as the answer to ``messages``, with the end of its turn.
+        ``arguments`` are those of the chat template.
 
         Raises `RowError` if they are more than the model takes, or the template refuses them.
         """
-        prompt = prompt_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+        header = chat_text(self._tokenizer, messages, arguments)
+        prompt = prompt_ids(self._tokenizer, answering(header, begins=text))
         end = [] if self._end is None else [self._end]
         ids = prompt + token_ids(self._tokenizer, text) + end
         if self._limit is not None and len(ids) > self._limit:

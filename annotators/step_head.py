@@ -16,6 +16,7 @@ from annotators.untrained import HeadlessError
 from engines.chat import chat_text, prompt_ids
 from engines.protocol import EngineError, RowError
 from engines.roles import Binding
+from engines.thinking import answering
 from engines.tokens import Tokenizing, tokens_until
 from engines.weights import model_folder, resolved_device, resolved_dtype, weights_revision
 from engines.worker import nearest
@@ -56,6 +57,7 @@ class StepHead:
         folder = model_folder(binding)
         self.revision = weights_revision(binding)
         self._device = resolved_device(binding)
+        self._arguments = binding.template_arguments
         self._cells = batch_tokens
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
@@ -93,7 +95,8 @@ class StepHead:
         the one before it does. Raises `RowError` if the tokens are more than the model takes, or
         the template refuses the messages.
         """
-        prompt = prompt_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+        header = chat_text(self._tokenizer, messages, self._arguments)
+        prompt = prompt_ids(self._tokenizer, answering(header, begins=text))
         ids, counts = tokens_until(self._tokenizer, text, ends)
         if self._limit is not None and len(prompt) + len(ids) > self._limit:
             raise RowError(

@@ -20,7 +20,7 @@ from upath import UPath
 from assets.errors import FactoryError
 from assets.operation import Retries
 from assets.retrying import retried
-from schemas import Split
+from schemas import Split, migrated
 
 DROPPED = ".dropped.parquet"
 
@@ -137,10 +137,13 @@ def dropped_path(path: UPath) -> UPath:
 
 
 def read_table(path: UPath) -> pl.DataFrame:
-    """One Parquet file as a frame. Raises `MissingTableError` where there is none."""
+    """One Parquet file as a frame, with all columns that its table has by now.
+
+    Raises `MissingTableError` where there is none.
+    """
     try:
         with path.open("rb") as file:
-            return pl.read_parquet(file)
+            return migrated(pl.read_parquet(file))
     except FileNotFoundError as error:
         raise MissingTableError(f"there is no table {path}") from error
 

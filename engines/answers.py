@@ -10,28 +10,52 @@ from collections.abc import Sequence
 from engines.protocol import Generation, Scored
 
 _TOKENS = struct.Struct("<BII")
+_NUMBER = struct.Struct("<I")
+_CUT_OFF, _REASONING, _COUNTED = 1, 2, 4
+"""Bits of the first byte. An answer without a thought of its own is packed as it always was."""
 
 
 def pack_generation(generation: Generation) -> bytes:
-    """Finish, token ids (u32), log-probs (f32), text (UTF-8)."""
+    """Flags, token ids (u32), log-probs (f32), then if there is one the count of tokens (u32), if
+    there is one the thought (its length in bytes, u32, and UTF-8), text (UTF-8)."""
     ids, logprobs = generation.token_ids, generation.logprobs
+    thought = None if generation.reasoning is None else _encoded(generation.reasoning)
     head = struct.pack(
         f"<BII{len(ids)}I{len(logprobs)}f",
-        generation.finish == "length",
+        _CUT_OFF * (generation.finish == "length")
+        | _REASONING * (thought is not None)
+        | _COUNTED * (generation.counted is not None),
         len(ids),
         len(logprobs),
         *ids,
         *logprobs,
     )
-    return head + generation.text.encode("utf-8", "surrogatepass")
+    counted = b"" if generation.counted is None else _NUMBER.pack(generation.counted)
+    reasoning = b"" if thought is None else _NUMBER.pack(len(thought)) + thought
+    return head + counted + reasoning + _encoded(generation.text)
 
 
 def unpack_generation(answer: bytes) -> Generation:
     """What `pack_generation` packed."""
-    cut_off, ids, logprobs = _TOKENS.unpack_from(answer)
+    flags, ids, logprobs = _TOKENS.unpack_from(answer)
     numbers = struct.unpack_from(f"<{ids}I{logprobs}f", answer, _TOKENS.size)
-    text = answer[_TOKENS.size + 4 * (ids + logprobs) :].decode("utf-8", "surrogatepass")
-    return Generation(text, numbers[:ids], numbers[ids:], "length" if cut_off else "stop")
+    at = _TOKENS.size + 4 * (ids + logprobs)
+    counted = reasoning = None
+    if flags & _COUNTED:
+        (counted,) = _NUMBER.unpack_from(answer, at)
+        at += _NUMBER.size
+    if flags & _REASONING:
+        (length,) = _NUMBER.unpack_from(answer, at)
+        at += _NUMBER.size + length
+        reasoning = _decoded(answer[at - length : at])
+    return Generation(
+        _decoded(answer[at:]),
+        numbers[:ids],
+        numbers[ids:],
+        "length" if flags & _CUT_OFF else "stop",
+        reasoning=reasoning,
+        counted=counted,
+    )
 
 
 def pack_scored(scored: Scored) -> bytes:
@@ -55,3 +79,11 @@ def pack_choice(logprobs: Sequence[float]) -> bytes:
 def unpack_choice(answer: bytes) -> tuple[float, ...]:
     """What `pack_choice` packed."""
     return struct.unpack(f"<{len(answer) // 8}d", answer)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogatepass")

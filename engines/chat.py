@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
 from engines.control import marked, template_ids, text_ids, text_spans
 from engines.protocol import RowError
+from engines.thinking import answering
 from schemas import Message
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ _SPOKEN = "spoken"
 _log = logging.getLogger(__name__)
 
 
-def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message]) -> str:
+def chat_text(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    arguments: Mapping[str, Any] | None = None,
+) -> str:
     """The chat template over ``messages``, with the header that starts the assistant's turn.
 
     Where the last message is the assistant's, its content follows that header, unended: the model
-    goes on from there. Control tokens in the messages are marked as text (`engines.control`). A
-    template that refuses a system turn, or passes it over, gets it merged into the user's that
-    follows. Raises `RowError` if the template refuses the messages.
+    goes on from there; a thought that the header opens is ended before it. ``arguments`` are the
+    template's (``enable_thinking``). Control tokens in the messages are marked as text
+    (`engines.control`). A template that refuses a system turn, or passes it over, gets it merged
+    into the user's that follows. Raises `RowError` if the template refuses the messages.
     """
     turns = [
         {part: marked(tokenizer, said) for part, said in message.items()} for message in messages
@@ -39,7 +45,9 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message])
     for form in [turns, merged] if said else [turns]:
         try:
             text = str(
-                tokenizer.apply_chat_template(form, tokenize=False, add_generation_prompt=True)
+                tokenizer.apply_chat_template(
+                    form, tokenize=False, add_generation_prompt=True, **(arguments or {})
+                )
             )
         # A template is somebody's program: whatever it raises is about these messages.
         except Exception as error:
@@ -48,7 +56,7 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message])
         if form is merged:
             _tell_merged(str(tokenizer.name_or_path))
         if form is merged or all(one in text for one in said):
-            return text + begun
+            return answering(text, begins=begun) + begun if begun else text
     raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
 
 

@@ -5,7 +5,7 @@ import polars as pl
 
 from engines.context import Context
 from engines.protocol import EngineError
-from schemas import Pairs, Prompts, Responses, Scores, StepLabels, Table
+from schemas import Pairs, Prompts, Responses, Scores, StepLabels, Table, migrated
 
 TABLES: dict[type[Table], str] = {
     Prompts: "prompts",
@@ -31,7 +31,7 @@ def imported(context: Context, dataset: str, table: type[Table]) -> pl.DataFrame
             f"it with: factory import FORMAT PATH --name {dataset}"
         )
     with file.open("rb") as stream:
-        rows = pl.read_parquet(stream)
+        rows = migrated(pl.read_parquet(stream))
     if rows.is_empty():
         raise EngineError(
             f"stage {context.stage!r}: the imported dataset {dataset!r} has no {TABLES[table]}"

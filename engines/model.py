@@ -15,15 +15,16 @@ from engines.answers import (
 )
 from engines.context import Context
 from engines.opening import open_engine
-from engines.protocol import Generation, RowError, Sampling, Scored
+from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
 from engines.seeds import sample_seed
 from engines.session import Codec, Held, Session
+from engines.thinking import answering, apart, open_thought
 from schemas import Message
 
 __all__ = ["Model", "Models", "Written", "open_engine"]
 
 _DEFAULT = Sampling()
-_GENERATION = Codec(pack_generation, unpack_generation, lambda one: len(one.token_ids))
+_GENERATION = Codec(pack_generation, unpack_generation, lambda one: one.tokens)
 _SCORED = Codec(pack_scored, unpack_scored, lambda one: len(one.token_ids))
 _CHOICE = Codec(pack_choice, unpack_choice, lambda one: 0)
 
@@ -74,7 +75,7 @@ class Model:
         sampling: Sampling = _DEFAULT,
         call: str | None = None,
     ) -> Coroutine[Any, Any, list[Written]]:
-        """Draw ``n`` texts.
+        """Draw ``n`` texts, each with its thought apart from it.
 
         The seeds follow from the run's seed, the row, and the number of this call among the row's
         (taken now, not when awaited), so calls gathered in a fixed order are repeatable. Where
@@ -89,9 +90,12 @@ class Model:
         session = self._session
         served = session.generator(self.role)
         engine = served.engine
-        if sampling.pattern is not None and not engine.constrains:
-            sampling = replace(sampling, pattern=None)
         prompt = engine.render(messages)
+        if sampling.pattern is not None and not (
+            engine.constrains and open_thought(prompt.text) is None
+        ):
+            # A text that begins within a thought is not held to the form of its answer.
+            sampling = replace(sampling, pattern=None)
         seeds = [sample_seed(session.context.seed, self._row_id, call, i) for i in range(n)]
 
         async def ask(positions: list[int]) -> list[Generation]:
@@ -109,8 +113,10 @@ class Model:
                 revision,
                 sampling,
                 None if greedy else seed,
+                reasoning=one.reasoning,
+                counted=one.counted,
             )
-            for one, seed in zip(found, seeds, strict=True)
+            for one, seed in zip((apart(prompt, raw) for raw in found), seeds, strict=True)
         ]
 
     async def score(
@@ -128,7 +134,7 @@ class Model:
         session = self._session
         served = session.scorer(self.role)
         engine = served.engine
-        prompt = engine.render(messages)
+        prompt = _answered(engine.render(messages))
         ends = [True] * len(continuations) if end is None else list(end)
 
         async def ask(positions: list[int]) -> list[Scored]:
@@ -146,7 +152,7 @@ class Model:
         session = self._session
         served = session.generator(self.role)
         engine = served.engine
-        prompt = engine.render(messages)
+        prompt = _answered(engine.render(messages))
 
         async def ask(positions: list[int]) -> list[tuple[float, ...]]:
             return [tuple(await engine.choose(prompt, ordered)) for _ in positions]
@@ -156,6 +162,11 @@ class Model:
         if len(found) != len(ordered):
             raise RowError(f"{len(found)} log-probs came for {len(ordered)} options")
         return [found[ordered.index(option)] for option in options]
+
+
+def _answered(prompt: Rendered) -> Rendered:
+    """``prompt`` as an answer without a thought follows it."""
+    return replace(prompt, text=answering(prompt.text))
 
 
 class Models:

@@ -7,7 +7,8 @@ known:
 * the name it is served as, and the server's own entry for it in ``GET /models`` (on vLLM: ``root``,
   the folder served, ``parent`` and ``max_model_len``), without what changes though the model does
   not (`_VOLATILE`);
-* ``body`` and ``top_logprobs`` of the binding's options, since they are in every request;
+* ``body`` and ``top_logprobs`` of the binding's options, and its ``template_arguments`` if it has
+  any, since they are in every request;
 * the digest of the weights where the binding names them (``model``), otherwise the url. Weights say
   what the model is wherever it is served, so a server may move to another host or port and nothing
   is paid for twice; without them, one name at two addresses may be two models.
@@ -52,6 +53,7 @@ class OpenAIEngine(Engine):
         self._longest = int(entry.get("max_model_len") or sys.maxsize)
         self._gives_logprobs = True
         self._spellings: dict[str, Spelling] = {}
+        self._arguments = dict(binding.template_arguments)
         self.revision = _revision(binding, self._server, entry)
 
     def __repr__(self) -> str:
@@ -82,7 +84,8 @@ class OpenAIEngine(Engine):
             body["return_token_ids"] = True
             if sampling.pattern is not None:
                 body["structured_outputs"] = {"regex": sampling.pattern}
-        choice = (await self._generated(prompt, body)).choices[0]
+        reply = await self._generated(prompt, body)
+        choice = reply.choices[0]
         if choice.message.refusal:
             raise RowError(f"{self._server} refuses to answer: {choice.message.refusal[:500]}")
         if choice.finish_reason not in ("stop", "length"):
@@ -92,6 +95,8 @@ class OpenAIEngine(Engine):
             token_ids=tuple(choice.token_ids or ()),
             logprobs=tuple(token.logprob for token in choice.tokens),
             finish="stop" if choice.finish_reason == "stop" else "length",
+            reasoning=choice.message.reasoning,
+            counted=None if choice.token_ids else reply.written,
         )
 
     async def score(
@@ -181,6 +186,8 @@ class OpenAIEngine(Engine):
                     "assistant's): only vLLM's server can, or bind the role to weights"
                 )
             body = {**body, "add_generation_prompt": False, "continue_final_message": True}
+        if self._arguments:
+            body = {**body, "chat_template_kwargs": self._arguments}
         return await self._server.chat(prompt.messages, body)
 
 
@@ -206,4 +213,6 @@ def _revision(binding: Binding, server: Server, entry: Mapping[str, Any]) -> str
         where = {"url": server.url}
     said = {key: value for key, value in entry.items() if key not in _VOLATILE}
     asked = server.options.model_dump(mode="json", include={"body", "top_logprobs"})
+    if binding.template_arguments:
+        asked["template_arguments"] = dict(binding.template_arguments)
     return f"{server.model}@{content_id(server.model, said, asked, where)}"

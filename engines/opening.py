@@ -46,7 +46,8 @@ class Sleeping(Engine):
         if self._engine is None and self._tokenizer is not None:
             from engines.chat import chat_text
 
-            return Rendered(tuple(messages), chat_text(self._tokenizer, messages))
+            text = chat_text(self._tokenizer, messages, self._binding.template_arguments)
+            return Rendered(tuple(messages), text, self._marked)
         return self._awake().render(messages)
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
@@ -88,6 +89,12 @@ class Sleeping(Engine):
         except (OSError, ValueError):
             return None  # loading the whole model says what is wrong with it
         return tokenizer if tokenizer.chat_template else None
+
+    @cached_property
+    def _marked(self) -> Callable[[Generation], str] | None:
+        from engines.thinking import marking
+
+        return marking(self._tokenizer)
 
 
 def _transformers(binding: Binding) -> Engine:

@@ -1,8 +1,8 @@
 """What an engine does: write, score and choose. Everything else (journal, seeds, retries of a run,
 batching across rows) is built on these three."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from schemas import Message
@@ -27,22 +27,37 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A prompt as its model reads it. ``text`` is the identity: template, generation header and
-    all (for a provider that templates out of sight, the messages' canonical JSON)."""
+    all (for a provider that templates out of sight, the messages' canonical JSON).
+
+    ``marked`` gives what the model wrote with the marks of its thoughts, where these are special
+    tokens, which the text of a generation leaves out (`engines.thinking`)."""
 
     messages: tuple[Message, ...]
     text: str
+    marked: "Callable[[Generation], str] | None" = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One sampled text. ``logprobs``: natural log, one a token of ``token_ids``, under the model at
     temperature 1; empty where a server does not give them. A token that ends the turn is the last
-    of ``token_ids`` and is not in ``text``."""
+    of ``token_ids`` and is not in ``text``.
+
+    ``reasoning`` is the thought before the text, None where there is none. An engine gives it where
+    a server does, `engines.model.Model` wherever the model thought. ``counted``: tokens written,
+    where a server tells their number but not which they are."""
 
     text: str
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     finish: Literal["stop", "length"]
+    reasoning: str | None = field(default=None, kw_only=True)
+    counted: int | None = field(default=None, kw_only=True)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were written, those of the thought and of the turn's end included."""
+        return len(self.token_ids) or self.counted or 0
 
 
 @dataclass(frozen=True, slots=True)

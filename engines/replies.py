@@ -1,8 +1,9 @@
 """What OpenAI-compatible servers answer, as far as the factory reads it."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 _TOKEN_ID = "token_id:"
 
@@ -27,10 +28,26 @@ class ChatLogprobs(BaseModel):
 
 
 class Text(BaseModel):
-    """``content`` is None where nothing was written, as when all tokens went into reasoning."""
+    """``content`` is None where nothing was written, as when all tokens went into ``reasoning``:
+    the thought, where the server tells it apart (as ``reasoning``, ``reasoning_content`` or a part
+    of the content)."""
 
     content: str | None = None
+    reasoning: str | None = None
     refusal: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _thought_apart(cls, message: Any) -> Any:
+        if not isinstance(message, Mapping):
+            return message
+        told = [message.get("reasoning"), message.get("reasoning_content")]
+        content = message.get("content")
+        if isinstance(content, list):
+            told += [_texts(part["thinking"]) for part in content if _thinks(part)]
+            content = _texts([part for part in content if not _thinks(part)])
+        thought = next((one for one in told if one and isinstance(one, str)), None)
+        return {**message, "content": content, "reasoning": thought}
 
 
 class ChatChoice(BaseModel):
@@ -52,6 +69,15 @@ class ChatReply(BaseModel):
 
     choices: list[ChatChoice] = Field(min_length=1)
     prompt_token_ids: list[int] | None = None
+    usage: Any = None
+
+    @property
+    def written(self) -> int | None:
+        """How many tokens the server counted, those of the thought included; None if it does not
+        say."""
+        usage = self.usage if isinstance(self.usage, Mapping) else {}
+        counted = usage.get("completion_tokens")
+        return counted if isinstance(counted, int) and 0 <= counted < 2**32 else None
 
     def first_logprobs(self) -> dict[int, float]:
         """Log-probs by token id in the first token's place (``return_tokens_as_token_ids``)."""
@@ -96,3 +122,18 @@ def _by_id(tokens: dict[str, float]) -> dict[int, float]:
         for token, logprob in tokens.items()
         if token.startswith(_TOKEN_ID)
     }
+
+
+def _thinks(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "thinking" and "thinking" in part
+
+
+def _texts(parts: Any) -> str:
+    """The text of a message's content, or of a thought, which may come in parts."""
+    if isinstance(parts, str):
+        return parts
+    if not isinstance(parts, list):
+        return ""
+    return "".join(
+        str(part.get("text", "")) if isinstance(part, Mapping) else str(part) for part in parts
+    )

@@ -4,7 +4,13 @@ score. Bindings live in configuration (``factory.yaml``), never in a recipe."""
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_GIVEN = frozenset(
+    {"add_generation_prompt", "chat_template", "conversation", "continue_final_message"}
+    | {"documents", "messages", "return_dict", "tokenize", "tools"}
+)
+"""What no template argument may be: the factory says it, or it changes what is asked for."""
 
 
 class Binding(BaseModel):
@@ -15,6 +21,7 @@ class Binding(BaseModel):
     something scores or trains the role. ``api_key_env`` names the environment variable that holds
     a key; the key itself is never written anywhere. ``options`` go to the engine as they are.
     ``templates`` is a folder of Jinja files in which this model is asked (`engines.templates`).
+    ``template_arguments`` go to the model's own chat template, as ``{enable_thinking: false}``.
     ``licence`` is the model's, for the cards of data it made; by default what its own card says.
     """
 
@@ -30,8 +37,17 @@ class Binding(BaseModel):
     api_key_env: str | None = None
     concurrency: int = Field(default=64, ge=1)
     templates: str | None = None
+    template_arguments: Mapping[str, Any] = Field(default_factory=dict)
     licence: str | None = None
     options: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("template_arguments")
+    @classmethod
+    def _not_ours(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        taken = sorted(_GIVEN & arguments.keys())
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: the factory sets these itself")
+        return arguments
 
     @model_validator(mode="after")
     def _complete(self) -> "Binding":

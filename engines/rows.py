@@ -26,10 +26,14 @@ class Span(NamedTuple):
     token_end: int
 
 
+BEGUN = "begun"
+"""How a response ends that a search has not ended yet: it is gone on with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One text written for a prompt, from `schemas.Responses`. ``steps`` is None until it is
-    cut."""
+    """One text written for a prompt, from `schemas.Responses`. ``finish`` is "stop", "length" or
+    `BEGUN`; ``steps`` is None until it is cut; ``tokens`` is 0 where nobody counted."""
 
     response_id: str
     prompt_id: str
@@ -37,6 +41,8 @@ class Response:
     finish: str
     origin: dict[str, Any]
     steps: tuple[Span, ...] | None = None
+    tokens: int = 0
+    reasoning: str | None = None
 
     def step_texts(self) -> list[str]:
         """The text of each step. Raises `ValueError` if the response was not cut into steps."""

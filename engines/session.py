@@ -92,6 +92,7 @@ class Session:
                 revision=binding.revision,
                 dtype=binding.dtype,
                 device=binding.device,
+                template_arguments=binding.template_arguments,
             )
         return self._open(role, binding)
 

@@ -16,6 +16,7 @@ from engines.language_model import LanguageModel
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
 from engines.roles import Binding
 from engines.scoring import LogProbs, Question, Scorer
+from engines.thinking import marking
 from engines.weights import weights_revision
 from engines.worker import Worker
 from schemas import Message
@@ -59,6 +60,8 @@ class TransformersEngine(Engine):
         self._positions = model.positions
         self.turn_end = model.turn_end
         self._tokenizer = model.tokenizer
+        self._arguments = binding.template_arguments
+        self._marked = marking(model.tokenizer)
         self._lock = threading.Lock()
         self._prompts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         # Checked with few rows: a decoder that has written holds its cache, 0.5 GB for a model that
@@ -71,8 +74,8 @@ class TransformersEngine(Engine):
         """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
         the assistant's are continued. Raises `RowError` if there is no room for one more token."""
         with self._lock:
-            text = chat_text(self._tokenizer, messages)
-        rendered = Rendered(tuple(messages), text)
+            text = chat_text(self._tokenizer, messages, self._arguments)
+        rendered = Rendered(tuple(messages), text, self._marked)
         self._prompt(rendered)
         return rendered
 

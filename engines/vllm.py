@@ -12,6 +12,7 @@ from engines.chat import chat_text, prompt_ids, token_ids, turn_end
 from engines.choosing import next_tokens, spelled_choice
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
 from engines.roles import Binding
+from engines.thinking import marking
 from engines.weights import model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
 
@@ -56,6 +57,8 @@ class VLLMEngine(Engine):
         args = _engine_args(binding)
         self.revision = _revision(binding)
         self._tokenizer = _tokenizer(binding)
+        self._arguments = binding.template_arguments
+        self._marked = marking(self._tokenizer)
         self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(prompt_ids, self._tokenizer))
         self._numbers = itertools.count()
         self._engine = _started(binding, args)
@@ -66,7 +69,8 @@ class VLLMEngine(Engine):
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
         the assistant's are continued. Raises `RowError` if there is no room for one more token."""
-        rendered = Rendered(tuple(messages), chat_text(self._tokenizer, messages))
+        text = chat_text(self._tokenizer, messages, self._arguments)
+        rendered = Rendered(tuple(messages), text, self._marked)
         self._prompt(rendered)
         return rendered
 

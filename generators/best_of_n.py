@@ -30,9 +30,17 @@ class BestOfN(Chooser):
         written = await model.generate(prompt.messages, n=self.n, sampling=sampling)
         # Two answers that say the same are one, scored once.
         texts = dict.fromkeys(one.text for one in written)
-        ends = {one.text: one.finish for one in reversed(written)}
+        first = {one.text: one for one in reversed(written)}
         answers = [
-            Response(content_id(text), prompt.prompt_id, text, ends[text], {}) for text in texts
+            Response(
+                content_id(text),
+                prompt.prompt_id,
+                text,
+                first[text].finish,
+                {},
+                tokens=first[text].tokens,
+            )
+            for text in texts
         ]
         said = await self.judge.score(prompt, answers, models)
         values = {one.text: verdict_of(said, one.response_id) for one in answers}

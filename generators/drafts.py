@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import polars as pl
 
 from engines.context import Context
+from engines.cut import no_answer, without_answer
 from engines.frames import Refused, Rows
 from engines.model import Models, Written
 from engines.operator import sampling_parameters, sound_text, unanswered
@@ -24,7 +25,7 @@ class Draft:
     """A response as its generator hands it over.
 
     ``parameters`` is the JSON object of what it was drawn with; ``parents`` are the ids of the
-    responses it was made from.
+    responses it was made from; ``reasoning`` is the model's thought before the text.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Draft:
     seed: int | None
     parents: tuple[str, ...] = ()
     steps: tuple[Span, ...] | None = None
+    reasoning: str | None = None
 
     @classmethod
     def of(
@@ -53,12 +55,13 @@ class Draft:
         return cls(
             written.text,
             written.finish,
-            len(written.token_ids),
+            written.tokens,
             written.model,
             parameters,
             written.seed,
             parents,
             steps,
+            written.reasoning,
         )
 
     @classmethod
@@ -93,13 +96,15 @@ def written(
 ) -> Split:
     """`Responses` of ``items`` (row id, prompt id, item), in their order, each from ``write``.
 
-    A row that fails, or is refused, is dropped under its id; so is each prompt of ``asked`` (ids)
+    A row that fails, or is refused, is dropped under its id; a thought without an answer under
+    that of the response it would have been; so is each prompt of ``asked`` (ids)
     that no response is left of, unless it is such a row. ``total`` counts the items. A response's
     id is a hash of what it says and what made it, so it does not change with how many others there
     are.
     """
     made, failed = Rows(Responses), Refused(context.stage)
     refusals: list[tuple[int, str, Refusal]] = []
+    unanswering: list[tuple[int, str, Refusal]] = []
 
     async def work(item: tuple[str, str, Item], models: Models) -> Sequence[Draft] | Refusal:
         return await write(item[2], models)
@@ -108,8 +113,14 @@ def written(
         if isinstance(drafts, Refusal):
             refusals.append((number, item[0], drafts))
             return
-        for row in [_row(number, item[1], operator, i, draft) for i, draft in enumerate(drafts)]:
-            made.add(row)
+        for row, draft in [
+            (_row(number, item[1], operator, i, draft), draft) for i, draft in enumerate(drafts)
+        ]:
+            if without_answer(draft):
+                numbers = {"tokens": draft.tokens, "finish": draft.finish}
+                unanswering.append((number, row[1], Refusal(no_answer(draft), numbers)))
+            else:
+                made.add(row)
 
     run_rows(
         ((item[0], item) for item in items),
@@ -123,7 +134,8 @@ def written(
     refused = pl.concat([failed.frame(), _refused(context.stage, refusals)])
     missing = unanswered(asked, split.kept["prompt_id"], refused["row_id"])
     none_kept = dropped(context.stage, "no response kept", missing)
-    return Split(split.kept, pl.concat([refused, split.dropped, none_kept]))
+    thoughts = _refused(context.stage, unanswering)
+    return Split(split.kept, pl.concat([refused, thoughts, split.dropped, none_kept]))
 
 
 def _refused(stage: str, refusals: list[tuple[int, str, Refusal]]) -> pl.DataFrame:
@@ -163,6 +175,7 @@ def _row(number: int, prompt_id: str, operator: str, index: int, draft: Draft) -
         hashlib.blake2b(said.encode(), digest_size=16).hexdigest(),
         prompt_id,
         text,
+        None if draft.reasoning is None else sound_text(draft.reasoning),
         None if draft.steps is None else [span._asdict() for span in draft.steps],
         draft.finish,
         draft.tokens,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engines.model import Models
 from engines.opinion import Scorer, value_of
-from engines.rows import Prompt, Response
+from engines.rows import BEGUN, Prompt, Response
 from generators.tree import Node
 
 
@@ -48,7 +48,7 @@ class Evaluation:
                 node.node_id,
                 prompt.prompt_id,
                 node.text,
-                ends.get(node, "length"),
+                ends.get(node, BEGUN),
                 dict(node.made),
             )
             for node in asked

@@ -14,7 +14,7 @@ from generators.drafts import Draft, Refusal, written
 from schemas import Prompts, Responses, Split, Table, Takes, dropped
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")
-_TASK = ("response_id", "text", "finish", "origin", "steps")
+_TASK = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
 
 
 class Reviser(RowOperator):
@@ -70,13 +70,9 @@ class Reviser(RowOperator):
 
 def _each_task(tasks: pl.DataFrame) -> Iterator[tuple[str, str, tuple[Prompt, Response]]]:
     for row in tasks.select(*_COLUMNS, *_TASK).iter_rows():
-        prompt_id, messages, reference, source, response_id, text, finish, origin, steps = row
-        prompt = Prompt(prompt_id, tuple(messages), reference, source)
-        yield (
-            response_id,
-            prompt_id,
-            (
-                prompt,
-                Response(response_id, prompt_id, text, finish, origin, spans(steps)),
-            ),
+        prompt_id, messages, reference, source, response_id, text, finish, origin, steps, *more = (
+            row
         )
+        prompt = Prompt(prompt_id, tuple(messages), reference, source)
+        response = Response(response_id, prompt_id, text, finish, origin, spans(steps), *more)
+        yield response_id, prompt_id, (prompt, response)

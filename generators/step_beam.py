@@ -10,7 +10,7 @@ from pydantic import Field
 
 from engines.model import Models
 from engines.opinion import value_of
-from engines.rows import Prompt, Response
+from engines.rows import BEGUN, Prompt, Response
 from generators.chooser import Chooser, writer
 from generators.drafts import Draft, Refusal
 from generators.proposer import Proposed, Proposer
@@ -92,7 +92,13 @@ class StepBeam(Chooser):
     ) -> tuple[dict[str, float], str | None]:
         """What the scorer says of each beginning that it could score; and the first error."""
         asked = [
-            Response(content_id(one.text), prompt.prompt_id, one.text, one.finish, {})
+            Response(
+                content_id(one.text),
+                prompt.prompt_id,
+                one.text,
+                one.finish if one.ended else BEGUN,
+                {},
+            )
             for one in beginnings
         ]
         said = await self.judge.score(prompt, asked, models)

@@ -2,6 +2,7 @@
 
 from schemas.accept import Split, accept, columns, dropped, empty, rows
 from schemas.ids import Message, canonical, content_id, prompt_id
+from schemas.migration import migrated
 from schemas.operator import (
     ChoosingRole,
     GeneratingRole,
@@ -68,6 +69,7 @@ __all__ = [
     "dropped",
     "empty",
     "load_operator",
+    "migrated",
     "operator_class",
     "prompt_id",
     "rows",

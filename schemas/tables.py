@@ -101,12 +101,15 @@ class Prompts(Table):
 class Responses(Table):
     """One text written for a prompt. ``finish`` is how it ended: by the model or at the limit.
 
-    ``steps`` is where its steps lie, once it has been cut (`generators.Segment`).
+    ``reasoning`` is the model's thought before the text, which is no part of it; null where it did
+    not think. ``tokens`` counts both. ``steps`` is where the text's steps lie, once it has been cut
+    (`generators.Segment`).
     """
 
     response_id = dy.String(primary_key=True)
     prompt_id = dy.String()
     text = dy.String()
+    reasoning = dy.String(nullable=True)
     steps = _spans()
     finish = dy.Enum(["stop", "length"])
     tokens = dy.UInt32()

@@ -100,7 +100,7 @@ class DPO(Trainer):
             if row["token_weights"] is None
             else stated(row["token_weights"], chosen, rejected, shared=shared)
         )
-        prompt = reader.prompt(row["prompt"]) + chosen[:shared]
+        prompt = reader.prompt(row["prompt"], texts["chosen"]) + chosen[:shared]
         chosen, rejected = chosen[shared:], rejected[shared:]
         return {
             "prompt_ids": prompt,

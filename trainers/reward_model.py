@@ -43,10 +43,9 @@ class RewardModel(Trainer):
         return frame.select([*read, "margin"] if self.margin_scale else read)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        prompt = reader.prompt(row["prompt"])
-        chosen, rejected = (
-            prompt + reader.answer(one_answer(row[side], side)) for side in ("chosen", "rejected")
-        )
+        texts = [one_answer(row[side], side) for side in ("chosen", "rejected")]
+        prompt = reader.prompt(row["prompt"], texts[0])
+        chosen, rejected = (prompt + reader.answer(text) for text in texts)
         return {
             "chosen_ids": chosen,
             "rejected_ids": rejected,

@@ -34,7 +34,7 @@ class SFT(Trainer):
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         *context, answer = row["messages"]
-        prompt = reader.prompt(context)
+        prompt = reader.prompt(context, answer["content"])
         ids = reader.answer(answer["content"])
         labels = reader.labels(answer["content"], row["loss_spans"])
         return {

@@ -7,12 +7,13 @@ template treats the last turn differently (trl#6433).
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
 from engines.chat import chat_text, prompt_ids, token_ids, token_spans
 from engines.protocol import RowError
+from engines.thinking import answering
 from engines.tokens import tokens_until
 from schemas import Message
 
@@ -21,15 +22,21 @@ UNLEARNED = -100
 
 
 class Reader:
-    """Turns messages into ids with ``tokenizer``; ``end`` is the id that ends a turn."""
+    """Turns messages into ids with ``tokenizer``; ``end`` is the id that ends a turn, ``arguments``
+    are those of its chat template."""
 
-    def __init__(self, tokenizer: Any, end: int) -> None:
+    def __init__(
+        self, tokenizer: Any, end: int, arguments: Mapping[str, Any] | None = None
+    ) -> None:
         self._tokenizer = tokenizer
         self._end = end
+        self._arguments = arguments
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The ids of ``messages`` and of the header that starts the assistant's turn."""
-        return prompt_ids(self._tokenizer, chat_text(self._tokenizer, messages))
+    def prompt(self, messages: Sequence[Message], answer: str = "") -> list[int]:
+        """The ids of ``messages`` and of the header that starts the assistant's turn. A thought
+        that the header opens is ended, unless ``answer``, which follows, begins with one."""
+        header = chat_text(self._tokenizer, messages, self._arguments)
+        return prompt_ids(self._tokenizer, answering(header, begins=answer))
 
     def answer(self, text: str, *, ended: bool = True) -> list[int]:
         """The ids of ``text`` and, where it is ``ended``, of the end of the turn."""

@@ -54,7 +54,7 @@ class TPO(Trainer):
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         if len(set(row["rewards"])) == 1:
             raise RowError("all rewards are equal")
-        prompt = reader.prompt(row["prompt"])
+        prompt = reader.prompt(row["prompt"], row["completions"][0])
         read = [
             reader.numbered(text, ends)
             for text, ends in zip(row["completions"], row["steps"], strict=True)

@@ -172,6 +172,7 @@ class Trainer(Operator):
         from engines.weights import weights_revision
 
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
+        arguments = dict(binding.template_arguments)
         libraries = LIBRARIES + (("peft",) if self.lora else ())
         return {
             "version": IDENTITY_VERSION,
@@ -182,6 +183,7 @@ class Trainer(Operator):
             "seed": self.seed_in(context),
             "rows": _digest(examples),
             "start": weights_revision(self.loaded(binding)),
+            **({"template_arguments": arguments} if arguments else {}),
             "libraries": {name: _version(name, context) for name in libraries},
         }
 

@@ -52,7 +52,9 @@ def train(
     model, tokenizer = load(trainer.loaded(binding))
     model.requires_grad_(True)
     end = _turn_end(model, tokenizer)
-    encoded, refused = _encode(trainer, examples, model, Reader(tokenizer, end))
+    encoded, refused = _encode(
+        trainer, examples, model, Reader(tokenizer, end, binding.template_arguments)
+    )
     if not encoded:
         return {"rows": 0, "refused": refused}
     model = trainer.learned(model, end=end)
