@@ -76,7 +76,8 @@ _PART = re.compile(
     r"<\|message\|>(?P<said>.*?)(?=<\|(?:end|return|call|eom|eot|start|channel)\|>|\Z)",
     re.DOTALL,
 )
-_PART_MARKS = "<|channel|><|constrain|><|message|><|end|><|return|><|call|><|eom|><|eot|><|start|>"
+_ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|eom|>", "<|eot|>")
+_PART_MARKS = "".join(("<|channel|><|constrain|><|message|><|start|>", *_ENDS))
 
 # A mark between backticks is spoken of, and not used.
 _OPENS = re.compile("|".join(rf"(?<!`){re.escape(marks.opens)}" for marks in MARKS))
@@ -178,7 +179,10 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
         parts: list[str] = []
         plain: list[str] = []
         since: list[int] = []
-        for token in written.token_ids:
+        tokens = written.token_ids
+        if tokens and shown.get(tokens[-1]) in _ENDS:
+            tokens = tokens[:-1]  # of the turn, and so no mark in it
+        for token in tokens:
             if token in shown:
                 plain.append(decoded(since))
                 parts += (plain[-1], shown[token])

@@ -1,6 +1,8 @@
 """What the journal gives back is what was put in."""
 
 import math
+import struct
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,13 +23,30 @@ any_text = st.text(st.characters(), max_size=20)  # halves of surrogate pairs am
 
 
 @given(
-    any_text, tokens, st.lists(floats, max_size=8).map(tuple), st.sampled_from(["stop", "length"])
+    any_text,
+    tokens,
+    st.lists(floats, max_size=8).map(tuple),
+    st.sampled_from(["stop", "length"]),
+    st.none() | any_text,
+    st.none() | st.integers(0, 2**32 - 1),
 )
 def test_generations(
-    text: str, ids: tuple[int, ...], logprobs: tuple[float, ...], end: str
+    text: str,
+    ids: tuple[int, ...],
+    logprobs: tuple[float, ...],
+    end: Literal["stop", "length"],
+    reasoning: str | None,
+    counted: int | None,
 ) -> None:
-    generation = Generation(text, ids, logprobs, end)  # type: ignore[arg-type]  # one of the two
+    generation = Generation(text, ids, logprobs, end, reasoning=reasoning, counted=counted)
     assert unpack_generation(pack_generation(generation)) == generation
+
+
+def test_answers_of_a_journal_from_before_there_were_thoughts() -> None:
+    before = struct.pack("<BII2I2f", 1, 2, 2, 7, 8, -0.5, -1.0) + "<think>é".encode()
+    generation = Generation("<think>é", (7, 8), (-0.5, -1.0), "length")
+    assert unpack_generation(before) == generation
+    assert pack_generation(generation) == before
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), floats), max_size=8))

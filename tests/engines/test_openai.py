@@ -507,3 +507,38 @@ def test_single_tokens_cost_vllm_one_request_a_choice(http_stub: Callable[..., A
 def test_options_must_differ(url: str, options: list[str]) -> None:
     with pytest.raises(RowError, match="must differ"):
         choose(binding(url), options)
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_a_thought_that_the_server_tells_apart(provider: Provider, url: str, field: str) -> None:
+    message = {"role": "assistant", "content": "seven", field: "three and four"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    provider.replies = [(200, {"choices": [choice], "usage": {"completion_tokens": 9}}, {})]
+    answer = ask(binding(url))
+    assert (answer.text, answer.reasoning, answer.tokens) == ("seven", "three and four", 9)
+
+
+def test_a_thought_that_comes_as_a_part_of_the_content(provider: Provider, url: str) -> None:
+    content = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "three and four"}]},
+        {"type": "text", "text": "seven"},
+    ]
+    choice = {"index": 0, "message": {"content": content}, "finish_reason": "stop"}
+    provider.replies = [(200, {"choices": [choice], "usage": None}, {})]
+    answer = ask(binding(url))
+    assert (answer.text, answer.reasoning, answer.tokens) == ("seven", "three and four", 0)
+
+
+def test_arguments_of_the_template_are_in_every_request_and_in_the_identity(
+    provider: Provider, url: str
+) -> None:
+    off = {"enable_thinking": False}
+    ask(binding(url, template_arguments=off))
+    assert provider.posts[0]["chat_template_kwargs"] == off
+    ask(binding(url))
+    assert "chat_template_kwargs" not in provider.posts[1]
+    revisions = [
+        OpenAIEngine(binding(url, template_arguments=arguments)).revision
+        for arguments in ({}, off, {"enable_thinking": True})
+    ]
+    assert len(set(revisions)) == 3
