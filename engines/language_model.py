@@ -20,6 +20,9 @@ from kernels.packing import Row, pack, sees
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _TOLERANCE_16_BIT = 0.3
 """Natural-log units by which two ways of computing one log-prob may differ."""
+_MULTIPLE = 64
+"""Cells of a line on a CPU: with fewer rows for each of its threads, BLAS adds up in another order,
+and a text's log-probs would depend on what shares its line."""
 
 
 class LanguageModel:
@@ -107,13 +110,13 @@ class LanguageModel:
     def packed_logprobs(self, rows: Sequence[Row]) -> list[list[list[float]]]:
         """For each row and each of its continuations, the log-prob of each token."""
         gpu = self.device.type != "cpu"
-        packed = pack(rows, pad=next(iter(self.end_ids), 0), multiple=128 if gpu else 1)
+        packed = pack(rows, pad=next(iter(self.end_ids), 0), multiple=128 if gpu else _MULTIPLE)
         if not len(packed.targets):
             return list(packed.split([]))
         inputs = {"position_ids": packed.position_ids.to(self.device), "use_cache": False}
         ids = packed.input_ids.to(self.device)
         if self._packs:
-            layout = tiles(packed, self.device) if gpu else blocks(packed, pair=self._pair())
+            layout = tiles(packed, self.device) if gpu else blocks(packed)
             with laid_out(layout):
                 hidden = self.hidden(ids, **inputs)[0]
         else:
@@ -132,12 +135,6 @@ class LanguageModel:
                 f"architecture ({type(self.model).__name__}) has a rule not known here. Serve it "
                 "(engine: vllm or openai) to generate, and score with another model"
             )
-
-    def _pair(self) -> float:
-        """Floating-point operations of one token's attention to another, in one layer."""
-        heads = self.config.num_attention_heads
-        width = getattr(self.config, "head_dim", None) or self.config.hidden_size // heads
-        return 4.0 * float(heads * width)
 
     def _body(self) -> Any:
         body = self.model.base_model

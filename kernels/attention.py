@@ -1,13 +1,14 @@
 """Attention over packed cells, each pair that sees another computed, and few that do not; and of
 rows that are being written, over prompts that they share.
 
-On a CPU a line is cut into blocks of neighbouring runs, each attended to with the cells that came
-before it in its texts: a long prompt with long responses becomes one block a response, and a
-hundred short texts one block with a mask, for a call costs as much as some thousand pairs. On a GPU
-FlexAttention skips what nobody sees, tile by tile.
+On a CPU what a cell becomes depends on its own text and on nothing else in the line, to the last
+bit: a text is scored alike whatever shares its forward pass. So a run is cut into pieces, each is
+attended to with its whole text, in that order, from the first key on, and products have shapes in
+which BLAS adds up alike: at least four rows, and keys in parts of one length. Pieces of like shape
+share a call. On a GPU FlexAttention skips what nobody sees, tile by tile.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -17,58 +18,73 @@ import torch
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 
-from kernels.packing import Packed, Run
+from kernels.packing import Ints, Packed
 
-_CALL = 3e6
-"""Floating-point operations of attention that cost as much as one more call on a CPU core: 30
-microseconds at 100 GFLOP/s. From 1e6 to 2e7 a pocket model scores equally fast."""
+_QUERIES = 128
+"""Cells of a piece: a long run sees little more than what comes before each of its cells."""
+_FEWEST = 4
+"""With fewer rows, MKL multiplies by another kernel, which adds up in another order."""
+_KEYS = 64
+"""Keys are filled up to a multiple of this."""
+_PART = 128
+"""Keys whose values are added up in one product."""
+_PAIRS = 1 << 16
+"""Queries times keys of a call: the scores of a head are 256 KiB, which a core's cache holds."""
 _TILE = 128
 """Cells a side of FlexAttention's tiles."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Cells ``start`` to ``stop`` attend to ``keys``: Int64[keys], as ``mask``: Bool[cells, keys]
-    says; to themselves, causally, where both are None."""
+class Block(NamedTuple):
+    """Pieces of runs that are attended to in one call.
 
-    start: int
-    stop: int
-    keys: torch.Tensor | None
-    mask: torch.Tensor | None
+    ``queries``: Int64[pieces, some] and ``keys``: Int64[pieces, most] are cells, the keys of a
+    piece in the order of its text; shorter pieces are filled up with their own last cell.
+    ``unseen``: Bool[pieces, 1, some, most] are the keys that a query does not see. ``cells``:
+    Int64[cells] are the queries without repetition, and ``places``: Int64[cells] where in
+    ``queries`` they stand.
+    """
 
-
-def blocks(packed: Packed, *, pair: float) -> tuple[Block, ...]:
-    """A CPU's blocks of a line. ``pair``: floating-point operations of two cells' attention in
-    one layer, 4 · heads · width."""
-    return tuple(_block(packed, group) for group in _grouped(packed.runs, call=_CALL / pair))
-
-
-def _grouped(runs: tuple[Run, ...], *, call: float) -> Iterator[list[Run]]:
-    """Neighbouring runs that are attended to together at less cost (in pairs) than apart."""
-
-    def cost(first: Run, last: Run) -> float:
-        cells = last.stop - first.start
-        return call + cells * (len(first.context) + cells)
-
-    group: list[Run] = []
-    for run in runs:
-        if group and cost(group[0], run) > cost(group[0], group[-1]) + cost(run, run):
-            yield group
-            group = []
-        group.append(run)
-    if group:
-        yield group
+    queries: torch.Tensor
+    keys: torch.Tensor
+    unseen: torch.Tensor
+    cells: torch.Tensor
+    places: torch.Tensor
 
 
-def _block(packed: Packed, group: list[Run]) -> Block:
-    # What later runs see outside the group is a beginning of what the first one sees: they stand
-    # behind it, depth first.
-    start, stop, context = group[0].start, group[-1].stop, group[0].context
-    if len(group) == 1 and not len(context):
-        return Block(start, stop, None, None)
-    keys = torch.from_numpy(np.concatenate([context, np.arange(start, stop)]))
-    cells = torch.arange(start, stop)[:, None]
-    return Block(start, stop, keys, (keys <= cells) & (cells < packed.until[keys]))
+def blocks(packed: Packed) -> tuple[Block, ...]:
+    """A CPU's blocks of a line."""
+    alike: dict[tuple[int, int], list[tuple[Ints, Ints]]] = {}
+    for run in packed.runs:
+        text = np.concatenate([run.context, np.arange(run.start, run.stop)])
+        for start in range(len(run.context), len(text), _QUERIES):
+            stop = min(start + _QUERIES, len(text))
+            some = max(_FEWEST, 1 << (stop - start - 1).bit_length())
+            shape = some, -(-stop // _KEYS) * _KEYS
+            alike.setdefault(shape, []).append((text[start:stop], text[:stop]))
+    return tuple(
+        _block(pieces[first : first + count], some, most)
+        for (some, most), pieces in sorted(alike.items())
+        for count in [max(1, _PAIRS // (some * most))]
+        for first in range(0, len(pieces), count)
+    )
+
+
+def _block(pieces: Sequence[tuple[Ints, Ints]], some: int, most: int) -> Block:
+    asked = np.array([len(own) for own, _ in pieces])
+    known = np.array([len(text) for _, text in pieces])
+    cells, texts = np.arange(some), np.arange(most)
+    queries = np.stack([own[np.minimum(cells, len(own) - 1)] for own, _ in pieces])
+    keys = np.stack([text[np.minimum(texts, len(text) - 1)] for _, text in pieces])
+    # The first query of a piece sees all but the later ones.
+    seen = np.minimum(known[:, None], (known - asked)[:, None] + cells + 1)
+    (places,) = np.nonzero((cells < asked[:, None]).ravel())
+    return Block(
+        torch.from_numpy(queries),
+        torch.from_numpy(keys),
+        torch.from_numpy(texts >= seen[:, None, :, None]),
+        torch.from_numpy(queries.ravel()[places]),
+        torch.from_numpy(places),
+    )
 
 
 def attend(
@@ -85,18 +101,36 @@ def attend(
 
     ``scale``: of scores, 1/√width unless given; ``softcap``: of scaled scores (Gemma 2).
     """
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
-    out = torch.empty_like(query)
+    (_, heads, _, width), kept = query.shape, key.shape[1]
+    query = query * (width**-0.5 if scale is None else scale)
+    lines = [one[0].float().contiguous() for one in (query, key, value)]
+    out = torch.empty_like(lines[0])
     for block in plan:
-        cells = slice(block.start, block.stop)
-        if block.keys is None:
-            seen = key[:, :, cells], value[:, :, cells]
-        else:
-            seen = key.index_select(2, block.keys), value.index_select(2, block.keys)
-        out[:, :, cells] = masked(query[:, :, cells], *seen, block.mask, scale, softcap)
-    return out
+        (pieces, some), most = block.queries.shape, block.keys.shape[1]
+        asked, known, told = (
+            line.index_select(1, cells.flatten()).view(-1, *cells.shape, width)
+            for line, cells in zip(lines, (block.queries, block.keys, block.keys), strict=True)
+        )
+        # The heads that share keys ask as so many more queries.
+        asked = (
+            asked.view(kept, -1, pieces, some, width)
+            .transpose(1, 2)
+            .reshape(kept * pieces, -1, width)
+        )
+        known, told = (one.view(kept * pieces, most, width) for one in (known, told))
+        scores = asked @ known.transpose(1, 2)
+        if softcap is not None:
+            scores = softcap * torch.tanh(scores / softcap)
+        scores.view(kept, pieces, -1, some, most).masked_fill_(block.unseen, -torch.inf)
+        weights = scores.softmax(-1)
+        found = torch.zeros_like(asked)
+        # A product over all keys would add them up in another order where there are more of them.
+        for first in range(0, most, _PART):
+            part = slice(first, first + _PART)
+            found.baddbmm_(weights[:, :, part], told[:, part])
+        found = found.view(kept, pieces, -1, some, width).transpose(1, 2).reshape(heads, -1, width)
+        out.index_copy_(1, block.cells, found.index_select(1, block.places))
+    return out[None].to(query.dtype)
 
 
 def masked(

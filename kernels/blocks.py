@@ -2,8 +2,10 @@
 one after another (the online softmax of Milakov and Gimelshein 2018, arXiv:1805.02867)."""
 
 from dataclasses import replace
+from math import ceil
 
 import torch
+from torch.nn.functional import pad
 
 from kernels.head import Head
 
@@ -11,6 +13,9 @@ Folded = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | N
 """Log-probs, log-sum-exps, entropies, top-1 flags, each of shape [tokens]."""
 
 _TOKENS = 1024
+_MULTIPLE = 16
+"""Tokens are filled up to a multiple of this: a product of few rows is added up in another order.
+"""
 _CPU_BYTES = 4 << 20
 """Of one block's logits. Measured on one core, 2,048 tokens x 512 x 32,000 words, float32: 0.42 s
 with blocks of 2 to 8 MiB, 0.53 of 33, 0.72 of 262. The bare product, whose logits go to memory,
@@ -30,11 +35,15 @@ def fold(
     """As `kernels.logprobs.token_statistics`, every token wanted.
 
     At most ``block_bytes`` of logits are alive at a time (and a float32 copy of the block's
-    weights, where they are 16-bit on a CPU).
+    weights, where they are 16-bit on a CPU). On a CPU what is found of a token depends on no other
+    one, to the last bit: blocks are as wide however many tokens there are, and never of few rows.
     """
-    rows = min(_TOKENS, max(len(hidden), 1))
+    count, rows = len(hidden), _TOKENS
     block_bytes = block_bytes or (_GPU_BYTES if hidden.is_cuda else _CPU_BYTES)
-    words = min(head.vocabulary, max(1, block_bytes // (4 * rows)))
+    most = max(1, block_bytes // (4 * rows))
+    words = ceil(head.vocabulary / ceil(head.vocabulary / most))
+    more = -count % _MULTIPLE
+    hidden, ids = pad(hidden, (0, 0, 0, more)), pad(ids, (0, more))
     space = None
     if not hidden.is_cuda:
         hidden, space = hidden.float(), torch.empty(rows * words)
@@ -51,7 +60,8 @@ def fold(
             block = replace(block, weight=block.weight.float())
         for part in parts:
             part.add(block, start, space)
-    return _joined([part.done() for part in parts], hidden, entropy=entropy, top1=top1)
+    done = [part.done() for part in parts]
+    return _joined(done, hidden, count, entropy=entropy, top1=top1)
 
 
 class _Running:
@@ -111,14 +121,17 @@ class _Running:
         return (self.chosen - self.most - sizes).clamp(max=0.0), lse, entropy, top1
 
 
-def _joined(found: list[Folded], like: torch.Tensor, *, entropy: bool, top1: bool) -> Folded:
+def _joined(
+    found: list[Folded], like: torch.Tensor, count: int, *, entropy: bool, top1: bool
+) -> Folded:
+    """The first ``count`` tokens of all."""
     none = torch.empty(0, dtype=torch.float32, device=like.device)
     if not found:
         return none, none, none if entropy else None, none.bool() if top1 else None
     logprobs, lse, entropies, flags = zip(*found, strict=True)
     return (
-        torch.cat(logprobs),
-        torch.cat(lse),
-        torch.cat(entropies) if entropy else None,
-        torch.cat(flags) if top1 else None,
+        torch.cat(logprobs)[:count],
+        torch.cat(lse)[:count],
+        torch.cat(entropies)[:count] if entropy else None,
+        torch.cat(flags)[:count] if top1 else None,
     )

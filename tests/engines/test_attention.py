@@ -22,11 +22,10 @@ ROWS = [
 @pytest.mark.parametrize(
     "layout",
     [
-        lambda packed: blocks(packed, pair=1e9),
-        lambda packed: blocks(packed, pair=1.0),
+        blocks,
         lambda packed: tiles(packed, torch.device("cpu")),
     ],
-    ids=["a block a run", "one block", "FlexAttention"],
+    ids=["blocks", "FlexAttention"],
 )
 @torch.no_grad()
 def test_packed_texts_are_read_as_each_alone(layout, tiny_model: Path):

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,41 @@ def engine(folder: Path) -> Iterator[TransformersEngine]:
     opened = TransformersEngine(Binding(model=str(folder), device="cpu"))
     yield opened
     asyncio.run(opened.close())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_answer_is_the_same_to_the_bit_whatever_is_asked_beside_it(folder: Path, threads: int):
+    """A run that was killed asks again for what is missing, in other company."""
+    opening = "A longer question that many begin with. " * 3
+    asked = [
+        ("What is 3 + 4?", ["7", "Step 1: 3 + 4 = 7.\nAnswer: 7", "No idea, none at all."]),
+        ("?", ["yes", "no"]),
+        *((opening + str(number), ["A", "B", "C" * number]) for number in range(1, 9)),
+    ]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        opened = TransformersEngine(Binding(model=str(folder), device="cpu"))
+    finally:
+        torch.set_num_threads(before)
+
+    async def answer(prompt: str, said: list[str]) -> tuple[Any, Any]:
+        rendered = opened.render(user(prompt))
+        scored = await opened.score(rendered, said, end=[True] * len(said))
+        return scored, await opened.choose(rendered, said)
+
+    async def both() -> None:
+        together = await asyncio.gather(*(answer(*one) for one in asked))
+        backwards = await asyncio.gather(*(answer(*one) for one in asked[::-1]))
+        assert together == backwards[::-1] == [await answer(*one) for one in asked]
+        for (prompt, said), (scored, _) in zip(asked, together, strict=True):
+            for text, expected in zip(said, scored, strict=True):
+                assert await opened.score(opened.render(user(prompt)), [text], end=[True]) == [
+                    expected
+                ]
+        await opened.close()
+
+    asyncio.run(both())
 
 
 def test_packed_batches_agree_with_full_logits_in_float64(engine, folder: Path):
