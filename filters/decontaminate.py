@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused
-from filters.ngrams import TOKENS, WORDS, hashed, runs, tokens
+from filters.ngrams import TOKENS, WORDS, hashed, phrases, tokens
 from schemas import Prompts, Split, Table, Takes
 
 AT_ONCE = 50_000
@@ -19,8 +19,10 @@ class Decontaminate(Filter):
     """Drops the prompts that share ``n`` words in a row with a prompt of an evaluation set.
 
     ``against`` names stages or sources of evaluation prompts. Words are compared in lower case and
-    without punctuation, system messages are not looked at. A text of fewer than ``n`` words shares
-    none, so a prompt is dropped too if all of it is all of an evaluation prompt, signs included.
+    without punctuation, system messages are not looked at. In scripts without spaces two ideographs
+    (or kana) count as a word, and four letters of Thai, Lao, Khmer or Burmese. A text of fewer than
+    ``n`` words shares none, so a prompt is dropped too if all of it is all of an evaluation prompt,
+    signs included. Here ``x²`` is ``x2``: what might be a measured prompt is not trained on.
     Each dropped row shows the first words that are shared, with which prompt of which set, and
     what share of its runs of ``n`` words is found there: a low one may be a common phrase.
 
@@ -84,7 +86,7 @@ class Held:
         words = asked(evaluations, WORDS)
         self._words = words.list.join(" ").unique()
         self._whole = _owners(asked(evaluations, TOKENS).list.join(" ").rename("matched"))
-        known = runs(hashed(words), n, whole=False)
+        known, _ = phrases(hashed(words), n)
         # np.unique keeps the first place of each hash, so the lowest row.
         self._index, first = np.unique(known.hashes, return_index=True)
         self._owner = np.searchsorted(known.starts, first, side="right") - 1
@@ -101,7 +103,7 @@ class Held:
         shared = shared.with_columns(
             words.gather(shared["row"]).alias("words"),
             reason=pl.lit(f"shares {self._n} words in a row with an evaluation prompt"),
-        ).with_columns(matched=pl.col("words").list.slice("first", self._n).list.join(" "))
+        ).with_columns(matched=pl.col("words").list.slice("first", "length").list.join(" "))
         return pl.concat([same.select(columns), shared.select(columns)]).sort("row")
 
     def _same(self, prompts: pl.DataFrame, words: pl.Series) -> pl.DataFrame:
@@ -112,9 +114,9 @@ class Held:
         return pl.DataFrame([rows.alias("row"), said]).join(self._whole, on="matched")
 
     def _shared(self, words: pl.Series) -> pl.DataFrame:
-        """For each row that shares a run: where its ``first`` such run begins, the ``owner`` that
-        first has it, and the ``share`` of its runs that are held."""
-        asked_for = runs(hashed(words), self._n, whole=False)
+        """For each row that shares a run: the word where its ``first`` such run begins, its
+        ``length``, the ``owner`` that first has it, and the ``share`` of its runs that are held."""
+        asked_for, lengths = phrases(hashed(words), self._n)
         place = np.searchsorted(self._index, asked_for.hashes)
         place[place == len(self._index)] = 0
         hits = place[:0]
@@ -126,12 +128,15 @@ class Held:
                 {
                     "row": row.astype(np.uint32),
                     "first": hits - asked_for.starts[row],
+                    "length": lengths[hits],
                     "owner": self._owner[place[hits]].astype(np.uint32),
                     "runs": np.diff(asked_for.starts)[row],
                 }
             )
             .group_by("row", maintain_order=True)
-            .agg(pl.col("first", "owner").first(), share=pl.len() / pl.col("runs").first())
+            .agg(
+                pl.col("first", "length", "owner").first(), share=pl.len() / pl.col("runs").first()
+            )
         )
 
 

@@ -1,7 +1,7 @@
 """Rows that say again what an earlier row says."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from filters.candidates import Candidates
 from filters.filter import Filter, own_id, refused, table_of
+from filters.formulas import formulas
 from filters.ngrams import TOKENS, Runs, hashed, runs, tokens
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, StepLabels, Table, Takes
 
@@ -29,6 +30,10 @@ class Deduplicate(Filter):
     or a solution with judged steps in prompt and answer; a prompt in system message and the rest.
     So a long common prompt does not make two short answers duplicates. ``threshold`` 1 drops only
     rows with the same tokens.
+
+    Rows whose numbers, signs and formulas differ are never duplicates, however alike their words
+    are: neither are code with another indentation (`filters.formulas`) and prompts with another
+    ``reference``.
 
     ``scope`` ``prompt`` compares rows of one prompt only. Which rows are kept follows their order.
 
@@ -56,10 +61,9 @@ class Deduplicate(Filter):
                 "'scope: prompt' compares nothing; use 'scope: all'"
             )
         texts = [frame.select(part).to_series() for part in _parts(table)]
-        spoken, shingles = _read(texts, shingled=self.threshold < 1)
-        groups = np.zeros(frame.height, dtype=np.int64)
-        if self.scope == "prompt":
-            groups = (frame["prompt_id"].rank("dense").cast(pl.Int64) - 1).to_numpy()
+        spoken, signs, shingles = _read(texts, shingled=self.threshold < 1)
+        apart = _hashed([signs, *self._apart(frame)]).to_numpy()
+        groups = np.unique(apart, return_inverse=True)[1]
         firsts = _first_with_the_same(spoken, groups)
         original, similarity = firsts.copy(), np.ones(frame.height)
         if self.threshold < 1:
@@ -87,6 +91,13 @@ class Deduplicate(Filter):
             ),
         )
 
+    def _apart(self, frame: pl.DataFrame) -> Iterator[pl.Series]:
+        """What tells rows apart that their texts do not."""
+        if self.scope == "prompt":
+            yield frame["prompt_id"]
+        if "reference" in frame.columns:
+            yield frame["reference"].str.strip_chars()
+
 
 def _parts(table: type[Table]) -> Sequence[pl.Expr]:
     """The texts of a row that must all be alike."""
@@ -113,24 +124,37 @@ def _contents(messages: pl.Expr) -> pl.Expr:
     return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
 
 
-def _read(texts: Sequence[pl.Series], *, shingled: bool) -> tuple[pl.Series, list[Runs]]:
-    """What tells rows with the same tokens in every part from others: a hash of 128 bits a row;
-    and of each part the shingles of its rows, where they are asked for.
+def _read(texts: Sequence[pl.Series], *, shingled: bool) -> tuple[pl.Series, pl.Series, list[Runs]]:
+    """What tells rows with the same tokens in every part from others, a hash of 128 bits a row; a
+    hash of their formulas; and of each part the shingles of its rows, where they are asked for.
 
     Read some rows at a time: a million rows' tokens take gigabytes, their shingles 8 bytes each.
     """
     said: list[bytes] = []
+    signs: list[pl.Series] = []
     shingles: list[list[Runs]] = [[] for _ in texts]
     for start in range(0, max(1, len(texts[0])), AT_ONCE):
-        spoken = [tokens(part.slice(start, AT_ONCE), TOKENS) for part in texts]
+        some = [part.slice(start, AT_ONCE) for part in texts]
+        spoken = [tokens(part, TOKENS) for part in some]
         wholes = zip(*(part.list.join(" ") for part in spoken), strict=True)
         said += [
             hashlib.blake2b("\n".join(whole).encode(), digest_size=16).digest() for whole in wholes
         ]
+        signs.append(_hashed([formulas(part) for part in some]))
         if shingled:
             for part, found in zip(spoken, shingles, strict=True):
                 found.append(runs(hashed(part), SHINGLE, whole=True))
-    return pl.Series(said, dtype=pl.Binary), [Runs.joined(part) for part in shingles if part]
+    return (
+        pl.Series(said, dtype=pl.Binary),
+        pl.concat(signs),
+        [Runs.joined(part) for part in shingles if part],
+    )
+
+
+def _hashed(columns: Sequence[pl.Series]) -> pl.Series:
+    """A hash of each row of ``columns``: UInt64."""
+    named = [column.alias(str(number)) for number, column in enumerate(columns)]
+    return pl.DataFrame(named).hash_rows()
 
 
 def _first_with_the_same(spoken: pl.Series, groups: np.ndarray) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Texts as numbers: their words, and every run of n words, hashed to 64 bits."""
+"""Texts as numbers: their words, and every run of n words, hashed to 64 bits.
+
+Chinese, Japanese, Thai and some other scripts write no spaces between words. There each letter,
+with the marks on it, stands as a word of its own.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,18 +14,28 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 
-WORDS = r"\w+"
-TOKENS = r"\w+|[^\w\s]"
+IDEOGRAPHS = r"[\p{L}&&[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{scx=Yiii}]]"
+SYLLABLES = (
+    r"[\p{L}&&[\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}\p{scx=Tibt}\p{scx=Lana}"
+    r"\p{scx=Java}\p{scx=Bali}]]"
+)
+"""Letters of the scripts without spaces: those that are half a word or more, and the others."""
+WORDS = rf"[{IDEOGRAPHS}{SYLLABLES}]\p{{M}}*|[\w--[{IDEOGRAPHS}{SYLLABLES}]]+"
+TOKENS = rf"{WORDS}|[^\w\s]"
 """Words and signs: ``2-3`` and ``2+3`` have the same words, but are not the same text."""
+WORD = 4
+"""How much a word weighs in a run; an ideograph (or kana) weighs 2, a letter of Thai or Khmer 1."""
 
 
 @dataclass(frozen=True)
 class Runs:
     """The runs of several texts, one after another: those of text i are
-    ``hashes[starts[i]:starts[i + 1]]``, in the order in which they are written."""
+    ``hashes[starts[i]:starts[i + 1]]``, in the order in which they are written. ``weights`` are
+    those of words, None where each weighs `WORD`."""
 
     hashes: Hashes
     starts: NDArray[np.int64]
+    weights: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -47,10 +61,15 @@ class Runs:
 
 def tokens(texts: pl.Series, pattern: str) -> pl.Series:
     """The parts of each text that match ``pattern``, in lower case: a list a text."""
+    return folded(texts).str.extract_all(pattern)
+
+
+def folded(texts: pl.Series) -> pl.Series:
+    """Texts in lower case and in one normal form, so that ``x²`` and ``x2`` are the same."""
     if (texts.str.len_bytes() != texts.str.len_chars()).any():
         # What is ASCII is normal already, and to see that takes no time.
         texts = texts.str.normalize("NFKC")
-    return texts.str.to_lowercase().str.extract_all(pattern)
+    return texts.str.to_lowercase()
 
 
 def hashed(lists: pl.Series) -> Runs:
@@ -60,8 +79,22 @@ def hashed(lists: pl.Series) -> Runs:
     digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in known]
     table = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
     place = flat.replace_strict(known, pl.int_range(len(known), eager=True))
+    place = place.to_numpy().astype(np.int64)
     starts = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy(), dtype=np.int64)])
-    return Runs(table[place.to_numpy().astype(np.int64)], starts)
+    weights = _weights(known)
+    return Runs(table[place], starts, None if (weights == WORD).all() else weights[place])
+
+
+def _weights(words: pl.Series) -> NDArray[np.int64]:
+    known = pl.col("word")
+    weight = (
+        pl.when(known.str.contains(rf"^{IDEOGRAPHS}"))
+        .then(2)
+        .when(known.str.contains(rf"^{SYLLABLES}"))
+        .then(1)
+        .otherwise(WORD)
+    )
+    return words.to_frame("word").select(weight).to_series().to_numpy().astype(np.int64)
 
 
 def runs(words: Runs, n: int, *, whole: bool) -> Runs:
@@ -72,23 +105,46 @@ def runs(words: Runs, n: int, *, whole: bool) -> Runs:
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     first = np.repeat(words.starts[:-1] - starts[:-1], counts) + np.arange(starts[-1])
     # Runs across the ends of texts are folded too, and left out: slices are faster than places.
-    folded = np.full(max(0, len(words.hashes) - n + 1), n, dtype=np.uint64)
+    rolled = np.full(max(0, len(words.hashes) - n + 1), n, dtype=np.uint64)
     for step in range(n):
-        folded = _folded(folded, words.hashes[step : step + len(folded)], step)
+        rolled = _grown(rolled, words.hashes[step : step + len(rolled)], step)
     if not whole or (lengths >= n).all():
-        return Runs(folded[first], starts)
-    found = np.full(starts[-1], n, dtype=np.uint64)
+        return Runs(rolled[first], starts)
+    found = np.empty(starts[-1], dtype=np.uint64)
     full = np.repeat(lengths >= n, counts)
-    found[full] = folded[first[full]]
-    short = np.flatnonzero(~full)
-    length = lengths[np.repeat(np.arange(len(lengths)), counts)[short]]
-    for step in range(n - 1):
-        inside = short[length > step]
-        found[inside] = _folded(found[inside], words.hashes[first[inside] + step], step)
+    found[full] = rolled[first[full]]
+    found[~full] = _of_lengths(words, first[~full], np.repeat(lengths, counts)[~full], n)
     return Runs(found, starts)
 
 
-def _folded(before: Hashes, word: Hashes, step: int) -> Hashes:
+def phrases(words: Runs, n: int) -> tuple[Runs, NDArray[np.int64]]:
+    """From each word of each text the shortest run that weighs as much as ``n`` words, where the
+    text goes on for so long; and how many words (or letters) each has: int64[runs]."""
+    if words.weights is None:
+        found = runs(words, n, whole=False)
+        return found, np.full(len(found.hashes), n, dtype=np.int64)
+    weighed = np.concatenate([[0], np.cumsum(words.weights)])
+    ends = np.repeat(words.starts[1:], np.diff(words.starts))
+    last = np.searchsorted(weighed, weighed[:-1] + n * WORD)
+    first = np.flatnonzero(last <= ends)
+    lengths = last[first] - first
+    starts = np.searchsorted(first, words.starts)
+    return Runs(_of_lengths(words, first, lengths, n), starts), lengths
+
+
+def _of_lengths(
+    words: Runs, first: NDArray[np.int64], lengths: NDArray[np.int64], n: int
+) -> Hashes:
+    """The hashes of runs that begin at ``first`` and have so many words each: those that `runs`
+    gives where they are ``n``."""
+    found = np.full(len(first), n, dtype=np.uint64)
+    for step in range(lengths.max(initial=0)):
+        inside = lengths > step
+        found[inside] = _grown(found[inside], words.hashes[first[inside] + step], step)
+    return found
+
+
+def _grown(before: Hashes, word: Hashes, step: int) -> Hashes:
     """The hashes of runs that go on with ``word`` after so many steps."""
     return _mix(before ^ word) + np.uint64(step)
 

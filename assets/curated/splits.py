@@ -17,9 +17,12 @@ import numpy as np
 import polars as pl
 
 from assets.curated.clusters import Clusters
-from filters.ngrams import TOKENS, tokens
+from filters.ngrams import folded
 
 TRAIN, HELD_OUT = "train", "held_out"
+_SAID = r"\w+|[^\w\s]"
+"""What `keys` are made of. They are kept on disk, so it never changes, however texts are compared
+elsewhere: another key would let a prompt that is remembered be drawn anew."""
 
 
 def splits(
@@ -63,7 +66,7 @@ def splits(
 def keys(texts: pl.Series) -> pl.Series:
     """What each text is remembered by: a hash of its words and signs, whatever their case and the
     space between them; the same on every machine."""
-    said = tokens(texts, TOKENS).list.join(" ")
+    said = folded(texts).str.extract_all(_SAID).list.join(" ")
     digests = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in said]
     return pl.Series("key", digests, dtype=pl.String)
 

@@ -139,6 +139,36 @@ def test_short_texts_are_compared_with_their_signs():
     assert split.kept["prompt_id"].to_list() == ["p0"]
 
 
+CHINESE = "小明每天早上在学校门口的商店里买三个苹果和两个梨，他把它们分给朋友"
+THAI = "ทุกเช้าร้านค้าหน้าโรงเรียนขายแอปเปิ้ลสามลูกและลูกแพร์สองลูกให้กับเด็กชายคนหนึ่งซึ่งแบ่งให้เพื่อน"
+JAPANESE = "毎朝太郎くんは学校の前の店でりんごを三つと梨を二つ買って、それを友達に分けます"
+
+
+@pytest.mark.parametrize("text", [CHINESE, THAI, JAPANESE])
+def test_scripts_without_spaces_are_read_too(text):
+    tables = {
+        "prompts": prompts([f"？ {text} （A）", f"{text[:9]}？", text[::-1], text]),
+        "test": prompts([f"{text}。"], "t"),
+    }
+    split = Decontaminate(against=("test",)).run(tables)
+    assert split.kept["prompt_id"].to_list() == ["p1", "p2"]
+    shown = [json.loads(row)["matched"].replace(" ", "") for row in split.dropped["numbers"]]
+    assert all(text.replace("，", "").replace("、", "").startswith(each) for each in shown)
+
+
+def test_a_common_request_in_japanese_is_no_contamination():
+    tables = {
+        "prompts": prompts(["次の文章を英語に翻訳してください：犬が好きです"]),
+        "test": prompts(["次の文章を英語に翻訳してください：空は青い"], "t"),
+    }
+    assert Decontaminate(against=("test",)).run(tables).dropped.is_empty()
+
+
+def test_superscripts_hide_no_evaluation_prompt():
+    tables = {"prompts": prompts(["Solve x2 = ４."]), "test": prompts(["Solve x² = 4."], "t")}
+    assert Decontaminate(against=("test",)).run(tables).kept.is_empty()
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [({"against": ()}, "at least 1"), ({"against": ("prompts",)}, "against itself")],

@@ -3,6 +3,8 @@
 import json
 import random
 import re
+from itertools import product
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from filters import Deduplicate, candidates, deduplicate
 from filters.candidates import SMALL
+from filters.formulas import formulas
 from schemas import Demonstrations, Pairs, Prompts, Responses, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
@@ -45,7 +48,8 @@ def jaccard(one, other):
 
 def slowly(texts, threshold, groups=None):
     """Each row against all kept before it: the number of the row it duplicates, or None."""
-    groups = groups or [0] * len(texts)
+    signs = formulas(pl.Series(texts, dtype=pl.String))
+    groups = list(zip(groups or [0] * len(texts), signs, strict=True))
     sets = [shingles(text) for text in texts]
     kept, original = [], []
     for row in range(len(texts)):
@@ -95,7 +99,11 @@ def test_equals_the_slow_version(texts, threshold, data):
 def test_threshold_1_drops_only_the_same_tokens(texts):
     texts = [f"x {text}" for text in texts]
     split = Deduplicate(of="r", threshold=1).run({"r": responses(texts)})
-    said = [re.findall(r"\w+|[^\w\s]", text.lower()) for text in texts]
+    signs = formulas(pl.Series(texts, dtype=pl.String))
+    said = [
+        (re.findall(r"\w+|[^\w\s]", text.lower()), sign)
+        for text, sign in zip(texts, signs, strict=True)
+    ]
     first = [said.index(tokens) for tokens in said]
     assert found(split, len(texts)) == [
         None if first[row] == row else first[row] for row in range(len(texts))
@@ -106,7 +114,7 @@ def test_threshold_1_drops_only_the_same_tokens(texts):
 def corpus(originals, seed=0, words=60, copies=3):
     """Random texts, then copies of each with a few words changed."""
     draw = random.Random(seed)
-    vocabulary = [f"w{n}" for n in range(2000)]
+    vocabulary = ["".join(word) for word in product("aeiou", "dkmr", "aeiou", "ln", "ptsfgbhjvw")]
     made = [[draw.choice(vocabulary) for _ in range(words)] for _ in range(originals)]
     for text in list(made):
         for changes in range(1, copies + 1):
@@ -145,9 +153,9 @@ def test_how_many_rows_are_read_at_the_same_time_changes_nothing(monkeypatch):
 
 
 def test_rows_dropped_say_how_alike_they_are():
-    base = "one two three four five six seven eight nine ten"
+    base = "red green blue white black brown grey pink gold plum"
     split = Deduplicate(of="r", threshold=0.5).run(
-        {"r": responses([base, base.upper(), base + " eleven", "another"])}
+        {"r": responses([base, base.upper(), base + " teal", "another"])}
     )
     assert split.kept["response_id"].to_list() == ["r0", "r3"]
     numbers = [json.loads(row) for row in split.dropped["numbers"]]
@@ -158,9 +166,9 @@ def test_rows_dropped_say_how_alike_they_are():
 
 
 def test_a_copy_of_a_dropped_row_names_the_row_that_is_kept():
-    base = "one two three four five six seven eight nine ten"
+    base = "red green blue white black brown grey pink gold plum"
     split = Deduplicate(of="r", threshold=0.5).run(
-        {"r": responses([base, base + " eleven", base + " eleven"])}
+        {"r": responses([base, base + " teal", base + " teal"])}
     )
     assert found(split, 3) == [None, 0, 0]
 
@@ -168,6 +176,80 @@ def test_a_copy_of_a_dropped_row_names_the_row_that_is_kept():
 def test_signs_matter():
     split = Deduplicate(of="r").run({"r": responses(["2 - 3", "2 + 3", "2-3"])})
     assert split.kept["response_id"].to_list() == ["r0", "r1"]
+
+
+SENTENCE = "a farmer puts the baskets of apples that he picked on the cart and drives to the market"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"12 times {SENTENCE}", f"21 times {SENTENCE}"),
+        (f"three times {SENTENCE}", f"four times {SENTENCE}"),
+        (f"{SENTENCE} 5 m away", f"{SENTENCE} 5 km away"),
+        (f"{SENTENCE} with x² of them", f"{SENTENCE} with x2 of them"),
+        (f"{SENTENCE} if a < b", f"{SENTENCE} if a > b"),
+        (f"{SENTENCE} if {{A}} \\subset C", f"{SENTENCE} if {{A}} \\supset C"),
+        (f"{SENTENCE} for $5", f"{SENTENCE} for €5"),
+        (f"Is it true that {SENTENCE}?", f"Is it not true that {SENTENCE}?"),
+        (
+            "for row in rows:\n    total = add(total, row)\n    show(total)",
+            "for row in rows:\n    total = add(total, row)\nshow(total)",
+        ),
+        (
+            "一个农夫把他摘的三篮苹果放在车上，然后开车去市场",
+            "一个农夫把他摘的四篮苹果放在车上，然后开车去市场",
+        ),
+    ],
+)
+@pytest.mark.parametrize("threshold", [0.5, 1.0])
+def test_rows_whose_numbers_signs_or_formulas_differ_are_never_the_same(one, other, threshold):
+    split = Deduplicate(of="r", threshold=threshold).run({"r": responses([one, other, one])})
+    assert split.kept["response_id"].to_list() == ["r0", "r1"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"{SENTENCE}.", f"{SENTENCE.capitalize()}!"),
+        (f"It's 5 km: {SENTENCE}", f"It’s 5 km; {SENTENCE}"),
+        (SENTENCE, SENTENCE.replace("baskets", "boxes")),
+        (SENTENCE, SENTENCE.upper()),
+        (
+            "一个农夫把他摘的苹果放在车上，然后开车去市场卖",
+            "一个农夫把他摘的苹果放在车上，然后开车去城里卖",
+        ),
+        ("เกษตรกรขนแอปเปิ้ลขึ้นรถแล้วขับไปตลาดทุกวันเสาร์", "เกษตรกรขนแอปเปิ้ลขึ้นรถแล้วขับไปตลาดทุกวัน"),
+    ],
+)
+def test_rows_that_differ_in_words_or_punctuation_only_may_be(one, other):
+    split = Deduplicate(of="r", threshold=0.6).run({"r": responses([one, other])})
+    assert split.dropped["row_id"].to_list() == ["r1"]
+
+
+def test_prompts_with_another_reference_are_other_prompts():
+    asked = [prompt(number, said("user", SENTENCE)) for number in range(5)]
+    references = ["4", "5", None, " 4", "5"]
+    told = [{**row, "reference": ref} for row, ref in zip(asked, references, strict=True)]
+    split = Deduplicate(of="prompts", threshold=0.5).run({"prompts": rows(Prompts, told)})
+    assert split.kept["prompt_id"].to_list() == ["p0", "p1", "p2"]
+
+
+PROBLEMS = Path(__file__).parents[3] / "shared" / "data" / "gsm8k" / "train.jsonl"
+
+
+@pytest.mark.skipif(not PROBLEMS.exists(), reason="needs GSM8K's problems")
+@pytest.mark.parametrize("threshold", [0.6, 0.8])
+def test_no_real_problem_is_dropped_for_one_with_another_answer(threshold):
+    problems = [json.loads(line) for line in PROBLEMS.read_text().splitlines()]
+    frame = rows(
+        Prompts, [prompt(n, said("user", each["question"])) for n, each in enumerate(problems)]
+    )
+    split = Deduplicate(of="prompts", threshold=threshold).run({"prompts": frame})
+    answer = [each["answer"].rsplit("####", 1)[1].strip() for each in problems]
+    for row, numbers in split.dropped.select("row_id", "numbers").rows():
+        first = json.loads(numbers)["duplicate_of"]
+        assert answer[int(row[1:])] == answer[int(first[1:])]
 
 
 def said(role, text):

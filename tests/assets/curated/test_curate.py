@@ -249,6 +249,38 @@ def test_case_and_space_do_not_make_another_prompt() -> None:
     assert one == other
 
 
+def test_prompts_are_remembered_by_the_keys_of_before() -> None:
+    # Kept on disk since the first version: another key would draw the prompt's split anew.
+    known = {
+        "How many pears?": "d29b4773105b376cc89dcecf03f5bffe",
+        "小明有３个苹果。": "0d40c54784228b0ecc5d6a69aa0fc117",
+        "x² + 1": "8ac24e05ccfde156339cb0efd11c24de",
+        "กี่คน": "7377e178ebe980524140913db63f8852",
+    }
+    assert keys(pl.Series(list(known))).to_list() == list(known.values())
+
+
+def test_prompts_without_spaces_between_words_have_clusters_too() -> None:
+    texts = [
+        "商店里有红色的苹果和绿色的梨，请问小明一共需要付多少钱才能买下所有的水果？",
+        "商店里有红色的苹果和绿色的梨，请问小红一共需要付多少钱才能买下所有的水果？",
+        "一列火车以恒定的速度从北京开往上海，路上没有停靠任何车站，请问它几点到达？",
+    ]
+    assert clusters(pl.Series(texts)).to_list() == [0, 0, 2]
+    # Prompts remembered in two splits before they had a cluster: neither moves to the other.
+    was = dict(zip(keys(pl.Series(texts)), ["train", "held_out", "held_out"], strict=True))
+    after = splits(pl.Series(texts), 0.5, was)
+    assert after["own"].to_list() == ["train", "held_out", "held_out"]
+    assert after["split"].to_list() == ["train", None, "held_out"]
+
+
+def test_prompts_with_other_numbers_or_signs_stay_in_one_split() -> None:
+    # Deduplicate keeps both: for what is learnt they differ, for what is measured they do not.
+    text = " ".join(f"word{number}" for number in range(20))
+    texts = [f"{text} 12 x²", f"{text} 21 x2", f"{text} 13 x³"]
+    assert clusters(pl.Series(texts)).to_list() == [0, 0, 0]
+
+
 def test_repeats_and_evaluation_prompts_are_dropped_over_refreshes() -> None:
     again = pair(3, refresh="2026-01-03", recipe="two")
     near = {**pair(3, refresh="2026-01-02"), "pair_id": "near"}
