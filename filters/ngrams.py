@@ -78,8 +78,8 @@ def hashed(lists: pl.Series) -> Runs:
     known = flat.unique()
     digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in known]
     table = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
-    place = flat.replace_strict(known, pl.int_range(len(known), eager=True))
-    place = place.to_numpy().astype(np.int64)
+    number = flat.replace_strict(known, pl.int_range(len(known), eager=True))
+    place = number.to_numpy().astype(np.int64)
     starts = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy(), dtype=np.int64)])
     weights = _weights(known)
     return Runs(table[place], starts, None if (weights == WORD).all() else weights[place])
