@@ -19,14 +19,14 @@ line. Serve such a model under a name of its own.
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 from engines.choosing import Spelling, listed_choice, next_tokens, spelled_choice, without_logprobs
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
-from engines.replies import ChatReply
+from engines.replies import ChatChoice, ChatReply
 from engines.roles import Binding
-from engines.server import Server
+from engines.server import GREETING, Server
 from schemas import Message, canonical, content_id
 
 _VOLATILE = frozenset(
@@ -35,6 +35,15 @@ _VOLATILE = frozenset(
 )
 """What servers say of a model that changes though the model does not: vLLM's ``created`` is the
 time of asking and its ``permission`` has a random id; the others are a provider's shop window."""
+
+_LISTING = ("logprobs", "top_logprobs")
+_WITHHELD = frozenset(
+    {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii"}
+    | {"refusal", "tool_calls", "tool_use", "function_call"}
+)
+"""Ends of what is no answer: the provider's filter cut it, or the model called a tool."""
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "max_new_tokens", "model_length"})
+"""Ends of what was cut off, in the words of several servers."""
 
 _OLD = "choosing needs vLLM 0.32 or newer, or bind the role to weights"
 
@@ -51,7 +60,6 @@ class OpenAIEngine(Engine):
         self._is_vllm = self.constrains = entry.get("owned_by") == "vllm"
         # vLLM writes as far as its context goes, but refuses to be asked for more than that.
         self._longest = int(entry.get("max_model_len") or sys.maxsize)
-        self._gives_logprobs = True
         self._spellings: dict[str, Spelling] = {}
         self._arguments = dict(binding.template_arguments)
         self.revision = _revision(binding, self._server, entry)
@@ -84,17 +92,24 @@ class OpenAIEngine(Engine):
             body["return_token_ids"] = True
             if sampling.pattern is not None:
                 body["structured_outputs"] = {"regex": sampling.pattern}
-        reply = await self._generated(prompt, body)
+        body["logprobs"] = True
+        reply = await self._ask(prompt, body)
         choice = reply.choices[0]
+        text, reason = choice.message.content or "", choice.finish_reason or ""
         if choice.message.refusal:
             raise RowError(f"{self._server} refuses to answer: {choice.message.refusal[:500]}")
-        if choice.finish_reason not in ("stop", "length"):
-            raise RowError(f"{self._server} ended its answer with {choice.finish_reason!r}")
+        if reason.lower() in _WITHHELD or (choice.message.tool_calls and not text):
+            raise RowError(f"{self._server} ended its answer with {reason or 'a tool call'!r}")
+        logprobs, finish = choice.token_logprobs, _finish(reply, body["max_tokens"])
+        if "stop" in self._server.endpoint.refused:
+            whole, text = text, _before(text, sampling.stop)
+            if text != whole:
+                logprobs, finish = (), "stop"
         return Generation(
-            text=choice.message.content or "",
+            text=text,
             token_ids=tuple(choice.token_ids or ()),
-            logprobs=tuple(token.logprob for token in choice.tokens),
-            finish="stop" if choice.finish_reason == "stop" else "length",
+            logprobs=logprobs,
+            finish=finish,
             reasoning=choice.message.reasoning,
             counted=None if choice.token_ids else reply.written,
         )
@@ -121,33 +136,39 @@ class OpenAIEngine(Engine):
             return await self._spelled_choice(prompt, options)
         body = {"temperature": 0.0, "max_tokens": 1, "seed": 0, "logprobs": True}
         body["top_logprobs"] = self._server.options.top_logprobs
-        server = str(self._server)
-        try:
-            first = await self._ask(prompt, body)
-        except RowError as refusal:
-            raise (without_logprobs(server) if "logprob" in str(refusal) else refusal) from None
-        return listed_choice(first.choices[0], options, server=server)
+        first = await self._first(prompt, body)
+        return listed_choice(first, options, server=str(self._server))
 
     async def close(self) -> None:
         """Close the connections; the server runs on."""
         await self._server.close()
 
-    async def _generated(self, prompt: Rendered, body: dict[str, Any]) -> ChatReply:
-        """An answer with log-probs, or, where the server refuses to give them, without."""
-        if self._gives_logprobs:
-            try:
-                return await self._ask(prompt, {**body, "logprobs": True})
-            except RowError as refusal:
-                if "logprob" not in str(refusal):
-                    raise
-        reply = await self._ask(prompt, body)
-        self._gives_logprobs = False
-        return reply
+    async def _first(self, prompt: Rendered, body: Mapping[str, Any]) -> ChatChoice:
+        """One token with the likeliest in its place.
+
+        Raises `EngineError` where the server lists them for no prompt; one that has none for this
+        prompt alone is asked for those of a greeting, once.
+        """
+        endpoint = self._server.endpoint
+        try:
+            choice = (await self._ask(prompt, body, needs=_LISTING)).choices[0]
+            endpoint.lists = endpoint.lists or choice.lists
+            if not endpoint.lists:
+                greeted = await self._server.chat(GREETING, body, needs=_LISTING)
+                endpoint.lists = greeted.choices[0].lists
+        except RowError as refusal:
+            if endpoint.lists or "logprob" not in str(refusal):
+                raise
+            raise without_logprobs(str(self._server), str(refusal)) from None
+        if not endpoint.lists:
+            raise without_logprobs(str(self._server))
+        return choice
 
     async def _spelled_choice(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         spelled = await asyncio.gather(*map(self._spelling, options))
         asked = next_tokens(spelled)
-        start = await self._ask(prompt, {**_likelihoods(asked.pop(())), "logprobs": True})
+        body = {**_likelihoods(asked.pop(())), "logprobs": True}
+        start = await self._ask(prompt, body, needs=("logprobs", "return_token_ids"))
         answers: dict[Spelling, dict[int, float]] = {(): start.first_logprobs()}
         if asked:
             begun = start.prompt_token_ids
@@ -162,8 +183,12 @@ class OpenAIEngine(Engine):
                 )
             )
             answers |= zip(asked, (reply.first_logprobs() for reply in replies), strict=True)
+        endpoint = self._server.endpoint
         if not all(answers.values()):
+            if endpoint.lists:
+                raise RowError(f"{self._server} gives no log-probs for this prompt")
             raise without_logprobs(str(self._server))
+        endpoint.lists = True
         return spelled_choice(spelled, answers)
 
     async def _spelling(self, option: str) -> Spelling:
@@ -177,7 +202,9 @@ class OpenAIEngine(Engine):
             self._spellings[option] = tuple(tokens)
         return self._spellings[option]
 
-    async def _ask(self, prompt: Rendered, body: Mapping[str, Any]) -> ChatReply:
+    async def _ask(
+        self, prompt: Rendered, body: Mapping[str, Any], *, needs: Collection[str] = ()
+    ) -> ChatReply:
         if prompt.messages and prompt.messages[-1]["role"] == "assistant":
             # The answer is begun: the model goes on from there. Others would start a new turn.
             if not self._is_vllm:
@@ -188,7 +215,20 @@ class OpenAIEngine(Engine):
             body = {**body, "add_generation_prompt": False, "continue_final_message": True}
         if self._arguments:
             body = {**body, "chat_template_kwargs": self._arguments}
-        return await self._server.chat(prompt.messages, body)
+        return await self._server.chat(prompt.messages, body, needs=needs)
+
+
+def _finish(reply: ChatReply, most: int) -> Literal["stop", "length"]:
+    """Whether the text ended by itself. Where the server says neither (no reason, or one of its
+    own), it was cut off if it has the ``most`` tokens that it may have."""
+    reason = (reply.choices[0].finish_reason or "").lower()
+    full = reason != "stop" and reply.written is not None and reply.written >= most
+    return "length" if reason in _CUT or full else "stop"
+
+
+def _before(text: str, stop: Sequence[str]) -> str:
+    """``text`` up to the first of ``stop``."""
+    return text[: min((at for one in stop if (at := text.find(one)) >= 0), default=len(text))]
 
 
 def _likelihoods(tokens: Sequence[int]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +12,16 @@ FIRST_WAIT = 0.5
 """Seconds before the second try; each further wait is twice as long."""
 LONGEST_WAIT = 10.0
 """A restarted server is found again within this many seconds of its first answer."""
+
+_LEAST = 0.01
+"""Less than this is no wait: a server that asks for it would be asked in a tight loop."""
+_EPOCH = 1e9
+"""A number that is larger is no wait but a time since 1970: 30 years."""
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_DURATION = re.compile(f"(?:{_PART.pattern})+")
+_NOTHING = re.compile(r"0*(?:\.0*)?")
+_SPENT = re.compile(r"\b(?:r|remaining)=0\b[^,]*?[;,]\s*(?:t|reset)=(\d+)")
 
 
 class Patience:
@@ -24,14 +35,14 @@ class Patience:
     def wait(self, headers: Mapping[str, str] | None = None) -> float | None:
         """Seconds to wait before the next try; None where patience is at an end.
 
-        ``headers`` of the server's answer: its Retry-After is honoured. Without one, waits grow
+        ``headers`` of the server's answer: the time they ask for is given. Without one, waits grow
         twofold. All are spread at random, so that a thousand calls that failed together do not
         come back together.
         """
         now = time.monotonic()
         if self._deadline is None:
             self._deadline = now + self.seconds
-        asked = _retry_after(headers or {})
+        asked = asked_wait(headers or {})
         if now >= self._deadline or now + asked > self._deadline:
             return None
         if asked:
@@ -42,16 +53,50 @@ class Patience:
         return min(longest * random.uniform(0.5, 1.0), self._deadline - now)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that Retry-After asks for, a number or a date (RFC 9110, 10.2.3); 0 without one."""
-    said = headers.get("retry-after")
-    if said is None:
-        return 0.0
+def asked_wait(headers: Mapping[str, str]) -> float:
+    """Seconds that a server asks for before the next request; 0 where it names none.
+
+    Its Retry-After (RFC 9110, 10.2.3) or ``retry-after-ms``; without them the longest of the
+    rate limits that are spent: ``x-ratelimit-reset-requests: 6m0s`` and the like, as seconds, a
+    duration, a time of day or seconds (or milliseconds) since 1970, and ``ratelimit: r=0;t=30``.
+    """
+    headers = {name.lower(): said for name, said in headers.items()}
+    if "retry-after-ms" in headers:
+        return _seconds(f"{headers['retry-after-ms'].strip()}ms")
+    if "retry-after" in headers:
+        return _seconds(headers["retry-after"])
+    waits = [0.0]
+    for name, said in headers.items():
+        if "ratelimit" in name and "reset" in name:
+            left = headers.get(name.replace("reset", "remaining"), "0")
+            waits.append(_seconds(said) if _NOTHING.fullmatch(left.strip()) else 0.0)
+        elif name == "ratelimit":
+            waits += map(float, _SPENT.findall(said))
+    return max(waits)
+
+
+def _seconds(said: str) -> float:
+    """Seconds from now, of a number, a duration, a date or a time since 1970; 0 if it is none."""
+    said = said.strip()
+    now = datetime.now(UTC)
     try:
         seconds = float(said)
+        if seconds > _EPOCH:
+            seconds = (seconds / 1000 if seconds > 1000 * _EPOCH else seconds) - now.timestamp()
     except ValueError:
+        if _DURATION.fullmatch(said):
+            seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(said))
+        else:
+            seconds = (_date(said) or now).timestamp() - now.timestamp()
+    return seconds if seconds >= _LEAST and math.isfinite(seconds) else 0.0
+
+
+def _date(said: str) -> datetime | None:
+    """The time that HTTP's form or ISO 8601 gives; None if it is neither."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            seconds = (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
-        except (TypeError, ValueError):
-            return 0.0
-    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
+            found = read(said)
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+        except (TypeError, ValueError, OverflowError):
+            continue
+    return None

@@ -1,32 +1,44 @@
 """One OpenAI-compatible server: ask it, wait while it is down or busy, say what is wrong.
 
-    200, not what was promised      asked again, thrice; then `RowError`
-    400, 413, 422                   `RowError`: this prompt is refused, with the server's words
-    401, 402, 403, no quota left    `EngineError` at once
-    404                             `EngineError` at once, with what the server does serve
-    408, 409, 425, 429, 5xx, none   asked again until patience ends, then `UnavailableError`
+    400, 413, 422                   `RowError`: this prompt is refused, with the server's words;
+                                    but a refused parameter is left out (`engines.parameters`)
+    402, no quota left              `EngineError` at once
+    401, 403, 404, other 4xx        at once, as below
+    408, 409, 425, 429, 5xx, none   asked again until patience ends, then as below
+    200, not what was promised      asked again, thrice; then as below
+    200 with an error in it         as the error's own code says
 
-An API key is in no message: servers repeat it, so it is struck out of what they say.
+Below: a server is judged by more than one call. Where it has answered another since the call was
+last sent, or answers a plain greeting now, the failure is the prompt's own (`RowError`). Where it
+answers nobody, it is the server's: `UnavailableError` if that may pass, else `EngineError`, with
+what to do; for a 404 that is what the server does serve.
+
+Requests in flight are as many as the server takes (`engines.pace`), at most the binding's
+``concurrency``. An API key is in no message: servers repeat it, so it is struck out of what they
+say.
 """
 
 import asyncio
 import logging
 import os
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import openai
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engines.patience import Patience
+from engines.endpoint import endpoint
+from engines.failure import SILENT, UNREADABLE, Failure, refused
+from engines.parameters import adapted, named
+from engines.patience import Patience, asked_wait
 from engines.protocol import EngineError, RowError, UnavailableError
 from engines.replies import ChatReply, Models, TextReply
 from engines.roles import Binding
 from schemas import Message
 
-R = TypeVar("R", ChatReply, TextReply)
+R = TypeVar("R", ChatReply, TextReply, Models)
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +46,15 @@ _OPENING_PATIENCE = 30.0
 """Seconds to wait for a server that has never answered: more likely a wrong url than a restart."""
 _MALFORMED_TRIES = 3
 """An answer cut short may be whole the next time; one that is not JSON thrice will stay so."""
-_BUSY = frozenset({408, 409, 425, 429})
+_AGAIN = frozenset({SILENT, UNREADABLE, 408, 409, 425, 429})
 _REFUSED = frozenset({400, 413, 422})
 _NO_LIST = frozenset({404, 405})
+_LIMITED = frozenset({429, 503})
+"""With these the headers that tell when a rate limit is renewed count, beside Retry-After."""
+_COUNTED = 3
+"""Failures of one call that count as signs of overload; after these the prompt is suspected."""
+GREETING: list[Message] = [{"role": "user", "content": "Hello!"}]
+"""What a server is asked that answers nobody else: a prompt that no server refuses."""
 _LEAVING = frozenset({"abort", "error"})
 """How vLLM ends what it was writing when it is told to stop; another try may end well."""
 
@@ -44,8 +62,9 @@ _LEAVING = frozenset({"abort", "error"})
 class ServerOptions(BaseModel):
     """What an ``openai`` binding's ``options`` may hold.
 
-    ``timeout``: seconds until one request counts as lost. ``patience``: seconds that a call waits,
-    in all, for a server that is down, busy (429) or failing (5xx). ``body``: fields added to every
+    ``timeout``: seconds until one request, from its first byte to the last of its answer, counts as
+    lost. ``patience``: seconds that a call waits, in all, for a server that is down, busy (429) or
+    failing (5xx). ``body``: fields added to every
     request, such as ``{"reasoning_effort": "low"}``. ``top_logprobs``: how many first tokens a
     choice asks for; providers allow 5 to 20.
     """
@@ -73,8 +92,11 @@ class Server:
         self.url = binding.url.rstrip("/")
         self._shown = _without_credentials(self.url)
         self._key = _key(binding)
-        self._slots = asyncio.Semaphore(binding.concurrency)
+        self.endpoint = endpoint(self.url, self.model, self._key)
+        self._ceiling = binding.concurrency
         self._warned = False
+        self._given_up: EngineError | None = None
+        self._greeting: asyncio.Task[bool] | None = None
         self._settings: dict[str, Any] = {
             "base_url": self.url,
             # A placeholder: without one the client would send OPENAI_API_KEY, the key of another
@@ -94,117 +116,224 @@ class Server:
         Blocks until the server answers. Raises `EngineError` if it does not, refuses the key or
         serves other models.
         """
-        patience = Patience(min(self.options.patience, _OPENING_PATIENCE))
-        timeout = min(self.options.timeout, _OPENING_PATIENCE)
-        with openai.OpenAI(**{**self._settings, "timeout": timeout}) as client:
-            while True:
-                try:
-                    listed = Models.model_validate_json(client.models.with_raw_response.list().text)
-                    break
-                except (openai.APIError, ValidationError) as error:
-                    if isinstance(error, openai.APIStatusError) and error.status_code in _NO_LIST:
-                        return {}
-                    wait = self._wait(error, patience)
-                time.sleep(wait)
+        # In a thread of its own, for an event loop may be running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            listed = thread.submit(asyncio.run, self._list()).result()
+        if listed is None:
+            return {}
         for entry in listed.data:
             if entry.get("id") == self.model:
                 return entry
         raise self._unknown(listed)
 
-    async def chat(self, messages: Sequence[Message], body: Mapping[str, Any]) -> ChatReply:
-        """``POST /chat/completions``. Errors are those of the table above."""
-        turns = cast(Any, [dict(message) for message in messages])
-        create = self._client.chat.completions.with_raw_response.create
-        extra = {**body, **self.options.body}
-        return await self._ask(
-            lambda: create(model=self.model, messages=turns, extra_body=extra), ChatReply
-        )
+    async def _list(self) -> Models | None:
+        patience = Patience(min(self.options.patience, _OPENING_PATIENCE))
+        timeout = min(self.options.timeout, _OPENING_PATIENCE)
+        async with openai.AsyncOpenAI(**self._settings) as client:
+            while True:
+                try:
+                    listing = client.models.with_raw_response.list()
+                    return await self._sent(listing, Models, timeout)
+                except Failure as failure:
+                    if failure.status in _NO_LIST:
+                        return None
+                    wait = self._wait(failure, patience, outage=True)
+                await asyncio.sleep(wait)
+
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        body: Mapping[str, Any],
+        *,
+        needs: Collection[str] = (),
+    ) -> ChatReply:
+        """``POST /chat/completions``. Errors are those of the table above.
+
+        Args:
+            needs: the fields of ``body`` that are not left out though the server refuses them.
+        """
+        needed = {name: body[name] for name in needs}
+        optional = {name: value for name, value in body.items() if name not in needs}
+
+        def send(without: Collection[str]) -> Awaitable[Any]:
+            turns, kept = adapted(messages, optional, without)
+            return self._create(turns, {**kept, **needed})
+
+        def cause(failure: Failure, without: Collection[str]) -> str | None:
+            return named(failure, *adapted(messages, optional, without))
+
+        return await self._ask(send, cause, ChatReply)
 
     async def complete(self, prompt: str | list[int], body: Mapping[str, Any]) -> TextReply:
         """``POST /completions``, which goes on from a text or from tokens; errors likewise."""
         create = self._client.completions.with_raw_response.create
         return await self._ask(
-            lambda: create(model=self.model, prompt=prompt, extra_body=body), TextReply
+            lambda _: create(model=self.model, prompt=prompt, extra_body=body),
+            lambda *_: None,
+            TextReply,
         )
 
-    async def _ask(self, send: Callable[[], Awaitable[Any]], kind: type[R]) -> R:
-        malformed = 0
+    def _create(self, messages: Sequence[Message], body: Mapping[str, Any]) -> Awaitable[Any]:
+        turns = cast(Any, [dict(message) for message in messages])
+        create = self._client.chat.completions.with_raw_response.create
+        return create(model=self.model, messages=turns, extra_body={**body, **self.options.body})
+
+    async def _ask(
+        self,
+        send: Callable[[Collection[str]], Awaitable[Any]],
+        cause: Callable[[Failure, Collection[str]], str | None],
+        kind: type[R],
+    ) -> R:
         patience = Patience(self.options.patience)
-        async with self._slots:
-            while True:
+        tries, malformed, without, said = 0, 0, set[str](), ""
+        pace = self.endpoint.pace
+        while True:
+            left_out = self.endpoint.refused | without
+            async with pace.turn(self._ceiling, again=tries > 0) as sent:
+                if self._given_up is not None:
+                    raise type(self._given_up)(str(self._given_up))
                 try:
-                    reply = kind.model_validate_json((await send()).text)
-                    if reply.choices[0].finish_reason not in _LEAVING:
-                        self._warned = False
-                        return reply
-                    wait = self._wait_for(patience, "broke off an answer")
-                except openai.NotFoundError as error:
-                    raise await self._not_found(error) from None
-                except ValidationError as error:
-                    malformed += 1
-                    if malformed == _MALFORMED_TRIES:
-                        raise RowError(
-                            f"{self} gives no completion: {self._unreadable(error)}"
-                        ) from None
-                    wait = self._wait(error, patience)
-                except openai.APIError as error:
-                    wait = self._wait(error, patience)
-                await asyncio.sleep(wait)
+                    reply = await self._sent(send(left_out), kind, self.options.timeout)
+                    pace.answered(self._ceiling)
+                    self.endpoint.answered()
+                    self.endpoint.learn(without, str(self), said)
+                    self._warned = False
+                    return reply
+                except Failure as failure:
+                    trouble = failure
+                    if trouble.overload and tries < _COUNTED:
+                        asked = asked_wait(trouble.headers)
+                        pace.overloaded(sent, min(asked, self.options.patience))
+            tries += 1
+            malformed += trouble.status == UNREADABLE
+            if part := cause(trouble, left_out):
+                without.add(part)
+                said = self._said(trouble)
+                continue
+            outage = self.endpoint.answered_at < sent
+            try:
+                final = malformed == _MALFORMED_TRIES
+                wait = self._wait(trouble, patience, outage=outage, final=final)
+            except RowError:
+                raise
+            except EngineError as error:
+                if await self._is_own(trouble, sent):
+                    words = self._words(trouble)
+                    raise RowError(
+                        f"{self} answers other prompts; to this one it {words}"
+                    ) from None
+                unknown = trouble.status == 404
+                self._given_up = await self._not_found(trouble) if unknown else error
+                raise self._given_up from None
+            await asyncio.sleep(wait)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.close()
-
-    def _wait(self, error: Exception, patience: Patience) -> float:
-        """Seconds until the next try. Raises what the user is told where there is none.
+    async def _sent(self, request: Awaitable[Any], kind: type[R], seconds: float) -> R:
+        """What ``request`` is answered within ``seconds``. Raises `Failure`.
 
         ``from None``: the client's own error, in the traceback, would show the key.
         """
-        if isinstance(error, openai.APIStatusError):
-            status, said = error.status_code, self._said(error)
-            if status in (401, 403):
-                raise EngineError(
-                    f"{self} refuses the key ({status}): {said}. {self._key_hint()}"
-                ) from None
-            if status == 402 or error.code == "insufficient_quota":
-                raise EngineError(f"{self} has no credit left for this key: {said}") from None
-            if status in _REFUSED:
-                raise RowError(f"{self} refuses the prompt ({status}): {said}") from None
-            if status not in _BUSY and status < 500:
-                raise EngineError(f"{self} answers {status}: {said}") from None
-            return self._wait_for(patience, f"answers {status}: {said}", error.response.headers)
-        if isinstance(error, ValidationError):
-            return self._wait_for(
-                patience, f"answers what cannot be read: {self._unreadable(error)}"
-            )
-        reason = error.__cause__ or error
-        return self._wait_for(patience, f"does not answer ({type(reason).__name__}: {reason})")
+        try:
+            async with asyncio.timeout(seconds):
+                raw = await request
+        except TimeoutError:
+            said = f"gives no whole answer within {seconds:g} s"
+            raise Failure(SILENT, said, overdue=True) from None
+        except openai.APIStatusError as error:
+            answer = error.response
+            raise refused(answer.status_code, answer.text, answer.headers) from None
+        except openai.APIError as error:
+            reason = error.__cause__ or error
+            overdue = isinstance(error, openai.APITimeoutError)
+            said = f"does not answer ({type(reason).__name__}: {reason})"
+            raise Failure(SILENT, said, overdue=overdue) from None
+        try:
+            reply = kind.model_validate_json(raw.text)
+        except ValidationError as error:
+            failure = refused(UNREADABLE, raw.text, raw.headers)
+            if failure.status == UNREADABLE:
+                what = "list of models" if kind is Models else "completion"
+                failure = Failure(UNREADABLE, f"gives no {what}: {self._unreadable(error)}")
+            raise failure from None
+        if not isinstance(reply, Models):
+            if reply.failed:
+                raise refused(UNREADABLE, raw.text, raw.headers)
+            if reply.choices[0].finish_reason in _LEAVING:
+                raise Failure(SILENT, "broke off an answer")
+        return reply
 
-    def _wait_for(
-        self, patience: Patience, trouble: str, headers: Mapping[str, str] | None = None
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._greeting is not None:
+            self._greeting.cancel()
+        await self._client.close()
+
+    async def _is_own(self, failure: Failure, sent: float) -> bool:
+        """Whether a call last sent at ``sent`` failed for its own prompt: others are answered."""
+        if self.endpoint.answered_at > sent:
+            return True
+        if failure.status == 402 or asked_wait(failure.headers):
+            return False  # The server says itself that it is not the prompt.
+        if self._greeting is None or self._greeting.done():
+            self._greeting = asyncio.create_task(self._greeted())
+        return await asyncio.shield(self._greeting) or self.endpoint.answered_at > sent
+
+    async def _greeted(self) -> bool:
+        """Whether the server answers a greeting."""
+        messages, body = adapted(GREETING, {"max_tokens": 16}, self.endpoint.refused)
+        seconds = min(self.options.timeout, _OPENING_PATIENCE)
+        try:
+            await self._sent(self._create(messages, body), ChatReply, seconds)
+        except Failure:
+            return False
+        self.endpoint.answered()
+        return True
+
+    def _wait(
+        self, failure: Failure, patience: Patience, *, outage: bool, final: bool = False
     ) -> float:
+        """Seconds until the next try. Raises what the user is told where there is none.
+
+        Args:
+            outage: whether nobody else was answered meanwhile.
+            final: whether this was the last try, whatever patience is left.
+        """
+        status, said = failure.status, self._said(failure)
+        if status in (401, 403):
+            raise EngineError(f"{self} refuses the key ({status}): {said}. {self._key_hint()}")
+        if status == 402:
+            raise EngineError(f"{self} has no credit left for this key: {said}")
+        if status in _REFUSED:
+            raise RowError(f"{self} refuses the prompt ({status}): {said}")
+        if status not in _AGAIN and status < 500:
+            raise EngineError(f"{self} {self._words(failure)}")
+        if final:
+            raise EngineError(f"{self} {said}")
+        headers = failure.headers
+        if status not in _LIMITED:
+            headers = {name: said for name, said in headers.items() if "retry-after" in name}
         wait = patience.wait(headers)
         if wait is None:
             raise UnavailableError(
-                f"{self} {trouble}; waited {patience.seconds:g} s. Start it (vllm serve <folder> "
-                f"--served-model-name {self.model}), or correct the binding's 'url'; a busy server "
-                "needs a smaller 'concurrency', or more seconds of 'patience' in the binding's "
-                "options"
-            ) from None
-        if not self._warned:
+                f"{self} {self._words(failure)}; waited {patience.seconds:g} s. Start it (vllm "
+                f"serve <folder> --served-model-name {self.model}), or correct the binding's "
+                "'url'; a busy server needs a smaller 'concurrency', or more seconds of "
+                "'patience' in the binding's options"
+            )
+        if outage and not self._warned:
             # Once an outage, not once a call: a thousand calls may be waiting.
-            _log.warning("%s %s; waiting up to %g s", self, trouble, patience.seconds)
+            words = self._words(failure)
+            _log.warning("%s %s; waiting up to %g s", self, words, patience.seconds)
             self._warned = True
         return wait
 
-    async def _not_found(self, error: openai.NotFoundError) -> EngineError:
+    async def _not_found(self, failure: Failure) -> EngineError:
         try:
-            raw = await self._client.models.with_raw_response.list()
-            return self._unknown(Models.model_validate_json(raw.text))
-        except (openai.APIError, ValidationError):
+            listing = self._client.models.with_raw_response.list()
+            return self._unknown(await self._sent(listing, Models, _OPENING_PATIENCE))
+        except Failure:
             return EngineError(
-                f"{self} answers 404: {self._said(error)}. Is 'url' the address that ends in /v1, "
-                "and 'served_as' a name it knows?"
+                f"{self} answers 404: {self._said(failure)}. Is 'url' the address that ends in "
+                "/v1, and 'served_as' a name it knows?"
             )
 
     def _unknown(self, listed: Models) -> EngineError:
@@ -214,10 +343,14 @@ class Server:
             "binding's 'served_as'"
         )
 
-    def _said(self, error: openai.APIStatusError) -> str:
-        body = error.body
-        said = str(body["message"]) if isinstance(body, dict) and "message" in body else None
-        return self._struck(said or error.response.text or error.response.reason_phrase)[:500]
+    def _words(self, failure: Failure) -> str:
+        said = self._said(failure)
+        if failure.status in (SILENT, UNREADABLE):
+            return said
+        return f"answers {failure.status}: {said}"
+
+    def _said(self, failure: Failure) -> str:
+        return self._struck(failure.said)[:500]
 
     def _unreadable(self, error: ValidationError) -> str:
         wrong = error.errors(include_url=False)[0]

@@ -3,11 +3,14 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from engines import patience
+from tests.engines.provider import Provider
 
 Reply = tuple[int, Any, Mapping[str, str]] | None
 Script = Callable[[str, str, Any, Mapping[str, str]], Reply]
@@ -15,7 +18,8 @@ Script = Callable[[str, str, Any, Mapping[str, str]], Reply]
 
 class HttpStub:
     """``script(method, path, body, headers)`` gives each answer: (status, body, headers), the body
-    sent as JSON unless it is bytes; or None, which closes the connection without a word."""
+    sent as JSON unless it is bytes, or an iterator of bytes, which are sent as they come; or None,
+    which closes the connection without a word."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -48,14 +52,21 @@ class HttpStub:
                 if reply is None or not stub.running:
                     return
                 status, answer, headers = reply
-                raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                lengths = {"content-type": "application/json", "content-length": str(len(raw))}
+                parts = answer if isinstance(answer, Iterator) else None
+                raw = answer if isinstance(answer, bytes) else b""
+                if not isinstance(answer, (bytes, Iterator)):
+                    raw = json.dumps(answer).encode()
+                named = {"content-type": "application/json"}
+                if parts is None:
+                    named["content-length"] = str(len(raw))
                 self.send_response(status)
-                for name, value in {**lengths, **headers}.items():
+                for name, value in {**named, **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(raw)
-                self.close_connection = "content-length" in headers
+                self.close_connection = parts is not None or "content-length" in headers
+                with suppress(ConnectionError):
+                    for part in parts or [raw]:
+                        self.wfile.write(part)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
@@ -84,3 +95,20 @@ def http_stub() -> Iterator[Callable[[Script], HttpStub]]:
             return stub
 
         yield start
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits of milliseconds."""
+    monkeypatch.setattr(patience, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(patience, "LONGEST_WAIT", 0.02)
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def url(provider: Provider, http_stub: Callable[..., Any], quick: None) -> str:
+    return str(http_stub(provider).url)

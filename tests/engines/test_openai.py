@@ -5,102 +5,20 @@ import logging
 import math
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from engines import patience
 from engines.openai import OpenAIEngine
 from engines.protocol import EngineError, Generation, RowError, Sampling, UnavailableError
 from engines.roles import Binding
+from tests.engines.provider import MESSAGES, Provider, ask, binding, choose, error
 
-MESSAGES = [{"role": "user", "content": "How many apples?"}]
+pytestmark = pytest.mark.usefixtures("quick")
+
 KEY = "sk-very-secret-key-0123456789"
-
-
-class Provider:
-    """A server of the model "m" that says ``text``; ``replies`` come first, one a POST."""
-
-    def __init__(self, **entry: Any) -> None:
-        self.entry = {"id": "m", "object": "model", "created": 1, "owned_by": "us", **entry}
-        self.replies: list[Any] = []
-        self.posts: list[dict[str, Any]] = []
-        self.headers: list[Mapping[str, str]] = []
-        self.text = "seven"
-        self.lock = threading.Lock()
-
-    def __call__(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
-        with self.lock:
-            self.headers.append(headers)
-            if method == "GET":
-                return 200, {"object": "list", "data": [self.entry]}, {}
-            self.posts.append(body)
-            return self.replies.pop(0) if self.replies else (200, self.answer(body), {})
-
-    def answer(self, body: dict[str, Any]) -> dict[str, Any]:
-        tokens = [{"token": letter, "logprob": -0.5} for letter in self.text]
-        choice: dict[str, Any] = {
-            "index": 0,
-            "message": {"role": "assistant", "content": self.text},
-            "finish_reason": "stop",
-            "logprobs": {"content": tokens} if body.get("logprobs") else None,
-        }
-        if body.get("return_token_ids"):
-            choice["token_ids"] = [ord(letter) for letter in self.text]
-        return {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]}
-
-
-def error(status: int, message: str, **headers: str) -> tuple[int, Any, Mapping[str, str]]:
-    said = {"message": message, "type": "error", "code": None, "param": None}
-    return status, {"error": said}, headers
-
-
-def binding(url: str, **changes: Any) -> Binding:
-    options = {"patience": 20, "timeout": 20, **changes.pop("options", {})}
-    return Binding(engine="openai", url=url, served_as="m", options=options, **changes)
-
-
-def ask(
-    bound: Binding, sampling: Sampling | None = None, *, messages: Any = None, seed: int = 5
-) -> Generation:
-    async def asked() -> Generation:
-        engine = OpenAIEngine(bound)
-        try:
-            prompt = engine.render(messages or MESSAGES)
-            return await engine.generate(prompt, sampling or Sampling(), seed)
-        finally:
-            await engine.close()
-
-    return asyncio.run(asked())
-
-
-def choose(bound: Binding, options: list[str]) -> list[float]:
-    async def asked() -> list[float]:
-        engine = OpenAIEngine(bound)
-        try:
-            return await engine.choose(engine.render(MESSAGES), options)
-        finally:
-            await engine.close()
-
-    return asyncio.run(asked())
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(patience, "LONGEST_WAIT", 0.02)
-
-
-@pytest.fixture
-def provider() -> Provider:
-    return Provider()
-
-
-@pytest.fixture
-def url(provider: Provider, http_stub: Callable[..., Any]) -> str:
-    return str(http_stub(provider).url)
 
 
 def test_an_answer_has_text_finish_and_logprobs(url: str) -> None:
@@ -246,7 +164,7 @@ def test_a_key_is_sent_and_never_shown(
 def test_a_refused_key_is_an_error_at_once(
     provider: Provider, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provider.replies = [error(401, "who are you?")]
+    provider.replies = [error(401, "who are you?")] * 2
     with pytest.raises(EngineError, match=r"refuses the key \(401\): who are you\?.*api_key_env"):
         ask(binding(url))
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
@@ -267,7 +185,7 @@ def test_a_model_that_is_not_served(provider: Provider, url: str) -> None:
     with pytest.raises(EngineError, match="does not serve 'm'; it serves 'other'"):
         OpenAIEngine(binding(url))
     provider.entry["id"] = "m"
-    provider.replies = [error(404, "The model m does not exist")]
+    provider.replies = [error(404, "The model m does not exist")] * 2
     with pytest.raises(EngineError, match="it serves 'm'"):
         ask(binding(url))
 
@@ -301,7 +219,7 @@ def test_what_is_no_answer_costs_its_row(provider: Provider, url: str, body: Any
     provider.replies = [(200, body, {})] * 3
     with pytest.raises(RowError, match="gives no completion"):
         ask(binding(url))
-    assert len(provider.posts) == 3
+    assert [post["messages"] for post in provider.posts[:3]] == [MESSAGES] * 3
 
 
 @pytest.mark.parametrize("finish", ["content_filter", "tool_calls"])
