@@ -155,7 +155,8 @@ def test_a_server_that_answers_nobody_stops_the_run(
                 return super().__call__(method, *request)
             return answer() if callable(answer) else answer
 
-    bound = binding(http_stub(Gone()).url, options=PATIENT)
+    patient = PATIENT if kind is UnavailableError else {"patience": 20, "timeout": 20}
+    bound = binding(http_stub(Gone()).url, options=patient)
     with pytest.raises(kind, match=said) as caught:
         run(bound, tmp_path, [f"row {number}" for number in range(30)])
     assert type(caught.value) is kind
