@@ -10,11 +10,8 @@ A refresh has files of its own, so that a later export changes none of those tha
 folder appears whole or not at all, and so does a commit.
 """
 
-import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +20,7 @@ import polars as pl
 from upath import UPath
 
 from assets.candidates import candidates
-from assets.card import MARK, Facts, dataset_card
+from assets.card import Facts, dataset_card
 from assets.checked import latest_checks
 from assets.datasets import data_stage
 from assets.definitions import Floor
@@ -34,12 +31,12 @@ from assets.lineage import answered, used_models
 from assets.look import counted
 from assets.page import dataset_report
 from assets.plan import EXPORTED, Stage
+from assets.replacing import CARD, REPORT, check_replaceable, put, replacing
 from assets.shards import write_shards
-from assets.tables import Tables, write_whole
+from assets.tables import Tables
 from schemas import Pairs, Scores, Split
 
 DATA, CANDIDATES = FOLDERS
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,7 @@ def export_recipe(
 
     Beside the format's columns: those of the table, ``score_chosen`` and ``score_rejected`` where a
     stage scored the pairs, and ``refresh``, ``source`` and ``licence`` of each row. Raises
-    `FactoryError` if there is no row, or if ``folder`` holds something else; nothing is written
-    then.
+    `FactoryError` if there is no row, or if ``folder`` holds anything else: nothing is written.
     """
     return in_folder(recipe_writer(floor, recipe, format=format), folder)
 
@@ -92,16 +88,16 @@ def in_folder(write: Writer, folder: Path | UPath) -> Exported:
 
     On an object store, where no folder can take another's place at once, files are put one by one,
     the card first, and what is no longer of the export is removed last: what was cut off is mended
-    by the same again. Raises `FactoryError` where ``folder`` holds something else than an export.
+    by the same again. Raises `FactoryError` where ``folder`` holds anything that no export wrote.
     """
     if isinstance(folder, Path):
-        with _whole(folder) as beside:
+        with replacing(folder) as beside:
             return write(beside, folder.name)
-    _check_replaceable(folder)
+    check_replaceable(folder)
     with tempfile.TemporaryDirectory(prefix="factory-export-") as beside_it:
         made = Path(beside_it)
         exported = write(made, folder.name)
-        _put(made, folder)
+        put(made, folder)
         return exported
 
 
@@ -158,7 +154,7 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
         checks=latest_checks(recipe, stages),
         place=place,
     )
-    dataset_card(facts).save(folder / "README.md")
+    dataset_card(facts).save(folder / CARD)
     page = dataset_report(floor, recipe, stage.name).html
     (folder / REPORT).write_text(page, encoding="utf-8")
     return Exported(rows.height, shape.what, written, left_out.height)
@@ -223,56 +219,3 @@ def with_scores(
             renamed, on=f"{side}_id", how="left", maintain_order="left"
         ).with_columns(pl.when(pl.col("shared_prefix").is_null()).then(f"score_{side}"))
     return pairs
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside ``folder`` to write into; it takes that name once all of it is on the disk.
-
-    Raises `FactoryError` if what lies there is no earlier export.
-    """
-    place = folder.resolve()
-    _check_replaceable(place)
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    replaced = place.with_name(f".{place.name}.{os.getpid()}.old")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside.mkdir()
-    try:
-        yield beside
-        for file in _files(beside):
-            _fsync(file)
-        if place.exists():
-            os.replace(place, replaced)
-        os.replace(beside, place)
-        _fsync(place.parent)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _check_replaceable(place: Path | UPath) -> None:
-    if place.exists() and any(place.iterdir() if place.is_dir() else [place]):
-        card = place / "README.md"
-        if not card.is_file() or MARK not in card.read_text(encoding="utf-8"):
-            raise FactoryError(f"{place} holds something else than an export: name another folder")
-
-
-def _put(made: Path, place: UPath) -> None:
-    files = {file.relative_to(made).as_posix(): file for file in _files(made)}
-    for name in sorted(files, key=lambda name: name != "README.md"):
-        write_whole(place / name, files[name].read_bytes())
-    for old in [path for path in place.rglob("*") if path.is_file()]:
-        if old.path.removeprefix(f"{place.path}/") not in files:
-            old.unlink()
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

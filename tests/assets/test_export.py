@@ -265,8 +265,10 @@ def test_an_export_replaces_an_export_and_nothing_else(ran: Any, tmp_path: Path)
     floor = workshop.floor()
     folder = tmp_path / "exported"
     export_recipe(floor, "first", folder)
-    (folder / "stale").touch()
+    stale = folder / "data" / "train-2026-10-01-00000-of-00001.parquet"
+    stale.touch()
     export_recipe(floor, "first", folder)
+    assert not stale.exists()
     assert sorted(path.name for path in folder.iterdir()) == [
         "README.md",
         "candidates",

@@ -99,7 +99,9 @@ def test_refreshes_follow_each_other_and_are_shown_and_exported(stored: Any, sto
     assert rows.height == sum(one.stages["pairs"]["kept"] for one in (first, second))
 
     # The same again leaves the same; what is of no export goes, what is no export is not touched.
-    store.put_object(Bucket="mine", Key=f"{out}data/old.parquet", Body=b"")
+    store.put_object(
+        Bucket="mine", Key=f"{out}data/train-2026-10-01-00000-of-00001.parquet", Body=b""
+    )
     assert factory("export", "kept_far_away", f"s3://mine/{out}").exit_code == 0
     assert keys(store, out) == put
     store.put_object(Bucket="mine", Key="theirs/thesis.tex", Body=b"")
