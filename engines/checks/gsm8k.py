@@ -2,49 +2,47 @@
 
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 
+from engines.checks.answers.agreement import Agreement
+from engines.checks.answers.forms import Form, Formula
+from engines.checks.answers.formulas import same_formula
+from engines.checks.answers.numbers import Number, read_number, same_number
+from engines.checks.answers.reading import read_forms
+from engines.checks.answers.spelling import bare, spelled
+from engines.checks.answers.stated import stated_answers, without_thoughts
 from engines.checks.loading import may_hang
-from engines.checks.mathematics import math
 from schemas import Message
 
-_MARK = re.compile(r"####[ \t]*([^\n]*)")
-_DIGITS = r"(?:[0-9]+(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
-_NUMBER = re.compile(
-    r"(?:[^0-9.]*[ =(:])??"  # words before it
-    rf"(?P<sign>[-−+]?)[$€£]? ?(?P<minus>[-−]?)(?P<top>{_DIGITS})"
-    rf"(?: ?/ ?(?P<bottom>{_DIGITS}))?"
-    r"(?:[^\w/*^+=-][^0-9]*|[a-zA-Z°][^0-9]*)?"  # a unit, words, a full stop
+_MARK = re.compile(r"#{4,}[ \t]*(?:\*\*)?[ \t]*(?:\n\s*)?([^\n]*)")
+_BEFORE = re.compile(
+    r"(?:[a-zA-Z ]*\b(?:answer|total|result|solution)\b[a-zA-Z ]*[:=\-]?\s|[a-zA-Z] ?=)", re.I
 )
 
 
-def _number(text: str) -> Fraction | None:
-    """The one number that ``text`` states, exactly; None if it states none, or several.
-
-    ``$1,234.50``, ``-3``, ``50%`` (= 50), ``1/2`` and ``72 clips.`` are numbers."""
-    text = " ".join(text.split())
-    # Nothing that long is a number with its unit, and the search below stays quick.
-    if len(text) > 200:
-        return None
-    found = _NUMBER.fullmatch(re.sub("^([-−+]) ", r"\1", text))
-    if found is None:
-        return None
-    value = Fraction(found["top"].replace(",", ""))
-    if found["bottom"]:
-        below = Fraction(found["bottom"].replace(",", ""))
-        if below == 0:
-            return None
-        value /= below
-    negative = (found["sign"] in ("-", "−")) != bool(found["minus"])
-    return -value if negative else value
+def _number(mark: str) -> Number | Formula | None:
+    """What stands after a mark: a number, a formula of numbers, or (None) neither."""
+    mark = mark.strip().removesuffix("**")
+    boxed = stated_answers(mark, last=False) if "boxed" in mark else []
+    text = bare(spelled(boxed[0] if boxed else mark))
+    text = _BEFORE.sub("", text, count=1) if _BEFORE.match(text) else text
+    number = read_number(text, words=False)
+    if number is None and re.search(r"\d", text):
+        form: Form | None = next(read_forms(text), None)
+        if isinstance(form, Number):
+            return form
+        if isinstance(form, Formula) and not re.search(
+            r"(?<!\\)\b[a-zA-Z]|[<>=±]|\\pm", form.latex
+        ):
+            return form
+    return number
 
 
-def _stated(reference: str | None) -> Fraction:
+def _stated(reference: str | None) -> Number:
     """The number of a reference. Raises ValueError if it has none."""
     if reference is None or not reference.strip():
         raise ValueError("the prompt has no reference answer")
     marks = _MARK.findall(reference)
-    number = _number(marks[-1] if marks else reference)
+    number = read_number(spelled(marks[-1] if marks else reference), words=False)
     if number is None:
         raise ValueError(
             f"no number is found in the reference {reference[-200:]!r}: it must be one number, "
@@ -53,33 +51,44 @@ def _stated(reference: str | None) -> Fraction:
     return number
 
 
+def _given(text: str) -> list[Number | Formula]:
+    """What stands after the marks of a response, headings left out."""
+    marks = [mark for mark in _MARK.findall(without_thoughts(text)) if mark.strip()]
+    return [number for number in map(_number, marks) if number is not None]
+
+
 def by_mark(messages: Sequence[Message], reference: str | None, text: str) -> bool | None:
-    """`gsm8k` for responses without ``####``, or with one number after it; None for all others."""
-    right = _stated(reference)
-    marks = [mark for mark in _MARK.findall(text) if mark.strip()]
-    if not marks:
+    """`gsm8k` for responses that have numbers after ``####``; None where a formula stands there."""
+    right, given = _stated(reference), _given(text)
+    numbers = [number for number in given if isinstance(number, Number)]
+    if not given or len({number.value for number in numbers}) > 1:
         return False
-    given = {mark: _number(mark) for mark in marks}
-    numbers = {number for number in given.values() if number is not None}
-    if len(numbers) > 1:
-        return False
-    unread = any(number is None and re.search("[0-9]", mark) for mark, number in given.items())
-    return None if unread or not numbers else right in numbers
+    if len(numbers) < len(given):
+        return None
+    return all(same_number(right, number) for number in numbers)
 
 
-@may_hang(quick=by_mark)
+def readable(reference: str) -> str | None:
+    """Why ``reference`` states no number; None if it states one."""
+    try:
+        _stated(reference)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@may_hang(quick=by_mark, readable=readable)
 def gsm8k(messages: Sequence[Message], reference: str | None, text: str) -> bool:
-    """Whether the number that ``text`` answers is the reference's, compared as exact fractions.
+    """Whether the number that ``text`` answers is the reference's, compared exactly.
 
     ``reference``: a number, or a worked answer that ends in ``#### 72``. The response's answer is
-    what it writes after ``####``, read by Math-Verify where it is more than a number. A response
-    without the mark is wrong (the strict match of the usual GSM8K harnesses): among the numbers of
-    a text that does not solve the problem, the right one turns up by luck. Ask for the mark in
-    the system prompt, or check with `engines.checks.math`. Several different numbers after
-    ``####`` are no answer. Raises ValueError if the reference is missing or is not a number.
+    what it writes after ``####`` in digits, worked out by Math-Verify where it is a formula. A
+    response without the mark is wrong (the strict match of the usual GSM8K harnesses): among the
+    numbers of a text that does not solve the problem, the right one turns up by luck. Ask for the
+    mark in the system prompt, or check with `engines.checks.math`. Several different numbers after
+    ``####`` are no answer, and a thought holds none. Raises ValueError if the reference is missing
+    or is not a number.
     """
-    decided = by_mark(messages, reference, text)
-    if decided is not None:
-        return decided
-    last = [mark for mark in _MARK.findall(text) if mark.strip()][-1]
-    return math(messages, str(_stated(reference)), last)
+    right, given = _stated(reference), _given(text)
+    agreement = Agreement(same_formula)
+    return bool(given) and all(agreement.same(right, one) for one in given)

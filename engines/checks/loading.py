@@ -28,13 +28,19 @@ def load_check(path: str) -> Check:
     return found
 
 
-def may_hang(*, quick: Callable[..., bool | None] | None = None) -> Callable[[Marked], Marked]:
+def may_hang(
+    *,
+    quick: Callable[..., bool | None] | None = None,
+    readable: Callable[[str], str | None] | None = None,
+) -> Callable[[Marked], Marked]:
     """Marks a check to run in a process that can be killed. ``quick`` is tried first, inline: it
-    takes the same arguments and returns None where it cannot decide."""
+    takes the same arguments and returns None where it cannot decide. ``readable`` says of a
+    reference why the check cannot read it, or None."""
 
     def mark(check: Marked) -> Marked:
         check.may_hang = True  # type: ignore[attr-defined]  # how any package marks its checks
         check.quick = quick  # type: ignore[attr-defined]
+        check.readable = readable  # type: ignore[attr-defined]
         return check
 
     return mark

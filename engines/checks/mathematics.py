@@ -1,30 +1,157 @@
-"""Mathematical answers, compared by Math-Verify."""
+"""Answers of any kind, formulas among them compared by Math-Verify."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
+from engines.checks.answers.agreement import Agreement
+from engines.checks.answers.forms import Form, Formula, Named, Several, Words, whole
+from engines.checks.answers.formulas import same_formula
+from engines.checks.answers.reading import read_forms
+from engines.checks.answers.stated import stated_answers
 from engines.checks.loading import may_hang
 from schemas import Message
 
+_ALL = re.compile(
+    r"\b(?:all|roots|solutions|zeros|zeroes|separated by commas|any order)\b", re.IGNORECASE
+)
+_ORDERED = re.compile(
+    r"\b(?:in|the)\s(?!any)(?:\w+\s)?order\b|\b(?:ordered|ascending|increasing)\b", re.IGNORECASE
+)
+_PLACEHOLDER = re.compile(
+    r"\W*|n/?a|nan|none|null|nil|inf|unknown|tbd|todo|proof|not ?found|no answer|error|"
+    r"see (?:solution|explanation|above|below)|not (?:provided|available)",
+    re.IGNORECASE,
+)
+# What makes a few words a sentence, which nobody answers word for word.
+_SENTENCE = re.compile(
+    r"\b(?:is|are|was|were|be|has|have|had|it|he|she|they|we|i|you|because|since|so|therefore|thus|"
+    r"hence|then|there|this|that|these|those|which|who|where|if|let|suppose|assume|consider|"
+    r"shows?|holds?|proves?|follows?)\b"
+)
+_SUPPOSED = re.compile(r"\b(?:assume|suppose|let|consider|show|prove)\b", re.IGNORECASE)
+_MOST_WORDS = 6
 
-@may_hang()
+
+class _NeedsMathVerify(Exception):
+    """Two formulas are written differently: only Math-Verify can tell."""
+
+
+def quick(messages: Sequence[Message], reference: str | None, text: str) -> bool | None:
+    """`math` without Math-Verify; None where only that can tell."""
+    try:
+        return _right(messages, reference, text, _undecided)
+    except _NeedsMathVerify:
+        return None
+
+
+def readable(reference: str) -> str | None:
+    """Why ``reference`` states no answer that can be checked; None if it states one."""
+    try:
+        _stated(reference)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@may_hang(quick=quick, readable=readable)
 def math(messages: Sequence[Message], reference: str | None, text: str) -> bool:
-    """Whether the final answer of ``text`` equals the reference as mathematics.
+    """Whether the final answer of ``text`` is the reference's.
 
-    ``reference``: an expression (``\\frac{1}{2}``, ``x^2+1``, ``72``) or a worked solution that
-    ends in one (``\\boxed{…}`` or ``$…$``). The response's answer is the last one that Math-Verify
-    finds: boxed, after "answer is", or the last expression. No answer is a wrong one.
-    Raises ValueError if the reference is missing or no answer is found in it.
+    ``reference``: a number (``72``, ``5e-05``, ``\\$32,348``), an expression (``x^2+1``), a few
+    words ("Monday"), a choice (``(B)``), several of them, or a worked solution that says which is
+    its answer (``\\boxed{…}``, ``#### …``, "the answer is …") or ends in it. Where the response's
+    answer is, `engines.checks.answers.stated` says. No answer is a wrong one.
+
+    Numbers are compared exactly, units if both sides have one, words as words, and formulas by
+    Math-Verify. A list in braces, or joined by "and" or "or", has no order; one between commas has
+    the reference's, unless the task asks for all of something ("all roots"). Raises ValueError if
+    the reference is missing or states no answer.
     """
-    # 0.6 seconds to import; only the workers pay it.
-    import math_verify
+    return _right(messages, reference, text, same_formula)
 
+
+def _right(
+    messages: Sequence[Message],
+    reference: str | None,
+    text: str,
+    compare: Callable[[str, str], bool],
+) -> bool:
+    gold = _stated(reference)
+    asked = " ".join(message["content"] for message in messages)
+    any_order = bool(_ALL.search(asked)) and not _ORDERED.search(asked)
+    agreement = Agreement(compare, any_order)
+    undecided: _NeedsMathVerify | None = None
+    for given in _given(text):
+        try:
+            if agreement.same(gold, given):
+                return True
+        except _NeedsMathVerify as error:
+            undecided = error
+    if undecided is not None:
+        raise undecided
+    return False
+
+
+def _undecided(gold: str, given: str) -> bool:
+    raise _NeedsMathVerify
+
+
+def _given(text: str) -> Iterator[Form]:
+    """What the answer of ``text`` may be; what is whole by itself is not searched for another."""
+    for answer in stated_answers(text):
+        forms = list(read_forms(answer))
+        yield from forms
+        if forms and whole(forms[0]):
+            return
+
+
+def _stated(reference: str | None) -> Form:
+    """The answer of a reference. Raises ValueError if it states none."""
     if reference is None or not reference.strip():
         raise ValueError("the prompt has no reference answer")
-    stated = reference if "$" in reference or "\\boxed" in reference else f"\\boxed{{{reference}}}"
-    # Timeouts inside are off: they are signals, which work in main threads only and which some
-    # hanging calls never notice. The worker that runs this is killed instead.
-    gold = math_verify.parse(stated, parsing_timeout=None)
-    if not gold:
-        raise ValueError(f"no mathematical answer is found in the reference {reference[:200]!r}")
-    given = math_verify.parse(text, parsing_timeout=None)
-    return bool(math_verify.verify(gold, given, timeout_seconds=None))
+    shown = " ".join(reference.split())
+    shown = repr(shown if len(shown) <= 100 else f"{shown[:100]}…")
+    if _PLACEHOLDER.fullmatch(reference.strip(" $.\n")):
+        raise ValueError(f"the reference {shown} stands for no answer")
+    for answer in stated_answers(reference, last=False) or [reference]:
+        form = next(read_forms(answer), None)
+        if form is not None and _checkable(form):
+            return form
+    if (ending := _ending(reference)) is not None:
+        return ending
+    raise ValueError(
+        f"no answer is found in the reference {shown}: it must be a number, an expression or a few "
+        "words, or a worked answer that ends in \\boxed{…}, '#### …' or 'the answer is …'"
+    )
+
+
+def _ending(reference: str) -> Form | None:
+    """The expression in which the last sentence of a reference ends: "It costs $5."."""
+    answers = stated_answers(reference)
+    if not answers or _SUPPOSED.search(reference):
+        return None
+    form = next(read_forms(answers[-1]), None)
+    if form is None or isinstance(form, Words) or not _checkable(form):
+        return None
+    words = answers[-1].split()
+    after = reference.rsplit(words[0], 1)[-1]
+    return form if len(after.split()) <= len(words) else None
+
+
+def _checkable(form: Form) -> bool:
+    """Whether somebody might give this answer: prose and half a formula are none."""
+    match form:
+        case Named(value=value):
+            return _checkable(value)
+        case Several(parts=parts):
+            return bool(parts) and all(map(_checkable, parts))
+        case Words(text=text):
+            words = len(text.split())
+            sentence = words > _MOST_WORDS or (words > 1 and _SENTENCE.search(text))
+            return (
+                not sentence and not _PLACEHOLDER.fullmatch(text) and bool(re.search(r"\w", text))
+            )
+        case Formula(latex=latex):
+            braces = re.findall(r"(?<!\\)[{}]", latex)
+            return braces.count("{") == braces.count("}") and bool(re.search(r"\w", latex))
+    return True

@@ -80,9 +80,13 @@ def test_numbers_after_the_mark_are_read_inline(text, reference, right):
     assert by_mark([], reference, text) is right
 
 
-@pytest.mark.parametrize("text", ["#### 3 * 24", "#### seventy-two", "#### " + "9" * 5000])
-def test_what_the_mark_does_not_settle_is_left_to_the_slow_check(text):
-    assert by_mark([], "72", text) is None
+def test_a_formula_after_the_mark_is_left_to_the_slow_check():
+    assert by_mark([], "72", "#### 3 * 24") is None
+
+
+@pytest.mark.parametrize("text", ["#### seventy-two", "#### " + "9" * 5000, "#### 7 2"])
+def test_what_is_not_one_number_in_digits_is_wrong(text):
+    assert by_mark([], "72", text) is False
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,36 @@ def test_what_is_more_than_a_number_is_read_by_math_verify(text, reference, righ
 )
 def test_mathematics(text, reference, right):
     assert math([], reference, text) is right
+
+
+def checked_answers():
+    path = Path(__file__).with_name("checked_answers.jsonl")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def verdict(case):
+    """What the check of a case says, or "refused" where it cannot read the reference."""
+    check = bounded(f"engines.checks.{case.get('check', 'math')}")
+    try:
+        return check(
+            [{"role": "user", "content": case.get("prompt", "How much is it?")}],
+            case["reference"],
+            case["text"],
+        )
+    except ValueError:
+        return "refused"
+
+
+def test_answers_of_every_kind_are_right_or_wrong_as_people_hold_them():
+    cases = checked_answers()
+    assert [case for case in cases if verdict(case) != case["expected"]] == []
+    assert len(cases) > 700
+
+
+def test_what_a_check_cannot_read_it_says_when_the_source_is_read():
+    for case in checked_answers():
+        check = {"gsm8k": gsm8k}.get(case.get("check"), math)
+        assert (check.readable(case["reference"]) is not None) == (case["expected"] == "refused")
 
 
 @pytest.mark.parametrize("check", [gsm8k, math])

@@ -1,0 +1,126 @@
+"""The form of an answer: a number, words, a choice, several answers, or a formula."""
+
+import re
+from collections.abc import Iterator
+
+from engines.checks.answers.forms import Based, Choice, Form, Formula, Words
+from engines.checks.answers.moments import read_date, read_time
+from engines.checks.answers.numbers import read_number
+from engines.checks.answers.parts import read_named, read_ratio, read_several, several
+from engines.checks.answers.spelling import FUNCTIONS, bare, spelled, without_text
+from engines.checks.answers.units import is_product, is_unit, read_unit
+
+LONGEST = 1000
+"""Characters of an answer that may be a formula; what is longer is compared as text."""
+
+_CHOICE = re.compile(
+    r"\(\s*([A-Za-j])\s*\)[.:]?(?:\s+(.*))?|([A-Z])\s?[).:](?:\s+(.*))?|([A-J])", re.DOTALL
+)
+_OPTION = re.compile(r"^(?:the )?(?:option|choice)\s+(?=\(?[A-J]\b)", re.IGNORECASE)
+_BASED = re.compile(r"([0-9A-Fa-f]+)\s?(?:_\s?\{?\s?(\w+)\s?\}?|\(?\s?(?:in )?base (\w+)\)?)")
+_BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+_INFINITY = re.compile(r"(plus |\+|minus |-|negative |positive )?infinity", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(.+?)\s*(°|\\?%|\\text\s?\{[^{}]*\}[^=<>]*|(?<=[\s\d)}])\s[a-zA-Z]{2,}[a-zA-Z\s/^\d]*)"
+)
+_FUNCTION = re.compile(FUNCTIONS)
+_SHORT = re.compile(
+    "no|on|is|of|if|it|so|we|he|me|my|in|at|as|by|do|go|up|us|or|to|be|an|am", re.IGNORECASE
+)
+_SAID = re.compile(r"(yes|no|true|false)\s*[,.;:(-]", re.IGNORECASE)
+
+
+def read_forms(text: str) -> Iterator[Form]:
+    """What an answer may be read as, likeliest first: ``3,5`` is two numbers, or a decimal."""
+    if len(text) > 2 * LONGEST:
+        yield Words(" ".join(text.lower().split()))
+        return
+    answer = _OPTION.sub("", bare(spelled(text)))
+    if not answer:
+        return
+    first = _read(answer)
+    yield first
+    if re.fullmatch(r"\d+(,\d{3})+", answer):
+        yield several(",", answer.split(","), answer, _read)
+    elif re.fullmatch(r"[-+]?\d+,\d+(?!\d).*", answer):
+        decimal = read_number(answer.replace(",", ".", 1))
+        if decimal is not None and decimal.value.denominator > 1:
+            yield decimal
+    if isinstance(first, Choice) and first.beside:
+        yield _read(bare(first.beside))
+    if said := _SAID.match(answer):
+        yield Words(said[1].lower())
+
+
+def _read(text: str) -> Form:
+    """The first reading of an answer in one spelling, `bare`."""
+    if len(text) > LONGEST:
+        return _words(text)
+    words = bare(without_text(text))
+    for form in (
+        _choice(words),
+        read_time(text),
+        read_date(text),
+        read_number(text),
+        _based(words),
+        read_named(text, _read),
+        read_several(text, _read),
+        read_ratio(text),
+    ):
+        if form is not None:
+            return form
+    if infinity := _INFINITY.fullmatch(words):
+        return Formula("-\\infty" if infinity[1] in ("minus ", "-", "negative ") else "\\infty")
+    if words.lower() in ("empty set", "the empty set"):
+        return Formula("\\emptyset")
+    formula = _formula(text)
+    return _words(text) if _in_words(formula.latex) else formula
+
+
+def _words(text: str) -> Words:
+    text = without_text(text).lower()
+    text = re.sub(r"[$*_`'\"]|\\(?=\W)", "", text)
+    text = re.sub(r"\b(?:the|a|an)\s+", "", text)
+    return Words(" ".join(text.split()).strip(" .,;:!"))
+
+
+def _in_words(text: str) -> bool:
+    """Whether ``text`` is words, or holds some that are no part of a formula."""
+    loose = re.sub(r"\\(?:begin|end)\s?\{[a-z]+\}|\\(?!text)[a-zA-Z]+", " ", text)
+    loose = loose.replace("\\text", " ")
+    found = [word for word in re.findall(r"[^\W\d_]{2,}", loose) if not _FUNCTION.fullmatch(word)]
+    if "\\text" in text and found:
+        return True
+    if re.search(r":(?!=)", loose) or (
+        "\\frac" not in text and re.search(r"(?<![\w^{.])[\d.]+\s+\d", text)
+    ):
+        # "12: 3*4" explains itself, and two numbers side by side are no product.
+        return True
+    return any((len(word) > 2 and not is_product(word)) or _SHORT.fullmatch(word) for word in found)
+
+
+def _choice(words: str) -> Choice | None:
+    found = _CHOICE.fullmatch(words)
+    if found is None:
+        return None
+    letter = (found[1] or found[3] or found[5]).upper()
+    return Choice(letter, (found[2] or found[4] or "").strip())
+
+
+def _based(words: str) -> Based | None:
+    found = _BASED.fullmatch(words)
+    if found is None:
+        return None
+    name = found[2] or found[3]
+    base = _BASES.get(name) or int(name if re.fullmatch(r"\d{1,2}", name) else 0)
+    return Based(found[1].upper().lstrip("0") or "0", base) if 2 <= base <= 36 else None
+
+
+def _formula(text: str) -> Formula:
+    """A formula without its currency sign, percent sign or unit."""
+    text = re.sub(r"^\\approx\s*", "", text)
+    text = re.sub(r"^\\?\$\s*(?=\S)|\s*\\?\$$", "", text)
+    found = _UNIT.fullmatch(text)
+    if found and is_unit(found[2].strip(), marked="\\text" in found[2], glued=False):
+        return Formula(found[1].strip(), read_unit(found[2].strip()))
+    return Formula(text)

@@ -1,0 +1,197 @@
+"""Where the answer of a text is.
+
+One rule, the first that finds anything:
+
+1. what the last ``\\boxed{…}`` holds; boxes side by side, or joined by "and", "or" or a comma, are
+   one answer of several parts;
+2. what stands after the last ``####``, if that is no heading of words;
+3. the last ``<answer>…</answer>``;
+4. what the last "the answer is", "Answer:", "the result is" … says, to the end of its sentence;
+5. the last expression of the text, or its last sentence. What starts with "Check:", "Note:" or
+   "Alternatively" is no conclusion, and is left out unless nothing else is there.
+
+A thought (``<think>…</think>``, or one that was cut off) holds no answer.
+"""
+
+import re
+from collections.abc import Iterator
+
+from engines.checks.answers.expressions import expressions
+from engines.checks.answers.spelling import without_text
+
+_THOUGHT = re.compile(
+    r"<(think(?:ing)?|reasoning|thought)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+)
+_THOUGHT_END = re.compile(r"\A.*</(?:think(?:ing)?|reasoning|thought)>", re.DOTALL | re.IGNORECASE)
+_BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*(?=\{)|\s+(?=\S))")
+_BOXES = 20
+_JOINED = re.compile(
+    r"[\s$.,;]*(?:\\text\s?\{[\s,]*)?(and|or|,)?[\s,}$]*(?:[a-zA-Z] ?= ?)?", re.IGNORECASE
+)
+_MARK = re.compile(r"#{4,}[ \t*]*+(\S[^\n]*|\n\s*\S[^\n]*)")
+_ANSWERING = re.compile(r"[^a-zA-Z]*\d|[a-zA-Z] ?=|\\|\$")
+_TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
+_SAYS = re.compile(
+    r"\b(?:(?:final|correct|right|best)\s+(?:answer|choice|option|result)|answers?"
+    r"|(?:the|so,?)\s+(?:result|solution|value|choice|option)s?|solutions?(?=\s*(?::|are\b)))\b"
+    r"(?:\s+(?:to|of|for)\s[^.:\n=]{1,80}?|\s+choice|\s+option)?[*_`\s]*"
+    r"(?:\b(?:is|are|was|would be|will be|must be|should be|equals)\b"
+    r"(?:\s+(?:therefore|thus|then|simply|just|exactly|given by|indeed|also|that|option|choice|"
+    r"the number))*|:|=)[*_`]*\s*:?[*_`]*",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(
+    r"(?<=[^\s.])(?<!\b[ei]\.[ge])(?<!\b[ap]\.m)[.!?](?=[*\"')\]]*(?:\s+[^\sa-z]|\s*\n|\s*$))"
+)
+_LONGEST = 2000
+_ASIDE = re.compile(
+    r"\s*(?:\*\*|\(|#+\s*)?(?:let(?:'|’)?s |let me |let us |now |we can |to |quick )?"
+    r"(?:double[- ]?)?(?:check|verif\w+|note|nb|remark|alternativ\w+|proof|sanity|explanation)\b",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"\s*(?:so|thus|therefore|hence|final|answer|in conclusion)\b", re.IGNORECASE
+)
+_LEAD = re.compile(
+    r"\A\s*(?:(?:so|thus|therefore|hence|then|and|finally|this gives"
+    r"|we (?:get|have|find|obtain)(?: that)?)\b[, ]*)+",
+    re.IGNORECASE,
+)
+_NOT = re.compile(r"\s*(?:definitely |certainly )?not\b", re.IGNORECASE)
+_OPTION = re.compile(
+    r"\b(?:[Oo]ption|[Cc]hoice)\s+\*{0,2}\(?([A-J])\b(?!.*\b(?:or|and) \(?[A-J]\b)"
+)
+_LETTER = re.compile(r"[*_(\s]*([A-J])[)*_]*(?:$|[\s.,:;]+(?:because|since|as|which|with|for)\b)")
+_IS = re.compile(r"\b(?:is|are|was|were)\s+(?!not\b)([^.,;:]+)$")
+
+
+def without_thoughts(text: str) -> str:
+    """``text`` without what a model thought before it answered."""
+    return _THOUGHT_END.sub("", _THOUGHT.sub("", text))
+
+
+def stated_answers(text: str, *, last: bool = True) -> list[str]:
+    """The answer of a text, in one or more spellings of the same place, likeliest first; empty
+    where it states none. Without ``last`` only what says that it is the answer counts."""
+    text = without_thoughts(text)
+    for rule in (_boxed, _marked, _tagged, _said, _last if last else None):
+        if rule and (found := [one for one in rule(text) if one.strip()]):
+            return found
+    return []
+
+
+def _boxed(text: str) -> list[str]:
+    boxes: list[tuple[int, int, str]] = []
+    for found in list(_BOX.finditer(text))[-_BOXES:]:
+        end = _closing(text, found.end())
+        inside = text[found.end() : end].strip()
+        if inside.startswith("{"):
+            inside = inside.removeprefix("{").removesuffix("}").strip()
+        nested = boxes and found.start() < boxes[-1][1]
+        if inside.strip("{}. ") and not nested:
+            boxes.append((found.start(), end, inside))
+    if not boxes:
+        return []
+    answer = [boxes[-1][2]]
+    for before, after in zip(reversed(boxes[:-1]), reversed(boxes), strict=False):
+        between = text[before[1] : after[0]]
+        joint = _JOINED.fullmatch(between)
+        if joint is None or "\n\n" in between:
+            break
+        if before[2] != after[2]:
+            answer[:0] = [
+                before[2],
+                f" {joint[1].lower()} " if joint[1] not in (None, ",") else ", ",
+            ]
+    whole = "".join(answer)
+    return _said(without_text(whole)) or [whole]
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the box whose inside begins at ``start`` ends; at its line's end if it is cut off."""
+    line = text.find("\n", start)
+    end_of_line = len(text) if line < 0 else line
+    if text[start] != "{":
+        found = re.compile(r"\S+?(?=[\s$.,]|$)").match(text, start)
+        return found.end() if found else end_of_line
+    depth = 0
+    for brace in re.compile(r"(?<!\\)[{}]").finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.end()
+    return end_of_line
+
+
+def _marked(text: str) -> list[str]:
+    marks = [mark.strip() for mark in _MARK.findall(text)]
+    answering = [mark for mark in marks if _ANSWERING.match(mark)]
+    if answering:
+        return answering[-1:]
+    return marks[-1:] if marks and text.rstrip().endswith(marks[-1]) else []
+
+
+def _tagged(text: str) -> list[str]:
+    found = _TAGGED.findall(text)
+    return list(_spellings(found[-1].strip()[:_LONGEST])) if found else []
+
+
+def _said(text: str) -> list[str]:
+    for found in reversed(list(_SAYS.finditer(text))):
+        tail = text[found.end() : found.end() + _LONGEST]
+        if _NOT.match(tail):
+            continue
+        line = tail if tail.split("\n", 1)[0].strip(" *_`:") else tail.lstrip()
+        if said := list(_spellings(_sentence(line))):
+            return said
+    return []
+
+
+def _last(text: str) -> list[str]:
+    lines = [line[-_LONGEST:] for line in text.split("\n") if line.strip(" *`$")]
+    sentences = [one for line in lines for one in _sentences(line) if one.strip(" *_`$)")]
+    kept, aside = [], False
+    for sentence in sentences:
+        aside = bool(_ASIDE.match(sentence)) or (aside and not _CONCLUSION.match(sentence))
+        if not aside:
+            kept.append(_LEAD.sub("", sentence))
+    kept = kept or sentences
+    if not kept:
+        return []
+    end = kept[-1]
+    said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end)]
+    for sentence in reversed(kept):
+        if found := list(expressions(sentence)):
+            denied = re.search(r"\bnot\s+" + re.escape(found[-1]), sentence)
+            return [end] if denied else [*said, found[-1]]
+    return said
+
+
+def _spellings(sentence: str) -> Iterator[str]:
+    """A sentence that holds an answer: the whole of it, its letter, and its expression: the one it
+    begins with, else the last."""
+    sentence = sentence.strip().removesuffix("**").removeprefix("**")
+    if not sentence.strip(" *_`.:"):
+        return
+    yield sentence
+    if lettered := _LETTER.match(sentence):
+        yield lettered[1]
+    if found := list(expressions(sentence)):
+        first = found[0][:3].lstrip("*$ ")
+        begins = re.match(rf"[*_`$\\(\[ ]*{re.escape(first)}", sentence)
+        yield found[0] if begins else found[-1]
+
+
+def _sentence(text: str) -> str:
+    """The first sentence, line or display of ``text``."""
+    display = re.match(r"\s*(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", text, re.DOTALL)
+    if display:
+        return display[1]
+    return _sentences(text.strip().split("\n", 1)[0])[0]
+
+
+def _sentences(line: str) -> list[str]:
+    parts, start = [], 0
+    for end in _SENTENCE.finditer(line):
+        parts.append(line[start : end.start()])
+        start = end.end()
+    return [*parts, line[start:]]
