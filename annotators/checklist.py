@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from annotators.probed import ProbedAnnotator
 from engines.context import Context
+from engines.cut import Cut, cut_off
 from engines.model import Model, Models
 from engines.opinion import Opinion
 from engines.protocol import Sampling
@@ -50,7 +51,9 @@ class Checklist(ProbedAnnotator):
     ``answers`` (each P(yes), or null where it could not be read), for `generators.Refine`.
 
     A checklist that holds no question, or an answer that is neither yes nor no, is an error and
-    never a score; then ``raw`` holds what was written.
+    never a score; then ``raw`` holds what was written. So is a checklist of more than
+    ``max_tokens`` and a sampled answer of more than ``answer_tokens``, which were cut off, unless
+    ``cut_verdicts: read``; and a response that was cut off is not scored unless ``cut: read``.
 
     Source: Cook et al. 2024, TICKing All the Boxes (arXiv:2410.03608): TICK, whose pass rate is
     ``share`` of ``sampled`` answers.
@@ -63,6 +66,9 @@ class Checklist(ProbedAnnotator):
     answers: Literal["chosen", "sampled"] = "chosen"
     score_by: Literal["share", "mean"] = "share"
     max_tokens: int = Field(default=512, ge=1)
+    answer_tokens: int = Field(default=8, ge=1)
+    cut: Cut = "refuse"
+    cut_verdicts: Cut = "refuse"
     template: str = "checklist_item"
     checklist_template: str = "write_checklist"
 
@@ -97,6 +103,9 @@ class Checklist(ProbedAnnotator):
         sampling = Sampling(temperature=0, max_tokens=self.max_tokens)
         (written,) = await model.generate(asked, sampling=sampling)
         items = questions(written.text)[: self.most]
+        refusal = cut_off(written, self.cut_verdicts)
+        if refusal is not None:
+            return _Written((), written.text, f"{UNWRITTEN}: {refusal}")
         return _Written(items, written.text, None if items else UNWRITTEN)
 
     async def _opinion(
@@ -105,20 +114,21 @@ class Checklist(ProbedAnnotator):
         model = models.at(response.response_id)[self.model]
         told: dict[str, Any] = {"score_by": self.score_by, "answers": self.answers}
         value, raw, error = None, checklist.raw, checklist.error
-        if error is None:
+        if error is None and (error := cut_off(response, self.cut)) is not None:
+            raw = json.dumps({"items": checklist.items}, ensure_ascii=False)
+        elif error is None:
             found = await asyncio.gather(
                 *(
                     self._answer(prompt, response, number, item, model)
                     for number, item in enumerate(checklist.items)
                 )
             )
-            answers = [answer for answer, _ in found]
+            answers = [answer for answer, _, _ in found]
             judged: dict[str, Any] = {"items": checklist.items, "answers": answers}
             unread = [number for number, answer in enumerate(answers) if answer is None]
             if unread:
-                judged["said"] = [words for _, words in found]
-                first = found[unread[0]][1]
-                error = f"item {unread[0] + 1} is answered neither yes nor no: {first[:80]!r}"
+                judged["said"] = [words for _, words, _ in found]
+                error = f"item {unread[0] + 1} {found[unread[0]][2]}"
             else:
                 value = self._value([answer for answer in answers if answer is not None])
             raw = json.dumps(judged, ensure_ascii=False)
@@ -134,16 +144,20 @@ class Checklist(ProbedAnnotator):
 
     async def _answer(
         self, prompt: Prompt, response: Response, number: int, item: str, model: Model
-    ) -> tuple[float | None, str]:
-        """P(yes), or None where that could not be read, and what was said."""
+    ) -> tuple[float | None, str, str | None]:
+        """P(yes), or None where that could not be read; what was said; and why it is not read."""
         asked = self.ask(model, self.template, prompt=prompt, response=response.text, item=item)
         if self.answers == "chosen":
             yes, _ = await model.choose(asked, OPTIONS)
-            return math.exp(yes), ""
-        sampling = Sampling(max_tokens=8, pattern="[Yy]es|[Nn]o")
+            return math.exp(yes), "", None
+        sampling = Sampling(max_tokens=self.answer_tokens, pattern="[Yy]es|[Nn]o")
         (written,) = await model.generate(asked, sampling=sampling, call=f"item {number}")
+        if (refusal := cut_off(written, self.cut_verdicts)) is not None:
+            return None, written.text, f"is not answered: {refusal}"
         said = _SAID.match(written.text)
-        return (None if said is None else float(said[1].lower() == "yes")), written.text
+        if said is None:
+            return None, written.text, f"is answered neither yes nor no: {written.text[:80]!r}"
+        return float(said[1].lower() == "yes"), written.text, None
 
     def _value(self, answers: Sequence[float]) -> float:
         if self.score_by == "share":
@@ -168,7 +182,7 @@ def questions(text: str) -> tuple[str, ...]:
 def _findings(scores: pl.DataFrame, responses: pl.DataFrame) -> dict[str, Any]:
     """How many items a checklist has, and how many responses have no score for want of a
     checklist or of an answer."""
-    unreadable = scores.filter(pl.col("error").is_not_null())["error"].str.starts_with(UNWRITTEN)
+    errors = scores["error"].drop_nulls()
     lengths = (
         scores.filter(~pl.col("error").fill_null("").str.starts_with(UNWRITTEN))
         .join(responses.select("response_id", "prompt_id"), on="response_id")
@@ -179,6 +193,6 @@ def _findings(scores: pl.DataFrame, responses: pl.DataFrame) -> dict[str, Any]:
     )
     return {
         "items_a_checklist": lengths.mean(),
-        "responses_without_a_checklist": int(unreadable.sum()),
-        "responses_with_unread_answers": int((~unreadable).sum()),
+        "responses_without_a_checklist": int(errors.str.starts_with(UNWRITTEN).sum()),
+        "responses_with_unread_answers": int(errors.str.starts_with("item ").sum()),
     }

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from annotators.first_error_votes import NONE, Votes, read_vote
 from annotators.rollout_value import UNCUT, Prefixes, RolloutAnnotator, count, raw
+from engines.cut import Cut, cut_off
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.protocol import RowError, Sampling
@@ -38,8 +39,9 @@ class FirstError(RolloutAnnotator):
     ``first_error``), greedily, or ``votes`` times. The step most named is it, of those named as
     often the earliest; a step's score is the share of the votes that see no error up to there. A
     vote that cannot be read is none; without any the score is an error, and ``raw`` has the judge's
-    words. The rollouts' parameters, ``temperature`` and ``max_tokens`` but for several votes, are
-    then of no account.
+    words. A vote that was cut off is not read, unless ``cut_verdicts: read``, and a response that
+    was cut off has an error, unless ``cut: read``. The rollouts' parameters, ``temperature`` and
+    ``max_tokens`` but for several votes, are then of no account.
     """
 
     names_steps: ClassVar[bool] = True
@@ -48,6 +50,7 @@ class FirstError(RolloutAnnotator):
     threshold: float = Field(default=0.0, ge=0, lt=1)
     votes: int = Field(default=1, ge=1)
     template: str = "first_error"
+    cut_verdicts: Cut = "refuse"
 
     @property
     def rollouts(self) -> Rollouts:
@@ -78,6 +81,8 @@ class FirstError(RolloutAnnotator):
         if response.steps is None:
             return [told.opinion(response, NAME, None, error=UNCUT)]
         if self.by == "judge":
+            if (refusal := cut_off(response, self.cut)) is not None:
+                return [told.opinion(response, NAME, None, error=refusal)]
             return await self._judged(prompt, response, models)
         seen, found, error = await self._searched(response, told)
         count(told.model.context.findings, sum(one.asked for one in seen.values()))
@@ -132,7 +137,9 @@ class FirstError(RolloutAnnotator):
         try:
             written = await judge.generate(asked, n=self.votes, sampling=sampling)
             votes = Votes.of(
-                [one.text for one in written], lambda text: read_vote(text, len(steps))
+                [one.text for one in written],
+                lambda text: read_vote(text, len(steps)),
+                refused=[cut_off(one, self.cut_verdicts) for one in written],
             )
         except RowError as refusal:
             votes = Votes((), (), f"not answered: {refusal}")

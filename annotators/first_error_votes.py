@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from annotators.verdicts import Unread, joined
 
@@ -47,12 +48,17 @@ class Votes:
     error: str | None
 
     @classmethod
-    def of(cls, texts: Sequence[str], read: Callable[[str], int]) -> "Votes":
-        """``texts``, each read by ``read``, which raises `Unread`."""
+    def of(
+        cls, texts: Sequence[str], read: Callable[[str], int], *, refused: Sequence[str | None] = ()
+    ) -> "Votes":
+        """``texts``, each read by ``read``, which raises `Unread`. ``refused``: why a vote is not
+        read, None where it is."""
         firsts: list[int] = []
         errors: list[str] = []
-        for text in texts:
+        for text, refusal in zip_longest(texts, refused):
             try:
+                if refusal is not None:
+                    raise Unread(refusal)
                 firsts.append(read(text))
             except Unread as error:
                 errors.append(str(error))

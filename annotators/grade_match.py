@@ -8,6 +8,7 @@ from pydantic import Field
 
 from annotators.annotator import Annotator
 from annotators.verdicts import Unread, commonest, read_grade
+from engines.cut import Cut, cut_off
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.rows import Prompt, Response
@@ -34,7 +35,8 @@ def agrees(messages: Sequence[Message], reference: str | None, text: str) -> boo
 class GradeMatch(Annotator):
     """Scores judgements, which are responses to `annotators.JudgingItems`: 0 where the grade and
     the true one are on the same side of ``pass_grade``, else minus the distance between them.
-    Calls no model. A judgement whose grade cannot be read has an error.
+    Calls no model. A judgement whose grade cannot be read has an error, and so has one that was cut
+    off, unless ``cut: read``.
 
     ``against: majority`` takes for the true grade the one that most of the item's judgements give
     (the mean of those that are as common) instead of the item's reference.
@@ -43,6 +45,7 @@ class GradeMatch(Annotator):
     against: Literal["reference", "majority"] = "reference"
     scale: tuple[int, int] = SCALE
     pass_grade: float = Field(default=PASS)
+    cut: Cut = "refuse"
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
@@ -52,6 +55,8 @@ class GradeMatch(Annotator):
         errors: dict[str, str] = {}
         for one in responses:
             try:
+                if (refusal := cut_off(one, self.cut)) is not None:
+                    raise Unread(refusal)
                 grades[one.response_id] = read_grade(one.text, self.scale)
             except Unread as error:
                 errors[one.response_id] = str(error)

@@ -15,6 +15,7 @@ from annotators.probed import ProbedAnnotator
 from annotators.verdicts import Aggregate, Verdict, polled, weighed
 from engines.checkpoint import bound
 from engines.context import Context
+from engines.cut import Cut, cut_off
 from engines.model import Model, Models
 from engines.opinion import Opinion
 from engines.protocol import RowError, Sampling
@@ -37,7 +38,12 @@ class Judge(ProbedAnnotator):
     aggregates what could be read. Engines that can hold it to a form (vLLM, in process or
     served) do: to the verdict that the template asks for, or to ``pattern``, a regular
     expression. A vote that cannot be read is no score: it is counted, and a response of which
-    no vote could be read has an error and the judge's words.
+    no vote could be read has an error and the judge's words. A judge that thinks is read after its
+    thought.
+
+    A response that was cut off is not judged, and is not shown beside others: its score is an
+    error, unless ``cut: read``. A vote that was itself cut off is not read, unless
+    ``cut_verdicts: read``.
 
     The question is template ``template`` (by default ``judge_<mode>``), with ``criteria`` as its
     variable where given. With ``checkpoint``, the weights that this stage trained judge in the
@@ -64,6 +70,8 @@ class Judge(ProbedAnnotator):
     max_tokens: int = Field(default=256, ge=1)
     both_orders: bool = True
     opponents: int | None = Field(default=None, ge=1)
+    cut: Cut = "refuse"
+    cut_verdicts: Cut = "refuse"
 
     @field_validator("scale")
     @classmethod
@@ -138,7 +146,17 @@ class Judge(ProbedAnnotator):
     ) -> list[Opinion]:
         """One opinion a response."""
         judged = {"pointwise": graded, "pairwise": compared, "listwise": ranked}[self.mode]
-        return await judged(self, prompt, responses, models)
+        refused = {one.response_id: cut_off(one, self.cut) for one in responses}
+        whole = [one for one in responses if refused[one.response_id] is None]
+        model = models[self.model]
+        return [
+            *(await judged(self, prompt, whole, models)),
+            *(
+                self.opinion(one, model, None, None, error)
+                for one in responses
+                if (error := refused[one.response_id]) is not None
+            ),
+        ]
 
     async def keeps_order(
         self, prompt: Prompt, first: Response, second: Response, models: Models
@@ -161,7 +179,12 @@ class Judge(ProbedAnnotator):
                 verdict = weighed(answers, logprobs)
             else:
                 written = await model.generate(question, n=self.votes, sampling=self.sampling)
-                verdict = polled([one.text for one in written], read, self.aggregate)
+                verdict = polled(
+                    [one.text for one in written],
+                    read,
+                    self.aggregate,
+                    refused=[cut_off(one, self.cut_verdicts) for one in written],
+                )
         except RowError as refusal:
             verdict = Verdict(None, None, f"not answered: {refusal}", votes=0)
         count_verdict(model.context.findings, verdict)
@@ -185,6 +208,7 @@ class Judge(ProbedAnnotator):
                 "top_p",
                 "max_tokens",
             }
+        fields |= {name for name in ("cut", "cut_verdicts") if getattr(self, name) == "read"}
         parameters = self.model_dump(mode="json", include=fields)
         return Opinion(
             response.response_id,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from annotators.comparisons import placed
 from annotators.judge_tally import count_ranking, count_verdict
 from annotators.verdicts import Unread, Verdict, aggregated, joined, read_ranking
+from engines.cut import cut_off
 from engines.model import Model, Models
 from engines.opinion import Opinion
 from engines.protocol import RowError
@@ -62,6 +63,8 @@ async def _vote(
         count_verdict(findings, Verdict(None, None, votes=0))
         return refusal, None
     try:
+        if (cut := cut_off(written, judge.cut_verdicts)) is not None:
+            raise Unread(cut)
         ranking = read_ranking(written.text, len(responses), judge.parse)
     except Unread as error:
         count_verdict(findings, Verdict(None, written.text, unread=1))

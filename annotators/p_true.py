@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from annotators.probed import ProbedAnnotator
+from engines.cut import Cut, cut_off
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.rows import Prompt, Response
@@ -24,11 +25,13 @@ class PTrue(ProbedAnnotator):
     probabilities can be trusted is for `assets.claims.Calibration` to find, which knows the truth.
 
     Source: Kadavath et al. 2022, Language Models (Mostly) Know What They Know (arXiv:2207.05221),
-    sections 4.1 and 4.2.
+    sections 4.1 and 4.2. A response that was cut off is not asked about: its score is an error,
+    unless ``cut: read``.
     """
 
     model: ChoosingRole = "policy"
     samples: int = Field(default=0, ge=0)
+    cut: Cut = "refuse"
     template: str = "p_true"
 
     async def score(
@@ -36,6 +39,26 @@ class PTrue(ProbedAnnotator):
     ) -> list[Opinion]:
         """One opinion a response."""
         model = models[self.model]
+        parameters = canonical({"samples": self.samples})
+
+        def opinion(
+            response: Response, value: float | None = None, error: str | None = None
+        ) -> Opinion:
+            return Opinion(
+                response.response_id,
+                "p_true",
+                value,
+                error=error,
+                model=model.revision,
+                parameters=parameters,
+            )
+
+        refused = {
+            one.response_id: error
+            for one in responses
+            if (error := cut_off(one, self.cut)) is not None
+        }
+        whole = [one for one in responses if one.response_id not in refused]
         chosen = await asyncio.gather(
             *(
                 model.choose(
@@ -44,23 +67,19 @@ class PTrue(ProbedAnnotator):
                         self.template,
                         prompt=prompt,
                         response=response.text,
-                        samples=self._others(response, responses),
+                        samples=self._others(response, whole),
                     ),
                     OPTIONS,
                 )
-                for response in responses
+                for response in whole
             )
         )
-        parameters = canonical({"samples": self.samples})
+        found = {
+            one.response_id: math.exp(true) for one, (true, _) in zip(whole, chosen, strict=True)
+        }
         return [
-            Opinion(
-                response.response_id,
-                "p_true",
-                math.exp(true),
-                model=model.revision,
-                parameters=parameters,
-            )
-            for response, (true, _) in zip(responses, chosen, strict=True)
+            opinion(one, found.get(one.response_id), refused.get(one.response_id))
+            for one in responses
         ]
 
     def _others(self, response: Response, responses: Sequence[Response]) -> list[str]:

@@ -195,7 +195,9 @@ def _chosen(
     where the source has none, or it finds none right anywhere, the best rated."""
     values = _values(scores)
     written: dict[str, list[Response]] = {}
-    fields = responses.select("response_id", "prompt_id", "text", "finish", "origin")
+    # What was cut off is neither a real answer nor a wrong one.
+    ended = responses.filter(pl.col("finish") == "stop")
+    fields = ended.select("response_id", "prompt_id", "text", "finish", "origin")
     for row in fields.iter_rows():
         written.setdefault(row[1], []).append(Response(*row))
     drawn = sorted(

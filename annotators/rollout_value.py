@@ -8,6 +8,7 @@ from pydantic import Field
 
 from annotators.checked import CheckedAnnotator
 from engines.checks import BoundedCheck
+from engines.cut import Cut
 from engines.model import Model, Models
 from engines.operator import sampling_parameters
 from engines.opinion import Opinion
@@ -24,6 +25,8 @@ class RolloutAnnotator(CheckedAnnotator):
     check tells right from wrong (`engines.rollouts`); by fewer where ``adaptive`` is given.
 
     Operators that ask for the same prefixes of the same prompts with the same sampling pay once.
+    A continuation that was cut off is neither right nor wrong and counts in no value, unless
+    ``cut: read``, which checks it as if it were whole.
     """
 
     model: GeneratingRole = "policy"
@@ -31,12 +34,13 @@ class RolloutAnnotator(CheckedAnnotator):
     temperature: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=256, ge=1)
     adaptive: Adaptive | None = None
+    cut: Cut = "refuse"
 
     @property
     def rollouts(self) -> Rollouts:
         """How a prefix is valued."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        return Rollouts(k=self.k, sampling=sampling, adaptive=self.adaptive)
+        return Rollouts(k=self.k, sampling=sampling, adaptive=self.adaptive, cut=self.cut)
 
 
 class RolloutValue(RolloutAnnotator):

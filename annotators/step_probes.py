@@ -107,7 +107,7 @@ def _cases(
     )
     rewards = _rewards(scores)
     written: dict[str, list[Response]] = {}
-    fields = responses.filter(pl.col("steps").list.len() > 1)
+    fields = responses.filter(pl.col("steps").list.len() > 1, pl.col("finish") == "stop")
     for response_id, prompt_id, text, finish, origin, steps in fields.select(
         "response_id", "prompt_id", "text", "finish", "origin", "steps"
     ).iter_rows():

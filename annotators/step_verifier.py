@@ -10,6 +10,7 @@ from annotators.first_error_votes import NONE
 from annotators.rollout_value import UNCUT
 from engines.checks import BoundedCheck, CheckError
 from engines.context import Context
+from engines.cut import Cut, cut_off
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.protocol import EngineError
@@ -26,8 +27,11 @@ class StepVerifier(CheckedAnnotator):
     The truth is that of the check's attribute ``steps``, a function of the prompt's messages, its
     reference and the texts of the steps, which gives for each True, False or None (a step of which
     there is nothing to tell). `pocket.check` has one; a check without any is refused. The labels of
-    other annotators and models are measured against it.
+    other annotators and models are measured against it. A response that was cut off in the middle
+    of a step has an error, unless ``cut: read``.
     """
+
+    cut: Cut = "refuse"
 
     names_steps: ClassVar[bool] = True
 
@@ -65,6 +69,8 @@ class StepVerifier(CheckedAnnotator):
 
         if response.steps is None:
             return [opinion(None, error=UNCUT)]
+        if (refusal := cut_off(response, self.cut)) is not None:
+            return [opinion(None, error=refusal)]
         try:
             truth = check.steps(prompt.messages, prompt.reference, response.step_texts())
         except CheckError as error:

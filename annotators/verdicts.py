@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from statistics import fmean, median
 from string import ascii_uppercase
 from typing import Literal
@@ -149,12 +150,21 @@ def weighed(answers: Mapping[str, float], logprobs: Sequence[float]) -> Verdict:
     )
 
 
-def polled(texts: Sequence[str], read: Callable[[str], float], how: Aggregate) -> Verdict:
-    """The votes ``texts``, each read by ``read`` (which raises `Unread`), as one verdict."""
+def polled(
+    texts: Sequence[str],
+    read: Callable[[str], float],
+    how: Aggregate,
+    *,
+    refused: Sequence[str | None] = (),
+) -> Verdict:
+    """The votes ``texts``, each read by ``read`` (which raises `Unread`), as one verdict.
+    ``refused``: why a vote is not read, None where it is."""
     values: list[float] = []
     errors: list[Unread] = []
-    for text in texts:
+    for text, refusal in zip_longest(texts, refused):
         try:
+            if refusal is not None:
+                raise Unread(refusal)
             values.append(read(text))
         except Unread as error:
             errors.append(error)

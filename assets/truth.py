@@ -43,10 +43,15 @@ def pair_labels(
 def right_responses(
     responses: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> list[bool | None]:
-    """For each of ``responses`` whether it is right; None where that cannot be known. Of one that
-    column ``ended`` (if there is such a column) says is only begun: whether its last step is."""
+    """For each of ``responses`` whether it is right; None where that cannot be known, as of one
+    that was cut off. Of one that column ``ended`` (if there is such a column) says is only begun:
+    whether its last step is."""
     ended = pl.col("ended") if "ended" in responses.columns else pl.lit(True)
-    return _right(responses.select("prompt_id", "text", ended).iter_rows(), prompts, checks)
+    found = _right(responses.select("prompt_id", "text", ended).iter_rows(), prompts, checks)
+    if "finish" not in responses.columns:
+        return found
+    cut = responses["finish"].cast(pl.String) == "length"
+    return [None if unended else right for right, unended in zip(found, cut, strict=True)]
 
 
 def sides(pairs: pl.DataFrame, side: str) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.checks import BoundedCheck, marked
+from engines.cut import Cut, cut_off
 from engines.model import Model, Written
 from engines.protocol import Sampling
 from engines.rows import Prompt
@@ -57,8 +58,8 @@ def above_threshold(right: int, of: int, threshold: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """One whole answer: the prefix and how it was continued. ``right`` is None where the check came
-    to no result, and ``error`` says why. ``finish``: whether its author ended it. ``tokens``: how
-    many the continuation has."""
+    to no result, or the answer was cut off, and ``error`` says why. ``finish``: whether its author
+    ended it. ``tokens``: how many the continuation has."""
 
     text: str
     right: bool | None
@@ -106,6 +107,9 @@ class Rollouts:
     """``k`` continuations of a prefix at most, all at once; fewer where ``adaptive`` finds that
     fewer decide, or ``enough`` of them have ended right for whoever asks.
 
+    One that was cut off is neither right nor wrong, for nobody knows how it would have ended; so it
+    counts in no value. ``cut: read`` checks it as if it were whole.
+
     Source: Wang et al. 2024, Math-Shepherd (arXiv:2312.08935), section 3.2, for the estimate.
     """
 
@@ -113,6 +117,7 @@ class Rollouts:
     sampling: Sampling = _DRAWN
     adaptive: Adaptive | None = None
     enough: int | None = None
+    cut: Cut = "refuse"
 
     async def estimate(
         self,
@@ -130,7 +135,7 @@ class Rollouts:
         that operators share what they paid for.
         """
         if ended:
-            return Estimate((await _checked(prompt, prefix, "stop", check),), asked=0)
+            return Estimate((await _checked(prompt, prefix, check),), asked=0)
         found: list[Rollout] = []
         step = self.k if self.adaptive is None else self.adaptive.batch
         while len(found) < self.k:
@@ -150,8 +155,12 @@ class Rollouts:
         self, prompt: Prompt, prefix: str, model: Model, check: BoundedCheck, number: int
     ) -> Rollout:
         written = await continuation(prompt, prefix, model, number, sampling=self.sampling)
-        found = await _checked(prompt, prefix + written.text, written.finish, check)
-        return replace(found, tokens=len(written.token_ids))
+        text, tokens = prefix + written.text, written.tokens
+        refusal = cut_off(written, self.cut)
+        if refusal is not None:
+            return Rollout(text, None, written.finish, refusal, tokens)
+        found = await _checked(prompt, text, check)
+        return replace(found, finish=written.finish, tokens=tokens)
 
 
 async def continuation(
@@ -172,8 +181,6 @@ def begun(messages: Sequence[Message], prefix: str) -> tuple[Message, ...]:
     return (*messages, {"role": "assistant", "content": prefix})
 
 
-async def _checked(
-    prompt: Prompt, text: str, finish: Literal["stop", "length"], check: BoundedCheck
-) -> Rollout:
+async def _checked(prompt: Prompt, text: str, check: BoundedCheck) -> Rollout:
     right, error = await marked(check.submit(prompt.messages, prompt.reference, text))
-    return Rollout(text, right, finish, error)
+    return Rollout(text, right, error=error)

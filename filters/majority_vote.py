@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import field_validator
 
+from engines.cut import Cut
 from filters.filter import Filter, refused
 from filters.pairing import lot, scored
 from schemas import Responses, Scores, Split, Table, Takes, content_id
@@ -20,9 +21,10 @@ class MajorityVote(Filter):
 
     An answer is the last thing that the group of ``answer`` finds in a text, spaces and a full stop
     at its end aside: what follows "Answer:" or "####", or is in a box. A response without one does
-    not vote. With ``by`` a vote counts its score, so that the answer with the largest sum wins
-    (weighted self-consistency: OmegaPRM, Luo et al. 2024, arXiv:2406.06592); a response without a
-    readable score does not vote then, and of those that give the answer the best scored is kept.
+    not vote, nor does one that was cut off, unless ``cut: read``. With ``by`` a vote counts its
+    score, so that the answer with the largest sum wins (weighted self-consistency: OmegaPRM, Luo et
+    al. 2024, arXiv:2406.06592); a response without a readable score does not vote then, and of
+    those that give the answer the best scored is kept.
 
     Of answers with equal votes, and of responses that are otherwise equal, a lot decides: a hash of
     the prompt and the answer, and of the response's id. A prompt without a vote is dropped.
@@ -34,6 +36,7 @@ class MajorityVote(Filter):
     of: Annotated[str, Takes(Responses)]
     by: Annotated[str, Takes(Scores)] | None = None
     answer: str = ANSWER
+    cut: Cut = "refuse"
 
     @field_validator("answer")
     @classmethod
@@ -45,6 +48,9 @@ class MajorityVote(Filter):
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         responses = tables[self.of]
         voting = responses.with_columns(said=stated("text", self.answer))
+        if self.cut == "refuse":
+            ended = pl.col("finish") == "stop"
+            voting = voting.with_columns(said=pl.when(ended).then(pl.col("said")))
         if self.by is None:
             voting = voting.with_columns(value=pl.lit(1.0))
         else:

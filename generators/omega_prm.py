@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from engines.checks import BoundedCheck, check_for, load_check
 from engines.context import Context
+from engines.cut import Cut
 from engines.frames import Refused, Rows
 from engines.lines import line_ends
 from engines.model import Model, Models
@@ -37,7 +38,8 @@ class OmegaPRM(RowOperator):
     other beginning of it, so one may have several lines.
 
     ``value`` and ``own`` are MC, ``visits`` is N. A prompt all of whose rollouts end right, or
-    wrong, has nothing to search and is dropped. Findings: trees, nodes, rollouts asked for,
+    wrong, has nothing to search and is dropped. A rollout that was cut off is neither right nor
+    wrong, unless ``cut: read``. Findings: trees, nodes, rollouts asked for,
     answers searched and the share of nodes that no rollout mends.
 
     Source: Luo et al. 2024, OmegaPRM (arXiv:2406.06592), section 3.3; the defaults are its own
@@ -59,6 +61,7 @@ class OmegaPRM(RowOperator):
     temperature: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=256, ge=1)
     check: str | None = None
+    cut: Cut = "refuse"
 
     @field_validator("check")
     @classmethod
@@ -112,7 +115,7 @@ class OmegaPRM(RowOperator):
     def rollouts(self) -> Rollouts:
         """How a beginning is valued."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        return Rollouts(k=self.k, sampling=sampling)
+        return Rollouts(k=self.k, sampling=sampling, cut=self.cut)
 
 
 @dataclass(slots=True)

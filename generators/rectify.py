@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from engines.checks import BoundedCheck, check_for, load_check, marked
 from engines.context import Context
+from engines.cut import Cut, cut_off
 from engines.model import Models, Written
 from engines.protocol import Sampling
 from engines.rollouts import continuation
@@ -29,7 +30,8 @@ class Rectify(Reviser):
     (`annotators.FirstError`, `annotators.StepVerifier`, `filters.LowestStep`). Its continuations
     are the rollouts of the beginning (`engines.rollouts`), one after the other, so those that a
     stage before has valued it by, with the same sampling, are not paid for again. One that says the
-    wrong step again is not taken, though it be right. The beginning keeps its steps; what comes
+    wrong step again is not taken, though it be right, nor is one that was cut off, unless
+    ``cut: read``. The beginning keeps its steps; what comes
     after is cut into lines, or where the regular expression ``pattern`` is found, as
     `generators.Segment` cuts.
 
@@ -47,6 +49,7 @@ class Rectify(Reviser):
     max_tokens: int = Field(default=256, ge=1)
     pattern: Pattern | None = None
     check: str | None = None
+    cut: Cut = "refuse"
 
     @field_validator("check")
     @classmethod
@@ -99,9 +102,12 @@ class Rectify(Reviser):
         """The first continuation of ``begun`` that is right and does not begin with ``wrong``."""
         model = models.at(prompt.prompt_id)[self.model]
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        again, unknown = 0, 0
+        again, unknown, unended = 0, 0, 0
         for number in range(self.k):
             written = await continuation(prompt, begun, model, number, sampling=sampling)
+            if cut_off(written, self.cut) is not None:
+                unended += 1
+                continue
             text = begun + written.text
             right, error = await marked(check.submit(prompt.messages, prompt.reference, text))
             unknown += error is not None
@@ -112,6 +118,8 @@ class Rectify(Reviser):
                 continue
             return written
         numbers = {"tried": self.k, "not_checked": unknown, "right_with_the_wrong_step": again}
+        if unended:
+            numbers["cut_off"] = unended
         return Refusal("no continuation came right", numbers)
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:

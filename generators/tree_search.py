@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from engines.checks import BoundedCheck, UnknownCheckError, check_for, load_check, marked
 from engines.context import Context
+from engines.cut import Cut
 from engines.frames import Refused, Rows
 from engines.model import Models
 from engines.operator import RowOperator, each_prompt, sound_text
@@ -47,8 +48,9 @@ class TreeSearch(RowOperator):
     checked as `annotators.Verifier` does, by the check of the prompt's source, or ``check``; it is
     worth ``outcome`` times that and the rest of what the scorer says. MCTS-DPO (Xie et al. 2024,
     arXiv:2405.00451) adds the two up, which ranks ends as 1/2 does. Without a scorer ends alone are
-    known. An end that cannot be checked and a beginning that cannot be scored have no value of
-    their own, and ``error`` says why.
+    known. An end that was cut off is not checked, unless ``cut: read``. An end that cannot be
+    checked and a beginning that cannot be scored have no value of their own, and ``error`` says
+    why.
 
     Where nothing but the end is proposed after a beginning, that is an end. A beginning that is too
     long to go on with is left as it is. A prompt after which no step is proposed is dropped.
@@ -78,6 +80,7 @@ class TreeSearch(RowOperator):
     scale: tuple[float, float] = (0.0, 1.0)
     outcome: float = Field(default=1.0, ge=0, le=1)
     check: str | None = None
+    cut: Cut = "refuse"
     selection: Selection = PUCT()
     backup: Backup = "mean"
 
@@ -207,9 +210,12 @@ class TreeSearch(RowOperator):
                 ends[child] = one.finish
         if not proposed and leaf.parent is not None and leaf.error is None:
             ends[leaf] = "stop"
-        for end in ends:
+        for end, finish in ends.items():
             end.terminal = True
             end.visits = int(end is not leaf)
+            if finish == "length" and self.cut == "refuse":
+                end.error = f"cut off at {self.proposer.max_tokens:,} tokens"
+                continue
             answer = check.submit(prompt.messages, prompt.reference, end.text)
             end.right, end.error = await marked(answer)
         evaluation = Evaluation(self._judge, self.scale, self.outcome)

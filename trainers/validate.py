@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from engines.checkpoint import with_weights
 from engines.checks import CheckError, UnknownCheckError, check_for, load_check
 from engines.context import Context
+from engines.cut import Cut, cut_off
 from engines.frames import Refused
 from engines.model import Models
 from engines.operator import RowOperator, each_prompt
@@ -41,7 +42,8 @@ class Validate(RowOperator):
 
     Answers are checked as `annotators.Verifier` does: by the check of the prompt's source, or all
     by ``check``, the import path of a `schemas.Check`. An answer whose check hangs or crashes is
-    not right; a prompt whose reference cannot be read is dropped. `trainers.statistics` sums up.
+    not right, nor is one that was cut off, unless ``cut: read``; a prompt whose reference cannot be
+    read is dropped. `trainers.statistics` sums up.
 
     Both policies draw with the same seeds, so what differs is the policy. One is loaded after the
     other, as ``policy`` is bound, and answers are journaled: the next refresh, which starts from
@@ -60,6 +62,7 @@ class Validate(RowOperator):
     temperature: float = Field(1.0, gt=0)
     max_tokens: int = Field(256, ge=1)
     check: str | None = None
+    cut: Cut = "refuse"
 
     @field_validator("check")
     @classmethod
@@ -137,10 +140,12 @@ class Validate(RowOperator):
         )
         check = check_for(models.context, prompt.source, path=self.check)
         asked = [
-            check.submit(prompt.messages, prompt.reference, answer.text)
+            None
+            if cut_off(answer, self.cut)
+            else check.submit(prompt.messages, prompt.reference, answer.text)
             for answer in [*greedy, *sampled]
         ]
-        right = [await _right(answer) for answer in asked]
+        right = [answer is not None and await _right(answer) for answer in asked]
         return Marks(right[0], sum(right[1:]))
 
     def _known_check(self, source: str, context: Context) -> None:

@@ -54,7 +54,8 @@ def responses(stand: Any, *prompts: str, n: int = 3) -> dict[str, pl.DataFrame]:
     asked = stand.prompts(*prompts)
     made = Sample(n=n).run({"prompts": asked}, stand.context()).kept
     stand.asked.clear()
-    return {"prompts": asked, "responses": made}
+    whole = made.with_columns(finish=pl.lit("stop", made["finish"].dtype))
+    return {"prompts": asked, "responses": whole}
 
 
 def test_the_share_of_yes_and_every_answer(stand: Any, judging: Judging) -> None:

@@ -13,7 +13,8 @@ def tables(stand: Any, n: int = 4) -> dict[str, pl.DataFrame]:
     prompts = stand.prompts("What is it?")
     responses = Sample(n=n).run({"prompts": prompts}, stand.context()).kept
     stand.asked.clear()
-    return {"prompts": prompts, "responses": responses}
+    whole = responses.with_columns(finish=pl.lit("stop", responses["finish"].dtype))
+    return {"prompts": prompts, "responses": whole}
 
 
 def test_a_probability_for_each_response(stand: Any) -> None:

@@ -42,7 +42,8 @@ def estimate(stand: Any) -> Any:
             async def generate(prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
                 stand.asked.append((prompt.text, seed))
                 digit = seed % 2 + (0 if "bad" in prompt.text else 6)
-                return Generation(f" {digit}", (1,), (-0.1,), "stop")
+                ended = "endless" not in prompt.text
+                return Generation(f" {digit}", (1,), (-0.1,), "stop" if ended else "length")
 
             engine.generate = generate
             return engine
@@ -164,3 +165,11 @@ def test_the_probability_is_that_of_the_beta_posterior(
 def test_unchecked_rollouts_are_neither_right_nor_wrong() -> None:
     found = Estimate((Rollout("a", True), Rollout("b", None, error="hung"), Rollout("c", False)), 3)
     assert (found.right, found.of, found.value, found.error) == (1, 2, 0.5, None)
+
+
+def test_a_continuation_that_was_cut_off_is_neither_right_nor_wrong(estimate: Any) -> None:
+    (found,) = estimate(Rollouts(k=4), "endless")
+    assert (found.of, found.value, found.error) == (0, None, "cut off at 1 tokens")
+    assert {one.finish for one in found.rollouts} == {"length"}
+    (read,) = estimate(Rollouts(k=4, cut="read"), "endless")
+    assert read.of == 4
