@@ -139,13 +139,13 @@ class Validate(RowOperator):
             ),
         )
         check = check_for(models.context, prompt.source, path=self.check)
-        asked = [
-            None
-            if cut_off(answer, self.cut)
-            else check.submit(prompt.messages, prompt.reference, answer.text)
-            for answer in [*greedy, *sampled]
+        answers = [*greedy, *sampled]
+        asked = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
+        # All are checked, for a reference that says nothing is to be known of.
+        right = [
+            await _right(answer) and cut_off(one, self.cut) is None
+            for one, answer in zip(answers, asked, strict=True)
         ]
-        right = [answer is not None and await _right(answer) for answer in asked]
         return Marks(right[0], sum(right[1:]))
 
     def _known_check(self, source: str, context: Context) -> None:

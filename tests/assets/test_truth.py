@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.truth import label_accuracy, pair_labels
+from assets.truth import label_accuracy, pair_labels, right_responses
 from schemas import Pairs, Prompts, rows
 
 
@@ -103,3 +103,10 @@ def test_where_truth_cannot_be_known_there_is_no_figure() -> None:
     assert label_accuracy(pairs.head(0), asked, {"mine": CHECK}) is None
     assert label_accuracy(pairs, asked, {"other": CHECK}) is None
     assert label_accuracy(rows(Pairs, [pair("c", "1", "0")]), asked, {"mine": CHECK}) is None
+
+
+def test_nobody_knows_whether_what_was_cut_off_would_be_right() -> None:
+    responses = pl.DataFrame(
+        {"prompt_id": ["a", "a"], "text": ["yes", "yes"], "finish": ["stop", "length"]}
+    )
+    assert right_responses(responses, prompts(a="yes"), {"mine": CHECK}) == [True, None]

@@ -86,3 +86,12 @@ def test_the_answer_is_what_is_stated_last(text):
 def test_a_pattern_without_its_one_group_is_refused():
     with pytest.raises(ValueError, match="one group"):
         MajorityVote(of="responses", answer="Answer: .*")
+
+
+def test_a_response_that_was_cut_off_does_not_vote(world):
+    made = world({"a": [("Answer: 4", [1.0]), ("Answer: 5", [1.0]), ("Answer: 5", [1.0])]})
+    cut = pl.Series(["stop", "length", "length"], dtype=made["responses"]["finish"].dtype)
+    made["responses"] = made["responses"].with_columns(finish=cut)
+    assert MajorityVote(of="responses").run(made).kept["text"].to_list() == ["Answer: 4"]
+    read = MajorityVote(of="responses", cut="read").run(made)
+    assert read.kept["text"].to_list() == ["Answer: 5"]

@@ -190,3 +190,10 @@ def test_a_role_without_a_tokenizer_is_refused_before_anything_is_asked(
 def test_rows_keep_the_rules_of_their_table(world: Any) -> None:
     split = Rectify(by="by", k=64).run(world.tables(WRONG), world.context())
     assert Responses.is_valid(split.kept)
+
+
+def test_a_continuation_that_was_cut_off_is_not_taken(world: Any) -> None:
+    tables = world.tables({"q": ["a\nb\nAnswer: 1"]})
+    context = world.context(lambda *_: "Answer: 1 and more")
+    split = Rectify(by="by", k=3, max_tokens=9).run(tables, context)
+    assert json.loads(split.dropped.row(0, named=True)["numbers"])["cut_off"] == 3

@@ -305,3 +305,16 @@ def test_a_recipe_says_it_all_in_yaml() -> None:
     for wrong in ({"selection": {"by": "luck"}}, {"outcome": 0.5}, {"scale": [1, 0]}):
         with pytest.raises(ValidationError):
             load_operator({"use": "generators.TreeSearch", **wrong})
+
+
+def test_an_end_that_was_cut_off_is_not_checked(stand: Any) -> None:
+    tables = {"prompts": stand.prompts("one")}
+    proposer = {"max_tokens": 9}
+    context = searching(stand, lambda asked, begun, seed: "Answer: 1 or so")
+    (end,) = TreeSearch(proposer=proposer).run(tables, context).kept.rows(named=True)[1:]
+    assert (end["terminal"], end["terminal_correct"]) == (True, None)
+    assert end["error"] == "cut off at 9 tokens"
+    (end,) = (
+        TreeSearch(proposer=proposer, cut="read").run(tables, context).kept.rows(named=True)[1:]
+    )
+    assert end["terminal_correct"] is not None

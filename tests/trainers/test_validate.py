@@ -59,7 +59,8 @@ def checkpoint(path: Path, start: Path) -> pl.DataFrame:
 
 @pytest.fixture
 def validate() -> Validate:
-    return Validate(of="policy", samples=4, max_tokens=6, check=CHECK)
+    # A tiny model ends no answer.
+    return Validate(of="policy", samples=4, max_tokens=6, check=CHECK, cut="read")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,17 @@ def test_an_untrained_policy_answers_once(
     assert context.spent.journal_hits == 0
     assert kept["right_before"].to_list() == kept["right_after"].to_list()
     assert kept["greedy_before"].to_list() == kept["greedy_after"].to_list()
+
+
+def test_an_answer_that_was_cut_off_is_not_right(
+    validate: Validate, tiny_model: Path, context_for: Callable[..., Context]
+) -> None:
+    tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": held_out(["even"] * 4)}
+    read = validate.run(tables, context_for()).kept
+    refused = validate.model_copy(update={"cut": "refuse"}).run(tables, context_for()).kept
+    assert read["right_after"].sum() > 0
+    assert refused["right_after"].sum() == 0
+    assert not refused["greedy_after"].any()
 
 
 def test_a_prompt_without_a_reference_is_dropped_and_asked_of_one_policy_only(
