@@ -1,5 +1,6 @@
 """What ``factory`` prints for people. Text that a model wrote is never read as markup."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -281,13 +282,34 @@ def published_lines(
     yield from _loading(exported, repo)
 
 
+_REASONS, _PLACES = 20, 5
+"""Of an import: how many reasons for refusals are told, and of each how many places."""
+
+
 def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
     """What was imported, and the source that lets recipes draw its prompts."""
     folder = imported.prompts.parent
     counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)
     yield Text(f"{counts} lie in {_from_here(str(folder))}")
-    for reason, rows in imported.refused.items():
-        yield Text(f"{rows:,} refused: {reason}", style="yellow")
+    for table, account in imported.accounts.items():
+        if account.joined or account.refused:
+            yield Text(
+                f"{table}: {account.made:,} said = {account.kept:,} kept + {account.joined:,} "
+                f"joined with an equal one + {account.refused:,} refused"
+            )
+    ordered = sorted(imported.refused.items(), key=lambda one: -len(one[1]))
+    for (table, reason), places in ordered[:_REASONS]:
+        named = "; ".join(places[:_PLACES]) + (" …" if len(places) > _PLACES else "")
+        yield Text(f"{len(places):,} of {table} refused: {reason} ({named})", style="yellow")
+    if rest := ordered[_REASONS:]:
+        rows = sum(len(places) for _, places in rest)
+        yield Text(
+            f"{rows:,} refused for {len(rest):,} other reasons: the files *.dropped.parquet there "
+            "name each row",
+            style="yellow",
+        )
+    for reason, scores in itertools.islice(imported.unread.items(), _PLACES):
+        yield Text(f"{scores:,} scores have no value: {reason}", style="yellow")
     path = str(imported.prompts)
     below = f"{settings.folder}/"
     yield Text("recipes draw its prompts from this source, and name it in their stages:")
@@ -295,7 +317,7 @@ def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
         "type: assets.Source\nattributes:\n"
         f"  name: {folder.name}\n"
         f"  read: {{use: generators.Files, path: {path.removeprefix(below)}, messages: messages, "
-        f"reference: reference, licence: {json.dumps(imported.licence)}}}"
+        f"reference: reference, name: {folder.name}, licence: {json.dumps(imported.licence)}}}"
     )
 
 

@@ -5,7 +5,16 @@ import polars as pl
 
 from engines.context import Context
 from engines.protocol import EngineError
-from schemas import Pairs, Prompts, Responses, Scores, StepLabels, Table, migrated
+from schemas import (
+    Demonstrations,
+    Pairs,
+    Prompts,
+    Responses,
+    Scores,
+    StepLabels,
+    Table,
+    migrated,
+)
 
 TABLES: dict[type[Table], str] = {
     Prompts: "prompts",
@@ -13,6 +22,7 @@ TABLES: dict[type[Table], str] = {
     Scores: "scores",
     Pairs: "pairs",
     StepLabels: "step_labels",
+    Demonstrations: "demonstrations",
 }
 """The file of each table, without its ending."""
 

@@ -8,7 +8,12 @@ from generators.files import Files
 from generators.fixed import Fixed
 from generators.generator import Generator
 from generators.hub import HubDataset
-from generators.imported import ImportedPairs, ImportedResponses, ImportedSteps
+from generators.imported import (
+    ImportedDemonstrations,
+    ImportedPairs,
+    ImportedResponses,
+    ImportedSteps,
+)
 from generators.inject_error import InjectError
 from generators.omega_prm import OmegaPRM
 from generators.openings import Openings
@@ -32,6 +37,7 @@ __all__ = [
     "Generator",
     "Guided",
     "HubDataset",
+    "ImportedDemonstrations",
     "ImportedPairs",
     "ImportedResponses",
     "ImportedSteps",

@@ -1,4 +1,5 @@
-"""Rows that somebody else wrote: responses, pairs and step labels of an imported dataset."""
+"""Rows that somebody else wrote: responses, pairs, step labels and demonstrations of an imported
+dataset."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -8,10 +9,12 @@ import polars as pl
 from engines.context import Context
 from engines.imported import imported
 from schemas import (
+    Demonstrations,
     Operator,
     Pairs,
     Prompts,
     Responses,
+    Scores,
     Split,
     StepLabels,
     Table,
@@ -51,9 +54,14 @@ class ImportedResponses(Imported):
 
 
 class ImportedPairs(Imported):
-    """The preferences that an imported dataset states between responses to these prompts."""
+    """The preferences that an imported dataset states between responses to these prompts.
+
+    ``by`` names a stage of their scores, for an export to keep them beside the pairs.
+    """
 
     gives: ClassVar[type[Table]] = Pairs
+
+    by: Annotated[str, Takes(Scores)] | None = None
 
 
 class ImportedSteps(Imported):
@@ -61,3 +69,9 @@ class ImportedSteps(Imported):
     them."""
 
     gives: ClassVar[type[Table]] = StepLabels
+
+
+class ImportedDemonstrations(Imported):
+    """The answers to these prompts that an imported dataset holds up to be imitated."""
+
+    gives: ClassVar[type[Table]] = Demonstrations

@@ -65,11 +65,19 @@ def export(
             report.console().print(line, soft_wrap=True)
 
 
+def _listed(wanted: bool) -> None:
+    if wanted:
+        from assets.shapes.listed import shapes_table
+
+        typer.echo(shapes_table())
+        raise typer.Exit
+
+
 @commands.command("import")
 def import_(
     format: Annotated[
         str,
-        typer.Argument(help="ultrafeedback, helpsteer2, prm800k, math-shepherd or processbench."),
+        typer.Argument(help="How its rows say what they say; `--list` tells all formats."),
     ],
     place: Annotated[str, typer.Argument(metavar="PATH|ID", help="A file, a folder or a Hub id.")],
     name: Annotated[
@@ -81,12 +89,28 @@ def import_(
     split: Annotated[str, typer.Option(help="Of a folder or a Hub dataset.")] = "train",
     config: Annotated[str | None, typer.Option(help="Of a folder or a Hub dataset.")] = None,
     revision: Annotated[str | None, typer.Option(help="Of a Hub dataset.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=COLUMN",
+            help="Where a field of the format stands, as response=answer.text; once for each.",
+        ),
+    ] = None,
+    list_: Annotated[
+        bool,
+        typer.Option("--list", is_eager=True, callback=_listed, help="Tell the formats."),
+    ] = False,
 ) -> None:
     """Make tables of a published dataset, for recipes to read."""
     with said(False):
         from assets import report
+        from assets.errors import FactoryError
         from assets.importing import import_dataset
         from assets.settings import load_settings
+
+        columns = dict(each.partition("=")[::2] for each in column or [])
+        if not all(columns.values()):
+            raise FactoryError("--column takes FIELD=COLUMN, as in --column prompt=question")
 
         settings = load_settings()
         imported = import_dataset(
@@ -98,6 +122,7 @@ def import_(
             split=split,
             config=config,
             revision=revision,
+            columns=columns,
         )
         for line in report.imported_lines(imported, settings):
             report.console().print(line, soft_wrap=True)

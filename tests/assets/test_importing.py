@@ -186,7 +186,8 @@ def test_rows_keep_their_ids_however_often_they_are_imported(read: Any) -> None:
     [
         ("ultrafeedbak", [], "no format 'ultrafeedbak'; did you mean 'ultrafeedback'"),
         ("processbench", [], "does not look like processbench: it holds no row"),
-        ("processbench", [{"prompt": "?"}], "does not look like processbench: 'steps' must be"),
+        ("processbench", [{"prompt": "?"}], "does not look like processbench: no column 'problem'"),
+        ("processbench", [{"problem": "?"}], "does not look like processbench: 'steps' must be"),
         ("processbench", [{"problem": "?", "steps": ["a"], "label": 1}], "'label' 1 is no step"),
         ("helpsteer2", [{"prompt": "?", "response": "\ud800"}], "half a character"),
     ],

@@ -1,0 +1,177 @@
+"""Reads the fields of a row. Each function raises `ValueError` that names the field."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from assets.shapes.sample import Row, Score, ShapeError, Solution
+from generators.chats import asked_of, chat, joined, whole_text
+from schemas import Message
+
+Messages = tuple[Message, ...]
+Part = TypeVar("Part")
+
+
+def text(row: Row, field: str, *, of: str | None = None) -> str:
+    """A text that says something; of several parts as one."""
+    where = f"{field!r} of {of}" if of else repr(field)
+    if field not in row:
+        raise ShapeError(f"no column {where}; there is {', '.join(map(repr, row)) or 'none'}")
+    return whole_text(joined(row[field], where), where)
+
+
+def optional_text(row: Row, field: str) -> str | None:
+    """A text, or None where there is none."""
+    value = row.get(field)
+    return None if value is None or value == "" else text(row, field)
+
+
+def listing(row: Row, field: str) -> Sequence[Any]:
+    """A list that is not empty."""
+    value = row.get(field)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
+        raise ShapeError(f"{field!r} must be a list that is not empty")
+    return value
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """A mapping with names."""
+    if not isinstance(value, Mapping):
+        raise ShapeError(f"{what} must be a mapping, not {type(value).__name__}")
+    return value
+
+
+def number(value: Any, what: str) -> float:
+    """A finite number, which may stand in a text (``"4"``)."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ShapeError(f"{what} must be a number, not {str(value)[:60]!r}")
+    return found
+
+
+def optional_number(row: Row, field: str) -> float | None:
+    """A finite number, or None where there is none (as a table tells it: null or NaN)."""
+    value = row.get(field)
+    missing = value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    return None if missing else number(value, repr(field))
+
+
+def truth(row: Row, field: str) -> bool:
+    """Yes or no: true or false, 1 or 0."""
+    value = row.get(field)
+    if value in (0, 1) and isinstance(value, bool | int | float):
+        return bool(value)
+    raise ShapeError(f"{field!r} must be true or false, not {str(value)[:60]!r}")
+
+
+def reference(row: Row, field: str = "reference") -> str | None:
+    """The right answer as text, if there is one."""
+    value = row.get(field)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number(value, repr(field))
+        return str(value)
+    return optional_text(row, field)
+
+
+def rated(annotator: str, value: Any, *, raw: Any = None) -> Score:
+    """A score, without a value where it has none that can be read."""
+    said = raw if isinstance(raw, str) else None
+    try:
+        return Score(annotator, number(value, "a rating"), raw=said)
+    except ShapeError:
+        return Score(annotator, None, raw=said, error=f"no rating: {str(value)[:60]}")
+
+
+def attempted(make: Callable[[], Part], what: str) -> Part | str:
+    """What ``make`` gives, or why it does not."""
+    try:
+        return make()
+    except ValueError as error:
+        told = words(error)
+        return told if what in told else f"{what}: {told}"
+
+
+def words(error: ValueError) -> str:
+    """An error on one line; those of pydantic name the field and what stands in it."""
+    if not hasattr(error, "errors"):
+        return str(error)
+    first = error.errors()[0]
+    place = next((part for part in reversed(first["loc"]) if isinstance(part, str)), "it")
+    return f"{place}: {first['msg'].lower()}, not {str(first['input'])[:60]!r}"
+
+
+def user(said: str) -> Messages:
+    """A prompt of one message."""
+    return ({"role": "user", "content": said},)
+
+
+def asked(row: Row, field: str = "prompt") -> Messages:
+    """The prompt: a text (or a transcript), or a conversation without the answer at its end. The
+    field ``system`` goes before it."""
+    value = row.get(field)
+    system = optional_text(row, "system")
+    before = () if system is None else ({"role": "system", "content": system},)
+    if isinstance(value, str) and (turns := transcript(value)):
+        return (*before, *asked_of(said_turns(turns), repr(field)))
+    if is_chat(value):
+        turns = chat(value, repr(field))
+        before = () if turns[0]["role"] == "system" else before
+        return (*before, *asked_of(turns, repr(field)))
+    return (*before, *user(text(row, field)))
+
+
+def answer(value: Any, what: str) -> str:
+    """A response: a text, or one message of the assistant, alone or in a list."""
+    message = [value] if isinstance(value, Mapping) else value
+    if not is_chat(message):
+        return whole_text(joined(value, what), what)
+    turns = chat(message, what)
+    if len(turns) != 1 or turns[0]["role"] != "assistant":
+        raise ShapeError(f"{what} must be one message of the assistant")
+    return turns[0]["content"]
+
+
+def is_chat(value: Any) -> bool:
+    """Whether it is a list of messages, and not of parts of one."""
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str | bytes)
+        and any(isinstance(one, Mapping) and ("role" in one or "from" in one) for one in value)
+    )
+
+
+_SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+
+
+def transcript(value: str) -> list[dict[str, str]]:
+    """The turns of ``\\n\\nHuman: …\\n\\nAssistant: …``, or none where it is no transcript.
+
+    What is said is kept to the letter; an assistant that is yet to answer has no turn.
+    """
+    nothing, *rest = _SPEAKER.split(value)
+    if nothing.strip() or not rest or rest[0] != "Human":
+        return []
+    roles = {"Human": "user", "Assistant": "assistant"}
+    turns = [
+        {"role": roles[who], "content": said}
+        for who, said in zip(rest[::2], rest[1::2], strict=True)
+    ]
+    return turns
+
+
+def said_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Turns that all say something; an empty one at the end, of who is to speak, is left out."""
+    if turns and not turns[-1]["content"].strip():
+        turns = turns[:-1]
+    for place, turn in enumerate(turns):
+        whole_text(turn["content"], f"turn {place}")
+    return turns
+
+
+def one_answer(content: str, what: str, **about: Any) -> Solution | str:
+    """A solution of one step, or why it is none."""
+    return attempted(lambda: Solution((whole_text(content, what),), **about), what)
