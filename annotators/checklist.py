@@ -18,7 +18,7 @@ from engines.model import Model, Models
 from engines.opinion import Opinion
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from schemas import GeneratingRole, Split, canonical
+from schemas import GeneratingRole, InnerFile, Split, canonical
 from schemas.operator import RoleMark
 
 OPTIONS = ("yes", "no")
@@ -69,8 +69,8 @@ class Checklist(ProbedAnnotator):
     answer_tokens: int = Field(default=8, ge=1)
     cut: Cut = "refuse"
     cut_verdicts: Cut = "refuse"
-    template: str = "checklist_item"
-    checklist_template: str = "write_checklist"
+    template: InnerFile = "checklist_item"
+    checklist_template: InnerFile = "write_checklist"
 
     @field_validator("items")
     @classmethod

@@ -9,7 +9,7 @@ from annotators.probed import ProbedAnnotator
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.rows import Prompt, Response
-from schemas import ScoringRole, canonical
+from schemas import InnerFile, ScoringRole, canonical
 
 
 class Exemplar(BaseModel):
@@ -40,7 +40,7 @@ class DensityRatio(ProbedAnnotator):
     normalise: Normalise = "sum"
     criteria: str | None = None
     exemplars: tuple[Exemplar, ...] = ()
-    template: str = "with_criteria"
+    template: InnerFile = "with_criteria"
 
     @model_validator(mode="after")
     def _two_models(self) -> "DensityRatio":

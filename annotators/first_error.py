@@ -16,7 +16,7 @@ from engines.opinion import Opinion
 from engines.protocol import RowError, Sampling
 from engines.rollouts import Estimate, Rollouts
 from engines.rows import Prompt, Response
-from schemas import canonical
+from schemas import InnerFile, canonical
 
 NAME = "first_error"
 
@@ -49,7 +49,7 @@ class FirstError(RolloutAnnotator):
     by: Literal["binary", "brute", "judge"] = "binary"
     threshold: float = Field(default=0.0, ge=0, lt=1)
     votes: int = Field(default=1, ge=1)
-    template: str = "first_error"
+    template: InnerFile = "first_error"
     cut_verdicts: Cut = "refuse"
 
     @property

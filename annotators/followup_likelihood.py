@@ -11,7 +11,7 @@ from engines.model import Models
 from engines.opinion import Opinion
 from engines.protocol import Scored
 from engines.rows import Prompt, Response
-from schemas import ScoringRole, canonical
+from schemas import InnerFile, ScoringRole, canonical
 
 
 class FollowupLikelihood(ProbedAnnotator):
@@ -31,7 +31,7 @@ class FollowupLikelihood(ProbedAnnotator):
     model: ScoringRole = "policy"
     positive: tuple[str, ...] = Field(min_length=1)
     negative: tuple[str, ...] = Field(min_length=1)
-    template: str = "followup"
+    template: InnerFile = "followup"
 
     @model_validator(mode="after")
     def _told_apart(self) -> "FollowupLikelihood":

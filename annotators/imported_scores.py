@@ -7,7 +7,7 @@ import polars as pl
 
 from engines.context import Context
 from engines.imported import imported
-from schemas import Operator, Responses, Scores, Split, Table, Takes, dropped
+from schemas import InnerFile, Operator, Responses, Scores, Split, Table, Takes, dropped
 
 
 class ImportedScores(Operator):
@@ -21,7 +21,7 @@ class ImportedScores(Operator):
     unit: ClassVar[str] = "response_id"
 
     of: Annotated[str, Takes(Responses)] = "responses"
-    dataset: str
+    dataset: InnerFile
     annotators: tuple[str, ...] | None = None
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:

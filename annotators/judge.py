@@ -20,7 +20,7 @@ from engines.model import Model, Models
 from engines.opinion import Opinion
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, ChoosingRole, Message, Split, Takes, canonical
+from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Split, Takes, canonical
 
 
 class Judge(ProbedAnnotator):
@@ -57,7 +57,7 @@ class Judge(ProbedAnnotator):
     mode: Literal["pointwise", "pairwise", "listwise"] = "pointwise"
     model: ChoosingRole = "judge"
     checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
-    template: str | None = None
+    template: InnerFile | None = None
     criteria: str | None = None
     scale: tuple[int, int] = (1, 5)
     verdict: Literal["probability", "sampled"] = "probability"

@@ -17,6 +17,7 @@ from engines.rows import Prompt
 from engines.runtime import run_rows
 from schemas import (
     GeneratingRole,
+    InnerFile,
     Message,
     Prompts,
     Responses,
@@ -62,7 +63,7 @@ class JudgingItems(RowOperator):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     truth: Annotated[str | None, Takes(Scores)] = None
     model: GeneratingRole = "judge"
-    template: str = "judge_rationale"
+    template: InnerFile = "judge_rationale"
     criteria: str | None = None
     scale: tuple[int, int] = Field(default=(1, 5))
 

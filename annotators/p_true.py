@@ -11,7 +11,7 @@ from engines.cut import Cut, cut_off
 from engines.model import Models
 from engines.opinion import Opinion
 from engines.rows import Prompt, Response
-from schemas import ChoosingRole, canonical
+from schemas import ChoosingRole, InnerFile, canonical
 
 OPTIONS = ("True", "False")
 
@@ -32,7 +32,7 @@ class PTrue(ProbedAnnotator):
     model: ChoosingRole = "policy"
     samples: int = Field(default=0, ge=0)
     cut: Cut = "refuse"
-    template: str = "p_true"
+    template: InnerFile = "p_true"
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

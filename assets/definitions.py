@@ -3,18 +3,16 @@
 import sys
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
 import dagster as dg
-from dagster.components.core.component_tree import ComponentTree
 from dagster_shared.record import replace
 
 from assets.alerts import alerts_sensor
 from assets.curated.asset import dataset_asset
 from assets.curated.component import Dataset
 from assets.curated.planned import Planned, planned
+from assets.declared import RecipeTree
 from assets.errors import FactoryError, RecipeError, near
 from assets.executing import EXECUTOR
 from assets.factory import DATASETS, Factory
@@ -35,7 +33,7 @@ class Floor:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._trees = [_tree(folder) for folder in settings.recipe_folders]
+        self._trees = [RecipeTree.of(folder) for folder in settings.recipe_folders]
         self.sources = _by_name(
             source for tree in self._trees for source in tree.get_all_components(Source)
         )
@@ -157,15 +155,6 @@ class Floor:
 def floor() -> Floor:
     """All sources and recipes of the present configuration. Raises `FactoryError`."""
     return Floor(load_settings())
-
-
-def _tree(folder: Path) -> ComponentTree:
-    """The components of one folder. Folders of recipes hold data, so they are no packages: Dagster
-    is handed a module that exists only to say where they are."""
-    module = ModuleType(f"recipes_{abs(hash(folder))}")
-    module.__path__ = [str(folder)]
-    module.__file__ = None
-    return ComponentTree.from_module(module, PROJECT)
 
 
 def _by_name(components: Iterable[Named]) -> dict[str, Named]:

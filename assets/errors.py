@@ -3,6 +3,10 @@
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class FactoryError(Exception):
@@ -24,6 +28,23 @@ class RecipeError(FactoryError):
         self.file = str(file)
         self.stage = stage
         self.field = field
+
+
+NO_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
+
+
+def first_problem(error: "ValidationError", known: Iterable[str], *, of: str) -> tuple[str, str]:
+    """Where the first thing lies that is wrong with the parameters of ``of``, which are called
+    ``known``, and what is wrong with it. Never shows what was given."""
+    problem = error.errors(include_input=False)[0]
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in NO_MAPPING:
+        text = "must be a mapping: {name: value, ...}"
+    if problem["type"] == "extra_forbidden":
+        text = f"{of} has no such parameter; {near(str(problem['loc'][-1]), known)}"
+    elif problem["type"] == "missing":
+        text = "this parameter is missing"
+    return ".".join(map(str, problem["loc"])), text
 
 
 def near(name: str, known: Iterable[str]) -> str:

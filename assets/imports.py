@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.errors import RecipeError, near
+from assets.errors import RecipeError, first_problem
 from schemas.named import Fits, UnknownNameError, named
 
 
@@ -32,13 +32,7 @@ def built(
     try:
         return kind(**parameters)
     except ValidationError as error:
-        problem = error.errors()[0]
-        inside = ".".join(map(str, problem["loc"]))
-        text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            text = f"{spec['use']} has no such parameter; {near(inside, kind.model_fields)}"
-        elif problem["type"] == "missing":
-            text = "this parameter is missing"
+        inside, text = first_problem(error, kind.model_fields, of=str(spec["use"]))
         raise RecipeError(
             text, file=file, field=f"{field}.{inside}" if inside else field
         ) from error

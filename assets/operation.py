@@ -1,14 +1,15 @@
 """What ``factory.yaml`` says of nights without a person: tries again, alerts, how fresh data must
 be."""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from engines.roles import VariableName
+from schemas.parameters import Parameters
+
+_YEAR = 366 * 24.0
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Retries(_Told):
+class Retries(Parameters):
     """How a stage is tried again after a failure that may pass: a server that is down or busy, a
     journal that another run writes to, a store or network out of reach. Other failures are final.
 
@@ -16,11 +17,11 @@ class Retries(_Told):
     has it, twice the last and as many more. Waits are spread at random by up to ``seconds``.
     """
 
-    times: int = Field(default=3, ge=0)
-    seconds: float = Field(default=30.0, ge=0)
+    times: int = Field(default=3, ge=0, le=1000)
+    seconds: float = Field(default=30.0, ge=0, le=86_400)
 
 
-class Alerts(_Told):
+class Alerts(Parameters):
     """Who is told of a run that failed.
 
     ``webhook_env`` names the environment variable that holds a URL to which ``{"text": …}`` is
@@ -28,7 +29,7 @@ class Alerts(_Told):
     stated nowhere else. ``command`` is run with the text on its standard input.
     """
 
-    webhook_env: str | None = None
+    webhook_env: VariableName | None = None
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
@@ -38,11 +39,11 @@ class Alerts(_Told):
         return self
 
 
-class Freshness(_Told):
+class Freshness(Parameters):
     """Hours after which a curated dataset that was not made again is called late, and stale."""
 
-    warn_hours: float = Field(default=26.0, gt=0)
-    fail_hours: float = Field(default=36.0, gt=0)
+    warn_hours: float = Field(default=26.0, gt=0, le=_YEAR)
+    fail_hours: float = Field(default=36.0, gt=0, le=_YEAR)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Freshness":

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.errors import RecipeError, near
+from assets.errors import RecipeError, first_problem, near
 from engines.roles import Binding
 from schemas import (
     Checkpoints,
@@ -127,16 +127,9 @@ def _explain(
     error: ValidationError, stage: str, spec: Mapping[str, Any], *, file: Path | str
 ) -> RecipeError:
     """The first thing that is wrong with an operator's parameters."""
-    problem = error.errors()[0]
-    field = ".".join(map(str, problem["loc"])) or None
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        kind = operator_class(spec["use"])
-        known = near(str(problem["loc"][-1]), kind.model_fields)
-        text = f"{kind.__name__} has no such parameter; {known}"
-    elif problem["type"] == "missing":
-        text = "this parameter is missing"
-    return RecipeError(text, file=file, stage=stage, field=field)
+    kind = operator_class(spec["use"])
+    field, text = first_problem(error, kind.model_fields, of=kind.__name__)
+    return RecipeError(text, file=file, stage=stage, field=field or None)
 
 
 def _fit(

@@ -26,16 +26,17 @@ one when a source has changed.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
 
 from assets import catalogue
 from assets.account import Account, told
 from assets.claims.check import claim_check
 from assets.claims.measure import Measure
+from assets.declared import Declared
 from assets.draw import draw
 from assets.errors import RecipeError, near
 from assets.executing import EXECUTOR, pool_of
@@ -78,36 +79,27 @@ class DrawConfig(dg.Config):
     )
 
 
-class Recipe(dg.Component, dg.Model, dg.Resolvable):
+class Recipe(Declared):
     """A published way to make preference or step-level data, as stages of operators."""
 
-    name: str
-    stages: Annotated[dict[str, Any], dg.Resolver.passthrough()]
+    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS})
+
+    stages: dict[str, Any]
     paper: Paper
     claim: str
     control: str | None = None
-    measure: Annotated[dict[str, Any] | None, dg.Resolver.passthrough()] = None
-    rounds: int = Field(default=1, ge=1)
-    sources: Annotated[dict[str, float] | None, dg.Resolver.passthrough()] = None
-    rows: int = Field(default=512, ge=1)
-    seed: int = Field(default=0, ge=0)
+    measure: dict[str, Any] | None = None
+    rounds: int = Field(default=1, ge=1, strict=True)
+    sources: dict[str, NonNegativeFloat] | None = None
+    rows: int = Field(default=512, ge=1, strict=True)
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     gate: Rule = "no_worse"
 
-    _file: Path | str = PrivateAttr(default="(no file)")
-
-    @classmethod
-    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> "Recipe":
-        recipe = super().load(attributes, context)
-        recipe._file = context.path / "defs.yaml" if context.path.is_dir() else context.path
+    def ready(self) -> None:
+        """Raises `RecipeError` where stages or measure cannot be."""
         settings = load_settings()
-        recipe.planned(settings)
-        recipe.measured_by(settings)
-        return recipe
-
-    @property
-    def file(self) -> Path | str:
-        """The ``defs.yaml`` that says all this."""
-        return self._file
+        self.planned(settings)
+        self.measured_by(settings)
 
     @property
     def family(self) -> str:
@@ -121,10 +113,6 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
 
     def planned(self, settings: Settings) -> list[Stage]:
         """The stages in running order. Raises `RecipeError` where they cannot run."""
-        if not self.name.isidentifier() or not self.name.isascii() or self.name == "prompts":
-            raise RecipeError(
-                "a name is letters, digits and _, and not 'prompts'", file=self.file, field="name"
-            )
         if not self.weights(settings):
             raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
         return plan(self.stages, file=self.file, roles=settings.roles)

@@ -7,24 +7,43 @@ value can be overridden by an environment variable: ``FACTORY_ROOT=/big/disk``,
 is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the file's folder.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableVariableError
 from upath import UPath
-from yaml import YAMLError
 
-from assets.errors import FactoryError, near
+from assets.errors import NO_MAPPING, FactoryError, near
 from assets.operation import Alerts, Freshness, Retries
+from assets.yaml_file import LONGEST_NAME, YamlError, documents, unsound
 from engines.roles import Binding
+from schemas.parameters import refuse_truth
+
+_PREFIX = "FACTORY_"
+_OTHERS = frozenset(
+    {"FACTORY_CONFIG", "FACTORY_DEBUG", "FACTORY_CODE_SOCKET", "FACTORY_GSM8K"}
+    | {"FACTORY_BENCHMARKS_QUICK"}
+)
+"""Variables of this project that override nothing in the configuration."""
+_Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 
 PROJECT = Path(__file__).resolve().parent.parent
 _OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
@@ -49,19 +68,23 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="FACTORY_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     root: str = "data"
     journal: str | None = None
     models: str | None = None
     imports: str | None = None
-    roles: Mapping[str, Binding]
-    sources: Mapping[str, float] = Field(min_length=1)
+    roles: Mapping[_Name, Binding]
+    sources: Mapping[_Name, float] = Field(min_length=1)
     held_out: str = "held_out"
     recipes: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
-    window: int = Field(default=2048, ge=1)
+    window: int = Field(default=2048, ge=1, le=10_000_000)
     failure_limit: float = Field(default=0.5, ge=0, le=1)
     retries: Retries = Retries()
     alerts: Alerts | None = None
@@ -69,10 +92,16 @@ class Settings(BaseSettings):
 
     _file: Path = PrivateAttr(default=PROJECT / "factory.yaml")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
+
     @field_validator("sources")
     @classmethod
     def _some_weight(cls, sources: Mapping[str, float]) -> Mapping[str, float]:
-        if any(not weight >= 0 for weight in sources.values()) or not any(sources.values()):
+        weights = sources.values()
+        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
             raise ValueError("weights must be 0 or more, and one of them above 0")
         return sources
 
@@ -95,7 +124,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        return env_settings, InitSettingsSource(settings_cls, _said(config_file()))
 
     @property
     def folder(self) -> Path:
@@ -196,25 +225,55 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"there is no configuration file {file}: write one, or let FACTORY_CONFIG name one"
         )
+    _known_variables()
+    # What was given may be a key, so no error is handed on.
     try:
         settings = Settings()
     except ValidationError as error:
-        raise SettingsError(f"{file}: {_explain(error)}") from error
-    except (YAMLError, TypeError, ValueError) as error:
-        raise SettingsError(f"{file}: not a mapping in YAML: {error}") from error
+        raise SettingsError(f"{file}: {_explain(error)}") from None
+    except UnreadableVariableError as error:
+        raise SettingsError(f"an environment variable that overrides {file}: {error}") from None
     settings._file = file
     return settings
 
 
+def _said(file: Path) -> dict[str, Any]:
+    """What the file says. Raises `SettingsError` where it is no mapping."""
+    try:
+        found = documents(file)
+    except YamlError as error:
+        field = f", field {error.field!r}" if error.field else ""
+        raise SettingsError(f"{file}{field}: {error}") from None
+    if len(found) != 1 or not isinstance(found[0].value, dict):
+        what = "is empty" if not found or found[0].value is None else "is no mapping in YAML"
+        raise SettingsError(f"{file}: {what}: it must say root, roles and sources")
+    wrong = unsound(found[0].value)
+    if wrong is not None:
+        raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}")
+    return found[0].value
+
+
+def _known_variables() -> None:
+    """Raises `SettingsError` where a variable of the environment overrides nothing there is."""
+    known = {f"{_PREFIX}{field.upper()}" for field in Settings.model_fields} | _OTHERS
+    for variable in os.environ:
+        if variable.startswith(_PREFIX) and variable.partition("__")[0] not in known:
+            raise SettingsError(
+                f"there is no environment variable {variable!r}; {near(variable, known)}"
+            )
+
+
 def _explain(error: ValidationError) -> str:
     lines = []
-    for problem in error.errors():
+    for problem in error.errors(include_input=False):
         field = ".".join(map(str, problem["loc"]))
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             text = f"unknown field; {near(str(problem['loc'][-1]), _fields(problem['loc']))}"
         elif problem["type"] == "missing":
             text = "is missing"
+        elif problem["type"] in NO_MAPPING:
+            text = "must be a mapping: {name: value, ...}"
         lines.append(f"field {field!r}: {text}")
     return "; ".join(lines)
 

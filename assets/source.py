@@ -12,15 +12,15 @@ It makes the asset ``prompts/<name>``.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from assets.account import Account, told
 from assets.catalogue import column_schema
+from assets.declared import Declared
 from assets.errors import RecipeError
 from assets.factory import REFRESHES, Factory
 from assets.imports import built
@@ -45,30 +45,19 @@ class SourceConfig(dg.Config):
     )
 
 
-class Source(dg.Component, dg.Model, dg.Resolvable):
+class Source(Declared):
     """Prompts for recipes, a refresh at a time, each prompt once."""
 
-    name: str
-    read: Annotated[dict[str, Any], dg.Resolver.passthrough()]
+    read: dict[str, Any]
     check: str | None = None
-    rows: int | None = Field(default=None, ge=1)
-    fixed: bool = False
+    rows: int | None = Field(default=None, ge=1, strict=True)
+    fixed: bool = Field(default=False, strict=True)
 
-    _file: Path | str = PrivateAttr(default="(no file)")
-
-    @classmethod
-    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> "Source":
-        source = super().load(attributes, context)
-        source._file = context.path / "defs.yaml" if context.path.is_dir() else context.path
-        source.reader()
-        if source.check is not None:
-            source.checker()
-        return source
-
-    @property
-    def file(self) -> Path | str:
-        """The ``defs.yaml`` that says all this."""
-        return self._file
+    def ready(self) -> None:
+        """Raises `RecipeError` where nothing can be read or checked."""
+        self.reader()
+        if self.check is not None:
+            self.checker()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -77,8 +66,6 @@ class Source(dg.Component, dg.Model, dg.Resolvable):
 
     def reader(self) -> PromptSource:
         """What reads the prompts. Raises `RecipeError`."""
-        if not self.name.isidentifier() or not self.name.isascii():
-            raise RecipeError("a name is letters, digits and _", file=self.file, field="name")
         reader: PromptSource = built(
             self.read,
             source_class,

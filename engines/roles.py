@@ -1,10 +1,14 @@
 """What a model role is bound to: weights, an engine, or a server that generates and weights that
 score. Bindings live in configuration (``factory.yaml``), never in a recipe."""
 
+import os
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+
+from schemas.parameters import Parameters
 
 _GIVEN = frozenset(
     {"add_generation_prompt", "chat_template", "conversation", "continue_final_message"}
@@ -12,8 +16,25 @@ _GIVEN = frozenset(
 )
 """What no template argument may be: the factory says it, or it changes what is asked for."""
 
+_KEY = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16}")
+"""A run of letters and digits that no name of a variable has, and keys of some providers do."""
 
-class Binding(BaseModel):
+
+def _variable(name: str) -> str:
+    usual = re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name) and not _KEY.search(name)
+    if not usual and not (name.isidentifier() and name in os.environ):
+        raise ValueError(
+            "must be the name of an environment variable (in capitals, as MY_API_KEY), not what it "
+            "holds. If a key stood here, take it for known to others, and replace it"
+        )
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(_variable)]
+"""The name of the environment variable that holds a key. A key typed in its place is refused."""
+
+
+class Binding(Parameters):
     """One role's model.
 
     ``model``: a folder of safetensors with a tokenizer, or a Hub id (then name a ``revision``).
@@ -25,7 +46,7 @@ class Binding(BaseModel):
     ``licence`` is the model's, for the cards of data it made; by default what its own card says.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model: str | None = None
     revision: str | None = None
@@ -34,8 +55,8 @@ class Binding(BaseModel):
     device: str | None = None
     url: str | None = None
     served_as: str | None = None
-    api_key_env: str | None = None
-    concurrency: int = Field(default=64, ge=1)
+    api_key_env: VariableName | None = None
+    concurrency: int = Field(default=64, ge=1, le=100_000)
     templates: str | None = None
     template_arguments: Mapping[str, Any] = Field(default_factory=dict)
     licence: str | None = None

@@ -10,6 +10,7 @@ from engines.context import Context
 from engines.imported import imported
 from schemas import (
     Demonstrations,
+    InnerFile,
     Operator,
     Pairs,
     Prompts,
@@ -34,7 +35,7 @@ class Imported(Operator):
     unit: ClassVar[str] = "prompt_id"
 
     of: Annotated[str, Takes(Prompts)] = "prompts"
-    dataset: str
+    dataset: InnerFile
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The rows, in the order of the prompts. Raises `EngineError` where there are none."""

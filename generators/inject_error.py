@@ -10,7 +10,7 @@ from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.reviser import Reviser
-from schemas import GeneratingRole, content_id
+from schemas import GeneratingRole, InnerFile, content_id
 
 
 class InjectError(Reviser):
@@ -35,7 +35,7 @@ class InjectError(Reviser):
     temperature: float = Field(default=1.0, ge=0)
     max_tokens: int = Field(default=512, ge=1)
     seed: int = 0
-    template: str = "inject_error"
+    template: InnerFile = "inject_error"
 
     async def revise(
         self, prompt: Prompt, response: Response, remark: Any, models: Models

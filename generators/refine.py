@@ -12,7 +12,7 @@ from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.reviser import Reviser
-from schemas import GeneratingRole, Scores, Takes
+from schemas import GeneratingRole, InnerFile, Scores, Takes
 
 
 class Refine(Reviser):
@@ -32,8 +32,8 @@ class Refine(Reviser):
     rounds: int = Field(default=1, ge=1)
     temperature: float = Field(default=1.0, ge=0)
     max_tokens: int = Field(default=512, ge=1)
-    template: str = "revise"
-    critique_template: str = "critique"
+    template: InnerFile = "revise"
+    critique_template: InnerFile = "critique"
 
     async def revise(
         self,

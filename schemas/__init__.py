@@ -6,6 +6,7 @@ from schemas.migration import migrated
 from schemas.operator import (
     ChoosingRole,
     GeneratingRole,
+    InnerFile,
     Input,
     Nested,
     Operator,
@@ -41,6 +42,7 @@ __all__ = [
     "Dropped",
     "Evaluations",
     "GeneratingRole",
+    "InnerFile",
     "Input",
     "Message",
     "Nested",

@@ -10,15 +10,22 @@ A role is a field annotated with `Role`: the name of a model bound in ``factory.
 a recipe knows what each stage reads and which models it calls before anything runs.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+)
 
 from schemas.accept import Split
 from schemas.named import UnknownNameError, named, subclass_of
+from schemas.parameters import Parameters
 from schemas.tables import Table
 
 
@@ -35,6 +42,15 @@ class RoleMark:
     def __init__(self, *needs: str) -> None:
         self.needs = needs
 
+
+def _inside(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", name):
+        raise ValueError("is no name of a file inside its folder")
+    return name
+
+
+InnerFile = Annotated[str, Field(max_length=100), AfterValidator(_inside)]
+"""The name of a template, or of an imported dataset: never a path that leads out of its folder."""
 
 GeneratingRole = Annotated[str, RoleMark("generate")]
 ScoringRole = Annotated[str, RoleMark("score")]
@@ -64,15 +80,13 @@ class UnknownOperatorError(ValueError):
     """A recipe's ``use:`` names nothing that is an operator."""
 
 
-class Operator(BaseModel):
+class Operator(Parameters):
     """The base of generators, annotators, filters and trainers.
 
     ``gives`` is the table it writes; None stands for the table that it takes as ``of``.
     ``unit`` is the id column in which rows are counted: as many distinct ids as came in are kept
     or dropped.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     gives: ClassVar[type[Table] | None]
     unit: ClassVar[str]

@@ -16,38 +16,25 @@ own name and with these defaults, unless a component of that name says otherwise
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field
+
+from assets.declared import Declared
 
 DEDUPLICATE = {"use": "filters.Deduplicate"}
 DECONTAMINATE = {"use": "filters.Decontaminate"}
 
 
-class Dataset(dg.Component, dg.Model, dg.Resolvable):
+class Dataset(Declared):
     """What recipes made at all refreshes as one dataset, with a held-out split that never leaks."""
 
-    name: str
-    of: Annotated[list[str] | dict[str, float], dg.Resolver.passthrough()]
+    of: list[str] | dict[str, float]
     held_out: float = Field(default=0.05, ge=0, lt=1)
-    cap: Annotated[dict[str, Any], dg.Resolver.passthrough()] = Field(default_factory=dict)
-    deduplicate: Annotated[dict[str, Any] | None, dg.Resolver.passthrough()] = DEDUPLICATE
-    decontaminate: Annotated[dict[str, Any] | None, dg.Resolver.passthrough()] = DECONTAMINATE
-
-    _file: Path | str = PrivateAttr(default="(no file)")
-
-    @classmethod
-    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> "Dataset":
-        dataset = super().load(attributes, context)
-        dataset._file = context.path / "defs.yaml" if context.path.is_dir() else context.path
-        return dataset
-
-    @property
-    def file(self) -> Path | str:
-        """The ``defs.yaml`` that says all this."""
-        return self._file
+    cap: dict[str, Any] = Field(default_factory=dict)
+    deduplicate: dict[str, Any] | None = DEDUPLICATE
+    decontaminate: dict[str, Any] | None = DECONTAMINATE
 
     @property
     def weights(self) -> Mapping[str, float] | None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from assets.curated.component import Dataset
 from assets.curated.mixture import Cap
-from assets.errors import RecipeError, near
+from assets.errors import RecipeError, first_problem, near
 from assets.plan import EXPORTED, Stage, exported_stage
 from assets.recipe import Recipe
 from assets.settings import Settings
@@ -43,8 +43,6 @@ def planned(
 ) -> Planned:
     """What ``dataset`` is made from. Raises `RecipeError`, naming the file and the field."""
     file = dataset.file
-    if not dataset.name.isidentifier() or not dataset.name.isascii():
-        raise RecipeError("a name is letters, digits and _", file=file, field="name")
     if not dataset.of:
         raise RecipeError("a dataset needs a recipe at least", file=file, field="of")
     parts: dict[str, Stage] = {}
@@ -133,7 +131,7 @@ def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: st
     """The filter that ``spec`` says, put on the dataset's rows or, if it takes none of their table,
     on their prompts."""
     try:
-        kind = operator_class(str(spec.get("use")))
+        kind = operator_class(spec.get("use"))
     except UnknownOperatorError as error:
         raise RecipeError(str(error), file=file, field=f"{field}.use") from error
     marks = kind.model_fields["of"].metadata if "of" in kind.model_fields else []
@@ -158,11 +156,8 @@ def _explained(
     error: ValidationError, field: str, known: Mapping[str, Any], *, file: Any
 ) -> RecipeError:
     """The first thing that is wrong with what stands under ``field``."""
-    problem = error.errors()[0]
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        text = f"there is no such parameter; {near(str(problem['loc'][-1]), known)}"
-    return RecipeError(text, file=file, field=".".join([field, *map(str, problem["loc"])]))
+    inside, text = first_problem(error, known, of=field)
+    return RecipeError(text, file=file, field=f"{field}.{inside}" if inside else field)
 
 
 def _evaluations(

@@ -1,0 +1,270 @@
+"""What is wrong in a recipe, source, dataset or in the settings is told by file and field."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assets.curated.component import Dataset
+from assets.declared import RecipeTree
+from assets.recipe import Recipe
+from assets.settings import SettingsError, load_settings
+from assets.source import Source
+
+Told = Callable[[BaseException], str]
+
+STAGES: dict[str, Any] = {
+    "responses": {"use": "generators.Sample", "n": 2},
+    "pairs": {"use": "filters.RandomPairs", "of": "responses"},
+}
+RECIPE = {"name": "mine", "paper": {"title": "A paper"}, "claim": "It helps", "stages": STAGES}
+SOURCE = {"name": "mine", "read": {"use": "pocket.Problems"}, "check": "pocket.check"}
+DATASET = {"name": "mixed", "of": ["online_dpo"]}
+LONG = "n" * 300
+
+
+def recipe(**changes: Any) -> str:
+    return declared("assets.Recipe", RECIPE | changes)
+
+
+def staged(**changes: Any) -> str:
+    """The recipe with ``changes`` in its stage ``responses``."""
+    return recipe(stages=STAGES | {"responses": STAGES["responses"] | changes})
+
+
+def source(**changes: Any) -> str:
+    return declared("assets.Source", SOURCE | changes)
+
+
+def dataset(**changes: Any) -> str:
+    return declared("assets.Dataset", DATASET | changes)
+
+
+def declared(kind: Any, attributes: Any) -> str:
+    return yaml.safe_dump({"type": kind, "attributes": attributes}, sort_keys=False)
+
+
+def without(field: str) -> str:
+    return declared("assets.Recipe", {key: said for key, said in RECIPE.items() if key != field})
+
+
+RECIPES: list[tuple[str, str, str]] = [
+    # What the file holds, the field that is named (or ""), and a part of what is told.
+    (recipe(clam="x"), "clam", "did you mean 'claim'"),
+    (recipe(rows=0), "rows", "greater than or equal to 1"),
+    (recipe(rows=-1), "rows", "greater"),
+    (recipe(rows=10**12), "rows", "more than 1,000,000,000"),
+    (recipe(rows=1e12), "rows", "more than"),
+    (recipe(rows=True), "rows", "integer"),
+    (recipe(rows="many"), "rows", "integer"),
+    (recipe(rows=float("inf")), "rows", "no number"),
+    (recipe(rows=[5]), "rows", "integer"),
+    (recipe(rounds=0), "rounds", "greater"),
+    (recipe(seed=-1), "seed", "greater"),
+    (recipe(seed=2**63), "seed", "less"),
+    (recipe(gate="nice"), "gate", "Input should be"),
+    (recipe(name=LONG), "name", "100"),
+    (recipe(name="../other"), "name", "letters, digits and _"),
+    (recipe(name="a b"), "name", "letters"),
+    (recipe(name=7), "name", "string"),
+    (recipe(name=""), "name", "letters"),
+    (recipe(name="prompts"), "name", "taken"),
+    (recipe(name="datasets"), "name", "taken"),
+    (without("claim"), "claim", "missing"),
+    (without("stages"), "stages", "missing"),
+    (recipe(claim=["a"]), "claim", "string"),
+    (recipe(paper="CREAM"), "paper", "must be a mapping"),
+    (recipe(paper={"title": "x", "url": "y"}), "paper.url", "no such parameter"),
+    (recipe(stages=[STAGES]), "stages", "must be a mapping"),
+    (recipe(stages={}), "stages", "at least one stage"),
+    (recipe(stages={"a b": {}}), "", "stage 'a b': a name is letters"),
+    (recipe(stages={LONG: {}}), "stages", "more than 100 characters"),
+    (recipe(stages={"a": ["generators.Sample"]}), "", "stage 'a': a stage is a mapping"),
+    (recipe(stages={"a": None}), "", "stage 'a': a stage is a mapping"),
+    (recipe(stages={"a": {"n": 2}}), "use", "'use' is missing"),
+    (recipe(stages={1: {"use": "generators.Sample"}}), "stages", "1 is no name"),
+    (recipe(stages={"prompts": STAGES["responses"]}), "", "this name is taken"),
+    (staged(use="os.system", command="touch here"), "use", "Python itself"),
+    (staged(use="schemas.Prompts"), "use", "is not an operator"),
+    (staged(use=["generators.Sample"]), "use", "is no import path"),
+    (staged(use=None), "use", "is no import path"),
+    (staged(m=2), "m", "no such parameter"),
+    (staged(n=0), "n", "greater"),
+    (staged(n=True), "n", "true or false"),
+    (staged(n=10**12), "stages.responses.n", "more than"),
+    (staged(temperature=float("nan")), "stages.responses.temperature", "no number"),
+    (staged(temperature={"a": 1}), "temperature", "number"),
+    (staged(model=7), "model", "string"),
+    (staged(model="polcy"), "model", "did you mean 'policy'"),
+    (staged(model="policy@yesterday"), "model", "no role"),
+    (staged(of="respones"), "of", "did you mean"),
+    (staged(of="pairs"), "of", "wait for each other"),
+    (
+        recipe(stages=STAGES | {"a": {"use": "annotators.Judge", "of": "responses"}
+                                | {"template": "../../../etc/passwd"}}),
+        "template",
+        "no name of a file inside",
+    ),
+    (
+        recipe(stages={"a": {"use": "generators.ImportedResponses", "dataset": "../../etc"}}),
+        "dataset",
+        "no name of a file inside",
+    ),
+    (recipe(measure={"use": "subprocess.run", "args": "id"}), "measure.use", "Python itself"),
+    (recipe(measure={"use": "filters.RandomPairs"}), "measure.use", "is not a measure"),
+    (recipe(measure=["assets.claims.Gain"]), "measure", "must be a mapping"),
+    (recipe(sources={"pocket": float("inf")}), "sources.pocket", "no number"),
+    (recipe(sources={"pocket": -1}), "sources.pocket", "greater"),
+    (recipe(sources={"pocket": 0}), "sources", "no source has a weight above 0"),
+    (recipe(sources=["pocket"]), "sources", "must be a mapping"),
+    (recipe(control=7), "control", "string"),
+    (source(read={"use": "os.system", "command": "id"}), "read.use", "Python itself"),
+    (source(read={"use": "subprocess.Popen", "args": "id"}), "read.use", "Python itself"),
+    (source(read={"use": "pocket.check"}), "read.use", "is no class"),
+    (source(read={"use": "polars.DataFrame"}), "read.use", "no method 'prompts'"),
+    (source(read="pocket.Problems"), "read", "must be a mapping"),
+    (source(read={}), "read", "'use' is missing"),
+    (source(read={"use": "generators.Files"}), "read.licence", "missing"),
+    (source(check="os.system"), "check", "Python itself"),
+    (source(check="pocket.Problems"), "check", "not a function of"),
+    (source(check=["engines.checks.math"]), "check", "string"),
+    (source(fixed="yes please"), "fixed", "boolean"),
+    (source(rows=0), "rows", "greater"),
+    (dataset(of=7), "of", "list"),
+    (dataset(held_out=1), "held_out", "less than 1"),
+    (dataset(held_out=float("nan")), "held_out", "no number"),
+    (dataset(cap=[1]), "cap", "must be a mapping"),
+    (dataset(nme="x"), "nme", "did you mean 'name'"),
+    (declared("assets.Recipe", [RECIPE]), "attributes", "must be a mapping"),
+    (declared("assets.Recipe", None), "attributes", "must be a mapping"),
+    (declared("assets.Recpe", RECIPE), "type", "must be one of"),
+    (declared("os.system", RECIPE), "type", "must be one of"),
+    (declared("antigravity.Component", RECIPE), "type", "must be one of"),
+    (declared("dagster.PythonScriptComponent", RECIPE), "type", "must be one of"),
+    (declared(None, RECIPE), "type", "must be one of"),
+    ("", "", "is empty"),
+    ("# nothing here\n", "", "is empty"),
+    ("- a\n- list\n", "", "must be a mapping"),
+    ("just words\n", "", "must be a mapping"),
+    (recipe() + "template_vars_module: .vars\n", "template_vars_module", "no such field"),
+    (recipe() + "attribute: {}\n", "attribute", "did you mean 'attributes'"),
+    (recipe().replace("  rows", "  name: again\n  rows") + "  name: again\n", "name", "twice"),
+    (recipe() + "    pairs: {use: filters.RandomPairs}\n", "stages.pairs", "twice"),
+    ("type: assets.Recipe\ntype: assets.Source\n", "type", "twice"),
+    ("type: [assets.Recipe\n", "", "line 2"),
+    ("type: !!python/name:os.system\n", "", "tag"),
+    ("a: *b\n", "", "stands for nothing"),
+    ("a: &a [*a]\n", "", "stands for nothing"),
+    ("type: \x00\n", "", "no YAML"),
+    ("[" * 100_000, "", "levels deep"),
+    ("- " * 100_000, "", "levels deep"),
+    ("rows: " + "9" * 5000, "rows", "300 digits"),
+    ("rows: " + "1:" * 400_000 + "1", "rows", "300 digits"),
+    ("x: &a [" + "1," * 99 + "]\n" + "".join(
+        f"x{n}: &{b} [{','.join([f'*{a}'] * 99)}]\n" for n, (a, b) in enumerate(
+            zip("abcdefg", "bcdefgh", strict=True))), "", "more than 20,000 values"),
+    ("# " + "x" * 1_000_000, "", "more than 1,000,000 bytes"),
+    ("---\n" * 1000, "", "documents"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "field", "told"), RECIPES)
+def test_what_is_wrong_in_a_component_is_told_by_file_and_field(
+    workshop: Any, message: Told, text: str, field: str, told: str
+) -> None:
+    folder = workshop.folder / "recipes/tests/mine"
+    folder.mkdir(parents=True)
+    (folder / "defs.yaml").write_text(text)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # Dagster wraps what a component raises
+        loaded(workshop.folder / "recipes")
+    said = message(caught.value)
+    assert said.startswith(str(folder / "defs.yaml"))
+    assert told in said
+    if field:
+        assert f"field '{field}" in said
+
+
+def loaded(folder: Path) -> list[Any]:
+    tree = RecipeTree.of(folder)
+    return [each for kind in (Recipe, Source, Dataset) for each in tree.get_all_components(kind)]
+
+
+SETTINGS = """
+root: data
+roles:
+  policy: {model: models/mine}
+  judge: {engine: openai, url: "http://localhost:1/v1", served_as: judge}
+sources: {pocket: 1.0}
+"""
+SETTINGS_CASES: list[tuple[str, str, str]] = [
+    ("", "", "is empty"),
+    ("- a list", "", "no mapping"),
+    (SETTINGS + "widow: 3\n", "widow", "did you mean 'window'"),
+    (SETTINGS + "window: 0\n", "window", "greater"),
+    (SETTINGS + "window: 1000000000000\n", "window", "less"),
+    (SETTINGS + "window: true\n", "window", "true or false"),
+    (SETTINGS + "window: [1]\n", "window", "integer"),
+    (SETTINGS + "failure_limit: .nan\n", "failure_limit", "no number"),
+    (SETTINGS + "failure_limit: 2\n", "failure_limit", "less"),
+    (SETTINGS + "retries: {seconds: .inf}\n", "retries.seconds", "no number"),
+    (SETTINGS + "retries: {times: 1000000000000}\n", "retries.times", "less"),
+    (SETTINGS + "retries: [1]\n", "retries", "must be a mapping"),
+    (SETTINGS + "root: elsewhere\n", "root", "twice"),
+    (SETTINGS + "root: [a]\n".replace("root", "models"), "models", "string"),
+    (SETTINGS.replace("judge:", "policy:"), "roles.policy", "twice"),
+    (SETTINGS.replace("policy:", f"{LONG}:"), "roles", "more than 100 characters"),
+    (SETTINGS.replace("1.0", ".inf"), "sources.pocket", "no number"),
+    (SETTINGS.replace("1.0", "-1"), "sources", "0 or more"),
+    (SETTINGS.replace("1.0", "true"), "sources", "true or false"),
+    (SETTINGS.replace("{pocket: 1.0}", "[pocket]"), "sources", "must be a mapping"),
+    (SETTINGS.replace("{pocket: 1.0}", "{}"), "sources", "at least 1"),
+    (SETTINGS.replace("{model: models/mine}", "models/mine"), "roles.policy", "must be a mapping"),
+    (SETTINGS.replace("engine: openai", "engine: os.system"), "roles.judge.engine", "Input should"),
+    (SETTINGS.replace("model: models/mine", "modl: x"), "roles.policy.modl", "did you mean"),
+    (SETTINGS.replace("served_as", "concurrency: 0, served_as"), "roles.judge.concurrency", "gre"),
+    (SETTINGS + "owners: [me]\n", "owners", "team:me"),
+    (SETTINGS + "a: [b\n", "", "line"),
+    (SETTINGS + "a: " + "[" * 100_000, "a", "levels deep"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "factory.yaml"
+    monkeypatch.setenv("FACTORY_CONFIG", str(file))
+    return file
+
+
+@pytest.mark.parametrize(("text", "field", "told"), SETTINGS_CASES)
+def test_what_is_wrong_in_the_settings_is_told_by_file_and_field(
+    config: Path, text: str, field: str, told: str
+) -> None:
+    config.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(config) in str(caught.value)
+    assert told in str(caught.value)
+    assert f"field '{field}" in str(caught.value) or not field
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("FACTORY_WINDWO", "5", "did you mean 'FACTORY_WINDOW'"),
+        ("FACTORY_ROLE__POLICY__MODEL", "x", "or 'FACTORY_ROLES'"),
+        ("FACTORY_WINDOW", "many", "field 'window'"),
+        ("FACTORY_ROLES", "[", "roles"),
+        ("FACTORY_ROLES__POLICY__MODLE", "x", "field 'roles.policy.modle'"),
+        ("FACTORY_SOURCES__POCKET", "inf", "field 'sources'"),
+    ],
+)
+def test_a_variable_that_overrides_nothing_is_refused(
+    config: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    config.write_text(SETTINGS)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert told in str(caught.value)
