@@ -79,8 +79,7 @@ _PART = re.compile(
 _ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|eom|>", "<|eot|>")
 _PART_MARKS = "".join(("<|channel|><|constrain|><|message|><|start|>", *_ENDS))
 
-# A mark between backticks is spoken of, and not used.
-_OPENS = re.compile("|".join(rf"(?<!`){re.escape(marks.opens)}" for marks in MARKS))
+_OPENS = re.compile("|".join(re.escape(marks.opens) for marks in MARKS))
 _LONGEST = 2 * max(len(marks.opens) for marks in MARKS)
 """Characters at the end of a prompt in which a mark is looked for."""
 _OF = {marks.opens: marks for marks in MARKS}
@@ -216,15 +215,20 @@ def _closed_only(text: str) -> Marks | None:
     if not closed:
         return None
     at, marks = min(closed)
-    return marks if _OPENS.search(text, 0, at) is None else None
+    before = _OPENS.finditer(text, 0, at)
+    return marks if all(_spoken_of(text, *opened.span()) for opened in before) else None
 
 
 def _find(text: str, mark: str, start: int = 0) -> int:
     """Where ``mark`` is, at ``start`` or after it, or -1. One between backticks is passed over."""
     at = text.find(mark, start)
-    while at >= 0 and text[at - 1 : at] == "`" == text[at + len(mark) : at + len(mark) + 1]:
+    while at >= 0 and _spoken_of(text, at, at + len(mark)):
         at = text.find(mark, at + len(mark))
     return at
+
+
+def _spoken_of(text: str, start: int, end: int) -> bool:
+    return text[start - 1 : start] == "`" == text[end : end + 1]
 
 
 def _blocks(text: str) -> tuple[list[str], str]:
@@ -239,7 +243,12 @@ def _blocks(text: str) -> tuple[list[str], str]:
         fences += text.count(_FENCE, counted, begin)
         counted = begin
         marks = _OF[opened[0]]
-        if fences % 2 or marks in unending:
+        if fences % 2:
+            at = text.find(_FENCE, at)
+            if at < 0:
+                break
+            continue
+        if marks in unending or _spoken_of(text, begin, at):
             continue
         end = _find(text, marks.closes, at)
         if end < 0:

@@ -15,6 +15,7 @@ from filters.edited_pairs import EditedPairs
 from filters.filter import Filter
 from filters.graded_pairs import GradedPairs
 from filters.imitate import Imitate
+from filters.join_reasoning import JoinReasoning
 from filters.label_steps import LabelSteps
 from filters.language import Language
 from filters.length_bias import LengthBias
@@ -57,6 +58,7 @@ __all__ = [
     "Filter",
     "GradedPairs",
     "Imitate",
+    "JoinReasoning",
     "LabelSteps",
     "Language",
     "LengthBias",

@@ -84,3 +84,31 @@ def test_spans_that_hold_nothing_are_refused(reader: Reader) -> None:
 def test_a_side_is_one_message_of_the_assistant(messages: list[dict[str, str]]) -> None:
     with pytest.raises(RowError, match="chosen is not one message"):
         one_answer(messages, "chosen")
+
+
+def test_an_answer_is_learnt_after_a_thought_and_not_in_it(
+    template_for: Callable[..., Path],
+) -> None:
+    """As in Qwen3.5 and DeepSeek-R1, the generation header opens a thought."""
+    from transformers import AutoTokenizer
+
+    opens = HEAD + "{% endfor %}{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}"
+    tokenizer = AutoTokenizer.from_pretrained(template_for(opens))
+    reader = Reader(tokenizer, tokenizer.eos_token_id)
+    asked = [{"role": "user", "content": "6 * 7 ="}]
+
+    def read(answer: str) -> str:
+        return str(tokenizer.decode(reader.prompt(asked, answer))).rpartition("<|assistant|>")[2]
+
+    assert read("42") == "<think>\n\n</think>\n\n"
+    assert read("<think>\nsix times seven\n</think>\n\n42") == ""
+
+
+def test_the_template_is_told_what_the_binding_says(template_for: Callable[..., Path]) -> None:
+    from transformers import AutoTokenizer
+
+    told = HEAD + "{% endfor %}{% if add_generation_prompt %}<|assistant|>{{ mood }}{% endif %}"
+    tokenizer = AutoTokenizer.from_pretrained(template_for(told))
+    reader = Reader(tokenizer, tokenizer.eos_token_id, {"mood": "calm"})
+    asked = [{"role": "user", "content": "6 * 7 ="}]
+    assert tokenizer.decode(reader.prompt(asked)).endswith("<|assistant|>calm")
