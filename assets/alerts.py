@@ -16,6 +16,7 @@ from assets.errors import FactoryError
 from assets.operation import Alerts
 from assets.settings import Settings
 from engines.patience import Patience
+from schemas.printable import printable
 
 _PATIENCE = 20.0
 """Seconds for which a webhook that is down or busy is tried. Dagster gives a sensor a minute."""
@@ -38,7 +39,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition | None:
         description="Tells of every run that failed, as factory.yaml says under alerts",
     )
     def failed(context: dg.RunFailureSensorContext) -> None:
-        text = without_secrets("\n".join(_lines(context)), settings)
+        text = printable(without_secrets("\n".join(_lines(context)), settings))
         context.log.error(text)
         if alerts.webhook_env is not None:
             _post(text, alerts.webhook_env)

@@ -17,7 +17,7 @@ from assets.claims.check import CHECK
 from assets.formats import Format
 from assets.licences import consequences, identifier
 from assets.lineage import Answered, UsedModel
-from assets.look import counted, escaped, markdown, sampled
+from assets.look import counted, escaped, linked, markdown, sampled
 from assets.plan import Stage
 from assets.recipe import Recipe
 from assets.settings import PROJECT
@@ -80,7 +80,9 @@ def dataset_card(facts: Facts) -> "DatasetCard":
             for model in facts.models
         ],
     )
-    left_out = [f"{count:,} dropped ({reason})" for reason, count in facts.left_out.items()]
+    left_out = [
+        f"{count:,} dropped ({escaped(reason)})" for reason, count in facts.left_out.items()
+    ]
     card: DatasetCard = DatasetCard.from_template(
         data,
         template_path=str(TEMPLATE),
@@ -129,8 +131,7 @@ def _configs(*, candidates: bool) -> list[dict[str, object]]:
 
 
 def _paper(recipe: Recipe) -> str:
-    title = f"Paper: {escaped(recipe.paper.title)}"
-    return title + (f" (code: <{recipe.paper.code}>)" if recipe.paper.code else "")
+    return f"Paper: {linked(recipe.paper.title, recipe.paper.code)}"
 
 
 def _examples(rows: pl.DataFrame) -> str:

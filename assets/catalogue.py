@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.look import escaped, markdown
+from assets.look import escaped, linked, markdown
 from assets.plan import Stage
 from assets.settings import Settings
 from schemas import Operator, Table, canonical
@@ -48,11 +48,8 @@ def kinds(stage: Stage, settings: Settings) -> set[str]:
 
 def source_said(recipe: "Recipe") -> str:
     """The paper and the claim, in Markdown."""
-    title, code = escaped(recipe.paper.title), recipe.paper.code
-    if code is not None:
-        linked = re.fullmatch(r"https?://[^\s()<>]+", code)
-        title = f"[{title}]({code})" if linked else f"{title} ({escaped(code)})"
-    return f"**Paper:** {title}\n\n**Claim:** {escaped(recipe.claim)}"
+    paper = linked(recipe.paper.title, recipe.paper.code)
+    return f"**Paper:** {paper}\n\n**Claim:** {escaped(recipe.claim)}"
 
 
 def described_stage(recipe: "Recipe", stage: Stage) -> str:

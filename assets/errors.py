@@ -5,12 +5,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from schemas.printable import printable
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
 class FactoryError(Exception):
     """Something the user asked for cannot be done; the message says what and what to do."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class RecipeError(FactoryError):

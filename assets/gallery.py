@@ -5,6 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.look import escaped, linked
 from assets.plan import Stage
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def write_gallery(folder: Path, recipes: Iterable["Recipe"], settings: "Settings
 
 
 def _entry(recipe: "Recipe", stages: Iterable[Stage]) -> list[str]:
-    title = recipe.paper.title
-    paper = f"[{title}]({recipe.paper.code})" if recipe.paper.code else title
+    paper = linked(recipe.paper.title, recipe.paper.code)
     control = f" Control: `{recipe.control}`." if recipe.control else ""
-    lines = [f"### {recipe.name}", "", f"*{paper}*", "", f"Claim: {recipe.claim}.{control}", ""]
+    claim = f"Claim: {escaped(recipe.claim)}.{control}"
+    lines = [f"### {recipe.name}", "", f"*{paper}*", "", claim, ""]
     lines += ["| stage | operator | reads | what it does |", "| --- | --- | --- | --- |"]
     for stage in stages:
         operator = type(stage.operator)

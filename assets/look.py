@@ -5,8 +5,10 @@ Text that a model or a stranger wrote is escaped, so that no row can draw on the
 
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import polars as pl
@@ -86,6 +88,18 @@ def escaped(text: str) -> str:
     """``text`` on one line of a Markdown page, as it is: no sign of it formats, links or draws."""
     return " ".join(html.escape(text, quote=False).translate(_SIGNS).split())
 
+
+def linked(text: str, target: str | None) -> str:
+    """``text`` as a link to ``target``; where that is no page of the web, both as text."""
+    if target is None:
+        return escaped(text)
+    if not re.fullmatch(r"https?://[^\s/?#][^\s]*", target, re.ASCII | re.IGNORECASE):
+        return f"{escaped(text)} ({escaped(target)})"
+    return f"[{escaped(text)}]({quote(target, safe=_OF_LINKS)})"
+
+
+_OF_LINKS = "%/:?#@!$&+,;=-._~"
+"""What may stand in a link beside letters and digits; the rest is spelled as ``%28``."""
 
 _SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]#!|~"}
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from assets.runs import Outcome
 from assets.settings import Settings
+from schemas.printable import printable
 
 if TYPE_CHECKING:
     from assets.curated.versions import Version
@@ -333,6 +335,16 @@ def _loading(exported: "Exported", place: str) -> Iterator[Text]:
         yield Text(told)
 
 
+class _Printed(Console):
+    """A console whose colours are its own: no text on it is markup or holds a terminal's codes."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(printable(part.text), part.style)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Standard output for results; standard error for everything else."""
-    return Console(stderr=stderr, highlight=False)
+    return _Printed(stderr=stderr, highlight=False, markup=False)

@@ -15,6 +15,7 @@ from assets.look import plain
 from assets.pictures import Branch, asked, thinned
 from assets.pictures.svg import figure, shade
 from assets.pictures.words import shortened
+from schemas.printable import printable
 
 NODES = 60
 """Of a tree at most, the most visited."""
@@ -56,7 +57,7 @@ def _pair(row: Mapping[str, Any]) -> RenderableType:
     )
     margin = "" if row["margin"] is None else f"margin {row['margin']:.3g}  "
     return Group(
-        Text(plain(row["prompt"]), style="bold"),
+        _text(plain(row["prompt"]), "bold"),
         sides,
         Text(f"{margin}weight {row['weight']:.3g}  {row['pair_id']}\n", style="dim"),
     )
@@ -66,13 +67,13 @@ def _said(messages: Sequence[Mapping[str, str]], shared: int) -> Text:
     """What the messages say; the ``shared`` characters that both sides begin with are dim."""
     last = messages[-1]["content"]
     before = "".join(f"{message['content']}\n" for message in messages[:-1])
-    return Text.assemble(before, (last[:shared], "dim"), last[shared:])
+    return Text.assemble(_text(before), _text(last[:shared], "dim"), _text(last[shared:]))
 
 
 def _tree(nodes: pl.DataFrame, prompt: str) -> RenderableType:
     """One prompt's `schemas.Nodes`, each with its visits, its value, its step and how it ended."""
     branches = thinned(nodes, NODES)
-    top = Tree(Text(prompt, style="bold"))
+    top = Tree(_text(prompt, "bold"))
     drawn: list[Tree] = []
     for branch in branches:
         above = top if branch.parent is None else drawn[branch.parent]
@@ -85,7 +86,9 @@ def _tree(nodes: pl.DataFrame, prompt: str) -> RenderableType:
 def _node(branch: Branch) -> Text:
     node = branch.node
     colour = _SHADES.get(shade(node["value"], 0, 1), "")
-    step = shortened(node["step"], CELLS) or ("the prompt" if branch.parent is None else "")
+    step = printable(shortened(node["step"], CELLS)) or (
+        "the prompt" if branch.parent is None else ""
+    )
     return Text.assemble(
         (figure(node["value"]), colour),
         (f" ×{node['visits']:,} ", "dim"),
@@ -109,13 +112,16 @@ def _solution(row: Mapping[str, Any]) -> RenderableType:
         first = " first wrong step" if number == row["first_error"] else ""
         steps.add_row(
             Text(str(number + 1), style="dim"),
-            Text(step.rstrip("\n"), style=colour),
+            _text(step.rstrip("\n"), colour),
             Text("" if value is None else figure(value), style=colour),
             Text(mark + first, style=colour),
         )
-    return Group(
-        Text(plain(row["prompt"]), style="bold"), steps, Text(f"{row['response_id']}\n", "dim")
-    )
+    return Group(_text(plain(row["prompt"]), "bold"), steps, Text(f"{row['response_id']}\n", "dim"))
+
+
+def _text(said: str, style: str = "") -> Text:
+    """What is spelled out takes room, so it is before anything is laid out."""
+    return Text(printable(said), style)
 
 
 def _row(row: Mapping[str, Any]) -> RenderableType:
@@ -124,5 +130,5 @@ def _row(row: Mapping[str, Any]) -> RenderableType:
     table.add_column()
     for name, value in row.items():
         if value is not None:
-            table.add_row(name, Text(plain(value)))
+            table.add_row(name, _text(plain(value)))
     return Group(table, Text(""))

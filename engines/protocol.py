@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from schemas import Message
+from schemas.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,11 @@ class Scored:
 
 
 class EngineError(RuntimeError):
-    """An engine cannot do what was asked, in the user's terms and with what to do."""
+    """An engine cannot do what was asked, in the user's terms and with what to do. What a server
+    or a model said in it is fit for a terminal."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class UnavailableError(EngineError):

@@ -77,7 +77,6 @@ def journal_shown(context: typer.Context) -> None:
         screen.print(
             f"{path}: {found.answers:,} answers, {found.bytes / 1e6:,.1f} MB{rate}, "
             f"identity version {found.identity}",
-            markup=False,
         )
         screen.print(report.journal_table(found.usage))
 
@@ -91,7 +90,7 @@ def prune() -> None:
         from assets.pruning import prune_journal
 
         removed, kept = prune_journal(floor())
-        report.console().print(f"{removed:,} answers removed, {kept:,} kept", markup=False)
+        report.console().print(f"{removed:,} answers removed, {kept:,} kept")
 
 
 @datasets.callback(invoke_without_command=True)
@@ -125,5 +124,4 @@ def prune_datasets(
         report.console().print(
             f"{sum(len(gone) for gone, _ in pruned):,} versions removed, "
             f"{sum(freed for _, freed in pruned) / 1e6:,.1f} MB freed",
-            markup=False,
         )

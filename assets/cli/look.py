@@ -46,7 +46,6 @@ def show(
         screen.print(
             f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "
             f"{frame.height:,} rows\n",
-            markup=False,
         )
         for shown in rows_shown(frame, rows, drawn_prompts(everything, key[0], day)):
             screen.print(shown)
@@ -128,8 +127,8 @@ def review(
             ) as session:
 
                 def ready(address: str) -> None:
-                    screen.print(f"review {dataset} as {session.person} at", markup=False)
-                    screen.print(address, markup=False, soft_wrap=True)
+                    screen.print(f"review {dataset} as {session.person} at")
+                    screen.print(address, soft_wrap=True)
                     screen.print("Ctrl-C ends it; every decision is kept when it is made")
 
                 serve(session, port=port, ready=ready)

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.printable import printable
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 Refresh = Annotated[
     str | None, typer.Option(metavar="DATE", help="Which refresh, as 2026-11-21 (UTC).")
@@ -48,10 +50,10 @@ def said(as_json: bool) -> Iterator[Any]:
     except typer.Exit:
         raise
     except KeyboardInterrupt as stop:
-        typer.secho(str(stop) or "stopped", err=True)
+        typer.secho(printable(str(stop)) or "stopped", err=True)
         raise typer.Exit(130) from None
     except Exception as error:
-        typer.secho(f"error: {_message(error)}", fg="red", err=True)
+        typer.secho(f"error: {printable(_message(error))}", fg="red", err=True)
         if os.environ.get("FACTORY_DEBUG"):
             raise
         raise typer.Exit(1) from None
@@ -76,9 +78,16 @@ def _message(error: Exception) -> str:
     return f"{type(cause).__name__}: {cause} (FACTORY_DEBUG=1 shows where)"
 
 
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def _quieten() -> None:
     """Log to standard error, warnings and up; no library's progress bars among the results."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -103,7 +103,9 @@ def curated_card(facts: Facts) -> "DatasetCard":
         format=facts.format_name,
         columns=facts.format.columns,
         trainers=facts.format.trainers,
-        left_out=", ".join(f"{n:,} dropped ({reason})" for reason, n in facts.left_out.items()),
+        left_out=", ".join(
+            f"{n:,} dropped ({escaped(reason)})" for reason, n in facts.left_out.items()
+        ),
         held_out=f"{plan.held_out:.0%}",
         licences=follows,
         examples=_examples(facts),
