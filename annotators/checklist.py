@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
+from annotators.judge_words import Unread
 from annotators.probed import ProbedAnnotator
+from annotators.yes_no import read_yes
 from engines.context import Context
 from engines.cut import Cut, cut_off
 from engines.model import Model, Models
@@ -28,7 +30,6 @@ UNWRITTEN = "no question could be read in the checklist"
 _BULLET = re.compile(
     r"^(?:\s*(?:[-*+•–](?=\s)|\[[ xX]?\]|\(?(?:[Qq]?\d{1,3}|[A-Za-z])[.):](?=\s)))*\s*"
 )
-_SAID = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,10 @@ class Checklist(ProbedAnnotator):
         (written,) = await model.generate(asked, sampling=sampling, call=f"item {number}")
         if (refusal := cut_off(written, self.cut_verdicts)) is not None:
             return None, written.text, f"is not answered: {refusal}"
-        said = _SAID.match(written.text)
-        if said is None:
+        try:
+            return float(read_yes(written.text)), written.text, None
+        except Unread:
             return None, written.text, f"is answered neither yes nor no: {written.text[:80]!r}"
-        return float(said[1].lower() == "yes"), written.text, None
 
     def _value(self, answers: Sequence[float]) -> float:
         if self.score_by == "share":

@@ -6,15 +6,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from annotators.verdicts import Unread, joined
+from annotators.judge_words import (
+    CLAUSE,
+    SEPARATOR,
+    Unread,
+    lines,
+    plain,
+    shortened,
+    statements,
+)
+from annotators.verdicts import joined
 
 NONE = -1
 """The index that stands for no step."""
 
-_MARKS = "*_`[](){}\"' \t\n."
-_STEP = r"(?:step\s*)?(?:number\s*)?(\d+|none)\b"
-_BARE = re.compile(_STEP, re.I)
-_LABELLED = re.compile(rf"first wrong step(?:\s+is)?[\s:={re.escape(_MARKS)}]*{_STEP}", re.I)
+_LABEL = re.compile(
+    rf"{CLAUSE}(?:(?:so|thus|therefore|hence|the)[ ,]+){{0,4}}"
+    rf"first[ ](?:wrong|incorrect|erroneous)[ ]step(?:{SEPARATOR}|[ ]+(?=\d+\W*$))",
+    re.I | re.X | re.M,
+)
+_STEP = re.compile(
+    r"[(\"'“]*(?:step[ ]*)?(?:number[ ]*|no\.[ ]*|\#[ ]*)?(?P<step>\d{1,9}|none)\b[)\"'”]*"
+    r"(?P<rest>\W*\Z|[.,;:!(].*|[ ]+[-–—(].*|[ ]+(?:because|since|as|where|of)\b.*)",
+    re.I | re.X | re.S,
+)
+_ANOTHER = re.compile(
+    r"\W*(?:(?:or|and|to|then)\W+)?(?:step\s*)?(?:\d+|none)\b(?=\W*\Z)|\s*[-–—,/&]\s*(?:step\s*)?\d"
+    r"|.*\b(?:or|maybe|perhaps|possibly)\b.*(?:\d|none)",
+    re.I | re.S,
+)
+"""What says after a step that it is not the one, or not the only one."""
 
 
 def read_vote(text: str, steps: int) -> int:
@@ -23,20 +44,30 @@ def read_vote(text: str, steps: int) -> int:
     It stands after "First wrong step:" or is all there is. Raises `Unread` where there is none, or
     different ones, or the solution, which has ``steps``, has no such step.
     """
-    bare = _BARE.fullmatch(text.strip(_MARKS))
-    found = {bare[1]} if bare else {match[1] for match in _LABELLED.finditer(text)}
-    named = {one.lower() for one in found}
-    quoted = repr(" ".join(text.split())[:80])
-    if not named:
-        raise Unread(f"no step in {quoted}")
+    words = plain(text)
+    judged = [one for one in statements(words, _LABEL) if not one.supposed]
+    said = [one.said for one in judged]
+    if not judged and len(lines(words)) == 1:
+        said = [words]
+    named = {_step(one) for one in said}
+    if not named or None in named or (judged and all(one.quoted for one in judged)):
+        raise Unread(f"no step in {shortened(text)}")
     if len(named) > 1:
-        raise Unread(f"different steps in {quoted}")
+        raise Unread(f"different steps in {shortened(text)}")
     (name,) = named
     if name == "none":
         return NONE
-    if not 1 <= int(name) <= steps:
+    if not 1 <= int(name or 0) <= steps:
         raise Unread(f"there is no step {name} of {steps}")
-    return int(name) - 1
+    return int(name or 0) - 1
+
+
+def _step(said: str) -> str | None:
+    """The step with which ``said`` begins, if it is clear."""
+    found = _STEP.match(said)
+    if found is None or _ANOTHER.match(found["rest"]):
+        return None
+    return found["step"].lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """What a judge said is read only where it says one thing clearly."""
 
+import json
 import math
+from pathlib import Path
 from statistics import mode
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,27 +22,23 @@ from annotators.verdicts import (
     weighed,
 )
 
+CASES = [
+    json.loads(line) for line in Path(__file__).with_name("verdicts.jsonl").read_text().splitlines()
+]
+"""What judges write, and what a careful reader takes from it: None where he would hesitate."""
 
-@pytest.mark.parametrize(
-    ("text", "grade"),
-    [
-        ("4", 4),
-        (" 4.\n", 4),
-        ("**4**", 4),
-        ("4/5", 4),
-        ("[[3]]", 3),
-        ("4.5", 4.5),
-        ("Score: 2", 2),
-        ("It has 3 steps, 7 of 9 are wrong.\nScore: 2", 2),
-        ("**Score:** 5/5", 5),
-        ("Rating: [[1]]", 1),
-        ("The score is 3 out of 5.", 3),
-        ("I give it a score of 3.", 3),
-        ("Grade: 4\n\nScore: 4", 4),
-    ],
-)
-def test_grades_that_are_clear(text: str, grade: float) -> None:
-    assert read_grade(text, (1, 5)) == grade
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['read']}: {case['text']}"[:60])
+def test_a_verdict_is_what_the_judge_said_or_unread(case: dict[str, Any]) -> None:
+    reads = {
+        "grade": lambda text: read_grade(text, tuple(case["scale"])),
+        "choice": read_choice,
+        "ranking": lambda text: read_ranking(text, case["count"]),
+    }[case["read"]]
+    try:
+        assert reads(case["text"]) == case["expected"]
+    except Unread:
+        assert case["expected"] is None
 
 
 @pytest.mark.parametrize(
@@ -71,50 +70,11 @@ def test_a_pattern_reads_what_it_names() -> None:
             read_grade(text, (1, 5), r"<g>(.*?)</g>")
 
 
-@pytest.mark.parametrize(
-    ("text", "credit"),
-    [
-        ("A", 1),
-        ("B.", 0),
-        ("[[C]]", 0.5),
-        ("tie", 0.5),
-        ("Response B", 0),
-        ("**Verdict: A**", 1),
-        ("Both are long. A is shorter.\nVerdict: B", 0),
-        ("Winner: Response A because it is right", 1),
-        ("Better: tie", 0.5),
-    ],
-)
-def test_choices_that_are_clear(text: str, credit: float) -> None:
-    assert read_choice(text) == credit
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "A careful answer wins",
-        "Verdict: A careful answer would say more",
-        "Verdict: A\nVerdict: B",
-        "D",
-        "a",
-        "Both are good",
-    ],
-)
-def test_choices_that_are_not_are_refused(text: str) -> None:
+def test_a_pattern_reads_answers_only() -> None:
+    assert read_choice("<think><v>A</v></think><v>B</v>", "<v>(.)</v>") == 0
+    assert read_ranking("<think>R: A B</think>R: B A", 2, "R: (.*)") == [1, 0]
     with pytest.raises(Unread):
-        read_choice(text)
-
-
-@pytest.mark.parametrize("text", ["B A C", "B > A > C", "Ranking: B, A, C.", "so\n\nBAC\n"])
-def test_rankings_that_are_clear(text: str) -> None:
-    assert read_ranking(text, 3) == [1, 0, 2]
-
-
-@pytest.mark.parametrize("text", ["", "B A", "B A A", "A B C D", "B is best, then A, then C", "1"])
-def test_rankings_that_are_not_are_refused(text: str) -> None:
-    with pytest.raises(Unread):
-        read_ranking(text, 3)
+        read_grade("<think><g>3</g>", (1, 5), "<g>(.*?)</g>")
 
 
 grades = st.lists(st.integers(1, 5).map(float), min_size=1, max_size=9)

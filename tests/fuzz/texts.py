@@ -20,7 +20,7 @@ def mixed(random: Random, pieces: Sequence[str], longest: int = 12) -> str:
     for _ in range(random.randint(0, longest)):
         part = noise(random, 8) if random.random() < 0.2 else random.choice(pieces)
         if random.random() < 0.02:
-            part *= random.choice((10, 100, 2_000))
+            part = (part * random.choice((10, 100, 2_000)))[:20_000]
         parts.append(part)
     return random.choice(("", " ", "\n")).join(parts)
 

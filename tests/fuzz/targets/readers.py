@@ -4,6 +4,7 @@ from random import Random
 
 from annotators.first_error_votes import read_vote
 from annotators.verdicts import Unread, read_choice, read_grade, read_ranking
+from annotators.yes_no import read_yes
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = (Unread,)
@@ -23,7 +24,7 @@ def generated(random: Random) -> tuple[str, str]:
     text = mixed(random, _PIECES)
     if random.random() < 0.3:
         text = damaged(random, text)
-    return random.choice(("grade", "choice", "ranking", "step")), text
+    return random.choice(("grade", "choice", "ranking", "step", "yes")), text
 
 
 def run(one: tuple[str, str]) -> None:
@@ -35,5 +36,7 @@ def run(one: tuple[str, str]) -> None:
         assert read_choice(text) in (0, 0.5, 1)
     elif kind == "ranking":
         assert sorted(read_ranking(text, 3)) == [0, 1, 2]
-    else:
+    elif kind == "step":
         assert -1 <= read_vote(text, 4) < 4
+    else:
+        assert read_yes(text) in (True, False)

@@ -1,0 +1,241 @@
+"""Which of two responses a judge calls better, from its words.
+
+Words of comparison become symbols first, so that the grammar of a verdict is small: ``A > B``,
+``A < B``, ``A = B``, ``A ✓`` (A is the better one), ``A`` alone, ``C`` or ``≡`` (a tie).
+"""
+
+import re
+
+from annotators.judge_words import (
+    CLAUSE,
+    SEPARATOR,
+    Unread,
+    answered,
+    lines,
+    plain,
+    shortened,
+    statements,
+    supposed,
+)
+
+FIRST, SECOND, TIE = "A", "B", "C"
+"""The answers to "which is better": the one shown first, the one shown second, neither."""
+CREDIT = {FIRST: 1.0, SECOND: 0.0, TIE: 0.5}
+"""What each of them is worth to the one shown first."""
+
+_NOUN = (
+    r"(?:responses?|answers?|assistants?|models?|options?|outputs?|candidates?|completions?|summary"
+    r"|solutions?|texts?|ai|repl(?:y|ies)|choices?)"
+)
+_HOW = (
+    r"(?:(?:clearly|slightly|much|significantly|substantially|far|marginally|somewhat|also|overall"
+    r"|simply|definitely|just|still|by far|roughly|about|basically|equally|strongly|considerably"
+    r"|a (?:bit|little|lot)|the|both|ultimately|therefore|thus|generally|narrowly|relatively) )*"
+)
+_VIRTUE = (
+    r"(?:helpful|accurate|correct|complete|thorough|useful|informative|comprehensive|precise"
+    r"|relevant)"
+)
+_GOOD = (
+    r"(?:better|best|stronger|strongest|superior|preferred|preferable|favou?red|winner|winning"
+    rf"|more {_VIRTUE}(?:,? (?:and )?(?:more )?{_VIRTUE})*)"
+)
+_SAME = r"(?:equally \w+|tied|equal|equivalent|comparable|the same|even|on (?:a )?par)\b"
+_OF_TWO = rf"(?: (?:{_NOUN}|one|overall|here|of the two|choice))*"
+_IS = r" (?:is|was|are) "
+
+# The names first. Each of the others stands after a letter, and between two where it compares.
+_SYMBOLS = tuple(
+    (re.compile(pattern, flags), by)
+    for pattern, by, flags in (
+        (rf"\b(?:the )?(?i:{_NOUN})(?:_| ?\()a\b\)?", "A", re.I),
+        (rf"\b(?:the )?(?i:{_NOUN})(?:_| ?\()b\b\)?", "B", re.I),
+        (
+            rf"\b(?:[Tt]he )?(?i:{_NOUN})[ :]?[\[(\"'“‘]{{0,3}}([AB])\b(?!['’]\w)[\])\"'”’]{{0,3}}",
+            r"\1",
+            0,
+        ),
+        (r"\b(?i:option|choice|answer) ?[\[(\"'“‘]{0,3}(C)\b[\])\"'”’]{0,3}", r"\1", 0),
+        (r"[\[(\"'“‘]{1,3}([ABC])[\])\"'”’]{1,3}(?!\w)", r"\1", 0),
+        (rf"\b([AB])['’]s (?i:{_NOUN})\b", r"\1", 0),
+        (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO} (?:than|to|over) (?=[AB]\b)", " > ", 0),
+        (r"(?<=\b[AB]) (?:beats|outperforms|surpasses|wins over|over) (?=[AB]\b)", " > ", 0),
+        (rf"(?<=\b[AB]){_IS}{_HOW}(?:worse|weaker|inferior) (?:than|to) (?=[AB]\b)", " < ", 0),
+        (rf"(?<=\b[AB]){_IS}{_HOW}{_SAME} (?:with|to|as) (?=[AB]\b)", " = ", 0),
+        (rf"(?<=\b[AB]){_IS}{_HOW}as \w+ as (?=[AB]\b)", " = ", 0),
+        (r"(?<=\b[AB]) (?:equals|ties with) (?=[AB]\b)", " = ", 0),
+        (r"(?<=\b[AB])\s*(?:>+|≫|≻)\s*(?=[AB]\b)", " > ", 0),
+        (r"(?<=\b[AB])\s*(?:<+|≪|≺)\s*(?=[AB]\b)", " < ", 0),
+        (r"(?<=\b[AB])\s*(?:=+|≈|~|≃|≅)\s*(?=[AB]\b)", " = ", 0),
+        (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO}(?! \w)", " ✓", 0),
+        (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO}(?= (?:because|since|due to|as)\b)", " ✓", 0),
+        (r"(?<=\b[AB]) (?:clearly )?(?:wins|won|it is)\b(?! (?:in|on|at|for|with)\b)", " ✓", 0),
+        (rf"\b(?:A and B|B and A|both(?: {_NOUN})?) are {_HOW}{_SAME}(?! in\b)", "≡", re.I),
+        (rf"\bboth (?:{_NOUN} )?{_HOW}{_SAME}(?! in\b)", "≡", re.I),
+        (rf"\bneither(?: {_NOUN})?(?: is {_HOW}(?:better|superior))?(?=\W*\Z|[,.;:\n])", "≡", re.I),
+        (r"\bnone(?=\W*\Z|[.\n])|\bno (?:clear )?(?:winner|preference)\b", "≡", re.I),
+        (r"\b(?:an? )?(?:tied?|draw|equal)\b(?![- ]?break)", "≡", re.I),
+        (r"\b(?:relatively |about )?the same(?=\W*\Z|[.:,\n])", "≡", re.I),
+        (r"\b(?:it|this|there|the (?:result|outcome))(?: is|['’]s) (?=≡)", "", re.I),
+    )
+)
+
+_LABEL = re.compile(
+    rf"""
+    {CLAUSE}
+    (?:(?:so|thus|therefore|hence|and|but|in[ ]conclusion|overall|finally|the|my|our|its|this
+        |which|who|i[ ]would[ ]say|clear|of[ ]the[ ]two|{_NOUN}|is|are|has|then|final|ultimate)
+        [ ,]+){{0,8}}
+    (?:(?P<firm>verdict|winner|winning|better|best|preferred|preference|decision|judge?ment|choice
+        |conclusion|chosen|selected|selection|pick|result|outcome|final)|answer)
+    (?:[ ](?:{_NOUN}|one|is[ ]better|verdict|decision|judge?ment|choice|winner|overall)){{0,4}}
+    (?:[ \t]*\([^()\n]{{0,40}}\))?
+    (?:{SEPARATOR}|[ ]+(?=[\[ABC≡]+\b[^\n]?$))
+    """,
+    re.I | re.X | re.M,
+)
+_FAVOURS = re.compile(r"better|best|winn|prefer|chosen|choice|select|pick", re.I)
+_MENTIONS = re.compile(r"\b[ABC]\b|≡")
+_LEAD = re.compile(
+    r"(?:(?:so|thus|therefore|hence|overall|finally|clearly|yes|no(?=,)"
+    r"|in (?:conclusion|summary|my opinion)|after [^.,\n]{0,80})[ ,]+){0,4}"
+    r"(?:i (?:would )?(?:choose|pick|prefer|select|go with|vote for|think|believe|conclude)"
+    r" (?:that )?)?",
+    re.I,
+)
+_VERDICT = re.compile(
+    r"[\[(\"'“]{0,3}(?:(?P<one>[AB])(?: ✓| (?P<relation>[<>=]) (?P<two>[AB]))?|(?P<tie>[C≡]))(?!\w)"
+    r"[\])\"'”]*"
+)
+_WHY = re.compile(r"\W*\Z|[.,;:!(|]|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b")
+"""How a verdict may go on."""
+_NOTHING = re.compile(r"\W*\Z")
+_HEDGED = re.compile(
+    r".*\b(?:or|maybe|perhaps|possibly|could|might|may|alternatively|almost|nearly)\b.*(?:\b(?-i:[ABC])\b|≡)"
+    r"|.*\b(?:edge|leaning|on second thought|actually|wait|correction)\b",
+    re.I | re.S,
+)
+_NO_TIE = re.compile(
+    r".*\b(?:or|but|slight\w*|lean\w*|prefer\w*|however|though|except)\b", re.I | re.S
+)
+_OPTION = re.compile(r"[\W_]*(?:(?:or|and|maybe|perhaps|possibly|then)\b\W*)*", re.I)
+_WINS = re.compile(r"\b([AB]) (?:(?P<good>✓|is (?:correct|right)\b)|[<>=] [AB]\b)")
+_ITEM = re.compile(r"(?:\A|[.;,|\n])[ ]*([AB])[):](?!\w)")
+_SENTENCE = re.compile(r"(?<=[.!;])\s+|\n+")
+_MARKED = re.compile(r"\[\[([^\[\]\n]{1,40})\]\]")
+
+
+def read_choice(text: str, pattern: str | None = None) -> float:
+    """What ``text`` is worth to the response shown first: 1 for "A", 0 for "B", 0.5 for "C" or a
+    tie.
+
+    A choice stands after a label ("Verdict:", "The better answer is", a heading), or in ``[[A]]``
+    at the end, or is the first line or the last sentence. It is a letter, a relation ("A > B",
+    "B is better than A"), or a tie. ``pattern``: a regular expression whose one group is the
+    letter, instead. Raises `Unread` where there is none, or two different ones.
+    """
+    if pattern is not None:
+        found = {_credit(one) for one in re.findall(pattern, answered(text))}
+    else:
+        found = _choices(plain(text))
+    if not found:
+        raise Unread(f"no choice in {shortened(text)}")
+    if len(found) > 1:
+        raise Unread(f"different choices in {shortened(text)}")
+    return found.pop()
+
+
+def _credit(found: str) -> float:
+    choice = TIE if found.lower() == "tie" else found.upper()
+    if choice not in CREDIT:
+        raise Unread(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
+    return CREDIT[choice]
+
+
+def _choices(plain_words: str) -> set[float]:
+    """All choices that words make, by the best of the ways in which they make any."""
+    words = _symbols(plain_words)
+    verdicts: set[float] = set()
+    answers: set[float] = set()
+    doubts: set[float] = set()
+    readable = True
+    for one in statements(words, _LABEL):
+        if one.supposed:
+            continue
+        credit = _decided(one.said, favours=_FAVOURS.search(one.label[0]) is not None)
+        if credit is not None:
+            (doubts if one.quoted else verdicts if one.label["firm"] else answers).add(credit)
+        # What was decided last must be clear.
+        readable = credit is not None or (readable and not _MENTIONS.search(one.said))
+    if not readable:
+        return set()
+    if verdicts:
+        return verdicts | answers | doubts | _own_lines(words)
+    said = answers | _own_lines(words) if answers else _in_sentences(plain_words)
+    return said | doubts | _won(words) if said else said
+
+
+def _symbols(words: str) -> str:
+    for pattern, by in _SYMBOLS:
+        words = pattern.sub(by, words)
+    return words
+
+
+def _own_lines(words: str) -> set[float]:
+    """The choices that are the first or the last line, and nothing else."""
+    said = lines(words)
+    found = (_decided(line, alone=True) for line in said[:1] + said[-1:])
+    return {credit for credit in found if credit is not None}
+
+
+def _in_sentences(plain_words: str) -> set[float]:
+    """The choices that the first line, the last sentence, and double brackets at the end make."""
+    sentences = [part.strip() for part in _SENTENCE.split(plain_words) if part.strip(" |-")]
+    if not sentences:
+        return set()
+    first, last = _decided(_symbols(lines(plain_words)[0])), _decided(_symbols(sentences[-1]))
+    if last is not None:
+        marked = " ".join(sentences[:-1])
+    else:
+        marked = plain_words if sentences[-1].rstrip(".! ").endswith("]]") else ""
+    marks = [_decided(_symbols(mark)) for mark in _MARKED.findall(marked)]
+    return {credit for credit in (first, last, *marks) if credit is not None}
+
+
+def _decided(said: str, *, favours: bool = False, alone: bool = False) -> float | None:
+    """The choice with which ``said`` begins, if it is clear.
+
+    ``favours``: it stands after a label that asks for the better one, so that nothing can be said
+    of the worse one there. ``alone``: nothing may follow it.
+    """
+    lead = _LEAD.match(said)
+    start = lead.end() if lead else 0
+    found = _VERDICT.match(said, start)
+    if found is None or supposed(said, start) or len(set(_ITEM.findall(said))) > 1:
+        return None
+    one, relation, two = found["one"], found["relation"], found["two"]
+    rest = said[found.end() :]
+    unclear = (one and one == two) or (relation == "<" and favours)
+    if unclear or not (_NOTHING if alone else _WHY).match(rest):
+        return None
+    best = TIE if found["tie"] or relation == "=" else two if relation == "<" else one
+    credit = CREDIT[best]
+    return credit if alone or _stands(rest, credit) else None
+
+
+def _stands(rest: str, credit: float) -> bool:
+    """Whether what follows a choice of ``credit`` leaves it as it is."""
+    option = _OPTION.match(rest)
+    other = _decided(rest[option.end() if option else 0 :], alone=True)
+    hedged = _HEDGED.match(rest) or (credit == CREDIT[TIE] and _NO_TIE.match(rest))
+    return not hedged and ({other} - {None} | _won(rest)) <= {credit}
+
+
+def _won(words: str) -> set[float]:
+    """What sentences say of who wins, wherever they stand."""
+    return {
+        credit
+        for found in _WINS.finditer(words)
+        for credit in [CREDIT[found[1]] if found["good"] else _decided(found[0], alone=True)]
+        if credit is not None
+    }

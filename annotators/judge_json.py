@@ -1,0 +1,57 @@
+"""JSON in a judge's words, told as lines ``key: value``."""
+
+import json
+import re
+from typing import Any
+
+_MOST = 20
+"""Places where JSON is looked for; a text with more braces than that is code."""
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object as pairs, so that a key that stands there twice is not lost."""
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=str
+)
+_BEGIN = re.compile(r"\{(?=\s*\")|\A\s*(?=\[)")
+_KEY_PARTS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+
+
+def flattened(text: str) -> str:
+    """``text`` with its objects as lines; a text that is one JSON list as one line."""
+    parts: list[str] = []
+    at = 0
+    for found in list(_BEGIN.finditer(text))[:_MOST]:
+        start = found.end() if text[found.end() : found.end() + 1] == "[" else found.start()
+        if start < at:
+            continue
+        try:
+            value, end = _DECODER.raw_decode(text, start)
+        except ValueError:
+            continue
+        except RecursionError:
+            break
+        if isinstance(value, _Object) or not text[end:].strip():
+            parts += (text[at:start], "\n", _lines(value), "\n")
+            at = end
+    return "".join([*parts, text[at:]])
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, _Object):
+        return "\n".join(
+            _lines(inner) if isinstance(inner, _Object) else f"{_words(key)}: {_lines(inner)}"
+            for key, inner in value
+        )
+    if isinstance(value, list):
+        told = [_lines(one) for one in value]
+        if any(isinstance(one, _Object) for one in value):
+            return "\n" + "\n".join(one.replace("\n", ", ") for one in told)
+        return ", ".join(told)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _words(key: str) -> str:
+    return " ".join(_KEY_PARTS.split(key))
