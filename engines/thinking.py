@@ -72,8 +72,9 @@ _RECIPIENT = "to="
 _MESSAGE = "<|message|>"
 # GPT-OSS's harmony names a channel, Muse Glimmer to whom it speaks.
 _PART = re.compile(
-    r"(?:<\|channel\|>\s*(?P<channel>\w+)|\bto=(?P<to>[^\s<]+))[^<]*(?:<\|constrain\|>[^<]*)?"
-    r"<\|message\|>(?P<said>.*?)(?=<\|(?:end|return|call|eom|eot|start|channel)\|>|\Z)",
+    r"(?:<\|channel\|>\s{0,9}(?P<channel>\w{1,99}+)|\bto=(?P<to>[^\s<]{1,99}+))"
+    r"[^<]{0,99}+(?:<\|constrain\|>[^<]{0,99}+)?<\|message\|>"
+    r"(?P<said>.*?)(?=<\|(?:end|return|call|eom|eot|start|channel)\|>|\Z)",
     re.DOTALL,
 )
 _ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|eom|>", "<|eot|>")

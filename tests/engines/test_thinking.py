@@ -1,6 +1,10 @@
 """Thoughts are kept apart from answers, in the form of each model."""
 
+from pathlib import Path
+
 import pytest
+import trl
+from transformers import AutoTokenizer
 
 from engines.protocol import Generation, Rendered
 from engines.thinking import answering, apart, split
@@ -110,3 +114,26 @@ def test_an_answer_follows_an_empty_thought_where_the_header_opens_one() -> None
     assert answering("assistant\n<think>") == "assistant\n<think></think>\n\n"
     assert answering("assistant\n") == "assistant\n"
     assert answering("assistant\n<think>\n", begins="<think>\nhm") == "assistant\n"
+
+
+TEMPLATES = Path(trl.__file__).parent / "chat_templates"
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen3", "qwen3_5_think", "glm4moe", "gptoss", "gemma4_v5", "nemotron_3_nano"]
+)
+def test_what_published_templates_write_is_read_back(tiny_model: Path, name: str) -> None:
+    """What a template makes of an answer with its thought is what its model learnt to write."""
+    file = TEMPLATES / f"{name}.jinja"
+    if not file.is_file():
+        pytest.skip("this TRL has no such template")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.bos_token, tokenizer.chat_template = "<s>", file.read_text()
+    asked = {"role": "user", "content": "What is two and two?"}
+    thought = {"reasoning_content": "two and two", "thinking": "two and two"}
+    answered = [asked, {"role": "assistant", "content": A, **thought}]
+    header = tokenizer.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template(answered, tokenize=False)
+    assert whole.startswith(header)
+    reasoning, answer = read(whole.removeprefix(header), header)
+    assert (reasoning, answer.startswith(A)) == ("two and two", True)

@@ -200,6 +200,19 @@ def test_a_begun_answer_is_continued(vllm: Here, embedded: Here) -> None:
     assert more(vllm) == more(embedded)
 
 
+def test_arguments_that_a_template_does_not_know_change_nothing(
+    served: Served, over_http: Here
+) -> None:
+    from engines.openai import OpenAIEngine
+
+    binding = openai_binding(served.url)
+    told = binding.model_copy(update={"template_arguments": {"enable_thinking": False}})
+    engine = Here(OpenAIEngine(told), over_http.loop)
+    greedy = Sampling(temperature=0.0)
+    assert engine.generate(PROBLEMS, greedy, [0]) == over_http.generate(PROBLEMS, greedy, [0])
+    engine.run(engine.engine.close())
+
+
 @pytest.mark.parametrize(
     "options", [["yes", "no"], ["A", "B"], ["1", "2", "10"], ["right answer", "right ans", "bad"]]
 )

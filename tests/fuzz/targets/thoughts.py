@@ -3,7 +3,7 @@
 from random import Random
 
 from engines.protocol import Generation, Rendered
-from engines.thinking import MARKS, answering, apart
+from engines.thinking import MARKS, answering, apart, open_thought
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = ()
@@ -14,7 +14,7 @@ _PIECES = (
     *(" to=self<|message|>", " to=user<|message|>", "<|eom|>", "analysis", "assistantfinal"),
     *("Here is my thought process:", "Here's my response:", "<answer>", "</answer>", "<response>"),
     *("`", "```", "```xml\n", "\n", "\n\n", " ", "    ", "Verdict: A", "4", "so it is", "<", "["),
-    *("<think>" * 3_000, "</think>" * 3_000, "`<think>`" * 3_000, "\n" * 20_000),
+    *("<think>" * 30, "</think>" * 30, "`<think>`" * 30, "\n" * 300),
 )
 _HEADERS = ("<|assistant|>", "<|im_start|>assistant\n<think>\n", "[THINK]", "")
 
@@ -28,10 +28,10 @@ def generated(random: Random) -> tuple[str, str]:
 
 
 def run(one: tuple[str, str]) -> None:
-    """Nothing is added to what was written, and a text without a thought stays as it was."""
+    """Nothing is added to what was written, and what has no thought stays as it was."""
     header, text = one
     read = apart(Rendered((), header), Generation(text, (), (), "stop"))
-    if read.reasoning is None and read.text != text:
-        assert read.text in text
-    assert len(read.text) <= len(text)
+    assert len(read.text) + len(read.reasoning or "") <= len(text) + len("\n\n") * text.count("<")
+    if not any(hint in text.lower() for hint in ("think", "thought", "analysis", "<|")):
+        assert read.text == (text if open_thought(header) is None else "")
     assert answering(header).startswith(header)
