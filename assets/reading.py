@@ -7,7 +7,7 @@ refresh again gives the rows that it has, and reads on only if more are asked fo
 never change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -36,6 +36,9 @@ ENDLESS = 10_000_000
 """Rows that no refresh reads: a source that has not ended by then will not end."""
 
 
+UNREADABLE = "the source's check cannot read the reference"
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a refresh of a source holds now: its rows, and which of the source they came from."""
@@ -54,11 +57,14 @@ def read_on(
     limit: int | None,
     tables: Tables,
     read: Mapping[str, Any],
+    readable: Callable[[str], str | None] | None = None,
 ) -> Reading:
     """The prompts of one refresh of the source ``name``: at most ``limit``, unless it has more.
 
     ``read`` is how the source is described in YAML: rows read by another description are no reason
-    to skip any. Raises `FactoryError` if the source cannot be read, or never ends.
+    to skip any. ``readable`` says why the source's check cannot read a reference, or None: prompts
+    whose answers nothing could tell right from wrong are refused.
+    Raises `FactoryError` if the source cannot be read, or never ends.
     """
     described = canonical(dict(read))
     others = [other for other in tables.refreshes(key) if other != refresh]
@@ -89,7 +95,9 @@ def read_on(
     position = start
     new = 0
     while chunk := list(islice(tasks, CHUNK if wanted is None else min(CHUNK, wanted - new))):
-        taken = _taken(chunk, position, name=name, stage="/".join(key), seen=seen)
+        taken = _taken(
+            chunk, position, name=name, stage="/".join(key), seen=seen, readable=readable
+        )
         position += len(chunk)
         new += taken.kept.height
         kept.append(taken.kept)
@@ -133,7 +141,15 @@ def _explained(source: PromptSource, start: int, *, name: str) -> Iterator[Task]
         raise FactoryError(f"source {name!r} cannot be read: {error}") from error
 
 
-def _taken(chunk: list[Task], position: int, *, name: str, stage: str, seen: set[str]) -> Split:
+def _taken(
+    chunk: list[Task],
+    position: int,
+    *,
+    name: str,
+    stage: str,
+    seen: set[str],
+    readable: Callable[[str], str | None] | None,
+) -> Split:
     """The prompts of ``chunk`` that are new and keep the rules; ``seen`` learns them."""
     records: list[dict[str, Any]] = []
     refused: list[pl.DataFrame] = []
@@ -144,12 +160,18 @@ def _taken(chunk: list[Task], position: int, *, name: str, stage: str, seen: set
         if not _is_chat(task.get("messages")):
             refused.append(dropped(stage, "messages are not text", [f"row {number}"]))
             continue
+        reference = task.get("reference")
+        if readable is not None and reference is not None and (why := readable(reference)):
+            where = task.get("row", f"row {number}")
+            refused.append(dropped(stage, UNREADABLE, [where], [{"row": number, "why": why}]))
+            continue
         identity = prompt_id(task["messages"])
         if identity in seen:
             refused.append(dropped(stage, "already seen", [identity], [{"row": number}]))
             continue
         seen.add(identity)
-        records.append({**task, "prompt_id": identity, "source": name})
+        told = {column: value for column, value in task.items() if column != "row"}
+        records.append({**told, "prompt_id": identity, "source": name})
     split = accept(Prompts, rows(Prompts, records), stage=stage, unit="prompt_id")
     return Split(split.kept, pl.concat([*refused, split.dropped]))
 

@@ -8,7 +8,8 @@
       rows: 1000                         # most new rows a refresh; null: all there are
       fixed: false                       # true: one table for all refreshes, to validate on
 
-It makes the asset ``prompts/<name>``.
+It makes the asset ``prompts/<name>``. A prompt whose reference the check cannot read (prose, where
+an answer is wanted) is refused by its row when the source is read.
 """
 
 from collections.abc import Iterator
@@ -86,6 +87,7 @@ class Source(Declared):
         """The asset ``prompts/<name>``."""
         name, fixed, limit, read = self.name, self.fixed, self.rows, self.read
         reader = self.reader()
+        readable = None if self.check is None else getattr(self.checker(), "readable", None)
 
         @dg.asset(
             key=list(self.key),
@@ -123,6 +125,7 @@ class Source(Declared):
                     limit=wanted,
                     tables=factory.tables,
                     read={**read, "rows": limit} if fixed else read,
+                    readable=readable,
                 )
                 about = {**reading.about, "stamp": stamp}
                 path = factory.tables.write(("prompts", name), refresh, reading.split, about=about)

@@ -1,7 +1,9 @@
 """How a row of somebody's data becomes a prompt: which column says what."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -20,9 +22,9 @@ class Columns(BaseModel):
     ``prompt`` names a column of texts or chats, ``messages`` one of chats (`generators.chats`, or
     their JSON); give one of them, or neither for a column called ``prompt``. An answer that a chat
     ends with is left out: the prompt is what comes before it. ``reference`` names the column of
-    right answers. A name with dots goes into a column: ``answer.value``, ``answers.text.0``.
-    ``system`` is put before prompts without a system message. ``licence`` is the data's, as its
-    card says it: it travels with every prompt.
+    right answers: texts, or numbers, which stay as the file writes them. A name with dots goes into
+    a column: ``answer.value``, ``answers.text.0``. ``system`` is put before prompts without a
+    system message. ``licence`` is the data's, as its card says it: it travels with every prompt.
     ``name`` is what the prompts' source is called (by default after the file or dataset).
     """
 
@@ -81,6 +83,7 @@ class Columns(BaseModel):
                 "source": self.name or source,
                 "source_revision": revision,
                 "licence": self.licence,
+                "row": where,
             }
         except ValueError as error:
             return SourceRowError(where, str(error))
@@ -105,11 +108,14 @@ class Columns(BaseModel):
 
     def _reference(self, row: Mapping[str, Any]) -> str | None:
         value = None if self.reference is None else value_at(row, self.reference)
+        what = f"column {self.reference!r}"
         if value is None or value == "":
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
-        return whole_text(value, f"column {self.reference!r}")
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            return whole_text(value, what)
+        if not math.isfinite(value):
+            raise ValueError(f"{what} is {value}: no finite number")
+        return str(value)
 
 
 def value_at(row: Mapping[str, Any], column: str) -> Any:

@@ -25,7 +25,7 @@ def json_lines(name: str, lines: Iterable[bytes]) -> Found:
             yield where, f"not UTF-8: {error.reason} at byte {error.start}"
             continue
         try:
-            row = json.loads(text)
+            row = _DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             yield where, _reason(error)
         else:
@@ -71,13 +71,27 @@ def json_rows(name: str, stream: IO[bytes]) -> Found:
             place = following
 
 
-_DECODER = json.JSONDecoder()
+class WrittenFloat(float):
+    """A number that, as text, is what the file has: 64 bits hold sixteen of its digits."""
+
+    def __new__(cls, written: str) -> "WrittenFloat":
+        made = super().__new__(cls, written)
+        made._written = written
+        return made
+
+    _written: str
+
+    def __str__(self) -> str:
+        return self._written
+
+
+_DECODER = json.JSONDecoder(parse_float=WrittenFloat)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def _whole(name: str, text: str) -> Found:
     try:
-        row = json.loads(text)
+        row = _DECODER.decode(text)
     except (ValueError, RecursionError):
         yield from json_lines(name, io.BytesIO(text.encode("utf-8", "surrogateescape")))
     else:

@@ -21,7 +21,8 @@ class PromptSource(Protocol):
 
     def prompts(self, start: int = 0) -> Iterator[Mapping[str, Any] | SourceRowError]:
         """Rows from number ``start``: mappings with ``messages``, ``reference`` (or None),
-        ``source``, ``source_revision`` and ``licence``; an unusable row is yielded as an error."""
+        ``source``, ``source_revision`` and ``licence``, and perhaps ``row``, by which errors name
+        it (a line of a file). An unusable row is yielded as an error."""
         ...
 
 

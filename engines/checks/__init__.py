@@ -13,6 +13,12 @@ when it takes too long::
     is_mate.may_hang = True
     is_mate.quick = is_obvious  # optional: decides inline, or returns None where it cannot
 
+One that cannot read every reference says so with another, a quick function of a reference that
+returns None, or why it cannot be read. Such prompts are refused when their source is read, before
+anything is paid for::
+
+    is_mate.readable = not_a_position  # optional
+
 One that knows which steps of a solution are right says so with an attribute too, a quick function
 ``(messages, reference, steps) -> list[bool | None]`` of the steps' texts::
 

@@ -9,8 +9,9 @@ from engines.checks.answers.formulas import same_formula
 from engines.checks.answers.numbers import Number, read_number, same_number
 from engines.checks.answers.reading import read_forms
 from engines.checks.answers.spelling import bare, spelled
-from engines.checks.answers.stated import stated_answers, without_thoughts
+from engines.checks.answers.stated import stated_answers
 from engines.checks.loading import may_hang
+from engines.thinking import split
 from schemas import Message
 
 _MARK = re.compile(r"#{4,}[ \t]*(?:\*\*)?[ \t]*(?:\n\s*)?([^\n]*)")
@@ -53,7 +54,7 @@ def _stated(reference: str | None) -> Number:
 
 def _given(text: str) -> list[Number | Formula]:
     """What stands after the marks of a response, headings left out."""
-    marks = [mark for mark in _MARK.findall(without_thoughts(text)) if mark.strip()]
+    marks = [mark for mark in _MARK.findall(split(text)[1]) if mark.strip()]
     return [number for number in map(_number, marks) if number is not None]
 
 

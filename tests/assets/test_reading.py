@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from assets.errors import FactoryError
 from assets.reading import Reading, read_on
 from assets.tables import Tables
+from engines.checks import math
 from schemas import SourceRowError
 
 KEY = ("prompts", "mine")
@@ -54,6 +55,38 @@ def refresh(
 def texts(tables: Tables, day: str) -> list[str]:
     frame = tables.read(KEY, day)
     return [messages[-1]["content"] for messages in frame["messages"]]
+
+
+def test_a_reference_that_the_check_cannot_read_is_refused_by_its_row(tables: Tables) -> None:
+    def tasks(start: int = 0) -> Iterator[Mapping[str, Any]]:
+        references = ["7", "It follows that they are equal.", None, "\\frac{1}{2}"]
+        for number, reference in list(enumerate(references))[start:]:
+            yield {
+                "messages": [{"role": "user", "content": f"task {number}"}],
+                "reference": reference,
+                "source_revision": "1",
+                "licence": "CC0-1.0",
+                "row": f"tasks.jsonl, line {number + 1}",
+            }
+
+    class Source:
+        prompts = staticmethod(tasks)
+
+    reading = read_on(
+        Source(),
+        name="mine",
+        key=KEY,
+        refresh="2026-01-01",
+        limit=None,
+        tables=tables,
+        read=READ,
+        readable=math.readable,  # type: ignore[attr-defined]
+    )
+    assert reading.split.kept["reference"].to_list() == ["7", None, "\\frac{1}{2}"]
+    (refused,) = reading.split.dropped.to_dicts()
+    assert refused["row_id"] == "tasks.jsonl, line 2"
+    assert "cannot read the reference" in refused["reason"]
+    assert "It follows that they are equal." in refused["numbers"]
 
 
 @pytest.fixture

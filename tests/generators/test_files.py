@@ -93,6 +93,39 @@ def test_the_revision_is_what_the_file_holds(tmp_path):
     assert revision(first) == revision(same) != revision(other)
 
 
+@pytest.mark.parametrize(
+    ("written", "reference"),
+    [
+        ("72", "72"),
+        ("72.0", "72.0"),
+        ("-0.0", "-0.0"),
+        ("5e-05", "5e-05"),
+        ("1E+22", "1E+22"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("0.12345678901234567890123", "0.12345678901234567890123"),
+        ('"5e-05"', "5e-05"),
+        ("null", None),
+        ('""', None),
+    ],
+)
+@pytest.mark.parametrize("name", ["tasks.jsonl", "tasks.json"])
+def test_a_number_of_json_is_the_reference_that_is_written(tmp_path, name, written, reference):
+    path = tmp_path / name
+    path.write_text(f'{{"question": "?", "answer": {written}}}\n')
+    (row,) = source(path, reference="answer").prompts()
+    assert row["reference"] == reference
+
+
+@pytest.mark.parametrize("written", ["NaN", "-Infinity", "1e999", "true", "[5]", '{"a": 1}'])
+def test_what_is_no_answer_is_refused_by_row_and_field(tmp_path, written):
+    path = tmp_path / "tasks.jsonl"
+    good = '{"question": "!", "answer": 1}\n'
+    path.write_text(f'{good}{{"question": "?", "answer": {written}}}\n{good}')
+    ((where, reason),) = errors(source(path, reference="answer").prompts())
+    assert where == "tasks.jsonl, line 2"
+    assert "column 'answer'" in reason
+
+
 def test_a_chat_and_a_system_message(tmp_path):
     chat = [
         {"role": "user", "content": "Two?"},

@@ -10,7 +10,7 @@ One rule, the first that finds anything:
 5. the last expression of the text, or its last sentence. What starts with "Check:", "Note:" or
    "Alternatively" is no conclusion, and is left out unless nothing else is there.
 
-A thought (``<think>…</think>``, or one that was cut off) holds no answer.
+A thought (`engines.thinking`), or one that was cut off, holds no answer.
 """
 
 import re
@@ -18,11 +18,8 @@ from collections.abc import Iterator
 
 from engines.checks.answers.expressions import expressions
 from engines.checks.answers.spelling import without_text
+from engines.thinking import split
 
-_THOUGHT = re.compile(
-    r"<(think(?:ing)?|reasoning|thought)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
-)
-_THOUGHT_END = re.compile(r"\A.*</(?:think(?:ing)?|reasoning|thought)>", re.DOTALL | re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*(?=\{)|\s+(?=\S))")
 _BOXES = 20
 _JOINED = re.compile(
@@ -65,15 +62,10 @@ _LETTER = re.compile(r"[*_(\s]*([A-J])[)*_]*(?:$|[\s.,:;]+(?:because|since|as|wh
 _IS = re.compile(r"\b(?:is|are|was|were)\s+(?!not\b)([^.,;:]+)$")
 
 
-def without_thoughts(text: str) -> str:
-    """``text`` without what a model thought before it answered."""
-    return _THOUGHT_END.sub("", _THOUGHT.sub("", text))
-
-
 def stated_answers(text: str, *, last: bool = True) -> list[str]:
     """The answer of a text, in one or more spellings of the same place, likeliest first; empty
     where it states none. Without ``last`` only what says that it is the answer counts."""
-    text = without_thoughts(text)
+    _, text = split(text)
     for rule in (_boxed, _marked, _tagged, _said, _last if last else None):
         if rule and (found := [one for one in rule(text) if one.strip()]):
             return found
