@@ -11,6 +11,7 @@ when it takes too long::
 
     def is_mate(messages, reference, text): ...
     is_mate.may_hang = True
+    is_mate.seconds = 2.0  # optional: of a processor; by default 5
     is_mate.quick = is_obvious  # optional: decides inline, or returns None where it cannot
 
 One that cannot read every reference says so with another, a quick function of a reference that

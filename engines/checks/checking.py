@@ -75,7 +75,8 @@ class BoundedCheck:
         try:
             right = None if check is None else check(messages, reference, text)
             if right is None and self.workers is not None:
-                return self.workers.submit(self.path, messages, reference, text)
+                seconds = getattr(self.check, "seconds", None)
+                return self.workers.submit(self.path, messages, reference, text, seconds=seconds)
             if right is None:
                 raise CheckError(f"check {self.path} gave no result")
             decided.set_result(bool(right))

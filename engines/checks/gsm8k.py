@@ -11,10 +11,12 @@ from engines.checks.answers.reading import read_forms
 from engines.checks.answers.spelling import bare, spelled
 from engines.checks.answers.stated import stated_answers
 from engines.checks.loading import may_hang
+from engines.checks.mathematics import SECONDS
 from engines.thinking import split
 from schemas import Message
 
 _MARK = re.compile(r"#{4,}[ \t]*(?:\*\*)?[ \t]*(?:\n\s*)?([^\n]*)")
+_LONGEST = 1000
 _BEFORE = re.compile(
     r"(?:[a-zA-Z ]*\b(?:answer|total|result|solution)\b[a-zA-Z ]*[:=\-]?\s|[a-zA-Z] ?=)", re.I
 )
@@ -24,7 +26,10 @@ def _number(mark: str) -> Number | Formula | None:
     """What stands after a mark: a number, a formula of numbers, or (None) neither."""
     mark = mark.strip().removesuffix("**")
     boxed = stated_answers(mark, last=False) if "boxed" in mark else []
-    text = bare(spelled(boxed[0] if boxed else mark))
+    stated = boxed[0] if boxed else mark
+    if len(stated) > _LONGEST:
+        return None
+    text = bare(spelled(stated))
     text = _BEFORE.sub("", text, count=1) if _BEFORE.match(text) else text
     number = read_number(text, words=False)
     if number is None and re.search(r"\d", text):
@@ -43,7 +48,8 @@ def _stated(reference: str | None) -> Number:
     if reference is None or not reference.strip():
         raise ValueError("the prompt has no reference answer")
     marks = _MARK.findall(reference)
-    number = read_number(spelled(marks[-1] if marks else reference), words=False)
+    stated = marks[-1] if marks else reference
+    number = read_number(spelled(stated), words=False) if len(stated) < _LONGEST else None
     if number is None:
         raise ValueError(
             f"no number is found in the reference {reference[-200:]!r}: it must be one number, "
@@ -78,7 +84,7 @@ def readable(reference: str) -> str | None:
     return None
 
 
-@may_hang(quick=by_mark, readable=readable)
+@may_hang(seconds=SECONDS, quick=by_mark, readable=readable)
 def gsm8k(messages: Sequence[Message], reference: str | None, text: str) -> bool:
     """Whether the number that ``text`` answers is the reference's, compared exactly.
 

@@ -30,15 +30,17 @@ def load_check(path: str) -> Check:
 
 def may_hang(
     *,
+    seconds: float | None = None,
     quick: Callable[..., bool | None] | None = None,
     readable: Callable[[str], str | None] | None = None,
 ) -> Callable[[Marked], Marked]:
-    """Marks a check to run in a process that can be killed. ``quick`` is tried first, inline: it
-    takes the same arguments and returns None where it cannot decide. ``readable`` says of a
-    reference why the check cannot read it, or None."""
+    """Marks a check to run in a process that can be killed, after ``seconds`` of a processor (by
+    default 5). ``quick`` is tried first, inline: it takes the same arguments and returns None where
+    it cannot decide. ``readable`` says of a reference why the check cannot read it, or None."""
 
     def mark(check: Marked) -> Marked:
         check.may_hang = True  # type: ignore[attr-defined]  # how any package marks its checks
+        check.seconds = seconds  # type: ignore[attr-defined]
         check.quick = quick  # type: ignore[attr-defined]
         check.readable = readable  # type: ignore[attr-defined]
         return check

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +20,9 @@ from functools import cache
 from schemas import Message
 
 START_SECONDS = 120.0
+PATIENCE = 6
+"""Seconds by the clock that a check has for each second of the processor that it may use: the
+machine may be busy with much else."""
 
 
 class CheckError(Exception):
@@ -28,7 +32,8 @@ class CheckError(Exception):
 class Workers:
     """Up to ``processes`` processes, each started when first needed.
 
-    They are fresh interpreters, not forks: torch's threads do not survive a fork.
+    They are fresh interpreters, not forks: torch's threads do not survive a fork. A check may use
+    ``seconds`` of a processor, or what it says of itself (`loading.may_hang`).
     """
 
     def __init__(self, processes: int, *, seconds: float = 5.0) -> None:
@@ -39,29 +44,39 @@ class Workers:
         self._closed = False
 
     def submit(
-        self, path: str, messages: Sequence[Message], reference: str | None, text: str
+        self,
+        path: str,
+        messages: Sequence[Message],
+        reference: str | None,
+        text: str,
+        *,
+        seconds: float | None = None,
     ) -> "Future[bool]":
         """The check at import path ``path`` on one response.
 
         The future raises ValueError where the check does (the reference says nothing), and
         `CheckError` if it takes longer than ``seconds``, crashes or raises anything else.
         """
-        asked = {"check": path, "seconds": self.seconds, "path": sys.path}
-        asked |= {"messages": list(map(dict, messages)), "reference": reference, "text": text}
-        line = json.dumps(asked)
-        return self._threads.submit(self._ask, line)
+        seconds = self.seconds if seconds is None else seconds
+        asked = {"check": path, "seconds": seconds, "patience": PATIENCE * seconds}
+        asked |= {"path": sys.path} | {
+            "messages": list(map(dict, messages)),
+            "reference": reference,
+            "text": text,
+        }
+        return self._threads.submit(self._ask, json.dumps(asked), seconds)
 
     def close(self) -> None:
         """Kill all processes; checks that are running raise `CheckError`."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for process in list(self._all):
-            process.kill()
+            _kill(process)
         self._threads.shutdown(wait=True)
         for process in list(self._all):
             self._end(process)
 
-    def _ask(self, line: str) -> bool:
+    def _ask(self, line: str, seconds: float) -> bool:
         process: subprocess.Popen[str] | None = getattr(self._mine, "process", None)
         if process is None:
             process = self._mine.process = self._start()
@@ -70,16 +85,20 @@ class Workers:
         try:
             process.stdin.write(line + "\n")
             process.stdin.flush()
-            reply = self._read(process, self.seconds)
+            reply = self._read(process, PATIENCE * seconds)
         except BrokenPipeError:
             reply = ""
         if not reply:
             self._mine.process = None
             self._end(process, gone=reply == "")
             if reply is None:
-                raise CheckError(f"check took longer than {self.seconds:g} s")
+                raise CheckError(f"check took longer than {seconds:g} s")
             raise CheckError(f"check ended its process (exit code {process.returncode})")
         result = json.loads(reply)
+        if "slow" in result:
+            raise CheckError(f"check took longer than {seconds:g} s")
+        if "code" in result:
+            raise CheckError(f"check ended its process (exit code {result['code']})")
         if "right" in result:
             return bool(result["right"])
         if "reference" in result:
@@ -99,9 +118,9 @@ class Workers:
         )
         self._all.append(process)
         if self._closed:
-            process.kill()
+            _kill(process)
         ready = self._read(process, START_SECONDS)
-        if ready is None or ready.strip() != "ready":
+        if not ready or "ready" not in json.loads(ready):
             self._end(process, gone=ready == "")
             raise CheckError(f"no process for checks starts (exit code {process.returncode})")
         return process
@@ -118,7 +137,7 @@ class Workers:
         try:
             process.wait(1 if gone else 0)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _kill(process)
             process.wait()
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
@@ -126,6 +145,12 @@ class Workers:
                 pipe.close()
         if process in self._all:
             self._all.remove(process)
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """End a process and the child that answers for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @cache

@@ -1,7 +1,10 @@
 """Formulas, compared by Math-Verify; only the process of checks runs it, for it may hang."""
 
+import re
 from typing import Any
 
+_MOST_DIGITS = 5
+"""Of an exponent that may be worked out."""
 # What is exact agrees to this part of it; what is rounded, to a millionth.
 _EXACT, _ROUNDED, _DIGITS = "1e-40", "1e-6", 60
 
@@ -11,8 +14,10 @@ def same_formula(gold: str, given: str) -> bool:
 
     Math-Verify rounds to six decimals and drops what is small, so that 2^-99 equals 2^-98: two
     values that it calls equal must also be close for their size. Raises ValueError if ``gold`` is
-    no formula.
+    no formula, and OverflowError where nobody could work out the numbers.
     """
+    if _too_large(gold) or _too_large(given):
+        raise OverflowError("a power or factorial is too large to be worked out")
     # 0.4 seconds to import; only the workers pay it.
     import math_verify
 
@@ -26,6 +31,14 @@ def same_formula(gold: str, given: str) -> bool:
     # hanging calls never notice. The worker that runs this is killed instead.
     same = math_verify.verify(reference, answer, timeout_seconds=None, allow_set_relation_comp=True)
     return bool(same) and _close(reference, answer)
+
+
+def _too_large(latex: str) -> bool:
+    """Whether working it out would never end: 9^{9^{9}}, 100000!, 10^{999999999}."""
+    if re.search(r"\d{5}\s?\}?\s?!|!\s?!|\d{400}", latex):
+        return True
+    powers = re.findall(r"\^\s?\{?\s?-?(\d+)(?:\s?\}?\s?\^\s?\{?\s?(\d+))?", latex)
+    return any(len(first) * int(second[:9] or 1) > _MOST_DIGITS for first, second in powers)
 
 
 def _parsed(latex: str) -> Any:

@@ -91,13 +91,15 @@ _TEXT = re.compile(r"\\text\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 def spelled(text: str) -> str:
     """``text`` with one spelling of each sign, space, fraction and command; nothing is removed
     that has a meaning."""
-    text = _FRACTION.sub(_fraction, text)
-    text = _RAISED.sub(lambda raised: f"^{{{unicodedata.normalize('NFKC', raised[0])}}}", text)
-    text = unicodedata.normalize("NFKC", text)
-    text = _ROOT.sub(lambda root: f"\\sqrt{{{root[1].strip('()')}}}", text)
-    text = _SIGN.sub(lambda sign: _SIGNS[sign[0]], text)
-    for pattern, put in _REWRITTEN:
-        text = pattern.sub(put, text)
+    if not text.isascii():
+        text = _FRACTION.sub(_fraction, text)
+        text = _RAISED.sub(_power, text)
+        text = unicodedata.normalize("NFKC", text)
+        text = _ROOT.sub(lambda root: f"\\sqrt{{{root[1].strip('()')}}}", text)
+        text = _SIGN.sub(lambda sign: _SIGNS[sign[0]], text)
+    if "\\" in text or "~" in text:
+        for pattern, put in _REWRITTEN:
+            text = pattern.sub(put, text)
     return " ".join(text.split())
 
 
@@ -134,6 +136,10 @@ def balanced(text: str) -> bool:
         if depth < 0:
             return False
     return depth == 0
+
+
+def _power(raised: re.Match[str]) -> str:
+    return f"^{{{unicodedata.normalize('NFKC', raised[0])}}}"
 
 
 def _fraction(found: re.Match[str]) -> str:

@@ -41,6 +41,7 @@ _SENTENCE = re.compile(
     r"(?<=[^\s.])(?<!\b[ei]\.[ge])(?<!\b[ap]\.m)[.!?](?=[*\"')\]]*(?:\s+[^\sa-z]|\s*\n|\s*$))"
 )
 _LONGEST = 2000
+_SEARCHED = 50_000
 _ASIDE = re.compile(
     r"\s*(?:\*\*|\(|#+\s*)?(?:let(?:'|’)?s |let me |let us |now |we can |to |quick )?"
     r"(?:double[- ]?)?(?:check|verif\w+|note|nb|remark|alternativ\w+|proof|sanity|explanation)\b",
@@ -64,8 +65,9 @@ _IS = re.compile(r"\b(?:is|are|was|were)\s+(?!not\b)([^.,;:]+)$")
 
 def stated_answers(text: str, *, last: bool = True) -> list[str]:
     """The answer of a text, in one or more spellings of the same place, likeliest first; empty
-    where it states none. Without ``last`` only what says that it is the answer counts."""
-    _, text = split(text)
+    where it states none. Of a very long text the end is searched. Without ``last`` only what says
+    that it is the answer counts."""
+    text = split(text)[1][-_SEARCHED:]
     for rule in (_boxed, _marked, _tagged, _said, _last if last else None):
         if rule and (found := [one for one in rule(text) if one.strip()]):
             return found
