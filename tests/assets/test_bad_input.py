@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner, Result
 
 from assets.cli import app
+from assets.reading import UNREADABLE
 from assets.tables import Tables
 from engines import identity
 from engines.journal import Journal, statistics
@@ -104,7 +105,7 @@ def test_what_spoils_a_row_costs_that_row(ran: Any) -> None:
         "spoilt",
         GOOD | {"question": "What is 2 and 1?", "answer": "3"},
         GOOD | {"question": None},
-        GOOD | {"question": ["What", "is", "it?"]},
+        GOOD | {"question": 5},
         GOOD | {"question": "What is 1 and 1? " * 60},
         GOOD | {"question": "What is in the book?", "answer": "see the book"},
     )
@@ -112,18 +113,15 @@ def test_what_spoils_a_row_costs_that_row(ran: Any) -> None:
     unread = tables.read_dropped(("prompts", "spoilt_file"), DAY)
     assert unread.select("row_id", "reason").rows() == [
         ("spoilt.jsonl, line 2", "column 'question' is null"),
-        (
-            "spoilt.jsonl, line 3",
-            "column 'question' must be text, not list \"['What', 'is', 'it?']\"",
-        ),
+        ("spoilt.jsonl, line 3", "column 'question' must be text, not int '5'"),
+        ("spoilt.jsonl, line 5", UNREADABLE),
     ]
     stages = json.loads(done.stdout)["stages"]
-    assert [stages["responses"][count] for count in ("in", "kept")] == [3, 2]
+    assert [stages["responses"][count] for count in ("in", "kept")] == [2, 1]
     assert stages["responses"]["dropped"] == {"not answered": 1}
     unanswered = tables.read_dropped(("spoilt", "responses"), DAY)
     assert "tokens and the model takes 512" in unanswered["numbers"].item()
-    (error,) = tables.read(("spoilt", "right"), DAY)["error"].drop_nulls().unique()
-    assert error.startswith("reference unparseable: no number is found in the reference 'see the")
+    assert "no number is found in the reference 'see the book'" in unread["numbers"][-1]
 
 
 @contextmanager

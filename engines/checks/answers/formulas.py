@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-_MOST_DIGITS = 5
-"""Of an exponent that may be worked out."""
+_LARGEST = 100_000
+"""The largest exponent that may be worked out."""
 # What is exact agrees to this part of it; what is rounded, to a millionth.
 _EXACT, _ROUNDED, _DIGITS = "1e-40", "1e-6", 60
 
@@ -38,7 +38,7 @@ def _too_large(latex: str) -> bool:
     if re.search(r"\d{5}\s?\}?\s?!|!\s?!|\d{400}", latex):
         return True
     powers = re.findall(r"\^\s?\{?\s?-?(\d+)(?:\s?\}?\s?\^\s?\{?\s?(\d+))?", latex)
-    return any(len(first) * int(second[:9] or 1) > _MOST_DIGITS for first, second in powers)
+    return any(int(one[:9]) ** min(int(two[:9] or 1), 20) > _LARGEST for one, two in powers)
 
 
 def _parsed(latex: str) -> Any:
