@@ -38,6 +38,7 @@ def responses(texts: pl.Series) -> pl.DataFrame:
             response_id=_id("r", row),
             prompt_id=_id("p", row // PER_PROMPT),
             text=pl.lit(texts),
+            reasoning=pl.lit(None),
             steps=pl.lit(None),
             finish=pl.lit("stop"),
             tokens=pl.lit(1),

@@ -149,16 +149,18 @@ def _grown(before: Hashes, word: Hashes, step: int) -> Hashes:
     return _mix(before ^ word) + np.uint64(step)
 
 
-def seen_before(runs: Runs) -> NDArray[np.bool_]:
-    """For each run of each text whether the same one stands earlier in that text: bool[runs]."""
+def seen_before(runs: Runs, times: int = 2) -> NDArray[np.bool_]:
+    """For each run of each text whether it is there for the second time at least, or for so many
+    ``times``: bool[runs]."""
     text = np.repeat(np.arange(len(runs)), np.diff(runs.starts))
     # lexsort is stable: among equal runs of a text the first that is written stays first.
     order = np.lexsort((runs.hashes, text))
-    again = (runs.hashes[order][1:] == runs.hashes[order][:-1]) & (
-        text[order][1:] == text[order][:-1]
-    )
+    hashes, text = runs.hashes[order], text[order]
+    before = min(times - 1, len(text))
     seen = np.zeros(len(text), dtype=np.bool_)
-    seen[order[1:]] = again
+    seen[order[before:]] = (hashes[before:] == hashes[: len(hashes) - before]) & (
+        text[before:] == text[: len(text) - before]
+    )
     return seen
 
 

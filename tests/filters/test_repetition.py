@@ -2,14 +2,17 @@
 
 import json
 import re
+from collections import Counter
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.repetition_texts import loops, sound
 from filters import Repetition
-from filters.repetition import RULES
+from filters.repetition import LONG_PHRASE, NUMBERS_TIMES, PHRASE, RULES, TIMES
 
 WORDS = ["a", "b", "aa", "B", "-", "–é"]
 texts = st.lists(
@@ -43,6 +46,53 @@ def run_slowly(parts, ignored=""):
     return max((len(list(g)) for part, g in groupby(parts) if part not in ignored), default=0)
 
 
+def loop_slowly(text):
+    words = re.findall(r"\w+", text.lower())
+
+    def stretch(n, numbers_end):
+        seen, inside = Counter(), set()
+        for place in range(len(words) - n + 1):
+            phrase = tuple(words[place : place + n])
+            seen[phrase] += 1
+            numbers = all(word.isdecimal() for word in phrase)
+            if seen[phrase] >= (NUMBERS_TIMES if numbers else TIMES):
+                inside |= set(range(place, place + n))
+        longest = now = 0
+        for place, word in enumerate(words):
+            if place in inside:
+                now += 1
+            elif numbers_end or not word.isdecimal():
+                now = 0
+            longest = max(longest, now)
+        return longest
+
+    return max(stretch(PHRASE, True), stretch(LONG_PHRASE, False))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cycles=st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(["a", "b", "c", "1", "22", "."]), max_size=12).map(" ".join),
+            st.sampled_from([1, 2, 5, 30, 120]),
+        ),
+        max_size=3,
+    ),
+    most=st.integers(0, 40),
+)
+def test_loops_equal_the_slow_version(cycles, most, written):
+    texts = ["start", "x " + " ".join(" ".join([said] * times) for said, times in cycles)]
+    split = Repetition(of="r", max_loop=most, max_loop_share=1, max_word_run=10_000).run(
+        {"r": written(texts)}
+    )
+    slow = {f"r{n}": loop_slowly(text) for n, text in enumerate(texts)}
+    told = {
+        row: json.loads(numbers)["loop"]
+        for row, numbers in split.dropped.select("row_id", "numbers").rows()
+    }
+    assert told == {row: longest for row, longest in slow.items() if longest > most}
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     texts=texts,
@@ -55,7 +105,9 @@ def test_equals_the_slow_version(texts, n, min_words, seed, written, shuffled, s
         of="r",
         n=n,
         min_words=min_words,
+        max_duplicate_lines=0.2,
         max_duplicate_ngrams=0.3,
+        max_loop_share=1,
         max_word_run=2,
         max_character_run=3,
     )
@@ -67,6 +119,8 @@ def test_equals_the_slow_version(texts, n, min_words, seed, written, shuffled, s
     }
     for number, text in enumerate(texts):
         slow = {
+            "loop": loop_slowly(text),
+            "loop_share": 0,
             "duplicate_lines": lines_slowly(text),
             "duplicate_ngrams": ngrams_slowly(text, n, min_words),
             "word_run": run_slowly(re.findall(r"\w+", text.lower())),
@@ -84,38 +138,52 @@ def test_equals_the_slow_version(texts, n, min_words, seed, written, shuffled, s
     assert same_rows(split.dropped, other.dropped, "row_id")
 
 
-PROSE = " ".join(f"word{number} and its neighbour" for number in range(30))
 LOOP = "I think that the answer is four. " * 20
+PLAIN = " ".join(f"it has{number} words" for number in range(40))
+SOUND, LOOPS = list(sound()), list(loops())
+
+
+@pytest.mark.parametrize(("kind", "text"), SOUND, ids=[kind for kind, _ in SOUND])
+def test_lists_tables_code_and_songs_stay(kind, text, written):
+    assert Repetition(of="r").run({"r": written([text])}).dropped.is_empty()
+
+
+def test_loops_go_once_they_are_some_hundred_words_long(written):
+    split = Repetition(of="r").run({"r": written([text for _, text in LOOPS])})
+    kept = [LOOPS[int(row[1:])] for row in split.kept["response_id"]]
+    assert len(kept) <= 0.05 * len(LOOPS)
+    assert all(len(text) < 1000 for _, text in kept)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("Answer: 16\nAnswer: 16", "repeats lines"),
-        (LOOP, "repeats runs of 5 words"),
-        ("so " * 11, "repeats one word"),
-        ("a" * 51, "repeats one character"),
-        ("!" * 51, "repeats one character"),
+        (LOOP, "repeats a phrase again and again"),
+        ("No, " + "so " * 12 + "no, " + "so " * 42 + PLAIN, "repeats one word"),
+        ("a" * 200, "repeats one character"),
+        ("!" * 200, "repeats one character"),
     ],
 )
-def test_degenerate_texts_go(text, reason, written):
+def test_each_row_says_what_it_repeats(text, reason, written):
     split = Repetition(of="r").run({"r": written([text])})
     assert split.dropped["reason"].to_list() == [reason]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Gains 4: 12 + 4 = 16.\nGains 2: 16 + 2 = 18.\nAnswer: 18",
-        PROSE,
-        "I think so. I think so too.",
-        "Name | Age\n" + "-" * 60 + "\nTom | 4",
-        "def f():\n    if a:\n        return {\n            1: 2,\n        }\n    }\n}\n" + PROSE,
-        "ha ha ha, that is a good one",
-    ],
-)
-def test_other_texts_stay(text, written):
-    assert Repetition(of="r").run({"r": written([text])}).dropped.is_empty()
+def test_limits_for_web_pages_are_there_for_those_who_want_them(written):
+    gopher = Repetition(of="r", max_duplicate_lines=0.2, max_duplicate_ngrams=0.15)
+    texts = ["Answer: 16\nAnswer: 16", f"{LOOP[:330]} {PLAIN}"]
+    split = gopher.run({"r": written(texts)})
+    assert split.dropped["reason"].to_list() == ["repeats lines", "repeats runs of 5 words"]
+
+
+PROBLEMS = Path(__file__).parents[3] / "shared" / "data" / "gsm8k" / "train.jsonl"
+
+
+@pytest.mark.skipif(not PROBLEMS.exists(), reason="needs GSM8K's solutions")
+def test_no_real_worked_solution_goes(written):
+    lines = PROBLEMS.read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["answer"] for line in lines]
+    assert Repetition(of="r").run({"r": written(texts)}).dropped.is_empty()
 
 
 def test_both_sides_of_a_pair_are_judged_unless_a_recipe_says_otherwise(compared):
