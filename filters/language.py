@@ -25,19 +25,21 @@ _NOT_PROSE = (
     r"\$[^$\n]*\$",
     r"\\[A-Za-z]+(?:\{[A-Za-z*]*\})?",
     r"https?://\S+",
-    r"\b[A-Za-z]\b|\b\w*[0-9_]\w*\b",
+    r"\b[A-Za-z\p{Greek}]\b|\b\w*[0-9_]\w*\b",
 )
-"""Code, formulas, LaTeX's commands, addresses, names of variables and numbers: Latin letters that
-are no language."""
+"""Code, formulas, LaTeX's commands, addresses, names of variables and numbers: letters that are no
+language."""
 
 
 class Language(Filter):
     """Drops texts that are not in one of ``languages`` (ISO 639-1 codes, such as ``en``).
 
-    A text is dropped if all of ``languages`` together are less probable than ``minimum``, among
-    the languages told apart: those of ``among`` and ``languages``. With ``same_as_prompt``, it is
-    dropped too if it and its prompt are each sure (by ``minimum``) to be in a language and the two
-    differ. Code, formulas, addresses and numbers are not read. A text with less than ``shortest``
+    A text is dropped if it is surely in another language: one that is more probable than not, and
+    all of ``languages`` together less than 1 - ``minimum``, among the languages told apart: those
+    of ``among`` and ``languages``. A text whose language is unsure is kept, as names and numbers
+    make many a short one. One in an alphabet of none of these languages is dropped. With
+    ``same_as_prompt``, a text is dropped too if it and its prompt are each sure (by ``minimum``) to
+    be in a language and the two differ. Code, formulas, addresses and numbers are not read. A text with less than ``shortest``
     bytes of letters left (UTF-8, so that seven Chinese signs weigh as much as 21 Latin letters) is
     too short to tell and kept, so mathematics is never dropped for its letters.
 
@@ -59,7 +61,7 @@ class Language(Filter):
     languages: tuple[str, ...] = ()
     same_as_prompt: bool = False
     among: tuple[str, ...] = KNOWN
-    minimum: float = Field(default=0.5, gt=0, le=1)
+    minimum: float = Field(default=0.9, gt=0, le=1)
     shortest: int = Field(default=20, ge=1)
     low_accuracy: bool = False
     side: Side = "either"
@@ -84,9 +86,9 @@ class Language(Filter):
         frame = tables[self.of]
         found = texts(frame, side=self.side)
         found = found.select("row", "side").hstack(self._told(found["text"]))
-        reasons = [
-            pl.when(pl.col("wanted") < self.minimum).then(pl.lit("not in the wanted languages"))
-        ]
+        other = ~pl.col("language").is_in(self.languages) & (pl.col("confidence") > 0.5)
+        sure = (other | pl.col("language").is_null()) & (pl.col("wanted") <= 1 - self.minimum)
+        reasons = [pl.when(sure).then(pl.lit("not in the wanted languages"))]
         if self.same_as_prompt:
             asked_in = self._told(self._asked(tables))
             prompt = frame.select(

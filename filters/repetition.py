@@ -169,11 +169,11 @@ def duplicate_ngrams(words: Runs, n: int, *, min_words: int) -> pl.Series:
     text = np.repeat(np.arange(len(words)), np.diff(phrases.starts))
     first = words.starts[text] + np.arange(len(text)) - phrases.starts[text]
     again = first[seen_before(phrases)]
-    inside = _covered(again, np.full(len(again), n), len(words.hashes))
-    inside = np.concatenate([[0], np.cumsum(inside)])
-    covered = inside[words.starts[1:]] - inside[words.starts[:-1]]
+    covered = _covered(again, np.full(len(again), n), len(words.hashes))
+    inside = np.concatenate([[0], np.cumsum(covered)])
+    shared = inside[words.starts[1:]] - inside[words.starts[:-1]]
     sizes = np.diff(words.starts)
-    share = pl.Series(covered / np.maximum(sizes, 1), dtype=pl.Float64)
+    share = pl.Series(shared / np.maximum(sizes, 1), dtype=pl.Float64)
     return share.set(pl.Series(sizes < min_words), None)
 
 
@@ -183,7 +183,8 @@ def _covered(first: NDArray[np.int64], lengths: NDArray[np.int64], count: int) -
     edges = np.zeros(count + 1, dtype=np.int64)
     np.add.at(edges, first, 1)
     np.add.at(edges, first + lengths, -1)
-    return np.cumsum(edges[:-1]) > 0
+    inside: NDArray[np.bool_] = np.cumsum(edges[:-1]) > 0
+    return inside
 
 
 def character_run(texts: pl.Series) -> pl.Series:
