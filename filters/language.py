@@ -39,9 +39,11 @@ class Language(Filter):
     of ``among`` and ``languages``. A text whose language is unsure is kept, as names and numbers
     make many a short one. One in an alphabet of none of these languages is dropped. With
     ``same_as_prompt``, a text is dropped too if it and its prompt are each sure (by ``minimum``) to
-    be in a language and the two differ. Code, formulas, addresses and numbers are not read. A text with less than ``shortest``
-    bytes of letters left (UTF-8, so that seven Chinese signs weigh as much as 21 Latin letters) is
-    too short to tell and kept, so mathematics is never dropped for its letters.
+    be in a language and the two differ.
+
+    Code, formulas, addresses and numbers are not read. A text with less than ``shortest`` bytes of
+    letters left (UTF-8, so that seven Chinese signs weigh as much as 21 Latin letters) is too short
+    to tell and kept, so mathematics is never dropped for its letters.
 
     Of pairs the ``side`` is judged. Each dropped row names the most probable language, how probable
     it is and how probable the wanted ones are (``wanted``; null for want of ``languages``).
