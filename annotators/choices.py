@@ -56,7 +56,7 @@ _SYMBOLS = tuple(
             0,
         ),
         (r"\b(?i:option|choice|answer) ?[\[(\"'“‘]{0,3}(C)\b[\])\"'”’]{0,3}", r"\1", 0),
-        (r"[\[(\"'“‘]{1,3}([ABC])[\])\"'”’]{1,3}(?!\w)", r"\1", 0),
+        (r"[\[(\"'“‘]{1,3} ?([ABC]) ?[\])\"'”’]{1,3}(?!\w)", r"\1", 0),
         (rf"\b([AB])['’]s (?i:{_NOUN})\b", r"\1", 0),
         (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO} (?:than|to|over) (?=[AB]\b)", " > ", 0),
         (r"(?<=\b[AB]) (?:beats|outperforms|surpasses|wins over|over) (?=[AB]\b)", " > ", 0),
@@ -76,6 +76,7 @@ _SYMBOLS = tuple(
         (r"\bnone(?=\W*\Z|[.\n])|\bno (?:clear )?(?:winner|preference)\b", "≡", re.I),
         (r"\b(?:an? )?(?:tied?|draw|equal)\b(?![- ]?break)", "≡", re.I),
         (r"\b(?:relatively |about )?the same(?=\W*\Z|[.:,\n])", "≡", re.I),
+        (r"(?<=≡) between (?:A and B|B and A)\b", "", 0),
         (r"\b(?:it|this|there|the (?:result|outcome))(?: is|['’]s) (?=≡)", "", re.I),
     )
 )
@@ -99,19 +100,23 @@ _MENTIONS = re.compile(r"\b[ABC]\b|≡")
 _LEAD = re.compile(
     r"(?:(?:so|thus|therefore|hence|overall|finally|clearly|yes|no(?=,)"
     r"|in (?:conclusion|summary|my opinion)|after [^.,\n]{0,80})[ ,]+){0,4}"
-    r"(?:i (?:would )?(?:choose|pick|prefer|select|go with|vote for|think|believe|conclude)"
-    r" (?:that )?)?",
+    r"(?:i(?:['’]d|['’]ll| would| will)? (?:choose|pick|prefer|select|go with|vote for|say"
+    r"|think|believe|conclude) (?:that )?)?",
     re.I,
 )
 _VERDICT = re.compile(
     r"[\[(\"'“]{0,3}(?:(?P<one>[AB])(?: ✓| (?P<relation>[<>=]) (?P<two>[AB]))?|(?P<tie>[C≡]))(?!\w)"
     r"[\])\"'”]*"
 )
-_WHY = re.compile(r"\W*\Z|[.,;:!(|]|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b")
+_END = r"[\s.,;!…)}\]\"'”’*|]*\Z"
+_WHY = re.compile(
+    rf"{_END}|[.,;!(|]|:[ \n]*\w|:[ ]*\[\[|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b"
+)
 """How a verdict may go on."""
-_NOTHING = re.compile(r"\W*\Z")
+_NOTHING = re.compile(_END)
 _HEDGED = re.compile(
-    r".*\b(?:or|maybe|perhaps|possibly|could|might|may|alternatively|almost|nearly)\b.*(?:\b(?-i:[ABC])\b|≡)"
+    r".*\b(?:or|maybe|perhaps|possibly|could|might|may|alternatively|almost|nearly)\b"
+    r".*(?:\b(?-i:[ABC])\b|≡)"
     r"|.*\b(?:edge|leaning|on second thought|actually|wait|correction)\b",
     re.I | re.S,
 )
@@ -121,7 +126,9 @@ _NO_TIE = re.compile(
 _OPTION = re.compile(r"[\W_]*(?:(?:or|and|maybe|perhaps|possibly|then)\b\W*)*", re.I)
 _WINS = re.compile(r"\b([AB]) (?:(?P<good>✓|is (?:correct|right)\b)|[<>=] [AB]\b)")
 _ITEM = re.compile(r"(?:\A|[.;,|\n])[ ]*([AB])[):](?!\w)")
-_SENTENCE = re.compile(r"(?<=[.!;])\s+|\n+")
+_HEADING = re.compile(rf"(?:the )?{_NOUN} ?\(?[ab]\b\W{{0,3}}:", re.I)
+"""What is said of one response, and not which is better."""
+_SENTENCE = re.compile(r"(?<=[^\d\s][.!;])\s+|\n+")
 _MARKED = re.compile(r"\[\[([^\[\]\n]{1,40})\]\]")
 
 
@@ -184,8 +191,22 @@ def _symbols(words: str) -> str:
 def _own_lines(words: str) -> set[float]:
     """The choices that are the first or the last line, and nothing else."""
     said = lines(words)
-    found = (_decided(line, alone=True) for line in said[:1] + said[-1:])
+    found = {_first(words, alone=True), *(_decided(line, alone=True) for line in said[-1:])}
     return {credit for credit in found if credit is not None}
+
+
+def _first(words: str, *, alone: bool = False) -> float | None:
+    """The choice that the first line makes; none where it is the heading of one response, as the
+    other one has a heading further on."""
+    said = lines(words)
+    credit = _decided(said[0], alone=alone) if said else None
+    headings = {_decided(line.rstrip(":"), alone=True) for line in said[1:-1]}
+    return credit if headings <= {None, credit} and not _is_list(words) else None
+
+
+def _is_list(words: str) -> bool:
+    """Whether each of the two has an item ("A: good, B: bad")."""
+    return len(set(_ITEM.findall(words))) > 1
 
 
 def _in_sentences(plain_words: str) -> set[float]:
@@ -193,13 +214,21 @@ def _in_sentences(plain_words: str) -> set[float]:
     sentences = [part.strip() for part in _SENTENCE.split(plain_words) if part.strip(" |-")]
     if not sentences:
         return set()
-    first, last = _decided(_symbols(lines(plain_words)[0])), _decided(_symbols(sentences[-1]))
+    words, ending = _symbols(plain_words), _symbols(sentences[-1])
+    first, last = _first(words), _decided(ending)
+    if _HEADING.match(sentences[0]):
+        first = None
+    if _HEADING.match(sentences[-1]) or (_is_list(words) and _ITEM.match(ending)):
+        last = None
     if last is not None:
         marked = " ".join(sentences[:-1])
     else:
         marked = plain_words if sentences[-1].rstrip(".! ").endswith("]]") else ""
-    marks = [_decided(_symbols(mark)) for mark in _MARKED.findall(marked)]
-    return {credit for credit in (first, last, *marks) if credit is not None}
+    marks = list(_MARKED.finditer(marked))
+    if any(supposed(marked, mark.start()) for mark in marks):
+        return set()
+    found = {first, last, *(_decided(_symbols(mark[1])) for mark in marks)}
+    return {credit for credit in found if credit is not None}
 
 
 def _decided(said: str, *, favours: bool = False, alone: bool = False) -> float | None:
@@ -211,7 +240,7 @@ def _decided(said: str, *, favours: bool = False, alone: bool = False) -> float 
     lead = _LEAD.match(said)
     start = lead.end() if lead else 0
     found = _VERDICT.match(said, start)
-    if found is None or supposed(said, start) or len(set(_ITEM.findall(said))) > 1:
+    if found is None or supposed(said, start) or _is_list(said):
         return None
     one, relation, two = found["one"], found["relation"], found["two"]
     rest = said[found.end() :]

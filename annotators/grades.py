@@ -19,7 +19,7 @@ _NUMBER = r"\d+(?:\.\d+)?"
 _UNIT = r"(?:[ -]?(?:stars?|points?|pts?|marks?)\b|[ ]?[★⭐])?"
 _VALUE = re.compile(
     rf"""
-    [\[({{"'“\s]* (?P<grade>-?{_NUMBER}) [\])}}"'”]* {_UNIT}
+    (?:an?[ ])? [\[({{"'“\s]* (?P<grade>-?{_NUMBER}) [\])}}"'”]* {_UNIT}
     (?:\s*\(?\s*(?:/|(?:out[ ])?of(?:[ ]a)?(?:[ ](?:possible|maximum|total))?(?:[ ]of)?)
         \s*[\[(]*(?P<most>{_NUMBER})[\])]*{_UNIT})?
     [\])}}"'”]*
@@ -33,6 +33,7 @@ _ANOTHER = re.compile(
     rf"|.*\b(?:or|maybe|perhaps|possibly|could be|might be|closer to|wait)\b[^.\n]{{0,20}}?"
     rf"{_NUMBER}"
     r"|\s*(?:for|in|on)\s[^.\n]*\d[^.\n]*\s(?:for|in|on)\s"
+    r"|\s+(?:if|unless|once|assuming|provided|or|at (?:best|most|least))\b"
     r"|\s*(?:and|,)\s*a\s*(?:half|quarter)|\s*percent|\s*[-–—]\s*(?:ish\b|\Z)",
     re.I,
 )
@@ -50,9 +51,9 @@ _LABEL = re.compile(
     rf"""
     {CLAUSE} (?P<words>(?:[a-z'’]+[ \t]+){{0,5}}?)
     (?:(?P<noun>score|rating|grade)|(?:final|overall|total|verdict|judge?ment|assessment|result
-        |evaluation)(?:[ ](?:quality|evaluation|assessment|verdict|judge?ment|result))?)
+        |evaluation|correction)(?:[ ](?:quality|evaluation|assessment|verdict|judge?ment|result))?)
     (?P<aside>[ \t]*[(\[][^()\[\]\n]{{0,60}}[)\]]
-        |[ \t]+(?:on|for|from|of|out)[ \t][^:\n]{{1,40}}?(?=:))?
+        |[ \t]+(?:on|for|from|of|out)[ \t][^:\n]{{1,40}}?(?=:|[ ]is[ ]))?
     (?:{SEPARATOR}|[ \t]+(?=-?\d[\d./]*\W*$))
     """,
     re.I | re.X | re.M,

@@ -49,7 +49,10 @@ def _lines(value: Any) -> str:
         told = [_lines(one) for one in value]
         if any(isinstance(one, _Object) for one in value):
             return "\n" + "\n".join(one.replace("\n", ", ") for one in told)
-        return ", ".join(told)
+        lists = (isinstance(one, list) for one in value)
+        return ", ".join(
+            f"({one})" if inner else one for one, inner in zip(told, lists, strict=True)
+        )
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -33,7 +33,7 @@ class Statement:
     end: int
 
 
-CLAUSE = r"(?:\A|(?<=[\n.!?;|,:(\[\"'“]))[ \t]*(?:[-•][ \t]+|\d{1,2}[.)][ \t]+)?"
+CLAUSE = r"(?:\A|(?<=[\n.!?;|,:({\[\"'“]))[ \t]*(?:[-•][ \t]+|\d{1,2}[.)][ \t]+)?"
 """Where a clause may begin, for patterns of labels."""
 
 SEPARATOR = (
@@ -44,14 +44,21 @@ SEPARATOR = (
 
 _DENIED = re.compile(
     r"\b(?:not|never|no|cannot|nor|hardly|instead|at (?:least|most)|up to|short of|close to|nearly"
-    r"|almost|about|around|(?:more|less|higher|lower|better|worse|other|rather) than)\b|n['’]t\b",
+    r"|almost|barely|about|around|consider(?:ed|ing)?|tempted"
+    r"|(?:more|less|higher|lower|better|worse|other|rather) than)\b|n['’]t\b",
     re.I,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|unless|whether|had|unclear|unsure|consider(?:ed|ing)?|tempted"
+    r"\b(?:if|unless|whether|had|unclear|unsure"
     r"|to (?:get|earn|reach|deserve|receive|merit))\b",
     re.I,
 )
+
+
+_ATTRIBUTED = re.compile(
+    r"^(?!.*\b[Ii]\b).*\b(?:says?|said|claim(?:s|ed)?|wrote|writes|asks?|asked|states?|stated)\b"
+)
+"""Whose words follow: somebody else's."""
 
 
 def shortened(text: str, longest: int = 80) -> str:
@@ -93,9 +100,14 @@ def rest_of_line(text: str, at: int) -> str:
 
 def supposed(text: str, at: int) -> bool:
     """Whether the sentence of ``text`` before ``at`` denies or only supposes what follows."""
-    sentence = _SENTENCE.split(text[max(0, at - 200) : at])[-1]
+    sentence = _sentence(text, at)
     clause = re.split("[,:]", sentence.rstrip(" :"))[-1]
     return _SUPPOSED.search(sentence) is not None or _DENIED.search(clause) is not None
+
+
+def _sentence(text: str, at: int) -> str:
+    """What stands before ``at`` in its sentence."""
+    return _SENTENCE.split(text[max(0, at - 200) : at])[-1]
 
 
 def statements(text: str, label: re.Pattern[str]) -> Iterator[Statement]:
@@ -112,16 +124,25 @@ def statements(text: str, label: re.Pattern[str]) -> Iterator[Statement]:
                 continue
             said, end = below[1].strip(" \t|"), below.end()
         within = bisect_right(starts, found.start()) - 1
-        quoted = within >= 0 and quotes[within][1] > found.end()
-        if quoted:
+        in_quotes = within >= 0 and quotes[within][1] > found.end()
+        if in_quotes:
             said = text[found.end() : quotes[within][1] - 1].strip()
-        yield Statement(found, said, quoted, supposed(text, found.end()), end)
+        others = _ATTRIBUTED.search(_sentence(text, found.end())) is not None
+        yield Statement(found, said, in_quotes or others, supposed(text, found.end()), end)
 
 
 # Fullwidth forms are the characters they are forms of; what has no width is nothing.
 _CHARACTERS: dict[int, int | str | None] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _CHARACTERS |= dict.fromkeys((*range(0x200B, 0x2010), 0x2060, 0xFE0F, 0xFEFF))
-_CHARACTERS |= {0xA0: " ", 0x202F: " ", 0x3000: " ", 0x3010: "[", 0x3011: "]", 0x2212: "-"}
+_CHARACTERS |= {
+    0xA0: " ",
+    0x202F: " ",
+    0x3000: " ",
+    0x3010: "[",
+    0x3011: "]",
+    0x2212: "-",
+    0x3002: ".",
+}
 _CHARACTERS |= {0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0xB: "\n", 0xC: "\n", ord("\r"): "\n"}
 
 _FARTHEST = 500
@@ -149,6 +170,14 @@ _IN_QUOTES = re.compile(r"[\"“«']([^\"“”«»'\n]*)[\"”»']\.?")
 _BELOW = re.compile(r"(?:[ \t|]{0,99}\n){1,9}[ \t|]{0,99}([^\n]{1,500})")
 _TAGS = "a|b|body|br|center|code|div|em|font|h[1-6]|html|i|mark|p|pre|small|span|strong|u"
 _MARKUP = (
+    # Emoji, but for stars and those that say no.
+    (
+        re.compile(
+            "[\U0001f000-\U0001f44d\U0001f44f-\U0001f6aa\U0001f6ac-\U0001faff"
+            "\u2600-\u2604\u2607-\u26ff\u2705\u2714\u20e3]"
+        ),
+        "",
+    ),
     # What is struck out is taken back.
     (re.compile(r"~~[^~\n]*~~|<(del|s|strike)>[^<]*</\1>", re.I), ""),
     (re.compile(rf"</?(?:{_TAGS})\b[^<>]*>", re.I), ""),
@@ -158,6 +187,7 @@ _MARKUP = (
     (re.compile(r"\\(?:prec|lt)\b"), "<"),
     (re.compile(r"\\[()\[\]]|\$|`+|(?<!\d)\*+|\*+(?!\d)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)"), ""),
     (re.compile(r"^[ \t]*#+[ \t]+", re.M), ""),
+    (re.compile(r"^[ \t]*[-•][ \t]+(?=[^\s\d])", re.M), ""),
     # The line under the head of a table, a rule.
     (re.compile(r"^(?=[^\n]*--)[ \t|:-]+$", re.M), ""),
 )

@@ -9,10 +9,14 @@ _NOUN = r"(?i:(?:responses?|answers?|assistants?|models?|options?|outputs?|candi
 _BARE = rf"(?:{_NOUN}[ ]?)?[A-Z]"
 _NAME = rf"(?:{_BARE}|(?:{_NOUN}[ ]?)?(?:\({_BARE}\)|\[+{_BARE}\]+|[\"'“]{_BARE}[\"'”]))"
 _THEN = (
-    r"(?:,?[ ]*(?:and[ ]then|then|followed[ ]by|and)[ ]"
-    r"|[ ]*(?:[>≫≻≥]+=?|->|=>|→|[,;/|–—-])[ ]*|[ ]+)"
+    *(r"[ ]*[>≫≻≥]+=?[ ]*", r"[ ]*(?:->|=>|→)[ ]*", r"[ ]*/[ ]*", r"[ ]*;[ ]*", r"[ ]*\|[ ]*"),
+    *(r"[ ]*[-–—][ ]*", r",?[ ](?:and[ ])?then[ ]", r",?[ ]followed[ ]by[ ]", r"[ ]+"),
 )
-_DOWNWARD = re.compile(rf"[\[(]?{_NAME}(?:{_THEN}{_NAME})+[\])]?")
+"""What stands between the letters of a ranking, the same everywhere."""
+_DOWNWARD = re.compile(
+    "|".join(rf"[\[(]?{_NAME}(?:{then}{_NAME})+[\])]?" for then in _THEN)
+    + rf"|[\[(]?{_NAME}(?:,[ ]*{_NAME})*(?:,|,?[ ]and[ ])[ ]*{_NAME}[\])]?"
+)
 _UPWARD = re.compile(rf"{_NAME}(?:[ ]*[<≪≺≤]+=?[ ]*{_NAME})+")
 _NUMBERS = re.compile(r"\[?\d+\]?(?:[ ]*[>≫≻]+[ ]*\[?\d+\]?)+")
 _GLUED = re.compile(r"[A-Z]{2,}")
@@ -23,7 +27,7 @@ _PLACE = re.compile(
     rf"""
     (?:^|(?<=[\s,;|]))[#\[(]? (?i:(?:rank|place|position|no\.?)[ \#:=]*)?
     (?:(?P<number>\d{{1,2}})(?i:st|nd|rd|th)?|(?i:(?P<word>{"|".join(_ORDINALS)})))
-    (?i:[ ](?:place|rank))? (?:[.):\]=|–—,-]+[ ]*|[ ]+(?=[\[(|]))+ (?:\|[ ]*)?
+    (?i:[ ](?:place|rank))? (?:[.):\]=|–—,-]+[ ]*|[ ]+(?=[\[(|–—-]))+ (?:\|[ ]*)?
     {_NOUN}?[ ]?[\[(\"'“]*(?P<letter>[A-Z])\b[\])\"'”]*(?=\W*$|[ ]*[:,.;|(–—-]|[ ]+\d)
     """,
     re.M | re.X,
@@ -38,8 +42,9 @@ _RANKED = re.compile(
 _SEPARATOR = re.compile(r"(?::|(?<![<>=])=(?!=)|\bis\b:?)[ ]*")
 _LABEL = re.compile(r"\b(?:rank\w*|order\w*|final|verdict|answer|result|best|preferences?)\b", re.I)
 _ANY = re.compile("")
+_MARKED = re.compile(r"^\[\[([^\[\]]+)\]\]$")
 _WORST_FIRST = re.compile(
-    r"\b(?:worst|lowest|least|weakest)[ \w]*(?:to|first|->|→)|\bascending\b"
+    r"\b(?:worst|lowest|least|weakest)[ \w]*(?:to|first|->|→)|\bascending\b|\bties?:"
     r"|\b(?:from|by) worst\b",
     re.I,
 )
@@ -73,9 +78,9 @@ def _rankings(words: str) -> list[list[str]]:
         return []
     said = lines(words)
     found = [letters for line in said for letters in _labelled(line, _LABEL)]
+    found += [letters for letters in map(_letters, said[:1] + said[-1:]) if letters]
     if not found and said:
-        found = [letters for letters in (_letters(line) for line in {said[0], said[-1]}) if letters]
-        found += [] if found else _labelled(said[-1], _ANY)
+        found = _labelled(said[-1], _ANY)
     places = _places(words)
     return [*found, places] if len(places) > 1 else found
 
@@ -92,7 +97,7 @@ def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
 
 def _letters(line: str) -> list[str]:
     """The letters of a line that is nothing but letters in order, else none."""
-    line = line.strip(" .|*")
+    line = _MARKED.sub(r"\1", line.strip(" .|"))
     if _UPWARD.fullmatch(line):
         return _LETTER.findall(line)[::-1]
     if _NUMBERS.fullmatch(line):
