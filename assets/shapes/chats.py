@@ -1,10 +1,16 @@
 """Conversations: ShareGPT's, OpenAI's, and LLaMA-Factory's two layouts
 (https://llamafactory.readthedocs.io/en/latest/getting_started/data_preparation.html)."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
 from assets.shapes.reading import (
     Messages,
     answer,
-    is_chat,
+    answered,
+    asked,
+    listing,
     one_answer,
     optional_text,
     text,
@@ -19,24 +25,22 @@ from assets.shapes.sample import (
     Shape,
     ShapeError,
 )
-from generators.chats import asked_of, chat
+from generators.chats import ROLES
 
 
 def conversation(row: Row) -> Sample:
     """The last answer is the response, what comes before it the prompt; what the user says after
     it is left out. With ``chosen`` and ``rejected`` or ``label`` beside it, as LLaMA-Factory
     writes them."""
-    turns = chat(row.get("messages"), "'messages'")
-    system = optional_text(row, "system")
-    if system is not None and turns[0]["role"] != "system":
-        turns = [{"role": "system", "content": system}, *turns]
+    turns = listing(row, "messages")
     if row.get("chosen") is not None:
-        return _compared(row, tuple(asked_of(turns, "'messages'")))
-    answered = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
-    if not answered:
-        return Sample(tuple(asked_of(turns, "'messages'")))
-    turns = turns[: answered[-1] + 1]
-    return _answered(row, tuple(asked_of(turns, "'messages'")), turns[-1]["content"])
+        return _compared(row, asked(row, "messages"))
+    while len(turns) > 1 and _author(turns[-1]) == "user" and "assistant" in map(_author, turns):
+        turns = turns[:-1]
+    if _author(turns[-1]) == "user":
+        return Sample(asked(row, "messages"))
+    before, said = answered(turns, "'messages'")
+    return _answered(row, asked({**row, "messages": before}, "messages"), said)
 
 
 def alpaca(row: Row) -> Sample:
@@ -57,31 +61,28 @@ def alpaca(row: Row) -> Sample:
         return _compared(row, prompt)
     if row.get("output") is None:
         return Sample(prompt)
-    return _answered(row, prompt, row["output"])
+    return _answered(row, prompt, partial(answer, row["output"], "'output'"))
 
 
 def _compared(row: Row, prompt: Messages) -> Sample:
-    sides = [_answer(row, side) for side in ("chosen", "rejected")]
     solutions = tuple(
-        one_answer(said, repr(side))
-        for side, said in zip(("chosen", "rejected"), sides, strict=True)
+        one_answer(partial(answer, row.get(side), repr(side)), repr(side))
+        for side in ("chosen", "rejected")
     )
     return Sample(prompt, solutions, preference=Preference(0))
 
 
-def _answered(row: Row, prompt: Messages, said: str) -> Sample:
+def _answered(row: Row, prompt: Messages, said: Callable[[], str]) -> Sample:
     if row.get("label") is None:
         return Sample(prompt, (one_answer(said, "the answer"),), demonstration=Demonstration())
     label = Score("label", float(truth(row, "label")))
     return Sample(prompt, (one_answer(said, "the answer", scores=(label,)),))
 
 
-def _answer(row: Row, side: str) -> str:
-    value = row.get(side)
-    if isinstance(value, dict) or is_chat(value):
-        return answer(value, repr(side))
-    # An empty answer is a matter of its own, which the solution tells.
-    return value if isinstance(value, str) else text(row, side)
+def _author(message: Any) -> str | None:
+    """The role of a message, if it has one that is known."""
+    told = message.get("role", message.get("from")) if isinstance(message, Mapping) else None
+    return ROLES.get(told.lower()) if isinstance(told, str) else None
 
 
 _SAID = {

@@ -79,7 +79,10 @@ def _completion(told: Any, what: str) -> Solution:
     if said.get("overall_score") is not None:
         overall = rated("overall", said["overall_score"], raw=said.get("critique"))
         scores.append(_believed(overall, scores))
-    made = {"principle": said.get("principle"), "system": said.get("custom_system_prompt")}
+    made = {
+        "principle": optional_text(said, "principle"),
+        "system": optional_text(said, "custom_system_prompt"),
+    }
     return Solution(
         (text(said, "response", of=what),),
         model=said.get("model"),

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from assets.shapes.sample import Row, Score, ShapeError, Solution
@@ -109,19 +110,27 @@ def user(said: str) -> Messages:
     return ({"role": "user", "content": said},)
 
 
-def asked(row: Row, field: str = "prompt") -> Messages:
-    """The prompt: a text (or a transcript), or a conversation without the answer at its end. The
-    field ``system`` goes before it."""
-    value = row.get(field)
+def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
+    """The prompt: a text (or a transcript), or a conversation that ends with the user; with
+    ``cut``, one that goes on with an answer is read up to it. The field ``system`` goes before
+    it."""
+    value, what = row.get(field), repr(field)
     system = optional_text(row, "system")
     before = () if system is None else ({"role": "system", "content": system},)
-    if isinstance(value, str) and (turns := transcript(value)):
-        return (*before, *asked_of(said_turns(turns), repr(field)))
+    turns = said_turns(transcript(value)) if isinstance(value, str) else []
     if is_chat(value):
-        turns = chat(value, repr(field))
+        turns = chat(value, what)
         before = () if turns[0]["role"] == "system" else before
-        return (*before, *asked_of(turns, repr(field)))
-    return (*before, *user(text(row, field)))
+    if not turns:
+        return (*before, *user(text(row, field)))
+    return (*before, *(asked_of(turns, what) if cut else ending_with_user(turns, what)))
+
+
+def ending_with_user(turns: list[dict[str, str]], what: str) -> list[dict[str, str]]:
+    """``turns``, the last of which is the user's, who asks."""
+    if not turns or turns[-1]["role"] != "user":
+        raise ShapeError(f"{what} must end with a message of the user, who asks")
+    return turns
 
 
 def answer(value: Any, what: str) -> str:
@@ -172,6 +181,18 @@ def said_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
     return turns
 
 
-def one_answer(content: str, what: str, **about: Any) -> Solution | str:
-    """A solution of one step, or why it is none."""
-    return attempted(lambda: Solution((whole_text(content, what),), **about), what)
+def one_answer(read: Callable[[], str], what: str, **about: Any) -> Solution | str:
+    """A solution of one step, which is the text that ``read`` gives, or why it is none."""
+    return attempted(lambda: Solution((whole_text(read(), what),), **about), what)
+
+
+Answers = list[Callable[[], str]]
+"""What either side says; a text that cannot be read is a matter of its own solution."""
+
+
+def answered(conversation: Any, what: str) -> tuple[list[dict[str, str]], Callable[[], str]]:
+    """A conversation that ends with an answer, as what comes before that, and the answer."""
+    if not is_chat(conversation) or len(conversation) < 2:
+        raise ShapeError(f"{what} must be a conversation that ends with an answer")
+    before = ending_with_user(chat(conversation[:-1], what), f"{what} before its answer")
+    return before, partial(answer, conversation[-1], what)

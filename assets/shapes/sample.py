@@ -15,6 +15,9 @@ from schemas import Message
 
 Row = Mapping[str, Any]
 
+Place = Annotated[int, Field(ge=0, lt=2**32)]
+"""A number of characters, as tables hold it."""
+
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
@@ -67,7 +70,7 @@ class Preference:
     weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     margin: float | None = None
     pair_id: str | None = None
-    shared_prefix: int | None = None
+    shared_prefix: Place | None = None
     ends: dict[str, bool] | None = None
     token_weights: dict[str, list[float]] | None = None
 
@@ -78,7 +81,7 @@ class Demonstration:
     `schemas.Demonstrations`."""
 
     demonstration_id: str | None = None
-    loss_spans: list[list[int]] | None = None
+    loss_spans: list[list[Place]] | None = None
     condition: str | None = None
 
 

@@ -42,7 +42,7 @@ def prm800k(row: Row) -> Sample:
         if followed is None:
             break
         trunk.append(followed)
-    if trunk and not any(one[: len(trunk)] == trunk for one in found):
+    if trunk and not any(len(one) > len(trunk) and one[: len(trunk)] == trunk for one in found):
         found.insert(0, trunk)
     if not found:
         raise ShapeError("no step was judged")
@@ -58,7 +58,7 @@ def _offered(step: Any, what: str) -> tuple[list[Rated | str], Rated | None]:
     """The steps that were not followed (or why one cannot be read), and the one that was, if one
     was."""
     said = mapping(step, what)
-    offered = said.get("completions") or []
+    offered = listing(said, "completions") if said.get("completions") else []
     rated = [attempted(partial(_rated, one, what), f"a completion of {what}") for one in offered]
     chosen, own = said.get("chosen_completion"), said.get("human_completion")
     if chosen is None:

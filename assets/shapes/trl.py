@@ -2,20 +2,25 @@
 plain, which are those that ``factory export`` writes; and datasets that keep to them."""
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from assets.shapes.reading import (
+    Answers,
     Messages,
     answer,
+    answered,
     asked,
     attempted,
+    ending_with_user,
     is_chat,
     listing,
-    number,
     one_answer,
     optional_number,
     optional_text,
     reference,
+    said_turns,
     text,
     transcript,
     truth,
@@ -31,7 +36,6 @@ from assets.shapes.sample import (
     ShapeError,
     Solution,
 )
-from generators.chats import chat
 
 SIDES = ("chosen", "rejected")
 
@@ -40,7 +44,7 @@ def preference(row: Row) -> Sample:
     """A prompt and two answers, or two conversations that part before their last answer: what they
     share is the prompt then. Plain texts without a prompt share their beginning, up to a word."""
     for side in SIDES:
-        if row.get(side) is None:
+        if side not in row:
             raise ShapeError(f"no column {side!r}; there is {', '.join(map(repr, row)) or 'none'}")
     prompt, answers = _sides(row)
     scores = [optional_number(row, f"score_{side}") for side in SIDES]
@@ -94,42 +98,44 @@ def stepwise(row: Row) -> Sample:
 
 def prompts(row: Row) -> Sample:
     """A task, and its right answer if the row has one."""
-    return Sample(asked(row), reference=reference(row))
+    return Sample(asked(row, cut=True), reference=reference(row))
 
 
-def _sides(row: Row) -> tuple[Messages, list[str]]:
-    """The prompt, and what either side answers, which may be nothing."""
+def _sides(row: Row) -> tuple[Messages, Answers]:
+    """The prompt, and what either side answers."""
     sides = [row[side] for side in SIDES]
     told = row.get("prompt") is not None
-    if all(map(is_chat, sides)):
-        whole = [chat(side, repr(name)) for name, side in zip(SIDES, sides, strict=True)]
-        if told and all(len(turns) == 1 and turns[0]["role"] == "assistant" for turns in whole):
-            return asked(row), [turns[0]["content"] for turns in whole]
-        return _parted(*whole)
+    if all(is_chat(side) and (len(side) > 1 or not told) for side in sides):
+        return _parted(
+            *(answered(side, repr(name)) for name, side in zip(SIDES, sides, strict=True))
+        )
     if told:
-        return asked(row), [_said(row, side) for side in SIDES]
+        return asked(row), [partial(answer, row[side], repr(side)) for side in SIDES]
     one, other = (text(row, side) for side in SIDES)
     if (first := transcript(one)) and (second := transcript(other)):
-        return _parted(first, second)
+        return _parted(_ended(first), _ended(second))
     shared = _shared_beginning(one, other)
     if not shared.strip():
         raise ShapeError("no 'prompt', and 'chosen' and 'rejected' do not begin alike")
-    return user(shared), [one[len(shared) :], other[len(shared) :]]
+    return user(shared), [lambda: one[len(shared) :], lambda: other[len(shared) :]]
 
 
-def _said(row: Row, field: str) -> str:
-    # An empty answer is a matter of its own, which the solution tells.
-    return "" if row[field] in ("", []) else answer(row[field], repr(field))
+def _ended(turns: list[dict[str, str]]) -> tuple[list[dict[str, str]], Callable[[], str]]:
+    """The turns of a transcript before its answer, and the answer."""
+    if turns[-1]["role"] != "assistant":
+        raise ShapeError("a transcript must end with an answer of the assistant")
+    before = ending_with_user(turns[:-1], "a transcript before its answer")
+    return said_turns(before), lambda: turns[-1]["content"]
 
 
-def _parted(one: list[dict[str, str]], other: list[dict[str, str]]) -> tuple[Messages, list[str]]:
+def _parted(
+    one: tuple[list[dict[str, str]], Callable[[], str]],
+    other: tuple[list[dict[str, str]], Callable[[], str]],
+) -> tuple[Messages, Answers]:
     """Two conversations as what they share and the answer that either ends with."""
-    alike = itertools.takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False))
-    shared = min(len(list(alike)), len(one) - 1, len(other) - 1)
-    rest = [*one[shared:], *other[shared:]]
-    if len(rest) != 2 or any(turn["role"] != "assistant" for turn in rest):
+    if one[0] != other[0]:
         raise ShapeError("'chosen' and 'rejected' part before the answer that they end with")
-    return asked({"prompt": one[:shared]}), [turn["content"] for turn in rest]
+    return tuple(one[0]), [one[1], other[1]]
 
 
 def _shared_beginning(one: str, other: str) -> str:
@@ -140,23 +146,23 @@ def _shared_beginning(one: str, other: str) -> str:
     return shared if ends else shared[: max(shared.rfind(" "), shared.rfind("\n"), 0)]
 
 
-def _prompted(row: Row) -> tuple[Messages, str]:
+def _prompted(row: Row) -> tuple[Messages, Callable[[], str]]:
     """Prompt and answer, of their own columns or as a conversation that ends with the answer."""
-    if row.get("completion") is not None or "messages" not in row:
+    if "completion" in row or "messages" not in row:
         if "completion" not in row:
             text(row, "completion")
-        return asked(row), _said(row, "completion")
-    turns = chat(row["messages"], "'messages'")
-    if turns[-1]["role"] != "assistant":
-        raise ShapeError("'messages' must end with an answer of the assistant")
-    return asked({**row, "prompt": turns}), turns[-1]["content"]
+        return asked(row), partial(answer, row["completion"], "'completion'")
+    before, said = answered(row["messages"], "'messages'")
+    return asked({**row, "prompt": before}), said
 
 
 def _stepwise(row: Row) -> Solution:
-    steps = listing(row, "completions")
-    labels = listing(row, "labels")
-    told = row.get("values")
-    values = [None if label is None else float(label) for label in labels] if told is None else told
+    steps, told = listing(row, "completions"), listing(row, "labels")
+    labels = [None if label is None else truth({"labels": label}, "labels") for label in told]
+    if row.get("values") is None:
+        values = [None if label is None else float(label) for label in labels]
+    else:
+        values = [optional_number({"values": one}, "values") for one in listing(row, "values")]
     if not len(steps) == len(labels) == len(values):
         raise ShapeError(f"{len(steps)} 'completions', but {len(labels)} 'labels'")
     for place, step in enumerate(steps):
@@ -166,16 +172,12 @@ def _stepwise(row: Row) -> Solution:
     identity = optional_text(row, "response_id")
     if identity is None and not any(map(_has_space, seams)):
         steps = [f"{step}\n" for step in steps[:-1]] + [steps[-1]]
-    read = [None if label is None else truth({"labels": label}, "labels") for label in labels]
-    numbers = [None if one is None else number(one, "'values'") for one in values]
-    scores = (
-        Score("label", value, step) for step, value in enumerate(numbers) if value is not None
-    )
+    scores = (Score("label", value, step) for step, value in enumerate(values) if value is not None)
     return Solution(
         tuple(steps),
         scores=tuple(scores),
-        labels=tuple(read),
-        values=tuple(numbers),
+        labels=tuple(labels),
+        values=tuple(values),
         response_id=identity,
     )
 
