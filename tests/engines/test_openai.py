@@ -231,6 +231,105 @@ def test_an_answer_that_is_none_costs_its_row(provider: Provider, url: str, fini
         ask(binding(url))
 
 
+def changed(provider: Provider, choice: dict[str, Any], **reply: Any) -> Any:
+    """The provider's answer with other fields."""
+    answer = provider.answer({"logprobs": True})
+    answer["choices"][0] |= choice
+    return 200, answer | reply, {}
+
+
+@pytest.mark.parametrize(
+    ("finish", "tokens", "ended"),
+    [
+        ("eos", 5, "stop"),
+        ("end_turn", None, "stop"),
+        (None, 5, "stop"),
+        (None, 256, "length"),
+        ("whatever", 256, "length"),
+        ("", None, "stop"),
+        ("MAX_TOKENS", None, "length"),
+        ("max_tokens", 3, "length"),
+        (["odd"], 5, "stop"),
+    ],
+)
+def test_a_text_is_kept_whatever_its_server_calls_the_end(
+    finish: Any, tokens: int | None, ended: str, provider: Provider, url: str
+) -> None:
+    usage = None if tokens is None else {"completion_tokens": tokens}
+    provider.replies = [changed(provider, {"finish_reason": finish}, usage=usage)]
+    answer = ask(binding(url))
+    assert (answer.text, answer.finish) == ("seven", ended)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": [{"type": "text", "text": "se"}, {"type": "text", "text": "ven"}]}, "seven"),
+        ({"content": ["seven"]}, "seven"),
+        ({"content": [{"type": "image_url", "image_url": {}}, {"type": "text"}]}, ""),
+        ({"content": "seven", "tool_calls": [{"id": "1"}]}, "seven"),
+        ({"content": "seven", "refusal": None, "tool_calls": None}, "seven"),
+        ({"content": None}, ""),
+    ],
+)
+def test_a_text_comes_in_several_shapes(
+    message: Any, text: str, provider: Provider, url: str
+) -> None:
+    provider.replies = [changed(provider, {"message": message})]
+    assert ask(binding(url)).text == text
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"content": None, "tool_calls": [{"id": "1"}]}, "ended its answer"),
+        ({"content": None, "refusal": "I had rather not"}, "I had rather not"),
+    ],
+)
+def test_a_message_without_a_text_costs_its_row(
+    message: Any, said: str, provider: Provider, url: str
+) -> None:
+    provider.replies = [changed(provider, {"message": message})]
+    with pytest.raises(RowError, match=said):
+        ask(binding(url))
+
+
+NO_LOGPROBS = [
+    None,
+    {},
+    {"content": None},
+    {"content": []},
+    {"content": [{"token": "s", "logprob": None}, {"token": "even", "logprob": -0.5}]},
+    {"content": [{"token": "seven", "logprob": "?"}]},
+    {"content": "?"},
+    ["?"],
+]
+
+
+@pytest.mark.parametrize("logprobs", NO_LOGPROBS)
+def test_an_answer_without_its_logprobs_costs_no_other_its_own(
+    logprobs: Any, provider: Provider, url: str
+) -> None:
+    async def run() -> list[Generation]:
+        engine = OpenAIEngine(binding(url))
+        prompt = engine.render(MESSAGES)
+        provider.replies = [changed(provider, {"logprobs": logprobs})]
+        answers = [await engine.generate(prompt, Sampling(), seed) for seed in range(2)]
+        await engine.close()
+        return answers
+
+    first, second = asyncio.run(run())
+    assert (first.text, first.logprobs) == ("seven", ())
+    assert second.logprobs == (-0.5,) * 5
+    assert len(provider.posts) == 2
+
+
+def test_alternatives_that_are_null_leave_the_logprobs(provider: Provider, url: str) -> None:
+    tokens = [{"token": "seven", "logprob": -0.5, "top_logprobs": None}]
+    provider.replies = [changed(provider, {"logprobs": {"content": tokens}})]
+    assert ask(binding(url)).logprobs == (-0.5,)
+
+
 def test_as_many_requests_as_allowed_and_no_more(http_stub: Callable[..., Any]) -> None:
     provider, together, most = Provider(), threading.Barrier(4), []
     waiting = threading.Semaphore(4)
@@ -375,6 +474,37 @@ def test_a_server_without_logprobs_cannot_choose(provider: Provider, url: str) -
         with pytest.raises(EngineError, match="gives no log-probs") as caught:
             choose(binding(url), ["yes", "no"])
         assert not isinstance(caught.value, RowError)
+
+
+@pytest.mark.parametrize("logprobs", NO_LOGPROBS)
+def test_one_choice_without_logprobs_costs_its_row(
+    logprobs: Any, provider: Provider, url: str
+) -> None:
+    tops = [{"token": "yes", "logprob": -0.1, "top_logprobs": None}]
+
+    async def run() -> list[float]:
+        engine = OpenAIEngine(binding(url))
+        prompt = engine.render(MESSAGES)
+        for silent in (logprobs, {"content": tops}):
+            listing(provider, {"yes": 0.9, "no": 0.1})
+            provider.replies.insert(0, changed(provider, {"logprobs": silent}))
+            with pytest.raises(RowError):
+                await engine.choose(prompt, ["yes", "no"])
+            provider.replies = []
+        listing(provider, {"yes": 0.9, "no": 0.1})
+        chosen = await engine.choose(prompt, ["yes", "no"])
+        await engine.close()
+        return chosen
+
+    assert math.exp(asyncio.run(run())[0]) == pytest.approx(0.9)
+
+
+def test_an_option_whose_logprob_is_null_is_not_made_up(provider: Provider, url: str) -> None:
+    tops = [{"token": "yes", "logprob": None}, {"token": "no", "logprob": -1.0}]
+    tokens = [{"token": "yes", "logprob": None, "top_logprobs": tops}]
+    provider.replies = [changed(provider, {"logprobs": {"content": tokens}})]
+    with pytest.raises(RowError, match="no log-prob of 'yes'"):
+        choose(binding(url), ["yes", "no"])
 
 
 class LetterModel(Provider):
