@@ -55,17 +55,17 @@ class OpenAIEngine(Engine):
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` if the server is down, refuses the key or serves another model."""
-        self._server = Server(binding)
-        entry = self._server.entry()
+        self.server = Server(binding)
+        entry = self.server.entry()
         self._is_vllm = self.constrains = entry.get("owned_by") == "vllm"
         # vLLM writes as far as its context goes, but refuses to be asked for more than that.
         self._longest = int(entry.get("max_model_len") or sys.maxsize)
         self._spellings: dict[str, Spelling] = {}
         self._arguments = dict(binding.template_arguments)
-        self.revision = _revision(binding, self._server, entry)
+        self.revision = _revision(binding, self.server, entry)
 
     def __repr__(self) -> str:
-        return f"OpenAIEngine({self._server})"
+        return f"OpenAIEngine({self.server})"
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The messages as they are: the server applies the template and refuses what is too
@@ -97,11 +97,11 @@ class OpenAIEngine(Engine):
         choice = reply.choices[0]
         text, reason = choice.message.content or "", choice.finish_reason or ""
         if choice.message.refusal:
-            raise RowError(f"{self._server} refuses to answer: {choice.message.refusal[:500]}")
+            raise RowError(f"{self.server} refuses to answer: {choice.message.refusal[:500]}")
         if reason.lower() in _WITHHELD or (choice.message.tool_calls and not text):
-            raise RowError(f"{self._server} ended its answer with {reason or 'a tool call'!r}")
+            raise RowError(f"{self.server} ended its answer with {reason or 'a tool call'!r}")
         logprobs, finish = choice.token_logprobs, _finish(reply, body["max_tokens"])
-        if "stop" in self._server.endpoint.refused:
+        if "stop" in self.server.endpoint.refused:
             whole, text = text, _before(text, sampling.stop)
             if text != whole:
                 logprobs, finish = (), "stop"
@@ -119,7 +119,7 @@ class OpenAIEngine(Engine):
     ) -> list[Scored]:
         """Raises `EngineError`: scoring is a forward pass over weights."""
         raise EngineError(
-            f"{self._server} only generates: nothing is scored through a server. Name its weights "
+            f"{self.server} only generates: nothing is scored through a server. Name its weights "
             "in the binding ('model': a folder or a Hub id)"
         )
 
@@ -135,13 +135,13 @@ class OpenAIEngine(Engine):
         if self._is_vllm:
             return await self._spelled_choice(prompt, options)
         body = {"temperature": 0.0, "max_tokens": 1, "seed": 0, "logprobs": True}
-        body["top_logprobs"] = self._server.options.top_logprobs
+        body["top_logprobs"] = self.server.options.top_logprobs
         first = await self._first(prompt, body)
-        return listed_choice(first, options, server=str(self._server))
+        return listed_choice(first, options, server=str(self.server))
 
     async def close(self) -> None:
         """Close the connections; the server runs on."""
-        await self._server.close()
+        await self.server.close()
 
     async def _first(self, prompt: Rendered, body: Mapping[str, Any]) -> ChatChoice:
         """One token with the likeliest in its place.
@@ -149,19 +149,19 @@ class OpenAIEngine(Engine):
         Raises `EngineError` where the server lists them for no prompt; one that has none for this
         prompt alone is asked for those of a greeting, once.
         """
-        endpoint = self._server.endpoint
+        endpoint = self.server.endpoint
         try:
             choice = (await self._ask(prompt, body, needs=_LISTING)).choices[0]
             endpoint.lists = endpoint.lists or choice.lists
             if not endpoint.lists:
-                greeted = await self._server.chat(GREETING, body, needs=_LISTING)
+                greeted = await self.server.chat(GREETING, body, needs=_LISTING)
                 endpoint.lists = greeted.choices[0].lists
         except RowError as refusal:
             if endpoint.lists or "logprob" not in str(refusal):
                 raise
-            raise without_logprobs(str(self._server), str(refusal)) from None
+            raise without_logprobs(str(self.server), str(refusal)) from None
         if not endpoint.lists:
-            raise without_logprobs(str(self._server))
+            raise without_logprobs(str(self.server))
         return choice
 
     async def _spelled_choice(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
@@ -173,21 +173,21 @@ class OpenAIEngine(Engine):
         if asked:
             begun = start.prompt_token_ids
             if not begun:
-                raise EngineError(f"{self._server} does not say how it reads a prompt: {_OLD}")
+                raise EngineError(f"{self.server} does not say how it reads a prompt: {_OLD}")
             replies = await asyncio.gather(
                 *(
-                    self._server.complete(
+                    self.server.complete(
                         begun + list(said), {**_likelihoods(tokens), "logprobs": 1}
                     )
                     for said, tokens in asked.items()
                 )
             )
             answers |= zip(asked, (reply.first_logprobs() for reply in replies), strict=True)
-        endpoint = self._server.endpoint
+        endpoint = self.server.endpoint
         if not all(answers.values()):
             if endpoint.lists:
-                raise RowError(f"{self._server} gives no log-probs for this prompt")
-            raise without_logprobs(str(self._server))
+                raise RowError(f"{self.server} gives no log-probs for this prompt")
+            raise without_logprobs(str(self.server))
         endpoint.lists = True
         return spelled_choice(spelled, answers)
 
@@ -195,10 +195,10 @@ class OpenAIEngine(Engine):
         """The option's tokens. Asked of the server once: a completion repeats its prompt's."""
         if option not in self._spellings:
             body = {"add_special_tokens": False, "return_token_ids": True, "max_tokens": 1}
-            reply = await self._server.complete(option, body)
+            reply = await self.server.complete(option, body)
             tokens = reply.choices[0].prompt_token_ids
             if not tokens:
-                raise EngineError(f"{self._server} does not say how it spells {option!r}: {_OLD}")
+                raise EngineError(f"{self.server} does not say how it spells {option!r}: {_OLD}")
             self._spellings[option] = tuple(tokens)
         return self._spellings[option]
 
@@ -209,13 +209,13 @@ class OpenAIEngine(Engine):
             # The answer is begun: the model goes on from there. Others would start a new turn.
             if not self._is_vllm:
                 raise EngineError(
-                    f"{self._server} cannot go on from a begun answer (its last message is the "
+                    f"{self.server} cannot go on from a begun answer (its last message is the "
                     "assistant's): only vLLM's server can, or bind the role to weights"
                 )
             body = {**body, "add_generation_prompt": False, "continue_final_message": True}
         if self._arguments:
             body = {**body, "chat_template_kwargs": self._arguments}
-        return await self._server.chat(prompt.messages, body, needs=needs)
+        return await self.server.chat(prompt.messages, body, needs=needs)
 
 
 def _finish(reply: ChatReply, most: int) -> Literal["stop", "length"]:

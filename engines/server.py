@@ -21,6 +21,7 @@ say.
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
@@ -186,7 +187,7 @@ class Server:
     ) -> R:
         patience = Patience(self.options.patience)
         tries, malformed, without, said = 0, 0, set[str](), ""
-        pace = self.endpoint.pace
+        pace, began = self.endpoint.pace, time.monotonic()
         while True:
             left_out = self.endpoint.refused | without
             async with pace.turn(self._ceiling, again=tries > 0) as sent:
@@ -210,7 +211,8 @@ class Server:
                 without.add(part)
                 said = self._said(trouble)
                 continue
-            outage = self.endpoint.answered_at < sent
+            # Refused once is nothing to tell of: that is how a server's capacity is found.
+            outage = tries > 1 and self.endpoint.answered_at < began
             try:
                 final = malformed == _MALFORMED_TRIES
                 wait = self._wait(trouble, patience, outage=outage, final=final)
