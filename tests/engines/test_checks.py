@@ -195,10 +195,16 @@ def test_a_check_that_hangs_is_killed_and_the_next_one_runs(workers, sleepy):
     assert asked[3].result() is False
 
 
+def test_what_nobody_can_work_out_is_neither_right_nor_wrong(workers):
+    for answer in ("9^{9^{9^{9}}}", "100000!", "10^{999999999}+1"):
+        with pytest.raises(CheckError, match="too large"):
+            workers.submit("engines.checks.math", [], "9", f"\\boxed{{{answer}}}").result()
+
+
 def test_math_verify_hangs_on_what_a_model_may_write_and_is_killed(workers):
-    hanging = workers.submit("engines.checks.math", [], "9", "\\boxed{9^{9^{9^{9}}}}")
+    hanging = "\\boxed{\\int_0^1 x^{x^{x}} dx}"
     with pytest.raises(CheckError, match="took longer"):
-        hanging.result()
+        workers.submit("engines.checks.math", [], "9", hanging, seconds=0.3).result()
 
 
 def test_a_check_that_crashes_or_breaks_is_an_error_and_the_next_one_runs(workers, sleepy):

@@ -20,9 +20,9 @@ _KINDS = {
     rf"\s?(?:\{{\s?(?P<bottom1>-?{_DIGITS})\s?\}}|(?P<bottom2>\d))",
     "fraction in a line": rf"(?P<top3>{_DIGITS})\s?/\s?(?P<bottom3>{_DIGITS})",
     "repeating": r"(?P<start>\d*\.\d*)\\(?:overline|bar|dot)\s?\{(?P<again>\d+)\}",
+    "power": _TEN.format("power") + r"(?![\d.])",
     "decimal": rf"(?P<digits>{_DIGITS})(?:[eE](?P<e>[-+]?\d+)"
     rf"|\s?(?:\\times|\\cdot|[*x])\s?{_TEN.format('times')})?",
-    "power": _TEN.format("power"),
 }
 _NUMBER = re.compile(
     rf"(?P<sign>[-+]?)\s?(?P<money>{_MONEY})?\s?(?P<minus>[-+]?)\s?"
