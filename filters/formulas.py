@@ -54,3 +54,22 @@ def formulas(texts: pl.Series) -> pl.Series:
     said = plain.zip_with(shouts, said)
     signs = said.str.extract_all(FORMULAS).list.join("\n")
     return signs + "\n\n" + plain.str.extract_all(WORDS).list.join(" ")
+
+
+_OPERAND = r"[(\[{]*[-−]?(?:\.?\b\p{Nd}[\p{N}\p{L}.,]*|\b\p{L}\b)[)\]}!′\p{No}]*"
+QUANTITIES = (
+    rf"{_OPERAND}(?:\s*[{OPERATORS}<>=≤≥−–-]+\s*{_OPERAND})+|"
+    r"[-−]?\.?\b\p{Nd}[\p{N}\p{L}.,:/]*|[\p{No}\p{Nl}]|[\p{Sc}%‰]|"
+    rf"\b(?:{NUMBER_WORDS})\b|[{IDEOGRAPHS}]"
+)
+_DIGITS_OF = {word: str(number) for number, word in enumerate(NUMBER_WORDS.split("|")[:21])}
+
+
+def quantities(texts: pl.Series) -> pl.Series:
+    """The numbers and formulas of each text in the order of their signs, so in whatever order they
+    are said, as one text: equal for texts that may say the same in other words. ``one`` is no
+    number here."""
+    found = texts.str.to_lowercase().str.extract_all(QUANTITIES)
+    plain = pl.element().str.replace_all(r"\s|[.,:]+$", "").replace(_DIGITS_OF)
+    told = plain.filter(plain != "1").sort()
+    return found.to_frame("text").select(pl.col("text").list.eval(told).list.join(" ")).to_series()

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from filters.embedding import Vectors, embedded
 from filters.filter import Filter, own_id, table_of
+from filters.formulas import quantities
 from filters.pairing import lot
 from filters.texts import texts, without
 from schemas import Prompts, Responses, Split, Table, Takes
@@ -29,8 +30,10 @@ class SemanticDuplicates(Filter):
     alike than ``threshold``, each other row is near to one of them, and the order of rows changes
     nothing.
 
-    Prompts are compared without their system messages, and only those that have the same ones.
-    With ``scope`` ``prompt``, responses are compared with those to the same prompt only.
+    Prompts are compared without their system messages, and only those that have the same ones and
+    the same reference. With ``scope`` ``prompt``, responses are compared with those to the same
+    prompt only. Texts of other numbers or formulas are never compared, since an embedder hardly
+    tells them apart (`filters.formulas.quantities`); the order in which they are said may differ.
 
     ``embedder`` is a folder (or a Hub id) with the model that embeds; see `filters.embedding`.
     There is no default, because none can be had without a download, and because what counts as
@@ -83,13 +86,15 @@ class SemanticDuplicates(Filter):
 
     def _group(self, frame: pl.DataFrame) -> pl.Series:
         """Rows of different groups are not compared."""
+        apart = quantities(texts(frame)["text"]).to_frame("quantities")
         if self.scope == "prompt":
-            return frame["prompt_id"].rename("group")
-        if "messages" not in frame.columns:
-            return pl.repeat("", frame.height, eager=True).rename("group")
-        system = pl.element().filter(pl.element().struct.field("role") == "system")
-        said = pl.col("messages").list.eval(system.struct.field("content")).list.join("\n")
-        return frame.select(said.alias("group")).to_series()
+            apart = apart.with_columns(frame["prompt_id"])
+        if "messages" in frame.columns:
+            system = pl.element().filter(pl.element().struct.field("role") == "system")
+            said = pl.col("messages").list.eval(system.struct.field("content")).list.join("\n")
+            told = frame.select(said, pl.col("reference").str.strip_chars())
+            apart = apart.hstack(told)
+        return apart.select(group=pl.struct(pl.all())).to_series()
 
 
 def near_duplicates(

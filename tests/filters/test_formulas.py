@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from filters.formulas import formulas
+from filters.formulas import formulas, quantities
 
 
 def same(one, other):
@@ -70,3 +70,24 @@ def test_what_differs_in_more_than_words(one, other):
 )
 def test_what_differs_in_words_punctuation_and_space_only(one, other):
     assert same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Tom has 5 apples and gets 3.", "Given three apples, Tom, who had 5, is glad.", True),
+        ("A pear, please", "Please, one pear", True),
+        ("2 - 3", "2-3", True),
+        ("2 - 3", "3 - 2", False),
+        ("2 - 3", "2 + 3", False),
+        ("x² = 4", "x2 = 4", False),
+        ("(2 + 3) * 4", "2 + (3 * 4)", False),
+        ("pays $5", "pays €5", False),
+        ("half of it", "a third of it", False),
+        ("三个", "五个", False),
+        ("w12 and more", "w13 and more", True),
+    ],
+)
+def test_quantities_may_be_said_in_another_order(one, other, alike):
+    found = quantities(pl.Series([one, other]))
+    assert (found[0] == found[1]) == alike

@@ -98,6 +98,28 @@ def test_prompts_with_another_system_message_are_other_prompts(static_embedder):
     assert empty.dropped.is_empty()
 
 
+def test_rows_of_other_numbers_formulas_or_references_do_not_mean_the_same(
+    static_embedder, written
+):
+    embedder = static_embedder({"pears": [1.0, 0.0], "plums": [0.99, 0.1], "[UNK]": [0.0, 0.0]})
+    texts = ["3 pears and 5", "5 plums and 3", "5 pears and 4", "three pears and five"]
+    texts += ["pears 2 + 3", "pears 2 - 3", "plums 2+3", "pears x²", "pears x^2", "pears", "plums"]
+    split = SemanticDuplicates(of="r", embedder=embedder).run({"r": written(texts)})
+    kept = {row: int(row[1:]) for row in split.kept["response_id"]}
+    same = [{0, 1, 3}, {2}, {4, 6}, {5}, {7}, {8}, {9, 10}]
+    assert [len(group & set(kept.values())) for group in same] == [1] * 7
+
+    known = {"source": "s", "source_revision": "1", "licence": "MIT"}
+    messages = [{"role": "user", "content": "pears"}]
+    asked = [
+        {"prompt_id": f"p{n}", "messages": messages, "reference": reference, **known}
+        for n, reference in enumerate(["4", "5", " 4", None])
+    ]
+    split = SemanticDuplicates(of="p", embedder=embedder).run({"p": rows(Prompts, asked)})
+    assert split.dropped.height == 1
+    assert split.dropped["row_id"][0] in ("p0", "p2")
+
+
 def test_an_embedder_must_be_named_and_there(written, tmp_path):
     with pytest.raises(ValueError, match="embedder"):
         SemanticDuplicates(of="r")
