@@ -14,7 +14,7 @@ _PIECES = (
     *(" to=self<|message|>", " to=user<|message|>", "<|eom|>", "analysis", "assistantfinal"),
     *("Here is my thought process:", "Here's my response:", "<answer>", "</answer>", "<response>"),
     *("`", "```", "```xml\n", "\n", "\n\n", " ", "    ", "Verdict: A", "4", "so it is", "<", "["),
-    *("<think>" * 30, "</think>" * 30, "`<think>`" * 30, "\n" * 300),
+    *("<think>" * 9, "</think>" * 9, "`<think>`" * 9, "\n" * 99),
 )
 _HEADERS = ("<|assistant|>", "<|im_start|>assistant\n<think>\n", "[THINK]", "")
 
