@@ -107,6 +107,16 @@ def test_a_response_that_was_cut_off_has_an_error_and_no_score(
     assert read["error"].null_count() == read.height
 
 
+@pytest.mark.parametrize("kind", JUDGES)
+def test_where_all_were_cut_off_nobody_is_asked(
+    judging: Callable[..., Context], stand: Any, kind: str
+) -> None:
+    annotator, parameters = JUDGES[kind]
+    found = annotator(**parameters).run(tables("length", "length"), judging()).kept
+    assert found["error"].to_list() == ["cut off at 256 tokens"] * 2
+    assert not stand.asked
+
+
 def test_a_solution_that_was_cut_off_is_not_searched_for_its_first_error_by_a_judge(
     judging: Callable[..., Context],
 ) -> None:

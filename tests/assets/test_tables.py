@@ -44,6 +44,13 @@ def test_rows_come_back_as_they_were(root: UPath) -> None:
     assert tables.path(KEY, "2026-01-02").exists()
 
 
+def test_a_table_of_before_there_were_thoughts_is_read_as_one_of_today(root: UPath) -> None:
+    tables = Tables(root)
+    now = split().kept
+    tables.write(KEY, "2026-01-01", Split(now.drop("reasoning"), split().dropped))
+    assert_frame_equal(tables.read(KEY, "2026-01-01"), now)
+
+
 def test_a_table_that_is_not_there_is_named(root: UPath) -> None:
     assert Tables(root).refreshes(KEY) == []
     with pytest.raises(MissingTableError, match=r"there is no table .*2026-01-01\.parquet"):
