@@ -27,6 +27,7 @@ from engines.protocol import Engine, EngineError, Generation, Rendered, RowError
 from engines.replies import ChatChoice, ChatReply
 from engines.roles import Binding
 from engines.server import GREETING, Server
+from engines.spelling import spelled_apart, spelled_together
 from schemas import Message, canonical, content_id
 
 _VOLATILE = frozenset(
@@ -68,9 +69,10 @@ class OpenAIEngine(Engine):
         return f"OpenAIEngine({self.server})"
 
     def render(self, messages: Sequence[Message]) -> Rendered:
-        """The messages as they are: the server applies the template and refuses what is too
-        long."""
-        return Rendered(tuple(messages), canonical([dict(message) for message in messages]))
+        """The messages as they are sent: the server applies the template and refuses what is too
+        long. Control tokens in them are spelled apart (`engines.spelling`)."""
+        sent = tuple(spelled_apart(message) for message in messages)
+        return Rendered(sent, canonical([dict(message) for message in sent]))
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         """Draw one text. Log-probs are those the server gives; token ids, vLLM's only."""
@@ -95,7 +97,8 @@ class OpenAIEngine(Engine):
         body["logprobs"] = True
         reply = await self._ask(prompt, body)
         choice = reply.choices[0]
-        text, reason = choice.message.content or "", choice.finish_reason or ""
+        text = spelled_together(choice.message.content or "")
+        reason = choice.finish_reason or ""
         if choice.message.refusal:
             raise RowError(f"{self.server} refuses to answer: {choice.message.refusal[:500]}")
         if reason.lower() in _WITHHELD or (choice.message.tool_calls and not text):
