@@ -18,7 +18,7 @@ _ORDERED = re.compile(
     r"\b(?:in|the)\s(?!any)(?:\w+\s)?order\b|\b(?:ordered|ascending|increasing)\b", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
-    r"\W*|n/?a|nan|none|null|nil|inf|unknown|tbd|todo|proof|not ?found|no answer|error|"
+    r"[?!.,:;/_*\s-]*|n/?a|nan|none|null|nil|inf|unknown|tbd|todo|proof|not ?found|no answer|error|"
     r"see (?:solution|explanation|above|below)|not (?:provided|available)",
     re.IGNORECASE,
 )

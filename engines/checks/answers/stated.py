@@ -22,6 +22,8 @@ from engines.thinking import split
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*(?=\{)|\s+(?=\S))")
 _BOXES = 20
+# GSM8K's notes for a calculator: 48+24 = <<48+24=72>>72.
+_CALCULATOR = re.compile(r"<<[^<>\n]*>>")
 _JOINED = re.compile(
     r"[\s$.,;]*(?:\\text\s?\{[\s,]*)?(and|or|,)?[\s,}$]*(?:[a-zA-Z] ?= ?)?", re.IGNORECASE
 )
@@ -55,6 +57,7 @@ _LEAD = re.compile(
     r"|we (?:get|have|find|obtain)(?: that)?)\b[, ]*)+",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"(?<=\w),?\s+(?:since|because)\b")
 _NOT = re.compile(r"\s*(?:definitely |certainly )?not\b", re.IGNORECASE)
 _OPTION = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice)\s+\*{0,2}\(?([A-J])\b(?!.*\b(?:or|and) \(?[A-J]\b)"
@@ -67,7 +70,7 @@ def stated_answers(text: str, *, last: bool = True) -> list[str]:
     """The answer of a text, in one or more spellings of the same place, likeliest first; empty
     where it states none. Of a very long text the end is searched. Without ``last`` only what says
     that it is the answer counts."""
-    text = split(text)[1][-_SEARCHED:]
+    text = _CALCULATOR.sub("", split(text)[1][-_SEARCHED:])
     for rule in (_boxed, _marked, _tagged, _said, _last if last else None):
         if rule and (found := [one for one in rule(text) if one.strip()]):
             return found
@@ -147,7 +150,7 @@ def _last(text: str) -> list[str]:
     for sentence in sentences:
         aside = bool(_ASIDE.match(sentence)) or (aside and not _CONCLUSION.match(sentence))
         if not aside:
-            kept.append(_LEAD.sub("", sentence))
+            kept.append(_REASON.split(_LEAD.sub("", sentence), maxsplit=1)[0])
     kept = kept or sentences
     if not kept:
         return []
