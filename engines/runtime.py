@@ -90,6 +90,7 @@ class _Run(Generic[Item, Result]):
         self.total = total
         self.session = Session(context)
         self.done = 0
+        self.workers = max(1, min(context.window, total))
         self.failures: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.stopped_by = ""
@@ -100,10 +101,9 @@ class _Run(Generic[Item, Result]):
     async def main(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = self.loop.create_future()
-        count = max(1, min(self.context.window, self.total))
         with Progress(self.context, self.total) as progress:
             ticker = self.loop.create_task(self._show(progress))
-            workers = [self.loop.create_task(self._worker()) for _ in range(count)]
+            workers = [self.loop.create_task(self._worker()) for _ in range(self.workers)]
             finished = asyncio.gather(*workers)
             ends: set[asyncio.Future[Any]] = {finished, self._stop}
             try:
@@ -153,7 +153,9 @@ class _Run(Generic[Item, Result]):
         self.failures[reason] += 1
         self.examples.setdefault(reason, f"row {row_id}: {own}")
         failed, done, limit = self.failures.total(), self.done + 1, self.context.failure_limit
-        if done >= _JUDGED_FROM and failed > limit * done:
+        # Rows in flight count as good ones yet: refusals come at once, answers take their time.
+        begun = max(done, min(self.total, done + self.workers - 1))
+        if done >= _JUDGED_FROM and failed > limit * begun:
             common, rows = self.failures.most_common(1)[0]
             raise FailureLimitError(
                 f"{self.context.recipe}/{self.context.stage}: {failed:,} of {done:,} rows failed "

@@ -155,6 +155,23 @@ def test_too_many_failures_stop_the_run_and_are_explained(stand: Any) -> None:
     assert len(run(work, stand.context(failure_limit=0.5), 15).failed) == 10
 
 
+def test_rows_that_fail_at_once_are_judged_with_those_in_flight(stand: Any) -> None:
+    answered = asyncio.Event()
+
+    async def work(number: int, models: Models) -> int:
+        if number < 40:
+            raise RowError("refused at once")
+        if number == 99:
+            answered.set()
+        await answered.wait()
+        return number
+
+    collected = run(work, stand.context(window=100, failure_limit=0.5), 100)
+    assert (len(collected.kept), len(collected.failed)) == (60, 40)
+    with pytest.raises(FailureLimitError, match="31 of 31 rows failed"):
+        run(work, stand.context(window=100, failure_limit=0.3), 100)
+
+
 def test_it_runs_where_an_event_loop_runs_already(stand: Any) -> None:
     async def caller() -> Collected:
         return run(twice, stand.context())

@@ -21,7 +21,9 @@ from tests.engines.provider import Provider, ask, binding, error
 pytestmark = pytest.mark.usefixtures("quick")
 
 BAD = "the bad prompt"
-PATIENT = {"patience": 0.2, "timeout": 0.3}
+PATIENT = {"patience": 0.2, "timeout": 20}
+HURRIED = {"patience": 0.2, "timeout": 0.8}
+"""For what never ends; long enough for other answers on a busy machine."""
 
 
 class Moody(Provider):
@@ -38,12 +40,12 @@ class Moody(Provider):
 
 
 def silence() -> Any:
-    time.sleep(0.5)
+    time.sleep(1.2)
 
 
 def dripping() -> Any:
     def drops() -> Iterator[bytes]:
-        for _ in range(50):
+        for _ in range(60):
             time.sleep(0.02)
             yield b" "
 
@@ -124,7 +126,8 @@ ALWAYS = {
 def test_a_prompt_that_is_never_answered_costs_its_row_only(
     answer: Any, alone: bool, http_stub: Callable[..., Any], tmp_path: Path
 ) -> None:
-    bound = binding(http_stub(Moody(answer)).url, options=PATIENT)
+    options = HURRIED if answer in (silence, dripping) else PATIENT
+    bound = binding(http_stub(Moody(answer)).url, options=options)
     others = [] if alone else [f"row {number}" for number in range(6)]
     kept, failed = run(bound, tmp_path, [BAD, *others])
     assert sorted(kept) == others
@@ -155,8 +158,10 @@ def test_a_server_that_answers_nobody_stops_the_run(
                 return super().__call__(method, *request)
             return answer() if callable(answer) else answer
 
-    patient = PATIENT if kind is UnavailableError else {"patience": 20, "timeout": 20}
-    bound = binding(http_stub(Gone()).url, options=patient)
+    options = PATIENT if kind is UnavailableError else {"patience": 20, "timeout": 20}
+    if answer in (silence, dripping):
+        options = HURRIED
+    bound = binding(http_stub(Gone()).url, options=options)
     with pytest.raises(kind, match=said) as caught:
         run(bound, tmp_path, [f"row {number}" for number in range(30)])
     assert type(caught.value) is kind
@@ -175,7 +180,7 @@ def test_a_wrong_key_is_not_tried_by_every_row(
 
     with pytest.raises(EngineError, match="refuses the key"):
         run(binding(http_stub(refusing).url), tmp_path, [str(row) for row in range(500)], 500)
-    assert len(posts) < 30
+    assert len(posts) < 100
 
 
 def test_a_server_that_stops_in_mid_run_is_not_blamed_on_the_rows(
@@ -247,15 +252,15 @@ def test_a_redirected_request_is_answered_where_it_leads(
 
 def test_a_request_that_drips_is_over_when_its_time_is(http_stub: Callable[..., Any]) -> None:
     began = time.monotonic()
-    with pytest.raises(UnavailableError, match=r"no whole answer within 0\.3 s"):
-        OpenAIEngine(binding(http_stub(lambda *_: dripping()).url, options=PATIENT))
-    assert time.monotonic() - began < 2
+    with pytest.raises(UnavailableError, match=r"no whole answer within 0\.8 s"):
+        OpenAIEngine(binding(http_stub(lambda *_: dripping()).url, options=HURRIED))
+    assert time.monotonic() - began < 10
 
 
 def test_one_outage_is_told_once(
     provider: Provider, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider.replies = [error(503, "loading")] * 9
+    provider.replies = [error(503, "loading")] * 24
 
     async def together() -> None:
         engine = OpenAIEngine(binding(url))
