@@ -30,6 +30,7 @@ QUICK: dict[str, list[str]] = {
     "deduplication": ["--rows", "50000", "--few", "2000"],
     "training": ["--count", "64", "--rounds", "1"],
     "generation": ["--prompts", "32"],
+    "concurrency": ["--requests", "500", "--capacity", "8"],
     "resume": ["--rows", "64", "--kills", "2"],
 }
 """The entries, and what makes each quick; without it each measures its real sizes."""

@@ -13,6 +13,9 @@ known:
   what the model is wherever it is served, so a server may move to another host or port and nothing
   is paid for twice; without them, one name at two addresses may be two models.
 
+Parts of a request that the server refuses are left out of it (`engines.parameters`) and stay in the
+identity, which is that of what was asked for.
+
 Not known, so not in it: a number type, quantization or chat template chosen on the server's command
 line. Serve such a model under a name of its own.
 """

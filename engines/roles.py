@@ -41,6 +41,8 @@ class Binding(Parameters):
     ``engine``: what generates. ``openai`` needs ``url`` and ``served_as``, and ``model`` only where
     something scores or trains the role. ``api_key_env`` names the environment variable that holds
     a key; the key itself is never written anywhere. ``options`` go to the engine as they are.
+    ``concurrency`` is the most requests in flight to a server, which is sent fewer where it takes
+    fewer.
     ``templates`` is a folder of Jinja files in which this model is asked (`engines.templates`).
     ``template_arguments`` go to the model's own chat template, as ``{enable_thinking: false}``.
     ``licence`` is the model's, for the cards of data it made; by default what its own card says.
