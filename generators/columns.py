@@ -108,14 +108,21 @@ class Columns(BaseModel):
 
     def _reference(self, row: Mapping[str, Any]) -> str | None:
         value = None if self.reference is None else value_at(row, self.reference)
-        what = f"column {self.reference!r}"
-        if value is None or value == "":
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-            return whole_text(value, what)
-        if not math.isfinite(value):
-            raise ValueError(f"{what} is {value}: no finite number")
-        return str(value)
+        return reference_text(value, f"column {self.reference!r}")
+
+
+def reference_text(value: Any, what: str) -> str | None:
+    """A right answer as text, if there is one: a number stays as the file writes it.
+
+    Raises `ValueError`, which names ``what``, for what is neither text nor a finite number.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return whole_text(value, what)
+    if not math.isfinite(value):
+        raise ValueError(f"{what} is {value}: no finite number")
+    return str(value)
 
 
 def value_at(row: Mapping[str, Any], column: str) -> Any:

@@ -51,7 +51,7 @@ def alpaca(row: Row) -> Sample:
     before = []
     if (system := optional_text(row, "system")) is not None:
         before.append({"role": "system", "content": system})
-    for turn in row.get("history") or []:
+    for turn in listing(row, "history") if row.get("history") else []:
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise ShapeError("'history' must be a list of [question, answer]")
         said = {"user": turn[0], "assistant": turn[1]}

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from assets.shapes.sample import Row, Score, ShapeError, Solution
 from generators.chats import asked_of, chat, joined, whole_text
+from generators.columns import reference_text
 from schemas import Message
 
 Messages = tuple[Message, ...]
@@ -71,11 +72,7 @@ def truth(row: Row, field: str) -> bool:
 
 def reference(row: Row, field: str = "reference") -> str | None:
     """The right answer as text, if there is one."""
-    value = row.get(field)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number(value, repr(field))
-        return str(value)
-    return optional_text(row, field)
+    return reference_text(row.get(field), repr(field))
 
 
 def rated(annotator: str, value: Any, *, raw: Any = None) -> Score:

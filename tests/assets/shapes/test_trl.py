@@ -176,7 +176,7 @@ def test_steps_are_joined_by_line_ends_unless_they_bring_spaces(
         ("unpaired", {"prompt": "?", "completion": "a", "label": "yes"}, "must be true or false"),
         ("unpaired", {"prompt": "?", "label": True}, "no column 'completion'"),
         ("prompts", {"prompt": " "}, "'prompt' is empty"),
-        ("prompts", {"prompt": "?", "reference": float("nan")}, "must be a number"),
+        ("prompts", {"prompt": "?", "reference": float("nan")}, "no finite number"),
     ],
 )
 def test_what_is_refused(read: Any, shape: str, row: dict[str, Any], words: str) -> None:
