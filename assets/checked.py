@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from assets.claims.check import CHECK
-from assets.home import home
+from assets.home import shown_instance
 from assets.plan import Stage
 from assets.stage import check_specs
 
@@ -29,8 +29,7 @@ def latest_checks(recipe: str, stages: Sequence[Stage]) -> list[Checked]:
         for stage in stages
         for name in [*(spec.name for spec in check_specs([recipe, stage.name], stage)), CHECK]
     ]
-    home()
-    with dg.DagsterInstance.get() as instance:
+    with shown_instance() as instance:
         found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     results = []
     for key in keys:

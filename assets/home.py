@@ -9,12 +9,16 @@ instead. Dagster reads the URL, which holds a password, from the environment: it
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upath import UPath
 
 from assets.errors import FactoryError
 from assets.settings import PROJECT
 from assets.tables import write_whole
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 POSTGRES = "DAGSTER_PG_URL"
 _OURS = "# A copy, written anew by every command: dagster.yaml of the project is what to edit.\n"
@@ -42,6 +46,14 @@ def home() -> Path:
         if wanted != present:
             write_whole(UPath(file), wanted.encode())
     return folder
+
+
+def shown_instance() -> "DagsterInstance":
+    """The instance that the UI shows: what runs and checks came to. Raises as `home` does."""
+    from dagster import DagsterInstance
+
+    home()
+    return DagsterInstance.get()
 
 
 def _check_postgres(file: Path, present: str | None) -> None:

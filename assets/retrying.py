@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from assets.errors import explained
 from assets.operation import Retries
+from assets.telling import message
 from assets.workers import PID
-from engines.protocol import EngineError, UnavailableError
+from engines.protocol import UnavailableError
 from engines.runtime import FailureLimitError
 
 _BUSY = frozenset({408, 425, 429})
@@ -53,15 +53,15 @@ def retried(run: dg.DagsterRun, attempt: int, retries: Retries) -> Iterator[None
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """A failure inside that was written for users becomes a `dagster.Failure`, so that its words
-    head what the UI and an alert show, and not the wrapping of them."""
+    """A failure inside that a user can be told of (`assets.telling`) becomes a `dagster.Failure`:
+    those words head what the UI and an alert show, and not the wrapping of them."""
     try:
         yield
     except Exception as error:
-        known = explained(error, EngineError)
-        if known is None:
+        known = message(error)
+        if known is None or isinstance(error, (dg.Failure, dg.RetryRequested)):
             raise
-        raise dg.Failure(description=str(known), allow_retries=False) from error
+        raise dg.Failure(description=known, allow_retries=False) from error
 
 
 def passes(error: BaseException) -> bool:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.telling import naming
+
 LIMIT = 500_000_000
 """Bytes of rows in memory that one file holds at most; on the disk they are several times fewer."""
 
@@ -26,6 +28,7 @@ def write_shards(
     written = []
     for number, (start, end) in enumerate(pairwise(bounds)):
         place = folder / f"{split}-{refresh}-{number:05}-of-{count:05}.parquet"
-        frame[start:end].write_parquet(place, compression="zstd")
+        with naming(place):
+            frame[start:end].write_parquet(place, compression="zstd")
         written.append(place)
     return written

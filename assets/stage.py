@@ -1,5 +1,6 @@
 """Runs one stage of a recipe at one refresh, and says what came of it."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from assets.plan import Stage
 from assets.policies import line_before, roles_at
 from assets.probing import CHECK, accuracy, in_words, probes_result, probes_spec
 from assets.promotion import UNPROMOTED, Gate
+from assets.telling import naming
 from assets.truth import label_accuracy
 from engines.context import Context, Spent
 from schemas import Checkpoints, Evaluations, Pairs, Split
@@ -74,8 +76,12 @@ def run_stage(
         folder=place.folder,
         spent=spent,
     )
+    gone = _journal_gone(stage, place, factory)
+    if gone is not None:
+        print(gone, file=sys.stderr)
     began = perf_counter()
-    split = stage.operator.run(tables, context)
+    with naming(context.models):
+        split = stage.operator.run(tables, context)
     seconds = perf_counter() - began
     account = accounted(stage, tables, split)
     checks = [described(stage.gives, split.kept), adds_up(account)]
@@ -112,6 +118,8 @@ def run_stage(
     if CHECK in context.findings:
         checks.append(probes_result(context.findings[CHECK]))
         context.findings[CHECK] = in_words(context.findings[CHECK])
+    if gone is not None:
+        metadata["says"] = gone
     if context.findings:
         metadata["findings"] = dg.MetadataValue.json(context.findings)
     if stage.gives is Pairs:
@@ -138,6 +146,19 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
         specs["no_worse"] = "The policy is no worse than the one it started from"
     named = [dg.AssetCheckSpec(name, asset=key, description=text) for name, text in specs.items()]
     return named + probes_spec(key, stage.operator)
+
+
+def _journal_gone(stage: Stage, place: Place, factory: Factory) -> str | None:
+    """What a user is told before a journal is begun anew where there was one."""
+    journal = factory.settings.journal_path
+    earlier = factory.tables.refreshes((place.recipe, stage.name))
+    if not stage.operator.roles() or journal.exists() or not earlier:
+        return None
+    return (
+        f"there is no journal {journal}, though models have answered {place.recipe}/{stage.name} "
+        f"at {earlier[-1]}: a new one is begun, and every answer is paid for again. If it lies "
+        "elsewhere, stop this and put it back"
+    )
 
 
 def _labels(

@@ -9,9 +9,10 @@ Dagster do it.
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import dagster as dg
 import polars as pl
@@ -19,7 +20,8 @@ from upath import UPath
 
 from assets.errors import FactoryError
 from assets.operation import Retries
-from assets.retrying import retried
+from assets.retrying import in_words, retried
+from assets.telling import naming
 from schemas import Split, migrated
 
 DROPPED = ".dropped.parquet"
@@ -27,6 +29,10 @@ DROPPED = ".dropped.parquet"
 
 class MissingTableError(FactoryError):
     """A stage wants rows that no one has made yet."""
+
+
+class DamagedTableError(FactoryError):
+    """The file of a table cannot be read."""
 
 
 class Tables:
@@ -56,7 +62,7 @@ class Tables:
         path = self.path(key, refresh)
         if not path.exists():
             return {}
-        with path.open("rb") as file:
+        with _parquet(path) as file:
             found: dict[str, Any] = json.loads(pl.read_parquet_metadata(file).get("about", "{}"))
         return found
 
@@ -101,13 +107,13 @@ class TablesIOManager(dg.UPathIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write the stage's rows."""
         step = context.step_context
-        with retried(step.dagster_run, step.previous_attempt_count, self.retries):
+        with retried(step.dagster_run, step.previous_attempt_count, self.retries), in_words():
             super().handle_output(context, obj)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the rows of a stage."""
         step = context.step_context
-        with retried(step.dagster_run, step.previous_attempt_count, self.retries):
+        with retried(step.dagster_run, step.previous_attempt_count, self.retries), in_words():
             return super().load_input(context)
 
     def make_directory(self, path: UPath) -> None:
@@ -139,13 +145,35 @@ def dropped_path(path: UPath) -> UPath:
 def read_table(path: UPath) -> pl.DataFrame:
     """One Parquet file as a frame, with all columns that its table has by now.
 
-    Raises `MissingTableError` where there is none.
+    Raises `MissingTableError` where there is none, `DamagedTableError` where it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with _parquet(path) as file:
             return migrated(pl.read_parquet(file))
     except FileNotFoundError as error:
         raise MissingTableError(f"there is no table {path}") from error
+
+
+@contextmanager
+def _parquet(path: UPath) -> Iterator[IO[bytes]]:
+    """The file, opened. Raises `DamagedTableError` if Polars, inside, cannot read it."""
+    with path.open("rb") as file:
+        try:
+            yield file
+        # Polars panics where a Parquet file contradicts itself.
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DamagedTableError(
+                f"{path} is damaged ({error}): put a copy of it back, or remove it and make it "
+                f"again with: {_made_by(path)}"
+            ) from error
+
+
+def _made_by(path: UPath) -> str:
+    """The command that makes the table at ``path`` again."""
+    *_, tables, recipe, _, file = ("", "", "", *path.parts)
+    if tables != "tables" or recipe == "prompts":
+        return "factory run RECIPE, with a recipe that reads or makes it"
+    return f"factory run {recipe} --refresh {file.partition('.')[0]}"
 
 
 def write_split(path: UPath, split: Split, *, about: Mapping[str, Any] | None = None) -> None:
@@ -180,7 +208,7 @@ def write_whole(path: UPath, content: bytes) -> None:
     place = Path(path)
     beside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        with naming(place), beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

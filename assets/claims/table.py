@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.errors import FactoryError, explained
+from assets.errors import FactoryError
+from assets.home import shown_instance
 from assets.settings import Settings
-from engines.protocol import EngineError
+from assets.telling import message
 
 if TYPE_CHECKING:
     from assets.definitions import Floor
@@ -80,13 +81,13 @@ def _measured(
                     done.add((each, day))
                     evaluation = outcome.claim
     except Exception as error:
-        known = explained(error, EngineError)
+        known = message(error)
         if known is None:
             raise
         log.warning("%s: %s", name, known)
-        return {**told, **nothing, "says": str(known)}
+        return {**told, **nothing, "says": known}
     assert evaluation is not None, "a recipe with a measure has the check of its claim"
-    with dg.DagsterInstance.get() as instance:
+    with shown_instance() as instance:
         instance.report_runless_asset_event(evaluation)
     found = evaluation.metadata.get("figures")
     figures = found.value if isinstance(found, dg.JsonMetadataValue) else None

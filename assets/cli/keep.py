@@ -41,15 +41,12 @@ def prune_(
     What a refresh starts from stays, and so does every table.
     """
     with said(False):
-        import dagster as dg
-
         from assets import pruning, report
         from assets.definitions import floor
-        from assets.home import home
+        from assets.home import shown_instance
 
         everything = floor()
-        home()
-        with dg.DagsterInstance.get() as instance:
+        with shown_instance() as instance:
             found = pruning.prunable(
                 everything, instance, keep_refreshes=keep_refreshes, keep_days=keep_days
             )

@@ -68,14 +68,10 @@ def said(as_json: bool) -> Iterator[Any]:
 
 def _message(error: Exception) -> str:
     """What a user is told of ``error``: its own words where they were written for users."""
-    from assets.errors import causes, explained
-    from engines.protocol import EngineError
+    from assets.telling import cause, message
 
-    known = explained(error, EngineError)
-    if known is not None:
-        return str(known)
-    *_, cause = causes(error)
-    return f"{type(cause).__name__}: {cause} (FACTORY_DEBUG=1 shows where)"
+    first = cause(error)
+    return message(error) or f"{type(first).__name__}: {first} (FACTORY_DEBUG=1 shows where)"
 
 
 class _Printable(logging.Formatter):

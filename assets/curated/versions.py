@@ -86,8 +86,15 @@ class Versions:
             raise MissingTableError(
                 f"datasets/{self.name} has no version {wanted}: those that are kept are {told}"
             )
-        found = json.loads(self._place(wanted).read_bytes())
-        return Version(**{**found, "parts": tuple(Part(**part) for part in found["parts"])})
+        place = self._place(wanted)
+        try:
+            found = json.loads(place.read_bytes())
+            return Version(**{**found, "parts": tuple(Part(**part) for part in found["parts"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise FactoryError(
+                f"{place} is damaged ({error}): put a copy of it back, or remove it; the rows of "
+                "its version are made again by the next factory run of a recipe of it"
+            ) from error
 
     def read(self, version: Version, split: str | None = None) -> pl.DataFrame:
         """The rows of ``version`` with their column ``split``, train first and oldest first; of one
