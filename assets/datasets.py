@@ -41,7 +41,10 @@ def found_table(
         return key, None, tables.read(key, None)
     made = tables.refreshes(key)
     if not made:
-        raise FactoryError(f"{recipe}/{name} has no rows yet; make them: factory run {recipe}")
+        raise FactoryError(
+            f"{recipe}/{name} has no rows yet; make them: factory run {recipe} "
+            f"(looked for in {tables.root})"
+        )
     if refresh is not None and refresh not in made:
         raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, made)}")
     day = refresh or made[-1]

@@ -116,7 +116,8 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
     refreshes = tables.refreshes((recipe, stage.name))
     if not refreshes:
         raise FactoryError(
-            f"{recipe} has not run yet; make its {stage.name} with: factory run {recipe}"
+            f"{recipe} has not run yet; make its {stage.name} with: factory run {recipe} "
+            f"(looked for in {tables.root})"
         )
     shaped: list[Split] = []
     prompts: list[pl.DataFrame] = []

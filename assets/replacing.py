@@ -22,6 +22,7 @@ from upath import UPath
 from assets.card import MARK
 from assets.errors import FactoryError
 from assets.tables import write_whole
+from assets.telling import naming
 
 CARD, REPORT = "README.md", "report.html"
 _OURS = re.compile(
@@ -44,7 +45,8 @@ def replacing(folder: Path) -> Iterator[Path]:
             if alone:
                 _clear(left, place)
     check_replaceable(place)
-    work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=_WORK, dir=place.parent))
+    with naming(place):
+        work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=_WORK, dir=place.parent))
     with _locked(work):
         try:
             new = work / "new"

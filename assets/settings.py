@@ -207,9 +207,12 @@ def located(given: str) -> UPath:
     """A path on this machine or on an object store.
 
     Stores are listed anew each time: several processes write, and a listing that one of them kept
-    would hide the refreshes of the others.
+    would hide the refreshes of the others. Raises `SettingsError` for a store of an unknown kind.
     """
-    path = UPath(given)
+    try:
+        path = UPath(given)
+    except ValueError as error:
+        raise SettingsError(f"{given!r} is no place that files can be kept: {error}") from error
     return path if _is_local(path) else UPath(given, use_listings_cache=False)
 
 

@@ -56,12 +56,14 @@ def cause(error: BaseException) -> BaseException:
 
 @contextmanager
 def naming(file: Path | str) -> Iterator[None]:
-    """What goes wrong inside with a file that is not named is ``file``'s."""
+    """What goes wrong inside with a file that is not named, or with a hidden one beside ``file``
+    that is to become it, is told of ``file``."""
     try:
         yield
     except Exception as error:
-        code = _code(error)
-        if code is None or getattr(error, "filename", None):
+        code, told = _code(error), getattr(error, "filename", None)
+        hidden = isinstance(told, str) and told.startswith(os.path.join(Path(file).parent, "."))
+        if code is None or (told and not hidden):
             raise
         raise OSError(code, os.strerror(code), str(file)) from error
 

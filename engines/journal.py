@@ -104,7 +104,10 @@ class Journal:
                 "wait for it, or give this run another root"
             ) from None
         except OSError as error:
-            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+            raise JournalError(
+                f"the journal {path} cannot be opened ({error.strerror or error}): let this user "
+                "write there, or name another place (journal in factory.yaml)"
+            ) from error
         try:
             self._connection = self._open()
         except BaseException:
@@ -323,4 +326,7 @@ def _explained(error: sqlite3.Error, path: Path, committed: int | None = None) -
             f"the journal {path} is damaged ({text}): put a copy of it back, or move it away to "
             "begin a new one (its answers will be paid for again)"
         )
-    return JournalError(f"the journal {path} cannot be used ({text}){kept}")
+    return JournalError(
+        f"the journal {path} cannot be used ({text}){kept}: let this user write there, or name "
+        "another place (journal in factory.yaml)"
+    )

@@ -129,7 +129,10 @@ def made(floor: Floor, recipe: str, stage: str | None, *, refresh: str | None) -
     tables = Tables(floor.settings.root_path)
     there = tables.refreshes((recipe, name))
     if not there:
-        raise FactoryError(f"{recipe}/{name} has no rows yet; make them: factory run {recipe}")
+        raise FactoryError(
+            f"{recipe}/{name} has no rows yet; make them: factory run {recipe} "
+            f"(looked for in {tables.root})"
+        )
     if refresh is not None and refresh not in there:
         raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, there)}")
     found = Made(

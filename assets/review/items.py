@@ -93,7 +93,10 @@ def _rows(floor: Floor, dataset: str) -> pl.DataFrame:
     tables = Tables(floor.settings.root_path)
     refreshes = tables.refreshes((recipe, wanted))
     if not refreshes:
-        raise FactoryError(f"{recipe}/{wanted} has no rows yet; make them: factory run {recipe}")
+        raise FactoryError(
+            f"{recipe}/{wanted} has no rows yet; make them: factory run {recipe} "
+            f"(looked for in {tables.root})"
+        )
     return pl.concat(
         tables.read((recipe, wanted), each).with_columns(
             recipe=pl.lit(recipe), refresh=pl.lit(each)
