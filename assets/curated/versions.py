@@ -31,8 +31,8 @@ from schemas import content_id
 
 SPLITS = (TRAIN, HELD_OUT)
 TOLERANCE = 1e-4
-"""By how much, or by what share of it, a number may differ from that of the newest version. Rounding
-each for itself would not do: two that are next to each other may round apart."""
+"""By how much, or by what share of it, a number may differ from the newest version's. Rounding each
+for itself would not do: two that are next to each other may round apart."""
 
 
 @dataclass(frozen=True)
