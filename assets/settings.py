@@ -212,7 +212,7 @@ def located(given: str) -> UPath:
     try:
         path = UPath(given)
     except ValueError as error:
-        raise SettingsError(f"{given!r} is no place that files can be kept: {error}") from error
+        raise SettingsError(f"{given} cannot be used as a place for files: {error}") from error
     return path if _is_local(path) else UPath(given, use_listings_cache=False)
 
 

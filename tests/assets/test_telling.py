@@ -129,7 +129,6 @@ def damaged(file: Path) -> None:
         ("show", "first"),
         ("report", "first"),
         ("export", "first", "{out}"),
-        ("review", "first", "--agreement"),
         ("run", "first", "--refresh", DAY, "--json"),
     ],
 )
@@ -156,11 +155,11 @@ def test_a_damaged_table_is_named_with_the_command_that_makes_it(
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("FACTORY_ROOT", "{file}", "{file} cannot be used"),
-        ("FACTORY_MODELS", "{file}", "{file} cannot be used"),
-        ("FACTORY_JOURNAL", "{folder}", "the journal {folder} cannot be used"),
-        ("DAGSTER_HOME", "{file}", "{file} cannot be used"),
-        ("FACTORY_ROOT", "nothing://there", "nothing"),
+        ("FACTORY_ROOT", "{file}", "{file}"),
+        ("FACTORY_MODELS", "{file}", "{file}"),
+        ("FACTORY_JOURNAL", "{folder}", "the journal {folder}"),
+        ("DAGSTER_HOME", "{file}", "{file}"),
+        ("FACTORY_ROOT", "nothing://there", "nothing://there"),
     ],
 )
 def test_a_wrong_place_is_named(
@@ -177,7 +176,9 @@ def test_a_wrong_place_is_named(
     monkeypatch.setenv(variable, value.format(file=file, folder=folder))
     done = factory("run", "first", "--refresh", DAY, "--json")
     assert done.exit_code == 1
-    assert told.format(file=file, folder=folder) in done.stderr
+    *_, error = done.stderr.strip().splitlines()
+    assert told.format(file=file, folder=folder) in error
+    assert "cannot be" in error
     assert "Traceback" not in done.stderr
     assert "executing op" not in done.stderr
 
