@@ -1,6 +1,5 @@
 """Rows that say again what an earlier row says."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -124,43 +123,43 @@ def _contents(messages: pl.Expr) -> pl.Expr:
     return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
 
 
-def _read(texts: Sequence[pl.Series], *, shingled: bool) -> tuple[pl.Series, pl.Series, list[Runs]]:
-    """What tells rows with the same tokens in every part from others, a hash of 128 bits a row; a
-    hash of their formulas; and of each part the shingles of its rows, where they are asked for.
+def _read(
+    texts: Sequence[pl.Series], *, shingled: bool
+) -> tuple[pl.DataFrame, pl.Series, list[Runs]]:
+    """Two hashes of each row's tokens in every part, a hash of its formulas, and of each part the
+    shingles of its rows, where they are asked for.
 
     Read some rows at a time: a million rows' tokens take gigabytes, their shingles 8 bytes each.
     """
-    said: list[bytes] = []
+    said: list[pl.DataFrame] = []
     signs: list[pl.Series] = []
     shingles: list[list[Runs]] = [[] for _ in texts]
     for start in range(0, max(1, len(texts[0])), AT_ONCE):
         some = [part.slice(start, AT_ONCE) for part in texts]
         spoken = [tokens(part, TOKENS) for part in some]
-        wholes = zip(*(part.list.join(" ") for part in spoken), strict=True)
-        said += [
-            hashlib.blake2b("\n".join(whole).encode(), digest_size=16).digest() for whole in wholes
-        ]
+        wholes = [part.list.join(" ") for part in spoken]
+        said.append(pl.DataFrame({f"said {seed}": _hashed(wholes, seed) for seed in (1, 2)}))
         signs.append(_hashed([formulas(part) for part in some]))
         if shingled:
             for part, found in zip(spoken, shingles, strict=True):
                 found.append(runs(hashed(part), SHINGLE, whole=True))
     return (
-        pl.Series(said, dtype=pl.Binary),
+        pl.concat(said),
         pl.concat(signs),
         [Runs.joined(part) for part in shingles if part],
     )
 
 
-def _hashed(columns: Sequence[pl.Series]) -> pl.Series:
-    """A hash of each row of ``columns``: UInt64."""
+def _hashed(columns: Sequence[pl.Series], seed: int = 0) -> pl.Series:
+    """A hash of each row of ``columns``, the same within one process: UInt64."""
     named = [column.alias(str(number)) for number, column in enumerate(columns)]
-    return pl.DataFrame(named).hash_rows()
+    return pl.DataFrame(named).hash_rows(seed)
 
 
-def _first_with_the_same(spoken: pl.Series, groups: np.ndarray) -> np.ndarray:
+def _first_with_the_same(spoken: pl.DataFrame, groups: np.ndarray) -> np.ndarray:
     """For each row the number of the first row of its group with the same tokens."""
-    frame = pl.DataFrame({"spoken": spoken, "group": groups}).with_row_index("row")
-    first = pl.col("row").min().over("group", "spoken")
+    frame = spoken.with_columns(group=groups).with_row_index("row")
+    first = pl.col("row").min().over("group", *spoken.columns)
     return frame.select(first.cast(pl.Int64)).to_series().to_numpy().copy()
 
 
