@@ -1,95 +1,25 @@
-"""Which of two responses a judge calls better, from its words.
-
-Words of comparison become symbols first, so that the grammar of a verdict is small: ``A > B``,
-``A < B``, ``A = B``, ``A ✓`` (A is the better one), ``A`` alone, ``C`` or ``≡`` (a tie).
-"""
+"""Which of two responses a judge calls better, from its words."""
 
 import re
 
-from annotators.judge_words import (
-    CLAUSE,
-    SEPARATOR,
-    Unread,
-    answered,
-    lines,
-    plain,
-    shortened,
-    statements,
-    supposed,
-)
+from annotators.comparisons_in_words import NOUN, in_symbols
+from annotators.judge_markup import answered, plain
+from annotators.judge_words import CLAUSE, SEPARATOR, Unread, lines, shortened, statements, supposed
 
 FIRST, SECOND, TIE = "A", "B", "C"
 """The answers to "which is better": the one shown first, the one shown second, neither."""
 CREDIT = {FIRST: 1.0, SECOND: 0.0, TIE: 0.5}
 """What each of them is worth to the one shown first."""
 
-_NOUN = (
-    r"(?:responses?|answers?|assistants?|models?|options?|outputs?|candidates?|completions?|summary"
-    r"|solutions?|texts?|ai|repl(?:y|ies)|choices?)"
-)
-_HOW = (
-    r"(?:(?:clearly|slightly|much|significantly|substantially|far|marginally|somewhat|also|overall"
-    r"|simply|definitely|just|still|by far|roughly|about|basically|equally|strongly|considerably"
-    r"|a (?:bit|little|lot)|the|both|ultimately|therefore|thus|generally|narrowly|relatively) )*"
-)
-_VIRTUE = (
-    r"(?:helpful|accurate|correct|complete|thorough|useful|informative|comprehensive|precise"
-    r"|relevant)"
-)
-_GOOD = (
-    r"(?:better|best|stronger|strongest|superior|preferred|preferable|favou?red|winner|winning"
-    rf"|more {_VIRTUE}(?:,? (?:and )?(?:more )?{_VIRTUE})*)"
-)
-_SAME = r"(?:equally \w+|tied|equal|equivalent|comparable|the same|even|on (?:a )?par)\b"
-_OF_TWO = rf"(?: (?:{_NOUN}|one|overall|here|of the two|choice))*"
-_IS = r" (?:is|was|are) "
-
-# The names first. Each of the others stands after a letter, and between two where it compares.
-_SYMBOLS = tuple(
-    (re.compile(pattern, flags), by)
-    for pattern, by, flags in (
-        (rf"\b(?:the )?(?i:{_NOUN})(?:_| ?\()a\b\)?", "A", re.I),
-        (rf"\b(?:the )?(?i:{_NOUN})(?:_| ?\()b\b\)?", "B", re.I),
-        (
-            rf"\b(?:[Tt]he )?(?i:{_NOUN})[ :]?[\[(\"'“‘]{{0,3}}([AB])\b(?!['’]\w)[\])\"'”’]{{0,3}}",
-            r"\1",
-            0,
-        ),
-        (r"\b(?i:option|choice|answer) ?[\[(\"'“‘]{0,3}(C)\b[\])\"'”’]{0,3}", r"\1", 0),
-        (r"[\[(\"'“‘]{1,3} ?([ABC]) ?[\])\"'”’]{1,3}(?!\w)", r"\1", 0),
-        (rf"\b([AB])['’]s (?i:{_NOUN})\b", r"\1", 0),
-        (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO} (?:than|to|over) (?=[AB]\b)", " > ", 0),
-        (r"(?<=\b[AB]) (?:beats|outperforms|surpasses|wins over|over) (?=[AB]\b)", " > ", 0),
-        (rf"(?<=\b[AB]){_IS}{_HOW}(?:worse|weaker|inferior) (?:than|to) (?=[AB]\b)", " < ", 0),
-        (rf"(?<=\b[AB]){_IS}{_HOW}{_SAME} (?:with|to|as) (?=[AB]\b)", " = ", 0),
-        (rf"(?<=\b[AB]){_IS}{_HOW}as \w+ as (?=[AB]\b)", " = ", 0),
-        (r"(?<=\b[AB]) (?:equals|ties with) (?=[AB]\b)", " = ", 0),
-        (r"(?<=\b[AB])\s*(?:>+|≫|≻)\s*(?=[AB]\b)", " > ", 0),
-        (r"(?<=\b[AB])\s*(?:<+|≪|≺)\s*(?=[AB]\b)", " < ", 0),
-        (r"(?<=\b[AB])\s*(?:=+|≈|~|≃|≅)\s*(?=[AB]\b)", " = ", 0),
-        (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO}(?! \w)", " ✓", 0),
-        (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO}(?= (?:because|since|due to|as)\b)", " ✓", 0),
-        (r"(?<=\b[AB]) (?:clearly )?(?:wins|won|it is)\b(?! (?:in|on|at|for|with)\b)", " ✓", 0),
-        (rf"\b(?:A and B|B and A|both(?: {_NOUN})?) are {_HOW}{_SAME}(?! in\b)", "≡", re.I),
-        (rf"\bboth (?:{_NOUN} )?{_HOW}{_SAME}(?! in\b)", "≡", re.I),
-        (rf"\bneither(?: {_NOUN})?(?: is {_HOW}(?:better|superior))?(?=\W*\Z|[,.;:\n])", "≡", re.I),
-        (r"\bnone(?=\W*\Z|[.\n])|\bno (?:clear )?(?:winner|preference)\b", "≡", re.I),
-        (r"\b(?:an? )?(?:tied?|draw|equal)\b(?![- ]?break)", "≡", re.I),
-        (r"\b(?:relatively |about )?the same(?=\W*\Z|[.:,\n])", "≡", re.I),
-        (r"(?<=≡) between (?:A and B|B and A)\b", "", 0),
-        (r"\b(?:it|this|there|the (?:result|outcome))(?: is|['’]s) (?=≡)", "", re.I),
-    )
-)
-
 _LABEL = re.compile(
     rf"""
     {CLAUSE}
     (?:(?:so|thus|therefore|hence|and|but|in[ ]conclusion|overall|finally|the|my|our|its|this
-        |which|who|i[ ]would[ ]say|clear|of[ ]the[ ]two|{_NOUN}|is|are|has|then|final|ultimate)
+        |which|who|i[ ]would[ ]say|clear|of[ ]the[ ]two|{NOUN}|is|are|has|then|final|ultimate)
         [ ,]+){{0,8}}
     (?:(?P<firm>verdict|winner|winning|better|best|preferred|preference|decision|judge?ment|choice
         |conclusion|chosen|selected|selection|pick|result|outcome|final)|answer)
-    (?:[ ](?:{_NOUN}|one|is[ ]better|verdict|decision|judge?ment|choice|winner|overall)){{0,4}}
+    (?:[ ](?:{NOUN}|one|is[ ]better|verdict|decision|judge?ment|choice|winner|overall)){{0,4}}
     (?:[ \t]*\([^()\n]{{0,40}}\))?
     (?:{SEPARATOR}|[ ]+(?=[\[ABC≡]+\b[^\n]?$))
     """,
@@ -126,7 +56,7 @@ _NO_TIE = re.compile(
 _OPTION = re.compile(r"[\W_]*(?:(?:or|and|maybe|perhaps|possibly|then)\b\W*)*", re.I)
 _WINS = re.compile(r"\b([AB]) (?:(?P<good>✓|is (?:correct|right)\b)|[<>=] [AB]\b)")
 _ITEM = re.compile(r"(?:\A|[.;,|\n])[ ]*([AB])[):](?!\w)")
-_HEADING = re.compile(rf"(?:the )?{_NOUN} ?\(?[ab]\b\W{{0,3}}:", re.I)
+_HEADING = re.compile(rf"(?:the )?{NOUN} ?\(?[ab]\b\W{{0,3}}:", re.I)
 """What is said of one response, and not which is better."""
 _SENTENCE = re.compile(r"(?<=[^\d\s][.!;])\s+|\n+")
 _MARKED = re.compile(r"\[\[([^\[\]\n]{1,40})\]\]")
@@ -161,7 +91,7 @@ def _credit(found: str) -> float:
 
 def _choices(plain_words: str) -> set[float]:
     """All choices that words make, by the best of the ways in which they make any."""
-    words = _symbols(plain_words)
+    words = in_symbols(plain_words)
     verdicts: set[float] = set()
     answers: set[float] = set()
     doubts: set[float] = set()
@@ -180,12 +110,6 @@ def _choices(plain_words: str) -> set[float]:
         return verdicts | answers | doubts | _own_lines(words)
     said = answers | _own_lines(words) if answers else _in_sentences(plain_words)
     return said | doubts | _won(words) if said else said
-
-
-def _symbols(words: str) -> str:
-    for pattern, by in _SYMBOLS:
-        words = pattern.sub(by, words)
-    return words
 
 
 def _own_lines(words: str) -> set[float]:
@@ -214,7 +138,7 @@ def _in_sentences(plain_words: str) -> set[float]:
     sentences = [part.strip() for part in _SENTENCE.split(plain_words) if part.strip(" |-")]
     if not sentences:
         return set()
-    words, ending = _symbols(plain_words), _symbols(sentences[-1])
+    words, ending = in_symbols(plain_words), in_symbols(sentences[-1])
     first, last = _first(words), _decided(ending)
     if _HEADING.match(sentences[0]):
         first = None
@@ -227,7 +151,7 @@ def _in_sentences(plain_words: str) -> set[float]:
     marks = list(_MARKED.finditer(marked))
     if any(supposed(marked, mark.start()) for mark in marks):
         return set()
-    found = {first, last, *(_decided(_symbols(mark[1])) for mark in marks)}
+    found = {first, last, *(_decided(in_symbols(mark[1])) for mark in marks)}
     return {credit for credit in found if credit is not None}
 
 

@@ -6,15 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from annotators.judge_words import (
-    CLAUSE,
-    SEPARATOR,
-    Unread,
-    lines,
-    plain,
-    shortened,
-    statements,
-)
+from annotators.judge_markup import plain
+from annotators.judge_words import CLAUSE, SEPARATOR, Unread, lines, shortened, statements
 from annotators.verdicts import joined
 
 NONE = -1

@@ -2,13 +2,12 @@
 
 import re
 
+from annotators.judge_markup import answered, plain
 from annotators.judge_words import (
     CLAUSE,
     SEPARATOR,
     Unread,
-    answered,
     lines,
-    plain,
     rest_of_line,
     shortened,
     statements,
@@ -33,7 +32,7 @@ _ANOTHER = re.compile(
     rf"|.*\b(?:or|maybe|perhaps|possibly|could be|might be|closer to|wait)\b[^.\n]{{0,20}}?"
     rf"{_NUMBER}"
     r"|\s*(?:for|in|on)\s[^.\n]*\d[^.\n]*\s(?:for|in|on)\s"
-    r"|\s+(?:if|unless|once|assuming|provided|or|at (?:best|most|least))\b"
+    r"|\s+(?:if|unless|once|assuming|provided|or|plus|minus|times|at (?:best|most|least))\b"
     r"|\s*(?:and|,)\s*a\s*(?:half|quarter)|\s*percent|\s*[-–—]\s*(?:ish\b|\Z)",
     re.I,
 )

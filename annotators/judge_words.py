@@ -1,17 +1,9 @@
-"""A judge's words as its verdict is read from them: plain text, and the statements in it.
+"""What a judge states: what stands after a label, and whether the judge says it itself."""
 
-A thought is not said to anyone. Markup says nothing and goes, JSON becomes lines ``key: value``, a
-question is no verdict, and what stands after ``[RESULT]`` or in ``<answer>`` is all that counts.
-"""
-
-import html
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from annotators.judge_json import flattened
-from engines.thinking import split
 
 
 class Unread(ValueError):
@@ -23,14 +15,12 @@ class Statement:
     """What stands after a label: the rest of its line, or the next one where that is empty.
 
     ``quoted``: in somebody else's words. ``supposed``: denied, or said of what might have been.
-    ``end``: where it ends in the text.
     """
 
     label: re.Match[str]
     said: str
     quoted: bool
     supposed: bool
-    end: int
 
 
 CLAUSE = r"(?:\A|(?<=[\n.!?;|,:({\[\"'“]))[ \t]*(?:[-•][ \t]+|\d{1,2}[.)][ \t]+)?"
@@ -41,6 +31,8 @@ SEPARATOR = (
     r"|[:=|]+|->|→|[-–—](?=[ \t])|(?=\n))"
 )
 """What stands between a label and its value."""
+
+SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n")
 
 _DENIED = re.compile(
     r"\b(?:not|never|no|cannot|nor|hardly|instead|at (?:least|most)|up to|short of|close to|nearly"
@@ -53,39 +45,22 @@ _SUPPOSED = re.compile(
     r"|to (?:get|earn|reach|deserve|receive|merit))\b",
     re.I,
 )
-
-
 _ATTRIBUTED = re.compile(
     r"^(?!.*\b[Ii]\b).*\b(?:says?|said|claim(?:s|ed)?|wrote|writes|asks?|asked|states?|stated)\b"
 )
 """Whose words follow: somebody else's."""
+_FARTHEST = 500
+"""Characters after a label that belong to what it says."""
+_QUOTE = re.compile(
+    r"\"[^\"\n]*\"|“[^“”\n]*”|«[^«»\n]*»|(?<!\w)'[^\s'](?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)"
+)
+_BELOW = re.compile(r"(?:[ \t|]{0,99}\n){1,9}[ \t|]{0,99}([^\n]{1,500})")
 
 
 def shortened(text: str, longest: int = 80) -> str:
     """A text as messages quote it."""
     short = " ".join(text.split())
     return repr(short if len(short) <= longest else short[:longest] + "…")
-
-
-def answered(text: str) -> str:
-    """``text`` without its thought. Raises `Unread` where that does not end."""
-    thoughts, answer = split(text)
-    if (thoughts and not answer.strip()) or _UNENDED.search(answer):
-        raise Unread(f"a thought that does not end in {shortened(text)}")
-    return answer
-
-
-def plain(text: str) -> str:
-    """The words of ``text`` that may give a verdict. Raises `Unread` where it is all thought."""
-    text = answered(text).translate(_CHARACTERS)
-    text = _result(_OWN_THOUGHT.sub("", text))
-    text = html.unescape(flattened(_without_quotations(_unfenced(text))))
-    for pattern, by in _MARKUP:
-        text = pattern.sub(by, text)
-    text = "\n".join(_without_questions(line) for line in text.splitlines()).strip()
-    while (outer := _IN_QUOTES.fullmatch(text)) is not None:
-        text = outer[1].strip()
-    return text
 
 
 def lines(text: str) -> list[str]:
@@ -100,14 +75,14 @@ def rest_of_line(text: str, at: int) -> str:
 
 def supposed(text: str, at: int) -> bool:
     """Whether the sentence of ``text`` before ``at`` denies or only supposes what follows."""
-    sentence = _sentence(text, at)
+    sentence = _before(text, at)
     clause = re.split("[,:]", sentence.rstrip(" :"))[-1]
     return _SUPPOSED.search(sentence) is not None or _DENIED.search(clause) is not None
 
 
-def _sentence(text: str, at: int) -> str:
+def _before(text: str, at: int) -> str:
     """What stands before ``at`` in its sentence."""
-    return _SENTENCE.split(text[max(0, at - 200) : at])[-1]
+    return SENTENCE_END.split(text[max(0, at - 200) : at])[-1]
 
 
 def statements(text: str, label: re.Pattern[str]) -> Iterator[Statement]:
@@ -115,109 +90,15 @@ def statements(text: str, label: re.Pattern[str]) -> Iterator[Statement]:
     quotes = [found.span() for found in _QUOTE.finditer(text)]
     starts = [start for start, _ in quotes]
     for found in label.finditer(text):
-        said = rest_of_line(text, found.end())
-        end = found.end() + len(said)
-        said = said.strip(" \t|")
+        said = rest_of_line(text, found.end()).strip(" \t|")
         if not said:
-            below = _BELOW.match(text, end)
+            below = _BELOW.match(text, found.end())
             if below is None:
                 continue
-            said, end = below[1].strip(" \t|"), below.end()
+            said = below[1].strip(" \t|")
         within = bisect_right(starts, found.start()) - 1
         in_quotes = within >= 0 and quotes[within][1] > found.end()
         if in_quotes:
             said = text[found.end() : quotes[within][1] - 1].strip()
-        others = _ATTRIBUTED.search(_sentence(text, found.end())) is not None
-        yield Statement(found, said, in_quotes or others, supposed(text, found.end()), end)
-
-
-# Fullwidth forms are the characters they are forms of; what has no width is nothing.
-_CHARACTERS: dict[int, int | str | None] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_CHARACTERS |= dict.fromkeys((*range(0x200B, 0x2010), 0x2060, 0xFE0F, 0xFEFF))
-_CHARACTERS |= {
-    0xA0: " ",
-    0x202F: " ",
-    0x3000: " ",
-    0x3010: "[",
-    0x3011: "]",
-    0x2212: "-",
-    0x3002: ".",
-}
-_CHARACTERS |= {0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0xB: "\n", 0xC: "\n", ord("\r"): "\n"}
-
-_FARTHEST = 500
-"""Characters after a label that belong to what it says."""
-_UNENDED = re.compile(r"(?<!`)(?:<think(?:ing)?>|\[THINK\]|◁think▷)", re.I)
-_THOUGHT_TAGS = (
-    "analysis|critique|eval|evaluation|explanation|feedback|rationale|reasoning|rubric|scratchpad"
-)
-_OWN_THOUGHT = re.compile(rf"<({_THOUGHT_TAGS})>(?:(?!<\1>).)*?</\1>", re.I | re.S)
-_RESULT = re.compile(
-    r"\[RESULT\]:?(.*?)(?=\[RESULT\]|\Z)"
-    r"|<((?:final_)?(?:answer|verdict|score|rating|grade|result|judge?ment|ranking|choice|winner))>"
-    r"(.*?)(?:</\2>|\Z)"
-    r"|<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)",
-    re.I | re.S,
-)
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S)
-_QUOTATION = re.compile(r"^[ \t]*>[ \t]+", re.M)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
-_QUESTION = re.compile(r"\?[\s\"'”’»)]*\Z")
-_QUOTE = re.compile(
-    r"\"[^\"\n]*\"|“[^“”\n]*”|«[^«»\n]*»|(?<!\w)'[^\s'](?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)"
-)
-_IN_QUOTES = re.compile(r"[\"“«']([^\"“”«»'\n]*)[\"”»']\.?")
-_BELOW = re.compile(r"(?:[ \t|]{0,99}\n){1,9}[ \t|]{0,99}([^\n]{1,500})")
-_TAGS = "a|b|body|br|center|code|div|em|font|h[1-6]|html|i|mark|p|pre|small|span|strong|u"
-_MARKUP = (
-    # Emoji, but for stars and those that say no.
-    (
-        re.compile(
-            "[\U0001f000-\U0001f44d\U0001f44f-\U0001f6aa\U0001f6ac-\U0001faff"
-            "\u2600-\u2604\u2607-\u26ff\u2705\u2714\u20e3]"
-        ),
-        "",
-    ),
-    # What is struck out is taken back.
-    (re.compile(r"~~[^~\n]*~~|<(del|s|strike)>[^<]*</\1>", re.I), ""),
-    (re.compile(rf"</?(?:{_TAGS})\b[^<>]*>", re.I), ""),
-    (re.compile(r"\\(?:text|mathbf|mathrm|textbf|textit|emph|bf|rm)\s*\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"\\f?box(?:ed)?\s*\{([^{}]*)\}"), r"[[\1]]"),
-    (re.compile(r"\\(?:succ|gt)\b"), ">"),
-    (re.compile(r"\\(?:prec|lt)\b"), "<"),
-    (re.compile(r"\\[()\[\]]|\$|`+|(?<!\d)\*+|\*+(?!\d)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)"), ""),
-    (re.compile(r"^[ \t]*#+[ \t]+", re.M), ""),
-    (re.compile(r"^[ \t]*[-•][ \t]+(?=[^\s\d])", re.M), ""),
-    # The line under the head of a table, a rule.
-    (re.compile(r"^(?=[^\n]*--)[ \t|:-]+$", re.M), ""),
-)
-
-
-def _result(text: str) -> str:
-    """What is marked as the result, each on a line of its own; all of ``text`` if nothing is."""
-    found = ["".join(part for part in one.group(1, 3, 4) if part) for one in _RESULT.finditer(text)]
-    return "\n".join(part.strip() for part in found) if found else text
-
-
-def _unfenced(text: str) -> str:
-    """``text`` without fenced blocks; of JSON, and of a block that ends it, the fence alone goes.
-    Others are quoted."""
-    end = len(text.rstrip())
-
-    def block(found: re.Match[str]) -> str:
-        inside = found[2].strip()
-        return inside if found.end() >= end or inside.startswith(("{", "[")) else ""
-
-    return _FENCE.sub(block, text)
-
-
-def _without_quotations(text: str) -> str:
-    """``text`` without its quoted lines (``> …``); where all are quoted, without their marks."""
-    own = [line for line in text.splitlines() if not _QUOTATION.match(line)]
-    return "\n".join(own) if any(map(str.strip, own)) else _QUOTATION.sub("", text)
-
-
-def _without_questions(line: str) -> str:
-    if "?" not in line:
-        return line
-    return " ".join(part for part in _SENTENCE.split(line) if not _QUESTION.search(part))
+        others = _ATTRIBUTED.search(_before(text, found.end())) is not None
+        yield Statement(found, said, in_quotes or others, supposed(text, found.end()))

@@ -3,7 +3,8 @@
 import re
 from string import ascii_uppercase
 
-from annotators.judge_words import Unread, answered, lines, plain, shortened
+from annotators.judge_markup import answered, plain
+from annotators.judge_words import Unread, lines, shortened
 
 _NOUN = r"(?i:(?:responses?|answers?|assistants?|models?|options?|outputs?|candidates?)[ _:]?)"
 _BARE = rf"(?:{_NOUN}[ ]?)?[A-Z]"

@@ -2,15 +2,8 @@
 
 import re
 
-from annotators.judge_words import (
-    CLAUSE,
-    SEPARATOR,
-    Unread,
-    lines,
-    plain,
-    shortened,
-    statements,
-)
+from annotators.judge_markup import plain
+from annotators.judge_words import CLAUSE, SEPARATOR, Unread, lines, shortened, statements
 
 _LABEL = re.compile(
     rf"{CLAUSE}(?:(?:so|thus|therefore|the|my|final|short)[ ,]+)*"
