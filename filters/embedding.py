@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engines.protocol import EngineError
-from filters.ngrams import TOKENS, hashed, runs, seen_before, tokens
+from filters.ngrams import TOKENS, hashed, occurrence, runs, tokens
 
 Vectors = NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def bag_of_words(texts: pl.Series) -> Vectors:
     for length in (1, 2):
         found = runs(words, length, whole=False)
         text = np.repeat(np.arange(len(found)), np.diff(found.starts))
-        once = ~seen_before(found)
+        once = occurrence(found) == 1
         bucket = (found.hashes % np.uint64(BUCKETS)).astype(np.int64)
         sign = np.where(found.hashes >> np.uint64(63), 1, -1)
         np.add.at(vectors, (text[once], bucket[once]), sign[once])

@@ -149,19 +149,18 @@ def _grown(before: Hashes, word: Hashes, step: int) -> Hashes:
     return _mix(before ^ word) + np.uint64(step)
 
 
-def seen_before(runs: Runs, times: int = 2) -> NDArray[np.bool_]:
-    """For each run of each text whether it is there for the second time at least, or for so many
-    ``times``: bool[runs]."""
+def occurrence(runs: Runs) -> NDArray[np.int64]:
+    """For each run of each text for which time it is there, from 1 on: int64[runs]."""
     text = np.repeat(np.arange(len(runs)), np.diff(runs.starts))
     # lexsort is stable: among equal runs of a text the first that is written stays first.
     order = np.lexsort((runs.hashes, text))
     hashes, text = runs.hashes[order], text[order]
-    before = min(times - 1, len(text))
-    seen = np.zeros(len(text), dtype=np.bool_)
-    seen[order[before:]] = (hashes[before:] == hashes[: len(hashes) - before]) & (
-        text[before:] == text[: len(text) - before]
-    )
-    return seen
+    place = np.arange(len(order))
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (text[1:] != text[:-1])
+    time = np.empty(len(order), dtype=np.int64)
+    time[order] = place - np.maximum.accumulate(np.where(new, place, 0)) + 1
+    return time
 
 
 def _mix(x: Hashes) -> Hashes:

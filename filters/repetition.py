@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from filters.filter import Filter
-from filters.ngrams import WORD, WORDS, Runs, hashed, phrases, runs, seen_before, tokens
+from filters.ngrams import WORD, WORDS, Runs, hashed, occurrence, phrases, runs, tokens
 from filters.texts import Side, texts, without
 from schemas import Demonstrations, Pairs, Responses, Split, Table, Takes
 
@@ -125,7 +125,7 @@ def _repeated(words: Runs, letters: NDArray[np.bool_], n: int) -> NDArray[np.boo
     first = words.starts[text] + np.arange(len(text)) - found.starts[text]
     lettered = np.concatenate([[0], np.cumsum(letters)])
     spoken = lettered[first + lengths] > lettered[first]
-    again = np.where(spoken, seen_before(found, TIMES), seen_before(found, NUMBERS_TIMES))
+    again = occurrence(found) >= np.where(spoken, TIMES, NUMBERS_TIMES)
     return _covered(first[again], lengths[again], len(words.hashes))
 
 
@@ -168,7 +168,7 @@ def duplicate_ngrams(words: Runs, n: int, *, min_words: int) -> pl.Series:
     phrases = runs(words, n, whole=False)
     text = np.repeat(np.arange(len(words)), np.diff(phrases.starts))
     first = words.starts[text] + np.arange(len(text)) - phrases.starts[text]
-    again = first[seen_before(phrases)]
+    again = first[occurrence(phrases) > 1]
     covered = _covered(again, np.full(len(again), n), len(words.hashes))
     inside = np.concatenate([[0], np.cumsum(covered)])
     shared = inside[words.starts[1:]] - inside[words.starts[:-1]]
