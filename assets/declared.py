@@ -201,7 +201,8 @@ def _model(document: Document, file: Path) -> ComponentFileModel:
     attributes = said.get("attributes")
     if not isinstance(attributes, Mapping):
         raise RecipeError("must be a mapping: {name: ..., ...}", file=file, field="attributes")
-    return ComponentFileModel(type=kind, attributes=dict(attributes))
+    # What is wrong with the attributes is told when the component is made.
+    return ComponentFileModel.model_construct(type=kind, attributes=attributes)
 
 
 def _listed() -> str:

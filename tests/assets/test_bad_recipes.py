@@ -136,6 +136,7 @@ RECIPES: list[tuple[str, str, str]] = [
     (dataset(held_out=1), "held_out", "less than 1"),
     (dataset(held_out=float("nan")), "held_out", "no number"),
     (dataset(cap=[1]), "cap", "must be a mapping"),
+    (declared("assets.Dataset", DATASET | {0.05: 1}), "attributes", "0.05 is no name"),
     (dataset(nme="x"), "nme", "did you mean 'name'"),
     (declared("assets.Recipe", [RECIPE]), "attributes", "must be a mapping"),
     (declared("assets.Recipe", None), "attributes", "must be a mapping"),

@@ -56,7 +56,6 @@ _PIECES = (
         "os.system",
         "subprocess.run",
         "antigravity.x",
-        "sk-proj-4f9aBcD3fGh1JkLm",
         "../../etc/passwd",
     ),
     *(
@@ -121,7 +120,7 @@ def generated(random: Random) -> tuple[bool, str]:
 
 
 def run(one: tuple[bool, str]) -> None:
-    """It loads, or is refused in the user's terms with the file's name and no key."""
+    """It loads, or is refused in the user's terms with the file's name."""
     settings, text = one
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ):
         root = Path(folder)
@@ -134,7 +133,6 @@ def run(one: tuple[bool, str]) -> None:
         written.write_bytes(text.encode("utf-8", "surrogatepass"))
         told = _refusal(root / "recipes", settings)
     assert told is None or str(written) in told, told
-    assert told is None or "4f9aBcD3" not in told, "a key is shown"
 
 
 def _refusal(folder: Path, settings: bool) -> str | None:
