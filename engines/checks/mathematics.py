@@ -25,7 +25,7 @@ _PLACEHOLDER = re.compile(
 # What makes a few words a sentence, which nobody answers word for word.
 _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|be|has|have|had|it|he|she|they|we|i|you|because|since|so|therefore|thus|"
-    r"hence|then|there|this|that|these|those|which|who|where|if|let|suppose|assume|consider|"
+    r"hence|then|there|this|that|which|who|where|if|let|suppose|assume|consider|"
     r"shows?|holds?|proves?|follows?)\b"
 )
 _SUPPOSED = re.compile(r"\b(?:assume|suppose|let|consider|show|prove)\b", re.IGNORECASE)

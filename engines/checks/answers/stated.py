@@ -58,6 +58,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(r"(?<=\w),?\s+(?:since|because)\b")
+_BOUND = re.compile(r"\b(?:at least|at most)\b", re.IGNORECASE)
 _NOT = re.compile(r"\s*(?:definitely |certainly )?not\b", re.IGNORECASE)
 _OPTION = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice)\s+\*{0,2}\(?([A-J])\b(?!.*\b(?:or|and) \(?[A-J]\b)"
@@ -158,8 +159,7 @@ def _last(text: str) -> list[str]:
     said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end)]
     for sentence in reversed(kept):
         if found := list(expressions(sentence)):
-            denied = re.search(r"\bnot\s+" + re.escape(found[-1]), sentence)
-            return [end] if denied else [*said, found[-1]]
+            return [end] if _denied(found[-1], sentence) else [*said, found[-1]]
     return said
 
 
@@ -175,7 +175,16 @@ def _spellings(sentence: str) -> Iterator[str]:
     if found := list(expressions(sentence)):
         first = found[0][:3].lstrip("*$ ")
         begins = re.match(rf"[*_`$\\(\[ ]*{re.escape(first)}", sentence)
-        yield found[0] if begins else found[-1]
+        stated = found[0] if begins else found[-1]
+        if not _denied(stated, sentence) and not _BOUND.search(sentence):
+            yield stated
+
+
+def _denied(expression: str, sentence: str) -> bool:
+    """Whether a sentence says of an expression what the answer is not, or that it is more or
+    less."""
+    before = r"(?:\b(?:not|cannot|never|than)|n['’]t)\s+(?:be\s+)?[$\\(]*"
+    return re.search(before + re.escape(expression), sentence) is not None
 
 
 def _sentence(text: str) -> str:

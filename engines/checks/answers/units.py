@@ -27,6 +27,8 @@ _STOP = re.compile(
     "than|of|to|with|and|or|if|as|by|when|after|before|left|remaining|total|altogether|so|since|"
     "because|i\\.?e"
 )
+# The words that make one number of two.
+_JOINING = re.compile("or|and|plus|minus|times|divided|multiplied|over|through|to")
 # Those that may stand beside a number without a space, where other letters are variables.
 _GLUED = re.compile(
     "[kcmnµμ]?m|[kmµμ]?g|[mdk]L|ml|ft|lbs?|oz|hrs?|mins?|sec|ms|mph|km[/p]?h|kWh|[kMG]?Hz|[kM]?Pa|"
@@ -65,7 +67,7 @@ def is_unit(tail: str, *, marked: bool, glued: bool) -> bool:
     if first is None:
         return False
     word = first[0]
-    if not word[0].isalpha() or word.lower() in ("or", "and") or not _no_digits(tail):
+    if not word[0].isalpha() or _JOINING.fullmatch(word.lower()) or not _no_digits(tail):
         return False
     if marked:
         return True
@@ -88,7 +90,8 @@ def read_unit(words: str) -> str:
     words = words.replace("\\", "")
     kept: list[str] = []
     for word in words.split():
-        if _STOP.fullmatch(word.lower().strip(".,()")) and words != "in":
+        plain = word.strip(".,()")
+        if _STOP.fullmatch(plain if len(plain) == 1 else plain.lower()) and words != "in":
             break
         kept.append(word.strip(",()"))
     unit = " ".join(kept)
