@@ -58,6 +58,49 @@ def test_a_date_is_a_time_too() -> None:
     assert 20 < waits(100, {"retry-after": format_datetime(later, usegmt=True)})[0] < 34
 
 
+LATER = datetime.now(UTC) + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "60"},
+        {"retry-after": "1m0s"},
+        {"retry-after-ms": "60000", "retry-after": "1"},
+        {"x-ratelimit-reset-requests": "60s", "x-ratelimit-reset-tokens": "20ms"},
+        {"x-ratelimit-reset-requests": "1m", "x-ratelimit-remaining-requests": "0"},
+        {"x-ratelimit-reset": str(int(LATER.timestamp()))},
+        {"x-ratelimit-reset": str(int(LATER.timestamp() * 1000))},
+        {"anthropic-ratelimit-requests-reset": LATER.isoformat()},
+        {"ratelimit-reset": "60", "ratelimit-remaining": "0"},
+        {"ratelimit": '"requests";r=0;t=60'},
+        {"ratelimit": "limit=100, remaining=0, reset=60"},
+        {
+            "x-ratelimit-reset-tokens": "60s",
+            "x-ratelimit-remaining-tokens": "0",
+            "x-ratelimit-reset-requests": "24h",
+            "x-ratelimit-remaining-requests": "99",
+        },
+    ],
+)
+def test_servers_name_the_time_in_many_ways(headers: dict[str, str]) -> None:
+    assert 60 <= patience.asked_wait(headers) <= 3600
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-ratelimit-reset-requests": "60s", "x-ratelimit-remaining-requests": "12"},
+        {"x-ratelimit-limit-requests": "60"},
+        {"ratelimit": '"requests";r=7;t=60'},
+        {"x-ratelimit-reset": "never"},
+    ],
+)
+def test_a_limit_that_is_not_spent_asks_for_no_wait(headers: dict[str, str]) -> None:
+    assert patience.asked_wait(headers) == 0
+
+
 @pytest.mark.parametrize("said", ["0", "soon", "nan", "-3", "inf", ""])
 def test_a_server_that_names_no_time_is_not_asked_in_a_tight_loop(said: str) -> None:
     assert waits(100, {"retry-after": said})[0] >= patience.FIRST_WAIT / 2
