@@ -236,3 +236,24 @@ def test_what_was_exported_is_imported_and_exported_again_as_it_was(
     again = sent_round(shape, sent_round.folder, stages, name="back")
     assert first.drop("source").equals(again.drop("source"))
     assert again["source"].unique().to_list() == ["back"]
+
+
+LABELLED = {
+    "responses": {"use": "generators.ImportedResponses", "dataset": "there"},
+    "labels": {
+        "use": "annotators.ImportedScores",
+        "of": "responses",
+        "dataset": "there",
+        "annotators": ["label"],
+    },
+    "pairs": {"use": "filters.BestWorst", "of": "responses", "by": "labels"},
+}
+
+
+def test_labelled_completions_come_back_through_pairs(sent_round: Any, tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl", ROUNDS["preference"][0])
+    first = sent_round("preference", rows, SCORED, format="unpaired")
+    again = sent_round("kto", sent_round.folder, LABELLED, name="back", format="unpaired")
+    same = ["prompt", "completion", "label", "response_id", "prompt_id"]
+    assert first.select(same).equals(again.select(same))
+    assert first.height == 4
