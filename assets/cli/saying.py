@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.printable import printable
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 Refresh = Annotated[
     str | None, typer.Option(metavar="DATE", help="Which refresh, as 2026-11-21 (UTC).")
@@ -50,10 +48,10 @@ def said(as_json: bool) -> Iterator[Any]:
     except typer.Exit:
         raise
     except KeyboardInterrupt as stop:
-        typer.secho(printable(str(stop)) or "stopped", err=True)
+        typer.secho(_printable(str(stop)) or "stopped", err=True)
         raise typer.Exit(130) from None
     except Exception as error:
-        typer.secho(f"error: {printable(_message(error))}", fg="red", err=True)
+        typer.secho(f"error: {_printable(_message(error))}", fg="red", err=True)
         if os.environ.get("FACTORY_DEBUG"):
             raise
         raise typer.Exit(1) from None
@@ -74,9 +72,15 @@ def _message(error: Exception) -> str:
     return message(error) or f"{type(first).__name__}: {first} (FACTORY_DEBUG=1 shows where)"
 
 
+def _printable(text: str) -> str:
+    from schemas.printable import printable
+
+    return printable(text)
+
+
 class _Printable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return _printable(super().format(record))
 
 
 def _quieten() -> None:
