@@ -1,0 +1,133 @@
+"""Every `factory` command of the README and the docs, as it stands there: in a fresh copy of the
+project, with PATH and HOME in the environment and nothing else."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parent.parent
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+ANSWERS = '{"reference": "5", "text": "It is 5"}\n'
+
+CHANGED = {
+    "run online_dpo --rows 512": "run online_dpo --rows 4",
+    "run online_dpo --rounds 3": "run online_dpo --rounds 2 --rows 2",
+    "claims cream tick": "claims p_true --rows 2",
+    "export online_dpo DIR": "export online_dpo out",
+    "import ultrafeedback PATH": "import ultrafeedback {published}/ultrafeedback.jsonl",
+    "recipes --docs docs": "recipes --docs there",
+}
+"""Run at a smaller size, or with a place for a word in capitals."""
+
+MISSING = {
+    "show mcts_dpo/trees": "factory run mcts_dpo",
+    "export self_rewarding DIR --format unpaired": "factory run self_rewarding",
+}
+"""Need the run of a recipe that is not made here, and say so."""
+
+LEFT_OUT = {
+    "run": "a word for its command",
+    "import": "a word for its command",
+    "import FORMAT PATH|ID": "words for its arguments",
+    "claims": "hours: every recipe and its control; one recipe is run here",
+    "claims --docs docs": "hours, as above",
+    "run random_pairs": "the same as online_dpo, which is run here",
+    "run raft": "the same as online_dpo, which is run here",
+    "review online_dpo": "waits for a person until Ctrl-C (tests/assets/review)",
+    "review online_dpo --name ann": "waits for a person until Ctrl-C (tests/assets/review)",
+    "export online_dpo hf://datasets/NAME/REPO": "needs the Hub (tests/assets/test_hub.py)",
+    "export online_dpo hf://datasets/me/online-dpo": "needs the Hub",
+    "export datasets/online_dpo hf://datasets/me/online-dpo": "needs the Hub",
+    "export RECIPE s3://…": "needs an object store (tests/assets/test_object_store.py)",
+}
+"""Not run here, each for a reason."""
+
+NOT_RUN = "(not run here)"
+"""Stands on a page behind what takes root or a service."""
+
+IN_ORDER = (
+    "run online_dpo --rows 512",
+    "run online_dpo --rounds 3",
+    "export online_dpo DIR",
+    "show datasets/online_dpo --version 2",
+)
+"""What the others need comes first."""
+
+
+def told() -> set[str]:
+    """The commands, without the word ``factory`` and comments; not those that a page says are not
+    run."""
+    found = set()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lines = re.findall(r"`factory ([^`]*)`", text)
+        lines += re.findall(r"^[$#] (?:\S*/)?factory (.*)$", text, flags=re.MULTILINE)
+        found |= {re.sub(r"\s+#.*", "", line).strip() for line in lines if NOT_RUN not in line}
+    return found
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A fresh copy of the project; nothing is installed in it but the commands."""
+
+    folder: Path
+
+    def factory(self, command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "assets.cli", *command.split()],
+            cwd=self.folder,
+            env={name: os.environ[name] for name in ("PATH", "HOME")},
+            input=ANSWERS,
+            capture_output=True,
+            text=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    kept = [path.name for path in PROJECT.iterdir() if (path / "__init__.py").exists()]
+    for name in [*kept, "recipes", "benchmarks"]:
+        shutil.copytree(PROJECT / name, folder / name)
+    for file in PROJECT.glob("*.*"):
+        if file.is_file():
+            shutil.copy(file, folder)
+    # Fewer problems to measure policies on: that is most of the time.
+    few = yaml.safe_load((folder / "recipes/sources/held_out/defs.yaml").read_text())
+    few["attributes"] |= {"name": "few", "rows": 8}
+    (folder / "recipes/sources/few").mkdir()
+    (folder / "recipes/sources/few/defs.yaml").write_text(yaml.safe_dump(few))
+    settings = yaml.safe_load((folder / "factory.yaml").read_text()) | {"held_out": "few"}
+    (folder / "factory.yaml").write_text(yaml.safe_dump(settings))
+    return Clone(folder)
+
+
+def test_every_command_is_run_or_left_out_for_a_reason() -> None:
+    known = {*CHANGED, *MISSING, *LEFT_OUT}
+    assert known <= told(), "a command that no page names any more"
+
+
+@pytest.mark.timeout(900)
+def test_every_command_works_on_a_fresh_clone(clone: Clone) -> None:
+    commands = [*IN_ORDER, *sorted(told() - {*IN_ORDER, *LEFT_OUT})]
+    failed = []
+    for command in commands:
+        done = clone.factory(
+            CHANGED.get(command, command)
+            .replace("DIR", "out")
+            .format(published=PROJECT / "tests" / "assets" / "published")
+        )
+        wanted = MISSING.get(command)
+        if done.returncode != (0 if wanted is None else 1) or (wanted or "") not in done.stderr:
+            failed.append((command, done.returncode, done.stdout, done.stderr))
+        assert "Traceback" not in done.stderr
+        assert "DAGSTER_HOME" not in done.stderr
+    assert failed == []
+    assert (clone.folder / "data" / "journal.sqlite").exists()
