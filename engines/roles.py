@@ -4,11 +4,21 @@ score. Bindings live in configuration (``factory.yaml``), never in a recipe."""
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from engines.protocol import EngineError
 from schemas.parameters import Parameters
+
+Options = TypeVar("Options", bound=Parameters)
 
 _GIVEN = frozenset(
     {"add_generation_prompt", "chat_template", "conversation", "continue_final_message"}
@@ -85,3 +95,15 @@ class Binding(Parameters):
     def can(self, need: str) -> bool:
         """Whether this binding can ``generate``, ``choose``, ``score`` or give ``weights``."""
         return need in ("generate", "choose") or self.model is not None
+
+
+def read_options(binding: Binding, kind: type[Options]) -> Options:
+    """``binding.options`` as its engine takes them. Raises `EngineError`, naming the option."""
+    try:
+        return kind.model_validate(dict(binding.options))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise EngineError(
+            f"options of engine {binding.engine!r} for {binding.served_as or binding.model}: "
+            f"{wrong}. It takes {', '.join(kind.model_fields)}"
+        ) from None

@@ -28,7 +28,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import openai
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from engines.endpoint import endpoint
 from engines.failure import SILENT, UNREADABLE, Failure, refused
@@ -36,8 +36,9 @@ from engines.parameters import adapted, named
 from engines.patience import Patience, asked_wait
 from engines.protocol import EngineError, RowError, UnavailableError
 from engines.replies import ChatReply, Models, TextReply
-from engines.roles import Binding
+from engines.roles import Binding, read_options
 from schemas import Message
+from schemas.parameters import Parameters
 
 R = TypeVar("R", ChatReply, TextReply, Models)
 
@@ -60,17 +61,14 @@ _LEAVING = frozenset({"abort", "error"})
 """How vLLM ends what it was writing when it is told to stop; another try may end well."""
 
 
-class ServerOptions(BaseModel):
+class ServerOptions(Parameters):
     """What an ``openai`` binding's ``options`` may hold.
 
     ``timeout``: seconds until one request, from its first byte to the last of its answer, counts as
     lost. ``patience``: seconds that a call waits, in all, for a server that is down, busy (429) or
-    failing (5xx). ``body``: fields added to every
-    request, such as ``{"reasoning_effort": "low"}``. ``top_logprobs``: how many first tokens a
-    choice asks for; providers allow 5 to 20.
+    failing (5xx). ``body``: fields added to every request, such as ``{"reasoning_effort": "low"}``.
+    ``top_logprobs``: how many first tokens a choice asks for; providers allow 5 to 20.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     timeout: float = Field(default=600.0, gt=0)
     patience: float = Field(default=300.0, ge=0)
@@ -86,10 +84,7 @@ class Server:
         assert binding.url is not None
         assert binding.served_as is not None
         self.model = binding.served_as
-        try:
-            self.options = ServerOptions.model_validate(binding.options)
-        except ValidationError as error:
-            raise EngineError(f"the options of {self.model!r} (engine openai): {error}") from None
+        self.options = read_options(binding, ServerOptions)
         self.url = binding.url.rstrip("/")
         self._shown = _without_credentials(self.url)
         self._key = _key(binding)

@@ -8,31 +8,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from engines.chat import chat_text, prompt_ids, token_ids
 from engines.decoding import Decoder, Draft, check_decoding
 from engines.language_model import LanguageModel
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
-from engines.roles import Binding
+from engines.roles import Binding, read_options
 from engines.scoring import LogProbs, Question, Scorer
 from engines.thinking import marking
 from engines.weights import weights_revision
 from engines.worker import Worker
 from schemas import Message
+from schemas.parameters import Parameters
 
 _KEPT_PROMPTS = 8192
 """Prompts whose tokens are remembered; more than a run has in flight (`Context.window`)."""
 
 
-class Options(BaseModel):
+class Options(Parameters):
     """``Binding.options`` of this engine. What is left out follows from the device.
 
     ``batch_size``: texts written at once. ``cache_tokens``: positions of key-value cache reserved
     for them. ``score_tokens``: tokens, padding included, of one scoring pass.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch_size: int = Field(default=256, ge=1)
     cache_tokens: int | None = Field(default=None, ge=1)
@@ -48,7 +47,7 @@ class TransformersEngine(Engine):
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` if the options, the folder or the weights will not do."""
-        options = _options(binding)
+        options = read_options(binding, Options)
         self.revision = weights_revision(binding)
         model = LanguageModel(binding)
         gpu = model.device.type != "cpu"
@@ -181,17 +180,6 @@ class TransformersEngine(Engine):
 
         submit(request(done, future.cancelled))
         return await future
-
-
-def _options(binding: Binding) -> Options:
-    try:
-        return Options.model_validate(dict(binding.options))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise EngineError(
-            f"options of engine 'transformers' for {binding.model}: {wrong}. It takes "
-            f"{', '.join(Options.model_fields)}"
-        ) from error
 
 
 def _cache_tokens(model: LanguageModel) -> int:

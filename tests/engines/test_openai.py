@@ -379,6 +379,13 @@ def test_a_binding_that_cannot_be_used(url: str, changes: dict[str, Any], said: 
         OpenAIEngine(binding(**changes))
 
 
+def test_a_key_among_the_options_is_not_shown(url: str) -> None:
+    with pytest.raises(EngineError, match="api_key") as refused:
+        OpenAIEngine(binding(url, options={"api_key": "sk-0123456789abcdef"}))
+    assert "sk-0123456789abcdef" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
 # What identifies a served model
 
 
