@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from engines.journal import statistics
 
-COMMAND = [sys.executable, "-m", "assets.cli", "run", "online_dpo", "--rows", "24", "--json"]
+DAY = "2026-02-01"
 NOT_THE_SAME_TWICE = ["seconds", "path", "start"]
 """Columns of a checkpoint that name this root, or say how long it took."""
 
@@ -43,19 +43,24 @@ def environment(root: Path) -> dict[str, str]:
     }
 
 
-def run(root: Path, refresh: str) -> dict[str, dict[str, dict[str, int]]]:
-    done = subprocess.run(
-        [*COMMAND, "--refresh", refresh], env=environment(root), capture_output=True, text=True
-    )
+def command(recipe: str) -> list[str]:
+    run = [sys.executable, "-m", "assets.cli", "run", recipe, "--rows", "24", "--json"]
+    return [*run, "--refresh", DAY]
+
+
+def run(root: Path, recipe: str = "online_dpo") -> dict[str, dict[str, dict[str, int]]]:
+    done = subprocess.run(command(recipe), env=environment(root), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result: dict[str, dict[str, dict[str, int]]] = json.loads(done.stdout)
     return result
 
 
-def kill_when(reached: Callable[[], bool], root: Path, refresh: str, *, later: float = 0) -> None:
+def kill_when(
+    reached: Callable[[], bool], root: Path, recipe: str = "online_dpo", *, later: float = 0
+) -> None:
     """Run it, and kill it ``later`` seconds after ``reached`` has come true."""
     with subprocess.Popen(
-        [*COMMAND, "--refresh", refresh],
+        command(recipe),
         env=environment(root),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -80,6 +85,11 @@ def answers(root: Path) -> int:
     return statistics(journal).answers if journal.exists() else 0
 
 
+def has(root: Path, least: float) -> Callable[[], bool]:
+    """Whether the journal holds so many answers by now."""
+    return lambda: answers(root) >= least
+
+
 def calls(result: dict[str, dict[str, dict[str, int]]]) -> int:
     return sum(stage["model_calls"] for stage in result["stages"].values())
 
@@ -88,7 +98,7 @@ def calls(result: dict[str, dict[str, dict[str, int]]]) -> int:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
     """A run that nothing interrupted, how many answers its responses needed, and how many all."""
     root = tmp_path_factory.mktemp("whole")
-    result = run(root, "2026-02-01")
+    result = run(root)
     return root, result["stages"]["responses"]["model_calls"], calls(result)
 
 
@@ -99,36 +109,58 @@ def test_a_killed_run_ends_in_the_same_tables_and_repays_nothing(
     seed = random.randrange(2**32)
     print(f"moments of {seed}")
     moments = random.Random(seed)
-    pairs = tmp_path / "data" / "tables" / "online_dpo" / "pairs" / "2026-02-01.parquet"
+    pairs = tmp_path / "data" / "tables" / "online_dpo" / "pairs" / f"{DAY}.parquet"
     early, late = sorted(moments.sample(range(1, written), 2))
     validating = moments.randrange(written + 1, asked)
     for reached, later in (
         (lambda: (tmp_path / "dagster").exists(), moments.uniform(0, 2)),
-        (lambda: answers(tmp_path) >= early, 0),
-        (lambda: answers(tmp_path) >= late, 0),
+        (has(tmp_path, early), 0),
+        (has(tmp_path, late), 0),
         (pairs.exists, moments.uniform(0, 1)),
-        (lambda: answers(tmp_path) >= validating, 0),
+        (has(tmp_path, validating), 0),
     ):
         before = answers(tmp_path)
-        kill_when(reached, tmp_path, "2026-02-01", later=later)
+        kill_when(reached, tmp_path, later=later)
         assert answers(tmp_path) >= before
     kept = answers(tmp_path)
     assert validating <= kept <= asked
-    assert calls(run(tmp_path, "2026-02-01")) == asked - kept
+    assert calls(run(tmp_path)) == asked - kept
     assert answers(tmp_path) == asked
 
-    tables = sorted((expected / "data" / "tables").rglob("*.parquet"))
-    assert len(tables) > 6
-    for table in tables:
-        again = tmp_path / table.relative_to(expected)
-        uninterrupted, resumed = (
-            pl.read_parquet(file).drop(NOT_THE_SAME_TWICE, strict=False) for file in (table, again)
-        )
-        assert_frame_equal(resumed, uninterrupted)
+    assert_same(tmp_path, expected)
     for weights in (expected / "data" / "models").rglob("*.safetensors"):
         assert (tmp_path / weights.relative_to(expected)).read_bytes() == weights.read_bytes()
 
 
+def test_what_is_chosen_and_scored_is_the_same_to_the_bit(tmp_path: Path) -> None:
+    """What is left to ask is asked in other company than it was to be."""
+    expected, killed = tmp_path / "expected", tmp_path / "killed"
+    told = run(expected, "p_true")
+    asked = calls(told)
+    for share in (0.4, 0.8):
+        kill_when(has(killed, share * asked), killed, "p_true")
+    kept = answers(killed)
+    assert calls(run(killed, "p_true")) == asked - kept
+    assert_same(killed, expected)
+    digests = [
+        json.loads((root / "data/datasets/p_true/versions/000001.json").read_text())["digest"]
+        for root in (killed, expected)
+    ]
+    assert digests[0] == digests[1]
+
+
+def assert_same(root: Path, expected: Path) -> None:
+    """Every table of ``expected`` is under ``root``, equal to the bit."""
+    tables = sorted((expected / "data" / "tables").rglob("*.parquet"))
+    assert len(tables) > 6
+    for table in tables:
+        again = root / table.relative_to(expected)
+        uninterrupted, resumed = (
+            pl.read_parquet(file).drop(NOT_THE_SAME_TWICE, strict=False) for file in (table, again)
+        )
+        assert_frame_equal(resumed, uninterrupted, check_exact=True)
+
+
 def test_the_same_command_again_asks_the_model_nothing(whole: tuple[Path, int, int]) -> None:
     root, _, _ = whole
-    assert calls(run(root, "2026-02-01")) == 0
+    assert calls(run(root)) == 0
