@@ -18,26 +18,35 @@ _LABEL = re.compile(
         |which|who|i[ ]would[ ]say|clear|of[ ]the[ ]two|{NOUN}|is|are|has|then|final|ultimate)
         [ ,]+){{0,8}}
     (?:(?P<firm>verdict|winner|winning|better|best|preferred|preference|decision|judge?ment|choice
-        |conclusion|chosen|selected|selection|pick|result|outcome|final)|answer)
+        |conclusion|chosen|selected|selection|pick|vote|result|outcome|final)|answer)
     (?:[ ](?:{NOUN}|one|is[ ]better|verdict|decision|judge?ment|choice|winner|overall)){{0,4}}
     (?:[ \t]*\([^()\n]{{0,40}}\))?
     (?:{SEPARATOR}|[ ]+(?=[\[ABC≡]+\b[^\n]?$))
     """,
     re.I | re.X | re.M,
 )
-_FAVOURS = re.compile(r"better|best|winn|prefer|chosen|choice|select|pick", re.I)
+_FAVOURS = re.compile(r"better|best|winn|prefer|chosen|choice|select|pick|vote", re.I)
 _MENTIONS = re.compile(r"\b[ABC]\b|≡")
 _LEAD = re.compile(
-    r"(?:(?:so|thus|therefore|hence|overall|finally|clearly|yes|no(?=,)"
-    r"|in (?:conclusion|summary|my opinion)|after [^.,\n]{0,80})[ ,]+){0,4}"
+    r"(?:(?:so|thus|therefore|hence|overall|finally|clearly|definitely|certainly|slightly|narrowly"
+    r"|marginally|yes|no(?=,)"
+    r"|in (?:conclusion|summary|my opinion)|after [^.,\n]{0,80})[ ,:]+){0,4}"
+    r"(?:(?:since|because|as|given|although|though|while) [^.\n]{0,200}, (?=i\b))?"
     r"(?:i(?:['’]d|['’]ll| would| will)? (?:choose|pick|prefer|select|go with|vote for|say"
-    r"|think|believe|conclude) (?:that )?)?",
+    r"|call (?:it|this)|think|believe|conclude) (?:that )?)?",
     re.I,
 )
 _VERDICT = re.compile(
     r"[\[(\"'“]{0,3}(?:(?P<one>[AB])(?: ✓| (?P<relation>[<>=]) (?P<two>[AB]))?|(?P<tie>[C≡]))(?!\w)"
     r"[\])\"'”]*"
 )
+_LOWER = re.compile(r"\W*[ab]\W*")
+_ALIKE = re.compile(
+    rf"(?:both|they)(?: {NOUN})? are(?: both)?(?: \w+ly)?"
+    r" (?:good|fine|great|excellent|right|correct|bad|poor|wrong|incorrect)\W*",
+    re.I,
+)
+"""Words that say of both the same, and nothing else."""
 _END = r"[\s.,;!…)}\]\"'”’*|]*\Z"
 _WHY = re.compile(
     rf"{_END}|[.,;!(|]|:[ \n]*\w|:[ ]*\[\[|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b"
@@ -91,6 +100,8 @@ def _credit(found: str) -> float:
 
 def _choices(plain_words: str) -> set[float]:
     """All choices that words make, by the best of the ways in which they make any."""
+    if _ALIKE.fullmatch(plain_words):
+        return {CREDIT[TIE]}
     words = in_symbols(plain_words)
     verdicts: set[float] = set()
     answers: set[float] = set()
@@ -99,7 +110,8 @@ def _choices(plain_words: str) -> set[float]:
     for one in statements(words, _LABEL):
         if one.supposed:
             continue
-        credit = _decided(one.said, favours=_FAVOURS.search(one.label[0]) is not None)
+        said = one.said.upper() if _LOWER.fullmatch(one.said) else one.said
+        credit = _decided(said, favours=_FAVOURS.search(one.label[0]) is not None)
         if credit is not None:
             (doubts if one.quoted else verdicts if one.label["firm"] else answers).add(credit)
         # What was decided last must be clear.

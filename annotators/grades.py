@@ -14,11 +14,12 @@ from annotators.judge_words import (
     supposed,
 )
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
 _UNIT = r"(?:[ -]?(?:stars?|points?|pts?|marks?)\b|[ ]?[★⭐])?"
 _VALUE = re.compile(
     rf"""
-    (?:an?[ ])? [\[({{"'“\s]* (?P<grade>-?{_NUMBER}) [\])}}"'”]* {_UNIT}
+    (?:an?[ ])? [\[({{"'“\s]* (?P<grade>[-+]?{_NUMBER}) [\])}}"'”]* {_UNIT}
+    (?P<percent>[ ]?(?:%|percent\b))?
     (?:\s*\(?\s*(?:/|(?:out[ ])?of(?:[ ]a)?(?:[ ](?:possible|maximum|total))?(?:[ ]of)?)
         \s*[\[(]*(?P<most>{_NUMBER})[\])]*{_UNIT})?
     [\])}}"'”]*
@@ -31,26 +32,37 @@ _ANOTHER = re.compile(
     rf"\s*(?:[-–—~→,/&+=:|]|->|=>|to\b|or\b|and\b|vs\b)[\s\[(\"'+-]*{_NUMBER}"
     rf"|.*\b(?:or|maybe|perhaps|possibly|could be|might be|closer to|wait)\b[^.\n]{{0,20}}?"
     rf"{_NUMBER}"
+    r"|.*\b(?:no|rather|actually|correction|reflection|sorry|(?:make|scratch) (?:it|that))\b"
+    r"(?:[\s,:;–—-]|\b(?:an?|it|is|i|would|say|give|to|this)\b|['’](?:d|s)\b)*"
+    rf"{_NUMBER}(?=\W*\Z|[.,;!)]\s|\s*/)"
+    rf"|[^.,;(\n]*\b(?:score|rating|grade)\W{{1,4}}{_NUMBER}"
     r"|\s*(?:for|in|on)\s[^.\n]*\d[^.\n]*\s(?:for|in|on)\s"
     r"|\s+(?:if|unless|once|assuming|provided|or|plus|minus|times|at (?:best|most|least))\b"
-    r"|\s*(?:and|,)\s*a\s*(?:half|quarter)|\s*percent|\s*[-–—]\s*(?:ish\b|\Z)",
+    r"|\s*(?:and|,)\s*a\s*(?:half|quarter)|\s*[-–—]\s*(?:ish\b|\Z)",
     re.I,
 )
 """What says after a grade that this is not the one: a range, a second option, a fraction."""
 _SCALE = re.compile(rf"(?:\d\s*(?:-|–|—|to)|out of|/|max\w*\W)\s*({_NUMBER})", re.I)
 _ON_SCALE = re.compile(rf"\bscale\D{{0,12}}\d+\s*(?:-|–|—|to)\s*({_NUMBER})", re.I)
-"""The end of a scale that is named beside a label, and beside a grade."""
+"""The end of a scale that is named beside a label, and anywhere."""
 _STARS = re.compile(r"(?<!\d)(?<!\d )([★⭐]+)(☆*)")
 _REASON = re.compile(r"(?:\s*[.!,;:]*\s*|\s*(?:[-–—,:(]|\s(?:because|since)\b)\D*)", re.I)
 """What may stand after a grade without a label: nothing, or why."""
+_FRACTION = re.compile(
+    r"(?:(?:so|thus|overall)[ ,]+)?(?:(?:it|this)(?:['’]s| is) |i['’]d say )?(?:rated )?"
+    rf"(?:an? (?:[a-z]+ ){{0,2}})?(?={_NUMBER} ?(?:/|out of))",
+    re.I,
+)
+"""What may stand before a grade without a label that names its scale: "A solid 7/10"."""
 _PUNCTUATION = re.compile(r"[\s.!]*")
 _MARKED = re.compile(r"\[\[([^\[\]\n]{1,20})\]\]")
 
 _LABEL = re.compile(
     rf"""
     {CLAUSE} (?P<words>(?:[a-z'’]+[ \t]+){{0,5}}?)
-    (?:(?P<noun>score|rating|grade)|(?:final|overall|total|verdict|judge?ment|assessment|result
-        |evaluation|correction)(?:[ ](?:quality|evaluation|assessment|verdict|judge?ment|result))?)
+    (?:(?P<noun>score|rating|grade)|(?:final|overall|total|verdict|judge?ment|assessment
+        |result|evaluation|correction|on[ ]a[ ]scale)
+        (?:[ ](?:quality|evaluation|assessment|verdict|judge?ment|result))?)
     (?P<aside>[ \t]*[(\[][^()\[\]\n]{{0,60}}[)\]]
         |[ \t]+(?:on|for|from|of|out)[ \t][^:\n]{{1,40}}?(?=:|[ ]is[ ]))?
     (?:{SEPARATOR}|[ \t]+(?=-?\d[\d./]*\W*$))
@@ -62,8 +74,13 @@ _SENTENCE = re.compile(
     rf"""
     (?P<gives>
         (?:\b(?:i|we)(?:['’](?:d|ll)|[ ](?:would|will))?[ ](?:(?:therefore|thus|also)[ ])?
-            (?:give|gave|rate|grade|score|assign|award)[ ](?:it|this|that|the)(?:[ ][\w'’]+){{0,3}}?
-        |\b(?:deserves|earns|merits|warrants|gets|receives))
+            (?:(?:give|gave|rate|grade|score|assign|award)[ ](?:it|this|that|the)
+                (?:[ ][\w'’]+){{0,3}}?
+            |(?:give|say|award|assign)
+                (?=[ ](?:an?[ ])?[\d.]+(?:[ ]?(?:points?[ ])?(?:/|out[ ]of)[ ]?\d+)?
+                    (?:[.,;!]|\s*$|[ ](?:because|since)\b)))
+        |\b(?:deserves|earns|merits|warrants|gets|receives)
+        |\bscores(?=[ ]\d[\d.]*[ ]?(?:/|out[ ]of)[ ]?\d+\W*$))
         [ ](?:(?:as|at|with)[ ])?(?:an?[ ])?(?:(?:overall|final|total)[ ])?
     )
     (?:{_OF.format("given_of")}|(?=[\[(]*\d))
@@ -86,7 +103,8 @@ _OF_THE_WHOLE = re.compile(
 """Words before "score" with which it is the grade; with others it is that of one criterion."""
 _NO_GRADE = re.compile(
     r"\b(?:baseline|best|confidence|expected|full|highest|human|lowest|max|maximum|min|minimum"
-    r"|passing|perfect|possible|reference|target|top|worst)\b",
+    r"|passing|perfect|possible|reference|target|top|worst)\b"
+    r"|\b(?:output|print|write|return|give|say|with)\s*\Z",
     re.I,
 )
 
@@ -118,6 +136,8 @@ def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) ->
 def _grades(words: str, high: int) -> set[float]:
     """All grades that ``words`` give, by the best of the ways in which they give any."""
     words = _STARS.sub(_counted, words)
+    if any(float(end) != high for end in _ON_SCALE.findall(words)):
+        raise Unread(f"a grade on another scale than one to {high}: {shortened(words)}")
     overall: list[float] = []
     criteria: list[float] = []
     doubts: list[float] = []
@@ -167,6 +187,9 @@ def _own_lines(words: str, high: int) -> list[float]:
     may_follow = _REASON if len(said) == 1 else _PUNCTUATION
     found = []
     for line in said[:1] + said[-1:]:
+        lead = _FRACTION.match(line)
+        if lead is not None and not supposed(line, lead.end()):
+            line = line[lead.end() :]
         value = _VALUE.match(line)
         if value is not None and may_follow.fullmatch(value["rest"]) and not _is_item(line, said):
             found.append(_value(line, high))
@@ -195,7 +218,7 @@ def _value(said: str, high: int, aside: str = "") -> float | None:
     value = _VALUE.match(said)
     if value is None or _ANOTHER.match(value["rest"]):
         return None
-    ends = [value["most"], *_SCALE.findall(aside)[-1:], *_ON_SCALE.findall(value["rest"])]
+    ends = [value["most"], value["percent"] and "100", *_SCALE.findall(aside)[-1:]]
     if any(end is not None and float(end) != high for end in ends):
         raise Unread(f"a grade on another scale than one to {high}: {shortened(said)}")
     return float(value["grade"])

@@ -1,6 +1,7 @@
 """A ranking of responses from a judge's words."""
 
 import re
+from itertools import pairwise
 from string import ascii_uppercase
 
 from annotators.judge_markup import answered, plain
@@ -18,6 +19,21 @@ _DOWNWARD = re.compile(
     "|".join(rf"[\[(]?{_NAME}(?:{then}{_NAME})+[\])]?" for then in _THEN)
     + rf"|[\[(]?{_NAME}(?:,[ ]*{_NAME})*(?:,|,?[ ]and[ ])[ ]*{_NAME}[\])]?"
 )
+_COMPARED = re.compile("|".join(rf"{_NAME}(?:{then}{_NAME})+" for then in _THEN[:2]))
+"""A ranking by signs, which may stand in a sentence."""
+_REASON = re.compile(
+    r"[\s.]*|(?:,? (?:because|since|as|given|due to|with)\b|[.;:] | ?[-–—(])"
+    r"(?!.*(?:\b(?:or|but|tie[ds]?|equal\w*|same|close\w*|maybe|perhaps|could|might|wait|actually"
+    r"|though|however|swap\w*|worst)\b|[<>=≈~?])).*",
+    re.I,
+)
+"""What may follow it: why."""
+_ASIDE = re.compile(
+    r"(?<=[A-Z]) ?\((?!tie|equal)[a-z ,]+\)(?=[ ]*[>≫≻→])|(?<=^[A-Z]) \(best\)"
+    r"|(?<=[A-Z]) \((?:worst|best to worst)\)$"
+)
+"""What is said of one of them in between."""
+_SMALL = re.compile(r"[\[(]?[a-z](?:[ ,>→]+[a-z])+[\])]?")
 _UPWARD = re.compile(rf"{_NAME}(?:[ ]*[<≪≺≤]+=?[ ]*{_NAME})+")
 _NUMBERS = re.compile(r"\[?\d+\]?(?:[ ]*[>≫≻]+[ ]*\[?\d+\]?)+")
 _GLUED = re.compile(r"[A-Z]{2,}")
@@ -43,13 +59,24 @@ _RANKED = re.compile(
 _SEPARATOR = re.compile(r"(?::|(?<![<>=])=(?!=)|\bis\b:?)[ ]*")
 _LABEL = re.compile(r"\b(?:rank\w*|order\w*|final|verdict|answer|result|best|preferences?)\b", re.I)
 _ANY = re.compile("")
+_I_RANK = re.compile(
+    r"(?:^|[.,;:!] )(?:I|We)(?:['’]d| would| will)? (?:rank|order) (?:them|these|the \w+)"
+    r"(?: as(?: follows)?)?[ ]+"
+)
+_LONGEST = 60
+"""Characters of a heading."""
 _MARKED = re.compile(r"^\[\[([^\[\]]+)\]\]$")
 _WORST_FIRST = re.compile(
     r"\b(?:worst|lowest|least|weakest)[ \w]*(?:to|first|->|→)|\bascending\b|\bties?:"
     r"|\b(?:from|by) worst\b",
     re.I,
 )
-_DENIED = re.compile(r"\b(?:not|never|instead of|rather than|wrong|no)\b|n['’]t\b", re.I)
+_DENIED = re.compile(
+    r"\b(?:not|never|instead of|rather than|wrong|no|wrote|writes|claim\w*|says?|said|asks?|asked"
+    r"|wants?|states?|stated|demand\w*|would be|tempting)\b|n['’]t\b",
+    re.I,
+)
+"""What is denied, or in somebody else's words."""
 
 
 def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]:
@@ -79,18 +106,36 @@ def _rankings(words: str) -> list[list[str]]:
         return []
     said = lines(words)
     found = [letters for line in said for letters in _labelled(line, _LABEL)]
+    found += [
+        letters
+        for heading, line in pairwise(said)
+        if _LABEL.search(heading) and not _DENIED.search(heading) and len(heading) <= _LONGEST
+        for letters in [_letters(line)]
+        if letters
+    ]
     found += [letters for letters in map(_letters, said[:1] + said[-1:]) if letters]
+    found += _column(said)
     if not found and said:
         found = _labelled(said[-1], _ANY)
     places = _places(words)
     return [*found, places] if len(places) > 1 else found
 
 
+def _column(said: list[str]) -> list[list[str]]:
+    """The letters that are a line each, below a heading or alone."""
+    if len(said) > 1 and _LABEL.search(said[0]) and not _DENIED.search(said[0]):
+        said = said[1:]
+    names = [re.fullmatch(_NAME, line.strip(" .,")) for line in said]
+    letters = [_LETTER.findall(one[0])[-1] for one in names if one]
+    return [letters] if len(letters) > 1 and len(letters) == len(said) else []
+
+
 def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
     """The letters that stand in a line after ``label`` and the first or last separator."""
-    separators = list(_SEPARATOR.finditer(line))
-    for separator in separators[:1] + separators[-1:]:
-        before, letters = line[: separator.start()], _letters(line[separator.end() :])
+    starts = [separator.end() for separator in _SEPARATOR.finditer(line)]
+    starts += [found.end() for found in _I_RANK.finditer(line)]
+    for start in starts[:1] + starts[-1:]:
+        before, letters = line[:start], _letters(line[start:])
         if letters and label.search(before) and not _DENIED.search(before):
             return [letters]
     return []
@@ -98,7 +143,9 @@ def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
 
 def _letters(line: str) -> list[str]:
     """The letters of a line that is nothing but letters in order, else none."""
-    line = _MARKED.sub(r"\1", line.strip(" .|"))
+    line = _ASIDE.sub("", _MARKED.sub(r"\1", line.strip(" .|")))
+    if _SMALL.fullmatch(line):
+        line = line.upper()
     if _UPWARD.fullmatch(line):
         return _LETTER.findall(line)[::-1]
     if _NUMBERS.fullmatch(line):
@@ -106,6 +153,9 @@ def _letters(line: str) -> list[str]:
         return [ascii_uppercase[number - 1] for number in numbers if 0 < number <= 26]
     if _DOWNWARD.fullmatch(line) or _GLUED.fullmatch(line):
         return _LETTER.findall(line)
+    compared = _COMPARED.match(line)
+    if compared and _REASON.fullmatch(line, compared.end()):
+        return _LETTER.findall(compared[0])
     return []
 
 
