@@ -110,8 +110,8 @@ def _choices(plain_words: str) -> set[float]:
     for one in statements(words, _LABEL):
         if one.supposed:
             continue
-        said = one.said.upper() if _LOWER.fullmatch(one.said) else one.said
-        credit = _decided(said, favours=_FAVOURS.search(one.label[0]) is not None)
+        stated = one.said.upper() if _LOWER.fullmatch(one.said) else one.said
+        credit = _decided(stated, favours=_FAVOURS.search(one.label[0]) is not None)
         if credit is not None:
             (doubts if one.quoted else verdicts if one.label["firm"] else answers).add(credit)
         # What was decided last must be clear.

@@ -78,7 +78,8 @@ _SENTENCE = re.compile(
                 (?:[ ][\w'’]+){{0,3}}?
             |(?:give|say|award|assign)
                 (?=[ ](?:an?[ ])?[\d.]+(?:[ ]?(?:points?[ ])?(?:/|out[ ]of)[ ]?\d+)?
-                    (?:[.,;!]|\s*$|[ ](?:because|since)\b)))
+                    (?:[.,;!]|\s*$|[ ](?:because|since)\b)
+                |[ ]an?[ ](?:(?:overall|final|total)[ ])?(?:score|rating|grade|mark)[ ]of[ ]))
         |\b(?:deserves|earns|merits|warrants|gets|receives)
         |\bscores(?=[ ]\d[\d.]*[ ]?(?:/|out[ ]of)[ ]?\d+\W*$))
         [ ](?:(?:as|at|with)[ ])?(?:an?[ ])?(?:(?:overall|final|total)[ ])?
@@ -147,7 +148,7 @@ def _grades(words: str, high: int) -> set[float]:
             continue
         grade = _value(one.said, high, one.label["aside"] or "")
         if grade is None:
-            if one.label["noun"] and one.said[0].isdecimal():
+            if one.label["noun"] and one.said[:1].isdecimal():
                 return set()
         elif one.quoted:
             doubts.append(grade)

@@ -62,6 +62,8 @@ _RESULT = re.compile(
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S)
 _QUOTATION = re.compile(r"^[ \t]*>[ \t]+", re.M)
 _QUESTION = re.compile(r"\?[\s\"'”’»)]*\Z")
+_FOR_THE_WORSE = re.compile(r"\b(?:worse|worst|weaker|weakest|inferior)\b", re.I)
+"""A question after which a letter is not the better one."""
 _IN_QUOTES = re.compile(r"[\"“«']([^\"“”«»'\n]*)[\"”»']\.?")
 _TAGS = "a|b|body|br|center|code|div|em|font|h[1-6]|html|i|mark|p|pre|small|span|strong|u"
 _MARKUP = (
@@ -115,4 +117,8 @@ def _without_quotations(text: str) -> str:
 def _without_questions(line: str) -> str:
     if "?" not in line:
         return line
-    return " ".join(part for part in SENTENCE_END.split(line) if not _QUESTION.search(part))
+    return " ".join(
+        part
+        for part in SENTENCE_END.split(line)
+        if not _QUESTION.search(part) or _FOR_THE_WORSE.search(part)
+    )
