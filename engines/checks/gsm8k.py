@@ -24,7 +24,7 @@ _BEFORE = re.compile(
 
 def _number(mark: str) -> Number | Formula | None:
     """What stands after a mark: a number, a formula of numbers, or (None) neither."""
-    mark = mark.strip().removesuffix("**")
+    mark = mark.strip(" \t\r*_`")
     boxed = stated_answers(mark, last=False) if "boxed" in mark else []
     stated = boxed[0] if boxed else mark
     if len(stated) > _LONGEST:

@@ -18,8 +18,8 @@ _ORDERED = re.compile(
     r"\b(?:in|the)\s(?!any)(?:\w+\s)?order\b|\b(?:ordered|ascending|increasing)\b", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
-    r"[?!.,:;/_*\s-]*|n/?a|nan|none|null|nil|inf|unknown|tbd|todo|proof|not ?found|no answer|error|"
-    r"see (?:solution|explanation|above|below)|not (?:provided|available)",
+    r"[?!.,:;/_*\s-]*|n/?a|nan|none|null|nil|inf|unknown|tbd|todo|not ?found|no answer|error|"
+    r"(?:(?:proof|solution|answer) )?omitted|proof|see (?:solution|explanation|above|below)|not (?:provided|available)",
     re.IGNORECASE,
 )
 # What makes a few words a sentence, which nobody answers word for word.

@@ -52,8 +52,14 @@ class Agreement:
                 return same_time(gold, given)
             case Choice(), Choice():
                 return gold.letter == given.letter
-            case (Choice(), Formula(latex)) | (Formula(latex), Choice()):
-                return latex in (getattr(gold, "letter", ""), getattr(given, "letter", ""))
+            case (Choice(letter), Formula(latex)) | (Formula(latex), Choice(letter)) if (
+                letter == latex
+            ):
+                return True
+            case Choice(beside=beside), _:
+                return beside is not None and self.same(beside, given)
+            case _, Choice(beside=beside):
+                return beside is not None and self.same(gold, beside)
             case (Words() | Based(), _) | (_, Words() | Based()):
                 return gold == given
         return self._formulas(gold, given)
@@ -106,9 +112,10 @@ class Agreement:
         if isinstance(gold, Several) or isinstance(given, Several):
             # [0, 1) and (2, \infty) are sets of numbers; (0, 1) may be a point.
             single = given if isinstance(gold, Several) else gold
-            latex = one if isinstance(gold, Several) else other
+            several = gold if isinstance(gold, Several) else given
             relation = isinstance(single, Formula) and is_relation(single.latex)
-            if relation and single is given and latex[0] == "(" and "\\infty" not in latex:
+            point = getattr(several, "kind", "") == "()" and "\\infty" not in several.latex
+            if relation and single is given and point:
                 return False
             if not relation and not _COLLECTION.search(_latex(single) or ""):
                 return False

@@ -17,10 +17,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of lettered options, and what stands beside the letter."""
+    """One of lettered options, and the answer that stands beside the letter."""
 
     letter: str
-    beside: str = ""
+    beside: "Form | None" = None
 
 
 @dataclass(frozen=True)

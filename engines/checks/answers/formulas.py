@@ -56,7 +56,19 @@ def _parsed(latex: str) -> Any:
         extraction_mode="first_match",
         parsing_timeout=None,
     )
-    return found[0] if found and not isinstance(found[0], str) else None
+    return _complex(found[0]) if found and not isinstance(found[0], str) else None
+
+
+def _complex(formula: Any) -> Any:
+    """A formula whose i is the root of -1, and other variables the same as anywhere else."""
+    import sympy
+
+    place = {
+        one: sympy.I if one.name == "i" else sympy.Symbol(one.name, real=True)
+        for one in formula.free_symbols
+        if isinstance(one, sympy.Symbol)
+    }
+    return formula.subs(place) if any(one != put for one, put in place.items()) else formula
 
 
 def _close(gold: Any, given: Any) -> bool:

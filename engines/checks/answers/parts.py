@@ -49,11 +49,14 @@ def read_several(text: str, read: Read) -> Form | None:
         return several("{", [f"{start}+{end}", f"{start}-{end}"], text, read)
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed and balanced(bracketed[2]):
-        opening, inside, closing = (part.strip("\\") for part in bracketed.groups())
+        opening, inside, closing = bracketed.groups()
         parts, _ = _split(inside)
-        if opening + closing == "{}":
+        if opening == "\\{":
             described = is_relation(inside) or "|" in inside or "\\mid" in inside
-            return None if described else several("{", parts, text, read)
+            if described:
+                return None
+            alone = read_number(parts[0]) if len(parts) == 1 else None
+            return alone or several("{", parts, text, read)
         return several(opening + closing, parts, text, read) if len(parts) > 1 else None
     parts, joints = _split(text)
     if measured := _QUANTITIES.fullmatch(without_text(text)):

@@ -40,14 +40,12 @@ def read_forms(text: str) -> Iterator[Form]:
         return
     first = _read(answer)
     yield first
-    if re.fullmatch(r"\d+(,\d{3})+", answer):
+    if re.fullmatch(r"\d+(,[1-9]\d{2})+", answer):
         yield several(",", answer.split(","), answer, _read)
     elif re.fullmatch(r"[-+]?\d+,\d+(?!\d).*", answer):
         decimal = read_number(answer.replace(",", ".", 1))
         if decimal is not None and decimal.value.denominator > 1:
             yield decimal
-    if isinstance(first, Choice) and first.beside:
-        yield _read(bare(first.beside))
     if said := _SAID.match(answer):
         yield Words(said[1].lower())
 
@@ -104,7 +102,8 @@ def _choice(words: str) -> Choice | None:
     if found is None:
         return None
     letter = (found[1] or found[3] or found[5]).upper()
-    return Choice(letter, (found[2] or found[4] or "").strip())
+    beside = bare(found[2] or found[4] or "")
+    return Choice(letter, _read(beside) if beside else None)
 
 
 def _based(words: str) -> Based | None:

@@ -46,7 +46,7 @@ _REWRITTEN = [
         (r"\\(?:left|right)\s*(?:\.|(?=[\\()\[\]|{}<>/]))", ""),
         (r"\\[bB]igg?[lr]?(?![a-zA-Z])", ""),
         (r"\\(?:displaystyle|textstyle|limits|boldsymbol|bf|rm|it)(?![a-zA-Z])", " "),
-        (r"\\!", ""),
+        (r"\\!|(?<=\d)\{(?=:\})|(?<=\d\{:)\}", ""),
         (r"(?<!\\)\\(?:[,;:> ~\n]|(?:q?quad|thinspace|enspace)(?![a-zA-Z]))", " "),
         (r"(?<!\\)~(?=\s*\S)", " "),
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
@@ -97,7 +97,7 @@ def spelled(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
         text = _ROOT.sub(lambda root: f"\\sqrt{{{root[1].strip('()')}}}", text)
         text = _SIGN.sub(lambda sign: _SIGNS[sign[0]], text)
-    if "\\" in text or "~" in text:
+    if re.search(r"[\\~{]", text):
         for pattern, put in _REWRITTEN:
             text = pattern.sub(put, text)
     return " ".join(text.split())

@@ -53,8 +53,8 @@ _CONCLUSION = re.compile(
     r"\s*(?:so|thus|therefore|hence|final|answer|in conclusion)\b", re.IGNORECASE
 )
 _LEAD = re.compile(
-    r"\A\s*(?:(?:so|thus|therefore|hence|then|and|finally|this gives"
-    r"|we (?:get|have|find|obtain)(?: that)?)\b[, ]*)+",
+    r"\A\s*(?:\**(?:step|part|case) \d+\**[:.)]\**\s*)?(?:(?:so|thus|therefore|hence|then|and|finally|this gives"
+    r"|we (?:get|have|find|obtain)(?: that)?)\b[, ]*)*",
     re.IGNORECASE,
 )
 _REASON = re.compile(r"(?<=\w),?\s+(?:since|because)\b")
@@ -166,7 +166,7 @@ def _last(text: str) -> list[str]:
 def _spellings(sentence: str) -> Iterator[str]:
     """A sentence that holds an answer: the whole of it, its letter, and its expression: the one it
     begins with, else the last."""
-    sentence = sentence.strip().removesuffix("**").removeprefix("**")
+    sentence = sentence.strip(" \n\t`").removesuffix("**").removeprefix("**")
     if not sentence.strip(" *_`.:"):
         return
     yield sentence
