@@ -126,9 +126,7 @@ class Agreement:
         return self._equal(one, other)
 
     def _equal(self, gold: str, given: str) -> bool:
-        if _squeezed(gold) == _squeezed(given):
-            return True
-        return _same_letters(gold, given) and self.compare(gold, given)
+        return _squeezed(gold) == _squeezed(given) or self.compare(gold, given)
 
 
 def _quantity(form: Form, other: Form) -> Form:
@@ -166,17 +164,3 @@ def _latex(form: Form) -> str | None:
 def _squeezed(latex: str) -> str:
     """A formula without spaces, and without braces round one sign."""
     return re.sub(r"\{(\w)\}", r"\1", re.sub(r"(?<![a-zA-Z])\s+|\s+(?![a-zA-Z])", "", latex))
-
-
-def _same_letters(gold: str, given: str) -> bool:
-    """False where one has a variable only in lower case, and the other only as a capital, which
-    Math-Verify takes for the same."""
-    one, other = _letters(gold), _letters(given)
-    return not any(
-        letter not in other and letter.swapcase() in other and letter.swapcase() not in one
-        for letter in one
-    )
-
-
-def _letters(latex: str) -> set[str]:
-    return set(re.findall(r"[a-zA-Z]", re.sub(r"\\[a-zA-Z]+", " ", latex))) - set("eE")
