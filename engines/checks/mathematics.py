@@ -18,8 +18,9 @@ _ORDERED = re.compile(
     r"\b(?:in|the)\s(?!any)(?:\w+\s)?order\b|\b(?:ordered|ascending|increasing)\b", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
-    r"[?!.,:;/_*\s-]*|n/?a|nan|none|null|nil|inf|unknown|tbd|todo|not ?found|no answer|error|"
-    r"(?:(?:proof|solution|answer) )?omitted|proof|see (?:solution|explanation|above|below)|not (?:provided|available)",
+    r"[?!.,:;/_*\s-]*|n[/.]?a|nan|none|null|nil|inf|unknown|tbd|todo|not ?found|no answer|error|"
+    r"(?:(?:proof|solution|answer) )?omitted|proof|see (?:solution|explanation|above|below)|"
+    r"not (?:provided|available)",
     re.IGNORECASE,
 )
 # What makes a few words a sentence, which nobody answers word for word.
@@ -131,7 +132,7 @@ def _stated(reference: str | None) -> Form:
 def _ending(reference: str) -> Form | None:
     """The expression in which the last sentence of a reference ends: "It costs $5."."""
     answers = stated_answers(reference)
-    if not answers or _SUPPOSED.search(reference):
+    if not answers or _SUPPOSED.search(reference) or not _closed(reference):
         return None
     form = next(read_forms(answers[-1]), None)
     if form is None or isinstance(form, Words) or not _checkable(form):
@@ -155,6 +156,11 @@ def _checkable(form: Form) -> bool:
                 not sentence and not _PLACEHOLDER.fullmatch(text) and bool(re.search(r"\w", text))
             )
         case Formula(latex=latex):
-            braces = re.findall(r"(?<!\\)[{}]", latex)
-            return braces.count("{") == braces.count("}") and bool(re.search(r"\w", latex))
+            return _closed(latex) and bool(re.search(r"\w", re.sub(r"\\\w+\s*(?=\{)", "", latex)))
     return True
+
+
+def _closed(latex: str) -> bool:
+    """Whether every brace that LaTeX opens is closed."""
+    braces = re.findall(r"(?<!\\)[{}]", latex)
+    return braces.count("{") == braces.count("}")

@@ -46,6 +46,10 @@ class Agreement:
                 return self._named(gold, given)
             case Several(), Several():
                 return self._several(gold, given)
+            case (Several("{", (Number() as one,)), Number()):
+                return self.same(one, given)
+            case (Number(), Several("{", (Number() as one,))):
+                return self.same(gold, one)
             case Ratio(), Ratio():
                 return _same_ratio(gold, given)
             case Time(), Time():
@@ -103,7 +107,8 @@ class Agreement:
 
     def _beside(self, gold: Form, given: Form) -> bool:
         """Whether two members of a list are the same: x = 2 and y = 3 are more than 2 and 3."""
-        return isinstance(gold, Named) == isinstance(given, Named) and self.same(gold, given)
+        alike = all(isinstance(gold, kind) == isinstance(given, kind) for kind in (Named, Several))
+        return alike and self.same(gold, given)
 
     def _formulas(self, gold: Form, given: Form) -> bool:
         one, other = _latex(gold), _latex(given)

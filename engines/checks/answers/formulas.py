@@ -10,7 +10,9 @@ _LARGEST = 100_000
 # What is exact agrees to this part of it; what is rounded, to a millionth.
 _EXACT, _ROUNDED, _DIGITS = "1e-40", "1e-6", 60
 # What the parser reads over.
-_DROPPED = re.compile(r"(?<![a-zA-Z\s])'|\\[lcd]?dots|\^\s?\{?\s?(?:T|\\top)(?![a-zA-Z])|vmatrix|\\det")
+_DROPPED = re.compile(
+    r"(?<![a-zA-Z\s])'|\\[lcd]?dots|\^\s?\{?\s?(?:T|\\top)(?![a-zA-Z])|vmatrix|\\det"
+)
 _PRIMES = re.compile(r"([a-zA-Z])\s?('+)")
 # What it reads as a product of letters.
 _REWRITTEN = [

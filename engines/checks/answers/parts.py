@@ -53,10 +53,7 @@ def read_several(text: str, read: Read) -> Form | None:
         parts, _ = _split(inside)
         if opening == "\\{":
             described = is_relation(inside) or "|" in inside or "\\mid" in inside
-            if described:
-                return None
-            alone = read_number(parts[0]) if len(parts) == 1 else None
-            return alone or several("{", parts, text, read)
+            return None if described else several("{", parts, text, read)
         return several(opening + closing, parts, text, read) if len(parts) > 1 else None
     parts, joints = _split(text)
     if measured := _QUANTITIES.fullmatch(without_text(text)):

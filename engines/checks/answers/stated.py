@@ -53,7 +53,8 @@ _CONCLUSION = re.compile(
     r"\s*(?:so|thus|therefore|hence|final|answer|in conclusion)\b", re.IGNORECASE
 )
 _LEAD = re.compile(
-    r"\A\s*(?:\**(?:step|part|case) \d+\**[:.)]\**\s*)?(?:(?:so|thus|therefore|hence|then|and|finally|this gives"
+    r"\A\s*(?:\**(?:step|part|case|question|problem) \d+\**[:.)]\**\s*)?"
+    r"(?:(?:so|thus|therefore|hence|then|and|finally|this gives"
     r"|we (?:get|have|find|obtain)(?: that)?)\b[, ]*)*",
     re.IGNORECASE,
 )
@@ -64,6 +65,12 @@ _OPTION = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice)\s+\*{0,2}\(?([A-J])\b(?!.*\b(?:or|and) \(?[A-J]\b)"
 )
 _LETTER = re.compile(r"[*_(\s]*([A-J])[)*_]*(?:$|[\s.,:;]+(?:because|since|as|which|with|for)\b)")
+_GIVEN_UP = re.compile(
+    r"\b(?:I|we)\b(?:['’]m| am| are)?(?: really| simply)? (?:cannot|can['’]?t|can not|could not"
+    r"|couldn['’]t|do not|don['’]t|not able to|unable to)"
+    r" (?:know|answer|solve|say|tell|help|determine|find|figure)\b(?!.*\d)",
+    re.IGNORECASE,
+)
 _IS = re.compile(r"\b(?:is|are|was|were)\s+(?!not\b)([^.,;:]+)$")
 
 
@@ -156,6 +163,8 @@ def _last(text: str) -> list[str]:
     if not kept:
         return []
     end = kept[-1]
+    if _GIVEN_UP.search(end):
+        return []
     said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end)]
     for sentence in reversed(kept):
         if found := list(expressions(sentence)):
@@ -183,8 +192,11 @@ def _spellings(sentence: str) -> Iterator[str]:
 def _denied(expression: str, sentence: str) -> bool:
     """Whether a sentence says of an expression what the answer is not, or that it is more or
     less."""
-    before = r"(?:\b(?:not|cannot|never|than)|n['’]t)\s+(?:be\s+)?[$\\(]*"
-    return re.search(before + re.escape(expression), sentence) is not None
+    before = r"(?:\b(?:not|cannot|never|than|double|twice|half|triple|under|over)|n['’]t)\s+"
+    found = re.search(
+        before + r"(?:(?:be|of)\s+)?[$\\(]*" + re.escape(expression), sentence, re.IGNORECASE
+    )
+    return found is not None or expression.endswith(" than")
 
 
 def _sentence(text: str) -> str:

@@ -61,8 +61,8 @@ def is_unit(tail: str, *, marked: bool, glued: bool) -> bool:
     tail = without_text(tail)
     if re.search(r"[=<>+&|]|\\(?!cdot|times|%|\$)", tail):
         return False
-    if re.fullmatch(r"/.*|\\?%.*|°.*|\\?\$.*|[€£¥₹].*", tail):
-        return not re.search(r"\d", re.sub(r"\^?\{?-?\d\}?", "", tail))
+    if re.match(r"/|\\?%|°|\\?\$|[€£¥₹]", tail):
+        return not re.search(r"\d", re.sub(r"\^\{?-?\d\}?|(?<=[a-z])\d", "", tail))
     first = re.match(r"[^\s\d^*/{}()\\.,;:]+", tail)
     if first is None:
         return False
