@@ -116,10 +116,10 @@ class Agreement:
             return False
         if isinstance(gold, Several) or isinstance(given, Several):
             # [0, 1) and (2, \infty) are sets of numbers; (0, 1) may be a point.
-            single = given if isinstance(gold, Several) else gold
-            several = gold if isinstance(gold, Several) else given
+            single, several = (given, gold) if isinstance(gold, Several) else (gold, given)
             relation = isinstance(single, Formula) and is_relation(single.latex)
-            point = getattr(several, "kind", "") == "()" and "\\infty" not in several.latex
+            latex = one if several is gold else other
+            point = getattr(several, "kind", "") == "()" and "\\infty" not in latex
             if relation and single is given and point:
                 return False
             if not relation and not _COLLECTION.search(_latex(single) or ""):

@@ -14,8 +14,9 @@ _DROPPED = re.compile(
     r"(?<![a-zA-Z\s])'|\\[lcd]?dots|\^\s?\{?\s?(?:T|\\top)(?![a-zA-Z])|vmatrix|\\det"
 )
 _PRIMES = re.compile(r"([a-zA-Z])\s?('+)")
-# What it reads as a product of letters.
+# What it reads as something else: degrees, and names as products of letters.
 _REWRITTEN = [
+    (re.compile(r"(\d+(?:\.\d+)?)\s?°"), r"\\frac{\1\\pi}{180}"),
     (re.compile(rf"(?<![\\a-zA-Z])(?=(?:{FUNCTIONS})(?![a-zA-Z]))"), r"\\"),
     (re.compile(r"\\sqrt\s?\(([^()]*)\)"), r"\\sqrt{\1}"),
     (re.compile(r"\\bmod(?![a-zA-Z])"), r"\\mod"),

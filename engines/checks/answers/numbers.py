@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from engines.checks.answers.spelling import bare, without_text
@@ -32,6 +32,7 @@ _NUMBER = re.compile(
 _ABOUT = re.compile(
     r"(?:\\approx|~|(?:\\text\s?\{)?\b(?:about|approximately|exactly|around|roughly)\b\s?\}?)\s*"
 )
+_MINUS = re.compile(r"(?:minus|negative)\s+(?![-+])", re.IGNORECASE)
 _ASIDE = re.compile(r"(?<=[\w%.])\s\([^()\\=]*[a-z]{2}[^()\\=]*\)$")
 _SCALE = re.compile(r"\s*(?:\\text\s*\{\s*)?(hundred|thousand|million|billion|trillion)\b\s*\}?\s*")
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
@@ -72,6 +73,9 @@ def read_number(text: str, *, words: bool = True) -> Number | None:
     text = bare(text)
     if len(text) > _LONGEST:
         return None
+    if minus := _MINUS.match(text):
+        number = read_number(text[minus.end() :], words=words)
+        return number and replace(number, value=-number.value)
     text = _ABOUT.sub("", text, count=1) if _ABOUT.match(text) else text
     text = re.sub(r"(?<=\d)\{,\}(?=\d{3}(?!\d))", ",", text)
     text = re.sub(r"(?<=\d)\{,\}(?=\d)", ".", text)

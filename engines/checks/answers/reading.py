@@ -20,6 +20,11 @@ _OPTION = re.compile(r"^(?:the )?(?:option|choice)\s+(?=\(?[A-J]\b)", re.IGNOREC
 _BASED = re.compile(r"([0-9A-Fa-f]+)\s?(?:_\s?\{?\s?(\w+)\s?\}?|\(?\s?(?:in )?base (\w+)\)?)")
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _INFINITY = re.compile(r"(plus |\+|minus |-|negative |positive )?infinity", re.IGNORECASE)
+_MEANT = {
+    **dict.fromkeys(["empty set", "no solution", "no solutions"], "\\emptyset"),
+    **dict.fromkeys(["all real numbers", "all reals", "real numbers"], "\\mathbb{R}"),
+}
+_ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)[^a-zA-Z]*°$")
 _UNIT = re.compile(
     r"(.+?)\s*(°|\\?%|\\text\s?\{[^{}]*\}[^=<>]*|(?<=[\s\d)}])\s[a-zA-Z]{2,}[a-zA-Z\s/^\d]*)"
 )
@@ -69,8 +74,8 @@ def _read(text: str) -> Form:
             return form
     if infinity := _INFINITY.fullmatch(words):
         return Formula("-\\infty" if infinity[1] in ("minus ", "-", "negative ") else "\\infty")
-    if words.lower() in ("empty set", "the empty set"):
-        return Formula("\\emptyset")
+    if meant := _MEANT.get(_words(words).text):
+        return Formula(meant)
     formula = _formula(text)
     return _words(text) if _in_words(formula.latex) else formula
 
@@ -119,7 +124,7 @@ def _formula(text: str) -> Formula:
     """A formula without its currency sign, percent sign or unit."""
     text = re.sub(r"^\\approx\s*", "", text)
     text = re.sub(r"^\\?\$\s*(?=\S)|\s*\\?\$$", "", text)
-    found = _UNIT.fullmatch(text)
+    found = None if _ANGLE.search(text) else _UNIT.fullmatch(text)
     if found and is_unit(found[2].strip(), marked="\\text" in found[2], glued=False):
         return Formula(found[1].strip(), read_unit(found[2].strip()))
     return Formula(text)

@@ -64,6 +64,16 @@ _NOT = re.compile(r"\s*(?:definitely |certainly )?not\b", re.IGNORECASE)
 _OPTION = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice)\s+\*{0,2}\(?([A-J])\b(?!.*\b(?:or|and) \(?[A-J]\b)"
 )
+_DENIED_BEFORE = re.compile(
+    r"(?:\b(?:not|cannot|never|neither|nor|except|instead|than|double|twice|half|triple|under|over"
+    r"|almost|nearly|up|minus|negative)|n['’]t)\s+(?:(?:be|of|for|to)\s+)?[$\\(*]*$",
+    re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(
+    r"[^a-zA-Z]+(?:is|are|was|were)\s+(?:wrong|incorrect|false|not|too|impossible)\b"
+)
+# "10 more than 3", "10 percent of 50": the number after them was cut off.
+_COMPARED = re.compile(r"(?<!rather)\s(?:than|of)$")
 _LETTER = re.compile(r"[*_(\s]*([A-J])[)*_]*(?:$|[\s.,:;]+(?:because|since|as|which|with|for)\b)")
 _GIVEN_UP = re.compile(
     r"\b(?:I|we)\b(?:['’]m| am| are)?(?: really| simply)? (?:cannot|can['’]?t|can not|could not"
@@ -192,11 +202,12 @@ def _spellings(sentence: str) -> Iterator[str]:
 def _denied(expression: str, sentence: str) -> bool:
     """Whether a sentence says of an expression what the answer is not, or that it is more or
     less."""
-    before = r"(?:\b(?:not|cannot|never|than|double|twice|half|triple|under|over)|n['’]t)\s+"
-    found = re.search(
-        before + r"(?:(?:be|of)\s+)?[$\\(]*" + re.escape(expression), sentence, re.IGNORECASE
+    place = sentence.rfind(expression)
+    return bool(
+        _DENIED_BEFORE.search(sentence[:place])
+        or _DENIED_AFTER.match(sentence, place)
+        or _COMPARED.search(expression)
     )
-    return found is not None or expression.endswith(" than")
 
 
 def _sentence(text: str) -> str:

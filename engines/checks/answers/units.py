@@ -28,7 +28,9 @@ _STOP = re.compile(
     "because|i\\.?e"
 )
 # The words that make one number of two.
-_JOINING = re.compile("or|and|plus|minus|times|divided|multiplied|over|through|to")
+_JOINING = re.compile(
+    "or|and|plus|minus|times|divided|multiplied|over|through|to|squared|cubed|factorial"
+)
 # Those that may stand beside a number without a space, where other letters are variables.
 _GLUED = re.compile(
     "[kcmnµμ]?m|[kmµμ]?g|[mdk]L|ml|ft|lbs?|oz|hrs?|mins?|sec|ms|mph|km[/p]?h|kWh|[kMG]?Hz|[kM]?Pa|"
