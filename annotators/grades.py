@@ -114,7 +114,8 @@ def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) ->
     """The grade that ``text`` gives, from ``scale[0]`` to ``scale[1]``.
 
     A grade stands after a label ("Score:", "Final rating:", a heading), or is given in a sentence
-    ("I give it a 4"), or is a line of its own. The overall one counts before those of criteria.
+    ("I give it a 4"), or is a line of its own ("A solid 4/5"). The overall one
+    counts before those of criteria.
     ``pattern``: a regular expression whose one group is the grade, instead. Raises `Unread` where
     there is none, one off the scale ("4/10" on a scale to 5 too), or two different ones, be it that
     one of them is only quoted or mentioned.

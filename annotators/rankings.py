@@ -83,9 +83,9 @@ def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]
     """Which of ``count`` responses (from 0, as shown) comes first, second, …
 
     A ranking is their letters in order on a line, after a label or on the last line ("B > A > C",
-    "Ranking: B, A, C", "BAC"), or with a place for each ("1. B", "first: B"). ``pattern``: a
-    regular expression whose one group is the letters, instead. Raises `Unread` unless each is there
-    once, or where some are tied, or two rankings differ.
+    "Ranking: B, A, C", "BAC"), or a line each, or with a place for each ("1. B", "first: B").
+    ``pattern``: a regular expression whose one group is the letters, instead. Raises
+    `Unread` unless each is there once, or where some are tied, or two rankings differ.
     """
     if pattern is not None:
         found = re.findall(pattern, answered(text))
