@@ -41,7 +41,7 @@ FELL = {
 def stages(probes: str) -> dict[str, Any]:
     judge = {"use": "annotators.Judge", "model": "judge", "probes": probes}
     return {
-        "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+        "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 64},
         "scores": judge,
         "pairs": {"use": "filters.BestWorst", "of": "responses", "by": "scores"},
     }

@@ -121,7 +121,7 @@ def test_judged_steps_are_pictured_in_the_ui(ran: Any) -> None:
     stages = {
         "sampled": {"use": "generators.Sample", "n": 1, "max_tokens": 8},
         "responses": {"use": "generators.Segment", "of": "sampled"},
-        "truth": {"use": "annotators.StepVerifier", "of": "responses"},
+        "truth": {"use": "annotators.StepVerifier", "of": "responses", "cut": "read"},
         "labels": {
             "use": "filters.LabelSteps",
             "of": "responses",
