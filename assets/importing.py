@@ -101,7 +101,7 @@ def import_dataset(
         found = found_rows(place, config=config, split=split, revision=revision)
         stated = licence or found.licence or "unknown"
         origin = Origin(shape, name, found.revision, stated)
-        made = _made(found.rows, SHAPES[shape], columns or {}, origin)
+        made = _table_rows(found.rows, SHAPES[shape], columns or {}, origin)
     except (SourceError, OSError) as error:
         raise FactoryError(f"{place} cannot be read: {error}") from error
     joined = made.joined(f"import {name}")
@@ -123,7 +123,7 @@ def import_dataset(
 
 
 @dataclass
-class _Made:
+class _TableRows:
     """The rows of all tables before they are joined, and what was refused of a table and where."""
 
     frames: dict[type[Table], list[pl.DataFrame]]
@@ -143,9 +143,9 @@ class _Made:
         return found
 
 
-def _made(found: Rows, shape: Shape, named: Mapping[str, str], origin: Origin) -> _Made:
+def _table_rows(found: Rows, shape: Shape, named: Mapping[str, str], origin: Origin) -> _TableRows:
     schemas = {table: pl.Schema({**columns(table), **BESIDE}) for table in TABLES}
-    made = _Made({table: [pl.DataFrame(schema=schema)] for table, schema in schemas.items()})
+    made = _TableRows({table: [pl.DataFrame(schema=schema)] for table, schema in schemas.items()})
     while chunk := list(itertools.islice(found, CHUNK)):
         records = defaultdict(list)
         for where, row in chunk:

@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, InitSettingsSource(settings_cls, _said(config_file()))
+        return env_settings, InitSettingsSource(settings_cls, _settings_in(config_file()))
 
     @property
     def folder(self) -> Path:
@@ -240,7 +240,7 @@ def load_settings() -> Settings:
     return settings
 
 
-def _said(file: Path) -> dict[str, Any]:
+def _settings_in(file: Path) -> dict[str, Any]:
     """What the file says. Raises `SettingsError` where it is no mapping."""
     try:
         found = documents(file)

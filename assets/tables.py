@@ -164,11 +164,11 @@ def _parquet(path: UPath) -> Iterator[IO[bytes]]:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise DamagedTableError(
                 f"{path} is damaged ({error}): put a copy of it back, or remove it and make it "
-                f"again with: {_made_by(path)}"
+                f"again with: {_command_that_makes(path)}"
             ) from error
 
 
-def _made_by(path: UPath) -> str:
+def _command_that_makes(path: UPath) -> str:
     """The command that makes the table at ``path`` again."""
     *_, tables, recipe, _, file = ("", "", "", *path.parts)
     if tables != "tables" or recipe == "prompts":

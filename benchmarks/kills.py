@@ -88,7 +88,7 @@ def shards(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.parquet")}
 
 
-def whole(folder: Path, rows: int) -> dict[str, Any]:
+def baseline(folder: Path, rows: int) -> dict[str, Any]:
     """Runs that nothing interrupts: what they need, and how long they take; measured once."""
     place = folder / "whole.json"
     if not place.exists():
@@ -105,7 +105,7 @@ def whole(folder: Path, rows: int) -> dict[str, Any]:
 
 def one_round(folder: Path, number: int, rows: int, seed: int) -> dict[str, Any]:
     """Kill, run to the end, compare."""
-    expected, moments = whole(folder, rows), random.Random(f"{seed}-{number}")
+    expected, moments = baseline(folder, rows), random.Random(f"{seed}-{number}")
     root, before = folder / "killed", folder / "whole"
     shutil.rmtree(root, ignore_errors=True)
     found: dict[str, Any] = dict.fromkeys(("runs", "exports", "gone"), 0)

@@ -96,7 +96,7 @@ def prompt_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
 
     Raises `RowError` if the text is no Unicode text (it holds half of a surrogate pair).
     """
-    with _told():
+    with _tokenizer_errors():
         return template_ids(tokenizer, text)
 
 
@@ -105,7 +105,7 @@ def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
 
     Raises `RowError` if the text is no Unicode text (it holds half of a surrogate pair).
     """
-    with _told():
+    with _tokenizer_errors():
         return text_ids(tokenizer, text)
 
 
@@ -113,12 +113,12 @@ def token_spans(
     tokenizer: "PreTrainedTokenizerBase", text: str
 ) -> tuple[list[int], Sequence[tuple[int, int]]]:
     """`token_ids`, and the characters [start, end) that each token is made of."""
-    with _told():
+    with _tokenizer_errors():
         return text_spans(tokenizer, text)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _tokenizer_errors() -> Iterator[None]:
     try:
         yield
     except (TypeError, UnicodeEncodeError) as error:

@@ -204,7 +204,7 @@ class Server:
             malformed += trouble.status == UNREADABLE
             if part := cause(trouble, left_out):
                 without.add(part)
-                said = self._said(trouble)
+                said = self._message(trouble)
                 continue
             # Refused once is nothing to tell of: that is how a server's capacity is found.
             outage = tries > 1 and self.endpoint.answered_at < began
@@ -294,7 +294,7 @@ class Server:
             outage: whether nobody else was answered meanwhile.
             final: whether this was the last try, whatever patience is left.
         """
-        status, said = failure.status, self._said(failure)
+        status, said = failure.status, self._message(failure)
         if status in (401, 403):
             raise EngineError(f"{self} refuses the key ({status}): {said}. {self._key_hint()}")
         if status == 402:
@@ -329,7 +329,7 @@ class Server:
             return self._unknown(await self._sent(listing, Models, _OPENING_PATIENCE))
         except Failure:
             return EngineError(
-                f"{self} answers 404: {self._said(failure)}. Is 'url' the address that ends in "
+                f"{self} answers 404: {self._message(failure)}. Is 'url' the address that ends in "
                 "/v1, and 'served_as' a name it knows?"
             )
 
@@ -341,12 +341,12 @@ class Server:
         )
 
     def _words(self, failure: Failure) -> str:
-        said = self._said(failure)
+        said = self._message(failure)
         if failure.status in (SILENT, UNREADABLE):
             return said
         return f"answers {failure.status}: {said}"
 
-    def _said(self, failure: Failure) -> str:
+    def _message(self, failure: Failure) -> str:
         return self._struck(failure.said)[:500]
 
     def _unreadable(self, error: ValidationError) -> str:

@@ -208,12 +208,12 @@ def answers(opening: str, rest: str) -> bool:
     if _ANSWER.search(rest):
         return True
     turns = (rest[turn.end() :] for turn in _TURN.finditer(rest))
-    if any(not _OFFER.match(said) or _told(said) for said in turns):
+    if any(not _OFFER.match(said) or _answers_after_colon(said) for said in turns):
         return True
-    return _told(rest)
+    return _answers_after_colon(rest)
 
 
-def _told(said: str) -> bool:
+def _answers_after_colon(said: str) -> bool:
     """Whether something is told after a colon, as in ``I can summarize it: a man …``, and it is
     neither why there is no answer nor what is offered instead of one."""
     head, colon, body = said.partition(":")

@@ -38,7 +38,7 @@ def chat(value: Any, what: str) -> list[dict[str, str]]:
         role = ROLES.get(said.lower()) if isinstance(said, str) else None
         if role is None:
             known = ", ".join(dict.fromkeys(ROLES.values()))
-            raise ValueError(f"{named} has role {_shown(said)}, not one of {known}")
+            raise ValueError(f"{named} has role {_quoted(said)}, not one of {known}")
         content = message[words]
         if role == "system" and (content is None or content == ""):
             continue
@@ -65,7 +65,7 @@ def joined(content: Any, named: str) -> Any:
         text = part.get("text") if isinstance(part, Mapping) else None
         if not isinstance(text, str) or part.get("type", "text") not in ("text", "input_text"):
             kind = part.get("type") if isinstance(part, Mapping) else _kind(part)
-            raise ValueError(f"a part of {named} is no text: {_shown(kind)}")
+            raise ValueError(f"a part of {named} is no text: {_quoted(kind)}")
         texts.append(text)
     return "".join(texts)
 
@@ -86,7 +86,7 @@ def whole_text(value: Any, what: str) -> str:
     if value is None:
         raise ValueError(f"{what} is null")
     if not isinstance(value, str):
-        raise ValueError(f"{what} must be text, not {_kind(value)} {_shown(value)}")
+        raise ValueError(f"{what} must be text, not {_kind(value)} {_quoted(value)}")
     if not value.strip():
         raise ValueError(f"{what} is empty")
     try:
@@ -105,5 +105,5 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     return repr(str(value)[:80])

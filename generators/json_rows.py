@@ -43,7 +43,7 @@ def json_rows(name: str, stream: IO[bytes]) -> Found:
     text = stream.read().decode("utf-8-sig", errors="surrogateescape")
     place = _after_space(text, 0)
     if not text.startswith("[", place):
-        yield from _whole(name, text)
+        yield from _one_document(name, text)
         return
     line, counted = 1, 0
     place = _after_space(text, place + 1)
@@ -89,7 +89,7 @@ _DECODER = json.JSONDecoder(parse_float=WrittenFloat)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _whole(name: str, text: str) -> Found:
+def _one_document(name: str, text: str) -> Found:
     try:
         row = _DECODER.decode(text)
     except (ValueError, RecursionError):

@@ -27,7 +27,7 @@ class UnknownNameError(ValueError):
 def named(path: Any, fits: Fits) -> Any:
     """What ``path`` (``package.name``) names, which ``fits``. Raises `UnknownNameError`."""
     if not isinstance(path, str) or len(path) > _LONGEST or not _PATH.fullmatch(path):
-        raise UnknownNameError(f"{_shown(path)} is no import path, as package.Name is one")
+        raise UnknownNameError(f"{_quoted(path)} is no import path, as package.Name is one")
     module, _, name = path.rpartition(".")
     parts = module.split(".")
     if parts[0] in sys.stdlib_module_names or "__main__" in parts:
@@ -73,6 +73,6 @@ def check_function(found: Any) -> str | None:
     return f"is a {type(found).__name__}, not a function of ({', '.join(_CHECK)})"
 
 
-def _shown(path: Any) -> str:
+def _quoted(path: Any) -> str:
     shown = repr(path)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from engines.checks.answers.agreement import Agreement
-from engines.checks.answers.forms import Form, Formula, Named, Several, Words, whole
+from engines.checks.answers.forms import Form, Formula, Named, Several, Words, is_answer
 from engines.checks.answers.formulas import same_formula
 from engines.checks.answers.reading import read_forms
 from engines.checks.answers.stated import stated_answers
@@ -101,11 +101,12 @@ def _undecided(gold: str, given: str) -> bool:
 
 
 def _given(text: str) -> Iterator[Form]:
-    """What the answer of ``text`` may be; what is whole by itself is not searched for another."""
+    """What the answer of ``text`` may be; one that is an answer by itself is not
+    searched for another."""
     for answer in stated_answers(text):
         forms = list(read_forms(answer))
         yield from forms
-        if forms and whole(forms[0]):
+        if forms and is_answer(forms[0]):
             return
 
 

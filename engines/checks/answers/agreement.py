@@ -94,18 +94,20 @@ class Agreement:
         listed = kinds == {",", "()"} or (kinds == {",", "[]"} and len(gold.parts) > 2)
         if len(kinds) > 1 and not listed:
             return False
-        return all(map(self._beside, gold.parts, given.parts))
+        return all(map(self._same_members, gold.parts, given.parts))
 
     def _unordered(self, gold: Sequence[Form], given: Sequence[Form]) -> bool:
         left = list(given)
         for one in gold:
-            found = next((n for n, other in enumerate(left) if self._beside(one, other)), None)
+            found = next(
+                (n for n, other in enumerate(left) if self._same_members(one, other)), None
+            )
             if found is None:
                 return False
             del left[found]
         return True
 
-    def _beside(self, gold: Form, given: Form) -> bool:
+    def _same_members(self, gold: Form, given: Form) -> bool:
         """Whether two members of a list are the same: x = 2 and y = 3 are more than 2 and 3."""
         alike = all(isinstance(gold, kind) == isinstance(given, kind) for kind in (Named, Several))
         return alike and self.same(gold, given)

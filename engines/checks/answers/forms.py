@@ -82,8 +82,8 @@ def is_relation(latex: str) -> bool:
     return bool(_RELATION.search(latex))
 
 
-def whole(form: Form) -> bool:
+def is_answer(form: Form) -> bool:
     """Whether a form is an answer as it stands, and not words that may hold one."""
     if isinstance(form, Several):
-        return all(map(whole, form.parts))
-    return whole(form.value) if isinstance(form, Named) else not isinstance(form, Words)
+        return all(map(is_answer, form.parts))
+    return is_answer(form.value) if isinstance(form, Named) else not isinstance(form, Words)

@@ -77,7 +77,7 @@ def _read(text: str) -> Form:
     if meant := _MEANT.get(_words(words).text):
         return Formula(meant)
     formula = _formula(text)
-    return _words(text) if _in_words(formula.latex) else formula
+    return _words(text) if _is_prose(formula.latex) else formula
 
 
 def _words(text: str) -> Words:
@@ -87,7 +87,7 @@ def _words(text: str) -> Words:
     return Words(" ".join(text.split()).strip(" .,;:!"))
 
 
-def _in_words(text: str) -> bool:
+def _is_prose(text: str) -> bool:
     """Whether ``text`` is words, or holds some that are no part of a formula."""
     loose = re.sub(r"\\(?:begin|end)\s?\{[a-z]+\}|\\(?!text)[a-zA-Z]+", " ", text)
     loose = loose.replace("\\text", " ")

@@ -89,7 +89,7 @@ def stated_answers(text: str, *, last: bool = True) -> list[str]:
     where it states none. Of a very long text the end is searched. Without ``last`` only what says
     that it is the answer counts."""
     text = _CALCULATOR.sub("", split(text)[1][-_SEARCHED:])
-    for rule in (_boxed, _marked, _tagged, _said, _last if last else None):
+    for rule in (_boxed, _marked, _tagged, _after_phrase, _last if last else None):
         if rule and (found := [one for one in rule(text) if one.strip()]):
             return found
     return []
@@ -119,7 +119,7 @@ def _boxed(text: str) -> list[str]:
                 f" {joint[1].lower()} " if joint[1] not in (None, ",") else ", ",
             ]
     whole = "".join(answer)
-    return _said(without_text(whole)) or [whole]
+    return _after_phrase(without_text(whole)) or [whole]
 
 
 def _closing(text: str, start: int) -> int:
@@ -150,7 +150,7 @@ def _tagged(text: str) -> list[str]:
     return list(_spellings(found[-1].strip()[:_LONGEST])) if found else []
 
 
-def _said(text: str) -> list[str]:
+def _after_phrase(text: str) -> list[str]:
     for found in reversed(list(_SAYS.finditer(text))):
         tail = text[found.end() : found.end() + _LONGEST]
         if _NOT.match(tail):
