@@ -10,7 +10,7 @@ One rule, the first that finds anything:
 5. the last expression of the text, or its last sentence. What starts with "Check:", "Note:" or
    "Alternatively" is no conclusion, and is left out unless nothing else is there.
 
-A thought (`engines.thinking`), or one that was cut off, holds no answer.
+A question states nothing. A thought (`engines.thinking`), or one that was cut off, holds no answer.
 """
 
 import re
@@ -178,7 +178,7 @@ def _last(text: str) -> list[str]:
     said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end)]
     for sentence in reversed(kept):
         if found := list(expressions(sentence)):
-            return [end] if _denied(found[-1], sentence) else [*said, found[-1]]
+            return [] if _denied(found[-1], sentence) else [*said, found[-1]]
     return said
 
 
@@ -219,8 +219,10 @@ def _sentence(text: str) -> str:
 
 
 def _sentences(line: str) -> list[str]:
+    """The sentences of a line, without questions: these state nothing."""
     parts, start = [], 0
     for end in _SENTENCE.finditer(line):
-        parts.append(line[start : end.start()])
+        if end[0] != "?":
+            parts.append(line[start : end.start()])
         start = end.end()
     return [*parts, line[start:]]
