@@ -14,18 +14,19 @@ ROLES: Mapping[str, str] = {
 _AUTHOR, _WORDS = ("role", "from"), ("content", "value", "text", "parts")
 
 
-def chat(value: Any, what: str) -> list[dict[str, str]]:
+def chat(value: Any, what: str, *, first: int = 0) -> list[dict[str, str]]:
     """The messages of ``value``: a list of ``{role, content}`` or ``{from, value}``, whose content
     is a text or a list of parts ``{type: text, text}``. A system message that is empty says nothing
     and is left out.
 
-    Raises `ValueError`, which names ``what``, for anything else.
+    Raises `ValueError`, which names ``what`` and the message (the first is number ``first``), for
+    anything else.
     """
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
         told = "an empty list" if value == [] else "null" if value is None else _kind(value)
         raise ValueError(f"{what} must be a list of messages {{role, content}}, not {told}")
     messages = []
-    for number, message in enumerate(value):
+    for number, message in enumerate(value, start=first):
         named = f"message {number} of {what}"
         if not isinstance(message, Mapping):
             raise ValueError(f"{named} must have 'role' and 'content', got {_kind(message)}")

@@ -45,6 +45,7 @@ COMPRESSED: Mapping[str, Callable[[IO[bytes], Literal["rb"]], Any]] = {
 """What opens a compressed file, by the ending that stands behind the format's."""
 
 _PEEK = 100
+_HEADER = 4096
 _OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -73,7 +74,7 @@ def file_rows(file: UPath, kind: Format, needed: list[str] | None = None) -> Row
             elif kind == "json":
                 yield from json_rows(file.name, opened)
             else:
-                yield from delimited_rows(file, opened, "," if kind == "csv" else "\t")
+                yield from delimited_rows(file, opened, _delimiter(kind, opened))
         except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
             raise SourceError(f"{file} is damaged or cut off: {error}") from error
 
@@ -112,6 +113,15 @@ def content_revision(files: list[UPath]) -> str:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def _delimiter(kind: Format, opened: Any) -> str:
+    """What stands between cells: in a CSV whose first line has no comma, as where commas are
+    decimal, a semicolon or a tab if it has one."""
+    header = opened.peek(_HEADER).partition(b"\n")[0]
+    if kind == "tsv" or b"," in header:
+        return "\t" if kind == "tsv" else ","
+    return next((each for each in ";\t" if each.encode() in header), ",")
 
 
 def _endings(file: UPath) -> Iterator[str]:

@@ -33,8 +33,8 @@ def json_lines(name: str, lines: Iterable[bytes]) -> Found:
 
 
 def json_rows(name: str, stream: IO[bytes]) -> Found:
-    """The rows of the list that the file holds, or the one row that it is, or those of its lines:
-    many files that are called .json hold a row a line.
+    """The rows of the list that the file holds (alone, or as ``{"data": […]}``), or the one row
+    that it is, or those of its lines: many files that are called .json hold a row a line.
 
     Where a row is malformed, reading goes on at the next that begins a line as that did; where none
     does, the place beyond which nothing can be read is told.
@@ -42,11 +42,12 @@ def json_rows(name: str, stream: IO[bytes]) -> Found:
     # Bytes that are not UTF-8 become half characters, for which their row is refused.
     text = stream.read().decode("utf-8-sig", errors="surrogateescape")
     place = _after_space(text, 0)
-    if not text.startswith("[", place):
+    start = place if text.startswith("[", place) else _list_within(text, place)
+    if start is None:
         yield from _one_document(name, text)
         return
     line, counted = 1, 0
-    place = _after_space(text, place + 1)
+    place = _after_space(text, start + 1)
     while not text.startswith("]", place):
         line, counted = line + text.count("\n", counted, place), place
         where = f"{name}, line {line}"
@@ -87,6 +88,29 @@ class WrittenFloat(float):
 
 _DECODER = json.JSONDecoder(parse_float=WrittenFloat)
 _SPACE = re.compile(r"[ \t\r\n]*")
+_WRAPPED = re.compile(
+    r"""\{ \s* (?: "[^"\\]*" \s*:\s* (?: "[^"\\]*" | [^\s"\[\]{},]+ ) \s*,\s* )*
+    "(?P<key>[^"\\]*)" \s*:\s* (?= \[\s*\{ )""",
+    re.VERBOSE,
+)
+"""What stands before a list of rows under a key: it, and plain values under others."""
+
+
+def _list_within(text: str, place: int) -> int | None:
+    """Where the list of rows begins that the mapping at ``place`` has as ``data``, or as all that
+    it holds; none where it is a row itself (a list of messages is of a row)."""
+    found = _WRAPPED.match(text, place)
+    if found is None:
+        return None
+    try:
+        whole, end = _DECODER.raw_decode(text, place)
+    except (ValueError, RecursionError):
+        # One of the rows is malformed, or the file is cut off.
+        return found.end() if found["key"] == "data" else None
+    alone = found["key"] == "data" or len(whole) == 1
+    messages = {"role", "from"} & whole[found["key"]][0].keys()
+    more = _after_space(text, end) < len(text)
+    return found.end() if alone and not messages and not more else None
 
 
 def _one_document(name: str, text: str) -> Found:

@@ -27,13 +27,15 @@ from assets.shapes.sample import (
 )
 from generators.chats import ROLES
 
+SIDES = ("chosen", "rejected")
+
 
 def conversation(row: Row) -> Sample:
     """The last answer is the response, what comes before it the prompt; what the user says after
     it is left out. With ``chosen`` and ``rejected`` or ``label`` beside it, as LLaMA-Factory
     writes them."""
     turns = listing(row, "messages")
-    if row.get("chosen") is not None:
+    if _is_ranking(row):
         return _compared(row, asked(row, "messages"))
     while len(turns) > 1 and _author(turns[-1]) == "user" and "assistant" in map(_author, turns):
         turns = turns[:-1]
@@ -45,7 +47,7 @@ def conversation(row: Row) -> Sample:
 
 def alpaca(row: Row) -> Sample:
     """An instruction, with its input below it and earlier turns before it, and the output; or a
-    chosen and a rejected one."""
+    chosen and a rejected one, also as the two outputs of a list."""
     own = optional_text(row, "input")
     told = text(row, "prompt") if own is None else f"{text(row, 'prompt')}\n{own}"
     before = []
@@ -57,23 +59,28 @@ def alpaca(row: Row) -> Sample:
         said = {"user": turn[0], "assistant": turn[1]}
         before += [{"role": who, "content": text(said, who)} for who in said]
     prompt = (*before, {"role": "user", "content": told})
-    if row.get("chosen") is not None:
+    if _is_ranking(row):
         return _compared(row, prompt)
-    if row.get("output") is None:
+    if "output" not in row:
         return Sample(prompt)
+    if isinstance(row["output"], list) and len(row["output"]) == len(SIDES):
+        return _compared(dict(zip(SIDES, row["output"], strict=True)), prompt)
     return _answered(row, prompt, partial(answer, row["output"], "'output'"))
+
+
+def _is_ranking(row: Row) -> bool:
+    return any(row.get(side) is not None for side in SIDES)
 
 
 def _compared(row: Row, prompt: Messages) -> Sample:
     solutions = tuple(
-        one_answer(partial(answer, row.get(side), repr(side)), repr(side))
-        for side in ("chosen", "rejected")
+        one_answer(partial(answer, row.get(side), repr(side)), repr(side)) for side in SIDES
     )
     return Sample(prompt, solutions, preference=Preference(0))
 
 
 def _answered(row: Row, prompt: Messages, said: Callable[[], str]) -> Sample:
-    if row.get("label") is None:
+    if "label" not in row:
         return Sample(prompt, (one_answer(said, "the answer"),), demonstration=Demonstration())
     label = Score("label", float(truth(row, "label")))
     return Sample(prompt, (one_answer(said, "the answer", scores=(label,)),))

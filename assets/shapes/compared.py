@@ -4,6 +4,7 @@ A row is one vote. Rows about the same two answers are joined, whichever stands 
 (`assets.joining`).
 """
 
+import itertools
 import re
 from collections.abc import Callable
 from functools import partial
@@ -15,12 +16,14 @@ from assets.shapes.reading import (
     number,
     optional_text,
     text,
+    truth,
     user,
 )
 from assets.shapes.sample import Preference, Row, Sample, Shape, ShapeError, Solution
 from generators.chats import asked_of, chat
 
 BOTH = ("response_1", "response_2")
+STRONGEST = 3
 
 
 def compared(said: Callable[[Row], Preference]) -> Callable[[Row], Sample]:
@@ -55,6 +58,8 @@ def by_strength(row: Row) -> Preference:
     weight is the share of the annotators who say so, where the row has them (half a voice where
     they prefer neither)."""
     strength = number(row.get("strength"), "'strength'")
+    if abs(strength) > STRONGEST:
+        raise ShapeError(f"'strength' must be from −3 to 3, not {str(row['strength'])[:60]}")
     if strength == 0:
         return Preference(None)
     sign = 1 if strength > 0 else -1
@@ -71,18 +76,31 @@ def by_strength(row: Row) -> Preference:
 
 def by_label(row: Row) -> Preference:
     """1 for the first, 0 for the second."""
-    value = row.get("preference")
-    if value not in (0, 1):
-        raise ShapeError(f"'preference' must be 1 or 0, not {str(value)[:60]!r}")
-    return Preference(0 if value == 1 else 1)
+    return Preference(0 if truth(row, "preference") else 1)
 
 
 def by_index(row: Row) -> Preference:
     """0 for the first, 1 for the second."""
-    value = row.get("preference")
-    if value not in (0, 1):
-        raise ShapeError(f"'preference' must be 0 or 1, not {str(value)[:60]!r}")
-    return Preference(int(value))
+    return Preference(int(truth(row, "preference")))
+
+
+def by_turn(row: Row) -> Sample:
+    """Two conversations, of which the vote is about the answer of turn ``turn`` (by default the
+    last); what follows it is left out."""
+    turn = row.get("turn")
+    if type(turn) is not int or turn < 1:
+        return compared(by_word)(row)
+    sides = {name: row[name] for name in BOTH if isinstance(row.get(name), list)}
+    return compared(by_word)({**row, **{name: _until(side, turn) for name, side in sides.items()}})
+
+
+def _until(turns: list[Any], turn: int) -> list[Any]:
+    answers = (
+        place
+        for place, one in enumerate(turns, start=1)
+        if isinstance(one, dict) and one.get("role") == "assistant"
+    )
+    return turns[: next(itertools.islice(answers, turn - 1, None), len(turns))]
 
 
 _WORDS: dict[str, int | None] = {
@@ -161,7 +179,7 @@ FOUND = (
     ),
     Shape(
         ("chatbot-arena", "mt-bench"),
-        "two conversations that ask the same, and the winner",
+        "two conversations that ask the same, and who wins the last turn, or turn `turn`",
         {
             "prompt": ("prompt",),
             "response_1": ("conversation_a",),
@@ -169,8 +187,9 @@ FOUND = (
             "model_1": ("model_a",),
             "model_2": ("model_b",),
             "preference": ("winner",),
+            "turn": ("turn",),
         },
-        compared(by_word),
+        by_turn,
     ),
     Shape(
         ("helpsteer3",),

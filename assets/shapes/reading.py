@@ -63,11 +63,15 @@ def optional_number(row: Row, field: str) -> float | None:
 
 
 def truth(row: Row, field: str) -> bool:
-    """Yes or no: true or false, 1 or 0."""
+    """Yes or no: true or false, 1 or 0, which may stand in a text (``"True"``)."""
     value = row.get(field)
-    if value in (0, 1) and isinstance(value, bool | int | float):
-        return bool(value)
-    raise ShapeError(f"{field!r} must be true or false, not {str(value)[:60]!r}")
+    said = _TRUTHS.get(value.strip().lower()) if isinstance(value, str) else value
+    if said in (0, 1) and isinstance(said, bool | int | float):
+        return bool(said)
+    raise ShapeError(f"{field!r} must be true or false (1 or 0), not {str(value)[:60]!r}")
+
+
+_TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 def reference(row: Row, field: str = "reference") -> str | None:
@@ -130,12 +134,15 @@ def ending_with_user(turns: list[dict[str, str]], what: str) -> list[dict[str, s
     return turns
 
 
-def answer(value: Any, what: str) -> str:
-    """A response: a text, or one message of the assistant, alone or in a list."""
+def answer(value: Any, what: str, *, place: int = 0) -> str:
+    """A response: a text, or one message of the assistant, alone or in a list; ``place`` is its
+    number in the conversation."""
     message = [value] if isinstance(value, Mapping) else value
     if not is_chat(message):
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(x, str) for x in value):
+            raise ShapeError(f"{what} is a list of {len(value)} texts, not one answer")
         return whole_text(joined(value, what), what)
-    turns = chat(message, what)
+    turns = chat(message, what, first=place)
     if len(turns) != 1 or turns[0]["role"] != "assistant":
         raise ShapeError(f"{what} must be one message of the assistant")
     return turns[0]["content"]
@@ -192,4 +199,4 @@ def answered(conversation: Any, what: str) -> tuple[list[dict[str, str]], Callab
     if not is_chat(conversation) or len(conversation) < 2:
         raise ShapeError(f"{what} must be a conversation that ends with an answer")
     before = ending_with_user(chat(conversation[:-1], what), f"{what} before its answer")
-    return before, partial(answer, conversation[-1], what)
+    return before, partial(answer, conversation[-1], what, place=len(conversation) - 1)

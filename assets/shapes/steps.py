@@ -64,13 +64,19 @@ def _offered(step: Any, what: str) -> tuple[list[Rated | str], Rated | None]:
     if chosen is None:
         if own is None:
             return rated, None
-        return rated, (own if isinstance(own, str) else text(mapping(own, what), "text"), 1.0)
+        written = attempted(partial(_written, own), f"the labeller's own {what}")
+        return ([*rated, written], None) if isinstance(written, str) else (rated, written)
     if not isinstance(chosen, int) or not 0 <= chosen < len(rated):
         raise ShapeError(f"{what} chose completion {str(chosen)[:60]} of {len(rated)}")
     followed = rated[chosen]
     if isinstance(followed, str):
         raise ShapeError(followed)
     return [one for place, one in enumerate(rated) if place != chosen], followed
+
+
+def _written(told: Any) -> Rated:
+    said = {"text": told} if isinstance(told, str) else mapping(told, "'human_completion'")
+    return text(said, "text"), 1.0
 
 
 def _rated(told: Any, what: str) -> Rated:

@@ -109,11 +109,18 @@ def _sides(row: Row) -> tuple[Messages, Answers]:
         return _parted(
             *(answered(side, repr(name)) for name, side in zip(SIDES, sides, strict=True))
         )
+    whole = [name for name, side in zip(SIDES, sides, strict=True) if is_chat(side)]
+    if len(whole) == 1 and (not told or len(row[whole[0]]) > 1):
+        (other,) = set(SIDES) - set(whole)
+        kind = "null" if row[other] is None else type(row[other]).__name__
+        raise ShapeError(f"{other!r} must be a conversation, as {whole[0]!r} is, not {kind}")
     if told:
         return asked(row), [partial(answer, row[side], repr(side)) for side in SIDES]
     one, other = (text(row, side) for side in SIDES)
     if (first := transcript(one)) and (second := transcript(other)):
         return _parted(_ended(first), _ended(second))
+    if any(side.startswith("\n\nAssistant:") for side in (one, other)):
+        raise ShapeError("a transcript must begin with what the human says")
     shared = _shared_beginning(one, other)
     if not shared.strip():
         raise ShapeError("no 'prompt', and 'chosen' and 'rejected' do not begin alike")

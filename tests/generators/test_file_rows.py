@@ -142,6 +142,45 @@ def test_odd_rows_of_a_list(tmp_path):
     assert {f"line {number}" for number in (2, 3, 4, 5, 7, 8)} <= set(told)
 
 
+@pytest.mark.parametrize("before", ['{"data": ', '{"version": "1", "of": 2, "data": ', '{"rows": '])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_list_under_a_key_is_its_rows(tmp_path, before, indent):
+    file = tmp_path / "rows.json"
+    file.write_text(before + json.dumps(ROWS, indent=indent) + "}")
+    assert kept(read(file)) == ROWS
+
+
+def test_odd_rows_of_a_list_under_a_key(tmp_path):
+    file = tmp_path / "rows.json"
+    file.write_text('{"data": [\n{"prompt": "a"},\n{"prompt" "b"},\n5,\n{"prompt": "c"}\n]}')
+    found = read(file)
+    assert kept(found) == [{"prompt": "a"}, {"prompt": "c"}]
+    assert list(refused(found)) == ["line 3"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "?"}]},
+        {"instruction": "?", "completions": [{"response": "!"}]},
+        {"data": "?", "prompt": "?"},
+        {"data": []},
+    ],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_row_that_holds_a_list_is_a_row(tmp_path, row, times):
+    file = tmp_path / "rows.json"
+    file.write_text((json.dumps(row) + "\n") * times)
+    assert kept(read(file)) == [row] * times
+
+
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_a_csv_of_semicolons_or_tabs(tmp_path, between):
+    file = tmp_path / "rows.csv"
+    file.write_text(f'"prompt"{between}"answer"\n"a; b, c"{between}1,5\n')
+    assert kept(read(file)) == [{"prompt": "a; b, c", "answer": "1,5"}]
+
+
 def test_a_list_that_is_cut_off_says_so(tmp_path):
     path = tmp_path / "rows.json"
     path.write_text('[{"prompt": "first"}, {"prompt": "sec')

@@ -89,3 +89,36 @@ def test_an_instruction_with_all_that_may_go_with_it(read: Any) -> None:
     assert read("alpaca", {**row, "system": "", "history": [], "input": ""}).prompt == (
         {"role": "user", "content": "Name one."},
     )
+
+
+def test_two_outputs_of_an_instruction_are_a_ranking(read: Any) -> None:
+    sample = read("alpaca", {"instruction": "?", "output": ["good", "bad"]})
+    assert [one.text for one in sample.solutions] == ["good", "bad"]
+    assert sample.preference.chosen == 0
+    assert sample.demonstration is None
+
+
+def test_several_texts_are_not_one_answer(read: Any) -> None:
+    (said,) = read("alpaca", {"instruction": "?", "output": ["a", "b", "c"]}).solutions
+    assert "3 texts" in said
+
+
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_half_a_ranking_refuses_that_side(read: Any, side: str) -> None:
+    row = {"conversations": [{"from": "human", "value": "?"}], "chosen": None, "rejected": None}
+    solutions = read("sharegpt", {**row, side: {"from": "gpt", "value": "!"}}).solutions
+    assert [isinstance(one, str) for one in solutions] == [side == "rejected", side == "chosen"]
+
+
+def test_what_is_null_is_said(read: Any) -> None:
+    (said,) = read("alpaca", {"instruction": "?", "output": None}).solutions
+    assert "'output'" in said
+    turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]
+    with pytest.raises(ValueError, match="'label'"):
+        read("sharegpt", {"conversations": turns, "kto_tag": None})
+
+
+def test_an_answer_that_is_odd_is_told_by_its_place(read: Any) -> None:
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": ""}]
+    (said,) = read("openai", {"messages": turns}).solutions
+    assert "message 1" in said

@@ -76,6 +76,29 @@ def test_conversations_of_an_arena(read: Any) -> None:
         read("chatbot-arena", row)
 
 
+def test_a_vote_about_an_earlier_turn(read: Any) -> None:
+    def talk(*said: str) -> list[dict[str, str]]:
+        return [
+            {"role": ("user", "assistant")[place % 2], "content": one}
+            for place, one in enumerate(said)
+        ]
+
+    row = {"conversation_a": talk("?", "a", "So?", "c"), "winner": "model_b"}
+    row["conversation_b"] = talk("?", "b", "So?", "d")
+    sample = read("mt-bench", {**row, "turn": 1})
+    assert sample.prompt == ({"role": "user", "content": "?"},)
+    assert [one.text for one in sample.solutions] == ["a", "b"]
+    with pytest.raises(ValueError, match="part before"):
+        read("mt-bench", {**row, "turn": 2})
+
+
+@pytest.mark.parametrize("strength", [4, -3.5, 1e300])
+def test_a_strength_beyond_three_is_refused(read: Any, strength: float) -> None:
+    row = {"context": "?", "response1": "a", "response2": "b", "overall_preference": strength}
+    with pytest.raises(ValueError, match="'strength'"):
+        read("helpsteer3", row)
+
+
 def test_comments_and_indices(read: Any) -> None:
     shp = {"history": "?", "human_ref_A": "a", "human_ref_B": "b"}
     assert judged(read, "shp", {**shp, "labels": 1})[0] == 0

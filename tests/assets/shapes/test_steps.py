@@ -85,3 +85,13 @@ def test_a_model_that_is_no_text_is_refused(read: Any) -> None:
     row = {"problem": "?", "steps": ["a"], "label": -1, "generator": 3}
     with pytest.raises(ValueError, match="model"):
         read("processbench", row)
+
+
+@pytest.mark.parametrize("written", [{"text": None}, {"text": ""}, {}, 5])
+def test_an_odd_step_of_the_labeller_ends_the_trunk_alone(read: Any, written: Any) -> None:
+    followed = {"completions": [{"text": "a", "rating": 1}], "chosen_completion": 0}
+    odd = {"completions": [{"text": "b", "rating": -1}], "human_completion": written}
+    row = {"question": {"problem": "?"}, "label": {"steps": [followed, odd]}}
+    alternative, refused = read("prm800k", row).solutions
+    assert (alternative.text, alternative.labels) == ("a\nb", (True, False))
+    assert "step 1" in refused

@@ -190,3 +190,22 @@ def test_an_empty_answer_refuses_itself(read: Any) -> None:
         good, bad = sample.solutions
         assert good.text == "a"
         assert "'rejected'" in bad
+
+
+@pytest.mark.parametrize("written", ["True", "1", "true ", 1.0])
+def test_labels_of_a_text_file(read: Any, written: Any) -> None:
+    row = {"prompt": "?", "completion": "!", "label": written}
+    assert read("kto", row).solutions[0].scores[0].value == 1.0
+
+
+@pytest.mark.parametrize("other", [None, "text", 5])
+def test_a_side_beside_a_conversation_is_named(read: Any, other: Any) -> None:
+    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
+    for prompt in ({}, {"prompt": "?"}):
+        with pytest.raises(ValueError, match="'rejected' must be a conversation"):
+            read("preference", {**prompt, "chosen": chat, "rejected": other})
+
+
+def test_a_transcript_begins_with_the_human(read: Any) -> None:
+    with pytest.raises(ValueError, match="transcript"):
+        read("hh-rlhf", {"chosen": "\n\nAssistant: a", "rejected": "\n\nAssistant: b"})
