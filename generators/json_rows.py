@@ -88,29 +88,33 @@ class WrittenFloat(float):
 
 _DECODER = json.JSONDecoder(parse_float=WrittenFloat)
 _SPACE = re.compile(r"[ \t\r\n]*")
-_WRAPPED = re.compile(
-    r"""\{ \s* (?: "[^"\\]*" \s*:\s* (?: "[^"\\]*" | [^\s"\[\]{},]+ ) \s*,\s* )*
-    "(?P<key>[^"\\]*)" \s*:\s* (?= \[\s*\{ )""",
-    re.VERBOSE,
-)
-"""What stands before a list of rows under a key: it, and plain values under others."""
 
 
 def _list_within(text: str, place: int) -> int | None:
     """Where the list of rows begins that the mapping at ``place`` has as ``data``, or as all that
     it holds; none where it is a row itself (a list of messages is of a row)."""
-    found = _WRAPPED.match(text, place)
-    if found is None:
+    if not text.startswith("{", place):
         return None
+    found: dict[str, tuple[int, Any]] = {}
     try:
-        whole, end = _DECODER.raw_decode(text, place)
+        while not text.startswith("}", place):
+            key, end = _DECODER.raw_decode(text, _after_space(text, place + 1))
+            start = _after_space(text, _after_space(text, end) + 1)
+            # Where one of the rows is malformed, or the file is cut off, nothing else is known.
+            found[str(key)] = start, [{}]
+            value, end = _DECODER.raw_decode(text, start)
+            found[str(key)] = start, value
+            place = _after_space(text, end)
     except (ValueError, RecursionError):
-        # One of the rows is malformed, or the file is cut off.
-        return found.end() if found["key"] == "data" else None
-    alone = found["key"] == "data" or len(whole) == 1
-    messages = {"role", "from"} & whole[found["key"]][0].keys()
-    more = _after_space(text, end) < len(text)
-    return found.end() if alone and not messages and not more else None
+        found = {key: told for key, told in found.items() if key == "data"}
+    else:
+        if _after_space(text, place + 1) < len(text):
+            return None
+    name = "data" if "data" in found or len(found) != 1 else next(iter(found))
+    start, value = found.get(name, (0, None))
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    listed = rows and not {"role", "from"} & rows[0].keys() and text.startswith("[", start)
+    return start if listed else None
 
 
 def _one_document(name: str, text: str) -> Found:

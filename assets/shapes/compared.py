@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from assets.shapes.reading import (
+    answered,
     asked,
     attempted,
     number,
@@ -20,7 +21,7 @@ from assets.shapes.reading import (
     user,
 )
 from assets.shapes.sample import Preference, Row, Sample, Shape, ShapeError, Solution
-from generators.chats import asked_of, chat
+from generators.chats import chat
 
 BOTH = ("response_1", "response_2")
 STRONGEST = 3
@@ -43,7 +44,11 @@ def by_word(row: Row) -> Preference:
     value = row.get("preference")
     if isinstance(value, str) and (word := re.sub(r"[\s\[\]]", "", value.lower())) in _WORDS:
         return Preference(_WORDS[word])
-    place = number(value, "'preference'")
+    try:
+        place = number(value, "'preference'")
+    except ShapeError:
+        told = f"not {str(value)[:60]!r}"
+        raise ShapeError(f"'preference' must say which one (A, B, 1, 2, tie), {told}") from None
     if place == 0:
         return Preference(None)
     if not 1 <= place <= 2:
@@ -108,7 +113,9 @@ _WORDS: dict[str, int | None] = {
     **{f"{name}{end}": 1 for name in ("response_", "model_", "output_", "") for end in ("2", "b")},
     **dict.fromkeys(("a>b", "a>>b", "1>2", "b<a", "first"), 0),
     **dict.fromkeys(("b>a", "b>>a", "2>1", "a<b", "a<<b", "second"), 1),
-    **dict.fromkeys(("tie", "tie(bothbad)", "bothbad", "a=b", "b=a", "same", "neither"), None),
+    **dict.fromkeys(
+        ("tie", "tie(bothbad)", "bothbad", "both_bad", "a=b", "b=a", "same", "neither"), None
+    ),
 }
 
 
@@ -118,9 +125,9 @@ def _asked(row: Row) -> tuple[Any, ...]:
         return user(f"{text(row, 'prompt')}\n\n{own}")
     if row.get("prompt") is None and row.get("response_1") is not None:
         # Each side is a conversation: what was asked is in both.
-        both = [chat(row[name], repr(name)) for name in BOTH if isinstance(row.get(name), list)]
-        if len(both) == 2 and both[0][:-1] == both[1][:-1]:
-            return tuple(asked_of(both[0], "'response_1'"))
+        one, other = (answered(row.get(name), repr(name))[0] for name in BOTH)
+        if one == other:
+            return tuple(one)
         raise ShapeError("no 'prompt', and the two conversations part before their last answer")
     return asked(row)
 

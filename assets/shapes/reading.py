@@ -114,7 +114,7 @@ def user(said: str) -> Messages:
 def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
     """The prompt: a text (or a transcript), or a conversation that ends with the user; with
     ``cut``, one that goes on with an answer is read up to it. The field ``system`` goes before
-    it."""
+    it, and the ``input`` of an instruction below it."""
     value, what = row.get(field), repr(field)
     system = optional_text(row, "system")
     before = () if system is None else ({"role": "system", "content": system},)
@@ -123,7 +123,8 @@ def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
         turns = chat(value, what)
         before = () if turns[0]["role"] == "system" else before
     if not turns:
-        return (*before, *user(text(row, field)))
+        own = optional_text(row, "input") if row.get("instruction") == value else None
+        return (*before, *user(text(row, field) if own is None else f"{text(row, field)}\n{own}"))
     return (*before, *(asked_of(turns, what) if cut else ending_with_user(turns, what)))
 
 

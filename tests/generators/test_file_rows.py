@@ -142,7 +142,7 @@ def test_odd_rows_of_a_list(tmp_path):
     assert {f"line {number}" for number in (2, 3, 4, 5, 7, 8)} <= set(told)
 
 
-@pytest.mark.parametrize("before", ['{"data": ', '{"version": "1", "of": 2, "data": ', '{"rows": '])
+@pytest.mark.parametrize("before", ['{"data": ', '{"of": {"rows": [3]}, "data": ', '{"rows": '])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_a_list_under_a_key_is_its_rows(tmp_path, before, indent):
     file = tmp_path / "rows.json"
@@ -165,6 +165,7 @@ def test_odd_rows_of_a_list_under_a_key(tmp_path):
         {"instruction": "?", "completions": [{"response": "!"}]},
         {"data": "?", "prompt": "?"},
         {"data": []},
+        {"prompt": "?", "answer": [{"text": "!"}]},
     ],
 )
 @pytest.mark.parametrize("times", [1, 2])

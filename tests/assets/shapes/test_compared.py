@@ -18,7 +18,7 @@ BOTH = {"prompt": "?", "response_1": "a", "response_2": "b"}
     [
         *((word, 0) for word in ("A>B", "a >> b", "[[A]]", "model_a", "response_1", "1", 1, "B<A")),
         *((word, 1) for word in ("B>A", "B", "model_b", "output_2", 2, 2.0, "second", "A<<B")),
-        *((word, None) for word in ("tie", "tie (bothbad)", "A=B", 1.5, 0)),
+        *((word, None) for word in ("tie", "tie (bothbad)", "both_bad", "A=B", 1.5, 0)),
     ],
 )
 def test_words_and_numbers(read: Any, said: Any, chosen: int | None) -> None:
@@ -116,3 +116,15 @@ def test_an_empty_answer_refuses_itself(read: Any) -> None:
     bad, good = sample.solutions
     assert "empty" in bad
     assert good.text == "b"
+
+
+def test_an_empty_end_of_a_conversation_refuses_itself(read: Any) -> None:
+    asked = [{"role": "user", "content": "?"}]
+    sides = {
+        f"conversation_{side}": [*asked, {"role": "assistant", "content": said}]
+        for side, said in (("a", ""), ("b", "!"))
+    }
+    sample = read("chatbot-arena", {**sides, "winner": "model_b"})
+    assert sample.prompt == tuple(asked)
+    assert "'response_1'" in sample.solutions[0]
+    assert sample.solutions[1].text == "!"

@@ -209,3 +209,10 @@ def test_a_side_beside_a_conversation_is_named(read: Any, other: Any) -> None:
 def test_a_transcript_begins_with_the_human(read: Any) -> None:
     with pytest.raises(ValueError, match="transcript"):
         read("hh-rlhf", {"chosen": "\n\nAssistant: a", "rejected": "\n\nAssistant: b"})
+
+
+@pytest.mark.parametrize("shape", ["kto", "preference", "prompts"])
+def test_the_input_of_an_instruction_is_of_the_prompt(read: Any, shape: str) -> None:
+    said = {"completion": "!", "label": 1, "chosen": "a", "rejected": "b"}
+    sample = read(shape, {"instruction": "Sort.", "input": "c a b", **said})
+    assert sample.prompt == ({"role": "user", "content": "Sort.\nc a b"},)
