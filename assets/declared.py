@@ -16,10 +16,18 @@ from dagster.components.core.context import ComponentDeclLoadContext
 from dagster.components.core.decl import DefsFolderDecl, YamlDecl, YamlFileDecl
 from dagster.components.core.defs_module import ComponentFileModel, ComponentPath
 from dagster_shared.yaml_utils.source_position import LineCol, SourcePosition
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from assets.errors import RecipeError, first_problem, near
 from assets.yaml_file import LONGEST_NAME, Document, YamlError, documents, unsound
+from schemas.parameters import refuse_truth
 
 LARGEST = 1e9
 """The largest number that a component may hold, its seeds left out."""
@@ -46,6 +54,11 @@ class Declared(dg.Component, dg.Model, dg.Resolvable):
     name: Name
 
     _file: Path | str = PrivateAttr(default="(no file)")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
 
     @classmethod
     def declared(cls, attributes: Any, file: Path | str) -> Self:

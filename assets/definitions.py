@@ -18,7 +18,7 @@ from assets.executing import EXECUTOR
 from assets.factory import DATASETS, Factory
 from assets.plan import exported_stage
 from assets.recipe import Recipe
-from assets.settings import PROJECT, Settings, load_settings
+from assets.settings import PROJECT, Settings, from_variable, load_settings
 from assets.source import Source
 from assets.tables import Tables, TablesIOManager
 
@@ -104,6 +104,8 @@ class Floor:
         }
 
     def _check_control(self, recipe: Recipe, name: str) -> None:
+        if name == recipe.name:
+            raise RecipeError("a recipe is no control of itself", file=recipe.file, field="control")
         control = self.recipes.get(name)
         if control is None:
             hint = near(name, self.recipes)
@@ -126,8 +128,8 @@ class Floor:
         held_out = self.sources.get(bound)
         if held_out is None:
             raise FactoryError(
-                f"factory.yaml, field 'held_out': there is no source {bound!r}; "
-                f"{near(bound, self.sources)}"
+                f"{self.settings.file}: field 'held_out': there is no source {bound!r}; "
+                f"{near(bound, self.sources)}{from_variable('held_out')}"
             )
         if not held_out.fixed:
             raise RecipeError(
@@ -137,10 +139,12 @@ class Floor:
                 field="fixed",
             )
         for recipe in self.recipes.values():
-            where = "factory.yaml" if recipe.sources is None else recipe.file
+            where = self.settings.file if recipe.sources is None else recipe.file
             for name in recipe.weights(self.settings):
                 if name not in self.sources:
                     hint = near(name, self.sources)
+                    if recipe.sources is None:
+                        hint += from_variable("sources", name)
                     raise RecipeError(
                         f"there is no source {name!r}; {hint}", file=where, field="sources"
                     )

@@ -1,10 +1,12 @@
 """Errors that a user can act on: shown as they are, without a traceback."""
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from schemas.keys import without_keys
 from schemas.printable import printable
 
 if TYPE_CHECKING:
@@ -12,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class FactoryError(Exception):
-    """Something the user asked for cannot be done; the message says what and what to do."""
+    """Something the user asked for cannot be done; the message says what and what to do, and shows
+    no key."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(message))
+        super().__init__(without_keys(printable(message)))
 
 
 class RecipeError(FactoryError):
@@ -35,6 +38,7 @@ class RecipeError(FactoryError):
         self.field = field
 
 
+_TYPE = re.compile(r"[a-z-]+\[.*\]")
 NO_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
 
 
@@ -42,14 +46,18 @@ def first_problem(error: "ValidationError", known: Iterable[str], *, of: str) ->
     """Where the first thing lies that is wrong with the parameters of ``of``, which are called
     ``known``, and what is wrong with it. Never shows what was given."""
     problem = error.errors(include_input=False)[0]
+    # Which of several types was tried is no field.
+    field = ".".join(str(part) for part in problem["loc"] if not _TYPE.fullmatch(str(part)))
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in NO_MAPPING:
         text = "must be a mapping: {name: value, ...}"
     if problem["type"] == "extra_forbidden":
-        text = f"{of} has no such parameter; {near(str(problem['loc'][-1]), known)}"
+        text = "there is no such parameter here"
+        if len(problem["loc"]) == 1:
+            text = f"{of} has no such parameter; {near(field, known)}"
     elif problem["type"] == "missing":
         text = "this parameter is missing"
-    return ".".join(map(str, problem["loc"])), text
+    return field, text
 
 
 def near(name: str, known: Iterable[str]) -> str:

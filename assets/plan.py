@@ -178,8 +178,9 @@ def _check_role(
         )
     if role not in roles:
         raise RecipeError(
-            f"no model is bound to role {role!r}; {near(role, roles)} Bind it in factory.yaml "
-            f"(roles: {{{role}: {{model: ...}}}}) or with FACTORY_ROLES__{role.upper()}__MODEL",
+            f"no model is bound to role {role!r}: bind it in factory.yaml "
+            f"(roles: {{{role}: {{model: ...}}}}) or with FACTORY_ROLES__{role.upper()}__MODEL; "
+            f"{near(role, roles)}",
             file=file,
             stage=stage,
             field=use.field,

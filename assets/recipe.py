@@ -63,7 +63,7 @@ class Paper(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str
+    title: str = Field(min_length=1)
     code: str | None = None
 
 
@@ -86,7 +86,7 @@ class Recipe(Declared):
 
     stages: dict[str, Any]
     paper: Paper
-    claim: str
+    claim: str = Field(min_length=1)
     control: str | None = None
     measure: dict[str, Any] | None = None
     rounds: int = Field(default=1, ge=1, strict=True)

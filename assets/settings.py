@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     PrivateAttr,
@@ -43,7 +44,18 @@ _OTHERS = frozenset(
     | {"FACTORY_BENCHMARKS_QUICK"}
 )
 """Variables of this project that override nothing in the configuration."""
-_Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        raise ValueError("a name is letters, digits, '_', '-' and '.'")
+    return name
+
+
+_Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
+_Place = Annotated[str, Field(min_length=1)]
+_INSIDE = frozenset({"ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
+"""What variables go into, as FACTORY_SOURCES__POCKET does."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 _OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
@@ -75,10 +87,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    root: str = "data"
-    journal: str | None = None
-    models: str | None = None
-    imports: str | None = None
+    root: _Place = "data"
+    journal: _Place | None = None
+    models: _Place | None = None
+    imports: _Place | None = None
     roles: Mapping[_Name, Binding]
     sources: Mapping[_Name, float] = Field(min_length=1)
     held_out: str = "held_out"
@@ -127,6 +139,11 @@ class Settings(BaseSettings):
         return env_settings, InitSettingsSource(settings_cls, _settings_in(config_file()))
 
     @property
+    def file(self) -> Path:
+        """The configuration file."""
+        return self._file
+
+    @property
     def folder(self) -> Path:
         """Where relative paths start."""
         return self._file.parent
@@ -162,7 +179,10 @@ class Settings(BaseSettings):
         added = [self.folder / Path(folder).expanduser() for folder in self.recipes]
         for folder in added:
             if not folder.is_dir():
-                raise SettingsError(f"{self._file}: field 'recipes': there is no folder {folder}")
+                raise SettingsError(
+                    f"{self._file}: field 'recipes': there is no folder {folder}"
+                    + from_variable("recipes")
+                )
         return [PROJECT / "recipes", *added]
 
     def bindings(self) -> dict[str, Binding]:
@@ -193,7 +213,10 @@ class Settings(BaseSettings):
         given = getattr(self, field)
         if given is not None:
             if not _is_local(UPath(given)):
-                raise SettingsError(f"{self._file}: field {field!r}: {given} is not a local path")
+                raise SettingsError(
+                    f"{self._file}: field {field!r}: {given} is not a local path"
+                    + from_variable(field)
+                )
             return self.folder / Path(UPath(given).path).expanduser()
         if not _is_local(self.root_path):
             raise SettingsError(
@@ -235,8 +258,19 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise SettingsError(f"{file}: {_explain(error)}") from None
     except UnreadableVariableError as error:
-        raise SettingsError(f"an environment variable that overrides {file}: {error}") from None
+        field = re.search(r'field "(\w+)"', str(error))
+        raise SettingsError(
+            f"{file}: field {field and field[1]!r}: is no JSON{from_variable(field and field[1])}"
+        ) from None
+    except RecursionError:
+        deepest = max(os.environ, key=lambda name: len(re.findall(r"[\[{]", os.environ[name])))
+        raise SettingsError(f"the environment variable {deepest} is nested too deep") from None
+    wrong = unsound(settings.model_dump())
+    if wrong is not None:
+        where = from_variable(*wrong[0].split("."))
+        raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}{where}")
     settings._file = file
+    _reachable(settings)
     return settings
 
 
@@ -260,16 +294,49 @@ def _known_variables() -> None:
     """Raises `SettingsError` where a variable of the environment overrides nothing there is."""
     known = {f"{_PREFIX}{field.upper()}" for field in Settings.model_fields} | _OTHERS
     for variable in os.environ:
-        if variable.startswith(_PREFIX) and variable.partition("__")[0] not in known:
+        # Those that override are found in small letters as well.
+        if not variable.upper().startswith(_PREFIX):
+            continue
+        field, inside, _ = variable.upper().removeprefix(_PREFIX).partition("__")
+        name = f"{_PREFIX}{field}"
+        if name not in known:
+            hint = near(name, known)
+            raise SettingsError(f"there is no environment variable {variable!r}; {hint}")
+        if inside and field not in _INSIDE:
             raise SettingsError(
-                f"there is no environment variable {variable!r}; {near(variable, known)}"
+                f"there is no environment variable {variable!r}: nothing lies inside {name}"
             )
+
+
+def from_variable(*field: object) -> str:
+    """The environment variable that gave a field, or a part of it, in words; nothing where the
+    file alone did."""
+    whole = _PREFIX + "__".join(map(str, field)).upper()
+    for variable in sorted(os.environ, key=len, reverse=True):
+        name = variable.upper()
+        if name == whole or whole.startswith(f"{name}__") or name.startswith(f"{whole}__"):
+            return f" (from the environment variable {variable})"
+    return ""
+
+
+def _reachable(settings: Settings) -> None:
+    """Raises `SettingsError` where the root is, or lies in, what is no folder."""
+    root = settings.root_path
+    if not _is_local(root):
+        return
+    place = Path(root.path)
+    there = next(each for each in (place, *place.parents) if os.path.exists(each))
+    if not there.is_dir():
+        raise SettingsError(
+            f"{settings.file}: field 'root': {there} is no folder: name another place"
+            f"{from_variable('root')}"
+        )
 
 
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False):
-        field = ".".join(map(str, problem["loc"]))
+        field = ".".join(str(part) for part in problem["loc"] if part != "[key]")
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             text = f"unknown field; {near(str(problem['loc'][-1]), _fields(problem['loc']))}"
@@ -277,7 +344,7 @@ def _explain(error: ValidationError) -> str:
             text = "is missing"
         elif problem["type"] in NO_MAPPING:
             text = "must be a mapping: {name: value, ...}"
-        lines.append(f"field {field!r}: {text}")
+        lines.append(f"field {field!r}: {text}{from_variable(*problem['loc'])}")
     return "; ".join(lines)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from schemas.keys import holds_key
+
 LARGEST = 1_000_000
 """Bytes of a file."""
 DEEPEST = 40
@@ -20,8 +22,11 @@ MOST = 20_000
 """Values of a document, with those that aliases stand for."""
 DOCUMENTS = 100
 LONGEST_NAME = 100
+_KEY = (
+    "holds what looks like a key or a password, and none may stand here: take it for known to "
+    "others, and replace it (api_key_env, where there is one, names the variable that holds a key)"
+)
 _NUMBER = re.compile(r"[-+]?[0-9.][-+0-9_:.xa-fA-F]{300,}")
-_MERGE = "<<"
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -77,7 +82,8 @@ def documents(file: Path) -> list[Document]:
 
 def unsound(value: Any, *, largest: float = math.inf) -> tuple[str, str] | None:
     """The first field of ``value`` that holds no number to work with (infinite, not a number, or
-    beyond ``largest``, seeds left out) or has no usable name: where, and what is wrong."""
+    beyond ``largest``, seeds left out), has no usable name, or holds a key, which nothing shows:
+    where, and what is wrong."""
     return next(_unsound(value, "", largest), None)
 
 
@@ -87,16 +93,22 @@ def _unsound(value: Any, path: str, largest: float) -> Iterator[tuple[str, str]]
             if not isinstance(key, str):
                 yield path, f"{key!r} is no name: put it in quotes"
                 return
+            if holds_key(key):
+                yield path, _KEY
+                return
             below = f"{path}.{key}" if path else key
             yield from _unsound(inside, below, math.inf if key == "seed" else largest)
-    elif isinstance(value, list):
+    elif isinstance(value, str):
+        if holds_key(value):
+            yield path, _KEY
+    elif isinstance(value, (list, tuple)):
         for number, inside in enumerate(value):
             yield from _unsound(inside, f"{path}.{number}" if path else str(number), largest)
     elif isinstance(value, float) and not math.isfinite(value):
         yield path, f"{value} is no number to work with"
     elif isinstance(value, (int, float)) and abs(value) > largest:
         yield path, f"is more than {largest:,.0f}"
-    elif not isinstance(value, (str, int, float, type(None))):
+    elif not isinstance(value, (int, float, type(None))):
         yield path, f"is a {type(value).__name__}, which nothing here takes: put it in quotes"
 
 
@@ -177,7 +189,7 @@ def _step(open_: list[_Open], scalar: str | None, line: int) -> None:
         raise YamlError(
             f"a name of more than {LONGEST_NAME} characters", line=line, field=_path(open_)
         )
-    if scalar in inner.keys and scalar != _MERGE:
+    if scalar in inner.keys:
         raise YamlError(f"{scalar!r} stands here twice", line=line, field=_path(open_))
     inner.keys.add(scalar)
 

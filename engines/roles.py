@@ -82,6 +82,23 @@ class Binding(Parameters):
             raise ValueError(f"{', '.join(taken)}: the factory sets these itself")
         return arguments
 
+    @field_validator("url")
+    @classmethod
+    def _of_a_server(cls, url: str | None) -> str | None:
+        if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+            raise ValueError(
+                "must be an address such as http://localhost:8000/v1, without user, key or query "
+                "(api_key_env names the variable that holds a key)"
+            )
+        return url
+
+    @field_validator("model")
+    @classmethod
+    def _no_address(cls, model: str | None) -> str | None:
+        if model and "://" in model:
+            raise ValueError("must be a folder or a Hub id, not an address")
+        return model
+
     @model_validator(mode="after")
     def _complete(self) -> "Binding":
         if self.engine == "openai" and not (self.url and self.served_as):

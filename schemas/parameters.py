@@ -1,7 +1,8 @@
 """Parameters as YAML gives them: no unknown names, and no true or false for a number."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -24,11 +25,13 @@ def refuse_truth(given: Any, kind: Any) -> Any:
     args = get_args(kind)
     if isinstance(given, bool) and not {bool, Any} & {kind, *args}:
         raise ValueError("must not be true or false")
-    inside: Sequence[Any] = ()
-    if isinstance(given, Mapping) and get_origin(kind) in (dict, Mapping):
-        inside = list(given.values())
-    elif isinstance(given, list) and get_origin(kind) in (list, tuple, Sequence):
-        inside = given
-    for each in inside:
-        refuse_truth(each, args[-1] if args[-1] is not ... else args[0])
+    for either in args if get_origin(kind) in (Union, UnionType) else (kind,):
+        parts = get_args(either)
+        inside: Sequence[Any] = ()
+        if isinstance(given, Mapping) and get_origin(either) in (dict, Mapping):
+            inside = list(given.values())
+        elif isinstance(given, list) and get_origin(either) in (list, tuple, Sequence):
+            inside = given
+        for each in inside:
+            refuse_truth(each, parts[-1] if parts[-1] is not ... else parts[0])
     return given

@@ -8,6 +8,9 @@ rule's name.
 import dataframely as dy
 import polars as pl
 
+ROLES = ("system", "user", "assistant", "tool")
+"""Who may speak in a chat."""
+
 
 class Table(dy.Schema):
     """The base of all tables."""
@@ -79,6 +82,13 @@ def _spoken(column: str) -> pl.Expr:
     )
 
 
+def _of_known_roles(column: str) -> pl.Expr:
+    """Every message is of somebody that chat templates know: a role stands among their control
+    tokens."""
+    role = pl.element().struct.field("role")
+    return pl.col(column).list.eval(role.is_in(ROLES)).list.all()
+
+
 class Prompts(Table):
     """A task to answer."""
 
@@ -92,6 +102,10 @@ class Prompts(Table):
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
         return _spoken("messages")
+
+    @dy.rule()
+    def messages_of_known_roles(cls) -> pl.Expr:
+        return _of_known_roles("messages")
 
     @dy.rule()
     def ends_with_the_user(cls) -> pl.Expr:
@@ -346,6 +360,10 @@ class Demonstrations(Table):
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
         return _spoken("messages")
+
+    @dy.rule()
+    def messages_of_known_roles(cls) -> pl.Expr:
+        return _of_known_roles("messages")
 
     @dy.rule()
     def ends_with_the_assistant(cls) -> pl.Expr:

@@ -1,16 +1,25 @@
 """``factory disk``, ``prune``, ``journal`` and ``datasets``: what is kept, and what need not be."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assets.cli.saying import said
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 commands = typer.Typer()
 journal = typer.Typer(help="What every model answered, so that nothing is asked twice.")
 commands.add_typer(journal, name="journal")
 datasets = typer.Typer(help="Curated datasets and their versions.")
 commands.add_typer(datasets, name="datasets")
+
+
+def _tell_of_nothing(root: "UPath") -> None:
+    """Says so where the root is not there: nothing was made yet, or it lies elsewhere."""
+    if not root.exists():
+        typer.echo(f"there is nothing at {root} yet (field 'root', or FACTORY_ROOT)", err=True)
 
 
 @commands.command()
@@ -21,7 +30,9 @@ def disk() -> None:
         from assets.disk import disk_use
         from assets.settings import load_settings
 
-        report.console().print(report.disk_table(disk_use(load_settings())))
+        settings = load_settings()
+        _tell_of_nothing(settings.root_path)
+        report.console().print(report.disk_table(disk_use(settings)))
 
 
 @commands.command("prune")
@@ -101,6 +112,7 @@ def datasets_shown(context: typer.Context) -> None:
         from assets.settings import load_settings
 
         root = load_settings().root_path
+        _tell_of_nothing(root)
         found = {name: Versions(root, name) for name in dataset_names(root)}
         told = {name: (of.version(), of.numbers()) for name, of in found.items()}
         report.console().print(report.versions_table(told))

@@ -73,9 +73,10 @@ def _message(error: Exception) -> str:
 
 
 def _printable(text: str) -> str:
+    from schemas.keys import without_keys
     from schemas.printable import printable
 
-    return printable(text)
+    return without_keys(printable(text))
 
 
 class _Printable(logging.Formatter):

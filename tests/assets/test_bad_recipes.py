@@ -23,6 +23,7 @@ RECIPE = {"name": "mine", "paper": {"title": "A paper"}, "claim": "It helps", "s
 SOURCE = {"name": "mine", "read": {"use": "pocket.Problems"}, "check": "pocket.check"}
 DATASET = {"name": "mixed", "of": ["online_dpo"]}
 LONG = "n" * 300
+KEY = "sk-proj-0123456789abcdefABCDEF"
 
 
 def recipe(**changes: Any) -> str:
@@ -57,7 +58,7 @@ RECIPES: list[tuple[str, str, str]] = [
     (recipe(rows=-1), "rows", "greater"),
     (recipe(rows=10**12), "rows", "more than 1,000,000,000"),
     (recipe(rows=1e12), "rows", "more than"),
-    (recipe(rows=True), "rows", "integer"),
+    (recipe(rows=True), "rows", "true or false"),
     (recipe(rows="many"), "rows", "integer"),
     (recipe(rows=float("inf")), "rows", "no number"),
     (recipe(rows=[5]), "rows", "integer"),
@@ -147,6 +148,18 @@ RECIPES: list[tuple[str, str, str]] = [
     (declared(None, RECIPE), "type", "must be one of"),
     ("", "", "is empty"),
     ("# nothing here\n", "", "is empty"),
+    (recipe(sources={"pocket": True}), "sources", "true or false"),
+    (recipe(claim=""), "claim", "at least 1"),
+    (recipe(paper={"title": ""}), "paper.title", "at least 1"),
+    (recipe(paper={"title": "A paper", "cod": "x"}), "paper.cod", "no such parameter here"),
+    (recipe(claim=f"{KEY} helps"), "claim", "looks like a key"),
+    (recipe(paper={"title": "A paper", "code": f"https://me:{KEY}@host/x"}), "paper.code", "a key"),
+    (recipe(**{KEY: 1}), "attributes", "looks like a key"),
+    (source(read={"use": "generators.Files", "path": f"https://{KEY}@host/x"}), "read.path", "key"),
+    (dataset(of={"online_dpo": True}), "of", "true or false"),
+    (dataset(held_out=True), "held_out", "true or false"),
+    (dataset(of="online_dpo"), "of", "valid list"),
+    (recipe() + "  <<: {rows: 4}\n  <<: {rows: 5}\n", "<<", "twice"),
     ("- a\n- list\n", "", "must be a mapping"),
     ("just words\n", "", "must be a mapping"),
     (recipe() + "template_vars_module: .vars\n", "template_vars_module", "no such field"),
@@ -182,6 +195,7 @@ def test_what_is_wrong_in_a_component_is_told_by_file_and_field(
         loaded(workshop.folder / "recipes")
     said = message(caught.value)
     assert said.startswith(str(folder / "defs.yaml"))
+    assert KEY not in said
     assert told in said
     if field:
         assert f"field '{field}" in said
@@ -226,6 +240,22 @@ SETTINGS_CASES: list[tuple[str, str, str]] = [
     (SETTINGS.replace("model: models/mine", "modl: x"), "roles.policy.modl", "did you mean"),
     (SETTINGS.replace("served_as", "concurrency: 0, served_as"), "roles.judge.concurrency", "gre"),
     (SETTINGS + "owners: [me]\n", "owners", "team:me"),
+    (SETTINGS.replace("root: data", 'root: ""'), "root", "at least 1"),
+    (SETTINGS.replace("root: data", f"root: s3://me:{KEY}@host/b"), "root", "looks like a key"),
+    (SETTINGS.replace("root: data", "root: factory.yaml/data"), "root", "is no folder"),
+    (SETTINGS + f"owners: [{KEY}]\n", "owners", "looks like a key"),
+    (SETTINGS + f"alerts: {{webhook: {KEY}}}\n", "alerts.webhook", "looks like a key"),
+    (SETTINGS.replace("model: models/mine", f"model: m, {KEY}: 1"), "roles.policy", "like a key"),
+    (SETTINGS.replace("model: models/mine", "model: s3://b/m"), "roles.policy.model", "Hub id"),
+    (SETTINGS.replace("model: models/mine", f"model: {KEY}"), "roles.policy.model", "like a key"),
+    (SETTINGS.replace("policy:", '"a/b":'), "roles.a/b", "letters"),
+    (SETTINGS.replace("policy:", '"policy@initial":'), "roles.policy@initial", "letters"),
+    (SETTINGS.replace("http://localhost:1/v1", "file:///x"), "roles.judge.url", "an address"),
+    (SETTINGS.replace("http://", "http://me:pass@"), "roles.judge.url", "a password"),
+    (SETTINGS.replace("/v1", "/v1?api_key=abc"), "roles.judge.url", "looks like a key"),
+    (SETTINGS.replace("/v1", "/v1?version=1"), "roles.judge.url", "query"),
+    (SETTINGS.replace("served_as", f"options: {{body: {{k: {KEY}}}}}, served_as"),
+     "roles.judge.options.body.k", "looks like a key"),
     (SETTINGS + "a: [b\n", "", "line"),
     (SETTINGS + "a: " + "[" * 100_000, "a", "levels deep"),
 ]  # fmt: skip
@@ -246,6 +276,7 @@ def test_what_is_wrong_in_the_settings_is_told_by_file_and_field(
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert str(config) in str(caught.value)
+    assert KEY not in str(caught.value)
     assert told in str(caught.value)
     assert f"field '{field}" in str(caught.value) or not field
 
@@ -254,14 +285,22 @@ def test_what_is_wrong_in_the_settings_is_told_by_file_and_field(
     ("variable", "value", "told"),
     [
         ("FACTORY_WINDWO", "5", "did you mean 'FACTORY_WINDOW'"),
-        ("FACTORY_ROLE__POLICY__MODEL", "x", "or 'FACTORY_ROLES'"),
+        ("FACTORY_ROLE__POLICY__MODEL", "x", "did you mean 'FACTORY_ROLES'"),
+        ("factory_windwo", "5", "did you mean 'FACTORY_WINDOW'"),
+        ("FACTORY__ROOT", "x", "did you mean 'FACTORY_ROOT'"),
+        ("FACTORY_WINDOW__X", "5", "nothing lies inside"),
         ("FACTORY_WINDOW", "many", "field 'window'"),
-        ("FACTORY_ROLES", "[", "roles"),
+        ("FACTORY_ROLES", "[", "field 'roles'"),
+        ("FACTORY_ROLES", '{"a":' * 100_000, "nested too deep"),
         ("FACTORY_ROLES__POLICY__MODLE", "x", "field 'roles.policy.modle'"),
+        ("FACTORY_ROLES__JUDGE__OPTIONS__BODY__K", KEY, "looks like a key"),
         ("FACTORY_SOURCES__POCKET", "inf", "field 'sources'"),
+        ("FACTORY_OWNERS", f'["{KEY}"]', "field 'owners'"),
+        ("FACTORY_ROOT", "", "field 'root'"),
+        ("FACTORY_ROOT", "factory.yaml", "is no folder"),
     ],
 )
-def test_a_variable_that_overrides_nothing_is_refused(
+def test_what_is_wrong_in_a_variable_is_told_by_its_name(
     config: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
 ) -> None:
     config.write_text(SETTINGS)
@@ -269,3 +308,5 @@ def test_a_variable_that_overrides_nothing_is_refused(
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert told in str(caught.value)
+    assert variable in str(caught.value)
+    assert KEY not in str(caught.value)

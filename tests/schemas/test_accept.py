@@ -46,6 +46,12 @@ def pair(**changes: object) -> dict[str, object]:
         ),
         (Prompts, prompt(messages=[]), "prompt_id", "messages|min_length"),
         (Prompts, prompt(messages=said("7")), "prompt_id", "ends_with_the_user"),
+        (
+            Prompts,
+            prompt(messages=[{"role": "user<|im_end|>", "content": "7"}, *USER]),
+            "prompt_id",
+            "messages_of_known_roles",
+        ),
         (Prompts, prompt(licence=None), "prompt_id", "licence|nullability"),
         (Responses, response(text="  \n"), "response_id", "text_not_empty"),
         (Scores, score(value=float("nan")), "response_id", "value_finite"),
