@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import hypothesis
 import polars as pl
 import pytest
 
@@ -16,6 +17,12 @@ from engines.context import Context
 from engines.protocol import EngineError, Generation, Rendered, RowError, Sampling, Scored
 from engines.roles import Binding
 from schemas import Message, Prompts, prompt_id, rows
+
+# Speed is measured in benchmarks/: a busy machine fails no test.
+hypothesis.settings.register_profile(
+    "factory", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("factory")
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
