@@ -14,8 +14,9 @@ _KEY = re.compile(
 JSON web tokens."""
 
 _IN_ADDRESS = re.compile(
-    r"(?<=://)(?:[^/\s?#@]*:[^/\s?#]*|(?:(?<=http://)|(?<=https://))[^/\s?#]+)@"
+    r"(?<=://)(?!USER:PASSWORD@)(?:[^/\s?#@]*:[^/\s?#]*|(?:(?<=http://)|(?<=https://))[^/\s?#]+)@"
 )
+"""A user or a password before a host; the placeholder of our own messages is none."""
 _IN_QUERY = re.compile(
     r"(?<=[?&])((?:api[_-]?)?key|(?:access[_-]?)?token|secret|password|sig(?:nature)?)=[^&#\s]+",
     re.IGNORECASE,
