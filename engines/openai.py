@@ -56,6 +56,7 @@ class OpenAIEngine(Engine):
     """A served model. Opening it asks the server what it serves, and blocks until it answers."""
 
     name = "openai"
+    generates = chooses = True
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` if the server is down, refuses the key or serves another model."""

@@ -32,6 +32,7 @@ class Sleeping(Engine):
     """
 
     name = "transformers"
+    generates = scores = chooses = True
 
     def __init__(self, binding: Binding, load: Callable[[Binding], Engine] | None = None) -> None:
         from engines.weights import weights_revision

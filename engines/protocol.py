@@ -1,9 +1,9 @@
-"""What an engine does: write, score and choose. Everything else (journal, seeds, retries of a run,
-batching across rows) is built on these three."""
+"""What an engine does: generate, score, choose and reward. Everything else (journal, seeds, retries
+of a run) is built on these four."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from schemas import Message
 from schemas.printable import printable
@@ -69,6 +69,24 @@ class Scored:
     logprobs: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Monte Carlo dropout of a reward model: the ``share`` of activations, in (0, 1), that are set
+    to 0; which ones follows from ``seed``."""
+
+    share: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """The rewards of one answer: one value of the whole, or one value a step. ``tokens``: how many
+    tokens the model read."""
+
+    values: tuple[float, ...]
+    tokens: int
+
+
 class EngineError(RuntimeError):
     """An engine cannot do what was asked, in the user's terms and with what to do. What a server
     or a model said in it is fit for a terminal."""
@@ -83,13 +101,26 @@ class UnavailableError(EngineError):
     """
 
 
+class UntrainedHeadError(EngineError):
+    """The weights have no trained reward head."""
+
+
 class RowError(EngineError):
     """This one row cannot be answered (too long a prompt, refused by the server); others can."""
 
 
 class Engine(Protocol):
     """A running model. Safe to call from many coroutines of one event loop; calls that are in
-    flight together are batched by the engine."""
+    flight together are batched by the engine.
+
+    ``generates``, ``scores``, ``chooses`` and ``rewards`` say which of the methods of these names
+    the class has; the others raise `EngineError`.
+    """
+
+    generates: ClassVar[bool] = False
+    scores: ClassVar[bool] = False
+    chooses: ClassVar[bool] = False
+    rewards: ClassVar[bool] = False
 
     name: str
     revision: str
@@ -117,6 +148,34 @@ class Engine(Protocol):
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         """Log-probs of ``options`` as the answer, normalised over the options (natural log)."""
         ...
+
+    async def reward(
+        self,
+        prompt: Rendered,
+        text: str,
+        *,
+        step_ends: Sequence[int] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Rewards:
+        """Rewards of ``text`` as the answer to the prompt, by a model with a trained reward head.
+
+        Args:
+            prompt: what `render` gave.
+            text: the answer. Without ``step_ends`` it is read as ended: its turn's end is added.
+            step_ends: after how many characters each step ends; None asks for one reward of the
+                whole answer. A step's reward is read at its last token.
+            dropout: leaves activations out; only of a reward of the whole answer.
+
+        Returns:
+            One value, or one a step, each in the unit of the model: a logit of the whole answer; of
+            a step a probability, or the value of the begun answer where the head is one of values.
+
+        Raises:
+            RowError: the answer is longer than the model takes.
+            UntrainedHeadError: the model has no such head.
+            EngineError: the engine gives no such rewards.
+        """
+        raise EngineError(f"engine {self.name!r} gives no rewards: bind the role to one that does")
 
     async def close(self) -> None:
         """Free the model's memory. No call is made after this."""

@@ -42,6 +42,7 @@ class TransformersEngine(Engine):
     """Weights loaded on construction; a worker thread runs them until `close`."""
 
     name = "transformers"
+    generates = scores = chooses = True
     turn_end: int | None
     """The token that ends a turn: what ``end=True`` scores."""
 

@@ -50,6 +50,7 @@ class VLLMEngine(Engine):
     """
 
     name = "vllm"
+    generates = chooses = True
     constrains = True
 
     def __init__(self, binding: Binding) -> None:
