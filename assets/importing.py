@@ -26,7 +26,7 @@ from assets.joining import BESIDE, Joined, joined_rows
 from assets.published import found_rows
 from assets.sample_rows import Origin, sample_rows
 from assets.settings import Settings
-from assets.shapes import SHAPES, Shape, plain_name
+from assets.shapes import Shape, shape_of
 from assets.shapes.reading import words
 from assets.tables import write_split
 from engines.imported import TABLES
@@ -79,29 +79,26 @@ def import_dataset(
     columns: Mapping[str, str] | None = None,
 ) -> Imported:
     """Read the dataset at ``place`` (a file, a folder laid out like a dataset, or a Hub id), which
-    is of ``shape`` (a name of `assets.shapes.SHAPES`, whose fields are in the ``columns`` named).
+    is of ``shape`` (a shipped one's name, or the import path of a `assets.shapes.Shape`), whose
+    fields are in the ``columns`` named.
 
     ``licence`` is the data's; by default what the card of a dataset says, else ``unknown``. An
     earlier import of that ``name`` is replaced. Raises `FactoryError` if it cannot be read or none
     of its rows has the shape; nothing is written then.
     """
-    shape = plain_name(shape)
-    if shape not in SHAPES:
-        raise FactoryError(f"there is no format {shape!r}; {near(shape, SHAPES)}")
-    name = name or re.sub(r"\W+", "_", shape)
+    shape, form = shape_of(shape)
+    name = name or re.sub(r"\W+", "_", shape.rpartition(".")[2].lower())
     if not name.isidentifier() or not name.isascii():
         raise FactoryError(f"--name {name!r}: a name is letters, digits and _")
     for each in columns or {}:
-        if each not in SHAPES[shape].fields:
-            raise FactoryError(
-                f"--column {each}=…: {shape} has no field {each!r}; "
-                + near(each, SHAPES[shape].fields)
-            )
+        if each not in form.fields:
+            hint = near(each, form.fields)
+            raise FactoryError(f"--column {each}=…: {shape} has no field {each!r}; {hint}")
     try:
         found = found_rows(place, config=config, split=split, revision=revision)
         stated = licence or found.licence or "unknown"
         origin = Origin(shape, name, found.revision, stated)
-        made = _table_rows(found.rows, SHAPES[shape], columns or {}, origin)
+        made = _table_rows(found.rows, form, columns or {}, origin)
     except (SourceError, OSError) as error:
         raise FactoryError(f"{place} cannot be read: {error}") from error
     joined = made.joined(f"import {name}")
@@ -157,6 +154,11 @@ def _table_rows(found: Rows, shape: Shape, named: Mapping[str, str], origin: Ori
             except ValueError as error:
                 made.refused[Prompts].append((where, words(error)))
                 continue
+            except (AttributeError, LookupError, TypeError) as error:
+                raise FactoryError(
+                    f"{where}: the shape {origin.shape} fails on this row "
+                    f"({type(error).__name__}: {error})"
+                ) from error
             for table, record in rows:
                 if isinstance(record, str):
                     made.refused[table].append((where, record))

@@ -1,8 +1,8 @@
-"""What YAML names by import path: looked at before anything of it is called.
+"""What is named by import path, in YAML or on the command line: checked before it is called.
 
-YAML is data, so a path may only name a class of the kind that belongs there, or a check. Modules of
-the standard library are not even imported: nothing that fits lies in one, and some do things when
-they are imported.
+A path may only name a class or an object of the kind that belongs there, or a check. Modules of the
+standard library are not even imported: nothing that fits lies in one, and some do things when they
+are imported.
 """
 
 import importlib
@@ -52,6 +52,15 @@ def subclass_of(base: type, what: str) -> Fits:
         if found is base or inspect.isabstract(found):
             return f"is what {what} derives from: name one that does"
         return None
+
+    return fits
+
+
+def instance_of(base: type, what: str) -> Fits:
+    """Fits objects of the class ``base``, which are called ``what``."""
+
+    def fits(found: Any) -> str | None:
+        return None if isinstance(found, base) else f"is not {what}"
 
     return fits
 

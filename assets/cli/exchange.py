@@ -77,7 +77,7 @@ def _listed(wanted: bool) -> None:
 def import_(
     format: Annotated[
         str,
-        typer.Argument(help="How its rows say what they say; `--list` tells all formats."),
+        typer.Argument(help="A name that --list shows, or the import path of a shape of yours."),
     ],
     place: Annotated[str, typer.Argument(metavar="PATH|ID", help="A file, a folder or a Hub id.")],
     name: Annotated[

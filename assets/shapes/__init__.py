@@ -1,13 +1,15 @@
-"""How datasets of preferences, ratings, answers and step labels say what they say, row by row.
+"""How datasets of preferences, ratings, answers and step labels are written, row by row.
 
-Each module holds the shapes of one kind as ``FOUND``, a tuple of `Shape`; whatever module lies in
-this package is found. A shape reads a row (a mapping of columns) and gives one `Sample`.
+A shape reads a row (a mapping of columns) and gives one `Sample`. Each module of this package holds
+the shapes of one kind as ``FOUND``, a tuple of `Shape`. A shape of another package is given to
+``factory import`` by its import path.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
 
+from assets.errors import FactoryError, near
 from assets.shapes.sample import (
     Demonstration,
     Preference,
@@ -18,6 +20,7 @@ from assets.shapes.sample import (
     ShapeError,
     Solution,
 )
+from schemas.named import UnknownNameError, instance_of, named
 
 __all__ = [
     "SHAPES",
@@ -30,7 +33,7 @@ __all__ = [
     "ShapeError",
     "Solution",
     "all_shapes",
-    "plain_name",
+    "shape_of",
 ]
 
 
@@ -41,10 +44,22 @@ def all_shapes() -> list[Shape]:
     return [shape for module in found for shape in getattr(module, "FOUND", ())]
 
 
-def plain_name(name: str) -> str:
-    """A shape's name as `SHAPES` has it: ``HH_RLHF`` is ``hh-rlhf``."""
-    return name.lower().replace("_", "-")
-
-
 SHAPES: Mapping[str, Shape] = {name: shape for shape in all_shapes() for name in shape.names}
-"""Every shape by each of its names."""
+"""The shapes of this package, by each of their names."""
+
+
+def shape_of(name: str) -> tuple[str, Shape]:
+    """The shape that ``name`` names, and the name in its usual spelling (``HH_RLHF``: ``hh-rlhf``).
+
+    ``name`` is one of `SHAPES`, or the import path of a `Shape` (``package.NAME``). Raises
+    `FactoryError` if there is no such shape.
+    """
+    usual = name.lower().replace("_", "-")
+    if usual in SHAPES:
+        return usual, SHAPES[usual]
+    if "." not in name:
+        raise FactoryError(f"there is no format {name!r}; {near(usual, SHAPES)}")
+    try:
+        return name, named(name, instance_of(Shape, "a shape (assets.shapes.Shape)"))
+    except UnknownNameError as error:
+        raise FactoryError(f"format {error}") from error

@@ -98,10 +98,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shape:
-    """A way to write rows, under all ``names`` that it goes by.
+    """How rows are written in a kind of dataset.
 
-    ``what`` says what a row is. ``fields`` are the names that ``read`` looks for, each with the
-    columns that may hold it, in order; a user can name another (``--column field=column``).
+    ``names``: what it is called. ``what``: what a row is, for lists. ``fields``: the names that
+    ``read`` looks for, each with the columns that may hold it, in order; a user can name another
+    (``--column field=column``). ``read`` makes a `Sample` of a row whose columns have the names of
+    the fields, and raises `ShapeError` (a `ValueError`) where the row has another shape: that row
+    is refused, with the error's text.
     """
 
     names: tuple[str, ...]
