@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 
 import dagster as dg
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
 
 from assets import catalogue
 from assets.account import Account, told
@@ -52,6 +52,7 @@ from assets.promotion import Rule, gate_of
 from assets.retrying import in_words, retried
 from assets.settings import Settings, load_settings
 from assets.stage import Place, check_specs, run_stage
+from engines.roles import Binding
 from schemas import Pairs, Prompts, Split
 from schemas.named import subclass_of
 
@@ -95,6 +96,8 @@ class Recipe(Declared):
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     gate: Rule = "no_worse"
 
+    _plan: tuple[Mapping[str, Binding], list[Stage]] | None = PrivateAttr(default=None)
+
     def ready(self) -> None:
         """Raises `RecipeError` where stages or measure cannot be."""
         settings = load_settings()
@@ -115,7 +118,10 @@ class Recipe(Declared):
         """The stages in running order. Raises `RecipeError` where they cannot run."""
         if not self.weights(settings):
             raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
-        return plan(self.stages, file=self.file, roles=settings.roles)
+        # Asked for by many, and the same as long as the roles are bound to the same models.
+        if self._plan is None or self._plan[0] != settings.roles:
+            self._plan = settings.roles, plan(self.stages, file=self.file, roles=settings.roles)
+        return list(self._plan[1])
 
     def measured_by(self, settings: Settings) -> Measure | None:
         """What measures the claim, if the recipe says. Raises `RecipeError` where it cannot, or

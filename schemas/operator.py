@@ -13,6 +13,7 @@ a recipe knows what each stage reads and which models it calls before anything r
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, get_args
 
 import polars as pl
@@ -118,19 +119,27 @@ class Operator(Parameters):
         raise TypeError(f"{type(self).__name__} does not say how it runs")
 
     def _marks(self, kind: type) -> Iterator[tuple[str, Any, Any]]:
-        for name, field in type(self).model_fields.items():
-            # An optional field keeps its mark inside the union, not among the field's own.
-            optional = [
-                part for part in get_args(field.annotation) if hasattr(part, "__metadata__")
-            ]
-            for mark in [*field.metadata, *(m for part in optional for m in part.__metadata__)]:
-                if isinstance(mark, kind) and getattr(self, name) is not None:
-                    yield name, getattr(self, name), mark
+        for name, mark in _field_marks(type(self)):
+            if isinstance(mark, kind) and getattr(self, name) is not None:
+                yield name, getattr(self, name), mark
 
     def _nested(self) -> Iterator["Operator"]:
         for name in type(self).model_fields:
             if isinstance(getattr(self, name), Operator):
                 yield getattr(self, name)
+
+
+@cache
+def _field_marks(operator: type[Operator]) -> tuple[tuple[str, Any], ...]:
+    """The marks of each field. An optional field keeps its mark inside the union."""
+    return tuple(
+        (name, mark)
+        for name, field in operator.model_fields.items()
+        for mark in [
+            *field.metadata,
+            *(m for part in get_args(field.annotation) for m in getattr(part, "__metadata__", ())),
+        ]
+    )
 
 
 def operator_class(path: Any) -> type[Operator]:
