@@ -4,18 +4,18 @@
 import json
 import os
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
 import dagster as dg
 from dagster._core.execution.plan.objects import StepFailureData
+from tenacity import Retrying, retry_if_exception
 
 from assets.errors import FactoryError
 from assets.operation import Alerts
 from assets.settings import Settings
-from engines.patience import Patience
+from engines.network import may_pass, status
+from engines.patience import RetryBudget
 from schemas.printable import printable
 
 _PATIENCE = 20.0
@@ -93,23 +93,22 @@ def _post(text: str, variable: str) -> None:
             "set it where dagster runs"
         )
     body = json.dumps({"text": text}).encode()
-    patience = Patience(_PATIENCE)
-    while True:
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=_ONE_TRY):
-                return
-        except urllib.error.HTTPError as refused:
-            final = refused.code < 500 and refused.code != 429
-            wait = None if final else patience.wait(dict(refused.headers.items()))
-            why = f"it answers {refused.code}"
-        except OSError as away:
-            wait, why = patience.wait(), f"it does not answer ({type(away).__name__})"
-        if wait is None:
-            raise FactoryError(
-                f"no alert could be posted to the URL in {variable}: {why}"
-            ) from None
-        time.sleep(wait)
+    budget = RetryBudget(_PATIENCE, lambda error: dict(getattr(error, "headers", None) or {}))
+    retries = Retrying(
+        retry=retry_if_exception(_passes), wait=budget.wait, stop=budget.stop, reraise=True
+    )
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        retries(lambda: urllib.request.urlopen(request, timeout=_ONE_TRY).close())
+    except OSError as error:
+        answered = status(error)
+        kind = type(error).__name__
+        why = f"it answers {answered}" if answered else f"it does not answer ({kind})"
+        raise FactoryError(f"no alert could be posted to the URL in {variable}: {why}") from None
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, OSError) and (status(error) is None or may_pass(error))
 
 
 def _hand(text: str, alerts: Alerts) -> None:

@@ -1,28 +1,29 @@
 """Makes a dataset of the Hugging Face Hub what a folder holds: in one commit, or none.
 
-Files are compared by their hashes with those of the repository; what differs is uploaded, and a
-single commit on the head that was compared makes it visible. A try that is cut off anywhere leaves
-the repository as it was, and the next one uploads only what the Hub does not have yet. The token is
+huggingface_hub uploads the files that differ from the repository's by their hashes, and a single
+commit on the head that was compared makes them visible. A try that is cut off anywhere leaves the
+repository as it was, and the next one uploads only what the Hub does not have yet. The token is
 the one of ``HF_TOKEN`` or ``hf auth login``: huggingface_hub finds it, and it is never written.
 """
 
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha1, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
 from assets.card import MARK
 from assets.errors import FactoryError, causes
-from engines.patience import Patience
+from engines.network import may_pass, status
+from engines.patience import RetryBudget
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.hf_api import DatasetInfo, RepoFile
+    from huggingface_hub.hf_api import DatasetInfo
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ export are removed. All other files, the card aside, are left alone."""
 
 PATIENCE = 600.0
 """Seconds for which a busy or failing Hub is tried again. Its rate limits renew every 300."""
-AGAIN = (408, 409, 412, 429, 500, 502, 503, 504)
-"""Answers after which the same may succeed: 412 and 409 are a head that moved meanwhile."""
+MOVED = (409, 412)
+"""Answers after which the same may succeed, beside a busy server's: the head moved meanwhile."""
 
 _URL = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?")
 
@@ -77,53 +78,55 @@ def publish(
     Raises `FactoryError` without a token; where the repository holds something else than an export,
     or is public and nobody asked for that; and where the Hub refuses or stays away.
     """
+    import httpx2
     from huggingface_hub import HfApi, get_token
-    from huggingface_hub.errors import HfHubHTTPError
 
-    # Uploads wrap what their threads raised; the transport has exceptions of its own.
-    failures: tuple[type[Exception], ...] = (
-        HfHubHTTPError,
-        OSError,
-        RuntimeError,
-        ValueError,
-        *_transport(),
-    )
     token = get_token()
     if token is None:
         raise FactoryError(
             "no token for the Hugging Face Hub: set HF_TOKEN, or log in with: hf auth login"
         )
     api = HfApi()
-    patience = Patience(PATIENCE)
-    sent = False
-    while True:
-        try:
-            info = _found(api, repo, public=public)
-            operations = _changes(api, folder, repo, str(info.sha))
-            url = f"{api.endpoint}/datasets/{repo}"
-            shown = not info.private
-            if not operations:
-                # A commit whose answer was lost is found done at the next try.
-                return Published(url, str(info.sha), sent, shown)
-            sent = True
-            commit = api.create_commit(
-                repo,
-                operations,
-                commit_message=message,
-                repo_type="dataset",
-                parent_commit=str(info.sha),
+    first: str | None = None
+
+    def commit() -> Published:
+        nonlocal first
+        info = _found(api, repo, public=public)
+        first = first or info.sha
+        # It leaves out the files that have not changed, and makes no empty commit.
+        done = api.create_commit(
+            repo,
+            _changes(folder, info),
+            commit_message=message,
+            repo_type="dataset",
+            parent_commit=info.sha,
+        )
+        url = f"{api.endpoint}/datasets/{repo}"
+        return Published(url, done.oid, done.oid != first, not info.private)
+
+    def warn(state: RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome is not None else None
+        if failure is not None:
+            log.warning(
+                "the Hub: %s; trying again in %.0f s", _line(failure, token), state.upcoming_sleep
             )
-            return Published(url, commit.oid, True, shown)
-        except failures as error:
-            answer = next((e for e in causes(error) if isinstance(e, HfHubHTTPError)), None)
-            status = None if answer is None else answer.response.status_code
-            broken = any(isinstance(cause, _transport()) for cause in causes(error))
-            seconds = patience.wait(_asked(answer)) if status in AGAIN or broken else None
-            told = _words(answer or error, token)
-            if seconds is None:
-                raise FactoryError(f"could not publish to dataset {repo}: {told}") from None
-            log.warning("the Hub: %s; trying again in %.0f s", told, seconds)
-            wait(seconds)
+
+    budget = RetryBudget(PATIENCE, _headers)
+    retries = Retrying(
+        sleep=wait,
+        retry=retry_if_exception(_passes),
+        wait=budget.wait,
+        stop=budget.stop,
+        before_sleep=warn,
+        reraise=True,
+    )
+    try:
+        return retries(commit)
+    except FactoryError:
+        raise
+    # Uploads wrap what their threads raised.
+    except (OSError, RuntimeError, ValueError, httpx2.TransportError) as error:
+        raise FactoryError(f"could not publish to dataset {repo}: {_line(error, token)}") from None
 
 
 def _found(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
@@ -150,61 +153,51 @@ def _found(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
     return info
 
 
-def _changes(api: "HfApi", folder: Path, repo: str, commit: str) -> list[Any]:
-    """What makes the files of ``repo`` at ``commit`` those of ``folder``."""
+def _changes(folder: Path, info: "DatasetInfo") -> list[Any]:
+    """What makes the files of the repository those of ``folder``."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-    from huggingface_hub.hf_api import RepoFile
 
-    tree = api.list_repo_tree(repo, recursive=True, revision=commit, repo_type="dataset")
-    there = {file.path: file for file in tree if isinstance(file, RepoFile)}
-    ours = {str(path.relative_to(folder).as_posix()): path for path in _files(folder)}
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     operations: list[Any] = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=path)
-        for name, path in ours.items()
-        if name not in there or not _same(path, there[name])
+        for name, path in files.items()
+        if path.is_file()
     ]
     operations += [
-        CommitOperationDelete(path_in_repo=name)
-        for name in there
-        if name not in ours and name.partition("/")[0] in FOLDERS
+        CommitOperationDelete(path_in_repo=file.rfilename)
+        for file in info.siblings or []
+        if file.rfilename not in files and file.rfilename.partition("/")[0] in FOLDERS
     ]
     return operations
 
 
-def _same(path: Path, file: "RepoFile") -> bool:
-    """Whether the repository's file has the content of ``path``."""
-    content = path.read_bytes()
-    if file.lfs is not None:
-        return sha256(content).hexdigest() == file.lfs.sha256
-    return sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_id
+def _passes(error: BaseException) -> bool:
+    """Whether the same may succeed later. A head that moved meanwhile is read anew."""
+    return any(may_pass(cause) or status(cause) in MOVED for cause in causes(error))
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+def _answer(error: BaseException) -> BaseException:
+    """The refusal of the Hub that ``error`` was raised from; ``error`` where there is none."""
+    return next((cause for cause in causes(error) if status(cause) is not None), error)
 
 
-def _asked(answer: "HfHubHTTPError | None") -> Mapping[str, str]:
-    """The headers of ``answer``; its ``RateLimit`` is put as a Retry-After where it has none."""
+def _headers(error: BaseException) -> Mapping[str, str]:
+    """Those of the Hub's answer; its ``RateLimit`` as a Retry-After where it has none."""
     from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
+    answer = getattr(_answer(error), "response", None)
     if answer is None:
         return {}
-    limit = parse_ratelimit_headers(answer.response.headers)
-    spent = limit is not None and limit.remaining == 0
-    resets = {"retry-after": str(limit.reset_in_seconds)} if limit is not None and spent else {}
-    return resets | dict(answer.response.headers)
+    limit = parse_ratelimit_headers(answer.headers)
+    exceeded = limit is not None and limit.remaining == 0
+    resets = {"retry-after": str(limit.reset_in_seconds)} if limit is not None and exceeded else {}
+    return resets | dict(answer.headers)
 
 
-def _transport() -> tuple[type[Exception], ...]:
-    """What huggingface_hub's HTTP client raises when no answer comes."""
-    import httpx2
-
-    return (httpx2.TransportError,)
-
-
-def _words(error: BaseException, token: str) -> str:
+def _line(error: BaseException, token: str) -> str:
     """What went wrong in a line, without the token, which an answer may quote."""
-    said = str(getattr(error, "server_message", None) or error)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    line = " ".join(said.replace(token, "(token)").split())[:500]
-    return f"{status} {line}" if status is not None else f"{type(error).__name__}: {line}"
+    answer = _answer(error)
+    text = str(getattr(answer, "server_message", None) or answer)
+    line = " ".join(text.replace(token, "(token)").split())[:500]
+    code = status(answer)
+    return f"{code} {line}" if code is not None else f"{type(answer).__name__}: {line}"

@@ -1,7 +1,6 @@
 """What fails in a stage: tried again later where the failure may pass, told once and for all in the
 user's words where it will not."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,21 +9,9 @@ import dagster as dg
 from assets.operation import Retries
 from assets.telling import message
 from assets.workers import PID
+from engines.network import may_pass
 from engines.protocol import UnavailableError
 from engines.runtime import FailureLimitError
-
-_BUSY = frozenset({408, 425, 429})
-"""HTTP statuses below 500 that ask to come again."""
-
-_PASSING = frozenset(
-    {
-        *(errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
-        *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE),
-        *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
-    }
-)
-"""What a network, or a disk or object store at its other end, fails with for a while. A file that
-is not there, a full disk or a missing permission need a person."""
 
 
 @contextmanager
@@ -70,24 +57,10 @@ def passes(error: BaseException) -> bool:
         if isinstance(error, FailureLimitError):
             # Whatever the rows failed of, the engine has been patient with each of them.
             return False
-        if isinstance(error, UnavailableError) or _away(error):
+        if isinstance(error, UnavailableError) or may_pass(error):
             return True
         # What was raised `from None` was judged by whoever did so.
         further = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if further is None:
             return False
         error = further
-
-
-def _away(error: BaseException) -> bool:
-    """Whether somebody at the other end of a network did not answer, or asked to come again."""
-    import httpx
-
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(status, int):
-        return status in _BUSY or status >= 500
-    if isinstance(error, OSError):
-        return error.errno in _PASSING or isinstance(error, (ConnectionError, TimeoutError))
-    return isinstance(
-        error, (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
-    )

@@ -1,12 +1,14 @@
-"""How long a call waits for a server that is down or busy, and when it gives up."""
+"""How long a call waits for a server that is down or busy, and when it stops trying."""
 
 import math
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from tenacity import RetryCallState, wait_exponential, wait_random_exponential
 
 FIRST_WAIT = 0.5
 """Seconds before the second try; each further wait is twice as long."""
@@ -24,33 +26,43 @@ _NOTHING = re.compile(r"0*(?:\.0*)?")
 _SPENT = re.compile(r"\b(?:r|remaining)=0\b[^,]*?[;,]\s*(?:t|reset)=(\d+)")
 
 
-class Patience:
-    """The waits of one call, ``seconds`` in all, counted from its first failure."""
+class RetryBudget:
+    """The ``wait`` and ``stop`` of `tenacity` for one call to a server.
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._deadline: float | None = None
-        self._failures = 0
+    ``wait``: the seconds that the failed answer asks for; without them, seconds that grow twofold.
+    All are spread at random, so that a thousand calls that failed together do not come back
+    together. ``stop``: whether the waits would exceed ``seconds`` since the call's first failure.
+    """
 
-    def wait(self, headers: Mapping[str, str] | None = None) -> float | None:
-        """Seconds to wait before the next try; None where patience is at an end.
-
-        ``headers`` of the server's answer: the time they ask for is given. Without one, waits grow
-        twofold. All are spread at random, so that a thousand calls that failed together do not
-        come back together.
+    def __init__(
+        self, seconds: float, headers: Callable[[BaseException], Mapping[str, str]]
+    ) -> None:
         """
+        Args:
+            headers: those of the answer that a failure is about; empty where no answer came.
+        """
+        self.seconds = seconds
+        self._headers = headers
+        self._deadline = math.inf
+        self._asked = 0.0
+        half, longest = FIRST_WAIT / 2, LONGEST_WAIT / 2
+        # Of at least half the length: a server that fails at once is not asked in a tight loop.
+        self._growing = wait_exponential(half, longest) + wait_random_exponential(half, longest)
+
+    def wait(self, state: RetryCallState) -> float:
+        """Seconds until the next try."""
         now = time.monotonic()
-        if self._deadline is None:
-            self._deadline = now + self.seconds
-        asked = asked_wait(headers or {})
-        if now >= self._deadline or now + asked > self._deadline:
-            return None
-        if asked:
-            return asked * random.uniform(1.0, 1.1)
-        # Also where a server asks for no wait at all: it would be asked in a tight loop.
-        longest = min(FIRST_WAIT * 2.0 ** min(self._failures, 60), LONGEST_WAIT)
-        self._failures += 1
-        return min(longest * random.uniform(0.5, 1.0), self._deadline - now)
+        self._deadline = min(self._deadline, now + self.seconds)
+        failure = state.outcome.exception() if state.outcome is not None else None
+        self._asked = asked_wait(self._headers(failure)) if failure is not None else 0.0
+        if self._asked:
+            return self._asked * random.uniform(1.0, 1.1)
+        return min(self._growing(state), max(self._deadline - now, 0.0))
+
+    def stop(self, state: RetryCallState) -> bool:
+        """Whether there is no further try."""
+        now = time.monotonic()
+        return now >= self._deadline or now + self._asked > self._deadline
 
 
 def asked_wait(headers: Mapping[str, str]) -> float:

@@ -29,11 +29,12 @@ from urllib.parse import urlsplit
 
 import openai
 from pydantic import Field, ValidationError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from engines.endpoint import endpoint
 from engines.failure import SILENT, UNREADABLE, Failure, refused
 from engines.parameters import adapted, named
-from engines.patience import Patience, asked_wait
+from engines.patience import RetryBudget, asked_wait
 from engines.protocol import EngineError, RowError, UnavailableError
 from engines.replies import ChatReply, Models, TextReply
 from engines.roles import Binding, read_options
@@ -123,18 +124,48 @@ class Server:
         raise self._unknown(listed)
 
     async def _list(self) -> Models | None:
-        patience = Patience(min(self.options.patience, _OPENING_PATIENCE))
         timeout = min(self.options.timeout, _OPENING_PATIENCE)
+        budget = RetryBudget(min(self.options.patience, _OPENING_PATIENCE), _retry_headers)
         async with openai.AsyncOpenAI(**self._settings) as client:
-            while True:
-                try:
-                    listing = client.models.with_raw_response.list()
-                    return await self._sent(listing, Models, timeout)
-                except Failure as failure:
-                    if failure.status in _NO_LIST:
-                        return None
-                    wait = self._wait(failure, patience, outage=True)
-                await asyncio.sleep(wait)
+
+            async def attempt() -> Models:
+                return await self._sent(client.models.with_raw_response.list(), Models, timeout)
+
+            try:
+                return await self._retries(budget, _passes, lambda: True)(attempt)
+            except Failure as failure:
+                if failure.status in _NO_LIST:
+                    return None
+                raise self._error(failure, budget.seconds) from None
+
+    def _retries(
+        self,
+        budget: RetryBudget,
+        again: Callable[[BaseException], bool],
+        outage: Callable[[], bool],
+    ) -> AsyncRetrying:
+        """Retries of one call, with a warning when the server answers nobody.
+
+        Args:
+            again: whether the call is sent again after a failure.
+            outage: whether nobody else was answered since the call began.
+        """
+
+        def warn(state: RetryCallState) -> None:
+            failure = state.outcome.exception() if state.outcome is not None else None
+            if isinstance(failure, Failure) and outage() and not self._warned:
+                # Once an outage, not once a call: a thousand calls may be waiting.
+                words = self._words(failure)
+                _log.warning("%s %s; waiting up to %g s", self, words, budget.seconds)
+                self._warned = True
+
+        return AsyncRetrying(
+            retry=retry_if_exception(again),
+            wait=budget.wait,
+            stop=budget.stop,
+            before_sleep=warn,
+            reraise=True,
+        )
 
     async def chat(
         self,
@@ -180,49 +211,56 @@ class Server:
         cause: Callable[[Failure, Collection[str]], str | None],
         kind: type[R],
     ) -> R:
-        patience = Patience(self.options.patience)
-        tries, malformed, without, said = 0, 0, set[str](), ""
-        pace, began = self.endpoint.pace, time.monotonic()
-        while True:
-            left_out = self.endpoint.refused | without
-            async with pace.turn(self._ceiling, again=tries > 0) as sent:
-                if self._given_up is not None:
-                    raise type(self._given_up)(str(self._given_up))
-                try:
-                    reply = await self._sent(send(left_out), kind, self.options.timeout)
-                    pace.answered(self._ceiling)
-                    self.endpoint.answered()
-                    self.endpoint.learn(without, str(self), said)
-                    self._warned = False
-                    return reply
-                except Failure as failure:
-                    trouble = failure
-                    if trouble.overload and tries < _COUNTED:
-                        asked = asked_wait(trouble.headers)
-                        pace.overloaded(sent, min(asked, self.options.patience))
-            tries += 1
-            malformed += trouble.status == UNREADABLE
-            if part := cause(trouble, left_out):
+        budget = RetryBudget(self.options.patience, _retry_headers)
+        tries, malformed, without, message = 0, 0, set[str](), ""
+        pace, began, sent = self.endpoint.pace, time.monotonic(), 0.0
+
+        async def attempt() -> R:
+            nonlocal tries, malformed, message, sent
+            while True:
+                left_out = self.endpoint.refused | without
+                async with pace.turn(self._ceiling, again=tries > 0) as sent:
+                    if self._given_up is not None:
+                        raise type(self._given_up)(str(self._given_up))
+                    try:
+                        reply = await self._sent(send(left_out), kind, self.options.timeout)
+                        pace.answered(self._ceiling)
+                        self.endpoint.answered()
+                        self.endpoint.learn(without, str(self), message)
+                        self._warned = False
+                        return reply
+                    except Failure as failure:
+                        trouble = failure
+                        if trouble.overload and tries < _COUNTED:
+                            asked = asked_wait(trouble.headers)
+                            pace.overloaded(sent, min(asked, self.options.patience))
+                tries += 1
+                malformed += trouble.status == UNREADABLE
+                part = cause(trouble, left_out)
+                if part is None:
+                    raise trouble
                 without.add(part)
-                said = self._message(trouble)
-                continue
-            # Refused once is nothing to tell of: that is how a server's capacity is found.
-            outage = tries > 1 and self.endpoint.answered_at < began
-            try:
-                final = malformed == _MALFORMED_TRIES
-                wait = self._wait(trouble, patience, outage=outage, final=final)
-            except RowError:
-                raise
-            except EngineError as error:
-                if await self._is_own(trouble, sent):
-                    words = self._words(trouble)
-                    raise RowError(
-                        f"{self} answers other prompts; to this one it {words}"
-                    ) from None
-                unknown = trouble.status == 404
-                self._given_up = await self._not_found(trouble) if unknown else error
-                raise self._given_up from None
-            await asyncio.sleep(wait)
+                message = self._message(trouble)
+
+        def again(error: BaseException) -> bool:
+            return _passes(error) and malformed < _MALFORMED_TRIES
+
+        def outage() -> bool:
+            # One refusal is no outage: that is how a server's capacity is found.
+            return tries > 1 and self.endpoint.answered_at < began
+
+        try:
+            return await self._retries(budget, again, outage)(attempt)
+        except Failure as failure:
+            error = self._error(failure, None if malformed == _MALFORMED_TRIES else budget.seconds)
+            if isinstance(error, RowError):
+                raise error from None
+            if await self._is_own(failure, sent):
+                words = self._words(failure)
+                raise RowError(f"{self} answers other prompts; to this one it {words}") from None
+            unknown = failure.status == 404
+            self._given_up = await self._not_found(failure) if unknown else error
+            raise self._given_up from None
 
     async def _sent(self, request: Awaitable[Any], kind: type[R], seconds: float) -> R:
         """What ``request`` is answered within ``seconds``. Raises `Failure`.
@@ -285,43 +323,29 @@ class Server:
         self.endpoint.answered()
         return True
 
-    def _wait(
-        self, failure: Failure, patience: Patience, *, outage: bool, final: bool = False
-    ) -> float:
-        """Seconds until the next try. Raises what the user is told where there is none.
+    def _error(self, failure: Failure, waited: float | None) -> EngineError | RowError:
+        """What the user is told of a call that failed for good.
 
         Args:
-            outage: whether nobody else was answered meanwhile.
-            final: whether this was the last try, whatever patience is left.
+            waited: the seconds for which it was sent again; None if more time would not help.
         """
-        status, said = failure.status, self._message(failure)
+        status, message = failure.status, self._message(failure)
         if status in (401, 403):
-            raise EngineError(f"{self} refuses the key ({status}): {said}. {self._key_hint()}")
+            return EngineError(f"{self} refuses the key ({status}): {message}. {self._key_hint()}")
         if status == 402:
-            raise EngineError(f"{self} has no credit left for this key: {said}")
+            return EngineError(f"{self} has no credit left for this key: {message}")
         if status in _REFUSED:
-            raise RowError(f"{self} refuses the prompt ({status}): {said}")
-        if status not in _AGAIN and status < 500:
-            raise EngineError(f"{self} {self._words(failure)}")
-        if final:
-            raise EngineError(f"{self} {said}")
-        headers = failure.headers
-        if status not in _LIMITED:
-            headers = {name: said for name, said in headers.items() if "retry-after" in name}
-        wait = patience.wait(headers)
-        if wait is None:
-            raise UnavailableError(
-                f"{self} {self._words(failure)}; waited {patience.seconds:g} s. Start it (vllm "
-                f"serve <folder> --served-model-name {self.model}), or correct the binding's "
-                "'url'; a busy server needs a smaller 'concurrency', or more seconds of "
-                "'patience' in the binding's options"
-            )
-        if outage and not self._warned:
-            # Once an outage, not once a call: a thousand calls may be waiting.
-            words = self._words(failure)
-            _log.warning("%s %s; waiting up to %g s", self, words, patience.seconds)
-            self._warned = True
-        return wait
+            return RowError(f"{self} refuses the prompt ({status}): {message}")
+        if not _passes(failure):
+            return EngineError(f"{self} {self._words(failure)}")
+        if waited is None:
+            return EngineError(f"{self} {message}")
+        return UnavailableError(
+            f"{self} {self._words(failure)}; waited {waited:g} s. Start it (vllm "
+            f"serve <folder> --served-model-name {self.model}), or correct the binding's "
+            "'url'; a busy server needs a smaller 'concurrency', or more seconds of "
+            "'patience' in the binding's options"
+        )
 
     async def _not_found(self, failure: Failure) -> EngineError:
         try:
@@ -362,6 +386,19 @@ class Server:
         if self._key:
             return "Set the environment variable that 'api_key_env' names to a valid key"
         return "Name the environment variable that holds a key: 'api_key_env' in the binding"
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same request may be answered later."""
+    return isinstance(error, Failure) and (error.status in _AGAIN or error.status >= 500)
+
+
+def _retry_headers(error: BaseException) -> Mapping[str, str]:
+    """The headers that say when to send the request again."""
+    assert isinstance(error, Failure)
+    if error.status in _LIMITED:
+        return error.headers
+    return {name: value for name, value in error.headers.items() if "retry-after" in name}
 
 
 def _key(binding: Binding) -> str | None:

@@ -2,32 +2,73 @@
 
 import errno
 import socket
-from collections.abc import Callable, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-import httpx
+import httpx2
+import openai
 import polars as pl
 import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from assets.errors import FactoryError
 from assets.operation import Retries
 from assets.probing import ProbesFailed
+from assets.reading import stamp_of
 from assets.retrying import in_words, passes, retried
 from assets.tables import MissingTableError, TablesIOManager
 from assets.workers import here
 from engines.journal import BusyJournalError, Journal, JournalError
 from engines.protocol import EngineError, RowError, UnavailableError
 from engines.runtime import FailureLimitError
+from generators import HubDataset
 from schemas import Dropped, Prompts, Split, empty
 
 DAY = "2026-11-01"
 AT_ONCE = Retries(times=2, seconds=0)
 
 
-def answered(status: int) -> httpx.HTTPStatusError:
-    request = httpx.Request("GET", "http://store")
-    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status))
+def answered(status: int) -> HfHubHTTPError:
+    request = httpx2.Request("GET", "http://store")
+    return HfHubHTTPError("no", response=httpx2.Response(status, request=request))
+
+
+@pytest.fixture
+def closed() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def ask_openai(url: str) -> None:
+    openai.OpenAI(base_url=url, api_key="none", max_retries=0).models.list()
+
+
+def ask_the_hub(url: str) -> None:
+    HfApi(endpoint=url).dataset_info("me/mine")
+
+
+def read_of_the_hub(url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.ENDPOINT", url)
+        stamp_of(HubDataset(dataset="me/mine", licence="x", prompt="q"), name="mine")
+
+
+def ask_a_webhook(url: str) -> None:
+    urllib.request.urlopen(url)
+
+
+@pytest.mark.parametrize("ask", [ask_openai, ask_the_hub, read_of_the_hub, ask_a_webhook])
+def test_a_server_that_nobody_started_may_be_there_later(
+    ask: Callable[[str], None], closed: str
+) -> None:
+    with pytest.raises(Exception) as refused:  # noqa: PT011
+        ask(closed)
+    assert passes(refused.value)
 
 
 def raised(error: BaseException, *causes: BaseException, hidden: bool = False) -> BaseException:
@@ -46,7 +87,9 @@ def raised(error: BaseException, *causes: BaseException, hidden: bool = False) -
         BusyJournalError("another run is writing"),
         raised(FactoryError("source 'x' cannot be read"), ValueError("no"), answered(503)),
         answered(429),
-        httpx.ConnectError("no route"),
+        httpx2.ConnectError("no route"),
+        httpx2.ReadTimeout("no answer"),
+        socket.gaierror(socket.EAI_AGAIN, "no name server"),
         OSError(errno.EIO, "the store fails"),
         ConnectionResetError(),
         TimeoutError(),
@@ -67,6 +110,7 @@ def test_what_may_pass(error: BaseException) -> None:
         raised(FailureLimitError("all rows failed"), UnavailableError("busy")),
         raised(EngineError("refuses the key"), answered(503), hidden=True),
         answered(403),
+        OfflineModeIsEnabled("HF_HUB_OFFLINE is set"),
         FileNotFoundError(errno.ENOENT, "no such file"),
         OSError(errno.ENOSPC, "the disk is full"),
         ValueError("a bug"),

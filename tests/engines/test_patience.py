@@ -6,9 +6,10 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tenacity import RetryError, Retrying
 
 from engines import patience
-from engines.patience import Patience
+from engines.patience import RetryBudget
 
 
 class Clock:
@@ -21,15 +22,25 @@ class Clock:
         return self.now
 
 
+def fail() -> None:
+    raise ConnectionError("down")
+
+
 def waits(seconds: float, headers: dict[str, str] | None = None) -> list[float]:
     """All waits of a call that never succeeds."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "time", clock)
-        waiting, found = Patience(seconds), []
-        while (wait := waiting.wait(headers)) is not None:
+        found: list[float] = []
+
+        def sleep(wait: float) -> None:
             found.append(wait)
             clock.now += max(wait, 1e-9)
+
+        budget = RetryBudget(seconds, lambda error: headers or {})
+        retries = Retrying(sleep=sleep, wait=budget.wait, stop=budget.stop)
+        with pytest.raises(RetryError):
+            retries(fail)
         return found
 
 
