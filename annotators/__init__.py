@@ -1,25 +1,25 @@
 """Score: responses → scores, judgements, step values."""
 
 from annotators.annotator import Annotator
-from annotators.checklist import Checklist
-from annotators.density_ratio import DensityRatio, Exemplar
-from annotators.first_error import FirstError
-from annotators.followup_likelihood import FollowupLikelihood
-from annotators.grade_match import GradeMatch
-from annotators.implicit_reward import ImplicitReward
-from annotators.imported_scores import ImportedScores
-from annotators.judge import Judge
-from annotators.judging_items import JudgingItems
-from annotators.likelihood import Likelihood
-from annotators.p_true import PTrue
-from annotators.probed import ProbedAnnotator
-from annotators.process_reward import ProcessReward
-from annotators.reviewed import Reviewed
-from annotators.reward import Reward
-from annotators.rollout_value import RolloutValue
-from annotators.step_verifier import StepVerifier
-from annotators.verifier import Verifier
-from engines.opinion import Opinion
+from annotators.judge.checklist import Checklist
+from annotators.judge.grade_match import GradeMatch
+from annotators.judge.judge import Judge
+from annotators.judge.judging_items import JudgingItems
+from annotators.judge.p_true import PTrue
+from annotators.probes.probed import ProbedAnnotator
+from annotators.rewards.density_ratio import DensityRatio, Exemplar
+from annotators.rewards.followup_likelihood import FollowupLikelihood
+from annotators.rewards.implicit_reward import ImplicitReward
+from annotators.rewards.likelihood import Likelihood
+from annotators.rewards.process_reward import ProcessReward
+from annotators.rewards.reward import Reward
+from annotators.stored.imported_scores import ImportedScores
+from annotators.stored.reviewed import Reviewed
+from annotators.truth.first_error import FirstError
+from annotators.truth.rollout_value import RolloutValue
+from annotators.truth.step_verifier import StepVerifier
+from annotators.truth.verifier import Verifier
+from engines.operators.scores import Opinion
 
 __all__ = [
     "Annotator",

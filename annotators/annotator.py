@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar
 
 import polars as pl
 
-from engines.context import Context
-from engines.frames import Refused, Rows
 from engines.model import Models
-from engines.operator import RowOperator, sound_text, unanswered
-from engines.opinion import Opinion
+from engines.operators.context import Context
+from engines.operators.row_operator import RowOperator, sound_text, unanswered
+from engines.operators.scores import Opinion
 from engines.rows import Prompt, Response, spans
-from engines.runtime import run_rows
+from engines.runtime.collect import Refused, Rows
+from engines.runtime.rows import run_rows
 from schemas import Prompts, Responses, Scores, Split, Table, Takes, accept, dropped
 
 

@@ -15,7 +15,7 @@ from assets.errors import FactoryError
 from assets.operation import Alerts
 from assets.settings import Settings
 from engines.network import may_pass, status
-from engines.patience import RetryBudget
+from engines.openai.retry_budget import RetryBudget
 from schemas.printable import printable
 
 _PATIENCE = 20.0

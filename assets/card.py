@@ -116,7 +116,7 @@ def dataset_card(facts: Facts) -> "DatasetCard":
 def makers(stages: Sequence[Stage]) -> str | None:
     """Who wrote and judged, for the Hub: machines; None where somebody else's rows are in it."""
     from annotators import ImportedScores
-    from generators.imported import Imported
+    from generators.sampling.imported import Imported
 
     others = any(isinstance(stage.operator, Imported | ImportedScores) for stage in stages)
     return None if others else "machine-generated"

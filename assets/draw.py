@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.errors import FactoryError
 from assets.tables import Tables
-from filters.mix import mix
+from filters.curation.mix import mix
 from schemas import Split, dropped
 
 

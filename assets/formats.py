@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.errors import FactoryError, near
-from engines.templates import conversation
+from engines.operators.prompt_templates import conversation
 from schemas import Demonstrations, Dropped, Pairs, Split, StepLabels, Table, dropped, empty
 
 STAGE = "export"

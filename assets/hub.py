@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 from assets.card import MARK
 from assets.errors import FactoryError, causes
 from engines.network import may_pass, status
-from engines.patience import RetryBudget
+from engines.openai.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -29,9 +29,9 @@ from assets.settings import Settings
 from assets.shapes import Shape, shape_of
 from assets.shapes.reading import words
 from assets.tables import write_split
-from engines.imported import TABLES
+from engines.operators.imported_tables import TABLES
 from generators import SourceError
-from generators.file_rows import Rows
+from generators.sources.file_rows import Rows
 from schemas import Prompts, Scores, Split, Table, columns, dropped
 
 CHUNK = 2000

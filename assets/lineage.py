@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.plan import Stage
 from assets.tables import Tables
-from engines.roles import Binding
+from engines.bindings import Binding
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ be."""
 
 from pydantic import Field, model_validator
 
-from engines.roles import VariableName
+from engines.bindings import VariableName
 from schemas.parameters import Parameters
 
 _YEAR = 366 * 24.0

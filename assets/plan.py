@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assets.errors import RecipeError, first_problem, near
-from engines.roles import Binding
+from engines.bindings import Binding
 from schemas import (
     Checkpoints,
     Demonstrations,

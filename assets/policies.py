@@ -8,7 +8,7 @@ from pathlib import Path
 from assets.errors import FactoryError
 from assets.promotion import Gate
 from assets.tables import Tables
-from engines.roles import Binding
+from engines.bindings import Binding
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class ProbesFailed(FactoryError):
 
 def probes_spec(key: list[str], operator: Operator) -> list[dg.AssetCheckSpec]:
     """The check of a stage whose opinions are probed; none of any other."""
-    from annotators.probed import ProbedAnnotator
+    from annotators.probes.probed import ProbedAnnotator
 
     if not isinstance(operator, ProbedAnnotator) or operator.probes == "off":
         return []
@@ -33,7 +33,7 @@ def probes_spec(key: list[str], operator: Operator) -> list[dg.AssetCheckSpec]:
 
 
 def probes_result(probed: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """The check's result; ``probed`` is what `annotators.probed` found."""
+    """The check's result; ``probed`` is what `annotators.probes.probed` found."""
     columns = ["probe", "passed", "of", "prompt", "real answer", "fell for", "scores", "error"]
     severity = dg.AssetCheckSeverity.ERROR if probed["blocks"] else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
@@ -74,7 +74,7 @@ def accuracy(
     """The share of (right, wrong) pairs of responses to a prompt that the ``scores`` of
     ``operator`` rank rightly, a tie counting half. None where no such pair is known, or it is no
     model's opinion."""
-    from annotators.probed import ProbedAnnotator
+    from annotators.probes.probed import ProbedAnnotator
 
     if not isinstance(operator, ProbedAnnotator):
         return None

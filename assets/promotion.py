@@ -63,7 +63,7 @@ def gate_of(
 def worsened(evaluations: pl.DataFrame, *, seed: int) -> str | None:
     """By how much the policy is worse than the one it started from, in words; None where it is not,
     or where nothing was measured."""
-    from trainers.statistics import regressed, summary
+    from trainers.evaluation.metrics import regressed, summary
 
     if evaluations.is_empty():
         return None

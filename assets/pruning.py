@@ -18,11 +18,11 @@ from assets.disk import size
 from assets.errors import FactoryError
 from assets.factory import REFRESHES
 from assets.tables import Tables
-from engines.journal import Journal, statistics
+from engines.bindings import Binding
+from engines.journal.store import Journal, statistics
 from engines.protocol import EngineError
-from engines.roles import Binding
 from schemas import Checkpoints
-from trainers.folder import RECORD
+from trainers.training.checkpoint_folder import RECORD
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from upath import UPath
 
 from generators import HubDataset, SourceError
-from generators.file_rows import (
+from generators.sources.file_rows import (
     COMPRESSED,
     SUFFIXES,
     Rows,

@@ -52,7 +52,7 @@ from assets.promotion import Rule, gate_of
 from assets.retrying import in_words, retried
 from assets.settings import Settings, load_settings
 from assets.stage import Place, check_specs, run_stage
-from engines.roles import Binding
+from engines.bindings import Binding
 from schemas import Pairs, Prompts, Split
 from schemas.named import subclass_of
 

@@ -11,7 +11,7 @@ from assets.telling import message
 from assets.workers import PID
 from engines.network import may_pass
 from engines.protocol import UnavailableError
-from engines.runtime import FailureLimitError
+from engines.runtime.rows import FailureLimitError
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 from assets.joining import told_beside
 from assets.shapes import Preference, Sample, Score, Solution
-from generators.chats import whole_text
+from generators.sources.chats import whole_text
 from schemas import (
     Demonstrations,
     Pairs,

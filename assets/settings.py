@@ -35,7 +35,7 @@ from upath import UPath
 from assets.errors import NO_MAPPING, FactoryError, near
 from assets.operation import Alerts, Freshness, Retries
 from assets.yaml_file import LONGEST_NAME, YamlError, documents, unsound
-from engines.roles import Binding
+from engines.bindings import Binding
 from schemas.parameters import refuse_truth
 
 _PREFIX = "FACTORY_"

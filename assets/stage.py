@@ -20,7 +20,7 @@ from assets.probing import CHECK, accuracy, in_words, probes_result, probes_spec
 from assets.promotion import UNPROMOTED, Gate
 from assets.telling import naming
 from assets.truth import label_accuracy
-from engines.context import Context, Spent
+from engines.operators.context import Context, Spent
 from schemas import Checkpoints, Evaluations, Pairs, Split
 
 
@@ -195,7 +195,7 @@ def _start(refresh: str, place: Place, factory: Factory) -> dict[str, str]:
 def _no_worse(
     evaluations: pl.DataFrame, metadata: dict[str, Any], *, seed: int, gated: bool
 ) -> dg.AssetCheckResult:
-    from trainers.statistics import regressed, summary
+    from trainers.evaluation.metrics import regressed, summary
 
     if evaluations.is_empty():
         return dg.AssetCheckResult(

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from engines.checks import BoundedCheck, CheckError, bounded
-from engines.lines import line_ends
+from engines.operators.line_steps import line_ends
 
 
 def label_accuracy(

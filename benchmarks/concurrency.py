@@ -5,8 +5,8 @@
 The server is a process of its own that answers after a random time around 0.2 seconds and has a
 capacity that nobody tells: it works on so many requests at once, and either refuses more (429), or
 lets them wait in a row, or works on all of them and slows down so that the whole is no faster. Both
-sides are `engines.openai` as it is, one with `engines.pace.Pace`, one with 64 in flight always.
-Writes ``benchmarks/results/concurrency.json``.
+sides are `engines.openai.engine` as it is, one with `engines.openai.concurrency.Pace`, one with 64
+in flight always. Writes ``benchmarks/results/concurrency.json``.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.results import entry, write
-from engines.openai import OpenAIEngine
-from engines.pace import Pace
+from engines.bindings import Binding
+from engines.openai.concurrency import Pace
+from engines.openai.engine import OpenAIEngine
 from engines.protocol import Sampling
-from engines.roles import Binding
 
 COMMAND = "python -m benchmarks.concurrency"
 ABOUT = "Requests in flight to a server whose capacity is not told."

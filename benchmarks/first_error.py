@@ -5,12 +5,12 @@
 On held-out problems of the pocket world of eight operations, where the truth of each step is known.
 Solutions are sampled from ``base`` and from ``strong``; those whose answer is wrong and that have
 at least eight steps are searched with rollouts of ``strong``, 16 to a prefix: by brute force and by
-halves, each also with as many rollouts as decide (`engines.rollouts.Adaptive`), and as the papers
-have it, where any right rollout makes a prefix look right (threshold 0). Of all solutions,
-right ones among them, the labels on which rollouts (of the writer, and of ``strong``) and the judge
-``strong`` agree are compared with either's; intervals are of 95 %, by a bootstrap over prompts. A
-search asks for the rollouts of every prefix that it looks at, whoever paid for them before. Writes
-``benchmarks/results/first_error.json``.
+halves, each also with as many rollouts as decide (`engines.operators.rollouts.Adaptive`), and as
+the papers have it, where any right rollout makes a prefix look right (threshold 0). Of all
+solutions, right ones among them, the labels on which rollouts (of the writer, and of ``strong``)
+and the judge ``strong`` agree are compared with either's; intervals are of 95 %, by a bootstrap
+over prompts. A search asks for the rollouts of every prefix that it looks at, whoever paid for them
+before. Writes ``benchmarks/results/first_error.json``.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from assets.claims import StepLabelAccuracy
 from assets.claims.first_error import NONE, first_errors
 from assets.truth import right_responses
 from benchmarks.results import entry, write
-from engines.context import Context
-from engines.roles import Binding
-from engines.rollouts import Adaptive
+from engines.bindings import Binding
+from engines.operators.context import Context
+from engines.operators.rollouts import Adaptive
 from filters import ConsensusSteps, LabelSteps
 from generators import Sample, Segment
 from schemas import Prompts, prompt_id, rows

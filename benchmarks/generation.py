@@ -36,9 +36,9 @@ VLLM = {
 
 def ours(prompts: int) -> dict[str, float]:
     """Seconds, and tokens written, once the engine has begun."""
+    from engines.bindings import Binding
+    from engines.local.engine import TransformersEngine
     from engines.protocol import Rendered, Sampling
-    from engines.roles import Binding
-    from engines.transformers import TransformersEngine
 
     engine = TransformersEngine(Binding(model=MODEL, dtype="float32", device="cpu"))
     rendered = [engine.render(messages) for messages in questions(prompts)]
@@ -82,7 +82,7 @@ def theirs(python: Path, prompts: int) -> dict[str, float]:
     """The same of vLLM."""
     from transformers import AutoTokenizer
 
-    from engines.chat import chat_text, prompt_ids
+    from engines.chat.template import chat_text, prompt_ids
 
     tokenizer = AutoTokenizer.from_pretrained(ROOT / MODEL)
     asked = [prompt_ids(tokenizer, chat_text(tokenizer, one)) for one in questions(prompts)]

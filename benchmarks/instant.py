@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from engines.bindings import Binding
 from engines.protocol import Generation, Rendered, Sampling, Scored
-from engines.roles import Binding
 from schemas import Message
 
 SENTENCE = "The cat sat on the mat, then it slept beside the warm stove until evening."

@@ -18,14 +18,14 @@ from typing import Any
 import polars as pl
 
 from annotators import Verifier
-from engines.context import Context
-from engines.roles import Binding
+from engines.bindings import Binding
+from engines.operators.context import Context
 from filters import BestWorst, RandomPairs
 from generators import Sample
 from pocket import Problems
 from schemas import Demonstrations, Prompts, prompt_id, rows
 from trainers import DPO, SFT, Validate
-from trainers.statistics import summary
+from trainers.evaluation.metrics import summary
 
 
 def problems(number: int, *, split: Any, seed: int) -> pl.DataFrame:

@@ -104,8 +104,8 @@ def compare(count: int, rounds: int) -> list[dict[str, Any]]:
     """All sides, turn about; the median of ``rounds``."""
     import torch
 
-    from annotators.step_head import StepHead
-    from engines.roles import Binding
+    from annotators.rewards.step_head import StepHead
+    from engines.bindings import Binding
 
     # Several threads wait for each other, and for what else the machine does.
     torch.set_num_threads(1)

@@ -29,11 +29,11 @@ from annotators import Annotator, Opinion
 from benchmarks import peers
 from benchmarks.instant import InstantEngine
 from benchmarks.results import entry, measured, write
-from engines.context import Context
-from engines.identity import Identity
+from engines.bindings import Binding
+from engines.journal.identity import Identity
 from engines.model import Models
+from engines.operators.context import Context
 from engines.protocol import Sampling
-from engines.roles import Binding
 from engines.rows import Prompt, Response
 from filters import BestWorst
 from generators import Sample

@@ -119,8 +119,8 @@ class Scored:
 def ours(folder: Path, asked: list[tuple[str, list[str]]], *, apart: bool) -> Scored:
     """By the embedded engine, which packs and batches as it does for any recipe; ``apart``: asked
     for one response after the other."""
-    from engines.roles import Binding
-    from engines.transformers import TransformersEngine
+    from engines.bindings import Binding
+    from engines.local.engine import TransformersEngine
 
     engine = TransformersEngine(Binding(model=str(folder), dtype="float32", device="cpu"))
 

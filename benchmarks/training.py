@@ -25,8 +25,8 @@ import polars as pl
 
 from benchmarks.results import entry, measured, write
 from benchmarks.trl_pairs import Clock
-from engines.context import Context
-from engines.roles import Binding
+from engines.bindings import Binding
+from engines.operators.context import Context
 from trainers import DPO
 
 COMMAND = "python -m benchmarks.training"
@@ -90,8 +90,8 @@ CLOCK = Clock()
 def ours(file: Path, folder: Path, *, beta: float, grouped: bool) -> dict[str, float]:
     """Seconds of the loop and of all, and the steps."""
     # The peer's clock begins after its imports too.
-    import trainers.preference
-    import trainers.training  # noqa: F401
+    import trainers.dpo.loop
+    import trainers.training.train  # noqa: F401
 
     began = time.perf_counter()
     trainer = Timed(

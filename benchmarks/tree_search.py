@@ -22,10 +22,10 @@ import polars as pl
 
 from annotators import RolloutValue
 from benchmarks.results import entry, write
-from engines.context import Context
+from engines.bindings import Binding
+from engines.local.engine import TransformersEngine
+from engines.operators.context import Context
 from engines.protocol import Engine
-from engines.roles import Binding
-from engines.transformers import TransformersEngine
 from generators import TreeSearch
 from pocket import Problems
 from schemas import Prompts, prompt_id, rows

@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.answers import (
+from engines.chat.thinking import answering, apart, open_thought
+from engines.journal.codec import (
     pack_choice,
     pack_generation,
     pack_scored,
@@ -13,12 +14,11 @@ from engines.answers import (
     unpack_generation,
     unpack_scored,
 )
-from engines.context import Context
-from engines.opening import open_engine
+from engines.operators.context import Context
 from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
-from engines.seeds import sample_seed
-from engines.session import Codec, Held, Session
-from engines.thinking import answering, apart, open_thought
+from engines.registry import open_engine
+from engines.runtime.seeds import sample_seed
+from engines.runtime.session import Codec, Held, Session
 from schemas import Message
 
 __all__ = ["Model", "Models", "Written", "open_engine"]

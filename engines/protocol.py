@@ -31,7 +31,7 @@ class Rendered:
     all (for a provider that templates out of sight, the messages' canonical JSON).
 
     ``marked`` gives what the model wrote with the marks of its thoughts, where these are special
-    tokens, which the text of a generation leaves out (`engines.thinking`)."""
+    tokens, which the text of a generation leaves out (`engines.chat.thinking`)."""
 
     messages: tuple[Message, ...]
     text: str

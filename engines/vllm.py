@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-from engines.chat import chat_text, prompt_ids, token_ids, turn_end
-from engines.choosing import next_tokens, spelled_choice
+from engines.bindings import Binding
+from engines.chat.template import chat_text, prompt_ids, token_ids, turn_end
+from engines.chat.thinking import marking
+from engines.choice_logprobs import next_tokens, spelled_choice
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
-from engines.roles import Binding
-from engines.thinking import marking
 from engines.weights import model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
 

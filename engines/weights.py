@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engines.bindings import Binding
 from engines.protocol import EngineError
-from engines.roles import Binding
 from schemas import canonical
 
 if TYPE_CHECKING:

@@ -1,32 +1,32 @@
 """Write: prompts → responses, revisions, corrupted responses, search trees."""
 
-from generators.best_of_n import BestOfN
-from generators.columns import SourceError
-from generators.degrade import Degrade
-from generators.drafts import Draft, Refusal
-from generators.files import Files
-from generators.fixed import Fixed
 from generators.generator import Generator
-from generators.hub import HubDataset
-from generators.imported import (
+from generators.revision.degrade import Degrade
+from generators.revision.inject_error import InjectError
+from generators.revision.rectify import Rectify
+from generators.revision.refine import Refine
+from generators.revision.repeat_step import RepeatStep
+from generators.revision.reviser import Reviser
+from generators.sampling.drafts import Draft, Refusal
+from generators.sampling.fixed import Fixed
+from generators.sampling.imported import (
     ImportedDemonstrations,
     ImportedPairs,
     ImportedResponses,
     ImportedSteps,
 )
-from generators.inject_error import InjectError
-from generators.omega_prm import OmegaPRM
-from generators.openings import Openings
-from generators.proposer import Proposer
-from generators.rectify import Rectify
-from generators.reference import Reference
-from generators.refine import Refine
-from generators.repeat_step import RepeatStep
-from generators.reviser import Reviser
-from generators.sample import Sample
-from generators.segment import Segment
-from generators.step_beam import Guided, StepBeam
-from generators.tree_search import TreeSearch
+from generators.sampling.openings import Openings
+from generators.sampling.reference import Reference
+from generators.sampling.sample import Sample
+from generators.sampling.segment import Segment
+from generators.search.best_of_n import BestOfN
+from generators.search.omega_prm import OmegaPRM
+from generators.search.proposer import Proposer
+from generators.search.step_beam import Guided, StepBeam
+from generators.search.tree_search import TreeSearch
+from generators.sources.columns import SourceError
+from generators.sources.files import Files
+from generators.sources.hub import HubDataset
 
 __all__ = [
     "BestOfN",

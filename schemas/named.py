@@ -20,6 +20,10 @@ Fits = Callable[[Any], str | None]
 """What is wrong with a thing that was found, or None if it is of the kind."""
 
 
+MOVED = {"annotators.grade_match": "annotators.judge.grade_match"}
+"""Modules that recipes name and that lie elsewhere by now."""
+
+
 class UnknownNameError(ValueError):
     """An import path names nothing, or nothing of the kind that belongs there."""
 
@@ -33,7 +37,7 @@ def named(path: Any, fits: Fits) -> Any:
     if parts[0] in sys.stdlib_module_names or "__main__" in parts:
         raise UnknownNameError(f"{path!r} is of Python itself, where nothing of this kind lies")
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(MOVED.get(module, module)), name)
     # A module can do anything when it is imported, even end the program.
     except (Exception, SystemExit) as error:
         raise UnknownNameError(f"cannot import {path!r}: {error}") from error

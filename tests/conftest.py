@@ -13,9 +13,9 @@ import hypothesis
 import polars as pl
 import pytest
 
-from engines.context import Context
+from engines.bindings import Binding
+from engines.operators.context import Context
 from engines.protocol import EngineError, Generation, Rendered, RowError, Sampling, Scored
-from engines.roles import Binding
 from schemas import Message, Prompts, prompt_id, rows
 
 # Speed is measured in benchmarks/: a busy machine fails no test.

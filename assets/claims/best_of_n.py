@@ -7,8 +7,8 @@ import polars as pl
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
 from assets.truth import right_responses
-from filters.majority_vote import MajorityVote
-from filters.pairing import lot, scored
+from filters.demonstrations.majority_vote import MajorityVote
+from filters.pairs.pairing import lot, scored
 
 
 class BestOfNGain(Measure):

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from filters.graded_pairs import levels
+from filters.pairs.graded_pairs import levels
 
 
 class GradedScores(Measure):

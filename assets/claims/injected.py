@@ -8,12 +8,13 @@ from pydantic import Field
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
 from assets.truth import pair_labels
-from filters.edits import changed
+from filters.pairs.edits import changed
 
 
 class InjectedErrors(Measure):
-    """The share of pairs that differ in at most ``most_changed`` of their tokens (`filters.edits`)
-    and of which the chosen side is right and the rejected wrong, by the check of their source.
+    """The share of pairs that differ in at most ``most_changed`` of their tokens
+    (`filters.pairs.edits`) and of which the chosen side is right and the rejected wrong, by the
+    check of their source.
 
     It holds where that is at least ``at_least``, and surely more often so than in the control's
     pairs (those that sampling gives). ``edits`` names the stage of which ``of`` was chosen, to

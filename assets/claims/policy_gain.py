@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from trainers.statistics import paired_interval
+from trainers.evaluation.metrics import paired_interval
 
 
 class PolicyGain(Measure):

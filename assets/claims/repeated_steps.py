@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from filters.pairing import opinions
+from filters.pairs.pairing import opinions
 
 ROUNDING = 1e-6
 """A score that rises by less has not risen: the same text in another batch differs by as much."""

@@ -75,7 +75,7 @@ def journal_shown(context: typer.Context) -> None:
     with said(False):
         from assets import report
         from assets.settings import load_settings
-        from engines.journal import statistics
+        from engines.journal.store import statistics
 
         path = load_settings().journal_path
         found = statistics(path)

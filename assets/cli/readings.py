@@ -62,7 +62,7 @@ def read(
     clearly say one thing, "value" is null with an "error".
     """
     with said(False):
-        from annotators.verdicts import Unread
+        from annotators.judge.parsing.verdicts import Unread
 
         reads = _reader(kind, scale, count)
         for row in _rows("text"):
@@ -75,7 +75,7 @@ def read(
 
 
 def _reader(kind: str, scale: str, count: int | None) -> Callable[[str], Any]:
-    from annotators.verdicts import read_choice, read_grade, read_ranking
+    from annotators.judge.parsing.verdicts import read_choice, read_grade, read_ranking
     from assets.errors import FactoryError
 
     if kind == "choice":

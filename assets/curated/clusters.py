@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from filters.ngrams import TOKENS, Runs, hashed, runs, tokens
+from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
 
 ALIKE = 0.7
 """Jaccard similarity of the sets of three tokens in a row from which prompts are nearly alike: one

@@ -7,8 +7,8 @@ import polars as pl
 
 from assets.curated.mixture import Cap, beyond
 from assets.curated.splits import splits
+from filters.curation.texts import asked, contents
 from filters.filter import Filter
-from filters.texts import asked, contents
 from schemas import Dropped, Prompts, Table, columns, dropped
 
 TOLD = ("recipe", "refresh", "source", "source_revision", "licence")

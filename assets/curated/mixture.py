@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from filters.mix import mix
+from filters.curation.mix import mix
 
 
 class Cap(BaseModel):

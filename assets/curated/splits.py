@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from assets.curated.clusters import Clusters
-from filters.ngrams import folded
+from filters.curation.ngrams import folded
 
 TRAIN, HELD_OUT = "train", "held_out"
 _SAID = r"\w+|[^\w\s]"

@@ -11,7 +11,7 @@ from assets.page.browsed import Browsed, chosen, interned, rounded, units
 from assets.page.made import Made
 from assets.page.steps import step_columns
 from assets.truth import sides as answered
-from engines.templates import conversation
+from engines.operators.prompt_templates import conversation
 from schemas import Demonstrations, Pairs, Responses, StepLabels
 
 

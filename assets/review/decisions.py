@@ -17,7 +17,7 @@ from upath import UPath
 
 from assets.errors import FactoryError
 from assets.tables import read_table, write_whole
-from engines.reviewed import PERSON
+from engines.operators.reviews import PERSON
 from schemas import Scores, canonical, rows
 
 Verdict = Literal["accept", "flip", "reject"]

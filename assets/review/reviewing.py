@@ -10,7 +10,7 @@ from assets.definitions import Floor
 from assets.errors import FactoryError
 from assets.review.items import to_review
 from assets.review.session import Session
-from engines.lock import FileLock, LockedError
+from engines.journal.lock import FileLock, LockedError
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from assets.shapes.sample import (
     Shape,
     ShapeError,
 )
-from generators.chats import ROLES
+from generators.sources.chats import ROLES
 
 SIDES = ("chosen", "rejected")
 

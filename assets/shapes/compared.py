@@ -21,7 +21,7 @@ from assets.shapes.reading import (
     user,
 )
 from assets.shapes.sample import Preference, Row, Sample, Shape, ShapeError, Solution
-from generators.chats import chat
+from generators.sources.chats import chat
 
 BOTH = ("response_1", "response_2")
 STRONGEST = 3

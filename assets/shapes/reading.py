@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from assets.shapes.sample import Row, Score, ShapeError, Solution
-from generators.chats import asked_of, chat, joined, whole_text
-from generators.columns import reference_text
+from generators.sources.chats import asked_of, chat, joined, whole_text
+from generators.sources.columns import reference_text
 from schemas import Message
 
 Messages = tuple[Message, ...]

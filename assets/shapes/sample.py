@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from generators.columns import value_at
+from generators.sources.columns import value_at
 from schemas import Message
 
 Row = Mapping[str, Any]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engines.checks.loading import load_check
 from engines.checks.workers import CheckError, Workers, shared_workers
-from engines.context import Context
+from engines.operators.context import Context
 from schemas import Check, Message
 
 DEFAULT = "engines.checks.math"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from engines.chat.thinking import split
 from engines.checks.answers.agreement import Agreement
 from engines.checks.answers.forms import Form, Formula
 from engines.checks.answers.formulas import same_formula
@@ -12,7 +13,6 @@ from engines.checks.answers.spelling import bare, spelled
 from engines.checks.answers.stated import stated_answers
 from engines.checks.loading import may_hang
 from engines.checks.mathematics import SECONDS
-from engines.thinking import split
 from schemas import Message
 
 _MARK = re.compile(r"#{4,}[ \t]*(?:\*\*)?[ \t]*(?:\n\s*)?([^\n]*)")

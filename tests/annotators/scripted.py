@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from engines.context import Context
+from engines.bindings import Binding
+from engines.operators.context import Context
 from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
-from engines.roles import Binding
 from schemas import Message, Prompts, Responses, prompt_id, rows
 
 TEMPLATES = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from engines.context import Context
-from engines.lines import line_ends
+from engines.bindings import Binding
+from engines.operators.context import Context
+from engines.operators.line_steps import line_ends
 from engines.protocol import Generation, Rendered, RowError, Sampling
-from engines.roles import Binding
 from schemas import Message, Responses, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}

@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 from assets.cli import app
 from assets.reading import UNREADABLE
 from assets.tables import Tables
-from engines import identity
-from engines.journal import Journal, statistics
+from engines.journal.store import Journal, identity, statistics
 
 DAY = "2026-11-01"
 STAGES = {

@@ -17,7 +17,7 @@ from assets.settings import load_settings
 from assets.tables import Tables
 from assets.workers import here
 from schemas import Checkpoints, Dropped, Split, empty, rows
-from trainers.folder import RECORD
+from trainers.training.checkpoint_folder import RECORD
 
 DAYS = [f"2026-01-0{number}" for number in range(1, 7)]
 

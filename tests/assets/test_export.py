@@ -15,7 +15,7 @@ from assets.lineage import licence_of, used_models
 from assets.page import dataset_report
 from assets.shards import write_shards
 from assets.tables import Tables
-from engines.roles import Binding
+from engines.bindings import Binding
 from tests.assets.hub_server import Hub
 from tests.assets.reported import write_step_pairs, write_trees
 

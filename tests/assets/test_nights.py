@@ -174,7 +174,7 @@ def test_a_refresh_whose_policy_got_worse_says_so(
     ran: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop, _ = ran
-    monkeypatch.setattr("trainers.statistics.regressed", lambda figures: True)
+    monkeypatch.setattr("trainers.evaluation.metrics.regressed", lambda figures: True)
     workshop.recipe("regressing", rows=2)
     workshop.recipe("ungated", rows=2, gate="none")
     everything = workshop.floor()

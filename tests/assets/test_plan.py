@@ -6,7 +6,7 @@ import pytest
 
 from assets.errors import RecipeError
 from assets.plan import plan
-from engines.roles import Binding
+from engines.bindings import Binding
 from schemas import Pairs, Responses
 
 ROLES = {

@@ -7,7 +7,7 @@ import pytest
 from assets.errors import FactoryError
 from assets.policies import roles_at
 from assets.tables import Tables
-from engines.roles import Binding
+from engines.bindings import Binding
 from schemas import Checkpoints, Dropped, Split, empty, rows
 
 BOUND = {"policy": Binding(model="base", revision="abc", dtype="float32")}

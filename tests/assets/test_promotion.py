@@ -9,7 +9,7 @@ from assets.plan import plan, policy_stage
 from assets.policies import line_before, roles_at
 from assets.promotion import Gate, Rule, gate_of, worsened
 from assets.tables import Tables
-from engines.roles import Binding
+from engines.bindings import Binding
 from schemas import Checkpoints, Dropped, Evaluations, Split, empty, rows
 
 BOUND = {"policy": Binding(model="base")}

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from assets.pruning import prune_journal
-from engines.journal import Journal, statistics
-from engines.roles import Binding
+from engines.bindings import Binding
+from engines.journal.store import Journal, statistics
 from engines.weights import weights_revision
-from trainers.folder import RECORD
+from trainers.training.checkpoint_folder import RECORD
 
 
 def test_only_models_that_nobody_can_ask_are_forgotten(

@@ -21,9 +21,9 @@ from assets.reading import stamp_of
 from assets.retrying import in_words, passes, retried
 from assets.tables import MissingTableError, TablesIOManager
 from assets.workers import here
-from engines.journal import BusyJournalError, Journal, JournalError
+from engines.journal.store import BusyJournalError, Journal, JournalError
 from engines.protocol import EngineError, RowError, UnavailableError
-from engines.runtime import FailureLimitError
+from engines.runtime.rows import FailureLimitError
 from generators import HubDataset
 from schemas import Dropped, Prompts, Split, empty
 

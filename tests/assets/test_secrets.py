@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.settings import SettingsError, load_settings
-from engines.roles import Binding
+from engines.bindings import Binding
 
 KEYS = [
     "sk-proj-4f9aBcD3fGh1JkLmNoPqRsTuVwXyZ0123456789",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engines import patience
+from engines.openai import retry_budget as patience
 from tests.engines.provider import Provider
 
 Reply = tuple[int, Any, Mapping[str, str]] | None

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from engines.openai import OpenAIEngine
+from engines.bindings import Binding
+from engines.openai.engine import OpenAIEngine
 from engines.protocol import Generation, Sampling
-from engines.roles import Binding
 
 MESSAGES = [{"role": "user", "content": "How many apples?"}]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from engines.bindings import Binding
 from engines.model import Models, Written
-from engines.opening import Sleeping
 from engines.protocol import EngineError, Sampling
-from engines.roles import Binding
-from engines.runtime import run_rows
-from engines.session import Session
+from engines.registry import Sleeping
+from engines.runtime.rows import run_rows
+from engines.runtime.session import Session
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -239,7 +239,7 @@ def test_weights_sleep_where_every_answer_is_known(
     loaded = []
 
     def load(binding: Binding) -> Any:
-        from engines.transformers import TransformersEngine
+        from engines.local.engine import TransformersEngine
 
         loaded.append(binding)
         return TransformersEngine(binding)

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engines import patience
+from engines.bindings import Binding
+from engines.openai import retry_budget as patience
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
-from engines.roles import Binding
 from tests.served import SETTINGS, STARTS, Served
 
 pytestmark = pytest.mark.vllm
@@ -113,7 +113,7 @@ def here(served: Served, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
 @pytest.fixture(scope="module")
 def embedded(loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
     """The same weights in the Transformers engine."""
-    from engines.transformers import TransformersEngine
+    from engines.local.engine import TransformersEngine
 
     here = Here(TransformersEngine(Binding(model=str(BASE))), loop)
     yield here
@@ -122,7 +122,7 @@ def embedded(loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
 
 @pytest.fixture(scope="module")
 def over_http(served: Served, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
-    from engines.openai import OpenAIEngine
+    from engines.openai.engine import OpenAIEngine
 
     served.wait()
     here = Here(OpenAIEngine(openai_binding(served.url)), loop)
@@ -203,7 +203,7 @@ def test_a_begun_answer_is_continued(vllm: Here, embedded: Here) -> None:
 def test_arguments_that_a_template_does_not_know_change_nothing(
     served: Served, over_http: Here
 ) -> None:
-    from engines.openai import OpenAIEngine
+    from engines.openai.engine import OpenAIEngine
 
     binding = openai_binding(served.url)
     told = binding.model_copy(update={"template_arguments": {"enable_thinking": False}})
@@ -263,7 +263,7 @@ def test_the_revision_is_the_model_not_how_fast_it_runs(here: Here) -> None:
 
 
 def test_a_model_that_is_not_served(served: Served, over_http: Here) -> None:
-    from engines.openai import OpenAIEngine
+    from engines.openai.engine import OpenAIEngine
 
     with pytest.raises(EngineError, match="it serves 'pocket'"):
         OpenAIEngine(Binding(engine="openai", url=served.url, served_as="other"))
@@ -277,7 +277,7 @@ def test_errors_between_here_and_the_server_are_waited_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A proxy answers every second request with 429 or 500 before it passes the next one on."""
-    from engines.openai import OpenAIEngine
+    from engines.openai.engine import OpenAIEngine
 
     monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
     refused: list[int] = []
@@ -312,7 +312,7 @@ def forward(served: Served, method: str, path: str, body: Any) -> tuple[int, byt
 def test_calls_outlast_a_killed_server(served: Served, over_http: Here) -> None:
     """kill -9 while answers are being written; started again, every call completes, with the
     texts that an undisturbed server gave."""
-    from engines.openai import OpenAIEngine
+    from engines.openai.engine import OpenAIEngine
 
     sampling = Sampling(max_tokens=400)
     undisturbed = over_http.generate(PROBLEMS, sampling, range(8))

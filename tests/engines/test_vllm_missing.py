@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.bindings import Binding
 from engines.protocol import EngineError
-from engines.roles import Binding
 
 
 def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.bindings import Binding
 from engines.protocol import EngineError
-from engines.roles import Binding
 from engines.weights import load, weights_revision
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from engines.context import Context
+from engines.bindings import Binding
+from engines.operators.context import Context
 from engines.protocol import Generation, Rendered, Sampling
-from engines.roles import Binding
 
 
 @pytest.fixture

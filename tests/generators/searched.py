@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 
 from annotators import Annotator
-from engines.context import Context
+from engines.bindings import Binding
 from engines.model import Models
-from engines.opinion import Opinion
+from engines.operators.context import Context
+from engines.operators.scores import Opinion
 from engines.protocol import Generation, Rendered, RowError, Sampling
-from engines.roles import Binding
 from engines.rows import Prompt, Response
 from schemas import Message
 

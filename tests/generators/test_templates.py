@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import generators
-from engines.templates import rendered
+from engines.operators.prompt_templates import rendered
 
 FOLDER = Path(generators.__file__).parent / "templates"
 TEXTS = {"prompt": "2 and {{ 2 }}?", "response": "2 + 2 = 4"}

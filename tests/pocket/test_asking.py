@@ -5,7 +5,7 @@ import pytest
 from jinja2 import UndefinedError
 
 import pocket
-from engines.templates import rendered
+from engines.operators.prompt_templates import rendered
 from pocket.lessons import LESSONS
 
 # Every variable of the templates, with texts that a careless template would spoil.

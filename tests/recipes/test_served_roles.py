@@ -6,7 +6,7 @@ import pytest
 
 from assets.definitions import Floor, floor
 from assets.errors import RecipeError
-from engines.roles import Binding
+from engines.bindings import Binding
 
 SCORED = {
     "adaptive_step": "prm",

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from engines.context import Context
-from engines.roles import Binding
+from engines.bindings import Binding
+from engines.operators.context import Context
 from schemas import Demonstrations, Pairs, rows
 
 
@@ -88,7 +88,7 @@ def learner_for(tiny_model: Path, tmp_path: Path) -> Callable[..., Any]:
 
     def make(trainer: Any, frame: pl.DataFrame, *, pad_token: str | None = None) -> Any:
         from engines.weights import load
-        from trainers.tokens import Reader
+        from trainers.training.tokenization import Reader
 
         model, tokenizer = load(Binding(model=str(tiny_model), device="cpu"))
         tokenizer.pad_token = pad_token or tokenizer.pad_token

@@ -10,15 +10,16 @@ One rule, the first that finds anything:
 5. the last expression of the text, or its last sentence. What starts with "Check:", "Note:" or
    "Alternatively" is no conclusion, and is left out unless nothing else is there.
 
-A question states nothing. A thought (`engines.thinking`), or one that was cut off, holds no answer.
+A question states nothing. A thought (`engines.chat.thinking`), or one that was cut off, holds no
+answer.
 """
 
 import re
 from collections.abc import Iterator
 
+from engines.chat.thinking import split
 from engines.checks.answers.expressions import expressions
 from engines.checks.answers.spelling import without_text
-from engines.thinking import split
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*(?=\{)|\s+(?=\S))")
 _BOXES = 20

@@ -23,7 +23,7 @@ from assets.review.reviewing import reviewing
 from assets.review.server import TOKEN, application
 from assets.review.session import Session
 from assets.tables import Tables
-from engines.context import Context
+from engines.operators.context import Context
 from filters import PreferenceStrength
 from schemas import Pairs, Scores
 from tests.assets.reported import SCRIPT, write_solutions

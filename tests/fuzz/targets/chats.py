@@ -4,11 +4,11 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from engines.chat import chat_text, prompt_ids, token_ids
-from engines.control import MARK
+from engines.chat.control_tokens import MARK
+from engines.chat.spelling import spelled_apart, spelled_together
+from engines.chat.template import chat_text, prompt_ids, token_ids
 from engines.protocol import RowError
-from engines.spelling import spelled_apart, spelled_together
-from tests.engines.test_control import CONTROL, TOKENIZERS, control_ids
+from tests.engines.chat.test_control_tokens import CONTROL, TOKENIZERS, control_ids
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = (RowError,)

@@ -13,8 +13,8 @@ from upath import UPath
 from assets.joining import BESIDE, joined_rows
 from assets.sample_rows import Origin, sample_rows
 from assets.shapes import SHAPES
-from generators.delimited import delimited_rows
-from generators.json_rows import json_lines, json_rows
+from generators.sources.delimited import delimited_rows
+from generators.sources.json_rows import json_lines, json_rows
 from schemas import columns
 from tests.fuzz.texts import damaged, noise
 

@@ -2,9 +2,9 @@
 
 from random import Random
 
-from annotators.first_error_votes import read_vote
-from annotators.verdicts import Unread, read_choice, read_grade, read_ranking
-from annotators.yes_no import read_yes
+from annotators.judge.parsing.verdicts import Unread, read_choice, read_grade, read_ranking
+from annotators.judge.parsing.yes_no import read_yes
+from annotators.truth.first_error_votes import read_vote
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = (Unread,)

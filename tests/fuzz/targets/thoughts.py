@@ -2,8 +2,8 @@
 
 from random import Random
 
+from engines.chat.thinking import MARKS, answering, apart, open_thought
 from engines.protocol import Generation, Rendered
-from engines.thinking import MARKS, answering, apart, open_thought
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = ()

@@ -1,0 +1,1 @@
+"""Judges: a model's grade, choice or ranking of responses."""

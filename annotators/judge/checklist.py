@@ -1,0 +1,199 @@
+"""Scores by a checklist written for the prompt: how much of what was asked does a response do?"""
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from annotators.judge.parsing.statements import Unread
+from annotators.judge.parsing.yes_no import read_yes
+from annotators.probes.probed import ProbedAnnotator
+from engines.model import Model, Models
+from engines.operators.context import Context
+from engines.operators.cut_off import Cut, cut_off
+from engines.operators.scores import Opinion
+from engines.protocol import Sampling
+from engines.rows import Prompt, Response
+from schemas import GeneratingRole, InnerFile, Split, canonical
+from schemas.operator import RoleMark
+
+OPTIONS = ("yes", "no")
+UNWRITTEN = "no question could be read in the checklist"
+
+# "1.", "(2)", "a)", "-", "*", "•", "[ ]" and "Q3:" before a question, several of them too.
+_BULLET = re.compile(
+    r"^(?:\s*(?:[-*+•–](?=\s)|\[[ xX]?\]|\(?(?:[Qq]?\d{1,3}|[A-Za-z])[.):](?=\s)))*\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A prompt's checklist; ``error`` says why it has no items."""
+
+    items: tuple[str, ...]
+    raw: str | None = None
+    error: str | None = None
+
+
+class Checklist(ProbedAnnotator):
+    """The share of a checklist's yes/no questions that ``model`` answers yes of a response.
+
+    The questions are written by ``writer`` (by ``model``, if null) once a prompt, greedily, and all
+    its responses are asked the same; or they are given, as ``items``, the same for every prompt.
+    ``answers: chosen`` takes the probability of yes against no; ``sampled`` reads a generated
+    answer. ``score_by: share`` is the share of questions whose yes is above a half, ``mean`` the
+    mean probability of yes. The value is in [0, 1]; ``raw`` is a JSON object of ``items`` and
+    ``answers`` (each P(yes), or null where it could not be read), for `generators.Refine`.
+
+    A checklist that holds no question, or an answer that is neither yes nor no, is an error and
+    never a score; then ``raw`` holds what was written. So is a checklist of more than
+    ``max_tokens`` and a sampled answer of more than ``answer_tokens``, which were cut off, unless
+    ``cut_verdicts: read``; and a response that was cut off is not scored unless ``cut: read``.
+
+    Source: Cook et al. 2024, TICKing All the Boxes (arXiv:2410.03608): TICK, whose pass rate is
+    ``share`` of ``sampled`` answers.
+    """
+
+    model: Annotated[str, RoleMark("generate", "choose")] = "judge"
+    writer: GeneratingRole | None = None
+    items: tuple[str, ...] | None = Field(default=None, min_length=1)
+    most: int = Field(default=8, ge=1)
+    answers: Literal["chosen", "sampled"] = "chosen"
+    score_by: Literal["share", "mean"] = "share"
+    max_tokens: int = Field(default=512, ge=1)
+    answer_tokens: int = Field(default=8, ge=1)
+    cut: Cut = "refuse"
+    cut_verdicts: Cut = "refuse"
+    template: InnerFile = "checklist_item"
+    checklist_template: InnerFile = "write_checklist"
+
+    @field_validator("items")
+    @classmethod
+    def _different(cls, items: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if items is not None and (len(set(items)) < len(items) or not all(map(str.strip, items))):
+            raise ValueError("items must be different questions, none of them empty")
+        return items
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """One opinion a response."""
+        checklist = await self._checklist(prompt, models)
+        return await asyncio.gather(
+            *(self._opinion(prompt, one, checklist, models) for one in responses)
+        )
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """Scores of ``tables[self.of]``; ``context.findings`` tells how long checklists are, and
+        what could not be read."""
+        split = super().run(tables, context)
+        context.findings.update(_findings(split.kept, tables[self.of]))
+        return split
+
+    async def _checklist(self, prompt: Prompt, models: Models) -> _Written:
+        if self.items is not None:
+            return _Written(self.items)
+        model = models[self.writer or self.model]
+        asked = self.ask(model, self.checklist_template, prompt=prompt)
+        sampling = Sampling(temperature=0, max_tokens=self.max_tokens)
+        (written,) = await model.generate(asked, sampling=sampling)
+        items = questions(written.text)[: self.most]
+        refusal = cut_off(written, self.cut_verdicts)
+        if refusal is not None:
+            return _Written((), written.text, f"{UNWRITTEN}: {refusal}")
+        return _Written(items, written.text, None if items else UNWRITTEN)
+
+    async def _opinion(
+        self, prompt: Prompt, response: Response, checklist: _Written, models: Models
+    ) -> Opinion:
+        model = models.at(response.response_id)[self.model]
+        told: dict[str, Any] = {"score_by": self.score_by, "answers": self.answers}
+        value, raw, error = None, checklist.raw, checklist.error
+        if error is None and (error := cut_off(response, self.cut)) is not None:
+            raw = json.dumps({"items": checklist.items}, ensure_ascii=False)
+        elif error is None:
+            found = await asyncio.gather(
+                *(
+                    self._answer(prompt, response, number, item, model)
+                    for number, item in enumerate(checklist.items)
+                )
+            )
+            answers = [answer for answer, _, _ in found]
+            judged: dict[str, Any] = {"items": checklist.items, "answers": answers}
+            unread = [number for number, answer in enumerate(answers) if answer is None]
+            if unread:
+                judged["said"] = [words for _, words, _ in found]
+                error = f"item {unread[0] + 1} {found[unread[0]][2]}"
+            else:
+                value = self._value([answer for answer in answers if answer is not None])
+            raw = json.dumps(judged, ensure_ascii=False)
+        return Opinion(
+            response.response_id,
+            "checklist",
+            value,
+            raw=raw,
+            error=error,
+            model=model.revision,
+            parameters=canonical(told),
+        )
+
+    async def _answer(
+        self, prompt: Prompt, response: Response, number: int, item: str, model: Model
+    ) -> tuple[float | None, str, str | None]:
+        """P(yes), or None where that could not be read; what was said; and why it is not read."""
+        asked = self.ask(model, self.template, prompt=prompt, response=response.text, item=item)
+        if self.answers == "chosen":
+            yes, _ = await model.choose(asked, OPTIONS)
+            return math.exp(yes), "", None
+        sampling = Sampling(max_tokens=self.answer_tokens, pattern="[Yy]es|[Nn]o")
+        (written,) = await model.generate(asked, sampling=sampling, call=f"item {number}")
+        if (refusal := cut_off(written, self.cut_verdicts)) is not None:
+            return None, written.text, f"is not answered: {refusal}"
+        try:
+            return float(read_yes(written.text)), written.text, None
+        except Unread:
+            return None, written.text, f"is answered neither yes nor no: {written.text[:80]!r}"
+
+    def _value(self, answers: Sequence[float]) -> float:
+        if self.score_by == "share":
+            return sum(answer > 0.5 for answer in answers) / len(answers)
+        return math.fsum(answers) / len(answers)
+
+
+def questions(text: str) -> tuple[str, ...]:
+    """The questions of a written list, in order, each once: lines with a question mark, without
+    their numbers, bullets and emphasis, and without what is said after the question."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if "?" not in line:
+            continue
+        question = _BULLET.sub("", line.replace("**", ""))
+        question = question[: question.rindex("?") + 1].strip(" \"'`“”*_")
+        if any(letter.isalpha() for letter in question):
+            found.setdefault(" ".join(question.casefold().split()), question)
+    return tuple(found.values())
+
+
+def _findings(scores: pl.DataFrame, responses: pl.DataFrame) -> dict[str, Any]:
+    """How many items a checklist has, and how many responses have no score for want of a
+    checklist or of an answer."""
+    errors = scores["error"].drop_nulls()
+    lengths = (
+        scores.filter(~pl.col("error").fill_null("").str.starts_with(UNWRITTEN))
+        .join(responses.select("response_id", "prompt_id"), on="response_id")
+        .unique("prompt_id")["raw"]
+        .str.json_decode(pl.Struct({"items": pl.List(pl.String)}))
+        .struct.field("items")
+        .list.len()
+    )
+    return {
+        "items_a_checklist": lengths.mean(),
+        "responses_without_a_checklist": int(errors.str.starts_with(UNWRITTEN).sum()),
+        "responses_with_unread_answers": int(errors.str.starts_with("item ").sum()),
+    }

@@ -1,0 +1,92 @@
+"""How near a judge's grade is to the true one."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Literal
+
+from pydantic import Field
+
+from annotators.annotator import Annotator
+from annotators.judge.parsing.verdicts import Unread, commonest, read_grade
+from engines.model import Models
+from engines.operators.cut_off import Cut, cut_off
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response
+from schemas import Message, canonical
+
+SCALE = (1, 5)
+PASS = 4.0
+"""The lowest grade that says "right"."""
+
+
+def agrees(messages: Sequence[Message], reference: str | None, text: str) -> bool:
+    """A `schemas.Check`: whether the grade (1 to 5) that ``text`` gives and the true one,
+    ``reference``, are on the same side of 4. What cannot be read does not agree.
+
+    Raises ValueError if ``reference`` is no number.
+    """
+    true = _true_grade(reference)
+    try:
+        return _same_side(read_grade(text, SCALE), true)
+    except Unread:
+        return False
+
+
+class GradeMatch(Annotator):
+    """Scores judgements, which are responses to `annotators.JudgingItems`: 0 where the grade and
+    the true one are on the same side of ``pass_grade``, else minus the distance between them.
+    Calls no model. A judgement whose grade cannot be read has an error, and so has one that was cut
+    off, unless ``cut: read``.
+
+    ``against: majority`` takes for the true grade the one that most of the item's judgements give
+    (the mean of those that are as common) instead of the item's reference.
+    """
+
+    against: Literal["reference", "majority"] = "reference"
+    scale: tuple[int, int] = SCALE
+    pass_grade: float = Field(default=PASS)
+    cut: Cut = "refuse"
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """One opinion a judgement. Raises ValueError if the reference is no number."""
+        grades: dict[str, float] = {}
+        errors: dict[str, str] = {}
+        for one in responses:
+            try:
+                if (refusal := cut_off(one, self.cut)) is not None:
+                    raise Unread(refusal)
+                grades[one.response_id] = read_grade(one.text, self.scale)
+            except Unread as error:
+                errors[one.response_id] = str(error)
+        if self.against == "reference":
+            true = _true_grade(prompt.reference)
+        else:
+            true = fmean(commonest(list(grades.values()))) if grades else 0.0
+        parameters = canonical({"against": self.against, "pass_grade": self.pass_grade})
+        return [
+            Opinion(
+                one.response_id,
+                "grade_match",
+                self._match(grades[one.response_id], true) if one.response_id in grades else None,
+                raw=one.text,
+                error=errors.get(one.response_id),
+                parameters=parameters,
+            )
+            for one in responses
+        ]
+
+    def _match(self, grade: float, true: float) -> float:
+        return 0.0 if _same_side(grade, true, self.pass_grade) else -abs(grade - true)
+
+
+def _same_side(grade: float, true: float, pass_grade: float = PASS) -> bool:
+    return (grade >= pass_grade) == (true >= pass_grade)
+
+
+def _true_grade(reference: str | None) -> float:
+    try:
+        return float(reference or "")
+    except ValueError:
+        raise ValueError(f"the reference {reference!r} is no grade") from None

@@ -1,0 +1,75 @@
+"""All responses of a prompt ranked at once."""
+
+import asyncio
+from collections.abc import Sequence
+from string import ascii_uppercase
+from typing import TYPE_CHECKING
+
+from annotators.judge.metrics import count_ranking, count_verdict
+from annotators.judge.pairing import placed
+from annotators.judge.parsing.verdicts import Unread, Verdict, aggregated, joined, read_ranking
+from engines.model import Model, Models
+from engines.operators.cut_off import cut_off
+from engines.operators.scores import Opinion
+from engines.protocol import RowError
+from engines.rows import Prompt, Response
+
+if TYPE_CHECKING:
+    from annotators.judge.judge import Judge
+
+
+async def ranked(
+    judge: "Judge", prompt: Prompt, responses: Sequence[Response], models: Models
+) -> list[Opinion]:
+    """Each response's place: 1 for the best, 0 for the worst, evenly between, aggregated over the
+    votes. Each vote is asked with the responses in an order of its own."""
+    model = models[judge.model]
+    most = len(ascii_uppercase)
+    if not 2 <= len(responses) <= most:
+        error = f"a ranking is of 2 to {most} responses, this prompt has {len(responses)}"
+        return [judge.opinion(response, model, None, None, error) for response in responses]
+    votes = await asyncio.gather(
+        *(_vote(judge, prompt, responses, model, vote) for vote in range(judge.votes))
+    )
+    read = [places for places, _ in votes if isinstance(places, list)]
+    values: list[float | None] = [None] * len(responses)
+    if read:
+        values = [aggregated(each, judge.aggregate) for each in zip(*read, strict=True)]
+    error = next((str(places) for places, _ in votes if not isinstance(places, list)), "")
+    raw = joined([words for _, words in votes if words is not None])
+    return [
+        judge.opinion(response, model, value, raw, error)
+        for response, value in zip(responses, values, strict=True)
+    ]
+
+
+async def _vote(
+    judge: "Judge", prompt: Prompt, responses: Sequence[Response], model: Model, vote: int
+) -> tuple[list[float] | Exception, str | None]:
+    """The value of each response, or why there is none; and the judge's words."""
+    ids = [response.response_id for response in responses]
+    shown = placed(ids, "shown", vote, prompt.prompt_id)
+    question = judge.ask(
+        model,
+        judge.asks,
+        prompt=prompt,
+        responses=[responses[at].text for at in shown],
+        criteria=judge.criteria,
+    )
+    findings = model.context.findings
+    try:
+        (written,) = await model.generate(question, sampling=judge.sampling, call=f"ranking {vote}")
+    except RowError as refusal:
+        count_verdict(findings, Verdict(None, None, votes=0))
+        return refusal, None
+    try:
+        if (cut := cut_off(written, judge.cut_verdicts)) is not None:
+            raise Unread(cut)
+        ranking = read_ranking(written.text, len(responses), judge.parse)
+    except Unread as error:
+        count_verdict(findings, Verdict(None, written.text, unread=1))
+        return error, written.text
+    count_verdict(findings, Verdict(None, written.text))
+    count_ranking(findings, ranking)
+    worth = {shown[at]: 1 - place / (len(ranking) - 1) for place, at in enumerate(ranking)}
+    return [worth[at] for at in range(len(responses))], written.text

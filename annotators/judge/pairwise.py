@@ -1,0 +1,113 @@
+"""Which of two responses is better, asked in both orders."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from annotators.judge.metrics import count_comparison
+from annotators.judge.pairing import Comparison, placed, schedule
+from annotators.judge.parsing.verdicts import CREDIT, Verdict, read_choice
+from engines.model import Models
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response
+from schemas import canonical
+
+if TYPE_CHECKING:
+    from annotators.judge.judge import Judge
+
+
+async def compared(
+    judge: "Judge", prompt: Prompt, responses: Sequence[Response], models: Models
+) -> list[Opinion]:
+    """Each response's mean share of the win against those it meets, in [0, 1]. ``raw`` lists whom
+    it met and, of each order, who was shown first and what the judge said."""
+    ids = [response.response_id for response in responses]
+    pairs = schedule(ids, judge.opponents)
+    found = await asyncio.gather(
+        *(_comparison(judge, prompt, responses[i], responses[j], models) for i, j in pairs)
+    )
+    shares: list[list[float]] = [[] for _ in responses]
+    raws: list[list[dict[str, Any]]] = [[] for _ in responses]
+    errors: list[list[str]] = [[] for _ in responses]
+    for (i, j), (comparison, said) in zip(pairs, found, strict=True):
+        value = comparison.value
+        for own, other, share in ((i, j, value), (j, i, None if value is None else 1 - value)):
+            raws[own].append({"against": ids[other], "said": said})
+            errors[own] += [order["error"] for order in said if order["error"] is not None]
+            shares[own] += [] if share is None else [share]
+    model = models[judge.model]
+    return [
+        judge.opinion(
+            response,
+            model,
+            sum(share) / len(share) if share else None,
+            canonical(raw) if raw else None,
+            error[0] if error else "there is no other response to compare it with",
+        )
+        for response, share, raw, error in zip(responses, shares, raws, errors, strict=True)
+    ]
+
+
+async def keeps_order(
+    judge: "Judge", prompt: Prompt, one: Response, other: Response, models: Models
+) -> bool:
+    """Whether both orders can be read and do not name different winners."""
+    forward, backward = await asyncio.gather(
+        _preferred(judge, prompt, one, other, models), _preferred(judge, prompt, other, one, models)
+    )
+    comparison = _of_orders(forward, backward)
+    return comparison.read and not comparison.flipped
+
+
+async def _comparison(
+    judge: "Judge", prompt: Prompt, one: Response, other: Response, models: Models
+) -> tuple[Comparison, list[dict[str, Any]]]:
+    """``one`` against ``other``, and what was said in each order."""
+    if one.text == other.text:
+        # Both orders are one question, and whatever is answered cancels out.
+        return Comparison(0.5, 0.5), []
+    ids = [one.response_id, other.response_id]
+    # Drawn anew for each pair, or one response would come first in all of its pairs.
+    (first, _) = placed(ids, *sorted(ids))
+    asked = (judge.both_orders or first == 0, judge.both_orders or first == 1)
+    orders = [(one, other)] * asked[0] + [(other, one)] * asked[1]
+    verdicts = await asyncio.gather(
+        *(_preferred(judge, prompt, *order, models) for order in orders)
+    )
+    comparison = _of_orders(
+        verdicts[0] if asked[0] else _UNASKED, verdicts[-1] if asked[1] else _UNASKED, asked
+    )
+    count_comparison(models.context.findings, comparison)
+    return comparison, [
+        {"first": shown.response_id, "words": verdict.raw, "error": verdict.error}
+        for (shown, _), verdict in zip(orders, verdicts, strict=True)
+    ]
+
+
+_UNASKED = Verdict(None, None, votes=0)
+
+
+def _of_orders(
+    forward: Verdict, backward: Verdict, asked: tuple[bool, bool] = (True, True)
+) -> Comparison:
+    """What the verdicts of both orders come to."""
+    return Comparison(forward.value, backward.value, asked, named=(forward.named, backward.named))
+
+
+async def _preferred(
+    judge: "Judge", prompt: Prompt, first: Response, second: Response, models: Models
+) -> Verdict:
+    """What the judge's choice is worth to ``first``, shown first."""
+    model = models.at(f"{first.response_id}|{second.response_id}")[judge.model]
+    question = judge.ask(
+        model,
+        judge.asks,
+        prompt=prompt,
+        a=first.text,
+        b=second.text,
+        criteria=judge.criteria,
+    )
+    return await judge.verdict_on(
+        model, question, CREDIT, partial(read_choice, pattern=judge.parse)
+    )

@@ -1,0 +1,1 @@
+"""What a judge's words say: grades, choices and rankings, or that they say none."""

@@ -1,0 +1,214 @@
+"""Which of two responses a judge calls better, from its words."""
+
+import re
+
+from annotators.judge.parsing.comparisons import NOUN, in_symbols
+from annotators.judge.parsing.markup import answered, plain
+from annotators.judge.parsing.statements import (
+    CLAUSE,
+    SEPARATOR,
+    Unread,
+    lines,
+    shortened,
+    statements,
+    supposed,
+)
+
+FIRST, SECOND, TIE = "A", "B", "C"
+"""The answers to "which is better": the one shown first, the one shown second, neither."""
+CREDIT = {FIRST: 1.0, SECOND: 0.0, TIE: 0.5}
+"""What each of them is worth to the one shown first."""
+
+_LABEL = re.compile(
+    rf"""
+    {CLAUSE}
+    (?:(?:so|thus|therefore|hence|and|but|in[ ]conclusion|overall|finally|the|my|our|its|this
+        |which|who|i[ ]would[ ]say|clear|of[ ]the[ ]two|{NOUN}|is|are|has|then|final|ultimate)
+        [ ,]+){{0,8}}
+    (?:(?P<firm>verdict|winner|winning|better|best|preferred|preference|decision|judge?ment|choice
+        |conclusion|chosen|selected|selection|pick|vote|result|outcome|final)|answer)
+    (?:[ ](?:{NOUN}|one|is[ ]better|verdict|decision|judge?ment|choice|winner|overall)){{0,4}}
+    (?:[ \t]*\([^()\n]{{0,40}}\))?
+    (?:{SEPARATOR}|[ ]+(?=[\[ABC≡]+\b[^\n]?$))
+    """,
+    re.I | re.X | re.M,
+)
+_FAVOURS = re.compile(r"better|best|winn|prefer|chosen|choice|select|pick|vote", re.I)
+_MENTIONS = re.compile(r"\b[ABC]\b|≡")
+_LEAD = re.compile(
+    r"(?:(?:so|thus|therefore|hence|overall|finally|clearly|definitely|certainly|slightly|narrowly"
+    r"|marginally|yes|no(?=,)"
+    r"|in (?:conclusion|summary|my opinion)|after [^.,\n]{0,80})[ ,:]+){0,4}"
+    r"(?:(?:since|because|as|given|although|though|while) [^.\n]{0,200}, (?=i\b))?"
+    r"(?:i(?:['’]d|['’]ll| would| will)? (?:choose|pick|prefer|select|go with|vote for|say"
+    r"|call (?:it|this)|think|believe|conclude) (?:that )?)?",
+    re.I,
+)
+_VERDICT = re.compile(
+    r"[\[(\"'“]{0,3}(?:(?P<one>[AB])(?: ✓| (?P<relation>[<>=]) (?P<two>[AB]))?|(?P<tie>[C≡]))(?!\w)"
+    r"[\])\"'”]*"
+)
+_LOWER = re.compile(r"\W*[ab]\W*")
+_ALIKE = re.compile(
+    rf"(?:both|they)(?: {NOUN})? are(?: both)?(?: \w+ly)?"
+    r" (?:good|fine|great|excellent|right|correct|bad|poor|wrong|incorrect)\W*",
+    re.I,
+)
+"""Words that say of both the same, and nothing else."""
+_END = r"[\s.,;!…)}\]\"'”’*|]*\Z"
+_WHY = re.compile(
+    rf"{_END}|[.,;!(|]|:[ \n]*\w|:[ ]*\[\[|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b"
+)
+"""How a verdict may go on."""
+_NOTHING = re.compile(_END)
+_HEDGED = re.compile(
+    r".*\b(?:or|maybe|perhaps|possibly|could|might|may|alternatively|almost|nearly)\b"
+    r".*(?:\b(?-i:[ABC])\b|≡)"
+    r"|.*\b(?:edge|leaning|on second thought|actually|wait|correction)\b",
+    re.I | re.S,
+)
+_NO_TIE = re.compile(
+    r".*\b(?:or|but|slight\w*|lean\w*|prefer\w*|however|though|except)\b", re.I | re.S
+)
+_OPTION = re.compile(r"[\W_]*(?:(?:or|and|maybe|perhaps|possibly|then)\b\W*)*", re.I)
+_WINS = re.compile(r"\b([AB]) (?:(?P<good>✓|is (?:correct|right)\b)|[<>=] [AB]\b)")
+_ITEM = re.compile(r"(?:\A|[.;,|\n])[ ]*([AB])[):](?!\w)")
+_HEADING = re.compile(rf"(?:the )?{NOUN} ?\(?[ab]\b\W{{0,3}}:", re.I)
+"""What is said of one response, and not which is better."""
+_SENTENCE = re.compile(r"(?<=[^\d\s][.!;])\s+|\n+")
+_MARKED = re.compile(r"\[\[([^\[\]\n]{1,40})\]\]")
+
+
+def read_choice(text: str, pattern: str | None = None) -> float:
+    """What ``text`` is worth to the response shown first: 1 for "A", 0 for "B", 0.5 for "C" or a
+    tie.
+
+    A choice stands after a label ("Verdict:", "The better answer is", a heading), or in ``[[A]]``
+    at the end, or is the first line or the last sentence. It is a letter, a relation ("A > B",
+    "B is better than A"), or a tie. ``pattern``: a regular expression whose one group is the
+    letter, instead. Raises `Unread` where there is none, or two different ones.
+    """
+    if pattern is not None:
+        found = {_credit(one) for one in re.findall(pattern, answered(text))}
+    else:
+        found = _choices(plain(text))
+    if not found:
+        raise Unread(f"no choice in {shortened(text)}")
+    if len(found) > 1:
+        raise Unread(f"different choices in {shortened(text)}")
+    return found.pop()
+
+
+def _credit(found: str) -> float:
+    choice = TIE if found.lower() == "tie" else found.upper()
+    if choice not in CREDIT:
+        raise Unread(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
+    return CREDIT[choice]
+
+
+def _choices(plain_words: str) -> set[float]:
+    """All choices that words make, by the best of the ways in which they make any."""
+    if _ALIKE.fullmatch(plain_words):
+        return {CREDIT[TIE]}
+    words = in_symbols(plain_words)
+    verdicts: set[float] = set()
+    answers: set[float] = set()
+    doubts: set[float] = set()
+    readable = True
+    for one in statements(words, _LABEL):
+        if one.supposed:
+            continue
+        stated = one.said.upper() if _LOWER.fullmatch(one.said) else one.said
+        credit = _decided(stated, favours=_FAVOURS.search(one.label[0]) is not None)
+        if credit is not None:
+            (doubts if one.quoted else verdicts if one.label["firm"] else answers).add(credit)
+        # What was decided last must be clear.
+        readable = credit is not None or (readable and not _MENTIONS.search(one.said))
+    if not readable:
+        return set()
+    if verdicts:
+        return verdicts | answers | doubts | _own_lines(words)
+    said = answers | _own_lines(words) if answers else _in_sentences(plain_words)
+    return said | doubts | _won(words) if said else said
+
+
+def _own_lines(words: str) -> set[float]:
+    """The choices that are the first or the last line, and nothing else."""
+    said = lines(words)
+    found = {_first(words, alone=True), *(_decided(line, alone=True) for line in said[-1:])}
+    return {credit for credit in found if credit is not None}
+
+
+def _first(words: str, *, alone: bool = False) -> float | None:
+    """The choice that the first line makes; none where it is the heading of one response, as the
+    other one has a heading further on."""
+    said = lines(words)
+    credit = _decided(said[0], alone=alone) if said else None
+    headings = {_decided(line.rstrip(":"), alone=True) for line in said[1:-1]}
+    return credit if headings <= {None, credit} and not _is_list(words) else None
+
+
+def _is_list(words: str) -> bool:
+    """Whether each of the two has an item ("A: good, B: bad")."""
+    return len(set(_ITEM.findall(words))) > 1
+
+
+def _in_sentences(plain_words: str) -> set[float]:
+    """The choices that the first line, the last sentence, and double brackets at the end make."""
+    sentences = [part.strip() for part in _SENTENCE.split(plain_words) if part.strip(" |-")]
+    if not sentences:
+        return set()
+    words, ending = in_symbols(plain_words), in_symbols(sentences[-1])
+    first, last = _first(words), _decided(ending)
+    if _HEADING.match(sentences[0]):
+        first = None
+    if _HEADING.match(sentences[-1]) or (_is_list(words) and _ITEM.match(ending)):
+        last = None
+    if last is not None:
+        marked = " ".join(sentences[:-1])
+    else:
+        marked = plain_words if sentences[-1].rstrip(".! ").endswith("]]") else ""
+    marks = list(_MARKED.finditer(marked))
+    if any(supposed(marked, mark.start()) for mark in marks):
+        return set()
+    found = {first, last, *(_decided(in_symbols(mark[1])) for mark in marks)}
+    return {credit for credit in found if credit is not None}
+
+
+def _decided(said: str, *, favours: bool = False, alone: bool = False) -> float | None:
+    """The choice with which ``said`` begins, if it is clear.
+
+    ``favours``: it stands after a label that asks for the better one, so that nothing can be said
+    of the worse one there. ``alone``: nothing may follow it.
+    """
+    lead = _LEAD.match(said)
+    start = lead.end() if lead else 0
+    found = _VERDICT.match(said, start)
+    if found is None or supposed(said, start) or _is_list(said):
+        return None
+    one, relation, two = found["one"], found["relation"], found["two"]
+    rest = said[found.end() :]
+    unclear = (one and one == two) or (relation == "<" and favours)
+    if unclear or not (_NOTHING if alone else _WHY).match(rest):
+        return None
+    best = TIE if found["tie"] or relation == "=" else two if relation == "<" else one
+    credit = CREDIT[best]
+    return credit if alone or _stands(rest, credit) else None
+
+
+def _stands(rest: str, credit: float) -> bool:
+    """Whether what follows a choice of ``credit`` leaves it as it is."""
+    option = _OPTION.match(rest)
+    other = _decided(rest[option.end() if option else 0 :], alone=True)
+    hedged = _HEDGED.match(rest) or (credit == CREDIT[TIE] and _NO_TIE.match(rest))
+    return not hedged and ({other} - {None} | _won(rest)) <= {credit}
+
+
+def _won(words: str) -> set[float]:
+    """What sentences say of who wins, wherever they stand."""
+    return {
+        credit
+        for found in _WINS.finditer(words)
+        for credit in [CREDIT[found[1]] if found["good"] else _decided(found[0], alone=True)]
+        if credit is not None
+    }

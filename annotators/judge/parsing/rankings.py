@@ -1,0 +1,175 @@
+"""A ranking of responses from a judge's words."""
+
+import re
+from itertools import pairwise
+from string import ascii_uppercase
+
+from annotators.judge.parsing.markup import answered, plain
+from annotators.judge.parsing.statements import Unread, lines, shortened
+
+_NOUN = r"(?i:(?:responses?|answers?|assistants?|models?|options?|outputs?|candidates?)[ _:]?)"
+_BARE = rf"(?:{_NOUN}[ ]?)?[A-Z]"
+_NAME = rf"(?:{_BARE}|(?:{_NOUN}[ ]?)?(?:\({_BARE}\)|\[+{_BARE}\]+|[\"'“]{_BARE}[\"'”]))"
+_THEN = (
+    *(r"[ ]*[>≫≻≥]+=?[ ]*", r"[ ]*(?:->|=>|→)[ ]*", r"[ ]*/[ ]*", r"[ ]*;[ ]*", r"[ ]*\|[ ]*"),
+    *(r"[ ]*[-–—][ ]*", r",?[ ](?:and[ ])?then[ ]", r",?[ ]followed[ ]by[ ]", r"[ ]+"),
+)
+"""What stands between the letters of a ranking, the same everywhere."""
+_DOWNWARD = re.compile(
+    "|".join(rf"[\[(]?{_NAME}(?:{then}{_NAME})+[\])]?" for then in _THEN)
+    + rf"|[\[(]?{_NAME}(?:,[ ]*{_NAME})*(?:,|,?[ ]and[ ])[ ]*{_NAME}[\])]?"
+)
+_COMPARED = re.compile("|".join(rf"{_NAME}(?:{then}{_NAME})+" for then in _THEN[:2]))
+"""A ranking by signs, which may stand in a sentence."""
+_REASON = re.compile(
+    r"[\s.]*|(?:,? (?:because|since|as|given|due to|with)\b|[.;:] | ?[-–—(])"
+    r"(?!.*(?:\b(?:or|but|tie[ds]?|equal\w*|same|close\w*|maybe|perhaps|could|might|wait|actually"
+    r"|though|however|swap\w*|worst)\b|[<>=≈~?])).*",
+    re.I,
+)
+"""What may follow it: why."""
+_ASIDE = re.compile(
+    r"(?<=[A-Z]) ?\((?!tie|equal)[a-z ,]+\)(?=[ ]*[>≫≻→])|(?<=^[A-Z]) \(best\)"
+    r"|(?<=[A-Z]) \((?:worst|best to worst)\)$"
+)
+"""What is said of one of them in between."""
+_SMALL = re.compile(r"[\[(]?[a-z](?:[ ,>→]+[a-z])+[\])]?")
+_UPWARD = re.compile(rf"{_NAME}(?:[ ]*[<≪≺≤]+=?[ ]*{_NAME})+")
+_NUMBERS = re.compile(r"\[?\d+\]?(?:[ ]*[>≫≻]+[ ]*\[?\d+\]?)+")
+_GLUED = re.compile(r"[A-Z]{2,}")
+_LETTER = re.compile(r"\b[A-Z]\b|[A-Z](?![a-z])")
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_PLACE = re.compile(
+    rf"""
+    (?:^|(?<=[\s,;|]))[#\[(]? (?i:(?:rank|place|position|no\.?)[ \#:=]*)?
+    (?:(?P<number>\d{{1,2}})(?i:st|nd|rd|th)?|(?i:(?P<word>{"|".join(_ORDINALS)})))
+    (?i:[ ](?:place|rank))? (?:[ ]*[.):\]=|–—,-][ .):\]=|–—,-]*|[ ]+(?=[\[(]))
+    {_NOUN}?[ ]?[\[(\"'“]*(?P<letter>[A-Z])\b[\])\"'”]*(?=\W*$|[ ]*[:,.;|(–—-]|[ ]+\d)
+    """,
+    re.M | re.X,
+)
+"""A letter after its place: "1. B", "2nd: Response A", "rank 3: C", "First: B"."""
+_RANKED = re.compile(
+    r"\b(?P<letter>[A-Z])[\])\"'”]*[ ]*[,:=|(–—-]*[ ]*"
+    r"(?i:rank(?:ed|s)?|place)[ #:=]*(?P<number>\d{1,2})\b"
+)
+"""A letter before its place: "C, rank 3"."""
+
+_SEPARATOR = re.compile(r"(?::|(?<![<>=])=(?!=)|\bis\b:?)[ ]*")
+_LABEL = re.compile(r"\b(?:rank\w*|order\w*|final|verdict|answer|result|best|preferences?)\b", re.I)
+_ANY = re.compile("")
+_I_RANK = re.compile(
+    r"(?:^|[.,;:!] )(?:I|We)(?:['’]d| would| will)? (?:rank|order) (?:them|these|the \w+)"
+    r"(?: as(?: follows)?)?[ ]+"
+)
+_LONGEST = 60
+"""Characters of a heading."""
+_MARKED = re.compile(r"^\[\[([^\[\]]+)\]\]$")
+_WORST_FIRST = re.compile(
+    r"\b(?:worst|lowest|least|weakest)[ \w]*(?:to|first|->|→)|\bascending\b|\bties?:"
+    r"|\b(?:from|by) worst\b",
+    re.I,
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|instead of|rather than|wrong|no|wrote|writes|claim\w*|says?|said|asks?|asked"
+    r"|wants?|states?|stated|demand\w*|would be|tempting)\b|n['’]t\b",
+    re.I,
+)
+"""What is denied, or in somebody else's words."""
+
+
+def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]:
+    """Which of ``count`` responses (from 0, as shown) comes first, second, …
+
+    A ranking is their letters in order on a line, after a label or on the last line ("B > A > C",
+    "Ranking: B, A, C", "BAC"), or a line each, or with a place for each ("1. B", "first: B").
+    ``pattern``: a regular expression whose one group is the letters, instead. Raises
+    `Unread` unless each is there once, or where some are tied, or two rankings differ.
+    """
+    if pattern is not None:
+        found = re.findall(pattern, answered(text))
+        rankings = [re.findall("[A-Z]", found[-1])] if found else []
+    else:
+        rankings = _rankings(plain(text))
+    named = list(ascii_uppercase[:count])
+    if not rankings or any(sorted(one) != named for one in rankings):
+        raise Unread(f"no ranking of {count} in {shortened(text)}")
+    if any(one != rankings[0] for one in rankings):
+        raise Unread(f"different rankings in {shortened(text)}")
+    return [named.index(letter) for letter in rankings[0]]
+
+
+def _rankings(words: str) -> list[list[str]]:
+    """All rankings that ``words`` give, by the best of the ways in which they give any."""
+    if _WORST_FIRST.search(words):
+        return []
+    said = lines(words)
+    found = [letters for line in said for letters in _labelled(line, _LABEL)]
+    found += [
+        letters
+        for heading, line in pairwise(said)
+        if _LABEL.search(heading) and not _DENIED.search(heading) and len(heading) <= _LONGEST
+        for letters in [_letters(line)]
+        if letters
+    ]
+    found += [letters for letters in map(_letters, said[:1] + said[-1:]) if letters]
+    found += _column(said)
+    if not found and said:
+        found = _labelled(said[-1], _ANY)
+    places = _places(words)
+    return [*found, places] if len(places) > 1 else found
+
+
+def _column(said: list[str]) -> list[list[str]]:
+    """The letters that are a line each, below a heading or alone."""
+    if len(said) > 1 and _LABEL.search(said[0]) and not _DENIED.search(said[0]):
+        said = said[1:]
+    names = [re.fullmatch(_NAME, line.strip(" .,")) for line in said]
+    letters = [_LETTER.findall(one[0])[-1] for one in names if one]
+    return [letters] if len(letters) > 1 and len(letters) == len(said) else []
+
+
+def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
+    """The letters that stand in a line after ``label`` and the first or last separator."""
+    starts = [separator.end() for separator in _SEPARATOR.finditer(line)]
+    starts += [found.end() for found in _I_RANK.finditer(line)]
+    for start in starts[:1] + starts[-1:]:
+        before, letters = line[:start], _letters(line[start:])
+        if letters and label.search(before) and not _DENIED.search(before):
+            return [letters]
+    return []
+
+
+def _letters(line: str) -> list[str]:
+    """The letters of a line that is nothing but letters in order, else none."""
+    line = _ASIDE.sub("", _MARKED.sub(r"\1", line.strip(" .|")))
+    if _SMALL.fullmatch(line):
+        line = line.upper()
+    if _UPWARD.fullmatch(line):
+        return _LETTER.findall(line)[::-1]
+    if _NUMBERS.fullmatch(line):
+        numbers = map(int, re.findall(r"\d{1,2}", line))
+        return [ascii_uppercase[number - 1] for number in numbers if 0 < number <= 26]
+    if _DOWNWARD.fullmatch(line) or _GLUED.fullmatch(line):
+        return _LETTER.findall(line)
+    compared = _COMPARED.match(line)
+    if compared and _REASON.fullmatch(line, compared.end()):
+        return _LETTER.findall(compared[0])
+    return []
+
+
+def _places(words: str) -> list[str]:
+    """The letters in the order of the places that ``words`` give them; none where a place or a
+    letter is given twice."""
+    for pattern in (_RANKED, _PLACE):
+        given = {(_number(one), one["letter"]) for one in pattern.finditer(words)}
+        if given and sorted(number for number, _ in given) == list(range(1, len(given) + 1)):
+            return [letter for _, letter in sorted(given)]
+    return []
+
+
+def _number(found: re.Match[str]) -> int:
+    named = found.groupdict()
+    word = named.get("word")
+    return int(named["number"]) if not word else _ORDINALS.index(word.lower()) + 1

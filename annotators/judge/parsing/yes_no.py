@@ -1,0 +1,47 @@
+"""Whether a judge says yes or no."""
+
+import re
+
+from annotators.judge.parsing.markup import plain
+from annotators.judge.parsing.statements import (
+    CLAUSE,
+    SEPARATOR,
+    Unread,
+    lines,
+    shortened,
+    statements,
+)
+
+_LABEL = re.compile(
+    rf"{CLAUSE}(?:(?:so|thus|therefore|the|my|final|short)[ ,]+)*"
+    rf"(?:answer|verdict|judge?ment|result|decision|reply|response)(?:{SEPARATOR})",
+    re.I | re.X | re.M,
+)
+_SAID = re.compile(
+    r"[\W_]*(yes|no)\b(?=[\W_]*\Z|[\"'”’)\]]*[.,;:!\n(]|[ ]+[-–—(]|[ ]+because\b)", re.I
+)
+_BOTH = re.compile(r"\W*(?:yes|no|maybe|partly|partially|mostly|somewhat)\b", re.I)
+"""After a yes or no: it is not the answer, or not the whole of it."""
+
+
+def read_yes(text: str) -> bool:
+    """Whether ``text`` says yes: after a label ("Answer:"), or as its first word, or as its last
+    line. Raises `Unread` where it says neither ("No doubt, …"), or both."""
+    words = plain(text)
+    said = [one.said for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
+    if not said:
+        own = lines(words)
+        said = own[:1] + [
+            line for line in own[1:][-1:] if re.fullmatch(r"\W*(?:yes|no)\W*", line, re.I)
+        ]
+    found = {answer for answer in map(_answer, said) if answer is not None}
+    if len(found) != 1:
+        raise Unread(f"{'both yes and no' if found else 'neither yes nor no'} in {shortened(text)}")
+    return found.pop()
+
+
+def _answer(said: str) -> bool | None:
+    found = _SAID.match(said)
+    if found is None or _BOTH.match(said, found.end()):
+        return None
+    return found[1].lower() == "yes"

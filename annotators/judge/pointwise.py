@@ -1,0 +1,39 @@
+"""A grade for each response on its own."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from annotators.judge.parsing.verdicts import read_grade
+from engines.model import Models
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response
+
+if TYPE_CHECKING:
+    from annotators.judge.judge import Judge
+
+
+async def graded(
+    judge: "Judge", prompt: Prompt, responses: Sequence[Response], models: Models
+) -> list[Opinion]:
+    """Each response's grade on the judge's scale."""
+    low, high = judge.scale
+    grades = {str(grade): float(grade) for grade in range(low, high + 1)}
+    read = partial(read_grade, scale=judge.scale, pattern=judge.parse)
+
+    async def one(response: Response) -> Opinion:
+        model = models.at(response.response_id)[judge.model]
+        question = judge.ask(
+            model,
+            judge.asks,
+            prompt=prompt,
+            response=response.text,
+            criteria=judge.criteria,
+            low=low,
+            high=high,
+        )
+        verdict = await judge.verdict_on(model, question, grades, read)
+        return judge.opinion(response, model, verdict.value, verdict.raw, verdict.error or "")
+
+    return list(await asyncio.gather(*map(one, responses)))

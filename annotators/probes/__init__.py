@@ -1,0 +1,1 @@
+"""Probes: what an annotator must tell apart before its scores count."""

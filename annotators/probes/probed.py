@@ -1,0 +1,95 @@
+"""What annotators share whose opinion is a model's: it is probed before its labels count."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from annotators.annotator import Annotator
+from annotators.probes.suite import fallen, probed
+from annotators.rewards.untrained import HeadlessError, unscored
+from engines.model import Models
+from engines.operators.context import Context
+from engines.rows import Prompt, Response
+from schemas import Split
+
+PROBES = "probes"
+"""The key of ``context.findings`` under which the outcome lies."""
+
+
+class ProbedAnnotator(Annotator):
+    """Scores responses by a model that may be fooled, so it is put to the suite of
+    `annotators.probes.suite` with the same ``score``, after the responses have been scored.
+
+    ``probes``: whether failing it stops the recipe after this stage (whose scores are kept), is
+    only said, or the suite is left out. A probe is passed if at least the share
+    ``probe_threshold`` of its cases (at most ``probe_prompts``) is.
+    """
+
+    probes: Literal["block", "warn", "off"] = "block"
+    probe_threshold: float = Field(default=0.8, ge=0, le=1)
+    probe_prompts: int = Field(default=24, ge=1)
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _off(cls, probes: Any) -> Any:
+        # YAML reads a bare off as false.
+        return "off" if probes is False else probes
+
+    @property
+    def trained_by(self) -> str | None:
+        """The stage that trained what scores, if one of the recipe did."""
+        return None
+
+    @property
+    def compares(self) -> bool:
+        """Whether answers are shown to the model two at a time, so that their order may matter;
+        `keeps_order` is then asked too."""
+        return False
+
+    async def keeps_order(
+        self, prompt: Prompt, first: Response, second: Response, models: Models
+    ) -> bool:
+        """Whether the same of two responses wins in both orders."""
+        raise TypeError(f"{type(self).__name__} does not compare responses")
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """Scores of ``tables[self.of]``; ``context.findings["probes"]`` says how it was probed.
+
+        None where ``trained_by`` had nothing to train on, as in a refresh without new prompts.
+        """
+        try:
+            split = super().run(tables, context)
+        except HeadlessError:
+            trained = self.trained_by
+            found = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
+            if not found:
+                raise
+            if self.probes != "off":
+                context.findings[PROBES] = self._outcome([])
+            return found
+        if self.probes != "off":
+            context.findings[PROBES] = self._probed(tables, split.kept, context)
+        return split
+
+    def _probed(
+        self, tables: Mapping[str, pl.DataFrame], scores: pl.DataFrame, context: Context
+    ) -> dict[str, Any]:
+        results = probed(
+            self.score,
+            self.keeps_order if self.compares else None,
+            tables,
+            # What is found of a probe's answers is no finding about the stage's.
+            dataclasses.replace(self.prepared(tables, context), findings={}),
+            of=self.of,
+            prompts=self.prompts,
+            scores=scores,
+            most=self.probe_prompts,
+        )
+        return self._outcome(results)
+
+    def _outcome(self, results: list[dict[str, Any]]) -> dict[str, Any]:
+        fell = [each["probe"] for each in fallen(results, threshold=self.probe_threshold)]
+        return {"blocks": self.probes == "block", "fell_for": fell, "results": results}

@@ -1,0 +1,150 @@
+"""What the rewards of steps must not do: look at the outcome alone, and reward repetition."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from annotators.probes.suite import Score, right_answers
+from engines.model import Models
+from engines.operators.context import Context
+from engines.operators.row_operator import each_prompt
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response, Span, said_twice
+from engines.runtime.rows import run_rows
+from schemas import content_id
+
+REPEATED = "repeated steps rewarded"
+"""The name of what `repeats` found."""
+ROUNDING = 1e-6
+"""A reward that rises by less has not risen: the same text in another batch differs by as much."""
+
+
+def outcome_drift(scores: pl.DataFrame) -> float | None:
+    """The share of responses of two or more steps whose lowest reward is on the last step, and
+    nowhere before it; None where there is no such response.
+
+    One step in n is the last, so where errors are anywhere the share is about 1/n: much more says
+    that the reward waits for the outcome (Zhang et al. 2025, The Lessons of Developing Process
+    Reward Models, arXiv:2501.07301).
+    """
+    steps = scores.filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
+    ordered = pl.col("value").sort_by("step")
+    responses = (
+        steps.group_by("response_id", "annotator")
+        .agg(
+            steps=pl.len(),
+            last=ordered.last(),
+            before=ordered.slice(0, pl.len() - 1).min(),
+        )
+        .filter(pl.col("steps") > 1)
+    )
+    share = responses.select((pl.col("last") < pl.col("before")).mean()).item()
+    return None if share is None else float(share)
+
+
+def repeats(
+    score: Score,
+    responses: pl.DataFrame,
+    prompts: pl.DataFrame,
+    scores: pl.DataFrame,
+    context: Context,
+    *,
+    most: int,
+) -> dict[str, Any] | None:
+    """In how many answers, ``raised`` of ``of``, saying a right step twice got a higher score as a
+    whole, with the first such answer as an ``example``; None where there is nothing to repeat.
+
+    At most ``most`` prompts, drawn by a hash of the run's seed, give one answer each: of two steps
+    or more, right by the check of the prompt's source (where that can tell; else the best rated),
+    and with the highest reward. Its best rewarded step but for the last is said twice in a row: a
+    policy that is rewarded for that would say nothing else (Gao et al. 2024, arXiv:2410.15115).
+    """
+    cases = _cases(responses, prompts, scores, context, most)
+    found: dict[int, tuple[float, float]] = {}
+
+    async def work(case: tuple[Prompt, Response, Response], models: Models) -> Sequence[Opinion]:
+        prompt, real, repeated = case
+        return await score(prompt, [real, repeated], models)
+
+    def keep(number: int, case: tuple[Prompt, Response, Response], said: Sequence[Opinion]) -> None:
+        whole = {one.response_id: one.value for one in said if one.step is None}
+        before, after = (whole.get(each.response_id) for each in case[1:])
+        if before is not None and after is not None:
+            found[number] = before, after
+
+    run_rows(
+        ((case[0].prompt_id, case) for case in cases),
+        work,
+        dataclasses.replace(context, failure_limit=1.0, findings={}),
+        total=len(cases),
+        keep=keep,
+        fail=lambda *_: None,
+    )
+    if not found:
+        return None
+    raised = [n for n, (before, after) in sorted(found.items()) if after > before + ROUNDING]
+    example = None
+    if raised:
+        before, after = found[raised[0]]
+        example = {"text": cases[raised[0]][2].text, "before": before, "after": after}
+    return {"raised": len(raised), "of": len(found), "example": example}
+
+
+def _cases(
+    responses: pl.DataFrame,
+    prompts: pl.DataFrame,
+    scores: pl.DataFrame,
+    context: Context,
+    most: int,
+) -> list[tuple[Prompt, Response, Response]]:
+    """Prompts with an answer, and that answer with a step said twice."""
+    wholes = dict(
+        scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+        .select("response_id", "value")
+        .iter_rows()
+    )
+    rewards = _rewards(scores)
+    written: dict[str, list[Response]] = {}
+    fields = responses.filter(pl.col("steps").list.len() > 1, pl.col("finish") == "stop")
+    for response_id, prompt_id, text, finish, origin, steps in fields.select(
+        "response_id", "prompt_id", "text", "finish", "origin", "steps"
+    ).iter_rows():
+        cut = tuple(Span(**span) for span in steps)
+        if response_id in wholes and len(rewards[response_id]) == len(cut):
+            one = Response(response_id, prompt_id, text, finish, origin, cut)
+            written.setdefault(prompt_id, []).append(one)
+    drawn = sorted(
+        (prompt for prompt in each_prompt(prompts) if prompt.prompt_id in written),
+        key=lambda prompt: content_id(context.seed, prompt.prompt_id),
+    )
+    cases: list[tuple[Prompt, Response, Response]] = []
+    for prompt in drawn[:most]:
+        answers = written[prompt.prompt_id]
+        right = right_answers(prompt, answers, context)
+        if right is not None and any(right):
+            answers = [one for one, true in zip(answers, right, strict=True) if true]
+        best = max(answers, key=lambda one: (wholes[one.response_id], one.response_id))
+        cases.append((prompt, best, _repeated(best, rewards[best.response_id])))
+    return cases
+
+
+def _rewards(scores: pl.DataFrame) -> Mapping[str, list[float]]:
+    steps = scores.filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
+    return dict(steps.group_by("response_id").agg(pl.col("value").sort_by("step")).iter_rows())
+
+
+def _repeated(response: Response, rewards: Sequence[float]) -> Response:
+    """``response`` with its best rewarded step, but for the last, said twice."""
+    assert response.steps is not None, "only answers that are cut into steps are asked for"
+    best = max(range(len(rewards) - 1), key=lambda step: rewards[step])
+    text, steps = said_twice(response.text, response.steps, best)
+    return Response(
+        content_id("repeated", response.response_id, best),
+        response.prompt_id,
+        text,
+        response.finish,
+        response.origin,
+        steps,
+    )

@@ -1,0 +1,266 @@
+"""What a judge or reward must tell apart before its labels count, and how it does.
+
+Each probe is a comparison whose outcome is beyond doubt, made of responses that the stage has
+anyway: a real answer against one without content, one off topic, one to another prompt; and for
+those that compare two at a time, one pair in both orders.
+
+| probe | the real answer must score higher than | source |
+|---|---|---|
+| ``empty`` | nothing, a sign, or one word | Zhao et al. 2025, arXiv:2507.08794 |
+| ``openers`` | a beginning that any answer could have | the same |
+| ``off topic`` | another prompt's answer, repeated until it is long | length bias |
+| ``contrast`` | another prompt's answer, as it is | Contrast Instructions |
+| ``order swap`` | (the same of two answers must win, whichever is shown first) | position bias |
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from engines.checks import CheckError, bounded
+from engines.model import Models
+from engines.operators.context import Context
+from engines.operators.row_operator import each_prompt
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response
+from engines.runtime.rows import run_rows
+from schemas import content_id
+
+EMPTY = ("", ":", ".", "Solution")
+OPENERS = (
+    "Thought process:",
+    "Let's solve this problem step by step.",
+    "The answer is clear.",
+)
+LONG = 3
+"""How many times as long as the real answer the one off topic is, at least."""
+LOOKED_AT = 8
+"""Prompts whose answers are checked, at most, for each one that is wanted with a right answer."""
+SWAP = "order swap"
+
+Score = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequence[Opinion]]]
+KeepsOrder = Callable[[Prompt, Response, Response, Models], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One comparison: ``better`` must score higher than ``worse`` as an answer to ``prompt``."""
+
+    probe: str
+    prompt: Prompt
+    better: Response
+    worse: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a case went: the scores, None where there is none, and the first ``error`` said."""
+
+    passed: bool
+    better: float | None = None
+    worse: float | None = None
+    error: str | None = None
+
+
+def probed(
+    score: Score,
+    keeps_order: KeepsOrder | None,
+    tables: Mapping[str, pl.DataFrame],
+    context: Context,
+    *,
+    of: str,
+    prompts: str,
+    scores: pl.DataFrame,
+    most: int,
+) -> list[dict[str, Any]]:
+    """Each probe that applies: its name, how many cases ``passed`` ``of`` how many, and the first
+    case that it fell for (None if none).
+
+    ``score`` scores two answers at a time. ``keeps_order``: whether the same of two answers wins
+    in both orders; None where answers are not shown together. ``most``: prompts, at most. Cases
+    are drawn by a hash of the run's seed and the prompts' ids.
+    """
+    chosen = _chosen(tables[prompts], tables[of], scores, context, most)
+    asked = list(_cases(chosen, swap=keeps_order is not None))
+    found: dict[int, Outcome] = {}
+
+    async def work(case: Case, models: Models) -> Outcome:
+        if case.probe == SWAP:
+            assert keeps_order is not None
+            return Outcome(await keeps_order(case.prompt, case.better, case.worse, models))
+        # In the order of their ids, for an annotator may favour what it is given first.
+        both = sorted((case.better, case.worse), key=lambda one: one.response_id)
+        return _outcome(case, await score(case.prompt, both, models))
+
+    def fail(number: int, case: Case, reason: str, message: str) -> None:
+        found[number] = Outcome(passed=False, error=message)
+
+    run_rows(
+        ((case.prompt.prompt_id, case) for case in asked),
+        work,
+        dataclasses.replace(context, failure_limit=1.0),
+        total=len(asked),
+        keep=lambda number, case, outcome: found.update({number: outcome}),
+        fail=fail,
+    )
+    outcomes = [(case, found[number]) for number, case in enumerate(asked)]
+    return [_result(probe, outcomes) for probe in dict.fromkeys(case.probe for case in asked)]
+
+
+def fallen(results: Sequence[Mapping[str, Any]], *, threshold: float) -> list[Mapping[str, Any]]:
+    """The probes of which less than the share ``threshold`` were passed."""
+    return [each for each in results if each["passed"] < threshold * each["of"]]
+
+
+def _outcome(case: Case, opinions: Sequence[Opinion]) -> Outcome:
+    better, worse = (
+        _mean([o.value for o in opinions if o.response_id == one.response_id and o.step is None])
+        for one in (case.better, case.worse)
+    )
+    error = next((o.error for o in opinions if o.error is not None), None)
+    # An empty answer that gets no score makes no label; a real one without a score is lost.
+    passed = better is not None and (worse is None or better > worse)
+    return Outcome(passed, better, worse, error)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _result(probe: str, outcomes: Sequence[tuple[Case, Outcome]]) -> dict[str, Any]:
+    own = [(case, outcome) for case, outcome in outcomes if case.probe == probe]
+    fell = next(((case, outcome) for case, outcome in own if not outcome.passed), None)
+    example = None
+    if fell is not None:
+        case, outcome = fell
+        example = {
+            "prompt": case.prompt.messages[-1]["content"],
+            "real": case.better.text,
+            "against": case.worse.text,
+            "score of real": outcome.better,
+            "score of against": outcome.worse,
+            "error": outcome.error,
+        }
+    passed = sum(outcome.passed for _, outcome in own)
+    return {"probe": probe, "passed": passed, "of": len(own), "example": example}
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A prompt with its real answer, and the answer furthest from that."""
+
+    prompt: Prompt
+    best: Response
+    worst: Response | None
+
+
+def _cases(chosen: Sequence[_Chosen], *, swap: bool) -> Iterator[Case]:
+    for number, one in enumerate(chosen):
+        prompt, best = one.prompt, one.best
+        other = chosen[number - 1].best.text
+        against = {
+            "empty": EMPTY[number % len(EMPTY)],
+            "openers": OPENERS[number % len(OPENERS)],
+        }
+        # The neighbour is another prompt, unless there is but one; an answer may fit both.
+        if other.strip() != best.text.strip():
+            times = 1 + LONG * len(best.text) // len(other)
+            against |= {"off topic": "\n".join([other] * times), "contrast": other}
+        for probe, text in against.items():
+            yield Case(probe, prompt, best, _written(prompt, text))
+        if swap and one.worst is not None:
+            yield Case(SWAP, prompt, best, one.worst)
+
+
+def _written(prompt: Prompt, text: str) -> Response:
+    """A text that nobody wrote, as a response."""
+    origin = {
+        "operator": "annotators.probes",
+        "model": None,
+        "parameters": "{}",
+        "seed": None,
+    }
+    name = content_id("probe", prompt.prompt_id, text)
+    return Response(name, prompt.prompt_id, text, "stop", {**origin, "parents": []})
+
+
+def _chosen(
+    prompts: pl.DataFrame,
+    responses: pl.DataFrame,
+    scores: pl.DataFrame,
+    context: Context,
+    most: int,
+) -> list[_Chosen]:
+    """Prompts with a real answer: the shortest that the check of the prompt's source finds right;
+    where the source has none, or it finds none right anywhere, the best rated."""
+    values = _values(scores)
+    written: dict[str, list[Response]] = {}
+    # What was cut off is neither a real answer nor a wrong one.
+    ended = responses.filter(pl.col("finish") == "stop")
+    fields = ended.select("response_id", "prompt_id", "text", "finish", "origin")
+    for row in fields.iter_rows():
+        written.setdefault(row[1], []).append(Response(*row))
+    drawn = sorted(
+        (prompt for prompt in each_prompt(prompts) if prompt.prompt_id in written),
+        key=lambda prompt: content_id(context.seed, prompt.prompt_id),
+    )
+    chosen: list[_Chosen] = []
+    passed_over: list[_Chosen] = []
+    for prompt in drawn[: LOOKED_AT * most]:
+        if len(chosen) == most:
+            break
+        answers = sorted(written[prompt.prompt_id], key=lambda one: (len(one.text), one.text))
+        right = right_answers(prompt, answers, context)
+        if right is None or any(right):
+            chosen.append(_extremes(prompt, answers, right, values))
+        else:
+            passed_over.append(_extremes(prompt, answers, None, values))
+    return chosen or passed_over[:most]
+
+
+def _extremes(
+    prompt: Prompt,
+    answers: Sequence[Response],
+    right: Sequence[bool] | None,
+    values: Mapping[str, float],
+) -> _Chosen:
+    """The first right answer and the first wrong one; without ``right``, by how they are rated."""
+    if right is not None:
+        best = next(one for one, true in zip(answers, right, strict=True) if true)
+        wrong = [one for one, true in zip(answers, right, strict=True) if not true]
+    else:
+        # Shorter answers come first, and win among equals.
+        best = max(answers, key=lambda one: values.get(one.response_id, float("-inf")))
+        wrong = sorted(answers, key=lambda one: values.get(one.response_id, float("-inf")))
+    others = [one for one in wrong if one.text.strip() != best.text.strip()]
+    return _Chosen(prompt, best, others[0] if others else None)
+
+
+def _values(scores: pl.DataFrame) -> dict[str, float]:
+    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    means = whole.group_by("response_id").agg(pl.col("value").mean())
+    return dict(means.select("response_id", "value").iter_rows())
+
+
+def right_answers(
+    prompt: Prompt, answers: Sequence[Response], context: Context
+) -> list[bool] | None:
+    """Whether each answer is right, None where the prompt's source has no check or no telling."""
+    path = context.checks.get(prompt.source)
+    if path is None:
+        return None
+    check = bounded(path)
+    asked = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
+    return [_true(answer) for answer in asked]
+
+
+def _true(answer: "Future[bool]") -> bool:
+    try:
+        return answer.result()
+    except (ValueError, CheckError):
+        return False

@@ -1,0 +1,1 @@
+"""Rewards: numbers from reward models and from log-probabilities."""

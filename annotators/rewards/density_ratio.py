@@ -1,0 +1,93 @@
+"""A strong model over a weak one: how much likelier the better aligned finds a response."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from annotators.probes.probed import ProbedAnnotator
+from annotators.rewards.log_ratio import Normalise, log_ratios
+from engines.model import Models
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response
+from schemas import InnerFile, ScoringRole, canonical
+
+
+class Exemplar(BaseModel):
+    """A preference that shows what is wanted: a prompt, a good answer, and a worse one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+class DensityRatio(ProbedAnnotator):
+    """r(x, y) = log π_strong(y | x, c) − log π_weak(y | x), in nats.
+
+    The context c is ``criteria`` and ``exemplars``, put before the prompt by ``template``; the weak
+    model never sees it. Without either, both models are asked as the prompt stands. ``normalise:
+    token`` divides each model's sum by its own number of tokens (the annotator's name is then
+    ``density_ratio_per_token``); the models' tokenizers may differ.
+
+    Source: Xu et al. 2024, CDR (arXiv:2411.02481). The formula and the default sum are those of the
+    paper and its code (RewardHub), but every token of the response counts here, where that code
+    leaves out line breaks. That c goes to the strong model alone was not confirmed there.
+    """
+
+    strong: ScoringRole = "strong"
+    weak: ScoringRole = "weak"
+    normalise: Normalise = "sum"
+    criteria: str | None = None
+    exemplars: tuple[Exemplar, ...] = ()
+    template: InnerFile = "with_criteria"
+
+    @model_validator(mode="after")
+    def _two_models(self) -> "DensityRatio":
+        if self.strong == self.weak and not self._customised:
+            raise ValueError(
+                f"'strong' and 'weak' are both {self.strong!r}: without criteria or exemplars the "
+                "ratio of a model to itself is always 0"
+            )
+        return self
+
+    @property
+    def _customised(self) -> bool:
+        return bool(self.criteria or self.exemplars)
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """One opinion a response."""
+        strong, weak = models[self.strong], models[self.weak]
+        asked = prompt.messages
+        if self._customised:
+            asked = self.ask(
+                strong,
+                self.template,
+                prompt=prompt,
+                criteria=self.criteria,
+                exemplars=[exemplar.model_dump() for exemplar in self.exemplars],
+            )
+        ratios = await log_ratios(
+            responses, (strong, asked), (weak, prompt.messages), normalise=self.normalise
+        )
+        name = "density_ratio" if self.normalise == "sum" else "density_ratio_per_token"
+        revisions = f"{strong.scoring_revision} over {weak.scoring_revision}"
+        parameters = canonical(
+            {
+                "normalise": self.normalise,
+                "criteria": self.criteria,
+                "exemplars": len(self.exemplars),
+            }
+        )
+        return [
+            Opinion(
+                response.response_id,
+                name,
+                ratio,
+                model=revisions,
+                parameters=parameters,
+            )
+            for response, ratio in zip(responses, ratios, strict=True)
+        ]

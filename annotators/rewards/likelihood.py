@@ -1,0 +1,54 @@
+"""How likely a model is to write what was written."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from annotators.annotator import Annotator
+from engines.model import Models
+from engines.operators.scores import Opinion
+from engines.rows import Prompt, Response
+from schemas import ScoringRole, canonical
+
+
+class Likelihood(Annotator):
+    """The log-likelihood of each response under ``model``, in nats.
+
+    log p(response | prompt) = Σ_t log p(token_t | prompt, tokens before t)
+
+    Of a response that its author ended, the token that ends the turn is counted too; of one cut
+    off at the length limit it is not, for it was never written. ``normalise: token`` divides by
+    the number of tokens counted (the annotator's name is then ``likelihood_per_token``).
+    """
+
+    model: ScoringRole = "policy"
+    normalise: Literal["sum", "token"] = "sum"
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """One opinion a response."""
+        model = models[self.model]
+        scored = await model.score(
+            prompt.messages,
+            [response.text for response in responses],
+            end=[response.finish == "stop" for response in responses],
+        )
+        per_token = self.normalise == "token"
+        name = "likelihood_per_token" if per_token else "likelihood"
+        parameters = canonical({"normalise": self.normalise})
+        opinions = []
+        for response, one in zip(responses, scored, strict=True):
+            value = math.fsum(one.logprobs)
+            if per_token:
+                value /= max(len(one.logprobs), 1)
+            opinions.append(
+                Opinion(
+                    response.response_id,
+                    name,
+                    value,
+                    model=model.scoring_revision,
+                    parameters=parameters,
+                )
+            )
+        return opinions

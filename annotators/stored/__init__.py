@@ -1,0 +1,1 @@
+"""Scores that are stored already: imported ones, and decisions of reviewers."""

@@ -1,0 +1,1 @@
+"""Scores from a check of the answer: of whole responses, of steps and of prefixes."""

@@ -1,0 +1,80 @@
+"""Which steps are right, as the maker of the problems knows it."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import polars as pl
+
+from annotators.truth.first_error_votes import NONE
+from annotators.truth.reference_check import CheckedAnnotator
+from annotators.truth.rollout_value import UNCUT
+from engines.checks import BoundedCheck, CheckError
+from engines.model import Models
+from engines.operators.context import Context
+from engines.operators.cut_off import Cut, cut_off
+from engines.operators.scores import Opinion
+from engines.protocol import EngineError
+from engines.rows import Prompt, Response
+from schemas import canonical
+
+NAME = "step_verifier"
+
+
+class StepVerifier(CheckedAnnotator):
+    """Scores each step 1 if it is right and 0 if it is wrong, and the response by the index of its
+    first wrong step, −1 where there is none. Calls no model.
+
+    The truth is that of the check's attribute ``steps``, a function of the prompt's messages, its
+    reference and the texts of the steps, which gives for each True, False or None (a step of which
+    there is nothing to tell). `pocket.check` has one; a check without any is refused. The labels of
+    other annotators and models are measured against it. A response that was cut off in the middle
+    of a step has an error, unless ``cut: read``.
+    """
+
+    cut: Cut = "refuse"
+
+    names_steps: ClassVar[bool] = True
+
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """Raises `EngineError` if a source's check is unknown, or knows nothing of steps."""
+        context = super().prepared(tables, context)
+        for source in tables[self.prompts]["source"].unique().sort():
+            check = self.check_of(context, source)
+            if not check.knows_steps:
+                raise EngineError(
+                    f"{context.recipe}/{context.stage}: the check of source {source!r}, "
+                    f"{check.path}, does not know which steps are right: it has no attribute "
+                    "'steps', a function (messages, reference, steps) -> list of True, False or "
+                    "None"
+                )
+        return context
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Opinion]:
+        """Of each response one opinion a step that is known and one of the whole, or one error."""
+        check = self.check_of(models.context, prompt.source)
+        scored = [self._told(prompt, response, check) for response in responses]
+        return [opinion for opinions in scored for opinion in opinions]
+
+    def _told(self, prompt: Prompt, response: Response, check: BoundedCheck) -> list[Opinion]:
+        parameters = canonical({"check": check.path})
+
+        def opinion(
+            value: float | None, step: int | None = None, error: str | None = None
+        ) -> Opinion:
+            return Opinion(
+                response.response_id, NAME, value, step=step, error=error, parameters=parameters
+            )
+
+        if response.steps is None:
+            return [opinion(None, error=UNCUT)]
+        if (refusal := cut_off(response, self.cut)) is not None:
+            return [opinion(None, error=refusal)]
+        try:
+            truth = check.steps(prompt.messages, prompt.reference, response.step_texts())
+        except CheckError as error:
+            return [opinion(None, error=str(error))]
+        known = [(step, right) for step, right in enumerate(truth) if right is not None]
+        first = next((step for step, right in known if not right), NONE)
+        return [*(opinion(float(right), step) for step, right in known), opinion(float(first))]

@@ -1,0 +1,1 @@
+"""The journal: every answer of a model, kept under its identity."""

@@ -1,0 +1,1 @@
+"""The Transformers engine in this process: generation, scoring and choices."""

@@ -1,0 +1,73 @@
+"""Attention of packed cells and of shared prompts inside a Transformers model, under a name of its
+own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch.nn.attention.flex_attention import BlockMask
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from engines.local.kv_cache import Slots
+from kernels.attention import Block, attend, flex, masked
+
+Layout = tuple[Block, ...] | BlockMask | Slots
+"""Which cells see which: blocks on a CPU, FlexAttention's mask on a GPU; or a running batch."""
+
+_NAME = "preference_factory_packed"
+_LAYOUT: ContextVar[Layout | None] = ContextVar("layout", default=None)
+"""Of the line that is in hand. A model's layers hand their attention what each of them knows; this
+reaches all of them alike."""
+
+
+def install(model: PreTrainedModel) -> bool:
+    """Let ``model`` attend as a layout says; False where its architecture takes no attention of
+    others (its layers then take masks only)."""
+    if not model._can_set_attn_implementation():  # Setting it would only warn.
+        return False
+    AttentionInterface.register(_NAME, _attention)
+    model.set_attn_implementation(_NAME)
+    return bool(model.config.get_text_config()._attn_implementation == _NAME)
+
+
+@contextmanager
+def laid_out(layout: Layout) -> Iterator[None]:
+    """Forward passes inside are over one line of packed cells, or a token of each running row."""
+    token = _LAYOUT.set(layout)
+    try:
+        yield
+    finally:
+        _LAYOUT.reset(token)
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    softcap: float | None = None,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    layout = _LAYOUT.get()
+    if layout is None and softcap is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **others
+        )
+    if layout is None:
+        groups = query.shape[1] // key.shape[1]
+        key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
+        out = masked(query, key, value, attention_mask, scaling, softcap)
+    elif isinstance(layout, Slots):
+        assert attention_mask is not None, "a running batch is always given a mask"
+        layer: Any = module.layer_idx
+        out = layout.attend(layer, query, key, value, attention_mask, scaling, softcap)
+    elif isinstance(layout, BlockMask):
+        out = flex(query, key, value, layout, scale=scaling, softcap=softcap)
+    else:
+        out = attend(query, key, value, layout, scale=scaling, softcap=softcap)
+    return out.transpose(1, 2).contiguous(), None

@@ -1,0 +1,196 @@
+"""A loaded model as decoding and scoring use it: hidden states, the head, and its limits."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from engines.bindings import Binding
+from engines.chat.template import turn_end
+from engines.local.attention_backend import install, laid_out
+from engines.local.chunked_mlp import feed_in_pieces
+from engines.local.kv_cache import Slots
+from engines.protocol import EngineError
+from engines.weights import load, resolved_device
+from kernels.attention import blocks, tiles
+from kernels.logprobs import Head, selected_logprobs
+from kernels.packing import Row, pack, sees
+
+_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
+_TOLERANCE_16_BIT = 0.3
+"""Natural-log units by which two ways of computing one log-prob may differ."""
+_MULTIPLE = 64
+"""Cells of a line on a CPU: with fewer rows for each of its threads, BLAS adds up in another order,
+and a text's log-probs would depend on what shares its line."""
+
+
+class LanguageModel:
+    """Weights, tokenizer and what follows from their configuration.
+
+    ``positions`` is the longest sequence (tokens), ``vocabulary`` the number of logits,
+    ``end_ids`` the tokens that stop generation,
+    ``turn_end`` the one that the chat template ends a turn with.
+
+    Opening one ends in a check: the model's own logits for a few tokens against this class's way
+    to the same numbers (packed prefixes, the blocked head), so that an architecture with a rule of
+    its own is refused rather than scored wrongly.
+    """
+
+    def __init__(self, binding: Binding) -> None:
+        self.name = str(binding.model)
+        self.model, self.tokenizer = load(binding)
+        self.device = torch.device(resolved_device(binding))
+        self.dtype = self.model.dtype
+        self.config: Any = self.model.config.get_text_config()
+        self.body = self._body()
+        head = self._head()
+        self._predictor = Head(
+            head.weight,
+            getattr(head, "bias", None),
+            softcap=getattr(self.config, "final_logit_softcapping", None),
+            scale=self._logit_scale(),
+        )
+        self.vocabulary = self._predictor.vocabulary
+        self.positions = self._longest()
+        self.end_ids, self.turn_end = self._ends()
+        own = self.config._attn_implementation
+        self._packs = install(self.model)
+        if self.device.type == "cpu":
+            feed_in_pieces(self.model)
+        try:
+            self._check()
+        except EngineError:
+            # Attention with a rule of its own: it is given a mask of every pair instead.
+            if not self._packs:
+                raise
+            self.model.set_attn_implementation(own)
+            self._packs = False
+            self._check()
+
+    @torch.inference_mode()
+    def hidden(self, ids: torch.Tensor, **inputs: Any) -> torch.Tensor:
+        """Float[rows, length, hidden] of the last layer, after the final norm."""
+        return self.body(input_ids=ids, **inputs).last_hidden_state  # type: ignore[no-any-return]
+
+    def newest(
+        self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, slots: Slots
+    ) -> torch.Tensor:
+        """Float[rows, hidden] of the newest token of each row of a running batch.
+
+        tokens, positions: Int64[rows]; seen: Bool[rows, cells], of the stems and then the slots.
+        """
+        slots.whole = not self._packs
+        with laid_out(slots) if self._packs else nullcontext():
+            hidden = self.hidden(
+                tokens[:, None],
+                position_ids=positions[:, None],
+                attention_mask=self.mask(seen[:, None, None]),
+                past_key_values=slots,
+                use_cache=True,
+            )
+        return hidden[:, 0]
+
+    def mask(self, seen: torch.Tensor) -> torch.Tensor:
+        """``seen``: Bool[rows, 1, queries, keys], in the form this model's attention takes."""
+        if self.config._attn_implementation != "eager":
+            return seen
+        nothing = torch.zeros((), dtype=self.dtype, device=seen.device)
+        return torch.where(seen, nothing, torch.finfo(self.dtype).min)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Float32[rows, vocabulary] of Float[rows, hidden]."""
+        return self._predictor.logits(hidden)
+
+    def logprobs(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Float32[tokens], natural log, of ``ids`` predicted by Float[tokens, hidden]."""
+        return selected_logprobs(hidden, self._predictor, ids)
+
+    @torch.inference_mode()
+    def packed_logprobs(self, rows: Sequence[Row]) -> list[list[list[float]]]:
+        """For each row and each of its continuations, the log-prob of each token."""
+        gpu = self.device.type != "cpu"
+        packed = pack(rows, pad=next(iter(self.end_ids), 0), multiple=128 if gpu else _MULTIPLE)
+        if not len(packed.targets):
+            return list(packed.split([]))
+        inputs = {"position_ids": packed.position_ids.to(self.device), "use_cache": False}
+        ids = packed.input_ids.to(self.device)
+        if self._packs:
+            layout = tiles(packed, self.device) if gpu else blocks(packed)
+            with laid_out(layout):
+                hidden = self.hidden(ids, **inputs)[0]
+        else:
+            mask = self.mask(sees(packed.until.to(self.device)))
+            hidden = self.hidden(ids, attention_mask=mask, **inputs)[0]
+        wanted = hidden.index_select(0, packed.predictors.to(self.device))
+        values = self.logprobs(wanted, packed.targets.to(self.device))
+        return list(packed.split(values.tolist()))
+
+    def agree(self, ours: Sequence[float], own: Sequence[float], *, what: str) -> None:
+        """Raises `EngineError` if two ways to the same log-probs differ beyond rounding."""
+        off = max((abs(a - b) for a, b in zip(ours, own, strict=True)), default=0.0)
+        if not off <= _TOLERANCE.get(self.dtype, _TOLERANCE_16_BIT):
+            raise EngineError(
+                f"{self.name}: {what} differs from the model's own log-probs by {off:.3g}, so its "
+                f"architecture ({type(self.model).__name__}) has a rule not known here. Serve it "
+                "(engine: vllm or openai) to generate, and score with another model"
+            )
+
+    def _body(self) -> Any:
+        body = self.model.base_model
+        head = self._head()
+        kinds = set(getattr(self.config, "layer_types", None) or ["full_attention"])
+        if body is self.model or head is None or not hasattr(head, "weight"):
+            raise EngineError(f"{self.name}: its parts (body and head) are not known here")
+        if not kinds <= {"full_attention", "sliding_attention"}:
+            raise EngineError(
+                f"{self.name}: layers of kind {', '.join(sorted(kinds))} keep a state that cannot "
+                "be packed or cached by position here. Serve it (engine: vllm or openai) instead"
+            )
+        return body
+
+    def _head(self) -> Any:
+        return self.model.get_output_embeddings()  # type: ignore[no-untyped-call]
+
+    def _logit_scale(self) -> float:
+        scale = getattr(self.config, "logit_scale", None)
+        divisor = getattr(self.config, "logits_scaling", None)
+        return float(scale if scale is not None else 1.0) / float(divisor or 1.0)
+
+    def _longest(self) -> int:
+        """Positions; within a sliding window, as packed rows know nothing of windows."""
+        longest = getattr(self.config, "max_position_embeddings", None)
+        if longest is None:
+            longest = min(self.tokenizer.model_max_length, 1 << 20)
+        window = getattr(self.config, "sliding_window", None)
+        kinds = getattr(self.config, "layer_types", None)
+        slides = getattr(self.config, "use_sliding_window", True)
+        if kinds is not None:
+            slides = "sliding_attention" in kinds
+        return int(min(longest, window) if window and slides else longest)
+
+    def _ends(self) -> tuple[frozenset[int], int | None]:
+        configured = self.model.generation_config.eos_token_id
+        if configured is None:
+            configured = self.config.eos_token_id
+        listed = configured if isinstance(configured, list) else [configured]
+        ends = frozenset(
+            int(end) for end in (*listed, self.tokenizer.eos_token_id) if end is not None
+        )
+        turn = turn_end(self.tokenizer, ends)
+        return (ends if turn is None else ends | {turn}), turn
+
+    @torch.inference_mode()
+    def _check(self) -> None:
+        """Raises `EngineError` if packed, blocked scoring is not this model's own answer."""
+        prefix, first, second = (
+            [(start * 7 + n * 31) % self.vocabulary for n in range(4)] for start in (1, 2, 3)
+        )
+        rows = [Row(prefix, [first, second]), Row(prefix[:2], [second])]
+        for row, answers in zip(rows, self.packed_logprobs(rows), strict=True):
+            for ids, values in zip(row.continuations, answers, strict=True):
+                whole = torch.tensor([[*row.prefix, *ids]], device=self.device)
+                logits = self.model(input_ids=whole, use_cache=False).logits[0].float()
+                after = logits[len(row.prefix) - 1 : -1].log_softmax(-1).cpu()
+                own = after.gather(1, torch.tensor(ids)[:, None])[:, 0].tolist()
+                self.agree(values, own, what="scoring")

@@ -1,0 +1,421 @@
+"""One OpenAI-compatible server: ask it, wait while it is down or busy, say what is wrong.
+
+    400, 413, 422                   `RowError`: this prompt is refused, with the server's words;
+                                    but a refused parameter is left out
+                                    (`engines.openai.parameters`)
+    402, no quota left              `EngineError` at once
+    401, 403, 404, other 4xx        at once, as below
+    408, 409, 425, 429, 5xx, none   asked again until patience ends, then as below
+    200, not what was promised      asked again, thrice; then as below
+    200 with an error in it         as the error's own code says
+
+Below: a server is judged by more than one call. Where it has answered another since the call was
+last sent, or answers a plain greeting now, the failure is the prompt's own (`RowError`). Where it
+answers nobody, it is the server's: `UnavailableError` if that may pass, else `EngineError`, with
+what to do; for a 404 that is what the server does serve.
+
+Requests in flight are as many as the server takes (`engines.openai.concurrency`), at most the
+binding's ``concurrency``. An API key is in no message: servers repeat it, so it is struck out of
+what they say.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+import openai
+from pydantic import Field, ValidationError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from engines.bindings import Binding, read_options
+from engines.openai.endpoint import endpoint
+from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
+from engines.openai.parameters import adapted, named
+from engines.openai.responses import ChatReply, Models, TextReply
+from engines.openai.retry_budget import RetryBudget, asked_wait
+from engines.protocol import EngineError, RowError, UnavailableError
+from schemas import Message
+from schemas.parameters import Parameters
+
+R = TypeVar("R", ChatReply, TextReply, Models)
+
+_log = logging.getLogger(__name__)
+
+_OPENING_PATIENCE = 30.0
+"""Seconds to wait for a server that has never answered: more likely a wrong url than a restart."""
+_MALFORMED_TRIES = 3
+"""An answer cut short may be whole the next time; one that is not JSON thrice will stay so."""
+_AGAIN = frozenset({SILENT, UNREADABLE, 408, 409, 425, 429})
+_REFUSED = frozenset({400, 413, 422})
+_NO_LIST = frozenset({404, 405})
+_LIMITED = frozenset({429, 503})
+"""With these the headers that tell when a rate limit is renewed count, beside Retry-After."""
+_COUNTED = 3
+"""Failures of one call that count as signs of overload; after these the prompt is suspected."""
+GREETING: list[Message] = [{"role": "user", "content": "Hello!"}]
+"""What a server is asked that answers nobody else: a prompt that no server refuses."""
+_LEAVING = frozenset({"abort", "error"})
+"""How vLLM ends what it was writing when it is told to stop; another try may end well."""
+
+
+class ServerOptions(Parameters):
+    """What an ``openai`` binding's ``options`` may hold.
+
+    ``timeout``: seconds until one request, from its first byte to the last of its answer, counts as
+    lost. ``patience``: seconds that a call waits, in all, for a server that is down, busy (429) or
+    failing (5xx). ``body``: fields added to every request, such as ``{"reasoning_effort": "low"}``.
+    ``top_logprobs``: how many first tokens a choice asks for; providers allow 5 to 20.
+    """
+
+    timeout: float = Field(default=600.0, gt=0)
+    patience: float = Field(default=300.0, ge=0)
+    body: Mapping[str, Any] = Field(default_factory=dict)
+    top_logprobs: int = Field(default=20, ge=1)
+
+
+class Server:
+    """One model on one server, at most ``binding.concurrency`` requests at a time."""
+
+    def __init__(self, binding: Binding) -> None:
+        """Raises `EngineError` for options, a url or a key that cannot be used."""
+        assert binding.url is not None
+        assert binding.served_as is not None
+        self.model = binding.served_as
+        self.options = read_options(binding, ServerOptions)
+        self.url = binding.url.rstrip("/")
+        self._shown = _without_credentials(self.url)
+        self._key = _key(binding)
+        self.endpoint = endpoint(self.url, self.model, self._key)
+        self._ceiling = binding.concurrency
+        self._warned = False
+        self._given_up: EngineError | None = None
+        self._greeting: asyncio.Task[bool] | None = None
+        self._settings: dict[str, Any] = {
+            "base_url": self.url,
+            # A placeholder: without one the client would send OPENAI_API_KEY, the key of another
+            # place, to this server.
+            "api_key": self._key or "none",
+            "timeout": self.options.timeout,
+            "max_retries": 0,
+        }
+        self._client = openai.AsyncOpenAI(**self._settings)
+
+    def __str__(self) -> str:
+        return f"{self.model!r} at {self._shown}"
+
+    def entry(self) -> dict[str, Any]:
+        """What ``GET /models`` says of the model; empty where the server has no such list.
+
+        Blocks until the server answers. Raises `EngineError` if it does not, refuses the key or
+        serves other models.
+        """
+        # In a thread of its own, for an event loop may be running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            listed = thread.submit(asyncio.run, self._list()).result()
+        if listed is None:
+            return {}
+        for entry in listed.data:
+            if entry.get("id") == self.model:
+                return entry
+        raise self._unknown(listed)
+
+    async def _list(self) -> Models | None:
+        timeout = min(self.options.timeout, _OPENING_PATIENCE)
+        budget = RetryBudget(min(self.options.patience, _OPENING_PATIENCE), _retry_headers)
+        async with openai.AsyncOpenAI(**self._settings) as client:
+
+            async def attempt() -> Models:
+                return await self._sent(client.models.with_raw_response.list(), Models, timeout)
+
+            try:
+                return await self._retries(budget, _passes, lambda: True)(attempt)
+            except Failure as failure:
+                if failure.status in _NO_LIST:
+                    return None
+                raise self._error(failure, budget.seconds) from None
+
+    def _retries(
+        self,
+        budget: RetryBudget,
+        again: Callable[[BaseException], bool],
+        outage: Callable[[], bool],
+    ) -> AsyncRetrying:
+        """Retries of one call, with a warning when the server answers nobody.
+
+        Args:
+            again: whether the call is sent again after a failure.
+            outage: whether nobody else was answered since the call began.
+        """
+
+        def warn(state: RetryCallState) -> None:
+            failure = state.outcome.exception() if state.outcome is not None else None
+            if isinstance(failure, Failure) and outage() and not self._warned:
+                # Once an outage, not once a call: a thousand calls may be waiting.
+                words = self._words(failure)
+                _log.warning("%s %s; waiting up to %g s", self, words, budget.seconds)
+                self._warned = True
+
+        return AsyncRetrying(
+            retry=retry_if_exception(again),
+            wait=budget.wait,
+            stop=budget.stop,
+            before_sleep=warn,
+            reraise=True,
+        )
+
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        body: Mapping[str, Any],
+        *,
+        needs: Collection[str] = (),
+    ) -> ChatReply:
+        """``POST /chat/completions``. Errors are those of the table above.
+
+        Args:
+            needs: the fields of ``body`` that are not left out though the server refuses them.
+        """
+        needed = {name: body[name] for name in needs}
+        optional = {name: value for name, value in body.items() if name not in needs}
+
+        def send(without: Collection[str]) -> Awaitable[Any]:
+            turns, kept = adapted(messages, optional, without)
+            return self._create(turns, {**kept, **needed})
+
+        def cause(failure: Failure, without: Collection[str]) -> str | None:
+            return named(failure, *adapted(messages, optional, without))
+
+        return await self._ask(send, cause, ChatReply)
+
+    async def complete(self, prompt: str | list[int], body: Mapping[str, Any]) -> TextReply:
+        """``POST /completions``, which goes on from a text or from tokens; errors likewise."""
+        create = self._client.completions.with_raw_response.create
+        return await self._ask(
+            lambda _: create(model=self.model, prompt=prompt, extra_body=body),
+            lambda *_: None,
+            TextReply,
+        )
+
+    def _create(self, messages: Sequence[Message], body: Mapping[str, Any]) -> Awaitable[Any]:
+        turns = cast(Any, [dict(message) for message in messages])
+        create = self._client.chat.completions.with_raw_response.create
+        return create(model=self.model, messages=turns, extra_body={**body, **self.options.body})
+
+    async def _ask(
+        self,
+        send: Callable[[Collection[str]], Awaitable[Any]],
+        cause: Callable[[Failure, Collection[str]], str | None],
+        kind: type[R],
+    ) -> R:
+        budget = RetryBudget(self.options.patience, _retry_headers)
+        tries, malformed, without, message = 0, 0, set[str](), ""
+        pace, began, sent = self.endpoint.pace, time.monotonic(), 0.0
+
+        async def attempt() -> R:
+            nonlocal tries, malformed, message, sent
+            while True:
+                left_out = self.endpoint.refused | without
+                async with pace.turn(self._ceiling, again=tries > 0) as sent:
+                    if self._given_up is not None:
+                        raise type(self._given_up)(str(self._given_up))
+                    try:
+                        reply = await self._sent(send(left_out), kind, self.options.timeout)
+                        pace.answered(self._ceiling)
+                        self.endpoint.answered()
+                        self.endpoint.learn(without, str(self), message)
+                        self._warned = False
+                        return reply
+                    except Failure as failure:
+                        trouble = failure
+                        if trouble.overload and tries < _COUNTED:
+                            asked = asked_wait(trouble.headers)
+                            pace.overloaded(sent, min(asked, self.options.patience))
+                tries += 1
+                malformed += trouble.status == UNREADABLE
+                part = cause(trouble, left_out)
+                if part is None:
+                    raise trouble
+                without.add(part)
+                message = self._message(trouble)
+
+        def again(error: BaseException) -> bool:
+            return _passes(error) and malformed < _MALFORMED_TRIES
+
+        def outage() -> bool:
+            # One refusal is no outage: that is how a server's capacity is found.
+            return tries > 1 and self.endpoint.answered_at < began
+
+        try:
+            return await self._retries(budget, again, outage)(attempt)
+        except Failure as failure:
+            error = self._error(failure, None if malformed == _MALFORMED_TRIES else budget.seconds)
+            if isinstance(error, RowError):
+                raise error from None
+            if await self._is_own(failure, sent):
+                words = self._words(failure)
+                raise RowError(f"{self} answers other prompts; to this one it {words}") from None
+            unknown = failure.status == 404
+            self._given_up = await self._not_found(failure) if unknown else error
+            raise self._given_up from None
+
+    async def _sent(self, request: Awaitable[Any], kind: type[R], seconds: float) -> R:
+        """What ``request`` is answered within ``seconds``. Raises `Failure`.
+
+        ``from None``: the client's own error, in the traceback, would show the key.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                raw = await request
+        except TimeoutError:
+            said = f"gives no whole answer within {seconds:g} s"
+            raise Failure(SILENT, said, overdue=True) from None
+        except openai.APIStatusError as error:
+            answer = error.response
+            raise refused(answer.status_code, answer.text, answer.headers) from None
+        except openai.APIError as error:
+            reason = error.__cause__ or error
+            overdue = isinstance(error, openai.APITimeoutError)
+            said = f"does not answer ({type(reason).__name__}: {reason})"
+            raise Failure(SILENT, said, overdue=overdue) from None
+        try:
+            reply = kind.model_validate_json(raw.text)
+        except ValidationError as error:
+            failure = refused(UNREADABLE, raw.text, raw.headers)
+            if failure.status == UNREADABLE:
+                what = "list of models" if kind is Models else "completion"
+                failure = Failure(UNREADABLE, f"gives no {what}: {self._unreadable(error)}")
+            raise failure from None
+        if not isinstance(reply, Models):
+            if reply.failed:
+                raise refused(UNREADABLE, raw.text, raw.headers)
+            if reply.choices[0].finish_reason in _LEAVING:
+                raise Failure(SILENT, "broke off an answer")
+        return reply
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._greeting is not None:
+            self._greeting.cancel()
+        await self._client.close()
+
+    async def _is_own(self, failure: Failure, sent: float) -> bool:
+        """Whether a call last sent at ``sent`` failed for its own prompt: others are answered."""
+        if self.endpoint.answered_at > sent:
+            return True
+        if failure.status == 402 or asked_wait(failure.headers):
+            return False  # The server says itself that it is not the prompt.
+        if self._greeting is None or self._greeting.done():
+            self._greeting = asyncio.create_task(self._greeted())
+        return await asyncio.shield(self._greeting) or self.endpoint.answered_at > sent
+
+    async def _greeted(self) -> bool:
+        """Whether the server answers a greeting."""
+        messages, body = adapted(GREETING, {"max_tokens": 16}, self.endpoint.refused)
+        seconds = min(self.options.timeout, _OPENING_PATIENCE)
+        try:
+            await self._sent(self._create(messages, body), ChatReply, seconds)
+        except Failure:
+            return False
+        self.endpoint.answered()
+        return True
+
+    def _error(self, failure: Failure, waited: float | None) -> EngineError | RowError:
+        """What the user is told of a call that failed for good.
+
+        Args:
+            waited: the seconds for which it was sent again; None if more time would not help.
+        """
+        status, message = failure.status, self._message(failure)
+        if status in (401, 403):
+            return EngineError(f"{self} refuses the key ({status}): {message}. {self._key_hint()}")
+        if status == 402:
+            return EngineError(f"{self} has no credit left for this key: {message}")
+        if status in _REFUSED:
+            return RowError(f"{self} refuses the prompt ({status}): {message}")
+        if not _passes(failure):
+            return EngineError(f"{self} {self._words(failure)}")
+        if waited is None:
+            return EngineError(f"{self} {message}")
+        return UnavailableError(
+            f"{self} {self._words(failure)}; waited {waited:g} s. Start it (vllm "
+            f"serve <folder> --served-model-name {self.model}), or correct the binding's "
+            "'url'; a busy server needs a smaller 'concurrency', or more seconds of "
+            "'patience' in the binding's options"
+        )
+
+    async def _not_found(self, failure: Failure) -> EngineError:
+        try:
+            listing = self._client.models.with_raw_response.list()
+            return self._unknown(await self._sent(listing, Models, _OPENING_PATIENCE))
+        except Failure:
+            return EngineError(
+                f"{self} answers 404: {self._message(failure)}. Is 'url' the address that ends in "
+                "/v1, and 'served_as' a name it knows?"
+            )
+
+    def _unknown(self, listed: Models) -> EngineError:
+        names = ", ".join(repr(entry.get("id")) for entry in listed.data) or "nothing"
+        return EngineError(
+            f"{self._shown} does not serve {self.model!r}; it serves {names}: correct the "
+            "binding's 'served_as'"
+        )
+
+    def _words(self, failure: Failure) -> str:
+        said = self._message(failure)
+        if failure.status in (SILENT, UNREADABLE):
+            return said
+        return f"answers {failure.status}: {said}"
+
+    def _message(self, failure: Failure) -> str:
+        return self._struck(failure.said)[:500]
+
+    def _unreadable(self, error: ValidationError) -> str:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in wrong["loc"])
+        answer = self._struck(str(wrong["input"]))[:200]
+        return f"{where + ': ' if where else ''}{wrong['msg']} in {answer!r}"
+
+    def _struck(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+    def _key_hint(self) -> str:
+        if self._key:
+            return "Set the environment variable that 'api_key_env' names to a valid key"
+        return "Name the environment variable that holds a key: 'api_key_env' in the binding"
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same request may be answered later."""
+    return isinstance(error, Failure) and (error.status in _AGAIN or error.status >= 500)
+
+
+def _retry_headers(error: BaseException) -> Mapping[str, str]:
+    """The headers that say when to send the request again."""
+    assert isinstance(error, Failure)
+    if error.status in _LIMITED:
+        return error.headers
+    return {name: value for name, value in error.headers.items() if "retry-after" in name}
+
+
+def _key(binding: Binding) -> str | None:
+    if binding.api_key_env is None:
+        return None
+    key = os.environ.get(binding.api_key_env, "").strip()
+    if not key:
+        raise EngineError(
+            f"{binding.served_as!r} needs a key: set the environment variable "
+            f"{binding.api_key_env}, which the binding's 'api_key_env' names"
+        )
+    return key
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise EngineError(f"'url' must be an address such as http://localhost:8000/v1, not {url!r}")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,1 @@
+"""What generators and annotators are written with."""

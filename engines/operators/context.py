@@ -1,0 +1,62 @@
+"""What a stage may use beyond its rows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from engines.bindings import Binding
+from engines.protocol import Engine
+from engines.registry import open_engine
+
+
+@dataclass
+class Spent:
+    """What a stage cost; the runtime and the trainers add to it.
+
+    ``model_calls`` counts answers a model gave, ``journal_hits`` answers that had been paid for
+    before, ``tokens`` those generated or scored by the model (journal hits not among them),
+    ``model_seconds`` the time from the first row in to the last row out.
+    """
+
+    model_calls: int = 0
+    journal_hits: int = 0
+    tokens: int = 0
+    model_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and for whom a stage runs.
+
+    ``roles`` are resolved for this refresh: ``policy`` is the policy this refresh starts from,
+    ``policy@initial`` the configured one, ``policy@previous`` the one before ``policy``.
+    ``checks`` maps a source's name to the import path of its `schemas.Check`.
+    ``models`` is the folder of this recipe's checkpoints, one sub-folder a refresh.
+    ``imports`` is the folder of imported datasets (`engines.operators.imported_tables`).
+    ``reviews`` is the folder of what people decided about this recipe's pairs
+    (`engines.operators.reviews`). ``folder`` is the recipe's own, where its templates lie; None
+    where there is none. ``findings`` are figures that the stage wants shown (a judge's flip rate),
+    as JSON values by name; an operator adds to them as it runs.
+    ``open_engine`` loads what a role is bound to; a test or a benchmark brings its own.
+    """
+
+    recipe: str
+    stage: str
+    refresh: str
+    roles: Mapping[str, Binding]
+    journal: Path
+    models: Path
+    checks: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    window: int = 2048
+    failure_limit: float = 0.5
+    progress: bool = True
+    imports: UPath | None = None
+    reviews: UPath | None = None
+    folder: Path | None = None
+    spent: Spent = field(default_factory=Spent)
+    findings: dict[str, Any] = field(default_factory=dict)
+    open_engine: Callable[[Binding], Engine] = open_engine

@@ -1,0 +1,49 @@
+"""Where imported datasets lie, and how an operator reads one: the tables of `TABLES`, as
+``<imports>/<dataset>/<table>.parquet``. ``factory import`` writes them (`assets.importing`)."""
+
+import polars as pl
+
+from engines.operators.context import Context
+from engines.protocol import EngineError
+from schemas import (
+    Demonstrations,
+    Pairs,
+    Prompts,
+    Responses,
+    Scores,
+    StepLabels,
+    Table,
+    migrated,
+)
+
+TABLES: dict[type[Table], str] = {
+    Prompts: "prompts",
+    Responses: "responses",
+    Scores: "scores",
+    Pairs: "pairs",
+    StepLabels: "step_labels",
+    Demonstrations: "demonstrations",
+}
+"""The file of each table, without its ending."""
+
+
+def imported(context: Context, dataset: str, table: type[Table]) -> pl.DataFrame:
+    """All rows of ``table`` in the imported ``dataset``.
+
+    Raises `EngineError` where there is no such dataset, or it has none of them.
+    """
+    if context.imports is None:
+        raise EngineError(f"stage {context.stage!r} reads imported data, and no folder holds any")
+    file = context.imports / dataset / f"{TABLES[table]}.parquet"
+    if not file.exists():
+        raise EngineError(
+            f"stage {context.stage!r}: there is no imported dataset {dataset!r} ({file}); import "
+            f"it with: factory import FORMAT PATH --name {dataset}"
+        )
+    with file.open("rb") as stream:
+        rows = migrated(pl.read_parquet(stream))
+    if rows.is_empty():
+        raise EngineError(
+            f"stage {context.stage!r}: the imported dataset {dataset!r} has no {TABLES[table]}"
+        )
+    return rows

@@ -1,0 +1,71 @@
+"""What an annotator says of a response, and what asks one without knowing which it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import polars as pl
+
+from engines.model import Models
+from engines.operators.context import Context
+from engines.rows import Prompt, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A score as its annotator hands it over: a ``value``, or the ``error`` that says why not.
+
+    ``raw`` is the judge's own words, kept even where they could not be parsed. ``step`` counts the
+    response's steps from 0; None scores the whole, -1 the prompt before any step.
+    """
+
+    response_id: str
+    annotator: str
+    value: float | None
+    raw: str | None = None
+    error: str | None = None
+    step: int | None = None
+    model: str | None = None
+    parameters: str = "{}"
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """What every annotator can do. A generator that searches or chooses has one inside it
+    (``scorer: {use: annotators.ProcessReward, ...}``) and hands it the rows itself."""
+
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """``context`` as ``score`` needs it. Called once, before the first ``score``."""
+        ...
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> Sequence[Opinion]:
+        """Opinions of ``responses``, which may be begun answers."""
+        ...
+
+
+def value_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
+    """What ``opinions`` say of how good the text of ``response_id`` is as far as it goes.
+
+    That of its last step where steps were scored, else the mean of those of the whole; None where
+    there is none that could be read.
+    """
+    read = [one for one in opinions if one.response_id == response_id and one.value is not None]
+    stepwise = [one for one in read if one.step is not None]
+    if stepwise:
+        last = max(one.step for one in stepwise if one.step is not None)
+        read = [one for one in stepwise if one.step == last]
+    values = [one.value for one in read if one.value is not None]
+    return sum(values) / len(values) if values else None
+
+
+def verdict_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
+    """What ``opinions`` say of the whole answer ``response_id``: the mean of those of the whole,
+    or where there are only steps' what `value_of` says. None where there is none that could be
+    read."""
+    whole = [one for one in opinions if one.step is None]
+    said = value_of(whole, response_id)
+    return value_of(opinions, response_id) if said is None else said

@@ -1,0 +1,1 @@
+"""Runs an operator over many rows, with every answer journaled."""

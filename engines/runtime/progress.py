@@ -1,0 +1,67 @@
+"""How far a run is: a bar on a terminal's stderr, a line now and then on any other."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    from engines.operators.context import Context
+
+
+class Progress:
+    """Rows done, rows and tokens a second, journal hits. Nothing if the context wants none."""
+
+    def __init__(self, context: "Context", total: int) -> None:
+        self._context = context
+        self._total = total
+        self._started = time.monotonic()
+        self._before = (context.spent.tokens, context.spent.journal_hits)
+        self._bar: Bar | None = None
+        self.interval = 10.0
+        if context.progress and sys.stderr.isatty():
+            self.interval = 0.2
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rates]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            name = f"{context.recipe}/{context.stage}"
+            self._task = self._bar.add_task(name, total=total, rates="")
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int) -> None:
+        """Show that ``done`` rows are done."""
+        context = self._context
+        if not context.progress:
+            return
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        tokens = context.spent.tokens - self._before[0]
+        hits = context.spent.journal_hits - self._before[1]
+        rates = f"{done / seconds:,.1f} rows/s, {tokens / seconds:,.0f} tokens/s"
+        rates += f", {hits:,} answers from the journal"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, rates=rates)
+        elif done:
+            stage = f"{context.recipe}/{context.stage}"
+            print(f"{stage}: {done:,} of {self._total:,} rows, {rates}", file=sys.stderr)

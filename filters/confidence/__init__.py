@@ -1,0 +1,1 @@
+"""Filters that weigh pairs by how far their labels can be trusted."""

@@ -1,0 +1,153 @@
+"""Prompts that a model will be measured on must not be trained on."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import numpy as np
+import polars as pl
+from pydantic import Field, model_validator
+
+from filters.curation.ngrams import TOKENS, WORDS, hashed, phrases, tokens
+from filters.filter import Filter, refused
+from schemas import Prompts, Split, Table, Takes
+
+AT_ONCE = 50_000
+"""Prompts that are read at the same time."""
+
+
+class Decontaminate(Filter):
+    """Drops the prompts that share ``n`` words in a row with a prompt of an evaluation set.
+
+    ``against`` names stages or sources of evaluation prompts. Words are compared in lower case and
+    without punctuation, system messages are not looked at. In scripts without spaces two ideographs
+    (or kana) count as a word, and four letters of Thai, Lao, Khmer or Burmese. A text of fewer than
+    ``n`` words shares none, so a prompt is dropped too if all of it is all of an evaluation prompt,
+    signs included. Here ``x²`` is ``x2``: what might be a measured prompt is not trained on.
+    Each dropped row shows the first words that are shared, with which prompt of which set, and
+    what share of its runs of ``n`` words is found there: a low one may be a common phrase.
+
+    Source: Brown et al. 2020, Language Models are Few-Shot Learners (arXiv:2005.14165), appendix C
+    (13-grams).
+    """
+
+    gives: ClassVar[type[Table] | None] = Prompts
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Prompts)] = "prompts"
+    against: Annotated[tuple[str, ...], Takes(Prompts)] = Field(min_length=1)
+    n: int = Field(default=13, ge=1)
+
+    @model_validator(mode="after")
+    def _of_others(self) -> "Decontaminate":
+        if self.of in self.against:
+            raise ValueError(f"{self.of!r} cannot be decontaminated against itself")
+        return self
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        prompts = tables[self.of]
+        # Where several evaluation prompts hold a text, it is shown with the first set that does,
+        # and there with the lowest id.
+        evaluations = pl.concat(
+            tables[name]
+            .sort("prompt_id")
+            .select("messages", evaluation=pl.lit(name), evaluation_prompt="prompt_id")
+            for name in self.against
+        )
+        held = Held(evaluations, self.n)
+        found = pl.concat(
+            held.found(prompts.slice(start, AT_ONCE)).with_columns(pl.col("row") + start)
+            for start in range(0, max(1, prompts.height), AT_ONCE)
+        )
+        contaminated = prompts["prompt_id"].gather(found["row"]).to_frame()
+        contaminated = contaminated.with_columns(
+            *found["reason", "matched", "share"],
+            evaluations["evaluation"].gather(found["owner"]),
+            evaluations["evaluation_prompt"].gather(found["owner"]),
+        )
+        kept = pl.Series(np.ones(prompts.height, dtype=np.bool_)).scatter(found["row"], False)
+        numbers = ("evaluation", "evaluation_prompt", "matched", "share")
+        return Split(
+            prompts.filter(kept),
+            refused(
+                contaminated,
+                "prompt_id",
+                pl.col("reason"),
+                **{name: pl.col(name) for name in numbers},
+            ),
+        )
+
+
+class Held:
+    """What evaluation prompts say: looked up for some prompts at a time, whose words take far more
+    memory than they do."""
+
+    def __init__(self, evaluations: pl.DataFrame, n: int) -> None:
+        self._n = n
+        words = asked(evaluations, WORDS)
+        self._words = words.list.join(" ").unique()
+        self._whole = _owners(asked(evaluations, TOKENS).list.join(" ").rename("matched"))
+        known, _ = phrases(hashed(words), n)
+        # np.unique keeps the first place of each hash, so the lowest row.
+        self._index, first = np.unique(known.hashes, return_index=True)
+        self._owner = np.searchsorted(known.starts, first, side="right") - 1
+
+    def found(self, prompts: pl.DataFrame) -> pl.DataFrame:
+        """One row for each of ``prompts`` that is held: ``row``, ``reason``, what is ``matched``,
+        the ``share`` of its runs that are held, and the evaluation prompt, its ``owner``."""
+        words = asked(prompts, WORDS)
+        columns = ("row", "reason", "matched", "share", "owner")
+        same = self._same(prompts, words).with_columns(
+            reason=pl.lit("is an evaluation prompt"), share=pl.lit(1.0)
+        )
+        shared = self._shared(words).join(same, on="row", how="anti")
+        shared = shared.with_columns(
+            words.gather(shared["row"]).alias("words"),
+            reason=pl.lit(f"shares {self._n} words in a row with an evaluation prompt"),
+        ).with_columns(matched=pl.col("words").list.slice("first", "length").list.join(" "))
+        return pl.concat([same.select(columns), shared.select(columns)]).sort("row")
+
+    def _same(self, prompts: pl.DataFrame, words: pl.Series) -> pl.DataFrame:
+        """The ``row`` of each prompt that is an evaluation prompt, what it says (``matched``) and
+        the ``owner``. Only those with its words are read with their signs."""
+        rows = words.list.join(" ").is_in(self._words.implode()).arg_true()
+        said = asked(prompts[rows], TOKENS).list.join(" ").rename("matched")
+        return pl.DataFrame([rows.alias("row"), said]).join(self._whole, on="matched")
+
+    def _shared(self, words: pl.Series) -> pl.DataFrame:
+        """For each row that shares a run: the word where its ``first`` such run begins, its
+        ``length``, the ``owner`` that first has it, and the ``share`` of its runs that are held."""
+        asked_for, lengths = phrases(hashed(words), self._n)
+        place = np.searchsorted(self._index, asked_for.hashes)
+        place[place == len(self._index)] = 0
+        hits = place[:0]
+        if len(self._index):
+            hits = np.flatnonzero(self._index[place] == asked_for.hashes)
+        row = np.searchsorted(asked_for.starts, hits, side="right") - 1
+        return (
+            pl.DataFrame(
+                {
+                    "row": row.astype(np.uint32),
+                    "first": hits - asked_for.starts[row],
+                    "length": lengths[hits],
+                    "owner": self._owner[place[hits]].astype(np.uint32),
+                    "runs": np.diff(asked_for.starts)[row],
+                }
+            )
+            .group_by("row", maintain_order=True)
+            .agg(
+                pl.col("first", "length", "owner").first(), share=pl.len() / pl.col("runs").first()
+            )
+        )
+
+
+def asked(frame: pl.DataFrame, pattern: str) -> pl.Series:
+    """The tokens of each prompt, system messages aside."""
+    spoken = pl.element().filter(pl.element().struct.field("role") != "system")
+    contents = pl.col("messages").list.eval(spoken.struct.field("content")).list.join("\n")
+    return tokens(frame.select(contents).to_series(), pattern)
+
+
+def _owners(whole: pl.Series) -> pl.DataFrame:
+    """Each text with the first row that holds it."""
+    rows = pl.DataFrame([whole]).with_row_index("owner")
+    return rows.unique("matched", keep="first", maintain_order=True)

@@ -1,0 +1,91 @@
+"""Few rows that say as different things as can be."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from filters.curation.embedding import Vectors, bag_of_words, embedded
+from filters.curation.texts import texts, without
+from filters.filter import Filter, own_id, table_of
+from filters.pairs.pairing import lot
+from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes
+
+
+class Diverse(Filter):
+    """Keeps ``n`` rows (or a ``share`` of them, rounded up), each as far from the others as can be.
+
+    The first is drawn by lot (``seed``); each further one is the row that is least alike to what is
+    chosen already, by the greatest cosine with any of it; among equals the lowest lot. The greatest
+    distance of any row to its nearest kept one (√(2 - 2·cosine)) is then at most twice the least
+    that ``n`` rows could reach.
+
+    Rows are compared by their words (`filters.curation.embedding.bag_of_words`) or, with
+    ``embedder``, a folder or Hub id, by that model's embeddings. Of a pair its chosen side is
+    compared. Each dropped row names the kept row that it is most like. Takes n passes over all
+    vectors.
+
+    Source: Gonzalez 1985, Clustering to minimize the maximum intercluster distance (farthest-first
+    traversal, whence the factor 2); for choosing data Sener and Savarese 2018 (arXiv:1708.00489).
+    """
+
+    gives: ClassVar[type[Table] | None] = None
+    unit: ClassVar[str] = ""
+
+    of: Annotated[str, Takes(Prompts, Responses, Pairs, Demonstrations)]
+    n: int | None = Field(default=None, ge=1)
+    share: float | None = Field(default=None, gt=0, le=1)
+    embedder: str | None = None
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "Diverse":
+        if (self.n is None) == (self.share is None):
+            raise ValueError("Diverse needs either 'n' or 'share'")
+        return self
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        frame = tables[self.of]
+        rows = (
+            texts(frame, side="chosen")
+            .with_columns(frame[own_id(table_of(frame))].alias("id"))
+            .with_columns(lot=lot("id", self.seed))
+            .sort("lot")
+        )
+        said = rows["text"]
+        vectors = bag_of_words(said) if self.embedder is None else embedded(said, self.embedder)
+        # 0.3 * 10 is 3.0000000000000004 in floats.
+        size = self.n or math.ceil((self.share or 1) * len(vectors) - 1e-9)
+        chosen, nearest, similarity = farthest_first(vectors, min(size, len(vectors)))
+        found = rows.with_columns(
+            most_like=rows["id"].gather(nearest), similarity=pl.Series(similarity)
+        ).filter(~pl.int_range(pl.len()).is_in(chosen))
+        return without(
+            frame,
+            found.select(
+                "row", "most_like", "similarity", reason=pl.lit("like a row that is kept")
+            ),
+        )
+
+
+def farthest_first(
+    vectors: Vectors, n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """``n`` rows of unit ``vectors`` in the order in which they are chosen, beginning with row 0;
+    and for each row the chosen one that it is most like, and their cosine (rounded to 5 decimals,
+    for as floats the cosine of equal vectors depends on the machine). Ties go to the first row."""
+    chosen = np.zeros(n, dtype=np.int64)
+    nearest = np.zeros(len(vectors), dtype=np.int64)
+    similarity = np.full(len(vectors), -np.inf)
+    left = np.ones(len(vectors), dtype=np.bool_)
+    for step in range(n):
+        row = int(np.argmin(np.where(left, similarity, np.inf)))
+        chosen[step], left[row] = row, False
+        alike = np.round((vectors @ vectors[row]).astype(np.float64), 5)
+        closer = alike > similarity
+        similarity[closer], nearest[closer] = alike[closer], row
+    return chosen, nearest, similarity

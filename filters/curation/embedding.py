@@ -1,0 +1,159 @@
+"""Texts as unit vectors: by an embedder that lies in a folder, or by their own words."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engines.protocol import EngineError
+from filters.curation.ngrams import TOKENS, hashed, occurrence, runs, tokens
+
+Vectors = NDArray[np.float32]
+
+BUCKETS = 1024
+_BATCH = 64
+_POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+_MODULES = {"Transformer", "Pooling", "Normalize"}
+
+
+def embedded(texts: pl.Series, embedder: str) -> Vectors:
+    """The unit vector of each text, float32[texts, dimensions]; 0 where the embedder knows none of
+    its words.
+
+    ``embedder`` is a folder (or a Hub id) with safetensors of one of two kinds: model2vec's static
+    embeddings, or an encoder that Transformers reads, with what sentence-transformers wrote beside
+    it of pooling and length (mean pooling unless it says otherwise). A prefix that an encoder
+    expects before its texts is not added.
+
+    Raises `EngineError` if there is no such embedder, or it is of neither kind.
+    """
+    folder = _folder(embedder)
+    try:
+        encode = _static(folder) if _is_static(folder) else _encoder(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise EngineError(
+            f"the embedder {embedder!r} cannot be read: {str(error).splitlines()[0]}. It must be "
+            "a folder of model2vec's, or of an encoder with its tokenizer and safetensors"
+        ) from error
+    return unit(encode(texts.to_list())) if len(texts) else np.zeros((0, 1), dtype=np.float32)
+
+
+def bag_of_words(texts: pl.Series) -> Vectors:
+    """The unit vector of each text's distinct tokens and pairs of tokens in a row, in lower case:
+    float32[texts, BUCKETS]; 0 where it has none.
+
+    Each adds ±1 to a bucket that its hash says, with the sign that its hash says, so that what
+    falls into one bucket by accident cancels out on average.
+
+    Source: Weinberger et al. 2009, Feature Hashing for Large Scale Multitask Learning
+    (arXiv:0902.2206).
+    """
+    words = hashed(tokens(texts, TOKENS))
+    vectors = np.zeros((len(texts), BUCKETS), dtype=np.float32)
+    for length in (1, 2):
+        found = runs(words, length, whole=False)
+        text = np.repeat(np.arange(len(found)), np.diff(found.starts))
+        once = occurrence(found) == 1
+        bucket = (found.hashes % np.uint64(BUCKETS)).astype(np.int64)
+        sign = np.where(found.hashes >> np.uint64(63), 1, -1)
+        np.add.at(vectors, (text[once], bucket[once]), sign[once])
+    return unit(vectors)
+
+
+def unit(vectors: NDArray[Any]) -> Vectors:
+    """Rows scaled to length 1; rows of zeros stay so."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32, copy=False)
+
+
+def _folder(embedder: str) -> Path:
+    folder = Path(embedder).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
+    try:
+        return Path(snapshot_download(embedder, allow_patterns=wanted))
+    except Exception as error:  # a wrong id, no connection, no such model: many types of the Hub's
+        raise EngineError(
+            f"there is no embedder {embedder!r}: it is no folder here, and could not be had from "
+            f"the Hub ({str(error).splitlines()[0]}). Set 'embedder' to a folder that holds one"
+        ) from error
+
+
+def _is_static(folder: Path) -> bool:
+    """model2vec says so in config.json or, where it wrote no model type, in modules.json."""
+    kind = json.loads((folder / "config.json").read_text()).get("model_type")
+    return kind == "model2vec" or "StaticEmbedding" in _modules(folder)
+
+
+def _static(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
+    from model2vec import StaticModel
+
+    return StaticModel.from_pretrained(folder).encode  # type: ignore[no-any-return,unused-ignore]
+
+
+def _encoder(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
+    """An encoder whose token states are pooled as the folder says. Raises ValueError if it says
+    something else than mean or first token."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    pooling = _pooling(folder)
+    longest = _json(folder / "sentence_bert_config.json").get("max_seq_length")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+    limit = longest or min(tokenizer.model_max_length, model.config.max_position_embeddings)
+
+    @torch.inference_mode()
+    def encode(texts: Sequence[str]) -> NDArray[Any]:
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        vectors = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
+        for start in range(0, len(order), _BATCH):
+            batch = order[start : start + _BATCH]
+            inputs = tokenizer(
+                [texts[row] for row in batch],
+                padding=True,
+                truncation=True,
+                split_special_tokens=True,
+                max_length=limit,
+                return_tensors="pt",
+            ).to(device)
+            states = model(**inputs).last_hidden_state
+            if pooling == "cls":
+                pooled = states[:, 0]
+            else:
+                mask = inputs["attention_mask"].unsqueeze(-1)
+                pooled = (states * mask).sum(1) / mask.sum(1)
+            vectors[batch] = pooled.cpu().numpy()
+        return vectors
+
+    return encode
+
+
+def _pooling(folder: Path) -> str:
+    strange = _modules(folder) - _MODULES
+    modes = _json(folder / "1_Pooling" / "config.json")
+    named = {name for name, on in modes.items() if name.startswith("pooling_mode_") and on is True}
+    if strange or len(named) > 1 or named - set(_POOLINGS):
+        raise ValueError(f"its {', '.join(sorted(strange | named))} cannot be computed here")
+    return _POOLINGS[named.pop()] if named else "mean"
+
+
+def _modules(folder: Path) -> set[str]:
+    """The names of the steps that sentence-transformers lists, if it wrote this folder."""
+    file = folder / "modules.json"
+    listed = json.loads(file.read_text()) if file.is_file() else []
+    return {str(module["type"]).rsplit(".", 1)[-1] for module in listed}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """The object in ``file``; empty where there is no such file."""
+    return dict(json.loads(file.read_text())) if file.is_file() else {}

@@ -1,0 +1,73 @@
+"""Responses that refuse to answer."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from filters.curation.refusal_phrases import PREFACE, REFUSALS, answers
+from filters.curation.texts import Side, texts, without
+from filters.filter import Filter
+from schemas import Demonstrations, Pairs, Responses, Split, Table, Takes
+
+READ = 600
+"""Characters of a text that are read: its opening sentences."""
+
+
+class Refusals(Filter):
+    """Drops the responses that begin with a refusal ("I'm sorry, but I can't help with that") and
+    give no answer.
+
+    ``patterns`` are regular expressions (Rust's dialect) that are looked for at the *beginning* of
+    the text only: white space, emphasis, apologies, thanks and reasons aside, whatever the case,
+    curly apostrophes read as straight ones. So a text that quotes a refusal, or a story in which
+    somebody refuses, is kept. Kept too is a refusal that is followed by an answer ("I'm no doctor
+    and can't give advice, but the usual dose is …"), while one that offers something else instead
+    goes. A recipe in another language gives its own patterns.
+
+    Of pairs the ``side`` is judged: by default the chosen one, for a refusal that was rejected
+    teaches to answer. Each dropped row shows the words that matched.
+    """
+
+    gives: ClassVar[type[Table] | None] = None
+    unit: ClassVar[str] = ""
+
+    of: Annotated[str, Takes(Responses, Pairs, Demonstrations)]
+    patterns: tuple[str, ...] = Field(default=REFUSALS, min_length=1)
+    side: Side = "chosen"
+
+    @field_validator("patterns")
+    @classmethod
+    def _readable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                empty = pl.Series([""]).str.contains(_beginning((pattern,))).item()
+            except pl.exceptions.ComputeError as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+            if empty:
+                raise ValueError(f"{pattern!r} matches an empty text, so every text would refuse")
+        return patterns
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        frame = tables[self.of]
+        found = texts(frame, side=self.side)
+        said = (
+            found["text"]
+            .str.replace(r"\A[\s*_#]+", "")
+            .str.head(READ)
+            .str.replace_all("[’ʼ‘`´＇]", "'")
+            .str.replace_all(r"[\s&&[^\n]]+", " ")
+        )
+        words = said.str.extract(_beginning(self.patterns), 1)
+        refuses = [
+            word is not None and not answers(word.lower(), text[len(word) :].lower())
+            for word, text in zip(words, said, strict=True)
+        ]
+        reason = pl.when(pl.Series(refuses, dtype=pl.Boolean)).then(pl.lit("refuses to answer"))
+        return without(frame, found.select("row", "side", words=words, reason=reason))
+
+
+def _beginning(patterns: tuple[str, ...]) -> str:
+    any_of = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return rf"^(?i:((?:{PREFACE}){{0,3}}(?:{any_of})))"

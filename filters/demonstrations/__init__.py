@@ -1,0 +1,1 @@
+"""Filters that choose demonstrations from responses and search trees."""

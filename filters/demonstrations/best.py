@@ -1,0 +1,81 @@
+"""The best responses of each prompt, to imitate."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from filters.filter import Filter, refused
+from filters.pairs.pairing import lot, said, scored
+from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Takes, content_id
+
+
+class Best(Filter):
+    """The ``n`` highest scored responses of each prompt, as examples to imitate.
+
+    Responses that say the same count once; among equals a lot decides. With ``at_least``, only
+    responses scored that high. A prompt without any such response is dropped.
+
+    Source: Dong et al. 2023, RAFT: Reward rAnked FineTuning (arXiv:2304.06767), algorithm 1.
+    """
+
+    gives: ClassVar[type[Table] | None] = Demonstrations
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    by: Annotated[str, Takes(Scores)]
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    n: int = Field(default=1, ge=1)
+    at_least: float | None = None
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        responses = tables[self.of].select("response_id", "prompt_id", "text")
+        ranked = scored(responses, tables[self.by])
+        messages = tables[self.prompts].select("prompt_id", "messages")
+        prompts = (
+            ranked.group_by("prompt_id", maintain_order=True)
+            .agg(
+                highest=pl.col("value").max(),
+                responses=pl.len(),
+                scored=pl.col("value").count(),
+                errors=pl.col("errors").sum(),
+            )
+            .join(messages, on="prompt_id", how="left", maintain_order="left")
+            .with_row_index("place")
+        )
+        floor = float("-inf") if self.at_least is None else self.at_least
+        prompts = prompts.with_columns(
+            reason=pl.when(pl.col("messages").is_null())
+            .then(pl.lit("prompt not found"))
+            .when(pl.col("scored") == 0)
+            .then(pl.lit("no scored response"))
+            .when(pl.col("highest") < floor)
+            .then(pl.lit("best score below at_least"))
+        )
+        best = (
+            ranked.filter(pl.col("value") >= floor)
+            .join(prompts.filter(pl.col("reason").is_null()), on="prompt_id")
+            .with_columns(lot=lot("response_id"), said=pl.col("text").str.strip_chars())
+            .sort("place", -pl.col("value"), "lot")
+            .unique(["prompt_id", "said"], keep="first", maintain_order=True)
+            .group_by("prompt_id", maintain_order=True)
+            .head(self.n)
+        )
+        ids = best.select("prompt_id", "response_id").iter_rows()
+        return Split(
+            best.select(
+                pl.Series("demonstration_id", [content_id(*row) for row in ids], dtype=pl.String),
+                "prompt_id",
+                pl.concat_list("messages", said("text")).alias("messages"),
+                "response_id",
+                pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
+                pl.lit(None, pl.String).alias("condition"),
+            ),
+            refused(
+                prompts.filter(pl.col("reason").is_not_null()),
+                "prompt_id",
+                pl.col("reason"),
+                **{name: pl.col(name) for name in ("highest", "responses", "scored", "errors")},
+            ),
+        )

@@ -1,0 +1,103 @@
+"""The answer that most responses give."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import field_validator
+
+from engines.operators.cut_off import Cut
+from filters.filter import Filter, refused
+from filters.pairs.pairing import lot, scored
+from schemas import Responses, Scores, Split, Table, Takes, content_id
+
+ANSWER = r"(?i)(?:\banswer:[ \t]*|####[ \t]*|\\boxed\{)([^\n}]+)"
+
+
+class MajorityVote(Filter):
+    """Keeps one response a prompt: of those that give the answer which most responses give
+    (self-consistency, Wang et al. 2022, arXiv:2203.11171).
+
+    An answer is the last thing that the group of ``answer`` finds in a text, spaces and a full stop
+    at its end aside: what follows "Answer:" or "####", or is in a box. A response without one does
+    not vote, nor does one that was cut off, unless ``cut: read``. With ``by`` a vote counts its
+    score, so that the answer with the largest sum wins (weighted self-consistency: OmegaPRM, Luo et
+    al. 2024, arXiv:2406.06592); a response without a readable score does not vote then, and of
+    those that give the answer the best scored is kept.
+
+    Of answers with equal votes, and of responses that are otherwise equal, a lot decides: a hash of
+    the prompt and the answer, and of the response's id. A prompt without a vote is dropped.
+    """
+
+    gives: ClassVar[type[Table] | None] = Responses
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    by: Annotated[str, Takes(Scores)] | None = None
+    answer: str = ANSWER
+    cut: Cut = "refuse"
+
+    @field_validator("answer")
+    @classmethod
+    def _one_group(cls, pattern: str) -> str:
+        if re.compile(pattern).groups != 1:
+            raise ValueError("'answer' is a regular expression with one group, the answer")
+        return pattern
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        responses = tables[self.of]
+        voting = responses.with_columns(said=stated("text", self.answer))
+        if self.cut == "refuse":
+            ended = pl.col("finish") == "stop"
+            voting = voting.with_columns(said=pl.when(ended).then(pl.col("said")))
+        if self.by is None:
+            voting = voting.with_columns(value=pl.lit(1.0))
+        else:
+            voting = scored(voting, tables[self.by])
+        voting = voting.with_columns(
+            votes=pl.col("said").is_not_null() & pl.col("value").is_not_null()
+        )
+        names = voting.filter("votes").select("prompt_id", "said").unique()
+        lots = [content_id(*row) for row in names.iter_rows()]
+        tally = (
+            voting.filter("votes")
+            .group_by("prompt_id", "said")
+            .agg(sum=pl.col("value").sort().sum().round_sig_figs(12))
+            .join(
+                names.with_columns(lot=pl.Series(lots, dtype=pl.String)), on=["prompt_id", "said"]
+            )
+            .sort("prompt_id", -pl.col("sum"), "lot")
+            .unique("prompt_id", keep="first", maintain_order=True)
+            .select("prompt_id", "said")
+        )
+        won = (
+            voting.filter("votes")
+            .join(tally, on=["prompt_id", "said"], how="semi")
+            .with_columns(lot=lot("response_id"))
+            .sort("prompt_id", -pl.col("value"), "lot")
+            .unique("prompt_id", keep="first", maintain_order=True)
+        )
+        silent = (
+            voting.group_by("prompt_id", maintain_order=True)
+            .agg(responses=pl.len(), stated=pl.col("said").count(), votes=pl.col("votes").sum())
+            .filter(pl.col("votes") == 0)
+        )
+        asked = responses.select("prompt_id").unique(maintain_order=True)
+        kept = asked.join(won, on="prompt_id", maintain_order="left")
+        return Split(
+            kept.select(responses.columns),
+            refused(
+                silent,
+                "prompt_id",
+                "no response votes",
+                **{name: pl.col(name) for name in ("responses", "stated")},
+            ),
+        )
+
+
+def stated(text: str, pattern: str = ANSWER) -> pl.Expr:
+    """The answer that column ``text`` gives, null where there is none."""
+    said = pl.col(text).str.extract_all(pattern).list.last().str.extract(pattern, 1)
+    plain = said.str.strip_chars().str.strip_chars_end(".").str.strip_chars()
+    return pl.when(plain != "").then(plain)

@@ -1,0 +1,64 @@
+"""The answers of a search tree as one ranked list."""
+
+from typing import ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from filters.demonstrations.trees import TreeFilter, ends
+from schemas import Rankings, Table, content_id
+
+
+class RankedTraces(TreeFilter):
+    """The different answers in a tree, best first: the reward of one is the mean value of its
+    steps, the last of which is right or wrong. Of more than ``most``, those are kept that lie
+    evenly from the best to the worst, both included, so that what is ranked differs.
+
+    Source: Liao et al. 2024, TPO (arXiv:2410.12854), which learns from lists of answers that part
+    from each other step by step; its public code has them rewarded by a judge who knows the worked
+    answer, here it is the search that values them.
+    """
+
+    gives: ClassVar[type[Table] | None] = Rankings
+    nothing: ClassVar[str] = "fewer than two different answers"
+
+    most: int = Field(default=4, ge=2)
+
+    def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
+        """One row a prompt."""
+        ranked = (
+            ends(nodes)
+            .unique(["prompt_id", "text"], keep="first", maintain_order=True)
+            .with_columns(
+                place=pl.int_range(pl.len()).over("prompt_id"),
+                of=pl.len().cast(pl.Int64).over("prompt_id"),
+            )
+            .filter(pl.col("of") > 1)
+        )
+        # Of the places 0 to `last` those are kept that divide them evenly.
+        last, slots = pl.col("of") - 1, pl.min_horizontal("of", pl.lit(self.most)) - 1
+        slot = (pl.col("place") * slots + last - 1) // last
+        kept = ranked.filter(slot * last // slots == pl.col("place"))
+        after = pl.element().str.len_chars().cum_sum().cast(pl.UInt32)
+        # A step without a character ends where the one before it does.
+        places = pl.col("steps").list.eval(after.filter(after > 0).unique(maintain_order=True))
+        lists = (
+            kept.with_columns(places.alias("steps"))
+            .group_by("prompt_id", maintain_order=True)
+            .agg(
+                pl.col("messages").first().alias("prompt"),
+                pl.col("text").alias("completions"),
+                pl.col("worth").alias("rewards"),
+                "steps",
+                "node_id",
+            )
+        )
+        ids = lists.select("prompt_id", "node_id").iter_rows()
+        return lists.select(
+            pl.Series("ranking_id", [content_id(*row) for row in ids], dtype=pl.String),
+            "prompt_id",
+            "prompt",
+            "completions",
+            "rewards",
+            "steps",
+        )

@@ -1,0 +1,1 @@
+"""Filters that make pairs, or choose among them."""

@@ -1,0 +1,108 @@
+"""The best response of a prompt against its worst."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from filters.confidence.weighing import Weighing
+from filters.filter import Filter, refused
+from filters.pairs.pairing import as_pairs, lot, same_text, scored
+from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
+
+
+class BestWorst(Filter):
+    """One pair a prompt: the highest scored response chosen, the lowest scored rejected.
+
+    The ``margin`` is the difference of their scores. A response's score is the mean of the
+    opinions that stage ``by`` has of it as a whole; scores that could not be read are not used.
+    Among equals a lot decides. A prompt gives no pair, and is dropped, where fewer than two of its
+    responses are scored, where all scores are equal, where the margin is below ``min_margin``,
+    or where best and worst say the same.
+
+    Every pair weighs 1, or what ``weight`` gives its prompt; a prompt to which that can give no
+    weight is dropped for that reason.
+
+    Source: Yuan et al. 2024, Self-Rewarding Language Models (arXiv:2401.10020), section 2.3.
+    """
+
+    gives: ClassVar[type[Table] | None] = Pairs
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    by: Annotated[str, Takes(Scores)]
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    min_margin: float = Field(default=0.0, ge=0)
+    weight: Annotated[SerializeAsAny[Weighing] | None, BeforeValidator(load_operator)] = None
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        responses = tables[self.of].select("response_id", "prompt_id", "text")
+        ranked = scored(responses, tables[self.by])
+        value = pl.col("value")
+        prompts = ranked.group_by("prompt_id", maintain_order=True).agg(
+            highest=value.max(),
+            lowest=value.min(),
+            responses=pl.len(),
+            scored=value.count(),
+            errors=pl.col("errors").sum(),
+        )
+        for side, end in (("chosen", value.max()), ("rejected", value.min())):
+            prompts = prompts.join(
+                _at(end, ranked).select(
+                    "prompt_id",
+                    pl.col("response_id").alias(f"{side}_id"),
+                    pl.col("text").alias(f"{side}_text"),
+                ),
+                on="prompt_id",
+                how="left",
+                maintain_order="left",
+            )
+        prompts = prompts.with_columns(margin=pl.col("highest") - pl.col("lowest")).join(
+            tables[self.prompts].select("prompt_id", "messages"),
+            on="prompt_id",
+            how="left",
+            maintain_order="left",
+        )
+        prompts = prompts.with_columns(
+            reason=pl.when(pl.col("messages").is_null())
+            .then(pl.lit("prompt not found"))
+            .when(pl.col("scored") < 2)
+            .then(pl.lit("fewer than two scored responses"))
+            .when(pl.col("margin") == 0)
+            .then(pl.lit("all equal"))
+            .when(pl.col("margin") < self.min_margin)
+            .then(pl.lit("margin below min_margin"))
+            .when(same_text())
+            .then(pl.lit("same text"))
+        )
+        numbers = ["highest", "lowest", "margin", "responses", "scored", "errors"]
+        if self.weight is None:
+            prompts = prompts.with_columns(weight=pl.lit(1.0))
+        else:
+            weights = self.weight.weights(responses.drop("text"), tables)
+            prompts = prompts.join(weights, on="prompt_id", how="left", maintain_order="left")
+            prompts = prompts.with_columns(pl.coalesce("reason", "unweighed").alias("reason"))
+            numbers += [n for n in weights.columns if n not in ("prompt_id", "weight", "unweighed")]
+        paired = prompts.filter(pl.col("reason").is_null())
+        return Split(
+            as_pairs(paired).with_columns(paired["weight"]),
+            refused(
+                prompts.filter(pl.col("reason").is_not_null()),
+                "prompt_id",
+                pl.col("reason"),
+                **{name: pl.col(name) for name in numbers},
+            ),
+        )
+
+
+def _at(end: pl.Expr, ranked: pl.DataFrame) -> pl.DataFrame:
+    """One row of ``ranked`` for each prompt that has a value: the response whose value is its
+    prompt's ``end``, one drawn by `lot` where there are several."""
+    there = ranked.filter(pl.col("value") == end.over("prompt_id"))
+    several = there["prompt_id"].is_duplicated()
+    # Drawn only where it decides: hashing a million ids takes longer than all else here.
+    drawn = there.filter(several).with_columns(lot=lot("response_id")).sort("lot").drop("lot")
+    return pl.concat(
+        [there.filter(~several), drawn.unique("prompt_id", keep="first", maintain_order=True)]
+    )

@@ -1,0 +1,138 @@
+"""A right response against the same with a small error in it."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from filters.filter import Filter, refused
+from filters.pairs.edits import changed, common_prefix
+from filters.pairs.pairing import as_pairs, same_text, scored
+from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
+
+TELLTALES = ("mistake", "incorrect", "wrong", "error", "should be", "should have been")
+
+
+class EditedPairs(Filter):
+    """Each response of ``of`` (edited) rejected, the response of ``originals`` it was made from
+    chosen, where the edit is small and turned a right answer into a wrong one.
+
+    Small: at most the share ``most_changed`` of tokens is changed (`filters.pairs.edits`). Turned:
+    the original has 1 or more by stage ``originals_by``, the edited one 0 or less by stage ``by``;
+    one without a readable score is not counted as either. An edit that tells of its error (it has
+    a word of ``telltales`` that the original has not) is dropped too: that word would be what is
+    learnt. Every dropped response is dropped under its own id, with the share that was changed and
+    both scores; a prompt of which no pair is left is dropped as well. ``shared_prefix`` is the
+    number of characters that both sides begin with, ``margin`` the difference of their scores.
+
+    Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638); the words that tell are
+    among those that its public code looks for. That does not check that an edit changed the
+    text or made it wrong.
+    """
+
+    gives: ClassVar[type[Table] | None] = Pairs
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    originals: Annotated[str, Takes(Responses)]
+    by: Annotated[str, Takes(Scores)]
+    originals_by: Annotated[str, Takes(Scores)]
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    most_changed: float = Field(default=0.12, ge=0, le=1)
+    telltales: tuple[str, ...] = TELLTALES
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        edits = self._read(tables)
+        edits = edits.with_columns(
+            changed(edits["chosen_text"].fill_null(""), edits["rejected_text"]),
+            margin=pl.col("original_score") - pl.col("edited_score"),
+        ).with_columns(reason=self._reason())
+        bad = edits.filter(pl.col("reason").is_not_null())
+        kept = edits.filter(pl.col("reason").is_null())
+        pairs = as_pairs(kept).with_columns(
+            common_prefix(kept["chosen_text"], kept["rejected_text"])
+        )
+        numbers = ("changed", "original_score", "edited_score")
+        emptied = bad.select("prompt_id").unique(maintain_order=True)
+        emptied = emptied.join(pairs, on="prompt_id", how="anti", maintain_order="left")
+        return Split(
+            pairs,
+            pl.concat(
+                [
+                    refused(
+                        bad,
+                        "rejected_id",
+                        pl.col("reason"),
+                        **{name: pl.col(name) for name in numbers},
+                    ),
+                    refused(emptied, "prompt_id", "no pair left"),
+                ]
+            ),
+        )
+
+    def _read(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """One row an edited response, in order, with its original and what is said of both."""
+        edited = scored(
+            tables[self.of].select("response_id", "prompt_id", "text", "origin"), tables[self.by]
+        )
+        originals = scored(
+            tables[self.originals].select("response_id", "text"), tables[self.originals_by]
+        )
+        parents = pl.col("origin").struct.field("parents")
+        return (
+            edited.select(
+                "prompt_id",
+                pl.col("response_id").alias("rejected_id"),
+                pl.col("text").alias("rejected_text"),
+                pl.col("value").alias("edited_score"),
+                parents.list.first().alias("chosen_id"),
+            )
+            .join(
+                originals.select(
+                    pl.col("response_id").alias("chosen_id"),
+                    pl.col("text").alias("chosen_text"),
+                    pl.col("value").alias("original_score"),
+                ),
+                on="chosen_id",
+                how="left",
+                maintain_order="left",
+            )
+            .join(
+                tables[self.prompts].select("prompt_id", "messages"),
+                on="prompt_id",
+                how="left",
+                maintain_order="left",
+            )
+        )
+
+    def _reason(self) -> pl.Expr:
+        """Why a row gives no pair; null if it does."""
+        told = pl.lit(False)
+        if self.telltales:
+            words = list(self.telltales)
+            told = pl.any_horizontal(
+                pl.col("rejected_text").str.to_lowercase().str.contains(word, literal=True)
+                & ~pl.col("chosen_text").str.to_lowercase().str.contains(word, literal=True)
+                for word in words
+            )
+        return (
+            pl.when(pl.col("messages").is_null())
+            .then(pl.lit("prompt not found"))
+            .when(pl.col("chosen_text").is_null())
+            .then(pl.lit("original not found"))
+            .when(pl.col("original_score").is_null())
+            .then(pl.lit("original not scored"))
+            .when(pl.col("original_score") < 1)
+            .then(pl.lit("original is not right"))
+            .when(same_text() | (pl.col("changed") == 0))
+            .then(pl.lit("edit changed nothing"))
+            .when(pl.col("edited_score").is_null())
+            .then(pl.lit("edit not scored"))
+            .when(pl.col("edited_score") > 0)
+            .then(pl.lit("verdict not flipped"))
+            .when(pl.col("changed") > self.most_changed)
+            .then(pl.lit("changed too much"))
+            .when(told)
+            .then(pl.lit("edit tells of its error"))
+        )

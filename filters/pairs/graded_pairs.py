@@ -1,0 +1,103 @@
+"""Versions of a response against versions of it that are more degraded."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import polars as pl
+
+from filters.filter import Filter, refused
+from filters.pairs.edits import common_prefix
+from filters.pairs.pairing import as_pairs, same_text
+from schemas import Pairs, Prompts, Responses, Split, Table, Takes
+
+
+class GradedPairs(Filter):
+    """Of two versions of one response the less degraded chosen, the other rejected.
+
+    ``of`` holds the degraded versions (`generators.Degrade`: the level is in
+    ``origin.parameters``), ``originals`` what they were made from, which are of level 0.
+    ``adjacent`` pairs each version with the next more degraded one, ``original`` the original with
+    each, ``all`` each with all more degraded ones. ``margin`` is the difference of the levels: the
+    degree of preference (SPO, Li et al. 2024, arXiv:2409.17791). A version without a level, or
+    whose original is not there, is dropped under its own id; a prompt that gives no pair, too.
+    """
+
+    gives: ClassVar[type[Table] | None] = Pairs
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    originals: Annotated[str, Takes(Responses)]
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    pairs: Literal["adjacent", "original", "all"] = "adjacent"
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        versions = levels(tables[self.of]).with_row_index("place")
+        originals = tables[self.originals].select(
+            pl.col("response_id").alias("original"), pl.col("text").alias("original_text")
+        )
+        messages = tables[self.prompts].select("prompt_id", "messages")
+        read = versions.join(originals, on="original", how="left", maintain_order="left")
+        read = read.join(messages, on="prompt_id", how="left", maintain_order="left").with_columns(
+            reason=pl.when(pl.col("messages").is_null())
+            .then(pl.lit("prompt not found"))
+            .when(pl.col("level").is_null())
+            .then(pl.lit("no level"))
+            .when(pl.col("original_text").is_null())
+            .then(pl.lit("original not found"))
+        )
+        pairs = self._paired(read.filter(pl.col("reason").is_null()))
+        bad = read.filter(pl.col("reason").is_not_null())
+        emptied = versions.select("prompt_id").unique(maintain_order=True)
+        emptied = emptied.join(pairs, on="prompt_id", how="anti", maintain_order="left")
+        return Split(
+            as_pairs(pairs).with_columns(
+                common_prefix(pairs["chosen_text"], pairs["rejected_text"])
+            ),
+            pl.concat(
+                [
+                    refused(bad, "response_id", pl.col("reason"), level=pl.col("level")),
+                    refused(emptied, "prompt_id", "no pair left"),
+                ]
+            ),
+        )
+
+    def _paired(self, versions: pl.DataFrame) -> pl.DataFrame:
+        """Columns of `as_pairs`, in the order of the rejected versions."""
+        better = pl.concat(
+            [
+                versions.select("original", "response_id", "text", "level"),
+                versions.unique("original", maintain_order=True).select(
+                    "original",
+                    pl.col("original").alias("response_id"),
+                    pl.col("original_text").alias("text"),
+                    pl.lit(0.0).alias("level"),
+                ),
+            ]
+        ).rename({"response_id": "chosen_id", "text": "chosen_text", "level": "chosen_level"})
+        pairs = (
+            versions.rename({"response_id": "rejected_id", "text": "rejected_text"})
+            .join(better, on="original", maintain_order="left")
+            .filter(pl.col("chosen_level") < pl.col("level"))
+        )
+        if self.pairs == "adjacent":
+            nearest = pl.col("chosen_level").max().over("rejected_id")
+            pairs = pairs.filter(pl.col("chosen_level") == nearest)
+        elif self.pairs == "original":
+            pairs = pairs.filter(pl.col("chosen_level") == 0)
+        pairs = pairs.with_columns(margin=(pl.col("level") - pl.col("chosen_level")).round(12))
+        return pairs.filter(~same_text()).sort("place", "chosen_level", maintain_order=True)
+
+
+def levels(degraded: pl.DataFrame) -> pl.DataFrame:
+    """Degraded `Responses` by ``response_id``, ``prompt_id``, ``text``, ``original`` (the id of
+    what each was made from) and ``level`` (Float64, null where it has none)."""
+    origin = pl.col("origin").struct
+    return degraded.select(
+        "response_id",
+        "prompt_id",
+        "text",
+        original=origin.field("parents").list.first(),
+        level=origin.field("parameters")
+        .str.json_path_match("$.level")
+        .cast(pl.Float64, strict=False),
+    )

@@ -1,0 +1,61 @@
+"""The control of every claim about pairs: two responses drawn by lot."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+
+from filters.filter import Filter, refused
+from filters.pairs.pairing import as_pairs, lot, same_text
+from schemas import Pairs, Prompts, Responses, Split, Table, Takes
+
+
+class RandomPairs(Filter):
+    """One pair a prompt: two of its responses drawn by lot, without looking at any score.
+
+    The draw depends on ``seed`` and the responses' ids alone. A prompt with fewer than two
+    responses, or whose two say the same, gives no pair and is dropped.
+    """
+
+    gives: ClassVar[type[Table] | None] = Pairs
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    seed: int = 0
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        drawn = tables[self.of].with_columns(lot=lot("response_id", self.seed))
+        by_lot = {
+            name: pl.col(column).sort_by("lot").get(place, null_on_oob=True)
+            for place, side in enumerate(("chosen", "rejected"))
+            for name, column in ((f"{side}_id", "response_id"), (f"{side}_text", "text"))
+        }
+        prompts = (
+            drawn.group_by("prompt_id", maintain_order=True)
+            .agg(**by_lot, responses=pl.len())
+            .join(
+                tables[self.prompts].select("prompt_id", "messages"),
+                on="prompt_id",
+                how="left",
+                maintain_order="left",
+            )
+            .with_columns(margin=pl.lit(None, pl.Float64))
+            .with_columns(
+                reason=pl.when(pl.col("messages").is_null())
+                .then(pl.lit("prompt not found"))
+                .when(pl.col("responses") < 2)
+                .then(pl.lit("fewer than two responses"))
+                .when(same_text())
+                .then(pl.lit("same text"))
+            )
+        )
+        return Split(
+            as_pairs(prompts.filter(pl.col("reason").is_null())),
+            refused(
+                prompts.filter(pl.col("reason").is_not_null()),
+                "prompt_id",
+                pl.col("reason"),
+                responses=pl.col("responses"),
+            ),
+        )

@@ -1,0 +1,106 @@
+"""Steps that a search tree has side by side, the better against the worse."""
+
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import Field
+
+from filters.demonstrations.trees import TreeFilter
+from filters.pairs.pairing import as_pairs, same_text
+from schemas import Pairs, Table
+
+
+class SiblingPairs(TreeFilter):
+    """For each beginning that a tree goes on with in several ways: the next step of the highest
+    value against that of the lowest (``against: next``: of the next highest), where they are
+    ``min_gap`` or more apart. Both sides are the beginning and the step; ``shared_prefix`` is the
+    length of the beginning, which neither is credited for, ``ends`` whether a step ends its answer,
+    and ``margin`` the difference of values.
+
+    ``along: visits`` pairs only along one path of each tree: the one that goes on by the child that
+    was visited most, of equals the one of the highest value.
+
+    With ``confidence`` a pair weighs 1 - min(1 - c, 1/2), c = 1 / (1 + N_l / max(1, N_w)), from the
+    visits N_w of the chosen and N_l of the rejected step: the conservative DPO of MCTS-DPO, whose
+    label smoothing is what is left of 1. A better step that was visited less weighs 1/2 and so
+    teaches next to nothing. Otherwise a pair weighs 1.
+
+    Sources: Xie et al. 2024, MCTS-DPO (arXiv:2405.00451), for path, worst or next best, and
+    confidence; He et al. 2024, Tree-PLV (arXiv:2407.00390), for the gap; Wang et al. 2024, CPL
+    (arXiv:2409.08642), for the margin.
+    """
+
+    gives: ClassVar[type[Table] | None] = Pairs
+    nothing: ClassVar[str] = "no siblings far enough apart"
+
+    against: Literal["worst", "next"] = "worst"
+    min_gap: float = Field(default=0.0, ge=0, le=1)
+    along: Literal["all", "visits"] = "all"
+    confidence: bool = False
+
+    def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
+        """One row a beginning."""
+        valued = nodes.filter(pl.col("depth") > 0, pl.col("value").is_not_null())
+        valued = valued.sort("value", "node_id", descending=[True, False])
+        other = -1 if self.against == "worst" else 1
+        sides = valued.group_by("parent_id", maintain_order=True).agg(
+            pl.len().alias("siblings"),
+            pl.col("prompt_id", "messages").first(),
+            *(
+                pl.col(column).get(place, null_on_oob=True).alias(f"{side}_{name}")
+                for side, place in (("chosen", 0), ("rejected", other))
+                for name, column in (
+                    ("id", "node_id"),
+                    ("text", "text"),
+                    ("value", "value"),
+                    ("visits", "visits"),
+                    ("ends", "terminal"),
+                )
+            ),
+        )
+        if self.along == "visits":
+            walked = most_visited(nodes)
+            sides = sides.filter(pl.col("parent_id").is_in(walked.implode()))
+        before = nodes.select(parent_id="node_id", shared=pl.col("text").str.len_chars())
+        pairs = (
+            sides.with_columns(margin=pl.col("chosen_value") - pl.col("rejected_value"))
+            .filter(
+                pl.col("siblings") > 1,
+                pl.col("margin") > 0,
+                pl.col("margin") >= self.min_gap,
+                ~same_text(),
+            )
+            .join(before, on="parent_id", maintain_order="left")
+            .sort("parent_id")
+        )
+        ends = pl.struct(chosen="chosen_ends", rejected="rejected_ends").alias("ends")
+        begun = pl.col("shared").cast(pl.UInt32).alias("shared_prefix")
+        made = as_pairs(pairs).with_columns(pairs.select(begun, ends))
+        if self.confidence:
+            certain = confident(pl.col("chosen_visits"), pl.col("rejected_visits"))
+            made = made.with_columns(pairs.select(weight=certain)["weight"])
+        return made
+
+
+def confident(better: pl.Expr, worse: pl.Expr) -> pl.Expr:
+    """1 - min(1 - c, 1/2) with c = 1 / (1 + N_l / max(1, N_w)), from visits."""
+    visited = pl.max_horizontal(better, pl.lit(1)).cast(pl.Float64)
+    certain = (worse.cast(pl.Float64) / visited + 1).pow(-1)
+    return 1 - pl.min_horizontal(1 - certain, pl.lit(0.5))
+
+
+def most_visited(nodes: pl.DataFrame) -> pl.Series:
+    """The ids of the nodes, roots included, on the path that goes on by the most visited child."""
+    order = ["visits", "value", "node_id"]
+    best = (
+        nodes.filter(pl.col("depth") > 0)
+        .sort(*order, descending=[True, True, False], nulls_last=True)
+        .group_by("parent_id", maintain_order=True)
+        .agg(pl.col("node_id").first().alias("child"))
+    )
+    level = nodes.filter(pl.col("depth") == 0).select("node_id")
+    walked = [level["node_id"]]
+    while level.height:
+        level = level.join(best, left_on="node_id", right_on="parent_id").select(node_id="child")
+        walked.append(level["node_id"])
+    return pl.concat(walked)

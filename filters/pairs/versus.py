@@ -1,0 +1,124 @@
+"""Responses of one author against responses of another to the same prompt."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field, model_validator
+
+from filters.filter import Filter, refused
+from filters.pairs.pairing import as_pairs, lot, same_text, scored
+from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
+
+
+class Versus(Filter):
+    """One pair a prompt: chosen is a response of stage ``of``, rejected one of ``against``.
+
+    With ``by``, scores of the chosen side, it is the highest scored, else one drawn by lot; with
+    ``against_by`` the rejected one is the lowest scored, else one drawn by lot. A response's score
+    is the mean of the opinions of it as a whole; those that could not be read are not used, and
+    among equals a lot decides, which depends on ``seed`` and the responses' ids alone.
+
+    Where both sides are scored the ``margin`` is the difference, else null. A prompt of ``of``
+    gives no pair, and is dropped, where a side has no (scored) response, where the best is scored
+    below ``at_least``, where it is not above the worst or less than ``min_margin`` above it, or
+    where both say the same.
+
+    Source: Chen et al. 2024, SPIN (arXiv:2401.01335): worked answers against samples of the policy;
+    Temporal Self-Rewarding (arXiv:2508.06026): the best of now and of later against the worst of
+    the initial policy's.
+    """
+
+    gives: ClassVar[type[Table] | None] = Pairs
+    unit: ClassVar[str] = "prompt_id"
+
+    of: Annotated[str, Takes(Responses)]
+    against: Annotated[str, Takes(Responses)]
+    by: Annotated[str | None, Takes(Scores)] = None
+    against_by: Annotated[str | None, Takes(Scores)] = None
+    prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    at_least: float | None = None
+    min_margin: float = Field(default=0.0, ge=0)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _scored_where_compared(self) -> "Versus":
+        if self.at_least is not None and self.by is None:
+            raise ValueError("at_least is of the chosen side's scores: name their stage as by")
+        if self.min_margin and not (self.by and self.against_by):
+            raise ValueError("min_margin is between scores: name both stages, by and against_by")
+        return self
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        prompts = tables[self.of].select("prompt_id").unique(maintain_order=True)
+        chosen = self._side(tables, self.of, self.by, "chosen", highest=True)
+        rejected = self._side(tables, self.against, self.against_by, "rejected", highest=False)
+        both = self.by is not None and self.against_by is not None
+        messages = tables[self.prompts].select("prompt_id", "messages")
+        for side in (chosen, rejected, messages):
+            prompts = prompts.join(side, on="prompt_id", how="left", maintain_order="left")
+        margin = pl.col("chosen_value") - pl.col("rejected_value")
+        prompts = prompts.with_columns(margin=margin if both else pl.lit(None, pl.Float64))
+        reason = (
+            pl.when(pl.col("messages").is_null())
+            .then(pl.lit("prompt not found"))
+            .when(pl.col("chosen_id").is_null())
+            .then(pl.lit(_missing(self.of, self.by)))
+            .when(pl.col("rejected_id").is_null())
+            .then(pl.lit(_missing(self.against, self.against_by)))
+        )
+        if self.at_least is not None:
+            low = pl.col("chosen_value") < self.at_least
+            reason = reason.when(low).then(pl.lit("best score below at_least"))
+        reason = (
+            reason.when(pl.col("margin") <= 0)
+            .then(pl.lit("chosen not above rejected"))
+            .when(pl.col("margin") < self.min_margin)
+            .then(pl.lit("margin below min_margin"))
+            .when(same_text())
+            .then(pl.lit("same text"))
+        )
+        prompts = prompts.with_columns(reason=reason)
+        numbers = ("chosen_value", "rejected_value", "margin", "chosen_of", "rejected_of")
+        return Split(
+            as_pairs(prompts.filter(pl.col("reason").is_null())),
+            refused(
+                prompts.filter(pl.col("reason").is_not_null()),
+                "prompt_id",
+                pl.col("reason"),
+                **{name: pl.col(name) for name in numbers},
+            ),
+        )
+
+    def _side(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        of: str,
+        by: str | None,
+        side: str,
+        *,
+        highest: bool,
+    ) -> pl.DataFrame:
+        """For each prompt the response that stands for the side: ``{side}_id``, ``{side}_text``,
+        ``{side}_value``, and of how many (``{side}_of``)."""
+        responses = tables[of].select("response_id", "prompt_id", "text")
+        if by is None:
+            values = responses.with_columns(value=pl.lit(None, pl.Float64), order=pl.lit(0.0))
+        else:
+            values = scored(responses, tables[by]).drop_nulls("value")
+            values = values.with_columns(order=-pl.col("value") if highest else pl.col("value"))
+        return (
+            values.with_columns(lot=lot("response_id", self.seed))
+            .sort("order", "lot")
+            .group_by("prompt_id", maintain_order=True)
+            .agg(
+                pl.col("response_id").first().alias(f"{side}_id"),
+                pl.col("text").first().alias(f"{side}_text"),
+                pl.col("value").first().alias(f"{side}_value"),
+                pl.len().alias(f"{side}_of"),
+            )
+        )
+
+
+def _missing(stage: str, by: str | None) -> str:
+    return f"no {'response' if by is None else 'scored response'} in {stage}"

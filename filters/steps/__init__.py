@@ -1,0 +1,1 @@
+"""Filters that label, merge and choose steps."""

@@ -1,0 +1,38 @@
+"""One score of a response from those of its steps."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import polars as pl
+
+from filters.filter import Filter
+from filters.steps.step_rewards import by_response, rewritten
+from schemas import Scores, Split, Table, Takes
+
+
+class AggregateSteps(Filter):
+    """Makes one score of a response from those of its steps: the lowest, the product (the chance
+    that all are right, if they are chances; Lightman et al. 2023, arXiv:2305.20050), the mean, the
+    last or the sum (the return of a policy that is rewarded step by step).
+
+    Only steps are read: a score of the whole is replaced. Annotators keep their names, and each
+    gives one score. A response one of whose steps could not be scored is dropped, as is one whose
+    steps were not scored.
+    """
+
+    gives: ClassVar[type[Table] | None] = Scores
+    unit: ClassVar[str] = "response_id"
+
+    of: Annotated[str, Takes(Scores)]
+    rule: Literal["min", "product", "mean", "last", "sum"] = "min"
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        values = pl.col("values").list
+        value = {
+            "min": values.min(),
+            "product": values.eval(pl.element().product()).list.first(),
+            "mean": values.mean(),
+            "last": values.last(),
+            "sum": values.sum(),
+        }[self.rule]
+        return rewritten(by_response(tables[self.of]).with_columns(value=value), keep_steps=False)

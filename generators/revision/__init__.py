@@ -1,0 +1,1 @@
+"""Generators that revise, degrade or correct responses."""

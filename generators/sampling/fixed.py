@@ -1,0 +1,27 @@
+"""The same texts, whatever is asked."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from annotated_types import MinLen
+from pydantic import Field
+
+from engines.model import Models
+from engines.rows import Prompt
+from generators.generator import Generator
+from generators.sampling.drafts import Draft
+
+
+class Fixed(Generator):
+    """Each of ``texts`` as a response to every prompt. Calls no model.
+
+    With texts that say nothing (":", "Thought process:") these are the answers that a judge must
+    not be fooled by (Zhao et al. 2025, One Token to Fool LLM-as-a-Judge, arXiv:2507.08794); with a
+    verdict, what a judge is to be taught to answer.
+    """
+
+    texts: tuple[Annotated[str, MinLen(1)], ...] = Field(min_length=1)
+
+    async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
+        """One draft a text."""
+        return [Draft.by_rule(text) for text in self.texts]

@@ -1,0 +1,22 @@
+"""What the data itself answers."""
+
+from collections.abc import Sequence
+
+from engines.model import Models
+from engines.rows import Prompt
+from generators.generator import Generator
+from generators.sampling.drafts import Draft, Refusal
+
+
+class Reference(Generator):
+    """The reference of each prompt as a response to it: what self-play learns to write (SPIN, Chen
+    et al. 2024, arXiv:2401.01335), where the references are worked answers. Calls no model.
+
+    A prompt whose reference is missing or blank is dropped.
+    """
+
+    async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
+        """One draft, which says what the reference says."""
+        if prompt.reference is None or not prompt.reference.strip():
+            return Refusal("no reference")
+        return [Draft.by_rule(prompt.reference)]

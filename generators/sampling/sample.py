@@ -1,0 +1,56 @@
+"""Independent answers of one model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import polars as pl
+from pydantic import Field
+
+from engines.model import Models
+from engines.operators.context import Context
+from engines.operators.rebinding import bound
+from engines.protocol import Sampling
+from engines.rows import Prompt
+from generators.generator import Generator
+from generators.sampling.drafts import Draft
+from schemas import Checkpoints, GeneratingRole, Message, Split, Takes
+
+
+class Sample(Generator):
+    """``n`` responses a prompt, drawn independently (best-of-n, self-rewarding, rejection
+    sampling, ...). With more ``n`` the first responses stay as they were.
+
+    With ``checkpoint``, the weights that this stage trained answer in the place of the role's: a
+    policy one step ahead, within the same refresh.
+    """
+
+    model: GeneratingRole = "policy"
+    checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
+    n: int = Field(default=1, ge=1)
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    max_tokens: int = Field(default=256, ge=1)
+    stop: tuple[str, ...] = ()
+    system: str | None = None
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """Responses to ``tables[self.of]``, in the order of the prompts."""
+        if self.checkpoint is not None:
+            context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+        return super().run(tables, context)
+
+    async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
+        """``n`` drafts."""
+        messages: tuple[Message, ...] = prompt.messages
+        if self.system is not None:
+            messages = ({"role": "system", "content": self.system}, *messages)
+        sampling = Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+            stop=self.stop,
+        )
+        written = await models[self.model].generate(messages, n=self.n, sampling=sampling)
+        return [Draft.of(one) for one in written]

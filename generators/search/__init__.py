@@ -1,0 +1,1 @@
+"""Generators that search for answers step by step."""

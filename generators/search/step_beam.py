@@ -1,0 +1,127 @@
+"""Answers searched for step by step, by what an annotator says of their beginnings."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from engines.model import Models
+from engines.operators.scores import value_of
+from engines.rows import BEGUN, Prompt, Response
+from generators.sampling.drafts import Draft, Refusal
+from generators.search.chooser import Chooser, writer
+from generators.search.proposer import Proposed, Proposer
+from schemas import canonical, content_id
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """An answer as far as it goes, and its ``last`` step. ``ended``: nothing comes after it."""
+
+    text: str = ""
+    ended: bool = False
+    last: Proposed | None = None
+
+    @property
+    def finish(self) -> Literal["stop", "length"]:
+        """How it ended; by length where it did not, by its author where no step came after it."""
+        if not self.ended:
+            return "length"
+        return self.last.finish if self.last is not None and self.last.ended else "stop"
+
+
+class StepBeam(Chooser):
+    """One response a prompt, found by a beam search over steps.
+
+    Each of the ``beams`` best beginnings is gone on with by ``width`` steps (`generators.Proposer`;
+    equal ones are one); of all that are longer by a step, and those that had ended, the ``beams``
+    are kept whose last step ``scorer`` values most, until all have ended or have ``max_steps``
+    steps. The best of these is the response (step-level beam search: Snell et al. 2024,
+    arXiv:2408.03314; with a value model AlphaMath, Chen et al. 2024, arXiv:2405.03553). Of equals
+    the one that was proposed first is kept.
+
+    The same beginnings are gone on with in the same way whatever ``beams`` is. A prompt for which
+    no beginning could be scored is dropped. The length of a response is in words, since its steps
+    are parts of longer texts.
+    """
+
+    beams: int = Field(default=4, ge=1)
+    width: int = Field(default=4, ge=1)
+    max_steps: int = Field(default=32, ge=1)
+
+    async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
+        """One draft."""
+        kept = [Beginning()]
+        values: dict[str, float] = {}
+        for _ in range(self.max_steps):
+            grown = await asyncio.gather(
+                *(self._grown(prompt, one, models) for one in kept if not one.ended)
+            )
+            pool = {one.text: one for one in kept if one.ended}
+            for found in grown:
+                for one in found:
+                    pool.setdefault(one.text, one)
+            if not pool:
+                return Refusal("no step was proposed")
+            unknown = [one for one in pool.values() if one.text not in values]
+            told, error = await self._valued(prompt, unknown, models)
+            values |= told
+            rated = [one for one in pool.values() if one.text in values]
+            if not rated:
+                return Refusal("no beginning could be scored", {"error": error})
+            # A stable sort: of equals the first proposed.
+            kept = sorted(rated, key=lambda one: -values[one.text])[: self.beams]
+            if all(one.ended for one in kept):
+                break
+        return [self._draft(kept[0], values[kept[0].text])]
+
+    async def _grown(self, prompt: Prompt, start: Beginning, models: Models) -> list[Beginning]:
+        """``start`` with each step that may come next; or ended, where none does."""
+        proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
+        model = writer(models, self.model)
+        proposed = await proposer.beside(self.judge).next_steps(prompt, start.text, model)
+        if not proposed:
+            return [Beginning(start.text, True, start.last)] if start.text else []
+        return [Beginning(start.text + one.step, one.ended, one) for one in proposed]
+
+    async def _valued(
+        self, prompt: Prompt, beginnings: Sequence[Beginning], models: Models
+    ) -> tuple[dict[str, float], str | None]:
+        """What the scorer says of each beginning that it could score; and the first error."""
+        asked = [
+            Response(
+                content_id(one.text),
+                prompt.prompt_id,
+                one.text,
+                one.finish if one.ended else BEGUN,
+                {},
+            )
+            for one in beginnings
+        ]
+        said = await self.judge.score(prompt, asked, models)
+        values = {one.text: value_of(said, one.response_id) for one in asked}
+        error = next((one.error for one in said if one.error is not None), None)
+        return {text: value for text, value in values.items() if value is not None}, error
+
+    def _draft(self, best: Beginning, value: float) -> Draft:
+        last = best.last
+        assert last is not None, "what was scored says something"
+        made = {"beams": self.beams, "width": self.width, "value": value}
+        return Draft(
+            best.text,
+            best.finish,
+            len(best.text.split()),
+            last.model,
+            canonical(json.loads(last.parameters) | made),
+            last.seed,
+        )
+
+
+class Guided(StepBeam):
+    """One response a prompt, written a step at a time: of ``width`` next steps the one that
+    ``scorer`` values most is taken, the first of equals. `StepBeam` with one beam."""
+
+    beams: Literal[1] = 1

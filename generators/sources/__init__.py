@@ -1,0 +1,1 @@
+"""Sources of prompts: files, datasets of the Hub."""

@@ -1,0 +1,156 @@
+"""How a row of somebody's data becomes a prompt: which column says what."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from generators.sources.chats import asked_of, chat, joined, whole_text
+from schemas import SourceRowError
+
+
+class SourceError(ValueError):
+    """A source of prompts cannot be read at all: which, why, and what to do."""
+
+
+class Columns(BaseModel):
+    """What the columns of a source hold.
+
+    ``prompt`` names a column of texts or chats, ``messages`` one of chats
+    (`generators.sources.chats`, or their JSON); give one of them, or neither for a column called
+    ``prompt``. An answer that a chat ends with is left out: the prompt is what comes before it.
+    ``reference`` names the column of right answers: texts, or numbers, which stay as the file
+    writes them. A name with dots goes into a column: ``answer.value``, ``answers.text.0``.
+    ``system`` is put before prompts without a system message. ``licence`` is the data's, as its
+    card says it: it travels with every prompt. ``name`` is what the prompts' source is called (by
+    default after the file or dataset).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str | None = None
+    messages: str | None = None
+    reference: str | None = None
+    system: str | None = None
+    licence: str
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _one_task(self) -> "Columns":
+        if self.prompt is not None and self.messages is not None:
+            raise ValueError("'prompt' and 'messages' both say what the task is: give one of them")
+        return self
+
+    @property
+    def task(self) -> str:
+        """The column that holds the task."""
+        return self.messages or self.prompt or "prompt"
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that are read."""
+        return [self.task] + ([self.reference] if self.reference else [])
+
+    def needed_of(self, present: Sequence[str]) -> list[str]:
+        """Those of the columns ``present`` in which what is read lies."""
+        found = (_top(column, present) for column in self.needed)
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    def require(self, present: Iterable[str], where: str) -> None:
+        """Raise `SourceError` if a needed column is not among those ``present`` in ``where``."""
+        present = list(present)
+        for column in self.needed:
+            if _top(column, present) is None:
+                field = "reference" if column == self.reference else "prompt"
+                has = ", ".join(map(repr, present)) or "none"
+                raise SourceError(
+                    f"{where} has no column {column!r}; it has {has}. Say which one holds the "
+                    + ("right answers" if field == "reference" else "task")
+                    + f", as in `{field}: {next(iter(present), 'question')}`"
+                    + ("" if field == "reference" else " (or `messages:` for a column of chats)")
+                )
+
+    def read(
+        self, row: Mapping[str, Any], *, where: str, source: str, revision: str
+    ) -> dict[str, Any] | SourceRowError:
+        """The prompt that ``row`` holds, or what is wrong with it; ``where`` names the row."""
+        try:
+            return {
+                "messages": self._messages(row),
+                "reference": self._reference(row),
+                "source": self.name or source,
+                "source_revision": revision,
+                "licence": self.licence,
+                "row": where,
+            }
+        except ValueError as error:
+            return SourceRowError(where, str(error))
+
+    def _messages(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
+        column = self.task
+        if _top(column, list(row)) is None:
+            raise ValueError(f"no column {column!r}; the row has {', '.join(map(repr, row))}")
+        value, what = value_at(row, column), f"column {column!r}"
+        if self.messages is not None and isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{what} is text but not the JSON of a chat: {error}") from None
+        if self.messages is not None or _is_chat(value):
+            messages = asked_of(chat(value, what), what)
+        else:
+            messages = [{"role": "user", "content": whole_text(joined(value, what), what)}]
+        if self.system is not None and messages[0]["role"] != "system":
+            messages.insert(0, {"role": "system", "content": self.system})
+        return messages
+
+    def _reference(self, row: Mapping[str, Any]) -> str | None:
+        value = None if self.reference is None else value_at(row, self.reference)
+        return reference_text(value, f"column {self.reference!r}")
+
+
+def reference_text(value: Any, what: str) -> str | None:
+    """A right answer as text, if there is one: a number stays as the file writes it.
+
+    Raises `ValueError`, which names ``what``, for what is neither text nor a finite number.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return whole_text(value, what)
+    if not math.isfinite(value):
+        raise ValueError(f"{what} is {value}: no finite number")
+    return str(value)
+
+
+def value_at(row: Mapping[str, Any], column: str) -> Any:
+    """What ``row`` has under ``column``, or, where it has none of that name, along its dots:
+    ``answer.value``, ``choices.0.text``. None where there is nothing.
+    """
+    if column in row:
+        return row[column]
+    found: Any = row
+    for name in column.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, Sequence) and not isinstance(found, str) and name.isdecimal():
+            found = found[int(name)] if int(name) < len(found) else None
+        else:
+            return None
+    return found
+
+
+def _is_chat(value: Any) -> bool:
+    """Whether it is a list of messages, and not of parts of one."""
+    return isinstance(value, list) and any(
+        isinstance(each, Mapping) and ("role" in each or "from" in each) for each in value
+    )
+
+
+def _top(column: str, present: Sequence[str]) -> str | None:
+    """The one of the columns ``present`` that ``column`` is or lies in."""
+    names = (column, column.partition(".")[0])
+    return next((name for name in names if name in present), None)

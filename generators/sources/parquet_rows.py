@@ -1,0 +1,57 @@
+"""The rows of Parquet, in which one odd value costs no other row."""
+
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from upath import UPath
+
+from generators.sources.columns import SourceError
+
+
+def parquet_rows(
+    file: UPath, stream: IO[bytes], needed: list[str] | None
+) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
+    """Each row's place, and what its columns (those ``needed``, if given) hold or why not.
+
+    Raises `SourceError` where the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        opened = pq.ParquetFile(stream)
+        for batch in opened.iter_batches(1000, columns=needed):
+            for row in _each(batch):
+                yield f"{file.name}, row {number}", row
+                number += 1
+    except (pa.ArrowException, OSError) as error:
+        reason = f"is not Parquet, or is damaged: {error}"
+        raise SourceError(f"{file} {reason} (after {number} rows)") from error
+
+
+def parquet_columns(file: UPath) -> list[str]:
+    """The names of the columns. Raises `SourceError` if the file is damaged or has no row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with file.open("rb") as stream:
+            opened = pq.ParquetFile(stream)
+            if opened.metadata.num_rows == 0:
+                raise SourceError(f"{file} is empty: it holds no prompt")
+            return list(opened.schema_arrow.names)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{file} is not Parquet, or is damaged: {error}") from error
+
+
+def _each(batch: Any) -> Iterator[Mapping[str, Any] | str]:
+    try:
+        yield from batch.to_pylist()
+    # Text that is not UTF-8 and times beyond the calendar have no value in Python.
+    except (ValueError, OverflowError):
+        for place in range(batch.num_rows):
+            try:
+                yield from batch.slice(place, 1).to_pylist()
+            except (ValueError, OverflowError) as error:
+                yield f"a value cannot be read: {error}"

@@ -1,0 +1,88 @@
+"""One identity exactly where the same answer is right."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.journal import identity
+from engines.journal.identity import Identity
+from engines.protocol import Sampling
+
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=64, stop=("\n",))
+
+
+def key(
+    text: str = "Hello", seed: int = 1, *, engine: str = "e", revision: str = "r", **changes: object
+) -> bytes:
+    sampling = replace(SAMPLING, **changes)
+    known = Identity("generate", engine=engine, revision=revision, sampling=sampling)
+    return known.generations(text, [seed])[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "Hello!"},
+        {"seed": 2},
+        {"engine": "f"},
+        {"revision": "s"},
+        {"temperature": 0.8},
+        {"top_p": 0.8},
+        {"top_k": 0},
+        {"max_tokens": 65},
+        {"stop": ()},
+    ],
+)
+def test_what_changes_the_answer_changes_the_key(change: dict[str, object]) -> None:
+    assert key(**change) != key()
+
+
+@pytest.mark.parametrize("change", [{"seed": 2}, {"top_p": 0.8}, {"top_k": 0}])
+def test_what_greedy_decoding_ignores_is_not_in_its_key(change: dict[str, object]) -> None:
+    assert key(temperature=0.0, **change) == key(temperature=0.0)
+    assert key(temperature=0.0, max_tokens=65) != key(temperature=0.0)
+
+
+def test_verbs_never_share_a_key() -> None:
+    keys = {
+        Identity("score", engine="e", revision="r").scores("Hello", ["a"], [True])[0],
+        Identity("choose", engine="e", revision="r").choice("Hello", ["a"]),
+        key(),
+    }
+    assert len(keys) == 3
+
+
+def test_options_are_a_set() -> None:
+    known = Identity("choose", engine="e", revision="r")
+    assert known.choice("Hello", ["yes", "no"]) == known.choice("Hello", ["no", "yes"])
+    assert known.choice("Hello", ["yes", "no"]) != known.choice("Hello", ["yes", "no", "maybe"])
+
+
+questions = st.tuples(st.text(max_size=6), st.text(max_size=6), st.booleans())
+
+
+@given(questions, questions)
+def test_two_scores_share_a_key_only_if_they_are_one_question(
+    one: tuple[str, str, bool], other: tuple[str, str, bool]
+) -> None:
+    known = Identity("score", engine="e", revision="r")
+    keys = [known.scores(text, [said], [end])[0] for text, said, end in (one, other)]
+    assert (keys[0] == keys[1]) == (one == other)
+
+
+def test_a_continuation_is_keyed_on_its_own() -> None:
+    known = Identity("score", engine="e", revision="r")
+    together = known.scores("Hello", ["a", "b", "c"], [True, False, True])
+    assert together[1] == known.scores("Hello", ["b"], [False])[0]
+
+
+def test_half_a_character_can_be_asked_about() -> None:
+    assert key(text="\ud800") != key(text="\udc00")
+
+
+def test_keys_of_this_version_stay_what_they_are() -> None:
+    """A change here makes every journal unreadable: raise `identity.VERSION` with it."""
+    assert identity.VERSION == 1
+    assert key().hex() == "5ef18ee35108024ecc31f54b4a6d5787"

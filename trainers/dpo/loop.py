@@ -1,0 +1,194 @@
+"""TRL's DPO trainer with a confidence for each pair, a target and a weight for each token, on ids
+that are given and never re-split. Imported only when something is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from datasets import Dataset
+from torch.nn.utils.rnn import pad_sequence
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+
+from trainers.dpo.losses import Anchor, anchored, mixture
+from trainers.dpo.reference_logprobs import CELLS, Reference, batches
+from trainers.training.callbacks import Offline
+from trainers.training.train import single_device
+
+
+@dataclass
+class PairCollator(DataCollatorForPreference):
+    """TRL's batch, chosen above rejected, and what it does not know of: ``weight`` and ``target``,
+    Float[pairs], and ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = super().torch_call(examples)
+        for name in ("weight", "target"):
+            batch[name] = torch.tensor([example[name] for example in examples])
+        weights = [
+            torch.tensor([0.0] * len(example["prompt_ids"]) + example["token_weights"][side])
+            for side in ("chosen", "rejected")
+            for example in examples
+        ]
+        batch["token_weights"] = pad_sequence(weights, batch_first=True)
+        return batch
+
+
+class PreferenceTrainer(Offline, DPOTrainer):
+    """The losses that `trainers.DPO` describes. The reference is the policy as it was given."""
+
+    def __init__(
+        self,
+        *,
+        loss: Literal["dpo", "simpo"],
+        nll: float,
+        anchor: Anchor,
+        reference: Reference | None,
+        **parts: Any,
+    ) -> None:
+        # Before TRL's own, which already asks for the reference's log-probs.
+        self._relative = loss == "dpo"
+        self._reference = reference
+        self._nll = nll
+        self._anchor: Anchor = anchor
+        super().__init__(**parts)
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        # TRL would render and tokenize again; `trainers.DPO` has done so as the engine does.
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+        # TRL keeps them for the life of the process only, and pads them as they come.
+        if not self._relative:
+            return dataset
+        read = ("prompt_ids", "chosen_ids", "rejected_ids", "token_weights")
+        examples = dataset.select_columns(read).to_list()
+        if self._reference is None:
+            found = self._reference_log_probs(dataset)
+        else:
+            found = self._reference.figures(examples, lambda: self._reference_log_probs(dataset))
+        for column, figures in found.items():
+            dataset = dataset.add_column(column, figures)
+        return dataset
+
+    def _reference_log_probs(self, dataset: Dataset) -> dict[str, list[float]]:
+        """Of either side, tokens weighted, in order. Asked before the first step only: a LoRA
+        adapter still adds nothing then, so no other model is the reference."""
+        examples = list(dataset)
+        found: dict[str, list[float]] = {
+            side: [0.0] * len(examples) for side in ("ref_chosen_logps", "ref_rejected_logps")
+        }
+        cells = CELLS[self.accelerator.device.type]
+        for batch in batches(dataset["length"], rows=2, cells=cells):
+            inputs = self._prepare_inputs(self.data_collator([examples[at] for at in batch]))
+            with torch.no_grad(), self.accelerator.autocast():
+                log_probs = self._forward(self.model, inputs).log_probs
+            sums = (log_probs * inputs["token_weights"][:, 1:]).sum(dim=1)
+            for figures, sides in zip(found.values(), sums.chunk(2), strict=True):
+                for at, figure in zip(batch, sides.tolist(), strict=True):
+                    figures[at] = figure
+        return found
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The mean loss of the batch's pairs."""
+        outputs = self._forward(model, inputs)
+        weights = inputs["token_weights"][:, 1:]
+        sums = (outputs.log_probs * weights).sum(dim=1)
+        chosen, rejected = sums.chunk(2)
+        if self._relative:
+            chosen_ratios = chosen - inputs["ref_chosen_logps"]
+            chosen_rewards = self.beta * chosen_ratios
+            rejected_rewards = self.beta * (rejected - inputs["ref_rejected_logps"])
+        else:
+            chosen_ratios = chosen
+            chosen_rewards, rejected_rewards = (self.beta * sums / weights.sum(dim=1)).chunk(2)
+        loss = mixture(chosen_rewards - rejected_rewards - inputs["target"], inputs["weight"])
+        if self._nll:
+            written, _ = outputs.log_probs.sum(dim=1).chunk(2)
+            lengths, _ = inputs["completion_mask"].sum(dim=1).chunk(2)
+            loss = loss + self._nll * anchored(
+                written, chosen_ratios, lengths, inputs["weight"], self._anchor
+            )
+        self._report(chosen_rewards, rejected_rewards, chosen, rejected)
+        return (loss.mean(), outputs) if return_outputs else loss.mean()
+
+    def _forward(self, model: Any, inputs: Mapping[str, Any]) -> Any:
+        """``log_probs``: Float[2 · pairs, tokens − 1], 0 where no answer's token is predicted."""
+        return model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            labels=inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, -100),
+            use_cache=False,
+            fused_lm_head=True,
+        )
+
+    def _report(
+        self,
+        chosen_rewards: torch.Tensor,
+        rejected_rewards: torch.Tensor,
+        chosen: torch.Tensor,
+        rejected: torch.Tensor,
+    ) -> None:
+        figures = {
+            "rewards/chosen": chosen_rewards,
+            "rewards/rejected": rejected_rewards,
+            "rewards/accuracies": (chosen_rewards > rejected_rewards).float(),
+            "rewards/margins": chosen_rewards - rejected_rewards,
+            "logps/chosen": chosen,
+            "logps/rejected": rejected,
+        }
+        metrics = self._metrics["train"]
+        for name, figure in figures.items():
+            metrics[name].append(figure.detach().mean().item())
+
+
+def pair_length(pair: Mapping[str, Any]) -> int:
+    """Tokens of the prompt and the longer side."""
+    return len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"]))
+
+
+def preference_trainer(
+    encoded: Sequence[dict[str, Any]],
+    *,
+    arguments: Mapping[str, Any],
+    loss: Literal["dpo", "simpo"],
+    beta: float,
+    nll: float,
+    anchor: Anchor,
+    group_by_length: bool,
+    reference: Reference | None = None,
+    **parts: Any,
+) -> PreferenceTrainer:
+    """A trainer on pairs of ids. Reference log-probs are computed once, before the first step:
+    the policy is its own reference then, so no second model is held in memory. They are kept
+    where ``reference`` says."""
+    config = DPOConfig(
+        **arguments,
+        beta=beta,
+        loss_type=["sigmoid"],
+        max_length=None,
+        precompute_ref_log_probs=True,
+        train_sampling_strategy="group_by_length" if group_by_length else "random",
+        # All columns are read, and TRL does not know of ours.
+        remove_unused_columns=False,
+    )
+    padding = parts["processing_class"].pad_token_id
+    pairs = [{**pair, "length": pair_length(pair)} for pair in encoded]
+    return PreferenceTrainer(
+        loss=loss,
+        nll=nll,
+        anchor=anchor,
+        reference=reference,
+        args=single_device(config),
+        train_dataset=Dataset.from_list(pairs),
+        # Padding is masked, so any id will do where a tokenizer has none.
+        data_collator=PairCollator(pad_token_id=0 if padding is None else padding),
+        **parts,
+    )

@@ -1,0 +1,1 @@
+"""Validation of a trained policy on held-out prompts."""

@@ -1,0 +1,168 @@
+"""Did training help? Held-out prompts answered by the policy after, and before."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from engines.checks import CheckError, UnknownCheckError, check_for, load_check
+from engines.model import Models
+from engines.operators.context import Context
+from engines.operators.cut_off import Cut, cut_off
+from engines.operators.rebinding import with_weights
+from engines.operators.row_operator import RowOperator, each_prompt
+from engines.protocol import EngineError, RowError, Sampling
+from engines.rows import Prompt
+from engines.runtime.collect import Refused
+from engines.runtime.rows import run_rows
+from schemas import Checkpoints, Evaluations, GeneratingRole, Prompts, Split, Takes, accept, rows
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableReference(RowError):
+    """A prompt's reference says nothing, so no answer to it can be right or wrong."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Marks:
+    """How one policy did on one prompt: is its greedy answer right, and how many sampled ones."""
+
+    greedy: bool
+    right: int
+
+
+class Validate(RowOperator):
+    """Answers each held-out prompt greedily and ``samples`` times, with both policies.
+
+    Answers are checked as `annotators.Verifier` does: by the check of the prompt's source, or all
+    by ``check``, the import path of a `schemas.Check`. An answer whose check hangs or crashes is
+    not right, nor is one that was cut off, unless ``cut: read``; a prompt whose reference cannot be
+    read is dropped. `trainers.evaluation.metrics` sums up.
+
+    Both policies draw with the same seeds, so what differs is the policy. One is loaded after the
+    other, as ``policy`` is bound, and answers are journaled: the next refresh, which starts from
+    this policy, has its "before" for nothing. Where nothing was trained the policy answers once.
+
+    ``policy``: the role whose engine, number type and device are used.
+    """
+
+    gives: ClassVar = Evaluations
+    unit: ClassVar = "prompt_id"
+
+    of: Annotated[str, Takes(Checkpoints)]
+    prompts: Annotated[str, Takes(Prompts)] = "held_out"
+    policy: GeneratingRole = "policy"
+    samples: int = Field(8, ge=0)
+    temperature: float = Field(1.0, gt=0)
+    max_tokens: int = Field(256, ge=1)
+    check: str | None = None
+    cut: Cut = "refuse"
+
+    @field_validator("check")
+    @classmethod
+    def _importable(cls, path: str | None) -> str | None:
+        if path is not None:
+            load_check(path)
+        return path
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """One `Evaluations` row a prompt. Raises `EngineError` if a source's check is unknown, or
+        the checkpoint's stage gave more or less than one."""
+        if tables[self.of].height != 1:
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r}: one checkpoint is measured, "
+                f"but stage {self.of!r} gave {tables[self.of].height}"
+            )
+        checkpoint = tables[self.of].row(0, named=True)
+        prompts = tables[self.prompts]
+        for source in prompts["source"].unique().sort():
+            self._known_check(source, context)
+        refused = Refused(context.stage)
+        after = self._measured(prompts, checkpoint["path"], context, refused)
+        if checkpoint["path"] == checkpoint["start"]:
+            before = after
+        else:
+            # A prompt that was refused is not asked again.
+            asked = prompts.filter(pl.col("prompt_id").is_in(list(after)))
+            before = self._measured(asked, checkpoint["start"], context, refused)
+        evaluations = [
+            {
+                "prompt_id": prompt_id,
+                "greedy_before": before[prompt_id].greedy,
+                "greedy_after": after[prompt_id].greedy,
+                "samples": self.samples,
+                "right_before": before[prompt_id].right,
+                "right_after": after[prompt_id].right,
+            }
+            for prompt_id in prompts["prompt_id"]
+            if prompt_id in before
+        ]
+        split = accept(
+            Evaluations, rows(Evaluations, evaluations), stage=context.stage, unit=self.unit
+        )
+        return Split(split.kept, pl.concat([refused.frame(), split.dropped]))
+
+    def _measured(
+        self, prompts: pl.DataFrame, model: str, context: Context, refused: Refused
+    ) -> dict[str, Marks]:
+        """What the policy of weights ``model`` answers right, by prompt id."""
+        marks: dict[str, Marks] = {}
+        run_rows(
+            ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
+            self._answer,
+            with_weights(context, self.policy, model),
+            total=prompts.height,
+            keep=lambda _, prompt, found: marks.update({prompt.prompt_id: found}),
+            fail=lambda number, prompt, *why: refused.add(number, [prompt.prompt_id], *why),
+        )
+        return marks
+
+    async def _answer(self, prompt: Prompt, models: Models) -> Marks:
+        policy = models[self.policy]
+        greedy, sampled = await asyncio.gather(
+            policy.generate(
+                prompt.messages,
+                sampling=Sampling(temperature=0.0, max_tokens=self.max_tokens),
+                call="greedy",
+            ),
+            policy.generate(
+                prompt.messages,
+                n=self.samples,
+                sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens),
+                call="sampled",
+            ),
+        )
+        check = check_for(models.context, prompt.source, path=self.check)
+        answers = [*greedy, *sampled]
+        asked = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
+        # All are checked, for a reference that says nothing is to be known of.
+        right = [
+            await _right(answer) and cut_off(one, self.cut) is None
+            for one, answer in zip(answers, asked, strict=True)
+        ]
+        return Marks(right[0], sum(right[1:]))
+
+    def _known_check(self, source: str, context: Context) -> None:
+        try:
+            check_for(context, source, path=self.check)
+        except UnknownCheckError as error:
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r}: source {source!r} has an "
+                f"{error}"
+            ) from error
+
+
+async def _right(answer: "Future[bool]") -> bool:
+    try:
+        return answer.result() if answer.done() else await asyncio.wrap_future(answer)
+    except ValueError as error:
+        raise UnreadableReference(str(error)) from error
+    except CheckError as error:
+        log.debug("an answer counts as wrong: %s", error)
+        return False

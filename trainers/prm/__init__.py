@@ -1,0 +1,5 @@
+"""Process reward models."""
+
+from trainers.prm.prm import PRM, ValueHead
+
+__all__ = ["PRM", "ValueHead"]

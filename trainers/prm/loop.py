@@ -1,0 +1,139 @@
+"""Transformers' trainer on rewards read at the ends of steps, on ids that are given. Imported only
+when something is trained."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForTokenClassification, TrainingArguments
+
+from trainers.dpo.losses import mixture
+from trainers.prm.losses import cross_entropy, ranked, squared
+from trainers.training.averages import AveragingTrainer
+from trainers.training.heads import with_head
+from trainers.training.train import single_device
+
+Meaning = Literal["probability", "value"]
+"""What a head's output says: the logit of a probability, or a value as it stands. It is kept in
+the model's configuration as ``step_reward``, for whoever loads the folder."""
+
+StepLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def with_step_head(model: Any, *, meaning: Meaning) -> Any:
+    """A token classification model of one label on the body of the language model ``model``.
+
+    Without dropout before the head, which the language model was not trained with either. Raises
+    `EngineError` where Transformers has no such model.
+    """
+    return with_head(
+        model,
+        AutoModelForTokenClassification,
+        what="step reward head",
+        settings={"step_reward": meaning, "classifier_dropout": 0.0},
+    )
+
+
+@dataclass
+class StepCollator:
+    """A batch of examples, each of one or more sequences.
+
+    ``input_ids``, ``attention_mask``: Long[sequences, tokens]. ``positions``, the tokens at which
+    steps end, Long[sequences, steps]; ``targets``, Float, and ``known``, Bool, of the same shape.
+    ``weight``: Float[examples].
+    """
+
+    padding: int
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        def padded(name: str, value: float) -> torch.Tensor:
+            rows = [torch.tensor(row) for example in examples for row in example[name]]
+            return pad_sequence(rows, batch_first=True, padding_value=value)
+
+        lengths = torch.tensor([len(row) for example in examples for row in example["ids"]])
+        counts = torch.tensor([len(row) for example in examples for row in example["positions"]])
+        ids, positions = padded("ids", self.padding), padded("positions", 0)
+        return {
+            "input_ids": ids,
+            "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long(),
+            "positions": positions,
+            "targets": padded("targets", 0.0),
+            "known": torch.arange(positions.shape[1]) < counts[:, None],
+            "weight": torch.tensor([example["weight"] for example in examples]),
+        }
+
+
+class StepLearner(AveragingTrainer):
+    """The losses that `trainers.PRM` describes."""
+
+    def __init__(self, *, loss: StepLoss | None, **parts: Any) -> None:
+        """``loss`` None compares the two sequences of each example."""
+        super().__init__(**parts)
+        self._loss = loss
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The mean loss of the batch."""
+        outputs = model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+        )
+        said = outputs.logits.squeeze(-1).float().gather(1, inputs["positions"])
+        if self._loss is None:
+            chosen, rejected = said[0::2, 0], said[1::2, 0]
+            loss = mixture(chosen - rejected, inputs["weight"]).mean()
+            self._report(chosen, rejected)
+        else:
+            loss = self._loss(said, inputs["targets"], inputs["known"])
+            right = inputs["known"] & (inputs["targets"] > 0.5)
+            self._report(said[right], said[inputs["known"] & ~right])
+        return (loss, outputs) if return_outputs else loss
+
+    def _report(self, better: torch.Tensor, worse: torch.Tensor) -> None:
+        """What the head says of steps that are right (or chosen), and of the others."""
+        self.note("rewards/right", better)
+        self.note("rewards/wrong", worse)
+
+
+LOSSES: Mapping[str, StepLoss] = {"bce": cross_entropy, "soft": cross_entropy, "mse": squared}
+
+
+def step_learner(
+    encoded: Sequence[dict[str, Any]],
+    *,
+    arguments: Mapping[str, Any],
+    loss: str,
+    zeta: float,
+    peft_config: Any,
+    **parts: Any,
+) -> StepLearner:
+    """A trainer on ``ids``, ``positions`` and ``targets`` (a list for each sequence) and
+    ``weight``."""
+    if peft_config is not None:
+        from peft import get_peft_model  # type: ignore[import-not-found,unused-ignore]  # optional
+
+        # The head is trained whole, and "all-linear" means it too.
+        peft_config.exclude_modules = {"score"}
+        parts["model"] = get_peft_model(parts["model"], peft_config)
+    cost: StepLoss | None = LOSSES.get(loss)
+    if loss == "pqm":
+
+        def cost(rewards: torch.Tensor, targets: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+            return ranked(rewards, targets, known, zeta)
+
+    padding = parts["processing_class"].pad_token_id
+    return StepLearner(
+        loss=cost,
+        # The collator reads all columns, and Transformers does not know of ours.
+        args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
+        train_dataset=list(encoded),
+        # Padding is masked, so any id will do where a tokenizer has none.
+        data_collator=StepCollator(0 if padding is None else padding),
+        **parts,
+    )

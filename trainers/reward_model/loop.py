@@ -1,0 +1,93 @@
+"""TRL's reward trainer with a confidence and a target for each pair, on ids that are given.
+Imported only when something is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import AutoModelForSequenceClassification
+from trl.trainer.reward_config import RewardConfig
+from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
+
+from trainers.dpo.losses import mixture
+from trainers.training.callbacks import Offline
+from trainers.training.heads import with_head
+from trainers.training.train import single_device
+
+
+def with_reward_head(model: Any, *, end: int) -> Any:
+    """A sequence classification model of one label on the body of the language model ``model``.
+
+    Its padding is never ``end``, the token that every answer ends with: Transformers reads the
+    reward at the last token that is no padding, which would be the one before. Raises
+    `EngineError` where Transformers has no such model.
+    """
+    padding = model.config.pad_token_id
+    return with_head(
+        model,
+        AutoModelForSequenceClassification,
+        what="reward head",
+        settings={"pad_token_id": padding if padding not in (None, end) else int(end == 0)},
+    )
+
+
+@dataclass
+class RewardCollator(DataCollatorForPreference):
+    """TRL's batch, chosen above rejected, with ``weight`` and ``target``: Float[pairs]."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = super().torch_call(examples)
+        for name in ("weight", "target"):
+            batch[name] = torch.tensor([example[name] for example in examples])
+        return batch
+
+
+class WeightedRewardTrainer(Offline, RewardTrainer):
+    """The loss that `trainers.RewardModel` describes."""
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        # TRL would render and tokenize again; `trainers.RewardModel` has done so.
+        return dataset
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The mean loss of the batch's pairs."""
+        outputs = model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+        )
+        chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
+        loss = mixture(chosen - rejected - inputs["target"], inputs["weight"]).mean()
+        figures = {
+            "rewards/chosen": chosen,
+            "rewards/rejected": rejected,
+            "rewards/accuracies": (chosen > rejected).float(),
+            "rewards/margins": chosen - rejected,
+        }
+        for name, figure in figures.items():
+            self._metrics["train"][name].append(figure.detach().mean().item())
+        return (loss, outputs) if return_outputs else loss
+
+
+def reward_trainer(
+    encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
+) -> WeightedRewardTrainer:
+    """A trainer on pairs of whole sequences of ids."""
+    model = parts["model"]
+    padding = model.config.pad_token_id
+    trainer = WeightedRewardTrainer(
+        # All columns are read, and TRL does not know of ours.
+        args=single_device(RewardConfig(**arguments, max_length=None, remove_unused_columns=False)),
+        train_dataset=Dataset.from_list(list(encoded)),
+        data_collator=RewardCollator(pad_token_id=padding),
+        **parts,
+    )
+    # TRL has put the tokenizer's padding there, which may be what ends a turn.
+    model.config.pad_token_id = padding
+    return trainer

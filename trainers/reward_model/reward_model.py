@@ -1,0 +1,67 @@
+"""A reward model: a number for a text, learnt from which of two texts is the better one."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from schemas import Pairs, Takes
+from trainers.training.tokenization import Reader, one_answer
+from trainers.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from transformers import Trainer as Learner
+
+
+class RewardModel(Trainer):
+    """Trains the weights of a role, with a linear head in the place of its vocabulary, to reward
+    ``chosen`` more than ``rejected``: a reward r(x, y) in nats of preference, for
+    `annotators.Reward`.
+
+    The loss of a pair of weight C is −C·log σ(h) − (1−C)·log σ(−h), with h = r(w) − r(l) −
+    margin_scale · ``margin`` (null: 0): the Bradley-Terry model with the soft labels of CREAM and
+    the margin of Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). The reward is read where
+    the answer's turn ends, and is 0 for every text before the first step.
+
+    The folder holds a sequence classification model with one label, so it cannot answer: a stage
+    that trains a policy must come after it, for the last checkpoint of a recipe is the policy that
+    its next refresh starts from. ``learning_rate``: 1e-5 for a 7B model (TRL's example), 1e-4 for
+    a pocket model.
+    """
+
+    unit: ClassVar = "pair_id"
+    task: ClassVar = "SEQ_CLS"
+
+    of: Annotated[str, Takes(Pairs)]
+    margin_scale: float = Field(0.0, ge=0)
+    learning_rate: float = Field(1e-5, gt=0)
+
+    def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A margin that is not read changes no training, so it is not among the columns then."""
+        read = ["pair_id", "prompt", "chosen", "rejected", "weight"]
+        return frame.select([*read, "margin"] if self.margin_scale else read)
+
+    def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+        texts = [one_answer(row[side], side) for side in ("chosen", "rejected")]
+        prompt = reader.prompt(row["prompt"], texts[0])
+        chosen, rejected = (prompt + reader.answer(text) for text in texts)
+        return {
+            "chosen_ids": chosen,
+            "rejected_ids": rejected,
+            "weight": row["weight"],
+            "target": self.margin_scale * (row.get("margin") or 0.0),
+            "length": max(len(chosen), len(rejected)),
+        }
+
+    def learned(self, model: Any, *, end: int) -> Any:
+        from trainers.reward_model.loop import with_reward_head
+
+        return with_reward_head(model, end=end)
+
+    def learner(
+        self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
+    ) -> "Learner":
+        from trainers.reward_model.loop import reward_trainer
+
+        return reward_trainer(encoded, arguments=arguments, **parts)

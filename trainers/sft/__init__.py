@@ -1,0 +1,5 @@
+"""Supervised fine-tuning."""
+
+from trainers.sft.sft import SFT
+
+__all__ = ["SFT"]

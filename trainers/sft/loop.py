@@ -1,0 +1,31 @@
+"""TRL's SFT trainer on given ids and labels. Imported only when something is trained."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from trainers.training.callbacks import Offline
+from trainers.training.train import single_device
+
+
+class CompletionTrainer(Offline, SFTTrainer):
+    """Learns the tokens whose label is not −100; the loss is the mean over those of a step."""
+
+
+def completion_trainer(
+    encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
+) -> CompletionTrainer:
+    """A trainer on ``input_ids`` and ``labels``."""
+    config = SFTConfig(
+        **arguments,
+        loss_type="nll",
+        max_length=None,
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    return CompletionTrainer(
+        args=single_device(config), train_dataset=Dataset.from_list(list(encoded)), **parts
+    )

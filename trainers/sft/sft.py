@@ -1,0 +1,51 @@
+"""Supervised fine-tuning on demonstrations."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from schemas import Demonstrations, Takes
+from trainers.training.tokenization import UNLEARNED, Reader
+from trainers.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from transformers import Trainer as Learner
+
+
+class SFT(Trainer):
+    """Trains a policy to write the last message of each demonstration, and to end its turn there.
+
+    Everything before the last message is context and is not learned. ``loss_spans``, where a row
+    has them, leave out the characters of the last message outside them; the end of the turn is
+    learned if the text's last token is. The loss is the mean over the learned tokens of a step.
+
+    ``learning_rate``: 1e-5 for a 7B model; 2e-4 with ``lora``; 5e-5 to 5e-4 for a pocket model.
+    """
+
+    unit: ClassVar = "demonstration_id"
+
+    of: Annotated[str, Takes(Demonstrations)]
+    learning_rate: float = Field(1e-5, gt=0)
+
+    def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.select("demonstration_id", "messages", "loss_spans")
+
+    def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+        *context, answer = row["messages"]
+        prompt = reader.prompt(context, answer["content"])
+        ids = reader.answer(answer["content"])
+        labels = reader.labels(answer["content"], row["loss_spans"])
+        return {
+            "input_ids": [*prompt, *ids],
+            "labels": [UNLEARNED] * len(prompt) + labels,
+            "length": len(prompt) + len(ids),
+        }
+
+    def learner(
+        self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
+    ) -> "Learner":
+        from trainers.sft.loop import completion_trainer
+
+        return completion_trainer(encoded, arguments=arguments, **parts)

@@ -1,0 +1,245 @@
+"""One training, with Transformers' loop: load, encode, train, check, save. Imported only when
+something is trained, since torch, transformers and trl take seconds to import."""
+
+import copy
+import gc
+import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import polars as pl
+import torch
+from transformers import AutoConfig, PrinterCallback, TrainingArguments
+
+from engines.bindings import Binding
+from engines.chat.template import turn_end
+from engines.operators.context import Context
+from engines.protocol import EngineError, RowError
+from engines.weights import load, model_folder, weights_revision
+from schemas import canonical
+from trainers.dpo.reference_logprobs import Reference
+from trainers.training.callbacks import Progress, Saving
+from trainers.training.checkpoint_folder import TrainedFolder
+from trainers.training.tokenization import Reader
+
+if TYPE_CHECKING:
+    from trainers.training.trainer import LoRA, Trainer
+
+Arguments = TypeVar("Arguments", bound=TrainingArguments)
+
+REPORTS = 20
+"""How many times a training reports its figures; each averages the steps since the last."""
+
+
+def train(
+    trainer: "Trainer",
+    examples: pl.DataFrame,
+    binding: Binding,
+    folder: TrainedFolder,
+    context: Context,
+) -> dict[str, Any]:
+    """Train on ``examples`` and write the model to ``folder.model``; nothing if all are refused.
+
+    Returns ``rows`` trained on, ``steps``, ``seconds``, ``metrics`` (averages over the last quarter
+    of the training), ``history`` (every report) and ``refused`` (`Dropped` rows but for the stage).
+    """
+    began = time.monotonic()
+    gpu = _on_gpu(binding, context)
+    _refuse_adapter(binding, context)
+    model, tokenizer = load(trainer.loaded(binding))
+    model.requires_grad_(True)
+    end = _turn_end(model, tokenizer)
+    encoded, refused = _encode(
+        trainer, examples, model, Reader(tokenizer, end, binding.template_arguments)
+    )
+    if not encoded:
+        return {"rows": 0, "refused": refused}
+    model = trainer.learned(model, end=end)
+
+    # TRL and Transformers write their own idea of padding and of end tokens into these.
+    config, generation_config = copy.deepcopy(
+        (model.config, getattr(model, "generation_config", None))
+    )
+    kept = {}
+    if trainer.relative:
+        kept["reference"] = Reference(
+            revision=weights_revision(trainer.loaded(binding)),
+            arithmetic="bfloat16" if gpu else "float32",
+            folder=Path(context.journal).parent / "reference",
+        )
+    learner = trainer.learner(
+        encoded,
+        arguments=_arguments(trainer, len(encoded), folder, seed=trainer.seed_in(context), gpu=gpu),
+        model=model,
+        processing_class=copy.deepcopy(tokenizer),
+        peft_config=_peft(trainer.lora, trainer.task) if trainer.lora else None,
+        callbacks=[Saving(trainer.checkpoint_seconds)],
+        **kept,
+    )
+    learner.remove_callback(PrinterCallback)
+    if context.progress:
+        learner.add_callback(Progress(f"{context.recipe}/{context.stage}"))
+    checkpoint = folder.last_checkpoint()
+    result = learner.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    trained = learner.accelerator.unwrap_model(learner.model)
+    if trainer.lora:
+        trained = trained.merge_and_unload()
+    _refuse_broken(trained, result.training_loss, trainer, context)
+    trained.config, trained.generation_config = config, generation_config
+    dtype = AutoConfig.from_pretrained(model_folder(binding)).dtype
+    shutil.rmtree(folder.model, ignore_errors=True)
+    trained.to(dtype or torch.float32).save_pretrained(folder.model)
+    tokenizer.save_pretrained(folder.model)
+
+    history = [report for report in learner.state.log_history if "loss" in report]
+    steps = learner.state.global_step
+    # The optimizer's memory, three times the model's, is freed before the next stage begins.
+    del learner, model, trained
+    gc.collect()
+    if gpu:
+        torch.cuda.empty_cache()
+    return {
+        "rows": len(encoded),
+        "steps": steps,
+        "seconds": time.monotonic() - began,
+        "metrics": _final(history),
+        "history": history,
+        "refused": refused,
+        "resumed_from": checkpoint and int(checkpoint.name.removeprefix("checkpoint-")),
+    }
+
+
+def _on_gpu(binding: Binding, context: Context) -> bool:
+    if binding.device in (None, "cuda", "cuda:0"):
+        return torch.cuda.is_available()
+    if binding.device == "cpu":
+        return False
+    raise EngineError(
+        f"recipe {context.recipe!r}, stage {context.stage!r}: training runs on 'cpu' or the first "
+        f"visible GPU, not on {binding.device!r}: set CUDA_VISIBLE_DEVICES and device: cuda"
+    )
+
+
+def _refuse_adapter(binding: Binding, context: Context) -> None:
+    if (model_folder(binding) / "adapter_config.json").exists():
+        raise EngineError(
+            f"recipe {context.recipe!r}, stage {context.stage!r}: {binding.model} is an adapter: "
+            "merge it into its base model (merge_and_unload), save that, and bind the role to it"
+        )
+
+
+def _encode(
+    trainer: "Trainer", examples: pl.DataFrame, model: Any, reader: Reader
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """The examples as token ids, and those refused."""
+    limit = min(
+        trainer.max_length,
+        getattr(model.config.get_text_config(), "max_position_embeddings", trainer.max_length),
+    )
+    encoded, refused = [], []
+    for row in examples.iter_rows(named=True):
+        reason, numbers = None, {}
+        try:
+            example = trainer.encode(row, reader)
+        except RowError as error:
+            reason = str(error)
+        else:
+            length = example.pop("length")
+            if length > limit:
+                reason = f"longer than max_length {limit}"
+                numbers = {"tokens": length, "max_length": limit}
+            else:
+                encoded.append(example)
+        if reason:
+            refused.append(
+                {"row_id": row[trainer.unit], "reason": reason, "numbers": canonical(numbers)}
+            )
+    return encoded, refused
+
+
+def _turn_end(model: Any, tokenizer: Any) -> int:
+    configured = model.generation_config.eos_token_id
+    listed = configured if isinstance(configured, list) else [configured]
+    end = turn_end(tokenizer, frozenset({*listed, tokenizer.eos_token_id} - {None}))
+    if end is None:
+        raise EngineError(
+            f"{model.name_or_path}: no token ends a turn, so no answer's end can be learned: give "
+            "the tokenizer an eos_token that its chat template writes after the assistant's words"
+        )
+    return end
+
+
+def _arguments(
+    trainer: "Trainer", rows: int, folder: TrainedFolder, *, seed: int, gpu: bool
+) -> dict[str, Any]:
+    batches = math.ceil(rows / trainer.batch_size)
+    steps = math.ceil(trainer.epochs * math.ceil(batches / trainer.gradient_accumulation))
+    return {
+        "output_dir": str(folder.checkpoints),
+        "learning_rate": trainer.learning_rate,
+        "num_train_epochs": trainer.epochs,
+        "per_device_train_batch_size": trainer.batch_size,
+        "gradient_accumulation_steps": trainer.gradient_accumulation,
+        # Rounded down: Transformers rounds up, and a first step of warm-up has a rate of 0, so a
+        # training of one step would change nothing.
+        "warmup_steps": int(steps * trainer.warmup),
+        "lr_scheduler_type": "linear",
+        "seed": seed,
+        "data_seed": seed,
+        "use_cpu": not gpu,
+        "bf16": gpu,
+        # Costs a fifth of the time and saves most of the memory: on a CPU models are small.
+        "gradient_checkpointing": gpu,
+        "dataloader_pin_memory": gpu,
+        "logging_steps": math.ceil(steps / REPORTS),
+        # `Saving` says when. Two are kept, since the newest may be half written.
+        "save_strategy": "no",
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+
+
+def single_device(arguments: Arguments) -> Arguments:
+    """``arguments`` that use one GPU even if more are visible, which TRL otherwise refuses."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
+
+
+def _peft(lora: "LoRA", task: str) -> Any:
+    from peft import LoraConfig  # type: ignore[import-not-found,unused-ignore]  # optional
+
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        task_type=task,
+    )
+
+
+def _refuse_broken(model: Any, loss: float, trainer: "Trainer", context: Context) -> None:
+    if math.isfinite(loss) and all(weights.isfinite().all() for weights in model.parameters()):
+        return
+    raise EngineError(
+        f"recipe {context.recipe!r}, stage {context.stage!r}: training diverged (loss {loss}); "
+        f"nothing was written. Lower learning_rate, which is {trainer.learning_rate}"
+    )
+
+
+def _final(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Averages over the last quarter of the reports: one batch alone says little."""
+    last = history[-max(1, len(history) // 4) :]
+    skipped = {"epoch", "step", "learning_rate", "num_tokens"}
+    # Not every report has every figure: a batch may hold no wrong step, say.
+    seen: dict[str, list[float]] = {}
+    for report in last:
+        for name, figure in report.items():
+            if name not in skipped:
+                seen.setdefault(name, []).append(figure)
+    return {name: sum(figures) / len(figures) for name, figures in seen.items()}
