@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import dagster as dg
@@ -46,8 +46,13 @@ class Floor:
             if recipe.control is not None:
                 self._check_control(recipe, recipe.control)
 
-    def definitions(self) -> dg.Definitions:
-        """Everything that Dagster shows and runs."""
+    def definitions(self, of: Collection[str] | None = None) -> dg.Definitions:
+        """What Dagster shows and runs.
+
+        Args:
+            of: The recipes that will be run: only their jobs and assets, and the datasets that
+                they are part of. Each takes Dagster some milliseconds. By default all.
+        """
         factory = Factory(
             settings=self.settings,
             tables=Tables(self.settings.root_path),
@@ -57,7 +62,13 @@ class Floor:
         with warnings.catch_warnings():
             # Dagster warns of its own beta parts, once a component.
             warnings.simplefilter("ignore", category=dg.BetaWarning)
-            shipped, *added = [tree.build_defs() for tree in self._trees]
+            if of is None:
+                shipped, *added = [tree.build_defs() for tree in self._trees]
+            else:
+                shipped, *added = [
+                    *(source.definitions() for source in self.sources.values()),
+                    *(self.recipes[name].definitions(self.settings) for name in of),
+                ]
         alerts = alerts_sensor(self.settings)
         merged = dg.Definitions.merge(
             shipped,
@@ -69,7 +80,9 @@ class Floor:
                     "tables": TablesIOManager(self.settings.root_path, self.settings.retries),
                 },
                 assets=[
-                    dataset_asset(plan, self.settings.freshness) for plan in self.datasets.values()
+                    dataset_asset(plan, self.settings.freshness)
+                    for plan in self.datasets.values()
+                    if of is None or not plan.parts.keys().isdisjoint(of)
                 ],
                 executor=EXECUTOR,
                 sensors=[] if alerts is None else [alerts],

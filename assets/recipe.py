@@ -141,9 +141,12 @@ class Recipe(Declared):
         return measure
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The same, where Dagster loads all components of a folder."""
+        return self.definitions(load_settings())
+
+    def definitions(self, settings: Settings) -> dg.Definitions:
         """The recipe's assets, a job of its name that makes them and reads its sources, and the
         schedule that runs it every night."""
-        settings = load_settings()
         stages = self.planned(settings)
         weights = self.weights(settings)
         trains = policy_stage(stages)

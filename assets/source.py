@@ -84,6 +84,10 @@ class Source(Declared):
             raise RecipeError(str(error), file=self.file, field="check") from error
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The same, where Dagster loads all components of a folder."""
+        return self.definitions()
+
+    def definitions(self) -> dg.Definitions:
         """The asset ``prompts/<name>``."""
         name, fixed, limit, read = self.name, self.fixed, self.rows, self.read
         reader = self.reader()

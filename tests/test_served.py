@@ -68,7 +68,7 @@ def shipped(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_a_recipe_generates_on_the_server_and_scores_with_the_weights(
     shipped: Floor, name: str
 ) -> None:
-    outcome = run_refresh(shipped, shipped.definitions(), name, refresh=REFRESH, rows=ROWS)
+    outcome = run_refresh(shipped, shipped.definitions([name]), name, refresh=REFRESH, rows=ROWS)
     accounts = outcome.stages.values()
     assert sum(each["model_calls"] + each["journal_hits"] for each in accounts) > 0
     for stage, account in outcome.stages.items():

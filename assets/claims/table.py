@@ -43,7 +43,8 @@ def measure_claims(
         }
     )
     floor = Floor(own)
-    definitions = floor.definitions()
+    run = {each for name in names for each in (name, floor.recipes[name].control) if each}
+    definitions = floor.definitions(run)
     done: set[tuple[str, str]] = set()
     return [
         _measured(name, floor, definitions, rows=rows, refresh=refresh, done=done) for name in names

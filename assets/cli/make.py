@@ -36,7 +36,7 @@ def run(
         days = runs.rounds(refresh, rounds)
         everything = floor()
         name = recipe_id(recipe, everything.recipes)
-        definitions = everything.definitions()
+        definitions = everything.definitions([name])
         screen = report.console(stderr=as_json)
         outcomes = []
         for day in days:

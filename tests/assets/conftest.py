@@ -62,7 +62,9 @@ class Workshop:
     def run(self, name: str, refresh: str = "2026-11-01", rows: int | None = None) -> Outcome:
         """Run a recipe at a refresh, in this process."""
         everything = self.floor()
-        return run_refresh(everything, everything.definitions(), name, refresh=refresh, rows=rows)
+        return run_refresh(
+            everything, everything.definitions([name]), name, refresh=refresh, rows=rows
+        )
 
     def floor(self) -> Floor:
         """All that the present configuration loads."""

@@ -93,7 +93,7 @@ def tell(known: Settings, error: Exception) -> None:
 def test_nobody_is_told_unless_the_configuration_says_whom(workshop: Any) -> None:
     assert alerts_sensor(load_settings()) is None
     workshop.configure(alerts={"command": ["cat"]})
-    names = [sensor.name for sensor in workshop.floor().definitions().sensors or []]
+    names = [sensor.name for sensor in workshop.floor().definitions([]).sensors or []]
     assert "alerts" in names
     workshop.configure(alerts={})
     with pytest.raises(SettingsError, match="say who is told"):

@@ -15,7 +15,7 @@ PAPER = {"title": "Chosen*Rejected: A Study", "code": "https://example.org/code"
 
 
 def spec(workshop: Any, stage: str, recipe: str = "mine") -> dg.AssetSpec:
-    graph = workshop.floor().definitions().resolve_all_asset_specs()
+    graph = workshop.floor().definitions([recipe]).resolve_all_asset_specs()
     return next(one for one in graph if one.key == dg.AssetKey([recipe, stage]))
 
 
@@ -41,7 +41,7 @@ def test_only_an_address_of_the_web_is_a_link(workshop: Any, code: str | None) -
 
 def test_a_recipe_is_found_by_family_paper_and_kind(workshop: Any) -> None:
     workshop.recipe("mine", paper=PAPER)
-    definitions = workshop.floor().definitions()
+    definitions = workshop.floor().definitions(["mine"])
     graph = definitions.resolve_asset_graph()
     stages = {"prompts", "responses", "pairs", "policy", "validated"}
 
@@ -72,7 +72,7 @@ def test_owners_answer_for_every_asset(workshop: Any) -> None:
     workshop.recipe("mine")
     assert spec(workshop, "pairs").owners == []
     workshop.configure(owners=["team:alignment", "ann@example.org"])
-    every = workshop.floor().definitions().resolve_all_asset_specs()
+    every = workshop.floor().definitions(["mine"]).resolve_all_asset_specs()
     assert {tuple(one.owners) for one in every} == {("team:alignment", "ann@example.org")}
 
 
@@ -120,6 +120,7 @@ def test_a_long_title_ends_with_a_word() -> None:
 
 def test_the_launchpad_explains_what_can_be_set(workshop: Any) -> None:
     workshop.recipe("mine")
-    node = workshop.floor().definitions().resolve_job_def("mine").graph.node_named("mine__prompts")
+    job = workshop.floor().definitions(["mine"]).resolve_job_def("mine")
+    node = job.graph.node_named("mine__prompts")
     rows = node.definition.config_field.config_type.fields["rows"]
     assert "as many as the recipe says" in rows.description

@@ -21,7 +21,7 @@ def test_a_recipe_becomes_assets_checks_and_a_job(workshop: Any) -> None:
     everything = workshop.floor()
     assert everything.recipes["mine"].family == "tests"
     assert everything.recipes["mine"].file == file
-    definitions = everything.definitions()
+    definitions = everything.definitions(["mine"])
     graph = definitions.resolve_asset_graph()
     mine = {key.path[1] for key in graph.get_all_asset_keys() if key.path[0] == "mine"}
     assert mine == {"prompts", "responses", "pairs", "policy", "validated"}
@@ -32,9 +32,23 @@ def test_a_recipe_becomes_assets_checks_and_a_job(workshop: Any) -> None:
     assert job.partitions_def.get_last_partition_key() >= "2026-01-01"
 
 
+@pytest.mark.parametrize("name", ["mine", "online_dpo"])
+def test_what_one_recipe_runs_does_not_depend_on_the_others(workshop: Any, name: str) -> None:
+    workshop.recipe("mine")
+    mixed = {"name": "mixed", "of": ["mine", "online_dpo"]}
+    workshop._component("assets.Dataset", "sets/mixed", mixed)
+    everything = workshop.floor()
+    alone, among_all = (
+        definitions.resolve_job_def(name)
+        for definitions in (everything.definitions([name]), everything.definitions())
+    )
+    assert alone.asset_layer.executable_asset_keys == among_all.asset_layer.executable_asset_keys
+    assert dg.AssetKey(["datasets", "mixed"]) in alone.asset_layer.executable_asset_keys
+
+
 def test_a_nights_schedule_asks_for_the_refresh_that_begins(workshop: Any) -> None:
     workshop.recipe("mine")
-    repository = workshop.floor().definitions().get_repository_def()
+    repository = workshop.floor().definitions(["mine"]).get_repository_def()
     nightly = repository.get_schedule_def("mine_nightly")
     midnight = datetime(2026, 11, 21, tzinfo=UTC)
     context = dg.build_schedule_context(

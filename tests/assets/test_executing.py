@@ -85,7 +85,7 @@ def test_what_stages_are_forked_from_has_neither_torch_nor_threads_of_polars() -
 
 def test_stages_that_call_or_train_a_model_share_a_pool(workshop: Any) -> None:
     workshop.recipe("mine")
-    graph = workshop.floor().definitions().resolve_asset_graph()
+    graph = workshop.floor().definitions(["mine"]).resolve_asset_graph()
     pools = {
         stage: graph.get(dg.AssetKey(["mine", stage])).pools
         for stage in ("prompts", "responses", "pairs", "policy", "validated")

@@ -33,7 +33,7 @@ class Desk:
         workshop.source(f"of_{name}", read=read)
         workshop.recipe(name, STAGES, sources={f"of_{name}": 1.0}, rows=3)
         self.everything = workshop.floor()
-        self.definitions = self.everything.definitions()
+        self.definitions = self.everything.definitions([self.name])
         self.cursor: str | None = None
 
     def add(self, *texts: str) -> None:
@@ -142,7 +142,7 @@ def test_what_another_recipe_read_is_news_all_the_same(desk: Desk) -> None:
 
 def test_a_source_that_cannot_tell_leaves_it_to_the_schedule(ran: Any) -> None:
     workshop, _ = ran
-    repository = workshop.floor().definitions().get_repository_def()
+    repository = workshop.floor().definitions(["first"]).get_repository_def()
     sensor = repository.get_sensor_def("first_new_prompts")
     assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
     with (

@@ -35,7 +35,7 @@ class Factory:
         workshop.source("asked", read=read)
         workshop.recipe(self.name, STAGES, sources={"asked": 1.0}, rows=10)
         self.everything = workshop.floor()
-        self.definitions = self.everything.definitions()
+        self.definitions = self.everything.definitions([self.name])
         self.tables = Tables(workshop.folder / "data")
 
     def add(self, count: int) -> None:
@@ -178,7 +178,7 @@ def test_a_refresh_whose_policy_got_worse_says_so(
     workshop.recipe("regressing", rows=2)
     workshop.recipe("ungated", rows=2, gate="none")
     everything = workshop.floor()
-    definitions = everything.definitions()
+    definitions = everything.definitions(["regressing", "ungated"])
     gated, ungated = (
         run_refresh(everything, definitions, name, refresh="2026-11-20", rows=None)
         for name in ("regressing", "ungated")

@@ -204,7 +204,7 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(
 
 def executed(workshop: Any, recipe: str) -> Any:
     """A run that nobody watches, as the daemon starts it."""
-    job = workshop.floor().definitions().resolve_job_def(recipe)
+    job = workshop.floor().definitions([recipe]).resolve_job_def(recipe)
     return job.execute_in_process(
         partition_key=DAY, instance=dg.DagsterInstance.ephemeral(), raise_on_error=False
     )

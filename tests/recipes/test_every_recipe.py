@@ -62,7 +62,7 @@ def test_a_claim_has_a_measure_and_a_control(shipped: Floor, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_runs_and_ends_with_rows(shipped: Floor, name: str) -> None:
-    definitions = shipped.definitions()
+    definitions = shipped.definitions([name])
     outcome = run_refresh(shipped, definitions, name, refresh=REFRESH, rows=ROWS)
     for stage, account in outcome.stages.items():
         refused = sum(account["dropped"].values())

@@ -35,7 +35,7 @@ def test_a_run_of_a_recipe_grows_its_dataset(ran: Any, grower: Any) -> None:
     told = {"version": 1, "train": version.rows("train"), "held out": version.rows("held_out")}
     assert outcome.datasets == {"first": told}
     assert version.about["of"] == {"first": "pairs"}
-    job = workshop.floor().definitions().resolve_job_def("first")
+    job = workshop.floor().definitions(["first"]).resolve_job_def("first")
     made = {"/".join(key.path) for key in job.asset_layer.executable_asset_keys}
     assert {key for key in made if key.startswith("datasets/")} == {"datasets/first"}
 
