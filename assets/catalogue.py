@@ -42,8 +42,10 @@ def tag(text: str) -> str:
 def kinds(stage: Stage, settings: Settings) -> set[str]:
     """Its package (what it does), what runs it, and how its table is kept."""
     uses = stage.operator.roles()
-    bound = settings.roles[uses[0].role.partition("@")[0]].engine if uses else "polars"
-    return {type(stage.operator).__module__.partition(".")[0], bound, "parquet"}
+    runs = "polars"
+    if uses:
+        runs = tag(settings.roles[uses[0].role.partition("@")[0]].engine_class.name)
+    return {type(stage.operator).__module__.partition(".")[0], runs, "parquet"}
 
 
 def source_said(recipe: "Recipe") -> str:

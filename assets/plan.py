@@ -38,11 +38,6 @@ EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
 DERIVED = ("previous", "initial")
 """``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
 
-_NEEDS = {
-    "score": "score (log-probs come from weights, never from a server)",
-    "weights": "be trained",
-}
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -78,7 +73,7 @@ def plan(
             operator = waiting.pop(name)
             gives[name] = _fit(name, operator, gives, known=operators, file=file)
             for use in operator.roles():
-                _check_role(name, use, roles, file=file)
+                _check_role(name, operator, use, roles, file=file)
             reads = dict.fromkeys(read.stage for read in operator.inputs())
             ordered.append(Stage(name, operator, gives[name], tuple(reads)))
     return _as_written(ordered, list(stages))
@@ -165,7 +160,12 @@ def _fit(
 
 
 def _check_role(
-    stage: str, use: RoleUse, roles: Mapping[str, Binding], *, file: Path | str
+    stage: str,
+    operator: Operator,
+    use: RoleUse,
+    roles: Mapping[str, Binding],
+    *,
+    file: Path | str,
 ) -> None:
     role, _, which = use.role.partition("@")
     if which and (role != "policy" or which not in DERIVED):
@@ -187,9 +187,10 @@ def _check_role(
         )
     for need in use.needs:
         if not roles[role].can(need):
+            asked = "be trained" if need == "weights" else need
             raise RecipeError(
-                f"role {role!r} must {_NEEDS.get(need, need)}, but its binding has no 'model': "
-                "give it the weights in factory.yaml, beside the server",
+                f"{type(operator).__name__} asks the role {role!r} to {asked}, "
+                f"{roles[role].lacking(need)}",
                 file=file,
                 stage=stage,
                 field=use.field,

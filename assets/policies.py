@@ -84,10 +84,10 @@ def _trained(initial: Binding, path: str, *, recipe: str, refresh: str) -> Bindi
             f"the policy that {recipe} trained at {refresh} is gone: there is no folder {path}. "
             f"Make it again: factory run {recipe} --refresh {refresh}"
         )
-    if initial.engine == "openai" and initial.model != path:
+    if not initial.engine_class.local_weights and initial.model != path:
         raise FactoryError(
             f"this refresh of {recipe} starts from the policy that {refresh} trained, but role "
-            f"'policy' is served by {initial.url}: serve {path} there, then set "
-            f"roles.policy.model to it and roles.policy.served_as to its name in factory.yaml"
+            f"'policy' is served by {initial.url or initial.engine}: serve {path} there, then set "
+            "roles.policy.model to it and roles.policy.served_as to its name in factory.yaml"
         )
     return initial.model_copy(update={"model": path, "revision": None})

@@ -132,8 +132,13 @@ def prune_journal(floor: Floor) -> tuple[int, int]:
     """
     path = floor.settings.journal_path
     usage = statistics(path).usage
-    bindings = list(floor.settings.bindings().values())
-    served = {binding.served_as for binding in bindings if binding.engine == "openai"}
+    bound = floor.settings.bindings()
+    bindings = list(bound.values())
+    served = {
+        binding.journal_name(role)
+        for role, binding in bound.items()
+        if not binding.engine_class.local_weights
+    }
     revisions = tuple(_revisions(bindings + _trained(floor.settings.models_path, bindings)))
     # An engine adds its own options to the revision of the weights.
     current = {

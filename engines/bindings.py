@@ -3,8 +3,8 @@ score. Bindings live in configuration (``factory.yaml``), never in a recipe."""
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,10 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from engines.protocol import EngineError
+from engines.protocol import Engine
+from engines.registry import IN_PROCESS, VERBS, engine_class
 from schemas.parameters import Parameters
-
-Options = TypeVar("Options", bound=Parameters)
 
 _GIVEN = frozenset(
     {"add_generation_prompt", "chat_template", "conversation", "continue_final_message"}
@@ -44,13 +43,21 @@ VariableName = Annotated[str, AfterValidator(_variable)]
 """The name of the environment variable that holds a key. A key typed in its place is refused."""
 
 
+_MEANING = {
+    "model": ": a folder or a Hub id",
+    "url": " (…/v1)",
+    "served_as": " (the model's name)",
+}
+
+
 class Binding(Parameters):
     """One role's model.
 
     ``model``: a folder of safetensors with a tokenizer, or a Hub id (then name a ``revision``).
-    ``engine``: what generates. ``openai`` needs ``url`` and ``served_as``, and ``model`` only where
+    ``engine``: what generates: ``transformers``, ``vllm``, ``openai``, or the import path of an
+    `engines.protocol.Engine`. ``openai`` needs ``url`` and ``served_as``, and ``model`` only where
     something scores or trains the role. ``api_key_env`` names the environment variable that holds
-    a key; the key itself is never written anywhere. ``options`` go to the engine as they are.
+    a key; the key itself is never written anywhere. ``options`` are the engine's own.
     ``concurrency`` is the most requests in flight to a server, which is sent fewer where it takes
     fewer.
     ``templates`` is a folder of Jinja files in which this model is asked
@@ -63,7 +70,7 @@ class Binding(Parameters):
 
     model: str | None = None
     revision: str | None = None
-    engine: Literal["transformers", "vllm", "openai"] = "transformers"
+    engine: str = IN_PROCESS
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
     device: str | None = None
     url: str | None = None
@@ -100,28 +107,82 @@ class Binding(Parameters):
             raise ValueError("must be a folder or a Hub id, not an address")
         return model
 
+    @field_validator("engine")
+    @classmethod
+    def _an_engine(cls, engine: str) -> str:
+        engine_class(engine)
+        return engine
+
     @model_validator(mode="after")
-    def _complete(self) -> "Binding":
-        if self.engine == "openai" and not (self.url and self.served_as):
-            raise ValueError(
-                "engine 'openai' needs 'url' (…/v1) and 'served_as' (the model's name)"
-            )
-        if self.engine != "openai" and not self.model:
-            raise ValueError(f"engine {self.engine!r} needs 'model': a folder or a Hub id")
+    def _as_its_engine_needs(self) -> "Binding":
+        missing = [name for name in self.engine_class.needs if not getattr(self, name)]
+        if missing:
+            needed = " and ".join(f"{name!r}{_MEANING.get(name, '')}" for name in missing)
+            raise ValueError(f"engine {self.engine!r} needs {needed}")
+        options = self.engine_class.options
+        if options is not None:
+            try:
+                options.model_validate(dict(self.options))
+            except ValidationError as error:
+                # What was given may be a key, so it is not shown.
+                wrong = "; ".join(
+                    f"options.{'.'.join(map(str, each['loc']))}: {each['msg']}"
+                    for each in error.errors(include_input=False)
+                )
+                known = ", ".join(options.model_fields)
+                raise ValueError(f"{wrong} (engine {self.engine!r} takes {known})") from None
         return self
 
+    @property
+    def engine_class(self) -> type[Engine]:
+        """The class that ``engine`` names."""
+        return engine_class(self.engine)
+
+    def journal_name(self, role: str) -> str:
+        """What the journal calls the model that is bound to ``role``."""
+        return self.served_as or self.model or role
+
     def can(self, need: str) -> bool:
-        """Whether this binding can ``generate``, ``choose``, ``score`` or give ``weights``."""
-        return need in ("generate", "choose") or self.model is not None
+        """Whether this binding can ``generate``, ``choose``, ``score``, ``reward`` or give
+        ``weights``."""
+        return self.model is not None if need == "weights" else self.answering(need) is not None
+
+    def answering(self, verb: str) -> "Binding | None":
+        """The binding that answers ``verb`` for this one: itself if its engine does; else, unless
+        it is to generate, its weights in this process. None if there is neither."""
+        if getattr(self.engine_class, VERBS[verb]):
+            return self
+        return None if verb == "generate" or self.model is None else self.in_process()
+
+    def lacking(self, need: str) -> str:
+        """Why it cannot do what `can` denies, and what to do: the end of an error message."""
+        add = "(model: a folder or a Hub id) to the role in factory.yaml"
+        if need == "weights":
+            return f"which takes its weights: add them {add}"
+        server = f" ({self.served_as!r} at {self.url})" if self.url else ""
+        engine = f"which its engine {self.engine!r}{server} does not"
+        if need == "generate":
+            return f"{engine}: bind the role to one that does in factory.yaml"
+        return f"{engine}: add weights {add}, or bind it to an engine that does"
+
+    def in_process(self) -> "Binding":
+        """Its weights in the engine of this process. Options are another engine's, so none stay."""
+        return Binding(
+            model=self.model,
+            revision=self.revision,
+            dtype=self.dtype,
+            device=self.device,
+            templates=self.templates,
+            template_arguments=self.template_arguments,
+            licence=self.licence,
+        )
 
 
-def read_options(binding: Binding, kind: type[Options]) -> Options:
-    """``binding.options`` as its engine takes them. Raises `EngineError`, naming the option."""
-    try:
-        return kind.model_validate(dict(binding.options))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise EngineError(
-            f"options of engine {binding.engine!r} for {binding.served_as or binding.model}: "
-            f"{wrong}. It takes {', '.join(kind.model_fields)}"
-        ) from None
+def open_engine(binding: Binding) -> Engine:
+    """The binding's engine. Its weights may be loaded only when they are first asked.
+
+    Raises `EngineError` if there is no such model, or no such server.
+    """
+    # Engines of all kinds are called with their binding, as the protocol's docstring says.
+    opened: Callable[[Binding], Engine] = binding.engine_class
+    return opened(binding)

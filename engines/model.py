@@ -16,12 +16,11 @@ from engines.journal.codec import (
 )
 from engines.operators.context import Context
 from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
-from engines.registry import open_engine
 from engines.runtime.seeds import sample_seed
 from engines.runtime.session import Codec, Held, Session
 from schemas import Message
 
-__all__ = ["Model", "Models", "Written", "open_engine"]
+__all__ = ["Model", "Models", "Written"]
 
 _DEFAULT = Sampling()
 _GENERATION = Codec(pack_generation, unpack_generation, lambda one: one.tokens)
@@ -55,7 +54,7 @@ class Model:
     @property
     def revision(self) -> str:
         """What generates and chooses: digest of weights, tokenizer, template and number type."""
-        return self._session.generator(self.role).engine.revision
+        return self._session.served(self.role, "generate").engine.revision
 
     @property
     def context(self) -> Context:
@@ -65,7 +64,7 @@ class Model:
     @property
     def scoring_revision(self) -> str:
         """What scores. Equals ``revision`` where one engine does both."""
-        return self._session.scorer(self.role).engine.revision
+        return self._session.served(self.role, "score").engine.revision
 
     def generate(
         self,
@@ -88,7 +87,7 @@ class Model:
         self, messages: Sequence[Message], n: int, sampling: Sampling, call: int | str
     ) -> list[Written]:
         session = self._session
-        served = session.generator(self.role)
+        served = session.served(self.role, "generate")
         engine = served.engine
         prompt = engine.render(messages)
         if sampling.pattern is not None and not (
@@ -132,7 +131,7 @@ class Model:
         given): true of a text its author ended, false of one cut off or of a part.
         """
         session = self._session
-        served = session.scorer(self.role)
+        served = session.served(self.role, "score")
         engine = served.engine
         prompt = _answered(engine.render(messages))
         ends = [True] * len(continuations) if end is None else list(end)
@@ -150,7 +149,7 @@ class Model:
         if len(set(ordered)) < len(ordered) or not ordered:
             raise ValueError(f"options must differ from each other, got {list(options)}")
         session = self._session
-        served = session.generator(self.role)
+        served = session.served(self.role, "choose")
         engine = served.engine
         prompt = _answered(engine.render(messages))
 

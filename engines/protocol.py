@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 from schemas import Message
+from schemas.parameters import Parameters
 from schemas.printable import printable
 
 
@@ -113,8 +114,11 @@ class Engine(Protocol):
     """A running model. Safe to call from many coroutines of one event loop; calls that are in
     flight together are batched by the engine.
 
-    ``generates``, ``scores``, ``chooses`` and ``rewards`` say which of the methods of these names
-    the class has; the others raise `EngineError`.
+    A class derives from this one and is called with its `engines.bindings.Binding`;
+    ``factory.yaml`` names it by import path. ``generates``, ``scores``, ``chooses`` and ``rewards``
+    say which of the methods of these names it has; the others raise `EngineError`. Configuration
+    that names the class imports its module, so heavy libraries are imported when an engine is
+    opened.
     """
 
     generates: ClassVar[bool] = False
@@ -122,7 +126,19 @@ class Engine(Protocol):
     chooses: ClassVar[bool] = False
     rewards: ClassVar[bool] = False
 
+    local_weights: ClassVar[bool] = False
+    """Whether it loads the safetensors of ``Binding.model`` itself, so that it can be given those
+    that a stage has trained. Its revision then begins with `engines.weights.weights_revision`, and
+    a blank where more follows. Other engines are taken for servers of a fixed model."""
+    float32_on_cpu: ClassVar[bool] = True
+    """Whether ``dtype: auto`` is float32 on a CPU; else it is the checkpoint's own there too."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The fields of the binding that it cannot do without."""
+    options: ClassVar[type[Parameters] | None] = None
+    """What ``Binding.options`` are read as when the configuration is; None leaves them unread."""
+
     name: str
+    """Part of every journal key, so no two engines have the same."""
     revision: str
     """What is loaded: digest of weights, tokenizer, chat template and number type; or, for a
     served model, all that the server says of it. Part of every journal key."""
@@ -136,18 +152,18 @@ class Engine(Protocol):
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         """Draw one text. The same arguments give the same text, whatever else is in flight."""
-        ...
+        raise EngineError(f"engine {self.name!r} does not generate")
 
     async def score(
         self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
     ) -> list[Scored]:
         """Log-probs of each continuation's tokens after the prompt, never of the prompt's or the
         generation header's. ``end`` says, for each, whether the turn's end token is scored too."""
-        ...
+        raise EngineError(f"engine {self.name!r} does not score")
 
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         """Log-probs of ``options`` as the answer, normalised over the options (natural log)."""
-        ...
+        raise EngineError(f"engine {self.name!r} does not choose")
 
     async def reward(
         self,

@@ -12,7 +12,7 @@ from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, token_ids, turn_end
 from engines.chat.thinking import marking
 from engines.choice_logprobs import next_tokens, spelled_choice
-from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
 from engines.weights import model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
 
@@ -50,7 +50,9 @@ class VLLMEngine(Engine):
     """
 
     name = "vllm"
-    generates = chooses = True
+    generates = chooses = local_weights = True
+    float32_on_cpu = False
+    needs = ("model",)
     constrains = True
 
     def __init__(self, binding: Binding) -> None:
@@ -97,15 +99,6 @@ class VLLMEngine(Engine):
             token_ids=written,
             logprobs=tuple(min(float(step[token].logprob), 0.0) for token, step in steps),
             finish=output.finish_reason,
-        )
-
-    async def score(
-        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
-    ) -> list[Scored]:
-        """Raises `EngineError`: the runtime scores with the Transformers engine."""
-        raise EngineError(
-            "vLLM only generates and chooses here; bind the role that scores to engine "
-            "'transformers' with the same weights"
         )
 
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:

@@ -145,7 +145,8 @@ def resolved_dtype(binding: Binding) -> str:
     """The number type named; "auto" is the checkpoint's own on a GPU and float32 on a CPU."""
     if binding.dtype != "auto":
         return binding.dtype
-    if binding.engine != "vllm" and resolved_device(binding).startswith("cpu"):
+    on_cpu = resolved_device(binding).startswith("cpu")
+    if on_cpu and binding.engine_class.float32_on_cpu:
         return "float32"
     folder = model_folder(binding)
     base = _adapted(folder)

@@ -8,54 +8,43 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from pydantic import Field
 
-from engines.bindings import Binding, read_options
+from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, token_ids
 from engines.chat.thinking import marking
 from engines.local.causal_lm import LanguageModel
 from engines.local.continuous_batching import Decoder, Draft, check_decoding
+from engines.local.lazy_engine import Options
 from engines.local.prefix_scoring import LogProbs, Question, Scorer
 from engines.local.scheduler import Worker
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
 from engines.weights import weights_revision
 from schemas import Message
-from schemas.parameters import Parameters
 
 _KEPT_PROMPTS = 8192
 """Prompts whose tokens are remembered; more than a run has in flight (`Context.window`)."""
-
-
-class Options(Parameters):
-    """``Binding.options`` of this engine. What is left out follows from the device.
-
-    ``batch_size``: texts written at once. ``cache_tokens``: positions of key-value cache reserved
-    for them. ``score_tokens``: tokens, padding included, of one scoring pass.
-    """
-
-    batch_size: int = Field(default=256, ge=1)
-    cache_tokens: int | None = Field(default=None, ge=1)
-    score_tokens: int | None = Field(default=None, ge=1)
 
 
 class TransformersEngine(Engine):
     """Weights loaded on construction; a worker thread runs them until `close`."""
 
     name = "transformers"
-    generates = scores = chooses = True
+    generates = scores = chooses = local_weights = True
+    needs = ("model",)
+    options = Options
     turn_end: int | None
     """The token that ends a turn: what ``end=True`` scores."""
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` if the options, the folder or the weights will not do."""
-        options = read_options(binding, Options)
+        settings = Options.model_validate(dict(binding.options))
         self.revision = weights_revision(binding)
         model = LanguageModel(binding)
         gpu = model.device.type != "cpu"
         # Measured on one CPU thread: 22,000 tokens/s at 2,048, 18,000 at 8,192, 12,000 at 16,384,
         # where activations no longer fit the cache. A GPU wants far more in flight.
-        prefill = options.score_tokens or (65536 if gpu else 2048)
-        cache = options.cache_tokens or _cache_tokens(model)
+        prefill = settings.score_tokens or (65536 if gpu else 2048)
+        cache = settings.cache_tokens or _cache_tokens(model)
         self._model: LanguageModel | None = model
         self._positions = model.positions
         self.turn_end = model.turn_end
@@ -67,7 +56,7 @@ class TransformersEngine(Engine):
         # Checked with few rows: a decoder that has written holds its cache, 0.5 GB for a model that
         # only scores.
         check_decoding(model, Decoder(model, rows=4, budget=cache, prefill=prefill))
-        decoder = Decoder(model, rows=options.batch_size, budget=cache, prefill=prefill)
+        decoder = Decoder(model, rows=settings.batch_size, budget=cache, prefill=prefill)
         self._worker = Worker(decoder, Scorer(model, cells=prefill))
 
     def render(self, messages: Sequence[Message]) -> Rendered:

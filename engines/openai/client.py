@@ -28,11 +28,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-import openai
 from pydantic import Field, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from engines.bindings import Binding, read_options
+from engines.bindings import Binding
 from engines.openai.endpoint import endpoint
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
 from engines.openai.parameters import adapted, named
@@ -83,10 +82,13 @@ class Server:
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` for options, a url or a key that cannot be used."""
+        # Configuration that names this engine imports this module; the client takes a second.
+        import openai
+
         assert binding.url is not None
         assert binding.served_as is not None
         self.model = binding.served_as
-        self.options = read_options(binding, ServerOptions)
+        self.options = ServerOptions.model_validate(dict(binding.options))
         self.url = binding.url.rstrip("/")
         self._shown = _without_credentials(self.url)
         self._key = _key(binding)
@@ -125,6 +127,8 @@ class Server:
         raise self._unknown(listed)
 
     async def _list(self) -> Models | None:
+        import openai
+
         timeout = min(self.options.timeout, _OPENING_PATIENCE)
         budget = RetryBudget(min(self.options.patience, _OPENING_PATIENCE), _retry_headers)
         async with openai.AsyncOpenAI(**self._settings) as client:
@@ -268,6 +272,8 @@ class Server:
 
         ``from None``: the client's own error, in the traceback, would show the key.
         """
+        import openai
+
         try:
             async with asyncio.timeout(seconds):
                 raw = await request

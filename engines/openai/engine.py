@@ -34,9 +34,9 @@ from engines.choice_logprobs import (
     spelled_choice,
     without_logprobs,
 )
-from engines.openai.client import GREETING, Server
+from engines.openai.client import GREETING, Server, ServerOptions
 from engines.openai.responses import ChatChoice, ChatReply
-from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
 from schemas import Message, canonical, content_id
 
 _VOLATILE = frozenset(
@@ -63,6 +63,8 @@ class OpenAIEngine(Engine):
 
     name = "openai"
     generates = chooses = True
+    needs = ("url", "served_as")
+    options = ServerOptions
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` if the server is down, refuses the key or serves another model."""
@@ -125,15 +127,6 @@ class OpenAIEngine(Engine):
             finish=finish,
             reasoning=choice.message.reasoning,
             counted=None if choice.token_ids else reply.written,
-        )
-
-    async def score(
-        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
-    ) -> list[Scored]:
-        """Raises `EngineError`: scoring is a forward pass over weights."""
-        raise EngineError(
-            f"{self.server} only generates: nothing is scored through a server. Name its weights "
-            "in the binding ('model': a folder or a Hub id)"
         )
 
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:

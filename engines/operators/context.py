@@ -7,9 +7,8 @@ from typing import Any
 
 from upath import UPath
 
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
 from engines.protocol import Engine
-from engines.registry import open_engine
 
 
 @dataclass

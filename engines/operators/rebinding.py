@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-from typing import Any
 
 import polars as pl
 
@@ -44,13 +43,9 @@ def with_weights(context: Context, role: str, model: str) -> Context:
 
 
 def _with_weights(role: Binding, model: str) -> Binding:
-    if model == role.model and role.engine != "openai":
-        return role
     revision = role.revision if model == role.model else None
-    changes: dict[str, Any] = {"model": model, "revision": revision}
-    if role.engine == "openai":
-        log.info("a server cannot be given weights, so %s answers in process", model)
-        changes |= {"engine": "transformers", "url": None, "served_as": None, "api_key_env": None}
-        # They are for the server.
-        changes["options"] = {}
-    return role.model_copy(update=changes)
+    changed = role.model_copy(update={"model": model, "revision": revision})
+    if role.engine_class.local_weights:
+        return changed
+    log.info("a server cannot be given weights, so %s answers in process", model)
+    return changed.in_process()

@@ -73,28 +73,17 @@ class Session:
             self._journal = Journal(self.context.journal)
         return self._journal
 
-    def generator(self, role: str) -> Served:
-        """What generates and chooses for ``role``."""
-        return self._open(role, self._binding(role))
-
-    def scorer(self, role: str) -> Served:
-        """What scores for ``role``: always this process's own forward pass over its weights."""
+    def served(self, role: str, verb: Verb) -> Served:
+        """What answers ``verb`` for ``role``: its engine, or its weights in this process where the
+        engine does not. Raises `EngineError` if nothing does, or the role is not bound."""
         binding = self._binding(role)
-        if not binding.can("score"):
+        answering = binding.answering(verb)
+        if answering is None:
             raise EngineError(
-                f"stage {self.context.stage!r} scores with the role {role!r}, which is bound to a "
-                f"server only ({binding.served_as!r} at {binding.url}): give the role `model:`, "
-                "the weights to score with"
+                f"stage {self.context.stage!r} asks the role {role!r} to {verb}, "
+                f"{binding.lacking(verb)}"
             )
-        if binding.engine != "transformers":
-            binding = Binding(
-                model=binding.model,
-                revision=binding.revision,
-                dtype=binding.dtype,
-                device=binding.device,
-                template_arguments=binding.template_arguments,
-            )
-        return self._open(role, binding)
+        return self._open(role, answering)
 
     def held(self, key: str, make: Callable[[], Held]) -> Held:
         """What ``make`` gives, made when first asked for under ``key`` and closed with the run:
@@ -120,8 +109,7 @@ class Session:
         if key not in self._served:
             journal = self.journal
             engine = self.context.open_engine(binding)
-            name = binding.served_as or binding.model or role
-            number = journal.model(engine.name, engine.revision, name)
+            number = journal.model(engine.name, engine.revision, binding.journal_name(role))
             self._served[key] = Served(engine, number)
         return self._served[key]
 

@@ -236,7 +236,7 @@ SETTINGS_CASES: list[tuple[str, str, str]] = [
     (SETTINGS.replace("{pocket: 1.0}", "[pocket]"), "sources", "must be a mapping"),
     (SETTINGS.replace("{pocket: 1.0}", "{}"), "sources", "at least 1"),
     (SETTINGS.replace("{model: models/mine}", "models/mine"), "roles.policy", "must be a mapping"),
-    (SETTINGS.replace("engine: openai", "engine: os.system"), "roles.judge.engine", "Input should"),
+    (SETTINGS.replace("engine: openai", "engine: os.system"), "roles.judge.engine", "of Python"),
     (SETTINGS.replace("model: models/mine", "modl: x"), "roles.policy.modl", "did you mean"),
     (SETTINGS.replace("served_as", "concurrency: 0, served_as"), "roles.judge.concurrency", "gre"),
     (SETTINGS + "owners: [me]\n", "owners", "team:me"),

@@ -59,7 +59,7 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
             },
             "s",
             "model",
-            "role 'served' must score",
+            "Likelihood asks the role 'served' to score, which its engine 'openai'",
         ),
         (
             {
@@ -68,8 +68,7 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
             },
             "s",
             "strong",
-            "role 'served' must score (log-probs come from weights, never from a server), but its "
-            "binding has no 'model': give it the weights in factory.yaml, beside the server",
+            "to score, which its engine 'openai' ('x' at http://x/v1) does not: add weights",
         ),
         (
             {
@@ -79,7 +78,7 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
             },
             "t",
             "start",
-            "role 'served' must be trained",
+            "DPO asks the role 'served' to be trained, which takes its weights",
         ),
     ],
 )

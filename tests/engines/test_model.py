@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from engines.bindings import Binding
+from engines.local.lazy_engine import LazyEngine
 from engines.model import Models, Written
 from engines.protocol import EngineError, Sampling
-from engines.registry import Sleeping
 from engines.runtime.rows import run_rows
 from engines.runtime.session import Session
 
@@ -207,7 +207,7 @@ def test_roles_of_one_binding_share_an_engine_that_is_closed_at_the_end(stand: A
         for role in ("one", "two", "three"):
             await models[role].generate(HELLO)
 
-    same, other = Binding(model="a", options={"x": 1}), Binding(model="b")
+    same, other = Binding(model="a", options={"batch_size": 1}), Binding(model="b")
     ask(work, stand.context(roles={"one": same, "two": other, "three": same, "four": other}))
     assert [engine.revision for engine in stand.opened] == ["answering-a", "answering-b"]
     assert all(engine.closed for engine in stand.opened)
@@ -225,7 +225,9 @@ def test_what_is_served_is_scored_by_its_weights(stand: Any) -> None:
         await models.policy.generate(HELLO)
         await models.policy.score(HELLO, ["a"])
         assert models.policy.revision == models.policy.scoring_revision
-        with pytest.raises(EngineError, match=r"'judge', which is bound to a server only \('it'"):
+        with pytest.raises(
+            EngineError, match=r"'judge' to score, which its engine 'openai' \('it'"
+        ):
             await models.judge.score(HELLO, ["a"])
 
     roles = {"policy": Binding(model="w", **server), "judge": Binding(**server)}
@@ -249,7 +251,7 @@ def test_weights_sleep_where_every_answer_is_known(
         return drawn, await models.policy.score(HELLO, ["Hi"]), models.policy.revision
 
     roles = {"policy": Binding(model=str(tiny_model))}
-    settings = {"roles": roles, "open_engine": lambda binding: Sleeping(binding, load)}
+    settings = {"roles": roles, "open_engine": lambda binding: LazyEngine(binding, load)}
     first = ask(work, stand.context(**settings))
     assert len(loaded) == 1
     assert ask(work, stand.context(**settings)) == first
@@ -267,16 +269,16 @@ def test_a_model_without_a_template_is_explained_when_it_is_rendered(
         await models.policy.generate(HELLO)
 
     context = dataclasses.replace(
-        stand.context(roles={"policy": Binding(model=str(folder))}), open_engine=Sleeping
+        stand.context(roles={"policy": Binding(model=str(folder))}), open_engine=LazyEngine
     )
     with pytest.raises(EngineError, match="no chat template"):
         ask(work, context)
 
 
 def test_weights_that_change_while_they_sleep_are_noticed(stand: Any, tiny_model: Path) -> None:
-    sleeping = Sleeping(Binding(model=str(tiny_model)), stand.open)
+    lazy = LazyEngine(Binding(model=str(tiny_model)), stand.open)
     with pytest.raises(EngineError, match="changed while this run was using it"):
-        asyncio.run(sleeping.choose(sleeping.render(HELLO), ["a", "b"]))
+        asyncio.run(lazy.choose(lazy.render(HELLO), ["a", "b"]))
 
 
 def test_a_session_parks_new_calls_once_it_drains(stand: Any) -> None:

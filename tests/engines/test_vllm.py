@@ -245,7 +245,7 @@ def test_a_prompt_too_long_costs_its_row(vllm: Here) -> None:
 
 
 def test_scoring_is_not_for_vllm(vllm: Here) -> None:
-    with pytest.raises(EngineError, match="only generates"):
+    with pytest.raises(EngineError, match="does not score"):
         vllm.run(vllm.engine.score(vllm.prompt("hi"), ["yes"], end=[True]))
 
 

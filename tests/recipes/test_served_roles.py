@@ -74,7 +74,7 @@ def test_without_weights_whatever_scores_or_trains_is_refused(shipped: Floor) ->
     assert errors.keys() == shipped.recipes.keys()
     for name, error in errors.items():
         assert error.stage in shipped.recipes[name].stages
-        assert "give it the weights in factory.yaml, beside the server" in str(error)
+        assert "weights" in str(error)
 
 
 def test_a_judge_that_only_judges_needs_no_weights(shipped: Floor) -> None:

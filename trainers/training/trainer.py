@@ -159,9 +159,7 @@ class Trainer(Operator):
             )
         if not binding.can("weights"):
             raise EngineError(
-                f"{_where(context)} trains the role {self.start!r}, which is bound to a server "
-                f"({binding.url}) without weights: add model: (the folder or Hub id of what is "
-                f"served) to the role in factory.yaml"
+                f"{_where(context)} trains the role {self.start!r}, {binding.lacking('weights')}"
             )
         return binding
 

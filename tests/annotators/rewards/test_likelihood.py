@@ -9,10 +9,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from annotators import Annotator, Likelihood, Opinion
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
 from engines.model import Models
 from engines.protocol import Sampling
-from engines.registry import open_engine
 from engines.rows import Prompt, Response
 from generators import Draft, Sample
 from schemas import Split

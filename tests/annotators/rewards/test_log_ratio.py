@@ -11,10 +11,9 @@ import torch
 
 from annotators import DensityRatio, ImplicitReward, Opinion
 from annotators.rewards.log_ratio import Normalise, log_ratio, token_log_ratios
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
 from engines.model import Models
 from engines.protocol import Scored
-from engines.registry import open_engine
 from engines.rows import Prompt
 from engines.weights import load
 from schemas import Responses, rows

@@ -13,9 +13,9 @@ from transformers import AutoTokenizer
 from engines.bindings import Binding
 from engines.chat.template import chat_text
 from engines.chat.thinking import apart, marking
+from engines.local.lazy_engine import LazyEngine
 from engines.model import Model, Models
 from engines.protocol import Generation, Rendered, Sampling
-from engines.registry import Sleeping
 from engines.runtime.session import Session
 
 HEADER = "<|im_start|>assistant\n"
@@ -49,7 +49,7 @@ def thinker(tiny_model: Path, tmp_path: Path) -> Any:
 
 
 def header(folder: Path, messages: Sequence[dict[str, str]], **arguments: Any) -> str:
-    engine = Sleeping(Binding(model=str(folder), device="cpu", template_arguments=arguments))
+    engine = LazyEngine(Binding(model=str(folder), device="cpu", template_arguments=arguments))
     return engine.render(messages).text.partition("two and two?<|im_end|>\n")[2]
 
 

@@ -11,7 +11,7 @@ import torch
 
 from engines.bindings import Binding
 from engines.local.engine import TransformersEngine
-from engines.protocol import EngineError, Generation, RowError, Sampling
+from engines.protocol import Generation, RowError, Sampling
 from engines.weights import load
 from kernels.noise import uniforms
 
@@ -170,9 +170,3 @@ def test_a_begun_answer_is_continued(engine: TransformersEngine):
 def test_what_the_engine_cannot_tokenise_is_one_rows_fault(engine: TransformersEngine):
     with pytest.raises(RowError, match="cannot be tokenised"):
         engine.render([{"role": "user", "content": "half a pair \ud800"}])
-
-
-def test_unknown_options_are_refused_by_name(tiny_model: Path):
-    binding = Binding(model=str(tiny_model), device="cpu", options={"batchsize": 8})
-    with pytest.raises(EngineError, match=r"batchsize.*It takes batch_size, cache_tokens"):
-        TransformersEngine(binding)

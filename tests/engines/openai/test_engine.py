@@ -362,13 +362,13 @@ def test_scoring_is_not_for_servers(url: str) -> None:
         engine = OpenAIEngine(binding(url))
         await engine.score(engine.render(MESSAGES), ["seven"], end=[True])
 
-    with pytest.raises(EngineError, match="nothing is scored through a server"):
+    with pytest.raises(EngineError, match="does not score"):
         asyncio.run(run())
 
 
 def test_an_option_that_is_not_there(url: str) -> None:
-    with pytest.raises(EngineError, match="patient"):
-        OpenAIEngine(binding(url, options={"patient": 3}))
+    with pytest.raises(ValueError, match=r"options\.patient"):
+        binding(url, options={"patient": 3})
 
 
 def test_an_address_that_is_none() -> None:
@@ -377,8 +377,8 @@ def test_an_address_that_is_none() -> None:
 
 
 def test_a_key_among_the_options_is_not_shown(url: str) -> None:
-    with pytest.raises(EngineError, match="api_key") as refused:
-        OpenAIEngine(binding(url, options={"api_key": "sk-0123456789abcdef"}))
+    with pytest.raises(ValueError, match=r"options\.api_key") as refused:
+        binding(url, options={"api_key": "sk-0123456789abcdef"})
     assert "sk-0123456789abcdef" not in str(refused.value)
     assert refused.value.__cause__ is None
 

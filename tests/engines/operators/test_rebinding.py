@@ -17,7 +17,7 @@ ROLES = {
         url="http://127.0.0.1:9/v1",
         served_as="judge",
         dtype="float32",
-        options={"extra": 1},
+        options={"timeout": 1},
     ),
     "server": Binding(engine="openai", url="http://127.0.0.1:9/v1", served_as="judge"),
 }

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
 from engines.chat.tokenizer import tokenizing
-from engines.model import open_engine
 from engines.operators.context import Context
 from generators import Segment
 from schemas import Split

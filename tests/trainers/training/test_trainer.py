@@ -233,7 +233,7 @@ def test_rows_that_are_too_long_are_dropped_and_never_cut(
         ({}, ["'policy'", "bound to nothing", "factory.yaml"]),
         (
             {"policy": Binding(engine="openai", url="http://there/v1", served_as="it")},
-            ["'policy'", "http://there/v1", "model:"],
+            ["'policy'", "takes its weights", "model:"],
         ),
         ({"policy": Binding(model="/nowhere/at/all")}, ["/nowhere/at/all"]),
     ],

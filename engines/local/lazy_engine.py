@@ -1,0 +1,105 @@
+"""The Transformers engine, whose weights are loaded when it is first asked something."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field
+
+from engines.bindings import Binding
+from engines.protocol import Engine, EngineError, Generation, Rendered, Sampling, Scored
+from schemas import Message
+from schemas.parameters import Parameters
+
+
+class Options(Parameters):
+    """``Binding.options`` of this engine. What is left out follows from the device.
+
+    ``batch_size``: texts written at once. ``cache_tokens``: positions of key-value cache reserved
+    for them. ``score_tokens``: tokens, padding included, of one scoring pass.
+    """
+
+    batch_size: int = Field(default=256, ge=1)
+    cache_tokens: int | None = Field(default=None, ge=1)
+    score_tokens: int | None = Field(default=None, ge=1)
+
+
+class LazyEngine(Engine):
+    """Loads its weights when it is first asked something.
+
+    A run whose every answer is in the journal needs their digest and the chat template only.
+    """
+
+    name = "transformers"
+    generates = scores = chooses = local_weights = True
+    needs = ("model",)
+    options = Options
+
+    def __init__(self, binding: Binding, load: Callable[[Binding], Engine] | None = None) -> None:
+        from engines.weights import weights_revision
+
+        self._binding = binding
+        self._load = load or _transformers
+        self._engine: Engine | None = None
+        self.revision = weights_revision(binding)
+
+    def render(self, messages: Sequence[Message]) -> Rendered:
+        """As the loaded engine renders; a prompt that is too long is refused when it is asked."""
+        if self._engine is None and self._tokenizer is not None:
+            from engines.chat.template import chat_text
+
+            text = chat_text(self._tokenizer, messages, self._binding.template_arguments)
+            return Rendered(tuple(messages), text, self._marked)
+        return self._loaded().render(messages)
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        return await self._loaded().generate(prompt, sampling, seed)
+
+    async def score(
+        self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
+    ) -> list[Scored]:
+        return await self._loaded().score(prompt, continuations, end=end)
+
+    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+        return await self._loaded().choose(prompt, options)
+
+    async def close(self) -> None:
+        """Free the weights, if they were loaded."""
+        if self._engine is not None:
+            await self._engine.close()
+
+    def _loaded(self) -> Engine:
+        if self._engine is None:
+            engine = self._load(self._binding)
+            if engine.revision != self.revision:
+                raise EngineError(
+                    f"{self._binding.model} changed while this run was using it: give the same "
+                    "command again to use the model as it is now"
+                )
+            self._engine = engine
+        return self._engine
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        from engines.weights import model_folder
+
+        folder = str(model_folder(self._binding))
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError):
+            return None  # loading the whole model says what is wrong with it
+        return tokenizer if tokenizer.chat_template else None
+
+    @cached_property
+    def _marked(self) -> Callable[[Generation], str] | None:
+        from engines.chat.thinking import marking
+
+        return marking(self._tokenizer)
+
+
+def _transformers(binding: Binding) -> Engine:
+    from engines.local.engine import TransformersEngine
+
+    return TransformersEngine(binding)
