@@ -4,14 +4,21 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from assets.errors import FactoryError
+from assets.errors import FactoryError, RecipeError
 from assets.importing import import_dataset
-from assets.settings import load_settings
+from assets.plan import plan
+from assets.settings import SettingsError, load_settings
+from engines.bindings import open_engine
+from generators import Sample
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 
@@ -24,12 +31,62 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     page = DOCS.read_text()
     for name, text in re.findall(r"`mine/(\w+\.py)`:\n\n```python\n(.*?)```", page, re.DOTALL):
         (folder / name).write_text(text)
-    (tmp_path / "factory.yaml").write_text("root: data\nroles: {}\nsources: {pocket: 1}\n")
+    roles = re.search(r"```yaml\n(roles:.*?)```", page, re.DOTALL)
+    assert roles is not None
+    (tmp_path / "factory.yaml").write_text(f"root: data\n{roles[1]}sources: {{pocket: 1}}\n")
     monkeypatch.setenv("FACTORY_CONFIG", str(tmp_path / "factory.yaml"))
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     for module in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
         del sys.modules[module]
+
+
+def test_an_engine_of_ones_own_answers_and_is_journaled(mine: Path, stand: Any) -> None:
+    asked: list[Any] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            text = f"answer {asked[-1]['seed']}"
+            self.wfile.write(json.dumps({"text": text, "ended": True}).encode())
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        policy = load_settings().bindings()["policy"]
+        url = f"http://127.0.0.1:{server.server_port}"
+        roles = {"policy": policy.model_copy(update={"url": url})}
+        context = stand.context(roles=roles, open_engine=open_engine)
+        prompts = stand.prompts("2 + 2?", "2 + 3?")
+        first = Sample(n=2).run({"prompts": prompts}, context).kept
+        again = Sample(n=2).run({"prompts": prompts}, context).kept
+        server.shutdown()
+    assert_frame_equal(first, again)
+    assert first["text"].str.starts_with("answer").all()
+    # Each answer was paid for once.
+    assert len(asked) == first.height == 4
+
+
+def test_options_of_ones_own_engine_are_checked_with_the_configuration(mine: Path) -> None:
+    file = mine / "factory.yaml"
+    file.write_text(file.read_text().replace("timeout: 30", "timeout: 0"))
+    with pytest.raises(SettingsError, match=r"roles\.policy.*options\.timeout.*greater than 0"):
+        load_settings()
+
+
+def test_what_ones_own_engine_does_not_do_is_refused_with_the_recipe(mine: Path) -> None:
+    stages = {
+        "responses": {"use": "generators.Sample"},
+        "scores": {"use": "annotators.Likelihood", "of": "responses", "model": "policy"},
+    }
+    message = (
+        r"stage 'scores'.*Likelihood asks the role 'policy' to score, .*'mine\.engines\.Writer'"
+    )
+    with pytest.raises(RecipeError, match=message):
+        plan(stages, file="defs.yaml", roles=load_settings().bindings())
 
 
 def test_a_shape_of_ones_own_is_imported(mine: Path) -> None:
