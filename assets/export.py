@@ -22,19 +22,18 @@ from upath import UPath
 from assets.candidates import candidates
 from assets.card import Facts, dataset_card
 from assets.checked import latest_checks
-from assets.datasets import data_stage
 from assets.definitions import Floor
 from assets.errors import FactoryError
-from assets.formats import FORMATS, Format, format_of
+from assets.formats import Format, fitting, format_of
 from assets.hub import FOLDERS, Published, publish
 from assets.lineage import answered, used_models
 from assets.look import counted
 from assets.page import dataset_report
-from assets.plan import EXPORTED, Stage
+from assets.plan import Stage, exported_stage
 from assets.replacing import CARD, REPORT, check_replaceable, put, replacing
 from assets.shards import write_shards
 from assets.tables import Tables
-from schemas import Pairs, Scores, Split
+from schemas import Pairs, Responses, Scores, Split
 
 DATA, CANDIDATES = FOLDERS
 
@@ -124,7 +123,9 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
     written = 0
     for refresh in refreshes:
         asked = tables.read((recipe, "prompts"), refresh)
-        part = shape.shape(_rows(tables, recipe, stage, stages, asked, refresh=refresh))
+        part = shape.shapes[stage.gives](
+            _rows(tables, recipe, stage, stages, asked, refresh=refresh)
+        )
         write_shards(part.kept, folder / DATA, refresh=refresh)
         everything = candidates(tables, recipe, stages, asked, refresh=refresh)
         write_shards(everything, folder / CANDIDATES, refresh=refresh)
@@ -156,7 +157,8 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
         place=place,
     )
     dataset_card(facts).save(folder / CARD)
-    page = dataset_report(floor, recipe, stage.name).html
+    browsed = _scored(stage, stages) if stage.gives is Scores else stage.name
+    page = dataset_report(floor, recipe, browsed).html
     (folder / REPORT).write_text(page, encoding="utf-8")
     return Exported(rows.height, shape.what, written, left_out.height)
 
@@ -164,18 +166,19 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
 def _wanted(
     floor: Floor, recipe: str, stages: list[Stage], format: str | None
 ) -> tuple[str, Format, Stage]:
-    """The format, its name, and the last stage that gives its table. Raises `FactoryError`."""
-    _, table = data_stage(floor, recipe)
-    name, shape = format_of(table, format)
-    giving = [stage for stage in stages if stage.gives is shape.table]
-    if not giving:
-        made = {stage.gives for stage in stages if stage.gives in EXPORTED}
-        fit = ", ".join(each for each, one in FORMATS.items() if one.table in made)
+    """The format, its name, and the last stage of the table that it is made from. Raises
+    `FactoryError`."""
+    made = {stage.gives: stage for stage in stages}
+    data = exported_stage(stages)
+    name, shape = format_of([data.gives] if data else list(made), format)
+    stage = next((made[table] for table in shape.shapes if table in made), None)
+    if stage is None:
+        tables = " nor ".join(table.__name__ for table in shape.shapes)
         raise FactoryError(
-            f"{recipe} makes no {shape.table.__name__}, which {name} is made from; "
-            f"formats that fit it: {fit}"
+            f"{recipe} makes no {tables}, which {name} is made from; "
+            f"formats that fit it: {', '.join(fitting(made)) or 'none'}"
         )
-    return name, shape, giving[-1]
+    return name, shape, stage
 
 
 def _rows(
@@ -189,11 +192,28 @@ def _rows(
 ) -> pl.DataFrame:
     """One refresh's rows, with what is known of their prompts and scores."""
     rows = tables.read((recipe, stage.name), refresh)
-    told = prompts.select("prompt_id", "source", "licence")
+    known = ["source", "licence"]
+    if stage.gives is Scores:
+        answers = tables.read((recipe, _scored(stage, stages)), refresh)
+        rows = rows.join(
+            answers.select("response_id", "prompt_id", "text"),
+            on="response_id",
+            how="left",
+            maintain_order="left",
+        )
+        known.append("prompt")
+    told = prompts.rename({"messages": "prompt"}).select("prompt_id", *known)
     rows = rows.join(told, on="prompt_id", how="left", maintain_order="left")
     if stage.gives is Pairs:
         rows = with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
     return rows.with_columns(refresh=pl.lit(refresh))
+
+
+def _scored(stage: Stage, stages: list[Stage]) -> str:
+    """The stage of the responses that ``stage`` scores."""
+    return next(
+        each.name for each in stages if each.gives is Responses and each.name in stage.reads
+    )
 
 
 def with_scores(

@@ -1,30 +1,40 @@
 """A recipe's rows in the dataset formats of TRL, which its trainers take as they are
 (https://huggingface.co/docs/trl/dataset_formats)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from assets.errors import FactoryError, near
 from engines.operators.prompt_templates import conversation
-from schemas import Demonstrations, Dropped, Pairs, Split, StepLabels, Table, dropped, empty
+from schemas import (
+    Demonstrations,
+    Dropped,
+    Pairs,
+    Scores,
+    Split,
+    StepLabels,
+    Table,
+    dropped,
+    empty,
+)
 
 STAGE = "export"
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format of TRL: the table it is made from, what a row is called, and what its columns are.
+    """A format of TRL: what a row is called, what its columns are, and how it is made.
 
-    ``shape`` gives rows of the format, and `Dropped` rows for those that it has no place for.
+    ``shapes`` are the tables that it can be made from, the preferred one first. The function of
+    each gives rows of the format, and `Dropped` rows for those that the format has no place for.
     """
 
-    table: type[Table]
     what: str
     columns: str
     trainers: tuple[str, ...]
-    shape: Callable[[pl.DataFrame], Split]
+    shapes: Mapping[type[Table], Callable[[pl.DataFrame], Split]]
 
 
 def preference(pairs: pl.DataFrame) -> Split:
@@ -69,6 +79,37 @@ def unpaired(pairs: pl.DataFrame) -> Split:
     kept = once.join(torn, on=["prompt_id", "response_id"], how="anti", maintain_order="left")
     reason = "chosen in one pair and rejected in another"
     return Split(kept.drop("pair"), dropped(STAGE, reason, torn["response_id"].sort().to_list()))
+
+
+def labelled(scores: pl.DataFrame) -> Split:
+    """Each response of `schemas.Scores` once: ``prompt``, ``completion`` (lists of messages) and
+    ``label``, whether it is scored 1. Its ``prompt`` and ``text`` stand beside each score.
+
+    Scores of steps do not count. A response is dropped unless its scores are all 1 or all 0 (any
+    other number is no label), or where its prompt is not known.
+    """
+    shared = [name for name in ("prompt_id", *_ADDED) if name in scores.columns]
+    value = pl.col("value").filter(pl.col("step").is_null())
+    once = scores.group_by("response_id", maintain_order=True).agg(
+        pl.col("prompt", "text", *shared).first(), lowest=value.min(), highest=value.max()
+    )
+    told = (pl.col("lowest") == pl.col("highest")) & pl.col("lowest").is_in([0.0, 1.0])
+    asked = once.filter(pl.col("prompt").is_not_null())
+    marked = asked.with_columns(told=told.fill_null(value=False))
+    kept = marked.filter("told").select(
+        "prompt",
+        pl.concat_list(pl.struct(role=pl.lit("assistant"), content="text")).alias("completion"),
+        (pl.col("lowest") == 1).alias("label"),
+        "response_id",
+        *shared,
+    )
+    other = marked.filter(~pl.col("told"))["response_id"].to_list()
+    unasked = once.filter(pl.col("prompt").is_null())["response_id"].to_list()
+    refused = [
+        dropped(STAGE, "its scores are not all 1 or all 0", other),
+        dropped(STAGE, "its prompt is none that the recipe drew", unasked),
+    ]
+    return Split(kept, pl.concat(refused))
 
 
 def stepwise(step_labels: pl.DataFrame) -> Split:
@@ -119,7 +160,6 @@ _ADDED = ("source", "licence", "refresh")
 
 FORMATS: Mapping[str, Format] = {
     "preference": Format(
-        Pairs,
         "pairs",
         "`prompt`, `chosen` and `rejected` are lists of messages. `weight` is the confidence that "
         "`chosen` is the better one, `score_margin` by how much; `score_chosen` and "
@@ -128,46 +168,50 @@ FORMATS: Mapping[str, Format] = {
         "`ends` says which side its author ended there: to close the other one with an end token "
         "would teach to stop after a step.",
         ("DPOTrainer", "RewardTrainer"),
-        preference,
+        {Pairs: preference},
     ),
     "unpaired": Format(
-        Pairs,
         "labelled completions",
-        "`prompt` and `completion` are lists of messages, `label` says whether the completion was "
-        "the chosen one.",
+        "`prompt` and `completion` are lists of messages, `label` says whether the completion is a "
+        "good one: the chosen one of its pairs, or one that is scored 1 and not 0.",
         ("KTOTrainer",),
-        unpaired,
+        {Pairs: unpaired, Scores: labelled},
     ),
     "stepwise": Format(
-        StepLabels,
         "step-labelled solutions",
         "`prompt` is a text, `completions` are the steps of a solution with their own line ends "
         "(joined they are the solution), `labels` whether each is right, `values` what the labels "
         "were decided by, `first_error` the first wrong step, from 0.",
         (),
-        stepwise,
+        {StepLabels: stepwise},
     ),
     "prompt-completion": Format(
-        Demonstrations,
         "demonstrations",
         "`prompt` and `completion` are lists of messages. `loss_spans`, where there are any, are "
         "the [start, end) characters of the completion that are to be learnt.",
         ("SFTTrainer",),
-        prompt_completion,
+        {Demonstrations: prompt_completion},
     ),
 }
 
 
-def format_of(table: type[Table], name: str | None) -> tuple[str, Format]:
-    """The format ``name`` and its name; by default the first that ``table`` has.
+def format_of(tables: Collection[type[Table]], name: str | None) -> tuple[str, Format]:
+    """The format ``name`` and its name; by default the first that one of ``tables`` has.
 
     Raises `FactoryError` if there is no such format.
     """
     if name is None:
-        name = next(each for each, format in FORMATS.items() if format.table is table)
+        name = next(iter(fitting(tables)), None)
+    if name is None:
+        raise FactoryError(f"no format is made from {', '.join(one.__name__ for one in tables)}")
     if name not in FORMATS:
         raise FactoryError(f"there is no format {name!r}; {near(name, FORMATS)}")
     return name, FORMATS[name]
+
+
+def fitting(tables: Collection[type[Table]]) -> list[str]:
+    """The names of the formats that can be made from one of ``tables``."""
+    return [name for name, format in FORMATS.items() if not format.shapes.keys().isdisjoint(tables)]
 
 
 def _ordered(frame: pl.DataFrame, *first: str) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from assets.curated.versions import SPLITS, Versions
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.export import DATA, Exported, Writer, with_scores
-from assets.formats import FORMATS, format_of
+from assets.formats import fitting, format_of
 from assets.look import counted
 from assets.shards import write_shards
 from assets.tables import Tables
@@ -52,16 +52,15 @@ def _write(
     plan = floor.datasets[name]
     versions = Versions(floor.settings.root_path, name)
     chosen = versions.version(version)
-    shape_name, shape = format_of(plan.table, format)
-    if shape.table is not plan.table:
-        fit = ", ".join(each for each, one in FORMATS.items() if one.table is plan.table)
+    shape_name, shape = format_of([plan.table], format)
+    if plan.table not in shape.shapes:
         raise FactoryError(
             f"datasets/{name} holds {plan.table.__name__}, which {shape_name} is not made from; "
-            f"formats that fit it: {fit}"
+            f"formats that fit it: {', '.join(fitting([plan.table]))}"
         )
     rows = _with_scores(floor, plan, versions.read(chosen))
     shaped = {
-        split: shape.shape(rows.filter(pl.col("split") == split).drop("split"))
+        split: shape.shapes[plan.table](rows.filter(pl.col("split") == split).drop("split"))
         for split in SPLITS
         if chosen.rows(split)
     }

@@ -7,6 +7,7 @@
     401, 403, 404, other 4xx        at once, as below
     408, 409, 425, 429, 5xx, none   asked again until patience ends, then as below
     200, not what was promised      asked again, thrice; then as below
+    more than 64 MiB                likewise (`engines.openai.http_client`)
     200 with an error in it         as the error's own code says
 
 Below: a server is judged by more than one call. Where it has answered another since the call was
@@ -34,6 +35,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from engines.bindings import Binding
 from engines.openai.endpoint import endpoint
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
+from engines.openai.http_client import AnswerTooLargeError, BoundedClient
 from engines.openai.parameters import adapted, named
 from engines.openai.responses import ChatReply, Models, TextReply
 from engines.openai.retry_budget import RetryBudget, asked_wait
@@ -105,7 +107,7 @@ class Server:
             "timeout": self.options.timeout,
             "max_retries": 0,
         }
-        self._client = openai.AsyncOpenAI(**self._settings)
+        self._client = self._connected()
 
     def __str__(self) -> str:
         return f"{self.model!r} at {self._shown}"
@@ -126,12 +128,15 @@ class Server:
                 return entry
         raise self._unknown(listed)
 
+    def _connected(self) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(**self._settings, http_client=BoundedClient())
+
     async def _list(self) -> Models | None:
         import openai
 
         timeout = min(self.options.timeout, _OPENING_PATIENCE)
         budget = RetryBudget(min(self.options.patience, _OPENING_PATIENCE), _retry_headers)
-        async with openai.AsyncOpenAI(**self._settings) as client:
+        async with self._connected() as client:
 
             async def attempt() -> Models:
                 return await self._sent(client.models.with_raw_response.list(), Models, timeout)
@@ -288,6 +293,8 @@ class Server:
             overdue = isinstance(error, openai.APITimeoutError)
             said = f"does not answer ({type(reason).__name__}: {reason})"
             raise Failure(SILENT, said, overdue=overdue) from None
+        except AnswerTooLargeError as error:
+            raise Failure(UNREADABLE, f"gives {error}") from None
         try:
             reply = kind.model_validate_json(raw.text)
         except ValidationError as error:

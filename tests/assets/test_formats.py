@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.errors import FactoryError
-from assets.formats import FORMATS, format_of, preference, prompt_completion, stepwise, unpaired
-from schemas import Demonstrations, Pairs, StepLabels, rows
+from assets.formats import (
+    FORMATS,
+    format_of,
+    labelled,
+    preference,
+    prompt_completion,
+    stepwise,
+    unpaired,
+)
+from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels, rows
 
 ASKED = [{"role": "user", "content": "2 + 2?"}]
 
@@ -78,6 +86,37 @@ def test_every_response_of_pairs_is_kept_or_dropped(sides: list[tuple[str, str]]
     assert sorted(ids) == sorted({one for side in sides for one in side})
 
 
+def test_a_response_is_labelled_by_its_score() -> None:
+    told = {
+        "good": [(None, 1.0), (None, 1.0), (0, 0.0)],
+        "bad": [(None, 0.0), (None, None)],
+        "torn": [(None, 1.0), (None, 0.0)],
+        "graded": [(None, 0.5)],
+        "unread": [(None, None)],
+        "only steps": [(0, 1.0)],
+        "unasked": [(None, 1.0)],
+    }
+    scores = pl.DataFrame(
+        [
+            {"response_id": name, "prompt_id": "p", "step": step, "value": value, "text": name}
+            for name, said in told.items()
+            for step, value in said
+        ],
+        schema_overrides={"step": pl.Int32, "value": pl.Float64},
+    ).with_columns(
+        prompt=pl.when(pl.col("text") != "unasked").then(pl.lit(pl.Series([ASKED])).first())
+    )
+    split = labelled(scores)
+    assert split.kept.select("prompt", "completion", "label").rows() == [
+        (ASKED, answer("good"), True),
+        (ASKED, answer("bad"), False),
+    ]
+    assert split.dropped.select("row_id", "reason").rows() == [
+        (name, "its scores are not all 1 or all 0")
+        for name in ("torn", "graded", "unread", "only steps")
+    ] + [("unasked", "its prompt is none that the recipe drew")]
+
+
 def test_a_solution_ends_before_its_first_unlabelled_step() -> None:
     split = stepwise(solutions([True, False], [True, None, True], [None, True], first_error=1))
     assert split.kept.columns[:3] == ["prompt", "completions", "labels"]
@@ -112,9 +151,12 @@ def test_the_last_message_of_a_demonstration_is_what_is_learnt() -> None:
 
 
 def test_each_table_has_a_format_and_unknown_ones_are_told() -> None:
-    assert format_of(Pairs, None)[0] == "preference"
-    assert format_of(StepLabels, None)[0] == "stepwise"
-    assert format_of(Demonstrations, None)[0] == "prompt-completion"
-    assert format_of(Pairs, "unpaired")[1] is FORMATS["unpaired"]
+    assert format_of([Pairs], None)[0] == "preference"
+    assert format_of([StepLabels], None)[0] == "stepwise"
+    assert format_of([Demonstrations], None)[0] == "prompt-completion"
+    assert format_of([Responses, Scores], None)[0] == "unpaired"
+    assert format_of([Pairs], "unpaired")[1] is FORMATS["unpaired"]
+    with pytest.raises(FactoryError, match="no format is made from Responses"):
+        format_of([Responses], None)
     with pytest.raises(FactoryError, match="no format 'unpared'; did you mean 'unpaired'"):
-        format_of(Pairs, "unpared")
+        format_of([Pairs], "unpared")

@@ -246,11 +246,24 @@ LABELLED = {
         "dataset": "there",
         "annotators": ["label"],
     },
-    "pairs": {"use": "filters.BestWorst", "of": "responses", "by": "labels"},
 }
 
 
-def test_labelled_completions_come_back_through_pairs(sent_round: Any, tmp_path: Path) -> None:
+def test_labelled_completions_are_exported_as_they_were(sent_round: Any, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": chat("A tree?"), "completion": answer("An oak."), "label": True},
+        {"prompt": chat("A tree?"), "completion": answer("A stone."), "label": False},
+        {"prompt": chat("A bird?"), "completion": answer("A wren."), "label": True},
+        {"prompt": chat("A fish?"), "completion": answer("A cat."), "label": False},
+    ]
+    first = sent_round("unpaired", write(tmp_path / "rows.jsonl", rows), LABELLED)
+    named = first.select("prompt", "completion", "label").to_dicts()
+    assert sorted(named, key=str) == sorted(rows, key=str)
+    again = sent_round("kto", sent_round.folder, LABELLED, name="back", format="unpaired")
+    assert first.drop("source").equals(again.drop("source"))
+
+
+def test_labels_of_pairs_come_back_as_labels(sent_round: Any, tmp_path: Path) -> None:
     rows = write(tmp_path / "rows.jsonl", ROUNDS["preference"][0])
     first = sent_round("preference", rows, SCORED, format="unpaired")
     again = sent_round("kto", sent_round.folder, LABELLED, name="back", format="unpaired")

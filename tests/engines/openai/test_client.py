@@ -6,12 +6,14 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.bindings import Binding
+from engines.openai import http_client
 from engines.openai.engine import OpenAIEngine
 from engines.operators.context import Context
 from engines.protocol import EngineError, RowError, Sampling, UnavailableError
@@ -239,6 +241,25 @@ def test_answers_come_packed_and_in_pieces(provider: Provider, url: str) -> None
         (200, iter([whole[:10], whole[10:]]), {}),
     ]
     assert [ask(binding(url)).text for _ in range(2)] == ["seven"] * 2
+
+
+def large(*, packed: bool) -> Any:
+    zeros = bytes(2**16)
+    if not packed:
+        return 200, (zeros for _ in range(1000)), {}
+    return 200, gzip.compress(zeros * 100, 1), {"content-encoding": "gzip"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_of_gigabytes_is_refused(
+    packed: bool, http_stub: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert http_client.LARGEST == 64 * 2**20
+    monkeypatch.setattr(http_client, "LARGEST", 2**20)
+    bound = binding(http_stub(Moody(partial(large, packed=packed))).url, options=PATIENT)
+    kept, failed = run(bound, tmp_path, [BAD, "another row"])
+    assert kept == ["another row"]
+    assert "gives an answer of more than 1 MiB" in failed[0]
 
 
 def test_a_redirected_request_is_answered_where_it_leads(

@@ -1,0 +1,51 @@
+"""The HTTP client that servers are asked with: an answer of any size would fill the memory."""
+
+from typing import Any
+
+import httpx2
+import openai
+
+LARGEST = 64 * 2**20
+"""Bytes of an answer, decompressed. 20 log-probs of each of 32,000 tokens take 50 MB."""
+
+
+class AnswerTooLargeError(Exception):
+    """An answer has more than `LARGEST` bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"an answer of more than {LARGEST // 2**20} MiB")
+
+
+class BoundedClient(openai.DefaultAsyncHttpxClient):
+    """OpenAI's client, which stops reading an answer that gets too large."""
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **options: Any
+    ) -> httpx2.Response:
+        """The answer to ``request``, read to its end.
+
+        Raises:
+            AnswerTooLargeError: of more than `LARGEST` bytes; the rest is not read.
+        """
+        response = await super().send(request, stream=True, **options)
+        body = bytearray()
+        try:
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > LARGEST:
+                    raise AnswerTooLargeError
+        finally:
+            await response.aclose()
+        # The body is decompressed: its headers would say otherwise.
+        encoded = ("content-encoding", "content-length", "transfer-encoding")
+        headers = [
+            (name, value) for name, value in response.headers.multi_items() if name not in encoded
+        ]
+        return httpx2.Response(
+            response.status_code,
+            headers=headers,
+            content=bytes(body),
+            request=response.request,
+            extensions=response.extensions,
+            history=response.history,
+        )
