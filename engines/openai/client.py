@@ -26,7 +26,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
@@ -35,13 +35,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from engines.bindings import Binding
 from engines.openai.endpoint import endpoint
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
-from engines.openai.http_client import AnswerTooLargeError, BoundedClient
 from engines.openai.parameters import adapted, named
 from engines.openai.responses import ChatReply, Models, TextReply
 from engines.openai.retry_budget import RetryBudget, asked_wait
 from engines.protocol import EngineError, RowError, UnavailableError
 from schemas import Message
 from schemas.parameters import Parameters
+
+if TYPE_CHECKING:
+    import openai
 
 R = TypeVar("R", ChatReply, TextReply, Models)
 
@@ -84,9 +86,6 @@ class Server:
 
     def __init__(self, binding: Binding) -> None:
         """Raises `EngineError` for options, a url or a key that cannot be used."""
-        # Configuration that names this engine imports this module; the client takes a second.
-        import openai
-
         assert binding.url is not None
         assert binding.served_as is not None
         self.model = binding.served_as
@@ -128,12 +127,15 @@ class Server:
                 return entry
         raise self._unknown(listed)
 
-    def _connected(self) -> openai.AsyncOpenAI:
+    def _connected(self) -> "openai.AsyncOpenAI":
+        # Configuration that names this engine imports this module; the client takes a second.
+        import openai
+
+        from engines.openai.http_client import BoundedClient
+
         return openai.AsyncOpenAI(**self._settings, http_client=BoundedClient())
 
     async def _list(self) -> Models | None:
-        import openai
-
         timeout = min(self.options.timeout, _OPENING_PATIENCE)
         budget = RetryBudget(min(self.options.patience, _OPENING_PATIENCE), _retry_headers)
         async with self._connected() as client:
@@ -293,8 +295,6 @@ class Server:
             overdue = isinstance(error, openai.APITimeoutError)
             said = f"does not answer ({type(reason).__name__}: {reason})"
             raise Failure(SILENT, said, overdue=overdue) from None
-        except AnswerTooLargeError as error:
-            raise Failure(UNREADABLE, f"gives {error}") from None
         try:
             reply = kind.model_validate_json(raw.text)
         except ValidationError as error:

@@ -5,15 +5,10 @@ from typing import Any
 import httpx2
 import openai
 
+from engines.openai.failures import UNREADABLE, Failure
+
 LARGEST = 64 * 2**20
 """Bytes of an answer, decompressed. 20 log-probs of each of 32,000 tokens take 50 MB."""
-
-
-class AnswerTooLargeError(Exception):
-    """An answer has more than `LARGEST` bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(f"an answer of more than {LARGEST // 2**20} MiB")
 
 
 class BoundedClient(openai.DefaultAsyncHttpxClient):
@@ -25,7 +20,7 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         """The answer to ``request``, read to its end.
 
         Raises:
-            AnswerTooLargeError: of more than `LARGEST` bytes; the rest is not read.
+            Failure: `UNREADABLE`, of more than `LARGEST` bytes; the rest is not read.
         """
         response = await super().send(request, stream=True, **options)
         body = bytearray()
@@ -33,7 +28,8 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > LARGEST:
-                    raise AnswerTooLargeError
+                    large = f"gives an answer of more than {LARGEST // 2**20} MiB"
+                    raise Failure(UNREADABLE, large)
         finally:
             await response.aclose()
         # The body is decompressed: its headers would say otherwise.
