@@ -32,6 +32,7 @@ from schemas.tables import (
     Scores,
     StepLabels,
     Table,
+    contents,
 )
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "canonical",
     "columns",
     "content_id",
+    "contents",
     "dropped",
     "empty",
     "load_operator",

@@ -15,6 +15,27 @@ ROLES = ("system", "user", "assistant", "tool")
 class Table(dy.Schema):
     """The base of all tables."""
 
+    @classmethod
+    def texts(cls) -> dict[str, pl.Expr]:
+        """The texts of a row that filters compare and judge, by what they are called."""
+        return {}
+
+    @classmethod
+    def preceding_messages(cls) -> pl.Expr | None:
+        """The messages that these texts follow; None where a row does not hold them."""
+        return None
+
+
+def contents(messages: pl.Expr) -> pl.Expr:
+    """The contents of a list of messages as one text."""
+    return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
+
+
+def _of_system(messages: pl.Expr, *, wanted: bool) -> pl.Expr:
+    """The messages of the system, or those of all others."""
+    system = pl.element().struct.field("role") == "system"
+    return messages.list.eval(pl.element().filter(system if wanted else ~system))
+
 
 def _messages(*, nullable: bool = False) -> dy.List:
     return dy.List(
@@ -99,6 +120,16 @@ class Prompts(Table):
     source_revision = dy.String()
     licence = dy.String()
 
+    @classmethod
+    def texts(cls) -> dict[str, pl.Expr]:
+        """All but what the system says."""
+        return {"prompt": contents(_of_system(pl.col("messages"), wanted=False))}
+
+    @classmethod
+    def preceding_messages(cls) -> pl.Expr:
+        """What the system says."""
+        return _of_system(pl.col("messages"), wanted=True)
+
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
         return _spoken("messages")
@@ -128,6 +159,11 @@ class Responses(Table):
     finish = dy.Enum(["stop", "length"])
     tokens = dy.UInt32()
     origin = _origin()
+
+    @classmethod
+    def texts(cls) -> dict[str, pl.Expr]:
+        """The text."""
+        return {"response": pl.col("text")}
 
     @dy.rule()
     def text_not_empty(cls) -> pl.Expr:
@@ -233,6 +269,16 @@ class Pairs(Table):
     )
     ends = dy.Struct({"chosen": dy.Bool(), "rejected": dy.Bool()}, nullable=True)
 
+    @classmethod
+    def texts(cls) -> dict[str, pl.Expr]:
+        """Both sides."""
+        return {side: contents(pl.col(side)) for side in ("chosen", "rejected")}
+
+    @classmethod
+    def preceding_messages(cls) -> pl.Expr:
+        """The prompt."""
+        return pl.col("prompt")
+
     @dy.rule()
     def chosen_differs_from_rejected(cls) -> pl.Expr:
         return pl.col("chosen") != pl.col("rejected")
@@ -274,6 +320,16 @@ class StepLabels(Table):
     labels = dy.List(dy.Bool(nullable=True))
     values = dy.List(dy.Float64(nullable=True))
     first_error = dy.Int32(nullable=True)
+
+    @classmethod
+    def texts(cls) -> dict[str, pl.Expr]:
+        """The whole solution."""
+        return {"solution": pl.col("completions").list.join("")}
+
+    @classmethod
+    def preceding_messages(cls) -> pl.Expr:
+        """The prompt."""
+        return pl.col("prompt")
 
     @dy.rule()
     def a_label_a_step(cls) -> pl.Expr:
@@ -356,6 +412,16 @@ class Demonstrations(Table):
     response_id = dy.String(nullable=True)
     loss_spans = dy.List(dy.List(dy.UInt32()), nullable=True)
     condition = dy.String(nullable=True)
+
+    @classmethod
+    def texts(cls) -> dict[str, pl.Expr]:
+        """The last message."""
+        return {"answer": contents(pl.col("messages").list.tail(1))}
+
+    @classmethod
+    def preceding_messages(cls) -> pl.Expr:
+        """All messages but the last."""
+        return pl.col("messages").list.head(pl.col("messages").list.len() - 1)
 
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:

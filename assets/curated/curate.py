@@ -7,9 +7,9 @@ import polars as pl
 
 from assets.curated.mixture import Cap, beyond
 from assets.curated.splits import splits
-from filters.curation.texts import asked, contents
+from filters.curation.texts import asked
 from filters.filter import Filter
-from schemas import Dropped, Prompts, Table, columns, dropped
+from schemas import Dropped, Prompts, Table, columns, contents, dropped
 
 TOLD = ("recipe", "refresh", "source", "source_revision", "licence")
 """What every row says beside its table's columns: where it is from."""

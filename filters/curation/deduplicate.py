@@ -11,7 +11,17 @@ from filters.curation.candidates import Candidates
 from filters.curation.formulas import formulas
 from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
 from filters.filter import Filter, own_id, refused, table_of
-from schemas import Demonstrations, Pairs, Prompts, Responses, Split, StepLabels, Table, Takes
+from schemas import (
+    Demonstrations,
+    Pairs,
+    Prompts,
+    Responses,
+    Split,
+    StepLabels,
+    Table,
+    Takes,
+    contents,
+)
 
 SHINGLE = 3
 AT_ONCE = 50_000
@@ -100,27 +110,8 @@ class Deduplicate(Filter):
 
 def _parts(table: type[Table]) -> Sequence[pl.Expr]:
     """The texts of a row that must all be alike."""
-    if table is Responses:
-        return [pl.col("text")]
-    if table is Pairs:
-        return [_contents(pl.col(column)) for column in ("prompt", "chosen", "rejected")]
-    if table is StepLabels:
-        return [_contents(pl.col("prompt")), pl.col("completions").list.join("")]
-    messages = pl.col("messages")
-    if table is Demonstrations:
-        return [
-            _contents(messages.list.head(messages.list.len() - 1)),
-            _contents(messages.list.tail(1)),
-        ]
-    system = pl.element().struct.field("role") == "system"
-    return [
-        _contents(messages.list.eval(pl.element().filter(system))),
-        _contents(messages.list.eval(pl.element().filter(~system))),
-    ]
-
-
-def _contents(messages: pl.Expr) -> pl.Expr:
-    return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
+    before = table.preceding_messages()
+    return [*([] if before is None else [contents(before)]), *table.texts().values()]
 
 
 def _read(

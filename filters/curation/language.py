@@ -115,10 +115,8 @@ class Language(Filter):
             raise ValueError(
                 f"Language of {self.of!r}: prompts answer no prompt, so leave 'same_as_prompt' out"
             )
-        if table is Pairs:
-            return frame.select(asked(pl.col("prompt")).alias("text")).to_series()
-        if table is Demonstrations:
-            before = pl.col("messages").list.head(pl.col("messages").list.len() - 1)
+        before = table.preceding_messages()
+        if before is not None:
             return frame.select(asked(before).alias("text")).to_series()
         prompts = tables[self.prompts].select("prompt_id", text=asked(pl.col("messages")))
         joined = frame.select("prompt_id").join(

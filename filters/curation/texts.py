@@ -5,15 +5,10 @@ from typing import Literal
 import polars as pl
 
 from filters.filter import own_id, refused, table_of
-from schemas import Demonstrations, Pairs, Prompts, Responses, Split
+from schemas import Split, contents
 
 Side = Literal["chosen", "rejected", "either"]
 """Which texts of a pair are judged; a row of another table has one text only."""
-
-
-def contents(messages: pl.Expr) -> pl.Expr:
-    """All that is said in a list of messages."""
-    return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
 
 
 def asked(messages: pl.Expr) -> pl.Expr:
@@ -25,19 +20,11 @@ def asked(messages: pl.Expr) -> pl.Expr:
 def texts(frame: pl.DataFrame, *, side: Side = "either") -> pl.DataFrame:
     """The texts of ``frame``'s rows: its number ``row``, ``side`` and ``text``.
 
-    One text a row: a response, a demonstration's last message, a prompt without system messages.
-    Of pairs those of ``side``: all chosen ones, then all rejected ones.
+    One text a row, as its table's `texts` says. Of pairs those of ``side``: all chosen ones, then
+    all rejected ones.
     """
-    said = {
-        Prompts: {"prompt": asked(pl.col("messages"))},
-        Responses: {"response": pl.col("text")},
-        Demonstrations: {"answer": contents(pl.col("messages").list.tail(1))},
-        Pairs: {
-            name: contents(pl.col(name))
-            for name in ("chosen", "rejected")
-            if side in (name, "either")
-        },
-    }[table_of(frame)]
+    said = table_of(frame).texts()
+    said = {side: said[side]} if side in said else said
     rows = frame.select(**said).with_row_index("row")
     return pl.concat([rows.select("row", side=pl.lit(name), text=name) for name in said])
 

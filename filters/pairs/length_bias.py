@@ -7,10 +7,9 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field, model_validator
 
-from filters.curation.texts import contents
 from filters.filter import Filter, refused
 from filters.pairs.pairing import lot
-from schemas import Pairs, Split, Table, Takes
+from schemas import Pairs, Split, Table, Takes, contents
 
 PER_STRATUM = 20
 """Fewer pairs that differ in length make no stratum of their own."""
