@@ -2,19 +2,30 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
 
 import polars as pl
 
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.row_operator import RowOperator, sound_text, unanswered
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, ScorerSession
 from engines.rows import Prompt, Response, spans
-from engines.runtime.collect import Refused, Rows
+from engines.runtime.collect import TableRow, to_table
 from engines.runtime.rows import run_rows
-from schemas import Prompts, Responses, Scores, Split, Table, Takes, accept, dropped
+from schemas import (
+    Findings,
+    Prompts,
+    Responses,
+    Scores,
+    Split,
+    StageReport,
+    Table,
+    Takes,
+    dropped,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,7 @@ class Annotator(RowOperator):
     """Scores responses. A subclass says how, for one prompt with all its responses, in ``score``.
 
     A response is scored whole or not at all: if a rule refuses one of its scores (a step's that is
-    not a number, say) the response is dropped, for the other steps alone would tell another story.
+    not a number, say) the response is dropped, for the other steps alone would be misleading.
     """
 
     gives: ClassVar[type[Table]] = Scores
@@ -51,52 +62,58 @@ class Annotator(RowOperator):
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """``context`` as ``score`` needs it: a role bound to what an earlier stage trained, say.
 
-        Raises `EngineError` where nothing can be scored. Called once before the first ``score``,
-        also where another operator has this one inside it.
+        Raises `EngineError` where nothing can be scored.
         """
         return context
+
+    def findings(self, counts: Mapping[str, int]) -> Findings:
+        """Figures to show of the annotator, from what ``score`` counted in ``models.counts``."""
+        return {}
+
+    @contextmanager
+    def session(
+        self, tables: Mapping[str, pl.DataFrame], context: Context
+    ) -> Iterator[ScorerSession]:
+        """The annotator's life in one stage, its own or that of an operator that it is inside of.
+
+        It begins with `prepared` and ends with `findings`. Models that were opened meanwhile are
+        closed with the run of rows that called them.
+        """
+        session = ScorerSession(self.score, self.prepared(tables, context))
+        yield session
+        session.findings = self.findings(session.counts)
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``, in the order of the responses."""
         responses, prompts = tables[self.of], tables[self.prompts]
-        context = self.prepared(tables, context)
-        rows, refused = Rows(Scores), Refused(context.stage)
-        operator = self.path
-
-        async def work(task: _Task, models: Models) -> Sequence[Opinion]:
-            return await self.score(task.prompt, task.responses, models)
-
-        def keep(number: int, task: _Task, opinions: Sequence[Opinion]) -> None:
-            for row in [_row(task, operator, opinion) for opinion in opinions]:
-                rows.add(row)
-
-        def fail(number: int, task: _Task, reason: str, message: str) -> None:
-            refused.add(number, list(task.positions), reason, message)
-
+        stage, operator = context.stage, self.path
         tasks = _grouped(responses, prompts)
-        run_rows(
-            ((task.prompt.prompt_id, task) for task in _each_task(tasks)),
-            work,
-            context,
-            total=tasks.height,
-            keep=keep,
-            fail=fail,
-        )
-        stage, asked = context.stage, responses["response_id"]
-        split = accept(Scores, rows.frame(), stage=stage, unit="response_id")
-        broken = split.dropped.unique("row_id", keep="first", maintain_order=True)
-        kept = split.kept.filter(~pl.col("response_id").is_in(broken["row_id"].implode()))
-        failed = refused.frame()
-        orphans = dropped(
-            stage,
-            "prompt not found",
-            responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")[
-                "response_id"
-            ].to_list(),
-        )
-        named = pl.concat([failed, broken, orphans])
-        silent = dropped(stage, "no score", unanswered(asked, kept["response_id"], named["row_id"]))
-        return Split(kept, pl.concat([named, silent]))
+        with self.session(tables, context) as scorer:
+
+            async def work(task: _Task, models: Models) -> list[TableRow]:
+                opinions = await scorer.score(task.prompt, task.responses, models)
+                return [_row(task, operator, opinion) for opinion in opinions]
+
+            scored = to_table(
+                run_rows(
+                    ((task.prompt.prompt_id, task) for task in _each_task(tasks)),
+                    work,
+                    scorer.context,
+                    total=tasks.height,
+                ),
+                Scores,
+                stage=stage,
+                unit="response_id",
+                ids=lambda task: list(task.positions),
+                position=lambda task, row: task.positions[row[0]],
+                together=True,
+            )
+        orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
+        without = dropped(stage, "prompt not found", orphans["response_id"].to_list())
+        named = pl.concat([scored.dropped, without])
+        silent = unanswered(responses["response_id"], scored.kept["response_id"], named["row_id"])
+        lost = pl.concat([named, dropped(stage, "no score", silent)])
+        return replace(scored, dropped=lost).with_report(StageReport(findings=scorer.findings))
 
 
 _RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
@@ -122,11 +139,10 @@ def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
         )
 
 
-def _row(task: _Task, operator: str, opinion: Opinion) -> tuple[Any, ...]:
+def _row(task: _Task, operator: str, opinion: Opinion) -> TableRow:
     if opinion.response_id not in task.positions:
         raise ValueError(f"scored {opinion.response_id!r}, which is no response to this prompt")
     return (
-        task.positions[opinion.response_id],
         opinion.response_id,
         opinion.step,
         opinion.annotator,

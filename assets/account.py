@@ -1,20 +1,26 @@
-"""What came into a stage, what it kept and what it dropped and why, counted and told."""
+"""How many rows came into a stage, how many it kept, and how many it dropped and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from assets.look import counted
-from assets.pictures import funnel_picture, in_markdown
 from assets.plan import Stage
-from schemas import Checkpoints, Split
+from schemas import Checkpoints, Split, id_column
+
+
+def count_reasons(dropped: pl.DataFrame) -> dict[str, int]:
+    """How many rows were dropped for each reason, the most frequent first."""
+    counts = (
+        dropped["reason"]
+        .value_counts(name="rows")
+        .sort(["rows", "reason"], descending=[True, False])
+    )
+    return dict(counts.iter_rows())
 
 
 @dataclass(frozen=True)
-class Account:
+class RowCounts:
     """What came in, what was kept, what was dropped and why, in distinct ids of ``unit``.
 
     ``dropped`` leaves out rows refused at another level (an empty response of a prompt that was
@@ -43,28 +49,26 @@ class Account:
         return "rows" if self.unit == "rows" else f"{self.unit.removesuffix('_id')}s"
 
     @classmethod
-    def of(cls, split: Split) -> "Account":
+    def of(cls, split: Split) -> "RowCounts":
         """Of rows that are read or drawn, and not made of others."""
-        reasons = counted(split.dropped)
+        reasons = count_reasons(split.dropped)
         kept = split.kept.height
         return cls("rows", kept + sum(reasons.values()), kept, reasons, {})
 
 
-def accounted(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -> Account:
+def count_rows(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -> RowCounts:
     """What of the stage's ``of`` was kept and dropped (or, where that has no such ids, of the
     other table it reads: policies are measured on prompts).
 
     Where a kept row is not one that came in (a checkpoint learnt from pairs), what came in and was
     not dropped counts as kept; a checkpoint that was not trained kept nothing.
     """
-    from filters.filter import own_id, table_of
-
     reads = stage.operator.inputs()
     named = {read.field: tables[read.stage] for read in reversed(reads)}
-    unit = stage.operator.unit or own_id(table_of(named["of"]))
+    unit = stage.operator.unit or id_column(stage.gives)
     holding = [frame for field, frame in sorted(named.items()) if unit in frame.columns]
     if not holding:
-        return Account.of(split)
+        return RowCounts.of(split)
     of = getattr(stage.operator, "of", None)
     whole = [tables[name] for name in of] if isinstance(of, tuple) else [named["of"]]
     read = whole if unit in whole[0].columns else holding[:1]
@@ -78,46 +82,4 @@ def accounted(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) ->
         kept = 0
     else:
         kept = ids.len() - refused.height
-    return Account(unit, ids.len(), kept, counted(refused), counted(others))
-
-
-def told(account: Account, *, seconds: float) -> dict[str, Any]:
-    """Metadata for the UI: the funnel as a picture, and numbers that it plots over time."""
-    picture = funnel_picture(account.units, account.came, account.kept, account.dropped)
-    shown: dict[str, Any] = {
-        "funnel": in_markdown(picture),
-        "in": account.came,
-        "kept": account.kept,
-        "dropped": account.refused,
-        "counted in": account.units,
-        "seconds": seconds,
-        "rows/s": account.came / max(seconds, 1e-6),
-    }
-    if account.came:
-        shown["share kept"] = account.kept / account.came
-    if account.also:
-        shown["also refused"] = dg.MetadataValue.json(dict(account.also))
-    return shown
-
-
-def adds_up(account: Account) -> dg.AssetCheckResult:
-    """The asset check ``adds_up``, with the sum in words."""
-    total = account.kept + account.refused
-    parts = f"{account.kept:,} kept and {account.refused:,} dropped"
-    if account.adds_up:
-        says = f"{parts} are the {account.came:,} {account.units} that came in"
-    else:
-        lost = account.came - total
-        what = f"{lost:,} are in neither" if lost > 0 else f"{-lost:,} were not among them"
-        says = f"{parts} are {total:,}, but {account.came:,} {account.units} came in: {what}"
-    return dg.AssetCheckResult(
-        check_name="adds_up",
-        passed=account.adds_up,
-        description=says,
-        metadata={
-            "in": account.came,
-            "kept": account.kept,
-            "dropped": account.refused,
-            "counted in": account.units,
-        },
-    )
+    return RowCounts(unit, ids.len(), kept, count_reasons(refused), count_reasons(others))

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from assets.account import count_reasons
 from assets.checked import Checked
 from assets.claims.check import CHECK
 from assets.formats import Format
 from assets.licences import consequences, identifier
 from assets.lineage import Answered, UsedModel
-from assets.look import counted, escaped, linked, markdown, sampled
+from assets.look import escaped, linked, markdown, sampled
 from assets.plan import Stage
 from assets.recipe import Recipe
 from assets.settings import PROJECT
@@ -146,7 +147,9 @@ def _stages(facts: Facts) -> str:
         key = (facts.recipe.name, stage.name)
         kept = sum(facts.tables.read(key, each).height for each in facts.refreshes)
         refused = pl.concat([facts.tables.read_dropped(key, each) for each in facts.refreshes])
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counted(refused).items())
+        reasons = ", ".join(
+            f"{count:,} {reason}" for reason, count in count_reasons(refused).items()
+        )
         operator = type(stage.operator)
         parameters = stage.operator.model_dump(mode="json")
         does = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"

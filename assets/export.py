@@ -19,6 +19,7 @@ from pathlib import Path
 import polars as pl
 from upath import UPath
 
+from assets.account import count_reasons
 from assets.candidates import candidates
 from assets.card import Facts, dataset_card
 from assets.checked import latest_checks
@@ -27,7 +28,6 @@ from assets.errors import FactoryError
 from assets.formats import Format, fitting, format_of
 from assets.hub import FOLDERS, Published, publish
 from assets.lineage import answered, used_models
-from assets.look import counted
 from assets.page import dataset_report
 from assets.plan import Stage, exported_stage
 from assets.replacing import CARD, REPORT, check_replaceable, put, replacing
@@ -149,7 +149,7 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
         format=shape,
         rows=rows,
         candidates=written,
-        left_out=counted(left_out),
+        left_out=count_reasons(left_out),
         prompts=pl.concat(prompts),
         models=used_models(stages, floor.settings.bindings()),
         answers=answered(tables, recipe, stages, refreshes),

@@ -19,16 +19,6 @@ SAMPLES = 5
 LONGEST = 300
 
 
-def counted(refused: pl.DataFrame) -> dict[str, int]:
-    """How many rows were refused for each reason, the most frequent first."""
-    counts = (
-        refused["reason"]
-        .value_counts(name="rows")
-        .sort(["rows", "reason"], descending=[True, False])
-    )
-    return dict(counts.iter_rows())
-
-
 def described(table: type[Table], kept: pl.DataFrame) -> dg.AssetCheckResult:
     """The asset check ``schema``: every kept row keeps every rule of its table. It says which rule
     how many rows break."""

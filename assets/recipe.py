@@ -12,7 +12,7 @@
       sources: {gsm8k: 1.0}              # instead of those that factory.yaml binds
       seed: 0
       gate: no_worse                     # what a policy must pass so that the next refresh starts
-                                         # from it (assets/promotion.py); none: nothing
+                                         # from it (assets/policy/promotion.py); none: nothing
       stages:
         responses: {use: generators.Sample, n: 8}
         ...
@@ -33,13 +33,15 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
 
 from assets import catalogue
-from assets.account import Account, told
+from assets.account import RowCounts
 from assets.claims.check import claim_check
 from assets.claims.measure import Measure
 from assets.declared import Declared
 from assets.draw import draw
 from assets.errors import RecipeError, near
 from assets.executing import EXECUTOR, pool_of
+from assets.execution.row_accounting import count_metadata
+from assets.execution.stage_context import RecipeContext
 from assets.factory import DATASETS, REFRESHES, Factory
 from assets.imports import built
 from assets.look import described, dropped_rows, sampled
@@ -51,7 +53,7 @@ from assets.probing import stop_if_blocked
 from assets.promotion import Rule, gate_of
 from assets.retrying import in_words, retried
 from assets.settings import Settings, load_settings
-from assets.stage import Place, check_specs, run_stage
+from assets.stage import check_specs, run_stage
 from engines.bindings import Binding
 from schemas import Pairs, Prompts, Split
 from schemas.named import subclass_of
@@ -150,7 +152,7 @@ class Recipe(Declared):
         stages = self.planned(settings)
         weights = self.weights(settings)
         trains = policy_stage(stages)
-        place = Place(
+        own = RecipeContext(
             self.name,
             trains.name if trains else None,
             self.seed,
@@ -158,7 +160,7 @@ class Recipe(Declared):
             gate_of(self.name, stages, trains, self.gate, self.seed),
         )
         assets = [self._prompts(weights, settings)]
-        assets += [self._asset(stage, place, settings) for stage in stages]
+        assets += [self._asset(stage, own, settings) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
         made = [asset.key for asset in assets]
         # Datasets that are made from this recipe grow with each of its refreshes.
@@ -224,7 +226,7 @@ class Recipe(Declared):
                 )
             kept, refused = drawn.split.kept, drawn.split.dropped
             seconds = perf_counter() - began
-            account = Account.of(drawn.split)
+            account = RowCounts.of(drawn.split)
             yield dg.MaterializeResult(
                 value=drawn.split,
                 metadata={
@@ -239,7 +241,7 @@ class Recipe(Declared):
                             "tokens_per_second": None,
                         }
                     ),
-                    **told(account, seconds=seconds),
+                    **count_metadata(account, seconds=seconds),
                     "mixture": dg.MetadataValue.json(dict(drawn.mixture)),
                     "stamps": dg.MetadataValue.json(dict(drawn.stamps)),
                     **({} if kept.height else {"says": drawn.says}),
@@ -253,7 +255,7 @@ class Recipe(Declared):
 
         return prompts
 
-    def _asset(self, stage: Stage, place: Place, settings: Settings) -> dg.AssetsDefinition:
+    def _asset(self, stage: Stage, own: RecipeContext, settings: Settings) -> dg.AssetsDefinition:
         key = [self.name, stage.name]
         # Whether a pair's label is true is known from its prompt, whatever the operator reads.
         reads = dict.fromkeys([*stage.reads, *(["prompts"] if stage.gives is Pairs else [])])
@@ -292,16 +294,16 @@ class Recipe(Declared):
         ) -> Iterator[dg.MaterializeResult[Split]]:
             factory: Factory = context.resources.factory
             with retried(context.run, context.retry_number, factory.settings.retries), in_words():
-                result = run_stage(
+                outcome, result = run_stage(
                     stage,
-                    place,
+                    own,
                     factory,
                     refresh=context.partition_key,
                     tables=tables,
                 )
             yield result
-            # What was made is stored by now, and its checks are told.
+            # The rows are stored by now, with the results of their checks.
             with in_words():
-                stop_if_blocked(result.check_results, recipe=place.recipe, stage=stage.name)
+                stop_if_blocked(outcome.probes, recipe=own.recipe, stage=stage.name)
 
         return run

@@ -19,10 +19,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.account import Account, told
+from assets.account import RowCounts
 from assets.catalogue import column_schema
 from assets.declared import Declared
 from assets.errors import RecipeError
+from assets.execution.row_accounting import count_metadata
 from assets.factory import REFRESHES, Factory
 from assets.imports import built
 from assets.look import described, dropped_rows, sampled
@@ -135,7 +136,7 @@ class Source(Declared):
                 path = factory.tables.write(("prompts", name), refresh, reading.split, about=about)
             kept, refused = reading.split.kept, reading.split.dropped
             seconds = perf_counter() - began
-            account = Account.of(reading.split)
+            account = RowCounts.of(reading.split)
             yield dg.MaterializeResult(
                 metadata={
                     "account": dg.MetadataValue.json(
@@ -146,7 +147,7 @@ class Source(Declared):
                             "seconds": seconds,
                         }
                     ),
-                    **told(account, seconds=seconds),
+                    **count_metadata(account, seconds=seconds),
                     "path": dg.MetadataValue.path(str(path)),
                     "new": reading.new,
                     "revision": str(reading.about["revision"]),

@@ -54,6 +54,36 @@ def right_responses(
     return [None if unended else right for right, unended in zip(found, cut, strict=True)]
 
 
+def ranked_pairs(
+    responses: pl.DataFrame, scores: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
+) -> pl.DataFrame:
+    """One row a prompt: ``count`` pairs of a right and a wrong response that are both scored as a
+    whole, and ``hits``, of how many of them the right one scores higher (a tie is half a hit)."""
+    known = responses.select(
+        "prompt_id",
+        "response_id",
+        pl.Series("right", right_responses(responses, prompts, checks), dtype=pl.Boolean),
+    ).drop_nulls()
+    values = (
+        scores.filter(pl.col("step").is_null())
+        .group_by("response_id")
+        .agg(pl.col("value").drop_nulls().mean())
+        .drop_nulls()
+    )
+    known = known.join(values, on="response_id")
+    right = known.filter("right").select("prompt_id", right_value="value")
+    wrong = known.filter(~pl.col("right")).select("prompt_id", wrong_value="value")
+    better, same = (
+        pl.col("right_value") > pl.col("wrong_value"),
+        pl.col("right_value") == pl.col("wrong_value"),
+    )
+    return (
+        right.join(wrong, on="prompt_id")
+        .group_by("prompt_id")
+        .agg(hits=better.sum().cast(pl.Float64) + same.sum() / 2, count=pl.len().cast(pl.Float64))
+    )
+
+
 def sides(pairs: pl.DataFrame, side: str) -> pl.DataFrame:
     """One side of ``pairs`` as `right_responses` reads it: ``prompt_id``, ``text``, ``ended``."""
     return pairs.select(

@@ -128,13 +128,13 @@ def percent(share: float) -> float:
 
 def searched(tables: Tables, writer: str, folder: Path) -> list[dict[str, Any]]:
     """What each search found of the wrong solutions, and what it asked for."""
-    spent: dict[str, float] = {}
+    asked: dict[str, float] = {}
     entries: list[dict[str, Any]] = []
     count = tables["responses"].height
     for name, search in SEARCHES.items():
-        where = context(folder, f"{writer}: {name}")
-        tables[name] = search.run(tables, where).kept
-        spent[name] = float(where.findings["rollouts a solution"])
+        split = search.run(tables, context(folder, f"{writer}: {name}"))
+        tables[name] = split.kept
+        asked[name] = float(split.report.findings["rollouts a solution"])
         share, low, high = accuracy(tables, name)
         entries.append(
             line(
@@ -151,7 +151,7 @@ def searched(tables: Tables, writer: str, folder: Path) -> list[dict[str, Any]]:
         ("halves, threshold 0", "brute, threshold 0"),
     ):
         what = f"rollouts a wrong solution of {writer}, {name}"
-        entries.append(line(what, spent[name], "rollouts", spent[against], peer=against))
+        entries.append(line(what, asked[name], "rollouts", asked[against], peer=against))
         measure = StepLabelAccuracy(of=name, control=against, truth="truth")
         found = measure.figures(tables, tables, checks={})
         what = (

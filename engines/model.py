@@ -1,6 +1,7 @@
 """What an operator's coroutine calls: its models, by role."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from engines.operators.context import Context
 from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
 from engines.runtime.seeds import sample_seed
 from engines.runtime.session import Codec, Held, Session
-from schemas import Message
+from schemas import Message, Usage
 
 __all__ = ["Model", "Models", "Written"]
 
@@ -60,6 +61,11 @@ class Model:
     def context(self) -> Context:
         """Where and for whom the row's stage runs."""
         return self._session.context
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What an operator counts as it goes, by name."""
+        return self._session.counts
 
     @property
     def scoring_revision(self) -> str:
@@ -173,10 +179,10 @@ class Models:
 
     __slots__ = ("_calls", "_row_id", "_session")
 
-    def __init__(self, session: Session, row_id: str) -> None:
+    def __init__(self, session: Session, row_id: str, calls: Iterator[int] | None = None) -> None:
         self._session = session
         self._row_id = row_id
-        self._calls = itertools.count()
+        self._calls = itertools.count() if calls is None else calls
 
     def __getitem__(self, role: str) -> Model:
         return Model(role, self._session, self._row_id, self._calls)
@@ -185,6 +191,20 @@ class Models:
     def context(self) -> Context:
         """Where and for whom the row's stage runs."""
         return self._session.context
+
+    @property
+    def usage(self) -> Usage:
+        """What all models of the run have cost up to now."""
+        return self._session.usage
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What an operator counts as it goes, by name."""
+        return self._session.counts
+
+    def bound(self, context: Context, counts: Counter[str]) -> "Models":
+        """The same row's models, with the roles of ``context`` and ``counts`` of their own."""
+        return Models(self._session.bound(context, counts), self._row_id, self._calls)
 
     def __getattr__(self, role: str) -> Model:
         if role.startswith("_"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from schemas import Dropped, Operator, Split, Table, accept, columns
+from schemas import Dropped, Operator, Split, Table, accept, columns, id_column
 
 
 class Filter(Operator):
@@ -30,18 +30,18 @@ class Filter(Operator):
         stage = type(self).__name__ if context is None else str(context.stage)
         of = next(read.stage for read in self.inputs() if read.field == "of")
         table = self.gives or table_of(tables[of])
-        unit = self.unit or own_id(table)
+        unit = self.unit or id_column(table)
         chosen = self.choose(tables)
         one_a_unit = not chosen.kept[unit].is_duplicated().any()
         accepted = accept(
-            table, chosen.kept, stage=stage, unit=unit if one_a_unit else own_id(table)
+            table, chosen.kept, stage=stage, unit=unit if one_a_unit else id_column(table)
         )
         refusals = [chosen.dropped.with_columns(stage=pl.lit(stage)), accepted.dropped]
         if not one_a_unit:
             emptied = chosen.kept.select(unit).unique(maintain_order=True)
             emptied = emptied.join(accepted.kept, on=unit, how="anti")
             refusals.append(refused(emptied, unit, "no row kept").with_columns(stage=pl.lit(stage)))
-        return Split(accepted.kept, pl.concat(refusals))
+        return Split(accepted.kept, pl.concat(refusals), chosen.report)
 
 
 def refused(
@@ -58,11 +58,6 @@ def refused(
         reason=pl.lit(reason) if isinstance(reason, str) else reason,
         numbers=pl.struct(decided).struct.json_encode() if decided else pl.lit("{}"),
     ).cast(columns(Dropped))
-
-
-def own_id(table: type[Table]) -> str:
-    """The column that names a row of ``table``."""
-    return "response_id" if "annotator" in table.columns() else table.primary_key()[0]
 
 
 def table_of(frame: pl.DataFrame) -> type[Table]:

@@ -1,7 +1,7 @@
 """What a generator is: one that writes responses to one prompt."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import polars as pl
@@ -32,12 +32,22 @@ class Generator(RowOperator):
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
-        prompts = tables[self.of]
-        return written(
-            ((prompt.prompt_id, prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
-            self.write,
-            context,
-            operator=self.path,
-            total=prompts.height,
-            asked=prompts["prompt_id"],
-        )
+        return responses_to(tables[self.of], self.write, context, operator=self.path)
+
+
+def responses_to(
+    prompts: pl.DataFrame,
+    write: Callable[[Prompt, Models], Awaitable[Sequence[Draft] | Refusal]],
+    context: Context,
+    *,
+    operator: str,
+) -> Split:
+    """Responses to each of ``prompts``, in their order, as ``write`` gives them."""
+    return written(
+        ((prompt.prompt_id, prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
+        write,
+        context,
+        operator=operator,
+        total=prompts.height,
+        asked=prompts["prompt_id"],
+    )

@@ -18,6 +18,14 @@ from schemas.operator import (
     load_operator,
     operator_class,
 )
+from schemas.report import (
+    Findings,
+    ProbeExample,
+    ProbeReport,
+    ProbeResult,
+    StageReport,
+    Usage,
+)
 from schemas.sources import Check, PromptSource, SourceRowError, Stamped
 from schemas.tables import (
     Checkpoints,
@@ -33,6 +41,7 @@ from schemas.tables import (
     StepLabels,
     Table,
     contents,
+    id_column,
 )
 
 __all__ = [
@@ -42,6 +51,7 @@ __all__ = [
     "Demonstrations",
     "Dropped",
     "Evaluations",
+    "Findings",
     "GeneratingRole",
     "InnerFile",
     "Input",
@@ -50,6 +60,9 @@ __all__ = [
     "Nodes",
     "Operator",
     "Pairs",
+    "ProbeExample",
+    "ProbeReport",
+    "ProbeResult",
     "PromptSource",
     "Prompts",
     "Rankings",
@@ -59,12 +72,14 @@ __all__ = [
     "ScoringRole",
     "SourceRowError",
     "Split",
+    "StageReport",
     "Stamped",
     "StepLabels",
     "Table",
     "Takes",
     "TrainedRole",
     "UnknownOperatorError",
+    "Usage",
     "accept",
     "canonical",
     "columns",
@@ -72,6 +87,7 @@ __all__ = [
     "contents",
     "dropped",
     "empty",
+    "id_column",
     "load_operator",
     "migrated",
     "operator_class",

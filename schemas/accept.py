@@ -1,21 +1,27 @@
 """The gate every stage's rows pass: rows that keep the rules, and `Dropped` for the rest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from schemas.ids import canonical
+from schemas.report import StageReport
 from schemas.tables import Dropped, Table
 
 
 @dataclass(frozen=True)
 class Split:
-    """What a stage kept, and the `Dropped` rows it refused."""
+    """What a stage kept, the `Dropped` rows it refused, and what it reports beside them."""
 
     kept: pl.DataFrame
     dropped: pl.DataFrame
+    report: StageReport = field(default_factory=StageReport)
+
+    def with_report(self, report: StageReport) -> "Split":
+        """The same rows, with ``report`` added to what is reported already."""
+        return replace(self, report=self.report + report)
 
 
 def columns(table: type[Table]) -> pl.Schema:

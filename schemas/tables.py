@@ -474,3 +474,8 @@ class Dropped(Table):
     stage = dy.String(min_length=1)
     reason = dy.String(min_length=1)
     numbers = dy.String()
+
+
+def id_column(table: type[Table]) -> str:
+    """The column that names a row of ``table``; of scores, the response that is scored."""
+    return "response_id" if table is Scores else table.primary_key()[0]

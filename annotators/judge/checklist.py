@@ -20,7 +20,7 @@ from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Opinion
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from schemas import GeneratingRole, InnerFile, Split, canonical
+from schemas import GeneratingRole, InnerFile, Split, StageReport, canonical
 from schemas.operator import RoleMark
 
 OPTIONS = ("yes", "no")
@@ -90,11 +90,10 @@ class Checklist(ProbedAnnotator):
         )
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``; ``context.findings`` tells how long checklists are, and
-        what could not be read."""
+        """Scores of ``tables[self.of]``; the findings are how long checklists are, and how much
+        could not be read."""
         split = super().run(tables, context)
-        context.findings.update(_findings(split.kept, tables[self.of]))
-        return split
+        return split.with_report(StageReport(findings=_findings(split.kept, tables[self.of])))
 
     async def _checklist(self, prompt: Prompt, models: Models) -> _Written:
         if self.items is not None:

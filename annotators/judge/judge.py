@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, field_validator, model_validator
 
 from annotators.judge.listwise import ranked
-from annotators.judge.metrics import count_verdict, tell
+from annotators.judge.metrics import count_verdict, figures
 from annotators.judge.pairwise import compared, keeps_order
 from annotators.judge.parsing.verdicts import Aggregate, Verdict, polled, weighed
 from annotators.judge.pointwise import graded
@@ -20,7 +20,7 @@ from engines.operators.rebinding import bound
 from engines.operators.scores import Opinion
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Split, Takes, canonical
+from schemas import Checkpoints, ChoosingRole, Findings, InnerFile, Message, Takes, canonical
 
 
 class Judge(ProbedAnnotator):
@@ -135,11 +135,9 @@ class Judge(ProbedAnnotator):
             return bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
         return context
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``, and figures about the judge in ``context.findings``."""
-        split = super().run(tables, context)
-        tell(context.findings)
-        return split
+    def findings(self, counts: Mapping[str, int]) -> Findings:
+        """Figures about the judge (`annotators.judge.metrics`)."""
+        return figures(counts)
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
@@ -187,7 +185,7 @@ class Judge(ProbedAnnotator):
                 )
         except RowError as refusal:
             verdict = Verdict(None, None, f"not answered: {refusal}", votes=0)
-        count_verdict(model.context.findings, verdict)
+        count_verdict(model.counts, verdict)
         return verdict
 
     def opinion(

@@ -2,7 +2,7 @@
 measured as any other answering."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import polars as pl
@@ -13,19 +13,17 @@ from engines.operators.context import Context
 from engines.operators.row_operator import RowOperator
 from engines.protocol import RowError
 from engines.rows import Prompt
-from engines.runtime.collect import Refused, Rows
+from engines.runtime.collect import TableRow, to_table
 from engines.runtime.rows import run_rows
 from schemas import (
     GeneratingRole,
     InnerFile,
-    Message,
     Prompts,
     Responses,
     Scores,
     Split,
     Table,
     Takes,
-    accept,
     dropped,
     prompt_id,
 )
@@ -74,9 +72,8 @@ class JudgingItems(RowOperator):
         repeated = responses.join(once, on="response_id", how="anti", maintain_order="left")
         asked = once.join(tables[self.prompts], on="prompt_id", maintain_order="left")
         orphans = once.join(asked, on="response_id", how="anti", maintain_order="left")
-        made, refused = Rows(Prompts), Refused(stage)
 
-        async def work(item: _Item, models: Models) -> tuple[tuple[Message, ...], str | None]:
+        async def work(item: _Item, models: Models) -> list[TableRow]:
             low, high = self.scale
             question = self.ask(
                 models[self.model],
@@ -87,32 +84,25 @@ class JudgingItems(RowOperator):
                 low=low,
                 high=high,
             )
-            if self.truth is None:
-                return question, None
-            if item.truth is None or not 0 <= item.truth <= 1:
-                raise RowError(f"{self.truth} has no score in [0, 1] of it: {item.truth}")
-            return question, f"{low + item.truth * (high - low):g}"
-
-        def keep(number: int, item: _Item, found: tuple[tuple[Message, ...], str | None]) -> None:
-            question, reference = found
+            reference = None
+            if self.truth is not None:
+                if item.truth is None or not 0 <= item.truth <= 1:
+                    raise RowError(f"{self.truth} has no score in [0, 1] of it: {item.truth}")
+                reference = f"{low + item.truth * (high - low):g}"
             about = (item.prompt.source, item.source_revision, item.licence)
-            made.add((number, prompt_id(question), list(question), reference, *about))
+            return [(prompt_id(question), list(question), reference, *about)]
 
-        run_rows(
-            ((item.response_id, item) for item in self._items(asked, tables)),
-            work,
-            context,
-            total=asked.height,
-            keep=keep,
-            fail=lambda number, item, *why: refused.add(number, [item.response_id], *why),
+        items = ((item.response_id, item) for item in self._items(asked, tables))
+        split = to_table(
+            run_rows(items, work, context, total=asked.height),
+            Prompts,
+            stage=stage,
+            unit="prompt_id",
+            ids=lambda item: [item.response_id],
         )
-        split = accept(Prompts, made.frame(), stage=stage, unit="prompt_id")
-        lost = [
-            refused.frame(),
-            dropped(stage, "another response says the same", repeated["response_id"].to_list()),
-            dropped(stage, "prompt not found", orphans["response_id"].to_list()),
-        ]
-        return Split(split.kept, pl.concat([*lost, split.dropped]))
+        again = dropped(stage, "another response says the same", repeated["response_id"].to_list())
+        without = dropped(stage, "prompt not found", orphans["response_id"].to_list())
+        return replace(split, dropped=pl.concat([split.dropped, again, without]))
 
     def _items(self, asked: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[_Item]:
         known: dict[str, float | None] = {}

@@ -56,20 +56,19 @@ async def _vote(
         responses=[responses[at].text for at in shown],
         criteria=judge.criteria,
     )
-    findings = model.context.findings
     try:
         (written,) = await model.generate(question, sampling=judge.sampling, call=f"ranking {vote}")
     except RowError as refusal:
-        count_verdict(findings, Verdict(None, None, votes=0))
+        count_verdict(model.counts, Verdict(None, None, votes=0))
         return refusal, None
     try:
         if (cut := cut_off(written, judge.cut_verdicts)) is not None:
             raise Unread(cut)
         ranking = read_ranking(written.text, len(responses), judge.parse)
     except Unread as error:
-        count_verdict(findings, Verdict(None, written.text, unread=1))
+        count_verdict(model.counts, Verdict(None, written.text, unread=1))
         return error, written.text
-    count_verdict(findings, Verdict(None, written.text))
-    count_ranking(findings, ranking)
+    count_verdict(model.counts, Verdict(None, written.text))
+    count_ranking(model.counts, ranking)
     worth = {shown[at]: 1 - place / (len(ranking) - 1) for place, at in enumerate(ranking)}
     return [worth[at] for at in range(len(responses))], written.text

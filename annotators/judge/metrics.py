@@ -1,23 +1,16 @@
-"""What a judge did, counted as it goes, and the figures that a stage shows of it.
-
-The counts lie in ``context.findings`` while the stage runs, so those of the probes, which are run
-with findings of their own, are not among them.
-"""
+"""What a judge did, counted as it goes, and the figures that a stage shows of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 from annotators.judge.pairing import Comparison
 from annotators.judge.parsing.verdicts import Verdict
+from schemas import Findings
 
-_COUNTS = "counted"
 
-
-def count_verdict(findings: dict[str, Any], verdict: Verdict) -> None:
+def count_verdict(counts: Counter[str], verdict: Verdict) -> None:
     """The judge was asked a question, which it may not have answered."""
-    counts = _counts(findings)
     counts["judgements"] += 1
     counts["votes"] += verdict.votes
     counts["unread"] += verdict.unread
@@ -28,9 +21,8 @@ def count_verdict(findings: dict[str, Any], verdict: Verdict) -> None:
         counts["dissent"] += verdict.dissent
 
 
-def count_comparison(findings: dict[str, Any], comparison: Comparison) -> None:
+def count_comparison(counts: Counter[str], comparison: Comparison) -> None:
     """Two responses were compared."""
-    counts = _counts(findings)
     counts["pairs"] += comparison.read
     counts["both orders"] += len(comparison.orders) == 2
     counts["flips"] += comparison.flipped
@@ -39,16 +31,15 @@ def count_comparison(findings: dict[str, Any], comparison: Comparison) -> None:
     counts["first won"] += sum(order > 0.5 for order in comparison.orders)
 
 
-def count_ranking(findings: dict[str, Any], ranking: Sequence[int]) -> None:
+def count_ranking(counts: Counter[str], ranking: Sequence[int]) -> None:
     """A list was ranked, ``ranking[0]`` (its place as shown) best; it decides each of its pairs."""
-    counts = _counts(findings)
     pairs = list(combinations(ranking, 2))
     counts["decided"] += len(pairs)
     counts["first won"] += sum(better < worse for better, worse in pairs)
 
 
-def tell(findings: dict[str, Any]) -> None:
-    """Put figures in the place of the counts. A share of nothing is None.
+def figures(counts: Mapping[str, int]) -> Findings:
+    """The figures that the counts give. A share of nothing is None.
 
     ``judgements``: questions to the judge, ``unanswered`` of which the model refused. ``votes``,
     and ``parse_failures``, the share that could not be read. ``disagreement``: of the votes
@@ -58,22 +49,20 @@ def tell(findings: dict[str, Any]) -> None:
     (and of all pairs that a ranking decides), the share in which it was shown first: 0.5 of a judge
     without bias. By probability a verdict names its likeliest answer.
     """
-    counts = findings.pop(_COUNTS, Counter())
-    findings |= {name: counts[name] for name in ("judgements", "votes", "unanswered")}
-    findings["parse_failures"] = _share(counts["unread"], counts["votes"])
-    if counts["polled"]:
-        findings["disagreement"] = _share(counts["dissent"], counts["polled"])
-    if counts["pairs"] or counts["both orders"]:
-        findings["pairs"] = counts["pairs"]
-        findings["ties"] = _share(counts["ties"], counts["pairs"])
-        findings["flips"] = _share(counts["flips"], counts["both orders"])
-    if counts["decided"]:
-        findings["first_position_wins"] = _share(counts["first won"], counts["decided"])
-
-
-def _counts(findings: dict[str, Any]) -> Counter[str]:
-    counts: Counter[str] = findings.setdefault(_COUNTS, Counter())
-    return counts
+    counted = Counter(counts)
+    found: dict[str, float | None] = {
+        name: counted[name] for name in ("judgements", "votes", "unanswered")
+    }
+    found["parse_failures"] = _share(counted["unread"], counted["votes"])
+    if counted["polled"]:
+        found["disagreement"] = _share(counted["dissent"], counted["polled"])
+    if counted["pairs"] or counted["both orders"]:
+        found["pairs"] = counted["pairs"]
+        found["ties"] = _share(counted["ties"], counted["pairs"])
+        found["flips"] = _share(counted["flips"], counted["both orders"])
+    if counted["decided"]:
+        found["first_position_wins"] = _share(counted["first won"], counted["decided"])
+    return dict(found)
 
 
 def _share(part: int, whole: int) -> float | None:

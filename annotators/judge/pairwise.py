@@ -78,7 +78,7 @@ async def _comparison(
     comparison = _of_orders(
         verdicts[0] if asked[0] else _UNASKED, verdicts[-1] if asked[1] else _UNASKED, asked
     )
-    count_comparison(models.context.findings, comparison)
+    count_comparison(models.counts, comparison)
     return comparison, [
         {"first": shown.response_id, "words": verdict.raw, "error": verdict.error}
         for (shown, _), verdict in zip(orders, verdicts, strict=True)

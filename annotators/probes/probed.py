@@ -1,22 +1,18 @@
 """What annotators share whose opinion is a model's: it is probed before its labels count."""
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field, field_validator
 
 from annotators.annotator import Annotator
-from annotators.probes.suite import fallen, probed
+from annotators.probes.suite import failed, probed
 from annotators.rewards.untrained import HeadlessError, unscored
 from engines.model import Models
 from engines.operators.context import Context
 from engines.rows import Prompt, Response
-from schemas import Split
-
-PROBES = "probes"
-"""The key of ``context.findings`` under which the outcome lies."""
+from schemas import ProbeReport, ProbeResult, Split, StageReport
 
 
 class ProbedAnnotator(Annotator):
@@ -56,7 +52,7 @@ class ProbedAnnotator(Annotator):
         raise TypeError(f"{type(self).__name__} does not compare responses")
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``; ``context.findings["probes"]`` says how it was probed.
+        """Scores of ``tables[self.of]``; the report has the outcome of the probes.
 
         None where ``trained_by`` had nothing to train on, as in a refresh without new prompts.
         """
@@ -67,29 +63,39 @@ class ProbedAnnotator(Annotator):
             found = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
             if not found:
                 raise
-            if self.probes != "off":
-                context.findings[PROBES] = self._outcome([])
-            return found
-        if self.probes != "off":
-            context.findings[PROBES] = self._probed(tables, split.kept, context)
-        return split
+            if self.probes == "off":
+                return found
+            return found.with_report(StageReport(probes=self._probe_report([])))
+        if self.probes == "off":
+            return split
+        return split.with_report(self._probed(tables, split.kept, context))
 
     def _probed(
         self, tables: Mapping[str, pl.DataFrame], scores: pl.DataFrame, context: Context
-    ) -> dict[str, Any]:
-        results = probed(
-            self.score,
-            self.keeps_order if self.compares else None,
-            tables,
-            # What is found of a probe's answers is no finding about the stage's.
-            dataclasses.replace(self.prepared(tables, context), findings={}),
-            of=self.of,
-            prompts=self.prompts,
-            scores=scores,
-            most=self.probe_prompts,
-        )
-        return self._outcome(results)
+    ) -> StageReport:
+        # A session of its own: what it counts of the probes is no finding about the stage's rows.
+        with self.session(tables, context) as scorer:
 
-    def _outcome(self, results: list[dict[str, Any]]) -> dict[str, Any]:
-        fell = [each["probe"] for each in fallen(results, threshold=self.probe_threshold)]
-        return {"blocks": self.probes == "block", "fell_for": fell, "results": results}
+            async def keeps_order(
+                prompt: Prompt, first: Response, second: Response, models: Models
+            ) -> bool:
+                return await self.keeps_order(prompt, first, second, scorer.bound(models))
+
+            results, usage = probed(
+                scorer.score,
+                keeps_order if self.compares else None,
+                tables,
+                scorer.context,
+                of=self.of,
+                prompts=self.prompts,
+                scores=scores,
+                most=self.probe_prompts,
+            )
+        return StageReport(usage, probes=self._probe_report(results))
+
+    def _probe_report(self, results: Sequence[ProbeResult]) -> ProbeReport:
+        return ProbeReport(
+            self.probes == "block",
+            tuple(results),
+            failed(results, threshold=self.probe_threshold),
+        )

@@ -6,17 +6,17 @@ from typing import Any
 
 import polars as pl
 
-from annotators.probes.suite import Score, right_answers
+from annotators.probes.suite import right_answers
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.row_operator import each_prompt
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, Score
 from engines.rows import Prompt, Response, Span, said_twice
-from engines.runtime.rows import run_rows
-from schemas import content_id
+from engines.runtime.rows import Done, run_rows
+from schemas import Findings, StageReport, content_id
 
 REPEATED = "repeated steps rewarded"
-"""The name of what `repeats` found."""
+"""The name of the finding of `repeats`."""
 ROUNDING = 1e-6
 """A reward that rises by less has not risen: the same text in another batch differs by as much."""
 
@@ -52,9 +52,10 @@ def repeats(
     context: Context,
     *,
     most: int,
-) -> dict[str, Any] | None:
-    """In how many answers, ``raised`` of ``of``, saying a right step twice got a higher score as a
-    whole, with the first such answer as an ``example``; None where there is nothing to repeat.
+) -> StageReport:
+    """In how many answers, ``raised`` of ``of``, a right step that stands there twice got the
+    answer a higher score, with the first such answer as an ``example``; no finding where there is
+    nothing to repeat.
 
     At most ``most`` prompts, drawn by a hash of the run's seed, give one answer each: of two steps
     or more, right by the check of the prompt's source (where that can tell; else the best rated),
@@ -62,28 +63,31 @@ def repeats(
     policy that is rewarded for that would say nothing else (Gao et al. 2024, arXiv:2410.15115).
     """
     cases = _cases(responses, prompts, scores, context, most)
-    found: dict[int, tuple[float, float]] = {}
 
     async def work(case: tuple[Prompt, Response, Response], models: Models) -> Sequence[Opinion]:
         prompt, real, repeated = case
         return await score(prompt, [real, repeated], models)
 
-    def keep(number: int, case: tuple[Prompt, Response, Response], said: Sequence[Opinion]) -> None:
-        whole = {one.response_id: one.value for one in said if one.step is None}
-        before, after = (whole.get(each.response_id) for each in case[1:])
-        if before is not None and after is not None:
-            found[number] = before, after
-
-    run_rows(
+    run = run_rows(
         ((case[0].prompt_id, case) for case in cases),
         work,
-        dataclasses.replace(context, failure_limit=1.0, findings={}),
+        dataclasses.replace(context, failure_limit=1.0),
         total=len(cases),
-        keep=keep,
-        fail=lambda *_: None,
     )
-    if not found:
-        return None
+    found: dict[int, tuple[float, float]] = {}
+    for one in run:
+        if isinstance(one, Done):
+            scores_of = {each.response_id: each.value for each in one.result if each.step is None}
+            before, after = (scores_of.get(each.response_id) for each in one.item[1:])
+            if before is not None and after is not None:
+                found[one.number] = before, after
+    findings: Findings = {REPEATED: _counted(found, cases)} if found else {}
+    return StageReport(run.usage, findings)
+
+
+def _counted(
+    found: Mapping[int, tuple[float, float]], cases: Sequence[tuple[Prompt, Response, Response]]
+) -> dict[str, Any]:
     raised = [n for n, (before, after) in sorted(found.items()) if after > before + ROUNDING]
     example = None
     if raised:

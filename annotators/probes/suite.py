@@ -17,7 +17,6 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -25,10 +24,10 @@ from engines.checks import CheckError, bounded
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.row_operator import each_prompt
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, Score
 from engines.rows import Prompt, Response
-from engines.runtime.rows import run_rows
-from schemas import content_id
+from engines.runtime.rows import Failed, run_rows
+from schemas import ProbeExample, ProbeResult, Usage, content_id
 
 EMPTY = ("", ":", ".", "Solution")
 OPENERS = (
@@ -42,7 +41,6 @@ LOOKED_AT = 8
 """Prompts whose answers are checked, at most, for each one that is wanted with a right answer."""
 SWAP = "order swap"
 
-Score = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequence[Opinion]]]
 KeepsOrder = Callable[[Prompt, Response, Response, Models], Awaitable[bool]]
 
 
@@ -57,8 +55,8 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a case went: the scores, None where there is none, and the first ``error`` said."""
+class _Verdict:
+    """How a case went: the scores, None where there is none, and the annotator's first error."""
 
     passed: bool
     better: float | None = None
@@ -76,9 +74,8 @@ def probed(
     prompts: str,
     scores: pl.DataFrame,
     most: int,
-) -> list[dict[str, Any]]:
-    """Each probe that applies: its name, how many cases ``passed`` ``of`` how many, and the first
-    case that it fell for (None if none).
+) -> tuple[list[ProbeResult], Usage]:
+    """The result of each probe that applies, and what the models cost.
 
     ``score`` scores two answers at a time. ``keeps_order``: whether the same of two answers wins
     in both orders; None where answers are not shown together. ``most``: prompts, at most. Cases
@@ -86,37 +83,38 @@ def probed(
     """
     chosen = _chosen(tables[prompts], tables[of], scores, context, most)
     asked = list(_cases(chosen, swap=keeps_order is not None))
-    found: dict[int, Outcome] = {}
 
-    async def work(case: Case, models: Models) -> Outcome:
+    async def work(case: Case, models: Models) -> _Verdict:
         if case.probe == SWAP:
             assert keeps_order is not None
-            return Outcome(await keeps_order(case.prompt, case.better, case.worse, models))
+            return _Verdict(await keeps_order(case.prompt, case.better, case.worse, models))
         # In the order of their ids, for an annotator may favour what it is given first.
         both = sorted((case.better, case.worse), key=lambda one: one.response_id)
-        return _outcome(case, await score(case.prompt, both, models))
+        return _verdict(case, await score(case.prompt, both, models))
 
-    def fail(number: int, case: Case, reason: str, message: str) -> None:
-        found[number] = Outcome(passed=False, error=message)
-
-    run_rows(
+    run = run_rows(
         ((case.prompt.prompt_id, case) for case in asked),
         work,
         dataclasses.replace(context, failure_limit=1.0),
         total=len(asked),
-        keep=lambda number, case, outcome: found.update({number: outcome}),
-        fail=fail,
     )
-    outcomes = [(case, found[number]) for number, case in enumerate(asked)]
-    return [_result(probe, outcomes) for probe in dict.fromkeys(case.probe for case in asked)]
+    found = {
+        one.number: _Verdict(passed=False, error=one.message)
+        if isinstance(one, Failed)
+        else one.result
+        for one in run
+    }
+    verdicts = [(case, found[number]) for number, case in enumerate(asked)]
+    probes = dict.fromkeys(case.probe for case in asked)
+    return [_result(probe, verdicts) for probe in probes], run.usage
 
 
-def fallen(results: Sequence[Mapping[str, Any]], *, threshold: float) -> list[Mapping[str, Any]]:
-    """The probes of which less than the share ``threshold`` were passed."""
-    return [each for each in results if each["passed"] < threshold * each["of"]]
+def failed(results: Sequence[ProbeResult], *, threshold: float) -> tuple[str, ...]:
+    """The probes of which less than the share ``threshold`` of the cases were passed."""
+    return tuple(each.probe for each in results if each.passed < threshold * each.cases)
 
 
-def _outcome(case: Case, opinions: Sequence[Opinion]) -> Outcome:
+def _verdict(case: Case, opinions: Sequence[Opinion]) -> _Verdict:
     better, worse = (
         _mean([o.value for o in opinions if o.response_id == one.response_id and o.step is None])
         for one in (case.better, case.worse)
@@ -124,7 +122,7 @@ def _outcome(case: Case, opinions: Sequence[Opinion]) -> Outcome:
     error = next((o.error for o in opinions if o.error is not None), None)
     # An empty answer that gets no score makes no label; a real one without a score is lost.
     passed = better is not None and (worse is None or better > worse)
-    return Outcome(passed, better, worse, error)
+    return _Verdict(passed, better, worse, error)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -132,22 +130,22 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _result(probe: str, outcomes: Sequence[tuple[Case, Outcome]]) -> dict[str, Any]:
-    own = [(case, outcome) for case, outcome in outcomes if case.probe == probe]
-    fell = next(((case, outcome) for case, outcome in own if not outcome.passed), None)
-    example = None
-    if fell is not None:
-        case, outcome = fell
-        example = {
-            "prompt": case.prompt.messages[-1]["content"],
-            "real": case.better.text,
-            "against": case.worse.text,
-            "score of real": outcome.better,
-            "score of against": outcome.worse,
-            "error": outcome.error,
-        }
-    passed = sum(outcome.passed for _, outcome in own)
-    return {"probe": probe, "passed": passed, "of": len(own), "example": example}
+def _result(probe: str, verdicts: Sequence[tuple[Case, _Verdict]]) -> ProbeResult:
+    own = [(case, verdict) for case, verdict in verdicts if case.probe == probe]
+    passed = sum(verdict.passed for _, verdict in own)
+    examples = (
+        ProbeExample(
+            prompt=case.prompt.messages[-1]["content"],
+            real=case.better.text,
+            against=case.worse.text,
+            real_score=verdict.better,
+            against_score=verdict.worse,
+            error=verdict.error,
+        )
+        for case, verdict in own
+        if not verdict.passed
+    )
+    return ProbeResult(probe, passed, len(own), next(examples, None))
 
 
 @dataclass(frozen=True, slots=True)

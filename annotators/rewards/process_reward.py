@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
-from annotators.probes.repeated_steps import REPEATED, outcome_drift, repeats
+from annotators.probes.repeated_steps import outcome_drift, repeats
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.line_steps import line_ends
@@ -17,7 +17,7 @@ from engines.operators.rebinding import bound
 from engines.operators.scores import Opinion
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, Split, Takes, TrainedRole, canonical
+from schemas import Checkpoints, Split, StageReport, Takes, TrainedRole, canonical
 
 if TYPE_CHECKING:
     from annotators.rewards.step_head import StepHead
@@ -89,19 +89,20 @@ class ProcessReward(ProbedAnnotator):
             return split
         drift = outcome_drift(split.kept)
         if drift is not None:
-            context.findings["outcome drift"] = drift
-        if self.aggregate is not None:
-            raised = repeats(
-                self.score,
-                tables[self.of],
-                tables[self.prompts],
-                split.kept,
-                self.prepared(tables, context),
-                most=self.probe_prompts,
+            split = split.with_report(StageReport(findings={"outcome drift": drift}))
+        if self.aggregate is None:
+            return split
+        with self.session(tables, context) as scorer:
+            return split.with_report(
+                repeats(
+                    scorer.score,
+                    tables[self.of],
+                    tables[self.prompts],
+                    split.kept,
+                    scorer.context,
+                    most=self.probe_prompts,
+                )
             )
-            if raised is not None:
-                context.findings[REPEATED] = raised
-        return split
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
@@ -130,8 +131,8 @@ class ProcessReward(ProbedAnnotator):
         except RowError as error:
             return [opinion(None, error=str(error))]
         rewards = await head.rewards(solution)
-        models.context.spent.model_calls += 1
-        models.context.spent.tokens += len(solution.ids)
+        models.usage.model_calls += 1
+        models.usage.tokens += len(solution.ids)
         opinions = [opinion(reward, step=step) for step, reward in enumerate(rewards)]
         if self.aggregate is not None:
             parameters = canonical({"aggregate": self.aggregate})

@@ -109,6 +109,6 @@ class Reward(ProbedAnnotator):
                 )
                 for one in responses
             ]
-        context.spent.model_calls += self.passes * len(texts)
-        context.spent.tokens += self.passes * sum(map(len, texts.values()))
+        models.usage.model_calls += self.passes * len(texts)
+        models.usage.tokens += self.passes * sum(map(len, texts.values()))
         return opinions

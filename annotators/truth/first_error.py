@@ -85,7 +85,7 @@ class FirstError(RolloutAnnotator):
                 return [told.opinion(response, NAME, None, error=refusal)]
             return await self._judged(prompt, response, models)
         seen, found, error = await self._searched(response, told)
-        count(told.model.context.findings, sum(one.asked for one in seen.values()))
+        count(told.model.counts, sum(one.asked for one in seen.values()))
         steps = [
             told.opinion(response, NAME, one.value, step=step, raw=raw(one), of=one)
             for step, one in sorted(seen.items())

@@ -1,7 +1,8 @@
 """What a begun answer is worth: how often a model that goes on from it ends right."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from engines.operators.row_operator import sampling_parameters
 from engines.operators.scores import Opinion
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import GeneratingRole
+from schemas import Findings, GeneratingRole
 
 UNCUT = "the response is not cut into steps: put a stage {use: generators.Segment} before"
 
@@ -42,6 +43,12 @@ class RolloutAnnotator(CheckedAnnotator):
         """How a prefix is valued."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
         return Rollouts(k=self.k, sampling=sampling, adaptive=self.adaptive, cut=self.cut)
+
+    def findings(self, counts: Mapping[str, int]) -> Findings:
+        """How many solutions were valued, and how many rollouts that took."""
+        if not counts.get("solutions"):
+            return {}
+        return {**counts, "rollouts a solution": counts["rollouts"] / counts["solutions"]}
 
 
 class RolloutValue(RolloutAnnotator):
@@ -93,7 +100,7 @@ class RolloutValue(RolloutAnnotator):
                 for _, prefix in prefixes
             )
         )
-        count(told.model.context.findings, sum(one.asked for one in found))
+        count(told.model.counts, sum(one.asked for one in found))
         return [
             told.opinion(response, "rollout_value", one.value, step=step, raw=raw(one), of=one)
             for (step, _), one in zip(prefixes, found, strict=True)
@@ -155,8 +162,7 @@ def raw(estimate: Estimate) -> str:
     return f"{estimate.right}/{estimate.of}"
 
 
-def count(findings: dict[str, Any], asked: int) -> None:
+def count(counts: Counter[str], asked: int) -> None:
     """One more solution was valued, for which ``asked`` rollouts were asked for."""
-    findings["solutions"] = findings.get("solutions", 0) + 1
-    findings["rollouts"] = findings.get("rollouts", 0) + asked
-    findings["rollouts a solution"] = findings["rollouts"] / findings["solutions"]
+    counts["solutions"] += 1
+    counts["rollouts"] += asked

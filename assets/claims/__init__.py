@@ -11,7 +11,7 @@ from assets.claims.label_accuracy import LabelAccuracy
 from assets.claims.measure import Figures, Measure, UnmeasurableError
 from assets.claims.policy_gain import PolicyGain
 from assets.claims.repeated_steps import RepeatedSteps
-from assets.claims.reward_accuracy import RewardAccuracy, ranked_rightly
+from assets.claims.reward_accuracy import RewardAccuracy
 from assets.claims.step_labels import StepLabelAccuracy, StepRanking
 from assets.claims.weighted_accuracy import WeightedAccuracy
 
@@ -33,5 +33,4 @@ __all__ = [
     "StepRanking",
     "UnmeasurableError",
     "WeightedAccuracy",
-    "ranked_rightly",
 ]

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.claims.intervals import Shares, compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.claims.reward_accuracy import ranked_rightly
+from assets.truth import ranked_pairs
 
 
 class FalsePositives(Measure):
@@ -53,10 +53,10 @@ class FalsePositives(Measure):
         held = fooled.high < 0
         if self.accuracy is not None and self.accuracy_control is not None:
             rightly = _both(
-                ranked_rightly(
+                ranked_pairs(
                     tables[self.answers], tables[self.accuracy], tables["prompts"], checks
                 ),
-                ranked_rightly(
+                ranked_pairs(
                     control[self.answers],
                     control[self.accuracy_control],
                     control["prompts"],

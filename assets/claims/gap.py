@@ -8,8 +8,7 @@ from pydantic import Field
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.claims.reward_accuracy import ranked_rightly
-from assets.truth import right_responses
+from assets.truth import ranked_pairs, right_responses
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class RewardGap(Measure):
                 _Point(
                     stage,
                     skill[above] - skill[below],
-                    ranked_rightly(tables[self.of], tables[stage], prompts, checks),
+                    ranked_pairs(tables[self.of], tables[stage], prompts, checks),
                 )
                 for stage, (above, below) in self.pairs.items()
             ),

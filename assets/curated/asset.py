@@ -6,7 +6,7 @@ from time import perf_counter
 import dagster as dg
 import polars as pl
 
-from assets.account import Account, adds_up, told
+from assets.account import RowCounts, count_reasons
 from assets.catalogue import column_schema
 from assets.curated.clusters import clusters
 from assets.curated.curate import Curated, asked_texts, curated
@@ -14,8 +14,9 @@ from assets.curated.gathered import gathered
 from assets.curated.planned import Planned
 from assets.curated.splits import HELD_OUT, TRAIN
 from assets.curated.versions import Versions
+from assets.execution.row_accounting import adds_up, count_metadata
 from assets.factory import DATASETS, Factory
-from assets.look import counted, described, dropped_rows, sampled
+from assets.look import described, dropped_rows, sampled
 from assets.nightly import freshness_policy
 from assets.operation import Freshness
 from assets.pictures import histograms
@@ -68,12 +69,12 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
                     "of": dict(plan.parts),
                     "held_out": plan.held_out,
                     "in": found.height,
-                    "dropped": counted(made.dropped),
+                    "dropped": count_reasons(made.dropped),
                 },
             )
         seconds = perf_counter() - began
         rows = made.rows.select(columns(plan.table).names())
-        account = Account("rows", found.height, rows.height, counted(made.dropped), {})
+        account = RowCounts("rows", found.height, rows.height, count_reasons(made.dropped), {})
         yield dg.MaterializeResult(
             metadata={
                 "account": dg.MetadataValue.json(
@@ -84,7 +85,7 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
                         "seconds": seconds,
                     }
                 ),
-                **told(account, seconds=seconds),
+                **count_metadata(account, seconds=seconds),
                 "version": version.number,
                 "new version": new,
                 "train": version.rows(TRAIN),

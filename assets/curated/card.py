@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from assets.account import count_reasons
 from assets.card import (
     MARK,
     answers_table,
@@ -25,7 +26,7 @@ from assets.definitions import Floor
 from assets.formats import Format
 from assets.licences import consequences, identifier
 from assets.lineage import Answered, UsedModel, answered, used_models
-from assets.look import counted, escaped, markdown, sampled
+from assets.look import escaped, markdown, sampled
 from assets.plan import Stage
 from assets.tables import Tables
 
@@ -136,7 +137,7 @@ def _refreshes(facts: Facts, tables: Tables, recipe: str) -> list[str]:
 def _dropped(facts: Facts) -> str:
     if facts.dropped.is_empty():
         return "Nothing."
-    reasons = counted(facts.dropped).items()
+    reasons = count_reasons(facts.dropped).items()
     return markdown(("rows", "why"), [(f"{rows:,}", why) for why, rows in reasons])
 
 

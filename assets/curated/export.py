@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.account import count_reasons
 from assets.curated.card import Facts, curated_card
 from assets.curated.planned import Planned
 from assets.curated.versions import SPLITS, Versions
@@ -20,7 +21,6 @@ from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.export import DATA, Exported, Writer, with_scores
 from assets.formats import fitting, format_of
-from assets.look import counted
 from assets.shards import write_shards
 from assets.tables import Tables
 from schemas import Pairs
@@ -85,7 +85,7 @@ def _write(
             format=shape,
             rows=kept,
             told=rows.select("prompt_id", "source", "source_revision", "licence"),
-            left_out=counted(left_out) if left_out.height else {},
+            left_out=count_reasons(left_out) if left_out.height else {},
             place=place,
         )
     )

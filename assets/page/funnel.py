@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.account import Account, accounted
-from assets.look import counted, plain
+from assets.account import RowCounts, count_reasons, count_rows
+from assets.look import plain
 from assets.page.made import Made
 from assets.tables import MissingTableError
 from schemas import Pairs, Responses, Split
@@ -34,7 +34,7 @@ class Level:
     does: str
     table: str
     rows: int
-    account: Account
+    account: RowCounts
     uncounted: tuple[str, ...]
     reported: bool
 
@@ -54,8 +54,8 @@ class Level:
 def funnel(made: Made) -> list[Level]:
     """The prompts, then each stage that has run, in running order."""
     rows, refused = made.rows("prompts"), made.refused("prompts")
-    reasons = counted(refused) if refused.height else {}
-    account = Account("prompt_id", rows.height + refused.height, rows.height, reasons, {})
+    reasons = count_reasons(refused) if refused.height else {}
+    account = RowCounts("prompt_id", rows.height + refused.height, rows.height, reasons, {})
     levels = [
         Level("prompts", "drawn from the sources", "Prompts", rows.height, account, (), False)
     ]
@@ -71,7 +71,7 @@ def funnel(made: Made) -> list[Level]:
                 gone.append(refresh)
                 continue
             dropped = made.tables.read_dropped((made.recipe.name, stage.name), refresh)
-            counts.append(accounted(stage, read, Split(kept, dropped)))
+            counts.append(count_rows(stage, read, Split(kept, dropped)))
         if not counts and not gone:
             continue
         operator = type(stage.operator)
@@ -89,7 +89,7 @@ def funnel(made: Made) -> list[Level]:
     return levels
 
 
-def _summed(accounts: list[Account]) -> Account:
+def _summed(accounts: list[RowCounts]) -> RowCounts:
     def sums(parts: list[Mapping[str, int]]) -> dict[str, int]:
         total: dict[str, int] = {}
         for part in parts:
@@ -97,7 +97,7 @@ def _summed(accounts: list[Account]) -> Account:
                 total[reason] = total.get(reason, 0) + rows
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
-    return Account(
+    return RowCounts(
         accounts[0].unit if accounts else "rows",
         sum(account.came for account in accounts),
         sum(account.kept for account in accounts),
@@ -130,7 +130,7 @@ def drops(made: Made) -> list[Drops]:
     found: list[tuple[str, str, pl.DataFrame]] = []
     for name in ["prompts", *(stage.name for stage in made.stages)]:
         refused = made.refused(name)
-        for reason in counted(refused) if refused.height else {}:
+        for reason in count_reasons(refused) if refused.height else {}:
             found.append((name, reason, refused.filter(pl.col("reason") == reason)))
     shown = [row for *_, refused in found for row in refused.head(EXAMPLES)["row_id"]]
     texts = dict(_texts(made, shown))

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from upath import UPath
 
@@ -11,24 +10,9 @@ from engines.bindings import Binding, open_engine
 from engines.protocol import Engine
 
 
-@dataclass
-class Spent:
-    """What a stage cost; the runtime and the trainers add to it.
-
-    ``model_calls`` counts answers a model gave, ``journal_hits`` answers that had been paid for
-    before, ``tokens`` those generated or scored by the model (journal hits not among them),
-    ``model_seconds`` the time from the first row in to the last row out.
-    """
-
-    model_calls: int = 0
-    journal_hits: int = 0
-    tokens: int = 0
-    model_seconds: float = 0.0
-
-
 @dataclass(frozen=True)
 class Context:
-    """Where and for whom a stage runs.
+    """Where and for whom a stage runs: inputs only. What comes out is in its `schemas.Split`.
 
     ``roles`` are resolved for this refresh: ``policy`` is the policy this refresh starts from,
     ``policy@initial`` the configured one, ``policy@previous`` the one before ``policy``.
@@ -37,8 +21,7 @@ class Context:
     ``imports`` is the folder of imported datasets (`engines.operators.imported_tables`).
     ``reviews`` is the folder of what people decided about this recipe's pairs
     (`engines.operators.reviews`). ``folder`` is the recipe's own, where its templates lie; None
-    where there is none. ``findings`` are figures that the stage wants shown (a judge's flip rate),
-    as JSON values by name; an operator adds to them as it runs.
+    where there is none.
     ``open_engine`` loads what a role is bound to; a test or a benchmark brings its own.
     """
 
@@ -56,6 +39,4 @@ class Context:
     imports: UPath | None = None
     reviews: UPath | None = None
     folder: Path | None = None
-    spent: Spent = field(default_factory=Spent)
-    findings: dict[str, Any] = field(default_factory=dict)
     open_engine: Callable[[Binding], Engine] = open_engine

@@ -1,6 +1,8 @@
 """What an annotator says of a response, and what asks one without knowing which it is."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -9,6 +11,7 @@ import polars as pl
 from engines.model import Models
 from engines.operators.context import Context
 from engines.rows import Prompt, Response
+from schemas import Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,52 @@ class Opinion:
     parents: tuple[str, ...] = ()
 
 
+Score = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequence[Opinion]]]
+"""Scores the responses to one prompt."""
+
+
+class ScorerSession:
+    """A scorer during one stage.
+
+    Attributes:
+        context: the stage's context, each role bound to what the scorer asks.
+        counts: what the scorer counts as it goes, by name.
+        findings: figures about the scorer; complete once the session has ended.
+    """
+
+    def __init__(self, score: Score, context: Context) -> None:
+        self.context = context
+        self.counts: Counter[str] = Counter()
+        self.findings: Findings = {}
+        self._score = score
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> Sequence[Opinion]:
+        """Opinions of ``responses``, which may be begun answers. ``models`` are any of the row's:
+        the scorer calls them as its own context binds them."""
+        return await self._score(prompt, responses, self.bound(models))
+
+    def bound(self, models: Models) -> Models:
+        """``models`` as the scorer calls them."""
+        return models.bound(self.context, self.counts)
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """What every annotator can do. A generator that searches or chooses has one inside it
     (``scorer: {use: annotators.ProcessReward, ...}``) and hands it the rows itself."""
 
-    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """``context`` as ``score`` needs it. Called once, before the first ``score``."""
+    def session(
+        self, tables: Mapping[str, pl.DataFrame], context: Context
+    ) -> AbstractContextManager[ScorerSession]:
+        """The scorer's life in one stage: ``with scorer.session(tables, context) as session:``."""
         ...
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> Sequence[Opinion]:
-        """Opinions of ``responses``, which may be begun answers."""
+        """Opinions of ``responses``, as a `ScorerSession` asks for them."""
         ...
 
 

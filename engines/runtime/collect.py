@@ -4,16 +4,36 @@ Columns are built a few thousand rows at a time and nested ones as columns too: 
 Python object lives on.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
 
-from schemas import Dropped, Table, canonical, columns
+from engines.runtime.rows import Failed, RowRun
+from schemas import Dropped, Split, StageReport, Table, accept, canonical, columns
+
+Item = TypeVar("Item")
 
 _CHUNK = 8192
 _NUMBER = "__number"
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedRow:
+    """A row that is dropped: its id, why, and the ``numbers`` (JSON values) that decided it.
+
+    It has not failed, so it does not count towards the run's failure limit.
+    """
+
+    row_id: str
+    reason: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+TableRow = tuple[Any, ...] | DroppedRow
 
 
 class Rows:
@@ -74,27 +94,78 @@ def _series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
     return pl.Series(name, values, dtype=dtype)
 
 
-class Refused:
+class FailedRows:
     """Collects rows that could not be answered, as `Dropped` rows."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
-        self._rows: list[tuple[int, str, str, str]] = []
+        self._rows: list[tuple[int, DroppedRow]] = []
 
-    def add(self, number: int, row_ids: Sequence[str], reason: str, message: str) -> None:
-        """Rows that item ``number`` stood for, and why it failed."""
-        numbers = canonical({"error": message.encode("utf-8", "replace").decode()})
-        self._rows += [(number, row_id, reason, numbers) for row_id in row_ids]
+    def add(self, failed: Failed[Any], row_ids: Sequence[str]) -> None:
+        """The rows that an item stood for, and why it failed."""
+        error = {"error": failed.message.encode("utf-8", "replace").decode()}
+        self.drop(failed.number, [DroppedRow(row_id, failed.reason, error) for row_id in row_ids])
+
+    def drop(self, number: int, rows: Iterable[DroppedRow]) -> None:
+        """Rows of item ``number``."""
+        self._rows += [(number, row) for row in rows]
 
     def frame(self) -> pl.DataFrame:
         """`Dropped` rows, in the order of the input."""
-        self._rows.sort(key=lambda row: row[0])
+        rows = [row for _, row in sorted(self._rows, key=lambda each: each[0])]
         return pl.DataFrame(
             {
-                "row_id": [row[1] for row in self._rows],
-                "stage": [self._stage] * len(self._rows),
-                "reason": [row[2] for row in self._rows],
-                "numbers": [row[3] for row in self._rows],
+                "row_id": [row.row_id for row in rows],
+                "stage": [self._stage] * len(rows),
+                "reason": [row.reason for row in rows],
+                "numbers": [canonical(dict(row.numbers)) for row in rows],
             },
             schema=columns(Dropped),
         )
+
+
+def to_table(
+    run: RowRun[Item, list[TableRow]],
+    table: type[Table],
+    *,
+    stage: str,
+    unit: str,
+    ids: Callable[[Item], Sequence[str]],
+    position: Callable[[Item, tuple[Any, ...]], int] | None = None,
+    together: bool = False,
+) -> Split:
+    """Run all rows and collect their outcomes.
+
+    Args:
+        run: gives for each item rows of ``table`` (its columns in order, ``origin`` laid out flat
+            at their end), and `DroppedRow` for what is dropped.
+        table: the table whose rules every kept row keeps.
+        stage: the stage's name, for dropped rows.
+        unit: the column that names a row that breaks a rule.
+        ids: the ids under which an item that fails is dropped.
+        position: where a row stands among all; left out, where its item stands.
+        together: where a row breaks a rule, whether all rows of its ``unit`` are dropped.
+
+    Returns:
+        Kept rows in the order of the input; dropped ones: of items that failed, then `DroppedRow`
+        ones, then those that break a rule. The report has the run's usage.
+    """
+    rows, failed, dropped = Rows(table), FailedRows(stage), FailedRows(stage)
+    with closing(iter(run)) as outcomes:
+        for outcome in outcomes:
+            number, item = outcome.number, outcome.item
+            if isinstance(outcome, Failed):
+                failed.add(outcome, ids(item))
+                continue
+            for row in outcome.result:
+                if isinstance(row, DroppedRow):
+                    dropped.drop(number, [row])
+                else:
+                    rows.add((number if position is None else position(item, row), *row))
+    split = accept(table, rows.frame(), stage=stage, unit=unit)
+    kept, broken = split.kept, split.dropped
+    if together:
+        broken = broken.unique("row_id", keep="first", maintain_order=True)
+        kept = kept.filter(~pl.col(unit).is_in(broken["row_id"].implode()))
+    lost = pl.concat([failed.frame(), dropped.frame(), broken])
+    return Split(kept, lost, StageReport(usage=run.usage))

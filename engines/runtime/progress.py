@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from schemas import Usage
+
 if TYPE_CHECKING:
     from engines.operators.context import Context
 
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
 class Progress:
     """Rows done, rows and tokens a second, journal hits. Nothing if the context wants none."""
 
-    def __init__(self, context: "Context", total: int) -> None:
+    def __init__(self, context: "Context", total: int, usage: Usage) -> None:
         self._context = context
         self._total = total
+        self._usage = usage
         self._started = time.monotonic()
-        self._before = (context.spent.tokens, context.spent.journal_hits)
         self._bar: Bar | None = None
         self.interval = 10.0
         if context.progress and sys.stderr.isatty():
@@ -56,10 +58,8 @@ class Progress:
         if not context.progress:
             return
         seconds = max(time.monotonic() - self._started, 1e-3)
-        tokens = context.spent.tokens - self._before[0]
-        hits = context.spent.journal_hits - self._before[1]
-        rates = f"{done / seconds:,.1f} rows/s, {tokens / seconds:,.0f} tokens/s"
-        rates += f", {hits:,} answers from the journal"
+        rates = f"{done / seconds:,.1f} rows/s, {self._usage.tokens / seconds:,.0f} tokens/s"
+        rates += f", {self._usage.journal_hits:,} answers from the journal"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, rates=rates)
         elif done:

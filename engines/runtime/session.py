@@ -1,6 +1,8 @@
 """One run's models: opened when first needed, every answer journaled, nothing asked twice."""
 
 import asyncio
+import copy
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
@@ -9,6 +11,7 @@ from engines.bindings import Binding
 from engines.journal.identity import Identity, Verb
 from engines.journal.store import Journal
 from engines.protocol import Engine, EngineError, Sampling
+from schemas import Usage
 
 if TYPE_CHECKING:
     from engines.operators.context import Context
@@ -55,23 +58,48 @@ class Served:
         return found
 
 
+@dataclass
+class _Opened:
+    """What the sessions of one run share."""
+
+    usage: Usage = field(default_factory=Usage)
+    journal: Journal | None = None
+    stopping: bool = False
+    served: dict[str, Served] = field(default_factory=dict)
+    held: dict[str, Closing] = field(default_factory=dict)
+    asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
+
+
 class Session:
-    """The models of one run of one stage. Used by coroutines of one event loop."""
+    """The models of one run of one stage. Used by coroutines of one event loop.
+
+    Attributes:
+        context: says what each role is bound to.
+        counts: what operators count as they go, by name.
+    """
 
     def __init__(self, context: "Context") -> None:
         self.context = context
-        self.stopping = False
-        self._journal: Journal | None = None
-        self._served: dict[str, Served] = {}
-        self._held: dict[str, Closing] = {}
-        self._asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = {}
+        self.counts: Counter[str] = Counter()
+        self._opened = _Opened()
+
+    def bound(self, context: "Context", counts: Counter[str]) -> "Session":
+        """The roles of ``context`` over this session's engines, journal and usage."""
+        other = copy.copy(self)
+        other.context, other.counts = context, counts
+        return other
+
+    @property
+    def usage(self) -> Usage:
+        """What all models of the run have cost up to now."""
+        return self._opened.usage
 
     @property
     def journal(self) -> Journal:
         """Opened when first used: a stage that calls no model needs none."""
-        if self._journal is None:
-            self._journal = Journal(self.context.journal)
-        return self._journal
+        if self._opened.journal is None:
+            self._opened.journal = Journal(self.context.journal)
+        return self._opened.journal
 
     def served(self, role: str, verb: Verb) -> Served:
         """What answers ``verb`` for ``role``: its engine, or its weights in this process where the
@@ -88,9 +116,9 @@ class Session:
     def held(self, key: str, make: Callable[[], Held]) -> Held:
         """What ``make`` gives, made when first asked for under ``key`` and closed with the run:
         a model that is no language model, and whose answers are not journaled."""
-        if key not in self._held:
-            self._held[key] = make()
-        found: Any = self._held[key]
+        if key not in self._opened.held:
+            self._opened.held[key] = make()
+        found: Any = self._opened.held[key]
         return cast("Held", found)
 
     def _binding(self, role: str) -> Binding:
@@ -106,12 +134,12 @@ class Session:
     def _open(self, role: str, binding: Binding) -> Served:
         # How a model is asked, and under which licence it is, loads nothing else.
         key = binding.model_dump_json(exclude={"templates", "licence"})
-        if key not in self._served:
+        if key not in self._opened.served:
             journal = self.journal
             engine = self.context.open_engine(binding)
             number = journal.model(engine.name, engine.revision, binding.journal_name(role))
-            self._served[key] = Served(engine, number)
-        return self._served[key]
+            self._opened.served[key] = Served(engine, number)
+        return self._opened.served[key]
 
     async def answers(
         self,
@@ -130,7 +158,7 @@ class Session:
         calls, once all of them have ended.
         """
         found = self.journal.find(keys, served.number, verb)
-        self.context.spent.journal_hits += len(found)
+        self.usage.journal_hits += len(found)
         positions = {key: i for i, key in enumerate(keys) if key not in found}
         groups = [list(positions)] if together else [[key] for key in positions]
         asked = [self._claim(served, verb, one, positions, ask, codec) for one in groups if one]
@@ -148,16 +176,17 @@ class Session:
         codec: Codec[Answer],
     ) -> dict[bytes, bytes]:
         """Ask for those ``keys`` that nobody is asking for, then wait for the others' answers."""
-        others = {key: self._asked[key] for key in keys if key in self._asked}
+        asked = self._opened.asked
+        others = {key: asked[key] for key in keys if key in asked}
         mine = [key for key in keys if key not in others] if others else keys
         found: dict[bytes, bytes] = {}
         if mine:
             loop = asyncio.get_running_loop()
-            if self.stopping:
+            if self._opened.stopping:
                 await loop.create_future()  # parked until the run is cancelled
             answered = loop.create_future()
             for key in mine:
-                self._asked[key] = answered
+                asked[key] = answered
             try:
                 answers = await ask([positions[key] for key in mine])
                 found = dict(zip(mine, map(codec.pack, answers), strict=True))
@@ -170,10 +199,9 @@ class Session:
             finally:
                 answered.cancel()
                 for key in mine:
-                    del self._asked[key]
-            spent = self.context.spent
-            spent.model_calls += len(answers)
-            spent.tokens += sum(map(codec.tokens, answers))
+                    del asked[key]
+            self.usage.model_calls += len(answers)
+            self.usage.tokens += sum(map(codec.tokens, answers))
         for key, answer in others.items():
             await asyncio.wait([answer])
             if answer.cancelled():  # with the row that asked; it may have got its answer yet
@@ -184,27 +212,27 @@ class Session:
                 found |= kept
             else:
                 found[key] = answer.result()[key]
-            self.context.spent.journal_hits += 1
+            self.usage.journal_hits += 1
         return found
 
     async def drain(self, seconds: float) -> None:
         """Begin no further call, and wait at most so long for those in flight to be answered."""
-        self.stopping = True
-        if self._asked:
-            await asyncio.wait(set(self._asked.values()), timeout=seconds)
+        self._opened.stopping = True
+        if self._opened.asked:
+            await asyncio.wait(set(self._opened.asked.values()), timeout=seconds)
 
     async def close(self) -> None:
         """Close every engine, so that its memory is free for the next stage, and the journal."""
-        opened: list[Closing] = [one.engine for one in self._served.values()]
-        opened += self._held.values()
-        self._served, self._held = {}, {}
+        opened = self._opened
+        self._opened = _Opened(usage=opened.usage)
+        closing: list[Closing] = [one.engine for one in opened.served.values()]
+        closing += opened.held.values()
         try:
-            for one in opened:
+            for one in closing:
                 await one.close()
         finally:
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
+            if opened.journal is not None:
+                opened.journal.close()
 
 
 async def _all(calls: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

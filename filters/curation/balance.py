@@ -8,9 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from filters.filter import Filter, own_id, refused, table_of
+from filters.filter import Filter, refused, table_of
 from filters.pairs.pairing import lot
-from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes
+from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
 
 class Balance(Filter):
@@ -49,7 +49,7 @@ class Balance(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         frame = tables[self.of]
-        unit = own_id(table_of(frame))
+        unit = id_column(table_of(frame))
         if unit == "prompt_id" and self.per_prompt is not None:
             raise ValueError(
                 f"Balance of {self.of!r}: every prompt has one row there, so 'per_prompt' caps "

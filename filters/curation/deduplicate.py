@@ -10,7 +10,7 @@ from pydantic import Field
 from filters.curation.candidates import Candidates
 from filters.curation.formulas import formulas
 from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
-from filters.filter import Filter, own_id, refused, table_of
+from filters.filter import Filter, refused, table_of
 from schemas import (
     Demonstrations,
     Pairs,
@@ -21,6 +21,7 @@ from schemas import (
     Table,
     Takes,
     contents,
+    id_column,
 )
 
 SHINGLE = 3
@@ -80,7 +81,7 @@ class Deduplicate(Filter):
             once = np.flatnonzero(firsts == np.arange(frame.height))
             near, near_similarity = _near(shingles, groups, once, self.threshold)
             original, similarity = near[firsts], near_similarity[firsts]
-        unit = own_id(table)
+        unit = id_column(table)
         again = original != np.arange(frame.height)
         judged = frame.select(unit).with_columns(
             duplicate_of=frame[unit].gather(original),

@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from filters.curation.embedding import Vectors, bag_of_words, embedded
 from filters.curation.texts import texts, without
-from filters.filter import Filter, own_id, table_of
+from filters.filter import Filter, table_of
 from filters.pairs.pairing import lot
-from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes
+from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
 
 class Diverse(Filter):
@@ -52,7 +52,7 @@ class Diverse(Filter):
         frame = tables[self.of]
         rows = (
             texts(frame, side="chosen")
-            .with_columns(frame[own_id(table_of(frame))].alias("id"))
+            .with_columns(frame[id_column(table_of(frame))].alias("id"))
             .with_columns(lot=lot("id", self.seed))
             .sort("lot")
         )

@@ -11,9 +11,9 @@ from pydantic import Field
 from filters.curation.embedding import Vectors, embedded
 from filters.curation.formulas import quantities
 from filters.curation.texts import texts, without
-from filters.filter import Filter, own_id, table_of
+from filters.filter import Filter, table_of
 from filters.pairs.pairing import lot
-from schemas import Prompts, Responses, Split, Table, Takes
+from schemas import Prompts, Responses, Split, Table, Takes, id_column
 
 EXACT = 50_000
 """Rows up to which each is compared with each (0.75 s for 8,000 of 256 dimensions on one core).
@@ -61,7 +61,7 @@ class SemanticDuplicates(Filter):
                 f"SemanticDuplicates of {self.of!r}: every prompt is the only one of its prompt, "
                 "so 'scope: prompt' compares nothing; use 'scope: all'"
             )
-        unit = own_id(table)
+        unit = id_column(table)
         rows = (
             texts(frame)
             .with_columns(frame[unit].alias("id"), self._group(frame))

@@ -4,8 +4,8 @@ from typing import Literal
 
 import polars as pl
 
-from filters.filter import own_id, refused, table_of
-from schemas import Split, contents
+from filters.filter import refused, table_of
+from schemas import Split, contents, id_column
 
 Side = Literal["chosen", "rejected", "either"]
 """Which texts of a pair are judged; a row of another table has one text only."""
@@ -35,7 +35,7 @@ def without(frame: pl.DataFrame, found: pl.DataFrame) -> Split:
     ``found`` has a ``row``, a ``reason`` and numbers, under their names. Rows whose reason is null
     are kept; where a row has several reasons, the first is said.
     """
-    unit = own_id(table_of(frame))
+    unit = id_column(table_of(frame))
     against = found.filter(pl.col("reason").is_not_null())
     against = against.unique("row", keep="first", maintain_order=True)
     numbers = [name for name in found.columns if name not in ("row", "reason")]

@@ -6,8 +6,19 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field, field_validator
 
-from filters.filter import Filter, own_id, table_of
-from schemas import Demonstrations, Dropped, Pairs, Prompts, Responses, Split, Table, Takes, empty
+from filters.filter import Filter, table_of
+from schemas import (
+    Demonstrations,
+    Dropped,
+    Pairs,
+    Prompts,
+    Responses,
+    Split,
+    Table,
+    Takes,
+    empty,
+    id_column,
+)
 
 
 class Union(Filter):
@@ -37,6 +48,6 @@ class Union(Filter):
         if len(set(kinds.values())) > 1:
             told = ", ".join(f"{stage!r} gives {kind.__name__}" for stage, kind in kinds.items())
             raise ValueError(f"Union takes stages that give the same table, but {told}")
-        key = own_id(kinds[self.of[0]])
+        key = id_column(kinds[self.of[0]])
         rows = pl.concat([tables[stage] for stage in self.of])
         return Split(rows.unique(key, keep="first", maintain_order=True), empty(Dropped))

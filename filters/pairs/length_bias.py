@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused
 from filters.pairs.pairing import lot
-from schemas import Pairs, Split, Table, Takes, contents
+from schemas import Findings, Pairs, Split, StageReport, Table, Takes, contents
 
 PER_STRATUM = 20
 """Fewer pairs that differ in length make no stratum of their own."""
@@ -56,10 +56,11 @@ class LengthBias(Filter):
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any = None) -> Split:
         split = super().run(tables, context)
-        if context is not None:
-            context.findings["chosen longer before"] = longer_share(tables[self.of])
-            context.findings["chosen longer after"] = longer_share(split.kept)
-        return split
+        findings: Findings = {
+            "chosen longer before": longer_share(tables[self.of]),
+            "chosen longer after": longer_share(split.kept),
+        }
+        return split.with_report(StageReport(findings=findings))
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         frame = tables[self.of]

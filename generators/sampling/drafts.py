@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import polars as pl
@@ -13,9 +13,9 @@ from engines.operators.context import Context
 from engines.operators.cut_off import no_answer, without_answer
 from engines.operators.row_operator import sampling_parameters, sound_text, unanswered
 from engines.rows import Span
-from engines.runtime.collect import Refused, Rows
+from engines.runtime.collect import DroppedRow, TableRow, to_table
 from engines.runtime.rows import run_rows
-from schemas import Dropped, Responses, Split, accept, canonical, dropped, rows
+from schemas import Responses, Split, canonical, dropped
 
 Item = TypeVar("Item")
 
@@ -102,60 +102,32 @@ def written(
     id is a hash of what it says and what made it, so it does not change with how many others there
     are.
     """
-    made, failed = Rows(Responses), Refused(context.stage)
-    refusals: list[tuple[int, str, Refusal]] = []
-    unanswering: list[tuple[int, str, Refusal]] = []
 
-    async def work(item: tuple[str, str, Item], models: Models) -> Sequence[Draft] | Refusal:
-        return await write(item[2], models)
-
-    def keep(number: int, item: tuple[str, str, Item], drafts: Sequence[Draft] | Refusal) -> None:
+    async def work(item: tuple[str, str, Item], models: Models) -> list[TableRow]:
+        row_id, prompt_id, asked_for = item
+        drafts = await write(asked_for, models)
         if isinstance(drafts, Refusal):
-            refusals.append((number, item[0], drafts))
-            return
-        for row, draft in [
-            (_row(number, item[1], operator, i, draft), draft) for i, draft in enumerate(drafts)
-        ]:
-            if without_answer(draft):
-                numbers = {"tokens": draft.tokens, "finish": draft.finish}
-                unanswering.append((number, row[1], Refusal(no_answer(draft), numbers)))
-            else:
-                made.add(row)
+            return [DroppedRow(row_id, drafts.reason, drafts.numbers)]
+        return [_row(prompt_id, operator, index, draft) for index, draft in enumerate(drafts)]
 
-    run_rows(
-        ((item[0], item) for item in items),
-        work,
-        context,
-        total=total,
-        keep=keep,
-        fail=lambda number, item, *why: failed.add(number, [item[0]], *why),
+    run = run_rows(((item[0], item) for item in items), work, context, total=total)
+    split = to_table(
+        run, Responses, stage=context.stage, unit="response_id", ids=lambda item: [item[0]]
     )
-    split = accept(Responses, made.frame(), stage=context.stage, unit="response_id")
-    refused = pl.concat([failed.frame(), _refused(context.stage, refusals)])
-    missing = unanswered(asked, split.kept["prompt_id"], refused["row_id"])
+    missing = unanswered(asked, split.kept["prompt_id"], split.dropped["row_id"])
     none_kept = dropped(context.stage, "no response kept", missing)
-    thoughts = _refused(context.stage, unanswering)
-    return Split(split.kept, pl.concat([refused, thoughts, split.dropped, none_kept]))
+    return replace(split, dropped=pl.concat([split.dropped, none_kept]))
 
 
-def _refused(stage: str, refusals: list[tuple[int, str, Refusal]]) -> pl.DataFrame:
-    """`Dropped` rows, in the order of the input."""
-    ordered = sorted(refusals, key=lambda one: one[0])
-    return rows(
-        Dropped,
-        [
-            {
-                "row_id": row_id,
-                "stage": stage,
-                "reason": refusal.reason,
-                "numbers": canonical(dict(refusal.numbers)),
-            }
-            for _, row_id, refusal in ordered
-        ],
-    )
+def _row(prompt_id: str, operator: str, index: int, draft: Draft) -> TableRow:
+    """The draft as a row of `Responses`; dropped where it is a thought without an answer."""
+    row = _columns(prompt_id, operator, index, draft)
+    if not without_answer(draft):
+        return row
+    return DroppedRow(row[0], no_answer(draft), {"tokens": draft.tokens, "finish": draft.finish})
 
 
-def _row(number: int, prompt_id: str, operator: str, index: int, draft: Draft) -> tuple[Any, ...]:
+def _columns(prompt_id: str, operator: str, index: int, draft: Draft) -> tuple[Any, ...]:
     text = sound_text(draft.text)
     # The text is last, so no part can be read as another: the others hold no unit separator.
     said = "\x1f".join(
@@ -171,7 +143,6 @@ def _row(number: int, prompt_id: str, operator: str, index: int, draft: Draft) -
         )
     )
     return (
-        number,
         hashlib.blake2b(said.encode(), digest_size=16).hexdigest(),
         prompt_id,
         text,

@@ -17,8 +17,8 @@ from engines.operators.context import Context
 from engines.operators.line_steps import line_ends
 from engines.operators.row_operator import RowOperator
 from engines.rows import Span
-from engines.runtime.collect import Refused
-from engines.runtime.rows import run_rows
+from engines.runtime.collect import FailedRows
+from engines.runtime.rows import Failed, run_rows
 from schemas import (
     Dropped,
     Message,
@@ -26,6 +26,7 @@ from schemas import (
     Responses,
     ScoringRole,
     Split,
+    StageReport,
     Table,
     Takes,
     columns,
@@ -86,24 +87,24 @@ class Segment(RowOperator):
         """``tables[self.of]`` with steps, in its order. Raises `EngineError` where the role has no
         tokenizer that says where tokens lie."""
         responses = tables[self.of]
-        lost = empty(Dropped)
+        lost, report = empty(Dropped), StageReport()
         of = tokenizing(context.roles[self.model])
         unsure: Mapping[str, list[int]] = {}
         if self.by == "confidence":
-            unsure, lost = self._unsure(responses, tables[self.prompts], of, context)
+            unsure, lost, report = self._unsure(responses, tables[self.prompts], of, context)
             responses = responses.filter(pl.col("response_id").is_in(list(unsure)))
         found = [
             spans(of, text, self._wanted(text, unsure.get(response_id, [])))
             for response_id, text in responses.select("response_id", "text").iter_rows()
         ]
         if found:
-            context.findings["steps a response"] = sum(map(len, found)) / len(found)
+            report += StageReport(findings={"steps a response": sum(map(len, found)) / len(found)})
         steps = pl.Series(
             "steps",
             [[span._asdict() for span in each] for each in found],
             dtype=columns(Responses)["steps"],
         )
-        return Split(responses.with_columns(steps), lost)
+        return Split(responses.with_columns(steps), lost, report)
 
     def _wanted(self, text: str, unsure: list[int]) -> list[int]:
         """After how many characters the text is to be cut."""
@@ -111,34 +112,28 @@ class Segment(RowOperator):
 
     def _unsure(
         self, responses: pl.DataFrame, prompts: pl.DataFrame, of: Tokenizing, context: Context
-    ) -> tuple[dict[str, list[int]], pl.DataFrame]:
-        """For each response before how many characters its unsure tokens begin; and the responses
-        that could not be scored."""
+    ) -> tuple[dict[str, list[int]], pl.DataFrame, StageReport]:
+        """For each response before how many characters its unsure tokens begin; the responses that
+        could not be scored; and the report."""
         asked = responses.join(prompts, on="prompt_id", how="inner", maintain_order="left")
-        sure: dict[str, Floats] = {}
-        refused = Refused(context.stage)
 
         async def work(item: tuple[str, list[Message], str], models: Models) -> Floats:
             _, messages, text = item
             (one,) = await models[self.model].score(messages, [text], end=[False])
             return np.array([math.exp(logprob) for logprob in one.logprobs])
 
-        def keep(number: int, item: tuple[str, list[Message], str], confidences: Floats) -> None:
-            sure[item[0]] = confidences
-
         rows = asked.select("response_id", "messages", "text").iter_rows()
-        run_rows(
-            ((item[0], item) for item in rows),
-            work,
-            context,
-            total=asked.height,
-            keep=keep,
-            fail=lambda number, item, *why: refused.add(number, [item[0]], *why),
-        )
+        run = run_rows(((item[0], item) for item in rows), work, context, total=asked.height)
+        sure: dict[str, Floats] = {}
+        failed = FailedRows(context.stage)
+        for outcome in run:
+            if isinstance(outcome, Failed):
+                failed.add(outcome, [outcome.item[0]])
+            else:
+                sure[outcome.item[0]] = outcome.result
         below = self.below
         if below is None and sure:
             below = float(np.quantile(np.concatenate(list(sure.values())), self.quantile))
-        context.findings["cut below"] = below
         unsure = {}
         for response_id, text in asked.select("response_id", "text").iter_rows():
             if below is not None and response_id in sure:
@@ -148,7 +143,8 @@ class Segment(RowOperator):
                 unsure[response_id] = [ends[place] for place in places]
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
         without = dropped(context.stage, "prompt not found", orphans["response_id"].to_list())
-        return unsure, pl.concat([refused.frame(), without])
+        report = StageReport(run.usage, {"cut below": below})
+        return unsure, pl.concat([failed.frame(), without]), report
 
 
 def places(text: str, pattern: str | None) -> list[int]:

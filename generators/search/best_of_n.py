@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from engines.model import Models
-from engines.operators.scores import verdict_of
+from engines.operators.scores import ScorerSession, verdict_of
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators.sampling.drafts import Draft, Refusal
-from generators.search.chooser import Chooser, writer
+from generators.search.chooser import Chooser
 from schemas import content_id
 
 
@@ -23,11 +23,12 @@ class BestOfN(Chooser):
 
     n: int = Field(default=8, ge=1)
 
-    async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
+    async def choose(
+        self, prompt: Prompt, models: Models, scorer: ScorerSession
+    ) -> Sequence[Draft] | Refusal:
         """One draft."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        model = writer(models, self.model)
-        written = await model.generate(prompt.messages, n=self.n, sampling=sampling)
+        written = await models[self.model].generate(prompt.messages, n=self.n, sampling=sampling)
         # Two answers that say the same are one, scored once.
         texts = dict.fromkeys(one.text for one in written)
         first = {one.text: one for one in reversed(written)}
@@ -42,10 +43,11 @@ class BestOfN(Chooser):
             )
             for text in texts
         ]
-        said = await self.judge.score(prompt, answers, models)
-        values = {one.text: verdict_of(said, one.response_id) for one in answers}
+        opinions = await scorer.score(prompt, answers, models)
+        values = {one.text: verdict_of(opinions, one.response_id) for one in answers}
         known = {text: value for text, value in values.items() if value is not None}
         if not known:
-            return Refusal("no answer could be scored", {"error": said[0].error if said else None})
+            error = opinions[0].error if opinions else None
+            return Refusal("no answer could be scored", {"error": error})
         best = max(written, key=lambda one: known.get(one.text, float("-inf")))
         return [Draft.of(best, best_of=self.n, value=known[best.text])]

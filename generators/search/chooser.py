@@ -1,17 +1,31 @@
 """What a chooser is: a generator with an annotator inside it, which says what is good."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Annotated, ClassVar
 
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
-from engines.model import Model, Models
+from engines.model import Models
 from engines.operators.context import Context
-from engines.operators.scores import Scorer
-from generators.generator import Generator
-from schemas import GeneratingRole, Operator, Split, load_operator
+from engines.operators.row_operator import RowOperator
+from engines.operators.scores import Scorer, ScorerSession
+from engines.rows import Prompt
+from generators.generator import responses_to
+from generators.sampling.drafts import Draft, Refusal
+from schemas import (
+    GeneratingRole,
+    Operator,
+    Prompts,
+    Responses,
+    Split,
+    StageReport,
+    Table,
+    Takes,
+    load_operator,
+)
 
 
 def _scores(operator: Operator) -> Operator:
@@ -29,53 +43,58 @@ NestedScorer = Annotated[
 """A field that holds an annotator, written in YAML as a mapping with ``use``."""
 
 
-def beside(prepared: Context, own: Context, role: str) -> Context:
-    """``prepared``, a scorer's, in which ``role`` still writes as it does in ``own``.
+SUPPLIED = frozenset({"of", "prompts"})
+"""Inputs of a nested scorer whose rows the operator around it hands over."""
 
-    A scorer may bind its role to what an earlier stage trained: a value model on the policy's own
-    body, say. The steps that it values are none the less the policy's (`writer`).
+
+def scorer_session(
+    scorer: Operator, tables: Mapping[str, pl.DataFrame], context: Context, *, prompts: str
+) -> AbstractContextManager[ScorerSession]:
+    """The session of a `NestedScorer`.
+
+    Args:
+        scorer: the annotator inside the operator that runs.
+        tables: what that operator reads, by stage name.
+        context: where and for whom the stage runs.
+        prompts: the stage whose prompts stand for the `SUPPLIED` inputs of the scorer.
     """
-    if role not in own.roles:
-        return prepared
-    return replace(prepared, roles={**prepared.roles, _writing(role): own.roles[role]})
+    assert isinstance(scorer, Scorer), "a recipe that holds another operator is refused"
+    supplied = [read.stage for read in scorer.inputs() if read.field in SUPPLIED]
+    return scorer.session({**dict.fromkeys(supplied, tables[prompts]), **tables}, context)
 
 
-def writer(models: Models, role: str) -> Model:
-    """The model that writes for ``role``, whatever a scorer has bound it to."""
-    return models[_writing(role) if _writing(role) in models.context.roles else role]
+class Chooser(RowOperator):
+    """Writes with ``model`` what ``scorer``, any annotator, rates highest. A subclass says how, for
+    one prompt, in ``choose``.
 
-
-def _writing(role: str) -> str:
-    return f"{role}, writing"
-
-
-class Chooser(Generator):
-    """Writes with ``model`` what ``scorer``, any annotator, likes best.
-
-    The scorer is handed the rows, so what it is told of ``of`` and ``prompts`` is not read; the
-    stages that it reads besides (``checkpoint``) are.
+    The scorer is handed the rows, so its own ``of`` and ``prompts`` are not read; the stages that
+    it reads besides (``checkpoint``) are. The findings are the scorer's.
     """
 
-    supplies: ClassVar[frozenset[str]] = frozenset({"of", "prompts"})
+    gives: ClassVar[type[Table]] = Responses
+    unit: ClassVar[str] = "prompt_id"
+    supplies: ClassVar[frozenset[str]] = SUPPLIED
 
+    of: Annotated[str, Takes(Prompts)] = "prompts"
     model: GeneratingRole = "policy"
     scorer: NestedScorer
     temperature: float = Field(default=1.0, ge=0)
     max_tokens: int = Field(default=256, ge=1)
 
-    @property
-    def judge(self) -> Scorer:
-        """The scorer, as what it can do."""
-        scorer: Any = self.scorer
-        assert isinstance(scorer, Scorer), "a recipe that holds another operator is refused"
-        return scorer
+    @abstractmethod
+    async def choose(
+        self, prompt: Prompt, models: Models, scorer: ScorerSession
+    ) -> Sequence[Draft] | Refusal:
+        """Responses to ``prompt``, or why there are none. An exception drops the prompt, with the
+        exception's words."""
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
-        given = {name: tables.get(name, tables[self.of]) for name in self._told()} | dict(tables)
-        prepared = self.judge.prepared(given, context)
-        return super().run(given, beside(prepared, context, self.model))
-
-    def _told(self) -> list[str]:
-        """The names under which the scorer looks for rows that it is handed one by one."""
-        return [read.stage for read in self.scorer.inputs() if read.field in self.supplies]
+        with scorer_session(self.scorer, tables, context, prompts=self.of) as scorer:
+            split = responses_to(
+                tables[self.of],
+                lambda prompt, models: self.choose(prompt, models, scorer),
+                context,
+                operator=self.path,
+            )
+        return split.with_report(StageReport(findings=scorer.findings))

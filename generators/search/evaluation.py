@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.model import Models
-from engines.operators.scores import Scorer, value_of
+from engines.operators.scores import ScorerSession, value_of
 from engines.rows import BEGUN, Prompt, Response
 from generators.search.tree import Node
 
@@ -14,7 +14,7 @@ class Evaluation:
     """Values nodes by ``scorer``, whose ``scale`` is mapped to [0, 1], and checked ends by
     ``outcome`` times whether they are right and the rest of what the scorer says of them."""
 
-    scorer: Scorer | None
+    scorer: ScorerSession | None
     scale: tuple[float, float]
     outcome: float
 
@@ -37,7 +37,7 @@ class Evaluation:
 
     async def _scored(
         self,
-        scorer: Scorer,
+        scorer: ScorerSession,
         prompt: Prompt,
         asked: Sequence[Node],
         ends: Mapping[Node, str],

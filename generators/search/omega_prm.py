@@ -17,11 +17,19 @@ from engines.operators.rollouts import Estimate, Rollout, Rollouts
 from engines.operators.row_operator import RowOperator, each_prompt, sampling_parameters, sound_text
 from engines.protocol import Sampling
 from engines.rows import Prompt
-from engines.runtime.collect import Refused, Rows
+from engines.runtime.collect import DroppedRow, TableRow, to_table
 from engines.runtime.rows import run_rows
 from generators.sampling.drafts import Refusal
 from generators.search.tree import Node, planted, rows_of
-from schemas import GeneratingRole, Nodes, Prompts, Split, Table, Takes, accept, dropped
+from schemas import (
+    GeneratingRole,
+    Nodes,
+    Prompts,
+    Split,
+    StageReport,
+    Table,
+    Takes,
+)
 
 
 class OmegaPRM(RowOperator):
@@ -73,43 +81,40 @@ class OmegaPRM(RowOperator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
         children."""
-        prompts, stage = tables[self.of], context.stage
+        prompts = tables[self.of]
         for source in prompts["source"].unique().sort():
             check_for(context, source, path=self.check)
-        grown, refused = Rows(Nodes), Refused(stage)
-        barren: list[tuple[int, str, Refusal]] = []
-        spent = {"rollouts": 0, "searches": 0}
 
-        async def work(prompt: Prompt, models: Models) -> Node | Refusal:
+        async def work(prompt: Prompt, models: Models) -> list[TableRow]:
             check = check_for(context, prompt.source, path=self.check)
             search = _Search(self, prompt, models[self.model], check)
             found = await search.run()
-            spent["rollouts"] += search.asked
-            spent["searches"] += search.searched
-            return found
-
-        def keep(number: int, prompt: Prompt, found: Node | Refusal) -> None:
+            models.counts["rollouts"] += search.asked
+            models.counts["searches"] += search.searched
             if isinstance(found, Refusal):
-                barren.append((number, prompt.prompt_id, found))
-                return
-            for row in list(rows_of(found, prompt.prompt_id)):
-                grown.add((number, *row))
+                return [DroppedRow(prompt.prompt_id, found.reason, found.numbers)]
+            return list(rows_of(found, prompt.prompt_id))
 
-        run_rows(
+        run = run_rows(
             ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
             work,
             context,
             total=prompts.height,
-            keep=keep,
-            fail=lambda number, prompt, *why: refused.add(number, [prompt.prompt_id], *why),
         )
-        split = accept(Nodes, grown.frame(), stage=stage, unit="prompt_id")
-        context.findings.update(_figures(split.kept) | spent)
-        nothing = [
-            dropped(stage, found.reason, [prompt_id], [found.numbers])
-            for _, prompt_id, found in sorted(barren, key=lambda one: one[0])
-        ]
-        return Split(split.kept, pl.concat([refused.frame(), split.dropped, *nothing]))
+        split = to_table(
+            run,
+            Nodes,
+            stage=context.stage,
+            unit="prompt_id",
+            ids=lambda prompt: [prompt.prompt_id],
+            together=True,
+        )
+        findings = {
+            **_figures(split.kept),
+            "rollouts": run.counts["rollouts"],
+            "searches": run.counts["searches"],
+        }
+        return split.with_report(StageReport(findings=findings))
 
     @property
     def rollouts(self) -> Rollouts:

@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from engines.model import Models
-from engines.operators.scores import value_of
+from engines.operators.scores import ScorerSession, value_of
 from engines.rows import BEGUN, Prompt, Response
 from generators.sampling.drafts import Draft, Refusal
-from generators.search.chooser import Chooser, writer
+from generators.search.chooser import Chooser
 from generators.search.proposer import Proposed, Proposer
 from schemas import canonical, content_id
 
@@ -52,7 +52,9 @@ class StepBeam(Chooser):
     width: int = Field(default=4, ge=1)
     max_steps: int = Field(default=32, ge=1)
 
-    async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
+    async def choose(
+        self, prompt: Prompt, models: Models, scorer: ScorerSession
+    ) -> Sequence[Draft] | Refusal:
         """One draft."""
         kept = [Beginning()]
         values: dict[str, float] = {}
@@ -67,7 +69,7 @@ class StepBeam(Chooser):
             if not pool:
                 return Refusal("no step was proposed")
             unknown = [one for one in pool.values() if one.text not in values]
-            told, error = await self._valued(prompt, unknown, models)
+            told, error = await _valued(prompt, unknown, models, scorer)
             values |= told
             rated = [one for one in pool.values() if one.text in values]
             if not rated:
@@ -81,30 +83,12 @@ class StepBeam(Chooser):
     async def _grown(self, prompt: Prompt, start: Beginning, models: Models) -> list[Beginning]:
         """``start`` with each step that may come next; or ended, where none does."""
         proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
-        model = writer(models, self.model)
-        proposed = await proposer.beside(self.judge).next_steps(prompt, start.text, model)
+        proposed = await proposer.beside(self.scorer).next_steps(
+            prompt, start.text, models[self.model]
+        )
         if not proposed:
             return [Beginning(start.text, True, start.last)] if start.text else []
         return [Beginning(start.text + one.step, one.ended, one) for one in proposed]
-
-    async def _valued(
-        self, prompt: Prompt, beginnings: Sequence[Beginning], models: Models
-    ) -> tuple[dict[str, float], str | None]:
-        """What the scorer says of each beginning that it could score; and the first error."""
-        asked = [
-            Response(
-                content_id(one.text),
-                prompt.prompt_id,
-                one.text,
-                one.finish if one.ended else BEGUN,
-                {},
-            )
-            for one in beginnings
-        ]
-        said = await self.judge.score(prompt, asked, models)
-        values = {one.text: value_of(said, one.response_id) for one in asked}
-        error = next((one.error for one in said if one.error is not None), None)
-        return {text: value for text, value in values.items() if value is not None}, error
 
     def _draft(self, best: Beginning, value: float) -> Draft:
         last = best.last
@@ -118,6 +102,26 @@ class StepBeam(Chooser):
             canonical(json.loads(last.parameters) | made),
             last.seed,
         )
+
+
+async def _valued(
+    prompt: Prompt, beginnings: Sequence[Beginning], models: Models, scorer: ScorerSession
+) -> tuple[dict[str, float], str | None]:
+    """The value of each beginning that could be scored, by its text; and the first error."""
+    asked = [
+        Response(
+            content_id(one.text),
+            prompt.prompt_id,
+            one.text,
+            one.finish if one.ended else BEGUN,
+            {},
+        )
+        for one in beginnings
+    ]
+    opinions = await scorer.score(prompt, asked, models)
+    values = {one.text: value_of(opinions, one.response_id) for one in asked}
+    error = next((one.error for one in opinions if one.error is not None), None)
+    return {text: value for text, value in values.items() if value is not None}, error
 
 
 class Guided(StepBeam):

@@ -1,6 +1,7 @@
 """Answers as a tree of steps, grown where it promises most."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
@@ -11,13 +12,13 @@ from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.cut_off import Cut
 from engines.operators.row_operator import RowOperator, each_prompt, sound_text
-from engines.operators.scores import Scorer
+from engines.operators.scores import ScorerSession
 from engines.protocol import EngineError, RowError
 from engines.rows import Prompt
-from engines.runtime.collect import Refused, Rows
+from engines.runtime.collect import DroppedRow, TableRow, to_table
 from engines.runtime.rows import run_rows
 from generators.search.backups import RULES, Backup, back_up, infer
-from generators.search.chooser import NestedScorer, beside, writer
+from generators.search.chooser import SUPPLIED, NestedScorer, scorer_session
 from generators.search.evaluation import Evaluation
 from generators.search.proposer import Proposed, Proposer
 from generators.search.selection import PUCT, Selection
@@ -27,13 +28,12 @@ from schemas import (
     Nodes,
     Prompts,
     Split,
+    StageReport,
     Table,
     Takes,
-    accept,
-    dropped,
 )
 
-BARREN = "no step was proposed"
+NO_PROPOSAL = "no step was proposed"
 
 
 class TreeSearch(RowOperator):
@@ -68,7 +68,7 @@ class TreeSearch(RowOperator):
 
     gives: ClassVar[type[Table]] = Nodes
     unit: ClassVar[str] = "prompt_id"
-    supplies: ClassVar[frozenset[str]] = frozenset({"of", "prompts"})
+    supplies: ClassVar[frozenset[str]] = SUPPLIED
 
     of: Annotated[str, Takes(Prompts)] = "prompts"
     tree: Annotated[str | None, Takes(Nodes)] = None
@@ -107,45 +107,45 @@ class TreeSearch(RowOperator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
         children."""
-        prompts, stage = tables[self.of], context.stage
+        prompts = tables[self.of]
         self._checkable(prompts, context)
-        if self.scorer is not None and self._judge is not None:
-            told = [read.stage for read in self.scorer.inputs() if read.field in self.supplies]
-            given = {name: tables.get(name, prompts) for name in told} | dict(tables)
-            context = beside(self._judge.prepared(given, context), context, self.model)
         earlier: dict[Any, pl.DataFrame] = {}
         if self.tree is not None:
             earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
-        grown, failed = Rows(Nodes), Refused(stage)
-        barren: list[tuple[int, str]] = []
-        spent = {"simulations": 0, "proposals": 0}
+        scoring: AbstractContextManager[ScorerSession | None] = nullcontext()
+        if self.scorer is not None:
+            scoring = scorer_session(self.scorer, tables, context, prompts=self.of)
+        with scoring as scorer:
+            evaluation = Evaluation(scorer, self.scale, self.outcome)
 
-        async def work(prompt: Prompt, models: Models) -> Node:
-            root = self._planted(prompt, earlier.get((prompt.prompt_id,)))
-            return await self._search(prompt, root, models, spent)
+            async def work(prompt: Prompt, models: Models) -> list[TableRow]:
+                root = self._planted(prompt, earlier.get((prompt.prompt_id,)))
+                await self._search(prompt, root, models, evaluation)
+                if not root.children:
+                    return [DroppedRow(prompt.prompt_id, NO_PROPOSAL)]
+                return list(rows_of(root, prompt.prompt_id))
 
-        def keep(number: int, prompt: Prompt, root: Node) -> None:
-            if not root.children:
-                barren.append((number, prompt.prompt_id))
-                return
-            for row in list(rows_of(root, prompt.prompt_id)):
-                grown.add((number, *row))
-
-        run_rows(
-            ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
-            work,
-            context,
-            total=prompts.height,
-            keep=keep,
-            fail=lambda number, prompt, *why: failed.add(number, [prompt.prompt_id], *why),
-        )
-        split = accept(Nodes, grown.frame(), stage=stage, unit="prompt_id")
-        # A tree without one of its nodes would tell another story.
-        broken = split.dropped.unique("row_id", keep="first", maintain_order=True)
-        kept = split.kept.filter(~pl.col("prompt_id").is_in(broken["row_id"].implode()))
-        context.findings.update(_figures(kept) | spent)
-        nothing = dropped(stage, BARREN, [prompt_id for _, prompt_id in sorted(barren)])
-        return Split(kept, pl.concat([failed.frame(), broken, nothing]))
+            run = run_rows(
+                ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
+                work,
+                context,
+                total=prompts.height,
+            )
+            split = to_table(
+                run,
+                Nodes,
+                stage=context.stage,
+                unit="prompt_id",
+                ids=lambda prompt: [prompt.prompt_id],
+                together=True,
+            )
+        findings = {
+            **({} if scorer is None else scorer.findings),
+            **_figures(split.kept),
+            "simulations": run.counts["simulations"],
+            "proposals": run.counts["proposals"],
+        }
+        return split.with_report(StageReport(findings=findings))
 
     def _checkable(self, prompts: pl.DataFrame, context: Context) -> None:
         for source in prompts["source"].unique().sort():
@@ -156,12 +156,6 @@ class TreeSearch(RowOperator):
                     f"{context.recipe}/{context.stage}: source {source!r} has an {error}"
                 ) from error
 
-    @property
-    def _judge(self) -> Scorer | None:
-        scorer: Any = self.scorer
-        assert scorer is None or isinstance(scorer, Scorer), "any other operator is refused"
-        return scorer
-
     def _planted(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
         if earlier is None:
             return planted(prompt.prompt_id, made=self._made(prompt.prompt_id))
@@ -170,32 +164,35 @@ class TreeSearch(RowOperator):
         return root
 
     async def _search(
-        self, prompt: Prompt, root: Node, models: Models, spent: dict[str, int]
-    ) -> Node:
+        self, prompt: Prompt, root: Node, models: Models, evaluation: Evaluation
+    ) -> None:
         check = check_for(models.context, prompt.source, path=self.check)
         for _ in range(self.simulations):
             leaf = self.selection.leaf(root)
             if leaf is None:
                 break
-            await self._expand(prompt, leaf, models, check)
+            await self._expand(prompt, leaf, models, check, evaluation)
             for node in (path := leaf.path()):
                 node.visits += 1 + sum(child.visits for child in leaf.children)
             back_up([*leaf.children, *path], RULES[self.backup])
-            spent["simulations"] += 1
-            spent["proposals"] += self.proposer.drawn(leaf.text)
+            models.counts["simulations"] += 1
+            models.counts["proposals"] += self.proposer.drawn(leaf.text)
         if self.backup == "rest":
             infer(root)
-        return root
 
     async def _expand(
-        self, prompt: Prompt, leaf: Node, models: Models, check: BoundedCheck
+        self,
+        prompt: Prompt,
+        leaf: Node,
+        models: Models,
+        check: BoundedCheck,
+        evaluation: Evaluation,
     ) -> None:
         """Give ``leaf`` the children that are proposed, and these what they are worth."""
         leaf.expanded = True
         try:
-            model = writer(models, self.model)
-            proposer = self.proposer.beside(self._judge)
-            proposed = await proposer.next_steps(prompt, leaf.text, model)
+            proposer = self.proposer.beside(self.scorer)
+            proposed = await proposer.next_steps(prompt, leaf.text, models[self.model])
         except RowError as error:
             if leaf.parent is None:
                 raise
@@ -218,7 +215,6 @@ class TreeSearch(RowOperator):
                 continue
             answer = check.submit(prompt.messages, prompt.reference, end.text)
             end.right, end.error = await marked(answer)
-        evaluation = Evaluation(self._judge, self.scale, self.outcome)
         await evaluation.value(prompt, leaf.children or list(ends), ends, models)
         for child in leaf.children:
             if child.terminal or child.depth >= self.max_steps:

@@ -1,6 +1,7 @@
 """A judge that fails its probes stops its recipe, in words, and keeps what there is."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -10,32 +11,22 @@ from typer.testing import CliRunner
 from annotators import Judge, Verifier
 from assets.cli import app
 from assets.plan import Stage
-from assets.probing import in_words, probes_result, stop_if_blocked
+from assets.probing import describe_probes, probes_result, stop_if_blocked
 from assets.stage import check_specs
 from assets.tables import MissingTableError, Tables
-from schemas import Scores
+from schemas import ProbeExample, ProbeReport, ProbeResult, Scores
 
 DAY = "2026-11-01"
-FELL = {
-    "blocks": True,
-    "fell_for": ["empty"],
-    "results": [
-        {
-            "probe": "empty",
-            "passed": 3,
-            "of": 24,
-            "example": {
-                "prompt": "How many? <b>",
-                "real": "Answer: 4",
-                "against": ":",
-                "score of real": 5.0,
-                "score of against": 5.0,
-                "error": None,
-            },
-        },
-        {"probe": "openers", "passed": 24, "of": 24, "example": None},
-    ],
-}
+FAILED = ProbeReport(
+    blocks=True,
+    results=(
+        ProbeResult(
+            "empty", 3, 24, ProbeExample("How many? <b>", "Answer: 4", ":", 5.0, 5.0, None)
+        ),
+        ProbeResult("openers", 24, 24),
+    ),
+    failed=("empty",),
+)
 
 
 def stages(probes: str) -> dict[str, Any]:
@@ -48,15 +39,17 @@ def stages(probes: str) -> dict[str, Any]:
 
 
 def test_the_words_name_the_probe_and_what_it_fell_for() -> None:
-    assert in_words(FELL) == ("fell for: empty (3 of 24 passed: ':' got 5, a real answer 5)")
-    told = probes_result(FELL)
+    assert describe_probes(FAILED) == (
+        "fell for: empty (3 of 24 passed: ':' got 5, a real answer 5)"
+    )
+    told = probes_result(FAILED)
     assert not told.passed
     assert told.severity == dg.AssetCheckSeverity.ERROR
     table = told.metadata["probes"].value
     assert "<b>" not in table
     assert "3 | 24" in table
-    assert probes_result({**FELL, "blocks": False}).severity == dg.AssetCheckSeverity.WARN
-    assert "passed: empty 3 of 24" in in_words({**FELL, "fell_for": []})
+    assert probes_result(replace(FAILED, blocks=False)).severity == dg.AssetCheckSeverity.WARN
+    assert "passed: empty 3 of 24" in describe_probes(replace(FAILED, failed=()))
 
 
 def test_only_what_is_probed_has_the_check() -> None:
@@ -71,8 +64,9 @@ def test_only_what_is_probed_has_the_check() -> None:
 
 
 def test_a_warning_stops_nothing() -> None:
-    stop_if_blocked([probes_result({**FELL, "blocks": False})], recipe="r", stage="s")
-    stop_if_blocked([probes_result({**FELL, "fell_for": []})], recipe="r", stage="s")
+    stop_if_blocked(replace(FAILED, blocks=False), recipe="r", stage="s")
+    stop_if_blocked(replace(FAILED, failed=()), recipe="r", stage="s")
+    stop_if_blocked(None, recipe="r", stage="s")
 
 
 def test_a_judge_that_fails_stops_the_run_and_keeps_its_scores(ran: Any) -> None:

@@ -13,29 +13,32 @@ from engines.bindings import Binding
 from engines.local.lazy_engine import LazyEngine
 from engines.model import Models, Written
 from engines.protocol import EngineError, Sampling
-from engines.runtime.rows import run_rows
+from engines.runtime.rows import Done, run_rows
 from engines.runtime.session import Session
+from schemas import Usage
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
-def ask(work: Any, context: Any, *row_ids: str) -> list[Any]:
-    """What ``work(models)`` gives for each row."""
-    found: dict[int, Any] = {}
+def run(work: Any, context: Any, *row_ids: str) -> tuple[list[Any], Usage]:
+    """What ``work(models)`` gives for each row, and what the models cost."""
     row_ids = row_ids or ("row",)
-
-    def fail(number: int, item: str, reason: str, message: str) -> None:
-        raise AssertionError(f"{reason}: {message}")
-
-    run_rows(
+    rows = run_rows(
         ((row_id, row_id) for row_id in row_ids),
         lambda row_id, models: work(models),
         context,
         total=len(row_ids),
-        keep=lambda number, item, result: found.update({number: result}),
-        fail=fail,
     )
-    return [found[number] for number in range(len(row_ids))]
+    found = {}
+    for outcome in rows:
+        assert isinstance(outcome, Done), outcome
+        found[outcome.number] = outcome.result
+    return [found[number] for number in range(len(row_ids))], rows.usage
+
+
+def ask(work: Any, context: Any, *row_ids: str) -> list[Any]:
+    """What ``work(models)`` gives for each row."""
+    return run(work, context, *row_ids)[0]
 
 
 def drawing(n: int, **sampling: Any) -> Callable[[Models], Any]:
@@ -47,13 +50,12 @@ def drawing(n: int, **sampling: Any) -> Callable[[Models], Any]:
 
 def test_more_samples_reuse_those_paid_for(stand: Any) -> None:
     (four,) = ask(drawing(4), stand.context())
-    context = stand.context()
-    (eight,) = ask(drawing(8), context)
+    (eight,), usage = run(drawing(8), stand.context())
     assert eight[:4] == four
     assert len({one.text for one in eight}) == 8
     assert len(stand.asked) == 8
-    assert (context.spent.model_calls, context.spent.journal_hits) == (4, 4)
-    assert context.spent.tokens == 4 * 6
+    assert (usage.model_calls, usage.journal_hits) == (4, 4)
+    assert usage.tokens == 4 * 6
 
 
 def test_a_generation_says_what_made_it(stand: Any) -> None:
@@ -125,10 +127,10 @@ def test_what_others_are_asking_is_asked_once(stand: Any) -> None:
         )
 
     context = stand.context()
-    answers = ask(work, context, *map(str, range(50)))
+    answers, usage = run(work, context, *map(str, range(50)))
     assert all(answer == answers[0] for answer in answers)
     assert len(stand.asked) == 4
-    assert context.spent.model_calls == 4
+    assert usage.model_calls == 4
 
 
 def test_an_answer_outlives_the_row_that_asked_for_it(stand: Any) -> None:
@@ -197,9 +199,9 @@ def test_an_answer_is_the_same_fresh_and_from_the_journal(stand: Any) -> None:
         )
 
     fresh = ask(work, stand.context())
-    context = stand.context()
-    assert ask(work, context) == fresh
-    assert context.spent.model_calls == 0
+    again, usage = run(work, stand.context())
+    assert again == fresh
+    assert usage.model_calls == 0
 
 
 def test_roles_of_one_binding_share_an_engine_that_is_closed_at_the_end(stand: Any) -> None:

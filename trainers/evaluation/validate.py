@@ -18,9 +18,20 @@ from engines.operators.rebinding import with_weights
 from engines.operators.row_operator import RowOperator, each_prompt
 from engines.protocol import EngineError, RowError, Sampling
 from engines.rows import Prompt
-from engines.runtime.collect import Refused
-from engines.runtime.rows import run_rows
-from schemas import Checkpoints, Evaluations, GeneratingRole, Prompts, Split, Takes, accept, rows
+from engines.runtime.collect import FailedRows
+from engines.runtime.rows import Failed, run_rows
+from schemas import (
+    Checkpoints,
+    Evaluations,
+    GeneratingRole,
+    Prompts,
+    Split,
+    StageReport,
+    Takes,
+    Usage,
+    accept,
+    rows,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +94,15 @@ class Validate(RowOperator):
         prompts = tables[self.prompts]
         for source in prompts["source"].unique().sort():
             self._known_check(source, context)
-        refused = Refused(context.stage)
-        after = self._measured(prompts, checkpoint["path"], context, refused)
+        failed = FailedRows(context.stage)
+        after, usage = self._measured(prompts, checkpoint["path"], context, failed)
         if checkpoint["path"] == checkpoint["start"]:
             before = after
         else:
-            # A prompt that was refused is not asked again.
+            # A prompt that failed is not asked again.
             asked = prompts.filter(pl.col("prompt_id").is_in(list(after)))
-            before = self._measured(asked, checkpoint["start"], context, refused)
+            before, more = self._measured(asked, checkpoint["start"], context, failed)
+            usage += more
         evaluations = [
             {
                 "prompt_id": prompt_id,
@@ -106,22 +118,26 @@ class Validate(RowOperator):
         split = accept(
             Evaluations, rows(Evaluations, evaluations), stage=context.stage, unit=self.unit
         )
-        return Split(split.kept, pl.concat([refused.frame(), split.dropped]))
+        lost = pl.concat([failed.frame(), split.dropped])
+        return Split(split.kept, lost, StageReport(usage))
 
     def _measured(
-        self, prompts: pl.DataFrame, model: str, context: Context, refused: Refused
-    ) -> dict[str, Marks]:
-        """What the policy of weights ``model`` answers right, by prompt id."""
-        marks: dict[str, Marks] = {}
-        run_rows(
+        self, prompts: pl.DataFrame, model: str, context: Context, failed: FailedRows
+    ) -> tuple[dict[str, Marks], Usage]:
+        """What the policy of weights ``model`` answers right, by prompt id, and what it cost."""
+        run = run_rows(
             ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
             self._answer,
             with_weights(context, self.policy, model),
             total=prompts.height,
-            keep=lambda _, prompt, found: marks.update({prompt.prompt_id: found}),
-            fail=lambda number, prompt, *why: refused.add(number, [prompt.prompt_id], *why),
         )
-        return marks
+        marks: dict[str, Marks] = {}
+        for outcome in run:
+            if isinstance(outcome, Failed):
+                failed.add(outcome, [outcome.item.prompt_id])
+            else:
+                marks[outcome.item.prompt_id] = outcome.result
+        return marks, run.usage
 
     async def _answer(self, prompt: Prompt, models: Models) -> Marks:
         policy = models[self.policy]

@@ -71,7 +71,7 @@ def test_the_share_of_yes_and_every_answer(stand: Any, judging: Judging) -> None
     assert raw["answers"] == pytest.approx([0.9, 0.4])
     mean = Checklist(probes="off", score_by="mean").run(tables, context)
     assert mean.kept["value"].to_list() == pytest.approx([0.65] * 3)
-    assert context.findings["items_a_checklist"] == 2
+    assert mean.report.findings["items_a_checklist"] == 2
 
 
 def test_a_checklist_is_written_once_a_prompt(stand: Any, judging: Judging) -> None:
@@ -108,7 +108,7 @@ def test_a_checklist_without_a_question_is_an_error_and_no_score(
     assert of_p["value"].is_null().all()
     assert of_p["raw"].to_list() == ["I think not."] * 3
     assert of_p["error"].str.contains("no question").all()
-    assert context.findings == {
+    assert split.report.findings == {
         "items_a_checklist": 2.0,
         "responses_without_a_checklist": 3,
         "responses_with_unread_answers": 0,
@@ -179,5 +179,6 @@ def test_items_must_be_questions_that_differ(items: tuple[str, ...]) -> None:
 def test_it_is_probed(stand: Any, judging: Judging) -> None:
     """A judge that says yes to everything falls for every probe."""
     context = judging(lambda _: LIST, lambda _: 0.9)
-    Checklist().run(responses(stand, "p", "q"), context)
-    assert context.findings["probes"]["fell_for"]
+    probes = Checklist().run(responses(stand, "p", "q"), context).report.probes
+    assert probes is not None
+    assert probes.failed

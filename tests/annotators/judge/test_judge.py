@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from annotators import Judge
-from assets.probing import accuracy
+from assets.execution.execute_stage import scorer_accuracy
 from engines.protocol import EngineError, Generation, Rendered, Sampling
 from schemas import Checkpoints, rows
 from tests.annotators.scripted import Bench, ScriptedEngine
@@ -26,7 +26,8 @@ def values(bench: Bench, judge: Judge, answers: dict[str, list[str]], say: Any, 
     tables, context = bench.tables(answers), bench.context(say, **more)
     split = judge.run(tables, context)
     assert split.dropped.is_empty()
-    return split.kept, context.findings, dict(split.kept.select("response_id", "value").iter_rows())
+    by_id = dict(split.kept.select("response_id", "value").iter_rows())
+    return split.kept, split.report.findings, by_id
 
 
 def last(*parts: str) -> str:
@@ -114,9 +115,9 @@ def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str
     context = bench.context(
         lambda _, a, b: verdicts[a, b], checks=CHECKS, journal=bench.folder / f"{len(bench.asked)}"
     )
-    kept = judge.run(tables, context).kept
-    found = dict(zip(RESPONSES, kept["value"], strict=True))
-    findings = context.findings
+    split = judge.run(tables, context)
+    found = dict(zip(RESPONSES, split.kept["value"], strict=True))
+    findings = split.report.findings
 
     # Slow and obvious: each pair by hand.
     won: dict[str, list[float]] = {name: [] for name in RESPONSES}
@@ -152,7 +153,7 @@ def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str
         for wrong in RESPONSES[2:]
         if found[right] is not None and found[wrong] is not None
     ]
-    known = accuracy(judge, tables, kept, CHECKS)
+    known = scorer_accuracy(judge, tables, split.kept, CHECKS)
     rightly = [1.0 if right > wrong else 0.5 * (right == wrong) for right, wrong in pairs]
     assert known == (pytest.approx(sum(rightly) / len(rightly)) if pairs else None)
 
@@ -184,8 +185,7 @@ def test_by_probability_the_figures_are_those_of_the_likeliest_answers(
             journal=bench.folder / f"{verdict}{len(bench.asked)}",
             open_engine=lambda _: Leaning(say, bench.asked, seeded=False),
         )
-        judge.run(bench.tables({"p": RESPONSES}), context)
-        told.append(context.findings)
+        told.append(judge.run(bench.tables({"p": RESPONSES}), context).report.findings)
     assert told[0] == told[1]
 
 
@@ -193,7 +193,7 @@ def test_accuracy_is_unknown_where_truth_is(bench: Bench) -> None:
     judge = Judge(probes="off")
     tables = bench.tables({"p": ["right", "wrong"]})
     kept = judge.run(tables, bench.context(last)).kept
-    assert accuracy(judge, tables, kept, {}) is None
+    assert scorer_accuracy(judge, tables, kept, {}) is None
 
 
 def test_pairwise_by_probability(bench: Bench) -> None:

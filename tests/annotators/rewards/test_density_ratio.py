@@ -70,5 +70,6 @@ def test_a_model_over_itself_needs_criteria() -> None:
 
 def test_it_is_probed(stand: Any) -> None:
     context = stand.context(roles=ROLES)
-    DensityRatio(probes="warn").run(tables(stand, "a", "b"), context)
-    assert {each["probe"] for each in context.findings["probes"]["results"]} >= {"empty", "openers"}
+    probes = DensityRatio(probes="warn").run(tables(stand, "a", "b"), context).report.probes
+    assert probes is not None
+    assert {each.probe for each in probes.results} >= {"empty", "openers"}

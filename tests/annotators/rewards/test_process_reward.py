@@ -18,7 +18,7 @@ from engines.operators.row_operator import each_prompt
 from engines.operators.scores import Scorer, value_of
 from engines.protocol import EngineError
 from engines.rows import Response
-from engines.runtime.rows import run_rows
+from engines.runtime.rows import Done, run_rows
 from schemas import Checkpoints, Responses, Scores, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
@@ -259,7 +259,8 @@ def test_where_nothing_was_trained_nothing_is_scored_and_it_says_so(
     assert set(split.dropped["row_id"]) == set(tables["responses"]["response_id"])
     assert set(split.dropped["reason"]) == {"nothing was trained"}
     assert "stage 'l' kept no row" in split.dropped["numbers"][0]
-    assert context.findings["probes"]["fell_for"] == []
+    assert split.report.probes is not None
+    assert not split.report.probes.failed
     with pytest.raises(EngineError, match="no process reward model"):
         annotator().run({**tables, "trained": tables["trained"].with_columns(headless)}, context)
 
@@ -271,25 +272,23 @@ def test_inside_another_operator_it_scores_begun_answers(
     assert isinstance(made, Scorer)
     whole = rewards(made.run(tables, context).kept)
     prompts = list(each_prompt(tables["prompts"]))
-    found: dict[str, float | None] = {}
 
     async def work(prompt: Any, models: Models) -> Any:
         begun = [
             Response("begun", prompt.prompt_id, "".join(SOLUTIONS[0][:2]), "stop", ORIGIN),
             Response("none", prompt.prompt_id, "", "stop", ORIGIN),
         ]
-        return await made.score(prompt, begun, models)
+        return await scorer.score(prompt, begun, models)
 
-    run_rows(
-        [(prompt.prompt_id, prompt) for prompt in prompts],
-        work,
-        made.prepared(tables, context),
-        total=2,
-        keep=lambda number, prompt, said: found.update(
-            {f"{number}-{one}": value_of(said, one) for one in ("begun", "none")}
-        ),
-        fail=lambda *why: pytest.fail(str(why)),
-    )
+    items = [(prompt.prompt_id, prompt) for prompt in prompts]
+    with made.session(tables, context) as scorer:
+        outcomes = list(run_rows(items, work, context, total=2))
+    found = {
+        f"{done.number}-{one}": value_of(done.result, one)
+        for done in outcomes
+        if isinstance(done, Done)
+        for one in ("begun", "none")
+    }
     assert found["0-begun"] == pytest.approx(whole["0-0", 1], abs=1e-5)
     assert found["1-begun"] == pytest.approx(whole["1-0", 1], abs=1e-5)
     assert found["0-none"] is None
@@ -330,15 +329,15 @@ def test_repeating_the_best_step_is_told_where_it_pays(
         return [1 - 0.5 / (1 + step) for step, _ in enumerate(solution.positions)]
 
     monkeypatch.setattr(StepHead, "rewards", by_length)
-    annotator(aggregate="mean").run(tables, context)
-    found = context.findings[REPEATED]
+    found = annotator(aggregate="mean").run(tables, context).report.findings[REPEATED]
     assert (found["raised"], found["of"]) == (2, 2)
     assert found["example"]["after"] > found["example"]["before"]
-    annotator(aggregate="min").run(tables, context)
-    assert (context.findings[REPEATED]["raised"], context.findings[REPEATED]["of"]) == (0, 2)
-    assert context.findings["outcome drift"] == 0.0
+    findings = annotator(aggregate="min").run(tables, context).report.findings
+    assert (findings[REPEATED]["raised"], findings[REPEATED]["of"]) == (0, 2)
+    assert findings["outcome drift"] == 0.0
 
 
 def test_it_is_probed(tables: dict[str, pl.DataFrame], context: Any) -> None:
-    annotator(probes="warn").run(tables, context)
-    assert context.findings["probes"]["results"]
+    probes = annotator(probes="warn").run(tables, context).report.probes
+    assert probes is not None
+    assert probes.results

@@ -156,5 +156,6 @@ def test_a_model_without_a_head_is_refused_in_plain_words(
 
 
 def test_it_is_probed(tables: dict[str, pl.DataFrame], context: Any) -> None:
-    reward(probes="warn").run(tables, context)
-    assert context.findings["probes"]["results"]
+    probes = reward(probes="warn").run(tables, context).report.probes
+    assert probes is not None
+    assert probes.results

@@ -35,15 +35,14 @@ def test_the_first_error_is_found_wherever_it_is(stand: Any, by: Any, steps: int
 def test_halving_spends_less_and_finds_the_same(stand: Any) -> None:
     texts = {f"q{step}": [wrong_at(step, 9)] for step in range(9)}
     tables = solutions(stand, texts)
-    halved, brute = going_on(stand, share=0.8), going_on(stand, share=0.8)
-    found = FirstError(by="binary", k=16).run(tables, halved).kept
-    every = FirstError(by="brute", k=16).run(tables, brute).kept
-    assert of_whole(found) == of_whole(every)
+    halved = FirstError(by="binary", k=16).run(tables, going_on(stand, share=0.8))
+    brute = FirstError(by="brute", k=16).run(tables, going_on(stand, share=0.8))
+    assert of_whole(halved.kept) == of_whole(brute.kept)
     # The prompt itself is valued where the first step is found; else 8 prefixes, or 3 to 4.
-    assert brute.findings["rollouts"] == 16 * (9 * 8 + 1)
-    assert halved.findings["rollouts"] <= 0.45 * brute.findings["rollouts"]
+    assert brute.report.findings["rollouts"] == 16 * (9 * 8 + 1)
+    assert halved.report.findings["rollouts"] <= 0.45 * brute.report.findings["rollouts"]
     # What the one paid for is free for the other.
-    assert len(stand.asked) == brute.findings["rollouts"]
+    assert len(stand.asked) == brute.report.findings["rollouts"]
 
 
 def test_the_steps_that_were_looked_at_have_their_values(stand: Any) -> None:
@@ -61,11 +60,10 @@ def test_the_steps_that_were_looked_at_have_their_values(stand: Any) -> None:
 
 @pytest.mark.parametrize("by", ["binary", "brute"])
 def test_a_right_answer_has_no_error_and_costs_nothing(stand: Any, by: Any) -> None:
-    context = going_on(stand)
-    kept = FirstError(by=by).run(solutions(stand, {"q": ["ok\n7"]}), context).kept
-    assert of_whole(kept) == {"q-0": -1}
+    split = FirstError(by=by).run(solutions(stand, {"q": ["ok\n7"]}), going_on(stand))
+    assert of_whole(split.kept) == {"q-0": -1}
     assert not stand.asked
-    assert context.findings["rollouts"] == 0
+    assert split.report.findings["rollouts"] == 0
 
 
 @pytest.mark.parametrize("by", ["binary", "brute"])
@@ -96,11 +94,10 @@ def test_solutions_without_an_answer(stand: Any) -> None:
 
 def test_adaptive_search_finds_the_same_for_half(stand: Any) -> None:
     tables = solutions(stand, {f"q{step}": [wrong_at(step, 9)] for step in range(9)})
-    plain, adapted = going_on(stand, share=0.8), going_on(stand, share=0.8)
-    every = FirstError(k=16).run(tables, plain).kept
-    few = FirstError(k=16, adaptive=Adaptive()).run(tables, adapted).kept
-    assert of_whole(few) == of_whole(every)
-    assert adapted.findings["rollouts"] <= 0.5 * plain.findings["rollouts"]
+    every = FirstError(k=16).run(tables, going_on(stand, share=0.8))
+    few = FirstError(k=16, adaptive=Adaptive()).run(tables, going_on(stand, share=0.8))
+    assert of_whole(few.kept) == of_whole(every.kept)
+    assert few.report.findings["rollouts"] <= 0.5 * every.report.findings["rollouts"]
 
 
 @settings(

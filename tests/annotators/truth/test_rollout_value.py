@@ -25,7 +25,7 @@ def test_each_prefix_is_valued_the_prompt_among_them(stand: Any) -> None:
     assert all(0 < good[step] < 1 for step in (-1, 0, 1))
     # Of the four different prefixes that are no whole answers, each is gone on with 12 times.
     assert len(stand.asked) == 4 * 12
-    assert context.findings == {"solutions": 2, "rollouts": 72, "rollouts a solution": 36}
+    assert split.report.findings == {"solutions": 2, "rollouts": 72, "rollouts a solution": 36}
 
 
 def test_the_counts_are_kept_in_words(stand: Any) -> None:
@@ -73,10 +73,10 @@ def test_an_answer_that_was_cut_off_is_gone_on_with(stand: Any) -> None:
 def test_adaptive_values_cost_less_and_fall_on_the_same_side(stand: Any) -> None:
     tables = solutions(stand, {f"q{n}": ["ok\nok\nbad\nok\n0"] for n in range(8)})
     plain, adapted = going_on(stand), going_on(stand)
-    every = RolloutValue(k=16).run(tables, plain).kept
-    few = RolloutValue(k=16, adaptive=Adaptive()).run(tables, adapted).kept
-    assert adapted.findings["rollouts"] < 0.7 * plain.findings["rollouts"]
-    both = every.join(few, on=["response_id", "step"])
+    every = RolloutValue(k=16).run(tables, plain)
+    few = RolloutValue(k=16, adaptive=Adaptive()).run(tables, adapted)
+    assert few.report.findings["rollouts"] < 0.7 * every.report.findings["rollouts"]
+    both = every.kept.join(few.kept, on=["response_id", "step"])
     assert ((both["value"] > 0.15) == (both["value_right"] > 0.15)).all()
 
 

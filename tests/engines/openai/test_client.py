@@ -17,7 +17,7 @@ from engines.openai import http_client
 from engines.openai.engine import OpenAIEngine
 from engines.operators.context import Context
 from engines.protocol import EngineError, RowError, Sampling, UnavailableError
-from engines.runtime.rows import run_rows
+from engines.runtime.rows import Done, Failed, run_rows
 from tests.engines.provider import Provider, ask, binding, error
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -69,21 +69,14 @@ def run(
         failure_limit=0.5,
         progress=False,
     )
-    kept: list[str] = []
-    failed: list[str] = []
 
     async def work(row: str, models: Any) -> str:
         (written,) = await models.judge.generate([{"role": "user", "content": row}])
         return str(written.text)
 
-    run_rows(
-        ((row, row) for row in rows),
-        work,
-        context,
-        total=len(rows),
-        keep=lambda number, row, result: kept.append(row),
-        fail=lambda number, row, reason, message: failed.append(message),
-    )
+    outcomes = list(run_rows(((row, row) for row in rows), work, context, total=len(rows)))
+    kept = [one.item for one in outcomes if isinstance(one, Done)]
+    failed = [one.message for one in outcomes if isinstance(one, Failed)]
     return kept, failed
 
 

@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +16,27 @@ import pytest
 from engines.journal.store import JournalError
 from engines.model import Models
 from engines.protocol import EngineError, RowError
-from engines.runtime.rows import FailureLimitError, run_rows
+from engines.runtime.rows import Done, Failed, FailureLimitError, run_rows
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 
 
 class Collected:
-    """What became of the rows."""
+    """The outcomes of rows, by their numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, outcomes: Iterable[Done[Any, Any] | Failed[Any]]) -> None:
         self.kept: dict[int, Any] = {}
         self.failed: dict[int, tuple[Any, str, str]] = {}
-
-    def keep(self, number: int, item: Any, result: Any) -> None:
-        self.kept[number] = result
-
-    def fail(self, number: int, item: Any, reason: str, message: str) -> None:
-        self.failed[number] = (item, reason, message)
+        for one in outcomes:
+            if isinstance(one, Done):
+                self.kept[one.number] = one.result
+            else:
+                self.failed[one.number] = (one.item, one.reason, one.message)
 
 
 def run(work: Any, context: Any, count: int = 100) -> Collected:
-    collected = Collected()
     items = ((f"row {n}", n) for n in range(count))
-    run_rows(items, work, context, total=count, keep=collected.keep, fail=collected.fail)
-    return collected
+    return Collected(run_rows(items, work, context, total=count))
 
 
 async def twice(number: int, models: Models) -> int:
@@ -64,15 +62,7 @@ def test_every_row_is_run_with_a_bounded_number_in_flight(stand: Any, window: in
         finished += 1
         return doubled
 
-    collected = Collected()
-    run_rows(
-        items(),
-        work,
-        stand.context(window=window),
-        total=100,
-        keep=collected.keep,
-        fail=collected.fail,
-    )
+    collected = Collected(run_rows(items(), work, stand.context(window=window), total=100))
     assert collected.kept == {number: 2 * number for number in range(100)}
     assert most <= window
 
@@ -100,22 +90,28 @@ def test_a_row_that_fails_is_named_with_its_reason(stand: Any) -> None:
     assert sorted(collected.kept) == [0, 1, 2, 4, 6, 8, 9]
 
 
-def test_a_result_that_cannot_be_kept_fails_its_row(stand: Any) -> None:
-    failed = []
+@pytest.mark.parametrize("window", [4, 500])
+def test_no_more_outcomes_wait_than_rows_are_in_flight(stand: Any, window: int) -> None:
+    finished = most = 0
 
-    def keep(number: int, item: int, result: int) -> None:
-        if number == 2:
-            raise ValueError("half a character")
+    async def work(number: int, models: Models) -> int:
+        nonlocal finished
+        finished += 1
+        return number
 
-    run_rows(
-        ((str(n), n) for n in range(5)),
-        twice,
-        stand.context(),
-        total=5,
-        keep=keep,
-        fail=lambda number, item, reason, message: failed.append((number, reason, message)),
-    )
-    assert failed == [(2, "ValueError", "half a character")]
+    items = ((str(number), number) for number in range(20_000))
+    for taken, _ in enumerate(run_rows(items, work, stand.context(window=window), total=20_000)):
+        most = max(most, finished - taken)
+    assert most <= 4 * window + 500
+
+
+def test_a_reader_that_stops_early_ends_the_run(stand: Any) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    items = ((str(number), number) for number in range(20_000))
+    with closing(iter(run_rows(items, twice, stand.context(window=4), total=20_000))) as outcomes:
+        next(outcomes)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert next(items)[1] < 1000
 
 
 @pytest.mark.parametrize("error", [EngineError("the server is gone"), JournalError("disk full")])

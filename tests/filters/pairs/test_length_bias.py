@@ -129,7 +129,7 @@ def test_every_stratum_is_balanced_and_their_number_follows_the_pairs(compared):
 
 def test_a_side_far_longer_goes_and_the_numbers_say_the_share_before_and_after(compared):
     frame = pairs_of(compared, [(9, 3), (10, 3), (3, 10), (2, 2), (4, 5), (5, 4)])
-    context = SimpleNamespace(stage="even", findings={})
+    context = SimpleNamespace(stage="even")
     split = LengthBias(of="pairs", max_ratio=3, balance=False).run({"pairs": frame}, context)
     assert dict(split.dropped.select("row_id", "reason").rows()) == {
         "x1": "one side far longer",
@@ -141,7 +141,7 @@ def test_a_side_far_longer_goes_and_the_numbers_say_the_share_before_and_after(c
         "chosen_longer_before": 3 / 5,
         "chosen_longer_after": 2 / 3,
     }
-    assert context.findings == {"chosen longer before": 3 / 5, "chosen longer after": 2 / 3}
+    assert split.report.findings == {"chosen longer before": 3 / 5, "chosen longer after": 2 / 3}
 
 
 @settings(max_examples=40, deadline=None)

@@ -124,7 +124,7 @@ def test_the_threshold_is_of_all_responses_unless_it_is_given(cut: Any) -> None:
     texts = ("the quick brown fox", "jumps over the lazy dog")
     context = cut.context()
     by_share = cut(Segment(by="confidence", quantile=0.3), *texts, context=context)
-    below = context.findings["cut below"]
+    below = by_share.report.findings["cut below"]
     assert 0 < below < 1
     given_it = cut(Segment(by="confidence", below=below), *texts)
     assert steps(by_share) == steps(given_it)

@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
     split = search.run({"prompts": prompts}, context)
     assert split.dropped.is_empty()
     split.kept.write_parquet(folder / "trees.parquet")
-    print(context.spent.model_calls)
+    print(split.report.usage.model_calls)
 
 
 if __name__ == "__main__":

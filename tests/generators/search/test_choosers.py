@@ -143,7 +143,7 @@ def test_the_scorer_is_handed_the_rows_and_reads_its_other_stages(kind: Any) -> 
     made = kind(of="asked", scorer={"use": "annotators.Reward", "checkpoint": "trained"})
     assert [read.stage for read in made.inputs()] == ["asked", "trained"]
     assert {use.role for use in made.roles()} == {"policy", "reward"}
-    assert isinstance(made.judge, Scorer)
+    assert isinstance(made.scorer, Scorer)
 
 
 @pytest.mark.parametrize("kind", [BestOfN, StepBeam, Guided, TreeSearch])

@@ -76,9 +76,9 @@ def test_a_node_s_value_is_whether_it_went_bad(stand: Any) -> None:
         else:
             assert text == "" or text.endswith("\n")
     asked = split.kept.filter(~pl.col("terminal")).height * 8
-    assert context.findings["rollouts"] == asked
+    assert split.report.findings["rollouts"] == asked
     assert len(stand.asked) == asked
-    assert context.findings["searches"] == split.kept["visits"].sum()
+    assert split.report.findings["searches"] == split.kept["visits"].sum()
 
 
 def test_the_first_error_of_each_searched_answer_lies_between_two_nodes(stand: Any) -> None:

@@ -69,10 +69,10 @@ def test_one_expansion_a_simulation_and_no_more_than_there_is(stand: Any) -> Non
     split = search(simulations=4).run({"prompts": stand.prompts("one", "two")}, context)
     per_tree = split.kept.group_by("prompt_id").agg(pl.col("expanded").sum())
     assert per_tree["expanded"].to_list() == [4, 4]
-    assert context.findings["simulations"] == 8
-    assert context.findings["proposals"] == 8 * 4
-    assert context.findings["nodes"] == split.kept.height
-    assert context.findings["depth"] == split.kept["depth"].max()
+    assert split.report.findings["simulations"] == 8
+    assert split.report.findings["proposals"] == 8 * 4
+    assert split.report.findings["nodes"] == split.kept.height
+    assert split.report.findings["depth"] == split.kept["depth"].max()
     whole = search(simulations=500).run({"prompts": stand.prompts("one")}, searching(stand))
     assert whole.kept.filter(~pl.col("expanded") & ~pl.col("terminal")).is_empty()
     assert whole.kept["expanded"].sum() < 500
@@ -143,10 +143,11 @@ def test_a_prompt_never_solved_is_kept_with_values_of_zero(stand: Any) -> None:
 
     tables = {"prompts": stand.prompts("one")}
     context = searching(stand, hopeless)
-    nodes = TreeSearch(simulations=60).run(tables, context).kept
+    split = TreeSearch(simulations=60).run(tables, context)
+    nodes = split.kept
     assert not nodes.filter("terminal")["terminal_correct"].any()
     assert nodes.filter(pl.col("depth") == 0)["value"].to_list() == [0.0]
-    assert context.findings["prompts with a right end"] == 0
+    assert split.report.findings["prompts with a right end"] == 0
     rest = TreeSearch(simulations=60, backup="rest").run(tables, searching(stand, hopeless)).kept
     assert rest["value"].null_count() == rest.height
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from engines.bindings import Binding
-from engines.operators.context import Context, Spent
+from engines.operators.context import Context
 from engines.protocol import EngineError
 from schemas import Checkpoints, Prompts, prompt_id, rows
 from trainers import Validate
@@ -83,15 +83,14 @@ def test_sides_are_those_of_their_weights_and_paid_for_once(
     )
     assert one.dropped.is_empty()
     assert one.kept["prompt_id"].to_list() == prompts["prompt_id"].to_list()
-    assert context.spent.model_calls == 2 * 6 * (1 + 4)
+    assert one.report.usage.model_calls == 2 * 6 * (1 + 4)
 
     # The other way round nothing is left to ask.
-    spent = Spent()
     other = validate.run(
         {"policy": checkpoint(tiny_model, other_model), "held_out": prompts},
-        dataclasses.replace(context, spent=spent, refresh="2026-11-02"),
+        dataclasses.replace(context, refresh="2026-11-02"),
     )
-    assert spent.model_calls == 0
+    assert other.report.usage.model_calls == 0
     for figure in ("greedy", "right"):
         assert one.kept[f"{figure}_before"].to_list() == other.kept[f"{figure}_after"].to_list()
         assert one.kept[f"{figure}_after"].to_list() == other.kept[f"{figure}_before"].to_list()
@@ -101,11 +100,11 @@ def test_sides_are_those_of_their_weights_and_paid_for_once(
 def test_an_untrained_policy_answers_once(
     validate: Validate, tiny_model: Path, context_for: Callable[..., Context]
 ) -> None:
-    context = context_for()
     tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": held_out(["even"] * 2)}
-    kept = validate.run(tables, context).kept
-    assert context.spent.model_calls == 2 * (1 + 4)
-    assert context.spent.journal_hits == 0
+    split = validate.run(tables, context_for())
+    kept, usage = split.kept, split.report.usage
+    assert usage.model_calls == 2 * (1 + 4)
+    assert usage.journal_hits == 0
     assert kept["right_before"].to_list() == kept["right_after"].to_list()
     assert kept["greedy_before"].to_list() == kept["greedy_after"].to_list()
 
@@ -135,7 +134,7 @@ def test_a_prompt_without_a_reference_is_dropped_and_asked_of_one_policy_only(
     assert split.kept.height == 2
     assert split.dropped["row_id"].to_list() == [prompts["prompt_id"][1]]
     assert "no reference answer" in split.dropped["numbers"][0]
-    assert context.spent.model_calls == (3 + 2) * (1 + 4)
+    assert split.report.usage.model_calls == (3 + 2) * (1 + 4)
 
 
 def test_a_served_policy_is_measured_by_its_weights(
@@ -161,7 +160,7 @@ def test_an_unknown_check_is_refused_before_anything_is_asked(
     tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": held_out(["even"])}
     with pytest.raises(EngineError, match="source 'trial'"):
         Validate(of="policy").run(tables, context)
-    assert context.spent.model_calls == 0
+    assert not context.journal.exists()
 
 
 def test_one_checkpoint_is_measured(

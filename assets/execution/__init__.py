@@ -1,0 +1,1 @@
+"""Running stages, refreshes and their checks."""

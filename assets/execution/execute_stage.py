@@ -1,0 +1,122 @@
+"""Runs one stage of a recipe, without Dagster: from a script, a notebook, or an asset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import polars as pl
+
+from assets.account import RowCounts, count_rows
+from assets.plan import Stage
+from assets.telling import naming
+from assets.truth import label_accuracy, ranked_pairs
+from engines.operators.context import Context
+from schemas import Evaluations, Findings, Operator, Pairs, ProbeReport, Split, Usage
+
+CHECKED_PROMPTS = 1000
+"""Prompts on whose responses a scorer's accuracy is measured, at most: a check may take long."""
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What came of a stage.
+
+    Attributes:
+        stage: the stage that ran.
+        split: the rows it kept and dropped.
+        counts: how many rows came in, were kept and were dropped.
+        seconds: how long the operator ran.
+        scorer_accuracy: of a model that scores, the share in [0, 1] of (right, wrong) pairs of
+            responses that it ranks rightly; None where that is not known.
+        label_accuracy: of `Pairs`, the share in [0, 1] whose label is right; None where no pair's
+            is known.
+        validation: of `Evaluations`, the figures of `trainers.evaluation.metrics.summary`; None
+            where nothing was measured.
+    """
+
+    stage: Stage
+    split: Split
+    counts: RowCounts
+    seconds: float
+    scorer_accuracy: float | None = None
+    label_accuracy: float | None = None
+    validation: Mapping[str, Any] | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What the stage's models cost."""
+        return self.split.report.usage
+
+    @property
+    def findings(self) -> Findings:
+        """Figures about the stage, by name."""
+        found = self.split.report.findings
+        if self.scorer_accuracy is None:
+            return found
+        return {**found, "accuracy": self.scorer_accuracy}
+
+    @property
+    def probes(self) -> ProbeReport | None:
+        """How an annotator did on its probes; None where none were run."""
+        return self.split.report.probes
+
+
+def execute_stage(
+    stage: Stage, tables: Mapping[str, pl.DataFrame], context: Context
+) -> StageOutcome:
+    """Run the stage's operator.
+
+    Args:
+        stage: as `assets.plan.plan` gives it.
+        tables: what the stage reads, by stage name; of a stage that gives `Pairs` also
+            ``prompts``, from which it is known whether a label is right.
+        context: where and for whom the stage runs.
+
+    Raises:
+        EngineError: no row can be answered, or too many failed.
+    """
+    began = perf_counter()
+    with naming(context.models):
+        split = stage.operator.run(tables, context)
+    seconds = perf_counter() - began
+    kept = split.kept
+    return StageOutcome(
+        stage,
+        split,
+        count_rows(stage, tables, split),
+        seconds,
+        scorer_accuracy=scorer_accuracy(stage.operator, tables, kept, context.checks),
+        label_accuracy=(
+            label_accuracy(kept, tables["prompts"], context.checks)
+            if stage.gives is Pairs
+            else None
+        ),
+        validation=_validation(kept, context.seed) if stage.gives is Evaluations else None,
+    )
+
+
+def scorer_accuracy(
+    operator: Operator,
+    tables: Mapping[str, pl.DataFrame],
+    scores: pl.DataFrame,
+    checks: Mapping[str, str],
+) -> float | None:
+    """The share of (right, wrong) pairs of responses to a prompt whose right one scores higher, a
+    tie counting half. None where no such pair is known, or no model scores."""
+    from annotators.probes.probed import ProbedAnnotator
+
+    if not isinstance(operator, ProbedAnnotator):
+        return None
+    known = pl.col("source").is_in(list(checks))
+    prompts = tables[operator.prompts].filter(known).sort("prompt_id").head(CHECKED_PROMPTS)
+    responses = tables[operator.of].join(prompts, on="prompt_id", how="semi")
+    ranked = ranked_pairs(responses, scores, prompts, checks)
+    hits, count = float(ranked["hits"].sum()), float(ranked["count"].sum())
+    return hits / count if count else None
+
+
+def _validation(evaluations: pl.DataFrame, seed: int) -> dict[str, Any] | None:
+    from trainers.evaluation.metrics import summary
+
+    return None if evaluations.is_empty() else summary(evaluations, seed=seed)

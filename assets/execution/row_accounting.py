@@ -1,0 +1,50 @@
+"""What Dagster shows of a stage's row counts: metadata and the check ``adds_up``."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.account import RowCounts
+from assets.pictures import funnel_picture, in_markdown
+
+
+def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:
+    """Metadata for the UI: the funnel as a picture, and numbers that it plots over time."""
+    picture = funnel_picture(counts.units, counts.came, counts.kept, counts.dropped)
+    shown: dict[str, Any] = {
+        "funnel": in_markdown(picture),
+        "in": counts.came,
+        "kept": counts.kept,
+        "dropped": counts.refused,
+        "counted in": counts.units,
+        "seconds": seconds,
+        "rows/s": counts.came / max(seconds, 1e-6),
+    }
+    if counts.came:
+        shown["share kept"] = counts.kept / counts.came
+    if counts.also:
+        shown["also refused"] = dg.MetadataValue.json(dict(counts.also))
+    return shown
+
+
+def adds_up(counts: RowCounts) -> dg.AssetCheckResult:
+    """The asset check ``adds_up``, with the sum in words."""
+    total = counts.kept + counts.refused
+    parts = f"{counts.kept:,} kept and {counts.refused:,} dropped"
+    if counts.adds_up:
+        says = f"{parts} are the {counts.came:,} {counts.units} that came in"
+    else:
+        lost = counts.came - total
+        what = f"{lost:,} are in neither" if lost > 0 else f"{-lost:,} were not among them"
+        says = f"{parts} are {total:,}, but {counts.came:,} {counts.units} came in: {what}"
+    return dg.AssetCheckResult(
+        check_name="adds_up",
+        passed=counts.adds_up,
+        description=says,
+        metadata={
+            "in": counts.came,
+            "kept": counts.kept,
+            "dropped": counts.refused,
+            "counted in": counts.units,
+        },
+    )
