@@ -7,12 +7,16 @@ for Dagster.
 
 from typing import TYPE_CHECKING, Any
 
+from assets.config.modules import check_packages
+
 if TYPE_CHECKING:
     from assets.curated.component import Dataset
     from assets.recipe import Recipe
     from assets.source import Source
 
 __all__ = ["Dataset", "Recipe", "Source"]
+
+check_packages()
 
 
 def __getattr__(name: str) -> Any:

@@ -15,13 +15,13 @@ import polars as pl
 from assets.account import count_reasons
 from assets.checked import Checked
 from assets.claims.check import CHECK
+from assets.config.bundled import bundled
 from assets.formats import Format
 from assets.licences import consequences, identifier
 from assets.lineage import Answered, UsedModel
 from assets.look import escaped, linked, markdown, sampled
 from assets.plan import Stage
 from assets.recipe import Recipe
-from assets.settings import PROJECT
 from assets.tables import Tables
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _claim(facts: Facts) -> str:
 def kept_claim(recipe: str) -> Mapping[str, Any] | None:
     """What ``docs/claims.json`` keeps of the claim of ``recipe``; None where it was not measured
     for that."""
-    results = PROJECT / "docs" / "claims.json"
+    results = bundled("docs/claims.json")
     if not results.is_file():
         return None
     kept = json.loads(results.read_text(encoding="utf-8"))

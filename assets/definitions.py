@@ -1,6 +1,5 @@
 """The Dagster code location: every source and recipe of the shipped folder and the user's own."""
 
-import sys
 import warnings
 from collections.abc import Collection, Iterable
 from typing import TypeVar
@@ -9,6 +8,7 @@ import dagster as dg
 from dagster_shared.record import replace
 
 from assets.alerts import alerts_sensor
+from assets.config.modules import make_importable
 from assets.curated.asset import dataset_asset
 from assets.curated.component import Dataset
 from assets.curated.planned import Planned, planned
@@ -18,7 +18,7 @@ from assets.executing import EXECUTOR
 from assets.factory import DATASETS, Factory
 from assets.plan import exported_stage
 from assets.recipe import Recipe
-from assets.settings import PROJECT, Settings, from_variable, load_settings
+from assets.settings import Settings, from_variable, load_settings
 from assets.source import Source
 from assets.tables import Tables, TablesIOManager
 
@@ -170,8 +170,16 @@ class Floor:
 
 
 def floor() -> Floor:
-    """All sources and recipes of the present configuration. Raises `FactoryError`."""
-    return Floor(load_settings())
+    """All sources and recipes of the present configuration.
+
+    The project folder becomes importable, so that recipes can name the user's own modules.
+
+    Raises:
+        FactoryError: What the configuration, a recipe or a module's name needs changed.
+    """
+    settings = load_settings()
+    make_importable(settings.folder)
+    return Floor(settings)
 
 
 def _by_name(components: Iterable[Named]) -> dict[str, Named]:
@@ -190,7 +198,4 @@ def _by_name(components: Iterable[Named]) -> dict[str, Named]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What ``dagster`` and ``dg`` load."""
-    if str(PROJECT) not in sys.path:
-        # Sources and checks may be modules beside the recipes of this project.
-        sys.path.append(str(PROJECT))
     return floor().definitions()

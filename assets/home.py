@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
+from assets.config.bundled import bundled
 from assets.errors import FactoryError
-from assets.settings import PROJECT
+from assets.settings import config_file
 from assets.tables import write_whole
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 POSTGRES = "DAGSTER_PG_URL"
+_FILE = "dagster.yaml"
 _OURS = "# A copy, written anew by every command: dagster.yaml of the project is what to edit.\n"
 _SCHEME = "postgresql+psycopg2://"
 """SQLAlchemy 2.1 takes plain ``postgresql://`` for another driver, which Dagster does not bring."""
@@ -28,24 +30,43 @@ _STORAGE = f"\nstorage:\n  postgres:\n    postgres_url:\n      env: {POSTGRES}\n
 
 
 def home() -> Path:
-    """``DAGSTER_HOME``, or ``.dagster`` of the project, with the project's ``dagster.yaml`` in it.
+    """The folder ``DAGSTER_HOME``, or ``.dagster`` of the project, ready for Dagster.
 
-    A ``dagster.yaml`` of the user's own there is left as it is. Raises `FactoryError` where that
-    one, or this environment, cannot use the PostgreSQL database that is asked for.
+    Raises:
+        FactoryError: As `configure` does.
     """
-    folder = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster")))
+    project = config_file().parent
+    folder = Path(os.environ.setdefault("DAGSTER_HOME", str(project / ".dagster")))
+    configure(folder, project)
+    return folder
+
+
+def configure(folder: Path, project: Path) -> None:
+    """Copy the ``dagster.yaml`` of a project, or of the package, to Dagster's folder.
+
+    A ``dagster.yaml`` of the user's own is left as it is.
+
+    Args:
+        folder: Where Dagster keeps runs and events; made if it is missing.
+        project: The folder of the configuration file.
+
+    Raises:
+        FactoryError: A PostgreSQL database is asked for, and the user's file or this environment
+            cannot use it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "dagster.yaml"
+    file = folder / _FILE
     present = file.read_text(encoding="utf-8") if file.exists() else None
     if os.environ.get(POSTGRES):
         _check_postgres(file, present)
     if present is None or present.startswith(_OURS):
-        wanted = _OURS + (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+        source = project / _FILE
+        source = source if source.is_file() else bundled(_FILE)
+        wanted = _OURS + source.read_text(encoding="utf-8")
         if os.environ.get(POSTGRES):
             wanted += _STORAGE
         if wanted != present:
             write_whole(UPath(file), wanted.encode())
-    return folder
 
 
 def shown_instance() -> "DagsterInstance":
@@ -60,7 +81,7 @@ def _check_postgres(file: Path, present: str | None) -> None:
     if find_spec("dagster_postgres") is None:
         raise FactoryError(
             f"{POSTGRES} is set, and this environment cannot use it: "
-            "pip install -c constraints.txt -e '.[postgres]'"
+            "pip install 'preference-factory[postgres]'"
         )
     if not os.environ[POSTGRES].startswith(_SCHEME):
         raise FactoryError(f"{POSTGRES} must read {_SCHEME}USER:PASSWORD@HOST:PORT/DATABASE")

@@ -1,10 +1,12 @@
 """One file binds everything: which models play which roles, where prompts come from, where things
 are kept.
 
-Read from ``factory.yaml`` of the project, or from the file that ``FACTORY_CONFIG`` names. Every
-value can be overridden by an environment variable: ``FACTORY_ROOT=/big/disk``,
+Read from ``factory.yaml`` of the project folder, or from the file that ``FACTORY_CONFIG`` names.
+Every value can be overridden by an environment variable: ``FACTORY_ROOT=/big/disk``,
 ``FACTORY_ROLES__POLICY__MODEL=/models/qwen``. Mappings are merged, so a source that the file binds
-is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the file's folder.
+is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the file's folder; a
+model or a folder of templates that is not there is looked for beside the installed packages, where
+``pocket/checkpoints/base`` is.
 """
 
 import math
@@ -32,6 +34,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableVariableError
 from upath import UPath
 
+from assets.config.bundled import PACKAGES, bundled
 from assets.errors import NO_MAPPING, FactoryError, near
 from assets.operation import Alerts, Freshness, Retries
 from assets.yaml_file import LONGEST_NAME, YamlError, documents, unsound
@@ -57,7 +60,7 @@ _Place = Annotated[str, Field(min_length=1)]
 _INSIDE = frozenset({"ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
 """What variables go into, as FACTORY_SOURCES__POCKET does."""
 
-PROJECT = Path(__file__).resolve().parent.parent
+FILE = "factory.yaml"
 _OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
 
 
@@ -102,7 +105,7 @@ class Settings(BaseSettings):
     alerts: Alerts | None = None
     freshness: Freshness = Freshness()
 
-    _file: Path = PrivateAttr(default=PROJECT / "factory.yaml")
+    _file: Path = PrivateAttr(default=PACKAGES / FILE)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -183,7 +186,7 @@ class Settings(BaseSettings):
                     f"{self._file}: field 'recipes': there is no folder {folder}"
                     + from_variable("recipes")
                 )
-        return [PROJECT / "recipes", *added]
+        return [bundled("recipes"), *added]
 
     def bindings(self) -> dict[str, Binding]:
         """Every role's binding, with the paths of local models and templates made absolute."""
@@ -191,7 +194,7 @@ class Settings(BaseSettings):
             role: binding.model_copy(
                 update={
                     "model": self._model(binding.model),
-                    "templates": binding.templates and str(self.folder / binding.templates),
+                    "templates": binding.templates and str(self._path(binding.templates)),
                 }
             )
             for role, binding in self.roles.items()
@@ -200,10 +203,16 @@ class Settings(BaseSettings):
     def _model(self, model: str | None) -> str | None:
         if model is None:
             return None
-        path = self.folder / Path(model).expanduser()
+        path = self._path(model)
         # A Hub id is "name" or "owner/name"; anything else can only be a path.
         named = model.startswith((".", "~", "/")) or model.count("/") > 1
         return str(path.resolve()) if named or path.exists() else model
+
+    def _path(self, given: str) -> Path:
+        """A path from the project folder or, where nothing is there, from the packages' folder."""
+        path = self.folder / Path(given).expanduser()
+        shipped = PACKAGES / given
+        return shipped if not path.exists() and shipped.exists() else path
 
     def _place(self, given: str) -> UPath:
         path = located(given)
@@ -240,8 +249,17 @@ def located(given: str) -> UPath:
 
 
 def config_file() -> Path:
-    """The configuration file: ``FACTORY_CONFIG``, or ``factory.yaml`` of the project."""
-    return Path(os.environ.get("FACTORY_CONFIG") or PROJECT / "factory.yaml").expanduser().resolve()
+    """The configuration file, which need not exist.
+
+    Returns:
+        The file that ``FACTORY_CONFIG`` names, or else ``factory.yaml`` of the current directory
+        or the nearest of its parents that has one, or else of the checkout.
+    """
+    if named := os.environ.get("FACTORY_CONFIG"):
+        return Path(named).expanduser().resolve()
+    here = Path.cwd()
+    folders = (here, *here.parents, PACKAGES)
+    return next((each / FILE for each in folders if (each / FILE).is_file()), here / FILE)
 
 
 def load_settings() -> Settings:
@@ -249,7 +267,8 @@ def load_settings() -> Settings:
     file = config_file()
     if not file.is_file():
         raise SettingsError(
-            f"there is no configuration file {file}: write one, or let FACTORY_CONFIG name one"
+            f"there is no configuration file {file}: 'factory init FOLDER' writes one; run the "
+            "command in that folder, or set FACTORY_CONFIG to the path of the file"
         )
     _known_variables()
     # What was given may be a key, so no error is handed on.

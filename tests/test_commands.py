@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-PROJECT = Path(__file__).parent.parent
+from tests.checkout import PROJECT
+
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 ANSWERS = '{"reference": "5", "text": "It is 5"}\n'
 

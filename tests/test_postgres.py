@@ -22,7 +22,7 @@ import pytest
 import yaml
 from polars.testing import assert_frame_equal
 
-from assets.settings import PROJECT
+from tests.checkout import PROJECT
 from tests.postgres_server import serving
 from tests.test_killed import answers, calls
 from tests.test_killed import environment as few_held_out

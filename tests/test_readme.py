@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from pocket import Problems
+from tests.checkout import PROJECT
 
-PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 
 

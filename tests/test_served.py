@@ -8,7 +8,7 @@ import yaml
 
 from assets.definitions import Floor, floor
 from assets.runs import run_refresh
-from assets.settings import PROJECT
+from tests.checkout import PROJECT
 from tests.served import Served
 
 pytestmark = pytest.mark.vllm

@@ -5,7 +5,7 @@ Everything heavy is imported inside the commands, so that ``factory --help`` ans
 
 import typer
 
-from assets.cli import exchange, keep, look, make, readings
+from assets.cli import exchange, init, keep, look, make, readings
 
 app = typer.Typer(
     help="Make preference and step-level data without human labels, and train on it.",
@@ -13,5 +13,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (make, look, exchange, readings, keep):
+for part in (init, make, look, exchange, readings, keep):
     app.add_typer(part.commands)

@@ -11,9 +11,9 @@ import pytest
 
 from assets.executing import GPU, PRELOADED, holders
 from assets.home import home
-from assets.settings import PROJECT
 from assets.tables import Tables
 from assets.workers import here
+from tests.checkout import PROJECT
 
 DAY = "2026-11-01"
 STAGES: dict[str, dict[str, Any]] = {

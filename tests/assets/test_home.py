@@ -9,7 +9,7 @@ import yaml
 from assets.errors import FactoryError
 from assets.home import home
 from assets.launcher import WatchedRunLauncher
-from assets.settings import PROJECT
+from tests.checkout import PROJECT
 
 URL = "postgresql+psycopg2://me:a-secret@127.0.0.1:5432/factory"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from assets.page import write_report
-from assets.settings import PROJECT
 from tests.assets.reported import LONG, SCRIPT, write_pairs, write_solutions
+from tests.checkout import PROJECT
 
 pytestmark = pytest.mark.browser
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import dagster as dg
 import pytest
 
-from assets.settings import PROJECT
+from tests.checkout import PROJECT
 from tests.test_killed import environment
 
 pytestmark = pytest.mark.browser

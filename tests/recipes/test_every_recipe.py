@@ -10,8 +10,8 @@ import yaml
 from assets.claims import BestOfNGain, RewardGap
 from assets.definitions import Floor, floor
 from assets.runs import run_refresh
-from assets.settings import PROJECT
 from schemas import Checkpoints
+from tests.checkout import PROJECT
 
 REFRESH = "2026-11-01"
 ROWS = 12

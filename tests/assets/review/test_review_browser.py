@@ -15,10 +15,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.settings import PROJECT
 from assets.tables import Tables
 from tests.assets.reported import REFRESH, SCRIPT
 from tests.assets.review.conftest import NAME
+from tests.checkout import PROJECT
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,1 @@
+"""Where configuration is found and what it means."""
