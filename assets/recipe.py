@@ -40,14 +40,13 @@ from assets.declared import Declared
 from assets.draw import draw
 from assets.errors import RecipeError, near
 from assets.executing import EXECUTOR, pool_of
-from assets.execution.row_accounting import count_metadata
+from assets.execution.row_accounting import rows_metadata
 from assets.execution.stage_context import RecipeContext
 from assets.factory import DATASETS, REFRESHES, Factory
 from assets.imports import built
-from assets.look import described, dropped_rows, sampled
+from assets.look import described
 from assets.news import news_sensor
 from assets.nightly import days_before
-from assets.pictures import histograms
 from assets.plan import GIVEN, Stage, plan, policy_stage
 from assets.probing import stop_if_blocked
 from assets.promotion import Rule, gate_of
@@ -55,7 +54,7 @@ from assets.retrying import in_words, retried
 from assets.settings import Settings, load_settings
 from assets.stage import check_specs, run_stage
 from engines.bindings import Binding
-from schemas import Pairs, Prompts, Split
+from schemas import Pairs, Prompts, Split, Usage
 from schemas.named import subclass_of
 
 _MEASURE = subclass_of(Measure, "a measure")
@@ -224,33 +223,17 @@ class Recipe(Declared):
                     weights=weights,
                     held_out=held_out,
                 )
-            kept, refused = drawn.split.kept, drawn.split.dropped
             seconds = perf_counter() - began
-            account = RowCounts.of(drawn.split)
+            counts = RowCounts.of(drawn.split)
             yield dg.MaterializeResult(
                 value=drawn.split,
                 metadata={
-                    "account": dg.MetadataValue.json(
-                        {
-                            "in": account.came,
-                            "kept": account.kept,
-                            "dropped": dict(account.dropped),
-                            "seconds": seconds,
-                            "model_calls": 0,
-                            "journal_hits": 0,
-                            "tokens_per_second": None,
-                        }
-                    ),
-                    **count_metadata(account, seconds=seconds),
+                    **rows_metadata(Prompts, drawn.split, counts, seconds=seconds, usage=Usage()),
                     "mixture": dg.MetadataValue.json(dict(drawn.mixture)),
                     "stamps": dg.MetadataValue.json(dict(drawn.stamps)),
-                    **({} if kept.height else {"says": drawn.says}),
-                    "dagster/row_count": kept.height,
-                    "rows": dg.MetadataValue.md(sampled(kept)),
-                    "drop reasons": dg.MetadataValue.md(dropped_rows(refused)),
-                    **histograms(Prompts, kept),
+                    **({} if drawn.split.kept.height else {"says": drawn.says}),
                 },
-                check_results=[described(Prompts, kept)],
+                check_results=[described(Prompts, drawn.split.kept)],
             )
 
         return prompts

@@ -23,11 +23,10 @@ from assets.account import RowCounts
 from assets.catalogue import column_schema
 from assets.declared import Declared
 from assets.errors import RecipeError
-from assets.execution.row_accounting import count_metadata
+from assets.execution.row_accounting import rows_metadata
 from assets.factory import REFRESHES, Factory
 from assets.imports import built
-from assets.look import described, dropped_rows, sampled
-from assets.pictures import histograms
+from assets.look import described
 from assets.reading import read_on, stamp_of
 from assets.retrying import in_words, retried
 from assets.settings import load_settings
@@ -134,29 +133,16 @@ class Source(Declared):
                 )
                 about = {**reading.about, "stamp": stamp}
                 path = factory.tables.write(("prompts", name), refresh, reading.split, about=about)
-            kept, refused = reading.split.kept, reading.split.dropped
             seconds = perf_counter() - began
-            account = RowCounts.of(reading.split)
+            counts = RowCounts.of(reading.split)
             yield dg.MaterializeResult(
                 metadata={
-                    "account": dg.MetadataValue.json(
-                        {
-                            "in": account.came,
-                            "kept": account.kept,
-                            "dropped": dict(account.dropped),
-                            "seconds": seconds,
-                        }
-                    ),
-                    **count_metadata(account, seconds=seconds),
+                    **rows_metadata(Prompts, reading.split, counts, seconds=seconds),
                     "path": dg.MetadataValue.path(str(path)),
                     "new": reading.new,
                     "revision": str(reading.about["revision"]),
-                    "dagster/row_count": kept.height,
-                    "rows": dg.MetadataValue.md(sampled(kept)),
-                    "drop reasons": dg.MetadataValue.md(dropped_rows(refused)),
-                    **histograms(Prompts, kept),
                 },
-                check_results=[described(Prompts, kept)],
+                check_results=[described(Prompts, reading.split.kept)],
             )
 
         return dg.Definitions(assets=[prompts])

@@ -8,11 +8,11 @@ import dagster as dg
 import polars as pl
 
 from assets.execution.execute_stage import StageOutcome, execute_stage
-from assets.execution.row_accounting import adds_up, count_metadata
+from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.factory import Factory
-from assets.look import described, dropped_rows, sampled
-from assets.pictures import histograms, pictures
+from assets.look import described
+from assets.pictures import pictures
 from assets.plan import Stage
 from assets.policies import line_before
 from assets.probing import (
@@ -77,25 +77,11 @@ def run_stage(
 
 def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     """What the UI shows of a stage. ``tables`` are those that it read."""
-    stage, counts, usage, kept = outcome.stage, outcome.counts, outcome.usage, outcome.split.kept
-    rate = usage.tokens / usage.model_seconds if usage.tokens else None
-    metadata: dict[str, Any] = {
-        "account": dg.MetadataValue.json(
-            {
-                "in": counts.came,
-                "kept": counts.kept,
-                "dropped": dict(counts.dropped),
-                "seconds": outcome.seconds,
-                "model_calls": usage.model_calls,
-                "journal_hits": usage.journal_hits,
-                "tokens_per_second": rate,
-            }
+    stage, usage, kept = outcome.stage, outcome.usage, outcome.split.kept
+    metadata = {
+        **rows_metadata(
+            stage.gives, outcome.split, outcome.counts, seconds=outcome.seconds, usage=usage
         ),
-        **count_metadata(counts, seconds=outcome.seconds),
-        "dagster/row_count": kept.height,
-        "rows": dg.MetadataValue.md(sampled(kept)),
-        "drop reasons": dg.MetadataValue.md(dropped_rows(outcome.split.dropped)),
-        **histograms(stage.gives, kept),
         **pictures(stage.gives, stage.operator, kept, tables),
     }
     if answers := usage.model_calls + usage.journal_hits:
@@ -104,8 +90,8 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
             "journal hits": usage.journal_hits,
             "journal hit rate": usage.journal_hits / answers,
         }
-    if rate is not None:
-        metadata["tokens/s"] = rate
+    if usage.tokens:
+        metadata["tokens/s"] = usage.tokens / usage.model_seconds
     findings = dict(outcome.findings)
     if outcome.probes is not None:
         findings[PROBES] = describe_probes(outcome.probes)

@@ -14,14 +14,13 @@ from assets.curated.gathered import gathered
 from assets.curated.planned import Planned
 from assets.curated.splits import HELD_OUT, TRAIN
 from assets.curated.versions import Versions
-from assets.execution.row_accounting import adds_up, count_metadata
+from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.factory import DATASETS, Factory
-from assets.look import described, dropped_rows, sampled
+from assets.look import described
 from assets.nightly import freshness_policy
 from assets.operation import Freshness
-from assets.pictures import histograms
 from assets.retrying import in_words, retried
-from schemas import columns
+from schemas import Split, columns
 
 
 def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
@@ -74,31 +73,19 @@ def dataset_asset(plan: Planned, freshness: Freshness) -> dg.AssetsDefinition:
             )
         seconds = perf_counter() - began
         rows = made.rows.select(columns(plan.table).names())
-        account = RowCounts("rows", found.height, rows.height, count_reasons(made.dropped), {})
+        counts = RowCounts("rows", found.height, rows.height, count_reasons(made.dropped), {})
         yield dg.MaterializeResult(
             metadata={
-                "account": dg.MetadataValue.json(
-                    {
-                        "in": account.came,
-                        "kept": account.kept,
-                        "dropped": dict(account.dropped),
-                        "seconds": seconds,
-                    }
-                ),
-                **count_metadata(account, seconds=seconds),
+                **rows_metadata(plan.table, Split(rows, made.dropped), counts, seconds=seconds),
                 "version": version.number,
                 "new version": new,
                 "train": version.rows(TRAIN),
                 "held out": version.rows(HELD_OUT),
                 "recipes": dg.MetadataValue.json(dict(made.rows["recipe"].value_counts().rows())),
-                "dagster/row_count": made.rows.height,
-                "rows": dg.MetadataValue.md(sampled(rows)),
-                "drop reasons": dg.MetadataValue.md(dropped_rows(made.dropped)),
-                **histograms(plan.table, rows),
             },
             check_results=[
                 described(plan.table, rows),
-                adds_up(account),
+                adds_up(counts),
                 _no_leak(plan, made),
             ],
             data_version=dg.DataVersion(version.digest),

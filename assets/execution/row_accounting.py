@@ -1,11 +1,45 @@
-"""What Dagster shows of a stage's row counts: metadata and the check ``adds_up``."""
+"""What Dagster shows of an asset's rows: metadata, and the check ``adds_up``."""
 
 from typing import Any
 
 import dagster as dg
 
 from assets.account import RowCounts
-from assets.pictures import funnel_picture, in_markdown
+from assets.look import dropped_rows, sampled
+from assets.pictures import funnel_picture, histograms, in_markdown
+from schemas import Split, Table, Usage
+
+
+def rows_metadata(
+    table: type[Table],
+    split: Split,
+    counts: RowCounts,
+    *,
+    seconds: float,
+    usage: Usage | None = None,
+) -> dict[str, Any]:
+    """Metadata of an asset whose rows are of ``table``: the counts that ``factory run`` prints
+    (``account``), sample rows, and pictures. ``usage`` is of a stage, whose models may be asked."""
+    account: dict[str, Any] = {
+        "in": counts.came,
+        "kept": counts.kept,
+        "dropped": dict(counts.dropped),
+        "seconds": seconds,
+    }
+    if usage is not None:
+        account |= {
+            "model_calls": usage.model_calls,
+            "journal_hits": usage.journal_hits,
+            "tokens_per_second": usage.tokens / usage.model_seconds if usage.tokens else None,
+        }
+    return {
+        "account": dg.MetadataValue.json(account),
+        **count_metadata(counts, seconds=seconds),
+        "dagster/row_count": split.kept.height,
+        "rows": dg.MetadataValue.md(sampled(split.kept)),
+        "drop reasons": dg.MetadataValue.md(dropped_rows(split.dropped)),
+        **histograms(table, split.kept),
+    }
 
 
 def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:
