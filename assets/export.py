@@ -123,7 +123,7 @@ def _write(floor: Floor, recipe: str, folder: Path, place: str, *, format: str |
     written = 0
     for refresh in refreshes:
         asked = tables.read((recipe, "prompts"), refresh)
-        part = shape.shapes[stage.gives](
+        part = shape.converters[stage.gives](
             _rows(tables, recipe, stage, stages, asked, refresh=refresh)
         )
         write_shards(part.kept, folder / DATA, refresh=refresh)
@@ -171,9 +171,9 @@ def _wanted(
     made = {stage.gives: stage for stage in stages}
     data = exported_stage(stages)
     name, shape = format_of([data.gives] if data else list(made), format)
-    stage = next((made[table] for table in shape.shapes if table in made), None)
+    stage = next((made[table] for table in shape.converters if table in made), None)
     if stage is None:
-        tables = " nor ".join(table.__name__ for table in shape.shapes)
+        tables = " nor ".join(table.__name__ for table in shape.converters)
         raise FactoryError(
             f"{recipe} makes no {tables}, which {name} is made from; "
             f"formats that fit it: {', '.join(fitting(made)) or 'none'}"

@@ -1,5 +1,5 @@
-"""A recipe's rows in the dataset formats of TRL, which its trainers take as they are
-(https://huggingface.co/docs/trl/dataset_formats)."""
+"""The formats that rows are exported in. Those here are TRL's, whose trainers take them as they are
+(https://huggingface.co/docs/trl/dataset_formats); any other is named by its import path."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -19,22 +19,28 @@ from schemas import (
     dropped,
     empty,
 )
+from schemas.named import UnknownNameError, instance_of, named
 
 STAGE = "export"
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format of TRL: what a row is called, what its columns are, and how it is made.
+    """How rows are written for others.
 
-    ``shapes`` are the tables that it can be made from, the preferred one first. The function of
-    each gives rows of the format, and `Dropped` rows for those that the format has no place for.
+    ``what``: what the rows are, in the plural. ``columns``: what the columns hold, and
+    ``trainers``: which trainers take them; both for the dataset card, in Markdown. ``converters``:
+    the tables that it can be made from, the preferred one first, each with a function of the
+    table's rows. It gives the rows of the format as ``kept``, and as ``dropped`` a
+    `schemas.Dropped` row for each that the format has no place for. Rows have the columns of their
+    table, and ``source``, ``licence`` and ``refresh``; pairs ``score_chosen`` and
+    ``score_rejected`` too where they were scored.
     """
 
     what: str
     columns: str
     trainers: tuple[str, ...]
-    shapes: Mapping[type[Table], Callable[[pl.DataFrame], Split]]
+    converters: Mapping[type[Table], Callable[[pl.DataFrame], Split]]
 
 
 def preference(pairs: pl.DataFrame) -> Split:
@@ -198,20 +204,36 @@ FORMATS: Mapping[str, Format] = {
 def format_of(tables: Collection[type[Table]], name: str | None) -> tuple[str, Format]:
     """The format ``name`` and its name; by default the first that one of ``tables`` has.
 
-    Raises `FactoryError` if there is no such format.
+    ``name`` is one of `FORMATS`, or the import path of a `Format` (``package.NAME``). Raises
+    `FactoryError` if there is no such format.
     """
     if name is None:
         name = next(iter(fitting(tables)), None)
     if name is None:
         raise FactoryError(f"no format is made from {', '.join(one.__name__ for one in tables)}")
-    if name not in FORMATS:
+    if name in FORMATS:
+        return name, FORMATS[name]
+    if "." not in name:
         raise FactoryError(f"there is no format {name!r}; {near(name, FORMATS)}")
-    return name, FORMATS[name]
+    try:
+        return name, named(name, instance_of(Format, "a format (assets.formats.Format)"))
+    except UnknownNameError as error:
+        raise FactoryError(f"format {error}") from error
 
 
 def fitting(tables: Collection[type[Table]]) -> list[str]:
     """The names of the formats that can be made from one of ``tables``."""
-    return [name for name, format in FORMATS.items() if not format.shapes.keys().isdisjoint(tables)]
+    return [name for name, one in FORMATS.items() if not one.converters.keys().isdisjoint(tables)]
+
+
+def formats_table() -> str:
+    """A Markdown table of `FORMATS`, for ``factory export --list``."""
+    lines = ["| format | rows | made from | trainers |", "| --- | --- | --- | --- |"]
+    for name, format in FORMATS.items():
+        tables = ", ".join(f"`{table.__name__}`" for table in format.converters)
+        trainers = ", ".join(f"`{trainer}`" for trainer in format.trainers)
+        lines.append(f"| `{name}` | {format.what} | {tables} | {trainers} |")
+    return "\n".join(lines)
 
 
 def _ordered(frame: pl.DataFrame, *first: str) -> pl.DataFrame:

@@ -14,11 +14,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.errors import FactoryError, RecipeError
+from assets.formats import format_of
 from assets.importing import import_dataset
 from assets.plan import plan
 from assets.settings import SettingsError, load_settings
 from engines.bindings import open_engine
 from generators import Sample
+from schemas import Pairs, rows
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 
@@ -90,11 +92,11 @@ def test_what_ones_own_engine_does_not_do_is_refused_with_the_recipe(mine: Path)
 
 
 def test_a_shape_of_ones_own_is_imported(mine: Path) -> None:
-    rows = [
+    lines = [
         {"title": "2 + 2?", "answer": "4", "stars": 5},
         {"title": "2 + 3?", "answer": "5", "stars": 9},
     ]
-    (mine / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (mine / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)))
     imported = import_dataset(load_settings(), "mine.shapes.STARRED", str(mine / "rows.jsonl"))
     assert imported.kept["scores"] == 1
     assert imported.refused == {
@@ -121,3 +123,34 @@ def test_a_shape_that_fails_names_the_row(mine: Path) -> None:
     (mine / "rows.jsonl").write_text(json.dumps({"title": "2 + 2?", "answer": "4"}))
     with pytest.raises(FactoryError, match=r"line 1: the shape mine\.shapes\.STARRED.*'stars'"):
         import_dataset(load_settings(), "mine.shapes.STARRED", str(mine / "rows.jsonl"))
+
+
+def test_a_format_of_ones_own_converts_pairs(mine: Path) -> None:
+    name, preference = format_of([Pairs], "mine.formats.PREFERENCE")
+    assert name == "mine.formats.PREFERENCE"
+    asked = [{"role": "user", "content": "2 + 2?"}]
+    sides = {
+        side: [{"role": "assistant", "content": text}]
+        for side, text in (("chosen", "two: 4"), ("rejected", "two: 5"))
+    }
+    about = {"prompt_id": "p", "chosen_id": "a", "rejected_id": "b", "weight": 1.0}
+    pair = {"prompt": asked, **sides, **about}
+    pairs = rows(Pairs, [{"pair_id": "1", **pair}, {"pair_id": "2", "shared_prefix": 5, **pair}])
+    split = preference.converters[Pairs](pairs)
+    assert split.kept.to_dicts() == [
+        {
+            "input": {"messages": asked},
+            "preferred_output": sides["chosen"],
+            "non_preferred_output": sides["rejected"],
+        }
+    ]
+    assert split.dropped["row_id"].to_list() == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("mine.formats.NONE", "cannot import"), ("mine.formats.preference", "is not a format")],
+)
+def test_what_is_no_format_is_refused(mine: Path, name: str, message: str) -> None:
+    with pytest.raises(FactoryError, match=message):
+        format_of([Pairs], name)

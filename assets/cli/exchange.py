@@ -9,6 +9,22 @@ from assets.cli.saying import Version, recipe_id, said
 commands = typer.Typer()
 
 
+def _formats(wanted: bool) -> None:
+    if wanted:
+        from assets.formats import formats_table
+
+        typer.echo(formats_table())
+        raise typer.Exit
+
+
+def _shapes(wanted: bool) -> None:
+    if wanted:
+        from assets.shapes.listed import shapes_table
+
+        typer.echo(shapes_table())
+        raise typer.Exit
+
+
 @commands.command()
 def export(
     recipe: Annotated[str, typer.Argument(help="A recipe's name, or datasets/NAME.")],
@@ -23,13 +39,18 @@ def export(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="preference, unpaired, stepwise or prompt-completion (default: what it makes).",
+            help="A name that --list shows, or the import path of a format of yours (default: by "
+            "what the recipe makes).",
         ),
     ] = None,
     public: Annotated[
         bool, typer.Option("--public", help="Let everybody read it; a dataset is private else.")
     ] = False,
     version: Version = None,
+    list_: Annotated[
+        bool,
+        typer.Option("--list", is_eager=True, callback=_formats, help="Show the formats."),
+    ] = False,
 ) -> None:
     """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card.
 
@@ -65,14 +86,6 @@ def export(
             report.console().print(line, soft_wrap=True)
 
 
-def _listed(wanted: bool) -> None:
-    if wanted:
-        from assets.shapes.listed import shapes_table
-
-        typer.echo(shapes_table())
-        raise typer.Exit
-
-
 @commands.command("import")
 def import_(
     format: Annotated[
@@ -98,7 +111,7 @@ def import_(
     ] = None,
     list_: Annotated[
         bool,
-        typer.Option("--list", is_eager=True, callback=_listed, help="Tell the formats."),
+        typer.Option("--list", is_eager=True, callback=_shapes, help="Show the formats."),
     ] = False,
 ) -> None:
     """Make tables of a published dataset, for recipes to read."""

@@ -53,14 +53,14 @@ def _write(
     versions = Versions(floor.settings.root_path, name)
     chosen = versions.version(version)
     shape_name, shape = format_of([plan.table], format)
-    if plan.table not in shape.shapes:
+    if plan.table not in shape.converters:
         raise FactoryError(
             f"datasets/{name} holds {plan.table.__name__}, which {shape_name} is not made from; "
             f"formats that fit it: {', '.join(fitting([plan.table]))}"
         )
     rows = _with_scores(floor, plan, versions.read(chosen))
     shaped = {
-        split: shape.shapes[plan.table](rows.filter(pl.col("split") == split).drop("split"))
+        split: shape.converters[plan.table](rows.filter(pl.col("split") == split).drop("split"))
         for split in SPLITS
         if chosen.rows(split)
     }

@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.errors import FactoryError
 from assets.export import export_recipe, export_to_hub
+from assets.formats import Format
 from assets.lineage import licence_of, used_models
 from assets.page import dataset_report
 from assets.shards import write_shards
 from assets.tables import Tables
 from engines.bindings import Binding
+from schemas import Dropped, Pairs, Split, empty
 from tests.assets.hub_server import Hub
 from tests.assets.reported import write_step_pairs, write_trees
 
@@ -25,6 +27,15 @@ STAGES = {
     "shown": {"use": "filters.Imitate", "of": "responses"},
     "pairs": {"use": "filters.RandomPairs", "of": "responses"},
 }
+
+BETTER = Format(
+    what="preferred answers",
+    columns="`answer` is the better one.",
+    trainers=(),
+    converters={
+        Pairs: lambda pairs: Split(pairs.select("refresh", answer="chosen"), empty(Dropped))
+    },
+)
 
 
 @pytest.fixture(scope="session")
@@ -219,6 +230,17 @@ def test_the_licence_of_a_folder_is_that_of_its_card(workshop: Any, tmp_path: Pa
     (tmp_path / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n# A model\n")
     assert licence_of(Binding(model=str(tmp_path))) == "cc-by-nc-4.0"
     assert licence_of(Binding(model=str(tmp_path / "none"))) is None
+
+
+def test_a_format_of_ones_own_is_named_by_its_import_path(judged: Any, tmp_path: Path) -> None:
+    name = f"{__name__}.BETTER"
+    written = export_recipe(judged, "judged", tmp_path / "exported", format=name)
+    found = pl.read_parquet(tmp_path / "exported" / "data")
+    assert (written.rows, written.what) == (found.height, "preferred answers")
+    assert found.columns == ["refresh", "answer"]
+    card = (tmp_path / "exported" / "README.md").read_text()
+    assert name in card
+    assert "`answer` is the better one." in card
 
 
 @pytest.mark.parametrize(

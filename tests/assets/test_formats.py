@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from assets.cli import app
 from assets.errors import FactoryError
 from assets.formats import (
     FORMATS,
@@ -160,3 +162,8 @@ def test_each_table_has_a_format_and_unknown_ones_are_told() -> None:
         format_of([Responses], None)
     with pytest.raises(FactoryError, match="no format 'unpared'; did you mean 'unpaired'"):
         format_of([Pairs], "unpared")
+
+
+def test_the_command_lists_every_format() -> None:
+    listed = CliRunner().invoke(app, ["export", "--list"]).stdout
+    assert all(f"| `{name}` |" in listed for name in FORMATS)
