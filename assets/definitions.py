@@ -8,7 +8,6 @@ import dagster as dg
 from dagster_shared.record import replace
 
 from assets.alerts import alerts_sensor
-from assets.config.modules import make_importable
 from assets.curated.asset import dataset_asset
 from assets.curated.component import Dataset
 from assets.curated.planned import Planned, planned
@@ -172,14 +171,10 @@ class Floor:
 def floor() -> Floor:
     """All sources and recipes of the present configuration.
 
-    The project folder becomes importable, so that recipes can name the user's own modules.
-
     Raises:
         FactoryError: What the configuration, a recipe or a module's name needs changed.
     """
-    settings = load_settings()
-    make_importable(settings.folder)
-    return Floor(settings)
+    return Floor(load_settings())
 
 
 def _by_name(components: Iterable[Named]) -> dict[str, Named]:

@@ -35,6 +35,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from upath import UPath
 
 from assets.config.bundled import PACKAGES, bundled
+from assets.config.modules import make_importable
 from assets.errors import NO_MAPPING, FactoryError, near
 from assets.operation import Alerts, Freshness, Retries
 from assets.yaml_file import LONGEST_NAME, YamlError, documents, unsound
@@ -263,13 +264,20 @@ def config_file() -> Path:
 
 
 def load_settings() -> Settings:
-    """Read the configuration. Raises `SettingsError` in the user's terms."""
+    """Read the configuration. Its folder becomes importable, so that bindings, recipes and commands
+    can name the user's own modules.
+
+    Raises:
+        SettingsError: What the configuration needs changed.
+        FactoryError: A module in its folder has the name of a package of the factory.
+    """
     file = config_file()
     if not file.is_file():
         raise SettingsError(
             f"there is no configuration file {file}: 'factory init FOLDER' writes one; run the "
             "command in that folder, or set FACTORY_CONFIG to the path of the file"
         )
+    make_importable(file.parent)
     _known_variables()
     # What was given may be a key, so no error is handed on.
     try:

@@ -27,7 +27,7 @@ DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of one's own with the page's modules, on Python's path, and a configuration."""
+    """A project's folder with the page's modules and a configuration."""
     folder = tmp_path / "mine"
     folder.mkdir()
     page = DOCS.read_text()
@@ -37,7 +37,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert roles is not None
     (tmp_path / "factory.yaml").write_text(f"root: data\n{roles[1]}sources: {{pocket: 1}}\n")
     monkeypatch.setenv("FACTORY_CONFIG", str(tmp_path / "factory.yaml"))
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
     for module in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
         del sys.modules[module]
@@ -126,6 +126,7 @@ def test_a_shape_that_fails_names_the_row(mine: Path) -> None:
 
 
 def test_a_format_of_ones_own_converts_pairs(mine: Path) -> None:
+    load_settings()
     name, preference = format_of([Pairs], "mine.formats.PREFERENCE")
     assert name == "mine.formats.PREFERENCE"
     asked = [{"role": "user", "content": "2 + 2?"}]
@@ -152,5 +153,6 @@ def test_a_format_of_ones_own_converts_pairs(mine: Path) -> None:
     [("mine.formats.NONE", "cannot import"), ("mine.formats.preference", "is not a format")],
 )
 def test_what_is_no_format_is_refused(mine: Path, name: str, message: str) -> None:
+    load_settings()
     with pytest.raises(FactoryError, match=message):
         format_of([Pairs], name)

@@ -38,7 +38,7 @@ def check_packages() -> None:
 
 
 def make_importable(folder: Path) -> None:
-    """Let recipes name modules that lie in the project folder, after all installed ones.
+    """Make modules that lie in the project folder importable, after all installed ones.
 
     Args:
         folder: The folder of the configuration file.
