@@ -83,10 +83,10 @@ $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,s3,test-s3]'
 	touch $@
 
-bench: setup ## A quick set of what benchmarks/ measures, peers included; results, and docs/benchmarks.md
+bench: setup ## A quick set of what benchmarks/ measures, peers included, printed
 	$(BIN)/python -m benchmarks
 
-bench-full: setup ## The same at the sizes that claims are made of: hours
+bench-full: setup ## The same at full size, with results and docs/benchmarks.md: hours
 	$(BIN)/python -m benchmarks --full
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000

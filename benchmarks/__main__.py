@@ -4,9 +4,9 @@
     python -m benchmarks --full     # the sizes that claims are made of: hours
     python -m benchmarks runtime scoring
 
-One that fails is told, and the others go on. ``benchmarks/results/ENTRY.json`` says what was
-measured, at which size and by which command, of both sets; ``docs/benchmarks.md`` is the table of
-all.
+One that fails is reported, and the others go on. ``benchmarks/results/NAME.json`` holds what was
+measured at full size, and by which command; ``docs/benchmarks.md`` is the table of all. The quick
+set is printed only.
 """
 
 import argparse
@@ -18,22 +18,17 @@ import time
 from benchmarks import results, table
 
 QUICK: dict[str, list[str]] = {
-    "loading": ["--times", "2"],
     "runtime": ["--prompts", "1000", "--large", "20000"],
     "scoring": ["--size", "32000x512", "--size", "128000x512", "--prompts", "1", "--rounds", "1"],
-    "kernels": ["--sizes", "1", "--rounds", "1"],
-    "process_reward": ["--solutions", "4", "--rounds", "1"],
     "tree_search": ["--questions", "8", "--simulations", "4"],
     "first_error": ["--prompts", "8", "--samples", "2"],
-    "rank_agreement": ["--responses", "200000", "--sample", "1000", "--rounds", "1"],
     "million": ["--rows", "100000", "--rounds", "1"],
-    "deduplication": ["--rows", "50000", "--few", "2000"],
     "training": ["--count", "64", "--rounds", "1"],
     "generation": ["--prompts", "32"],
     "concurrency": ["--requests", "500", "--capacity", "8"],
     "resume": ["--rows", "64", "--kills", "2"],
 }
-"""The entries, and what makes each quick; without it each measures its real sizes."""
+"""The benchmarks, and what makes each quick; without it each measures its real sizes."""
 
 
 def main() -> int:
@@ -49,7 +44,8 @@ def main() -> int:
         if subprocess.run(command, cwd=results.ROOT, env=environment).returncode:
             failed.append(name)
         print(f"{name}: {time.perf_counter() - started:.0f} s\n", flush=True)
-    print(f"{table.write()}: the table of all results")
+    if given.full:
+        print(f"{table.write()}: the table of all results")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return len(failed)

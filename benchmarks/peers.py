@@ -14,7 +14,6 @@ from benchmarks.results import ROOT
 PACKAGES = (
     "distilabel==1.5.3",
     "datatrove==0.10.1",
-    "datasketch==2.0.0",
     "aiofiles",
     "aiosqlite",
     "requests",

@@ -83,30 +83,21 @@ def figure(number: float | None) -> float | None:
 
 
 def write(name: str, about: str, entries: Sequence[dict[str, Any]]) -> str:
-    """``results/<name>.json``; returns the same as a table for people.
-
-    What was measured at full sizes stays there when smaller ones are measured, and the other way
-    round.
-    """
-    RESULTS.mkdir(exist_ok=True)
-    path, quick = RESULTS / f"{name}.json", bool(os.environ.get(QUICK))
-    found = [{**one, "quick": quick, "about": about} for one in entries]
-    if quick:
-        found = [{**one, "command": f"python -m benchmarks {name}"} for one in found]
-    others = [one for one in read(path) if one["quick"] != quick]
-    both = sorted([*found, *others], key=lambda one: bool(one["quick"]))
-    text = json.dumps(both, indent=2, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8")
-    return table(found)
+    """Writes ``results/<name>.json``, but not at the sizes of `QUICK`; returns the same as a table
+    for people."""
+    if not os.environ.get(QUICK):
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps(
+            [{**one, "about": about} for one in entries], indent=2, ensure_ascii=False
+        )
+        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    return table(entries)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The entries of a file of results; none where there is no such file."""
-    if not path.exists():
-        return []
-    found = json.loads(path.read_text(encoding="utf-8"))
-    entries: list[dict[str, Any]] = found if isinstance(found, list) else [found]
-    return [{"quick": False, **one} for one in entries]
+    """The entries of a file of results."""
+    entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return entries
 
 
 def table(entries: Sequence[Mapping[str, Any]]) -> str:

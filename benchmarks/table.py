@@ -13,24 +13,18 @@ from benchmarks.results import RESULTS, ROOT, read, table
 PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-What is measured, beside whom, by which command and where. `make bench` runs all of it at smaller
-sizes, `make bench-full` at those that claims are made of; both write `benchmarks/results/`, and
-this page is made of it by `python -m benchmarks.table`. The peer runs in the same run, turn about
-with ours, on the same input. In the last column more than 1 means that ours is better. The load is
-that of the fifteen minutes before: on a machine that other work shares, processor seconds tell more
-than seconds.
+What is measured, against which peer, by which command and on which machine. `make bench-full`
+writes `benchmarks/results/`, and `python -m benchmarks.table` makes this page of it; `make bench`
+prints the same at smaller sizes. The peer runs in the same run, in turns with ours, on the same
+input. In the last column more than 1 means that ours is better. On a machine that other work
+shares, processor seconds tell more than seconds.
 """
 
 
 def write() -> Path:
     """Makes the page of what lies in ``benchmarks/results``; returns its path."""
     found = {path.stem: read(path) for path in sorted(RESULTS.glob("*.json"))}
-    full = {name: [one for one in some if not one["quick"]] for name, some in found.items()}
-    quick = {name: [one for one in some if one["quick"]] for name, some in found.items()}
-    parts = [HEAD, *sections(full)]
-    if any(quick.values()):
-        parts += ["# At the sizes of `make bench`\n", *sections(quick)]
-    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    PAGE.write_text("\n".join([HEAD, *sections(found)]), encoding="utf-8")
     return PAGE.relative_to(ROOT)
 
 

@@ -7,7 +7,6 @@ import torch
 import triton
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from kernels.blocks import Folded
 from kernels.gpu.logprobs import join_kernel, shares_kernel
 from kernels.head import Head
 
@@ -26,8 +25,7 @@ def _shaped(arguments: dict[str, Any]) -> None:
     """Give the descriptors the tile of the configuration that is about to run."""
     width = arguments["BLOCK_WIDTH"]
     for name, rows in (("hidden", "BLOCK_TOKENS"), ("weight", "BLOCK_WORDS")):
-        for descriptor in (arguments[name], arguments[f"other_{name}"]):
-            descriptor.block_shape = [arguments[rows], width]
+        arguments[name].block_shape = [arguments[rows], width]
 
 
 def _config(tokens: int, words: int, width: int, *, warps: int, stages: int) -> triton.Config:
@@ -52,7 +50,7 @@ _TILES_32_BIT = [
 
 def _tuned(tiles: list[triton.Config]) -> Any:
     """The kernel, which tries ``tiles`` once for each size of problem and keeps the fastest."""
-    key = ["bucket", "width", "vocabulary", "PAIRED", "ENTROPY", "TOP1"]
+    key = ["bucket", "width", "vocabulary"]
     return triton.autotune([_SMALLEST_TILE] if _INTERPRETED else tiles, key=key)(shares_kernel)
 
 
@@ -63,73 +61,44 @@ _SHARES = {
 }
 
 
-def fold(
-    models: list[tuple[torch.Tensor, Head]],
-    ids: torch.Tensor,
-    *,
-    entropy: bool = False,
-    top1: bool = False,
-) -> list[Folded]:
-    """As `kernels.logprobs.token_statistics` for each of one or two models that share ``ids``,
-    every token wanted, in one launch."""
-    tokens, vocabulary = len(ids), models[0][1].vocabulary
-    made = torch.empty(3, len(models), tokens, dtype=torch.float32, device=ids.device)
-    flags = torch.empty(len(models), tokens, dtype=torch.int8, device=ids.device)
-    if tokens:
-        shares, words = _split(tokens * len(models), vocabulary, ids.device)
-        found = made.new_empty(len(models), 5, shares, tokens)
-        (hidden, head), (other_hidden, other_head) = models[0], models[-1]
-        dtype = hidden.dtype
-        _SHARES[dtype][
-            lambda tile: (triton.cdiv(tokens, tile["BLOCK_TOKENS"]) * shares * len(models),)
-        ](
-            **_side(hidden, head),
-            **{
-                f"OTHER_{name}" if name.isupper() else f"other_{name}": value
-                for name, value in _side(other_hidden, other_head).items()
-            },
-            ids=ids,
-            out=found,
-            tokens=tokens,
-            vocabulary=vocabulary,
-            shares=shares,
-            share_words=words,
-            stride=shares * tokens,
-            bucket=triton.next_power_of_2(tokens),
-            PAIRED=len(models) == 2,
-            ENTROPY=entropy,
-            TOP1=top1,
-            # The CPU's own float32, which is what a float32 model asks for: tf32 keeps 3 digits.
-            PRECISION="ieee",
-            UPCAST=_INTERPRETED and dtype == torch.bfloat16,
-            GROUP=_GROUP,
-        )
-        block = 16 if _INTERPRETED else 128
-        join_kernel[(triton.cdiv(tokens, block), len(models))](
-            found, ids, *made, flags, tokens, shares, shares * tokens,
-            ENTROPY=entropy, TOP1=top1, BLOCK=block,
-        )  # fmt: skip
-    return [
-        (logprobs, lse, entropies if entropy else None, flag.bool() if top1 else None)
-        for logprobs, lse, entropies, flag in zip(*made, flags, strict=True)
-    ]
-
-
-def _side(hidden: torch.Tensor, head: Head) -> dict[str, Any]:
-    """A model's part of the kernel's arguments; the tiles' shapes come with the configuration."""
-    tile = [16, 16]
-    return {
-        "hidden": TensorDescriptor.from_tensor(_aligned(hidden), tile),
-        "weight": TensorDescriptor.from_tensor(_aligned(head.weight), tile),
+def fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
+    """As `kernels.logprobs.selected_logprobs`, every token wanted."""
+    tokens = len(ids)
+    logprobs = torch.empty(tokens, dtype=torch.float32, device=ids.device)
+    if not tokens:
+        return logprobs
+    shares, words = _split(tokens, head.vocabulary, ids.device)
+    found = logprobs.new_empty(3, shares, tokens)
+    _SHARES[hidden.dtype][lambda tile: (triton.cdiv(tokens, tile["BLOCK_TOKENS"]) * shares,)](
+        # Their blocks get the shape of the configuration that runs.
+        hidden=TensorDescriptor.from_tensor(_aligned(hidden), [16, 16]),
+        weight=TensorDescriptor.from_tensor(_aligned(head.weight), [16, 16]),
         # Without a bias the kernel reads none: any tensor stands for it.
-        "bias": hidden if head.bias is None else head.bias.contiguous(),
-        "width": hidden.shape[1],
-        "scale": head.scale,
-        "softcap": head.softcap or 1.0,
-        "temperature": head.temperature,
-        "BIASED": head.bias is not None,
-        "CAPPED": head.softcap is not None,
-    }
+        bias=hidden if head.bias is None else head.bias.contiguous(),
+        ids=ids,
+        out=found,
+        tokens=tokens,
+        width=hidden.shape[1],
+        vocabulary=head.vocabulary,
+        scale=head.scale,
+        softcap=head.softcap or 1.0,
+        temperature=head.temperature,
+        shares=shares,
+        share_words=words,
+        stride=shares * tokens,
+        bucket=triton.next_power_of_2(tokens),
+        BIASED=head.bias is not None,
+        CAPPED=head.softcap is not None,
+        # The CPU's own float32, which is what a float32 model asks for: tf32 keeps 3 digits.
+        PRECISION="ieee",
+        UPCAST=_INTERPRETED and hidden.dtype == torch.bfloat16,
+        GROUP=_GROUP,
+    )
+    block = 16 if _INTERPRETED else 128
+    join_kernel[(triton.cdiv(tokens, block),)](
+        found, logprobs, tokens, shares, shares * tokens, BLOCK=block
+    )
+    return logprobs
 
 
 def _aligned(matrix: torch.Tensor) -> torch.Tensor:

@@ -1,1 +1,1 @@
-"""Kernels in Triton's language; `kernels.fused` and `kernels.segments` launch them."""
+"""The kernels in Triton's language, which `kernels.fused` launches."""

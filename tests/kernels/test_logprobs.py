@@ -3,23 +3,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import blocks, reference
+from kernels import blocks
 from kernels.head import Head
-from kernels.logprobs import (
-    IGNORED,
-    Statistics,
-    density_ratios,
-    selected_logprobs,
-    token_statistics,
-)
+from kernels.logprobs import IGNORED, selected_logprobs
 from tests.kernels.cases import CASES, Case, assert_right, case
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_case_is_what_float64_says(name: str):
     asked = CASES[name]()
-    found = token_statistics(asked.hidden, asked.head, asked.ids, entropy=True, top1=True)
-    assert_right(found, asked)
+    assert_right(selected_logprobs(asked.hidden, asked.head, asked.ids), asked)
 
 
 @settings(deadline=None, max_examples=60)
@@ -34,17 +27,7 @@ def test_every_case_is_what_float64_says(name: str):
 )
 def test_blocks_of_any_size_give_the_same(tokens, vocabulary, block, softcap, scale, bias, seed):
     asked = case(tokens, vocabulary, softcap=softcap, scale=scale, bias=bias, seed=seed)
-    found = blocks.fold(
-        asked.hidden, asked.head, asked.ids, entropy=True, top1=True, block_bytes=block
-    )
-    assert_right(Statistics(*found), asked)
-
-
-def test_what_is_not_asked_for_is_not_made():
-    asked = case(3, 9)
-    found = token_statistics(asked.hidden, asked.head, asked.ids)
-    assert found.entropy is None
-    assert found.top1 is None
+    assert_right(blocks.fold(asked.hidden, asked.head, asked.ids, block_bytes=block), asked)
 
 
 @settings(deadline=None, max_examples=30)
@@ -52,24 +35,9 @@ def test_what_is_not_asked_for_is_not_made():
 def test_tokens_nobody_asks_for_change_nothing(wanted: list[bool]):
     asked = case(len(wanted), 40)
     masked = torch.where(torch.tensor(wanted, dtype=torch.bool), asked.ids, IGNORED)
-    found = token_statistics(asked.hidden, asked.head, masked, entropy=True, top1=True)
+    found = selected_logprobs(asked.hidden, asked.head, masked)
     assert_right(found, Case(asked.hidden, asked.head, masked))
-    assert (found.logprobs[masked == IGNORED] == 0).all()
-
-
-def test_a_density_ratio_is_the_difference_of_two_models():
-    one, two = case(8, 33, bias=True), case(8, 33, width=24, seed=1, softcap=3.0)
-    ids = one.ids.clone()
-    ids[2] = IGNORED
-    found = density_ratios((one.hidden, one.head), (two.hidden, two.head), ids)
-    expected = reference.density_ratios((one.hidden, one.head), (two.hidden, two.head), ids)
-    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
-
-
-def test_a_density_ratio_of_two_vocabularies_is_refused():
-    one, two = case(2, 33), case(2, 34)
-    with pytest.raises(ValueError, match="needs one vocabulary"):
-        density_ratios((one.hidden, one.head), (two.hidden, two.head), one.ids)
+    assert (found[masked == IGNORED] == 0).all()
 
 
 def test_no_gradient_is_kept():

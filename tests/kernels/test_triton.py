@@ -23,21 +23,15 @@ def test_the_interpreter_computes_what_float64_says():
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize(
-    ("flags", "tile"),
-    [
-        ({"ENTROPY": False, "TOP1": False, "PAIRED": False}, (128, 256, 64, 8, 3)),
-        ({"ENTROPY": True, "TOP1": True, "PAIRED": True}, (128, 128, 64, 8, 4)),
-    ],
-)
-def test_they_compile_for_hopper_s_matrix_units_and_copy_engine(flags, tile):
+@pytest.mark.parametrize("tile", [(128, 256, 64, 8, 3), (128, 128, 64, 8, 4)])
+def test_they_compile_for_hopper_s_matrix_units_and_copy_engine(tile):
     assert os.environ.get("TRITON_INTERPRET") != "1", "an interpreted kernel cannot be compiled"
-    said = compiled("bf16", tile, flags)
+    said = compiled("bf16", tile)
     assert "wgmma.mma_async" in said
     assert "cp.async.bulk.tensor" in said
 
 
-def compiled(dtype: str, tile: tuple[int, int, int, int, int], flags: dict[str, bool]) -> str:
+def compiled(dtype: str, tile: tuple[int, int, int, int, int]) -> str:
     """The assembly (PTX) for compute capability 9.0."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -46,15 +40,21 @@ def compiled(dtype: str, tile: tuple[int, int, int, int, int], flags: dict[str, 
     from kernels.gpu.logprobs import shares_kernel
 
     tokens, words, width, warps, stages = tile
-    fixed = dict.fromkeys(("BIASED", "OTHER_BIASED", "CAPPED", "OTHER_CAPPED", "UPCAST"), False)
-    fixed |= {"PRECISION": "ieee", "GROUP": 16, **flags}
-    fixed |= {"BLOCK_TOKENS": tokens, "BLOCK_WORDS": words, "BLOCK_WIDTH": width}
-    types = {"ids": "*i64", "out": "*fp32"}
-    for side in ("", "other_"):
-        types[f"{side}hidden"] = f"tensordesc<{dtype}[{tokens}, {width}]>"
-        types[f"{side}weight"] = f"tensordesc<{dtype}[{words}, {width}]>"
-        types[f"{side}bias"] = f"*{dtype}"
-        types |= {f"{side}{rule}": "fp32" for rule in ("scale", "softcap", "temperature")}
+    fixed = dict.fromkeys(("BIASED", "CAPPED", "UPCAST"), False) | {
+        "PRECISION": "ieee",
+        "GROUP": 16,
+        "BLOCK_TOKENS": tokens,
+        "BLOCK_WORDS": words,
+        "BLOCK_WIDTH": width,
+    }
+    types = {
+        "ids": "*i64",
+        "out": "*fp32",
+        "hidden": f"tensordesc<{dtype}[{tokens}, {width}]>",
+        "weight": f"tensordesc<{dtype}[{words}, {width}]>",
+        "bias": f"*{dtype}",
+        **dict.fromkeys(("scale", "softcap", "temperature"), "fp32"),
+    }
     names = shares_kernel.arg_names
     source = ASTSource(
         fn=shares_kernel,
