@@ -49,36 +49,18 @@ class Exported:
     left_out: int
 
 
-def export_recipe(
-    floor: Floor, recipe: str, folder: Path, *, format: str | None = None
-) -> Exported:
-    """Write the data of every refresh of ``recipe`` to ``folder``, in ``format`` (a name of
-    `assets.formats.FORMATS`; by default that of what the recipe makes).
-
-    Beside the format's columns: those of the table, ``score_chosen`` and ``score_rejected`` where a
-    stage scored the pairs, and ``refresh``, ``source`` and ``licence`` of each row. Raises
-    `FactoryError` if there is no row, or if ``folder`` holds anything else: nothing is written.
-    """
-    return in_folder(recipe_writer(floor, recipe, format=format), folder)
-
-
-def export_to_hub(
-    floor: Floor, recipe: str, repo: str, *, public: bool, format: str | None = None
-) -> tuple[Exported, Published]:
-    """Make the dataset ``repo`` of the Hub what `export_recipe` writes, in one commit.
-
-    Raises `FactoryError` as that does, and as `assets.hub.publish` does.
-    """
-    write = recipe_writer(floor, recipe, format=format)
-    return on_hub(write, repo, public=public, of=recipe)
-
-
 Writer = Callable[[Path, str], Exported]
 """Writes an export into a folder, which `datasets.load_dataset` will know by a name."""
 
 
 def recipe_writer(floor: Floor, recipe: str, *, format: str | None = None) -> Writer:
-    """Writes what `export_recipe` says."""
+    """Writes the data of every refresh of ``recipe`` in ``format`` (a name of
+    `assets.formats.FORMATS`; by default that of what the recipe makes).
+
+    Beside the format's columns: those of the table, ``score_chosen`` and ``score_rejected`` where a
+    stage scored the pairs, and ``refresh``, ``source`` and ``licence`` of each row. It raises
+    `FactoryError` if there is no row.
+    """
     return partial(_write, floor, recipe, format=format)
 
 

@@ -26,9 +26,9 @@ SAMPLES, TOKENS = 8, 200
 
 def ours(prompts: int) -> dict[str, float]:
     """Seconds, and tokens written, once the engine has begun."""
-    from engines.protocol import Rendered, Sampling
     from engines.bindings import Binding
     from engines.local.engine import TransformersEngine
+    from engines.protocol import Rendered, Sampling
 
     engine = TransformersEngine(Binding(model=MODEL, dtype="float32", device="cpu"))
     rendered = [engine.render(messages) for messages in questions(prompts)]

@@ -19,9 +19,7 @@ from typing import Annotated, Any, ClassVar, get_args
 import polars as pl
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
-    SerializeAsAny,
 )
 
 from schemas.accept import Split
@@ -164,7 +162,3 @@ def load_operator(spec: Any) -> Any:
         raise UnknownOperatorError("'use' is missing: name an operator, as in generators.Sample")
     parameters = {name: value for name, value in spec.items() if name != "use"}
     return operator_class(spec["use"]).model_validate(parameters)
-
-
-Nested = Annotated[SerializeAsAny[Operator], BeforeValidator(load_operator)]
-"""A field that holds another operator, written in YAML as a mapping with ``use``."""

@@ -44,19 +44,6 @@ def log_ratio(above: Scored, below: Scored, *, normalise: Normalise = "sum") -> 
     return _likelihood(above, normalise) - _likelihood(below, normalise)
 
 
-def token_log_ratios(above: Scored, below: Scored) -> list[float]:
-    """The part of each token in `log_ratio`'s sum: Float[tokens], in nats.
-
-    Raises ValueError if the models split the text differently: then no token of one has its like.
-    """
-    if above.token_ids != below.token_ids:
-        raise ValueError(
-            "the two models split this text into different tokens, so only its sum can be "
-            "compared: bind both roles to models that share a tokenizer"
-        )
-    return [a - b for a, b in zip(above.logprobs, below.logprobs, strict=True)]
-
-
 def _likelihood(scored: Scored, normalise: Normalise) -> float:
     total = math.fsum(scored.logprobs)
     return total / max(len(scored.logprobs), 1) if normalise == "token" else total

@@ -18,6 +18,7 @@ from assets.shards import write_shards
 from assets.tables import Tables
 from engines.bindings import Binding
 from schemas import Dropped, Pairs, Split, empty
+from tests.assets.exported import export_recipe, export_to_hub
 from tests.assets.hub_server import Hub
 from tests.assets.reported import write_step_pairs, write_trees
 

@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from assets.export import export_to_hub
 from assets.home import home
 from assets.report import outcome_lines
 from assets.runs import run_refresh
 from assets.tables import Tables
 from schemas import Evaluations, Split, columns, rows
 from tests.assets.conftest import STAGES
+from tests.assets.exported import export_to_hub
 from tests.assets.hub_server import Hub
 
 FIRST = date(2026, 11, 11)

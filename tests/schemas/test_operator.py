@@ -3,12 +3,11 @@
 from typing import Annotated, ClassVar
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from schemas import (
     ChoosingRole,
     GeneratingRole,
-    Nested,
     Operator,
     Pairs,
     Responses,
@@ -35,7 +34,7 @@ class Outer(Operator):
     unit: ClassVar[str] = "prompt_id"
     of: Annotated[str, Takes(Responses)]
     model: GeneratingRole = "policy"
-    weight: Nested | None = None
+    weight: Annotated[SerializeAsAny[Operator], BeforeValidator(load_operator)] | None = None
 
 
 def outer(**fields: object) -> Outer:
