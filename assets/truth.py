@@ -59,29 +59,36 @@ def ranked_pairs(
 ) -> pl.DataFrame:
     """One row a prompt: ``count`` pairs of a right and a wrong response that are both scored as a
     whole, and ``hits``, of how many of them the right one scores higher (a tie is half a hit)."""
-    known = responses.select(
-        "prompt_id",
-        "response_id",
-        pl.Series("right", right_responses(responses, prompts, checks), dtype=pl.Boolean),
-    ).drop_nulls()
-    values = (
-        scores.filter(pl.col("step").is_null())
-        .group_by("response_id")
-        .agg(pl.col("value").drop_nulls().mean())
-        .drop_nulls()
+    known = known_responses(responses, prompts, checks).join(
+        mean_scores(scores).drop_nulls(), on="response_id"
     )
-    known = known.join(values, on="response_id")
     right = known.filter("right").select("prompt_id", right_value="value")
     wrong = known.filter(~pl.col("right")).select("prompt_id", wrong_value="value")
-    better, same = (
-        pl.col("right_value") > pl.col("wrong_value"),
-        pl.col("right_value") == pl.col("wrong_value"),
+    better = (pl.col("right_value") > pl.col("wrong_value")).cast(pl.Float64)
+    same = (pl.col("right_value") == pl.col("wrong_value")).cast(pl.Float64)
+    return by_prompt(right.join(wrong, on="prompt_id"), better + same / 2)
+
+
+def by_prompt(frame: pl.DataFrame, hits: pl.Expr) -> pl.DataFrame:
+    """One row a prompt: ``count`` rows of ``frame``, and the sum of their ``hits``."""
+    return frame.group_by("prompt_id").agg(
+        hits=hits.cast(pl.Float64).sum(), count=pl.len().cast(pl.Float64)
     )
-    return (
-        right.join(wrong, on="prompt_id")
-        .group_by("prompt_id")
-        .agg(hits=better.sum().cast(pl.Float64) + same.sum() / 2, count=pl.len().cast(pl.Float64))
-    )
+
+
+def known_responses(
+    responses: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
+) -> pl.DataFrame:
+    """``prompt_id``, ``response_id`` and ``right`` of the responses of which that is known."""
+    right = pl.Series(right_responses(responses, prompts, checks), dtype=pl.Boolean)
+    return responses.select("prompt_id", "response_id", right=right).drop_nulls()
+
+
+def mean_scores(scores: pl.DataFrame) -> pl.DataFrame:
+    """``response_id`` and ``value``: the mean of the scores of a response as a whole, null where
+    none could be read."""
+    whole = scores.filter(pl.col("step").is_null())
+    return whole.group_by("response_id").agg(pl.col("value").drop_nulls().mean())
 
 
 def sides(pairs: pl.DataFrame, side: str) -> pl.DataFrame:

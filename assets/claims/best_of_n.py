@@ -5,31 +5,21 @@ from collections.abc import Mapping
 import polars as pl
 
 from assets.claims.intervals import compared
-from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.truth import right_responses
+from assets.claims.measure import Figures, MeasureOfScores, UnmeasurableError
+from assets.truth import known_responses
 from filters.demonstrations.majority_vote import MajorityVote
 from filters.pairs.pairing import lot, scored
 
 
-class BestOfNGain(Measure):
+class BestOfNGain(MeasureOfScores):
     """How often, of all responses to a prompt, the one that the scores of stage ``of`` rate highest
     is right (of equals a lot decides). Compared with the same of the control's scores, or without a
     control with the majority vote of the same responses (`filters.MajorityVote`), which is told of
     in any case.
 
-    ``responses`` names the stage whose responses were scored, ``prompts`` what those answer
-    (``held_out``: prompts that no model was trained on). A prompt none of whose responses is
+    A prompt none of whose responses is
     scored, or votes, is answered wrongly.
     """
-
-    responses: str = "responses"
-    prompts: str = "prompts"
-
-    def stages(self) -> list[str]:
-        return [self.of, self.responses, self.prompts]
-
-    def control_stages(self) -> list[str]:
-        return [] if self.control is None else [self.control, self.responses, self.prompts]
 
     def figures(
         self,
@@ -60,27 +50,16 @@ class BestOfNGain(Measure):
         if self.control is not None:
             beside = compared(ours, vote)
             voted = f"; majority vote for {beside.control:.1%}: {beside}"
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
-            held=both.low > 0,
-            says=(
-                f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
-                f"prompts, {against} for {both.control:.1%}: {both}{voted}; one response for "
-                f"{one:.1%}, some response for {any_right:.1%}"
-            ),
+        return Figures.of(
+            both,
+            f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
+            f"prompts, {against} for {both.control:.1%}: {both}{voted}; one response for "
+            f"{one:.1%}, some response for {any_right:.1%}",
         )
 
     def _truth(self, tables: Mapping[str, pl.DataFrame], checks: Mapping[str, str]) -> pl.DataFrame:
         """The responses of which it is known whether they are ``right``."""
-        responses = tables[self.responses]
-        right = right_responses(responses, tables[self.prompts], checks)
-        known = responses.select(
-            "prompt_id", "response_id", right=pl.Series(right, dtype=pl.Boolean)
-        )
-        return known.drop_nulls()
+        return known_responses(tables[self.responses], tables[self.prompts], checks)
 
 
 def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

@@ -7,11 +7,10 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from assets.claims.intervals import LEVEL, RESAMPLES
+from assets.claims.intervals import RESAMPLES
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.truth import right_responses
-
-Floats = npt.NDArray[np.float64]
+from assets.truth import known_responses, mean_scores
+from kernels.intervals import Floats, bootstrap_interval
 
 _CELLS = 2_000_000
 """Most weights (resamples x responses) held at once."""
@@ -116,17 +115,9 @@ def _known(
     responses: pl.DataFrame, scores: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> pl.DataFrame:
     """The responses of which score (``value``) and truth (``right``) are known."""
-    truth = responses.select(
-        "prompt_id",
-        "response_id",
-        pl.Series("right", right_responses(responses, prompts, checks), dtype=pl.Boolean),
-    )
-    values = (
-        scores.filter(pl.col("step").is_null())
-        .group_by("response_id")
-        .agg(pl.col("value").drop_nulls().mean())
-    )
-    return truth.join(values, on="response_id").drop_nulls().sort("prompt_id", "response_id")
+    truth = known_responses(responses, prompts, checks)
+    values = mean_scores(scores).drop_nulls()
+    return truth.join(values, on="response_id").sort("prompt_id", "response_id")
 
 
 def _compared(
@@ -145,17 +136,18 @@ def _compared(
         )
         for side in sides
     ]
-    noise = np.random.default_rng(seed)
-    at_once = max(1, _CELLS // max(len(value) for value, _, _ in known))
-    differences: list[Floats] = []
-    for begin in range(0, RESAMPLES, at_once):
-        drawn = noise.multinomial(
-            len(prompts),
-            np.full(len(prompts), 1 / len(prompts)),
-            size=min(at_once, RESAMPLES - begin),
-        )
+
+    def differences(drawn: npt.NDArray[np.int64]) -> Floats:
         found = [auc(value, right, drawn[:, number]) for value, right, number in known]
-        differences.append(found[0] - (found[1] if theirs is not None else 0.5))
-    low, high = np.nanquantile(np.concatenate(differences), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return np.asarray(found[0] - (found[1] if theirs is not None else 0.5))
+
+    low, high = bootstrap_interval(
+        differences,
+        np.ones(len(prompts), dtype=np.int64),
+        resamples=RESAMPLES,
+        seed=seed,
+        # An AUC holds a weight of each response.
+        cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in known),
+    )
     points = [float(auc(value, right)) for value, right, _ in known]
-    return points[0], points[1] if theirs is not None else 0.5, float(low), float(high)
+    return points[0], points[1] if theirs is not None else 0.5, low, high

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.claims.intervals import Shares, compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.truth import ranked_pairs
+from assets.truth import by_prompt, mean_scores, ranked_pairs
 
 
 class FalsePositives(Measure):
@@ -41,10 +41,9 @@ class FalsePositives(Measure):
         *,
         checks: Mapping[str, str],
     ) -> Figures:
-        if self.control is None:
-            raise UnmeasurableError("FalsePositives compares with a control: name its stage")
+        control_stage = self.required_control()
         ours = self._fooled(tables[self.responses], tables[self.of])
-        theirs = self._fooled(control[self.responses], control[self.control])
+        theirs = self._fooled(control[self.responses], control[control_stage])
         fooled = _both(ours, theirs)
         says = (
             f"{fooled.measured:.1%} of answers without content are taken for answers, before "
@@ -68,22 +67,15 @@ class FalsePositives(Measure):
                 f"; of real responses {rightly.measured:.1%} of pairs are ranked rightly, before "
                 f"{rightly.control:.1%}: {rightly}"
             )
-        return Figures(
-            fooled.measured, fooled.control, fooled.low, fooled.high, held=held, says=says
-        )
+        return Figures.of(fooled, says, held=held)
 
     def _fooled(self, responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
         """One row a prompt: ``count`` responses, ``hits`` of them taken for answers."""
-        values = (
-            scores.filter(pl.col("step").is_null())
-            .group_by("response_id")
-            .agg(value=pl.col("value").drop_nulls().mean())
+        # A response without a score is not taken for an answer.
+        judged = responses.select("prompt_id", "response_id").join(
+            mean_scores(scores), on="response_id"
         )
-        judged = responses.select("prompt_id", "response_id").join(values, on="response_id")
-        taken = pl.col("value").fill_null(float("-inf")) >= self.positive
-        return judged.group_by("prompt_id").agg(
-            hits=taken.sum().cast(pl.Float64), count=pl.len().cast(pl.Float64)
-        )
+        return by_prompt(judged, (pl.col("value") >= self.positive).fill_null(False))
 
 
 def _both(ours: pl.DataFrame, theirs: pl.DataFrame) -> Shares:

@@ -8,10 +8,9 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from assets.claims.intervals import LEVEL, RESAMPLES
+from assets.claims.intervals import RESAMPLES
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-
-Floats = npt.NDArray[np.float64]
+from kernels.intervals import Floats, bootstrap_interval
 
 NONE = -1
 """What stands for "no step is wrong", in ProcessBench as here."""
@@ -151,21 +150,19 @@ def f1_difference(
     bootstrap over prompts, each drawn with all that both sides have of it."""
     sides = [ours] if theirs is None else [ours, theirs]
     prompts = pl.concat([side.select("prompt_id") for side in sides]).unique().sort("prompt_id")
-    drawn = np.random.default_rng(seed).multinomial(
-        prompts.height, np.full(prompts.height, 1 / prompts.height), size=RESAMPLES
-    )
-    found = [
-        _f1(
-            drawn
-            @ prompts.join(side, on="prompt_id", how="left", maintain_order="left")
-            .select(pl.col(*COUNTS).fill_null(0))
-            .to_numpy()
-        )
+    known = [
+        prompts.join(side, on="prompt_id", how="left", maintain_order="left")
+        .select(pl.col(*COUNTS).fill_null(0))
+        .to_numpy()
         for side in sides
     ]
-    difference = found[0] - (found[1] if theirs is not None else 0.0)
-    low, high = np.nanquantile(difference, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+
+    def differences(drawn: npt.NDArray[np.int64]) -> Floats:
+        found = [_f1(drawn @ side) for side in known]
+        return np.asarray(found[0] - (found[1] if theirs is not None else 0.0))
+
+    ones = np.ones(prompts.height, dtype=np.int64)
+    return bootstrap_interval(differences, ones, resamples=RESAMPLES, seed=seed)
 
 
 def _f1(totals: Floats) -> Floats:

@@ -74,16 +74,10 @@ class RewardGap(Measure):
         least, most = points[0], points[-1]
         both = compared(most.ranked, least.ranked)
         told = ", ".join(f"{p.stage} {p.gap:+.1%} → {p.accuracy:.1%}" for p in points)
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
-            held=both.low > 0,
-            says=(
-                f"reward accuracy by gap between the models: {told}; largest gap against smallest: "
-                f"{both}"
-            ),
+        return Figures.of(
+            both,
+            f"reward accuracy by gap between the models: {told}; largest gap against smallest: "
+            f"{both}",
         )
 
 

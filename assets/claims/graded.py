@@ -6,6 +6,7 @@ import polars as pl
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
+from assets.truth import by_prompt, mean_scores
 from filters.pairs.graded_pairs import levels
 
 
@@ -59,15 +60,9 @@ class GradedScores(Measure):
 def ranked(degraded: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """One row a prompt: ``count`` pairs of versions of one response whose levels differ, both
     scored as a whole, and ``hits``, those ranked rightly less those ranked wrongly."""
-    values = (
-        scores.filter(pl.col("step").is_null())
-        .group_by("response_id")
-        .agg(pl.col("value").drop_nulls().mean())
-        .drop_nulls()
-    )
-    versions = levels(degraded).join(values, on="response_id")
+    versions = levels(degraded).join(mean_scores(scores).drop_nulls(), on="response_id")
     versions = versions.select("prompt_id", "original", "level", "value")
     worse = versions.rename({"level": "worse_level", "value": "worse_value"}).drop("prompt_id")
     pairs = versions.join(worse, on="original").filter(pl.col("level") < pl.col("worse_level"))
     lead = (pl.col("value") - pl.col("worse_value")).sign()
-    return pairs.group_by("prompt_id").agg(hits=lead.sum(), count=pl.len().cast(pl.Float64))
+    return by_prompt(pairs, lead)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.truth import pair_labels
+from assets.truth import by_prompt, pair_labels
 from filters.pairs.edits import changed
 
 
@@ -43,18 +43,13 @@ class InjectedErrors(Measure):
         )
         both = compared(ours, theirs)
         of = "" if self.edits is None else f", kept of {tables[self.edits].height:,} edits,"
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
+        return Figures.of(
+            both,
+            f"of {both.count:,.0f} injected pairs{of} {both.measured:.1%} differ in at most "
+            f"{self.most_changed:.0%} of tokens and turn right into wrong (wanted: "
+            f"{self.at_least:.0%}), of {both.control_count:,.0f} sampled ones "
+            f"{both.control:.1%}: {both}",
             held=both.measured >= self.at_least and both.low > 0,
-            says=(
-                f"of {both.count:,.0f} injected pairs{of} {both.measured:.1%} differ in at most "
-                f"{self.most_changed:.0%} of tokens and turn right into wrong (wanted: "
-                f"{self.at_least:.0%}), of {both.control_count:,.0f} sampled ones "
-                f"{both.control:.1%}: {both}"
-            ),
         )
 
     def _by_prompt(
@@ -68,8 +63,5 @@ class InjectedErrors(Measure):
         ]
         flipped = [label is True for label in pair_labels(pairs, prompts, checks)]
         small = changed(*said) <= self.most_changed
-        return (
-            pairs.select("prompt_id", hit=pl.Series(flipped, dtype=pl.Boolean) & small)
-            .group_by("prompt_id")
-            .agg(hits=pl.col("hit").sum().cast(pl.Float64), count=pl.len().cast(pl.Float64))
-        )
+        flips = pairs.select("prompt_id", hit=pl.Series(flipped, dtype=pl.Boolean) & small)
+        return by_prompt(flips, pl.col("hit"))

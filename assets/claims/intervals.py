@@ -7,11 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-RESAMPLES = 4000
-LEVEL = 0.95
-_CELLS = 4_000_000
+from kernels.intervals import Floats, bootstrap_interval
 
-Floats = npt.NDArray[np.float64]
+RESAMPLES = 4000
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,12 @@ def share_difference(
     counts = np.array([one[1], other[1]], dtype=np.float64)
     if not (counts.sum(axis=1) > 0).all():
         raise ValueError("a share of nothing has no interval")
-    prompts = hits.shape[1]
-    noise = np.random.default_rng(seed)
-    at_once = max(1, min(RESAMPLES, _CELLS // max(prompts, 1)))
-    differences: list[Floats] = []
-    for begin in range(0, RESAMPLES, at_once):
-        drawn = noise.multinomial(
-            prompts, np.full(prompts, 1 / prompts), size=min(at_once, RESAMPLES - begin)
-        )
+
+    def differences(drawn: npt.NDArray[np.int64]) -> Floats:
         # A resample in which a side has nothing says nothing about it.
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = (drawn @ hits.T) / (drawn @ counts.T)
-        differences.append(shares[:, 0] - shares[:, 1])
-    low, high = np.nanquantile(np.concatenate(differences), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+        return np.asarray(shares[:, 0] - shares[:, 1])
+
+    ones = np.ones(hits.shape[1], dtype=np.int64)
+    return bootstrap_interval(differences, ones, resamples=RESAMPLES, seed=seed)

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
-from assets.truth import pair_labels
+from assets.truth import by_prompt, pair_labels
 
 
 class LabelAccuracy(Measure):
@@ -27,22 +27,15 @@ class LabelAccuracy(Measure):
         checks: Mapping[str, str],
     ) -> Figures:
         ours = self._by_prompt(tables[self.of], tables["prompts"], checks, self.of)
-        if self.control is None:
-            raise UnmeasurableError("LabelAccuracy compares with a control: name its stage")
+        control_stage = self.required_control()
         theirs = self._by_prompt(
-            control[self.control], control["prompts"], checks, f"control {self.control}"
+            control[control_stage], control["prompts"], checks, f"control {control_stage}"
         )
         both = compared(ours, theirs)
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
-            held=both.low > 0,
-            says=(
-                f"{both.measured:.1%} of {both.count:,.0f} decided pairs are labelled truly, of "
-                f"the control's {both.control_count:,.0f} {both.control:.1%}: {both}"
-            ),
+        return Figures.of(
+            both,
+            f"{both.measured:.1%} of {both.count:,.0f} decided pairs are labelled truly, of "
+            f"the control's {both.control_count:,.0f} {both.control:.1%}: {both}",
         )
 
     def _by_prompt(
@@ -51,15 +44,8 @@ class LabelAccuracy(Measure):
         labels = pl.Series("label", pair_labels(pairs, prompts, checks), dtype=pl.Boolean)
         true = pl.col("label").cast(pl.Float64)
         weight = pl.col("weight") if self.weighted else pl.lit(1.0)
-        found = (
-            pairs.select("prompt_id", "weight", labels)
-            .drop_nulls("label")
-            .group_by("prompt_id")
-            .agg(
-                hits=(true * weight + (1 - true) * (1 - weight)).sum(),
-                count=pl.len().cast(pl.Float64),
-            )
-        )
+        decided = pairs.select("prompt_id", "weight", labels).drop_nulls("label")
+        found = by_prompt(decided, true * weight + (1 - true) * (1 - weight))
         if found.is_empty():
             raise UnmeasurableError(
                 f"{what} holds {pairs.height:,} pairs, and of none it is known that just one side "

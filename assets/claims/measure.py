@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from assets.claims.intervals import Shares
+
 
 class UnmeasurableError(ValueError):
     """The tables do not hold what the claim is about; the message says what is missing."""
@@ -24,6 +26,13 @@ class Figures:
     high: float
     held: bool
     says: str
+
+    @classmethod
+    def of(cls, both: Shares, says: str, *, held: bool | None = None) -> "Figures":
+        """Of two shares. The claim holds where the whole interval of their difference is above 0,
+        unless ``held`` says otherwise."""
+        held = both.low > 0 if held is None else held
+        return cls(both.measured, both.control, both.low, both.high, held=held, says=says)
 
 
 class Measure(BaseModel):
@@ -46,6 +55,14 @@ class Measure(BaseModel):
         """The stages of the control that are read, besides its prompts."""
         return [] if self.control is None else [self.control]
 
+    def required_control(self) -> str:
+        """The stage of the control. Raises `UnmeasurableError` where none is named."""
+        if self.control is None:
+            raise UnmeasurableError(
+                f"{type(self).__name__} compares with a control: name its stage"
+            )
+        return self.control
+
     @abstractmethod
     def figures(
         self,
@@ -59,3 +76,17 @@ class Measure(BaseModel):
         ``checks``: import path of each source's check, by the source's name. Raises
         `UnmeasurableError` where there is nothing to measure.
         """
+
+
+class MeasureOfScores(Measure):
+    """The base of measures of a stage of scores. ``responses`` names the stage whose responses were
+    scored, ``prompts`` what those answer (``held_out``: prompts that no model was trained on)."""
+
+    responses: str = "responses"
+    prompts: str = "prompts"
+
+    def stages(self) -> list[str]:
+        return [self.of, self.responses, self.prompts]
+
+    def control_stages(self) -> list[str]:
+        return [] if self.control is None else [self.control, self.responses, self.prompts]

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assets.claims.intervals import compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
+from assets.truth import by_prompt
 from filters.pairs.pairing import opinions
 
 ROUNDING = 1e-6
@@ -59,16 +60,11 @@ class RepeatedSteps(Measure):
             f"; {stage} of {_told(self._changes(edits, tables[stage], tables[repeated]))}"
             for stage, repeated in self.also.items()
         ]
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
+        return Figures.of(
+            both,
+            f"saying a step twice raises the score of {_told(ours)}, the control's of "
+            f"{_told(theirs)}: {both}{''.join(others)}",
             held=both.measured <= self.at_most and both.high < 0,
-            says=(
-                f"saying a step twice raises the score of {_told(ours)}, the control's of "
-                f"{_told(theirs)}: {both}{''.join(others)}"
-            ),
         )
 
     def _changes(
@@ -95,10 +91,7 @@ class RepeatedSteps(Measure):
 
 def _raised(changes: pl.DataFrame) -> pl.DataFrame:
     """For each prompt, of how many edits (``count``) the score rose (``hits``)."""
-    return changes.group_by("prompt_id").agg(
-        hits=(pl.col("change") > ROUNDING).sum().cast(pl.Float64),
-        count=pl.len().cast(pl.Float64),
-    )
+    return by_prompt(changes, pl.col("change") > ROUNDING)
 
 
 def _told(changes: pl.DataFrame) -> str:

@@ -5,27 +5,15 @@ from collections.abc import Mapping
 import polars as pl
 
 from assets.claims.intervals import compared
-from assets.claims.measure import Figures, Measure, UnmeasurableError
+from assets.claims.measure import Figures, MeasureOfScores, UnmeasurableError
 from assets.truth import ranked_pairs
 
 
-class RewardAccuracy(Measure):
+class RewardAccuracy(MeasureOfScores):
     """The share of (right, wrong) pairs of responses to one prompt that the scores of stage ``of``
     rank rightly; a tie counts half. All such pairs are compared, so no pairing rule matters.
-
-    ``responses`` names the stage whose responses were scored, ``prompts`` what those answer
-    (``held_out``: prompts that no policy was trained on). Without a control it is compared with
-    1/2, which is chance.
+    Without a control it is compared with 1/2, which is chance.
     """
-
-    responses: str = "responses"
-    prompts: str = "prompts"
-
-    def stages(self) -> list[str]:
-        return [self.of, self.responses, self.prompts]
-
-    def control_stages(self) -> list[str]:
-        return [] if self.control is None else [self.control, self.responses, self.prompts]
 
     def figures(
         self,
@@ -44,14 +32,8 @@ class RewardAccuracy(Measure):
         if not ours["count"].sum() or not theirs["count"].sum():
             raise UnmeasurableError("no prompt has both a right and a wrong response with scores")
         both = compared(ours, theirs)
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
-            held=both.low > 0,
-            says=(
-                f"of {both.count:,.0f} pairs of a right and a wrong response {both.measured:.1%} "
-                f"are ranked rightly, by the control {both.control:.1%}: {both}"
-            ),
+        return Figures.of(
+            both,
+            f"of {both.count:,.0f} pairs of a right and a wrong response {both.measured:.1%} "
+            f"are ranked rightly, by the control {both.control:.1%}: {both}",
         )

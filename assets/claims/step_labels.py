@@ -9,6 +9,7 @@ from pydantic import Field
 from assets.claims.first_error import NONE, first_errors
 from assets.claims.intervals import Shares, compared
 from assets.claims.measure import Figures, Measure, UnmeasurableError
+from assets.truth import by_prompt
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -47,12 +48,11 @@ class StepLabelAccuracy(Measure):
         return [*([] if self.control is None else [self.control]), *self.rivals, *own]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        if self.control is None:
-            raise UnmeasurableError("StepLabelAccuracy compares with a control: name its stage")
+        control_stage = self.required_control()
         ours = self._counted(tables, self.of, self.truth, self.responses)
         truth, responses = self.control_stages()[-2:]
         compare: dict[str, Shares] = {}
-        for name in (self.control, *self.rivals):
+        for name in (control_stage, *self.rivals):
             theirs = self._counted(control, name, truth, responses)
             compare[name] = compared(ours, theirs)
         best = max(compare, key=lambda name: compare[name].control)
@@ -66,16 +66,11 @@ class StepLabelAccuracy(Measure):
             says = f", for {spent:.1%} of the rollouts (wanted: {self.at_most_rollouts:.0%})"
         cheap = self.at_most_rollouts is None or spent <= self.at_most_rollouts
         what = "first errors are found" if self.per == "solution" else "labels are true"
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
+        return Figures.of(
+            both,
+            f"{both.measured:.1%} of {both.count:,.0f} {what}, by {best} {both.control:.1%} "
+            f"of {both.control_count:,.0f}{says}: {both}",
             held=both.low > -self.within and cheap,
-            says=(
-                f"{both.measured:.1%} of {both.count:,.0f} {what}, by {best} {both.control:.1%} "
-                f"of {both.control_count:,.0f}{says}: {both}"
-            ),
         )
 
     def _counted(self, tables: Tables, stage: str, truth: str, responses: str) -> pl.DataFrame:
@@ -93,11 +88,7 @@ class StepLabelAccuracy(Measure):
             found = known.join(first_errors(frame, None), on="response_id", how="left")
         prompts = tables[responses].select("response_id", "prompt_id")
         hit = (pl.col("found") == pl.col("truth")).fill_null(False)
-        counted = (
-            found.join(prompts, on="response_id")
-            .group_by("prompt_id")
-            .agg(hits=hit.sum().cast(pl.Float64), count=pl.len().cast(pl.Float64))
-        )
+        counted = by_prompt(found.join(prompts, on="response_id"), hit)
         if counted.is_empty():
             raise UnmeasurableError(f"{stage} says nothing of solutions whose truth is known")
         return counted
@@ -123,20 +114,13 @@ class StepRanking(Measure):
         return [*super().control_stages(), self.truth, self.responses]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        if self.control is None:
-            raise UnmeasurableError("StepRanking compares with a control: name its stage")
-        both = compared(self._ranked(tables, self.of), self._ranked(control, self.control))
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
-            held=both.low > 0,
-            says=(
-                f"of {both.count:,.0f} pairs of a right and a wrong step {both.measured:.1%} are "
-                f"ranked rightly, by {self.control} {both.control:.1%} of "
-                f"{both.control_count:,.0f}: {both}"
-            ),
+        control_stage = self.required_control()
+        both = compared(self._ranked(tables, self.of), self._ranked(control, control_stage))
+        return Figures.of(
+            both,
+            f"of {both.count:,.0f} pairs of a right and a wrong step {both.measured:.1%} are "
+            f"ranked rightly, by {control_stage} {both.control:.1%} of "
+            f"{both.control_count:,.0f}: {both}",
         )
 
     def _ranked(self, tables: Tables, stage: str) -> pl.DataFrame:
@@ -151,10 +135,7 @@ class StepRanking(Measure):
             pl.col("value") > pl.col("value_right"),
             pl.col("value").eq(pl.col("value_right")),
         )
-        ranked = pairs.group_by("prompt_id").agg(
-            hits=(more.cast(pl.Float64) + as_much.cast(pl.Float64) / 2).sum(),
-            count=pl.len().cast(pl.Float64),
-        )
+        ranked = by_prompt(pairs, more.cast(pl.Float64) + as_much.cast(pl.Float64) / 2)
         if ranked.is_empty():
             raise UnmeasurableError(f"{stage}: no prompt has both a right and a wrong step")
         return ranked

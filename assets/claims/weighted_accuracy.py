@@ -26,24 +26,17 @@ class WeightedAccuracy(Measure):
         *,
         checks: Mapping[str, str],
     ) -> Figures:
-        if self.control is None:
-            raise UnmeasurableError("WeightedAccuracy compares with a control: name its stage")
+        control_stage = self.required_control()
         ours = _pushes(tables[self.of], tables["prompts"], checks, self.of)
         theirs = _pushes(
-            control[self.control], control["prompts"], checks, f"control {self.control}"
+            control[control_stage], control["prompts"], checks, f"control {control_stage}"
         )
         both = compared(ours, theirs)
-        return Figures(
-            both.measured,
-            both.control,
-            both.low,
-            both.high,
-            held=both.low > 0,
-            says=(
-                f"{both.measured:.1%} of what {ours['pairs'].sum():,} decided pairs push is pushed "
-                f"towards the right answer, of the control's {theirs['pairs'].sum():,} "
-                f"{both.control:.1%}: {both}"
-            ),
+        return Figures.of(
+            both,
+            f"{both.measured:.1%} of what {ours['pairs'].sum():,} decided pairs push is pushed "
+            f"towards the right answer, of the control's {theirs['pairs'].sum():,} "
+            f"{both.control:.1%}: {both}",
         )
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
 
 import polars as pl
 
 from assets.definitions import Floor
 from assets.review.decisions import Decision, Decisions, reviewers
 from assets.tables import Tables
+from kernels.intervals import wilson_interval
 from schemas import Scores
 
 LABELS = "the labels"
 """Not the name of any stage, which has no space."""
-NORMAL = 1.959964
-"""Standard deviations that 95 % of a normal distribution lie within."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,7 @@ class WithPeople:
         """Its 95 % interval (Wilson 1927)."""
         if not self.told:
             return None
-        n, z = self.told, NORMAL
-        middle = (self.same + z * z / 2) / (n + z * z)
-        reach = z / (n + z * z) * sqrt(self.same * self.other / n + z * z / 4)
-        return max(0.0, middle - reach), min(1.0, middle + reach)
+        return wilson_interval(self.same, self.told)
 
 
 def with_people(floor: Floor, recipe: str) -> list[WithPeople]:

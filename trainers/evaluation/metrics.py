@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kernels.intervals import bootstrap_interval
+
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
-LEVEL = 0.95
 
 
 def pass_at_k(right: npt.ArrayLike, samples: int, k: int) -> Floats:
@@ -44,12 +45,12 @@ def paired_interval(
     if difference.size == 0:
         raise ValueError("an interval needs at least one prompt")
     values, counts = np.unique(difference, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(
-        difference.size, counts / difference.size, size=resamples
+    return bootstrap_interval(
+        lambda drawn: np.asarray(drawn @ values / difference.size),
+        counts,
+        resamples=resamples,
+        seed=seed,
     )
-    means = drawn @ values / difference.size
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
 
 
 def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:

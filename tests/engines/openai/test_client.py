@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from engines.bindings import Binding
-from engines.openai.engine import OpenAIEngine, http_client
+from engines.openai import http_client
+from engines.openai.engine import OpenAIEngine
 from engines.operators.context import Context
 from engines.protocol import EngineError, RowError, Sampling, UnavailableError
 from engines.runtime.rows import Done, Failed, run_rows
