@@ -26,15 +26,16 @@ One that knows which steps of a solution are right says so with an attribute too
     is_mate.steps = moves_are_legal  # optional: what `annotators.StepVerifier` asks
 """
 
-from engines.checks.checking import BoundedCheck, bounded, check_for, marked
+from engines.checks.checking import BoundedCheck, bounded, check_for, marked, require_checks
 from engines.checks.gsm8k import gsm8k
-from engines.checks.loading import UnknownCheckError, load_check
+from engines.checks.loading import CheckPath, UnknownCheckError, load_check
 from engines.checks.mathematics import math
 from engines.checks.workers import CheckError, Workers, shared_workers
 
 __all__ = [
     "BoundedCheck",
     "CheckError",
+    "CheckPath",
     "UnknownCheckError",
     "Workers",
     "bounded",
@@ -43,5 +44,6 @@ __all__ = [
     "load_check",
     "marked",
     "math",
+    "require_checks",
     "shared_workers",
 ]

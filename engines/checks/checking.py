@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engines.checks.loading import load_check
+import polars as pl
+
+from engines.checks.loading import UnknownCheckError, load_check
 from engines.checks.workers import CheckError, Workers, shared_workers
 from engines.operators.context import Context
+from engines.protocol import EngineError
 from schemas import Check, Message
 
 DEFAULT = "engines.checks.math"
@@ -17,6 +20,17 @@ def check_for(context: Context, source: str, *, path: str | None = None) -> "Bou
     """The check for prompts of ``source``: ``path`` if given, else what the source is configured
     with (``context.checks``), else `DEFAULT`. Raises `UnknownCheckError` if nothing is there."""
     return bounded(path or context.checks.get(source, DEFAULT))
+
+
+def require_checks(context: Context, prompts: pl.DataFrame, *, path: str | None) -> None:
+    """Raises `EngineError` where the check of a source of ``prompts`` is unknown."""
+    for source in prompts["source"].unique().sort():
+        try:
+            check_for(context, source, path=path)
+        except UnknownCheckError as error:
+            raise EngineError(
+                f"{context.recipe}/{context.stage}: source {source!r} has an {error}"
+            ) from error
 
 
 def bounded(path: str, *, workers: Workers | None = None) -> "BoundedCheck":

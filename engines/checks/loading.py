@@ -1,7 +1,9 @@
 """A check from its import path."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator
 
 from schemas import Check
 from schemas.named import UnknownNameError, check_function, named
@@ -26,6 +28,15 @@ def load_check(path: str) -> Check:
             "-> bool named by its import path, as in engines.checks.math"
         ) from error
     return found
+
+
+def _known(path: str) -> str:
+    load_check(path)
+    return path
+
+
+CheckPath = Annotated[str, AfterValidator(_known)]
+"""The import path of a check, as a parameter of an operator."""
 
 
 def may_hang(

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from engines.chat.tokenizer import tokenizing
-from engines.checks import BoundedCheck, check_for, load_check, marked
+from engines.checks import BoundedCheck, CheckPath, check_for, marked, require_checks
 from engines.model import Models, Written
 from engines.operators.context import Context
 from engines.operators.cut_off import Cut, cut_off
@@ -48,22 +48,14 @@ class Rectify(Reviser):
     temperature: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=256, ge=1)
     pattern: Pattern | None = None
-    check: str | None = None
+    check: CheckPath | None = None
     cut: Cut = "refuse"
-
-    @field_validator("check")
-    @classmethod
-    def _importable(cls, path: str | None) -> str | None:
-        if path is not None:
-            load_check(path)
-        return path
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Right answers begun as ``tables[self.of]`` begin, in their order. Raises `EngineError`
         where a source's check is unknown, or the role has no tokenizer that says where tokens
         lie."""
-        for source in tables[self.prompts]["source"].unique().sort():
-            check_for(context, source, path=self.check)
+        require_checks(context, tables[self.prompts], path=self.check)
         tokenizing(context.roles[self.model])
         return super().run(tables, context)
 

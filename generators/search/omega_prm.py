@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from engines.checks import BoundedCheck, check_for, load_check
+from engines.checks import BoundedCheck, CheckPath, check_for, require_checks
 from engines.model import Model, Models
 from engines.operators.context import Context
 from engines.operators.cut_off import Cut
@@ -68,22 +68,14 @@ class OmegaPRM(RowOperator):
     c_puct: float = Field(default=0.125, ge=0)
     temperature: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=256, ge=1)
-    check: str | None = None
+    check: CheckPath | None = None
     cut: Cut = "refuse"
-
-    @field_validator("check")
-    @classmethod
-    def _importable(cls, path: str | None) -> str | None:
-        if path is not None:
-            load_check(path)
-        return path
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
         children."""
         prompts = tables[self.of]
-        for source in prompts["source"].unique().sort():
-            check_for(context, source, path=self.check)
+        require_checks(context, prompts, path=self.check)
 
         async def work(prompt: Prompt, models: Models) -> list[TableRow]:
             check = check_for(context, prompt.source, path=self.check)

@@ -7,13 +7,19 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from engines.checks import BoundedCheck, UnknownCheckError, check_for, load_check, marked
+from engines.checks import (
+    BoundedCheck,
+    CheckPath,
+    check_for,
+    marked,
+    require_checks,
+)
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.cut_off import Cut
 from engines.operators.row_operator import RowOperator, each_prompt, sound_text
 from engines.operators.scores import ScorerSession
-from engines.protocol import EngineError, RowError
+from engines.protocol import RowError
 from engines.rows import Prompt
 from engines.runtime.collect import DroppedRow, TableRow, to_table
 from engines.runtime.rows import run_rows
@@ -79,17 +85,10 @@ class TreeSearch(RowOperator):
     scorer: NestedScorer | None = None
     scale: tuple[float, float] = (0.0, 1.0)
     outcome: float = Field(default=1.0, ge=0, le=1)
-    check: str | None = None
+    check: CheckPath | None = None
     cut: Cut = "refuse"
     selection: Selection = PUCT()
     backup: Backup = "mean"
-
-    @field_validator("check")
-    @classmethod
-    def _importable(cls, path: str | None) -> str | None:
-        if path is not None:
-            load_check(path)
-        return path
 
     @field_validator("scale")
     @classmethod
@@ -108,7 +107,7 @@ class TreeSearch(RowOperator):
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
         children."""
         prompts = tables[self.of]
-        self._checkable(prompts, context)
+        require_checks(context, prompts, path=self.check)
         earlier: dict[Any, pl.DataFrame] = {}
         if self.tree is not None:
             earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
@@ -146,15 +145,6 @@ class TreeSearch(RowOperator):
             "proposals": run.counts["proposals"],
         }
         return split.with_report(StageReport(findings=findings))
-
-    def _checkable(self, prompts: pl.DataFrame, context: Context) -> None:
-        for source in prompts["source"].unique().sort():
-            try:
-                check_for(context, source, path=self.check)
-            except UnknownCheckError as error:
-                raise EngineError(
-                    f"{context.recipe}/{context.stage}: source {source!r} has an {error}"
-                ) from error
 
     def _planted(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
         if earlier is None:

@@ -8,9 +8,14 @@ from concurrent.futures import Future
 from typing import Annotated, ClassVar
 
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from engines.checks import CheckError, UnknownCheckError, check_for, load_check
+from engines.checks import (
+    CheckError,
+    CheckPath,
+    check_for,
+    require_checks,
+)
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.cut_off import Cut, cut_off
@@ -72,15 +77,8 @@ class Validate(RowOperator):
     samples: int = Field(8, ge=0)
     temperature: float = Field(1.0, gt=0)
     max_tokens: int = Field(256, ge=1)
-    check: str | None = None
+    check: CheckPath | None = None
     cut: Cut = "refuse"
-
-    @field_validator("check")
-    @classmethod
-    def _importable(cls, path: str | None) -> str | None:
-        if path is not None:
-            load_check(path)
-        return path
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """One `Evaluations` row a prompt. Raises `EngineError` if a source's check is unknown, or
@@ -92,8 +90,7 @@ class Validate(RowOperator):
             )
         checkpoint = tables[self.of].row(0, named=True)
         prompts = tables[self.prompts]
-        for source in prompts["source"].unique().sort():
-            self._known_check(source, context)
+        require_checks(context, prompts, path=self.check)
         failed = FailedRows(context.stage)
         after, usage = self._measured(prompts, checkpoint["path"], context, failed)
         if checkpoint["path"] == checkpoint["start"]:
@@ -163,15 +160,6 @@ class Validate(RowOperator):
             for one, answer in zip(answers, asked, strict=True)
         ]
         return Marks(right[0], sum(right[1:]))
-
-    def _known_check(self, source: str, context: Context) -> None:
-        try:
-            check_for(context, source, path=self.check)
-        except UnknownCheckError as error:
-            raise EngineError(
-                f"recipe {context.recipe!r}, stage {context.stage!r}: source {source!r} has an "
-                f"{error}"
-            ) from error
 
 
 async def _right(answer: "Future[bool]") -> bool:
