@@ -23,6 +23,7 @@ from assets.card import MARK
 from assets.errors import FactoryError
 from assets.tables import write_whole
 from assets.telling import naming
+from schemas.atomic import replace_folder, sync
 
 CARD, REPORT = "README.md", "report.html"
 _OURS = re.compile(
@@ -53,14 +54,11 @@ def replacing(folder: Path) -> Iterator[Path]:
             new.mkdir()
             yield new
             for file in files(new):
-                _fsync(file)
+                sync(file)
             check_replaceable(place)  # Somebody may have put a file of their own there meanwhile.
-            if not place.exists():
-                os.replace(new, place)
-            elif not _exchanged(new, place):
-                os.replace(place, work / "old")
-                os.replace(new, place)
-            _fsync(place.parent)
+            if not (place.exists() and _exchanged(new, place)):
+                replace_folder(new, place, old=work / "old")
+            sync(place.parent)
         finally:
             _clear(work, place)
 
@@ -135,13 +133,5 @@ def _locked(folder: Path) -> Iterator[bool]:
         except BlockingIOError:
             alone = False
         yield alone
-    finally:
-        os.close(descriptor)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -8,7 +8,6 @@ Dagster do it.
 
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from assets.operation import Retries
 from assets.retrying import in_words, retried
 from assets.telling import naming
 from schemas import Split, migrated
+from schemas.atomic import write_file
 
 DROPPED = ".dropped.parquet"
 
@@ -205,18 +205,5 @@ def write_whole(path: UPath, content: bytes) -> None:
                 "another root in factory.yaml"
             ) from error
         return
-    place = Path(path)
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        with naming(place), beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, place)
-    finally:
-        beside.unlink(missing_ok=True)
-    folder = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with naming(path):
+        write_file(path, content)

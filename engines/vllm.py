@@ -13,7 +13,7 @@ from engines.chat.template import chat_text, prompt_ids, token_ids, turn_end
 from engines.chat.thinking import marking
 from engines.choice_logprobs import next_tokens, spelled_choice
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
-from engines.weights import model_folder, resolved_dtype, weights_revision
+from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
 
 _SPEED = frozenset(
@@ -59,7 +59,7 @@ class VLLMEngine(Engine):
         """Raises `EngineError` if vLLM is not installed or cannot load the model."""
         args = _engine_args(binding)
         self.revision = _revision(binding)
-        self._tokenizer = _tokenizer(binding)
+        self._tokenizer = chat_tokenizer(binding)
         self._arguments = binding.template_arguments
         self._marked = marking(self._tokenizer)
         self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(prompt_ids, self._tokenizer))
@@ -239,18 +239,6 @@ def _started(binding: Binding, args: Any) -> Any:
             "above, say why; out of memory, lower gpu_memory_utilization or max_model_len in the "
             "binding's options"
         ) from error
-
-
-def _tokenizer(binding: Binding) -> Any:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(model_folder(binding)), trust_remote_code=False)
-    if not tokenizer.chat_template:
-        raise EngineError(
-            f"{binding.model}: its tokenizer has no chat template, so messages cannot be put to "
-            "it. Use an instruction-tuned model, or add chat_template.jinja to the folder"
-        )
-    return tokenizer
 
 
 def _ends(tokenizer: Any, config: Any) -> list[int]:

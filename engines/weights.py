@@ -60,6 +60,32 @@ def weights_revision(binding: Binding) -> str:
     return f"sha:{digest.hexdigest()}/{resolved_dtype(binding)}"
 
 
+def tokenizer_of(folder: Path, *, name: str) -> "PreTrainedTokenizerBase":
+    """The tokenizer in the folder of the model ``name``. Raises `EngineError` if it cannot be
+    read."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:
+        raise EngineError(
+            f"{name}: its tokenizer cannot be read ({_short(error)}). Save the tokenizer "
+            "into the same folder with tokenizer.save_pretrained(folder)"
+        ) from error
+
+
+def chat_tokenizer(binding: Binding) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a model that answers messages. Raises `EngineError` if it cannot be read or
+    has no chat template."""
+    tokenizer = tokenizer_of(model_folder(binding), name=str(binding.model))
+    if not tokenizer.chat_template:
+        raise EngineError(
+            f"{binding.model}: its tokenizer has no chat template, so messages cannot be put to "
+            "it. Use an instruction-tuned model, or add chat_template.jinja to the folder"
+        )
+    return tokenizer
+
+
 def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """The model, in evaluation mode on its device, and its tokenizer.
 
@@ -67,7 +93,7 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
     tokenizer has no chat template.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     folder = model_folder(binding)
     adapter = _adapted(folder) is not None
@@ -78,18 +104,7 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
             f"{binding.model}: no safetensors in it. Pickled weights (.bin, .pt) are not read, as "
             "they can run code: convert them with model.save_pretrained(folder)"
         )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-    except Exception as error:
-        raise EngineError(
-            f"{binding.model}: its tokenizer cannot be read ({_short(error)}). Save the tokenizer "
-            "into the same folder with tokenizer.save_pretrained(folder)"
-        ) from error
-    if not tokenizer.chat_template:
-        raise EngineError(
-            f"{binding.model}: its tokenizer has no chat template, so messages cannot be put to "
-            "it. Use an instruction-tuned model, or add chat_template.jinja to the folder"
-        )
+    tokenizer = chat_tokenizer(binding)
     if adapter:
         _require_peft(binding)
     try:

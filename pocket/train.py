@@ -4,9 +4,7 @@ import argparse
 import copy
 import json
 import math
-import os
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +16,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from schemas.atomic import replace_folder
 
 from .authors import POPULATIONS, TRUNK, Population
 from .measure import measure, write_quality
@@ -303,10 +303,7 @@ def save(
         tokenizer.backend_tokenizer.no_padding()  # left there by measuring; not the file's business
         tokenizer.save_pretrained(new)
         (new / "quality.json").write_text(json.dumps(notes, indent=2) + "\n")
-        if to.exists():
-            os.replace(to, old)
-        os.replace(new, to)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(new, to, old=old)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from engines.bindings import Binding
@@ -80,17 +81,14 @@ def tokenizing(binding: Binding) -> Tokenizing:
             f"{binding.served_as} is bound to a server without weights, and steps are cut between "
             "tokens: give the role a 'model' (a folder or a Hub id), whose tokenizer is read"
         )
-    return _loaded(str(model_folder(binding)))
+    return _loaded(model_folder(binding))
 
 
 @lru_cache(maxsize=8)
-def _loaded(folder: str) -> Tokenizing:
-    from transformers import AutoTokenizer
+def _loaded(folder: Path) -> Tokenizing:
+    from engines.weights import tokenizer_of
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{folder}: its tokenizer cannot be loaded: {error}") from error
+    tokenizer = tokenizer_of(folder, name=str(folder))
     if not tokenizer.is_fast:
         raise EngineError(
             f"{folder}: a slow tokenizer does not say where its tokens lie in a text; save it with "

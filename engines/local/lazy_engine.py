@@ -81,16 +81,12 @@ class LazyEngine(Engine):
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
+        from engines.weights import chat_tokenizer
 
-        from engines.weights import model_folder
-
-        folder = str(model_folder(self._binding))
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError):
-            return None  # loading the whole model says what is wrong with it
-        return tokenizer if tokenizer.chat_template else None
+            return chat_tokenizer(self._binding)
+        except EngineError:
+            return None  # loading the model says what is wrong with it
 
     @cached_property
     def _marked(self) -> Callable[[Generation], str] | None:

@@ -6,16 +6,17 @@ of an answer; learning rate, loss or seed are not in it, so a training with othe
 killed, asks the reference nothing again.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from schemas import content_id
+from schemas.atomic import write_file
 
 VERSION = 1
 """Of what is in the key, and of how the figures are computed."""
@@ -44,10 +45,10 @@ class Reference:
             return pl.read_parquet(path).to_dict(as_series=False)
         found = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Two trainings may compute the same; either's file is whole, and they are alike.
-        half = path.with_suffix(f".{os.getpid()}")
-        pl.DataFrame(found).write_parquet(half)
-        os.replace(half, path)
+        # Two trainings may compute the same; either's file is complete, and they are alike.
+        content = BytesIO()
+        pl.DataFrame(found).write_parquet(content)
+        write_file(path, content.getvalue())
         return found
 
 

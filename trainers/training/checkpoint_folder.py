@@ -6,12 +6,13 @@ folders beside it, and a training that has been done is known by its identity an
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from schemas.atomic import replace_folder, sync, sync_tree, write_file
 
 RECORD = "training.json"
 COMPLETE = "complete"
@@ -52,15 +53,9 @@ class TrainedFolder:
 
     def publish(self, record: Mapping[str, Any]) -> None:
         """Give the files in ``model`` their place, with ``record`` beside them."""
-        _fsync_tree(self.model)
-        written = self.work / RECORD
-        written.write_text(
-            json.dumps({**record, "identity_digest": self.identity}, indent=2, sort_keys=True),
-            encoding="utf-8",
-        )
-        _fsync(written)
-        os.replace(written, self.model / RECORD)
-        _fsync(self.model)
+        sync_tree(self.model)
+        known = {**record, "identity_digest": self.identity}
+        write_file(self.model / RECORD, json.dumps(known, indent=2, sort_keys=True).encode())
         self._name()
 
     def last_checkpoint(self) -> Path | None:
@@ -81,31 +76,13 @@ class TrainedFolder:
         return dict(record) if record.get("identity_digest") == self.identity else None
 
     def _name(self) -> None:
-        if self.path.exists():
-            # A folder cannot replace one that is not empty.
-            os.replace(self.path, self.work / "replaced")
-        os.replace(self.model, self.path)
-        _fsync(self.path.parent)
+        replace_folder(self.model, self.path, old=self.work / "replaced")
         for leftover in self.path.parent.glob(f".{self.path.name}.{'[0-9a-f]' * DIGITS}"):
             shutil.rmtree(leftover)
 
 
 def mark_complete(checkpoint: Path) -> None:
     """Say that ``checkpoint`` was written to its end, once it is on the disk."""
-    _fsync_tree(checkpoint)
+    sync_tree(checkpoint)
     (checkpoint / COMPLETE).touch()
-    _fsync(checkpoint)
-
-
-def _fsync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        _fsync(path)
-    _fsync(folder)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(checkpoint)

@@ -92,5 +92,5 @@ def test_a_folder_without_a_tokenizer_is_named(
     folder = make_tiny_model(tmp_path / "bare")
     for file in folder.glob("tokenizer*"):
         file.unlink()
-    with pytest.raises(EngineError, match="tokenizer cannot be loaded"):
+    with pytest.raises(EngineError, match="tokenizer cannot be read"):
         tokenizing(Binding(model=str(folder)))
