@@ -1,37 +1,35 @@
 """Prompts that are nearly alike, directly or through others."""
 
 from collections import defaultdict
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
+from filters.curation.candidates import Candidates, Similarity
+from filters.curation.ngrams import TOKENS, hashed, runs, tokens
 
 ALIKE = 0.7
 """Jaccard similarity of the sets of three tokens in a row from which prompts are nearly alike: one
 word in twenty may differ."""
 SHINGLE = 3
-BAND, BANDS = 4, 32
-SMALL = 64
-"""Texts up to which each is compared with each."""
-KNOWN = 50_000
-"""Texts whose shingles are kept as sets: some 4 kB each."""
 
 
 class Clusters:
     """Texts join clusters one after the other: a text joins those of the earlier texts that it is
     alike to by `ALIKE` or more, which so become one.
 
-    Texts that share a band of their MinHash are compared; among more than `SMALL`, that overlooks
-    a pair alike by just `ALIKE` with a probability of (1 - 0.7^4)^32, two in ten thousand.
+    Texts that share a band of their MinHash are compared (`filters.curation.candidates`); among
+    more than 64, that overlooks a pair alike by just `ALIKE` with a probability of (1 - 0.7^4)^32,
+    two in ten thousand.
     """
 
     def __init__(self, texts: pl.Series) -> None:
-        self._said = runs(hashed(tokens(texts, TOKENS)), SHINGLE, whole=True)
-        self._buckets = _buckets(self._said)
+        shingles = [runs(hashed(tokens(texts, TOKENS)), SHINGLE, whole=True)]
+        rows = np.arange(len(texts))
+        self._candidates = Candidates(shingles, np.zeros_like(rows), rows, ALIKE)
+        self._shared = set(self._candidates.shared)
+        self._similarity = Similarity(shingles)
         self._root = list(range(len(texts)))
-        self._sets: dict[int, set[int]] = {}
         # Of each bucket the texts so far, by the head that their cluster had when they came.
         self._there: dict[int, dict[int, list[int]]] = defaultdict(dict)
 
@@ -47,9 +45,7 @@ class Clusters:
         to one, none where it begins one."""
         joined: list[int] = []
         compared: set[int] = set()
-        for bucket in self._buckets[row].tolist():
-            if bucket < 0:
-                continue
+        for bucket in self._candidates.of(row) if row in self._shared else []:
             there = self._there[bucket]
             mine: list[int] = []
             for head, members in list(there.items()):
@@ -69,16 +65,9 @@ class Clusters:
         for other in others:
             if other not in compared:
                 compared.add(other)
-                if _jaccard(self._shingles(row), self._shingles(other)) >= ALIKE:
+                if self._similarity.of(row, other) >= ALIKE:
                     return True
         return False
-
-    def _shingles(self, row: int) -> set[int]:
-        if row not in self._sets:
-            if len(self._sets) >= KNOWN:
-                self._sets.clear()
-            self._sets[row] = set(self._said.of(row).tolist())
-        return self._sets[row]
 
 
 def clusters(texts: pl.Series) -> pl.Series:
@@ -94,34 +83,8 @@ def clusters(texts: pl.Series) -> pl.Series:
     return pl.Series("cluster", heads[place], dtype=pl.Int64)
 
 
-def _buckets(said: Runs) -> np.ndarray:
-    """The buckets of each text, Int64[texts, …], -1 where it is alone: texts that might be alike
-    share one."""
-    if len(said) <= SMALL:
-        return np.zeros((len(said), 1), dtype=np.int64)
-    from rensa import RMinHash
-
-    matrix: Any = RMinHash.digest_matrix_from_flat_token_hashes(
-        said.hashes, said.starts.astype(np.uint64), BAND * BANDS, 42
-    )
-    digests = np.asarray(matrix.to_rows(), dtype=np.uint32)
-    found = np.empty((len(said), BANDS), dtype=np.int64)
-    for number in range(BANDS):
-        band = np.ascontiguousarray(digests[:, number * BAND : (number + 1) * BAND])
-        _, bucket, sizes = np.unique(
-            band.view(f"V{4 * BAND}").ravel(), return_inverse=True, return_counts=True
-        )
-        found[:, number] = np.where(sizes[bucket] > 1, number * len(said) + bucket, -1)
-    return found
-
-
 def _one(some: list[int], others: list[int]) -> list[int]:
     """The two lists as one: the longer is not copied."""
     few, many = sorted((some, others), key=len)
     many.extend(few)
     return many
-
-
-def _jaccard(one: set[int], other: set[int]) -> float:
-    both = len(one & other)
-    return both / (len(one) + len(other) - both)

@@ -18,6 +18,9 @@ SMALL = 64
 AT_ONCE = 20_000
 """Rows whose digests are numbers of Python's at the same time: 90 MB."""
 
+KNOWN = 50_000
+"""Rows whose shingles are kept as sets: some 4 kB each."""
+
 Numbers = NDArray[np.int64]
 
 
@@ -59,6 +62,34 @@ class Candidates:
         """Later rows may be near duplicates of ``row``."""
         for bucket in buckets:
             self._kept[bucket].append(row)
+
+
+class Similarity:
+    """The exact Jaccard similarity of rows, in the part in which they are least alike."""
+
+    def __init__(self, parts: Sequence[Runs]) -> None:
+        self._parts = parts
+        self._sets: dict[int, list[set[int]]] = {}
+
+    def of(self, row: int, other: int) -> float:
+        """How alike two rows are, in [0, 1]."""
+        return min(map(_jaccard, self._shingles(row), self._shingles(other)))
+
+    def forget(self, row: int) -> None:
+        """``row`` is not compared again."""
+        self._sets.pop(row, None)
+
+    def _shingles(self, row: int) -> list[set[int]]:
+        if row not in self._sets:
+            if len(self._sets) >= KNOWN:
+                self._sets.clear()
+            self._sets[row] = [set(part.of(row).tolist()) for part in self._parts]
+        return self._sets[row]
+
+
+def _jaccard(one: set[int], other: set[int]) -> float:
+    both = len(one & other)
+    return both / (len(one) + len(other) - both)
 
 
 def band_length(threshold: float) -> int:

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.curation.ngrams import TOKENS, WORDS, hashed, phrases, tokens
+from filters.curation.texts import asked
 from filters.filter import Filter, refused
 from schemas import Prompts, Split, Table, Takes
 
@@ -83,9 +84,9 @@ class Held:
 
     def __init__(self, evaluations: pl.DataFrame, n: int) -> None:
         self._n = n
-        words = asked(evaluations, WORDS)
+        words = prompt_tokens(evaluations, WORDS)
         self._words = words.list.join(" ").unique()
-        self._whole = _owners(asked(evaluations, TOKENS).list.join(" ").rename("matched"))
+        self._whole = _owners(prompt_tokens(evaluations, TOKENS).list.join(" ").rename("matched"))
         known, _ = phrases(hashed(words), n)
         # np.unique keeps the first place of each hash, so the lowest row.
         self._index, first = np.unique(known.hashes, return_index=True)
@@ -94,7 +95,7 @@ class Held:
     def found(self, prompts: pl.DataFrame) -> pl.DataFrame:
         """One row for each of ``prompts`` that is held: ``row``, ``reason``, what is ``matched``,
         the ``share`` of its runs that are held, and the evaluation prompt, its ``owner``."""
-        words = asked(prompts, WORDS)
+        words = prompt_tokens(prompts, WORDS)
         columns = ("row", "reason", "matched", "share", "owner")
         same = self._same(prompts, words).with_columns(
             reason=pl.lit("is an evaluation prompt"), share=pl.lit(1.0)
@@ -110,7 +111,7 @@ class Held:
         """The ``row`` of each prompt that is an evaluation prompt, what it says (``matched``) and
         the ``owner``. Only those with its words are read with their signs."""
         rows = words.list.join(" ").is_in(self._words.implode()).arg_true()
-        said = asked(prompts[rows], TOKENS).list.join(" ").rename("matched")
+        said = prompt_tokens(prompts[rows], TOKENS).list.join(" ").rename("matched")
         return pl.DataFrame([rows.alias("row"), said]).join(self._whole, on="matched")
 
     def _shared(self, words: pl.Series) -> pl.DataFrame:
@@ -140,11 +141,9 @@ class Held:
         )
 
 
-def asked(frame: pl.DataFrame, pattern: str) -> pl.Series:
+def prompt_tokens(frame: pl.DataFrame, pattern: str) -> pl.Series:
     """The tokens of each prompt, system messages aside."""
-    spoken = pl.element().filter(pl.element().struct.field("role") != "system")
-    contents = pl.col("messages").list.eval(spoken.struct.field("content")).list.join("\n")
-    return tokens(frame.select(contents).to_series(), pattern)
+    return tokens(frame.select(asked(pl.col("messages"))).to_series(), pattern)
 
 
 def _owners(whole: pl.Series) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from filters.curation.candidates import Candidates
+from filters.curation.candidates import Candidates, Similarity
 from filters.curation.formulas import formulas
 from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
 from filters.filter import Filter, refused, table_of
@@ -27,8 +27,6 @@ from schemas import (
 SHINGLE = 3
 AT_ONCE = 50_000
 """Rows that are read at the same time."""
-KNOWN = 50_000
-"""Rows whose shingles are kept as sets: some 4 kB each."""
 
 
 class Deduplicate(Filter):
@@ -162,29 +160,15 @@ def _near(
     the two are. Only ``rows`` are looked at, each compared with earlier kept ones in their order.
     """
     original, similarity = np.arange(len(groups)), np.ones(len(groups))
-    candidates = Candidates(parts, groups, rows, threshold)
-    known: dict[int, list[set[int]]] = {}
-
-    def sets(row: int) -> list[set[int]]:
-        if row not in known:
-            if len(known) >= KNOWN:
-                known.clear()
-            known[row] = [set(part.of(row).tolist()) for part in parts]
-        return known[row]
-
+    candidates, exact = Candidates(parts, groups, rows, threshold), Similarity(parts)
     for row in candidates.shared:
         buckets = candidates.of(row)
         for earlier in candidates.kept_in(buckets):
-            alike = min(map(_jaccard, sets(row), sets(earlier)))
+            alike = exact.of(row, earlier)
             if alike >= threshold:
                 original[row], similarity[row] = earlier, alike
-                known.pop(row, None)
+                exact.forget(row)
                 break
         else:
             candidates.keep(row, buckets)
     return original, similarity
-
-
-def _jaccard(one: set[int], other: set[int]) -> float:
-    both = len(one & other)
-    return both / (len(one) + len(other) - both)
