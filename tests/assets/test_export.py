@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.errors import FactoryError
-from assets.export import export_recipe, export_to_hub
 from assets.formats import Format
 from assets.lineage import licence_of, used_models
 from assets.page import dataset_report
