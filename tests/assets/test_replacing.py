@@ -51,7 +51,7 @@ def when(condition: bool, act: Callable[..., object]) -> Callable[..., object]:
     return last
 
 
-@pytest.mark.parametrize("name", ["_exchanged", "_fsync", "_clear"])
+@pytest.mark.parametrize("name", ["_exchanged", "sync", "_clear"])
 @pytest.mark.parametrize("before", [True, False])
 def test_one_that_is_killed_leaves_the_old_one_or_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: bool

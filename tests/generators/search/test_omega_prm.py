@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engines.bindings import Binding
-from engines.checks import UnknownCheckError
-from engines.protocol import Generation, Rendered, Sampling
+from engines.protocol import EngineError, Generation, Rendered, Sampling
 from filters import PrefixValues
 from generators import OmegaPRM
 from schemas import Nodes
@@ -177,6 +176,6 @@ def test_more_searches_go_on_from_fewer(stand: Any) -> None:
 def test_an_unknown_check_stops_the_stage_before_any_row(stand: Any) -> None:
     context = writing(stand)
     context.checks["test"] = "nowhere.check"
-    with pytest.raises(UnknownCheckError, match=r"nowhere\.check"):
+    with pytest.raises(EngineError, match=r"nowhere\.check"):
         OmegaPRM().run({"prompts": stand.prompts("a")}, context)
     assert not stand.asked
