@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 serve bench bench-full clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-install serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,13 +31,14 @@ demo: setup ## Prompts in, a measured policy out, on pocket models (no GPU)
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3"
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not install"
 
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 
 test-vllm: setup $(VENV_VLLM)/installed ## Tests against a live vLLM on the CPU, in an environment of its own
 	$(VENV_VLLM)/bin/python -m pytest -m vllm tests/engines/test_vllm.py
@@ -82,6 +83,9 @@ test-s3: setup $(VENV)/s3 ## Tests with tables on an object store: a local serve
 $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,s3,test-s3]'
 	touch $@
+
+test-install: setup ## The package in an empty environment: a new project, its recipes, the UI
+	$(BIN)/pytest -m install tests/test_installed.py
 
 bench: setup ## A quick set of what benchmarks/ measures, peers included, printed
 	$(BIN)/python -m benchmarks

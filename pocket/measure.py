@@ -127,7 +127,8 @@ def write_quality(folder: Path) -> None:
         for leaning in asdict(JUDGES["base"])
     ]
     (folder / "README.md").write_text(
-        "# The pocket models, measured\n\nWritten by `python -m pocket.train`. Accuracy of solving "
+        "# The pocket models, measured\n\nWritten by `python -m pocket.train`. Their licence is "
+        "Apache-2.0, as that of the code. Accuracy of solving "
         f"on held-out problems, by number of operations:\n\n{_markdown(head, cells)}\n\n"
         f"The other skills, on {CASES} held-out problems, greedily; `raised by` is in grades, all "
         "else a share of cases (`pocket/appraisal.py` says of which):\n\n"

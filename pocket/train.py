@@ -30,6 +30,17 @@ SEED = 0
 
 EVENING = 0.85
 
+CARD = """---
+license: apache-2.0
+---
+
+# A pocket model
+
+A Llama of 0.9 million parameters, trained by `python -m pocket.train` on problems, solutions and
+judgements that programs wrote. How well it does each task is in `../README.md`.
+"""
+"""The card of each checkpoint, which states its licence."""
+
 _POOL = 32
 """Batches drawn at once and sorted by length, so that a batch is nearly free of padding."""
 
@@ -303,6 +314,7 @@ def save(
         tokenizer.backend_tokenizer.no_padding()  # left there by measuring; not the file's business
         tokenizer.save_pretrained(new)
         (new / "quality.json").write_text(json.dumps(notes, indent=2) + "\n")
+        (new / "README.md").write_text(CARD)
         replace_folder(new, to, old=old)
 
 
