@@ -39,6 +39,8 @@ LEFT_OUT = {
     "import FORMAT PATH|ID": "words for its arguments",
     "claims": "hours: every recipe and its control; one recipe is run here",
     "claims --docs docs": "hours, as above",
+    "run short_answers --rows 16": "needs a new project (tests/test_installed.py)",
+    "run online_dpo --rows 64": "the same as --rows 512, which is run here",
     "run random_pairs": "the same as online_dpo, which is run here",
     "run raft": "the same as online_dpo, which is run here",
     "review online_dpo": "waits for a person until Ctrl-C (tests/assets/review)",
@@ -95,7 +97,7 @@ class Clone:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     folder = tmp_path_factory.mktemp("clone") / "project"
     kept = [path.name for path in PROJECT.iterdir() if (path / "__init__.py").exists()]
-    for name in [*kept, "recipes", "benchmarks"]:
+    for name in [*kept, "recipes", "template", "benchmarks"]:
         shutil.copytree(PROJECT / name, folder / name)
     for file in PROJECT.glob("*.*"):
         if file.is_file():

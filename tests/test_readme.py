@@ -60,7 +60,6 @@ def factory(floor: Path, *arguments: str) -> Any:
     environment = {
         "FACTORY_CONFIG": str(floor / "factory.yaml"),
         "DAGSTER_HOME": str(floor / "dagster"),
-        "PYTHONPATH": str(floor),
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
