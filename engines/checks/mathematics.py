@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from engines.checks.answers.agreement import Agreement
 from engines.checks.answers.forms import Form, Formula, Named, Several, Words, is_answer
 from engines.checks.answers.formulas import same_formula
+from engines.checks.answers.numbers import in_dozens
 from engines.checks.answers.reading import read_forms
 from engines.checks.answers.stated import stated_answers
 from engines.checks.loading import may_hang
@@ -80,12 +81,13 @@ def _right(
     text: str,
     compare: Callable[[str, str], bool],
 ) -> bool:
-    gold = _stated(reference)
     asked = " ".join(message["content"] for message in messages)
+    wanted = (asked, reference or "")
+    gold = _stated(reference and in_dozens(reference, *wanted))
     any_order = bool(_ALL.search(asked)) and not _ORDERED.search(asked)
     agreement = Agreement(compare, any_order)
     undecided: _NeedsMathVerify | None = None
-    for given in _given(text):
+    for given in _given(in_dozens(text, *wanted)):
         try:
             if agreement.same(gold, given):
                 return True

@@ -55,6 +55,14 @@ _ALIKE = re.compile(
     re.I,
 )
 """Words that say of both the same, and nothing else."""
+_UNDECIDED = re.compile(
+    rf"(?:(?:so|thus|overall|therefore|in the end|i (?:think|believe|conclude)(?: that)?)[ ,]+)*"
+    rf"(?:neither(?: {NOUN}| a nor b)? is (?:\w+ly )?(?:better|superior)(?: than the other)?"
+    rf"|(?:it|this)(?: is|['’]s) a (?:tie|draw)|there is no (?:clear )?winner"
+    rf"|(?:both|they|both {NOUN}|a and b) are (?:tied|equally (?:good|bad)))\W*",
+    re.I,
+)
+"""A sentence that says that neither is better."""
 _END = r"[\s.,;!…)}\]\"'”’*|]*\Z"
 _WHY = re.compile(
     rf"{_END}|[.,;!(|]|:[ \n]*\w|:[ ]*\[\[|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b"
@@ -126,6 +134,8 @@ def _choices(plain_words: str) -> set[float]:
         readable = credit is not None or (readable and not _MENTIONS.search(one.said))
     if not readable:
         return set()
+    if any(map(_UNDECIDED.fullmatch, _SENTENCE.split(plain_words))):
+        doubts.add(CREDIT[TIE])
     if verdicts:
         return verdicts | answers | doubts | _own_lines(words)
     said = answers | _own_lines(words) if answers else _in_sentences(plain_words)

@@ -16,6 +16,7 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=str
 )
 _BEGIN = re.compile(r"\{(?=\s*\")|\A\s*(?=\[)")
+_NUMBER = re.compile(r"\W*[\d.]+\W*")
 _KEY_PARTS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
@@ -42,7 +43,7 @@ def flattened(text: str) -> str:
 def _lines(value: Any) -> str:
     if isinstance(value, _Object):
         return "\n".join(
-            _lines(inner) if isinstance(inner, _Object) else f"{_words(key)}: {_lines(inner)}"
+            _lines(inner) if isinstance(inner, _Object) else f"{_words(key)}: {_value(inner)}"
             for key, inner in value
         )
     if isinstance(value, list):
@@ -54,6 +55,12 @@ def _lines(value: Any) -> str:
             f"({one})" if inner else one for one, inner in zip(told, lists, strict=True)
         )
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _value(value: Any) -> str:
+    """The value of a key; a list of one number is no number."""
+    said = _lines(value)
+    return f"list of {said}" if isinstance(value, list) and _NUMBER.fullmatch(said) else said
 
 
 def _words(key: str) -> str:

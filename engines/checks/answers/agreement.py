@@ -64,6 +64,8 @@ class Agreement:
                 return beside is not None and self.same(beside, given)
             case _, Choice(beside=beside):
                 return beside is not None and self.same(gold, beside)
+            case (Words(text), Formula(latex)) | (Formula(latex), Words(text)):
+                return text == "".join(latex.lower().split())
             case (Words() | Based(), _) | (_, Words() | Based()):
                 return gold == given
         return self._formulas(gold, given)

@@ -34,8 +34,12 @@ _ABOUT = re.compile(
 )
 _MINUS = re.compile(r"(?:minus|negative)\s+(?![-+])", re.IGNORECASE)
 _ASIDE = re.compile(r"(?<=[\w%.])\s\([^()\\=]*[a-z]{2}[^()\\=]*\)$")
-_SCALE = re.compile(r"\s*(?:\\text\s*\{\s*)?(hundred|thousand|million|billion|trillion)\b\s*\}?\s*")
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SCALE = re.compile(
+    r"\s*(?:\\text\s*\{\s*)?(hundred|thousand|million|billion|trillion|dozen)s?\b\s*\}?\s*"
+)
+_SCALES = {"hundred": 100, "dozen": 12} | {
+    word: 1000**n for n, word in enumerate(("thousand", "million", "billion", "trillion"), start=1)
+}
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
@@ -44,6 +48,12 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORTH = {word: n for n, word in enumerate(_ONES.split())} | {
     word: 10 * n for n, word in enumerate(_TENS.split(), start=2)
 }
+
+
+_DOZENS = re.compile(r"\s*\bdozens?\b(?: of\b)?", re.IGNORECASE)
+_COUNTED_IN_DOZENS = re.compile(
+    r"\bhow many dozens?\b|\bin dozens\b|\A\W*[\d.,]+\W*(?:text\W*)?dozen", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,12 @@ def read_number(text: str, *, words: bool = True) -> Number | None:
     fractions = ("part", "over", "bottom1", "bottom2", "bottom3", "again")
     written = not any(found[name] for name in fractions)
     return _with_unit(value, written, found["money"] or "", found["rest"])
+
+
+def in_dozens(text: str, *wanted: str) -> str:
+    """``text`` without the word "dozen" where the task or the reference, ``wanted``, counts in
+    dozens: 5 is 5 dozen then, and else 60."""
+    return _DOZENS.sub("", text) if any(map(_COUNTED_IN_DOZENS.search, wanted)) else text
 
 
 def same_number(gold: Number, given: Number) -> bool:
@@ -172,12 +188,13 @@ def _decimal(digits: str) -> Fraction:
 
 def _with_unit(value: Fraction, written: bool, money: str, rest: str) -> Number | None:
     if scale := _SCALE.match(rest):
-        value *= 10 ** _SCALES[scale[1]]
+        value *= _SCALES[scale[1]]
         rest = rest[scale.end() :]
+        rest = rest if "{" in rest else rest.replace("}", "")
     tail = without_text(rest).strip().rstrip(".")
     if not tail:
         return Number(value, written, read_unit(money))
-    glued = not rest[0].isspace() and rest[0] not in "\\%°"
+    glued = not scale and not rest[0].isspace() and rest[0] not in "\\%°"
     if not is_unit(tail, marked="\\text" in rest, glued=glued and not money):
         return None
     return Number(value, written, read_unit(money or tail))
@@ -196,8 +213,8 @@ def _from_words(text: str) -> Number | None:
         if token in _WORTH:
             part += _WORTH[token]
         elif token in _SCALES and part:
-            part *= 10 ** _SCALES[token]
-            whole, part = (whole, part) if token == "hundred" else (whole + part, 0)
+            part *= _SCALES[token]
+            whole, part = (whole, part) if _SCALES[token] <= 100 else (whole + part, 0)
         elif not (token == "and" and read and following in _WORTH):
             break
         read = number + 1

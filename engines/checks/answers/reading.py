@@ -25,6 +25,8 @@ _MEANT = {
     **dict.fromkeys(["all real numbers", "all reals", "real numbers"], "\\mathbb{R}"),
 }
 _ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)[^a-zA-Z]*°$")
+_LETTERS_OF_TEXT = re.compile(r"[\s$.]*\\text\s*\{\s*[a-zA-Z]{2,}\s*\}[\s$.]*")
+"""Letters that are a text and no product."""
 _UNIT = re.compile(
     r"(.+?)\s*(°|\\?%|\\text\s?\{[^{}]*\}[^=<>]*|(?<=[\s\d)}])\s[a-zA-Z]{2,}[a-zA-Z\s/^\d]*)"
 )
@@ -40,10 +42,13 @@ def read_forms(text: str) -> Iterator[Form]:
     if len(text) > 2 * LONGEST:
         yield Words(" ".join(text.lower().split()))
         return
-    answer = _OPTION.sub("", bare(spelled(text)))
+    one_spelling = spelled(text)
+    answer = _OPTION.sub("", bare(one_spelling))
     if not answer:
         return
     first = _read(answer)
+    if isinstance(first, Formula) and _LETTERS_OF_TEXT.fullmatch(one_spelling):
+        first = _words(answer)
     yield first
     if re.fullmatch(r"\d+(,[1-9]\d{2})+", answer):
         yield several(",", answer.split(","), answer, _read)
