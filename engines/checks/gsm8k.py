@@ -7,7 +7,7 @@ from engines.chat.thinking import split
 from engines.checks.answers.agreement import Agreement
 from engines.checks.answers.forms import Form, Formula
 from engines.checks.answers.formulas import same_formula
-from engines.checks.answers.numbers import Number, read_number, same_number
+from engines.checks.answers.numbers import Number, in_dozens, read_number, same_number
 from engines.checks.answers.reading import read_forms
 from engines.checks.answers.spelling import bare, spelled
 from engines.checks.answers.stated import stated_answers
@@ -58,15 +58,16 @@ def _stated(reference: str | None) -> Number:
     return number
 
 
-def _given(text: str) -> list[Number | Formula]:
+def _given(messages: Sequence[Message], text: str) -> list[Number | Formula]:
     """What stands after the marks of a response, headings left out."""
-    marks = [mark for mark in _MARK.findall(split(text)[1]) if mark.strip()]
+    answer = in_dozens(split(text)[1], *(message["content"] for message in messages))
+    marks = [mark for mark in _MARK.findall(answer) if mark.strip()]
     return [number for number in map(_number, marks) if number is not None]
 
 
 def by_mark(messages: Sequence[Message], reference: str | None, text: str) -> bool | None:
     """`gsm8k` for responses that have numbers after ``####``; None where a formula stands there."""
-    right, given = _stated(reference), _given(text)
+    right, given = _stated(reference), _given(messages, text)
     numbers = [number for number in given if isinstance(number, Number)]
     if not given or len({number.value for number in numbers}) > 1:
         return False
@@ -96,6 +97,6 @@ def gsm8k(messages: Sequence[Message], reference: str | None, text: str) -> bool
     ``####`` are no answer, and a thought holds none. Raises ValueError if the reference is missing
     or is not a number.
     """
-    right, given = _stated(reference), _given(text)
+    right, given = _stated(reference), _given(messages, text)
     agreement = Agreement(same_formula)
     return bool(given) and all(agreement.same(right, one) for one in given)

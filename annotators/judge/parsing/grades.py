@@ -95,6 +95,11 @@ _NEEDS = re.compile(
     r"(?:for|only|reserved|given))\b",
     re.I,
 )
+_BOUND = re.compile(
+    r"\b(?:between|above|below|over|under|around|about|near\w*|almost|not|than|least|most|up to)\b",
+    re.I,
+)
+"""With these words a sentence gives no grade itself."""
 _OF_THE_WHOLE = re.compile(
     r"(?:(?:an?|and|answer's|assigned|assessment|conclusion|evaluation|final|first|given|gets|hence|i"
     r"|in|initial|is|it's|its|judge's|my|numeric|numerical|our|overall|preliminary|previous|quality"
@@ -171,7 +176,9 @@ def _in_sentences(words: str, high: int) -> tuple[list[float], list[float]]:
     for found in _SENTENCE.finditer(words):
         line = rest_of_line(words, found.end())
         value = _VALUE.match(line)
-        if value is None or _NEEDS.match(value["rest"]) or supposed(words, found.start()):
+        if value is None or _NEEDS.match(value["rest"]) or _BOUND.search(found[0]):
+            continue
+        if supposed(words, found.start()):
             continue
         grade = _value(line, high)
         if grade is None:

@@ -192,6 +192,8 @@ def _with_unit(value: Fraction, written: bool, money: str, rest: str) -> Number 
         rest = rest[scale.end() :]
         rest = rest if "{" in rest else rest.replace("}", "")
     tail = without_text(rest).strip().rstrip(".")
+    if tail == "k" and (money or "\\text" in rest):
+        value, tail = value * 1000, ""
     if not tail:
         return Number(value, written, read_unit(money))
     glued = not scale and not rest[0].isspace() and rest[0] not in "\\%°"

@@ -82,6 +82,10 @@ _GIVEN_UP = re.compile(
     r" (?:know|answer|solve|say|tell|help|determine|find|figure)\b(?!.*\d)",
     re.IGNORECASE,
 )
+_EMPHASIZED = re.compile(
+    r"^(?!.*(?:\b(?:not|never|neither|cannot|or)\b|n['’]t\b)).*"
+    r"\b(?:in|is|on|at|by|to|an?|the) \*\*([^*]+)\*\*[ .]*$"
+)
 _IS = re.compile(r"\b(?:is|are|was|were)\s+(?!not\b)([^.,;:]+)$")
 
 
@@ -176,7 +180,7 @@ def _last(text: str) -> list[str]:
     end = kept[-1]
     if _GIVEN_UP.search(end):
         return []
-    said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end)]
+    said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end), *_EMPHASIZED.findall(end)]
     for sentence in reversed(kept):
         if found := list(expressions(sentence)):
             return [] if _denied(found[-1], sentence) else [*said, found[-1]]
