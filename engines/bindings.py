@@ -115,7 +115,7 @@ class Binding(Parameters):
 
     @model_validator(mode="after")
     def _as_its_engine_needs(self) -> "Binding":
-        missing = [name for name in self.engine_class.needs if not getattr(self, name)]
+        missing = [name for name in self.engine_class.requires if not getattr(self, name)]
         if missing:
             needed = " and ".join(f"{name!r}{_MEANING.get(name, '')}" for name in missing)
             raise ValueError(f"engine {self.engine!r} needs {needed}")

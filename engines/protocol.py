@@ -132,7 +132,7 @@ class Engine(Protocol):
     a blank where more follows. Other engines are taken for servers of a fixed model."""
     float32_on_cpu: ClassVar[bool] = True
     """Whether ``dtype: auto`` is float32 on a CPU; else it is the checkpoint's own there too."""
-    needs: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str, ...]] = ()
     """The fields of the binding that it cannot do without."""
     options: ClassVar[type[Parameters] | None] = None
     """What ``Binding.options`` are read as when the configuration is; None leaves them unread."""

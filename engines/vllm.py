@@ -52,7 +52,7 @@ class VLLMEngine(Engine):
     name = "vllm"
     generates = chooses = local_weights = True
     float32_on_cpu = False
-    needs = ("model",)
+    requires = ("model",)
     constrains = True
 
     def __init__(self, binding: Binding) -> None:

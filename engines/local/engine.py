@@ -30,7 +30,7 @@ class TransformersEngine(Engine):
 
     name = "transformers"
     generates = scores = chooses = local_weights = True
-    needs = ("model",)
+    requires = ("model",)
     options = Options
     turn_end: int | None
     """The token that ends a turn: what ``end=True`` scores."""

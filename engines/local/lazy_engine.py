@@ -32,7 +32,7 @@ class LazyEngine(Engine):
 
     name = "transformers"
     generates = scores = chooses = local_weights = True
-    needs = ("model",)
+    requires = ("model",)
     options = Options
 
     def __init__(self, binding: Binding, load: Callable[[Binding], Engine] | None = None) -> None:

@@ -63,7 +63,7 @@ class OpenAIEngine(Engine):
 
     name = "openai"
     generates = chooses = True
-    needs = ("url", "served_as")
+    requires = ("url", "served_as")
     options = ServerOptions
 
     def __init__(self, binding: Binding) -> None:

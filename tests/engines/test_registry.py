@@ -21,7 +21,7 @@ class Writer(Engine):
 
     name = "writer"
     generates = True
-    needs = ("served_as",)
+    requires = ("served_as",)
     options = Settings
 
     def __init__(self, binding: Binding) -> None:
