@@ -4,6 +4,7 @@ that answers operators without any."""
 import asyncio
 import hashlib
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any, Literal
 import hypothesis
 import polars as pl
 import pytest
+
+# Each process of the tests has one core; torch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from engines.bindings import Binding
 from engines.operators.context import Context

@@ -24,7 +24,7 @@ HELD_OUT = {
     "name": "few",
     "read": {"use": "pocket.Problems", "split": "held_out"},
     "check": "pocket.check",
-    "rows": 12,
+    "rows": 4,
     "fixed": True,
 }
 
@@ -44,7 +44,7 @@ def environment(root: Path) -> dict[str, str]:
 
 
 def command(recipe: str) -> list[str]:
-    run = [sys.executable, "-m", "assets.cli", "run", recipe, "--rows", "24", "--json"]
+    run = [sys.executable, "-m", "assets.cli", "run", recipe, "--rows", "12", "--json"]
     return [*run, "--refresh", DAY]
 
 

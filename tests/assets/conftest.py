@@ -59,12 +59,19 @@ class Workshop:
         }
         return self._component("assets.Recipe", f"tests/{name}", told | attributes)
 
-    def run(self, name: str, refresh: str = "2026-11-01", rows: int | None = None) -> Outcome:
-        """Run a recipe at a refresh, in this process."""
+    def run(
+        self,
+        name: str,
+        refresh: str = "2026-11-01",
+        rows: int | None = None,
+        *,
+        shown: bool = False,
+    ) -> Outcome:
+        """Run a recipe at a refresh, in this process; ``shown``: on the instance of the UI, which
+        takes a second of writing to SQLite."""
         everything = self.floor()
-        return run_refresh(
-            everything, everything.definitions([name]), name, refresh=refresh, rows=rows
-        )
+        definitions = everything.definitions([name])
+        return run_refresh(everything, definitions, name, refresh=refresh, rows=rows, shown=shown)
 
     def floor(self) -> Floor:
         """All that the present configuration loads."""
@@ -109,7 +116,7 @@ def ran_once(
     with pytest.MonkeyPatch.context() as patch:
         workshop = _workshop(tmp_path_factory.mktemp("factory"), tiny_model, patch)
         workshop.recipe("first")
-        return workshop, workshop.run("first")
+        return workshop, workshop.run("first", shown=True)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def judged_once(ran_once: Any) -> Any:
         workshop.enter(patch)
         workshop.recipe("judged", STAGES)
         for refresh in ("2026-11-01", "2026-11-02"):
-            workshop.run("judged", refresh)
+            workshop.run("judged", refresh, shown=True)
     return workshop
 
 

@@ -180,7 +180,7 @@ def test_a_refresh_whose_policy_got_worse_says_so(
     everything = workshop.floor()
     definitions = everything.definitions(["regressing", "ungated"])
     gated, ungated = (
-        run_refresh(everything, definitions, name, refresh="2026-11-20", rows=None)
+        run_refresh(everything, definitions, name, refresh="2026-11-20", rows=None, shown=False)
         for name in ("regressing", "ungated")
     )
     lines = [str(line) for line in outcome_lines(gated, everything.settings)]

@@ -130,7 +130,7 @@ def test_judged_steps_are_pictured_in_the_ui(ran: Any) -> None:
         },
     }
     workshop.recipe("pictured", stages)
-    workshop.run("pictured")
+    workshop.run("pictured", shown=True)
     with dg.DagsterInstance.get() as instance:
         for stage in ("truth", "labels"):
             event = instance.get_latest_materialization_event(dg.AssetKey(["pictured", stage]))

@@ -14,7 +14,7 @@ from schemas import Checkpoints
 from tests.checkout import PROJECT
 
 REFRESH = "2026-11-01"
-ROWS = 12
+ROWS = 4
 NAMES = sorted(
     yaml.safe_load(file.read_text())["attributes"]["name"]
     for file in PROJECT.glob("recipes/*/*/defs.yaml")
@@ -35,7 +35,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         "name": "few",
         "read": {"use": "pocket.Problems", "split": "held_out"},
         "check": "pocket.check",
-        "rows": 10,
+        "rows": 3,
         "fixed": True,
     }
     source = folder / "recipes" / "few" / "defs.yaml"
@@ -63,7 +63,7 @@ def test_a_claim_has_a_measure_and_a_control(shipped: Floor, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_runs_and_ends_with_rows(shipped: Floor, name: str) -> None:
     definitions = shipped.definitions([name])
-    outcome = run_refresh(shipped, definitions, name, refresh=REFRESH, rows=ROWS)
+    outcome = run_refresh(shipped, definitions, name, refresh=REFRESH, rows=ROWS, shown=False)
     for stage, account in outcome.stages.items():
         refused = sum(account["dropped"].values())
         assert account["in"] == account["kept"] + refused, f"{name}/{stage} lost rows"

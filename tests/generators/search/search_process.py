@@ -16,7 +16,7 @@ from schemas import Prompts, prompt_id, rows
 
 
 def main(folder: Path) -> None:
-    records = (record for record, _ in zip(pocket.Problems().prompts(), range(6), strict=False))
+    records = (record for record, _ in zip(pocket.Problems().prompts(), range(3), strict=False))
     prompts = rows(Prompts, [{**one, "prompt_id": prompt_id(one["messages"])} for one in records])
     context = Context(
         recipe="recipe",
