@@ -13,6 +13,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -278,6 +279,18 @@ def load_settings() -> Settings:
             "command in that folder, or set FACTORY_CONFIG to the path of the file"
         )
     make_importable(file.parent)
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = b""  # Reading it as YAML says why it cannot be read.
+    settings = _validated(file, content, frozenset(os.environ.items()))
+    _reachable(settings)
+    return settings
+
+
+@lru_cache(maxsize=1)
+def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str]]) -> Settings:
+    """The settings of this content and environment: each of a hundred recipes asks for them."""
     _known_variables()
     # What was given may be a key, so no error is handed on.
     try:
@@ -297,7 +310,6 @@ def load_settings() -> Settings:
         where = from_variable(*wrong[0].split("."))
         raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}{where}")
     settings._file = file
-    _reachable(settings)
     return settings
 
 
