@@ -9,23 +9,20 @@ import torch
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from trl.trainer.dpo_trainer import DPOTrainer
 
 from trainers.dpo.losses import Anchor, anchored, mixture
 from trainers.dpo.reference_logprobs import CELLS, Reference, batches
-from trainers.training.callbacks import Offline
+from trainers.training.loop import PairCollator, PairTrainer, padding_of
 from trainers.training.train import single_device
 
 
 @dataclass
-class PairCollator(DataCollatorForPreference):
-    """TRL's batch, chosen above rejected, and what it does not know of: ``weight`` and ``target``,
-    Float[pairs], and ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
+class WeightedPairCollator(PairCollator):
+    """Adds ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = super().torch_call(examples)
-        for name in ("weight", "target"):
-            batch[name] = torch.tensor([example[name] for example in examples])
+        batch = super().torch_call(examples)
         weights = [
             torch.tensor([0.0] * len(example["prompt_ids"]) + example["token_weights"][side])
             for side in ("chosen", "rejected")
@@ -35,7 +32,7 @@ class PairCollator(DataCollatorForPreference):
         return batch
 
 
-class PreferenceTrainer(Offline, DPOTrainer):
+class PreferenceTrainer(PairTrainer, DPOTrainer):
     """The losses that `trainers.DPO` describes. The reference is the policy as it was given."""
 
     def __init__(
@@ -53,10 +50,6 @@ class PreferenceTrainer(Offline, DPOTrainer):
         self._nll = nll
         self._anchor: Anchor = anchor
         super().__init__(**parts)
-
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        # TRL would render and tokenize again; `trainers.DPO` has done so as the engine does.
-        return dataset
 
     def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
         # TRL keeps them for the life of the process only, and pads them as they come.
@@ -90,13 +83,7 @@ class PreferenceTrainer(Offline, DPOTrainer):
                     figures[at] = figure
         return found
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: Mapping[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
+    def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
         outputs = self._forward(model, inputs)
         weights = inputs["token_weights"][:, 1:]
@@ -116,8 +103,9 @@ class PreferenceTrainer(Offline, DPOTrainer):
             loss = loss + self._nll * anchored(
                 written, chosen_ratios, lengths, inputs["weight"], self._anchor
             )
-        self._report(chosen_rewards, rejected_rewards, chosen, rejected)
-        return (loss.mean(), outputs) if return_outputs else loss.mean()
+        logps = {"logps/chosen": chosen, "logps/rejected": rejected}
+        self.report(chosen_rewards, rejected_rewards, **logps)
+        return loss.mean(), outputs
 
     def _forward(self, model: Any, inputs: Mapping[str, Any]) -> Any:
         """``log_probs``: Float[2 · pairs, tokens − 1], 0 where no answer's token is predicted."""
@@ -128,25 +116,6 @@ class PreferenceTrainer(Offline, DPOTrainer):
             use_cache=False,
             fused_lm_head=True,
         )
-
-    def _report(
-        self,
-        chosen_rewards: torch.Tensor,
-        rejected_rewards: torch.Tensor,
-        chosen: torch.Tensor,
-        rejected: torch.Tensor,
-    ) -> None:
-        figures = {
-            "rewards/chosen": chosen_rewards,
-            "rewards/rejected": rejected_rewards,
-            "rewards/accuracies": (chosen_rewards > rejected_rewards).float(),
-            "rewards/margins": chosen_rewards - rejected_rewards,
-            "logps/chosen": chosen,
-            "logps/rejected": rejected,
-        }
-        metrics = self._metrics["train"]
-        for name, figure in figures.items():
-            metrics[name].append(figure.detach().mean().item())
 
 
 def pair_length(pair: Mapping[str, Any]) -> int:
@@ -179,7 +148,6 @@ def preference_trainer(
         # All columns are read, and TRL does not know of ours.
         remove_unused_columns=False,
     )
-    padding = parts["processing_class"].pad_token_id
     pairs = [{**pair, "length": pair_length(pair)} for pair in encoded]
     return PreferenceTrainer(
         loss=loss,
@@ -188,7 +156,6 @@ def preference_trainer(
         reference=reference,
         args=single_device(config),
         train_dataset=Dataset.from_list(pairs),
-        # Padding is masked, so any id will do where a tokenizer has none.
-        data_collator=PairCollator(pad_token_id=0 if padding is None else padding),
+        data_collator=WeightedPairCollator(pad_token_id=padding_of(parts["processing_class"])),
         **parts,
     )

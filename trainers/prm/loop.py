@@ -13,6 +13,7 @@ from trainers.dpo.losses import mixture
 from trainers.prm.losses import cross_entropy, ranked, squared
 from trainers.training.averages import AveragingTrainer
 from trainers.training.heads import with_head
+from trainers.training.loop import padding_of, with_adapter
 from trainers.training.train import single_device
 
 Meaning = Literal["probability", "value"]
@@ -73,13 +74,7 @@ class StepLearner(AveragingTrainer):
         super().__init__(**parts)
         self._loss = loss
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: Mapping[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
+    def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch."""
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
@@ -93,7 +88,7 @@ class StepLearner(AveragingTrainer):
             loss = self._loss(said, inputs["targets"], inputs["known"])
             right = inputs["known"] & (inputs["targets"] > 0.5)
             self._report(said[right], said[inputs["known"] & ~right])
-        return (loss, outputs) if return_outputs else loss
+        return loss, outputs
 
     def _report(self, better: torch.Tensor, worse: torch.Tensor) -> None:
         """What the head says of steps that are right (or chosen), and of the others."""
@@ -115,25 +110,19 @@ def step_learner(
 ) -> StepLearner:
     """A trainer on ``ids``, ``positions`` and ``targets`` (a list for each sequence) and
     ``weight``."""
-    if peft_config is not None:
-        from peft import get_peft_model  # type: ignore[import-not-found,unused-ignore]  # optional
-
-        # The head is trained whole, and "all-linear" means it too.
-        peft_config.exclude_modules = {"score"}
-        parts["model"] = get_peft_model(parts["model"], peft_config)
+    # The head is trained fully, and "all-linear" means it too.
+    parts["model"] = with_adapter(parts["model"], peft_config, excluded=frozenset({"score"}))
     cost: StepLoss | None = LOSSES.get(loss)
     if loss == "pqm":
 
         def cost(rewards: torch.Tensor, targets: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
             return ranked(rewards, targets, known, zeta)
 
-    padding = parts["processing_class"].pad_token_id
     return StepLearner(
         loss=cost,
         # The collator reads all columns, and Transformers does not know of ours.
         args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
         train_dataset=list(encoded),
-        # Padding is masked, so any id will do where a tokenizer has none.
-        data_collator=StepCollator(0 if padding is None else padding),
+        data_collator=StepCollator(padding_of(parts["processing_class"])),
         **parts,
     )

@@ -2,18 +2,17 @@
 Imported only when something is trained."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification
 from trl.trainer.reward_config import RewardConfig
-from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
+from trl.trainer.reward_trainer import RewardTrainer
 
 from trainers.dpo.losses import mixture
-from trainers.training.callbacks import Offline
 from trainers.training.heads import with_head
+from trainers.training.loop import PairCollator, PairTrainer
 from trainers.training.train import single_device
 
 
@@ -33,46 +32,18 @@ def with_reward_head(model: Any, *, end: int) -> Any:
     )
 
 
-@dataclass
-class RewardCollator(DataCollatorForPreference):
-    """TRL's batch, chosen above rejected, with ``weight`` and ``target``: Float[pairs]."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = super().torch_call(examples)
-        for name in ("weight", "target"):
-            batch[name] = torch.tensor([example[name] for example in examples])
-        return batch
-
-
-class WeightedRewardTrainer(Offline, RewardTrainer):
+class WeightedRewardTrainer(PairTrainer, RewardTrainer):
     """The loss that `trainers.RewardModel` describes."""
 
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        # TRL would render and tokenize again; `trainers.RewardModel` has done so.
-        return dataset
-
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: Mapping[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
+    def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         )
         chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
         loss = mixture(chosen - rejected - inputs["target"], inputs["weight"]).mean()
-        figures = {
-            "rewards/chosen": chosen,
-            "rewards/rejected": rejected,
-            "rewards/accuracies": (chosen > rejected).float(),
-            "rewards/margins": chosen - rejected,
-        }
-        for name, figure in figures.items():
-            self._metrics["train"][name].append(figure.detach().mean().item())
-        return (loss, outputs) if return_outputs else loss
+        self.report(chosen, rejected)
+        return loss, outputs
 
 
 def reward_trainer(
@@ -85,7 +56,7 @@ def reward_trainer(
         # All columns are read, and TRL does not know of ours.
         args=single_device(RewardConfig(**arguments, max_length=None, remove_unused_columns=False)),
         train_dataset=Dataset.from_list(list(encoded)),
-        data_collator=RewardCollator(pad_token_id=padding),
+        data_collator=PairCollator(pad_token_id=padding),
         **parts,
     )
     # TRL has put the tokenizer's padding there, which may be what ends a turn.

@@ -7,7 +7,7 @@ from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from trainers.training.callbacks import Offline
+from trainers.training.loop import Offline
 from trainers.training.train import single_device
 
 

@@ -12,6 +12,7 @@ from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
 from trainers.tpo.losses import Pairs, ranked_list, step_weights
 from trainers.training.averages import AveragingTrainer
+from trainers.training.loop import padding_of, with_adapter
 from trainers.training.train import single_device
 
 BEFORE = -1
@@ -74,13 +75,7 @@ class ListTrainer(AveragingTrainer):
         self.train_dataset = [self._with_reference(model, example) for example in lists]
         model.train(training)
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: Mapping[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
+    def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's lists."""
         log_probs = self._log_probs(model, inputs)
         sums = by_step(log_probs, inputs["steps"][:, 1:])
@@ -101,7 +96,7 @@ class ListTrainer(AveragingTrainer):
             )
             self._report(self._beta * ratios.sum(dim=1), rewards.to(own.device))
         loss = torch.stack(costs).mean()
-        return (loss, {}) if return_outputs else loss
+        return loss, {}
 
     def _report(self, scores: torch.Tensor, rewards: torch.Tensor) -> None:
         better = rewards[:, None] > rewards[None, :]
@@ -177,11 +172,7 @@ def list_trainer(
     # A policy that differs from its reference by dropout alone would have to unlearn that.
     disable_dropout_in_model(parts["model"])
     add_fused_lm_head(parts["model"])
-    if peft_config is not None:
-        from peft import get_peft_model  # type: ignore[import-not-found,unused-ignore]  # optional
-
-        parts["model"] = get_peft_model(parts["model"], peft_config)
-    padding = parts["processing_class"].pad_token_id
+    parts["model"] = with_adapter(parts["model"], peft_config)
     return ListTrainer(
         encoded,
         beta=beta,
@@ -189,7 +180,6 @@ def list_trainer(
         adaptive=adaptive,
         # The collator reads all columns, and Transformers does not know of ours.
         args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
-        # Padding is masked, so any id will do where a tokenizer has none.
-        data_collator=ListCollator(0 if padding is None else padding),
+        data_collator=ListCollator(padding_of(parts["processing_class"])),
         **parts,
     )

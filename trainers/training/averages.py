@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from transformers import Trainer as TransformersTrainer
 
+from trainers.training.loop import MeanLoss
 
-class AveragingTrainer(TransformersTrainer):
+
+class AveragingTrainer(MeanLoss, TransformersTrainer):
     """Reports the means of what was noted since the last report."""
 
     def __init__(self, **parts: Any) -> None:

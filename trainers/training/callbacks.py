@@ -1,14 +1,18 @@
-"""What happens beside the steps of a training: it saves itself, shows how far it is, and tells
-nobody else. Imported only when something is trained."""
+"""What happens beside the steps of a training: it saves itself, and shows how far it is. Imported
+only when something is trained."""
 
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]  # no stubs
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    ProgressCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from trainers.training.checkpoint_folder import mark_complete
 
@@ -33,24 +37,13 @@ class Saving(TrainerCallback):
         self._saved = time.monotonic()
 
 
-class Progress(TrainerCallback):
-    """A bar on stderr. Transformers' own callbacks print the loss to stdout, which belongs to the
-    command's ``--json``."""
+class Progress(ProgressCallback):
+    """Transformers' bar on stderr, with the loss beside it: Transformers prints the loss to stdout,
+    which belongs to the command's ``--json``."""
 
     def __init__(self, title: str) -> None:
+        super().__init__()
         self._title = title
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self._bar = tqdm(
-            total=state.max_steps, initial=state.global_step, desc=self._title, file=sys.stderr
-        )
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self._bar.update(state.global_step - self._bar.n)
 
     def on_log(
         self,
@@ -61,19 +54,6 @@ class Progress(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         if logs and "loss" in logs:
-            self._bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self._bar.close()
-
-
-class Offline:
-    """Mixed into TRL's trainers: no telemetry, and no model card in every checkpoint."""
-
-    def _send_telemetry(self) -> None:
-        pass
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        pass
+            bar: Any = self.training_bar
+            bar.set_description(self._title, refresh=False)
+            bar.set_postfix(loss=f"{float(logs['loss']):.3f}")

@@ -1,0 +1,92 @@
+"""What the training loops share, on Transformers' trainer or TRL's. Imported only when something is
+trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from trl.trainer.dpo_trainer import DataCollatorForPreference
+
+
+class MeanLoss:
+    """Mixed into a trainer whose loss of a batch is `mean_loss`."""
+
+    def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
+        """The mean loss of the batch, and the model's outputs."""
+        raise NotImplementedError
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """What Transformers asks of a trainer."""
+        loss, outputs = self.mean_loss(model, inputs)
+        return (loss, outputs) if return_outputs else loss
+
+
+class Offline:
+    """Mixed into TRL's trainers: no telemetry, and no model card in every checkpoint."""
+
+    def _send_telemetry(self) -> None:
+        pass
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class PairTrainer(MeanLoss, Offline):
+    """Mixed into TRL's trainers on pairs that are given as ids."""
+
+    _metrics: Any
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        # TRL would render and tokenize again; ours are tokenized as the engine does it.
+        return dataset
+
+    def report(self, chosen: torch.Tensor, rejected: torch.Tensor, **more: torch.Tensor) -> None:
+        """Adds the means of the rewards of a batch's pairs, and of ``more``, to TRL's report."""
+        figures = {
+            "rewards/chosen": chosen,
+            "rewards/rejected": rejected,
+            "rewards/accuracies": (chosen > rejected).float(),
+            "rewards/margins": chosen - rejected,
+            **more,
+        }
+        for name, figure in figures.items():
+            self._metrics["train"][name].append(figure.detach().mean().item())
+
+
+@dataclass
+class PairCollator(DataCollatorForPreference):
+    """TRL's batch, chosen above rejected, with ``weight`` and ``target``: Float[pairs]."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = super().torch_call(examples)
+        for name in ("weight", "target"):
+            batch[name] = torch.tensor([example[name] for example in examples])
+        return batch
+
+
+def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozenset()) -> Any:
+    """``model`` with the LoRA adapter of ``config``, or as it is where that is None.
+
+    Args:
+        excluded: names of modules that are trained fully.
+    """
+    if config is None:
+        return model
+    from peft import get_peft_model  # type: ignore[import-not-found,unused-ignore]  # optional
+
+    if excluded:
+        config.exclude_modules = set(excluded)
+    return get_peft_model(model, config)
+
+
+def padding_of(tokenizer: Any) -> int:
+    """The id that fills up sequences. It is masked, so any will do where a tokenizer has none."""
+    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
