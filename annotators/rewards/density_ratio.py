@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from annotators.probes.probed import ProbedAnnotator
 from annotators.rewards.log_ratio import Normalise, log_ratios
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, opinions
 from engines.rows import Prompt, Response
-from schemas import InnerFile, ScoringRole, canonical
+from schemas import InnerFile, ScoringRole
 
 
 class Exemplar(BaseModel):
@@ -74,20 +74,9 @@ class DensityRatio(ProbedAnnotator):
         )
         name = "density_ratio" if self.normalise == "sum" else "density_ratio_per_token"
         revisions = f"{strong.scoring_revision} over {weak.scoring_revision}"
-        parameters = canonical(
-            {
-                "normalise": self.normalise,
-                "criteria": self.criteria,
-                "exemplars": len(self.exemplars),
-            }
-        )
-        return [
-            Opinion(
-                response.response_id,
-                name,
-                ratio,
-                model=revisions,
-                parameters=parameters,
-            )
-            for response, ratio in zip(responses, ratios, strict=True)
-        ]
+        known = {
+            "normalise": self.normalise,
+            "criteria": self.criteria,
+            "exemplars": len(self.exemplars),
+        }
+        return opinions(name, responses, ratios, model=revisions, parameters=known)

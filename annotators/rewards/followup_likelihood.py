@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, opinions
 from engines.protocol import Scored
 from engines.rows import Prompt, Response
-from schemas import InnerFile, ScoringRole, canonical
+from schemas import InnerFile, ScoringRole
 
 
 class FollowupLikelihood(ProbedAnnotator):
@@ -59,17 +59,13 @@ class FollowupLikelihood(ProbedAnnotator):
                 for response in responses
             )
         )
-        parameters = canonical({"positive": self.positive, "negative": self.negative})
-        return [
-            Opinion(
-                response.response_id,
-                "followup_likelihood",
-                contrast(followups[: len(self.positive)], followups[len(self.positive) :]),
-                model=model.scoring_revision,
-                parameters=parameters,
-            )
-            for response, followups in zip(responses, scored, strict=True)
+        values = [
+            contrast(followups[: len(self.positive)], followups[len(self.positive) :])
+            for followups in scored
         ]
+        known = {"positive": self.positive, "negative": self.negative}
+        name, revision = "followup_likelihood", model.scoring_revision
+        return opinions(name, responses, values, model=revision, parameters=known)
 
 
 def contrast(positive: Sequence[Scored], negative: Sequence[Scored]) -> float:

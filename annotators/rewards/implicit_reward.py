@@ -11,9 +11,9 @@ from annotators.rewards.log_ratio import Normalise, log_ratios
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.rebinding import bound, with_weights
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, opinions
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, ScoringRole, Takes, canonical
+from schemas import Checkpoints, ScoringRole, Takes
 
 
 class ImplicitReward(ProbedAnnotator):
@@ -64,19 +64,6 @@ class ImplicitReward(ProbedAnnotator):
         )
         name = "implicit_reward" if self.normalise == "sum" else "implicit_reward_per_token"
         revisions = f"{policy.scoring_revision} over {reference.scoring_revision}"
-        parameters = canonical(
-            {
-                "beta": self.beta,
-                "normalise": self.normalise,
-            }
-        )
-        return [
-            Opinion(
-                response.response_id,
-                name,
-                self.beta * ratio,
-                model=revisions,
-                parameters=parameters,
-            )
-            for response, ratio in zip(responses, ratios, strict=True)
-        ]
+        values = [self.beta * ratio for ratio in ratios]
+        known = {"beta": self.beta, "normalise": self.normalise}
+        return opinions(name, responses, values, model=revisions, parameters=known)

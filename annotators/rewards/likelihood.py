@@ -6,9 +6,9 @@ from typing import Literal
 
 from annotators.annotator import Annotator
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Opinion, opinions
 from engines.rows import Prompt, Response
-from schemas import ScoringRole, canonical
+from schemas import ScoringRole
 
 
 class Likelihood(Annotator):
@@ -36,19 +36,9 @@ class Likelihood(Annotator):
         )
         per_token = self.normalise == "token"
         name = "likelihood_per_token" if per_token else "likelihood"
-        parameters = canonical({"normalise": self.normalise})
-        opinions = []
-        for response, one in zip(responses, scored, strict=True):
-            value = math.fsum(one.logprobs)
-            if per_token:
-                value /= max(len(one.logprobs), 1)
-            opinions.append(
-                Opinion(
-                    response.response_id,
-                    name,
-                    value,
-                    model=model.scoring_revision,
-                    parameters=parameters,
-                )
-            )
-        return opinions
+        values = [
+            math.fsum(one.logprobs) / (max(len(one.logprobs), 1) if per_token else 1)
+            for one in scored
+        ]
+        known = {"normalise": self.normalise}
+        return opinions(name, responses, values, model=model.scoring_revision, parameters=known)

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
 from engines.model import Models
 from engines.operators.context import Context
 from engines.rows import Prompt, Response
-from schemas import Findings
+from schemas import Findings, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,22 @@ class Opinion:
     parameters: str = "{}"
     seed: int | None = None
     parents: tuple[str, ...] = ()
+
+
+def opinions(
+    annotator: str,
+    responses: Sequence[Response],
+    values: Sequence[float],
+    *,
+    model: str | None,
+    parameters: Mapping[str, Any],
+) -> list[Opinion]:
+    """An opinion of each of ``responses``, of which ``values`` are in their order."""
+    known = canonical(parameters)
+    return [
+        Opinion(response.response_id, annotator, value, model=model, parameters=known)
+        for response, value in zip(responses, values, strict=True)
+    ]
 
 
 Score = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequence[Opinion]]]
