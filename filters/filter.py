@@ -60,6 +60,13 @@ def refused(
     ).cast(columns(Dropped))
 
 
+def refused_by_reason(frame: pl.DataFrame, unit: str, *numbers: str) -> pl.DataFrame:
+    """One `Dropped` row for each row of ``frame`` that has a ``reason``; ``numbers`` are columns of
+    it."""
+    against = frame.filter(pl.col("reason").is_not_null())
+    return refused(against, unit, pl.col("reason"), **{name: pl.col(name) for name in numbers})
+
+
 def table_of(frame: pl.DataFrame) -> type[Table]:
     """The table whose columns ``frame`` has. Raises ValueError if it is none of them."""
     for table in Table.__subclasses__():

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field
 
-from filters.filter import Filter, refused
-from filters.pairs.pairing import lot, said, scored
-from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Takes, content_id
+from filters.filter import Filter, refused_by_reason
+from filters.pairs.pairing import as_demonstrations, lot, scored
+from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Takes
 
 
 class Best(Filter):
@@ -62,20 +62,7 @@ class Best(Filter):
             .group_by("prompt_id", maintain_order=True)
             .head(self.n)
         )
-        ids = best.select("prompt_id", "response_id").iter_rows()
         return Split(
-            best.select(
-                pl.Series("demonstration_id", [content_id(*row) for row in ids], dtype=pl.String),
-                "prompt_id",
-                pl.concat_list("messages", said("text")).alias("messages"),
-                "response_id",
-                pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
-                pl.lit(None, pl.String).alias("condition"),
-            ),
-            refused(
-                prompts.filter(pl.col("reason").is_not_null()),
-                "prompt_id",
-                pl.col("reason"),
-                **{name: pl.col(name) for name in ("highest", "responses", "scored", "errors")},
-            ),
+            as_demonstrations(best),
+            refused_by_reason(prompts, "prompt_id", "highest", "responses", "scored", "errors"),
         )

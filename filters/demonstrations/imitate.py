@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 import polars as pl
 
 from filters.filter import Filter, refused
-from filters.pairs.pairing import said
-from schemas import Demonstrations, Prompts, Responses, Split, Table, Takes, content_id
+from filters.pairs.pairing import as_demonstrations, with_messages
+from schemas import Demonstrations, Prompts, Responses, Split, Table, Takes
 
 
 class Imitate(Filter):
@@ -24,22 +24,9 @@ class Imitate(Filter):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        rows = tables[self.of].join(
-            tables[self.prompts].select("prompt_id", "messages"),
-            on="prompt_id",
-            how="left",
-            maintain_order="left",
-        )
+        rows = tables[self.of].pipe(with_messages, tables[self.prompts])
         found = rows.filter(pl.col("messages").is_not_null())
-        ids = found.select("prompt_id", "response_id").iter_rows()
         return Split(
-            found.select(
-                pl.Series("demonstration_id", [content_id(*row) for row in ids], dtype=pl.String),
-                "prompt_id",
-                pl.concat_list("messages", said("text")).alias("messages"),
-                "response_id",
-                pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
-                pl.lit(None, pl.String).alias("condition"),
-            ),
+            as_demonstrations(found),
             refused(rows.filter(pl.col("messages").is_null()), "response_id", "prompt not found"),
         )

@@ -7,8 +7,8 @@ import polars as pl
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from filters.confidence.weighing import Weighing
-from filters.filter import Filter, refused
-from filters.pairs.pairing import as_pairs, lot, same_text, scored
+from filters.filter import Filter, refused_by_reason
+from filters.pairs.pairing import as_pairs, lot, same_text, scored, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
 
 
@@ -58,11 +58,8 @@ class BestWorst(Filter):
                 how="left",
                 maintain_order="left",
             )
-        prompts = prompts.with_columns(margin=pl.col("highest") - pl.col("lowest")).join(
-            tables[self.prompts].select("prompt_id", "messages"),
-            on="prompt_id",
-            how="left",
-            maintain_order="left",
+        prompts = prompts.with_columns(margin=pl.col("highest") - pl.col("lowest")).pipe(
+            with_messages, tables[self.prompts]
         )
         prompts = prompts.with_columns(
             reason=pl.when(pl.col("messages").is_null())
@@ -87,12 +84,7 @@ class BestWorst(Filter):
         paired = prompts.filter(pl.col("reason").is_null())
         return Split(
             as_pairs(paired).with_columns(paired["weight"]),
-            refused(
-                prompts.filter(pl.col("reason").is_not_null()),
-                "prompt_id",
-                pl.col("reason"),
-                **{name: pl.col(name) for name in numbers},
-            ),
+            refused_by_reason(prompts, "prompt_id", *numbers),
         )
 
 

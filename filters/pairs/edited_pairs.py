@@ -8,7 +8,7 @@ from pydantic import Field
 
 from filters.filter import Filter, refused
 from filters.pairs.edits import changed, common_prefix
-from filters.pairs.pairing import as_pairs, same_text, scored
+from filters.pairs.pairing import as_pairs, same_text, scored, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 TELLTALES = ("mistake", "incorrect", "wrong", "error", "should be", "should have been")
@@ -98,12 +98,7 @@ class EditedPairs(Filter):
                 how="left",
                 maintain_order="left",
             )
-            .join(
-                tables[self.prompts].select("prompt_id", "messages"),
-                on="prompt_id",
-                how="left",
-                maintain_order="left",
-            )
+            .pipe(with_messages, tables[self.prompts])
         )
 
     def _reason(self) -> pl.Expr:

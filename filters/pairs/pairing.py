@@ -76,6 +76,26 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `schemas.Demonstrations` whose answer is learnt fully, from columns ``prompt_id``,
+    ``messages``, ``response_id`` and ``text``."""
+    ids = frame.select("prompt_id", "response_id").get_columns()
+    return frame.select(
+        content_ids(*ids).alias("demonstration_id"),
+        "prompt_id",
+        pl.concat_list("messages", said("text")).alias("messages"),
+        "response_id",
+        pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
+        pl.lit(None, pl.String).alias("condition"),
+    )
+
+
+def with_messages(frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with the ``messages`` of each row's prompt, null where it is not among them."""
+    asked = prompts.select("prompt_id", "messages")
+    return frame.join(asked, on="prompt_id", how="left", maintain_order="left")
+
+
 def same_text() -> pl.Expr:
     """Whether both sides of a pair say the same, spaces around it aside."""
     return pl.col("chosen_text").str.strip_chars() == pl.col("rejected_text").str.strip_chars()

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
-from filters.filter import Filter, refused
-from filters.pairs.pairing import as_pairs, lot, same_text
+from filters.filter import Filter, refused_by_reason
+from filters.pairs.pairing import as_pairs, lot, same_text, with_messages
 from schemas import Pairs, Prompts, Responses, Split, Table, Takes
 
 
@@ -34,12 +34,7 @@ class RandomPairs(Filter):
         prompts = (
             drawn.group_by("prompt_id", maintain_order=True)
             .agg(**by_lot, responses=pl.len())
-            .join(
-                tables[self.prompts].select("prompt_id", "messages"),
-                on="prompt_id",
-                how="left",
-                maintain_order="left",
-            )
+            .pipe(with_messages, tables[self.prompts])
             .with_columns(margin=pl.lit(None, pl.Float64))
             .with_columns(
                 reason=pl.when(pl.col("messages").is_null())
@@ -52,10 +47,5 @@ class RandomPairs(Filter):
         )
         return Split(
             as_pairs(prompts.filter(pl.col("reason").is_null())),
-            refused(
-                prompts.filter(pl.col("reason").is_not_null()),
-                "prompt_id",
-                pl.col("reason"),
-                responses=pl.col("responses"),
-            ),
+            refused_by_reason(prompts, "prompt_id", "responses"),
         )

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import polars as pl
 
 from filters.filter import Filter, refused
-from filters.pairs.pairing import as_pairs, same_text
+from filters.pairs.pairing import as_pairs, same_text, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 Side = Literal["step", "answer"]
@@ -101,12 +101,7 @@ class StepPairs(Filter):
                 how="left",
                 maintain_order="left",
             )
-            .join(
-                tables[self.prompts].select("prompt_id", "messages"),
-                on="prompt_id",
-                how="left",
-                maintain_order="left",
-            )
+            .pipe(with_messages, tables[self.prompts])
         )
         # A list indexed from its end is not what -1, "no step is wrong", means.
         place = pl.when(pl.col("step") >= 0).then("step")

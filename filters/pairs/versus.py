@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field, model_validator
 
-from filters.filter import Filter, refused
+from filters.filter import Filter, refused_by_reason
 from filters.pairs.pairing import as_pairs, lot, same_text, scored
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
@@ -82,12 +82,7 @@ class Versus(Filter):
         numbers = ("chosen_value", "rejected_value", "margin", "chosen_of", "rejected_of")
         return Split(
             as_pairs(prompts.filter(pl.col("reason").is_null())),
-            refused(
-                prompts.filter(pl.col("reason").is_not_null()),
-                "prompt_id",
-                pl.col("reason"),
-                **{name: pl.col(name) for name in numbers},
-            ),
+            refused_by_reason(prompts, "prompt_id", *numbers),
         )
 
     def _side(

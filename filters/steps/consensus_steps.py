@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
-from filters.filter import Filter, refused
+from filters.filter import Filter, refused_by_reason
 from schemas import Scores, Split, StepLabels, Table, Takes
 
 NONE = -1
@@ -61,10 +61,5 @@ class ConsensusSteps(Filter):
         judged = judged.with_columns(reason=reason)
         return Split(
             judged.filter(pl.col("reason").is_null()).select(labels.columns),
-            refused(
-                judged.filter(pl.col("reason").is_not_null()),
-                "response_id",
-                pl.col("reason"),
-                **{name: pl.col(name) for name in ("ours", "theirs", "errors")},
-            ),
+            refused_by_reason(judged, "response_id", "ours", "theirs", "errors"),
         )
