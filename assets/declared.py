@@ -25,7 +25,7 @@ from pydantic import (
     field_validator,
 )
 
-from assets.errors import RecipeError, first_problem, near
+from assets.errors import NAME_RULE, RecipeError, is_name, near, parameter_error
 from assets.yaml_file import LONGEST_NAME, Document, YamlError, documents, unsound
 from schemas.parameters import refuse_truth
 
@@ -36,8 +36,8 @@ _FILES = ("defs.yaml", "defs.yml", "component.yaml")
 
 
 def _identifier(name: str) -> str:
-    if not name.isidentifier() or not name.isascii():
-        raise ValueError("a name is letters, digits and _")
+    if not is_name(name):
+        raise ValueError(NAME_RULE)
     return name
 
 
@@ -71,8 +71,8 @@ class Declared(dg.Component, dg.Model, dg.Resolvable):
         try:
             made = cls.model_validate(dict(attributes))
         except ValidationError as error:
-            field, text = first_problem(error, cls.model_fields, of=f"assets.{cls.__name__}")
-            raise RecipeError(text, file=file, field=field) from None
+            kind = f"assets.{cls.__name__}"
+            raise parameter_error(error, cls.model_fields, of=kind, file=file) from None
         if made.name in cls.taken:
             raise RecipeError(f"the name {made.name!r} is taken", file=file, field="name")
         made._file = file

@@ -42,22 +42,39 @@ _TYPE = re.compile(r"[a-z-]+\[.*\]")
 NO_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
 
 
-def first_problem(error: "ValidationError", known: Iterable[str], *, of: str) -> tuple[str, str]:
-    """Where the first thing lies that is wrong with the parameters of ``of``, which are called
-    ``known``, and what is wrong with it. Never shows what was given."""
+def parameter_error(
+    error: "ValidationError",
+    known: Iterable[str],
+    *,
+    of: str,
+    file: Path | str,
+    stage: str | None = None,
+    under: str = "",
+) -> RecipeError:
+    """The first thing that is wrong with the parameters of ``of``, which are called ``known`` and
+    stand in field ``under`` of ``file``. Never shows what was given."""
     problem = error.errors(include_input=False)[0]
     # Which of several types was tried is no field.
-    field = ".".join(str(part) for part in problem["loc"] if not _TYPE.fullmatch(str(part)))
+    place = [str(part) for part in problem["loc"] if not _TYPE.fullmatch(str(part))]
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in NO_MAPPING:
         text = "must be a mapping: {name: value, ...}"
     if problem["type"] == "extra_forbidden":
         text = "there is no such parameter here"
         if len(problem["loc"]) == 1:
-            text = f"{of} has no such parameter; {near(field, known)}"
+            text = f"{of} has no such parameter; {near('.'.join(place), known)}"
     elif problem["type"] == "missing":
         text = "this parameter is missing"
-    return field, text
+    field = ".".join(filter(None, (under, *place)))
+    return RecipeError(text, file=file, stage=stage, field=field or None)
+
+
+NAME_RULE = "a name is letters, digits and _"
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` keeps `NAME_RULE`."""
+    return text.isidentifier() and text.isascii()
 
 
 def near(name: str, known: Iterable[str]) -> str:

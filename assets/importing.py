@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import polars as pl
 from upath import UPath
 
-from assets.errors import FactoryError, near
+from assets.errors import NAME_RULE, FactoryError, is_name, near
 from assets.joining import BESIDE, Joined, joined_rows
 from assets.published import found_rows
 from assets.sample_rows import Origin, sample_rows
@@ -88,8 +88,8 @@ def import_dataset(
     """
     shape, form = shape_of(shape)
     name = name or re.sub(r"\W+", "_", shape.rpartition(".")[2].lower())
-    if not name.isidentifier() or not name.isascii():
-        raise FactoryError(f"--name {name!r}: a name is letters, digits and _")
+    if not is_name(name):
+        raise FactoryError(f"--name {name!r}: {NAME_RULE}")
     for each in columns or {}:
         if each not in form.fields:
             hint = near(each, form.fields)

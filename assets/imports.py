@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.errors import RecipeError, first_problem
+from assets.errors import RecipeError, parameter_error
 from schemas.named import Fits, UnknownNameError, named
 
 
@@ -32,9 +32,8 @@ def built(
     try:
         return kind(**parameters)
     except ValidationError as error:
-        inside, text = first_problem(error, kind.model_fields, of=str(spec["use"]))
-        raise RecipeError(
-            text, file=file, field=f"{field}.{inside}" if inside else field
+        raise parameter_error(
+            error, kind.model_fields, of=str(spec["use"]), file=file, under=field
         ) from error
     except (TypeError, ValueError, OSError) as error:
         raise RecipeError(str(error), file=file, field=field) from error

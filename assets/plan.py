@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.errors import RecipeError, first_problem, near
+from assets.errors import NAME_RULE, RecipeError, is_name, near, parameter_error
 from engines.bindings import Binding
 from schemas import (
     Checkpoints,
@@ -103,8 +103,8 @@ def _operator(name: str, spec: Any, *, file: Path | str) -> Operator:
         raise RecipeError(
             "this name is taken: every recipe has it from its sources", file=file, stage=name
         )
-    if not name.isidentifier() or not name.isascii():
-        raise RecipeError("a name is letters, digits and _", file=file, stage=name)
+    if not is_name(name):
+        raise RecipeError(NAME_RULE, file=file, stage=name)
     if not isinstance(spec, Mapping):
         raise RecipeError(
             "a stage is a mapping: {use: generators.Sample, ...}", file=file, stage=name
@@ -114,17 +114,11 @@ def _operator(name: str, spec: Any, *, file: Path | str) -> Operator:
     except UnknownOperatorError as error:
         raise RecipeError(str(error), file=file, stage=name, field="use") from error
     except ValidationError as error:
-        raise _explain(error, name, spec, file=file) from error
+        kind = operator_class(spec["use"])
+        raise parameter_error(
+            error, kind.model_fields, of=kind.__name__, file=file, stage=name
+        ) from error
     return operator
-
-
-def _explain(
-    error: ValidationError, stage: str, spec: Mapping[str, Any], *, file: Path | str
-) -> RecipeError:
-    """The first thing that is wrong with an operator's parameters."""
-    kind = operator_class(spec["use"])
-    field, text = first_problem(error, kind.model_fields, of=kind.__name__)
-    return RecipeError(text, file=file, stage=stage, field=field or None)
 
 
 def _fit(

@@ -3,7 +3,7 @@ are taken over blocks, so `[tokens, vocabulary]` never exists.
 
 On a GPU the matrix product runs inside a Triton kernel and no logit is ever written to its memory
 (`kernels.fused`); elsewhere, and without Triton, blocks that stay in a processor's cache
-are folded one after another (`kernels.blocks`). Both are held against `kernels.reference`.
+are folded one after another (`kernels.blocks`). Tests hold both against float64.
 """
 
 from importlib.util import find_spec

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from assets.curated.component import Dataset
 from assets.curated.mixture import Cap
-from assets.errors import RecipeError, first_problem, near
+from assets.errors import RecipeError, near, parameter_error
 from assets.plan import EXPORTED, Stage, exported_stage
 from assets.recipe import Recipe
 from assets.settings import Settings
@@ -115,7 +115,7 @@ def _cap(
     try:
         cap = Cap.model_validate(spec)
     except ValidationError as error:
-        raise _explained(error, "cap", Cap.model_fields, file=file) from error
+        raise parameter_error(error, Cap.model_fields, of="cap", file=file, under="cap") from error
     for field, named, known in (
         ("recipes", cap.recipes, recipes),
         ("sources", cap.sources, sources),
@@ -148,16 +148,8 @@ def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: st
     try:
         made: Filter = load_operator({**filled, **spec})
     except ValidationError as error:
-        raise _explained(error, field, kind.model_fields, file=file) from error
+        raise parameter_error(error, kind.model_fields, of=field, file=file, under=field) from error
     return made
-
-
-def _explained(
-    error: ValidationError, field: str, known: Mapping[str, Any], *, file: Any
-) -> RecipeError:
-    """The first thing that is wrong with what stands under ``field``."""
-    inside, text = first_problem(error, known, of=field)
-    return RecipeError(text, file=file, field=f"{field}.{inside}" if inside else field)
 
 
 def _evaluations(

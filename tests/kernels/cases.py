@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from kernels import reference
 from kernels.head import Head
+from tests.kernels import reference
 
 
 @dataclass(frozen=True)
