@@ -1,12 +1,9 @@
 """Who is told of a failed run, what they are told, and what nobody is ever told."""
 
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -14,6 +11,7 @@ import pytest
 
 from assets.alerts import alerts_sensor
 from assets.settings import Settings, SettingsError, load_settings
+from tests.http_stub import HttpStub, Reply
 
 HIDDEN = "sk-a-key-of-somebody"
 
@@ -24,34 +22,22 @@ class Webhook:
     def __init__(self) -> None:
         self.posted: list[Any] = []
         self.busy: list[int] = []
-        hook = self
+        self.stub = HttpStub(self.answer)
+        self.url = f"{self.stub.url}/services/T0/secret"
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                status = hook.busy.pop(0) if hook.busy else 200
-                if status == 200:
-                    hook.posted.append(body)
-                self.send_response(status)
-                self.end_headers()
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/services/T0/secret"
+    def answer(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
+        status = self.busy.pop(0) if self.busy else 200
+        if status == 200:
+            self.posted.append(body)
+        return status, {}, {}
 
 
 @pytest.fixture
 def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
     hook = Webhook()
-    thread = Thread(target=hook.server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
     monkeypatch.setenv("ALERT_URL", hook.url)
     yield hook
-    hook.server.shutdown()
-    thread.join()
-    hook.server.server_close()
+    hook.stub.stop()
 
 
 def settings(workshop: Any, **alerts: Any) -> Settings:
