@@ -14,12 +14,12 @@ from engines.operators.context import Context
 from engines.operators.cut_off import Cut
 from engines.operators.line_steps import line_ends
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
-from engines.operators.row_operator import RowOperator, each_prompt, sampling_parameters, sound_text
+from engines.operators.row_operator import RowOperator, sampling_parameters, sound_text
 from engines.protocol import Sampling
 from engines.rows import Prompt
-from engines.runtime.collect import DroppedRow, TableRow, to_table
-from engines.runtime.rows import run_rows
+from engines.runtime.collect import DroppedRow, TableRow
 from generators.sampling.drafts import Refusal
+from generators.search.grown_trees import grow_trees
 from generators.search.tree import Node, planted, rows_of
 from schemas import (
     GeneratingRole,
@@ -87,24 +87,11 @@ class OmegaPRM(RowOperator):
                 return [DroppedRow(prompt.prompt_id, found.reason, found.numbers)]
             return list(rows_of(found, prompt.prompt_id))
 
-        run = run_rows(
-            ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
-            work,
-            context,
-            total=prompts.height,
-        )
-        split = to_table(
-            run,
-            Nodes,
-            stage=context.stage,
-            unit="prompt_id",
-            ids=lambda prompt: [prompt.prompt_id],
-            together=True,
-        )
+        split, counts = grow_trees(prompts, work, context)
         findings = {
             **_figures(split.kept),
-            "rollouts": run.counts["rollouts"],
-            "searches": run.counts["searches"],
+            "rollouts": counts["rollouts"],
+            "searches": counts["searches"],
         }
         return split.with_report(StageReport(findings=findings))
 

@@ -17,15 +17,15 @@ from engines.checks import (
 from engines.model import Models
 from engines.operators.context import Context
 from engines.operators.cut_off import Cut
-from engines.operators.row_operator import RowOperator, each_prompt, sound_text
+from engines.operators.row_operator import RowOperator, sound_text
 from engines.operators.scores import ScorerSession
 from engines.protocol import RowError
 from engines.rows import Prompt
-from engines.runtime.collect import DroppedRow, TableRow, to_table
-from engines.runtime.rows import run_rows
+from engines.runtime.collect import DroppedRow, TableRow
 from generators.search.backups import RULES, Backup, back_up, infer
 from generators.search.chooser import SUPPLIED, NestedScorer, scorer_session
 from generators.search.evaluation import Evaluation
+from generators.search.grown_trees import grow_trees
 from generators.search.proposer import Proposed, Proposer
 from generators.search.selection import PUCT, Selection
 from generators.search.tree import Node, planted, restored, rows_of
@@ -124,25 +124,12 @@ class TreeSearch(RowOperator):
                     return [DroppedRow(prompt.prompt_id, NO_PROPOSAL)]
                 return list(rows_of(root, prompt.prompt_id))
 
-            run = run_rows(
-                ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
-                work,
-                context,
-                total=prompts.height,
-            )
-            split = to_table(
-                run,
-                Nodes,
-                stage=context.stage,
-                unit="prompt_id",
-                ids=lambda prompt: [prompt.prompt_id],
-                together=True,
-            )
+            split, counts = grow_trees(prompts, work, context)
         findings = {
             **({} if scorer is None else scorer.findings),
             **_figures(split.kept),
-            "simulations": run.counts["simulations"],
-            "proposals": run.counts["proposals"],
+            "simulations": counts["simulations"],
+            "proposals": counts["proposals"],
         }
         return split.with_report(StageReport(findings=findings))
 

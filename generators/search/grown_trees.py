@@ -1,0 +1,38 @@
+"""The trees of a stage's prompts, as one table."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import polars as pl
+
+from engines.model import Models
+from engines.operators.context import Context
+from engines.operators.row_operator import each_prompt
+from engines.rows import Prompt
+from engines.runtime.collect import TableRow, to_table
+from engines.runtime.rows import run_rows
+from schemas import Nodes, Split
+
+
+def grow_trees(
+    prompts: pl.DataFrame,
+    work: Callable[[Prompt, Models], Awaitable[list[TableRow]]],
+    context: Context,
+) -> tuple[Split, Counter[str]]:
+    """The rows of `Nodes` that ``work`` gives for each prompt, and what it counted. A tree of which
+    a node breaks a rule is dropped with all its nodes."""
+    run = run_rows(
+        ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
+        work,
+        context,
+        total=prompts.height,
+    )
+    split = to_table(
+        run,
+        Nodes,
+        stage=context.stage,
+        unit="prompt_id",
+        ids=lambda prompt: [prompt.prompt_id],
+        together=True,
+    )
+    return split, run.counts
