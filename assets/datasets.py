@@ -1,6 +1,6 @@
 """Finds a stage's rows by what a user calls them."""
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
 
@@ -9,6 +9,9 @@ from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.plan import exported_stage
 from schemas import Prompts, Table, empty
+
+if TYPE_CHECKING:
+    from assets.tables import Tables
 
 
 def data_stage(floor: Floor, recipe: str) -> tuple[str, type[Table]]:
@@ -39,16 +42,24 @@ def found_table(
     key = (recipe, name)
     if recipe == "prompts" and floor.sources[name].fixed:
         return key, None, tables.read(key, None)
-    made = tables.refreshes(key)
-    if not made:
+    day = found_refreshes(tables, recipe, name, refresh=refresh)[-1]
+    return key, day, tables.read(key, day)
+
+
+def found_refreshes(
+    tables: "Tables", recipe: str, stage: str, *, refresh: str | None = None
+) -> list[str]:
+    """The refreshes of a stage that have rows, or ``refresh`` alone. Raises `FactoryError` where
+    there is none."""
+    there = list(tables.refreshes((recipe, stage)))
+    if not there:
         raise FactoryError(
-            f"{recipe}/{name} has no rows yet; make them: factory run {recipe} "
+            f"{recipe}/{stage} has no rows yet; make them: factory run {recipe} "
             f"(looked for in {tables.root})"
         )
-    if refresh is not None and refresh not in made:
-        raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, made)}")
-    day = refresh or made[-1]
-    return key, day, tables.read(key, day)
+    if refresh is not None and refresh not in there:
+        raise FactoryError(f"{recipe}/{stage} has no refresh {refresh}; {near(refresh, there)}")
+    return there if refresh is None else [refresh]
 
 
 def found_dataset(

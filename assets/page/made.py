@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assets.datasets import data_stage
+from assets.datasets import data_stage, found_refreshes
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.plan import GIVEN, Stage
@@ -127,20 +127,12 @@ def made(floor: Floor, recipe: str, stage: str | None, *, refresh: str | None) -
             )
         raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
     tables = Tables(floor.settings.root_path)
-    there = tables.refreshes((recipe, name))
-    if not there:
-        raise FactoryError(
-            f"{recipe}/{name} has no rows yet; make them: factory run {recipe} "
-            f"(looked for in {tables.root})"
-        )
-    if refresh is not None and refresh not in there:
-        raise FactoryError(f"{recipe}/{name} has no refresh {refresh}; {near(refresh, there)}")
     found = Made(
         floor,
         component,
         stages,
         known[name],
-        there if refresh is None else [refresh],
+        found_refreshes(tables, recipe, name, refresh=refresh),
         tables,
         {name: source.check for name, source in floor.sources.items() if source.check},
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.datasets import data_stage, found_dataset
+from assets.datasets import data_stage, found_dataset, found_refreshes
 from assets.definitions import Floor
 from assets.errors import FactoryError, near
 from assets.factory import DATASETS
@@ -91,12 +91,7 @@ def _rows(floor: Floor, dataset: str) -> pl.DataFrame:
     if stages[wanted].gives is not Pairs:
         raise FactoryError(_only_pairs(f"{recipe}/{wanted}", stages[wanted].gives.__name__))
     tables = Tables(floor.settings.root_path)
-    refreshes = tables.refreshes((recipe, wanted))
-    if not refreshes:
-        raise FactoryError(
-            f"{recipe}/{wanted} has no rows yet; make them: factory run {recipe} "
-            f"(looked for in {tables.root})"
-        )
+    refreshes = found_refreshes(tables, recipe, wanted)
     return pl.concat(
         tables.read((recipe, wanted), each).with_columns(
             recipe=pl.lit(recipe), refresh=pl.lit(each)
