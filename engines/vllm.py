@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from engines.bindings import Binding
-from engines.chat.template import chat_text, prompt_ids, token_ids, turn_end
+from engines.chat.template import chat_text, prompt_ids, require_room, token_ids, turn_end
 from engines.chat.thinking import marking
 from engines.choice_logprobs import next_tokens, spelled_choice
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
@@ -170,13 +170,7 @@ class VLLMEngine(Engine):
 
     def _prompt(self, rendered: Rendered) -> list[int]:
         ids: list[int] = self._ids(rendered.text)
-        if not ids:
-            raise RowError("the prompt has no tokens")
-        if len(ids) + 1 > self._positions:
-            raise RowError(
-                f"the prompt has {len(ids)} tokens and the model takes {self._positions}, the "
-                "answer included"
-            )
+        require_room(ids, self._positions)
         return ids
 
 

@@ -142,3 +142,15 @@ def turn_end(tokenizer: "PreTrainedTokenizerBase", ends: frozenset[int]) -> int 
 def _own_end(tokenizer: "PreTrainedTokenizerBase") -> int | None:
     end: int | None = tokenizer.eos_token_id
     return end
+
+
+def require_room(prompt: Sequence[int], positions: int) -> None:
+    """Raises `RowError` where a model of so many ``positions`` cannot answer a prompt of these
+    tokens."""
+    if not prompt:
+        raise RowError("the prompt has no tokens")
+    if len(prompt) + 1 > positions:
+        raise RowError(
+            f"the prompt has {len(prompt)} tokens and the model takes {positions}, the answer "
+            "included"
+        )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from engines.bindings import Binding
-from engines.chat.template import chat_text, prompt_ids, token_ids
+from engines.chat.template import chat_text, prompt_ids, require_room, token_ids
 from engines.chat.thinking import marking
 from engines.local.causal_lm import LanguageModel
 from engines.local.continuous_batching import Decoder, Draft, check_decoding
@@ -126,13 +126,7 @@ class TransformersEngine(Engine):
             self._prompts[rendered.text] = ids
             if len(self._prompts) > _KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
-        if not ids:
-            raise RowError("the prompt has no tokens")
-        if len(ids) + 1 > self._positions:
-            raise RowError(
-                f"the prompt has {len(ids)} tokens and the model takes {self._positions}, the "
-                "answer included"
-            )
+        require_room(ids, self._positions)
         return ids
 
     def _continuation(self, text: str, end: bool) -> tuple[int, ...]:
