@@ -11,7 +11,6 @@ them. Writes ``benchmarks/results/million.json``.
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks import tables
-from benchmarks.results import entry, measured, write
+from benchmarks.results import entry, measured, peak, write
 from filters import BestWorst, Decontaminate, PreferenceStrength, RankAgreement
 from schemas import Split
 
@@ -98,13 +97,6 @@ def one(name: str, count: int, rounds: int) -> dict[str, float]:
         seconds.append(time.perf_counter() - started)
         assert split.dropped.height == dropped, split.dropped
     return {"seconds": min(seconds), "gigabytes": peak() - before, "all": peak()}
-
-
-def peak() -> float:
-    """The most memory this process has held, in GB."""
-    # Linux counts kilobytes here, macOS bytes.
-    unit = 1e9 if sys.platform == "darwin" else 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def compare(count: int, rounds: int) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ import math
 import os
 import platform
 import re
+import resource
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,13 @@ def machine() -> str:
         name = found.group(1) if found else name
     load = os.getloadavg()[2]
     return f"{os.cpu_count()} x {name}, load {load:.1f}, Python {platform.python_version()}"
+
+
+def peak() -> float:
+    """The most memory that this process has held, in GB."""
+    # Linux counts kilobytes here, macOS bytes.
+    unit = 1e9 if sys.platform == "darwin" else 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def measured(

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import re
-import resource
 import statistics
 import sys
 import tempfile
@@ -28,7 +27,7 @@ import polars as pl
 from annotators import Annotator, Opinion
 from benchmarks import peers
 from benchmarks.instant import InstantEngine
-from benchmarks.results import entry, measured, write
+from benchmarks.results import entry, measured, peak, write
 from engines.bindings import Binding
 from engines.journal.identity import Identity
 from engines.model import Models
@@ -108,10 +107,7 @@ def memory(count: int) -> dict[str, float]:
         split = Sample().run(tables, context(Path(folder), "responses"))
         seconds = time.perf_counter() - started
     assert split.kept.height == count
-    # Linux counts kilobytes here, macOS bytes.
-    unit = 1e9 if sys.platform == "darwin" else 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return {"seconds": seconds, "gigabytes": peak}
+    return {"seconds": seconds, "gigabytes": peak()}
 
 
 def pairs(count: int) -> dict[str, float]:

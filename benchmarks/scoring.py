@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import json
 import random
-import resource
 import statistics
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import entry, measured, write
+from benchmarks.results import entry, measured, peak, write
 
 COMMAND = " ".join(["python -m benchmarks.scoring", *sys.argv[1:]])
 ABOUT = "Scoring on the processor, a random Llama of four layers in float32."
@@ -136,7 +135,7 @@ def ours(folder: Path, asked: list[tuple[str, list[str]]], *, apart: bool) -> Sc
         return await asyncio.gather(*(score(prompt, said) for prompt, said in questions))
 
     asyncio.run(scored([("w1", ["w2"])]))  # threads and allocators start before the clock does
-    loaded, started, worked = peak(), time.perf_counter(), time.process_time()
+    loaded, started, worked = megabytes(), time.perf_counter(), time.process_time()
     found = asyncio.run(scored(asked))
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
     return Scored(seconds, processor, loaded, [list(one.logprobs) for one in found[0]])
@@ -175,17 +174,15 @@ def theirs(folder: Path, asked: list[tuple[str, list[str]]], *, kept: bool) -> S
         ]
 
     scored("w1", ["w2"])
-    loaded, started, worked = peak(), time.perf_counter(), time.process_time()
+    loaded, started, worked = megabytes(), time.perf_counter(), time.process_time()
     found = [scored(prompt, said) for prompt, said in asked]
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
     return Scored(seconds, processor, loaded, found[0])
 
 
-def peak() -> float:
-    """The most memory that this process ever held, in megabytes."""
-    # Linux counts kilobytes here, macOS bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
+def megabytes() -> float:
+    """The most memory that this process ever held."""
+    return peak() * 1e9 / MEGABYTE
 
 
 def one(side: str, folder: Path, *, prompts: int, vocabulary: int, response: int) -> dict[str, Any]:
@@ -198,8 +195,8 @@ def one(side: str, folder: Path, *, prompts: int, vocabulary: int, response: int
     return {
         "seconds": found.seconds,
         "processor": found.processor,
-        "megabytes": peak(),
-        "above": peak() - found.loaded,
+        "megabytes": megabytes(),
+        "above": megabytes() - found.loaded,
         "logprobs": found.logprobs,
     }
 
