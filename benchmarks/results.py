@@ -36,9 +36,9 @@ def machine() -> str:
 
 def peak() -> float:
     """The most memory that this process has held, in GB."""
-    # Linux counts kilobytes here, macOS bytes.
-    unit = 1e9 if sys.platform == "darwin" else 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    # Linux counts units of 1,024 bytes here, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def measured(
