@@ -9,20 +9,21 @@ import torch
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from trainers.dpo.losses import Anchor, anchored, mixture
 from trainers.dpo.reference_logprobs import CELLS, Reference, batches
-from trainers.training.loop import PairCollator, PairTrainer, padding_of
+from trainers.training.loop import PairTrainer, padding_of, with_confidences
 from trainers.training.train import single_device
 
 
 @dataclass
-class WeightedPairCollator(PairCollator):
-    """Adds ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
+class PairCollator(DataCollatorForPreference):
+    """TRL's batch, chosen above rejected, and what it does not know of: ``weight`` and ``target``,
+    Float[pairs], and ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch = super().torch_call(examples)
+        batch = with_confidences(super().torch_call(examples), examples)
         weights = [
             torch.tensor([0.0] * len(example["prompt_ids"]) + example["token_weights"][side])
             for side in ("chosen", "rejected")
@@ -156,6 +157,6 @@ def preference_trainer(
         reference=reference,
         args=single_device(config),
         train_dataset=Dataset.from_list(pairs),
-        data_collator=WeightedPairCollator(pad_token_id=padding_of(parts["processing_class"])),
+        data_collator=PairCollator(pad_token_id=padding_of(parts["processing_class"])),
         **parts,
     )

@@ -2,17 +2,18 @@
 Imported only when something is trained."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification
 from trl.trainer.reward_config import RewardConfig
-from trl.trainer.reward_trainer import RewardTrainer
+from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 
 from trainers.dpo.losses import mixture
 from trainers.training.heads import with_head
-from trainers.training.loop import PairCollator, PairTrainer
+from trainers.training.loop import PairTrainer, with_confidences
 from trainers.training.train import single_device
 
 
@@ -30,6 +31,14 @@ def with_reward_head(model: Any, *, end: int) -> Any:
         what="reward head",
         settings={"pad_token_id": padding if padding not in (None, end) else int(end == 0)},
     )
+
+
+@dataclass
+class RewardCollator(DataCollatorForPreference):
+    """TRL's batch, chosen above rejected, with ``weight`` and ``target``: Float[pairs]."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        return with_confidences(super().torch_call(examples), examples)
 
 
 class WeightedRewardTrainer(PairTrainer, RewardTrainer):
@@ -56,7 +65,7 @@ def reward_trainer(
         # All columns are read, and TRL does not know of ours.
         args=single_device(RewardConfig(**arguments, max_length=None, remove_unused_columns=False)),
         train_dataset=Dataset.from_list(list(encoded)),
-        data_collator=PairCollator(pad_token_id=padding),
+        data_collator=RewardCollator(pad_token_id=padding),
         **parts,
     )
     # TRL has put the tokenizer's padding there, which may be what ends a turn.

@@ -1,13 +1,11 @@
 """What the training loops share, on Transformers' trainer or TRL's. Imported only when something is
 trained."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from datasets import Dataset
-from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 
 class MeanLoss:
@@ -61,15 +59,12 @@ class PairTrainer(MeanLoss, Offline):
             self._metrics["train"][name].append(figure.detach().mean().item())
 
 
-@dataclass
-class PairCollator(DataCollatorForPreference):
-    """TRL's batch, chosen above rejected, with ``weight`` and ``target``: Float[pairs]."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = super().torch_call(examples)
-        for name in ("weight", "target"):
-            batch[name] = torch.tensor([example[name] for example in examples])
-        return batch
+def with_confidences(
+    batch: dict[str, Any], examples: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """TRL's batch of pairs with ``weight`` and ``target``: Float[pairs]."""
+    known = {name: [example[name] for example in examples] for name in ("weight", "target")}
+    return batch | {name: torch.tensor(values) for name, values in known.items()}
 
 
 def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozenset()) -> Any:
