@@ -124,13 +124,7 @@ class Binding(Parameters):
             try:
                 options.model_validate(dict(self.options))
             except ValidationError as error:
-                # What was given may be a key, so it is not shown.
-                wrong = "; ".join(
-                    f"options.{'.'.join(map(str, each['loc']))}: {each['msg']}"
-                    for each in error.errors(include_input=False)
-                )
-                known = ", ".join(options.model_fields)
-                raise ValueError(f"{wrong} (engine {self.engine!r} takes {known})") from None
+                raise ValueError(_wrong_options(error, self.engine, options)) from None
         return self
 
     @property
@@ -186,3 +180,14 @@ def open_engine(binding: Binding) -> Engine:
     # Engines of all kinds are called with their binding, as the protocol's docstring says.
     opened: Callable[[Binding], Engine] = binding.engine_class
     return opened(binding)
+
+
+def _wrong_options(error: ValidationError, engine: str, kind: type[Parameters]) -> str:
+    """What is wrong with the options of ``engine``, not showing what was given: it may be a key."""
+    wrong = "; ".join(
+        f"{'.'.join(map(str, ('options', *each['loc'])))}: {each['msg']}"
+        for each in error.errors(include_input=False)
+    )
+    known = ", ".join(kind.model_fields)
+    takes = f" (engine {engine!r} takes {known})" if known else ""
+    return wrong.replace("Value error, ", "") + takes

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+from pydantic import ConfigDict, model_validator
+
 from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, require_room, token_ids, turn_end
 from engines.chat.thinking import marking
@@ -15,6 +17,7 @@ from engines.choice_logprobs import next_tokens, spelled_choice
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
 from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
+from schemas.parameters import Parameters
 
 _SPEED = frozenset(
     {
@@ -33,11 +36,30 @@ _SPEED = frozenset(
 )
 """Options that say how fast and where a model runs; any other is part of `VLLMEngine.revision`."""
 
+_SET = frozenset({"model", "dtype", "load_format", "trust_remote_code", "logprobs_mode"})
+"""Arguments that the engine sets itself."""
+
 _KEPT_PROMPTS = 8192
 """Prompts whose tokens are remembered; more than a run has in flight (`Context.window`)."""
 
 _SHUTDOWN = 30.0
 """Seconds in which the engine's processes end by themselves; then they are killed."""
+
+
+class VLLMOptions(Parameters):
+    """``Binding.options`` of this engine: vLLM's own engine arguments, with underscores."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_set_here(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        taken = sorted(_SET & options.keys())
+        if taken:
+            raise ValueError(
+                f"{', '.join(taken)} cannot be set; 'model' and 'dtype' are fields of the binding"
+            )
+        return options
 
 
 class VLLMEngine(Engine):
@@ -53,6 +75,7 @@ class VLLMEngine(Engine):
     generates = chooses = local_weights = True
     float32_on_cpu = False
     requires = ("model",)
+    options = VLLMOptions
     constrains = True
 
     def __init__(self, binding: Binding) -> None:
@@ -201,12 +224,6 @@ def _engine_args(binding: Binding) -> Any:
         "disable_log_stats": True,
         "logprobs_mode": "raw_logprobs",
     }
-    taken = settings.keys() & binding.options.keys() - _SPEED
-    if taken:
-        raise EngineError(
-            f"options of engine 'vllm' for {binding.model}: {', '.join(sorted(taken))} cannot be "
-            "set; 'model' and 'dtype' stand in the binding itself"
-        )
     try:
         return AsyncEngineArgs(**{**settings, **binding.options})
     except TypeError as error:

@@ -98,6 +98,10 @@ def test_what_is_no_engine_is_refused(engine: str, message: str) -> None:
         ({"engine": WRITER}, "needs 'served_as'"),
         ({"engine": WRITER, "served_as": "x", "options": {"times": 0}}, "options.times"),
         ({"engine": WRITER, "served_as": "x", "options": {"time": 2}}, "options.time: "),
+        (
+            {"engine": "vllm", "model": "x", "options": {"dtype": "float16"}},
+            "options: dtype cannot",
+        ),
         ({"model": "x", "options": {"batchsize": 8}}, "options.batchsize: .*takes batch_size"),
     ],
 )
