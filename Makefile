@@ -94,7 +94,7 @@ bench-full: setup ## The same at full size, with results and docs/benchmarks.md:
 	$(BIN)/python -m benchmarks --full
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
-	@$(BIN)/python -m assets.home >/dev/null
+	@$(BIN)/python -m assets.execution.instance >/dev/null
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
 clean: ## Remove environments and caches; data/ stays

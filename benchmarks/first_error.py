@@ -23,12 +23,12 @@ import polars as pl
 
 import pocket
 from annotators import FirstError, StepVerifier
-from assets.claims import StepLabelAccuracy
-from assets.claims.first_error import NONE, first_errors
-from assets.truth import right_responses
+from assets.project.label_truth import right_responses
 from benchmarks.results import entry, write
+from claims import StepLabelAccuracy
+from claims.first_error import NONE, first_errors
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.operators.rollouts import Adaptive
 from filters import ConsensusSteps, LabelSteps
 from generators import Sample, Segment

@@ -88,7 +88,7 @@ def figure(number: float | None) -> float | None:
     """Three digits, or all of a large number's before the point."""
     if number is None or number == 0:
         return number
-    return round(number, max(0, 2 - math.floor(math.log10(abs(number)))))
+    return round(number, max(0, 2 - math.project(math.log10(abs(number)))))
 
 
 def write(name: str, about: str, entries: Sequence[dict[str, Any]]) -> str:

@@ -29,9 +29,9 @@ from benchmarks import peers
 from benchmarks.instant import InstantEngine
 from benchmarks.results import entry, measured, peak, write
 from engines.bindings import Binding
+from engines.context import Context
 from engines.journal.identity import Identity
 from engines.model import Models
-from engines.operators.context import Context
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from filters import BestWorst

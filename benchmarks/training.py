@@ -26,7 +26,7 @@ import polars as pl
 from benchmarks.results import entry, measured, write
 from benchmarks.trl_pairs import Clock
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from trainers import DPO
 
 COMMAND = "python -m benchmarks.training"

@@ -23,8 +23,8 @@ import polars as pl
 from annotators import RolloutValue
 from benchmarks.results import entry, write
 from engines.bindings import Binding
+from engines.context import Context
 from engines.local.engine import TransformersEngine
-from engines.operators.context import Context
 from engines.protocol import Engine
 from generators import TreeSearch
 from pocket import Problems

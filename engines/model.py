@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engines.chat.thinking import answering, apart, open_thought
+from engines.context import Context
 from engines.journal.codec import (
     pack_choice,
     pack_generation,
@@ -15,7 +16,6 @@ from engines.journal.codec import (
     unpack_generation,
     unpack_scored,
 )
-from engines.operators.context import Context
 from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
 from engines.runtime.seeds import sample_seed
 from engines.runtime.session import Codec, Held, Session

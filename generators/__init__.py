@@ -1,13 +1,14 @@
 """Write: prompts → responses, revisions, corrupted responses, search trees."""
 
+from generators.drafts import Draft, Refusal
 from generators.generator import Generator
 from generators.revision.degrade import Degrade
 from generators.revision.inject_error import InjectError
+from generators.revision.openings import Openings
 from generators.revision.rectify import Rectify
 from generators.revision.refine import Refine
 from generators.revision.repeat_step import RepeatStep
 from generators.revision.reviser import Reviser
-from generators.sampling.drafts import Draft, Refusal
 from generators.sampling.fixed import Fixed
 from generators.sampling.imported import (
     ImportedDemonstrations,
@@ -15,7 +16,6 @@ from generators.sampling.imported import (
     ImportedResponses,
     ImportedSteps,
 )
-from generators.sampling.openings import Openings
 from generators.sampling.reference import Reference
 from generators.sampling.sample import Sample
 from generators.sampling.segment import Segment

@@ -20,7 +20,10 @@ Fits = Callable[[Any], str | None]
 """What is wrong with a thing that was found, or None if it is of the kind."""
 
 
-MOVED = {"annotators.grade_match": "annotators.judge.grade_match"}
+MOVED = {
+    "annotators.grade_match": "annotators.judge.grade_match",
+    "assets.claims": "claims",
+}
 """Modules that recipes name and that lie elsewhere by now."""
 
 

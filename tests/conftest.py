@@ -18,7 +18,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError, Generation, Rendered, RowError, Sampling, Scored
 from schemas import Message, Prompts, prompt_id, rows
 

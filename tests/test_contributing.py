@@ -11,7 +11,7 @@ import pytest
 
 import filters
 from assets.config.new_project import write_project
-from assets.definitions import floor
+from assets.project.project import load_project
 from tests.checkout import PROJECT
 from tests.filters.conftest import make_world
 
@@ -52,9 +52,9 @@ def test_the_folders_and_files_that_it_names_are_there() -> None:
 
 
 def test_the_recipe_and_the_source_load(project: Path) -> None:
-    everything = floor()
-    assert "short_pairs" in everything.recipes
-    rows: list[Any] = list(islice(everything.sources["sums"].reader().prompts(51), 2))
+    project = load_project()
+    assert "short_pairs" in project.recipes
+    rows: list[Any] = list(islice(project.sources["sums"].reader().prompts(51), 2))
     assert [row["reference"] for row in rows] == ["2", "3"]
 
 

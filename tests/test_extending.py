@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.errors import FactoryError, RecipeError
-from assets.formats import format_of
-from assets.importing import import_dataset
-from assets.plan import plan
-from assets.settings import SettingsError, load_settings
+from assets.config.errors import FactoryError, RecipeError
+from assets.config.settings import SettingsError, load_settings
+from assets.export.formats import format_of
+from assets.importers.importer import import_dataset
+from assets.project.recipe_plan import plan
 from engines.bindings import open_engine
 from generators import Sample
 from schemas import Pairs, rows

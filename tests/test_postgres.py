@@ -67,7 +67,7 @@ def run(root: Path) -> dict[str, Any]:
 
 
 @dataclass
-class Floor:
+class Project:
     """The services of a machine of its own, and the instance that they share."""
 
     root: Path
@@ -159,12 +159,15 @@ def command_of(service: str, environment: dict[str, str]) -> list[str]:
 
 
 @contextmanager
-def factory_floor(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Floor]:
+def factory_floor(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Project]:
     """Services on a PostgreSQL server of their own, which look for dead runs every second."""
     with serving() as url:
         patch.setenv("DAGSTER_PG_URL", url)
         subprocess.run(
-            [sys.executable, "-m", "assets.home"], env=environment(root), cwd=PROJECT, check=True
+            [sys.executable, "-m", "assets.execution.instance"],
+            env=environment(root),
+            cwd=PROJECT,
+            check=True,
         )
         file = root / "dagster" / "dagster.yaml"
         config = yaml.safe_load(file.read_text())
@@ -172,11 +175,11 @@ def factory_floor(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Floor]:
         file.write_text(yaml.safe_dump(config))
         patch.setenv("DAGSTER_HOME", str(root / "dagster"))
         with dg.DagsterInstance.get() as instance:
-            floor = Floor(root, url, instance)
+            project = Project(root, url, instance)
             try:
-                yield floor
+                yield project
             finally:
-                floor.kill(with_runs=True)
+                project.kill(with_runs=True)
 
 
 def test_a_refresh_outlives_the_daemon_and_the_code_location(
@@ -193,41 +196,41 @@ def test_a_refresh_outlives_the_daemon_and_the_code_location(
     late = moments.randrange(written + 1, asked)
 
     root = tmp_path / "killed"
-    with factory_floor(root, monkeypatch) as floor:
-        floor.start()
-        floor.until("the code location serves", floor.serves)
-        floor.launch()
-        floor.until("answers", lambda: answers(root) >= early)
-        floor.kill(with_runs=True)
+    with factory_floor(root, monkeypatch) as project:
+        project.start()
+        project.until("the code location serves", project.serves)
+        project.launch()
+        project.until("answers", lambda: answers(root) >= early)
+        project.kill(with_runs=True)
         kept = answers(root)
 
         # The run is marked, and started again from the stage it was at.
-        floor.start()
-        floor.until("a retry", lambda: len(floor.runs()) == 2)
-        again, first = floor.runs()
+        project.start()
+        project.until("a retry", lambda: len(project.runs()) == 2)
+        again, first = project.runs()
         assert first.status == dg.DagsterRunStatus.FAILURE
         assert again.parent_run_id == first.run_id
 
         # The code location dies, and what it had begun does not: nothing is started twice.
-        floor.until("more answers", lambda: answers(root) >= late)
-        floor.kill(with_runs=False)
-        floor.start()
-        floor.until("the end", lambda: floor.runs()[0].is_finished)
-        again, first = floor.runs()
+        project.until("more answers", lambda: answers(root) >= late)
+        project.kill(with_runs=False)
+        project.start()
+        project.until("the end", lambda: project.runs()[0].is_finished)
+        again, first = project.runs()
         assert again.status == dg.DagsterRunStatus.SUCCESS
         assert answers(root) == asked
         metadata = {
             made.asset_key.path[-1]: made.metadata
-            for entry in floor.instance.all_logs(again.run_id)
+            for entry in project.instance.all_logs(again.run_id)
             if (made := entry.asset_materialization)
         }
         paid = sum(one["account"].value.get("model_calls", 0) for one in metadata.values())
         assert paid == asked - kept
 
-        password = floor.url.partition("@")[0].rpartition(":")[2]
+        password = project.url.partition("@")[0].rpartition(":")[2]
         for file in root.rglob("*"):
             assert not file.is_file() or password.encode() not in file.read_bytes(), file
-        assert password not in floor.instance.info_str()
+        assert password not in project.instance.info_str()
 
     for table in sorted((whole / "data" / "tables").rglob("*.parquet")):
         expected, resumed = (

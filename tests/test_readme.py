@@ -62,10 +62,10 @@ def floor(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def factory(floor: Path, *arguments: str) -> Any:
+def factory(project: Path, *arguments: str) -> Any:
     environment = {
-        "FACTORY_CONFIG": str(floor / "factory.yaml"),
-        "DAGSTER_HOME": str(floor / "dagster"),
+        "FACTORY_CONFIG": str(project / "factory.yaml"),
+        "DAGSTER_HOME": str(project / "dagster"),
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from assets.definitions import Floor, floor
-from assets.runs import run_refresh
+from assets.definitions import build_definitions
+from assets.project.project import Project, load_project
+from assets.refresh import run_refresh
 from tests.checkout import PROJECT
 from tests.served import Served
 
@@ -41,7 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def shipped(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+def shipped(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The shipped recipes. The server speaks for every role; ``strong`` and ``weak`` score with
     weights of their own, for the ratio of a model to itself says nothing."""
     folder = tmp_path_factory.mktemp("shipped")
@@ -61,14 +62,16 @@ def shipped(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACTORY_CONFIG", str(folder / "factory.yaml"))
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
-        yield floor()
+        yield load_project()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_generates_on_the_server_and_scores_with_the_weights(
-    shipped: Floor, name: str
+    shipped: Project, name: str
 ) -> None:
-    outcome = run_refresh(shipped, shipped.definitions([name]), name, refresh=REFRESH, rows=ROWS)
+    outcome = run_refresh(
+        shipped, build_definitions(shipped, [name]), name, refresh=REFRESH, rows=ROWS
+    )
     accounts = outcome.stages.values()
     assert sum(each["model_calls"] + each["journal_hits"] for each in accounts) > 0
     for stage, account in outcome.stages.items():

@@ -14,8 +14,8 @@ from pydantic import Field, field_validator
 from annotators.judge.parsing.statements import Unread
 from annotators.judge.parsing.yes_no import read_yes
 from annotators.probes.probed import ProbedAnnotator
+from engines.context import Context
 from engines.model import Model, Models
-from engines.operators.context import Context
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Opinion
 from engines.protocol import Sampling

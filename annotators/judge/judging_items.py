@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field
 
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
+from engines.operators.collect import TableRow, to_table
 from engines.operators.row_operator import RowOperator
+from engines.operators.run_rows import run_rows
 from engines.protocol import RowError
 from engines.rows import Prompt
-from engines.runtime.collect import TableRow, to_table
-from engines.runtime.rows import run_rows
 from schemas import (
     GeneratingRole,
     InnerFile,

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from string import ascii_uppercase
-from typing import TYPE_CHECKING
 
+from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.metrics import count_ranking, count_verdict
 from annotators.judge.pairing import placed
 from annotators.judge.parsing.verdicts import Unread, Verdict, aggregated, joined, read_ranking
@@ -14,12 +14,9 @@ from engines.operators.scores import Opinion
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
 
-if TYPE_CHECKING:
-    from annotators.judge.judge import Judge
-
 
 async def ranked(
-    judge: "Judge", prompt: Prompt, responses: Sequence[Response], models: Models
+    judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
 ) -> list[Opinion]:
     """Each response's place: 1 for the best, 0 for the worst, evenly between, aggregated over the
     votes. Each vote is asked with the responses in an order of its own."""
@@ -44,7 +41,7 @@ async def ranked(
 
 
 async def _vote(
-    judge: "Judge", prompt: Prompt, responses: Sequence[Response], model: Model, vote: int
+    judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], model: Model, vote: int
 ) -> tuple[list[float] | Exception, str | None]:
     """The value of each response, or why there is none; and the judge's words."""
     ids = [response.response_id for response in responses]

@@ -22,7 +22,7 @@ class PTrue(ProbedAnnotator):
 
     With ``samples``, up to as many of the other responses to the prompt (the first of them) are
     shown before it, as ideas of what the answer may be. Whether the
-    probabilities can be trusted is for `assets.claims.Calibration` to find, which knows the truth.
+    probabilities can be trusted is for `claims.Calibration` to find, which knows the truth.
 
     Source: Kadavath et al. 2022, Language Models (Mostly) Know What They Know (arXiv:2207.05221),
     sections 4.1 and 4.2. A response that was cut off is not asked about: its score is an error,

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.metrics import count_comparison
 from annotators.judge.pairing import Comparison, placed, schedule
 from annotators.judge.parsing.verdicts import CREDIT, Verdict, read_choice
@@ -13,12 +14,9 @@ from engines.operators.scores import Opinion
 from engines.rows import Prompt, Response
 from schemas import canonical
 
-if TYPE_CHECKING:
-    from annotators.judge.judge import Judge
-
 
 async def compared(
-    judge: "Judge", prompt: Prompt, responses: Sequence[Response], models: Models
+    judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
 ) -> list[Opinion]:
     """Each response's mean share of the win against those it meets, in [0, 1]. ``raw`` lists whom
     it met and, of each order, who was shown first and what the judge said."""
@@ -50,7 +48,7 @@ async def compared(
 
 
 async def keeps_order(
-    judge: "Judge", prompt: Prompt, one: Response, other: Response, models: Models
+    judge: JudgeQuestions, prompt: Prompt, one: Response, other: Response, models: Models
 ) -> bool:
     """Whether both orders can be read and do not name different winners."""
     forward, backward = await asyncio.gather(
@@ -61,7 +59,7 @@ async def keeps_order(
 
 
 async def _comparison(
-    judge: "Judge", prompt: Prompt, one: Response, other: Response, models: Models
+    judge: JudgeQuestions, prompt: Prompt, one: Response, other: Response, models: Models
 ) -> tuple[Comparison, list[dict[str, Any]]]:
     """``one`` against ``other``, and what was said in each order."""
     if one.text == other.text:
@@ -96,7 +94,7 @@ def _of_orders(
 
 
 async def _preferred(
-    judge: "Judge", prompt: Prompt, first: Response, second: Response, models: Models
+    judge: JudgeQuestions, prompt: Prompt, first: Response, second: Response, models: Models
 ) -> Verdict:
     """What the judge's choice is worth to ``first``, shown first."""
     model = models.at(f"{first.response_id}|{second.response_id}")[judge.model]

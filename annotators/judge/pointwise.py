@@ -3,19 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.parsing.verdicts import read_grade
 from engines.model import Models
 from engines.operators.scores import Opinion
 from engines.rows import Prompt, Response
 
-if TYPE_CHECKING:
-    from annotators.judge.judge import Judge
-
 
 async def graded(
-    judge: "Judge", prompt: Prompt, responses: Sequence[Response], models: Models
+    judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
 ) -> list[Opinion]:
     """Each response's grade on the judge's scale."""
     low, high = judge.scale

@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 
 from annotators.annotator import Annotator
 from annotators.probes.suite import failed, probed
-from annotators.rewards.untrained import HeadlessError, unscored
+from annotators.untrained import HeadlessError, unscored
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.rows import Prompt, Response
 from schemas import ProbeReport, ProbeResult, Split, StageReport
 

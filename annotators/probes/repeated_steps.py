@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 
 from annotators.probes.suite import right_answers
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.row_operator import each_prompt
+from engines.operators.run_rows import Done, run_rows
 from engines.operators.scores import Opinion, Score
 from engines.rows import Prompt, Response, Span, said_twice
-from engines.runtime.rows import Done, run_rows
 from schemas import Findings, StageReport, content_id
 
 REPEATED = "repeated steps rewarded"

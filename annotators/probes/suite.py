@@ -21,12 +21,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from engines.checks import CheckError, bounded
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.row_operator import each_prompt
+from engines.operators.run_rows import Failed, run_rows
 from engines.operators.scores import Opinion, Score
 from engines.rows import Prompt, Response
-from engines.runtime.rows import Failed, run_rows
 from schemas import ProbeExample, ProbeResult, Usage, content_id
 
 EMPTY = ("", ":", ".", "Solution")

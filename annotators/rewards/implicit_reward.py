@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
 from annotators.rewards.log_ratio import Normalise, log_ratios
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.rebinding import bound, with_weights
 from engines.operators.scores import Opinion, opinions
 from engines.rows import Prompt, Response

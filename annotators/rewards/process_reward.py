@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
 from annotators.probes.repeated_steps import outcome_drift, repeats
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.line_steps import line_ends
 from engines.operators.rebinding import bound
 from engines.operators.scores import Opinion

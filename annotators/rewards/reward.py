@@ -7,8 +7,8 @@ import polars as pl
 from pydantic import Field
 
 from annotators.probes.probed import ProbedAnnotator
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.rebinding import bound
 from engines.operators.scores import Opinion
 from engines.protocol import RowError

@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from annotators.rewards.untrained import HeadlessError
+from annotators.untrained import HeadlessError
 from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, token_ids, turn_end
 from engines.chat.thinking import answering

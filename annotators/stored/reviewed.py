@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
-from engines.operators.context import Context
+from engines.context import Context
 from engines.operators.reviews import PERSON, reviews
 from schemas import Operator, Responses, Scores, Split, Table, Takes, columns, dropped
 

@@ -11,7 +11,7 @@ from engines.checks import (
     check_for,
     require_checks,
 )
-from engines.operators.context import Context
+from engines.context import Context
 
 
 class CheckedAnnotator(Annotator):

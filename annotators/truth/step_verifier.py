@@ -9,8 +9,8 @@ from annotators.truth.first_error_votes import NONE
 from annotators.truth.reference_check import CheckedAnnotator
 from annotators.truth.rollout_value import UNCUT
 from engines.checks import BoundedCheck, CheckError
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Opinion
 from engines.protocol import EngineError

@@ -5,7 +5,10 @@ Everything heavy is imported inside the commands, so that ``factory --help`` ans
 
 import typer
 
-from assets.cli import exchange, init, keep, look, make, readings
+from assets.cli import exchange, init, readings
+from assets.cli import inspect as look
+from assets.cli import run as make
+from assets.cli import storage as keep
 
 app = typer.Typer(
     help="Make preference and step-level data without human labels, and train on it.",

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.saying import Version, recipe_id, said
+from assets.cli.errors import Version, recipe_id, said
 
 commands = typer.Typer()
 
 
 def _formats(wanted: bool) -> None:
     if wanted:
-        from assets.formats import formats_table
+        from assets.export.formats import formats_table
 
         typer.echo(formats_table())
         raise typer.Exit
@@ -19,7 +19,7 @@ def _formats(wanted: bool) -> None:
 
 def _shapes(wanted: bool) -> None:
     if wanted:
-        from assets.shapes.listed import shapes_table
+        from assets.importers.shapes.listed import shapes_table
 
         typer.echo(shapes_table())
         raise typer.Exit
@@ -57,25 +57,25 @@ def export(
     On the Hub it is one commit, and none where nothing has changed.
     """
     with said(False):
-        from assets import report
-        from assets.definitions import floor
-        from assets.export import in_folder, on_hub
-        from assets.hub import repository
-        from assets.settings import located
+        from assets.cli import console as report
+        from assets.config.settings import located
+        from assets.export.hub import repository
+        from assets.export.writer import in_folder, on_hub
+        from assets.project.project import load_project
 
         repo = repository(place)
-        everything = floor()
+        project = load_project()
         family, _, name = recipe.partition("/")
         if family == "datasets":
-            from assets.curated.export import dataset_writer
+            from assets.datasets.export import dataset_writer
 
-            write = dataset_writer(everything, name, format=format, version=version)
+            write = dataset_writer(project, name, format=format, version=version)
             name = recipe
         else:
-            from assets.export import recipe_writer
+            from assets.export.writer import recipe_writer
 
-            name = recipe_id(recipe, everything.recipes)
-            write = recipe_writer(everything, name, format=format)
+            name = recipe_id(recipe, project.recipes)
+            write = recipe_writer(project, name, format=format)
         if repo is None:
             exported = in_folder(write, located(place))
             lines = report.exported_lines(name, exported, place)
@@ -116,10 +116,10 @@ def import_(
 ) -> None:
     """Make tables of a published dataset, for recipes to read."""
     with said(False):
-        from assets import report
-        from assets.errors import FactoryError
-        from assets.importing import import_dataset
-        from assets.settings import load_settings
+        from assets.cli import console as report
+        from assets.config.errors import FactoryError
+        from assets.config.settings import load_settings
+        from assets.importers.importer import import_dataset
 
         columns = dict(each.partition("=")[::2] for each in column or [])
         if not all(columns.values()):

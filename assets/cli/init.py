@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.saying import said
+from assets.cli.errors import said
 
 commands = typer.Typer()
 
@@ -26,7 +26,7 @@ def init(
     """Make a project folder: configuration, an example recipe, an example operator and its test."""
     with said(False):
         from assets.config.new_project import write_project
-        from assets.home import configure
+        from assets.execution.instance import configure
 
         write_project(folder)
         configure(folder / ".dagster", folder)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from assets.cli.saying import said
+from assets.cli.errors import said
 
 commands = typer.Typer()
 
@@ -27,7 +27,7 @@ def check(
     looks at it.
     """
     with said(False):
-        from assets.errors import FactoryError
+        from assets.config.errors import FactoryError
         from engines.checks import CheckError, UnknownCheckError, bounded
 
         try:
@@ -76,7 +76,7 @@ def read(
 
 def _reader(kind: str, scale: str, count: int | None) -> Callable[[str], Any]:
     from annotators.judge.parsing.verdicts import read_choice, read_grade, read_ranking
-    from assets.errors import FactoryError
+    from assets.config.errors import FactoryError
 
     if kind == "choice":
         return read_choice
@@ -93,7 +93,7 @@ def _reader(kind: str, scale: str, count: int | None) -> Callable[[str], Any]:
 def _rows(*texts: str) -> Iterator[dict[str, Any]]:
     """The objects of standard input, whose fields ``texts`` are strings; a number is one as it is
     written. Raises `FactoryError` at a line that is something else."""
-    from assets.errors import FactoryError
+    from assets.config.errors import FactoryError
 
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():

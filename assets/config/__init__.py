@@ -1,1 +1,1 @@
-"""Where configuration is found and what it means."""
+"""Settings, YAML files and the errors that a user reads."""

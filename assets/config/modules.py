@@ -46,7 +46,7 @@ def make_importable(folder: Path) -> None:
     Raises:
         FactoryError: A module in the folder has the name of a package of the factory.
     """
-    from assets.errors import FactoryError
+    from assets.config.errors import FactoryError
 
     places = {
         file: name

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from assets.config.bundled import bundled
-from assets.errors import FactoryError
+from assets.config.errors import FactoryError
 
 _CONFIGURATION = ("factory.yaml", "dagster.yaml", "workspace.yaml")
 _RECIPES = """

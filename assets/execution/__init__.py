@@ -1,1 +1,1 @@
-"""Running stages, refreshes and their checks."""
+"""How stages run in Dagster: executor, launcher, retries, checks and metadata."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from assets.account import RowCounts, count_rows
-from assets.plan import Stage
-from assets.telling import naming
-from assets.truth import label_accuracy, ranked_pairs
-from engines.operators.context import Context
+from assets.config.causes import naming
+from assets.execution.row_counts import RowCounts, count_rows
+from assets.project.label_truth import label_accuracy, ranked_pairs
+from assets.project.recipe_plan import Stage
+from engines.context import Context
 from schemas import Evaluations, Findings, Operator, Pairs, ProbeReport, Split, Usage
 
 CHECKED_PROMPTS = 1000
@@ -68,7 +68,7 @@ def execute_stage(
     """Run the stage's operator.
 
     Args:
-        stage: as `assets.plan.plan` gives it.
+        stage: as `assets.project.recipe_plan.plan` gives it.
         tables: what the stage reads, by stage name; of a stage that gives `Pairs` also
             ``prompts``, from which it is known whether a label is right.
         context: where and for whom the stage runs.

@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.account import RowCounts
-from assets.look import dropped_rows, sampled
-from assets.pictures import funnel_picture, histograms, in_markdown
+from assets.charts import funnel_picture, histograms, in_markdown
+from assets.execution.row_counts import RowCounts
+from assets.rendering.markdown import dropped_rows, sampled
 from schemas import Split, Table, Usage
 
 

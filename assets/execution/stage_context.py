@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.policies import roles_at
-from assets.promotion import Gate
-from assets.settings import Settings
-from assets.tables import Tables
-from engines.operators.context import Context
+from assets.config.settings import Settings
+from assets.policy.lineage import roles_at
+from assets.policy.promotion import Gate
+from assets.storage.tables import Tables
+from engines.context import Context
 
 
 @dataclass(frozen=True)

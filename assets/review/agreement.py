@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.definitions import Floor
+from assets.project.project import Project
 from assets.review.decisions import Decision, Decisions, reviewers
-from assets.tables import Tables
+from assets.storage.tables import Tables
 from kernels.intervals import wilson_interval
 from schemas import Scores
 
@@ -45,10 +45,10 @@ class WithPeople:
         return wilson_interval(self.same, self.told)
 
 
-def with_people(floor: Floor, recipe: str) -> list[WithPeople]:
+def with_people(project: Project, recipe: str) -> list[WithPeople]:
     """The agreement of ``recipe``'s labels, and of each annotator whose scores of whole responses
     are kept, with the people who reviewed. Empty where nobody has."""
-    reviews = floor.settings.reviews_path
+    reviews = project.settings.reviews_path
     decided = [
         (person, decision)
         for person in reviewers(reviews, recipe)
@@ -60,7 +60,7 @@ def with_people(floor: Floor, recipe: str) -> list[WithPeople]:
     pairs = pl.DataFrame([{"person": person, **_better(decision)} for person, decision in decided])
     accepted = sum(decision.verdict == "accept" for _, decision in decided)
     found = [WithPeople(recipe, LABELS, accepted, len(decided) - accepted, 0)]
-    for name, values in _opinions(floor, recipe):
+    for name, values in _opinions(project, recipe):
         margins = pairs.select(_value(values, "better") - _value(values, "worse")).to_series()
         counts = [int((margins > 0).sum()), int((margins < 0).sum()), int((margins == 0).sum())]
         if any(counts):
@@ -78,13 +78,13 @@ def _value(values: dict[str, float], side: str) -> pl.Expr:
     return pl.col(side).replace_strict(values, default=None, return_dtype=pl.Float64)
 
 
-def _opinions(floor: Floor, recipe: str) -> Iterator[tuple[str, dict[str, float]]]:
+def _opinions(project: Project, recipe: str) -> Iterator[tuple[str, dict[str, float]]]:
     """Each annotator's values of whole responses: the stage's name, with its own where the stage
     has several. Stages that hold what people said themselves are left out."""
     from annotators import Reviewed
 
-    tables = Tables(floor.settings.root_path)
-    for stage in floor.recipes[recipe].planned(floor.settings):
+    tables = Tables(project.settings.root_path)
+    for stage in project.recipes[recipe].planned(project.settings):
         if stage.gives is not Scores or isinstance(stage.operator, Reviewed):
             continue
         key = (recipe, stage.name)

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import polars as pl
 from upath import UPath
 
-from assets.errors import FactoryError
-from assets.tables import read_table, write_whole
+from assets.config.errors import FactoryError
+from assets.storage.tables import read_table, write_whole
 from engines.operators.reviews import PERSON
 from schemas import Scores, canonical, rows
 

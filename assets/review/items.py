@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from assets.datasets import data_stage, found_dataset, found_refreshes
-from assets.definitions import Floor
-from assets.errors import FactoryError, near
-from assets.factory import DATASETS
+from assets.config.errors import FactoryError, near
+from assets.project.dataset import DATASETS
+from assets.project.find_rows import data_stage, found_dataset, found_refreshes
+from assets.project.project import Project
 from assets.review.decisions import SIDES, Side
-from assets.tables import Tables
+from assets.storage.tables import Tables
 from schemas import Pairs, content_id
 
 
@@ -34,14 +34,14 @@ class Item:
 
 
 def to_review(
-    floor: Floor, dataset: str, *, refresh: str | None = None, seed: int = 0
+    project: Project, dataset: str, *, refresh: str | None = None, seed: int = 0
 ) -> list[Item]:
     """The pairs of ``dataset`` (a recipe, its stage, or datasets/NAME), in an order drawn by
     ``seed``, as is the side of each that stands on the left.
 
     Of all refreshes, or of one. Raises `FactoryError` where there are none.
     """
-    rows = _rows(floor, dataset)
+    rows = _rows(project, dataset)
     if refresh is not None:
         known = rows["refresh"].unique().sort().to_list()
         rows = rows.filter(pl.col("refresh") == refresh)
@@ -63,34 +63,34 @@ def to_review(
     return sorted(items, key=lambda item: content_id(seed, "order", item.pair_id))
 
 
-def recipes_of(floor: Floor, dataset: str) -> Sequence[str]:
+def recipes_of(project: Project, dataset: str) -> Sequence[str]:
     """The recipes whose pairs are in ``dataset``. Raises `FactoryError` if there is none."""
     name, _, stage = dataset.partition("/")
     if name == DATASETS:
-        if stage not in floor.datasets:
-            raise FactoryError(f"there is no dataset {stage!r}; {near(stage, floor.datasets)}")
-        return list(floor.datasets[stage].parts)
-    if name not in floor.recipes:
-        raise FactoryError(f"there is no recipe {name!r}; {near(name, floor.recipes)}")
+        if stage not in project.datasets:
+            raise FactoryError(f"there is no dataset {stage!r}; {near(stage, project.datasets)}")
+        return list(project.datasets[stage].parts)
+    if name not in project.recipes:
+        raise FactoryError(f"there is no recipe {name!r}; {near(name, project.recipes)}")
     return [name]
 
 
-def _rows(floor: Floor, dataset: str) -> pl.DataFrame:
+def _rows(project: Project, dataset: str) -> pl.DataFrame:
     """All pairs, with ``recipe`` and ``refresh``."""
-    (recipe, *_) = recipes_of(floor, dataset)
+    (recipe, *_) = recipes_of(project, dataset)
     name, _, stage = dataset.partition("/")
     if name == DATASETS:
-        if floor.datasets[stage].table is not Pairs:
-            raise FactoryError(_only_pairs(dataset, floor.datasets[stage].table.__name__))
-        return found_dataset(floor, stage, version=None, split=None)[1]
-    stages = {each.name: each for each in floor.recipes[recipe].planned(floor.settings)}
-    wanted = stage or data_stage(floor, recipe)[0]
+        if project.datasets[stage].table is not Pairs:
+            raise FactoryError(_only_pairs(dataset, project.datasets[stage].table.__name__))
+        return found_dataset(project, stage, version=None, split=None)[1]
+    stages = {each.name: each for each in project.recipes[recipe].planned(project.settings)}
+    wanted = stage or data_stage(project, recipe)[0]
     if wanted not in stages:
         pairs = [each.name for each in stages.values() if each.gives is Pairs]
         raise FactoryError(f"{recipe} has no stage {wanted!r}; {near(wanted, pairs)}")
     if stages[wanted].gives is not Pairs:
         raise FactoryError(_only_pairs(f"{recipe}/{wanted}", stages[wanted].gives.__name__))
-    tables = Tables(floor.settings.root_path)
+    tables = Tables(project.settings.root_path)
     refreshes = found_refreshes(tables, recipe, wanted)
     return pl.concat(
         tables.read((recipe, wanted), each).with_columns(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from assets.definitions import Floor
-from assets.errors import FactoryError
+from assets.config.errors import FactoryError
+from assets.project.project import Project
 from assets.review.items import to_review
 from assets.review.session import Session
 from engines.journal.lock import FileLock, LockedError
@@ -15,15 +15,15 @@ from engines.journal.lock import FileLock, LockedError
 
 @contextmanager
 def reviewing(
-    floor: Floor, dataset: str, person: str, *, refresh: str | None = None, seed: int = 0
+    project: Project, dataset: str, person: str, *, refresh: str | None = None, seed: int = 0
 ) -> Iterator[Session]:
     """The session in which ``person`` reads the pairs of ``dataset``.
 
     Raises `FactoryError` where there are no pairs, the name cannot be one, or somebody on this
     machine is reviewing under it already.
     """
-    items = to_review(floor, dataset, refresh=refresh, seed=seed)
-    reviews = floor.settings.reviews_path
+    items = to_review(project, dataset, refresh=refresh, seed=seed)
+    reviews = project.settings.reviews_path
     session = Session(items, dataset=dataset, person=person, reviews=reviews, seed=seed)
     with _alone(reviews, person):
         yield session

@@ -9,7 +9,7 @@ import polars as pl
 
 from engines.checks.loading import UnknownCheckError, load_check
 from engines.checks.workers import CheckError, Workers, shared_workers
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 from schemas import Check, Message
 

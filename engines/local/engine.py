@@ -14,7 +14,7 @@ from engines.chat.template import chat_text, prompt_ids, require_room, token_ids
 from engines.chat.thinking import marking
 from engines.local.causal_lm import LanguageModel
 from engines.local.continuous_batching import Decoder, Draft, check_decoding
-from engines.local.lazy_engine import Options
+from engines.local.options import Options
 from engines.local.prefix_scoring import LogProbs, Question, Scorer
 from engines.local.scheduler import Worker
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored

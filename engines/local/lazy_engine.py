@@ -4,24 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field
-
 from engines.bindings import Binding
+from engines.local.options import Options
 from engines.protocol import Engine, EngineError, Generation, Rendered, Sampling, Scored
 from schemas import Message
-from schemas.parameters import Parameters
-
-
-class Options(Parameters):
-    """``Binding.options`` of this engine. What is left out follows from the device.
-
-    ``batch_size``: texts written at once. ``cache_tokens``: positions of key-value cache reserved
-    for them. ``score_tokens``: tokens, padding included, of one scoring pass.
-    """
-
-    batch_size: int = Field(default=256, ge=1)
-    cache_tokens: int | None = Field(default=None, ge=1)
-    score_tokens: int | None = Field(default=None, ge=1)
 
 
 class LazyEngine(Engine):

@@ -1,9 +1,10 @@
 """Where imported datasets lie, and how an operator reads one: the tables of `TABLES`, as
-``<imports>/<dataset>/<table>.parquet``. ``factory import`` writes them (`assets.importing`)."""
+``<imports>/<dataset>/<table>.parquet``. ``factory import`` writes them
+(`assets.importers.importer`)."""
 
 import polars as pl
 
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 from schemas import (
     Demonstrations,

@@ -6,7 +6,7 @@ import logging
 import polars as pl
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@
 
 import polars as pl
 
-from engines.operators.context import Context
+from engines.context import Context
 from schemas import Scores, empty
 
 PERSON = "person:"

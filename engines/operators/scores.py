@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.rows import Prompt, Response
 from schemas import Findings, canonical
 

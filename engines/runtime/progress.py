@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from schemas import Usage
 
 if TYPE_CHECKING:
-    from engines.operators.context import Context
+    from engines.context import Context
 
 
 class Progress:

@@ -14,7 +14,7 @@ from engines.protocol import Engine, EngineError, Sampling
 from schemas import Usage
 
 if TYPE_CHECKING:
-    from engines.operators.context import Context
+    from engines.context import Context
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")

@@ -3,7 +3,7 @@ and how sure that makes us of the pair's label."""
 
 import polars as pl
 
-from filters.pairs.pairing import opinions
+from filters.pairing import opinions
 
 
 def margins(pairs: pl.DataFrame, values: pl.DataFrame) -> pl.Series:

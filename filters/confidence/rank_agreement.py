@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from filters.confidence.weighing import Weighing
-from filters.pairs.pairing import scored
+from filters.pairing import scored
 from kernels.ranks import Agreement, kendall, spearman, top_bottom
 from schemas import Scores, Takes
 

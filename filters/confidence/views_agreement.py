@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from filters.confidence.margins import entropy, margins, probability, standard_margins
 from filters.confidence.relabel import turned_where
 from filters.filter import Filter, refused
-from filters.pairs.pairing import opinions
+from filters.pairing import opinions
 from schemas import Pairs, Scores, Split, Table, Takes
 
 _NEAREST = 1e-6

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused, table_of
-from filters.pairs.pairing import lot
+from filters.pairing import lot
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
 

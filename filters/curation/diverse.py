@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from filters.curation.embedding import Vectors, bag_of_words, embedded
 from filters.curation.texts import texts, without
 from filters.filter import Filter, table_of
-from filters.pairs.pairing import lot
+from filters.pairing import lot
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
 

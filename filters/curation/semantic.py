@@ -12,7 +12,7 @@ from filters.curation.embedding import Vectors, embedded
 from filters.curation.formulas import quantities
 from filters.curation.texts import texts, without
 from filters.filter import Filter, table_of
-from filters.pairs.pairing import lot
+from filters.pairing import lot
 from schemas import Prompts, Responses, Split, Table, Takes, id_column
 
 EXACT = 50_000

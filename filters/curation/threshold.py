@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import model_validator
 
 from filters.filter import Filter, refused
-from filters.pairs.pairing import scored
+from filters.pairing import scored
 from schemas import Responses, Scores, Split, Table, Takes
 
 

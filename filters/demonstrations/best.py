@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from filters.filter import Filter, refused_by_reason
-from filters.pairs.pairing import as_demonstrations, lot, scored
+from filters.pairing import as_demonstrations, lot, scored
 from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Takes
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 
 from filters.filter import Filter, refused
-from filters.pairs.pairing import as_demonstrations, with_messages
+from filters.pairing import as_demonstrations, with_messages
 from schemas import Demonstrations, Prompts, Responses, Split, Table, Takes
 
 

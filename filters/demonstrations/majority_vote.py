@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from engines.operators.cut_off import Cut
 from filters.filter import Filter, refused
-from filters.pairs.pairing import lot, scored
+from filters.pairing import lot, scored
 from schemas import Responses, Scores, Split, Table, Takes, content_id
 
 ANSWER = r"(?i)(?:\banswer:[ \t]*|####[ \t]*|\\boxed\{)([^\n}]+)"

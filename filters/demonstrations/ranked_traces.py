@@ -5,7 +5,7 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from filters.demonstrations.trees import TreeFilter, ends
+from filters.trees import TreeFilter, ends
 from schemas import Rankings, Table, content_id
 
 

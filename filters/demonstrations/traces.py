@@ -5,8 +5,8 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from filters.demonstrations.trees import TreeFilter, ends
-from filters.pairs.pairing import said
+from filters.pairing import said
+from filters.trees import TreeFilter, ends
 from schemas import Demonstrations, Table, content_id
 
 

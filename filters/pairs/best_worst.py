@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from filters.confidence.weighing import Weighing
 from filters.filter import Filter, refused_by_reason
-from filters.pairs.pairing import as_pairs, lot, same_text, scored, with_messages
+from filters.pairing import as_pairs, lot, same_text, scored, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
 
 

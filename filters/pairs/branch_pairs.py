@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from filters.demonstrations.trees import TreeFilter, ends, steps_of
-from filters.pairs.pairing import as_pairs, same_text
+from filters.pairing import as_pairs, same_text
+from filters.trees import TreeFilter, ends, steps_of
 from schemas import Pairs, Table
 
 

@@ -7,8 +7,8 @@ import polars as pl
 from pydantic import Field
 
 from filters.filter import Filter, refused
+from filters.pairing import as_pairs, same_text, scored, with_messages
 from filters.pairs.edits import changed, common_prefix
-from filters.pairs.pairing import as_pairs, same_text, scored, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 TELLTALES = ("mistake", "incorrect", "wrong", "error", "should be", "should have been")

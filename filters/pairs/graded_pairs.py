@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 import polars as pl
 
 from filters.filter import Filter, refused
+from filters.pairing import as_pairs, same_text
 from filters.pairs.edits import common_prefix
-from filters.pairs.pairing import as_pairs, same_text
 from schemas import Pairs, Prompts, Responses, Split, Table, Takes
 
 

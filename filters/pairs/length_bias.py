@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused
-from filters.pairs.pairing import lot
+from filters.pairing import lot
 from schemas import Findings, Pairs, Split, StageReport, Table, Takes, contents
 
 PER_STRATUM = 20

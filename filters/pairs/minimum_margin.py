@@ -7,7 +7,7 @@ import polars as pl
 
 from filters.confidence.margins import margins
 from filters.filter import Filter, refused
-from filters.pairs.pairing import opinions
+from filters.pairing import opinions
 from schemas import Pairs, Scores, Split, Table, Takes
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 
 from filters.filter import Filter, refused_by_reason
-from filters.pairs.pairing import as_pairs, lot, same_text, with_messages
+from filters.pairing import as_pairs, lot, same_text, with_messages
 from schemas import Pairs, Prompts, Responses, Split, Table, Takes
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from filters.demonstrations.trees import TreeFilter
-from filters.pairs.pairing import as_pairs, same_text
+from filters.pairing import as_pairs, same_text
+from filters.trees import TreeFilter
 from schemas import Pairs, Table
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import polars as pl
 
 from filters.filter import Filter, refused
-from filters.pairs.pairing import as_pairs, same_text, with_messages
+from filters.pairing import as_pairs, same_text, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 Side = Literal["step", "answer"]

@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused_by_reason
-from filters.pairs.pairing import as_pairs, lot, same_text, scored
+from filters.pairing import as_pairs, lot, same_text, scored
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 

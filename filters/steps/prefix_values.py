@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from filters.demonstrations.trees import TreeFilter, ends, steps_of
+from filters.trees import TreeFilter, ends, steps_of
 from schemas import StepLabels, Table, columns
 
 

@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 
 from engines.model import Models
 from engines.rows import Prompt, Response
+from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
-from generators.sampling.drafts import Draft, Refusal
 from schemas import content_id
 
 Level = Annotated[float, Gt(0), Le(1)]

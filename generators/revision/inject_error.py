@@ -8,8 +8,8 @@ from pydantic import Field
 from engines.model import Models
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
+from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
-from generators.sampling.drafts import Draft, Refusal
 from schemas import GeneratingRole, InnerFile, content_id
 
 

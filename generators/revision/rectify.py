@@ -9,14 +9,14 @@ from pydantic import Field
 
 from engines.chat.tokenizer import tokenizing
 from engines.checks import BoundedCheck, CheckPath, check_for, marked, require_checks
+from engines.context import Context
 from engines.model import Models, Written
-from engines.operators.context import Context
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import continuation
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
+from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
-from generators.sampling.drafts import Draft, Refusal
 from generators.sampling.segment import Pattern, places, spans
 from schemas import Scores, Split, Takes
 from schemas.operator import RoleMark

@@ -7,8 +7,8 @@ import polars as pl
 
 from engines.model import Models
 from engines.rows import Prompt, Response, said_twice
+from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
-from generators.sampling.drafts import Draft, Refusal
 from schemas import Scores, Takes, canonical
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 import polars as pl
 
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.row_operator import RowOperator
 from engines.rows import Prompt, Response, spans
-from generators.sampling.drafts import Draft, Refusal, written
+from generators.drafts import Draft, Refusal, written
 from schemas import Prompts, Responses, Split, Table, Takes, dropped
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from engines.model import Models
 from engines.rows import Prompt
+from generators.drafts import Draft
 from generators.generator import Generator
-from generators.sampling.drafts import Draft
 
 
 class Fixed(Generator):

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
-from engines.operators.context import Context
+from engines.context import Context
 from engines.operators.imported_tables import imported
 from schemas import (
     Demonstrations,

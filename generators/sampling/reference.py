@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from engines.model import Models
 from engines.rows import Prompt
+from generators.drafts import Draft, Refusal
 from generators.generator import Generator
-from generators.sampling.drafts import Draft, Refusal
 
 
 class Reference(Generator):

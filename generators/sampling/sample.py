@@ -6,13 +6,13 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.rebinding import bound
 from engines.protocol import Sampling
 from engines.rows import Prompt
+from generators.drafts import Draft
 from generators.generator import Generator
-from generators.sampling.drafts import Draft
 from schemas import Checkpoints, GeneratingRole, Message, Split, Takes
 
 

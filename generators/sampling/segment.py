@@ -12,13 +12,13 @@ import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
 from engines.chat.tokenizer import Tokenizing, tokenizing
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
+from engines.operators.collect import FailedRows
 from engines.operators.line_steps import line_ends
 from engines.operators.row_operator import RowOperator
+from engines.operators.run_rows import Failed, run_rows
 from engines.rows import Span
-from engines.runtime.collect import FailedRows
-from engines.runtime.rows import Failed, run_rows
 from schemas import (
     Dropped,
     Message,

@@ -8,7 +8,7 @@ from engines.model import Models
 from engines.operators.scores import ScorerSession, verdict_of
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from generators.sampling.drafts import Draft, Refusal
+from generators.drafts import Draft, Refusal
 from generators.search.chooser import Chooser
 from schemas import content_id
 

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.row_operator import RowOperator
 from engines.operators.scores import Scorer, ScorerSession
 from engines.rows import Prompt
+from generators.drafts import Draft, Refusal
 from generators.generator import responses_to
-from generators.sampling.drafts import Draft, Refusal
 from schemas import (
     GeneratingRole,
     Operator,

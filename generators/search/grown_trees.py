@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import polars as pl
 
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
+from engines.operators.collect import TableRow, to_table
 from engines.operators.row_operator import each_prompt
+from engines.operators.run_rows import run_rows
 from engines.rows import Prompt
-from engines.runtime.collect import TableRow, to_table
-from engines.runtime.rows import run_rows
 from schemas import Nodes, Split
 
 

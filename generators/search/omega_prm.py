@@ -9,16 +9,16 @@ import polars as pl
 from pydantic import Field
 
 from engines.checks import BoundedCheck, CheckPath, check_for, require_checks
+from engines.context import Context
 from engines.model import Model, Models
-from engines.operators.context import Context
+from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
 from engines.operators.line_steps import line_ends
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
 from engines.operators.row_operator import RowOperator, sampling_parameters, sound_text
 from engines.protocol import Sampling
 from engines.rows import Prompt
-from engines.runtime.collect import DroppedRow, TableRow
-from generators.sampling.drafts import Refusal
+from generators.drafts import Refusal
 from generators.search.grown_trees import grow_trees
 from generators.search.tree import Node, planted, rows_of
 from schemas import (

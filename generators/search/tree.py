@@ -71,7 +71,7 @@ def planted(prompt_id: str, *, made: Mapping[str, Any]) -> Node:
 
 
 def rows_of(root: Node, prompt_id: str) -> Iterator[tuple[Any, ...]]:
-    """The tree's rows for `engines.runtime.collect.Rows`, parents before their children."""
+    """The tree's rows for `engines.operators.collect.Rows`, parents before their children."""
     for node in root.below():
         above = node.parent
         made = node.made

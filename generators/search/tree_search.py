@@ -14,14 +14,14 @@ from engines.checks import (
     marked,
     require_checks,
 )
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
+from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
 from engines.operators.row_operator import RowOperator, sound_text
 from engines.operators.scores import ScorerSession
 from engines.protocol import RowError
 from engines.rows import Prompt
-from engines.runtime.collect import DroppedRow, TableRow
 from generators.search.backups import RULES, Backup, back_up, infer
 from generators.search.chooser import SUPPLIED, NestedScorer, scorer_session
 from generators.search.evaluation import Evaluation

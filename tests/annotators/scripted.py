@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
 from schemas import Message, Prompts, Responses, prompt_id, rows
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.operators.line_steps import line_ends
 from engines.protocol import Generation, Rendered, RowError, Sampling
 from schemas import Message, Responses, rows

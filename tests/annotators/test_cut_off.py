@@ -9,7 +9,7 @@ import pytest
 
 from annotators import Checklist, FirstError, GradeMatch, Judge, PTrue, StepVerifier, Verifier
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import Generation, Rendered, Sampling
 from schemas import Message, Responses, content_id, prompt_id, rows
 from schemas import Prompts as PromptsTable

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.definitions import Floor, floor
-from assets.runs import Outcome, run_refresh
+from assets.definitions import build_definitions
+from assets.project.project import Project, load_project
+from assets.refresh import Outcome, run_refresh
 from tests.assets.hub_server import TOKEN, Hub, serving
 
 HELD_OUT = {
@@ -69,13 +70,13 @@ class Workshop:
     ) -> Outcome:
         """Run a recipe at a refresh, in this process; ``shown``: on the instance of the UI, which
         takes a second of writing to SQLite."""
-        everything = self.floor()
-        definitions = everything.definitions([name])
-        return run_refresh(everything, definitions, name, refresh=refresh, rows=rows, shown=shown)
+        project = self.project()
+        definitions = build_definitions(project, [name])
+        return run_refresh(project, definitions, name, refresh=refresh, rows=rows, shown=shown)
 
-    def floor(self) -> Floor:
+    def project(self) -> Project:
         """All that the present configuration loads."""
-        return floor()
+        return load_project()
 
     def _component(self, kind: str, place: str, attributes: dict[str, Any]) -> Path:
         file = self.folder / "recipes" / place / "defs.yaml"
@@ -160,7 +161,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 @pytest.fixture
 def message() -> Callable[[BaseException], str]:
     """What a user would be told of an error."""
-    from assets.errors import explained
+    from assets.config.errors import explained
 
     def told(error: BaseException) -> str:
         known = explained(error)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.factory import REFRESHES
-from assets.nightly import days_before
+from assets.automation.partitions import REFRESHES, days_before
 
 READS = {
     "responses": "prompts",

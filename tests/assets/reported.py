@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from assets.tables import Tables
+from assets.storage.tables import Tables
 from schemas import (
     Demonstrations,
     Nodes,

@@ -13,6 +13,8 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._time import get_current_timestamp
 
+from assets.definitions import build_definitions
+
 HERE = Path(__file__).parent
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-04"]
 """The first that there is, the next, and one after a day that is never made."""
@@ -75,6 +77,6 @@ def test_the_days_of_a_backfill_follow_each_other(
 
 def test_a_recipes_prompts_are_what_waits_for_the_day_before(ran: Any) -> None:
     workshop, _ = ran
-    graph = workshop.floor().definitions(["first"]).resolve_asset_graph()
+    graph = build_definitions(workshop.project(), ["first"]).resolve_asset_graph()
     waits = [s for s in STAGES if graph.get(dg.AssetKey(["first", s])).has_self_dependency]
     assert waits == ["prompts"]

@@ -12,8 +12,8 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner, Result
 
 from assets.cli import app
-from assets.reading import UNREADABLE
-from assets.tables import Tables
+from assets.prompts.incremental_read import UNREADABLE
+from assets.storage.tables import Tables
 from engines.journal.store import Journal, identity, statistics
 
 DAY = "2026-11-01"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.curated.component import Dataset
-from assets.declared import RecipeTree
-from assets.recipe import Recipe
-from assets.settings import SettingsError, load_settings
-from assets.source import Source
+from assets.components.dataset import Dataset
+from assets.components.recipe import Recipe
+from assets.components.source import Source
+from assets.components.tree import RecipeTree
+from assets.config.settings import SettingsError, load_settings
 
 Told = Callable[[BaseException], str]
 
@@ -115,7 +115,7 @@ RECIPES: list[tuple[str, str, str]] = [
     ),
     (recipe(measure={"use": "subprocess.run", "args": "id"}), "measure.use", "Python itself"),
     (recipe(measure={"use": "filters.RandomPairs"}), "measure.use", "is not a measure"),
-    (recipe(measure=["assets.claims.Gain"]), "measure", "must be a mapping"),
+    (recipe(measure=["claims.Gain"]), "measure", "must be a mapping"),
     (recipe(sources={"pocket": float("inf")}), "sources.pocket", "no number"),
     (recipe(sources={"pocket": -1}), "sources.pocket", "greater"),
     (recipe(sources={"pocket": 0}), "sources", "no source has a weight above 0"),

@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from assets.home import home
-from assets.report import outcome_lines
-from assets.runs import run_refresh
-from assets.tables import Tables
+from assets.cli.console import outcome_lines
+from assets.definitions import build_definitions
+from assets.execution.instance import home
+from assets.refresh import run_refresh
+from assets.storage.tables import Tables
 from schemas import Evaluations, Split, columns, rows
 from tests.assets.conftest import STAGES
 from tests.assets.exported import export_to_hub
@@ -34,8 +35,8 @@ class Factory:
         read = {"use": "generators.Files", "path": str(self.file), "prompt": "q", "licence": "MIT"}
         workshop.source("asked", read=read)
         workshop.recipe(self.name, STAGES, sources={"asked": 1.0}, rows=10)
-        self.everything = workshop.floor()
-        self.definitions = self.everything.definitions([self.name])
+        self.project = workshop.project()
+        self.definitions = build_definitions(self.project, [self.name])
         self.tables = Tables(workshop.folder / "data")
 
     def add(self, count: int) -> None:
@@ -122,7 +123,7 @@ def worse(tables: Tables, day: str) -> None:
 def test_nights_by_the_schedule(ran: Any, hub: Hub) -> None:
     home()
     factory = Factory(ran[0])
-    base = str(factory.everything.settings.bindings()["policy"].model)
+    base = str(factory.project.settings.bindings()["policy"].model)
 
     one = factory.night(0)
     assert one.tags["dagster/partition"] == "2026-11-11"
@@ -130,7 +131,7 @@ def test_nights_by_the_schedule(ran: Any, hub: Hub) -> None:
     assert len(one.prompts) == 4
     assert one.policy["start"] == base
     assert one.told("policy", "start") == "starts from the configured one"
-    export_to_hub(factory.everything, "nights", "me/nights", public=False)
+    export_to_hub(factory.project, "nights", "me/nights", public=False)
     assert committed(hub) == ["candidates/train-2026-11-11", "data/train-2026-11-11"]
 
     factory.add(3)
@@ -145,7 +146,7 @@ def test_nights_by_the_schedule(ran: Any, hub: Hub) -> None:
     assert two.account("responses")["journal_hits"] == 0
     assert two.account("validated")["model_calls"] == 3
     assert two.account("validated")["journal_hits"] == 3
-    export_to_hub(factory.everything, "nights", "me/nights", public=False)
+    export_to_hub(factory.project, "nights", "me/nights", public=False)
     assert committed(hub) == ["candidates/train-2026-11-12", "data/train-2026-11-12"]
 
     worse(factory.tables, two.day)
@@ -177,12 +178,12 @@ def test_a_refresh_whose_policy_got_worse_says_so(
     monkeypatch.setattr("trainers.evaluation.metrics.regressed", lambda figures: True)
     workshop.recipe("regressing", rows=2)
     workshop.recipe("ungated", rows=2, gate="none")
-    everything = workshop.floor()
-    definitions = everything.definitions(["regressing", "ungated"])
+    project = workshop.project()
+    definitions = build_definitions(project, ["regressing", "ungated"])
     gated, ungated = (
-        run_refresh(everything, definitions, name, refresh="2026-11-20", rows=None, shown=False)
+        run_refresh(project, definitions, name, refresh="2026-11-20", rows=None, shown=False)
         for name in ("regressing", "ungated")
     )
-    lines = [str(line) for line in outcome_lines(gated, everything.settings)]
+    lines = [str(line) for line in outcome_lines(gated, project.settings)]
     assert "not promoted: the next refresh starts where this one started" in lines
     assert ungated.says == ()

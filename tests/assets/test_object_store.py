@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assets.cli import app
-from assets.disk import disk_use
-from assets.errors import FactoryError, causes
-from assets.settings import load_settings
-from assets.tables import Tables
+from assets.config.errors import FactoryError, causes
+from assets.config.settings import load_settings
+from assets.maintenance.usage import disk_use
+from assets.storage.tables import Tables
 
 pytestmark = pytest.mark.s3
 

@@ -8,7 +8,7 @@ import yaml
 from typer.testing import CliRunner
 
 from assets.cli import app
-from assets.settings import SettingsError, load_settings
+from assets.config.settings import SettingsError, load_settings
 from engines.bindings import Binding
 
 KEYS = [

@@ -69,7 +69,9 @@ class Services:
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     root = tmp_path_factory.mktemp("ui")
     told = environment(root) | {"FACTORY_OWNERS": '["team:alignment"]'}
-    subprocess.run([sys.executable, "-m", "assets.home"], cwd=PROJECT, env=told, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "assets.execution.instance"], cwd=PROJECT, env=told, check=True
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

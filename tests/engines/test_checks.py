@@ -19,7 +19,7 @@ from engines.checks import (
     shared_workers,
 )
 from engines.checks.gsm8k import by_mark
-from engines.operators.context import Context
+from engines.context import Context
 
 
 @pytest.fixture(scope="module")

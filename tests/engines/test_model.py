@@ -12,8 +12,8 @@ import pytest
 from engines.bindings import Binding
 from engines.local.lazy_engine import LazyEngine
 from engines.model import Models, Written
+from engines.operators.run_rows import Done, run_rows
 from engines.protocol import EngineError, Sampling
-from engines.runtime.rows import Done, run_rows
 from engines.runtime.session import Session
 from schemas import Usage
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import Generation, Rendered, Sampling
 
 

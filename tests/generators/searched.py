@@ -9,8 +9,8 @@ import polars as pl
 
 from annotators import Annotator
 from engines.bindings import Binding
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.scores import Opinion
 from engines.protocol import Generation, Rendered, RowError, Sampling
 from engines.rows import Prompt, Response

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import Generation, Rendered, Sampling
 from generators import Refine, Sample
 

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 import yaml
 
-from assets.claims import BestOfNGain, RewardGap
-from assets.definitions import Floor, floor
-from assets.runs import run_refresh
+from assets.definitions import build_definitions
+from assets.project.project import Project, load_project
+from assets.refresh import run_refresh
+from claims import BestOfNGain, RewardGap
 from schemas import Checkpoints
 from tests.checkout import PROJECT
 
@@ -23,7 +24,7 @@ NAMES = sorted(
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The shipped recipes, models and sources, validated on a few held-out prompts. The recipes
     share one journal, as they do for a user."""
     folder = tmp_path_factory.mktemp("shipped")
@@ -46,11 +47,11 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACTORY_CONFIG", str(folder / "factory.yaml"))
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
-        yield floor()
+        yield load_project()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "random_pairs"])
-def test_a_claim_has_a_measure_and_a_control(shipped: Floor, name: str) -> None:
+def test_a_claim_has_a_measure_and_a_control(shipped: Project, name: str) -> None:
     recipe = shipped.recipes[name]
     measure = recipe.measured_by(shipped.settings)
     assert measure is not None
@@ -61,8 +62,8 @@ def test_a_claim_has_a_measure_and_a_control(shipped: Floor, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_runs_and_ends_with_rows(shipped: Floor, name: str) -> None:
-    definitions = shipped.definitions([name])
+def test_a_recipe_runs_and_ends_with_rows(shipped: Project, name: str) -> None:
+    definitions = build_definitions(shipped, [name])
     outcome = run_refresh(shipped, definitions, name, refresh=REFRESH, rows=ROWS, shown=False)
     for stage, account in outcome.stages.items():
         refused = sum(account["dropped"].values())

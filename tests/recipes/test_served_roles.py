@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from assets.definitions import Floor, floor
-from assets.errors import RecipeError
+from assets.config.errors import RecipeError
+from assets.project.project import Project, load_project
 from engines.bindings import Binding
 
 SCORED = {
@@ -46,13 +46,13 @@ def policy_with_weights(role: str, binding: Binding) -> Binding:
 
 
 @pytest.fixture
-def shipped(monkeypatch: pytest.MonkeyPatch) -> Floor:
+def shipped(monkeypatch: pytest.MonkeyPatch) -> Project:
     """The shipped recipes and configuration."""
     monkeypatch.delenv("FACTORY_CONFIG", raising=False)
-    return floor()
+    return load_project()
 
 
-def refused(shipped: Floor, serve: Serve) -> dict[str, RecipeError]:
+def refused(shipped: Project, serve: Serve) -> dict[str, RecipeError]:
     """Why each recipe that does not load with its roles so bound does not."""
     roles = {role: serve(role, binding) for role, binding in shipped.settings.roles.items()}
     settings = shipped.settings.model_copy(update={"roles": roles})
@@ -65,11 +65,11 @@ def refused(shipped: Floor, serve: Serve) -> dict[str, RecipeError]:
     return errors
 
 
-def test_served_models_with_weights_beside_them_play_every_role(shipped: Floor) -> None:
+def test_served_models_with_weights_beside_them_play_every_role(shipped: Project) -> None:
     assert refused(shipped, served) == {}
 
 
-def test_without_weights_whatever_scores_or_trains_is_refused(shipped: Floor) -> None:
+def test_without_weights_whatever_scores_or_trains_is_refused(shipped: Project) -> None:
     errors = refused(shipped, without_weights)
     assert errors.keys() == shipped.recipes.keys()
     for name, error in errors.items():
@@ -77,6 +77,6 @@ def test_without_weights_whatever_scores_or_trains_is_refused(shipped: Floor) ->
         assert "weights" in str(error)
 
 
-def test_a_judge_that_only_judges_needs_no_weights(shipped: Floor) -> None:
+def test_a_judge_that_only_judges_needs_no_weights(shipped: Project) -> None:
     errors = refused(shipped, policy_with_weights)
     assert {name: error.stage for name, error in errors.items()} == SCORED

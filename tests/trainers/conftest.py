@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from schemas import Demonstrations, Pairs, rows
 
 

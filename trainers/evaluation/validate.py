@@ -16,15 +16,15 @@ from engines.checks import (
     check_for,
     require_checks,
 )
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
+from engines.operators.collect import FailedRows
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rebinding import with_weights
 from engines.operators.row_operator import RowOperator, each_prompt
+from engines.operators.run_rows import Failed, run_rows
 from engines.protocol import EngineError, RowError, Sampling
 from engines.rows import Prompt
-from engines.runtime.collect import FailedRows
-from engines.runtime.rows import Failed, run_rows
 from schemas import (
     Checkpoints,
     Evaluations,

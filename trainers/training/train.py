@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 import torch
@@ -16,17 +16,15 @@ from transformers import AutoConfig, PrinterCallback, TrainingArguments
 
 from engines.bindings import Binding
 from engines.chat.template import turn_end
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError, RowError
 from engines.weights import load, model_folder, weights_revision
 from schemas import canonical
-from trainers.dpo.reference_logprobs import Reference
 from trainers.training.callbacks import Progress, Saving
 from trainers.training.checkpoint_folder import TrainedFolder
+from trainers.training.reference_logprobs import Reference
 from trainers.training.tokenization import Reader
-
-if TYPE_CHECKING:
-    from trainers.training.trainer import LoRA, Trainer
+from trainers.training.train.method import LoRA, Method
 
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
 
@@ -35,7 +33,7 @@ REPORTS = 20
 
 
 def train(
-    trainer: "Trainer",
+    method: Method,
     examples: pl.DataFrame,
     binding: Binding,
     folder: TrainedFolder,
@@ -49,34 +47,34 @@ def train(
     began = time.monotonic()
     gpu = _on_gpu(binding, context)
     _refuse_adapter(binding, context)
-    model, tokenizer = load(trainer.loaded(binding))
+    model, tokenizer = load(method.loaded(binding))
     model.requires_grad_(True)
     end = _turn_end(model, tokenizer)
     encoded, refused = _encode(
-        trainer, examples, model, Reader(tokenizer, end, binding.template_arguments)
+        method, examples, model, Reader(tokenizer, end, binding.template_arguments)
     )
     if not encoded:
         return {"rows": 0, "refused": refused}
-    model = trainer.learned(model, end=end)
+    model = method.learned(model, end=end)
 
     # TRL and Transformers write their own idea of padding and of end tokens into these.
     config, generation_config = copy.deepcopy(
         (model.config, getattr(model, "generation_config", None))
     )
     kept = {}
-    if trainer.relative:
+    if method.relative:
         kept["reference"] = Reference(
-            revision=weights_revision(trainer.loaded(binding)),
+            revision=weights_revision(method.loaded(binding)),
             arithmetic="bfloat16" if gpu else "float32",
             folder=Path(context.journal).parent / "reference",
         )
-    learner = trainer.learner(
+    learner = method.learner(
         encoded,
-        arguments=_arguments(trainer, len(encoded), folder, seed=trainer.seed_in(context), gpu=gpu),
+        arguments=_arguments(method, len(encoded), folder, seed=method.seed_in(context), gpu=gpu),
         model=model,
         processing_class=copy.deepcopy(tokenizer),
-        peft_config=_peft(trainer.lora, trainer.task) if trainer.lora else None,
-        callbacks=[Saving(trainer.checkpoint_seconds)],
+        peft_config=_peft(method.lora, method.task) if method.lora else None,
+        callbacks=[Saving(method.checkpoint_seconds)],
         **kept,
     )
     learner.remove_callback(PrinterCallback)
@@ -86,9 +84,9 @@ def train(
     result = learner.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     trained = learner.accelerator.unwrap_model(learner.model)
-    if trainer.lora:
+    if method.lora:
         trained = trained.merge_and_unload()
-    _refuse_broken(trained, result.training_loss, trainer, context)
+    _refuse_broken(trained, result.training_loss, method, context)
     trained.config, trained.generation_config = config, generation_config
     dtype = AutoConfig.from_pretrained(model_folder(binding)).dtype
     shutil.rmtree(folder.model, ignore_errors=True)
@@ -133,18 +131,18 @@ def _refuse_adapter(binding: Binding, context: Context) -> None:
 
 
 def _encode(
-    trainer: "Trainer", examples: pl.DataFrame, model: Any, reader: Reader
+    method: Method, examples: pl.DataFrame, model: Any, reader: Reader
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """The examples as token ids, and those refused."""
     limit = min(
-        trainer.max_length,
-        getattr(model.config.get_text_config(), "max_position_embeddings", trainer.max_length),
+        method.max_length,
+        getattr(model.config.get_text_config(), "max_position_embeddings", method.max_length),
     )
     encoded, refused = [], []
     for row in examples.iter_rows(named=True):
         reason, numbers = None, {}
         try:
-            example = trainer.encode(row, reader)
+            example = method.encode(row, reader)
         except RowError as error:
             reason = str(error)
         else:
@@ -156,7 +154,7 @@ def _encode(
                 encoded.append(example)
         if reason:
             refused.append(
-                {"row_id": row[trainer.unit], "reason": reason, "numbers": canonical(numbers)}
+                {"row_id": row[method.unit], "reason": reason, "numbers": canonical(numbers)}
             )
     return encoded, refused
 
@@ -174,19 +172,19 @@ def _turn_end(model: Any, tokenizer: Any) -> int:
 
 
 def _arguments(
-    trainer: "Trainer", rows: int, folder: TrainedFolder, *, seed: int, gpu: bool
+    method: Method, rows: int, folder: TrainedFolder, *, seed: int, gpu: bool
 ) -> dict[str, Any]:
-    batches = math.ceil(rows / trainer.batch_size)
-    steps = math.ceil(trainer.epochs * math.ceil(batches / trainer.gradient_accumulation))
+    batches = math.ceil(rows / method.batch_size)
+    steps = math.ceil(method.epochs * math.ceil(batches / method.gradient_accumulation))
     return {
         "output_dir": str(folder.checkpoints),
-        "learning_rate": trainer.learning_rate,
-        "num_train_epochs": trainer.epochs,
-        "per_device_train_batch_size": trainer.batch_size,
-        "gradient_accumulation_steps": trainer.gradient_accumulation,
+        "learning_rate": method.learning_rate,
+        "num_train_epochs": method.epochs,
+        "per_device_train_batch_size": method.batch_size,
+        "gradient_accumulation_steps": method.gradient_accumulation,
         # Rounded down: Transformers rounds up, and a first step of warm-up has a rate of 0, so a
         # training of one step would change nothing.
-        "warmup_steps": int(steps * trainer.warmup),
+        "warmup_steps": int(steps * method.warmup),
         "lr_scheduler_type": "linear",
         "seed": seed,
         "data_seed": seed,
@@ -211,7 +209,7 @@ def single_device(arguments: Arguments) -> Arguments:
     return arguments
 
 
-def _peft(lora: "LoRA", task: str) -> Any:
+def _peft(lora: LoRA, task: str) -> Any:
     from peft import LoraConfig  # type: ignore[import-not-found,unused-ignore]  # optional
 
     return LoraConfig(
@@ -223,12 +221,12 @@ def _peft(lora: "LoRA", task: str) -> Any:
     )
 
 
-def _refuse_broken(model: Any, loss: float, trainer: "Trainer", context: Context) -> None:
+def _refuse_broken(model: Any, loss: float, method: Method, context: Context) -> None:
     if math.isfinite(loss) and all(weights.isfinite().all() for weights in model.parameters()):
         return
     raise EngineError(
         f"recipe {context.recipe!r}, stage {context.stage!r}: training diverged (loss {loss}); "
-        f"nothing was written. Lower learning_rate, which is {trainer.learning_rate}"
+        f"nothing was written. Lower learning_rate, which is {method.learning_rate}"
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
@@ -27,6 +27,7 @@ from schemas import (
 )
 from trainers.training.checkpoint_folder import TrainedFolder
 from trainers.training.tokenization import Reader
+from trainers.training.train.method import LoRA
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -35,20 +36,6 @@ log = logging.getLogger(__name__)
 
 IDENTITY_VERSION = 1
 LIBRARIES = ("torch", "transformers", "trl")
-
-
-class LoRA(BaseModel):
-    """Train a low-rank difference instead of all weights (Hu et al. 2021, arXiv:2106.09685).
-
-    It is merged into the weights at the end, so the result loads like any model. Needs ``peft``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
 
 class Trainer(Operator):
@@ -73,8 +60,8 @@ class Trainer(Operator):
     task: ClassVar[Literal["CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS"]] = "CAUSAL_LM"
     """What `peft` calls the kind of model that is trained."""
     relative: ClassVar[bool] = False
-    """Whether `learner` takes a `trainers.dpo.reference_logprobs.Reference`, where what the policy
-    gave the answers before training is kept."""
+    """Whether `learner` takes a `trainers.training.reference_logprobs.Reference`, where what the
+    policy gave the answers before training is kept."""
 
     start: TrainedRole = "policy"
     learning_rate: float = Field(gt=0)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from annotators import Checklist
 from annotators.judge.checklist import questions
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import Generation, Rendered, Sampling
 from generators import Sample
 

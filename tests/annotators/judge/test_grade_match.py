@@ -64,7 +64,7 @@ def test_an_item_without_a_grade_is_dropped_with_the_reason(stand: Any) -> None:
 
 
 def test_the_check_says_what_the_scores_say(stand: Any) -> None:
-    assert load_check("annotators.grade_match.agrees") is not None
+    assert load_check("annotators.judge.grade_match.agrees") is not None
     for reference in "12345":
         values = judged(stand, reference, SAID)["value"].to_list()
         assert [agrees([], reference, text) for text in SAID] == [value == 0.0 for value in values]

@@ -7,7 +7,7 @@ import pytest
 
 from annotators import Judge, Verifier
 from annotators.probes.suite import EMPTY, OPENERS
-from assets.probing import describe_probes
+from assets.execution.judge_probes import describe_probes
 from schemas import ProbeReport
 from tests.annotators.scripted import Bench
 

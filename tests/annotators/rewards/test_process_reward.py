@@ -15,10 +15,10 @@ from engines.bindings import Binding
 from engines.chat.template import chat_text
 from engines.model import Models
 from engines.operators.row_operator import each_prompt
+from engines.operators.run_rows import Done, run_rows
 from engines.operators.scores import Scorer, value_of
 from engines.protocol import EngineError
 from engines.rows import Response
-from engines.runtime.rows import Done, run_rows
 from schemas import Checkpoints, Responses, Scores, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}

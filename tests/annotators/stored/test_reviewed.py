@@ -8,7 +8,7 @@ import pytest
 from upath import UPath
 
 from annotators import Reviewed
-from engines.operators.context import Context
+from engines.context import Context
 from schemas import Responses, Scores, rows
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from annotators import Verifier
 from engines.checks import UnknownCheckError
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 from schemas import Prompts, Responses, rows
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from assets.config.errors import FactoryError
 from assets.config.modules import PACKAGE_NAMES, make_importable
-from assets.errors import FactoryError
 from tests.checkout import PROJECT
 
 

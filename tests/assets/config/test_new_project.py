@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assets.cli import app
-from assets.definitions import floor
+from assets.project.project import load_project
 
 
 def init(folder: Path) -> Result:
@@ -31,12 +31,12 @@ def test_the_example_recipe_uses_the_example_operator(
 ) -> None:
     # The project is found from its sub-folders too.
     monkeypatch.chdir(project / "recipes")
-    everything = floor()
-    assert everything.settings.folder == project
-    assert {"short_answers", "online_dpo"} <= set(everything.recipes)
-    stages = everything.recipes["short_answers"].planned(everything.settings)
+    project = load_project()
+    assert project.settings.folder == project
+    assert {"short_answers", "online_dpo"} <= set(project.recipes)
+    stages = project.recipes["short_answers"].planned(project.settings)
     assert type(stages[1].operator).__module__ == "my_operators"
-    models = [binding.model for binding in everything.settings.bindings().values()]
+    models = [binding.model for binding in project.settings.bindings().values()]
     assert all(Path(str(model)).is_dir() for model in models)
 
 

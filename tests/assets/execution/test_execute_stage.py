@@ -10,8 +10,8 @@ import pytest
 
 from annotators import Judge
 from assets.execution.execute_stage import execute_stage
-from assets.plan import Stage
-from assets.stage import checks_of, metadata_of
+from assets.execution.run_stage import checks_of, metadata_of
+from assets.project.recipe_plan import Stage
 from filters import RandomPairs
 from schemas import Pairs, Scores
 from tests.annotators.scripted import Bench

@@ -15,15 +15,15 @@ from typer.testing import CliRunner
 
 from annotators import Reviewed
 from assets.cli import app
-from assets.errors import FactoryError
+from assets.config.errors import FactoryError
 from assets.review.agreement import LABELS, WithPeople, with_people
 from assets.review.decisions import Decisions
 from assets.review.items import to_review
 from assets.review.reviewing import reviewing
 from assets.review.server import TOKEN, application
 from assets.review.session import Session
-from assets.tables import Tables
-from engines.operators.context import Context
+from assets.storage.tables import Tables
+from engines.context import Context
 from filters import PreferenceStrength
 from schemas import Pairs, Scores
 from tests.assets.reported import SCRIPT, write_solutions
@@ -33,14 +33,14 @@ from tests.assets.review.conftest import NAME
 @lru_cache(maxsize=1)
 def floor_of(workshop: Any) -> Any:
     """Loaded once a test: nothing that the test does changes it."""
-    return workshop.floor()
+    return workshop.project()
 
 
 def session(workshop: Any, person: str = "ann", seed: int = 0) -> Session:
-    floor = floor_of(workshop)
-    items = to_review(floor, NAME, seed=seed)
+    project = floor_of(workshop)
+    items = to_review(project, NAME, seed=seed)
     return Session(
-        items, dataset=NAME, person=person, reviews=floor.settings.reviews_path, seed=seed
+        items, dataset=NAME, person=person, reviews=project.settings.reviews_path, seed=seed
     )
 
 
@@ -64,8 +64,8 @@ def _sum(text: str) -> int:
 
 
 def test_neither_the_order_nor_the_sides_tell_the_label(reviewed: Any) -> None:
-    floor = floor_of(reviewed)
-    first, again, other = (to_review(floor, NAME, seed=seed) for seed in (0, 0, 1))
+    project = floor_of(reviewed)
+    first, again, other = (to_review(project, NAME, seed=seed) for seed in (0, 0, 1))
     assert [item.pair_id for item in first] == [item.pair_id for item in again]
     assert [item.pair_id for item in first] != [item.pair_id for item in other]
     assert sorted(item.pair_id for item in first) == sorted(item.pair_id for item in other)
@@ -120,9 +120,9 @@ def test_a_later_session_goes_on_and_others_begin_for_themselves(reviewed: Any) 
 def test_what_was_decided_survives_a_kill(reviewed: Any) -> None:
     code = (
         "import os, signal\n"
-        "from assets.definitions import floor\n"
+        "from assets.definitions import project\n"
         "from assets.review.reviewing import reviewing\n"
-        f"with reviewing(floor(), {NAME!r}, 'ann') as reading:\n"
+        f"with reviewing(load_project(), {NAME!r}, 'ann') as reading:\n"
         "    for _ in range(3):\n"
         "        reading.decide(reading.state()['item']['pair'], 'left')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -134,14 +134,14 @@ def test_what_was_decided_survives_a_kill(reviewed: Any) -> None:
 
 
 def test_nobody_decides_under_a_name_that_is_taken(reviewed: Any) -> None:
-    floor = floor_of(reviewed)
+    project = floor_of(reviewed)
     with (
-        reviewing(floor, NAME, "ann"),
+        reviewing(project, NAME, "ann"),
         pytest.raises(FactoryError, match="ann is reviewing already"),
-        reviewing(floor, NAME, "ann"),
+        reviewing(project, NAME, "ann"),
     ):
         pass
-    with reviewing(floor, NAME, "ann"), reviewing(floor, NAME, "bob"):
+    with reviewing(project, NAME, "ann"), reviewing(project, NAME, "bob"):
         pass
 
 

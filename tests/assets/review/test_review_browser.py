@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.tables import Tables
+from assets.storage.tables import Tables
 from tests.assets.reported import REFRESH, SCRIPT
 from tests.assets.review.conftest import NAME
 from tests.checkout import PROJECT

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from engines.bindings import Binding
-from engines.openai import http_client
-from engines.openai.engine import OpenAIEngine
-from engines.operators.context import Context
+from engines.context import Context
+from engines.openai.engine import OpenAIEngine, http_client
+from engines.operators.run_rows import Done, Failed, run_rows
 from engines.protocol import EngineError, RowError, Sampling, UnavailableError
-from engines.runtime.rows import Done, Failed, run_rows
 from tests.engines.provider import Provider, ask, binding, error
 
 pytestmark = pytest.mark.usefixtures("quick")

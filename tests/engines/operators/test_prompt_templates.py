@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engines.bindings import Binding
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.prompt_templates import conversation, rendered
 from engines.operators.row_operator import RowOperator
 from engines.protocol import EngineError

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 from upath import UPath
 
-from assets.joining import BESIDE, joined_rows
-from assets.sample_rows import Origin, sample_rows
-from assets.shapes import SHAPES
+from assets.importers.joining import BESIDE, joined_rows
+from assets.importers.sample_rows import Origin, sample_rows
+from assets.importers.shapes import SHAPES
 from generators.sources.delimited import delimited_rows
 from generators.sources.json_rows import json_lines, json_rows
 from schemas import columns

@@ -6,12 +6,12 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from assets.curated.component import Dataset
-from assets.declared import RecipeTree
-from assets.errors import explained
-from assets.recipe import Recipe
-from assets.settings import load_settings
-from assets.source import Source
+from assets.components.dataset import Dataset
+from assets.components.recipe import Recipe
+from assets.components.source import Source
+from assets.components.tree import RecipeTree
+from assets.config.errors import explained
+from assets.config.settings import load_settings
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = ()
@@ -24,7 +24,7 @@ attributes:
   control: null
   rows: 12
   sources: {pocket: 1.0}
-  measure: {use: assets.claims.PolicyGain, of: pairs, control: pairs}
+  measure: {use: claims.PolicyGain, of: pairs, control: pairs}
   stages:
     responses: {use: generators.Sample, n: 8, temperature: 0.7}
     marks: {use: annotators.Judge, of: responses, template: judge}

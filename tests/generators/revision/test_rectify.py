@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from annotators import FirstError
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.operators.line_steps import line_ends
 from engines.protocol import EngineError
 from generators import Rectify

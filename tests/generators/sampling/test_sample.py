@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from engines.operators.run_rows import FailureLimitError
 from engines.protocol import EngineError
-from engines.runtime.rows import FailureLimitError
 from generators import Sample
 from schemas import Checkpoints, rows
 
-SCRIPT = Path(__file__).parents[2] / "engines" / "runtime" / "interrupted.py"
+SCRIPT = Path(__file__).parents[2] / "engines" / "operators" / "interrupted.py"
 WORDS = [f"How many apples are {n} and {n}?" for n in range(40)]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from engines.bindings import Binding, open_engine
 from engines.chat.tokenizer import tokenizing
-from engines.operators.context import Context
+from engines.context import Context
 from generators import Segment
 from schemas import Split
 

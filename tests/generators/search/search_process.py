@@ -10,7 +10,7 @@ from pathlib import Path
 import pocket
 from annotators import RolloutValue
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from generators import TreeSearch
 from schemas import Prompts, prompt_id, rows
 

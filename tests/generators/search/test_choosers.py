@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from annotators import Annotator
+from engines.context import Context
 from engines.model import Models
-from engines.operators.context import Context
 from engines.operators.scores import Opinion, Scorer, verdict_of
 from engines.protocol import Generation, Rendered, Sampling
 from engines.rows import Prompt, Response

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import ValidationError
 
-from engines.operators.context import Context
+from engines.context import Context
 from tests.trainers.slow import logprobs, moved, plain, ratio
 from trainers import DPO
 

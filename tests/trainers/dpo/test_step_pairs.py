@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from engines.operators.context import Context
+from engines.context import Context
 from schemas import Pairs, rows
 from tests.trainers.slow import Tensor, logprobs, moved, plain, ratio
 from trainers import DPO

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 from schemas import Checkpoints, Prompts, prompt_id, rows
 from trainers import Validate

@@ -12,7 +12,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from engines.bindings import Binding
 from engines.chat.template import chat_text
-from engines.operators.context import Context
+from engines.context import Context
 from schemas import Checkpoints, Pairs, StepLabels, rows
 from trainers import PRM, LoRA, ValueHead
 from trainers.prm.losses import cross_entropy, ranked, squared

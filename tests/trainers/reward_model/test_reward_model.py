@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from engines.bindings import Binding
 from engines.chat.template import chat_text
-from engines.operators.context import Context
+from engines.context import Context
 from trainers import LoRA, RewardModel
 
 Tensor = torch.Tensor

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from engines.operators.context import Context
+from engines.context import Context
 from trainers import SFT
 from trainers.training.tokenization import UNLEARNED
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.operators.context import Context
+from engines.context import Context
 from schemas import Rankings, rows
 from tests.trainers.slow import Tensor, logprobs, moved, plain
 from trainers import TPO, LoRA

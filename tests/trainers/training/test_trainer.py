@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from engines.bindings import Binding
-from engines.operators.context import Context
+from engines.context import Context
 from engines.protocol import EngineError
 from trainers import DPO, SFT, LoRA, Trainer
 

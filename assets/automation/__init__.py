@@ -1,0 +1,1 @@
+"""Sensors, partitions and policies that run refreshes without a person."""

@@ -1,0 +1,119 @@
+"""Which trees and solutions of a stage are pictured: a few, the same ones each time."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.charts.in_markdown import in_markdown
+from assets.charts.solution import Judged, labelled, scored, solution_picture
+from assets.charts.svg import Picture
+from assets.charts.tree import tree_picture
+from engines.rows import spans
+from schemas import Nodes, Operator, Scores, StepLabels, Table
+
+TREES = SOLUTIONS = 3
+"""Pictures of a stage at most."""
+
+
+def pictures(
+    gives: type[Table],
+    operator: Operator,
+    kept: pl.DataFrame,
+    tables: Mapping[str, pl.DataFrame],
+) -> dict[str, dg.MetadataValue[Any]]:
+    """Pictures of what a stage kept, by what to call them, for Dagster: none where it gives no
+    trees and no steps. ``tables`` are those that it read, by stage."""
+    if gives is Nodes:
+        drawn = list(_trees(kept, tables.values()))
+        return {f"tree {number}": in_markdown(one) for number, one in enumerate(drawn, 1)}
+    if gives is StepLabels:
+        drawn = list(_solutions(kept))
+    elif gives is Scores:
+        drawn = list(_scores(operator, kept, tables))
+    else:
+        drawn = []
+    return {f"solution {number}": in_markdown(one) for number, one in enumerate(drawn, 1)}
+
+
+def chosen_trees(nodes: pl.DataFrame) -> list[pl.DataFrame]:
+    """The nodes of a few trees: of those that have right and wrong ends, else of all, evenly
+    taken."""
+    trees = nodes.group_by("prompt_id", maintain_order=True).agg(
+        right=pl.col("terminal_correct").any(), wrong=(~pl.col("terminal_correct")).any()
+    )
+    ids = _few(trees, pl.col("right") & pl.col("wrong"), TREES)["prompt_id"]
+    return [nodes.filter(pl.col("prompt_id") == each) for each in ids]
+
+
+def asked(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
+    """What the prompts ``ids`` ask, by id, where one of ``tables`` is `schemas.Prompts` and has
+    it: the last message."""
+    wanted, found = list(ids), dict[str, str]()
+    for table in tables:
+        if {"prompt_id", "messages", "reference"} <= set(table.columns):
+            rows = table.filter(pl.col("prompt_id").is_in(wanted))
+            said = pl.col("messages").list.last().struct.field("content")
+            found |= dict(rows.select("prompt_id", said).iter_rows())
+    return found
+
+
+def _trees(kept: pl.DataFrame, tables: Iterable[pl.DataFrame]) -> Iterator[Picture]:
+    trees = chosen_trees(kept)
+    ids = [tree["prompt_id"][0] for tree in trees]
+    texts = asked(tables, ids)
+    for prompt_id, tree in zip(ids, trees, strict=True):
+        yield tree_picture(tree, texts.get(prompt_id, prompt_id))
+
+
+def _solutions(kept: pl.DataFrame) -> Iterator[Picture]:
+    scale = _scale(kept["values"].explode(empty_as_null=True))
+    telling = pl.col("labels").list.any() & (~pl.col("labels").list.all())
+    for row in _few(kept, telling, SOLUTIONS).iter_rows(named=True):
+        yield solution_picture(labelled(row), scale=scale)
+
+
+def _scores(
+    operator: Operator, kept: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
+) -> Iterator[Picture]:
+    responses = tables.get(getattr(operator, "of", ""))
+    steps = kept.filter(pl.col("step") >= 0)
+    if responses is None or "steps" not in responses.columns or steps.is_empty():
+        return
+    scale = _scale(steps["value"])
+    judged = steps.group_by("response_id", "annotator", maintain_order=True).agg(
+        spread=pl.col("value").max() - pl.col("value").min()
+    )
+    cut = responses.filter(pl.col("steps").is_not_null())
+    found = judged.join(cut, on="response_id", maintain_order="left")
+    few = _few(found, pl.col("spread") > 0.5 * (scale[1] - scale[0]), SOLUTIONS)
+    texts = asked(tables.values(), few["prompt_id"])
+    for row in few.iter_rows(named=True):
+        mine = (pl.col("response_id") == row["response_id"]) & (
+            pl.col("annotator") == row["annotator"]
+        )
+        yield solution_picture(_judged(row, kept.filter(mine), texts), scale=scale)
+
+
+def _judged(row: Mapping[str, Any], scores: pl.DataFrame, texts: Mapping[str, str]) -> Judged:
+    steps = [row["text"][span.start : span.end] for span in spans(row["steps"]) or ()]
+    prompt = texts.get(row["prompt_id"], row["prompt_id"])
+    return scored(prompt, steps, scores.to_dicts())
+
+
+def _few(frame: pl.DataFrame, telling: pl.Expr, most: int) -> pl.DataFrame:
+    """Rows evenly taken of those that are ``telling``, or of all where none is."""
+    of = frame.filter(telling)
+    of = frame if of.is_empty() else of
+    return of.gather_every(max(1, of.height // most)).head(most)
+
+
+def _scale(values: pl.Series) -> tuple[float, float]:
+    """What the colours go from and to: 0 and 1 where all values lie between. Else the range, with 0
+    in its middle where some are above it and some below: gains and losses have their colours."""
+    known = values.drop_nulls().to_list()
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if low < 0 < high:
+        return -max(-low, high), max(-low, high)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

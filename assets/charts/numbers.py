@@ -1,0 +1,99 @@
+"""The numbers of a table that are worth a drawing."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assets.charts.histogram import Plot, histogram
+from schemas import (
+    Demonstrations,
+    Evaluations,
+    Nodes,
+    Pairs,
+    Prompts,
+    Rankings,
+    Responses,
+    Scores,
+    StepLabels,
+    Table,
+)
+
+ANNOTATORS = 6
+"""Whose scores are drawn, at most."""
+
+
+def drawn(table: type[Table], rows: pl.DataFrame) -> list[Plot]:
+    """Histograms of ``rows`` of ``table``; none where there are no numbers."""
+    return [plot for plot in _drawn(table, rows) if plot is not None]
+
+
+def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
+    if table is Prompts:
+        yield _plain("characters a prompt", _characters(rows["messages"]))
+    elif table is Responses:
+        cut = rows["finish"] == "length"
+        ended = {
+            ("ended by the model", "plain"): rows.filter(~cut)["tokens"],
+            ("cut at the limit", "bad"): rows.filter(cut)["tokens"],
+        }
+        yield histogram("tokens a response", ended)
+    elif table is Scores:
+        yield from _scores(rows)
+    elif table is Pairs:
+        yield from _pairs(rows)
+    elif table is StepLabels:
+        yield from _steps(rows)
+    elif table is Nodes:
+        yield _plain("value of a node", rows["value"])
+        yield _plain("steps from the root to a node", rows["depth"])
+    elif table is Rankings:
+        yield _plain("answers a ranking", rows["rewards"].list.len())
+        rewards = rows["rewards"].list
+        yield _plain("reward of the best less that of the worst", rewards.first() - rewards.last())
+    elif table is Demonstrations:
+        yield _plain("characters an answer", _characters(rows["messages"]))
+    elif table is Evaluations:
+        sampled = rows.filter(pl.col("samples") > 0)
+        for when in ("before", "after"):
+            share = sampled[f"right_{when}"] / sampled["samples"]
+            yield _plain(f"share of a prompt's samples that is right, {when}", share)
+
+
+def _scores(rows: pl.DataFrame) -> Iterator[Plot | None]:
+    names = rows["annotator"].unique(maintain_order=True).head(ANNOTATORS)
+    for name in names:
+        said = rows.filter(pl.col("annotator") == name)
+        whole = pl.col("step").is_null() if "step" in said.columns else pl.lit(True)
+        yield _plain(f"score by {name}", said.filter(whole)["value"])
+        yield _plain(f"score of a step by {name}", said.filter(~whole)["value"])
+
+
+def _pairs(rows: pl.DataFrame) -> Iterator[Plot | None]:
+    yield _plain("margin of a pair", rows["margin"])
+    if rows["weight"].n_unique() > 1:
+        yield _plain("weight of a pair", rows["weight"])
+    chosen, rejected = (_characters(rows[side]) for side in ("chosen", "rejected"))
+    sides = {("chosen", "good"): chosen, ("rejected", "bad"): rejected}
+    yield histogram("characters of a side", sides)
+    yield _plain("characters, chosen less rejected", chosen - rejected)
+
+
+def _steps(rows: pl.DataFrame) -> Iterator[Plot | None]:
+    labelled = rows.select("labels", "values").explode("labels", "values")
+    kinds = (("labelled right", "good", True), ("labelled wrong", "bad", False))
+    values = {
+        (name, tone): labelled.filter(pl.col("labels").eq_missing(right))["values"]
+        for name, tone, right in (*kinds, ("not labelled", "plain", None))
+    }
+    yield histogram("value of a step", values)
+    yield _plain("steps a solution", rows["completions"].list.len())
+    yield histogram("first wrong step, from 1", {("", "bad"): rows["first_error"] + 1})
+
+
+def _plain(title: str, values: pl.Series) -> Plot | None:
+    return histogram(title, {("", "plain"): values})
+
+
+def _characters(messages: pl.Series) -> pl.Series:
+    """Of the last message of each row."""
+    return messages.list.last().struct.field("content").str.len_chars().cast(pl.Int64)

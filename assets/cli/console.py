@@ -1,0 +1,350 @@
+"""What ``factory`` prints for people. Text that a model wrote is never read as markup."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from assets.config.settings import Settings
+from assets.refresh import Outcome
+from schemas.printable import printable
+
+if TYPE_CHECKING:
+    from assets.cli.console import Report
+    from assets.export.hub import Published
+    from assets.export.writer import Exported
+    from assets.importers.importer import Imported
+    from assets.maintenance.retention import Prunable
+    from assets.maintenance.usage import Use
+    from assets.review.agreement import WithPeople
+    from assets.storage.dataset_versions import Version
+
+
+def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Rows in, kept, dropped by reason, seconds and tokens/s of each stage."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("stage")
+    for heading in ("in", "kept"):
+        table.add_column(heading, justify="right")
+    table.add_column("dropped")
+    for heading in ("seconds", "calls", "journal", "tokens/s"):
+        table.add_column(heading, justify="right")
+    for name, account in stages.items():
+        speed = account["tokens_per_second"]
+        table.add_row(
+            Text(name),
+            f"{account['in']:,}",
+            f"{account['kept']:,}",
+            Text("\n".join(f"{rows:,} {reason}" for reason, rows in account["dropped"].items())),
+            f"{account['seconds']:.1f}",
+            f"{account['model_calls']:,}" if account["model_calls"] else "",
+            f"{account['journal_hits']:,}" if account["journal_hits"] else "",
+            f"{speed:,.0f}" if speed else "",
+        )
+    return table
+
+
+def validated_line(validated: Mapping[str, float]) -> Text:
+    """Held-out accuracy before and after, with the interval of the difference."""
+    v = validated
+    return Text.assemble(
+        "held-out accuracy ",
+        (f"{v['before']:.1%} → {v['after']:.1%}", "bold"),
+        f", difference {100 * v['difference']:+.1f} points "
+        f"(95 % interval {100 * v['low']:+.1f} to {100 * v['high']:+.1f})",
+    )
+
+
+def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
+    """What a refresh came to, in words, and where its files lie."""
+    for source, account in outcome.sources.items():
+        if account["dropped"]:
+            refused = ", ".join(f"{n:,} {reason}" for reason, n in account["dropped"].items())
+            yield Text(f"source {source}: {account['kept']:,} prompts, refused: {refused}")
+    for stage, found in outcome.findings.items():
+        told = ", ".join(f"{name} {_figure(value)}" for name, value in found.items())
+        yield Text(f"{stage}: {told}")
+    if outcome.label_accuracy is not None:
+        yield Text(f"label accuracy {outcome.label_accuracy:.1%}")
+    checkpoint = outcome.checkpoint
+    if checkpoint is not None and not checkpoint["trained"]:
+        yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")
+    if outcome.validated is not None:
+        yield validated_line(outcome.validated)
+    for words in outcome.says:
+        yield Text(words, style="yellow")
+    if outcome.claim is not None:
+        yield Text(f"claim {outcome.claim.description}")
+    for name, grown in outcome.datasets.items():
+        yield Text(
+            f"datasets/{name}, version {grown['version']}: {grown['train']:,} train, "
+            f"{grown['held out']:,} held out"
+        )
+    tables = settings.root_path / "tables" / outcome.recipe
+    yield Text(f"tables {_from_here(str(tables))}", style="dim")
+    if checkpoint is not None and checkpoint["trained"]:
+        yield Text(f"policy {_from_here(checkpoint['path'])}", style="dim")
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _from_here(path: str) -> str:
+    """``path`` as one would type it from the current folder."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
+    """Every recipe with what it claims."""
+    table = Table(show_lines=True)
+    for heading in ("recipe", "family", "paper", "claim", "stages"):
+        table.add_column(heading)
+    for recipe in recipes:
+        table.add_row(
+            Text(recipe["id"], style="bold"),
+            Text(recipe["family"]),
+            Text(recipe["paper"]["title"]),
+            Text(recipe["claim"]),
+            Text(" → ".join(recipe["stages"])),
+        )
+    return table
+
+
+def reviewed_line(verdicts: Mapping[str, int]) -> Text:
+    """How many pairs a person has decided on, and how."""
+    told = ", ".join(
+        f"{verdicts[verdict]:,} {said}"
+        for verdict, said in (("accept", "accepted"), ("flip", "flipped"), ("reject", "rejected"))
+    )
+    return Text(f"{sum(verdicts.values()):,} pairs decided: {told}")
+
+
+def agreement_table(found: Iterable["WithPeople"]) -> Table:
+    """How often each annotator sided with people, with its interval."""
+    table = Table(title="agreement with people", title_justify="left", title_style="bold")
+    for heading in ("recipe", "annotator"):
+        table.add_column(heading)
+    for heading in ("agrees", "95 % interval", "pairs", "ties"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        interval = one.interval
+        table.add_row(
+            Text(one.recipe),
+            Text(one.annotator),
+            "" if one.rate is None else f"{one.rate:.1%}",
+            "" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}",
+            f"{one.told:,}",
+            f"{one.ties:,}",
+        )
+    return table
+
+
+def version_line(name: str, version: "Version") -> Text:
+    """Which version of a curated dataset that is, and how many rows it has and has not."""
+    rows = ", ".join(f"{version.rows(split):,} {split}" for split in ("train", "held_out"))
+    out = sum(version.about["dropped"].values())
+    why = ", ".join(f"{n:,} {reason}" for reason, n in version.about["dropped"].items())
+    dropped = f"; {out:,} dropped: {why}" if out else ""
+    return Text(f"datasets/{name}, version {version.number} of {version.made}: {rows}{dropped}\n")
+
+
+def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Table:
+    """Each curated dataset's newest version, and those that are kept."""
+    table = Table()
+    table.add_column("dataset")
+    for heading in ("version", "train", "held out", "dropped"):
+        table.add_column(heading, justify="right")
+    table.add_column("made")
+    table.add_column("kept versions")
+    for name, (version, numbers) in found.items():
+        table.add_row(
+            Text(name, style="bold"),
+            str(version.number),
+            f"{version.rows('train'):,}",
+            f"{version.rows('held_out'):,}",
+            f"{sum(version.about['dropped'].values()):,}",
+            version.made,
+            ", ".join(map(str, numbers)),
+        )
+    return table
+
+
+def claims_table(claims: Iterable[Mapping[str, Any]]) -> Table:
+    """What each recipe claims, what came out, beside its control."""
+    table = Table(show_lines=True)
+    for heading in ("recipe", "claim", "measured", "control", "difference", "held"):
+        table.add_column(heading)
+    for claim in claims:
+        table.add_row(
+            Text(claim["id"], style="bold"),
+            Text(claim["claim"]),
+            *(Text(cell) for cell in figures(claim)),
+            Text({True: "held", False: "did not hold", None: claim["says"]}[claim["held"]]),
+        )
+    return table
+
+
+def figures(claim: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The measured figure, the control's, and the interval of the difference."""
+    measured, control = (
+        "" if claim[name] is None else f"{claim[name]:.3f}" for name in ("measured", "control")
+    )
+    low, high = claim["low"], claim["high"]
+    return measured, control, "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
+
+
+def journal_table(usage: Iterable[Any]) -> Table:
+    """What the journal holds, a line a model and verb."""
+    table = Table()
+    table.add_column("model")
+    table.add_column("engine")
+    table.add_column("revision")
+    table.add_column("verb")
+    for heading in ("answers", "MB", "asked", "hit rate"):
+        table.add_column(heading, justify="right")
+    for one in usage:
+        asked = one.hits + one.misses
+        table.add_row(
+            Text(one.name),
+            one.engine,
+            Text(one.revision[:12]),
+            one.verb,
+            f"{one.answers:,}",
+            f"{one.bytes / 1e6:,.1f}",
+            f"{asked:,}",
+            f"{one.hits / asked:.1%}" if asked else "",
+        )
+    return table
+
+
+def disk_table(uses: Iterable["Use"]) -> Table:
+    """What takes how much room where."""
+    table = Table()
+    table.add_column("what")
+    for heading in ("files", "MB"):
+        table.add_column(heading, justify="right")
+    table.add_column("where", overflow="fold")
+    for use in uses:
+        table.add_row(Text(use.what), f"{use.files:,}", f"{use.bytes / 1e6:,.1f}", Text(use.place))
+    return table
+
+
+def pruned_lines(found: Sequence["Prunable"], *, removed: bool) -> Iterable[Text]:
+    """What was removed, or would be."""
+    for one in found:
+        yield Text(f"{one.bytes / 1e6:10,.1f} MB  {one.what}: {one.place}")
+    total = sum(one.bytes for one in found) / 1e6
+    if not found:
+        yield Text("there is nothing to remove")
+    elif removed:
+        yield Text(
+            f"{total:,.1f} MB removed; factory journal prune forgets what those models answered"
+        )
+    else:
+        yield Text(f"{total:,.1f} MB can go; nothing was removed: --yes removes it")
+
+
+def reported_line(report: "Report", place: str) -> Text:
+    """What page lies where now."""
+    at = ", ".join(report.refreshes)
+    size = len(report.html.encode()) / 1e6
+    return Text(
+        f"{report.rows:,} {report.what} of refresh {at}: {_from_here(place)} ({size:,.1f} MB)"
+    )
+
+
+def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Text]:
+    """What lies in a folder now, and how to load it."""
+    yield Text(f"{exported.rows:,} {exported.what} of {recipe} lie in {place}")
+    yield from _left_out(exported)
+    yield from _loading(exported, place)
+
+
+def published_lines(
+    recipe: str, exported: "Exported", published: "Published", repo: str, *, public: bool
+) -> Iterator[Text]:
+    """What is on the Hub now, whether that is new, who can read it, and how to load it."""
+    done = f"commit {published.commit[:8]}" if published.changed else "nothing new, no commit"
+    yield Text(f"{exported.rows:,} {exported.what} of {recipe}: {published.url} ({done})")
+    yield from _left_out(exported)
+    if public and not published.public:
+        yield Text("it was private and stays so: its settings page makes it public", style="yellow")
+    elif not published.public:
+        yield Text("private: only you, or your organisation, can read it")
+    yield from _loading(exported, repo)
+
+
+_REASONS, _PLACES = 20, 5
+"""Of an import: how many reasons for refusals are told, and of each how many places."""
+
+
+def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
+    """What was imported, and the source that lets recipes draw its prompts."""
+    folder = imported.prompts.parent
+    counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)
+    yield Text(f"{counts} lie in {_from_here(str(folder))}")
+    for table, account in imported.accounts.items():
+        if account.joined or account.refused:
+            yield Text(
+                f"{table}: {account.made:,} said = {account.kept:,} kept + {account.joined:,} "
+                f"joined with an equal one + {account.refused:,} refused"
+            )
+    ordered = sorted(imported.refused.items(), key=lambda one: -len(one[1]))
+    for (table, reason), places in ordered[:_REASONS]:
+        named = "; ".join(places[:_PLACES]) + (" …" if len(places) > _PLACES else "")
+        yield Text(f"{len(places):,} of {table} refused: {reason} ({named})", style="yellow")
+    if rest := ordered[_REASONS:]:
+        rows = sum(len(places) for _, places in rest)
+        yield Text(
+            f"{rows:,} refused for {len(rest):,} other reasons: the files *.dropped.parquet there "
+            "name each row",
+            style="yellow",
+        )
+    for reason, scores in itertools.islice(imported.unread.items(), _PLACES):
+        yield Text(f"{scores:,} scores have no value: {reason}", style="yellow")
+    path = str(imported.prompts)
+    below = f"{settings.folder}/"
+    yield Text("recipes draw its prompts from this source, and name it in their stages:")
+    yield Text(
+        "type: assets.Source\nattributes:\n"
+        f"  name: {folder.name}\n"
+        f"  read: {{use: generators.Files, path: {path.removeprefix(below)}, messages: messages, "
+        f"reference: reference, name: {folder.name}, licence: {json.dumps(imported.licence)}}}"
+    )
+
+
+def _left_out(exported: "Exported") -> Iterator[Text]:
+    if exported.left_out:
+        yield Text(f"{exported.left_out:,} have no place in this format; the card says why")
+
+
+def _loading(exported: "Exported", place: str) -> Iterator[Text]:
+    yield Text(f'load them: datasets.load_dataset("{place}")')
+    if exported.candidates:
+        told = f'and the {exported.candidates:,} candidates: load_dataset("{place}", "candidates")'
+        yield Text(told)
+
+
+class _Printed(Console):
+    """A console whose colours are its own: no text on it is markup or holds a terminal's codes."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(printable(part.text), part.style)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Standard output for results; standard error for everything else."""
+    return _Printed(stderr=stderr, highlight=False, markup=False)

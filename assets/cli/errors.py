@@ -1,0 +1,94 @@
+"""What the commands share: options, and how results and errors are told."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+Refresh = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Which refresh, as 2026-11-21 (UTC).")
+]
+Version = Annotated[
+    int | None,
+    typer.Option("--version", min=1, help="Of a curated dataset (default: the newest)."),
+]
+
+
+def recipe_id(name: str, known: Any) -> str:
+    """The id of the recipe that ``name`` (id or family/id) means. Raises `FactoryError`."""
+    from assets.config.errors import FactoryError, near
+
+    family, _, plain = name.rpartition("/")
+    if plain in known and family in ("", known[plain].family):
+        return plain
+    raise FactoryError(f"there is no recipe {name!r}; {near(plain, known)}")
+
+
+@contextmanager
+def said(as_json: bool) -> Iterator[Any]:
+    """Gives a function that takes the command's result, and prints it if it is wanted as JSON.
+
+    Whatever else is written to standard output meanwhile, by any library or child process, goes to
+    standard error then. An error becomes one message and exit code 1; Ctrl-C is 130.
+    """
+    _quieten()
+    results: list[Any] = []
+    stdout = os.dup(1) if as_json else None
+    try:
+        if stdout is not None:
+            sys.stdout.flush()
+            os.dup2(2, 1)
+        yield results.append
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as stop:
+        typer.secho(_printable(str(stop)) or "stopped", err=True)
+        raise typer.Exit(130) from None
+    except Exception as error:
+        typer.secho(f"error: {_printable(_message(error))}", fg="red", err=True)
+        if os.environ.get("FACTORY_DEBUG"):
+            raise
+        raise typer.Exit(1) from None
+    finally:
+        if stdout is not None:
+            sys.stdout.flush()
+            os.dup2(stdout, 1)
+            os.close(stdout)
+    if as_json:
+        typer.echo(json.dumps(results[0]))
+
+
+def _message(error: Exception) -> str:
+    """What a user is told of ``error``: its own words where they were written for users."""
+    from assets.config.causes import cause, message
+
+    first = cause(error)
+    return message(error) or f"{type(first).__name__}: {first} (FACTORY_DEBUG=1 shows where)"
+
+
+def _printable(text: str) -> str:
+    from schemas.keys import without_keys
+    from schemas.printable import printable
+
+    return without_keys(printable(text))
+
+
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _printable(super().format(record))
+
+
+def _quieten() -> None:
+    """Log to standard error, warnings and up; no library's progress bars among the results."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

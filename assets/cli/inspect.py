@@ -1,0 +1,140 @@
+"""``factory show``, ``report`` and ``review``: people look at what was made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assets.cli.errors import Refresh, Version, recipe_id, said
+
+commands = typer.Typer()
+
+
+@commands.command()
+def show(
+    dataset: Annotated[
+        str,
+        typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME."),
+    ],
+    refresh: Refresh = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 5,
+    version: Version = None,
+    split: Annotated[str, typer.Option(help="Of a curated dataset: train or held_out.")] = "train",
+) -> None:
+    """Show rows of a stage in the terminal; pairs side by side, search trees as trees."""
+    with said(False):
+        from assets.cli import console as report
+        from assets.cli.rows import rows_shown
+        from assets.project.find_rows import drawn_prompts, found_dataset, found_table
+        from assets.project.project import load_project
+
+        project = load_project()
+        name, _, stage = dataset.partition("/")
+        if name == "datasets":
+            from assets.datasets.curate import TOLD
+
+            found, of_split = found_dataset(project, stage, version=version, split=split)
+            report.console().print(report.version_line(stage, found), soft_wrap=True)
+            told = of_split.drop(TOLD, "split", strict=False)
+            for shown in rows_shown(told, rows, told):
+                report.console().print(shown)
+            return
+        if name != "prompts":
+            name = recipe_id(name, project.recipes)
+        key, day, frame = found_table(project, name, stage or None, refresh=refresh)
+        screen = report.console()
+        screen.print(
+            f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "
+            f"{frame.height:,} rows\n",
+        )
+        for shown in rows_shown(frame, rows, drawn_prompts(project, key[0], day)):
+            screen.print(shown)
+
+
+@commands.command("report")
+def report_(
+    dataset: Annotated[str, typer.Argument(help="RECIPE or RECIPE/STAGE, as online_dpo/pairs.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where (default: reports/RECIPE-STAGE.html of the root)."
+        ),
+    ] = None,
+    refresh: Annotated[
+        str | None, typer.Option(metavar="DATE", help="One refresh, as 2026-11-21 (default: all).")
+    ] = None,
+) -> None:
+    """Write one HTML page about a dataset, with its rows to browse; it needs no network.
+
+    The funnel, scores and lengths, how far annotators agree, what was dropped and why, the claim,
+    where everything comes from. Calls no model.
+    """
+    with said(False):
+        from assets.cli import console as report
+        from assets.cli.console import write_report
+        from assets.project.project import load_project
+
+        project = load_project()
+        name, _, stage = dataset.partition("/")
+        if name == "datasets":
+            from assets.project.find_rows import only_of_recipes
+
+            only_of_recipes(project, stage)
+        written, place = write_report(
+            project, recipe_id(name, project.recipes), stage or None, refresh=refresh, out=out
+        )
+        report.console().print(report.reported_line(written, str(place)), soft_wrap=True)
+
+
+@commands.command()
+def review(
+    dataset: Annotated[
+        str,
+        typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME."),
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Who decides (default: the name you are logged in by).")
+    ] = None,
+    refresh: Annotated[
+        str | None, typer.Option(metavar="DATE", help="One refresh, as 2026-11-21 (default: all).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the order and the sides.")] = 0,
+    port: Annotated[int, typer.Option(min=0, help="Of the page (default: any free one).")] = 0,
+    agreement: Annotated[
+        bool,
+        typer.Option("--agreement", help="Only print how often annotators side with people."),
+    ] = False,
+) -> None:
+    """Read pairs side by side in a browser, and say which answer is better, until Ctrl-C.
+
+    Decisions are kept at once, as the scores of one more annotator: annotators.Reviewed reads them.
+    """
+    with said(False):
+        from getpass import getuser
+
+        from assets.cli import console as report
+        from assets.project.project import load_project
+        from assets.review.agreement import with_people
+        from assets.review.items import recipes_of
+        from assets.review.reviewing import reviewing
+        from assets.review.server import serve
+
+        project = load_project()
+        screen = report.console()
+        if not agreement:
+            with reviewing(
+                project, dataset, name or getuser(), refresh=refresh, seed=seed
+            ) as session:
+
+                def ready(address: str) -> None:
+                    screen.print(f"review {dataset} as {session.person} at")
+                    screen.print(address, soft_wrap=True)
+                    screen.print("Ctrl-C ends it; every decision is kept when it is made")
+
+                serve(session, port=port, ready=ready)
+                screen.print(report.reviewed_line(session.verdicts()))
+        found = [
+            one for recipe in recipes_of(project, dataset) for one in with_people(project, recipe)
+        ]
+        if found or agreement:
+            screen.print(report.agreement_table(found))

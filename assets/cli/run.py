@@ -1,0 +1,120 @@
+"""``factory run``, ``recipes`` and ``claims``: recipes are run, listed and measured."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assets.cli.errors import Json, Refresh, recipe_id, said
+from assets.definitions import build_definitions
+
+commands = typer.Typer()
+
+
+@commands.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name; see factory recipes.")],
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Prompts a refresh (default: the recipe's).")
+    ] = None,
+    refresh: Refresh = None,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Consecutive refreshes ending at DATE, each from the last one's policy."
+        ),
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe: draw prompts, write, score, choose, train, validate.
+
+    Given again, the same command goes on where it stopped and pays for nothing twice.
+    """
+    with said(as_json) as answer:
+        from assets import refresh as runs
+        from assets.cli import console as report
+        from assets.project.project import load_project
+
+        days = runs.rounds(refresh, rounds)
+        project = load_project()
+        name = recipe_id(recipe, project.recipes)
+        definitions = build_definitions(project, [name])
+        screen = report.console(stderr=as_json)
+        outcomes = []
+        for day in days:
+            outcome = runs.run_refresh(project, definitions, name, refresh=day, rows=rows)
+            outcomes.append(outcome)
+            screen.print(report.stages_table(f"{name}, refresh {day}", outcome.stages))
+            for line in report.outcome_lines(outcome, project.settings):
+                screen.print(line)
+        result = outcomes[-1].as_json()
+        if rounds > 1:
+            result["rounds"] = [outcome.as_json() for outcome in outcomes]
+        answer(result)
+
+
+@commands.command()
+def recipes(
+    docs: Annotated[
+        Path | None, typer.Option(help="Also write them into this folder, as a page.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the recipes, with what each claims."""
+    with said(as_json) as answer:
+        from assets.cli import console as report
+        from assets.cli.recipe_pages import write_gallery
+        from assets.project.project import load_project
+
+        project = load_project()
+        if docs is not None:
+            write_gallery(docs, project.recipes.values(), project.settings)
+        found = [
+            {
+                "id": recipe.name,
+                "family": recipe.family,
+                "paper": recipe.paper.model_dump(),
+                "claim": recipe.claim,
+                "stages": [stage.name for stage in recipe.planned(project.settings)],
+            }
+            for recipe in sorted(project.recipes.values(), key=lambda r: (r.family, r.name))
+        ]
+        if not as_json:
+            report.console().print(report.recipes_table(found))
+        answer(found)
+
+
+@commands.command()
+def claims(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Recipes (default: all that measure their claim).")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Prompts a refresh (default: the recipe's).")
+    ] = None,
+    refresh: Refresh = None,
+    docs: Annotated[
+        Path | None, typer.Option(help="Also keep the results in this folder, as a table.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what recipes claim against their controls, on the same prompts and model answers.
+
+    Runs both from the beginning in a folder of their own, with the answers of the same journal.
+    """
+    with said(as_json) as answer:
+        from assets import refresh as runs
+        from assets.cli import console as report
+        from assets.cli.claims import measure_claims, write_claims
+        from assets.project.project import load_project
+
+        project = load_project()
+        measured = [name for name, each in project.recipes.items() if each.measure is not None]
+        names = [recipe_id(name, project.recipes) for name in ids or sorted(measured)]
+        (day,) = runs.rounds(refresh, 1)
+        found = measure_claims(project.settings, names, rows=rows, refresh=day)
+        if docs is not None:
+            write_claims(docs, found, project)
+        if not as_json:
+            report.console().print(report.claims_table(found))
+        answer(found)

@@ -1,0 +1,1 @@
+"""The Dagster components that a `defs.yaml` declares: recipes, sources, datasets."""

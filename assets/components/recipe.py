@@ -1,0 +1,197 @@
+"""The Dagster component of a recipe: ``type: assets.Recipe`` (`assets.project.recipe`)."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import perf_counter
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from assets.automation.new_prompts_sensor import news_sensor
+from assets.automation.partitions import REFRESHES, days_before
+from assets.components import asset_metadata as catalogue
+from assets.components.declared import DeclaredComponent
+from assets.config.settings import Settings, load_settings
+from assets.execution.claim_check import claim_check
+from assets.execution.executor import EXECUTOR, pool_of
+from assets.execution.judge_probes import stop_if_blocked
+from assets.execution.retry import in_words, retried
+from assets.execution.row_accounting import rows_metadata
+from assets.execution.row_counts import RowCounts
+from assets.execution.run_stage import check_specs, run_stage
+from assets.execution.schema_check import schema_check
+from assets.execution.stage_context import RecipeContext
+from assets.policy.promotion import gate_of
+from assets.project.dataset import DATASETS
+from assets.project.factory import Factory
+from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import Stage, policy_stage
+from assets.prompts.sample_prompts import draw
+from schemas import Pairs, Prompts, Split, Usage
+
+
+class DrawConfig(dg.Config):
+    """What a run may say of the prompts it draws. Parameters of stages are the recipe's alone: its
+    tables, its card and its claim are of those that its defs.yaml states."""
+
+    rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="Prompts this refresh works on at most. Leave it out for as many as the "
+        "recipe says; a smaller number draws the first of those.",
+    )
+
+
+class Recipe(RecipeSpec, DeclaredComponent):
+    """A recipe: an asset for each of its stages, a job, a schedule and a sensor."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The same, where Dagster loads all components of a folder."""
+        return self.definitions(load_settings())
+
+    def definitions(self, settings: Settings) -> dg.Definitions:
+        """The recipe's assets, a job of its name that makes them and reads its sources, and the
+        schedule that runs it every night."""
+        stages = self.planned(settings)
+        weights = self.weights(settings)
+        trains = policy_stage(stages)
+        own = RecipeContext(
+            self.name,
+            trains.name if trains else None,
+            self.seed,
+            Path(self.file).parent,
+            gate_of(self.name, stages, trains, self.gate, self.seed),
+        )
+        assets = [self._prompts(weights, settings)]
+        assets += [self._asset(stage, own, settings) for stage in stages]
+        sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
+        made = [asset.key for asset in assets]
+        # Datasets that are made from this recipe grow with each of its refreshes.
+        read_on = dg.AssetSelection.assets(*made).downstream(depth=1)
+        grow = read_on & dg.AssetSelection.groups(DATASETS)
+        job = dg.define_asset_job(
+            self.name,
+            selection=dg.AssetSelection.assets(*sources, *made) | grow,
+            description=catalogue.described_job(self),
+            partitions_def=REFRESHES,
+            tags=catalogue.tags(self),
+            executor_def=EXECUTOR,
+        )
+        nightly = dg.build_schedule_from_partitioned_job(
+            job,
+            name=f"{self.name}_nightly",
+            description="The refresh of the day that begins (UTC), from the last promoted policy",
+        )
+        measure = self.measured_by(settings)
+        checks = [] if measure is None else [claim_check(self, measure, stages)]
+        return dg.Definitions(
+            assets=assets,
+            asset_checks=checks,
+            jobs=[job],
+            schedules=[nightly],
+            sensors=[news_sensor(self.name, job, list(weights))],
+        )
+
+    def _prompts(self, weights: Mapping[str, float], settings: Settings) -> dg.AssetsDefinition:
+        recipe, rows = self.name, self.rows
+        key = [recipe, "prompts"]
+
+        @dg.asset(
+            key=key,
+            group_name=recipe,
+            partitions_def=REFRESHES,
+            description=catalogue.described_prompts(self, weights),
+            kinds={"parquet", "polars"},
+            tags={**catalogue.tags(self), "table": Prompts.__name__},
+            metadata={"dagster/column_schema": catalogue.column_schema(Prompts)},
+            ins={"held_out": dg.AssetIn(key=["prompts", settings.held_out])},
+            deps=[
+                *(dg.AssetDep(["prompts", source]) for source in weights),
+                dg.AssetDep(key, partition_mapping=days_before()),
+            ],
+            io_manager_key="tables",
+            required_resource_keys={"factory"},
+            check_specs=[dg.AssetCheckSpec("schema", asset=key, description="Every rule holds")],
+        )
+        def prompts(
+            context: dg.AssetExecutionContext, config: DrawConfig, held_out: pl.DataFrame
+        ) -> Iterator[dg.MaterializeResult[Split]]:
+            factory: Factory = context.resources.factory
+            began = perf_counter()
+            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+                drawn = draw(
+                    factory.tables,
+                    recipe=recipe,
+                    refresh=context.partition_key,
+                    rows=rows if config.rows is None else config.rows,
+                    weights=weights,
+                    held_out=held_out,
+                )
+            seconds = perf_counter() - began
+            counts = RowCounts.of(drawn.split)
+            yield dg.MaterializeResult(
+                value=drawn.split,
+                metadata={
+                    **rows_metadata(Prompts, drawn.split, counts, seconds=seconds, usage=Usage()),
+                    "mixture": dg.MetadataValue.json(dict(drawn.mixture)),
+                    "stamps": dg.MetadataValue.json(dict(drawn.stamps)),
+                    **({} if drawn.split.kept.height else {"says": drawn.says}),
+                },
+                check_results=[schema_check(Prompts, drawn.split.kept)],
+            )
+
+        return prompts
+
+    def _asset(self, stage: Stage, own: RecipeContext, settings: Settings) -> dg.AssetsDefinition:
+        key = [self.name, stage.name]
+        # Whether a pair's label is true is known from its prompt, whatever the operator reads.
+        reads = dict.fromkeys([*stage.reads, *(["prompts"] if stage.gives is Pairs else [])])
+        keys = {
+            name: ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
+            for name in reads
+        }
+        kind = type(stage.operator)
+
+        @dg.asset(
+            key=key,
+            group_name=self.name,
+            partitions_def=REFRESHES,
+            description=catalogue.described_stage(self, stage),
+            kinds=catalogue.kinds(stage, settings),
+            tags={
+                **catalogue.tags(self),
+                "table": stage.gives.__name__,
+                "operator": kind.__name__,
+            },
+            metadata={
+                "parameters": dg.MetadataValue.json(stage.operator.model_dump(mode="json")),
+                "dagster/column_schema": catalogue.column_schema(stage.gives),
+            },
+            code_version=catalogue.code_version(
+                stage, self.stages[stage.name], settings, seed=self.seed
+            ),
+            pool=pool_of(stage.operator),
+            ins={name: dg.AssetIn(key=upstream) for name, upstream in keys.items()},
+            io_manager_key="tables",
+            required_resource_keys={"factory"},
+            check_specs=check_specs(key, stage),
+        )
+        def run(
+            context: dg.AssetExecutionContext, **tables: pl.DataFrame
+        ) -> Iterator[dg.MaterializeResult[Split]]:
+            factory: Factory = context.resources.factory
+            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+                outcome, result = run_stage(
+                    stage,
+                    own,
+                    factory,
+                    refresh=context.partition_key,
+                    tables=tables,
+                )
+            yield result
+            # The rows are stored by now, with the results of their checks.
+            with in_words():
+                stop_if_blocked(outcome.probes, recipe=own.recipe, stage=stage.name)
+
+        return run

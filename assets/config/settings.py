@@ -1,0 +1,402 @@
+"""One file binds everything: which models play which roles, where prompts come from, where things
+are kept.
+
+Read from ``factory.yaml`` of the project folder, or from the file that ``FACTORY_CONFIG`` names.
+Every value can be overridden by an environment variable: ``FACTORY_ROOT=/big/disk``,
+``FACTORY_ROLES__POLICY__MODEL=/models/qwen``. Mappings are merged, so a source that the file binds
+is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the file's folder; a
+model or a folder of templates that is not there is looked for beside the installed packages, where
+``pocket/checkpoints/base`` is.
+"""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as UnreadableVariableError
+from upath import UPath
+
+from assets.config.bundled import PACKAGES, bundled
+from assets.config.errors import NO_MAPPING, FactoryError, near
+from assets.config.modules import make_importable
+from assets.config.operation import Alerts, Freshness, Retries
+from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
+from engines.bindings import Binding
+from schemas.parameters import refuse_truth
+
+_PREFIX = "FACTORY_"
+_OTHERS = frozenset(
+    {"FACTORY_CONFIG", "FACTORY_DEBUG", "FACTORY_CODE_SOCKET", "FACTORY_GSM8K"}
+    | {"FACTORY_BENCHMARKS_QUICK"}
+)
+"""Variables of this project that override nothing in the configuration."""
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        raise ValueError("a name is letters, digits, '_', '-' and '.'")
+    return name
+
+
+_Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
+_Place = Annotated[str, Field(min_length=1)]
+_INSIDE = frozenset({"ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
+"""What variables go into, as FACTORY_SOURCES__POCKET does."""
+
+FILE = "factory.yaml"
+_OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
+
+
+class SettingsError(FactoryError):
+    """The configuration file, or an environment variable that overrides it, is wrong."""
+
+
+class Settings(BaseSettings):
+    """What ``factory.yaml`` says.
+
+    ``root``: the folder (or ``s3://…``, any UPath) of tables and exports. ``imports``, the folder
+    of imported datasets, lies inside it unless it is set. ``journal`` and ``models`` are local
+    paths, inside the root unless they are set; a root on an object store needs both.
+    ``roles`` binds each model role. ``sources`` weighs the sources of prompts that recipes draw
+    from; ``held_out`` names the fixed source that policies are validated on. ``recipes`` adds
+    folders of recipes to the shipped ones. ``owners`` answer for all assets: e-mail addresses, or
+    teams as ``team:alignment``. ``window`` rows are in flight at once; a stage stops
+    when more than ``failure_limit`` (a share) of its rows fail. ``retries``, ``alerts`` and
+    ``freshness`` are of nights without a person (`assets.config.operation`).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    root: _Place = "data"
+    journal: _Place | None = None
+    models: _Place | None = None
+    imports: _Place | None = None
+    roles: Mapping[_Name, Binding]
+    sources: Mapping[_Name, float] = Field(min_length=1)
+    held_out: str = "held_out"
+    recipes: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    window: int = Field(default=2048, ge=1, le=10_000_000)
+    failure_limit: float = Field(default=0.5, ge=0, le=1)
+    retries: Retries = Retries()
+    alerts: Alerts | None = None
+    freshness: Freshness = Freshness()
+
+    _file: Path = PrivateAttr(default=PACKAGES / FILE)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
+
+    @field_validator("sources")
+    @classmethod
+    def _some_weight(cls, sources: Mapping[str, float]) -> Mapping[str, float]:
+        weights = sources.values()
+        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+            raise ValueError("weights must be 0 or more, and one of them above 0")
+        return sources
+
+    @field_validator("owners")
+    @classmethod
+    def _as_dagster_takes_them(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in owners:
+            if not re.fullmatch(_OWNER, owner):
+                raise ValueError(
+                    f"{owner!r} is neither an e-mail address nor a team: write team:{owner}"
+                )
+        return owners
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, InitSettingsSource(settings_cls, _settings_in(config_file()))
+
+    @property
+    def file(self) -> Path:
+        """The configuration file."""
+        return self._file
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        return self._file.parent
+
+    @property
+    def root_path(self) -> UPath:
+        """The root of tables and exports: local or on an object store."""
+        return self._place(self.root)
+
+    @property
+    def imports_path(self) -> UPath:
+        """The folder of imported datasets, one sub-folder each."""
+        return self.root_path / "imported" if self.imports is None else self._place(self.imports)
+
+    @property
+    def reviews_path(self) -> UPath:
+        """The folder of what people decided in reviews, a sub-folder a recipe."""
+        return self.root_path / "reviews"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's SQLite file. Raises `SettingsError` where none is local."""
+        return self._local("journal", "journal.sqlite")
+
+    @property
+    def models_path(self) -> Path:
+        """The folder of trained checkpoints. Raises `SettingsError` where none is local."""
+        return self._local("models", "models")
+
+    @property
+    def recipe_folders(self) -> list[Path]:
+        """The shipped recipes' folder, then the user's. Raises `SettingsError` if one is gone."""
+        added = [self.folder / Path(folder).expanduser() for folder in self.recipes]
+        for folder in added:
+            if not folder.is_dir():
+                raise SettingsError(
+                    f"{self._file}: field 'recipes': there is no folder {folder}"
+                    + from_variable("recipes")
+                )
+        return [bundled("recipes"), *added]
+
+    def bindings(self) -> dict[str, Binding]:
+        """Every role's binding, with the paths of local models and templates made absolute."""
+        return {
+            role: binding.model_copy(
+                update={
+                    "model": self._model(binding.model),
+                    "templates": binding.templates and str(self._path(binding.templates)),
+                }
+            )
+            for role, binding in self.roles.items()
+        }
+
+    def _model(self, model: str | None) -> str | None:
+        if model is None:
+            return None
+        path = self._path(model)
+        # A Hub id is "name" or "owner/name"; anything else can only be a path.
+        named = model.startswith((".", "~", "/")) or model.count("/") > 1
+        return str(path.resolve()) if named or path.exists() else model
+
+    def _path(self, given: str) -> Path:
+        """A path from the project folder or, where nothing is there, from the packages' folder."""
+        path = self.folder / Path(given).expanduser()
+        shipped = PACKAGES / given
+        return shipped if not path.exists() and shipped.exists() else path
+
+    def _place(self, given: str) -> UPath:
+        path = located(given)
+        return UPath(self.folder / Path(path.path).expanduser()) if _is_local(path) else path
+
+    def _local(self, field: str, name: str) -> Path:
+        given = getattr(self, field)
+        if given is not None:
+            if not _is_local(UPath(given)):
+                raise SettingsError(
+                    f"{self._file}: field {field!r}: {given} is not a local path"
+                    + from_variable(field)
+                )
+            return self.folder / Path(UPath(given).path).expanduser()
+        if not _is_local(self.root_path):
+            raise SettingsError(
+                f"{self._file}: field {field!r}: the root {self.root} is not on this machine, and "
+                f"{field} must be: set it to a local path"
+            )
+        return Path(self.root_path.path) / name
+
+
+def located(given: str) -> UPath:
+    """A path on this machine or on an object store.
+
+    Stores are listed anew each time: several processes write, and a listing that one of them kept
+    would hide the refreshes of the others. Raises `SettingsError` for a store of an unknown kind.
+    """
+    try:
+        path = UPath(given)
+    except ValueError as error:
+        raise SettingsError(f"{given} cannot be used as a place for files: {error}") from error
+    return path if _is_local(path) else UPath(given, use_listings_cache=False)
+
+
+def config_file() -> Path:
+    """The configuration file, which need not exist.
+
+    Returns:
+        The file that ``FACTORY_CONFIG`` names, or else ``factory.yaml`` of the current directory
+        or the nearest of its parents that has one, or else of the checkout.
+    """
+    if named := os.environ.get("FACTORY_CONFIG"):
+        return Path(named).expanduser().resolve()
+    here = Path.cwd()
+    folders = (here, *here.parents, PACKAGES)
+    return next((each / FILE for each in folders if (each / FILE).is_file()), here / FILE)
+
+
+def load_settings() -> Settings:
+    """Read the configuration. Its folder becomes importable, so that bindings, recipes and commands
+    can name the user's own modules.
+
+    Raises:
+        SettingsError: What the configuration needs changed.
+        FactoryError: A module in its folder has the name of a package of the factory.
+    """
+    file = config_file()
+    if not file.is_file():
+        raise SettingsError(
+            f"there is no configuration file {file}: 'factory init FOLDER' writes one; run the "
+            "command in that folder, or set FACTORY_CONFIG to the path of the file"
+        )
+    make_importable(file.parent)
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = b""  # Reading it as YAML says why it cannot be read.
+    settings = _validated(file, content, frozenset(os.environ.items()))
+    _reachable(settings)
+    return settings
+
+
+@lru_cache(maxsize=1)
+def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str]]) -> Settings:
+    """The settings of this content and environment: each of a hundred recipes asks for them."""
+    _known_variables()
+    # What was given may be a key, so no error is handed on.
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError(f"{file}: {_explain(error)}") from None
+    except UnreadableVariableError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        raise SettingsError(
+            f"{file}: field {field and field[1]!r}: is no JSON{from_variable(field and field[1])}"
+        ) from None
+    except RecursionError:
+        deepest = max(os.environ, key=lambda name: len(re.findall(r"[\[{]", os.environ[name])))
+        raise SettingsError(f"the environment variable {deepest} is nested too deep") from None
+    wrong = unsound(settings.model_dump())
+    if wrong is not None:
+        where = from_variable(*wrong[0].split("."))
+        raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}{where}")
+    settings._file = file
+    return settings
+
+
+def _settings_in(file: Path) -> dict[str, Any]:
+    """What the file says. Raises `SettingsError` where it is no mapping."""
+    try:
+        found = documents(file)
+    except YamlError as error:
+        field = f", field {error.field!r}" if error.field else ""
+        raise SettingsError(f"{file}{field}: {error}") from None
+    if len(found) != 1 or not isinstance(found[0].value, dict):
+        what = "is empty" if not found or found[0].value is None else "is no mapping in YAML"
+        raise SettingsError(f"{file}: {what}: it must say root, roles and sources")
+    wrong = unsound(found[0].value)
+    if wrong is not None:
+        raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}")
+    return found[0].value
+
+
+def _known_variables() -> None:
+    """Raises `SettingsError` where a variable of the environment overrides nothing there is."""
+    known = {f"{_PREFIX}{field.upper()}" for field in Settings.model_fields} | _OTHERS
+    for variable in os.environ:
+        # Those that override are found in small letters as well.
+        if not variable.upper().startswith(_PREFIX):
+            continue
+        field, inside, _ = variable.upper().removeprefix(_PREFIX).partition("__")
+        name = f"{_PREFIX}{field}"
+        if name not in known:
+            hint = near(name, known)
+            raise SettingsError(f"there is no environment variable {variable!r}; {hint}")
+        if inside and field not in _INSIDE:
+            raise SettingsError(
+                f"there is no environment variable {variable!r}: nothing lies inside {name}"
+            )
+
+
+def from_variable(*field: object) -> str:
+    """The environment variable that gave a field, or a part of it, in words; nothing where the
+    file alone did."""
+    whole = _PREFIX + "__".join(map(str, field)).upper()
+    for variable in sorted(os.environ, key=len, reverse=True):
+        name = variable.upper()
+        if name == whole or whole.startswith(f"{name}__") or name.startswith(f"{whole}__"):
+            return f" (from the environment variable {variable})"
+    return ""
+
+
+def _reachable(settings: Settings) -> None:
+    """Raises `SettingsError` where the root is, or lies in, what is no folder."""
+    root = settings.root_path
+    if not _is_local(root):
+        return
+    place = Path(root.path)
+    there = next(each for each in (place, *place.parents) if os.path.exists(each))
+    if not there.is_dir():
+        raise SettingsError(
+            f"{settings.file}: field 'root': {there} is no folder: name another place"
+            f"{from_variable('root')}"
+        )
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_input=False):
+        field = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            text = f"unknown field; {near(str(problem['loc'][-1]), _fields(problem['loc']))}"
+        elif problem["type"] == "missing":
+            text = "is missing"
+        elif problem["type"] in NO_MAPPING:
+            text = "must be a mapping: {name: value, ...}"
+        lines.append(f"field {field!r}: {text}{from_variable(*problem['loc'])}")
+    return "; ".join(lines)
+
+
+def _fields(where: tuple[int | str, ...]) -> Mapping[str, object]:
+    """The fields that there are where one is unknown."""
+    parts: Mapping[str, type[BaseModel]] = {
+        "retries": Retries,
+        "alerts": Alerts,
+        "freshness": Freshness,
+    }
+    known = parts.get(str(where[0]), Binding) if len(where) > 1 else Settings
+    return known.model_fields
+
+
+def _is_local(path: UPath) -> bool:
+    return path.protocol in ("", "file", "local")

@@ -1,0 +1,187 @@
+"""The card of a curated dataset: what it was made from and how, what was left out, how its splits
+are kept apart, under which licences, how to load it. Everything on it is read from the tables and
+the configuration; text that a model or a stranger wrote is escaped."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from assets.execution.row_counts import count_reasons
+from assets.export.card import (
+    MARK,
+    answers_table,
+    makers,
+    models_table,
+    size_category,
+    sources_table,
+)
+from assets.export.formats import Format
+from assets.project.dataset_plan import DatasetPlan
+from assets.project.project import Project
+from assets.project.recipe_plan import Stage
+from assets.provenance.licences import consequences, identifier
+from assets.provenance.models import Answered, UsedModel, answered, used_models
+from assets.provenance.reproduction import commands, versions
+from assets.rendering.markdown import escaped, markdown, sampled
+from assets.storage.dataset_versions import SPLITS, Version
+from assets.storage.tables import Tables
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetCard
+
+TEMPLATE = Path(__file__).parent / "templates" / "curated.md"
+SHOWN = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card tells. ``rows`` are those of the format by split; ``told`` says of every row of
+    the version where its prompt is from; ``left_out`` counts those that the format has no place
+    for, by reason."""
+
+    project: Project
+    plan: DatasetPlan
+    version: Version
+    dropped: pl.DataFrame
+    format_name: str
+    format: Format
+    rows: Mapping[str, pl.DataFrame]
+    told: pl.DataFrame
+    left_out: Mapping[str, int]
+    place: str
+
+
+def curated_card(facts: Facts) -> "DatasetCard":
+    """The card, with the metadata that the Hub and `datasets` read."""
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    plan, version = facts.plan, facts.version
+    tables = Tables(facts.project.settings.root_path)
+    stages = [stage for recipe in plan.parts for stage in _stages(facts, recipe)]
+    prompts = facts.told.unique("prompt_id", maintain_order=True).with_columns(
+        pl.col("source", "licence").fill_null("unknown"), pl.col("source_revision").fill_null("")
+    )
+    stated = prompts.select("source", "licence").unique(maintain_order=True).rows()
+    licences = sorted({identifier(licence) for _, licence in stated})
+    models = list(_models(facts))
+    data = DatasetCardData(
+        license=licences[0] if len(licences) == 1 else licences,
+        annotations_creators=makers(stages),
+        language_creators=makers(stages),
+        pretty_name=plan.name,
+        size_categories=size_category(sum(part.height for part in facts.rows.values())),
+        tags=[MARK, "trl", *plan.parts],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": split, "path": f"data/{split}-*.parquet"} for split in facts.rows
+                ],
+            }
+        ],
+    )
+    follows = consequences(
+        [(escaped(source), escaped(licence)) for source, licence in stated],
+        [
+            (escaped(model.name), None if model.licence is None else escaped(model.licence))
+            for model in models
+        ],
+    )
+    card: DatasetCard = DatasetCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        name=plan.name,
+        place=facts.place,
+        version=version.number,
+        made=version.made,
+        digest=version.digest,
+        what=facts.format.what,
+        splits=[(split, f"{facts.rows[split].height:,}") for split in facts.rows],
+        format=facts.format_name,
+        columns=facts.format.columns,
+        trainers=facts.format.trainers,
+        left_out=", ".join(
+            f"{n:,} dropped ({escaped(reason)})" for reason, n in facts.left_out.items()
+        ),
+        held_out=f"{plan.held_out:.0%}",
+        licences=follows,
+        examples=_examples(facts),
+        recipes=_recipes(facts),
+        dropped=_dropped(facts),
+        filters=_filters(facts),
+        models=models_table(models),
+        answers=answers_table(list(_answers(facts, tables))),
+        sources=sources_table(prompts),
+        commands="\n".join(
+            commands(tables, recipe, _refreshes(facts, tables, recipe)) for recipe in plan.parts
+        ),
+        versions=versions(),
+    )
+    return card
+
+
+def _stages(facts: Facts, recipe: str) -> list[Stage]:
+    return facts.project.recipes[recipe].planned(facts.project.settings)
+
+
+def _refreshes(facts: Facts, tables: Tables, recipe: str) -> list[str]:
+    """Those of the version's refreshes that the recipe ran at."""
+    in_it = {part.refresh for part in facts.version.parts}
+    return [each for each in tables.refreshes((recipe, "prompts")) if each in in_it]
+
+
+def _dropped(facts: Facts) -> str:
+    if facts.dropped.is_empty():
+        return "Nothing."
+    reasons = count_reasons(facts.dropped).items()
+    return markdown(("rows", "why"), [(f"{rows:,}", why) for why, rows in reasons])
+
+
+def _filters(facts: Facts) -> str:
+    if not facts.plan.filters:
+        return "Nothing."
+    rows = [
+        (type(each).__name__, each.inputs()[0].stage, each.model_dump(mode="json"))
+        for each in facts.plan.filters
+    ]
+    return markdown(("filter", "of", "parameters"), rows)
+
+
+def _examples(facts: Facts) -> str:
+    rows = next(facts.rows[split] for split in SPLITS if split in facts.rows)
+    return sampled(rows.select(name for name in SHOWN if name in rows.columns))
+
+
+def _recipes(facts: Facts) -> str:
+    """What the dataset is from: recipe, stage, weight, how many rows of it are in which split."""
+    rows = []
+    for recipe, stage in facts.plan.parts.items():
+        counts = [
+            f"{part.filter(pl.col('recipe') == recipe).height:,}" if "recipe" in part else ""
+            for part in (facts.rows.get(split, pl.DataFrame()) for split in SPLITS)
+        ]
+        weight = "" if facts.plan.weights is None else facts.plan.weights[recipe]
+        paper = facts.project.recipes[recipe].paper.title
+        rows.append((f"{recipe}/{stage}", paper, weight, *counts))
+    return markdown(("recipe", "paper", "weight", *SPLITS), rows)
+
+
+def _models(facts: Facts) -> Iterator[UsedModel]:
+    for recipe in facts.plan.parts:
+        for model in used_models(_stages(facts, recipe), facts.project.settings.bindings()):
+            yield replace(model, stages=tuple(f"{recipe}/{stage}" for stage in model.stages))
+
+
+def _answers(facts: Facts, tables: Tables) -> Iterator[Answered]:
+    for recipe in facts.plan.parts:
+        refreshes = _refreshes(facts, tables, recipe)
+        made = [
+            stage
+            for stage in _stages(facts, recipe)
+            if set(refreshes) <= set(tables.refreshes((recipe, stage.name)))
+        ]
+        for one in answered(tables, recipe, made, refreshes):
+            yield replace(one, stage=f"{recipe}/{one.stage}")

@@ -1,0 +1,110 @@
+"""Writes a curated dataset as one that `datasets` opens and TRL trains on, with both its splits.
+
+    README.md                                        the card (`assets.datasets.card`)
+    data/train-2026-11-21-00000-of-00001.parquet     one of `assets.export.formats`
+    data/held_out-2026-11-21-00000-of-00001.parquet
+
+A refresh has files of its own: a dataset that has grown changes none of those that were there, save
+where a held-out row had to leave.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from assets.config.errors import FactoryError, near
+from assets.datasets.card import Facts, curated_card
+from assets.execution.row_counts import count_reasons
+from assets.export.formats import fitting, format_of
+from assets.export.shards import write_shards
+from assets.export.writer import DATA, Exported, Writer, with_scores
+from assets.project.dataset_plan import DatasetPlan
+from assets.project.project import Project
+from assets.storage.dataset_versions import SPLITS, Versions
+from assets.storage.tables import Tables
+from schemas import Pairs
+
+
+def dataset_writer(
+    project: Project, name: str, *, format: str | None = None, version: int | None = None
+) -> Writer:
+    """Writes ``version`` (by default the newest) of the dataset ``name``, in ``format``; for
+    `assets.export.writer.in_folder` and `assets.export.writer.on_hub`.
+
+    Beside the format's columns: those of the table and ``recipe``, ``refresh``, ``source`` and
+    ``licence`` of each row. It raises `FactoryError` if there is no row.
+    """
+    return partial(_write, project, name, format=format, version=version)
+
+
+def _write(
+    project: Project,
+    name: str,
+    folder: Path,
+    place: str,
+    *,
+    format: str | None,
+    version: int | None,
+) -> Exported:
+    if name not in project.datasets:
+        raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")
+    plan = project.datasets[name]
+    versions = Versions(project.settings.root_path, name)
+    chosen = versions.version(version)
+    shape_name, shape = format_of([plan.table], format)
+    if plan.table not in shape.converters:
+        raise FactoryError(
+            f"datasets/{name} holds {plan.table.__name__}, which {shape_name} is not made from; "
+            f"formats that fit it: {', '.join(fitting([plan.table]))}"
+        )
+    rows = _with_scores(project, plan, versions.read(chosen))
+    shaped = {
+        split: shape.converters[plan.table](rows.filter(pl.col("split") == split).drop("split"))
+        for split in SPLITS
+        if chosen.rows(split)
+    }
+    left_out = pl.concat([part.dropped for part in shaped.values()]) if shaped else pl.DataFrame()
+    kept = {split: part.kept for split, part in shaped.items() if part.kept.height}
+    if not kept:
+        why = f": {left_out.height:,} have no place in {shape_name}" if left_out.height else ""
+        raise FactoryError(
+            f"version {chosen.number} of datasets/{name} has no rows to export{why} (factory show "
+            f"datasets/{name} says what was dropped)"
+        )
+    for split, part in kept.items():
+        for (refresh,), of_refresh in part.partition_by("refresh", as_dict=True).items():
+            write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split)
+    card = curated_card(
+        Facts(
+            project=project,
+            plan=plan,
+            version=chosen,
+            dropped=versions.dropped(chosen),
+            format_name=shape_name,
+            format=shape,
+            rows=kept,
+            told=rows.select("prompt_id", "source", "source_revision", "licence"),
+            left_out=count_reasons(left_out) if left_out.height else {},
+            place=place,
+        )
+    )
+    card.save(folder / "README.md")
+    return Exported(sum(part.height for part in kept.values()), shape.what, 0, left_out.height)
+
+
+def _with_scores(project: Project, plan: DatasetPlan, rows: pl.DataFrame) -> pl.DataFrame:
+    """``rows`` with what the stage that pairs were chosen by said of either side, where there is
+    one; in their order."""
+    if plan.table is not Pairs or rows.is_empty():
+        return rows
+    tables = Tables(project.settings.root_path)
+    parts = []
+    numbered = rows.with_row_index("row")
+    for (recipe, refresh), part in numbered.partition_by("recipe", "refresh", as_dict=True).items():
+        if recipe in plan.parts:
+            stages = project.recipes[str(recipe)].planned(project.settings)
+            stage = next(each for each in stages if each.name == plan.parts[str(recipe)])
+            part = with_scores(tables, str(recipe), part, stage, stages, refresh=str(refresh))
+        parts.append(part)
+    return pl.concat(parts, how="diagonal").sort("row").drop("row")

@@ -1,0 +1,59 @@
+"""Hands tables from stage to stage in Dagster, through the files of `assets.storage.tables`."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from upath import UPath
+
+from assets.config.operation import Retries
+from assets.execution.retry import in_words, retried
+from assets.storage.tables import MissingTableError, read_table, write_split
+from schemas import Split
+
+
+class TablesIOManager(dg.UPathIOManager):
+    """Hands a stage's `schemas.Split` to `Tables`' files, and its kept rows to the next stage.
+
+    A stage whose rows a store cannot give or take for now is tried again
+    (`assets.execution.retry`).
+    """
+
+    extension = ".parquet"
+
+    def __init__(self, root: UPath | Path, retries: Retries | None = None) -> None:
+        super().__init__(base_path=UPath(root) / "tables")
+        self.retries = retries or Retries()
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Write the stage's rows."""
+        step = context.step_context
+        with retried(step.dagster_run, step.previous_attempt_count, self.retries), in_words():
+            super().handle_output(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the rows of a stage."""
+        step = context.step_context
+        with retried(step.dagster_run, step.previous_attempt_count, self.retries), in_words():
+            return super().load_input(context)
+
+    def make_directory(self, path: UPath) -> None:
+        """Nothing: `write_split` makes what a local file needs, and a store has no directories."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
+        write_split(path, obj)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
+        if not path.exists():
+            recipe, *_ = context.asset_key.path
+            made_by = (
+                f"factory run {recipe} --refresh {context.asset_partition_key}"
+                if context.has_asset_partitions
+                else "factory run with the recipe that reads it"
+            )
+            raise MissingTableError(
+                f"{context.asset_key.to_user_string()} has no rows yet ({path} does not exist); "
+                f"make them with: {made_by}"
+            )
+        return read_table(path)

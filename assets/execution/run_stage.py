@@ -1,0 +1,187 @@
+"""Runs one stage of a recipe as a Dagster asset: its metadata and its checks."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.charts import pictures
+from assets.execution.execute_stage import StageOutcome, execute_stage
+from assets.execution.judge_probes import (
+    PROBES,
+    describe_probes,
+    probes_result,
+    probes_spec,
+)
+from assets.execution.row_accounting import adds_up, rows_metadata
+from assets.execution.schema_check import schema_check
+from assets.execution.stage_context import RecipeContext, stage_context
+from assets.policy.lineage import line_before
+from assets.policy.promotion import UNPROMOTED
+from assets.project.factory import Factory
+from assets.project.recipe_plan import Stage
+from schemas import Checkpoints, Evaluations, Pairs, Split
+
+
+def run_stage(
+    stage: Stage,
+    recipe: RecipeContext,
+    factory: Factory,
+    *,
+    refresh: str,
+    tables: Mapping[str, pl.DataFrame],
+) -> tuple[StageOutcome, dg.MaterializeResult[Split]]:
+    """Run the stage's operator on ``tables`` (by stage name).
+
+    Returns:
+        The outcome, and the same as Dagster takes it: the split with metadata and check results.
+        ``factory run`` reports the metadata ``account``, ``label_accuracy``, ``validated``,
+        ``findings``, ``checkpoint`` and ``says``.
+    """
+    gone = _journal_gone(stage, recipe, factory)
+    if gone is not None:
+        print(gone, file=sys.stderr)
+    context = stage_context(
+        stage.name,
+        recipe,
+        refresh=refresh,
+        settings=factory.settings,
+        tables=factory.tables,
+        checks=factory.checks,
+    )
+    outcome = execute_stage(stage, tables, context)
+    gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
+    metadata = metadata_of(outcome, tables)
+    notices = [] if gone is None else [gone]
+    if gated and _regressed(outcome):
+        notices.append(UNPROMOTED)
+    if stage.name == recipe.trains:
+        line = line_before(
+            refresh,
+            recipe=recipe.recipe,
+            stage=recipe.trains,
+            tables=factory.tables,
+            gate=recipe.gate,
+        )
+        metadata["start"] = line.says
+        notices += [line.says] if line.passed_over else []
+    if notices:
+        metadata["says"] = "; ".join(notices)
+    checks = checks_of(outcome, gated=gated)
+    return outcome, dg.MaterializeResult(
+        value=outcome.split, metadata=metadata, check_results=checks
+    )
+
+
+def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    """What the UI shows of a stage. ``tables`` are those that it read."""
+    stage, usage, kept = outcome.stage, outcome.usage, outcome.split.kept
+    metadata = {
+        **rows_metadata(
+            stage.gives, outcome.split, outcome.counts, seconds=outcome.seconds, usage=usage
+        ),
+        **pictures(stage.gives, stage.operator, kept, tables),
+    }
+    if answers := usage.model_calls + usage.journal_hits:
+        metadata |= {
+            "model calls": usage.model_calls,
+            "journal hits": usage.journal_hits,
+            "journal hit rate": usage.journal_hits / answers,
+        }
+    if usage.tokens:
+        metadata["tokens/s"] = usage.tokens / usage.model_seconds
+    findings = dict(outcome.findings)
+    if outcome.probes is not None:
+        findings[PROBES] = describe_probes(outcome.probes)
+    if findings:
+        metadata["findings"] = dg.MetadataValue.json(findings)
+    if stage.gives is Pairs:
+        accuracy = outcome.label_accuracy
+        metadata["label_accuracy"] = dg.MetadataValue.json({"label_accuracy": accuracy})
+    if outcome.validation is not None:
+        metadata["validated"] = dg.MetadataValue.json(dict(outcome.validation))
+    if stage.gives is Checkpoints:
+        metadata["checkpoint"] = dg.MetadataValue.json(kept.row(0, named=True))
+    return metadata
+
+
+def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetCheckResult]:
+    """The results of the checks that `check_specs` names. ``gated``: the policy is promoted only if
+    it is no worse."""
+    stage = outcome.stage
+    checks = [schema_check(stage.gives, outcome.split.kept), adds_up(outcome.counts)]
+    if outcome.probes is not None:
+        checks.append(probes_result(outcome.probes))
+    if stage.gives is Pairs:
+        checks.append(_label_accuracy(outcome))
+    if stage.gives is Evaluations:
+        checks.append(_no_worse(outcome, gated=gated))
+    return checks
+
+
+def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
+    """The checks that `checks_of` gives results for."""
+    specs = {
+        "schema": "Every row keeps every rule of its table",
+        "adds_up": "Kept and dropped add up to what came in",
+    }
+    if stage.gives is Pairs:
+        specs["label_accuracy"] = "How many pairs are labelled truly, where truth can be known"
+    if stage.gives is Evaluations:
+        specs["no_worse"] = "The policy is no worse than the one it started from"
+    named = [dg.AssetCheckSpec(name, asset=key, description=text) for name, text in specs.items()]
+    return named + probes_spec(key, stage.operator)
+
+
+def _journal_gone(stage: Stage, recipe: RecipeContext, factory: Factory) -> str | None:
+    """What to print before a new journal is created where there was one."""
+    journal = factory.settings.journal_path
+    earlier = factory.tables.refreshes((recipe.recipe, stage.name))
+    if not stage.operator.roles() or journal.exists() or not earlier:
+        return None
+    return (
+        f"there is no journal {journal}, though models have answered {recipe.recipe}/{stage.name} "
+        f"at {earlier[-1]}: a new one is begun, and every answer is paid for again. If it lies "
+        "elsewhere, stop this and put it back"
+    )
+
+
+def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
+    """A figure that always passes: what accuracy is to be expected depends on the recipe."""
+    accuracy = outcome.label_accuracy
+    return dg.AssetCheckResult(
+        check_name="label_accuracy",
+        passed=True,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"pairs": outcome.split.kept.height}
+        | ({} if accuracy is None else {"label accuracy": accuracy}),
+        description="no pair's truth can be known" if accuracy is None else f"{accuracy:.1%}",
+    )
+
+
+def _regressed(outcome: StageOutcome) -> bool:
+    from trainers.evaluation.metrics import regressed
+
+    return outcome.validation is not None and regressed(outcome.validation)
+
+
+def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
+    figures = outcome.validation
+    if figures is None:
+        return dg.AssetCheckResult(
+            check_name="no_worse", passed=True, description="nothing was measured"
+        )
+    worse = _regressed(outcome)
+    return dg.AssetCheckResult(
+        check_name="no_worse",
+        passed=not worse,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={name: figures[name] for name in ("before", "after", "difference", "low", "high")},
+        description=(
+            f"held-out accuracy {figures['before']:.1%} → {figures['after']:.1%}, difference "
+            f"{figures['difference']:+.1%} [{figures['low']:+.1%}, {figures['high']:+.1%}]"
+            + (f"; {UNPROMOTED}" if gated and worse else "")
+        ),
+    )

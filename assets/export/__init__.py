@@ -1,0 +1,1 @@
+"""Datasets written for TRL, into a folder or to the Hub."""

@@ -1,0 +1,234 @@
+"""The card of an exported dataset: what made it, from what, under which licence, how to load it and
+how to make it again. Everything on it is read from the tables, the configuration and what Dagster
+recorded; nothing is assumed. Text that a model or a stranger wrote is escaped."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from assets.execution.claim_check import CHECK
+from assets.execution.row_counts import count_reasons
+from assets.export.formats import Format
+from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import Stage
+from assets.provenance.check_results import Checked, kept_claim
+from assets.provenance.licences import consequences, identifier
+from assets.provenance.models import Answered, UsedModel
+from assets.provenance.reproduction import commands, versions
+from assets.rendering.markdown import escaped, linked, markdown, sampled
+from assets.storage.tables import Tables
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetCard
+
+MARK = "preference-factory"
+"""The card's tag that tells an export from a folder, or a repository, of the user's."""
+
+TEMPLATE = Path(__file__).parent / "templates" / "card.md"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card tells of an export.
+
+    ``rows`` are all rows of the dataset and ``candidates`` how many there are of those;
+    ``left_out`` counts rows that the format has no place for, by reason; ``prompts`` are those of
+    all ``refreshes``. ``place`` is what `datasets.load_dataset` is given.
+    """
+
+    recipe: RecipeSpec
+    stages: Sequence[Stage]
+    refreshes: Sequence[str]
+    tables: Tables
+    format_name: str
+    format: Format
+    rows: pl.DataFrame
+    candidates: int
+    left_out: Mapping[str, int]
+    prompts: pl.DataFrame
+    models: Sequence[UsedModel]
+    answers: Sequence[Answered]
+    checks: Sequence[Checked]
+    place: str
+
+
+def dataset_card(facts: Facts) -> "DatasetCard":
+    """The card, with the metadata that the Hub and `datasets` read."""
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    stated = facts.prompts.select("source", "licence").unique(maintain_order=True).rows()
+    licences = sorted({identifier(licence) for _, licence in stated})
+    data = DatasetCardData(
+        license=licences[0] if len(licences) == 1 else licences,
+        annotations_creators=makers(facts.stages),
+        language_creators=makers(facts.stages),
+        pretty_name=facts.recipe.name,
+        size_categories=size_category(facts.rows.height),
+        tags=[MARK, "trl", facts.recipe.name],
+        configs=_configs(candidates=facts.candidates > 0),
+    )
+    follows = consequences(
+        [(escaped(source), escaped(licence)) for source, licence in stated],
+        [
+            (escaped(model.name), None if model.licence is None else escaped(model.licence))
+            for model in facts.models
+        ],
+    )
+    left_out = [
+        f"{count:,} dropped ({escaped(reason)})" for reason, count in facts.left_out.items()
+    ]
+    card: DatasetCard = DatasetCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        name=facts.recipe.name,
+        place=facts.place,
+        what=facts.format.what,
+        rows=f"{facts.rows.height:,}",
+        candidates=f"{facts.candidates:,}" if facts.candidates else "",
+        format=facts.format_name,
+        columns=facts.format.columns,
+        trainers=facts.format.trainers,
+        left_out=", ".join(left_out),
+        paper=_paper(facts.recipe),
+        licences=follows,
+        examples=_examples(facts.rows),
+        stages=_stages(facts),
+        refreshes=facts.refreshes,
+        checks=_checks(facts.checks),
+        claim=_claim(facts),
+        models=models_table(facts.models),
+        answers=answers_table(facts.answers),
+        sources=sources_table(facts.prompts),
+        commands=commands(facts.tables, facts.recipe.name, facts.refreshes),
+        seed=facts.recipe.seed,
+        versions=versions(),
+        recipe_file=_recipe_file(facts.recipe),
+    )
+    return card
+
+
+def makers(stages: Sequence[Stage]) -> str | None:
+    """Who wrote and judged, for the Hub: machines; None where somebody else's rows are in it."""
+    from annotators import ImportedScores
+    from generators.sampling.imported import Imported
+
+    others = any(isinstance(stage.operator, Imported | ImportedScores) for stage in stages)
+    return None if others else "machine-generated"
+
+
+def _configs(*, candidates: bool) -> list[dict[str, object]]:
+    places = {"default": "data", **({"candidates": "candidates"} if candidates else {})}
+    return [
+        {"config_name": name, "data_files": [{"split": "train", "path": f"{folder}/*.parquet"}]}
+        for name, folder in places.items()
+    ]
+
+
+def _paper(recipe: RecipeSpec) -> str:
+    return f"Paper: {linked(recipe.paper.title, recipe.paper.code)}"
+
+
+def _examples(rows: pl.DataFrame) -> str:
+    """The first columns, which are the format's own, of a few rows."""
+    ids = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
+    return sampled(rows.select(name for name in ids if name in rows.columns))
+
+
+def _stages(facts: Facts) -> str:
+    rows = []
+    for stage in facts.stages:
+        key = (facts.recipe.name, stage.name)
+        kept = sum(facts.tables.read(key, each).height for each in facts.refreshes)
+        refused = pl.concat([facts.tables.read_dropped(key, each) for each in facts.refreshes])
+        reasons = ", ".join(
+            f"{count:,} {reason}" for reason, count in count_reasons(refused).items()
+        )
+        operator = type(stage.operator)
+        parameters = stage.operator.model_dump(mode="json")
+        does = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
+        rows.append((stage.name, does, parameters, f"{kept:,}", f"{refused.height:,}", reasons))
+    return markdown(("stage", "operator", "parameters", "kept", "dropped", "why"), rows)
+
+
+def _checks(checks: Sequence[Checked]) -> str:
+    if not checks:
+        return "None are recorded here."
+    rows = [
+        (check.stage, check.name, "passed" if check.passed else "did not pass", check.says)
+        for check in checks
+    ]
+    return markdown(("stage", "check", "newest result", "in words"), rows)
+
+
+def _claim(facts: Facts) -> str:
+    """What the recipe claims, and what came out: of the table in the docs where it was measured
+    for that, and of this data's own check."""
+    recipe = facts.recipe
+    control = f" Control: `{recipe.control}`." if recipe.control else ""
+    lines = [f"{escaped(recipe.claim)}.{control}"]
+    measured = kept_claim(recipe.name)
+    if measured is not None:
+        lines.append(
+            f"Measured in the pocket world, where the truth is known, on {measured['rows']} "
+            f"prompts: {escaped(str(measured['says']))}."
+        )
+    # A check that could not compare (its control has not run, say) found nothing out.
+    held = ("held: ", "did not hold: ")
+    own = [check.says for check in facts.checks if check.name == CHECK]
+    own = [says for says in own if says.startswith(held)]
+    lines += [f"Of this data: {escaped(says)}." for says in own]
+    return "\n\n".join(lines if measured or own else [*lines, "It was not measured."])
+
+
+def models_table(models: Sequence[UsedModel]) -> str:
+    if not models:
+        return "No model was called."
+    rows = [
+        (
+            model.role,
+            model.name,
+            model.revision,
+            model.engine,
+            model.licence or "unknown",
+            ", ".join(model.stages),
+        )
+        for model in models
+    ]
+    return markdown(("role", "bound to", "revision", "engine", "licence", "stages"), rows)
+
+
+def answers_table(answers: Sequence[Answered]) -> str:
+    """Every model revision whose answers are in the data."""
+    if not answers:
+        return "No row is a model's answer."
+    rows = [(one.stage, one.revision, ", ".join(one.refreshes), f"{one.rows:,}") for one in answers]
+    return markdown(("stage", "model revision", "refreshes", "rows"), rows)
+
+
+def sources_table(prompts: pl.DataFrame) -> str:
+    told = ("source", "source_revision", "licence")
+    counts = prompts.group_by(told).len().sort(told)
+    return markdown(("source", "revision", "licence", "prompts"), counts.rows())
+
+
+def _recipe_file(recipe: RecipeSpec) -> str:
+    text = Path(recipe.file).read_text(encoding="utf-8").strip()
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}yaml\n{text}\n{fence}"
+
+
+def size_category(rows: int) -> str:
+    for limit, name in (
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+    ):
+        if rows < limit:
+            return name
+    return "1M<n<10M"

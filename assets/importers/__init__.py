@@ -1,0 +1,1 @@
+"""Published datasets read into tables."""

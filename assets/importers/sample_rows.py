@@ -1,0 +1,206 @@
+"""The rows of all tables that a sample of a published dataset makes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from assets.importers.joining import told_beside
+from assets.importers.shapes import Preference, Sample, Score, Solution
+from generators.sources.chats import whole_text
+from schemas import (
+    Demonstrations,
+    Pairs,
+    Prompts,
+    Responses,
+    Scores,
+    StepLabels,
+    Table,
+    canonical,
+    content_id,
+    prompt_id,
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where rows come from: the shape, and what the prompts are told to be from."""
+
+    shape: str
+    name: str
+    revision: str
+    licence: str
+
+
+Made = tuple[type[Table], dict[str, Any] | str]
+"""A table, and a row of it or (a text) why what was said of it is refused."""
+
+
+def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[Made]:
+    """The rows of ``sample``, which stands in the file at ``where``. Raises `ValueError` if its
+    prompt cannot be stored."""
+    for number, turn in enumerate(sample.prompt):
+        whole_text(turn["content"], f"message {number} of the prompt")
+    asked = prompt_id(sample.prompt)
+    reference = sample.reference
+    yield (
+        Prompts,
+        {
+            "prompt_id": asked,
+            "messages": sample.prompt,
+            "reference": None if reference is None else whole_text(reference, "the reference"),
+            "source": origin.name,
+            "source_revision": origin.revision,
+            "licence": origin.licence,
+            **told_beside(where),
+        },
+    )
+    ids: list[str | None] = []
+    for solution in sample.solutions:
+        if not isinstance(solution, str):
+            solution = _storable(solution)
+        if isinstance(solution, str):
+            ids.append(None)
+            yield Responses, solution
+            continue
+        about = canonical(dict(solution.made))
+        parts = (asked, list(solution.steps), solution.model, about)
+        ids.append(solution.response_id or content_id(*parts))
+        yield from _solution(solution, str(ids[-1]), asked, sample, origin, about, where)
+    if sample.preference is not None:
+        yield Pairs, _pair(sample, sample.preference, ids, asked, where)
+    if sample.demonstration is not None:
+        yield Demonstrations, _demonstration(sample, ids, asked, where)
+
+
+def _storable(solution: Solution) -> Solution | str:
+    try:
+        whole_text(solution.text, "a response")
+        for step in solution.steps:
+            step.encode()
+    except ValueError as error:
+        return str(error)
+    return solution
+
+
+def _solution(
+    solution: Solution,
+    identity: str,
+    asked: str,
+    sample: Sample,
+    origin: Origin,
+    about: str,
+    where: str,
+) -> Iterator[Made]:
+    spans = _spans(solution.steps)
+    labelled = solution.labels is not None
+    told: dict[str, Any] = {
+        "operator": f"import {origin.shape}",
+        "model": solution.model,
+        "parameters": about,
+        "seed": None,
+        "parents": [],
+    }
+    yield (
+        Responses,
+        {
+            "response_id": identity,
+            "prompt_id": asked,
+            "text": solution.text,
+            "steps": spans if labelled else None,
+            "finish": "stop",
+            "tokens": spans[-1]["token_end"],
+            "origin": told,
+            **told_beside(where, content_id(asked, solution.text) if solution.response_id else ""),
+        },
+    )
+    for score in solution.scores:
+        if isinstance(score, str):
+            yield Scores, score
+            continue
+        row = {"response_id": identity, **_score(score), "origin": told | {"model": None}}
+        yield Scores, row | told_beside(where)
+    if solution.labels is not None:
+        wrong = [step for step, label in enumerate(solution.labels) if label is False]
+        yield (
+            StepLabels,
+            {
+                "response_id": identity,
+                "prompt_id": asked,
+                "prompt": sample.prompt,
+                "completions": solution.steps,
+                "spans": spans,
+                "labels": solution.labels,
+                "values": solution.values,
+                "first_error": wrong[0] if wrong else None,
+                **told_beside(where, content_id(solution.labels, solution.values)),
+            },
+        )
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {
+        "step": score.step,
+        "annotator": score.annotator,
+        "value": score.value,
+        "raw": score.raw,
+        "error": score.error,
+    }
+
+
+def _pair(
+    sample: Sample, told: Preference, ids: list[str | None], asked: str, where: str
+) -> dict[str, Any] | str:
+    solutions = sample.solutions[:2]
+    refused = [one for one in solutions if isinstance(one, str)]
+    if refused:
+        return f"a side is refused: {refused[0]}"
+    one, other = (solution for solution in solutions if not isinstance(solution, str))
+    if one.text == other.text:
+        return "both answers are the same text"
+    preferred = told.chosen or 0
+    chosen, rejected = (one, other) if preferred == 0 else (other, one)
+    sides = ids[preferred], ids[1 - preferred]
+    says = "tie" if told.chosen is None else "own" if told.pair_id else ""
+    return {
+        "pair_id": told.pair_id or content_id(asked, *sides),
+        "prompt_id": asked,
+        "prompt": sample.prompt,
+        "chosen": [{"role": "assistant", "content": chosen.text}],
+        "rejected": [{"role": "assistant", "content": rejected.text}],
+        "chosen_id": sides[0],
+        "rejected_id": sides[1],
+        "margin": told.margin,
+        "weight": told.weight,
+        "shared_prefix": told.shared_prefix,
+        "token_weights": told.token_weights,
+        "ends": told.ends,
+        **told_beside(where, says),
+    }
+
+
+def _demonstration(
+    sample: Sample, ids: list[str | None], asked: str, where: str
+) -> dict[str, Any] | str:
+    told, solution = sample.demonstration, sample.solutions[0]
+    assert told is not None
+    if isinstance(solution, str):
+        return f"the answer is refused: {solution}"
+    return {
+        "demonstration_id": told.demonstration_id or content_id(asked, ids[0]),
+        "prompt_id": asked,
+        "messages": [*sample.prompt, {"role": "assistant", "content": solution.text}],
+        "response_id": ids[0],
+        "loss_spans": told.loss_spans,
+        "condition": told.condition,
+        **told_beside(where),
+    }
+
+
+def _spans(steps: Iterable[str]) -> list[dict[str, int]]:
+    """Where the steps lie. Tokens are counted in words, one at least: nobody's they are."""
+    spans, start, token = [], 0, 0
+    for step in steps:
+        end, token_end = start + len(step), token + max(1, len(step.split()))
+        spans.append({"start": start, "end": end, "token_start": token, "token_end": token_end})
+        start, token = end, token_end
+    return spans

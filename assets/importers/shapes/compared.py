@@ -1,0 +1,236 @@
+"""Two answers to a prompt, and which of them somebody prefers.
+
+A row is one vote. Rows about the same two answers are joined, whichever stands first
+(`assets.importers.joining`).
+"""
+
+import itertools
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from assets.importers.shapes.reading import (
+    answered,
+    asked,
+    attempted,
+    number,
+    optional_text,
+    text,
+    truth,
+    user,
+)
+from assets.importers.shapes.sample import Preference, Row, Sample, Shape, ShapeError, Solution
+from generators.sources.chats import chat
+
+BOTH = ("response_1", "response_2")
+STRONGEST = 3
+
+
+def compared(said: Callable[[Row], Preference]) -> Callable[[Row], Sample]:
+    """Reads the prompt and both answers, and who is preferred by ``said``."""
+
+    def read(row: Row) -> Sample:
+        solutions = tuple(attempted(partial(_solution, row, name), repr(name)) for name in BOTH)
+        return Sample(_asked(row), solutions, preference=said(row))
+
+    return read
+
+
+def by_word(row: Row) -> Preference:
+    """``A>B``, ``model_a``, ``response_1``, ``A`` or 1 for the first, and so on; ``tie``, ``A=B``
+    or 1.5 for neither. Of a number between 1 and 2 (AlpacaEval's weighted annotators) the nearer
+    one is preferred, with what is left of 1 as its weight. A 0 is a tie, as in AlpacaFarm."""
+    value = row.get("preference")
+    if isinstance(value, str) and (word := re.sub(r"[\s\[\]]", "", value.lower())) in _WORDS:
+        return Preference(_WORDS[word])
+    try:
+        place = number(value, "'preference'")
+    except ShapeError:
+        told = f"not {str(value)[:60]!r}"
+        raise ShapeError(f"'preference' must say which one (A, B, 1, 2, tie), {told}") from None
+    if place == 0:
+        return Preference(None)
+    if not 1 <= place <= 2:
+        raise ShapeError(f"'preference' must be 1 or 2, or between them, not {value!r}")
+    if place == 1.5:
+        return Preference(None)
+    return Preference(0, weight=2 - place) if place < 1.5 else Preference(1, weight=place - 1)
+
+
+def by_strength(row: Row) -> Preference:
+    """A number from −3 to 3: below 0 the first is preferred, above 0 the second, by so much. The
+    weight is the share of the annotators who say so, where the row has them (half a voice where
+    they prefer neither)."""
+    strength = number(row.get("strength"), "'strength'")
+    if abs(strength) > STRONGEST:
+        raise ShapeError(f"'strength' must be from −3 to 3, not {str(row['strength'])[:60]}")
+    if strength == 0:
+        return Preference(None)
+    sign = 1 if strength > 0 else -1
+    told = row.get("individual")
+    votes = [
+        number(one.get("score"), "'score' of 'individual'") * sign
+        for one in (told if isinstance(told, list) else [])
+        if isinstance(one, dict) and one.get("score") is not None
+    ]
+    agree = sum(1.0 if vote > 0 else 0.5 if vote == 0 else 0.0 for vote in votes)
+    weight = agree / len(votes) if votes else 1.0
+    return Preference(int(sign > 0), weight=weight, margin=abs(strength))
+
+
+def by_label(row: Row) -> Preference:
+    """1 for the first, 0 for the second."""
+    return Preference(0 if truth(row, "preference") else 1)
+
+
+def by_index(row: Row) -> Preference:
+    """0 for the first, 1 for the second."""
+    return Preference(int(truth(row, "preference")))
+
+
+def by_turn(row: Row) -> Sample:
+    """Two conversations, of which the vote is about the answer of turn ``turn`` (by default the
+    last); what follows it is left out."""
+    turn = row.get("turn")
+    if type(turn) is not int or turn < 1:
+        return compared(by_word)(row)
+    sides = {name: row[name] for name in BOTH if isinstance(row.get(name), list)}
+    return compared(by_word)({**row, **{name: _until(side, turn) for name, side in sides.items()}})
+
+
+def _until(turns: list[Any], turn: int) -> list[Any]:
+    answers = (
+        place
+        for place, one in enumerate(turns, start=1)
+        if isinstance(one, dict) and one.get("role") == "assistant"
+    )
+    return turns[: next(itertools.islice(answers, turn - 1, None), len(turns))]
+
+
+_WORDS: dict[str, int | None] = {
+    **{f"{name}{end}": 0 for name in ("response_", "model_", "output_", "") for end in ("1", "a")},
+    **{f"{name}{end}": 1 for name in ("response_", "model_", "output_", "") for end in ("2", "b")},
+    **dict.fromkeys(("a>b", "a>>b", "1>2", "b<a", "first"), 0),
+    **dict.fromkeys(("b>a", "b>>a", "2>1", "a<b", "a<<b", "second"), 1),
+    **dict.fromkeys(
+        ("tie", "tie(bothbad)", "bothbad", "both_bad", "a=b", "b=a", "same", "neither"), None
+    ),
+}
+
+
+def _asked(row: Row) -> tuple[Any, ...]:
+    own = optional_text(row, "input")
+    if own is not None:
+        return user(f"{text(row, 'prompt')}\n\n{own}")
+    if row.get("prompt") is None and row.get("response_1") is not None:
+        # Each side is a conversation: what was asked is in both.
+        one, other = (answered(row.get(name), repr(name))[0] for name in BOTH)
+        if one == other:
+            return tuple(one)
+        raise ShapeError("no 'prompt', and the two conversations part before their last answer")
+    return asked(row)
+
+
+def _solution(row: Row, name: str) -> Solution:
+    value = row.get(name)
+    if isinstance(value, list) and value:
+        turns = chat(value, repr(name))
+        if turns[-1]["role"] != "assistant":
+            raise ShapeError(f"{name!r} does not end with an answer")
+        value = turns[-1]["content"]
+    said = text({**row, name: value}, name)
+    return Solution((said,), model=optional_text(row, f"model{name[-2:]}"))
+
+
+FOUND = (
+    Shape(
+        ("comparison",),
+        "a prompt, two answers and which is preferred: `A>B`, `model_a`, 1, 2, `tie`",
+        {
+            "prompt": ("prompt", "question", "instruction"),
+            "response_1": ("response_1", "response_a", "response_A", "output_1"),
+            "response_2": ("response_2", "response_b", "response_B", "output_2"),
+            "model_1": ("model_1", "model_a"),
+            "model_2": ("model_2", "model_b"),
+            "preference": ("preference", "winner", "label"),
+        },
+        compared(by_word),
+    ),
+    Shape(
+        ("alpaca-eval", "alpaca-farm"),
+        "annotations of AlpacaEval: an instruction, two outputs, and a preference from 1 to 2",
+        {
+            "prompt": ("instruction",),
+            "input": ("input",),
+            "response_1": ("output_1",),
+            "response_2": ("output_2",),
+            "model_1": ("generator_1",),
+            "model_2": ("generator_2",),
+            "preference": ("preference",),
+        },
+        compared(by_word),
+    ),
+    Shape(
+        ("judgebench",),
+        "a question, two responses of a model and a label, `A>B` or `B>A`",
+        {
+            "prompt": ("question",),
+            "response_1": ("response_A",),
+            "response_2": ("response_B",),
+            "model_1": ("response_model",),
+            "model_2": ("response_model",),
+            "preference": ("label",),
+        },
+        compared(by_word),
+    ),
+    Shape(
+        ("chatbot-arena", "mt-bench"),
+        "two conversations that ask the same, and who wins the last turn, or turn `turn`",
+        {
+            "prompt": ("prompt",),
+            "response_1": ("conversation_a",),
+            "response_2": ("conversation_b",),
+            "model_1": ("model_a",),
+            "model_2": ("model_b",),
+            "preference": ("winner",),
+            "turn": ("turn",),
+        },
+        by_turn,
+    ),
+    Shape(
+        ("helpsteer3",),
+        "a conversation, two responses, and how strongly people prefer one, −3 to 3 "
+        "(arXiv:2505.11475); the weight is the share of them that agrees",
+        {
+            "prompt": ("context", "prompt"),
+            "response_1": ("response1", "response_1"),
+            "response_2": ("response2", "response_2"),
+            "strength": ("overall_preference", "preference_strength"),
+            "individual": ("individual_preference",),
+        },
+        compared(by_strength),
+    ),
+    Shape(
+        ("shp",),
+        "a post, two comments, and 1 where readers prefer the first, 0 where the second",
+        {
+            "prompt": ("history",),
+            "response_1": ("human_ref_A",),
+            "response_2": ("human_ref_B",),
+            "preference": ("labels",),
+        },
+        compared(by_label),
+    ),
+    Shape(
+        ("pku-saferlhf",),
+        "a prompt, two responses and the index of the better one",
+        {
+            "prompt": ("prompt",),
+            "response_1": ("response_0",),
+            "response_2": ("response_1",),
+            "preference": ("better_response_id",),
+        },
+        compared(by_index),
+    ),
+)

@@ -1,0 +1,157 @@
+"""Answers with ratings: UltraFeedback's, HelpSteer's, and any prompt, response and score."""
+
+import math
+import re
+from functools import partial
+from typing import Any
+
+from assets.importers.shapes.compared import BOTH, by_strength
+from assets.importers.shapes.reading import (
+    Messages,
+    asked,
+    attempted,
+    listing,
+    mapping,
+    optional_text,
+    rated,
+    text,
+    user,
+)
+from assets.importers.shapes.sample import Row, Sample, Score, Shape, ShapeError, Solution
+
+
+def ultrafeedback(row: Row) -> Sample:
+    """A score for each aspect that was rated, ``overall`` and ``fine-grained``.
+
+    Some overall scores of 10 were published for a 1: one that the ratings of the aspects
+    contradict (they are 3 of 5 or less in the mean) has no value.
+    """
+    completions = listing(row, "completions")
+    solutions = tuple(
+        attempted(partial(_completion, told, f"completion {number}"), f"completion {number}")
+        for number, told in enumerate(completions)
+    )
+    return Sample(user(text(row, "instruction")), solutions)
+
+
+def helpsteer2(row: Row) -> Sample:
+    """One response with a score for each attribute; or two with a preference, of whose strength
+    (−3 to 3) the sign says which: above 0 it is the second. At 0 neither is preferred."""
+    prompt = _turns(text(row, "prompt"))
+    if "strength" not in row:
+        scores = tuple(rated(name, row[name]) for name in ATTRIBUTES if name in row)
+        return Sample(prompt, (_response(row, "response", scores=scores),))
+    preference = by_strength(row)
+    return Sample(prompt, tuple(_response(row, name) for name in BOTH), preference=preference)
+
+
+def scored(row: Row) -> Sample:
+    """One response and a score of it, by ``annotator`` (``score`` where the row names nobody)."""
+    if "score" not in row:
+        raise ShapeError(f"no column 'score'; there is {', '.join(map(repr, row)) or 'none'}")
+    score = rated(optional_text(row, "annotator") or "score", row["score"])
+    about = {"model": optional_text(row, "model"), "scores": (score,)}
+    return Sample(asked(row), (_response(row, "response", **about),))
+
+
+ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+
+
+def _response(row: Row, field: str, **about: Any) -> Solution | str:
+    return attempted(lambda: Solution((text(row, field),), **about), repr(field))
+
+
+def _completion(told: Any, what: str) -> Solution:
+    said = mapping(told, what)
+    scores: list[Score | str] = []
+    annotations = said.get("annotations") or {}
+    if isinstance(annotations, dict):
+        for aspect, opinion in annotations.items():
+            if isinstance(opinion, dict):
+                scores.append(rated(aspect, opinion.get("Rating"), raw=opinion.get("Rationale")))
+            elif opinion is not None:
+                scores.append(f"{aspect!r} of {what} must be a mapping, not {str(opinion)[:60]!r}")
+    else:
+        scores.append(f"'annotations' of {what} must be a mapping, not {str(annotations)[:60]!r}")
+    fine = said.get("fine-grained_score")
+    if fine is not None:
+        scores.append(rated("fine-grained", fine))
+    if said.get("overall_score") is not None:
+        overall = rated("overall", said["overall_score"], raw=said.get("critique"))
+        scores.append(_believed(overall, scores))
+    made = {
+        "principle": optional_text(said, "principle"),
+        "system": optional_text(said, "custom_system_prompt"),
+    }
+    return Solution(
+        (text(said, "response", of=what),),
+        model=said.get("model"),
+        made={name: value for name, value in made.items() if value},
+        scores=tuple(scores),
+    )
+
+
+MIDDLE = 3.0
+"""Of UltraFeedback's ratings of aspects, 1 to 5."""
+
+
+def _believed(overall: Score, others: list[Score | str]) -> Score:
+    """The overall score, without its value where it is a 10 that the others contradict."""
+    read = [one for one in others if isinstance(one, Score) and one.value is not None]
+    fine = [one.value for one in read if one.annotator == "fine-grained"]
+    ratings = fine or [one.value for one in read]
+    known = [value for value in ratings if value is not None]
+    if overall.value != 10 or not known or math.fsum(known) / len(known) > MIDDLE:
+        return overall
+    reason = "an overall score of 10 that the other ratings contradict: a 1, it seems"
+    return Score("overall", None, raw=overall.raw, error=reason)
+
+
+_TURN = re.compile(r"<extra_id_1>(Assistant|User)\n")
+
+
+def _turns(prompt: str) -> Messages:
+    """A conversation of HelpSteer2: turns after the user's first are told by a tag each."""
+    first, *rest = _TURN.split(prompt)
+    turns = [
+        ("user", first),
+        *((who.lower(), said) for who, said in zip(rest[::2], rest[1::2], strict=True)),
+    ]
+    if turns[-1][0] != "user":
+        raise ShapeError("the conversation does not end with the user, who asks")
+    return tuple({"role": who, "content": said.strip()} for who, said in turns)
+
+
+FOUND = (
+    Shape(
+        ("ultrafeedback",),
+        "a prompt, four responses and GPT-4's ratings of each (Cui et al. 2023, arXiv:2310.01377)",
+        {"instruction": ("instruction",), "completions": ("completions",)},
+        ultrafeedback,
+    ),
+    Shape(
+        ("helpsteer2", "helpsteer"),
+        "a response and people's ratings of it, or two and which they prefer (Wang et al. 2024, "
+        "arXiv:2406.08673, 2410.01257)",
+        {
+            "prompt": ("prompt",),
+            "response": ("response",),
+            **{name: (name,) for name in (*BOTH, *ATTRIBUTES)},
+            "strength": ("preference_strength",),
+        },
+        helpsteer2,
+    ),
+    Shape(
+        ("scored",),
+        "a prompt, a response and a score",
+        {
+            "prompt": ("prompt", "question", "instruction"),
+            "response": ("response", "completion", "answer", "output"),
+            "score": ("score", "rating", "reward"),
+            "annotator": ("annotator",),
+            "model": ("model",),
+            "system": ("system",),
+        },
+        scored,
+    ),
+)

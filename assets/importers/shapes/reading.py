@@ -1,0 +1,203 @@
+"""Reads the fields of a row. Each function raises `ValueError` that names the field."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from assets.importers.shapes.sample import Row, Score, ShapeError, Solution
+from generators.sources.chats import asked_of, chat, joined, whole_text
+from generators.sources.columns import reference_text
+from schemas import Message
+
+Messages = tuple[Message, ...]
+Part = TypeVar("Part")
+
+
+def text(row: Row, field: str, *, of: str | None = None) -> str:
+    """A text that says something; of several parts as one."""
+    where = f"{field!r} of {of}" if of else repr(field)
+    if field not in row:
+        raise ShapeError(f"no column {where}; there is {', '.join(map(repr, row)) or 'none'}")
+    return whole_text(joined(row[field], where), where)
+
+
+def optional_text(row: Row, field: str) -> str | None:
+    """A text, or None where there is none."""
+    value = row.get(field)
+    return None if value is None or value == "" else text(row, field)
+
+
+def listing(row: Row, field: str) -> Sequence[Any]:
+    """A list that is not empty."""
+    value = row.get(field)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
+        raise ShapeError(f"{field!r} must be a list that is not empty")
+    return value
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """A mapping with names."""
+    if not isinstance(value, Mapping):
+        raise ShapeError(f"{what} must be a mapping, not {type(value).__name__}")
+    return value
+
+
+def number(value: Any, what: str) -> float:
+    """A finite number, which may stand in a text (``"4"``)."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ShapeError(f"{what} must be a number, not {str(value)[:60]!r}")
+    return found
+
+
+def optional_number(row: Row, field: str) -> float | None:
+    """A finite number, or None where there is none (as a table tells it: null or NaN)."""
+    value = row.get(field)
+    missing = value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    return None if missing else number(value, repr(field))
+
+
+def truth(row: Row, field: str) -> bool:
+    """Yes or no: true or false, 1 or 0, which may stand in a text (``"True"``)."""
+    value = row.get(field)
+    said = _TRUTHS.get(value.strip().lower()) if isinstance(value, str) else value
+    if said in (0, 1) and isinstance(said, bool | int | float):
+        return bool(said)
+    raise ShapeError(f"{field!r} must be true or false (1 or 0), not {str(value)[:60]!r}")
+
+
+_TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+
+
+def reference(row: Row, field: str = "reference") -> str | None:
+    """The right answer as text, if there is one."""
+    return reference_text(row.get(field), repr(field))
+
+
+def rated(annotator: str, value: Any, *, raw: Any = None) -> Score:
+    """A score, without a value where it has none that can be read."""
+    said = raw if isinstance(raw, str) else None
+    try:
+        return Score(annotator, number(value, "a rating"), raw=said)
+    except ShapeError:
+        return Score(annotator, None, raw=said, error=f"no rating: {str(value)[:60]}")
+
+
+def attempted(make: Callable[[], Part], what: str) -> Part | str:
+    """What ``make`` gives, or why it does not."""
+    try:
+        return make()
+    except ValueError as error:
+        told = words(error)
+        return told if what in told else f"{what}: {told}"
+
+
+def words(error: ValueError) -> str:
+    """An error on one line; those of pydantic name the field and what stands in it."""
+    if not hasattr(error, "errors"):
+        return str(error)
+    first = error.errors()[0]
+    place = next((part for part in reversed(first["loc"]) if isinstance(part, str)), "it")
+    return f"{place}: {first['msg'].lower()}, not {str(first['input'])[:60]!r}"
+
+
+def user(said: str) -> Messages:
+    """A prompt of one message."""
+    return ({"role": "user", "content": said},)
+
+
+def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
+    """The prompt: a text (or a transcript), or a conversation that ends with the user; with
+    ``cut``, one that goes on with an answer is read up to it. The field ``system`` goes before
+    it, and the ``input`` of an instruction below it."""
+    value, what = row.get(field), repr(field)
+    system = optional_text(row, "system")
+    before = () if system is None else ({"role": "system", "content": system},)
+    turns = said_turns(transcript(value)) if isinstance(value, str) else []
+    if is_chat(value):
+        turns = chat(value, what)
+        before = () if turns[0]["role"] == "system" else before
+    if not turns:
+        own = optional_text(row, "input") if row.get("instruction") == value else None
+        return (*before, *user(text(row, field) if own is None else f"{text(row, field)}\n{own}"))
+    return (*before, *(asked_of(turns, what) if cut else ending_with_user(turns, what)))
+
+
+def ending_with_user(turns: list[dict[str, str]], what: str) -> list[dict[str, str]]:
+    """``turns``, the last of which is the user's, who asks."""
+    if not turns or turns[-1]["role"] != "user":
+        raise ShapeError(f"{what} must end with a message of the user, who asks")
+    return turns
+
+
+def answer(value: Any, what: str, *, place: int = 0) -> str:
+    """A response: a text, or one message of the assistant, alone or in a list; ``place`` is its
+    number in the conversation."""
+    message = [value] if isinstance(value, Mapping) else value
+    if not is_chat(message):
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(x, str) for x in value):
+            raise ShapeError(f"{what} is a list of {len(value)} texts, not one answer")
+        return whole_text(joined(value, what), what)
+    turns = chat(message, what, first=place)
+    if len(turns) != 1 or turns[0]["role"] != "assistant":
+        raise ShapeError(f"{what} must be one message of the assistant")
+    return turns[0]["content"]
+
+
+def is_chat(value: Any) -> bool:
+    """Whether it is a list of messages, and not of parts of one."""
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str | bytes)
+        and any(isinstance(one, Mapping) and ("role" in one or "from" in one) for one in value)
+    )
+
+
+_SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+
+
+def transcript(value: str) -> list[dict[str, str]]:
+    """The turns of ``\\n\\nHuman: …\\n\\nAssistant: …``, or none where it is no transcript.
+
+    What is said is kept to the letter; an assistant that is yet to answer has no turn.
+    """
+    nothing, *rest = _SPEAKER.split(value)
+    if nothing.strip() or not rest or rest[0] != "Human":
+        return []
+    roles = {"Human": "user", "Assistant": "assistant"}
+    turns = [
+        {"role": roles[who], "content": said}
+        for who, said in zip(rest[::2], rest[1::2], strict=True)
+    ]
+    return turns
+
+
+def said_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Turns that all say something; an empty one at the end, of who is to speak, is left out."""
+    if turns and not turns[-1]["content"].strip():
+        turns = turns[:-1]
+    for place, turn in enumerate(turns):
+        whole_text(turn["content"], f"turn {place}")
+    return turns
+
+
+def one_answer(read: Callable[[], str], what: str, **about: Any) -> Solution | str:
+    """A solution of one step, which is the text that ``read`` gives, or why it is none."""
+    return attempted(lambda: Solution((whole_text(read(), what),), **about), what)
+
+
+Answers = list[Callable[[], str]]
+"""What either side says; a text that cannot be read is a matter of its own solution."""
+
+
+def answered(conversation: Any, what: str) -> tuple[list[dict[str, str]], Callable[[], str]]:
+    """A conversation that ends with an answer, as what comes before that, and the answer."""
+    if not is_chat(conversation) or len(conversation) < 2:
+        raise ShapeError(f"{what} must be a conversation that ends with an answer")
+    before = ending_with_user(chat(conversation[:-1], what), f"{what} before its answer")
+    return before, partial(answer, conversation[-1], what, place=len(conversation) - 1)

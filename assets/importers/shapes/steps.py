@@ -1,0 +1,220 @@
+"""Solutions whose steps somebody, or something, has judged."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from assets.importers.shapes.reading import (
+    attempted,
+    listing,
+    mapping,
+    number,
+    optional_text,
+    reference,
+    text,
+    user,
+)
+from assets.importers.shapes.sample import Row, Sample, Score, Shape, ShapeError, Solution
+
+Rated = tuple[str, float | None]
+"""A step and how it was rated."""
+
+
+def prm800k(row: Row) -> Sample:
+    """The solution that was followed, and one more for each alternative step beside it.
+
+    A rating of −1 is an error; 0 ("neither wrong nor progress") is not, as in the paper's tests.
+    A step that the labeller wrote is right. A solution that was given up is one too, unless an
+    alternative goes on from all of it. Each keeps who labelled it; one that says the same as
+    another and is rated otherwise keeps its rating too, so that neither takes the other's place.
+    """
+    question, label = (mapping(row.get(name), repr(name)) for name in ("question", "label"))
+    if label.get("finish_reason") == "bad_problem":
+        raise ShapeError("the labeller called the problem broken")
+    trunk: list[Rated] = []
+    found: list[list[Rated]] = []
+    refused: list[str] = []
+    for place, step in enumerate(listing(label, "steps")):
+        others, followed = _offered(step, f"step {place}")
+        refused += [one for one in others if isinstance(one, str)]
+        found += [[*trunk, one] for one in others if not isinstance(one, str)]
+        if followed is None:
+            break
+        trunk.append(followed)
+    if trunk and not any(len(one) > len(trunk) and one[: len(trunk)] == trunk for one in found):
+        found.insert(0, trunk)
+    if not found:
+        raise ShapeError("no step was judged")
+    labeller = optional_text(row, "labeler")
+    return Sample(
+        user(text(question, "problem", of="question")),
+        (*_told_apart(found, {} if labeller is None else {"labeller": labeller}), *refused),
+        reference=reference(question, "ground_truth_answer"),
+    )
+
+
+def _offered(step: Any, what: str) -> tuple[list[Rated | str], Rated | None]:
+    """The steps that were not followed (or why one cannot be read), and the one that was, if one
+    was."""
+    said = mapping(step, what)
+    offered = listing(said, "completions") if said.get("completions") else []
+    rated = [attempted(partial(_rated, one, what), f"a completion of {what}") for one in offered]
+    chosen, own = said.get("chosen_completion"), said.get("human_completion")
+    if chosen is None:
+        if own is None:
+            return rated, None
+        written = attempted(partial(_written, own), f"the labeller's own {what}")
+        return ([*rated, written], None) if isinstance(written, str) else (rated, written)
+    if not isinstance(chosen, int) or not 0 <= chosen < len(rated):
+        raise ShapeError(f"{what} chose completion {str(chosen)[:60]} of {len(rated)}")
+    followed = rated[chosen]
+    if isinstance(followed, str):
+        raise ShapeError(followed)
+    return [one for place, one in enumerate(rated) if place != chosen], followed
+
+
+def _written(told: Any) -> Rated:
+    said = {"text": told} if isinstance(told, str) else mapping(told, "'human_completion'")
+    return text(said, "text"), 1.0
+
+
+def _rated(told: Any, what: str) -> Rated:
+    said = mapping(told, f"a completion of {what}")
+    value = said.get("rating")
+    rating = None if value is None else number(value, f"'rating' of {what}")
+    return text(said, "text", of=what), rating
+
+
+def _told_apart(found: list[list[Rated]], made: dict[str, Any]) -> Iterator[Solution | str]:
+    """A solution of each; of those with the same steps, all that are rated otherwise than the first
+    have their ratings in what made them, and so ids of their own."""
+    first: dict[tuple[str, ...], list[Rated]] = {}
+    for steps in found:
+        told, ratings = (tuple(part) for part in zip(*steps, strict=True))
+        own = made if first.setdefault(told, steps) == steps else {**made, "ratings": ratings}
+        labels = [None if rating is None else rating >= 0 for rating in ratings]
+        yield attempted(
+            partial(_labelled, told, ratings, labels, annotator="human", made=own), "a solution"
+        )
+
+
+TAG = "ки"
+"""What stands in ``input`` of Math-Shepherd where a step ends and ``label`` has + or −."""
+
+
+def math_shepherd(row: Row) -> Sample:
+    """The problem, which ends where "Step 1:" begins, and the steps; + is 1, − is 0. What stands
+    after the last tag is a step that nothing judged."""
+    whole, told = text(row, "input"), text(row, "label")
+    parts = whole.split(TAG)
+    begins = re.search(r"step 1\s*:", parts[0], flags=re.IGNORECASE)
+    if begins is None:
+        raise ShapeError(f"no 'Step 1:' before the first {TAG!r} says where the solution begins")
+    if len(parts) < 2:
+        raise ShapeError(f"no {TAG!r} marks the end of a step in 'input'")
+    steps = [parts[0][begins.start() :], *parts[1:]]
+    # The label has one sign where the input has the tag, so all after it lie closer by one.
+    place, signs = -1, []
+    for part in parts[:-1]:
+        place += len(part) + 1
+        signs.append(told[place : place + 1])
+    if not set(signs) <= {"+", "-"}:
+        raise ShapeError("'label' has something else than + or - where 'input' marks a step's end")
+    values: list[float | None] = [1.0 if sign == "+" else 0.0 for sign in signs]
+    if steps[-1].strip():
+        values.append(None)
+    solution = attempted(
+        lambda: _labelled(
+            [step.strip() for step in steps[: len(values)]],
+            values,
+            [None if value is None else value == 1.0 for value in values],
+            annotator="rollouts",
+        ),
+        "the solution",
+    )
+    return Sample(
+        user(text({"problem": parts[0][: begins.start()].strip()}, "problem")), (solution,)
+    )
+
+
+def processbench(row: Row) -> Sample:
+    """The solution; each step up to the first error, the index of that (−1: none), and whether the
+    final answer is right, as scores of ``human`` and of ``final_answer``. What follows a first
+    error is not labelled: nobody judged it."""
+    return Sample(user(text(row, "problem")), (_checked(row),))
+
+
+def _checked(row: Row) -> Solution:
+    steps, label = listing(row, "steps"), row.get("label")
+    if not all(isinstance(step, str) for step in steps) or type(label) is not int:
+        raise ShapeError("'steps' must be texts and 'label' a whole number")
+    if not -1 <= label < len(steps):
+        raise ShapeError(f"'label' {label} is no step: there are {len(steps)}")
+    judged = len(steps) if label < 0 else label + 1
+    labels = [place != label for place in range(judged)]
+    unknown: list[None] = [None] * (len(steps) - judged)
+    answered = row.get("final_answer_correct")
+    outcome = [] if answered is None else [Score("final_answer", float(bool(answered)))]
+    return _labelled(
+        steps,
+        [*map(float, labels), *unknown],
+        [*labels, *unknown],
+        annotator="human",
+        join="\n\n",
+        whole=(Score("human", float(label)),),
+        after=tuple(outcome),
+        model=row.get("generator"),
+    )
+
+
+def _labelled(
+    steps: Sequence[str],
+    values: Sequence[float | None],
+    labels: Sequence[bool | None],
+    *,
+    annotator: str,
+    join: str = "\n",
+    whole: tuple[Score, ...] = (),
+    after: tuple[Score, ...] = (),
+    model: str | None = None,
+    made: dict[str, Any] | None = None,
+) -> Solution:
+    """A solution whose steps have labels; a step ends with what joins it to the next."""
+    for place, step in enumerate(steps):
+        text({"step": step}, "step", of=f"step {place}")
+    each = [Score(annotator, value, step) for step, value in enumerate(values) if value is not None]
+    return Solution(
+        tuple([f"{step}{join}" for step in steps[:-1]] + [steps[-1]]),
+        model=model,
+        made=made or {},
+        scores=(*whole, *each, *after),
+        labels=tuple(labels),
+        values=tuple(values),
+    )
+
+
+def _fields(*names: str) -> dict[str, tuple[str, ...]]:
+    return {name: (name,) for name in names}
+
+
+FOUND = (
+    Shape(
+        ("prm800k",),
+        "a labelled solution with alternative steps (Lightman et al. 2023, arXiv:2305.20050)",
+        _fields("question", "label", "labeler"),
+        prm800k,
+    ),
+    Shape(
+        ("math-shepherd",),
+        "a solution whose steps rollouts judged (Wang et al. 2023, arXiv:2312.08935)",
+        _fields("input", "label", "task"),
+        math_shepherd,
+    ),
+    Shape(
+        ("processbench",),
+        "a solution and its first wrong step, −1 for none (Zheng et al. 2024, arXiv:2412.06559)",
+        _fields("problem", "steps", "label", "final_answer_correct", "generator"),
+        processbench,
+    ),
+)

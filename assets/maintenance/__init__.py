@@ -1,0 +1,1 @@
+"""How much room the factory takes, and what may be removed."""

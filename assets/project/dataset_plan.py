@@ -1,0 +1,171 @@
+"""From a dataset's component to what is read and done, or to the reason why that cannot be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from assets.config.errors import RecipeError, near, parameter_error
+from assets.config.settings import Settings
+from assets.project.dataset import Cap, DatasetSpec
+from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import EXPORTED, Stage, exported_stage
+from assets.project.source import SourceSpec
+from filters.filter import Filter
+from schemas import Prompts, Table, Takes, UnknownOperatorError, load_operator, operator_class
+
+HELD_OUT = "held_out"
+"""What filters call the source that policies are validated on."""
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """A dataset of ``table``. ``parts``: the stage that is read of each recipe; ``filters`` read
+    ``rows`` or ``prompts``, and ``evaluations``: the source of each name that they have for one."""
+
+    name: str
+    table: type[Table]
+    parts: Mapping[str, str]
+    weights: Mapping[str, float] | None
+    filters: Sequence[Filter]
+    evaluations: Mapping[str, str]
+    cap: Cap
+    held_out: float
+
+
+def plan_dataset(
+    dataset: DatasetSpec,
+    recipes: Mapping[str, RecipeSpec],
+    sources: Mapping[str, SourceSpec],
+    settings: Settings,
+) -> DatasetPlan:
+    """What ``dataset`` is made from. Raises `RecipeError`, naming the file and the field."""
+    file = dataset.file
+    if not dataset.of:
+        raise RecipeError("a dataset needs a recipe at least", file=file, field="of")
+    parts: dict[str, Stage] = {}
+    weights: dict[str, float] = {}
+    for told in dataset.of:
+        recipe, stage = _part(told, recipes, settings, file=file)
+        if recipe in parts:
+            raise RecipeError(f"recipe {recipe!r} is named twice", file=file, field="of")
+        parts[recipe] = stage
+        weights[recipe] = 1.0 if dataset.weights is None else float(dataset.weights[told])
+    if not all(0 < weight < float("inf") for weight in weights.values()):
+        raise RecipeError("a weight must be a number above 0", file=file, field="of")
+    (first, stage), *others = parts.items()
+    for recipe, other in others:
+        if other.gives is not stage.gives:
+            raise RecipeError(
+                f"a dataset has rows of one table, but {first}/{stage.name} gives "
+                f"{stage.gives.__name__} and {recipe}/{other.name} {other.gives.__name__}",
+                file=file,
+                field="of",
+            )
+    cap = _cap(dataset.cap, parts, sources, file=file)
+    specs = {"deduplicate": dataset.deduplicate, "decontaminate": dataset.decontaminate}
+    filters = [
+        _filter(spec, stage.gives, file=file, field=field)
+        for field, spec in specs.items()
+        if spec is not None
+    ]
+    return DatasetPlan(
+        dataset.name,
+        stage.gives,
+        {recipe: each.name for recipe, each in parts.items()},
+        None if dataset.weights is None else weights,
+        filters,
+        _evaluations(filters, sources, settings, file=file),
+        cap,
+        dataset.held_out,
+    )
+
+
+def _part(
+    told: str, recipes: Mapping[str, RecipeSpec], settings: Settings, *, file: Any
+) -> tuple[str, Stage]:
+    name, _, stage = told.partition("/")
+    if name not in recipes:
+        problem = f"there is no recipe {name!r}; {near(name, recipes)}"
+        raise RecipeError(problem, file=file, field="of")
+    stages = recipes[name].planned(settings)
+    known = {each.name: each for each in stages if each.gives in EXPORTED}
+    if stage and stage not in known:
+        problem = (
+            f"{name} has no stage {stage!r} of pairs, step labels or demonstrations; "
+            f"{near(stage, known)}"
+        )
+        raise RecipeError(problem, file=file, field="of")
+    found = known[stage] if stage else exported_stage(stages)
+    if found is None:
+        problem = f"recipe {name!r} makes no pairs, step labels or demonstrations"
+        raise RecipeError(problem, file=file, field="of")
+    return name, found
+
+
+def _cap(
+    spec: Mapping[str, Any],
+    recipes: Mapping[str, Any],
+    sources: Mapping[str, SourceSpec],
+    *,
+    file: Any,
+) -> Cap:
+    try:
+        cap = Cap.model_validate(spec)
+    except ValidationError as error:
+        raise parameter_error(error, Cap.model_fields, of="cap", file=file, under="cap") from error
+    for field, named, known in (
+        ("recipes", cap.recipes, recipes),
+        ("sources", cap.sources, sources),
+    ):
+        for name in named:
+            if name not in known:
+                problem = f"there is no {name!r} among them; {near(name, known)}"
+                raise RecipeError(problem, file=file, field=f"cap.{field}")
+    return cap
+
+
+def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: str) -> Filter:
+    """The filter that ``spec`` says, put on the dataset's rows or, if it takes none of their table,
+    on their prompts."""
+    try:
+        kind = operator_class(spec.get("use"))
+    except UnknownOperatorError as error:
+        raise RecipeError(str(error), file=file, field=f"{field}.use") from error
+    marks = kind.model_fields["of"].metadata if "of" in kind.model_fields else []
+    takes = {each for mark in marks if isinstance(mark, Takes) for each in mark.tables}
+    if not issubclass(kind, Filter) or not takes & {table, Prompts}:
+        raise RecipeError(
+            f"{kind.__name__} is no filter of {table.__name__} or of prompts",
+            file=file,
+            field=f"{field}.use",
+        )
+    filled: dict[str, Any] = {"of": "rows" if table in takes else "prompts"}
+    if "against" in kind.model_fields:
+        filled["against"] = [HELD_OUT]
+    try:
+        made: Filter = load_operator({**filled, **spec})
+    except ValidationError as error:
+        raise parameter_error(error, kind.model_fields, of=field, file=file, under=field) from error
+    return made
+
+
+def _evaluations(
+    filters: Sequence[Filter], sources: Mapping[str, SourceSpec], settings: Settings, *, file: Any
+) -> dict[str, str]:
+    found = {}
+    for each in filters:
+        for read in each.inputs():
+            if read.field == "of":
+                continue
+            source = settings.held_out if read.stage == HELD_OUT else read.stage
+            if source not in sources or not sources[source].fixed:
+                fixed = [name for name, one in sources.items() if one.fixed]
+                raise RecipeError(
+                    f"there is no fixed source {source!r}; {near(source, fixed)}",
+                    file=file,
+                    field=f"decontaminate.{read.field}",
+                )
+            found[read.stage] = source
+    return found

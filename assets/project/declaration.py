@@ -1,0 +1,86 @@
+"""What a ``defs.yaml`` declares: a recipe, a source or a dataset, as data.
+
+Nothing in the file is filled in, imported or run when it is read.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from assets.config.errors import NAME_RULE, RecipeError, is_name, parameter_error
+from assets.config.yaml_file import LONGEST_NAME, unsound
+from schemas.parameters import refuse_truth
+
+LARGEST = 1e9
+"""The largest number that a declaration may hold, its seeds left out."""
+
+
+def _identifier(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(NAME_RULE)
+    return name
+
+
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_identifier)]
+"""The name of a declaration; names of files are made of it."""
+
+
+class Declaration(BaseModel):
+    """The base of `RecipeSpec`, `SourceSpec` and `DatasetSpec`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type_name: ClassVar[str]
+    """The ``type:`` in the file."""
+    taken: ClassVar[frozenset[str]] = frozenset()
+    """Names that no declaration of this type may have."""
+
+    name: Name
+
+    _file: Path | str = PrivateAttr(default="(no file)")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
+
+    @classmethod
+    def declared(cls, attributes: Any, file: Path | str) -> Self:
+        """The declaration with these attributes.
+
+        Raises:
+            RecipeError: An attribute is wrong; names the file and the field.
+        """
+        if not isinstance(attributes, Mapping):
+            raise RecipeError("must be a mapping: {name: ..., ...}", file=file, field="attributes")
+        wrong = unsound(dict(attributes), largest=LARGEST)
+        if wrong is not None:
+            raise RecipeError(wrong[1], file=file, field=wrong[0] or "attributes")
+        try:
+            declaration = cls.model_validate(dict(attributes))
+        except ValidationError as error:
+            raise parameter_error(error, cls.model_fields, of=cls.type_name, file=file) from None
+        if declaration.name in cls.taken:
+            raise RecipeError(f"the name {declaration.name!r} is taken", file=file, field="name")
+        declaration._file = file
+        declaration.ensure_valid()
+        return declaration
+
+    def ensure_valid(self) -> None:
+        """Raises `RecipeError` where the declaration cannot work."""
+
+    @property
+    def file(self) -> Path | str:
+        """The ``defs.yaml`` that declares it."""
+        return self._file

@@ -1,0 +1,232 @@
+"""From a recipe's ``stages`` to operators in the order they run, or to the reason why they cannot.
+
+Everything that can be known without running is checked here, because a recipe that does not fit
+together must be refused before a GPU is paid for: operators and their parameters, the stages they
+read, the tables that those give, and the models that are bound to their roles.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from assets.config.errors import (
+    NAME_RULE,
+    RecipeError,
+    is_name,
+    near,
+    parameter_error,
+)
+from engines.bindings import Binding
+from schemas import (
+    Checkpoints,
+    Demonstrations,
+    Operator,
+    Pairs,
+    Prompts,
+    RoleUse,
+    StepLabels,
+    Table,
+    UnknownOperatorError,
+    load_operator,
+    operator_class,
+)
+
+GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
+"""What a stage can read without the recipe making it: the prompts that this refresh draws, and
+those that policies are validated on."""
+
+EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
+"""The tables that something can be trained on: what a recipe is run for."""
+
+DERIVED = ("previous", "initial")
+"""``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a recipe: its operator, the table it gives, and the stages it reads."""
+
+    name: str
+    operator: Operator
+    gives: type[Table]
+    reads: tuple[str, ...]
+
+
+def plan(
+    stages: Mapping[str, Any], *, file: Path | str, roles: Mapping[str, Binding]
+) -> list[Stage]:
+    """The stages in an order in which each comes after those it reads (the file's, where it is
+    such an order). Raises `RecipeError`, naming the file, the stage and the field.
+    """
+    if not stages:
+        raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
+    operators = {name: _operator(name, spec, file=file) for name, spec in stages.items()}
+    gives: dict[str, type[Table]] = dict(GIVEN)
+    ordered: list[Stage] = []
+    waiting = dict(operators)
+    while waiting:
+        ready = [
+            name
+            for name, operator in waiting.items()
+            if all(read.stage not in waiting for read in operator.inputs())
+        ]
+        if not ready:
+            _refuse_cycle(waiting, file=file)
+        for name in ready:
+            operator = waiting.pop(name)
+            gives[name] = _fit(name, operator, gives, known=operators, file=file)
+            for use in operator.roles():
+                _check_role(name, operator, use, roles, file=file)
+            reads = dict.fromkeys(read.stage for read in operator.inputs())
+            ordered.append(Stage(name, operator, gives[name], tuple(reads)))
+    return _as_written(ordered, list(stages))
+
+
+def policy_stage(stages: list[Stage]) -> Stage | None:
+    """The stage whose checkpoint the next refresh starts from: the last that trains the policy, and
+    not another role's weights or a head that only scores."""
+    return next((stage for stage in reversed(stages) if _trains_policy(stage)), None)
+
+
+def exported_stage(stages: Sequence[Stage]) -> Stage | None:
+    """The stage that holds what the recipe is run for: the last that gives one of `EXPORTED`."""
+    return next((stage for stage in reversed(stages) if stage.gives in EXPORTED), None)
+
+
+def _trains_policy(stage: Stage) -> bool:
+    starts = {
+        use.role.partition("@")[0] for use in stage.operator.roles() if "weights" in use.needs
+    }
+    answers = getattr(stage.operator, "task", "CAUSAL_LM") == "CAUSAL_LM"
+    return stage.gives is Checkpoints and answers and "policy" in starts
+
+
+def _operator(name: str, spec: Any, *, file: Path | str) -> Operator:
+    if name in GIVEN:
+        raise RecipeError(
+            "this name is taken: every recipe has it from its sources", file=file, stage=name
+        )
+    if not is_name(name):
+        raise RecipeError(NAME_RULE, file=file, stage=name)
+    if not isinstance(spec, Mapping):
+        raise RecipeError(
+            "a stage is a mapping: {use: generators.Sample, ...}", file=file, stage=name
+        )
+    try:
+        operator: Operator = load_operator(spec)
+    except UnknownOperatorError as error:
+        raise RecipeError(str(error), file=file, stage=name, field="use") from error
+    except ValidationError as error:
+        kind = operator_class(spec["use"])
+        raise parameter_error(
+            error, kind.model_fields, of=kind.__name__, file=file, stage=name
+        ) from error
+    return operator
+
+
+def _fit(
+    name: str,
+    operator: Operator,
+    gives: Mapping[str, type[Table]],
+    *,
+    known: Mapping[str, Operator],
+    file: Path | str,
+) -> type[Table]:
+    """The table that the stage gives, once every stage it reads gives one that it takes."""
+    for read in operator.inputs():
+        if read.stage not in gives:
+            hint = near(read.stage, [*known, *GIVEN])
+            problem = f"there is no stage {read.stage!r}; {hint}"
+            raise RecipeError(problem, file=file, stage=name, field=read.field)
+        found = gives[read.stage]
+        if found not in read.tables:
+            takes = " or ".join(table.__name__ for table in read.tables)
+            fitting = [stage for stage, table in gives.items() if table in read.tables]
+            there = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
+            problem = f"takes {takes}, but stage {read.stage!r} gives {found.__name__}; {there}"
+            raise RecipeError(problem, file=file, stage=name, field=read.field)
+    if operator.gives is not None:
+        return operator.gives
+    of = [read.stage for read in operator.inputs() if read.field == "of"]
+    other = next((stage for stage in of if gives[stage] is not gives[of[0]]), None)
+    if other is not None:
+        first = f"{of[0]!r} gives {gives[of[0]].__name__}"
+        problem = f"takes stages of one table, but {first} and {other!r} {gives[other].__name__}"
+        raise RecipeError(problem, file=file, stage=name, field="of")
+    return gives[of[0]]
+
+
+def _check_role(
+    stage: str,
+    operator: Operator,
+    use: RoleUse,
+    roles: Mapping[str, Binding],
+    *,
+    file: Path | str,
+) -> None:
+    role, _, which = use.role.partition("@")
+    if which and (role != "policy" or which not in DERIVED):
+        raise RecipeError(
+            f"there is no role {use.role!r}: 'policy@previous' and 'policy@initial' are the "
+            "policies of earlier refreshes, and no other role has earlier ones",
+            file=file,
+            stage=stage,
+            field=use.field,
+        )
+    if role not in roles:
+        raise RecipeError(
+            f"no model is bound to role {role!r}: bind it in factory.yaml "
+            f"(roles: {{{role}: {{model: ...}}}}) or with FACTORY_ROLES__{role.upper()}__MODEL; "
+            f"{near(role, roles)}",
+            file=file,
+            stage=stage,
+            field=use.field,
+        )
+    for need in use.needs:
+        if not roles[role].can(need):
+            asked = "be trained" if need == "weights" else need
+            raise RecipeError(
+                f"{type(operator).__name__} asks the role {role!r} to {asked}, "
+                f"{roles[role].lacking(need)}",
+                file=file,
+                stage=stage,
+                field=use.field,
+            )
+
+
+def _refuse_cycle(waiting: Mapping[str, Operator], *, file: Path | str) -> None:
+    reads = {
+        name: next((read for read in operator.inputs() if read.stage in waiting), None)
+        for name, operator in waiting.items()
+    }
+    walked: list[str] = []
+    name = next(iter(waiting))
+    while name not in walked:
+        walked.append(name)
+        read = reads[name]
+        assert read is not None, "a stage that waits for nobody is not part of a cycle"
+        name = read.stage
+    circle = [*walked[walked.index(name) :], name]
+    first = reads[circle[0]]
+    assert first is not None
+    raise RecipeError(
+        f"stages wait for each other: {' reads '.join(map(repr, circle))}",
+        file=file,
+        stage=circle[0],
+        field=first.field,
+    )
+
+
+def _as_written(ordered: list[Stage], names: list[str]) -> list[Stage]:
+    """The file's order if each stage in it comes after those it reads, else ``ordered``."""
+    by_name = {stage.name: stage for stage in ordered}
+    written = [by_name[name] for name in names]
+    seen = set(GIVEN)
+    for stage in written:
+        if not seen.issuperset(stage.reads):
+            return ordered
+        seen.add(stage.name)
+    return written

@@ -1,0 +1,1 @@
+"""Which prompts a source gives and a recipe draws at a refresh."""

@@ -1,0 +1,1 @@
+"""What rows were made by and from: models, licences, checks, commands and versions."""

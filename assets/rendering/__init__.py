@@ -1,0 +1,1 @@
+"""Rows and texts as Markdown that nothing in them can change."""

@@ -1,0 +1,89 @@
+"""Rows as Markdown tables: samples of what was kept, reasons of what was dropped.
+
+Text that a model or a stranger wrote is escaped, so that no row can draw on the page.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+
+SAMPLES = 5
+LONGEST = 300
+
+
+def sampled(kept: pl.DataFrame) -> str:
+    """A few rows as a Markdown table, the first and others evenly after it."""
+    if kept.is_empty():
+        return "no rows"
+    step = max(1, kept.height // SAMPLES)
+    picked = kept.gather_every(step).head(SAMPLES)
+    return markdown(picked.columns, [list(row) for row in picked.iter_rows()])
+
+
+def dropped_rows(refused: pl.DataFrame) -> str:
+    """Each reason with its count and an example, as a Markdown table."""
+    if refused.is_empty():
+        return "nothing was dropped"
+    reasons = refused.group_by("reason", maintain_order=True).agg(
+        rows=pl.len(), example=pl.col("row_id").first(), numbers=pl.col("numbers").first()
+    )
+    ordered = reasons.sort("rows", descending=True)
+    return markdown(ordered.columns, [list(row) for row in ordered.iter_rows()])
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table; what is in its cells cannot draw on the page."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    text = plain(value)
+    if len(text) > LONGEST:
+        text = text[:LONGEST] + "…"
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line of a Markdown page, as it is: no sign of it formats, links or draws."""
+    return " ".join(html.escape(text, quote=False).translate(_SIGNS).split())
+
+
+def linked(text: str, target: str | None) -> str:
+    """``text`` as a link to ``target``; where that is no page of the web, both as text."""
+    if target is None:
+        return escaped(text)
+    if not re.fullmatch(r"https?://[^\s/?#][^\s]*", target, re.ASCII | re.IGNORECASE):
+        return f"{escaped(text)} ({escaped(target)})"
+    return f"[{escaped(text)}]({quote(target, safe=_OF_LINKS)})"
+
+
+_OF_LINKS = "%/:?#@!$&+,;=-._~"
+"""What may stand in a link beside letters and digits; the rest is spelled as ``%28``."""
+
+_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]#!|~"}
+
+
+def plain(value: Any) -> str:
+    """One cell as text: a chat as its turns, numbers short, nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Sequence) and value and all(_is_message(turn) for turn in value):
+        return " ".join(f"{turn['role']}: {turn['content']}" for turn in value)
+    if isinstance(value, Mapping | Sequence):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"role", "content"}

@@ -1,0 +1,164 @@
+"""How many rows came into each stage, how many it kept, and why it dropped the others."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.execution.row_counts import RowCounts, count_reasons, count_rows
+from assets.rendering.markdown import plain
+from assets.report.report_data import Made
+from assets.storage.tables import MissingTableError
+from schemas import Pairs, Responses, Split
+
+EXAMPLES = 3
+LONGEST = 400
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a stage's bar: ``start`` and ``width`` in thousandths of what came in."""
+
+    kind: str
+    says: str
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """One stage of the funnel, over all refreshes. ``account`` counts in ``account.unit``s;
+    ``uncounted`` are refreshes whose input tables are gone; ``reported``: it is the dataset."""
+
+    name: str
+    does: str
+    table: str
+    rows: int
+    account: RowCounts
+    uncounted: tuple[str, ...]
+    reported: bool
+
+    @property
+    def parts(self) -> list[Part]:
+        """The bar: what was kept, then each reason, the most frequent first."""
+        amounts = {"kept": self.account.kept, **self.account.dropped}
+        parts, start = [], 0.0
+        for number, (says, amount) in enumerate(amounts.items()):
+            width = 1000 * amount / max(1, self.account.came)
+            kind = "kept" if number == 0 else f"dropped-{min(number, 3)}"
+            parts.append(Part(kind, f"{amount:,} {says}", start, width))
+            start += width
+        return parts
+
+
+def funnel(made: Made) -> list[Level]:
+    """The prompts, then each stage that has run, in running order."""
+    rows, refused = made.rows("prompts"), made.refused("prompts")
+    reasons = count_reasons(refused) if refused.height else {}
+    account = RowCounts("prompt_id", rows.height + refused.height, rows.height, reasons, {})
+    levels = [
+        Level("prompts", "drawn from the sources", "Prompts", rows.height, account, (), False)
+    ]
+    for stage in made.stages:
+        counts, gone = [], []
+        for refresh in made.ran(stage.name):
+            kept = made.at(stage.name, refresh)
+            try:
+                read = {
+                    each.stage: made.at(each.stage, refresh) for each in stage.operator.inputs()
+                }
+            except MissingTableError:
+                gone.append(refresh)
+                continue
+            dropped = made.tables.read_dropped((made.recipe.name, stage.name), refresh)
+            counts.append(count_rows(stage, read, Split(kept, dropped)))
+        if not counts and not gone:
+            continue
+        operator = type(stage.operator)
+        levels.append(
+            Level(
+                stage.name,
+                f"{operator.__module__.partition('.')[0]}.{operator.__name__}",
+                stage.gives.__name__,
+                made.rows(stage.name).height,
+                _summed(counts),
+                tuple(gone),
+                stage.name == made.stage.name,
+            )
+        )
+    return levels
+
+
+def _summed(accounts: list[RowCounts]) -> RowCounts:
+    def sums(parts: list[Mapping[str, int]]) -> dict[str, int]:
+        total: dict[str, int] = {}
+        for part in parts:
+            for reason, rows in part.items():
+                total[reason] = total.get(reason, 0) + rows
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    return RowCounts(
+        accounts[0].unit if accounts else "rows",
+        sum(account.came for account in accounts),
+        sum(account.kept for account in accounts),
+        sums([account.dropped for account in accounts]),
+        sums([account.also for account in accounts]),
+    )
+
+
+@dataclass(frozen=True)
+class Example:
+    """A dropped row: its id, the numbers that decided it, and its text where a table has it."""
+
+    row_id: str
+    numbers: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Drops:
+    """Why a stage dropped ``rows`` rows, with a few of them."""
+
+    stage: str
+    reason: str
+    rows: int
+    examples: list[Example]
+
+
+def drops(made: Made) -> list[Drops]:
+    """Every reason of every stage, in running order and the most frequent first."""
+    found: list[tuple[str, str, pl.DataFrame]] = []
+    for name in ["prompts", *(stage.name for stage in made.stages)]:
+        refused = made.refused(name)
+        for reason in count_reasons(refused) if refused.height else {}:
+            found.append((name, reason, refused.filter(pl.col("reason") == reason)))
+    shown = [row for *_, refused in found for row in refused.head(EXAMPLES)["row_id"]]
+    texts = dict(_texts(made, shown))
+    return [
+        Drops(
+            name,
+            reason,
+            refused.height,
+            [
+                Example(
+                    row["row_id"],
+                    "" if row["numbers"] == "{}" else row["numbers"],
+                    texts.get(row["row_id"], ""),
+                )
+                for row in refused.head(EXAMPLES).iter_rows(named=True)
+            ],
+        )
+        for name, reason, refused in found
+    ]
+
+
+def _texts(made: Made, ids: list[str]) -> Iterator[tuple[str, str]]:
+    """The texts of those ``ids`` that are of prompts, responses or pairs."""
+    for frame, unit, column in (
+        (made.prompts(), "prompt_id", "messages"),
+        (made.giving(Responses), "response_id", "text"),
+        (made.giving(Pairs), "pair_id", "chosen"),
+    ):
+        for row_id, value in frame.filter(pl.col(unit).is_in(ids)).select(unit, column).iter_rows():
+            text = plain(value)
+            yield row_id, text if len(text) <= LONGEST else text[:LONGEST] + "…"

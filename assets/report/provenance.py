@@ -1,0 +1,73 @@
+"""Where a dataset comes from: operators and parameters, models, sources, licences, versions."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from assets.provenance.check_results import Checked, latest_checks
+from assets.provenance.licences import consequences
+from assets.provenance.models import Answered, UsedModel, answered, used_models
+from assets.provenance.reproduction import commands, versions
+from assets.report.report_data import Made
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made the data. ``operators``: (stage, operator, parameters as JSON); ``sources``:
+    (source, revision, licence, prompts); ``refreshes``: (refresh, prompts, rows)."""
+
+    operators: Sequence[tuple[str, str, str]]
+    models: Sequence[UsedModel]
+    answers: Sequence[Answered]
+    sources: Sequence[tuple[str, str, str, int]]
+    licences: Sequence[str]
+    refreshes: Sequence[tuple[str, int, int]]
+    checks: Sequence[Checked]
+    commands: str
+    versions: str
+    recipe: str
+
+
+def provenance(made: Made) -> Provenance:
+    """All of it, read from the tables, the configuration and what Dagster recorded."""
+    prompts = made.rows("prompts")
+    told = ("source", "source_revision", "licence")
+    sources = prompts.group_by(told).len().sort(told).rows()
+    models = used_models(made.stages, made.project.settings.bindings())
+    return Provenance(
+        operators=[
+            (
+                stage.name,
+                f"{type(stage.operator).__module__.partition('.')[0]}."
+                f"{type(stage.operator).__name__}",
+                json.dumps(stage.operator.model_dump(mode="json"), indent=1, ensure_ascii=False),
+            )
+            for stage in made.stages
+        ],
+        models=models,
+        answers=[
+            one
+            for stage in made.stages
+            for one in answered(made.tables, made.recipe.name, [stage], made.ran(stage.name))
+        ],
+        sources=sources,
+        licences=consequences(
+            [(source, licence) for source, _, licence, _ in sources],
+            [(model.name, model.licence) for model in models],
+        ),
+        refreshes=[
+            (
+                refresh,
+                prompts.filter(pl.col("refresh") == refresh).height,
+                made.at(made.stage.name, refresh).height,
+            )
+            for refresh in made.refreshes
+        ],
+        checks=latest_checks(made.recipe.name, made.stages),
+        commands=commands(made.tables, made.recipe.name, made.refreshes),
+        versions=versions(),
+        recipe=Path(made.recipe.file).read_text(encoding="utf-8").strip(),
+    )

@@ -1,0 +1,42 @@
+"""A few of the search trees that a dataset was made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from assets.charts import asked, chosen_trees, tree_picture
+from assets.report.report_data import Made
+from schemas import Nodes
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The trees of a stage at the newest refresh that it ran at: how many there are, and pictures
+    of a few."""
+
+    stage: str
+    refresh: str
+    count: int
+    pictures: Sequence[Markup]
+
+
+def trees(made: Made) -> list[Grown]:
+    """The stages that search, in running order; those that kept no tree are left out."""
+    found = []
+    for stage in made.stages:
+        ran = made.ran(stage.name)
+        if stage.gives is not Nodes or not ran:
+            continue
+        nodes = made.at(stage.name, ran[-1])
+        chosen = chosen_trees(nodes)
+        if not chosen:
+            continue
+        ids = [tree["prompt_id"][0] for tree in chosen]
+        texts = asked([made.prompts()], ids)
+        pictures = [
+            tree_picture(tree, texts.get(prompt_id, prompt_id)).inside()
+            for prompt_id, tree in zip(ids, chosen, strict=True)
+        ]
+        found.append(Grown(stage.name, ran[-1], nodes["prompt_id"].n_unique(), pictures))
+    return found

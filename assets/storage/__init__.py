@@ -1,0 +1,1 @@
+"""Where tables and versions of datasets lie, and how files are written."""

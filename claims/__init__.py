@@ -1,0 +1,36 @@
+"""What recipes claim, measured: each measure compares a recipe's tables with its control's."""
+
+from assets.project.measure import Figures, Measure, UnmeasurableError
+from claims.best_of_n import BestOfNGain
+from claims.calibration import Calibration
+from claims.false_positives import FalsePositives
+from claims.first_error import FirstErrorF1
+from claims.gap import RewardGap
+from claims.graded import GradedScores
+from claims.injected import InjectedErrors
+from claims.label_accuracy import LabelAccuracy
+from claims.policy_gain import PolicyGain
+from claims.repeated_steps import RepeatedSteps
+from claims.reward_accuracy import RewardAccuracy
+from claims.step_labels import StepLabelAccuracy, StepRanking
+from claims.weighted_accuracy import WeightedAccuracy
+
+__all__ = [
+    "BestOfNGain",
+    "Calibration",
+    "FalsePositives",
+    "Figures",
+    "FirstErrorF1",
+    "GradedScores",
+    "InjectedErrors",
+    "LabelAccuracy",
+    "Measure",
+    "PolicyGain",
+    "RepeatedSteps",
+    "RewardAccuracy",
+    "RewardGap",
+    "StepLabelAccuracy",
+    "StepRanking",
+    "UnmeasurableError",
+    "WeightedAccuracy",
+]

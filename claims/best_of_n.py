@@ -1,0 +1,87 @@
+"""Is the answer that a reward likes best right more often than the one most responses give?"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from assets.project.intervals import compared
+from assets.project.label_truth import known_responses
+from assets.project.measure import Figures, MeasureOfScores, UnmeasurableError
+from filters.demonstrations.majority_vote import MajorityVote
+from filters.pairing import lot, scored
+
+
+class BestOfNGain(MeasureOfScores):
+    """How often, of all responses to a prompt, the one that the scores of stage ``of`` rate highest
+    is right (of equals a lot decides). Compared with the same of the control's scores, or without a
+    control with the majority vote of the same responses (`filters.MajorityVote`), which is told of
+    in any case.
+
+    A prompt none of whose responses is
+    scored, or votes, is answered wrongly.
+    """
+
+    def figures(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        control: Mapping[str, pl.DataFrame],
+        *,
+        checks: Mapping[str, str],
+    ) -> Figures:
+        truth = self._truth(tables, checks)
+        best = _best(tables[self.responses], tables[self.of])
+        ours = _answered(truth, best)
+        votes = MajorityVote(of="responses").run({"responses": tables[self.responses]}).kept
+        vote = _answered(truth, votes)
+        if self.control is None:
+            theirs, against = vote, "majority vote"
+        else:
+            other = _best(control[self.responses], control[self.control])
+            theirs, against = _answered(self._truth(control, checks), other), "the control's best"
+        if not ours.height or not theirs.height:
+            raise UnmeasurableError("of no response is it known whether it is right")
+        both = compared(ours, theirs)
+        one, any_right = (
+            float(truth.group_by("prompt_id").agg(how)["right"].to_numpy().mean())
+            for how in (pl.col("right").mean(), pl.col("right").any().cast(pl.Float64))
+        )
+        each = truth.height / ours.height
+        voted = ""
+        if self.control is not None:
+            beside = compared(ours, vote)
+            voted = f"; majority vote for {beside.control:.1%}: {beside}"
+        return Figures.of(
+            both,
+            f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
+            f"prompts, {against} for {both.control:.1%}: {both}{voted}; one response for "
+            f"{one:.1%}, some response for {any_right:.1%}",
+        )
+
+    def _truth(self, tables: Mapping[str, pl.DataFrame], checks: Mapping[str, str]) -> pl.DataFrame:
+        """The responses of which it is known whether they are ``right``."""
+        return known_responses(tables[self.responses], tables[self.prompts], checks)
+
+
+def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """The best scored response of each prompt."""
+    rated = scored(responses.select("prompt_id", "response_id"), scores).drop_nulls("value")
+    return (
+        rated.with_columns(lot=lot("response_id"))
+        .sort("prompt_id", -pl.col("value"), "lot")
+        .unique("prompt_id", keep="first", maintain_order=True)
+    )
+
+
+def _answered(truth: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """One row a prompt: ``hits`` 1 where the chosen response is right, and ``count`` 1."""
+    picked = truth.join(chosen, on="response_id", how="semi").select("prompt_id", hits="right")
+    return (
+        truth.select("prompt_id")
+        .unique()
+        .join(picked, on="prompt_id", how="left")
+        .select(
+            "prompt_id",
+            hits=pl.col("hits").fill_null(False).cast(pl.Float64),
+            count=pl.lit(1.0),
+        )
+    )

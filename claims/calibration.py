@@ -1,0 +1,153 @@
+"""Does a probability mean what it says, and does it tell right from wrong?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from assets.project.intervals import RESAMPLES
+from assets.project.label_truth import known_responses, mean_scores
+from assets.project.measure import Figures, Measure, UnmeasurableError
+from kernels.intervals import Floats, bootstrap_interval
+
+_CELLS = 2_000_000
+"""Most weights (resamples x responses) held at once."""
+
+
+class Calibration(Measure):
+    """AUC of the probabilities of stage ``of``: the chance that a right response, of any prompt,
+    has a higher one than a wrong response. Compared with the AUC of the control's scores, or with
+    1/2, which is chance. What it ``says`` adds Brier score and calibration error (``bins``).
+
+    ``responses`` names the stage whose responses were scored.
+    """
+
+    responses: str = "responses"
+    bins: int = Field(default=10, ge=1)
+
+    def stages(self) -> list[str]:
+        return [self.of, self.responses]
+
+    def control_stages(self) -> list[str]:
+        return [] if self.control is None else [self.control, self.responses]
+
+    def figures(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        control: Mapping[str, pl.DataFrame],
+        *,
+        checks: Mapping[str, str],
+    ) -> Figures:
+        ours = _known(tables[self.responses], tables[self.of], tables["prompts"], checks)
+        theirs = None
+        if self.control is not None:
+            theirs = _known(
+                control[self.responses], control[self.control], control["prompts"], checks
+            )
+        for name, known in ((self.of, ours), (self.control, theirs)):
+            if known is not None and known["right"].n_unique() < 2:
+                raise UnmeasurableError(f"{name} has no scores of both right and wrong responses")
+        probabilities, right = ours["value"].to_numpy(), ours["right"].to_numpy()
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+            raise UnmeasurableError(f"{self.of} gives scores outside [0, 1]: no probabilities")
+        measured, baseline, low, high = _compared(ours, theirs)
+        return Figures(
+            measured,
+            baseline,
+            low,
+            high,
+            held=low > 0,
+            says=(
+                f"AUC {measured:.3f} over {ours.height:,} responses, against {baseline:.3f}: "
+                f"difference {measured - baseline:+.3f} [{low:+.3f}, {high:+.3f}]; Brier score "
+                f"{brier(probabilities, right):.3f}, calibration error "
+                f"{calibration_error(probabilities, right, bins=self.bins):.3f}, "
+                f"{right.mean():.1%} of the responses are right"
+            ),
+        )
+
+
+def brier(probabilities: npt.ArrayLike, right: npt.ArrayLike) -> float:
+    """The mean of (p − right)², in [0, 1]: 0 is best, and 1/4 is what p = 1/2 gets (Brier 1950).
+
+    ``probabilities``: Float[responses] in [0, 1]; ``right``: Bool[responses].
+    """
+    missed = np.asarray(probabilities, np.float64) - np.asarray(right, np.float64)
+    return float(np.mean(missed**2))
+
+
+def calibration_error(
+    probabilities: npt.ArrayLike, right: npt.ArrayLike, *, bins: int = 10
+) -> float:
+    """Σ over ``bins`` of equal width: share of responses · |mean p − share that is right|, in
+    [0, 1] (expected calibration error, Naeini et al. 2015). 1 belongs to the last bin."""
+    said, true = np.asarray(probabilities, np.float64), np.asarray(right, np.float64)
+    place = np.minimum((said * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(place, said - true, minlength=bins)
+    return float(np.abs(gaps).sum() / len(said))
+
+
+def auc(
+    values: npt.ArrayLike, right: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> Floats:
+    """The chance that a right response has a higher value than a wrong one; a tie is half a win.
+
+    ``values``: Float[responses]; ``right``: Bool[responses]; ``weights``: Float[..., responses],
+    how often each counts (once, unless given). Returns Float[...], nan where one kind is missing.
+    """
+    value, true = np.asarray(values, np.float64), np.asarray(right, np.bool_)
+    weight = np.ones_like(value) if weights is None else np.asarray(weights, np.float64)
+    order = np.argsort(value, kind="stable")
+    starts = np.flatnonzero(np.diff(value[order], prepend=-np.inf))
+    weight, true = weight[..., order], true[order]
+    rights, wrongs = (
+        np.add.reduceat(weight * kind, starts, axis=-1) for kind in (true, ~true)
+    )  # of each distinct value
+    below = np.cumsum(wrongs, axis=-1) - wrongs
+    with np.errstate(invalid="ignore"):
+        won = (rights * (below + wrongs / 2)).sum(-1) / (rights.sum(-1) * wrongs.sum(-1))
+    return np.asarray(won)
+
+
+def _known(
+    responses: pl.DataFrame, scores: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
+) -> pl.DataFrame:
+    """The responses of which score (``value``) and truth (``right``) are known."""
+    truth = known_responses(responses, prompts, checks)
+    values = mean_scores(scores).drop_nulls()
+    return truth.join(values, on="response_id").sort("prompt_id", "response_id")
+
+
+def _compared(
+    ours: pl.DataFrame, theirs: pl.DataFrame | None, *, seed: int = 0
+) -> tuple[float, float, float, float]:
+    """Both AUCs, and the 95 % interval of their difference: a percentile bootstrap over prompts,
+    each drawn with all that both sides have of it."""
+    sides = [ours] if theirs is None else [ours, theirs]
+    prompts = pl.concat([side["prompt_id"] for side in sides]).unique().sort()
+    numbered = pl.DataFrame({"prompt_id": prompts}).with_row_index("number")
+    known = [
+        (
+            side["value"].to_numpy(),
+            side["right"].to_numpy(),
+            side.join(numbered, on="prompt_id", maintain_order="left")["number"].to_numpy(),
+        )
+        for side in sides
+    ]
+
+    def differences(drawn: npt.NDArray[np.int64]) -> Floats:
+        found = [auc(value, right, drawn[:, number]) for value, right, number in known]
+        return np.asarray(found[0] - (found[1] if theirs is not None else 0.5))
+
+    low, high = bootstrap_interval(
+        differences,
+        np.ones(len(prompts), dtype=np.int64),
+        resamples=RESAMPLES,
+        seed=seed,
+        # An AUC holds a weight of each response.
+        cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in known),
+    )
+    points = [float(auc(value, right)) for value, right, _ in known]
+    return points[0], points[1] if theirs is not None else 0.5, low, high

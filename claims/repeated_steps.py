@@ -1,0 +1,100 @@
+"""Does it pay to say a step twice?"""
+
+from collections.abc import Mapping
+
+import polars as pl
+from pydantic import Field
+
+from assets.project.intervals import compared
+from assets.project.label_truth import by_prompt
+from assets.project.measure import Figures, Measure, UnmeasurableError
+from filters.pairing import opinions
+
+ROUNDING = 1e-6
+"""A score that rises by less has not risen: the same text in another batch differs by as much."""
+
+
+class RepeatedSteps(Measure):
+    """The share of responses whose score, as a whole, is higher where one of their steps is said
+    twice: by stage ``of`` for the responses, and ``repeated`` for those of stage ``edits``
+    (`generators.RepeatStep`), each of which names the response it was made from.
+
+    Compared with the same share by the control's scores and ``control_repeated``. It holds where
+    the share is at most ``at_most``, and surely lower than the control's. What it ``says`` adds by
+    how much scores change on average, and the same of the stages in ``also`` (each with the one
+    of its scores of the edits).
+    """
+
+    repeated: str
+    edits: str
+    control_repeated: str | None = None
+    at_most: float = Field(default=1.0, ge=0, le=1)
+    also: Mapping[str, str] = Field(default_factory=dict)
+
+    def stages(self) -> list[str]:
+        told = [stage for both in self.also.items() for stage in both]
+        return [self.of, self.repeated, self.edits, *told]
+
+    def control_stages(self) -> list[str]:
+        named = [self.control, self.control_repeated]
+        return [stage for stage in named if stage is not None] + [self.edits]
+
+    def figures(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        control: Mapping[str, pl.DataFrame],
+        *,
+        checks: Mapping[str, str],
+    ) -> Figures:
+        if self.control is None or self.control_repeated is None:
+            raise UnmeasurableError(
+                "RepeatedSteps compares with other scores: name 'control' and 'control_repeated'"
+            )
+        edits = tables[self.edits]
+        ours = self._changes(edits, tables[self.of], tables[self.repeated])
+        theirs = self._changes(
+            control[self.edits], control[self.control], control[self.control_repeated]
+        )
+        both = compared(_raised(ours), _raised(theirs))
+        others = [
+            f"; {stage} of {_told(self._changes(edits, tables[stage], tables[repeated]))}"
+            for stage, repeated in self.also.items()
+        ]
+        return Figures.of(
+            both,
+            f"saying a step twice raises the score of {_told(ours)}, the control's of "
+            f"{_told(theirs)}: {both}{''.join(others)}",
+            held=both.measured <= self.at_most and both.high < 0,
+        )
+
+    def _changes(
+        self, edits: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
+    ) -> pl.DataFrame:
+        """For each edit its ``prompt_id`` and how much its score is above its parent's
+        (``change``)."""
+        parent = pl.col("origin").struct.field("parents").list.first()
+        known = (
+            edits.select("prompt_id", "response_id", parent=parent)
+            .join(opinions(after).select("response_id", after="value"), on="response_id")
+            .join(
+                opinions(before).select("response_id", before="value"),
+                left_on="parent",
+                right_on="response_id",
+            )
+            .select("prompt_id", change=pl.col("after") - pl.col("before"))
+            .drop_nulls()
+        )
+        if known.is_empty():
+            raise UnmeasurableError(f"no response of {self.edits} is scored before and after")
+        return known
+
+
+def _raised(changes: pl.DataFrame) -> pl.DataFrame:
+    """For each prompt, of how many edits (``count``) the score rose (``hits``)."""
+    return by_prompt(changes, pl.col("change") > ROUNDING)
+
+
+def _told(changes: pl.DataFrame) -> str:
+    rose = float((changes["change"] > ROUNDING).to_numpy().mean())
+    mean = float(changes["change"].to_numpy().mean())
+    return f"{rose:.1%} of {changes.height:,} responses ({mean:+.3f} on average)"

@@ -1,0 +1,39 @@
+"""Does a score tell right responses from wrong ones?"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from assets.project.intervals import compared
+from assets.project.label_truth import ranked_pairs
+from assets.project.measure import Figures, MeasureOfScores, UnmeasurableError
+
+
+class RewardAccuracy(MeasureOfScores):
+    """The share of (right, wrong) pairs of responses to one prompt that the scores of stage ``of``
+    rank rightly; a tie counts half. All such pairs are compared, so no pairing rule matters.
+    Without a control it is compared with 1/2, which is chance.
+    """
+
+    def figures(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        control: Mapping[str, pl.DataFrame],
+        *,
+        checks: Mapping[str, str],
+    ) -> Figures:
+        ours = ranked_pairs(tables[self.responses], tables[self.of], tables[self.prompts], checks)
+        if self.control is None:
+            theirs = ours.with_columns(hits=pl.col("count") / 2)
+        else:
+            theirs = ranked_pairs(
+                control[self.responses], control[self.control], control[self.prompts], checks
+            )
+        if not ours["count"].sum() or not theirs["count"].sum():
+            raise UnmeasurableError("no prompt has both a right and a wrong response with scores")
+        both = compared(ours, theirs)
+        return Figures.of(
+            both,
+            f"of {both.count:,.0f} pairs of a right and a wrong response {both.measured:.1%} "
+            f"are ranked rightly, by the control {both.control:.1%}: {both}",
+        )

@@ -1,0 +1,174 @@
+"""Are steps labelled truly, and are right ones worth more than wrong ones?"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from assets.project.intervals import Shares, compared
+from assets.project.label_truth import by_prompt
+from assets.project.measure import Figures, Measure, UnmeasurableError
+from claims.first_error import NONE, first_errors
+
+Tables = Mapping[str, pl.DataFrame]
+
+
+class StepLabelAccuracy(Measure):
+    """The share of solutions whose first wrong step stage ``of`` names truly, or (``per: step``) of
+    labelled steps whose label is true: right as long as no step up to it is wrong.
+
+    ``truth`` names the stage of scores that knows (`annotators.StepVerifier`): its score of a
+    response as a whole is the index of the first wrong step, −1 for none. ``of`` is a stage of such
+    scores, where a response without one is not found, or of labelled steps, of which those that
+    were kept count. ``solutions: erroneous`` counts those with a wrong step alone.
+
+    It is compared with the control, or the best of it and ``rivals``, stages like it, and holds
+    where it is surely less than ``within`` below. With ``at_most_rollouts`` the rollouts that its
+    scores took (their ``raw``, "3/16"; a whole answer takes none) must be at most that share of
+    those of the control. Where the control's responses are cut in another way,
+    ``control_responses`` and ``control_truth`` name its own.
+    """
+
+    truth: str
+    responses: str = "responses"
+    control_truth: str | None = None
+    control_responses: str | None = None
+    rivals: tuple[str, ...] = ()
+    per: Literal["solution", "step"] = "solution"
+    solutions: Literal["erroneous", "all"] = "erroneous"
+    within: float = Field(default=0.0, ge=0, le=1)
+    at_most_rollouts: float | None = Field(default=None, gt=0)
+
+    def stages(self) -> list[str]:
+        return [self.of, self.truth, self.responses]
+
+    def control_stages(self) -> list[str]:
+        own = [self.control_truth or self.truth, self.control_responses or self.responses]
+        return [*([] if self.control is None else [self.control]), *self.rivals, *own]
+
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
+        control_stage = self.required_control()
+        ours = self._counted(tables, self.of, self.truth, self.responses)
+        truth, responses = self.control_stages()[-2:]
+        compare: dict[str, Shares] = {}
+        for name in (control_stage, *self.rivals):
+            theirs = self._counted(control, name, truth, responses)
+            compare[name] = compared(ours, theirs)
+        best = max(compare, key=lambda name: compare[name].control)
+        both = compare[best]
+        spent, says = 1.0, ""
+        if self.at_most_rollouts is not None:
+            mine, other = rollouts(tables[self.of]), rollouts(control[best])
+            if not mine or not other:
+                raise UnmeasurableError("nothing says how many rollouts the scores took")
+            spent = mine / other
+            says = f", for {spent:.1%} of the rollouts (wanted: {self.at_most_rollouts:.0%})"
+        cheap = self.at_most_rollouts is None or spent <= self.at_most_rollouts
+        what = "first errors are found" if self.per == "solution" else "labels are true"
+        return Figures.of(
+            both,
+            f"{both.measured:.1%} of {both.count:,.0f} {what}, by {best} {both.control:.1%} "
+            f"of {both.control_count:,.0f}{says}: {both}",
+            held=both.low > -self.within and cheap,
+        )
+
+    def _counted(self, tables: Tables, stage: str, truth: str, responses: str) -> pl.DataFrame:
+        """``hits`` and ``count`` by prompt."""
+        known = first_errors(tables[truth], None).rename({"found": "truth"})
+        if self.solutions == "erroneous":
+            known = known.filter(pl.col("truth") != NONE)
+        frame = tables[stage]
+        if self.per == "step":
+            found = _steps(frame, known)
+        elif "first_error" in frame.columns:
+            told = frame.select("response_id", found=pl.col("first_error").fill_null(NONE))
+            found = known.join(told, on="response_id", how="inner")
+        else:
+            found = known.join(first_errors(frame, None), on="response_id", how="left")
+        prompts = tables[responses].select("response_id", "prompt_id")
+        hit = (pl.col("found") == pl.col("truth")).fill_null(False)
+        counted = by_prompt(found.join(prompts, on="response_id"), hit)
+        if counted.is_empty():
+            raise UnmeasurableError(f"{stage} says nothing of solutions whose truth is known")
+        return counted
+
+
+class StepRanking(Measure):
+    """The share of pairs of a right and a wrong step, of any solutions of one prompt, in which the
+    right one is worth more (half a pair where both are worth as much): the area under the curve of
+    stage ``of``, labelled steps with values, or scores of steps.
+
+    ``truth`` names the stage of scores that knows which steps are right
+    (`annotators.StepVerifier`: each for itself, going on from what was written). It holds where the
+    share is surely above that of the control.
+    """
+
+    truth: str
+    responses: str = "responses"
+
+    def stages(self) -> list[str]:
+        return [self.of, self.truth, self.responses]
+
+    def control_stages(self) -> list[str]:
+        return [*super().control_stages(), self.truth, self.responses]
+
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
+        control_stage = self.required_control()
+        both = compared(self._ranked(tables, self.of), self._ranked(control, control_stage))
+        return Figures.of(
+            both,
+            f"of {both.count:,.0f} pairs of a right and a wrong step {both.measured:.1%} are "
+            f"ranked rightly, by {control_stage} {both.control:.1%} of "
+            f"{both.control_count:,.0f}: {both}",
+        )
+
+    def _ranked(self, tables: Tables, stage: str) -> pl.DataFrame:
+        truth = tables[self.truth].filter(pl.col("step") >= 0).drop_nulls("value")
+        steps = (
+            truth.select("response_id", "step", right=pl.col("value") > 0)
+            .join(values(tables[stage]), on=["response_id", "step"])
+            .join(tables[self.responses].select("response_id", "prompt_id"), on="response_id")
+        )
+        pairs = steps.filter("right").join(steps.filter(~pl.col("right")), on="prompt_id")
+        more, as_much = (
+            pl.col("value") > pl.col("value_right"),
+            pl.col("value").eq(pl.col("value_right")),
+        )
+        ranked = by_prompt(pairs, more.cast(pl.Float64) + as_much.cast(pl.Float64) / 2)
+        if ranked.is_empty():
+            raise UnmeasurableError(f"{stage}: no prompt has both a right and a wrong step")
+        return ranked
+
+
+def values(frame: pl.DataFrame) -> pl.DataFrame:
+    """``response_id``, ``step`` and ``value`` of the steps that have one."""
+    if "values" in frame.columns:
+        steps = frame.select("response_id", value="values").with_columns(
+            step=pl.int_ranges(pl.col("value").list.len().cast(pl.Int64))
+        )
+        frame = steps.explode("value", "step").with_columns(pl.col("step").cast(pl.Int32))
+    known = frame.filter(pl.col("step") >= 0).drop_nulls("value")
+    return known.group_by("response_id", "step").agg(pl.col("value").mean())
+
+
+def rollouts(scores: pl.DataFrame) -> int:
+    """How many rollouts the scores of prefixes took, as their ``raw`` tells it."""
+    of = scores["raw"].str.extract(r"^\d+/(\d+)$").cast(pl.Int64).drop_nulls()
+    return int(of.filter(of > 1).sum())
+
+
+def _steps(labels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """One row a labelled step: ``found``, its label, and ``truth``, as 1 or 0."""
+    if "labels" not in labels.columns:
+        raise UnmeasurableError("per: step counts labelled steps: name a stage that gives them")
+    steps = labels.select("response_id", found="labels").with_columns(
+        step=pl.int_ranges(pl.col("found").list.len().cast(pl.Int64))
+    )
+    right = (pl.col("truth") == NONE) | (pl.col("step") < pl.col("truth"))
+    return (
+        steps.explode("found", "step")
+        .drop_nulls("found")
+        .join(known, on="response_id", how="inner")
+        .with_columns(pl.col("found").cast(pl.Int32), truth=right.cast(pl.Int32))
+    )

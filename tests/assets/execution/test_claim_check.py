@@ -1,0 +1,73 @@
+"""The claim of a recipe, measured when it runs and by ``factory claims``."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from assets.cli import app
+from assets.config.errors import RecipeError
+from assets.refresh import Outcome
+from tests.assets.conftest import STAGES, Workshop
+
+GAIN = {"use": "claims.PolicyGain", "of": "validated", "control": "validated"}
+
+
+def test_claims_run_a_recipe_and_its_control_and_compare(
+    ran: tuple[Workshop, Outcome], tmp_path: Any
+) -> None:
+    workshop, _ = ran
+    workshop.recipe("claiming", control="first", measure=GAIN)
+    done = CliRunner().invoke(
+        app,
+        [
+            *("claims", "claiming", "--rows", "3", "--refresh", "2026-11-05"),
+            *("--docs", str(tmp_path), "--json"),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    (told,) = json.loads(done.stdout)
+    # The same recipe on the same prompts: the same policy, so no difference at all.
+    assert told["id"] == "claiming"
+    assert told.keys() >= {"id", "claim", "measured", "control", "low", "high", "held"}
+    assert told["measured"] == told["control"]
+    assert (told["low"], told["high"], told["held"]) == (0.0, 0.0, False)
+    assert json.loads((tmp_path / "claims.json").read_text()) == [told]
+    assert "| `claiming` | A paper | It helps | `first` |" in (tmp_path / "claims.md").read_text()
+
+
+def test_a_run_whose_control_has_not_run_says_what_to_run(ran: tuple[Workshop, Outcome]) -> None:
+    workshop, _ = ran
+    workshop.recipe("alone", control="first", measure=GAIN)
+    outcome = workshop.run("alone", refresh="2026-11-06", rows=2)
+    assert outcome.claim is not None
+    assert not outcome.claim.passed
+    assert "factory run first --refresh 2026-11-06" in (outcome.claim.description or "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"measure": {**GAIN, "of": "validates"}}, "there is no stage 'validates'; did you mean"),
+        ({"measure": {"use": "claims.Gain", "of": "pairs"}}, "cannot import"),
+        ({"measure": {**GAIN, "off": 1}}, "has no such parameter"),
+        ({"measure": {"of": "pairs"}}, "'use' is missing"),
+    ],
+)
+def test_a_measure_that_cannot_be_is_refused_when_it_loads(
+    workshop: Workshop, message: Callable[[BaseException], str], changes: Any, told: str
+) -> None:
+    workshop.recipe("wrong", **changes)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (Dagster wraps it)
+        workshop.project()
+    assert told in message(caught.value)
+    assert "field 'measure" in message(caught.value)
+
+
+def test_a_control_without_the_measured_stage_is_refused(workshop: Workshop) -> None:
+    workshop.recipe("short", stages={"responses": STAGES["responses"]})
+    workshop.recipe("long", control="short", measure=GAIN)
+    with pytest.raises(RecipeError, match="the control 'short' has no stage 'validated'"):
+        workshop.project()

@@ -1,0 +1,169 @@
+"""What rows become in TRL's formats: nothing is lost without a reason, and no label is made up."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from assets.cli import app
+from assets.config.errors import FactoryError
+from assets.export.formats import (
+    FORMATS,
+    format_of,
+    labelled,
+    preference,
+    prompt_completion,
+    stepwise,
+    unpaired,
+)
+from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels, rows
+
+ASKED = [{"role": "user", "content": "2 + 2?"}]
+
+
+def answer(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def pairs(*sides: tuple[str, str]) -> pl.DataFrame:
+    return rows(
+        Pairs,
+        [
+            {
+                "pair_id": f"{chosen}>{rejected}",
+                "prompt_id": "p",
+                "prompt": ASKED,
+                "chosen": answer(chosen),
+                "rejected": answer(rejected),
+                "chosen_id": chosen,
+                "rejected_id": rejected,
+                "weight": 1.0,
+            }
+            for chosen, rejected in sides
+        ],
+    )
+
+
+def solutions(*labels: list[bool | None], **fields: Any) -> pl.DataFrame:
+    return rows(
+        StepLabels,
+        [
+            {
+                "response_id": str(number),
+                "prompt_id": "p",
+                "prompt": ASKED,
+                "completions": [f"step {step}\n" for step in range(len(told))],
+                "labels": told,
+                "values": [None] * len(told),
+                **fields,
+            }
+            for number, told in enumerate(labels)
+        ],
+    )
+
+
+def test_a_margin_is_no_column_that_a_trainer_would_put_into_its_loss() -> None:
+    kept = preference(pairs(("good", "bad"))).kept
+    assert "margin" not in kept.columns
+    assert kept["score_margin"].to_list() == [None]
+
+
+def test_each_response_is_labelled_once_and_never_both_ways() -> None:
+    split = unpaired(pairs(("best", "middle"), ("middle", "worst"), ("best", "worst")))
+    labelled = dict(split.kept.select("response_id", "label").iter_rows())
+    assert labelled == {"best": True, "worst": False}
+    assert split.kept["completion"].to_list() == [answer("best"), answer("worst")]
+    assert split.dropped.select("row_id", "reason").rows() == [
+        ("middle", "chosen in one pair and rejected in another")
+    ]
+
+
+@given(st.lists(st.tuples(*[st.sampled_from("abcde")] * 2).filter(lambda s: s[0] != s[1])))
+def test_every_response_of_pairs_is_kept_or_dropped(sides: list[tuple[str, str]]) -> None:
+    split = unpaired(pairs(*dict.fromkeys(sides)))
+    ids = split.kept["response_id"].to_list() + split.dropped["row_id"].to_list()
+    assert sorted(ids) == sorted({one for side in sides for one in side})
+
+
+def test_a_response_is_labelled_by_its_score() -> None:
+    told = {
+        "good": [(None, 1.0), (None, 1.0), (0, 0.0)],
+        "bad": [(None, 0.0), (None, None)],
+        "torn": [(None, 1.0), (None, 0.0)],
+        "graded": [(None, 0.5)],
+        "unread": [(None, None)],
+        "only steps": [(0, 1.0)],
+        "unasked": [(None, 1.0)],
+    }
+    scores = pl.DataFrame(
+        [
+            {"response_id": name, "prompt_id": "p", "step": step, "value": value, "text": name}
+            for name, said in told.items()
+            for step, value in said
+        ],
+        schema_overrides={"step": pl.Int32, "value": pl.Float64},
+    ).with_columns(
+        prompt=pl.when(pl.col("text") != "unasked").then(pl.lit(pl.Series([ASKED])).first())
+    )
+    split = labelled(scores)
+    assert split.kept.select("prompt", "completion", "label").rows() == [
+        (ASKED, answer("good"), True),
+        (ASKED, answer("bad"), False),
+    ]
+    assert split.dropped.select("row_id", "reason").rows() == [
+        (name, "its scores are not all 1 or all 0")
+        for name in ("torn", "graded", "unread", "only steps")
+    ] + [("unasked", "its prompt is none that the recipe drew")]
+
+
+def test_a_solution_ends_before_its_first_unlabelled_step() -> None:
+    split = stepwise(solutions([True, False], [True, None, True], [None, True], first_error=1))
+    assert split.kept.columns[:3] == ["prompt", "completions", "labels"]
+    assert split.kept.select("prompt", "completions", "labels", "first_error").rows() == [
+        ("2 + 2?", ["step 0\n", "step 1\n"], [True, False], 1),
+        ("2 + 2?", ["step 0\n"], [True], None),
+    ]
+    assert split.dropped.select("row_id", "reason").rows() == [("2", "no step is labelled")]
+
+
+@given(st.lists(st.lists(st.sampled_from([True, False, None]), min_size=1)))
+def test_labels_are_the_known_ones_before_the_first_gap(told: list[list[bool | None]]) -> None:
+    split = stepwise(solutions(*told))
+    assert split.kept.height + split.dropped.height == len(told)
+    for number, labels, completions in split.kept.select(
+        "response_id", "labels", "completions"
+    ).iter_rows():
+        expected = told[int(number)]
+        known = expected.index(None) if None in expected else len(expected)
+        assert labels == expected[:known]
+        assert len(completions) == known
+
+
+def test_the_last_message_of_a_demonstration_is_what_is_learnt() -> None:
+    turns = [*ASKED, *answer("5"), {"role": "user", "content": "Sure?"}, *answer("4")]
+    given = [("whole", turns), ("alone", answer("4"))]
+    records = [{"demonstration_id": i, "prompt_id": "p", "messages": m} for i, m in given]
+    split = prompt_completion(rows(Demonstrations, records))
+    assert split.kept.select("prompt", "completion").rows() == [(turns[:3], turns[3:])]
+    assert "messages" not in split.kept.columns
+    assert split.dropped.select("row_id", "reason").rows() == [("alone", "no prompt")]
+
+
+def test_each_table_has_a_format_and_unknown_ones_are_told() -> None:
+    assert format_of([Pairs], None)[0] == "preference"
+    assert format_of([StepLabels], None)[0] == "stepwise"
+    assert format_of([Demonstrations], None)[0] == "prompt-completion"
+    assert format_of([Responses, Scores], None)[0] == "unpaired"
+    assert format_of([Pairs], "unpaired")[1] is FORMATS["unpaired"]
+    with pytest.raises(FactoryError, match="no format is made from Responses"):
+        format_of([Responses], None)
+    with pytest.raises(FactoryError, match="no format 'unpared'; did you mean 'unpaired'"):
+        format_of([Pairs], "unpared")
+
+
+def test_the_command_lists_every_format() -> None:
+    listed = CliRunner().invoke(app, ["export", "--list"]).stdout
+    assert all(f"| `{name}` |" in listed for name in FORMATS)

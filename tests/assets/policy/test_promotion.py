@@ -1,0 +1,117 @@
+"""Which refresh's policy the next one starts from, and what is said of one that is passed over."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.policy.lineage import line_before, roles_at
+from assets.policy.promotion import Gate, Rule, gate_of, worsened
+from assets.project.recipe_plan import plan, policy_stage
+from assets.storage.tables import Tables
+from engines.bindings import Binding
+from schemas import Checkpoints, Dropped, Evaluations, Split, empty, rows
+
+BOUND = {"policy": Binding(model="base")}
+GATE = Gate("recipe", ("validated",))
+STAGES: dict[str, Any] = {
+    "responses": {"use": "generators.Sample"},
+    "pairs": {"use": "filters.RandomPairs", "of": "responses"},
+    "warmed": {"use": "trainers.DPO", "of": "pairs"},
+    "policy": {"use": "trainers.DPO", "of": "pairs"},
+    "on_the_way": {"use": "trainers.Validate", "of": "warmed"},
+    "validated": {"use": "trainers.Validate", "of": "policy"},
+}
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Tables:
+    return Tables(tmp_path / "root")
+
+
+def refreshed(tables: Tables, day: str, folder: Path, *, before: int, after: int | None) -> str:
+    """A refresh that trained a policy: ``before`` and ``after`` of 40 greedy answers are right."""
+    path = folder / day
+    path.mkdir()
+    known = {"trained": True, "rows": 1, "steps": 1, "seconds": 1.0, "metrics": "{}"}
+    trained = rows(Checkpoints, [{"path": str(path), "start": "base", **known}])
+    tables.write(("recipe", "policy"), day, Split(trained, empty(Dropped)))
+    if after is not None:
+        measured = [
+            {
+                "prompt_id": f"{number:032x}",
+                "greedy_before": number < before,
+                "greedy_after": number < after,
+                "samples": 0,
+                "right_before": 0,
+                "right_after": 0,
+            }
+            for number in range(40)
+        ]
+        split = Split(rows(Evaluations, measured), empty(Dropped))
+        tables.write(("recipe", "validated"), day, split)
+    return str(path)
+
+
+def starts(tables: Tables, day: str, gate: Gate | None = GATE) -> tuple[str | None, ...]:
+    roles = roles_at(day, recipe="recipe", stage="policy", bindings=BOUND, tables=tables, gate=gate)
+    return roles["policy"].model, roles["policy@previous"].model
+
+
+def says(tables: Tables, day: str) -> str:
+    return line_before(day, recipe="recipe", stage="policy", tables=tables, gate=GATE).says
+
+
+def test_a_policy_that_got_worse_is_passed_over_and_said_to_be(
+    tables: Tables, tmp_path: Path
+) -> None:
+    first = refreshed(tables, "2026-01-01", tmp_path, before=10, after=20)
+    worse = refreshed(tables, "2026-01-02", tmp_path, before=20, after=5)
+    assert starts(tables, "2026-01-02") == (first, "base")
+    assert starts(tables, "2026-01-03") == (first, "base")
+    assert says(tables, "2026-01-03").startswith(
+        "starts from the policy of 2026-01-01; that of 2026-01-02 is not promoted: held-out "
+        "accuracy fell from 50.0% to 12.5%"
+    )
+    third = refreshed(tables, "2026-01-03", tmp_path, before=20, after=30)
+    assert starts(tables, "2026-01-04") == (third, first)
+    assert says(tables, "2026-01-04") == "starts from the policy of 2026-01-03"
+    assert starts(tables, "2026-01-03", Gate("recipe")) == (worse, first)
+
+
+def test_the_first_policy_can_fail_the_gate_too(tables: Tables, tmp_path: Path) -> None:
+    refreshed(tables, "2026-01-01", tmp_path, before=30, after=2)
+    assert starts(tables, "2026-01-02") == ("base", "base")
+    assert says(tables, "2026-01-02").startswith("starts from the configured one; that of")
+
+
+def test_a_difference_that_may_be_chance_is_no_regression(tables: Tables, tmp_path: Path) -> None:
+    path = refreshed(tables, "2026-01-01", tmp_path, before=20, after=19)
+    assert starts(tables, "2026-01-02") == (path, "base")
+
+
+def test_a_policy_that_nobody_measured_is_not_promoted(tables: Tables, tmp_path: Path) -> None:
+    refreshed(tables, "2026-01-01", tmp_path, before=0, after=None)
+    assert starts(tables, "2026-01-02") == ("base", "base")
+    assert "recipe/validated has not measured it" in says(tables, "2026-01-02")
+    assert "factory run recipe --refresh 2026-01-01" in says(tables, "2026-01-02")
+
+
+def test_where_there_was_nothing_to_measure_on_the_policy_is_promoted() -> None:
+    assert worsened(empty(Evaluations), seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "left_out", "expected"),
+    [
+        ("no_worse", None, ("validated",)),
+        ("no_worse", "validated", ()),
+        ("none", None, ()),
+    ],
+)
+def test_what_measures_the_policy_is_its_gate(
+    rule: Rule, left_out: str | None, expected: tuple[str, ...]
+) -> None:
+    stages = {name: spec for name, spec in STAGES.items() if name != left_out}
+    planned = plan(stages, file="defs.yaml", roles=BOUND)
+    assert gate_of("recipe", planned, policy_stage(planned), rule, 0).measured_by == expected

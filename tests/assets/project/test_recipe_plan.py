@@ -1,0 +1,96 @@
+"""Recipes that cannot work are refused, with the stage and the field named."""
+
+from typing import Any
+
+import pytest
+
+from assets.config.errors import RecipeError
+from assets.project.recipe_plan import plan
+from engines.bindings import Binding
+from schemas import Pairs, Responses
+
+ROLES = {
+    "policy": Binding(model="m"),
+    "served": Binding(engine="openai", url="http://x/v1", served_as="x"),
+}
+SAMPLE = {"use": "generators.Sample"}
+PAIRS = {"use": "filters.RandomPairs", "of": "responses"}
+
+
+def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
+    stages = plan({"pairs": PAIRS, "responses": SAMPLE}, file="f", roles=ROLES)
+    assert [(stage.name, stage.gives) for stage in stages] == [
+        ("responses", Responses),
+        ("pairs", Pairs),
+    ]
+    assert stages[1].reads == ("responses", "prompts")
+    written = {"b": SAMPLE, "a": SAMPLE, "pairs": PAIRS | {"of": "b"}}
+    assert [stage.name for stage in plan(written, file="f", roles=ROLES)] == ["b", "a", "pairs"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "stage", "field", "told"),
+    [
+        ({}, None, "stages", "at least one stage"),
+        ({"a": {"use": "generators.Nothing"}}, "a", "use", "generators.Nothing"),
+        ({"a": {"use": "schemas.Prompts"}}, "a", "use", "is not an operator"),
+        ({"a": {"n": 3}}, "a", "use", "'use' is missing"),
+        ({"a": "generators.Sample"}, "a", None, "a stage is a mapping"),
+        ({"a": SAMPLE | {"temprature": 1}}, "a", "temprature", "did you mean 'temperature'"),
+        ({"a": SAMPLE | {"n": 0}}, "a", "n", "greater than or equal to 1"),
+        ({"a": {"use": "filters.RandomPairs"}}, "a", "of", "this parameter is missing"),
+        ({"responses": SAMPLE, "p": PAIRS | {"of": "response"}}, "p", "of", "did you mean"),
+        (
+            {"responses": SAMPLE, "p": PAIRS, "q": PAIRS | {"of": "p"}},
+            "q",
+            "of",
+            "takes Responses, but stage 'p' gives Pairs; stages that give it: responses",
+        ),
+        ({"a": PAIRS | {"of": "a"}}, "a", "of", "stages wait for each other: 'a' reads 'a'"),
+        ({"prompts": SAMPLE}, "prompts", None, "this name is taken"),
+        ({"a-b": SAMPLE}, "a-b", None, "letters, digits and _"),
+        ({"a": SAMPLE | {"model": "judge"}}, "a", "model", "no model is bound to role 'judge'"),
+        ({"a": SAMPLE | {"model": "policy@last"}}, "a", "model", "there is no role 'policy@last'"),
+        ({"a": SAMPLE | {"model": "served@initial"}}, "a", "model", "no other role has earlier"),
+        (
+            {
+                "responses": SAMPLE,
+                "s": {"use": "annotators.Likelihood", "of": "responses", "model": "served"},
+            },
+            "s",
+            "model",
+            "Likelihood asks the role 'served' to score, which its engine 'openai'",
+        ),
+        (
+            {
+                "responses": SAMPLE,
+                "s": {"use": "annotators.DensityRatio", "strong": "served", "weak": "policy"},
+            },
+            "s",
+            "strong",
+            "to score, which its engine 'openai' ('x' at http://x/v1) does not: add weights",
+        ),
+        (
+            {
+                "responses": SAMPLE,
+                "p": PAIRS,
+                "t": {"use": "trainers.DPO", "of": "p", "start": "served"},
+            },
+            "t",
+            "start",
+            "DPO asks the role 'served' to be trained, which takes its weights",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    stages: dict[str, Any], stage: str | None, field: str | None, told: str
+) -> None:
+    with pytest.raises(RecipeError) as error:
+        plan(stages, file="recipes/x/defs.yaml", roles=ROLES)
+    assert (error.value.stage, error.value.field) == (stage, field)
+    assert told in str(error.value)
+    assert str(error.value).startswith("recipes/x/defs.yaml")
+
+
+def test_earlier_policies_need_no_binding_of_their_own() -> None:
+    plan({"a": SAMPLE | {"model": "policy@previous"}}, file="f", roles=ROLES)

@@ -1,0 +1,115 @@
+"""Tables land whole, on a disk or in an object store, and come back as they were."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from upath import UPath
+
+from assets.execution.io_manager import TablesIOManager
+from assets.storage.tables import MissingTableError, Tables, write_whole
+from schemas import Dropped, Responses, Split, dropped, empty, rows
+
+KEY = ("recipe", "responses")
+
+
+def split(text: str = "hello") -> Split:
+    record = {
+        "response_id": "r1",
+        "prompt_id": "p1",
+        "text": text,
+        "finish": "stop",
+        "tokens": 3,
+        "origin": {"operator": "o", "parameters": "{}", "seed": 2**64 - 1, "parents": []},
+    }
+    return Split(rows(Responses, [record]), dropped("responses", "too long", ["p2"]))
+
+
+@pytest.fixture(params=["disk", "object store"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
+    return UPath(tmp_path) if request.param == "disk" else UPath(f"memory://{tmp_path.name}")
+
+
+def test_rows_come_back_as_they_were(root: UPath) -> None:
+    tables = Tables(root)
+    tables.write(KEY, "2026-01-02", split(), about={"read": "so"})
+    tables.write(KEY, "2026-01-01", split())
+    assert_frame_equal(tables.read(KEY, "2026-01-02"), split().kept)
+    assert_frame_equal(tables.read_dropped(KEY, "2026-01-02"), split().dropped)
+    assert tables.about(KEY, "2026-01-02") == {"read": "so"}
+    assert tables.about(KEY, "2026-01-01") == {}
+    assert tables.refreshes(KEY) == ["2026-01-01", "2026-01-02"]
+    assert tables.path(KEY, "2026-01-02").exists()
+
+
+def test_a_table_of_before_there_were_thoughts_is_read_as_one_of_today(root: UPath) -> None:
+    tables = Tables(root)
+    now = split().kept
+    tables.write(KEY, "2026-01-01", Split(now.drop("reasoning"), split().dropped))
+    assert_frame_equal(tables.read(KEY, "2026-01-01"), now)
+
+
+def test_a_table_that_is_not_there_is_named(root: UPath) -> None:
+    assert Tables(root).refreshes(KEY) == []
+    with pytest.raises(MissingTableError, match=r"there is no table .*2026-01-01\.parquet"):
+        Tables(root).read(KEY, "2026-01-01")
+
+
+def test_a_write_that_fails_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = Tables(tmp_path)
+    tables.write(KEY, "2026-01-01", split("old"))
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        tables.write(KEY, "2026-01-01", split("new"))
+    assert tables.read(KEY, "2026-01-01")["text"].to_list() == ["old"]
+    left = [path.name for path in tables.path(KEY, "2026-01-01").parent.iterdir()]
+    assert sorted(left) == ["2026-01-01.dropped.parquet", "2026-01-01.parquet"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    place = UPath(tmp_path / "file")
+    write_whole(place, b"old")
+    with place.open("rb") as reader:
+        write_whole(place, b"newer")
+        assert reader.read() == b"old"
+    assert place.read_bytes() == b"newer"
+
+
+def test_dagster_hands_rows_on_and_says_what_is_missing(root: UPath) -> None:
+    days = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-05")
+
+    @dg.asset(key=["recipe", "responses"], partitions_def=days, io_manager_key="tables")
+    def responses() -> Split:
+        return split()
+
+    @dg.asset(
+        key=["recipe", "count"],
+        partitions_def=days,
+        ins={"responses": dg.AssetIn(key=["recipe", "responses"])},
+        io_manager_key="tables",
+    )
+    def count(responses: pl.DataFrame) -> Split:
+        return Split(responses.head(0), empty(Dropped))
+
+    resources = {"tables": TablesIOManager(root)}
+    with pytest.raises(dg.Failure, match="factory run recipe --refresh 2026-01-03"):
+        dg.materialize(
+            [responses, count],
+            selection=[count],
+            partition_key="2026-01-03",
+            resources=resources,
+            instance=dg.DagsterInstance.ephemeral(),
+        )
+    made = dg.materialize([responses, count], partition_key="2026-01-03", resources=resources)
+    assert made.success
+    assert_frame_equal(Tables(root).read(KEY, "2026-01-03"), split().kept)
+    assert Tables(root).read(("recipe", "count"), "2026-01-03").is_empty()

@@ -1,0 +1,62 @@
+"""What `trainers.training.train` asks of the method that it trains by."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engines.bindings import Binding
+from engines.context import Context
+from trainers.training.tokenization import Reader
+
+if TYPE_CHECKING:
+    from transformers import Trainer as Learner
+
+
+class LoRA(BaseModel):
+    """Train a low-rank difference instead of all weights (Hu et al. 2021, arXiv:2106.09685).
+
+    It is merged into the weights at the end, so the result loads like any model. Needs ``peft``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+
+class Method(Protocol):
+    """A training method with its parameters; `trainers.training.trainer.Trainer` documents them."""
+
+    @property
+    def unit(self) -> str: ...
+    @property
+    def task(self) -> Literal["CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS"]: ...
+    @property
+    def relative(self) -> bool: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def epochs(self) -> float: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def gradient_accumulation(self) -> int: ...
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def warmup(self) -> float: ...
+    @property
+    def lora(self) -> LoRA | None: ...
+    @property
+    def checkpoint_seconds(self) -> float: ...
+
+    def loaded(self, binding: Binding) -> Binding: ...
+    def seed_in(self, context: Context) -> int: ...
+    def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]: ...
+    def learned(self, model: Any, *, end: int) -> Any: ...
+    def learner(
+        self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
+    ) -> "Learner": ...
