@@ -11,6 +11,7 @@ from assets.config.bundled import PACKAGES
 
 PACKAGE_NAMES = (
     "assets",
+    "claims",
     "generators",
     "annotators",
     "filters",

@@ -31,12 +31,12 @@ def test_the_example_recipe_uses_the_example_operator(
 ) -> None:
     # The project is found from its sub-folders too.
     monkeypatch.chdir(project / "recipes")
-    project = load_project()
-    assert project.settings.folder == project
-    assert {"short_answers", "online_dpo"} <= set(project.recipes)
-    stages = project.recipes["short_answers"].planned(project.settings)
+    found = load_project()
+    assert found.settings.folder == project
+    assert {"short_answers", "online_dpo"} <= set(found.recipes)
+    stages = found.recipes["short_answers"].planned(found.settings)
     assert type(stages[1].operator).__module__ == "my_operators"
-    models = [binding.model for binding in project.settings.bindings().values()]
+    models = [binding.model for binding in found.settings.bindings().values()]
     assert all(Path(str(model)).is_dir() for model in models)
 
 

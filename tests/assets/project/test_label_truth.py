@@ -93,7 +93,7 @@ def test_of_a_side_that_does_not_end_the_last_step_is_right_or_wrong(
 
 def test_a_check_that_knows_no_steps_says_nothing_of_them() -> None:
     told = pair("a", "1\n", "0\n") | {"ends": {"chosen": False, "rejected": False}}
-    check = "tests.assets.test_truth.only_wholes"
+    check = "tests.assets.project.test_label_truth.only_wholes"
     assert label_accuracy(rows(Pairs, [told]), prompts(a="1"), {"mine": check}) is None
 
 
