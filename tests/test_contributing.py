@@ -52,9 +52,9 @@ def test_the_folders_and_files_that_it_names_are_there() -> None:
 
 
 def test_the_recipe_and_the_source_load(project: Path) -> None:
-    project = load_project()
-    assert "short_pairs" in project.recipes
-    rows: list[Any] = list(islice(project.sources["sums"].reader().prompts(51), 2))
+    loaded = load_project()
+    assert "short_pairs" in loaded.recipes
+    rows: list[Any] = list(islice(loaded.sources["sums"].reader().prompts(51), 2))
     assert [row["reference"] for row in rows] == ["2", "3"]
 
 

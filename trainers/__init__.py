@@ -6,7 +6,7 @@ from trainers.prm.prm import PRM, ValueHead
 from trainers.reward_model.reward_model import RewardModel
 from trainers.sft.sft import SFT
 from trainers.tpo.tpo import TPO
-from trainers.training.train.method import LoRA
+from trainers.training.method import LoRA
 from trainers.training.trainer import Trainer
 
 __all__ = ["DPO", "PRM", "SFT", "TPO", "LoRA", "RewardModel", "Trainer", "Validate", "ValueHead"]

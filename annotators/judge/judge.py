@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.listwise import ranked
 from annotators.judge.metrics import figures
 from annotators.judge.pairwise import compared, keeps_order
 from annotators.judge.pointwise import graded
+from annotators.judge.questions import JudgeQuestions
 from engines.model import Models
 from engines.operators.cut_off import cut_off
 from engines.operators.scores import Opinion

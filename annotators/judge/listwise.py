@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.metrics import count_ranking, count_verdict
 from annotators.judge.pairing import placed
 from annotators.judge.parsing.verdicts import Unread, Verdict, aggregated, joined, read_ranking
+from annotators.judge.questions import JudgeQuestions
 from engines.model import Model, Models
 from engines.operators.cut_off import cut_off
 from engines.operators.scores import Opinion

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.metrics import count_comparison
 from annotators.judge.pairing import Comparison, placed, schedule
 from annotators.judge.parsing.verdicts import CREDIT, Verdict, read_choice
+from annotators.judge.questions import JudgeQuestions
 from engines.model import Models
 from engines.operators.scores import Opinion
 from engines.rows import Prompt, Response

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from annotators.judge.judge.questions import JudgeQuestions
 from annotators.judge.parsing.verdicts import read_grade
+from annotators.judge.questions import JudgeQuestions
 from engines.model import Models
 from engines.operators.scores import Opinion
 from engines.rows import Prompt, Response

@@ -16,12 +16,12 @@ from assets.refresh import Outcome
 from schemas.printable import printable
 
 if TYPE_CHECKING:
-    from assets.cli.console import Report
     from assets.export.hub import Published
     from assets.export.writer import Exported
     from assets.importers.importer import Imported
     from assets.maintenance.retention import Prunable
     from assets.maintenance.usage import Use
+    from assets.report import Report
     from assets.review.agreement import WithPeople
     from assets.storage.dataset_versions import Version
 

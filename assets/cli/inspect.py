@@ -71,8 +71,8 @@ def report_(
     """
     with said(False):
         from assets.cli import console as report
-        from assets.cli.console import write_report
         from assets.project.project import load_project
+        from assets.report import write_report
 
         project = load_project()
         name, _, stage = dataset.partition("/")

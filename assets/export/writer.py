@@ -20,7 +20,6 @@ from pathlib import Path
 import polars as pl
 from upath import UPath
 
-from assets.cli.console import dataset_report
 from assets.config.errors import FactoryError
 from assets.execution.row_counts import count_reasons
 from assets.export.candidates import candidates
@@ -33,6 +32,7 @@ from assets.project.project import Project
 from assets.project.recipe_plan import Stage, exported_stage
 from assets.provenance.check_results import latest_checks
 from assets.provenance.models import answered, used_models
+from assets.report import dataset_report
 from assets.storage.tables import Tables
 from schemas import Pairs, Responses, Scores, Split
 

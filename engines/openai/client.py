@@ -7,7 +7,7 @@
     401, 403, 404, other 4xx        at once, as below
     408, 409, 425, 429, 5xx, none   asked again until patience ends, then as below
     200, not what was promised      asked again, thrice; then as below
-    more than 64 MiB                likewise (`engines.openai.engine.http_client`)
+    more than 64 MiB                likewise (`engines.openai.http_client`)
     200 with an error in it         as the error's own code says
 
 Below: a server is judged by more than one call. Where it has answered another since the call was
@@ -131,7 +131,7 @@ class Server:
         # Configuration that names this engine imports this module; the client takes a second.
         import openai
 
-        from engines.openai.engine.http_client import BoundedClient
+        from engines.openai.http_client import BoundedClient
 
         return openai.AsyncOpenAI(**self._settings, http_client=BoundedClient())
 

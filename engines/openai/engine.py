@@ -29,7 +29,7 @@ from engines.bindings import Binding
 from engines.chat.spelling import spelled_apart, spelled_together
 from engines.choice_logprobs import Spelling, next_tokens, spelled_choice
 from engines.openai.client import GREETING, Server, ServerOptions
-from engines.openai.engine.listed_choice import listed_choice, without_logprobs
+from engines.openai.listed_choice import listed_choice, without_logprobs
 from engines.openai.responses import ChatChoice, ChatReply
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
 from schemas import Message, canonical, content_id

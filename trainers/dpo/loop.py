@@ -12,9 +12,9 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from trainers.dpo.losses import Anchor, anchored, mixture
+from trainers.training.loop import PairTrainer, padding_of, with_confidences
 from trainers.training.reference_logprobs import CELLS, Reference, batches
 from trainers.training.train import single_device
-from trainers.training.train.loop import PairTrainer, padding_of, with_confidences
 
 
 @dataclass

@@ -13,8 +13,8 @@ from trainers.dpo.losses import mixture
 from trainers.prm.losses import cross_entropy, ranked, squared
 from trainers.training.averages import AveragingTrainer
 from trainers.training.heads import with_head
+from trainers.training.loop import padding_of, with_adapter
 from trainers.training.train import single_device
-from trainers.training.train.loop import padding_of, with_adapter
 
 Meaning = Literal["probability", "value"]
 """What a head's output says: the logit of a probability, or a value as it stands. It is kept in

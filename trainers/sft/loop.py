@@ -7,8 +7,8 @@ from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from trainers.training.loop import Offline
 from trainers.training.train import single_device
-from trainers.training.train.loop import Offline
 
 
 class CompletionTrainer(Offline, SFTTrainer):

@@ -12,8 +12,8 @@ from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
 from trainers.tpo.losses import Pairs, ranked_list, step_weights
 from trainers.training.averages import AveragingTrainer
+from trainers.training.loop import padding_of, with_adapter
 from trainers.training.train import single_device
-from trainers.training.train.loop import padding_of, with_adapter
 
 BEFORE = -1
 """The step of what is no answer: the prompt, and padding."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import Trainer as TransformersTrainer
 
-from trainers.training.train.loop import MeanLoss
+from trainers.training.loop import MeanLoss
 
 
 class AveragingTrainer(MeanLoss, TransformersTrainer):

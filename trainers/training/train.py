@@ -22,9 +22,9 @@ from engines.weights import load, model_folder, weights_revision
 from schemas import canonical
 from trainers.training.callbacks import Progress, Saving
 from trainers.training.checkpoint_folder import TrainedFolder
+from trainers.training.method import LoRA, Method
 from trainers.training.reference_logprobs import Reference
 from trainers.training.tokenization import Reader
-from trainers.training.train.method import LoRA, Method
 
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
 

@@ -26,8 +26,8 @@ from schemas import (
     rows,
 )
 from trainers.training.checkpoint_folder import TrainedFolder
+from trainers.training.method import LoRA
 from trainers.training.tokenization import Reader
-from trainers.training.train.method import LoRA
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner

@@ -9,11 +9,11 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from assets.cli import app
-from assets.cli.console import dataset_report
 from assets.config.errors import FactoryError
 from assets.export.formats import Format
 from assets.export.shards import write_shards
 from assets.provenance.models import licence_of, used_models
+from assets.report import dataset_report
 from assets.storage.tables import Tables
 from engines.bindings import Binding
 from schemas import Dropped, Pairs, Split, empty

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from assets.charts.histogram import HEIGHT, WIDTH, histogram
 from assets.cli import app
-from assets.cli.console import dataset_report
 from assets.config.errors import FactoryError
+from assets.report import dataset_report
 from assets.report.encoding import packed
 from assets.review.decisions import Decision, Decisions, Verdict
 from assets.storage.tables import Tables
