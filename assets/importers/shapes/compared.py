@@ -62,6 +62,13 @@ def by_strength(row: Row) -> Preference:
     """A number from −3 to 3: below 0 the first is preferred, above 0 the second, by so much. The
     weight is the share of the annotators who say so, where the row has them (half a voice where
     they prefer neither)."""
+    if row.get("strength") is None and "feedback1" in row:
+        raise ShapeError(
+            "no 'overall_preference': 'feedback1' and 'feedback2' are opinions in words, of which "
+            "none says who is better (HelpSteer3's subset 'feedback'; pairs are in 'preference'). "
+            "Either answer can be imported as prompt-completion, with --column prompt=context and "
+            "--column completion=response1"
+        )
     strength = number(row.get("strength"), "'strength'")
     if abs(strength) > STRONGEST:
         raise ShapeError(f"'strength' must be from −3 to 3, not {str(row['strength'])[:60]}")

@@ -54,6 +54,20 @@ def test_helpsteer3_is_as_sure_as_its_annotators(read: Any) -> None:
     assert judged(read, "helpsteer3", {**row, "overall_preference": 0}) == (None, 1.0, None)
 
 
+def test_feedback_in_words_is_no_preference(read: Any) -> None:
+    row = {
+        "context": [{"role": "user", "content": "?"}],
+        "response1": "a",
+        "response2": "b",
+        "feedback1": ["The response is mostly helpful."],
+        "feedback2": ["The response is not helpful."],
+    }
+    with pytest.raises(ValueError, match="no 'overall_preference'.*subset 'feedback'"):
+        read("helpsteer3", row)
+    columns = {"prompt": "context", "completion": "response1"}
+    assert read("prompt-completion", row, **columns).solutions[0].text == "a"
+
+
 def test_conversations_of_an_arena(read: Any) -> None:
     asked = {"role": "user", "content": "A tree?"}
     row = {

@@ -175,6 +175,11 @@ def test_steps_are_joined_by_line_ends_unless_they_bring_spaces(
         ),
         ("unpaired", {"prompt": "?", "completion": "a", "label": "yes"}, "must be true or false"),
         ("unpaired", {"prompt": "?", "label": True}, "no column 'completion'"),
+        (
+            "preference",
+            {"prompt": "?", "chosen": "a", "rejected": "b", "score_chosen": "high"},
+            "'score_chosen' must be a number, not 'high'",
+        ),
         ("prompts", {"prompt": " "}, "'prompt' is empty"),
         ("prompts", {"prompt": "?", "reference": float("nan")}, "no finite number"),
     ],
