@@ -6,6 +6,7 @@ Only safetensors are read and no code from a model's folder is ever run.
 import hashlib
 import json
 from functools import lru_cache
+from os.path import expanduser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +137,7 @@ def model_folder(binding: Binding) -> Path:
             "this role names a server only; name its weights too ('model': a folder or a Hub id) "
             "to score with it or to train it"
         )
-    folder = Path(binding.model).expanduser()
+    folder = Path(expanduser(binding.model))
     if folder.is_dir():
         return folder
     if not _is_hub_id(binding):
@@ -178,7 +179,7 @@ def _is_hub_id(binding: Binding) -> bool:
     name = binding.model or ""
     parts = name.split("/")
     return (
-        not Path(name).expanduser().exists()
+        not Path(expanduser(name)).exists()
         and len(parts) == 2
         and all(part and part[0].isalnum() for part in parts)
     )

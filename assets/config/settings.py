@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from os.path import expanduser
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -181,7 +182,7 @@ class Settings(BaseSettings):
     @property
     def recipe_folders(self) -> list[Path]:
         """The shipped recipes' folder, then the user's. Raises `SettingsError` if one is gone."""
-        added = [self.folder / Path(folder).expanduser() for folder in self.recipes]
+        added = [self.folder / Path(expanduser(folder)) for folder in self.recipes]
         for folder in added:
             if not folder.is_dir():
                 raise SettingsError(
@@ -212,13 +213,13 @@ class Settings(BaseSettings):
 
     def _path(self, given: str) -> Path:
         """A path from the project folder or, where nothing is there, from the packages' folder."""
-        path = self.folder / Path(given).expanduser()
+        path = self.folder / Path(expanduser(given))
         shipped = PACKAGES / given
         return shipped if not path.exists() and shipped.exists() else path
 
     def _place(self, given: str) -> UPath:
         path = located(given)
-        return UPath(self.folder / Path(path.path).expanduser()) if _is_local(path) else path
+        return UPath(self.folder / Path(expanduser(path.path))) if _is_local(path) else path
 
     def _local(self, field: str, name: str) -> Path:
         given = getattr(self, field)
@@ -228,7 +229,7 @@ class Settings(BaseSettings):
                     f"{self._file}: field {field!r}: {given} is not a local path"
                     + from_variable(field)
                 )
-            return self.folder / Path(UPath(given).path).expanduser()
+            return self.folder / Path(expanduser(UPath(given).path))
         if not _is_local(self.root_path):
             raise SettingsError(
                 f"{self._file}: field {field!r}: the root {self.root} is not on this machine, and "
@@ -258,7 +259,7 @@ def config_file() -> Path:
         or the nearest of its parents that has one, or else of the checkout.
     """
     if named := os.environ.get("FACTORY_CONFIG"):
-        return Path(named).expanduser().resolve()
+        return Path(expanduser(named)).resolve()
     here = Path.cwd()
     folders = (here, *here.parents, PACKAGES)
     return next((each / FILE for each in folders if (each / FILE).is_file()), here / FILE)

@@ -1,6 +1,7 @@
 """What a ``defs.yaml`` names by import path and gives parameters: sources and measures."""
 
 from collections.abc import Mapping
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def built(
     parameters = {name: value for name, value in spec.items() if name != "use"}
     path = parameters.get("path")
     if isinstance(path, str) and "://" not in path:
-        parameters["path"] = str(folder / Path(path).expanduser())
+        # Path.expanduser raises where there is no such user: "~x" is a name then.
+        parameters["path"] = str(folder / Path(expanduser(path)))
     try:
         return kind(**parameters)
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def unit(vectors: NDArray[Any]) -> Vectors:
 
 
 def _folder(embedder: str) -> Path:
-    folder = Path(embedder).expanduser()
+    folder = Path(expanduser(embedder))
     if folder.is_dir():
         return folder
     from huggingface_hub import snapshot_download

@@ -62,7 +62,7 @@ def test_feedback_in_words_is_no_preference(read: Any) -> None:
         "feedback1": ["The response is mostly helpful."],
         "feedback2": ["The response is not helpful."],
     }
-    with pytest.raises(ValueError, match="no 'overall_preference'.*subset 'feedback'"):
+    with pytest.raises(ValueError, match="HelpSteer3's subset 'feedback'"):
         read("helpsteer3", row)
     columns = {"prompt": "context", "completion": "response1"}
     assert read("prompt-completion", row, **columns).solutions[0].text == "a"
