@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import compared
 from assets.project.label_truth import known_responses
-from assets.project.measure import Figures, MeasureOfScores, UnmeasurableError
+from assets.project.measure import Figures, MeasureOfScores, Tables, UnmeasurableError
 from filters.demonstrations.majority_vote import MajorityVote
 from filters.pairing import lot, scored
 
@@ -21,13 +21,7 @@ class BestOfNGain(MeasureOfScores):
     scored, or votes, is answered wrongly.
     """
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         truth = self._truth(tables, checks)
         best = _best(tables[self.responses], tables[self.of])
         ours = _answered(truth, best)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from assets.project.intervals import RESAMPLES
 from assets.project.label_truth import known_responses, mean_scores
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from kernels.intervals import Floats, bootstrap_interval
 
 _CELLS = 2_000_000
@@ -33,13 +33,7 @@ class Calibration(Measure):
     def control_stages(self) -> list[str]:
         return [] if self.control is None else [self.control, self.responses]
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = _known(tables[self.responses], tables[self.of], tables["prompts"], checks)
         theirs = None
         if self.control is not None:

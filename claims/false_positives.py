@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import Shares, compared
 from assets.project.label_truth import by_prompt, mean_scores, ranked_pairs
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 class FalsePositives(Measure):
@@ -34,13 +34,7 @@ class FalsePositives(Measure):
         real = [] if self.accuracy_control is None else [self.answers, self.accuracy_control]
         return [*super().control_stages(), self.responses, *real]
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         control_stage = self.required_control()
         ours = self._fooled(tables[self.responses], tables[self.of])
         theirs = self._fooled(control[self.responses], control[control_stage])

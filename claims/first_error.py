@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import Field
 
 from assets.project.intervals import RESAMPLES
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from kernels.intervals import Floats, bootstrap_interval
 
 NONE = -1
@@ -46,13 +46,7 @@ class FirstErrorF1(Measure):
     def control_stages(self) -> list[str]:
         return [] if self.control is None else [self.control, self.truth, self.responses]
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = self._counted(tables, self.of)
         theirs = None if self.control is None else self._counted(control, self.control)
         for name, counts in ((self.of, ours), (self.control, theirs)):

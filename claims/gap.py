@@ -8,7 +8,7 @@ from pydantic import Field
 
 from assets.project.intervals import compared
 from assets.project.label_truth import ranked_pairs, right_responses
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,7 @@ class RewardGap(Measure):
         own = [stage for both in self.pairs.values() for stage in both]
         return list(dict.fromkeys([self.of, *own, *self.pairs]))
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         prompts = tables["prompts"]
         skill = {
             stage: _accuracy(tables[stage], prompts, checks, stage)

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import compared
 from assets.project.label_truth import by_prompt, mean_scores
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from filters.pairs.graded_pairs import levels
 
 
@@ -27,13 +27,7 @@ class GradedScores(Measure):
     def control_stages(self) -> list[str]:
         return [] if self.control is None else [self.control, self.degraded]
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = ranked(tables[self.degraded], tables[self.of])
         if self.control is None:
             theirs = ours.with_columns(hits=pl.lit(0.0))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assets.project.intervals import compared
 from assets.project.label_truth import by_prompt, pair_labels
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from filters.pairs.edits import changed
 
 
@@ -28,13 +28,7 @@ class InjectedErrors(Measure):
     def stages(self) -> list[str]:
         return [self.of, *([] if self.edits is None else [self.edits])]
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         if self.control is None:
             raise UnmeasurableError("InjectedErrors compares with sampled pairs: name their stage")
         ours = self._by_prompt(tables[self.of], tables["prompts"], checks, self.of)

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import compared
 from assets.project.label_truth import by_prompt, pair_labels
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 class LabelAccuracy(Measure):
@@ -19,13 +19,7 @@ class LabelAccuracy(Measure):
 
     weighted: bool = False
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = self._by_prompt(tables[self.of], tables["prompts"], checks, self.of)
         control_stage = self.required_control()
         theirs = self._by_prompt(

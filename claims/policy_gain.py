@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from trainers.evaluation.metrics import paired_interval
 
 
@@ -12,13 +12,7 @@ class PolicyGain(Measure):
     """The rise of held-out accuracy (greedy) of the policy that was trained on a recipe's data,
     over that of the policy trained on the control's; over nothing without a control."""
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = _gains(tables[self.of])
         if self.control is None:
             ours = ours.with_columns(control=pl.lit(0.0))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assets.project.intervals import compared
 from assets.project.label_truth import by_prompt
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from filters.pairing import opinions
 
 ROUNDING = 1e-6
@@ -39,13 +39,7 @@ class RepeatedSteps(Measure):
         named = [self.control, self.control_repeated]
         return [stage for stage in named if stage is not None] + [self.edits]
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         if self.control is None or self.control_repeated is None:
             raise UnmeasurableError(
                 "RepeatedSteps compares with other scores: name 'control' and 'control_repeated'"

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import compared
 from assets.project.label_truth import ranked_pairs
-from assets.project.measure import Figures, MeasureOfScores, UnmeasurableError
+from assets.project.measure import Figures, MeasureOfScores, Tables, UnmeasurableError
 
 
 class RewardAccuracy(MeasureOfScores):
@@ -15,13 +15,7 @@ class RewardAccuracy(MeasureOfScores):
     Without a control it is compared with 1/2, which is chance.
     """
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = ranked_pairs(tables[self.responses], tables[self.of], tables[self.prompts], checks)
         if self.control is None:
             theirs = ours.with_columns(hits=pl.col("count") / 2)

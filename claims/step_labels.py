@@ -8,10 +8,8 @@ from pydantic import Field
 
 from assets.project.intervals import Shares, compared
 from assets.project.label_truth import by_prompt
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from claims.first_error import NONE, first_errors
-
-Tables = Mapping[str, pl.DataFrame]
 
 
 class StepLabelAccuracy(Measure):

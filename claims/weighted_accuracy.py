@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import compared
 from assets.project.label_truth import pair_labels
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 class WeightedAccuracy(Measure):
@@ -19,13 +19,7 @@ class WeightedAccuracy(Measure):
     same above one half, it is the share of pairs that are labelled truly.
     """
 
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         control_stage = self.required_control()
         ours = _pushes(tables[self.of], tables["prompts"], checks, self.of)
         theirs = _pushes(

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from assets.project.intervals import Shares
 
+Tables = Mapping[str, pl.DataFrame]
+"""Tables by the names of their stages."""
+
 
 class UnmeasurableError(ValueError):
     """The tables do not hold what the claim is about; the message says what is missing."""
@@ -64,13 +67,7 @@ class Measure(BaseModel):
         return self.control
 
     @abstractmethod
-    def figures(
-        self,
-        tables: Mapping[str, pl.DataFrame],
-        control: Mapping[str, pl.DataFrame],
-        *,
-        checks: Mapping[str, str],
-    ) -> Figures:
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         """Measure ``tables`` against ``control``, both by stage name and of the same prompts.
 
         ``checks``: import path of each source's check, by the source's name. Raises
