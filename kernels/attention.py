@@ -107,7 +107,7 @@ def attend(
     out = torch.empty_like(lines[0])
     for block in plan:
         (pieces, some), most = block.queries.shape, block.keys.shape[1]
-        asked, known, told = (
+        asked, known, values = (
             line.index_select(1, cells.flatten()).view(-1, *cells.shape, width)
             for line, cells in zip(lines, (block.queries, block.keys, block.keys), strict=True)
         )
@@ -117,7 +117,7 @@ def attend(
             .transpose(1, 2)
             .reshape(kept * pieces, -1, width)
         )
-        known, told = (one.view(kept * pieces, most, width) for one in (known, told))
+        known, values = (one.view(kept * pieces, most, width) for one in (known, values))
         scores = asked @ known.transpose(1, 2)
         if softcap is not None:
             scores = softcap * torch.tanh(scores / softcap)
@@ -127,7 +127,7 @@ def attend(
         # A product over all keys would add them up in another order where there are more of them.
         for first in range(0, most, _PART):
             part = slice(first, first + _PART)
-            found.baddbmm_(weights[:, :, part], told[:, part])
+            found.baddbmm_(weights[:, :, part], values[:, part])
         found = found.view(kept, pieces, -1, some, width).transpose(1, 2).reshape(heads, -1, width)
         out.index_copy_(1, block.cells, found.index_select(1, block.places))
     return out[None].to(query.dtype)

@@ -121,7 +121,7 @@ def _hand(text: str, alerts: Alerts) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FactoryError(f"no alert could be handed to {name}: {error}") from error
     if done.returncode:
-        said = done.stderr.strip()[-_LONGEST:]
+        output = done.stderr.strip()[-_LONGEST:]
         raise FactoryError(
-            f"{name}, which alerts are handed to, ended with {done.returncode}: {said}"
+            f"{name}, which alerts are handed to, ended with {done.returncode}: {output}"
         )

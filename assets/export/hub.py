@@ -70,10 +70,10 @@ def publish(
     message: str,
     wait: Callable[[float], None] = time.sleep,
 ) -> Published:
-    """Make ``repo`` (``NAME/REPO``, made if it is not there) hold what ``folder`` does.
+    """Make ``repo`` (``NAME/REPO``, created if it is not there) hold what ``folder`` does.
 
     A new repository is private unless ``public``. 412, 429 and server errors are tried again, after
-    as long as the Hub asks for (``wait`` is told the seconds), for `PATIENCE` in all.
+    as long as the Hub asks for (``wait`` gets the seconds), for `PATIENCE` in all.
 
     Raises `FactoryError` without a token; where the repository holds something else than an export,
     or is public and nobody asked for that; and where the Hub refuses or stays away.
@@ -122,15 +122,13 @@ def publish(
     )
     try:
         return retries(commit)
-    except FactoryError:
-        raise
     # Uploads wrap what their threads raised.
     except (OSError, RuntimeError, ValueError, httpx2.TransportError) as error:
         raise FactoryError(f"could not publish to dataset {repo}: {_line(error, token)}") from None
 
 
 def _found(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
-    """The repository as it is now, made if it was not there. Raises `FactoryError` where it must
+    """The repository as it is now, created if it was not there. Raises `FactoryError` where it must
     not be written to."""
     from huggingface_hub.errors import RepositoryNotFoundError
 

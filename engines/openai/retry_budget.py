@@ -23,7 +23,7 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 _DURATION = re.compile(f"(?:{_PART.pattern})+")
 _NOTHING = re.compile(r"0*(?:\.0*)?")
-_SPENT = re.compile(r"\b(?:r|remaining)=0\b[^,]*?[;,]\s*(?:t|reset)=(\d+)")
+_USED_UP = re.compile(r"\b(?:r|remaining)=0\b[^,]*?[;,]\s*(?:t|reset)=(\d+)")
 
 
 class RetryBudget:
@@ -69,45 +69,45 @@ def asked_wait(headers: Mapping[str, str]) -> float:
     """Seconds that a server asks for before the next request; 0 where it names none.
 
     Its Retry-After (RFC 9110, 10.2.3) or ``retry-after-ms``; without them the longest of the
-    rate limits that are spent: ``x-ratelimit-reset-requests: 6m0s`` and the like, as seconds, a
+    rate limits that are used up: ``x-ratelimit-reset-requests: 6m0s`` and the like, as seconds, a
     duration, a time of day or seconds (or milliseconds) since 1970, and ``ratelimit: r=0;t=30``.
     """
-    headers = {name.lower(): said for name, said in headers.items()}
+    headers = {name.lower(): value for name, value in headers.items()}
     if "retry-after-ms" in headers:
         return _seconds(f"{headers['retry-after-ms'].strip()}ms")
     if "retry-after" in headers:
         return _seconds(headers["retry-after"])
     waits = [0.0]
-    for name, said in headers.items():
+    for name, value in headers.items():
         if "ratelimit" in name and "reset" in name:
             left = headers.get(name.replace("reset", "remaining"), "0")
-            waits.append(_seconds(said) if _NOTHING.fullmatch(left.strip()) else 0.0)
+            waits.append(_seconds(value) if _NOTHING.fullmatch(left.strip()) else 0.0)
         elif name == "ratelimit":
-            waits += map(float, _SPENT.findall(said))
+            waits += map(float, _USED_UP.findall(value))
     return max(waits)
 
 
-def _seconds(said: str) -> float:
+def _seconds(value: str) -> float:
     """Seconds from now, of a number, a duration, a date or a time since 1970; 0 if it is none."""
-    said = said.strip()
+    value = value.strip()
     now = datetime.now(UTC)
     try:
-        seconds = float(said)
+        seconds = float(value)
         if seconds > _EPOCH:
             seconds = (seconds / 1000 if seconds > 1000 * _EPOCH else seconds) - now.timestamp()
     except ValueError:
-        if _DURATION.fullmatch(said):
-            seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(said))
+        if _DURATION.fullmatch(value):
+            seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(value))
         else:
-            seconds = (_date(said) or now).timestamp() - now.timestamp()
+            seconds = (_date(value) or now).timestamp() - now.timestamp()
     return seconds if seconds >= _LEAST and math.isfinite(seconds) else 0.0
 
 
-def _date(said: str) -> datetime | None:
+def _date(value: str) -> datetime | None:
     """The time that HTTP's form or ISO 8601 gives; None if it is neither."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            found = read(said)
+            found = read(value)
             return found if found.tzinfo else found.replace(tzinfo=UTC)
         except (TypeError, ValueError, OverflowError):
             continue
