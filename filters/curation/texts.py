@@ -1,4 +1,4 @@
-"""What rows say, for filters that judge texts, and the rows that such a filter refuses."""
+"""The texts of rows, for filters that judge them, and the rows that such a filter refuses."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Side = Literal["chosen", "rejected", "either"]
 
 
 def asked(messages: pl.Expr) -> pl.Expr:
-    """All that is said in a list of messages, the system's aside."""
+    """The contents of a list of messages as one text, without those of the system."""
     spoken = pl.element().filter(pl.element().struct.field("role") != "system")
     return contents(messages.list.eval(spoken))
 
@@ -23,17 +23,18 @@ def texts(frame: pl.DataFrame, *, side: Side = "either") -> pl.DataFrame:
     One text a row, as its table's `texts` says. Of pairs those of ``side``: all chosen ones, then
     all rejected ones.
     """
-    said = table_of(frame).texts()
-    said = {side: said[side]} if side in said else said
-    rows = frame.select(**said).with_row_index("row")
-    return pl.concat([rows.select("row", side=pl.lit(name), text=name) for name in said])
+    columns = table_of(frame).texts()
+    if side in columns:
+        columns = {side: columns[side]}
+    rows = frame.select(**columns).with_row_index("row")
+    return pl.concat([rows.select("row", side=pl.lit(name), text=name) for name in columns])
 
 
 def without(frame: pl.DataFrame, found: pl.DataFrame) -> Split:
     """``frame`` without the rows that ``found`` gives a ``reason`` against.
 
     ``found`` has a ``row``, a ``reason`` and numbers, under their names. Rows whose reason is null
-    are kept; where a row has several reasons, the first is said.
+    are kept; where a row has several reasons, the first is given.
     """
     unit = id_column(table_of(frame))
     against = found.filter(pl.col("reason").is_not_null())
