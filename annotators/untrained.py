@@ -2,12 +2,7 @@
 
 import polars as pl
 
-from engines.protocol import EngineError
 from schemas import Scores, Split, dropped, empty
-
-
-class HeadlessError(EngineError):
-    """The weights have no trained head, so they cannot score."""
 
 
 def unscored(responses: pl.DataFrame, checkpoints: pl.DataFrame, *, stage: str) -> Split | None:

@@ -160,7 +160,9 @@ class Binding(Parameters):
         return f"{engine}: add weights {add}, or bind it to an engine that does"
 
     def in_process(self) -> "Binding":
-        """Its weights in the engine of this process. Options are another engine's, so none stay."""
+        """Its weights in the engine of this process. Options of another engine do not stay."""
+        if self.engine == IN_PROCESS:
+            return self
         return Binding(
             model=self.model,
             revision=self.revision,

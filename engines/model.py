@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,14 +11,24 @@ from engines.context import Context
 from engines.journal.codec import (
     pack_choice,
     pack_generation,
+    pack_rewards,
     pack_scored,
     unpack_choice,
     unpack_generation,
+    unpack_rewards,
     unpack_scored,
 )
-from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import (
+    Dropout,
+    Generation,
+    Rendered,
+    Rewards,
+    RowError,
+    Sampling,
+    Scored,
+)
 from engines.runtime.seeds import sample_seed
-from engines.runtime.session import Codec, Held, Session
+from engines.runtime.session import Codec, Served, Session
 from schemas import Message, Usage
 
 __all__ = ["Model", "Models", "Written"]
@@ -27,6 +37,7 @@ _DEFAULT = Sampling()
 _GENERATION = Codec(pack_generation, unpack_generation, lambda one: one.tokens)
 _SCORED = Codec(pack_scored, unpack_scored, lambda one: len(one.token_ids))
 _CHOICE = Codec(pack_choice, unpack_choice, lambda one: 0)
+_REWARDS = Codec(pack_rewards, unpack_rewards, lambda one: one.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,10 @@ class Model:
     def scoring_revision(self) -> str:
         """What scores. Equals ``revision`` where one engine does both."""
         return self._session.served(self.role, "score").engine.revision
+
+    def reward_revision(self, *, dropout: Dropout | None = None) -> str:
+        """What gives rewards; with ``dropout`` always weights in this process."""
+        return self._rewarder(dropout).engine.revision
 
     def generate(
         self,
@@ -168,6 +183,35 @@ class Model:
             raise RowError(f"{len(found)} log-probs came for {len(ordered)} options")
         return [found[ordered.index(option)] for option in options]
 
+    async def reward(
+        self,
+        messages: Sequence[Message],
+        text: str,
+        *,
+        step_ends: Sequence[int] | None = None,
+        dropout: Dropout | None = None,
+    ) -> tuple[float, ...]:
+        """Rewards of ``text`` as the answer to ``messages``, by the trained head of the role.
+
+        One of the whole answer, as ended; or one a step where ``step_ends`` tells after how many
+        characters each ends. See `engines.protocol.Engine.reward`.
+        """
+        session = self._session
+        served = self._rewarder(dropout)
+        engine = served.engine
+        prompt = engine.render(messages)
+
+        async def ask(positions: list[int]) -> list[Rewards]:
+            found = await engine.reward(prompt, text, step_ends=step_ends, dropout=dropout)
+            return [found for _ in positions]
+
+        keys = [served.identity("reward").reward(prompt.text, text, step_ends, dropout)]
+        (found,) = await session.answers(served, "reward", keys, ask, _REWARDS, together=True)
+        return found.values
+
+    def _rewarder(self, dropout: Dropout | None) -> Served:
+        return self._session.served(self.role, "reward", in_process=dropout is not None)
+
 
 def _answered(prompt: Rendered) -> Rendered:
     """``prompt`` as an answer without a thought follows it."""
@@ -210,10 +254,6 @@ class Models:
         if role.startswith("_"):
             raise AttributeError(role)
         return self[role]
-
-    def held(self, key: str, make: Callable[[], Held]) -> Held:
-        """What ``make`` gives, once a run for each ``key``; it is closed when the run ends."""
-        return self._session.held(key, make)
 
     def at(self, row_id: str) -> "Models":
         """The same models with the seeds of another row: for calls about one of several responses,

@@ -54,6 +54,7 @@ InnerFile = Annotated[str, Field(max_length=100), AfterValidator(_inside)]
 GeneratingRole = Annotated[str, RoleMark("generate")]
 ScoringRole = Annotated[str, RoleMark("score")]
 ChoosingRole = Annotated[str, RoleMark("choose")]
+RewardingRole = Annotated[str, RoleMark("reward")]
 TrainedRole = Annotated[str, RoleMark("weights")]
 
 

@@ -8,9 +8,10 @@ from pydantic import Field, field_validator
 
 from annotators.annotator import Annotator
 from annotators.probes.suite import failed, probed
-from annotators.untrained import HeadlessError, unscored
+from annotators.untrained import unscored
 from engines.context import Context
 from engines.model import Models
+from engines.protocol import UntrainedHeadError
 from engines.rows import Prompt, Response
 from schemas import ProbeReport, ProbeResult, Split, StageReport
 
@@ -58,7 +59,7 @@ class ProbedAnnotator(Annotator):
         """
         try:
             split = super().run(tables, context)
-        except HeadlessError:
+        except UntrainedHeadError:
             trained = self.trained_by
             found = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
             if not found:

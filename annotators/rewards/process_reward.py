@@ -3,30 +3,27 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from annotators.probes.probed import ProbedAnnotator
 from annotators.probes.repeated_steps import outcome_drift, repeats
+from annotators.rewards.trained_reward import TrainedReward
+from engines.chat.tokenizer import tokenizing
 from engines.context import Context
 from engines.model import Models
 from engines.operators.line_steps import line_ends
-from engines.operators.rebinding import bound
 from engines.operators.scores import Opinion
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, Split, StageReport, Takes, TrainedRole, canonical
-
-if TYPE_CHECKING:
-    from annotators.rewards.step_head import StepHead
+from schemas import Split, StageReport, canonical
 
 Rule = Literal["min", "product", "mean", "last"]
 NAME = "process_reward"
 
 
-class ProcessReward(ProbedAnnotator):
+class ProcessReward(TrainedReward):
     """Scores every step of a response by a process reward model, all steps in one forward pass: a
     token classification model such as `trainers.PRM` and `trainers.ValueHead` make. A reward is
     the probability that the step is right, or for a value head the value of the begun answer.
@@ -41,20 +38,12 @@ class ProcessReward(ProbedAnnotator):
     token lies across it. Of a response without words, or longer than the model, the score is an
     error.
 
-    ``checkpoint``: the stage that trained it; ``model`` is then the role whose device and number
-    type are used. Without, the role's own weights are the process reward model. ``batch_tokens``:
-    of a forward pass, padding included; solutions of many prompts share it. Rewards are not
-    journaled: a run that was stopped computes them again, within rounding.
-
     Findings: the share of responses whose lowest reward is on the last step, which is high where a
     reward looks at outcomes and not at steps (Zhang et al. 2025, arXiv:2501.07301), and the share
     in which repeating a right step raised the aggregate (Gao et al. 2024, arXiv:2410.15115).
     """
 
-    model: TrainedRole = "reward"
-    checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
     aggregate: Rule | None = "min"
-    batch_tokens: int = Field(default=4096, ge=1)
     # A reward of steps has learnt nothing of answers without steps, so what it falls for is told.
     probes: Literal["block", "warn", "off"] = "warn"
 
@@ -70,17 +59,6 @@ class ProcessReward(ProbedAnnotator):
         if self.aggregate is None and self.probes != "off":
             raise ValueError("probes compare whole responses: say 'aggregate', or probes: off")
         return self
-
-    @property
-    def trained_by(self) -> str | None:
-        """The stage that trained the reward model, if one did."""
-        return self.checkpoint
-
-    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """The role bound to what ``checkpoint`` trained, if it is named."""
-        if self.checkpoint is not None:
-            return bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
-        return context
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``. Raises `EngineError` where there is no such model."""
@@ -108,45 +86,37 @@ class ProcessReward(ProbedAnnotator):
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Opinion]:
         """Of each response one opinion a step, then one of the whole; or one error."""
-        head = self._head(models)
-        told = await asyncio.gather(
-            *(self._told(prompt, response, head, models) for response in responses)
+        found = await asyncio.gather(
+            *(self._opinions(prompt, response, models) for response in responses)
         )
-        return [opinion for opinions in told for opinion in opinions]
+        return [opinion for opinions in found for opinion in opinions]
 
-    async def _told(
-        self, prompt: Prompt, response: Response, head: "StepHead", models: Models
-    ) -> list[Opinion]:
+    async def _opinions(self, prompt: Prompt, response: Response, models: Models) -> list[Opinion]:
+        model = models[self.model]
+
         def opinion(value: float | None, **known: Any) -> Opinion:
-            return Opinion(response.response_id, NAME, value, model=head.revision, **known)
+            return Opinion(
+                response.response_id, NAME, value, model=model.reward_revision(), **known
+            )
 
-        if response.steps is not None:
-            ends = [span.end for span in response.steps]
-        else:
-            ends = [end for end, _ in head.tokenizing.cuts(response.text, line_ends(response.text))]
+        ends = self._step_ends(response, models.context)
         if not response.text.strip() or not ends:
             return [opinion(None, error="a response without words has no step")]
         try:
-            solution = head.solution(prompt.messages, response.text, ends)
+            rewards = await model.reward(prompt.messages, response.text, step_ends=ends)
         except RowError as error:
             return [opinion(None, error=str(error))]
-        rewards = await head.rewards(solution)
-        models.usage.model_calls += 1
-        models.usage.tokens += len(solution.ids)
         opinions = [opinion(reward, step=step) for step, reward in enumerate(rewards)]
         if self.aggregate is not None:
             parameters = canonical({"aggregate": self.aggregate})
             opinions.append(opinion(aggregated(rewards, self.aggregate), parameters=parameters))
         return opinions
 
-    def _head(self, models: Models) -> "StepHead":
-        from annotators.rewards.step_head import StepHead
-
-        binding = models.context.roles[self.model]
-        return models.held(
-            f"step head of {binding.model_dump_json()}",
-            lambda: StepHead(binding, batch_tokens=self.batch_tokens),
-        )
+    def _step_ends(self, response: Response, context: Context) -> list[int]:
+        if response.steps is not None:
+            return [span.end for span in response.steps]
+        tokens = tokenizing(context.roles[self.model])
+        return [end for end, _ in tokens.cuts(response.text, line_ends(response.text))]
 
 
 def aggregated(rewards: Sequence[float], rule: Rule) -> float:

@@ -7,7 +7,7 @@ a fresh answer and a journaled one are equal to the last bit.
 import struct
 from collections.abc import Sequence
 
-from engines.protocol import Generation, Scored
+from engines.protocol import Generation, Rewards, Scored
 
 _TOKENS = struct.Struct("<BII")
 _NUMBER = struct.Struct("<I")
@@ -79,6 +79,17 @@ def pack_choice(logprobs: Sequence[float]) -> bytes:
 def unpack_choice(answer: bytes) -> tuple[float, ...]:
     """What `pack_choice` packed."""
     return struct.unpack(f"<{len(answer) // 8}d", answer)
+
+
+def pack_rewards(rewards: Rewards) -> bytes:
+    """The number of tokens read (u32), then the values (f64)."""
+    return _NUMBER.pack(rewards.tokens) + pack_choice(rewards.values)
+
+
+def unpack_rewards(answer: bytes) -> Rewards:
+    """What `pack_rewards` packed."""
+    (tokens,) = _NUMBER.unpack_from(answer)
+    return Rewards(unpack_choice(answer[_NUMBER.size :]), tokens)
 
 
 def _encoded(text: str) -> bytes:

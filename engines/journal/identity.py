@@ -6,7 +6,7 @@ Two requests have one identity exactly if the same answer is right for both. It 
 | field | why it is in |
 |---|---|
 | `VERSION` | a change of this page must not find answers under another meaning |
-| verb | ``generate``, ``score`` or ``choose`` |
+| verb | ``generate``, ``score``, ``choose`` or ``reward`` |
 | `Engine.revision` | digests weights, tokenizer, chat template and number type |
 | `Engine.name` | two engines sample and round the same weights differently |
 | sampling (``generate``) | temperature, top_p, top_k, max_tokens, stop; a pattern if there is one |
@@ -14,6 +14,8 @@ Two requests have one identity exactly if the same answer is right for both. It 
 | seed (``generate``) | it picks the sample |
 | continuation, end flag (``score``) | what is scored, and whether the turn's end is |
 | options (``choose``), sorted | the answer is a distribution over this set |
+| answer, ends of its steps (``reward``) | what is rewarded, as a whole or step by step |
+| dropout (``reward``), if there is any | its share and seed pick the activations left out |
 
 Left out, each for a reason:
 
@@ -39,11 +41,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from engines.protocol import Sampling
+from engines.protocol import Dropout, Sampling
 from schemas import canonical
 
 VERSION = 1
-Verb = Literal["generate", "score", "choose"]
+Verb = Literal["generate", "score", "choose", "reward"]
 
 
 class Identity:
@@ -88,6 +90,18 @@ class Identity:
         asked = self._common.copy()
         asked.update(_framed(text.encode("utf-8", "surrogatepass")))
         asked.update(canonical(sorted(options)).encode("utf-8", "surrogatepass"))
+        return asked.digest()
+
+    def reward(
+        self, text: str, answer: str, step_ends: Sequence[int] | None, dropout: Dropout | None
+    ) -> bytes:
+        """The key of the rewards of one answer."""
+        asked = self._common.copy()
+        asked.update(_framed(text.encode("utf-8", "surrogatepass")))
+        asked.update(_framed(answer.encode("utf-8", "surrogatepass")))
+        ends = None if step_ends is None else list(step_ends)
+        left_out = None if dropout is None else [float(dropout.share), dropout.seed]
+        asked.update(canonical([ends, left_out]).encode())
         return asked.digest()
 
 

@@ -2,22 +2,35 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engines.bindings import Binding
 from engines.local.options import Options
-from engines.protocol import Engine, EngineError, Generation, Rendered, Sampling, Scored
+from engines.protocol import (
+    Dropout,
+    Engine,
+    EngineError,
+    Generation,
+    Rendered,
+    Rewards,
+    Sampling,
+    Scored,
+)
 from schemas import Message
+
+if TYPE_CHECKING:
+    from engines.local.classifier import Classifier
 
 
 class LazyEngine(Engine):
-    """Loads its weights when it is first asked something.
+    """Loads its weights when it is first asked something: a language model's to generate, score and
+    choose, a classification model's to reward.
 
     A run whose every answer is in the journal needs their digest and the chat template only.
     """
 
     name = "transformers"
-    generates = scores = chooses = local_weights = True
+    generates = scores = chooses = rewards = local_weights = True
     requires = ("model",)
     options = Options
 
@@ -27,6 +40,7 @@ class LazyEngine(Engine):
         self._binding = binding
         self._load = load or _transformers
         self._engine: Engine | None = None
+        self._classifiers: dict[bool, Classifier] = {}
         self.revision = weights_revision(binding)
 
     def render(self, messages: Sequence[Message]) -> Rendered:
@@ -49,21 +63,51 @@ class LazyEngine(Engine):
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         return await self._loaded().choose(prompt, options)
 
+    async def reward(
+        self,
+        prompt: Rendered,
+        text: str,
+        *,
+        step_ends: Sequence[int] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Rewards:
+        classifier = self._classifier(steps=step_ends is not None)
+        return await classifier.reward(prompt.text, text, step_ends, dropout)
+
     async def close(self) -> None:
         """Free the weights, if they were loaded."""
-        if self._engine is not None:
-            await self._engine.close()
+        for model in (self._engine, *self._classifiers.values()):
+            if model is not None:
+                await model.close()
 
     def _loaded(self) -> Engine:
         if self._engine is None:
             engine = self._load(self._binding)
-            if engine.revision != self.revision:
-                raise EngineError(
-                    f"{self._binding.model} changed while this run was using it: give the same "
-                    "command again to use the model as it is now"
-                )
+            self._check_revision(engine.revision)
             self._engine = engine
         return self._engine
+
+    def _classifier(self, *, steps: bool) -> "Classifier":
+        from engines.local.reward_model import RewardModel
+        from engines.local.step_reward_model import StepRewardModel
+        from engines.weights import weights_revision
+
+        if steps not in self._classifiers:
+            # Its weights are read later, but within one call.
+            self._check_revision(weights_revision(self._binding))
+            kind = StepRewardModel if steps else RewardModel
+            batch_tokens = Options.model_validate(dict(self._binding.options)).score_tokens
+            self._classifiers[steps] = kind(
+                self._binding, self._tokenizer, batch_tokens=batch_tokens
+            )
+        return self._classifiers[steps]
+
+    def _check_revision(self, revision: str) -> None:
+        if revision != self.revision:
+            raise EngineError(
+                f"{self._binding.model} changed while this run was using it: give the same "
+                "command again to use the model as it is now"
+            )
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -5,7 +5,7 @@ import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from engines.bindings import Binding
 from engines.journal.identity import Identity, Verb
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
-
-
-class Closing(Protocol):
-    """What lives as long as a session."""
-
-    async def close(self) -> None:
-        """Free what it holds. Nothing is asked of it after this."""
-        ...
-
-
-Held = TypeVar("Held", bound=Closing)
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,6 @@ class _Opened:
     journal: Journal | None = None
     stopping: bool = False
     served: dict[str, Served] = field(default_factory=dict)
-    held: dict[str, Closing] = field(default_factory=dict)
     asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
 
 
@@ -101,25 +89,19 @@ class Session:
             self._opened.journal = Journal(self.context.journal)
         return self._opened.journal
 
-    def served(self, role: str, verb: Verb) -> Served:
+    def served(self, role: str, verb: Verb, *, in_process: bool = False) -> Served:
         """What answers ``verb`` for ``role``: its engine, or its weights in this process where the
-        engine does not. Raises `EngineError` if nothing does, or the role is not bound."""
+        engine does not (or always, if ``in_process``, where it has weights). Raises `EngineError`
+        if nothing does, or the role is not bound."""
         binding = self._binding(role)
-        answering = binding.answering(verb)
+        own = in_process and binding.model is not None
+        answering = binding.in_process() if own else binding.answering(verb)
         if answering is None:
             raise EngineError(
                 f"stage {self.context.stage!r} asks the role {role!r} to {verb}, "
                 f"{binding.lacking(verb)}"
             )
         return self._open(role, answering)
-
-    def held(self, key: str, make: Callable[[], Held]) -> Held:
-        """What ``make`` gives, made when first asked for under ``key`` and closed with the run:
-        a model that is no language model, and whose answers are not journaled."""
-        if key not in self._opened.held:
-            self._opened.held[key] = make()
-        found: Any = self._opened.held[key]
-        return cast("Held", found)
 
     def _binding(self, role: str) -> Binding:
         try:
@@ -225,11 +207,9 @@ class Session:
         """Close every engine, so that its memory is free for the next stage, and the journal."""
         opened = self._opened
         self._opened = _Opened(usage=opened.usage)
-        closing: list[Closing] = [one.engine for one in opened.served.values()]
-        closing += opened.held.values()
         try:
-            for one in closing:
-                await one.close()
+            for one in opened.served.values():
+                await one.engine.close()
         finally:
             if opened.journal is not None:
                 opened.journal.close()

@@ -1,5 +1,6 @@
 """Rewards of steps: those of one request a step, whatever shares the forward pass."""
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from annotators import ProcessReward
 from annotators.probes.repeated_steps import REPEATED, outcome_drift
 from annotators.rewards.process_reward import aggregated
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
 from engines.chat.template import chat_text
 from engines.model import Models
 from engines.operators.row_operator import each_prompt
@@ -98,7 +99,7 @@ def tables(stand: Any, prm: Path) -> dict[str, pl.DataFrame]:
 @pytest.fixture
 def context(stand: Any, tiny_model: Path) -> Any:
     roles = {"reward": Binding(model=str(tiny_model), device="cpu", dtype="float32")}
-    return stand.context(roles=roles)
+    return stand.context(roles=roles, open_engine=open_engine)
 
 
 def annotator(**options: Any) -> ProcessReward:
@@ -141,33 +142,43 @@ def test_one_pass_gives_what_one_request_a_step_gives(
     assert len(found) == 2 * sum(len(steps) + 1 for steps in SOLUTIONS)
 
 
-@pytest.mark.parametrize("batch_tokens", [1, 300])
+@pytest.mark.parametrize("score_tokens", [1, 300])
 def test_what_shares_a_pass_changes_nothing(
-    batch_tokens: int, tables: dict[str, pl.DataFrame], context: Any
+    score_tokens: int, tables: dict[str, pl.DataFrame], context: Any, stand: Any
 ) -> None:
     together = rewards(annotator().run(tables, context).kept)
-    apart = rewards(annotator(batch_tokens=batch_tokens).run(tables, context).kept)
+    role = context.roles["reward"].model_copy(update={"options": {"score_tokens": score_tokens}})
+
+    def elsewhere(name: str) -> Any:
+        return dataclasses.replace(context, roles={"reward": role}, journal=stand.folder / name)
+
+    assert rewards(annotator().run(tables, elsewhere("apart")).kept) == together
     some = tables["responses"].filter(pl.col("response_id").str.ends_with("2")).reverse()
-    few = rewards(annotator().run(tables | {"responses": some}, context).kept)
-    assert together == pytest.approx(apart, abs=1e-5)
-    assert few == pytest.approx({key: together[key] for key in few}, abs=1e-5)
+    few = rewards(annotator().run(tables | {"responses": some}, elsewhere("few")).kept)
+    assert few == {key: together[key] for key in few}
 
 
 def test_many_prompts_share_a_forward_pass(
-    tables: dict[str, pl.DataFrame], context: Any, monkeypatch: pytest.MonkeyPatch
+    tables: dict[str, pl.DataFrame], context: Any, stand: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from annotators.rewards.step_head import StepHead
+    from engines.local.step_reward_model import StepRewardModel
 
     sizes = []
-    forward = StepHead._forward
+    forward = StepRewardModel.forward
 
-    def counted(head: StepHead, solutions: Any) -> Any:
-        sizes.append(len(solutions))
-        return forward(head, solutions)
+    def counted(model: StepRewardModel, requests: Any) -> Any:
+        sizes.append(len(requests))
+        return forward(model, requests)
 
-    monkeypatch.setattr(StepHead, "_forward", counted)
-    annotator().run(tables, context)
-    assert max(sizes) > len(SOLUTIONS)
+    monkeypatch.setattr(StepRewardModel, "forward", counted)
+    prompts = stand.prompts(*(f"How many of {letter}?" for letter in "abcdef"))
+    one = tables["responses"].filter(response_id="0-0")
+    responses = pl.concat(
+        one.with_columns(prompt_id=pl.lit(prompt), response_id=pl.lit(prompt))
+        for prompt in prompts["prompt_id"]
+    )
+    annotator(aggregate=None).run({**tables, "prompts": prompts, "responses": responses}, context)
+    assert sizes == [6]
 
 
 def test_a_response_that_was_not_cut_is_scored_line_by_line(
@@ -224,7 +235,7 @@ def test_two_labels_are_read_as_probabilities_and_a_value_as_it_is(
     def run(folder: Path) -> dict[tuple[str, int | None], float]:
         bound = {"reward": Binding(model=str(folder), device="cpu", dtype="float32")}
         made = ProcessReward(probes="off")
-        return rewards(made.run(tables, stand.context(roles=bound)).kept)
+        return rewards(made.run(tables, stand.context(roles=bound, open_engine=open_engine)).kept)
 
     two = headed(tiny_model, tmp_path / "two", labels=2)
     messages = tables["prompts"]["messages"][0]
@@ -322,13 +333,16 @@ def test_drift_is_the_share_of_lowest_rewards_on_the_last_step() -> None:
 def test_repeating_the_best_step_is_told_where_it_pays(
     tables: dict[str, pl.DataFrame], context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from annotators.rewards.step_head import StepHead
+    from engines.local.step_reward_model import StepRewardModel
 
-    async def by_length(head: StepHead, solution: Any) -> list[float]:
+    def by_length(model: StepRewardModel, requests: Any) -> list[list[float]]:
         """Rewards whose mean rises with every step and whose minimum does not."""
-        return [1 - 0.5 / (1 + step) for step, _ in enumerate(solution.positions)]
+        return [
+            [1 - 0.5 / (1 + step) for step, _ in enumerate(one.tokens.positions)]
+            for one in requests
+        ]
 
-    monkeypatch.setattr(StepHead, "rewards", by_length)
+    monkeypatch.setattr(StepRewardModel, "forward", by_length)
     found = annotator(aggregate="mean").run(tables, context).report.findings[REPEATED]
     assert (found["raised"], found["of"]) == (2, 2)
     assert found["example"]["after"] > found["example"]["before"]

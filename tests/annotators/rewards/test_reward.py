@@ -1,5 +1,7 @@
 """Rewards of a trained head: those of Transformers' own model, whatever shares the batch."""
 
+import dataclasses
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,13 @@ import pytest
 import torch
 
 from annotators import Reward
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
+from engines.local.reward_model import RewardModel
+from engines.model import Models
+from engines.operators.row_operator import each_prompt
+from engines.operators.run_rows import Done, run_rows
 from engines.protocol import EngineError
+from engines.rows import Prompt, Response
 from schemas import Checkpoints, Responses, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
@@ -65,7 +72,7 @@ def tables(stand: Any, reward_model: Path) -> dict[str, pl.DataFrame]:
 @pytest.fixture
 def context(stand: Any, tiny_model: Path) -> Any:
     roles = {"reward": Binding(model=str(tiny_model), device="cpu", dtype="float32")}
-    return stand.context(roles=roles)
+    return stand.context(roles=roles, open_engine=open_engine)
 
 
 def reward(**options: Any) -> Reward:
@@ -98,14 +105,18 @@ def test_rewards_are_those_of_transformers_one_text_at_a_time(
 
 @pytest.mark.parametrize("passes", [1, 3])
 def test_what_shares_a_batch_changes_nothing(
-    passes: int, tables: dict[str, pl.DataFrame], context: Any
+    passes: int, tables: dict[str, pl.DataFrame], context: Any, stand: Any
 ) -> None:
     together = values(reward(passes=passes).run(tables, context).kept)
-    alone = values(reward(passes=passes, batch_size=1).run(tables, context).kept)
+    role = context.roles["reward"].model_copy(update={"options": {"score_tokens": 1}})
+
+    def elsewhere(name: str) -> Any:
+        return dataclasses.replace(context, roles={"reward": role}, journal=stand.folder / name)
+
+    assert values(reward(passes=passes).run(tables, elsewhere("alone")).kept) == together
     some = tables["responses"].filter(pl.col("response_id").str.ends_with("1")).reverse()
-    few = values(reward(passes=passes).run(tables | {"responses": some}, context).kept)
-    assert together == pytest.approx(alone, rel=1e-4, abs=1e-5)
-    assert few == pytest.approx({key: together[key] for key in few}, rel=1e-4, abs=1e-5)
+    few = reward(passes=passes).run(tables | {"responses": some}, elsewhere("few")).kept
+    assert values(few) == {key: together[key] for key in values(few)}
 
 
 def test_passes_differ_from_each_other_and_are_repeatable(
@@ -144,7 +155,11 @@ def test_a_role_may_be_bound_to_the_reward_model_itself(
     tables: dict[str, pl.DataFrame], context: Any, stand: Any, reward_model: Path
 ) -> None:
     bound = {"reward": Binding(model=str(reward_model), device="cpu", dtype="float32")}
-    of_role = reward(checkpoint=None).run(tables, stand.context(roles=bound)).kept
+    of_role = (
+        reward(checkpoint=None)
+        .run(tables, stand.context(roles=bound, open_engine=open_engine))
+        .kept
+    )
     assert values(of_role) == values(reward().run(tables, context).kept)
 
 
@@ -153,6 +168,71 @@ def test_a_model_without_a_head_is_refused_in_plain_words(
 ) -> None:
     with pytest.raises(EngineError, match=r"no reward model.*trainers\.RewardModel"):
         reward(checkpoint=None).run(tables, context)
+
+
+def test_a_second_run_asks_the_model_nothing_and_loads_no_weights(
+    tables: dict[str, pl.DataFrame], context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = reward(passes=2).run(tables, context)
+    monkeypatch.setattr(RewardModel, "auto_class", None)
+    second = reward(passes=2).run(tables, context)
+    assert second.kept.equals(first.kept)
+    assert (first.report.usage.model_calls, first.report.usage.journal_hits) == (16, 0)
+    assert (second.report.usage.model_calls, second.report.usage.journal_hits) == (0, 16)
+
+
+def test_a_run_that_was_stopped_pays_for_no_reward_twice(
+    tables: dict[str, pl.DataFrame], context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = context.roles["reward"].model_copy(update={"options": {"score_tokens": 1}})
+    context = dataclasses.replace(context, roles={"reward": role})
+    answered = []
+    forward = RewardModel.forward
+
+    def stopped_after_three(model: RewardModel, requests: Any) -> Any:
+        if len(answered) == 3:
+            raise KeyError("stopped")
+        answered.extend(requests)
+        return forward(model, requests)
+
+    monkeypatch.setattr(RewardModel, "forward", stopped_after_three)
+    with pytest.raises(EngineError, match="stopped"):
+        reward().run(tables, context)
+    monkeypatch.setattr(RewardModel, "forward", forward)
+    split = reward().run(tables, context)
+    assert split.kept.height == 8
+    assert (split.report.usage.model_calls, split.report.usage.journal_hits) == (5, 3)
+
+
+def test_inside_another_operator_it_leaves_nothing_loaded(
+    tables: dict[str, pl.DataFrame], context: Any
+) -> None:
+    annotator = reward()
+    before = loaded_models()
+
+    async def work(prompt: Prompt, models: Models) -> Any:
+        answer = Response("a", prompt.prompt_id, "4", "stop", ORIGIN)
+        return await scorer.score(prompt, [answer], models)
+
+    prompts = [(prompt.prompt_id, prompt) for prompt in each_prompt(tables["prompts"])]
+    with annotator.session(tables, context) as scorer:
+        outcomes = list(run_rows(prompts, work, context, total=2))
+    assert [type(one) for one in outcomes] == [Done, Done]
+    assert loaded_models() == before
+
+
+def loaded_models() -> int:
+    from transformers import PreTrainedModel
+
+    gc.collect()
+    return sum(issubclass(type(one), PreTrainedModel) for one in gc.get_objects())
+
+
+def test_the_engine_forms_batches_and_a_recipe_of_before_is_told_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert Reward(batch_size=4) == Reward()
+    assert "score_tokens" in caplog.text
 
 
 def test_it_is_probed(tables: dict[str, pl.DataFrame], context: Any) -> None:

@@ -1,6 +1,7 @@
 """One identity exactly where the same answer is right."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from engines.journal import identity
 from engines.journal.identity import Identity
-from engines.protocol import Sampling
+from engines.protocol import Dropout, Sampling
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=64, stop=("\n",))
 
@@ -49,9 +50,10 @@ def test_verbs_never_share_a_key() -> None:
     keys = {
         Identity("score", engine="e", revision="r").scores("Hello", ["a"], [True])[0],
         Identity("choose", engine="e", revision="r").choice("Hello", ["a"]),
+        Identity("reward", engine="e", revision="r").reward("Hello", "a", None, None),
         key(),
     }
-    assert len(keys) == 3
+    assert len(keys) == 4
 
 
 def test_options_are_a_set() -> None:
@@ -76,6 +78,20 @@ def test_a_continuation_is_keyed_on_its_own() -> None:
     known = Identity("score", engine="e", revision="r")
     together = known.scores("Hello", ["a", "b", "c"], [True, False, True])
     assert together[1] == known.scores("Hello", ["b"], [False])[0]
+
+
+answers = st.tuples(
+    st.text(max_size=6),
+    st.text(max_size=6),
+    st.none() | st.lists(st.integers(0, 9), max_size=3),
+    st.none() | st.builds(Dropout, st.sampled_from([0.1, 0.2]), st.integers(0, 3)),
+)
+
+
+@given(answers, answers)
+def test_two_rewards_share_a_key_only_if_they_are_one_question(one: Any, other: Any) -> None:
+    known = Identity("reward", engine="e", revision="r")
+    assert (known.reward(*one) == known.reward(*other)) == (one == other)
 
 
 def test_half_a_character_can_be_asked_about() -> None:

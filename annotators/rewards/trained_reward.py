@@ -1,0 +1,53 @@
+"""What annotators share that score by a model with a trained reward head."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import model_validator
+
+from annotators.probes.probed import ProbedAnnotator
+from engines.context import Context
+from engines.operators.rebinding import bound
+from schemas import Checkpoints, RewardingRole, Takes
+
+log = logging.getLogger(__name__)
+
+
+class TrainedReward(ProbedAnnotator):
+    """Scores responses by the rewards of ``model``, whose engine gives them
+    (`engines.protocol.Engine.reward`).
+
+    ``checkpoint``: the stage that trained the reward model. It is then run in this process, and the
+    role gives the device and the number type only.
+    """
+
+    model: RewardingRole = "reward"
+    checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_batches(cls, given: Any) -> Any:
+        old = {"batch_size", "batch_tokens"} & given.keys() if isinstance(given, Mapping) else {}
+        for name in old:
+            log.warning(
+                "%s is not used any more: the role's engine forms batches; its options "
+                "(score_tokens) say how many tokens one forward pass takes",
+                name,
+            )
+        return {key: value for key, value in given.items() if key not in old} if old else given
+
+    @property
+    def trained_by(self) -> str | None:
+        """The stage that trained the reward model, if one did."""
+        return self.checkpoint
+
+    def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+        """The role bound to what ``checkpoint`` trained, if it is named."""
+        if self.checkpoint is None:
+            return context
+        context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+        here = context.roles[self.model].in_process()
+        return dataclasses.replace(context, roles={**context.roles, self.model: here})

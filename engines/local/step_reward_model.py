@@ -1,0 +1,23 @@
+"""A process reward model in memory: one reward of each step of an answer."""
+
+from collections.abc import Sequence
+
+import torch
+from transformers import AutoModelForTokenClassification
+
+from engines.local.classifier import Classifier, Request
+from engines.reward_heads import STEPS, step_rewards
+
+
+class StepRewardModel(Classifier):
+    """A token classification model of one or two labels, such as `trainers.PRM` and
+    `trainers.ValueHead` train."""
+
+    auto_class = AutoModelForTokenClassification
+    head = STEPS
+
+    def read(self, logits: torch.Tensor, requests: Sequence[Request]) -> list[list[float]]:
+        rewards = step_rewards(logits, self.config).cpu()
+        return [
+            rewards[row, list(one.tokens.positions)].tolist() for row, one in enumerate(requests)
+        ]
