@@ -1,20 +1,32 @@
 """vLLM in the asset's own process: its engine is a child process, so that all memory is freed with
-it. Generation only; what scores a role opens its weights in the Transformers engine."""
+it. It generates and chooses with language models, and gives rewards with classification models;
+what scores a role opens its weights in the Transformers engine."""
 
 import asyncio
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import ConfigDict, model_validator
 
 from engines.bindings import Binding
+from engines.chat.answer_tokens import AnswerTokenizer
 from engines.chat.template import chat_text, prompt_ids, require_room, token_ids, turn_end
 from engines.chat.thinking import marking
 from engines.choice_logprobs import next_tokens, spelled_choice
-from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
+from engines.protocol import (
+    Dropout,
+    Engine,
+    EngineError,
+    Generation,
+    Rendered,
+    Rewards,
+    RowError,
+    Sampling,
+)
+from engines.reward_heads import OUTCOME, STEPS, step_rewards
 from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
 from schemas.parameters import Parameters
@@ -72,7 +84,7 @@ class VLLMEngine(Engine):
     """
 
     name = "vllm"
-    generates = chooses = local_weights = True
+    generates = chooses = rewards = local_weights = True
     float32_on_cpu = False
     requires = ("model",)
     options = VLLMOptions
@@ -91,6 +103,7 @@ class VLLMEngine(Engine):
         config = self._engine.model_config
         self._positions = int(config.max_model_len)
         self._ends = _ends(self._tokenizer, config)
+        self._answers = AnswerTokenizer(self._tokenizer, limit=self._positions)
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
@@ -145,6 +158,26 @@ class VLLMEngine(Engine):
         )
         return spelled_choice(spelled, dict(zip(asked, answers, strict=True)))
 
+    async def reward(
+        self,
+        prompt: Rendered,
+        text: str,
+        *,
+        step_ends: Sequence[int] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Rewards:
+        """By vLLM's pooling runner, which vLLM chooses for a classification model by itself."""
+        if dropout is not None:
+            raise EngineError("vLLM leaves no activations out: use engine 'transformers' for that")
+        head, task = (OUTCOME, "classify") if step_ends is None else (STEPS, "token_classify")
+        model = self._engine.model_config
+        head.check(model.hf_config, model.model, trained=model.runner_type == "pooling")
+        answer = self._answers.tokens(prompt.text, text, step_ends)
+        rewards = (await self._pooled(answer.ids, task)).float()
+        if step_ends is not None:
+            rewards = step_rewards(rewards, model.hf_config)[list(answer.positions)]
+        return Rewards(tuple(rewards.tolist()), len(answer.ids))
+
     async def close(self) -> None:
         """Stop the engine's process, which frees its memory. A call in flight fails."""
         engine, self._engine = self._engine, None
@@ -164,7 +197,7 @@ class VLLMEngine(Engine):
 
     async def _run(self, prompt: list[int], **parameters: Any) -> Any:
         from vllm import SamplingParams
-        from vllm.exceptions import VLLMClientError, VLLMServerError
+        from vllm.exceptions import VLLMClientError
         from vllm.inputs.engine import tokens_input
         from vllm.sampling_params import RequestOutputKind
 
@@ -177,9 +210,24 @@ class VLLMEngine(Engine):
         except VLLMClientError as error:
             raise EngineError(f"vLLM does not sample like this: {error}") from error
         name = str(next(self._numbers))
+        output = await self._last(self._engine.generate(tokens_input(prompt), sampling, name))
+        return output.outputs[0]
+
+    async def _pooled(self, tokens: Sequence[int], task: str) -> Any:
+        """The logits of the head: Tensor[labels] of the last token, or Tensor[tokens, labels]."""
+        from vllm import PoolingParams
+        from vllm.inputs.engine import tokens_input
+
+        asked = PoolingParams(task=task, use_activation=False)
+        name = str(next(self._numbers))
+        output = await self._last(self._engine.encode(tokens_input(list(tokens)), asked, name))
+        return output.outputs.data
+
+    async def _last(self, outputs: AsyncIterator[Any]) -> Any:
+        from vllm.exceptions import VLLMClientError, VLLMServerError
+
         try:
-            asked = self._engine.generate(tokens_input(prompt), sampling, name)
-            answers = [answer async for answer in asked]
+            answers = [answer async for answer in outputs]
         except VLLMClientError as error:
             raise RowError(f"vLLM refuses the prompt: {error}") from error
         except VLLMServerError as error:
@@ -189,7 +237,7 @@ class VLLMEngine(Engine):
             ) from error
         if not answers:
             raise RowError("vLLM gave no answer")
-        return answers[-1].outputs[0]
+        return answers[-1]
 
     def _prompt(self, rendered: Rendered) -> list[int]:
         ids: list[int] = self._ids(rendered.text)

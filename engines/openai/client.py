@@ -36,7 +36,7 @@ from engines.bindings import Binding
 from engines.openai.endpoint import endpoint
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
 from engines.openai.parameters import adapted, named
-from engines.openai.responses import ChatReply, Models, TextReply
+from engines.openai.responses import ChatReply, Models, PoolingReply, TextReply
 from engines.openai.retry_budget import RetryBudget, asked_wait
 from engines.protocol import EngineError, RowError, UnavailableError
 from schemas import Message
@@ -45,7 +45,7 @@ from schemas.parameters import Parameters
 if TYPE_CHECKING:
     import openai
 
-R = TypeVar("R", ChatReply, TextReply, Models)
+R = TypeVar("R", ChatReply, TextReply, PoolingReply, Models)
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ _COUNTED = 3
 """Failures of one call that count as signs of overload; after these the prompt is suspected."""
 GREETING: list[Message] = [{"role": "user", "content": "Hello!"}]
 """What a server is asked that answers nobody else: a prompt that no server refuses."""
+_PROMISED = {Models: "list of models", PoolingReply: "rewards"}
+"""What an unreadable answer should have been, where it is no completion."""
 _LEAVING = frozenset({"abort", "error"})
 """How vLLM ends what it was writing when it is told to stop; another try may end well."""
 
@@ -212,6 +214,18 @@ class Server:
             TextReply,
         )
 
+    async def pool(self, asked: Mapping[str, Any]) -> PoolingReply:
+        """``POST /pooling``, which is vLLM's own and lies beside ``/v1``; errors likewise."""
+        import httpx2
+
+        url = f"{self.url.removesuffix('/v1')}/pooling"
+        body = {"model": self.model, **asked, **self.options.body}
+        return await self._ask(
+            lambda _: self._client.post(url, cast_to=httpx2.Response, body=body),
+            lambda *_: None,
+            PoolingReply,
+        )
+
     def _create(self, messages: Sequence[Message], body: Mapping[str, Any]) -> Awaitable[Any]:
         turns = cast(Any, [dict(message) for message in messages])
         create = self._client.chat.completions.with_raw_response.create
@@ -300,13 +314,13 @@ class Server:
         except ValidationError as error:
             failure = refused(UNREADABLE, raw.text, raw.headers)
             if failure.status == UNREADABLE:
-                what = "list of models" if kind is Models else "completion"
+                what = _PROMISED.get(kind, "completion")
                 failure = Failure(UNREADABLE, f"gives no {what}: {self._unreadable(error)}")
             raise failure from None
         if not isinstance(reply, Models):
             if reply.failed:
                 raise refused(UNREADABLE, raw.text, raw.headers)
-            if reply.choices[0].finish_reason in _LEAVING:
+            if not isinstance(reply, PoolingReply) and reply.choices[0].finish_reason in _LEAVING:
                 raise Failure(SILENT, "broke off an answer")
         return reply
 
@@ -364,12 +378,16 @@ class Server:
     async def _not_found(self, failure: Failure) -> EngineError:
         try:
             listing = self._client.models.with_raw_response.list()
-            return self._unknown(await self._sent(listing, Models, _OPENING_PATIENCE))
+            listed = await self._sent(listing, Models, _OPENING_PATIENCE)
         except Failure:
-            return EngineError(
-                f"{self} answers 404: {self._message(failure)}. Is 'url' the address that ends in "
-                "/v1, and 'served_as' a name it knows?"
-            )
+            listed = None
+        if listed is not None and all(one.get("id") != self.model for one in listed.data):
+            return self._unknown(listed)
+        return EngineError(
+            f"{self} answers 404: {self._message(failure)}. Is 'url' the address that ends in "
+            "/v1, and 'served_as' a name it knows? Rewards come from vLLM's server of a "
+            "classification model only"
+        )
 
     def _unknown(self, listed: Models) -> EngineError:
         names = ", ".join(repr(entry.get("id")) for entry in listed.data) or "nothing"

@@ -1,4 +1,5 @@
-"""Any OpenAI-compatible server: ``vllm serve``, or a provider. Over HTTP, chat completions only.
+"""Any OpenAI-compatible server: ``vllm serve``, or a provider. Over HTTP, chat completions; and
+rewards, where vLLM serves a classification model.
 
 The server applies the chat template out of sight, so a prompt's identity is the canonical JSON of
 its messages, and `revision` holds everything else that can change the answer, as far as it can be
@@ -31,7 +32,17 @@ from engines.choice_logprobs import Spelling, next_tokens, spelled_choice
 from engines.openai.client import GREETING, Server, ServerOptions
 from engines.openai.listed_choice import listed_choice, without_logprobs
 from engines.openai.responses import ChatChoice, ChatReply
-from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
+from engines.openai.rewards import ServedRewards
+from engines.protocol import (
+    Dropout,
+    Engine,
+    EngineError,
+    Generation,
+    Rendered,
+    Rewards,
+    RowError,
+    Sampling,
+)
 from schemas import Message, canonical, content_id
 
 _VOLATILE = frozenset(
@@ -57,7 +68,7 @@ class OpenAIEngine(Engine):
     """A served model. Opening it asks the server what it serves, and blocks until it answers."""
 
     name = "openai"
-    generates = chooses = True
+    generates = chooses = rewards = True
     requires = ("url", "served_as")
     options = ServerOptions
 
@@ -71,6 +82,7 @@ class OpenAIEngine(Engine):
         self._spellings: dict[str, Spelling] = {}
         self._arguments = dict(binding.template_arguments)
         self.revision = _revision(binding, self.server, entry)
+        self._rewards = ServedRewards(self.server, binding)
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.server})"
@@ -139,6 +151,22 @@ class OpenAIEngine(Engine):
         body["top_logprobs"] = self.server.options.top_logprobs
         first = await self._first(prompt, body)
         return listed_choice(first, options, server=str(self.server))
+
+    async def reward(
+        self,
+        prompt: Rendered,
+        text: str,
+        *,
+        step_ends: Sequence[int] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Rewards:
+        """By vLLM's server of a classification model (`engines.openai.rewards`)."""
+        if dropout is not None:
+            raise EngineError(
+                f"{self.server} leaves no activations out: name the weights in the binding "
+                "('model': a folder or a Hub id), and they are run in this process for that"
+            )
+        return await self._rewards.reward(prompt.messages, text, step_ends)
 
     async def close(self) -> None:
         """Close the connections; the server runs on."""

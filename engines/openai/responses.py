@@ -6,7 +6,7 @@ is not as promised, this one answer has none.
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field, ValidationError, WrapValidator, model_validator
 from pydantic import ValidatorFunctionWrapHandler as Read
@@ -156,6 +156,38 @@ class TextReply(BaseModel):
         """Log-probs by token id in the first token's place (``return_tokens_as_token_ids``)."""
         logprobs = self.choices[0].logprobs
         return _by_id(logprobs.top_logprobs[0] if logprobs and logprobs.top_logprobs else {})
+
+
+class Pooled(BaseModel):
+    """What the head of a classification model gives: one row of numbers, or one row a token."""
+
+    data: list[float] | list[list[float]] = Field(min_length=1)
+
+    @property
+    def rows(self) -> list[list[float]]:
+        """As rows."""
+        first = self.data[0]
+        return cast("list[list[float]]", self.data if isinstance(first, list) else [self.data])
+
+
+class PoolingReply(BaseModel):
+    """The body of vLLM's ``POST /pooling``."""
+
+    data: list[Pooled] = Field(min_length=1)
+    usage: Any = None
+    error: Any = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it tells of an error, although HTTP says 200."""
+        return bool(self.error)
+
+    @property
+    def read(self) -> int:
+        """How many tokens the server counted; 0 if it does not say."""
+        usage = self.usage if isinstance(self.usage, Mapping) else {}
+        counted = usage.get("prompt_tokens")
+        return counted if isinstance(counted, int) and 0 <= counted < 2**32 else 0
 
 
 class Models(BaseModel):

@@ -1,0 +1,103 @@
+"""Rewards of a classification model that vLLM serves (``POST /pooling``)."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from engines.bindings import Binding
+from engines.chat.answer_tokens import AnswerTokenizer
+from engines.chat.spelling import spelled_apart, spelled_together
+from engines.chat.template import chat_text
+from engines.openai.client import Server
+from engines.protocol import EngineError, Rewards
+from engines.reward_heads import step_rewards
+from schemas import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class ServedRewards:
+    """Asks one server for rewards.
+
+    Where the binding names the weights too, prompt and answer are sent as the tokens that those
+    weights read in any other engine. Where it does not, they are sent as messages, under the
+    server's own chat template; the steps of an answer cannot be found then.
+    """
+
+    def __init__(self, server: Server, binding: Binding) -> None:
+        self._server = server
+        self._binding = binding
+
+    async def reward(
+        self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
+    ) -> Rewards:
+        """As `engines.protocol.Engine.reward`."""
+        if self._binding.model is not None:
+            return await self._of_tokens(messages, text, step_ends)
+        if step_ends is not None:
+            raise EngineError(
+                f"{self._server}: where the steps of an answer end, only the model's tokenizer "
+                "tells. Name its weights in the binding ('model': a folder or a Hub id)"
+            )
+        turns = [dict(message) for message in messages]
+        answer = spelled_apart({"role": "assistant", "content": text})
+        if turns and turns[-1]["role"] == "assistant":
+            turns[-1]["content"] += answer["content"]
+        else:
+            turns.append(dict(answer))
+        rows, tokens = await self._logits({"messages": turns})
+        return Rewards((self._of_whole(rows),), tokens)
+
+    async def _of_tokens(
+        self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
+    ) -> Rewards:
+        turns = [{**one, "content": spelled_together(one["content"])} for one in messages]
+        prompt = chat_text(self._tokenizer, turns, self._binding.template_arguments)
+        answer = self._answers.tokens(prompt, text, step_ends)
+        rows, _ = await self._logits({"input": list(answer.ids)})
+        count = len(answer.ids)
+        if step_ends is None:
+            return Rewards((self._of_whole(rows),), count)
+        if len(rows) != count:
+            raise EngineError(
+                f"{self._server} gives {len(rows)} rewards of {count} tokens: serve a token "
+                "classification model, with --pooler-config.task token_classify"
+            )
+        import torch
+
+        values = step_rewards(torch.tensor(rows), self._config)
+        return Rewards(tuple(values[list(answer.positions)].tolist()), count)
+
+    async def _logits(self, asked: Mapping[str, Any]) -> tuple[list[list[float]], int]:
+        """What the head gives, one row or one a token, and how many tokens were read."""
+        reply = await self._server.pool({**asked, "use_activation": False})
+        return reply.data[0].rows, reply.read
+
+    def _of_whole(self, rows: Sequence[Sequence[float]]) -> float:
+        if len(rows) != 1 or len(rows[0]) != 1:
+            raise EngineError(
+                f"{self._server} gives {len(rows)} x {len(rows[0])} numbers where one reward of "
+                "the whole answer is expected: serve a sequence classification model of one label"
+            )
+        return rows[0][0]
+
+    @cached_property
+    def _tokenizer(self) -> "PreTrainedTokenizerBase":
+        from engines.weights import chat_tokenizer
+
+        return chat_tokenizer(self._binding)
+
+    @cached_property
+    def _config(self) -> Any:
+        from transformers import AutoConfig
+
+        from engines.weights import model_folder
+
+        folder = str(model_folder(self._binding))
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+    @cached_property
+    def _answers(self) -> AnswerTokenizer:
+        # The server refuses what is too long for it.
+        return AnswerTokenizer(self._tokenizer, limit=None)
