@@ -24,9 +24,16 @@ from schemas import Message, Prompts, prompt_id, rows
 
 # Speed is measured in benchmarks/: a busy machine fails no test.
 hypothesis.settings.register_profile(
-    "factory", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "quick",
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-hypothesis.settings.load_profile("factory")
+# pytest --hypothesis-profile thorough tests/filters
+hypothesis.settings.register_profile(
+    "thorough", hypothesis.settings.get_profile("quick"), max_examples=1000
+)
+hypothesis.settings.load_profile("quick")
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"

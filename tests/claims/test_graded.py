@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from claims import GradedScores, UnmeasurableError
@@ -47,7 +47,6 @@ def versions(scores: list[list[float | None]]) -> tuple[pl.DataFrame, pl.DataFra
     return rows(Responses, written), rows(Scores, opinions)
 
 
-@settings(deadline=None)
 @given(scores=graded)
 def test_each_pair_of_versions_leads_or_trails(scores: list[list[float | None]]) -> None:
     found = {p: (lead, n) for p, lead, n in ranked(*versions(scores)).iter_rows()}

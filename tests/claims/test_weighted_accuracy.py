@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from claims import UnmeasurableError, WeightedAccuracy
@@ -66,7 +66,6 @@ drawn = st.lists(
 ).map(lambda rows: [(prompt, *sides, weight) for prompt, sides, weight in rows])
 
 
-@settings(max_examples=40, deadline=None)
 @given(ours=drawn, theirs=drawn)
 def test_equals_the_slow_version(ours: Any, theirs: Any) -> None:
     shares = []

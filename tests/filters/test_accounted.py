@@ -1,7 +1,7 @@
 """Whatever texts say, each row is kept or is `Dropped` with a reason, and never both."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Decontaminate, Deduplicate, Refusals, Repetition
@@ -34,7 +34,6 @@ FILTERS = [
 
 
 @pytest.mark.parametrize("operator", FILTERS, ids=lambda operator: type(operator).__name__)
-@settings(max_examples=60, deadline=None)
 @given(texts=texts, times=st.sampled_from([1, 2, 30]))
 def test_kept_and_dropped_are_what_came_in(operator, texts, times, written):
     frame = written(
@@ -47,7 +46,6 @@ def test_kept_and_dropped_are_what_came_in(operator, texts, times, written):
     assert split.kept.equals(frame.filter(frame["response_id"].is_in(split.kept["response_id"])))
 
 
-@settings(max_examples=60, deadline=None)
 @given(asked=texts, held=texts)
 def test_prompts_kept_and_dropped_are_what_came_in(asked, held):
     def prompts(texts):

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import BranchPairs, PrefixValues, RankedTraces, SiblingPairs, Traces
@@ -29,7 +29,6 @@ def answer(messages: list[dict[str, str]]) -> str:
 
 
 @pytest.mark.parametrize("operator", EVERY, ids=repr)
-@settings(deadline=None, max_examples=30)
 @given(grown=groves(), seed=st.integers(0, 9))
 def test_every_prompt_is_kept_or_dropped_whatever_the_order(
     operator: TreeFilter, grown: Grove, seed: int
@@ -62,7 +61,6 @@ def test_a_prompt_that_is_not_there_and_a_node_that_hangs_on_none(operator: Tree
     assert ("root/a/b", "hangs on no root") in told
 
 
-@settings(deadline=None)
 @given(groves(), st.sampled_from([0.0, 0.5]), st.sampled_from([None, 1, 2]))
 def test_traces_are_the_right_answers_of_enough_value(
     grown: Grove, at_least: float, most: int | None
@@ -83,7 +81,6 @@ def test_traces_are_the_right_answers_of_enough_value(
         assert row["messages"][0]["content"] == f"q {row['prompt_id']}"
 
 
-@settings(deadline=None)
 @given(groves(), st.sampled_from(["search", "ends"]), st.integers(0, 2))
 def test_a_beginning_has_its_value_once(grown: Grove, values: Any, min_visits: int) -> None:
     made = PrefixValues(of="nodes", values=values, min_visits=min_visits, right_above=0.4)
@@ -122,7 +119,6 @@ def worth_learning(node: Grown, values: str, min_visits: int) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-@settings(deadline=None)
 @given(groves(), st.sampled_from(["worst", "next"]), st.sampled_from([0.0, 0.5]), st.booleans())
 def test_siblings_are_paired_best_against_worst_or_next(
     grown: Grove, against: Any, gap: float, along: bool
@@ -184,7 +180,6 @@ def test_a_pair_weighs_as_its_visits_say(better: int, worse: int, weight: float)
     assert pair["weight"] == pytest.approx(weight)
 
 
-@settings(deadline=None)
 @given(groves())
 def test_branches_part_where_one_way_is_right_and_another_wrong(grown: Grove) -> None:
     kept = BranchPairs(of="nodes").run(grown.tables).kept
@@ -219,7 +214,6 @@ def way(node: Grown, end: Grown) -> Grown | None:
     return next((child for child in node.children if end in list(child.below())), None)
 
 
-@settings(deadline=None)
 @given(groves(), st.integers(2, 5))
 def test_a_ranking_holds_the_best_and_the_worst_answer(grown: Grove, most: int) -> None:
     kept = RankedTraces(of="nodes", most=most).run(grown.tables).kept

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.attention import Band, Members, attend, blocks, cascade, flex, masked, tiles
@@ -43,7 +43,6 @@ def assert_right(found: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     rows=ROWS,
     kept=st.sampled_from([1, 2, 4]),
@@ -106,7 +105,6 @@ def test_attention_without_a_mask_is_causal(softcap):
     assert_right(masked(query[:, :, -1:], key, value, None, None, softcap), expected[:, :, -1:])
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     stem_of=st.lists(st.integers(0, 3), min_size=1, max_size=9),
     begun=st.lists(st.integers(1, 9), min_size=4, max_size=4),

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import blocks
@@ -15,7 +15,6 @@ def test_every_case_is_what_float64_says(name: str):
     assert_right(selected_logprobs(asked.hidden, asked.head, asked.ids), asked)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     tokens=st.integers(0, 9),
     vocabulary=st.integers(1, 70),
@@ -30,7 +29,6 @@ def test_blocks_of_any_size_give_the_same(tokens, vocabulary, block, softcap, sc
     assert_right(blocks.fold(asked.hidden, asked.head, asked.ids, block_bytes=block), asked)
 
 
-@settings(deadline=None, max_examples=30)
 @given(wanted=st.lists(st.booleans(), max_size=12))
 def test_tokens_nobody_asks_for_change_nothing(wanted: list[bool]):
     asked = case(len(wanted), 40)

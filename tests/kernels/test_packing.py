@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.packing import Row, common, pack, sees
@@ -27,7 +27,6 @@ def seen_texts(packed) -> list[list[tuple[int, int]]]:
     return [[cells[key] for key in np.flatnonzero(row)] for row in sees(packed.until)[0, 0].numpy()]
 
 
-@settings(deadline=None, max_examples=100)
 @given(rows=ROWS, multiple=st.sampled_from([1, 8]))
 def test_the_cell_that_predicts_a_token_sees_exactly_the_text_before_it(rows, multiple):
     packed = pack(rows, multiple=multiple)
@@ -44,14 +43,12 @@ def test_the_cell_that_predicts_a_token_sees_exactly_the_text_before_it(rows, mu
     assert at == len(packed.targets) == len(packed.predictors)
 
 
-@settings(deadline=None, max_examples=100)
 @given(rows=ROWS)
 def test_what_texts_begin_with_in_common_is_held_once(rows: list[Row]):
     beginnings = {text[:end] for text in texts(rows) for end in range(1, len(text) + 1)}
     assert pack(rows).input_ids.shape == (1, len(beginnings))
 
 
-@settings(deadline=None, max_examples=100)
 @given(rows=ROWS)
 def test_runs_see_what_the_mask_says(rows: list[Row]):
     packed = pack(rows, multiple=4)
@@ -64,7 +61,6 @@ def test_runs_see_what_the_mask_says(rows: list[Row]):
     assert [run.start for run in packed.runs[1:]] == [run.stop for run in packed.runs[:-1]]
 
 
-@settings(deadline=None, max_examples=50)
 @given(rows=ROWS)
 def test_values_return_to_their_continuations(rows: list[Row]):
     packed = pack(rows)

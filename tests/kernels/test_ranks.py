@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -52,7 +52,6 @@ def slow(statistic, a, b):
 
 
 @pytest.mark.parametrize("statistic", [kendall, spearman, top_bottom])
-@settings(max_examples=150, deadline=None)
 @given(members=MEMBERS)
 def test_equals_scipy_in_every_group(statistic, members):
     found = statistic(*columns(members), count=6)
@@ -71,7 +70,6 @@ def test_equals_scipy_on_a_large_group(statistic):
 
 
 @pytest.mark.parametrize("statistic", [kendall, spearman, top_bottom])
-@settings(max_examples=50, deadline=None)
 @given(members=MEMBERS, seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(statistic, members, seed):
     groups, a, b = columns(members)
@@ -83,7 +81,6 @@ def test_order_of_rows_changes_nothing(statistic, members, seed):
 
 
 @pytest.mark.parametrize("statistic", [kendall, spearman])
-@settings(max_examples=50, deadline=None)
 @given(members=MEMBERS)
 def test_a_ranking_agrees_with_itself_wholly_and_with_its_reverse_not_at_all(statistic, members):
     groups, a, _ = columns(members)

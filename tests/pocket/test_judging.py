@@ -3,7 +3,7 @@ import re
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pocket
@@ -16,7 +16,6 @@ misconceptions = st.sampled_from(
 styles = st.sampled_from(["plain", "we"])
 
 
-@settings(deadline=None)
 @given(seeds, styles, st.booleans())
 def test_the_careful_are_right_at_every_step_however_much_they_say(
     seed: int, style: pocket.authors.Style, pads: bool
@@ -30,7 +29,6 @@ def test_the_careful_are_right_at_every_step_however_much_they_say(
     assert len(judgement.steps) == pocket.difficulty(asked) + 1
 
 
-@settings(deadline=None)
 @given(seeds, misconceptions, styles, st.booleans())
 def test_each_error_is_blamed_on_its_step_and_habit(
     seed: int, held: frozenset[pocket.Habit], style: pocket.authors.Style, pads: bool
@@ -47,7 +45,6 @@ def test_each_error_is_blamed_on_its_step_and_habit(
     assert judgement.first_error == (wrong[0] if wrong else None)
 
 
-@settings(deadline=None)
 @given(seeds, styles)
 def test_a_slip_is_the_step_whose_sum_is_false(seed: int, style: pocket.authors.Style) -> None:
     asked = pocket.problem(seed, 0, operations=(4, 5))
@@ -94,7 +91,6 @@ def test_steps_are_judged_from_what_is_carried(
     assert [step.habit for step in judgement.steps if not step.right] == habits
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_judged(text: str) -> None:
     assert APPLES is not None
@@ -130,7 +126,6 @@ def test_check_needs_a_number_for_a_reference(reference: str | None) -> None:
         pocket.check([], reference, "Answer: 42")
 
 
-@settings(deadline=None)
 @given(seeds, misconceptions, st.data())
 def test_the_check_tells_the_truth_of_steps_however_lines_are_joined_to_steps(
     seed: int, held: frozenset[pocket.Habit], data: st.DataObject

@@ -2,7 +2,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pocket
@@ -32,21 +32,18 @@ def counted_by_hand(text: str) -> int:
     return total
 
 
-@settings(deadline=None)
 @given(seeds)
 def test_a_text_reads_back_as_its_problem(seed: int) -> None:
     asked = pocket.problem(seed, 0)
     assert pocket.read(pocket.render(asked)) == asked
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(0, 10**6))
 def test_the_answer_is_what_the_words_say(seed: int, index: int) -> None:
     asked = pocket.problem(seed, index)
     assert pocket.answer(asked) == counted_by_hand(pocket.render(asked))
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 8), st.integers(0, 3))
 def test_a_problem_has_as_many_operations_as_asked_for(seed: int, fewest: int, more: int) -> None:
     most = min(8, fewest + more)
@@ -54,7 +51,6 @@ def test_a_problem_has_as_many_operations_as_asked_for(seed: int, fewest: int, m
     assert fewest <= pocket.difficulty(asked) <= most
 
 
-@settings(deadline=None)
 @given(seeds)
 def test_every_misconception_a_problem_brings_out_makes_its_answer_wrong(seed: int) -> None:
     asked = pocket.problem(seed, 0)

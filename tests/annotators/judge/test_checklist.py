@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -155,7 +155,6 @@ def test_written_lists_as_models_write_them(text: str) -> None:
     assert [one.capitalize() for one in questions(text)] == ["Is it short?", "Is it right?"]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_what_is_read_is_questions_each_once(text: str) -> None:
     found = questions(text)

@@ -100,9 +100,7 @@ def test_adaptive_search_finds_the_same_for_half(stand: Any) -> None:
     assert few.report.findings["rollouts"] <= 0.5 * every.report.findings["rollouts"]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["ok", "ok ", "bad"]), min_size=1, max_size=7),
     st.sampled_from(["binary", "brute"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets.clusters import ALIKE, clusters
@@ -119,7 +119,6 @@ def of(refreshes: dict[str, list[int]]) -> list[Any]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(st.integers(0, 30).map(asked), max_size=20))
 def test_clusters_are_what_chains_of_like_prompts_join(texts: list[str]) -> None:
     assert clusters(pl.Series(texts, dtype=pl.String)).to_list() == slow_clusters(texts)
@@ -132,7 +131,6 @@ def test_clusters_of_many_are_those_of_few() -> None:
     assert max(Counter(found).values()) == 3
 
 
-@settings(max_examples=40, deadline=None)
 @given(refreshes=REFRESHES)
 def test_no_cluster_is_in_both_splits(refreshes: dict[str, list[int]]) -> None:
     result = made(of(refreshes))
@@ -143,7 +141,6 @@ def test_no_cluster_is_in_both_splits(refreshes: dict[str, list[int]]) -> None:
     assert all(len(found) == 1 for found in of_cluster.values())
 
 
-@settings(max_examples=60, deadline=None)
 @given(refreshes=REFRESHES, more=REFRESHES, last=REFRESHES)
 def test_other_refreshes_earlier_or_later_move_no_row_between_splits(
     refreshes: dict[str, list[int]], more: dict[str, list[int]], last: dict[str, list[int]]
@@ -161,7 +158,6 @@ def test_other_refreshes_earlier_or_later_move_no_row_between_splits(
         was |= now
 
 
-@settings(max_examples=60, deadline=None)
 @given(refreshes=REFRESHES)
 def test_day_by_day_is_all_at_once(refreshes: dict[str, list[int]]) -> None:
     remembered: Any = None
@@ -175,7 +171,6 @@ def test_day_by_day_is_all_at_once(refreshes: dict[str, list[int]]) -> None:
     assert result.dropped.equals(once.dropped)
 
 
-@settings(max_examples=30, deadline=None)
 @given(refreshes=REFRESHES, seed=st.integers(0, 99))
 def test_the_order_of_refreshes_changes_nothing(refreshes: dict[str, list[int]], seed: int) -> None:
     days = list(refreshes)
@@ -185,7 +180,6 @@ def test_the_order_of_refreshes_changes_nothing(refreshes: dict[str, list[int]],
     assert one.dropped.equals(other.dropped)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     refreshes=REFRESHES,
     weights=st.none() | st.fixed_dictionaries({n: st.floats(0.1, 9) for n in ("one", "two")}),

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.importers.joining import BESIDE, Joined, joined_rows
@@ -79,7 +79,6 @@ def test_votes_become_a_weight(said: tuple[Any, ...], kept: list[Any]) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     said=st.lists(
         st.tuples(st.sampled_from("pqr"), st.sampled_from(["A", "B", "~A", "~B", "tie", 1.3])),

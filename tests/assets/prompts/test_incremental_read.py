@@ -153,7 +153,7 @@ def test_an_empty_source_gives_no_rows(tables: Tables) -> None:
     assert refresh(tables, Listed([]), "2026-01-01", 5).split.kept.is_empty()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     asked=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 6)), min_size=1, max_size=8),
     length=st.integers(0, 15),

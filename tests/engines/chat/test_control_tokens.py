@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -130,7 +130,6 @@ def test_an_answer_that_is_begun_with_a_control_token_is_text(tokenizer: Any) ->
 
 @each_tokenizer
 @given(text=st.text(alphabet="im_<|end>s/ aé€\n", max_size=40))
-@settings(max_examples=60, deadline=None)
 def test_other_text_has_the_tokens_and_the_identity_that_it_always_had(
     tokenizer: Any, text: str
 ) -> None:

@@ -1,7 +1,7 @@
 """A server is sent no control token that somebody typed, and nothing is lost by it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.chat.spelling import spelled_apart, spelled_together
@@ -31,7 +31,6 @@ PIECES = [*CONTROL, *INNOCENT, "<", "|", ">", "[", " "]
 
 
 @given(text=st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
-@settings(deadline=None)
 def test_no_control_token_is_left(text: str) -> None:
     assert not any(token in sent(text) for token in CONTROL)
     assert spelled_together(sent(text)) == text

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -71,7 +71,6 @@ def test_no_character_is_cut_through_its_bytes() -> None:
     assert LINES.cuts("x😀y", [2]) == [(2, 5), (3, 6)]
 
 
-@settings(deadline=None)
 @given(st.text("abc\né ", max_size=12), st.lists(st.integers(0, 13), max_size=5).map(sorted))
 def test_cuts_are_those_that_trying_every_place_finds(text: str, wanted: list[int]) -> None:
     assert LINES.cuts(text, wanted) == slow(LINES, text, wanted)

@@ -4,7 +4,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.local.prefix_scoring import Question, Scorer
@@ -19,7 +19,6 @@ def question(prompt, continuations) -> Question:
     return Question(tuple(prompt), tuple(map(tuple, continuations)), lambda answer: None)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     prompt=st.lists(st.integers(1, 3), min_size=1, max_size=9),
     continuations=st.lists(st.lists(st.integers(1, 3), max_size=9), min_size=1, max_size=9),
@@ -47,7 +46,6 @@ def test_nothing_to_score_is_answered_at_once():
     assert answers == [[[], []]]
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     prompts=st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=12), min_size=1, max_size=12),
     cells=st.integers(4, 60),

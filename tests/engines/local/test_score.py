@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import (
     AutoTokenizer,
@@ -131,7 +131,6 @@ def test_packed_batches_agree_with_full_logits_in_float64(engine, folder: Path):
             assert found.logprobs == pytest.approx(expected, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=30)
 @given(said=st.lists(TEXTS, min_size=1, max_size=6), ends=st.booleans())
 def test_company_changes_no_score(engine, said: list[str], ends: bool):
     prompt = engine.render(user("What follows?"))

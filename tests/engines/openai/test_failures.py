@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.openai.failures import refused
@@ -61,13 +61,11 @@ def test_when_to_come_again_is_read_from_the_words_too() -> None:
     assert "x-ratelimit-reset" in refused(429, json.dumps({"error": upstream}), {}).headers
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_no_body_is_too_odd(body: Any) -> None:
     assert isinstance(refused(200, json.dumps(body), {}).said, str)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_text_is_too_odd(text: str) -> None:
     assert refused(500, text, {}).status == 500

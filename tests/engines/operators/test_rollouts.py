@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -153,7 +153,6 @@ def test_a_value_near_the_threshold_takes_all_of_them(estimate: Any) -> None:
     assert found.asked == 7
 
 
-@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(0, 20), st.floats(0.01, 0.99))
 def test_the_probability_is_that_of_the_beta_posterior(
     right: int, wrong: int, threshold: float

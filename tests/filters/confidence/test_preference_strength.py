@@ -5,7 +5,7 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -54,7 +54,6 @@ def slowly(world, actions):
     return kept, reasons
 
 
-@settings(max_examples=120, deadline=None)
 @given(data=st.data(), wrong=ACTIONS, ambiguous=ACTIONS, strong=ACTIONS)
 def test_equals_the_slow_version(data, wrong, ambiguous, strong, pairings):
     world = data.draw(pairings(VALUES))
@@ -68,7 +67,6 @@ def test_equals_the_slow_version(data, wrong, ambiguous, strong, pairings):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, pairings, shuffled, same_rows):
     world = data.draw(pairings(VALUES))

@@ -6,7 +6,7 @@ import warnings
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
@@ -75,7 +75,6 @@ ranked_prompts = st.dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     ranked=ranked_prompts,
     statistic=st.sampled_from(["kendall", "spearman", "top_bottom"]),
@@ -97,7 +96,6 @@ def test_equals_scipy_prompt_by_prompt(ranked, statistic, scope):
     assert (found["weight"].is_null() == found["unweighed"].is_not_null()).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(ranked=ranked_prompts, seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(ranked, seed, shuffled, same_rows):
     made = tables(ranked)

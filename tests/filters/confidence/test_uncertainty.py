@@ -5,7 +5,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -51,7 +51,6 @@ def slowly(world, keep, smoothing, seed):
     return weights, reasons
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     data=st.data(),
     keep=st.sampled_from([0.1, 0.5, 1.0]),
@@ -66,7 +65,6 @@ def test_equals_the_slow_version(data, keep, smoothing, seed, pairings):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, pairings, shuffled, same_rows):
     world = data.draw(pairings(VALUES, most=4))

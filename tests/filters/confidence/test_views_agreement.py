@@ -5,7 +5,7 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -60,7 +60,6 @@ def slowly(world, views, probabilities, at_least, max_entropy):
     return kept, reasons
 
 
-@settings(max_examples=120, deadline=None)
 @given(data=st.data(), needed=st.sampled_from([2, 3]), max_entropy=st.sampled_from([1.0, 0.9]))
 def test_equals_the_slow_version(data, needed, max_entropy, pairings):
     world = data.draw(pairings(VALUES, most=2))
@@ -77,7 +76,6 @@ def test_equals_the_slow_version(data, needed, max_entropy, pairings):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, pairings, shuffled, same_rows):
     world = data.draw(pairings(VALUES, most=2))

@@ -5,7 +5,7 @@ from collections import Counter
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Balance, RandomPairs
@@ -49,7 +49,6 @@ def tables_of(drawn, world):
     return {**made, "prompts": made["prompts"].with_columns(source=sources)}
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     drawn=worlds(),
     per_prompt=st.sampled_from([None, 1, 3]),
@@ -81,7 +80,6 @@ def test_equals_the_slow_version(drawn, per_prompt, per_source, seed, world, shu
     assert same_rows(split.dropped, other.dropped, "row_id")
 
 
-@settings(max_examples=100, deadline=None)
 @given(sizes=st.lists(st.integers(1, 40), max_size=6), share=st.sampled_from([0.1, 0.3, 0.5, 0.9]))
 def test_the_cap_of_a_share_is_the_largest_that_keeps_it(sizes, share):
     assert share_cap(pl.Series(sizes, dtype=pl.Int64).to_numpy(), share) == largest_share_cap(

@@ -67,7 +67,6 @@ texts = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(asked=texts, one=texts, other=texts, n=st.integers(1, 4))
 def test_equals_the_slow_version(asked, one, other, n):
     tables = {
@@ -93,7 +92,7 @@ def test_equals_the_slow_version(asked, one, other, n):
     assert split.kept.equals(tables["prompts"].filter([owner is None for owner in true]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(asked=texts, held=texts, seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(asked, held, seed):
     tables = {"prompts": prompts(asked), "held": prompts(held, "h")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Deduplicate
@@ -79,7 +79,6 @@ texts = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(texts=texts, threshold=st.sampled_from([0.3, 0.5, 0.8]), data=st.data())
 def test_equals_the_slow_version(texts, threshold, data):
     texts = [f"x {text}" for text in texts]
@@ -95,7 +94,6 @@ def test_equals_the_slow_version(texts, threshold, data):
     )
 
 
-@settings(max_examples=30, deadline=None)
 @given(texts=texts)
 def test_threshold_1_drops_only_the_same_tokens(texts):
     texts = [f"x {text}" for text in texts]

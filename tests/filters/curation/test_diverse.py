@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Best, Diverse, RandomPairs
@@ -34,7 +34,6 @@ drawn = st.lists(
 ).flatmap(lambda rows: st.tuples(st.just(rows), st.integers(1, len(rows))))
 
 
-@settings(max_examples=100, deadline=None)
 @given(drawn=drawn)
 def test_farthest_first_equals_the_slow_version(drawn):
     rows, n = drawn
@@ -68,7 +67,6 @@ texts = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(texts=texts, n=st.integers(1, 6), seed=st.integers(0, 5))
 def test_rows_are_chosen_in_the_order_of_lots(texts, n, seed, written, shuffled, same_rows):
     frame = written(texts)

@@ -46,7 +46,7 @@ def test_only_the_wanted_languages_stay(written):
     assert both.kept["text"].to_list() == [SAID["en"], SAID["de"], *UNTOLD]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     texts=st.lists(st.sampled_from([*SAID.values(), *UNTOLD]), max_size=8), seed=st.integers(0, 9)
 )
@@ -85,7 +85,7 @@ mixed = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(texts=st.lists(mixed, max_size=6))
 def test_equals_the_slow_version(texts, written):
     wanted = [slowly(text) for text in texts]

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import mix
@@ -22,7 +22,6 @@ drawn = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(drawn=drawn, fewer=st.integers(0, 15), more=st.integers(0, 30))
 def test_fewer_rows_are_the_beginning_of_more(drawn, fewer, more):
     sources = {name: source(name, height) for name, (height, _) in drawn.items()}
@@ -36,7 +35,6 @@ def test_fewer_rows_are_the_beginning_of_more(drawn, fewer, more):
         assert everything.filter(pl.col("source") == name).equals(frame)
 
 
-@settings(max_examples=60, deadline=None)
 @given(weights=st.tuples(st.integers(1, 9), st.integers(1, 9)), rows=st.integers(1, 200))
 def test_two_sources_are_never_a_row_out_of_proportion(weights, rows):
     sources = {"a": source("a", 200), "b": source("b", 200)}

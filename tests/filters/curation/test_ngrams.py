@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.curation.ngrams import TOKENS, WORDS, hashed, phrases, runs, tokens
@@ -35,7 +35,6 @@ WEIGHTS = {"pear": 4, "plum": 4, "梨": 2, "果": 2, "ก": 1, "น": 1}
 some = st.lists(st.lists(st.sampled_from(list(WEIGHTS)), max_size=12), max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(texts=some, n=st.integers(1, 3))
 def test_a_phrase_is_the_shortest_run_that_weighs_as_much_as_n_words(texts, n):
     found, lengths = phrases(hashed(pl.Series(texts, dtype=pl.List(pl.String))), n)

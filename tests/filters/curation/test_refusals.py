@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Refusals
@@ -61,7 +61,6 @@ def test_the_words_of_a_refusal_are_shown(text, written):
     assert text.replace("’", "'").strip(" *\n").startswith(words)
 
 
-@settings(max_examples=30, deadline=None)
 @given(texts=st.lists(st.sampled_from(REFUSES + ANSWERS), max_size=8), seed=st.integers(0, 9))
 def test_each_row_is_judged_alone(texts, seed, written, shuffled, same_rows):
     tables = {"r": written(texts)}

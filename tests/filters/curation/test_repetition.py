@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.repetition_texts import loops, sound
@@ -69,7 +69,6 @@ def loop_slowly(text):
     return max(stretch(PHRASE, True), stretch(LONG_PHRASE, False))
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     cycles=st.lists(
         st.tuples(
@@ -93,7 +92,6 @@ def test_loops_equal_the_slow_version(cycles, most, written):
     assert told == {row: longest for row, longest in slow.items() if longest > most}
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     texts=texts,
     n=st.integers(1, 3),

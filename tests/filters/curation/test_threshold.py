@@ -5,7 +5,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Threshold
@@ -13,7 +13,6 @@ from filters import Threshold
 bounds = st.sampled_from([None, -2.5, 0.0, 0.15, 0.2, 1.0])
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), low=bounds, high=bounds)
 def test_equals_the_slow_version(data, low, high, worlds):
     if (low is None and high is None) or (None not in (low, high) and low > high):

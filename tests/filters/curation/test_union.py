@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from filters import RandomPairs, Union
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_every_row_is_there_once(data: Any, worlds: Any) -> None:
     one, other = data.draw(worlds)["responses"], data.draw(worlds)["responses"]

@@ -3,7 +3,7 @@
 import math
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Best
@@ -34,7 +34,6 @@ def slowly(world, n, at_least):
     return best, reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), n=st.integers(1, 3), at_least=st.sampled_from([None, 0.15, 1.0]))
 def test_equals_the_slow_version(data, n, at_least, worlds):
     world = data.draw(worlds)
@@ -47,7 +46,6 @@ def test_equals_the_slow_version(data, n, at_least, worlds):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, worlds, shuffled, same_rows):
     world = data.draw(worlds)

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import MajorityVote
@@ -47,7 +47,6 @@ def slowly(answers, weighted):
     return kept
 
 
-@settings(max_examples=80, deadline=None)
 @given(answers=worlds, weighted=st.booleans())
 def test_equals_the_slow_version(answers, weighted, world):
     made = world(answers)
@@ -57,7 +56,6 @@ def test_equals_the_slow_version(answers, weighted, world):
     assert set(split.dropped["row_id"]) == set(answers) - set(kept)
 
 
-@settings(max_examples=40, deadline=None)
 @given(answers=worlds, seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(answers, seed, world, shuffled, same_rows):
     made = world(answers)

@@ -4,7 +4,7 @@ import json
 import math
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import BestWorst
@@ -41,7 +41,6 @@ def slowly(world, min_margin=0.0):
     return pairs, reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), min_margin=st.sampled_from([0.0, 0.25]))
 def test_equals_the_slow_version(data, min_margin, worlds):
     world = data.draw(worlds)
@@ -52,7 +51,6 @@ def test_equals_the_slow_version(data, min_margin, worlds):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, worlds, shuffled, same_rows):
     world = data.draw(worlds)
@@ -61,7 +59,6 @@ def test_order_of_rows_changes_nothing(data, seed, worlds, shuffled, same_rows):
     assert same_rows(one.dropped, other.dropped, "row_id")
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_every_prompt_is_kept_or_dropped(data, worlds):
     world = data.draw(worlds)

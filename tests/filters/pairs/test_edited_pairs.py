@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import EditedPairs
@@ -101,7 +101,6 @@ texts = words.map(" ".join)
 score = st.sampled_from([0.0, 1.0, None])
 
 
-@settings(deadline=None)
 @given(made=st.lists(st.tuples(texts, score, texts, score), max_size=6), most=st.floats(0, 1))
 def test_every_kept_pair_is_small_and_flipped_and_no_edit_is_lost(
     world: Any, made: list[Made], most: float

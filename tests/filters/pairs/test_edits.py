@@ -4,7 +4,7 @@ from functools import cache
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.pairs.edits import changed, common_prefix, distance
@@ -29,7 +29,6 @@ def slowly(before: tuple[str, ...], after: tuple[str, ...]) -> int:
 few = st.lists(st.sampled_from("abc"), max_size=9).map(tuple)
 
 
-@settings(deadline=None)
 @given(before=few, after=few)
 def test_distance_is_levenshteins(before: tuple[str, ...], after: tuple[str, ...]) -> None:
     assert distance(before, after) == slowly(before, after)
@@ -52,7 +51,6 @@ def test_a_token_is_a_word_a_digit_or_a_sign(before: str, after: str, share: flo
     assert found.to_list() == pytest.approx([share])
 
 
-@settings(deadline=None)
 @given(one=st.text(max_size=20), other=st.text(max_size=20))
 def test_the_common_prefix_is_all_that_both_begin_with(one: str, other: str) -> None:
     (length,) = common_prefix(pl.Series([one]), pl.Series([other]))

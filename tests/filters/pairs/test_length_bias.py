@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import LengthBias
@@ -31,7 +31,6 @@ def fewest_to_drop(longer, shorter, share):
     return longer
 
 
-@settings(max_examples=60, deadline=None)
 @given(lengths=lengths, tolerance=st.sampled_from([0.0, 0.1, 0.25]), seed=st.integers(0, 3))
 def test_balancing_drops_as_few_as_can_be(lengths, tolerance, seed, compared):
     frame = pairs_of(compared, lengths)
@@ -98,7 +97,6 @@ def test_equals_the_slow_version(seed, compared):
     assert split.kept.height + split.dropped.height == len(drawn)
 
 
-@settings(max_examples=40, deadline=None)
 @given(lengths=lengths, seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(lengths, seed, compared, shuffled, same_rows):
     draw = random.Random(seed)
@@ -144,7 +142,6 @@ def test_a_side_far_longer_goes_and_the_numbers_say_the_share_before_and_after(c
     assert split.report.findings == {"chosen longer before": 3 / 5, "chosen longer after": 2 / 3}
 
 
-@settings(max_examples=40, deadline=None)
 @given(lengths=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=9))
 def test_the_slope_is_that_of_scores_on_lengths_with_a_mean_for_each_pair(lengths):
     draw = random.Random(len(lengths))

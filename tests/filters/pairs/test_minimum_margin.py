@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import MinimumMargin
@@ -34,7 +34,6 @@ def slowly(world, at_least, by):
     return kept, reasons
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     data=st.data(),
     at_least=st.sampled_from([-1.0, 0.0, 0.2, 0.5]),
@@ -48,7 +47,6 @@ def test_equals_the_slow_version(data, at_least, by, pairings):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=30, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, pairings, shuffled, same_rows):
     world = data.draw(pairings(VALUES))

@@ -1,6 +1,6 @@
 """The control: two responses by lot, whatever they were scored."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import RandomPairs
@@ -9,7 +9,6 @@ from schemas import content_id
 random_pairs = RandomPairs(of="responses")
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 3))
 def test_equals_the_slow_version(data, seed, worlds):
     world = data.draw(worlds)
@@ -28,7 +27,6 @@ def test_equals_the_slow_version(data, seed, worlds):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9))
 def test_order_of_rows_changes_nothing(data, seed, worlds, shuffled, same_rows):
     world = data.draw(worlds)

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import StepPairs
@@ -137,7 +137,6 @@ def test_what_several_wrong_answers_give_alike_is_one_pair() -> None:
 lines = st.lists(st.sampled_from(["a\n", "b\n", "é\n", "c"]), min_size=1, max_size=3)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.dictionaries(st.sampled_from("uvw"), lines),
     st.lists(st.tuples(st.sampled_from("uvwx"), lines), max_size=4),

@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -80,7 +80,6 @@ VERSUS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), versus=st.sampled_from(VERSUS))
 def test_equals_the_slow_version(data, versus, worlds):
     world = data.draw(worlds)
@@ -93,7 +92,6 @@ def test_equals_the_slow_version(data, versus, worlds):
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 9), versus=st.sampled_from(VERSUS))
 def test_order_of_rows_changes_nothing(data, seed, versus, worlds, shuffled, same_rows):
     world = data.draw(worlds)

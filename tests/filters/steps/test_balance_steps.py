@@ -2,14 +2,13 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import BalanceSteps, LabelSteps
 from tests.filters.stepwise import World, drawn_worlds
 
 
-@settings(deadline=None, max_examples=50)
 @given(drawn_worlds(), st.sampled_from(["position", "all"]), st.integers(0, 3))
 def test_right_and_wrong_steps_are_as_many(world: World, by: str, seed: int) -> None:
     labels = LabelSteps(by="scores", rule="soft").run(world).kept

@@ -1,6 +1,6 @@
 """ConsensusSteps: only solutions on whose first error two sources agree."""
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from filters import ConsensusSteps, LabelSteps
 from tests.filters.stepwise import Told, World, cut, drawn_worlds, opinions
@@ -36,7 +36,6 @@ def test_only_solutions_on_whose_first_error_both_agree_are_kept() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=50)
 @given(drawn_worlds(("scores", "judge")))
 def test_kept_and_dropped_are_what_came_in(world: World) -> None:
     labels = LabelSteps(by="scores", rule="soft").run(world).kept

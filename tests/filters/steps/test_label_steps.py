@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -215,7 +215,6 @@ def rows_of(split: Split) -> dict[str, tuple[Any, Any, Any]]:
     return {row[0]: row[1:] for row in kept.iter_rows()}
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     drawn_worlds(("scores", "other")),
     st.sampled_from(RULES),
@@ -242,7 +241,6 @@ def test_every_rule_is_what_a_loop_makes_of_it(
     assert not lost & set(found)
 
 
-@settings(deadline=None, max_examples=50)
 @given(drawn_worlds(), st.sampled_from(RULES), st.integers(0, 9))
 def test_the_order_of_rows_changes_nothing(world: World, rule: Rule, seed: int) -> None:
     operator = LabelSteps(by="scores", rule=rule)

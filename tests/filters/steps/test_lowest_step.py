@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import LowestStep
@@ -42,7 +42,6 @@ def test_the_first_of_the_lowest_is_it(values: list[float], pit: int, drop: int)
     assert lowest("advantage", values).kept["value"].to_list() == [drop]
 
 
-@settings(deadline=None)
 @given(st.lists(shares, min_size=2, max_size=6), st.sampled_from(["value", "advantage"]))
 def test_it_is_that_of_a_slow_search(values: list[float], rule: Rule) -> None:
     start, *after = values

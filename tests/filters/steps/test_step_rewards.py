@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import AggregateSteps, BoundedReward
@@ -56,7 +56,6 @@ SLOW = {
 }
 
 
-@settings(max_examples=40, deadline=None)
 @given(steps=answers, rule=st.sampled_from(sorted(SLOW)), seed=st.integers(0, 9))
 def test_aggregates_are_those_of_the_slow_version(steps, rule, seed):
     world = scored(steps)
@@ -76,7 +75,6 @@ def test_aggregates_are_those_of_the_slow_version(steps, rule, seed):
     assert other.kept.sort("response_id").equals(split.kept.sort("response_id"))
 
 
-@settings(max_examples=60, deadline=None)
 @given(values=several, eta=rewards)
 def test_clipped_rewards_never_earn_anything(values, eta):
     split = bounded("clip", values, eta)
@@ -85,7 +83,6 @@ def test_clipped_rewards_never_earn_anything(values, eta):
     assert whole_of(split) <= 0
 
 
-@settings(max_examples=60, deadline=None)
 @given(values=several)
 def test_differences_telescope_to_the_first_reward(values):
     split = bounded("delta", values)
@@ -95,7 +92,6 @@ def test_differences_telescope_to_the_first_reward(values):
         assert steps_of(split)[step] == values[step] - values[step + 1]
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     values=st.lists(rewards, min_size=2, max_size=6),
     data=st.data(),

@@ -54,9 +54,7 @@ def test_a_response_with_nothing_to_lose_is_dropped(answered: Any, stand: Any) -
     ]
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     words=st.lists(st.sampled_from(["12", "apples", "3.5", "of", "\n", "=", "größer"]), min_size=2)
 )

@@ -44,9 +44,7 @@ def test_what_is_no_longer_than_its_opening_is_dropped(stand: Any) -> None:
     )
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text("ab .!\n:", min_size=1).filter(lambda text: text.strip()), st.integers(1, 4))
 def test_an_opening_begins_its_response(stand: Any, text: str, words: int) -> None:
     found, _ = openings(stand, text, words=words)

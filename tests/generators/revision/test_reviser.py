@@ -69,9 +69,7 @@ def test_a_response_to_no_known_prompt_drops_its_prompt(stand: Any, answered: An
     assert split.dropped.select("row_id", "reason").rows() == [(lost, "prompt not found")]
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(7)), taken=st.integers(1, 7))
 def test_neither_order_nor_siblings_change_what_a_response_gives(
     stand: Any, answered: Any, order: list[int], taken: int

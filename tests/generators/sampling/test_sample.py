@@ -125,9 +125,7 @@ def test_too_many_failures_stop_the_run(stand: Any) -> None:
         Sample().run({"prompts": prompts}, stand.context(window=1))
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(12)), window=st.integers(1, 20))
 def test_neither_order_nor_window_changes_a_row(stand: Any, order: list[int], window: int) -> None:
     texts = [*WORDS[:10], "too long", "say nothing"]

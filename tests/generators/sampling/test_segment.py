@@ -161,9 +161,7 @@ def test_what_does_not_go_together_is_refused() -> None:
 text = st.text("ab \né", min_size=1, max_size=20).filter(str.strip)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(text, min_size=1, max_size=4), st.sampled_from(["line", "pattern"]))
 def test_steps_tile_the_text_and_each_says_something(
     cut: Any, tiny_model: Path, texts: list[str], by: Any

@@ -148,9 +148,7 @@ def test_a_prompt_with_nothing_to_search_is_dropped(stand: Any, asked: str, reas
     assert set(split.kept["prompt_id"]) == {prompts["prompt_id"][0]}
 
 
-@settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(["a", "b", "c", "hopeless"]), window=st.integers(1, 4))
 def test_neither_order_nor_company_changes_a_tree(
     stand: Any, order: list[str], window: int

@@ -78,7 +78,7 @@ def test_one_expansion_a_simulation_and_no_more_than_there_is(stand: Any) -> Non
     assert whole.kept["expanded"].sum() < 500
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(
     first=st.integers(1, 6),
     second=st.integers(1, 6),
@@ -98,7 +98,7 @@ def test_an_extended_tree_is_that_of_one_longer_search(
     assert_frame_equal(again.kept, whole.kept)
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(order=st.permutations(ASKED), window=st.integers(1, 4))
 def test_the_order_of_prompts_and_what_runs_beside_changes_nothing(
     stand: Any, order: list[str], window: int

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
@@ -231,7 +231,6 @@ def test_odd_types_of_parquet(tmp_path):
     assert [row["prompt"] for row in kept(found)] == ["b"]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     drawn=st.lists(
         st.one_of(

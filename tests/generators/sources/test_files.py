@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from generators import Files, SourceError
@@ -312,7 +312,6 @@ lines = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(drawn=st.lists(lines, max_size=8))
 def test_every_line_is_a_prompt_or_an_error(drawn, tmp_path_factory):
     path = tmp_path_factory.mktemp("lines") / "tasks.jsonl"

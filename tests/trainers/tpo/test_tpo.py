@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.context import Context
@@ -171,7 +171,6 @@ rewarded = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=2, max_size
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(rewarded, st.data(), st.sampled_from(["lambda", "equal"]))
 def test_the_loss_falls_when_the_best_gains_or_the_worst_loses(
     rewards: list[float], data: Any, pairs: Any
@@ -193,7 +192,6 @@ def test_the_loss_falls_when_the_best_gains_or_the_worst_loses(
         assert ranked_list(lost, given, weights, beta=BETA, pairs=pairs) < loss
 
 
-@settings(deadline=None, max_examples=60)
 @given(rewarded, st.data())
 def test_the_order_in_which_answers_come_changes_nothing(rewards: list[float], data: Any) -> None:
     count = len(rewards)
