@@ -1,0 +1,41 @@
+"""What a reader sees of a file or a folder while it is replaced, and after a crash."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from schemas.atomic import replace_folder, write_file
+
+
+def test_a_file_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    for content in (b"old", b"new"):
+        write_file(tmp_path / "file", content)
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    write_file(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="full"):
+        write_file(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_gets_its_name_whatever_has_it(tmp_path: Path, there: bool) -> None:
+    place, new = tmp_path / "place", tmp_path / "new"
+    for folder in [new, *([place] if there else [])]:
+        folder.mkdir()
+        (folder / folder.name).touch()
+    replace_folder(new, place, old=tmp_path / "old")
+    assert [path.name for path in place.iterdir()] == ["new"]
+    assert not new.exists()
+    assert (tmp_path / "old").exists() == there
