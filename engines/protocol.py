@@ -81,7 +81,7 @@ class Dropout:
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """The rewards of one answer: one value of the whole, or one value a step. ``tokens``: how many
+    """The rewards of one answer: one value of the answer, or one value a step. ``tokens``: how many
     tokens the model read."""
 
     values: tuple[float, ...]
@@ -179,11 +179,11 @@ class Engine(Protocol):
             prompt: what `render` gave.
             text: the answer. Without ``step_ends`` it is read as ended: its turn's end is added.
             step_ends: after how many characters each step ends; None asks for one reward of the
-                whole answer. A step's reward is read at its last token.
-            dropout: leaves activations out; only of a reward of the whole answer.
+                answer. A step's reward is read at its last token.
+            dropout: leaves activations out; only of the reward of an answer.
 
         Returns:
-            One value, or one a step, each in the unit of the model: a logit of the whole answer; of
+            One value, or one a step, each in the unit of the model: a logit of the answer; of
             a step a probability, or the value of the begun answer where the head is one of values.
 
         Raises:

@@ -16,17 +16,16 @@ from schemas import canonical
 
 class Reward(TrainedReward):
     """Scores a response by a reward model: a sequence classification model of one label, such as
-    `trainers.RewardModel` trains. The unit is its own (nats of preference, for that trainer).
+    `trainers.RewardModel` trains. The unit is its own (nats of preference, for that trainer). Every
+    answer is read as ended, as in training.
 
     ``passes`` above 1 gives as many opinions of each response, ``reward/pass-0`` on, each under
     another dropout (the share ``dropout`` of the numbers that leave each feed-forward layer and
     that enter the head, the rest scaled up, the same at every token): how far they differ says how
     sure the model is (Gal & Ghahramani 2016, arXiv:1506.02142, and 1512.05287 for one mask a
-    sequence). A mask follows from the run's seed, the prompt and the pass, so the two sides of a
-    pair meet the same thinned model and only what they say tells them apart; it does not follow
-    from what else is in the batch, which moves a value by rounding only (about 1e-6 of it).
-
-    Every answer is read as ended, as in training.
+    sequence). A mask follows from the run's seed, the prompt and the pass, so both sides of a pair
+    are scored with the same mask. Such passes are run in this process, whatever engine the role
+    names, so the role needs weights.
     """
 
     passes: int = Field(default=1, ge=1)

@@ -28,6 +28,8 @@ _WIDTH = 32
 """Rows are padded to a multiple of this, and one batch has rows of one width: then a reward is the
 same to the last bit whatever shares its batch (on a CPU, in float32). With rows of many widths BLAS
 and attention add up in other orders, and rewards differ by 1e-5."""
+_BATCH_TOKENS = {True: 2048, False: 16384}
+"""Tokens of one forward pass on a CPU, whose cache then holds the activations, and on a GPU."""
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +70,7 @@ class Classifier(ABC):
         self._binding = binding
         self._folder = model_folder(binding)
         self._device = resolved_device(binding)
-        self._batch_tokens = batch_tokens or (2048 if self._device.startswith("cpu") else 65536)
+        self._batch_tokens = batch_tokens or _BATCH_TOKENS[self._device.startswith("cpu")]
         try:
             self.config = AutoConfig.from_pretrained(str(self._folder), trust_remote_code=False)
         except (OSError, ValueError) as error:
@@ -189,6 +191,6 @@ class Classifier(ABC):
                 f"{self._folder} cannot be loaded as a {self.head.kind}: {error}"
             ) from error
         self.head.check(model.config, self._folder, trained=not report["missing_keys"])
-        # Transformers reads a reward of the whole answer before the first token of padding.
+        # A sequence classification model is read at the last token that is no padding.
         model.config.pad_token_id = self._padding
         return model.to(self._device).requires_grad_(False).train(False)

@@ -1,4 +1,4 @@
-"""A reward model in memory: one reward of a whole answer."""
+"""A reward model in memory: one reward of an answer."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -47,7 +47,7 @@ class ServedRewards:
         else:
             turns.append(dict(answer))
         rows, tokens = await self._logits({"messages": turns})
-        return Rewards((self._of_whole(rows),), tokens)
+        return Rewards((self._outcome(rows),), tokens)
 
     async def _of_tokens(
         self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
@@ -58,7 +58,7 @@ class ServedRewards:
         rows, _ = await self._logits({"input": list(answer.ids)})
         count = len(answer.ids)
         if step_ends is None:
-            return Rewards((self._of_whole(rows),), count)
+            return Rewards((self._outcome(rows),), count)
         if len(rows) != count:
             raise EngineError(
                 f"{self._server} gives {len(rows)} rewards of {count} tokens: serve a token "
@@ -74,11 +74,11 @@ class ServedRewards:
         reply = await self._server.pool({**asked, "use_activation": False})
         return reply.data[0].rows, reply.read
 
-    def _of_whole(self, rows: Sequence[Sequence[float]]) -> float:
+    def _outcome(self, rows: Sequence[Sequence[float]]) -> float:
         if len(rows) != 1 or len(rows[0]) != 1:
             raise EngineError(
                 f"{self._server} gives {len(rows)} x {len(rows[0])} numbers where one reward of "
-                "the whole answer is expected: serve a sequence classification model of one label"
+                "the answer is expected: serve a sequence classification model of one label"
             )
         return rows[0][0]
 

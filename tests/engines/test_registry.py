@@ -119,7 +119,7 @@ VERBS = ("generate", "score", "choose", "reward")
         (Binding(engine=WRITER, served_as="x"), {"generate"}),
         # What the engine does not, the weights do in this process, but for writing.
         (Binding(engine=WRITER, served_as="x", model="w"), {*VERBS, "weights"}),
-        (Binding(engine="openai", url="http://x/v1", served_as="x"), {"generate", "choose"}),
+        (Binding(engine="openai", url="http://x/v1", served_as="x"), {*VERBS} - {"score"}),
         (Binding(engine="vllm", model="w"), {*VERBS, "weights"}),
         (Binding(model="w"), {*VERBS, "weights"}),
     ],
