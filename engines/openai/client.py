@@ -216,15 +216,14 @@ class Server:
 
     async def pool(self, asked: Mapping[str, Any]) -> PoolingReply:
         """``POST /pooling``, which is vLLM's own and lies beside ``/v1``; errors likewise."""
+        return await self._ask(lambda _: self._pooled(asked), lambda *_: None, PoolingReply)
+
+    def _pooled(self, asked: Mapping[str, Any]) -> Awaitable[Any]:
         import httpx2
 
         url = f"{self.url.removesuffix('/v1')}/pooling"
         body = {"model": self.model, **asked, **self.options.body}
-        return await self._ask(
-            lambda _: self._client.post(url, cast_to=httpx2.Response, body=body),
-            lambda *_: None,
-            PoolingReply,
-        )
+        return self._client.post(url, cast_to=httpx2.Response, body=body)
 
     def _create(self, messages: Sequence[Message], body: Mapping[str, Any]) -> Awaitable[Any]:
         turns = cast(Any, [dict(message) for message in messages])
@@ -281,7 +280,7 @@ class Server:
             error = self._error(failure, None if malformed == _MALFORMED_TRIES else budget.seconds)
             if isinstance(error, RowError):
                 raise error from None
-            if await self._is_own(failure, sent):
+            if await self._is_own(failure, sent, kind):
                 words = self._words(failure)
                 raise RowError(f"{self} answers other prompts; to this one it {words}") from None
             unknown = failure.status == 404
@@ -330,22 +329,25 @@ class Server:
             self._greeting.cancel()
         await self._client.close()
 
-    async def _is_own(self, failure: Failure, sent: float) -> bool:
+    async def _is_own(self, failure: Failure, sent: float, kind: type[R]) -> bool:
         """Whether a call last sent at ``sent`` failed for its own prompt: others are answered."""
         if self.endpoint.answered_at > sent:
             return True
         if failure.status == 402 or asked_wait(failure.headers):
             return False  # The server says itself that it is not the prompt.
         if self._greeting is None or self._greeting.done():
-            self._greeting = asyncio.create_task(self._greeted())
+            self._greeting = asyncio.create_task(self._greeted(kind))
         return await asyncio.shield(self._greeting) or self.endpoint.answered_at > sent
 
-    async def _greeted(self) -> bool:
-        """Whether the server answers a greeting."""
+    async def _greeted(self, kind: type[R]) -> bool:
+        """Whether the server gives a greeting what ``kind`` says: rewards, or an answer."""
         messages, body = adapted(GREETING, {"max_tokens": 16}, self.endpoint.refused)
         seconds = min(self.options.timeout, _OPENING_PATIENCE)
         try:
-            await self._sent(self._create(messages, body), ChatReply, seconds)
+            if kind is PoolingReply:
+                await self._sent(self._pooled({"messages": messages}), PoolingReply, seconds)
+            else:
+                await self._sent(self._create(messages, body), ChatReply, seconds)
         except Failure:
             return False
         self.endpoint.answered()

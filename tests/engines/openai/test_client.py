@@ -14,7 +14,8 @@ import pytest
 
 from engines.bindings import Binding
 from engines.context import Context
-from engines.openai.engine import OpenAIEngine, http_client
+from engines.openai import http_client
+from engines.openai.engine import OpenAIEngine
 from engines.operators.run_rows import Done, Failed, run_rows
 from engines.protocol import EngineError, RowError, Sampling, UnavailableError
 from tests.engines.provider import Provider, ask, binding, error

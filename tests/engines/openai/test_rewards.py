@@ -29,6 +29,8 @@ class PoolingServer:
             return 404, {"error": {"message": "no such path"}}, {}
         self.asked.append(body)
         found = self.logits(body)
+        if found is None:
+            return 500, {"error": {"message": "out of luck"}}, {}
         if isinstance(found, str):
             return 400, {"error": {"message": found}}, {}
         usage = {"prompt_tokens": 7}
@@ -40,7 +42,7 @@ def reward(http_stub: Callable[..., HttpStub], quick: None) -> Callable[..., Rew
     """What the server gives to the answer "ab\\ncd", asked by an engine of its own."""
 
     def ask(server: Any, *, model: Path | None = None, **asked: Any) -> Rewards:
-        url, options = http_stub(server).url, {"patience": 5, "timeout": 5}
+        url, options = http_stub(server).url, {"patience": 0.1, "timeout": 5}
         named = {} if model is None else {"model": str(model)}
         binding = Binding(engine="openai", url=url, served_as="m", options=options, **named)
 
@@ -91,6 +93,14 @@ def test_steps_need_the_tokenizer(reward: Any) -> None:
 def test_what_the_server_refuses_is_one_rows_fault(reward: Any) -> None:
     with pytest.raises(RowError, match="too long"):
         reward(PoolingServer(lambda body: "too long"))
+
+
+def test_an_answer_on_which_the_server_fails_is_one_rows_fault(reward: Any) -> None:
+    def logits(body: dict[str, Any]) -> list[float] | None:
+        return None if body["messages"][-1]["content"] == "ab\ncd" else [1.0]
+
+    with pytest.raises(RowError, match="answers other prompts"):
+        reward(PoolingServer(logits))
 
 
 def test_a_model_of_another_kind_is_refused(reward: Any, tiny_model: Path) -> None:
