@@ -120,7 +120,7 @@ def test_a_later_session_goes_on_and_others_begin_for_themselves(reviewed: Any) 
 def test_what_was_decided_survives_a_kill(reviewed: Any) -> None:
     code = (
         "import os, signal\n"
-        "from assets.definitions import project\n"
+        "from assets.project.project import load_project\n"
         "from assets.review.reviewing import reviewing\n"
         f"with reviewing(load_project(), {NAME!r}, 'ann') as reading:\n"
         "    for _ in range(3):\n"
