@@ -378,16 +378,18 @@ class Server:
         )
 
     async def _not_found(self, failure: Failure) -> EngineError:
+        known = ""
         try:
             listing = self._client.models.with_raw_response.list()
             listed = await self._sent(listing, Models, _OPENING_PATIENCE)
+            if all(entry.get("id") != self.model for entry in listed.data):
+                return self._unknown(listed)
+            known = f" though it serves {self.model!r}"
         except Failure:
-            listed = None
-        if listed is not None and all(one.get("id") != self.model for one in listed.data):
-            return self._unknown(listed)
+            pass
         return EngineError(
-            f"{self} answers 404: {self._message(failure)}. Is 'url' the address that ends in "
-            "/v1, and 'served_as' a name it knows? Rewards come from vLLM's server of a "
+            f"{self} answers 404{known}: {self._message(failure)}. Is 'url' the address that ends "
+            "in /v1, and 'served_as' a name it knows? Rewards come from vLLM's server of a "
             "classification model only"
         )
 
