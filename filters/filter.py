@@ -1,6 +1,6 @@
 """The base of all filters: pure functions of frames that choose rows and call no model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -20,18 +20,27 @@ class Filter(Operator):
         `refused`; `run` writes the stage's name into them."""
         raise TypeError(f"{type(self).__name__} does not say what it chooses")
 
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
+        """As `choose`, of a filter that takes several tables. ``table`` is the one that it gives:
+        where ``gives`` is None, that of the stage `of`."""
+        return self.choose(tables)
+
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any = None) -> Split:
         """Choose, then hold every kept row against the rules of its table.
 
         A row that breaks a rule is dropped under its unit's id; where a unit has several rows,
         under its own id, and the unit is dropped too once none of its rows is left.
-        ``context`` only gives the stage its name; None stands for the filter's own.
+        ``context`` gives the stage its name, and the table where that depends on the stage `of`.
+        Without a context the filter's own name is the stage's, and the table is the one of those
+        that it takes whose columns are there.
+
+        Raises:
+            ValueError: without a context, the columns of `of` are those of no table it takes.
         """
         stage = type(self).__name__ if context is None else str(context.stage)
-        of = next(read.stage for read in self.inputs() if read.field == "of")
-        table = self.gives or table_of(tables[of])
+        table = self.gives or (context and context.gives) or self._table_read(tables)
         unit = self.unit or id_column(table)
-        chosen = self.choose(tables)
+        chosen = self.choose_rows(tables, table)
         one_a_unit = not chosen.kept[unit].is_duplicated().any()
         accepted = accept(
             table, chosen.kept, stage=stage, unit=unit if one_a_unit else id_column(table)
@@ -42,6 +51,34 @@ class Filter(Operator):
             emptied = emptied.join(accepted.kept, on=unit, how="anti")
             refusals.append(refused(emptied, unit, "no row kept").with_columns(stage=pl.lit(stage)))
         return Split(accepted.kept, pl.concat(refusals), chosen.report)
+
+    def _table_read(self, tables: Mapping[str, pl.DataFrame]) -> type[Table]:
+        of = [read for read in self.inputs() if read.field == "of"]
+        found = {read.stage: _fitting(tables[read.stage], read.tables, read.stage) for read in of}
+        if len(set(found.values())) > 1:
+            given = ", ".join(f"{stage!r} gives {table.__name__}" for stage, table in found.items())
+            raise ValueError(
+                f"{type(self).__name__} takes stages that give the same table, but {given}"
+            )
+        return found[of[0].stage]
+
+
+def _fitting(frame: pl.DataFrame, tables: Sequence[type[Table]], stage: str) -> type[Table]:
+    """The one of ``tables`` whose columns ``frame`` has, and maybe others."""
+    lacking = {
+        table: [name for name in table.columns() if name not in frame.columns] for table in tables
+    }
+    fitting = [table for table, missing in lacking.items() if not missing]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " and ".join(table.__name__ for table in fitting)
+        raise ValueError(f"{stage!r} has the columns of several tables: {names}")
+    nearest = min(tables, key=lambda table: len(lacking[table]) / len(table.columns()))
+    raise ValueError(
+        f"{stage!r} has the columns of no table that can be read here; of {nearest.__name__} it "
+        f"lacks {', '.join(lacking[nearest])}"
+    )
 
 
 def refused(
@@ -65,11 +102,3 @@ def refused_by_reason(frame: pl.DataFrame, unit: str, *numbers: str) -> pl.DataF
     it."""
     against = frame.filter(pl.col("reason").is_not_null())
     return refused(against, unit, pl.col("reason"), **{name: pl.col(name) for name in numbers})
-
-
-def table_of(frame: pl.DataFrame) -> type[Table]:
-    """The table whose columns ``frame`` has. Raises ValueError if it is none of them."""
-    for table in Table.__subclasses__():
-        if set(frame.columns) == set(table.columns()):
-            return table
-    raise ValueError(f"these columns are no table of the factory: {', '.join(frame.columns)}")

@@ -114,13 +114,13 @@ def _filtered(
     evaluations: Mapping[str, pl.DataFrame],
 ) -> pl.DataFrame:
     """What ``operator`` has against ``rows``: of itself, or of their prompts."""
-    (unit,) = table.primary_key()
+    (unit,), given = table.primary_key(), table
     of_prompts = any(read.stage == "prompts" for read in operator.inputs())
     read = {"rows": rows.select(columns(table).names())}
     if of_prompts:
         read = {"prompts": _prompts(rows, table)}
-        unit = "prompt_id"
-    refused = operator.choose({**read, **evaluations}).dropped
+        unit, given = "prompt_id", Prompts
+    refused = operator.choose_rows({**read, **evaluations}, given).dropped
     against = refused.select("row_id", "reason", "numbers").unique("row_id", keep="first")
     told = rows.select("row", row_id=unit).join(against, on="row_id", maintain_order="left")
     return told.drop("row_id")

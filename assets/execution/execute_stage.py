@@ -1,7 +1,7 @@
 """Runs one stage of a recipe, without Dagster: from a script, a notebook, or an asset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -78,7 +78,7 @@ def execute_stage(
     """
     began = perf_counter()
     with naming(context.models):
-        split = stage.operator.run(tables, context)
+        split = stage.operator.run(tables, replace(context, gives=stage.gives))
     seconds = perf_counter() - began
     kept = split.kept
     return StageOutcome(

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from filters.filter import Filter, refused, table_of
+from filters.filter import Filter, refused
 from filters.pairing import lot
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
@@ -47,9 +47,9 @@ class Balance(Filter):
             )
         return self
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        unit = id_column(table_of(frame))
+        unit = id_column(table)
         if unit == "prompt_id" and self.per_prompt is not None:
             raise ValueError(
                 f"Balance of {self.of!r}: every prompt has one row there, so 'per_prompt' caps "

@@ -10,7 +10,7 @@ from pydantic import Field
 from filters.curation.candidates import Candidates, Similarity
 from filters.curation.formulas import formulas
 from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
-from filters.filter import Filter, refused, table_of
+from filters.filter import Filter, refused
 from schemas import (
     Demonstrations,
     Pairs,
@@ -60,9 +60,8 @@ class Deduplicate(Filter):
     threshold: float = Field(default=0.8, gt=0, le=1)
     scope: Literal["all", "prompt"] = "all"
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        table = table_of(frame)
         if table is Prompts and self.scope == "prompt":
             raise ValueError(
                 f"Deduplicate of {self.of!r}: every prompt is the only one of its prompt, so "

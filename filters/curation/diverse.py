@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from filters.curation.embedding import Vectors, bag_of_words, embedded
 from filters.curation.texts import texts, without
-from filters.filter import Filter, table_of
+from filters.filter import Filter
 from filters.pairing import lot
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
@@ -48,11 +48,11 @@ class Diverse(Filter):
             raise ValueError("Diverse needs either 'n' or 'share'")
         return self
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
         rows = (
-            texts(frame, side="chosen")
-            .with_columns(frame[id_column(table_of(frame))].alias("id"))
+            texts(frame, table, side="chosen")
+            .with_columns(frame[id_column(table)].alias("id"))
             .with_columns(lot=lot("id", self.seed))
             .sort("lot")
         )
@@ -66,6 +66,7 @@ class Diverse(Filter):
         ).filter(~pl.int_range(pl.len()).is_in(chosen))
         return without(
             frame,
+            table,
             found.select(
                 "row", "most_like", "similarity", reason=pl.lit("like a row that is kept")
             ),

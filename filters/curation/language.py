@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, field_validator, model_validator
 
 from filters.curation.texts import Side, asked, texts, without
-from filters.filter import Filter, table_of
+from filters.filter import Filter
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes
 
 if TYPE_CHECKING:
@@ -84,15 +84,15 @@ class Language(Filter):
             raise ValueError("'among' must name another language: one alone cannot be told apart")
         return self
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        found = texts(frame, side=self.side)
+        found = texts(frame, table, side=self.side)
         found = found.select("row", "side").hstack(self._told(found["text"]))
         other = ~pl.col("language").is_in(self.languages) & (pl.col("confidence") > 0.5)
         sure = (other | pl.col("language").is_null()) & (pl.col("wanted") <= 1 - self.minimum)
         reasons = [pl.when(sure).then(pl.lit("not in the wanted languages"))]
         if self.same_as_prompt:
-            asked_in = self._told(self._asked(tables))
+            asked_in = self._told(self._asked(tables, table))
             prompt = frame.select(
                 prompt_language=pl.Series(asked_in["language"]),
                 prompt_confidence=pl.Series(asked_in["confidence"]),
@@ -105,12 +105,11 @@ class Language(Filter):
                     pl.lit("not in the prompt's language")
                 )
             )
-        return without(frame, found.with_columns(reason=pl.coalesce(reasons)))
+        return without(frame, table, found.with_columns(reason=pl.coalesce(reasons)))
 
-    def _asked(self, tables: Mapping[str, pl.DataFrame]) -> pl.Series:
+    def _asked(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> pl.Series:
         """What each row answers."""
         frame = tables[self.of]
-        table = table_of(frame)
         if table is Prompts:
             raise ValueError(
                 f"Language of {self.of!r}: prompts answer no prompt, so leave 'same_as_prompt' out"

@@ -49,9 +49,9 @@ class Refusals(Filter):
                 raise ValueError(f"{pattern!r} matches an empty text, so every text would refuse")
         return patterns
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        found = texts(frame, side=self.side)
+        found = texts(frame, table, side=self.side)
         said = (
             found["text"]
             .str.replace(r"\A[\s*_#]+", "")
@@ -65,7 +65,7 @@ class Refusals(Filter):
             for word, text in zip(words, said, strict=True)
         ]
         reason = pl.when(pl.Series(refuses, dtype=pl.Boolean)).then(pl.lit("refuses to answer"))
-        return without(frame, found.select("row", "side", words=words, reason=reason))
+        return without(frame, table, found.select("row", "side", words=words, reason=reason))
 
 
 def _beginning(patterns: tuple[str, ...]) -> str:

@@ -64,9 +64,9 @@ class Repetition(Filter):
     min_words: int = Field(default=50, ge=1)
     side: Side = "either"
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        said = texts(frame, side=self.side)
+        said = texts(frame, table, side=self.side)
         words = tokens(said["text"], WORDS)
         numbered = hashed(words)
         letters = words.explode(empty_as_null=False).str.contains(r"\p{L}").to_numpy()
@@ -98,7 +98,7 @@ class Repetition(Filter):
             pl.when(pl.col(name) > limit).then(pl.lit(words_for_it))
             for name, (_, limit, words_for_it) in measures.items()
         )
-        return without(frame, found.with_columns(reason=reason))
+        return without(frame, table, found.with_columns(reason=reason))
 
 
 def loop(words: Runs, letters: NDArray[np.bool_]) -> tuple[pl.Series, pl.Series]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from filters.curation.embedding import Vectors, embedded
 from filters.curation.formulas import quantities
 from filters.curation.texts import texts, without
-from filters.filter import Filter, table_of
+from filters.filter import Filter
 from filters.pairing import lot
 from schemas import Prompts, Responses, Split, Table, Takes, id_column
 
@@ -53,9 +53,8 @@ class SemanticDuplicates(Filter):
     scope: Literal["all", "prompt"] = "all"
     seed: int = 0
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        table = table_of(frame)
         if table is Prompts and self.scope == "prompt":
             raise ValueError(
                 f"SemanticDuplicates of {self.of!r}: every prompt is the only one of its prompt, "
@@ -63,8 +62,8 @@ class SemanticDuplicates(Filter):
             )
         unit = id_column(table)
         rows = (
-            texts(frame)
-            .with_columns(frame[unit].alias("id"), self._group(frame))
+            texts(frame, table)
+            .with_columns(frame[unit].alias("id"), self._group(frame, table))
             .with_columns(lot=lot("id", self.seed))
             .sort("lot")
         )
@@ -82,12 +81,13 @@ class SemanticDuplicates(Filter):
         ).filter(pl.Series(original != np.arange(len(vectors))))
         return without(
             frame,
+            table,
             found.select("row", "duplicate_of", "similarity", reason=pl.lit("means the same")),
         )
 
-    def _group(self, frame: pl.DataFrame) -> pl.Series:
+    def _group(self, frame: pl.DataFrame, table: type[Table]) -> pl.Series:
         """Rows of different groups are not compared."""
-        apart = quantities(texts(frame)["text"]).to_frame("quantities")
+        apart = quantities(texts(frame, table)["text"]).to_frame("quantities")
         if self.scope == "prompt":
             apart = apart.with_columns(frame["prompt_id"])
         if "messages" in frame.columns:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field, field_validator
 
-from filters.filter import Filter, table_of
+from filters.filter import Filter
 from schemas import (
     Demonstrations,
     Dropped,
@@ -43,11 +43,8 @@ class Union(Filter):
             raise ValueError(f"a stage is named twice: {', '.join(of)}")
         return of
 
-    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        kinds = {stage: table_of(tables[stage]) for stage in self.of}
-        if len(set(kinds.values())) > 1:
-            told = ", ".join(f"{stage!r} gives {kind.__name__}" for stage, kind in kinds.items())
-            raise ValueError(f"Union takes stages that give the same table, but {told}")
-        key = id_column(kinds[self.of[0]])
+    def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         rows = pl.concat([tables[stage] for stage in self.of])
-        return Split(rows.unique(key, keep="first", maintain_order=True), empty(Dropped))
+        return Split(
+            rows.unique(id_column(table), keep="first", maintain_order=True), empty(Dropped)
+        )

@@ -2,11 +2,11 @@
 
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
-from filters import Best, BestWorst
-from filters.filter import table_of
-from schemas import Responses, content_id
+from filters import Best, BestWorst, Deduplicate, Union
+from schemas import Responses, columns, content_id
 
 
 def test_a_pair_that_breaks_a_rule_is_dropped_under_its_prompt(world):
@@ -33,8 +33,22 @@ def test_dropped_rows_carry_the_stage(world):
     assert split.dropped["stage"].to_list() == ["pairs"]
 
 
-def test_a_frame_that_is_no_table_is_refused(world):
+def test_the_plan_says_which_table_a_filter_of_several_reads(world):
+    more = world({"p": [("a", [0.0])]})["responses"].with_columns(pair_id=pl.lit("x"))
+    context = SimpleNamespace(stage="once", gives=Responses)
+    split = Deduplicate(of="responses").run({"responses": more}, context)
+    assert split.kept.columns == list(columns(Responses))
+
+
+def test_without_a_plan_the_columns_say_it(world):
     responses = world({"p": [("a", [0.0])]})["responses"]
-    assert table_of(responses) is Responses
-    with pytest.raises(ValueError, match="no table"):
-        table_of(responses.drop("text"))
+    more = responses.with_columns(mine=pl.lit(1))
+    assert Deduplicate(of="r").run({"r": more}).kept.equals(responses)
+    with pytest.raises(ValueError, match="of Responses it lacks text"):
+        Deduplicate(of="r").run({"r": responses.drop("text")})
+
+
+def test_stages_of_different_tables_are_no_union(world):
+    tables = world({"p": [("a", [0.0])]})
+    with pytest.raises(ValueError, match="'responses' gives Responses, 'prompts' gives Prompts"):
+        Union(of=("responses", "prompts")).run(tables)

@@ -5,7 +5,7 @@ import json
 import polars as pl
 
 from filters.curation.texts import texts, without
-from schemas import Demonstrations, Prompts, rows
+from schemas import Demonstrations, Pairs, Prompts, Responses, rows
 
 
 def said(role, text):
@@ -14,23 +14,26 @@ def said(role, text):
 
 def test_a_pair_has_two_texts_and_other_rows_one(written, compared):
     pairs = compared([("a", "b"), ("c", "d")])
-    assert texts(pairs).rows() == [
+    assert texts(pairs, Pairs).rows() == [
         (0, "chosen", "a"),
         (1, "chosen", "c"),
         (0, "rejected", "b"),
         (1, "rejected", "d"),
     ]
-    assert texts(pairs, side="rejected").rows() == [(0, "rejected", "b"), (1, "rejected", "d")]
-    assert texts(written(["a"])).rows() == [(0, "response", "a")]
+    assert texts(pairs, Pairs, side="rejected").rows() == [
+        (0, "rejected", "b"),
+        (1, "rejected", "d"),
+    ]
+    assert texts(written(["a"]), Responses).rows() == [(0, "response", "a")]
     turns = [said("system", "s"), said("user", "u"), said("assistant", "a"), said("user", "v")]
     known = {"source": "s", "source_revision": "1", "licence": "MIT"}
     prompts = rows(Prompts, [{"prompt_id": "p", "messages": turns, **known}])
-    assert texts(prompts).rows() == [(0, "prompt", "u\na\nv")]
+    assert texts(prompts, Prompts).rows() == [(0, "prompt", "u\na\nv")]
     shown = [*turns, said("assistant", "b")]
     demonstrations = rows(
         Demonstrations, [{"demonstration_id": "d", "prompt_id": "p", "messages": shown}]
     )
-    assert texts(demonstrations).rows() == [(0, "answer", "b")]
+    assert texts(demonstrations, Demonstrations).rows() == [(0, "answer", "b")]
 
 
 def test_a_row_goes_once_with_its_first_reason_and_the_numbers(compared):
@@ -42,11 +45,11 @@ def test_a_row_goes_once_with_its_first_reason_and_the_numbers(compared):
         },
         schema_overrides={"row": pl.UInt32},
     )
-    split = without(compared([("a", "b"), ("c", "d"), ("e", "f")]), found.head(3))
+    split = without(compared([("a", "b"), ("c", "d"), ("e", "f")]), Pairs, found.head(3))
     assert split.kept["pair_id"].to_list() == ["x2"]
     assert split.dropped.select("row_id", "reason").rows() == [("x0", "worse"), ("x1", "bad")]
     assert [json.loads(row) for row in split.dropped["numbers"]] == [
         {"side": "rejected"},
         {"side": "chosen"},
     ]
-    assert without(compared([("a", "b")]), found.head(1)).kept.height == 1
+    assert without(compared([("a", "b")]), Pairs, found.head(1)).kept.height == 1
