@@ -36,7 +36,7 @@ _JUDGED_FROM = 20
 """Rows done before the failure rate is judged: one bad row of three is no rate."""
 _TURN = 0.02
 """Seconds a worker may go on without giving way, when all it asks for is in the journal."""
-_BATCH = 64
+_BATCH = 256
 """Outcomes that are handed over at once: the event loop stands still meanwhile."""
 
 
