@@ -1,0 +1,54 @@
+"""A scorer inside another operator leaves figures behind, and nothing else."""
+
+import gc
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+
+from engines.bindings import Binding, open_engine
+from generators import BestOfN, Guided, StepBeam, TreeSearch
+from tests.generators.searched import searching
+
+KINDS = [BestOfN, StepBeam, Guided, TreeSearch]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_nested_judge_reports_its_figures(kind: Any, stand: Any) -> None:
+    made = kind(scorer={"use": "annotators.Judge"})
+    findings = made.run({"prompts": stand.prompts("a", "b")}, searching(stand)).report.findings
+    assert findings["judgements"] == findings["votes"] > 0
+    assert findings["parse_failures"] == 0
+    assert json.dumps(dict(findings))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_engines_of_a_nested_scorer_are_closed_with_the_stage(kind: Any, stand: Any) -> None:
+    made = kind(scorer={"use": "tests.generators.searched.Valued"})
+    made.run({"prompts": stand.prompts("a", "b")}, searching(stand))
+    assert {engine.revision for engine in stand.opened} == {"answering-policy", "answering-value"}
+    assert all(engine.closed for engine in stand.opened)
+
+
+def test_a_nested_reward_model_is_freed_with_the_stage(
+    stand: Any, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reward"
+    AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1).save_pretrained(
+        folder
+    )
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
+    roles = {
+        "policy": Binding(model="policy"),
+        "reward": Binding(model=str(folder), device="cpu", dtype="float32"),
+    }
+    context = stand.context(
+        roles=roles,
+        open_engine=lambda one: stand.open(one) if one is roles["policy"] else open_engine(one),
+    )
+    made = BestOfN(n=2, scorer={"use": "annotators.Reward", "probes": "off"})
+    assert made.run({"prompts": stand.prompts("a", "b")}, context).kept.height == 2
+    gc.collect()
+    assert not [one for one in gc.get_objects() if issubclass(type(one), PreTrainedModel)]
