@@ -35,6 +35,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("quick")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the whole program, which take longest, before those of its parts: no
+    process of pytest-xdist waits for one of them at the end."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"

@@ -104,7 +104,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
             shutil.copy(file, folder)
     # Fewer problems to measure policies on: that is most of the time.
     few = yaml.safe_load((folder / "recipes/sources/held_out/defs.yaml").read_text())
-    few["attributes"] |= {"name": "few", "rows": 8}
+    few["attributes"] |= {"name": "few", "rows": 2}
     (folder / "recipes/sources/few").mkdir()
     (folder / "recipes/sources/few/defs.yaml").write_text(yaml.safe_dump(few))
     settings = yaml.safe_load((folder / "factory.yaml").read_text()) | {"held_out": "few"}

@@ -67,7 +67,7 @@ def kill_when(
         start_new_session=True,
     ) as process:
         while not reached():
-            assert ended(process, 0.01) is None, "it ended before the moment to kill it"
+            assert ended(process, 0.03) is None, "it ended before the moment to kill it"
         assert ended(process, later) is None, "it ended before it was killed"
         process.kill()
 

@@ -15,7 +15,7 @@ from schemas import Checkpoints
 from tests.checkout import PROJECT
 
 REFRESH = "2026-11-01"
-ROWS = 4
+ROWS = 2
 NAMES = sorted(
     yaml.safe_load(file.read_text())["attributes"]["name"]
     for file in PROJECT.glob("recipes/*/*/defs.yaml")
@@ -36,7 +36,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         "name": "few",
         "read": {"use": "pocket.Problems", "split": "held_out"},
         "check": "pocket.check",
-        "rows": 3,
+        "rows": 2,
         "fixed": True,
     }
     source = folder / "recipes" / "few" / "defs.yaml"

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from assets.charts.histogram import HEIGHT, WIDTH, histogram
+from assets.charts.histogram import histogram
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.report import dataset_report
@@ -303,18 +303,12 @@ def test_a_report_of_a_real_run(ran: Any) -> None:
     st.lists(st.floats(-1e6, 1e6) | st.integers(-50, 5000).map(float), min_size=1, max_size=60),
     st.lists(st.floats(-1e6, 1e6)),
 )
-def test_a_histogram_counts_every_number_and_stays_in_its_frame(
-    one: list[float], other: list[float]
-) -> None:
+def test_a_histogram_counts_every_number(one: list[float], other: list[float]) -> None:
     drawn = histogram("score", {("a", "good"): pl.Series(one), ("b", "bad"): numbers(other)})
     assert drawn is not None
     for series, given_numbers in zip(drawn.series, [one, other], strict=False):
         counted = sum(int(re.findall(r": ([0-9,]+) ", bar.says)[0]) for bar in series.bars)
         assert counted == series.count == len(given_numbers)
-        for bar in series.bars:
-            assert -1e-6 <= bar.x <= bar.x + bar.width <= WIDTH + 1e-6
-            assert -1e-6 <= bar.y <= bar.y + bar.height <= HEIGHT + 1e-6
-            assert bar.height > 0
 
 
 def numbers(values: list[float]) -> pl.Series:
