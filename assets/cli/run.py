@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from assets.cli.errors import Json, Refresh, recipe_id, said
-from assets.definitions import build_definitions
 
 commands = typer.Typer()
 
@@ -33,6 +32,7 @@ def run(
     with said(as_json) as answer:
         from assets import refresh as runs
         from assets.cli import console as report
+        from assets.definitions import build_definitions
         from assets.project.project import load_project
 
         days = runs.rounds(refresh, rounds)
