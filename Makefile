@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-install serve bench bench-full clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-install docs serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -92,6 +92,13 @@ bench: setup ## A quick set of what benchmarks/ measures, peers included, printe
 
 bench-full: setup ## The same at full size, with results and docs/benchmarks.md: hours
 	$(BIN)/python -m benchmarks --full
+
+docs: setup $(VENV)/docs ## The documentation as a site in site/, API pages from the docstrings
+	$(BIN)/mkdocs build --strict --quiet
+
+$(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
+	touch $@
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	@$(BIN)/python -m assets.execution.instance >/dev/null

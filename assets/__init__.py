@@ -1,11 +1,11 @@
-"""The factory project: recipes become Dagster assets, checks and jobs; tables land; the CLI runs
-it.
+"""The factory: recipes as Dagster assets, and a Python API.
 
-`Recipe`, `Source` and `Dataset` are the components that ``defs.yaml`` names (``type:
-assets.Recipe``). They are looked up when first asked for, so that ``factory --help`` does not wait
-for Dagster.
+`Factory` opens a project in a script or a notebook. `Recipe`, `Source` and `Dataset` are the
+components that ``defs.yaml`` names (``type: assets.Recipe``). All are imported when first asked
+for, so that ``factory --help`` does not wait for Dagster.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from assets.config.modules import check_packages
@@ -14,26 +14,24 @@ if TYPE_CHECKING:
     from assets.components.dataset import Dataset
     from assets.components.recipe import Recipe
     from assets.components.source import Source
+    from assets.factory import Factory
 
-__all__ = ["Dataset", "Recipe", "Source"]
+__all__ = ["Dataset", "Factory", "Recipe", "Source"]
+
+_MODULES = {
+    "Dataset": "assets.components.dataset",
+    "Factory": "assets.factory",
+    "Recipe": "assets.components.recipe",
+    "Source": "assets.components.source",
+}
 
 check_packages()
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Dataset":
-        from assets.components.dataset import Dataset
-
-        return Dataset
-    if name == "Recipe":
-        from assets.components.recipe import Recipe
-
-        return Recipe
-    if name == "Source":
-        from assets.components.source import Source
-
-        return Source
-    raise AttributeError(f"module 'assets' has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'assets' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -13,8 +13,8 @@ from assets.components.tree import RecipeTree
 from assets.datasets.asset import dataset_asset
 from assets.execution.executor import EXECUTOR
 from assets.execution.io_manager import TablesIOManager
-from assets.project.factory import Factory
 from assets.project.project import Project, load_project
+from assets.project.resources import Resources
 
 
 def build_definitions(project: Project, of: Collection[str] | None = None) -> dg.Definitions:
@@ -25,7 +25,7 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
             are part of. Each takes Dagster some milliseconds. By default all.
     """
     settings = project.settings
-    factory = Factory(
+    factory = Resources(
         settings=settings,
         tables=project.tables,
         checks=project.checks,

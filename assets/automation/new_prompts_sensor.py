@@ -17,7 +17,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._time import get_current_datetime
 
-from assets.project.factory import Factory
+from assets.project.resources import Resources
 from assets.prompts.incremental_read import stamp_of
 from schemas import canonical, content_id
 
@@ -36,7 +36,7 @@ def news_sensor(recipe: str, job: Any, sources: Sequence[str]) -> dg.SensorDefin
         required_resource_keys={"factory"},
     )
     def new_prompts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        factory: Factory = context.resources.factory
+        factory: Resources = context.resources.factory
         told = {name: stamp_of(factory.readers[name], name=name) for name in sources}
         now = {name: stamp for name, stamp in told.items() if stamp is not None}
         if not now:
@@ -73,7 +73,7 @@ def _drawn_from(instance: dg.DagsterInstance, recipe: str) -> Mapping[str, str]:
 
 
 def _waits(
-    recipe: str, moment: datetime, instance: dg.DagsterInstance, factory: Factory
+    recipe: str, moment: datetime, instance: dg.DagsterInstance, factory: Resources
 ) -> str | None:
     """Why the refresh of the day of ``moment`` is not to be started, if so."""
     today = moment.date().isoformat()

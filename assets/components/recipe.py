@@ -24,9 +24,9 @@ from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext
 from assets.policy.promotion import gate_of
 from assets.project.dataset import DATASETS
-from assets.project.factory import Factory
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage, policy_stage
+from assets.project.resources import Resources
 from assets.prompts.sample_prompts import draw
 from schemas import Pairs, Prompts, Split, Usage
 
@@ -117,7 +117,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         def prompts(
             context: dg.AssetExecutionContext, config: DrawConfig, held_out: pl.DataFrame
         ) -> Iterator[dg.MaterializeResult[Split]]:
-            factory: Factory = context.resources.factory
+            factory: Resources = context.resources.factory
             began = perf_counter()
             with retried(context.run, context.retry_number, factory.settings.retries), in_words():
                 drawn = draw(
@@ -180,7 +180,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         def run(
             context: dg.AssetExecutionContext, **tables: pl.DataFrame
         ) -> Iterator[dg.MaterializeResult[Split]]:
-            factory: Factory = context.resources.factory
+            factory: Resources = context.resources.factory
             with retried(context.run, context.retry_number, factory.settings.retries), in_words():
                 outcome, result = run_stage(
                     stage,

@@ -14,7 +14,7 @@ from assets.execution.retry import in_words, retried
 from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
 from assets.execution.schema_check import schema_check
-from assets.project.factory import Factory
+from assets.project.resources import Resources
 from assets.project.source import SourceSpec
 from assets.prompts.incremental_read import read_on, stamp_of
 from schemas import Prompts
@@ -65,7 +65,7 @@ class Source(SourceSpec, DeclaredComponent):
         def prompts(
             context: dg.AssetExecutionContext, config: SourceConfig
         ) -> Iterator[dg.MaterializeResult[None]]:
-            factory: Factory = context.resources.factory
+            factory: Resources = context.resources.factory
             refresh = None if fixed else context.partition_key
             began = perf_counter()
             wanted = limit if fixed else _most(limit, config.rows)

@@ -18,7 +18,7 @@ from assets.execution.row_counts import RowCounts, count_reasons
 from assets.execution.schema_check import schema_check
 from assets.project.dataset import DATASETS
 from assets.project.dataset_plan import DatasetPlan
-from assets.project.factory import Factory
+from assets.project.resources import Resources
 from assets.storage.dataset_versions import HELD_OUT, TRAIN, Versions
 from schemas import Split, columns
 
@@ -52,7 +52,7 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
         ],
     )
     def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        factory: Factory = context.resources.factory
+        factory: Resources = context.resources.factory
         began = perf_counter()
         versions = Versions(factory.settings.root_path, plan.name)
         with retried(context.run, context.retry_number, factory.settings.retries), in_words():
@@ -95,7 +95,7 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
 
 
 def _curated(
-    plan: DatasetPlan, found: pl.DataFrame, factory: Factory, remembered: Mapping[str, str]
+    plan: DatasetPlan, found: pl.DataFrame, factory: Resources, remembered: Mapping[str, str]
 ) -> Curated:
     """What of ``found`` the dataset holds. Raises `MissingTableError` where a source of evaluation
     prompts was never read."""

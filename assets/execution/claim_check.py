@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import polars as pl
 
-from assets.project.factory import Factory
 from assets.project.measure import Figures, Measure, UnmeasurableError
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
+from assets.project.resources import Resources
 from assets.storage.tables import MissingTableError, Tables
 
 CHECK = "claim"
@@ -35,7 +35,7 @@ def claim_check(
         required_resource_keys={"factory"},
     )
     def claim(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        factory: Factory = context.resources.factory
+        factory: Resources = context.resources.factory
         try:
             found = measured(recipe, measure, factory, refresh=context.run.tags[_PARTITION])
         except (UnmeasurableError, MissingTableError) as error:
@@ -64,7 +64,7 @@ def claim_check(
 _PARTITION = "dagster/partition"
 
 
-def measured(recipe: RecipeSpec, measure: Measure, factory: Factory, *, refresh: str) -> Figures:
+def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refresh: str) -> Figures:
     """What the claim of ``recipe`` came to at ``refresh``, on the prompts that both drew.
 
     Raises `MissingTableError` where the recipe or its control has not run, `UnmeasurableError`
@@ -96,7 +96,7 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Factory, *, refresh:
 
 
 def _tables(
-    tables: Tables, recipe: str, stages: Sequence[str], refresh: str, factory: Factory
+    tables: Tables, recipe: str, stages: Sequence[str], refresh: str, factory: Resources
 ) -> Mapping[str, pl.DataFrame]:
     found = {}
     for name in dict.fromkeys(["prompts", *stages]):

@@ -20,15 +20,15 @@ from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.policy.lineage import line_before
 from assets.policy.promotion import UNPROMOTED
-from assets.project.factory import Factory
 from assets.project.recipe_plan import Stage
+from assets.project.resources import Resources
 from schemas import Checkpoints, Evaluations, Pairs, Split
 
 
 def run_stage(
     stage: Stage,
     recipe: RecipeContext,
-    factory: Factory,
+    factory: Resources,
     *,
     refresh: str,
     tables: Mapping[str, pl.DataFrame],
@@ -135,7 +135,7 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
     return named + probes_spec(key, stage.operator)
 
 
-def _journal_gone(stage: Stage, recipe: RecipeContext, factory: Factory) -> str | None:
+def _journal_gone(stage: Stage, recipe: RecipeContext, factory: Resources) -> str | None:
     """What to print before a new journal is created where there was one."""
     journal = factory.settings.journal_path
     earlier = factory.tables.refreshes((recipe.recipe, stage.name))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from assets.execution.claim_check import measured
-from assets.project.factory import Factory
 from assets.project.measure import UnmeasurableError
+from assets.project.resources import Resources
 from assets.provenance.check_results import kept_claim
 from assets.report.report_data import Made
 from assets.storage.tables import MissingTableError
@@ -39,7 +39,7 @@ def findings(made: Made) -> list[Finding]:
     measure = made.recipe.measured_by(made.project.settings)
     if measure is None:
         return found
-    factory = Factory(settings=made.project.settings, tables=made.tables, checks=made.checks)
+    factory = Resources(settings=made.project.settings, tables=made.tables, checks=made.checks)
     reason = ""
     for refresh in reversed(made.refreshes):
         try:

@@ -24,7 +24,7 @@ from tests.assets.hub_server import Hub
 FIRST = date(2026, 11, 11)
 
 
-class Factory:
+class Resources:
     """A recipe that is made by its schedule, of a file of prompts that somebody adds to."""
 
     name = "nights"
@@ -70,7 +70,7 @@ class Factory:
 class Night:
     """What a refresh came to."""
 
-    def __init__(self, factory: Factory, day: str, done: Any) -> None:
+    def __init__(self, factory: Resources, day: str, done: Any) -> None:
         self.tables, self.day = factory.tables, day
         self.made = {
             "/".join(event.asset_key.path): event.materialization.metadata
@@ -122,7 +122,7 @@ def worse(tables: Tables, day: str) -> None:
 
 def test_nights_by_the_schedule(ran: Any, hub: Hub) -> None:
     home()
-    factory = Factory(ran[0])
+    factory = Resources(ran[0])
     base = str(factory.project.settings.bindings()["policy"].model)
 
     one = factory.night(0)

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from assets.datasets.asset import dataset_asset
-from assets.project.factory import Factory
+from assets.project.resources import Resources
 from assets.storage.dataset_versions import Versions
 from assets.storage.tables import Tables
 
@@ -21,7 +21,7 @@ class Grower:
     def grow(self, name: str) -> dict[str, Any]:
         """Make ``datasets/<name>`` now; the metadata of it, and its data version."""
         project = self.workshop.project()
-        factory = Factory(
+        factory = Resources(
             settings=project.settings, tables=Tables(project.settings.root_path), checks={}
         )
         result = dg.materialize(

@@ -9,7 +9,7 @@ from schemas import PromptSource
 
 
 @dataclass(frozen=True)
-class Factory:
+class Resources:
     """The configuration, the tables, each source's check (its import path, by the source's name;
     sources whose answers nobody can check are not there), and what reads each source."""
 

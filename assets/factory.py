@@ -1,0 +1,235 @@
+"""The Python API: a project of the factory, opened in a script or a notebook.
+
+    from assets import Factory
+    from filters import BestWorst
+    from generators import Sample
+
+    factory = Factory.open()
+    prompts = factory.prompts("gsm8k", rows=4)
+    responses = factory.run(Sample(n=4), prompts=prompts).kept
+    factory.preview("online_dpo", rows=4)["pairs"].kept
+    factory.refresh("online_dpo", rows=64)
+    factory.read("online_dpo", "pairs")
+
+Nothing but `Factory.refresh` needs Dagster.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import polars as pl
+from upath import UPath
+
+from assets.config.errors import FactoryError, near
+from assets.config.settings import Settings
+from assets.execution.execute_stage import execute_stage
+from assets.execution.stage_context import RecipeContext, stage_context
+from assets.project.find_rows import found_table
+from assets.project.project import Project, load_project
+from assets.project.recipe import RecipeSpec
+from assets.prompts.incremental_read import read_on
+from assets.prompts.sample_prompts import draw
+from assets.storage.tables import Tables
+from schemas import Checkpoints, Operator, Split
+
+if TYPE_CHECKING:
+    from assets.refresh import Outcome
+
+
+class Factory:
+    """A project: its settings, recipes, sources and stored tables."""
+
+    def __init__(self, project: Project) -> None:
+        """Args:
+        project: As `Factory.open` loads it.
+        """
+        self.project = project
+
+    @classmethod
+    def open(cls) -> Self:
+        """The project of the current directory, or of the file that ``FACTORY_CONFIG`` names.
+
+        Raises:
+            FactoryError: The configuration, or a file that it names, is wrong.
+        """
+        return cls(load_project())
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return self.project.settings
+
+    @property
+    def recipes(self) -> Mapping[str, RecipeSpec]:
+        """The recipes by name."""
+        return self.project.recipes
+
+    def prompts(self, source: str, *, rows: int) -> pl.DataFrame:
+        """Read prompts of a source; nothing is stored.
+
+        Args:
+            source: The name of a source.
+            rows: How many prompts, at most.
+
+        Returns:
+            A `schemas.Prompts` table: the first rows of the source.
+
+        Raises:
+            FactoryError: There is no such source, or it cannot be read.
+        """
+        with tempfile.TemporaryDirectory(prefix="factory-prompts-") as folder:
+            return self._read(source, Tables(UPath(folder)), refresh=_today(), rows=rows).kept
+
+    def run(self, operator: Operator, /, **tables: pl.DataFrame) -> Split:
+        """Run one operator. Answers of models are journaled; no table is stored.
+
+        Args:
+            operator: An operator with its parameters, such as ``generators.Sample(n=4)``.
+            tables: What it reads, each under the name that the operator has for it:
+                ``prompts=…``, ``responses=…``.
+
+        Returns:
+            The rows that were kept and dropped, and a report of what the models cost.
+
+        Raises:
+            FactoryError: A table that the operator reads is missing.
+            EngineError: No row can be answered, or too many failed.
+        """
+        missing = [read.stage for read in operator.inputs() if read.stage not in tables]
+        if missing:
+            raise FactoryError(
+                f"{type(operator).__name__} reads {', '.join(map(repr, missing))}: pass each as a "
+                "table of that name"
+            )
+        context = stage_context(
+            type(operator).__name__.lower(),
+            RecipeContext("python", trains=None, seed=0, folder=Path.cwd()),
+            refresh=_today(),
+            settings=self.settings,
+            tables=self.project.tables,
+            checks=self.project.checks,
+        )
+        return operator.run(tables, context)
+
+    def preview(self, recipe: str, *, rows: int = 4) -> dict[str, Split]:
+        """Run the stages of a recipe on a few prompts, up to its first training.
+
+        Nothing is stored but the answers of models: they are journaled, so a refresh that asks
+        the same does not pay for them again.
+
+        Args:
+            recipe: The name of a recipe.
+            rows: How many prompts, at most.
+
+        Returns:
+            What each stage kept and dropped, by its name, in running order. Stages that train,
+            and those that read what they train, are left out.
+
+        Raises:
+            FactoryError: There is no such recipe, or a source of it cannot be read.
+            EngineError: No row can be answered, or too many failed.
+        """
+        spec = self._recipe(recipe)
+        stages = spec.planned(self.settings)
+        weights = spec.weights(self.settings)
+        refresh = _today()
+        with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
+            tables = Tables(UPath(folder))
+            for source in weights:
+                split = self._read(source, tables, refresh=refresh, rows=rows)
+                tables.write(("prompts", source), refresh, split)
+            held_out = self._read(self.settings.held_out, tables, refresh=None, rows=None).kept
+            drawn = draw(
+                tables,
+                recipe=recipe,
+                refresh=refresh,
+                rows=rows,
+                weights=weights,
+                held_out=held_out,
+            )
+        found = {"prompts": drawn.split}
+        frames = {"prompts": drawn.split.kept, "held_out": held_out}
+        own = RecipeContext(recipe, trains=None, seed=spec.seed, folder=Path(spec.file).parent)
+        for stage in stages:
+            if stage.gives is Checkpoints or not set(stage.reads) <= frames.keys():
+                continue
+            context = stage_context(
+                stage.name,
+                own,
+                refresh=refresh,
+                settings=self.settings,
+                tables=self.project.tables,
+                checks=self.project.checks,
+            )
+            found[stage.name] = execute_stage(stage, frames, context).split
+            frames[stage.name] = found[stage.name].kept
+        return found
+
+    def refresh(
+        self, recipe: str, *, refresh: str | None = None, rows: int | None = None
+    ) -> "Outcome":
+        """Run all stages of a recipe and store their tables, as ``factory run`` does.
+
+        Args:
+            recipe: The name of a recipe.
+            refresh: A day, as ``2026-01-31``; today (UTC) by default.
+            rows: How many prompts, at most; by default as many as the recipe says.
+
+        Raises:
+            FactoryError: There is no such recipe, or the day cannot be run.
+        """
+        from assets.definitions import build_definitions
+        from assets.refresh import rounds, run_refresh
+
+        self._recipe(recipe)
+        (day,) = rounds(refresh, 1)
+        definitions = build_definitions(self.project, [recipe])
+        return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows)
+
+    def read(
+        self, recipe: str, stage: str | None = None, *, refresh: str | None = None
+    ) -> pl.DataFrame:
+        """The stored rows of a stage.
+
+        Args:
+            recipe: The name of a recipe, or ``prompts`` for the table of a source.
+            stage: The name of a stage (or source); by default the one that the recipe is run for.
+            refresh: The day of the refresh; by default the newest.
+
+        Raises:
+            FactoryError: There is no such table.
+        """
+        if recipe != "prompts":
+            self._recipe(recipe)
+        return found_table(self.project, recipe, stage, refresh=refresh)[2]
+
+    def _recipe(self, name: str) -> RecipeSpec:
+        if name not in self.recipes:
+            raise FactoryError(f"there is no recipe {name!r}; {near(name, self.recipes)}")
+        return self.recipes[name]
+
+    def _read(self, source: str, tables: Tables, *, refresh: str | None, rows: int | None) -> Split:
+        """The first rows of ``source``, as a refresh that has none before it reads them."""
+        if source not in self.project.sources:
+            hint = near(source, self.project.sources)
+            raise FactoryError(f"there is no source {source!r}; {hint}")
+        spec = self.project.sources[source]
+        readable = None if spec.check is None else getattr(spec.checker(), "readable", None)
+        reading = read_on(
+            spec.reader(),
+            name=source,
+            key=spec.key,
+            refresh=refresh,
+            limit=spec.rows if rows is None else rows,
+            tables=tables,
+            read=spec.read,
+            readable=readable,
+        )
+        return reading.split
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
