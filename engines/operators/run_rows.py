@@ -6,29 +6,28 @@ same command goes on from there.
 """
 
 import asyncio
-import gc
 import itertools
-import signal
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from engines.context import Context
 from engines.model import Models
 from engines.protocol import EngineError, RowError
+from engines.runtime.event_loop import (
+    event_loop,
+    interrupted_by_signals,
+    rare_garbage_collection,
+)
 from engines.runtime.progress import Progress
 from engines.runtime.session import Session
 from schemas import Usage
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Returned = TypeVar("Returned")
 
 _GRACE = 20.0
 """Seconds that answers in flight are waited for after a signal; most supervisors kill after 30."""
@@ -112,7 +111,11 @@ class RowRun(Generic[Item, Result]):
     def __iter__(self) -> Generator[Done[Item, Result] | Failed[Item], None, None]:
         started = time.perf_counter()
         try:
-            with _signals(self), _rare_garbage_collection(), _event_loop() as run:
+            with (
+                interrupted_by_signals(self.interrupt),
+                rare_garbage_collection(),
+                event_loop() as run,
+            ):
                 while batch := run(self._batch()):
                     yield from batch
         finally:
@@ -164,7 +167,8 @@ class RowRun(Generic[Item, Result]):
             await asyncio.sleep(progress.interval)
 
     def interrupt(self, signal_name: str) -> None:
-        """Take no further item, wait a little for answers in flight, then end."""
+        """The first time take no further item, wait a little for answers in flight, then end; the
+        second time end at once."""
         if self._stopped_by or self._loop is None:
             raise Stopped(
                 f"stopped at once by {signal_name}; every answer so far is in the journal"
@@ -246,54 +250,3 @@ def _row_error(error: BaseException) -> BaseException | None:
         return None if None in own else own[0]
     everyones = isinstance(error, EngineError) and not isinstance(error, RowError)
     return None if everyones or isinstance(error, MemoryError) else error
-
-
-@contextmanager
-def _event_loop() -> Iterator[Callable[[Coroutine[Any, Any, Returned]], Returned]]:
-    """What runs coroutines to their end on one loop: in another thread where a loop runs in this
-    one, as in a notebook."""
-    runner = asyncio.Runner()
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        with runner:
-            yield runner.run
-        return
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rows") as thread:
-        try:
-            yield lambda work: thread.submit(runner.run, work).result()
-        finally:
-            thread.submit(runner.close).result()
-
-
-@contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Thousands of calls in flight are thousands of live objects, which Python's collector walks
-    over and over, with all that Polars and torch hold: half the time of a run of instant answers.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
-
-
-@contextmanager
-def _signals(run: RowRun[Any, Any]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM stops the run in an orderly way, the second at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: object) -> None:
-        run.interrupt(signal.Signals(number).name)
-
-    before = {which: signal.signal(which, stop) for which in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)

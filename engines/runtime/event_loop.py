@@ -1,0 +1,63 @@
+"""How a run of rows holds its process: its event loop, its signals, its garbage collection."""
+
+import asyncio
+import gc
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Returned = TypeVar("Returned")
+
+
+@contextmanager
+def event_loop() -> Iterator[Callable[[Coroutine[Any, Any, Returned]], Returned]]:
+    """What runs coroutines to their end on one loop: in another thread where a loop runs in this
+    one, as in a notebook."""
+    runner = asyncio.Runner()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with runner:
+            yield runner.run
+        return
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rows") as thread:
+        try:
+            yield lambda work: thread.submit(runner.run, work).result()
+        finally:
+            thread.submit(runner.close).result()
+
+
+@contextmanager
+def rare_garbage_collection() -> Iterator[None]:
+    """Thousands of calls in flight are thousands of live objects, which Python's collector walks
+    over and over, with all that Polars and torch hold: half the time of a run of instant answers.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@contextmanager
+def interrupted_by_signals(interrupt: Callable[[str], None]) -> Iterator[None]:
+    """Call ``interrupt`` with the name of each SIGINT or SIGTERM, where this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        interrupt(signal.Signals(number).name)
+
+    before = {which: signal.signal(which, stop) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
