@@ -19,7 +19,10 @@ from annotators.truth.first_error import FirstError
 from annotators.truth.rollout_value import RolloutValue
 from annotators.truth.step_verifier import StepVerifier
 from annotators.truth.verifier import Verifier
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
+
+Opinion = Score
+"""The earlier name of `Score`."""
 
 __all__ = [
     "Annotator",
@@ -41,6 +44,7 @@ __all__ = [
     "Reviewed",
     "Reward",
     "RolloutValue",
+    "Score",
     "StepVerifier",
     "Verifier",
 ]

@@ -13,7 +13,7 @@ from engines.model import Models
 from engines.operators.collect import TableRow, to_table
 from engines.operators.row_operator import RowOperator, sound_text, unanswered
 from engines.operators.run_rows import run_rows
-from engines.operators.scores import Opinion, ScorerSession
+from engines.operators.scores import Score, ScorerSession
 from engines.rows import Prompt, Response, spans
 from schemas import (
     Findings,
@@ -56,7 +56,7 @@ class Annotator(RowOperator):
     @abstractmethod
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> Sequence[Opinion]:
+    ) -> Sequence[Score]:
         """Opinions of ``responses``. An exception drops them all, with the exception's words."""
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
@@ -139,7 +139,7 @@ def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
         )
 
 
-def _row(task: _Task, operator: str, opinion: Opinion) -> TableRow:
+def _row(task: _Task, operator: str, opinion: Score) -> TableRow:
     if opinion.response_id not in task.positions:
         raise ValueError(f"scored {opinion.response_id!r}, which is no response to this prompt")
     return (

@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 
-from annotators import Annotator, Opinion
+from annotators import Annotator, Score
 from benchmarks import peers
 from benchmarks.instant import InstantEngine
 from benchmarks.results import entry, measured, peak, write
@@ -58,7 +58,7 @@ class Ratings(Annotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         texts = "\n\n".join(f"<text {n}> {one.text}" for n, one in enumerate(responses, 1))
         asked = f"## Instruction\n{prompt.messages[-1]['content']}\n\n## Texts\n{texts}"
@@ -69,7 +69,7 @@ class Ratings(Annotator):
         (judged,) = await models[self.model].generate(messages)
         ratings = re.findall(r"Rating: (\d)\nRationale: .+", judged.text)
         return [
-            Opinion(one.response_id, "ratings", float(rating), judged.text, model=judged.model)
+            Score(one.response_id, "ratings", float(rating), judged.text, model=judged.model)
             for one, rating in zip(responses, ratings, strict=True)
         ]
 

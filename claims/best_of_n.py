@@ -8,7 +8,7 @@ from assets.project.intervals import compared
 from assets.project.label_truth import known_responses
 from assets.project.measure import Figures, MeasureOfScores, Tables, UnmeasurableError
 from filters.demonstrations.majority_vote import MajorityVote
-from filters.pairing import lot, scored
+from filters.pairing import scored, tie_break
 
 
 class BestOfNGain(MeasureOfScores):
@@ -60,7 +60,7 @@ def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """The best scored response of each prompt."""
     rated = scored(responses.select("prompt_id", "response_id"), scores).drop_nulls("value")
     return (
-        rated.with_columns(lot=lot("response_id"))
+        rated.with_columns(tie_break=tie_break("response_id"))
         .sort("prompt_id", -pl.col("value"), "lot")
         .unique("prompt_id", keep="first", maintain_order=True)
     )

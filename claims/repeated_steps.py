@@ -8,7 +8,7 @@ from pydantic import Field
 from assets.project.intervals import compared
 from assets.project.label_truth import by_prompt
 from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
-from filters.pairing import opinions
+from filters.pairing import mean_scores
 
 ROUNDING = 1e-6
 """A score that rises by less has not risen: the same text in another batch differs by as much."""
@@ -69,9 +69,9 @@ class RepeatedSteps(Measure):
         parent = pl.col("origin").struct.field("parents").list.first()
         known = (
             edits.select("prompt_id", "response_id", parent=parent)
-            .join(opinions(after).select("response_id", after="value"), on="response_id")
+            .join(mean_scores(after).select("response_id", after="value"), on="response_id")
             .join(
-                opinions(before).select("response_id", before="value"),
+                mean_scores(before).select("response_id", before="value"),
                 left_on="parent",
                 right_on="response_id",
             )

@@ -28,10 +28,10 @@ from engines.protocol import (
     Scored,
 )
 from engines.runtime.seeds import sample_seed
-from engines.runtime.session import Codec, Served, Session
+from engines.runtime.session import Codec, OpenedEngine, Session
 from schemas import Message, Usage
 
-__all__ = ["Model", "Models", "Written"]
+__all__ = ["Model", "Models", "SampledText"]
 
 _DEFAULT = Sampling()
 _GENERATION = Codec(pack_generation, unpack_generation, lambda one: one.tokens)
@@ -41,7 +41,7 @@ _REWARDS = Codec(pack_rewards, unpack_rewards, lambda one: one.tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class Written(Generation):
+class SampledText(Generation):
     """A generation and what made it: enough to make it again. ``seed`` is None if greedy."""
 
     model: str
@@ -94,7 +94,7 @@ class Model:
         n: int = 1,
         sampling: Sampling = _DEFAULT,
         call: str | None = None,
-    ) -> Coroutine[Any, Any, list[Written]]:
+    ) -> Coroutine[Any, Any, list[SampledText]]:
         """Draw ``n`` texts, each with its thought apart from it.
 
         The seeds follow from the run's seed, the row, and the number of this call among the row's
@@ -106,7 +106,7 @@ class Model:
 
     async def _generate(
         self, messages: Sequence[Message], n: int, sampling: Sampling, call: int | str
-    ) -> list[Written]:
+    ) -> list[SampledText]:
         session = self._session
         served = session.served(self.role, "generate")
         engine = served.engine
@@ -125,7 +125,7 @@ class Model:
         found = await session.answers(served, "generate", keys, ask, _GENERATION, together=False)
         revision, greedy = engine.revision, sampling.temperature == 0
         return [
-            Written(
+            SampledText(
                 one.text,
                 one.token_ids,
                 one.logprobs,
@@ -209,7 +209,7 @@ class Model:
         (found,) = await session.answers(served, "reward", keys, ask, _REWARDS, together=True)
         return found.values
 
-    def _rewarder(self, dropout: Dropout | None) -> Served:
+    def _rewarder(self, dropout: Dropout | None) -> OpenedEngine:
         return self._session.served(self.role, "reward", in_process=dropout is not None)
 
 

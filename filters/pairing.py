@@ -5,7 +5,7 @@ import polars as pl
 from schemas.ids import content_ids
 
 
-def lot(column: str, seed: int = 0) -> pl.Expr:
+def tie_break(column: str, seed: int = 0) -> pl.Expr:
     """A lot drawn for each id of ``column``: a hash of it and ``seed``, the same on every machine
     and in every order of the rows. Ids themselves may tell of age or rank, a hash does not."""
     return pl.col(column).map_batches(
@@ -13,7 +13,7 @@ def lot(column: str, seed: int = 0) -> pl.Expr:
     )
 
 
-def opinions(scores: pl.DataFrame) -> pl.DataFrame:
+def mean_scores(scores: pl.DataFrame) -> pl.DataFrame:
     """One row a response: ``value``, the mean of the opinions of it as a whole, null if there is
     none; ``votes``, how many those are; ``errors``, how many scores could not be read."""
     whole = scores.filter(pl.col("step").is_null())
@@ -35,7 +35,7 @@ _ALONE = {
     "votes": pl.col("value").is_not_null().cast(pl.get_index_type()),
     "errors": pl.col("value").is_null().cast(pl.get_index_type()),
 }
-"""`opinions` of scores that are one a response: at a million an eighth of the time of groups."""
+"""`mean_scores` of scores that are one a response: at a million an eighth of the time of groups."""
 
 
 def scored(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
@@ -45,11 +45,11 @@ def scored(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
         # to be looked up.
         return responses.hstack(scores.select(**_ALONE))
     return responses.join(
-        opinions(scores), on="response_id", how="left", maintain_order="left"
+        mean_scores(scores), on="response_id", how="left", maintain_order="left"
     ).with_columns(pl.col("votes", "errors").fill_null(0))
 
 
-def said(text: str) -> pl.Expr:
+def assistant_message(text: str) -> pl.Expr:
     """Column ``text`` as the messages of an assistant's turn."""
     return pl.concat_list(pl.struct(role=pl.lit("assistant"), content=pl.col(text)))
 
@@ -62,8 +62,8 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
         content_ids(*ids).alias("pair_id"),
         "prompt_id",
         pl.col("messages").alias("prompt"),
-        said("chosen_text").alias("chosen"),
-        said("rejected_text").alias("rejected"),
+        assistant_message("chosen_text").alias("chosen"),
+        assistant_message("rejected_text").alias("rejected"),
         "chosen_id",
         "rejected_id",
         pl.col("margin").cast(pl.Float64),
@@ -83,7 +83,7 @@ def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
         content_ids(*ids).alias("demonstration_id"),
         "prompt_id",
-        pl.concat_list("messages", said("text")).alias("messages"),
+        pl.concat_list("messages", assistant_message("text")).alias("messages"),
         "response_id",
         pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
         pl.lit(None, pl.String).alias("condition"),

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import polars as pl
 
 from engines.context import Context
-from engines.model import Models, Written
+from engines.model import Models, SampledText
 from engines.operators.collect import DroppedRow, TableRow, to_table
 from engines.operators.cut_off import no_answer, without_answer
 from engines.operators.row_operator import sampling_parameters, sound_text, unanswered
@@ -41,7 +41,7 @@ class Draft:
     @classmethod
     def of(
         cls,
-        written: Written,
+        written: SampledText,
         *,
         parents: tuple[str, ...] = (),
         steps: tuple[Span, ...] | None = None,

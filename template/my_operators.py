@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from annotators import Annotator, Opinion
+from annotators import Annotator, Score
 from engines.model import Models
 from engines.rows import Prompt, Response
 
@@ -17,8 +17,8 @@ class Brevity(Annotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> Sequence[Opinion]:
+    ) -> Sequence[Score]:
         return [
-            Opinion(each.response_id, "brevity", self.scale / (self.scale + len(each.text)))
+            Score(each.response_id, "brevity", self.scale / (self.scale + len(each.text)))
             for each in responses
         ]

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
-from annotators.judge.parsing.statements import Unread
+from annotators.judge.parsing.statements import UnparseableVerdict
 from annotators.judge.parsing.yes_no import read_yes
 from annotators.probes.probed import ProbedAnnotator
 from engines.context import Context
 from engines.model import Model, Models
 from engines.operators.cut_off import Cut, cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from schemas import GeneratingRole, InnerFile, Split, StageReport, canonical
@@ -82,7 +82,7 @@ class Checklist(ProbedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         checklist = await self._checklist(prompt, models)
         return await asyncio.gather(
@@ -110,7 +110,7 @@ class Checklist(ProbedAnnotator):
 
     async def _opinion(
         self, prompt: Prompt, response: Response, checklist: _Written, models: Models
-    ) -> Opinion:
+    ) -> Score:
         model = models.at(response.response_id)[self.model]
         told: dict[str, Any] = {"score_by": self.score_by, "answers": self.answers}
         value, raw, error = None, checklist.raw, checklist.error
@@ -132,7 +132,7 @@ class Checklist(ProbedAnnotator):
             else:
                 value = self._value([answer for answer in answers if answer is not None])
             raw = json.dumps(judged, ensure_ascii=False)
-        return Opinion(
+        return Score(
             response.response_id,
             "checklist",
             value,
@@ -156,7 +156,7 @@ class Checklist(ProbedAnnotator):
             return None, written.text, f"is not answered: {refusal}"
         try:
             return float(read_yes(written.text)), written.text, None
-        except Unread:
+        except UnparseableVerdict:
             return None, written.text, f"is answered neither yes nor no: {written.text[:80]!r}"
 
     def _value(self, answers: Sequence[float]) -> float:

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from annotators.annotator import Annotator
-from annotators.judge.parsing.verdicts import Unread, commonest, read_grade
+from annotators.judge.parsing.verdicts import UnparseableVerdict, commonest, read_grade
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 from schemas import Message, canonical
 
@@ -28,7 +28,7 @@ def agrees(messages: Sequence[Message], reference: str | None, text: str) -> boo
     true = _true_grade(reference)
     try:
         return _same_side(read_grade(text, SCALE), true)
-    except Unread:
+    except UnparseableVerdict:
         return False
 
 
@@ -49,16 +49,16 @@ class GradeMatch(Annotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a judgement. Raises ValueError if the reference is no number."""
         grades: dict[str, float] = {}
         errors: dict[str, str] = {}
         for one in responses:
             try:
                 if (refusal := cut_off(one, self.cut)) is not None:
-                    raise Unread(refusal)
+                    raise UnparseableVerdict(refusal)
                 grades[one.response_id] = read_grade(one.text, self.scale)
-            except Unread as error:
+            except UnparseableVerdict as error:
                 errors[one.response_id] = str(error)
         if self.against == "reference":
             true = _true_grade(prompt.reference)
@@ -66,7 +66,7 @@ class GradeMatch(Annotator):
             true = fmean(commonest(list(grades.values()))) if grades else 0.0
         parameters = canonical({"against": self.against, "pass_grade": self.pass_grade})
         return [
-            Opinion(
+            Score(
                 one.response_id,
                 "grade_match",
                 self._match(grades[one.response_id], true) if one.response_id in grades else None,

@@ -9,7 +9,7 @@ from annotators.judge.pointwise import graded
 from annotators.judge.questions import JudgeQuestions
 from engines.model import Models
 from engines.operators.cut_off import cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 from schemas import Findings
 
@@ -51,7 +51,7 @@ class Judge(JudgeQuestions):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         judged = {"pointwise": graded, "pairwise": compared, "listwise": ranked}[self.mode]
         refused = {one.response_id: cut_off(one, self.cut) for one in responses}

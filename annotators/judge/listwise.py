@@ -6,18 +6,24 @@ from string import ascii_uppercase
 
 from annotators.judge.metrics import count_ranking, count_verdict
 from annotators.judge.pairing import placed
-from annotators.judge.parsing.verdicts import Unread, Verdict, aggregated, joined, read_ranking
+from annotators.judge.parsing.verdicts import (
+    UnparseableVerdict,
+    Verdict,
+    aggregated,
+    joined,
+    read_ranking,
+)
 from annotators.judge.questions import JudgeQuestions
 from engines.model import Model, Models
 from engines.operators.cut_off import cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
 
 
 async def ranked(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
-) -> list[Opinion]:
+) -> list[Score]:
     """Each response's place: 1 for the best, 0 for the worst, evenly between, aggregated over the
     votes. Each vote is asked with the responses in an order of its own."""
     model = models[judge.model]
@@ -60,9 +66,9 @@ async def _vote(
         return refusal, None
     try:
         if (cut := cut_off(written, judge.cut_verdicts)) is not None:
-            raise Unread(cut)
+            raise UnparseableVerdict(cut)
         ranking = read_ranking(written.text, len(responses), judge.parse)
-    except Unread as error:
+    except UnparseableVerdict as error:
         count_verdict(model.counts, Verdict(None, written.text, unread=1))
         return error, written.text
     count_verdict(model.counts, Verdict(None, written.text))

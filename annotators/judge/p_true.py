@@ -9,7 +9,7 @@ from pydantic import Field
 from annotators.probes.probed import ProbedAnnotator
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 from schemas import ChoosingRole, InnerFile, canonical
 
@@ -36,15 +36,15 @@ class PTrue(ProbedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         model = models[self.model]
         parameters = canonical({"samples": self.samples})
 
         def opinion(
             response: Response, value: float | None = None, error: str | None = None
-        ) -> Opinion:
-            return Opinion(
+        ) -> Score:
+            return Score(
                 response.response_id,
                 "p_true",
                 value,

@@ -10,14 +10,14 @@ from annotators.judge.pairing import Comparison, placed, schedule
 from annotators.judge.parsing.verdicts import CREDIT, Verdict, read_choice
 from annotators.judge.questions import JudgeQuestions
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 from schemas import canonical
 
 
 async def compared(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
-) -> list[Opinion]:
+) -> list[Score]:
     """Each response's mean share of the win against those it meets, in [0, 1]. ``raw`` lists whom
     it met and, of each order, who was shown first and what the judge said."""
     ids = [response.response_id for response in responses]

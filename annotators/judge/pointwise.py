@@ -7,19 +7,19 @@ from functools import partial
 from annotators.judge.parsing.verdicts import read_grade
 from annotators.judge.questions import JudgeQuestions
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 
 
 async def graded(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
-) -> list[Opinion]:
+) -> list[Score]:
     """Each response's grade on the judge's scale."""
     low, high = judge.scale
     grades = {str(grade): float(grade) for grade in range(low, high + 1)}
     read = partial(read_grade, scale=judge.scale, pattern=judge.parse)
 
-    async def one(response: Response) -> Opinion:
+    async def one(response: Response) -> Score:
         model = models.at(response.response_id)[judge.model]
         question = judge.ask(
             model,

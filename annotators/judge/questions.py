@@ -14,7 +14,7 @@ from engines.context import Context
 from engines.model import Model
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rebinding import bound
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Response
 from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Takes, canonical
@@ -132,7 +132,7 @@ class JudgeQuestions(ProbedAnnotator):
 
     def opinion(
         self, response: Response, model: Model, value: float | None, raw: str | None, error: str
-    ) -> Opinion:
+    ) -> Score:
         """An opinion of ``response``; ``error`` is why there is no ``value``, if there is none."""
         name = f"judge_{self.mode}"
         if self.asks != name:
@@ -150,7 +150,7 @@ class JudgeQuestions(ProbedAnnotator):
             }
         fields |= {name for name in ("cut", "cut_verdicts") if getattr(self, name) == "read"}
         parameters = self.model_dump(mode="json", include=fields)
-        return Opinion(
+        return Score(
             response.response_id,
             name,
             value,

@@ -11,7 +11,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.row_operator import each_prompt
 from engines.operators.run_rows import Done, run_rows
-from engines.operators.scores import Opinion, Score
+from engines.operators.scores import Score, ScoreResponses
 from engines.rows import Prompt, Response, Span, said_twice
 from schemas import Findings, StageReport, content_id
 
@@ -45,7 +45,7 @@ def outcome_drift(scores: pl.DataFrame) -> float | None:
 
 
 def repeats(
-    score: Score,
+    score: ScoreResponses,
     responses: pl.DataFrame,
     prompts: pl.DataFrame,
     scores: pl.DataFrame,
@@ -64,7 +64,7 @@ def repeats(
     """
     cases = _cases(responses, prompts, scores, context, most)
 
-    async def work(case: tuple[Prompt, Response, Response], models: Models) -> Sequence[Opinion]:
+    async def work(case: tuple[Prompt, Response, Response], models: Models) -> Sequence[Score]:
         prompt, real, repeated = case
         return await score(prompt, [real, repeated], models)
 

@@ -25,7 +25,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.row_operator import each_prompt
 from engines.operators.run_rows import Failed, run_rows
-from engines.operators.scores import Opinion, Score
+from engines.operators.scores import Score, ScoreResponses
 from engines.rows import Prompt, Response
 from schemas import ProbeExample, ProbeResult, Usage, content_id
 
@@ -65,7 +65,7 @@ class _Verdict:
 
 
 def probed(
-    score: Score,
+    score: ScoreResponses,
     keeps_order: KeepsOrder | None,
     tables: Mapping[str, pl.DataFrame],
     context: Context,
@@ -114,7 +114,7 @@ def failed(results: Sequence[ProbeResult], *, threshold: float) -> tuple[str, ..
     return tuple(each.probe for each in results if each.passed < threshold * each.cases)
 
 
-def _verdict(case: Case, opinions: Sequence[Opinion]) -> _Verdict:
+def _verdict(case: Case, opinions: Sequence[Score]) -> _Verdict:
     better, worse = (
         _mean([o.value for o in opinions if o.response_id == one.response_id and o.step is None])
         for one in (case.better, case.worse)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from annotators.probes.probed import ProbedAnnotator
 from annotators.rewards.log_ratio import Normalise, log_ratios
 from engines.model import Models
-from engines.operators.scores import Opinion, opinions
+from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
 from schemas import InnerFile, ScoringRole
 
@@ -57,7 +57,7 @@ class DensityRatio(ProbedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         strong, weak = models[self.strong], models[self.weak]
         asked = prompt.messages

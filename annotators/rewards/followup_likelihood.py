@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
 from engines.model import Models
-from engines.operators.scores import Opinion, opinions
+from engines.operators.scores import Score, opinions
 from engines.protocol import Scored
 from engines.rows import Prompt, Response
 from schemas import InnerFile, ScoringRole
@@ -44,7 +44,7 @@ class FollowupLikelihood(ProbedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response. All follow-ups of a response are scored in one call, so that the
         dialogue before them is read once."""
         model = models[self.model]

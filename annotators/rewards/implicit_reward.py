@@ -11,7 +11,7 @@ from annotators.rewards.log_ratio import Normalise, log_ratios
 from engines.context import Context
 from engines.model import Models
 from engines.operators.rebinding import bound, with_weights
-from engines.operators.scores import Opinion, opinions
+from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
 from schemas import Checkpoints, ScoringRole, Takes
 
@@ -53,7 +53,7 @@ class ImplicitReward(ProbedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         policy, reference = models[self.policy], models[self.reference]
         ratios = await log_ratios(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from annotators.annotator import Annotator
 from engines.model import Models
-from engines.operators.scores import Opinion, opinions
+from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
 from schemas import ScoringRole
 
@@ -26,7 +26,7 @@ class Likelihood(Annotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response."""
         model = models[self.model]
         scored = await model.score(

@@ -14,7 +14,7 @@ from engines.chat.tokenizer import tokenizing
 from engines.context import Context
 from engines.model import Models
 from engines.operators.line_steps import line_ends
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
 from schemas import Split, StageReport, canonical
@@ -84,20 +84,18 @@ class ProcessReward(TrainedReward):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """Of each response one opinion a step, then one of the whole; or one error."""
         found = await asyncio.gather(
             *(self._opinions(prompt, response, models) for response in responses)
         )
         return [opinion for opinions in found for opinion in opinions]
 
-    async def _opinions(self, prompt: Prompt, response: Response, models: Models) -> list[Opinion]:
+    async def _opinions(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
         model = models[self.model]
 
-        def opinion(value: float | None, **known: Any) -> Opinion:
-            return Opinion(
-                response.response_id, NAME, value, model=model.reward_revision(), **known
-            )
+        def opinion(value: float | None, **known: Any) -> Score:
+            return Score(response.response_id, NAME, value, model=model.reward_revision(), **known)
 
         ends = self._step_ends(response, models.context)
         if not response.text.strip() or not ends:

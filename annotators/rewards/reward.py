@@ -7,7 +7,7 @@ from pydantic import Field
 
 from annotators.rewards.trained_reward import TrainedReward
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import Dropout, RowError
 from engines.rows import Prompt, Response
 from engines.runtime.seeds import sample_seed
@@ -33,7 +33,7 @@ class Reward(TrainedReward):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response and pass; of one that is too long for the model an error."""
         return await asyncio.gather(
             *(
@@ -45,7 +45,7 @@ class Reward(TrainedReward):
 
     async def _opinion(
         self, prompt: Prompt, response: Response, number: int, models: Models
-    ) -> Opinion:
+    ) -> Score:
         name, dropout = "reward", None
         if self.passes > 1:
             name = f"reward/pass-{number}"
@@ -57,7 +57,7 @@ class Reward(TrainedReward):
             (value,) = await model.reward(prompt.messages, response.text, dropout=dropout)
         except RowError as refusal:
             error = str(refusal)
-        return Opinion(
+        return Score(
             response.response_id,
             name,
             value,

@@ -13,7 +13,7 @@ from annotators.truth.rollout_value import UNCUT, Prefixes, RolloutAnnotator, co
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import Estimate, Rollouts
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
 from schemas import InnerFile, canonical
@@ -65,7 +65,7 @@ class FirstError(RolloutAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """Of each response one opinion a step that was looked at, then one of the whole."""
         told = Prefixes(
             self.rollouts, prompt, models, self.model, self.check_of(models.context, prompt.source)
@@ -77,7 +77,7 @@ class FirstError(RolloutAnnotator):
 
     async def _told(
         self, prompt: Prompt, response: Response, told: Prefixes, models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         if response.steps is None:
             return [told.opinion(response, NAME, None, error=UNCUT)]
         if self.by == "judge":
@@ -125,7 +125,7 @@ class FirstError(RolloutAnnotator):
             return seen, None, str(error)
         return seen, float(found), None
 
-    async def _judged(self, prompt: Prompt, response: Response, models: Models) -> list[Opinion]:
+    async def _judged(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
         """What a judge says of a response."""
         judge = models.at(response.response_id)[self.model]
         steps = [step.strip() for step in response.step_texts()]
@@ -145,7 +145,7 @@ class FirstError(RolloutAnnotator):
             votes = Votes((), (), f"not answered: {refusal}")
         parameters = canonical({"template": self.template, "votes": self.votes})
 
-        whole = Opinion(
+        whole = Score(
             response.response_id,
             NAME,
             votes.first_error,

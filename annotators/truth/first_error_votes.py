@@ -10,7 +10,7 @@ from annotators.judge.parsing.markup import plain
 from annotators.judge.parsing.statements import (
     CLAUSE,
     SEPARATOR,
-    Unread,
+    UnparseableVerdict,
     lines,
     shortened,
     statements,
@@ -41,8 +41,8 @@ _ANOTHER = re.compile(
 def read_vote(text: str, steps: int) -> int:
     """The index (from 0) of the step that ``text`` names (from 1), `NONE` for "none".
 
-    It stands after "First wrong step:" or is all there is. Raises `Unread` where there is none, or
-    different ones, or the solution, which has ``steps``, has no such step.
+    It stands after "First wrong step:" or is all there is. Raises `UnparseableVerdict` where there
+    is none, or different ones, or the solution, which has ``steps``, has no such step.
     """
     words = plain(text)
     judged = [one for one in statements(words, _LABEL) if not one.supposed]
@@ -51,14 +51,14 @@ def read_vote(text: str, steps: int) -> int:
         said = [words]
     named = {_step(one) for one in said}
     if not named or None in named or (judged and all(one.quoted for one in judged)):
-        raise Unread(f"no step in {shortened(text)}")
+        raise UnparseableVerdict(f"no step in {shortened(text)}")
     if len(named) > 1:
-        raise Unread(f"different steps in {shortened(text)}")
+        raise UnparseableVerdict(f"different steps in {shortened(text)}")
     (name,) = named
     if name == "none":
         return NONE
     if not 1 <= int(name or 0) <= steps:
-        raise Unread(f"there is no step {name} of {steps}")
+        raise UnparseableVerdict(f"there is no step {name} of {steps}")
     return int(name or 0) - 1
 
 
@@ -89,9 +89,9 @@ class Votes:
         for text, refusal in zip_longest(texts, refused):
             try:
                 if refusal is not None:
-                    raise Unread(refusal)
+                    raise UnparseableVerdict(refusal)
                 firsts.append(read(text))
-            except Unread as error:
+            except UnparseableVerdict as error:
                 errors.append(str(error))
         return cls(tuple(firsts), tuple(texts), None if firsts else errors[0])
 

@@ -13,7 +13,7 @@ from engines.model import Model, Models
 from engines.operators.cut_off import Cut
 from engines.operators.rollouts import Adaptive, Estimate, Rollout, Rollouts
 from engines.operators.row_operator import sampling_parameters
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
 from schemas import Findings, GeneratingRole
@@ -74,7 +74,7 @@ class RolloutValue(RolloutAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """Of each response one opinion a prefix, or one error."""
         told = Prefixes(
             self.rollouts, prompt, models, self.model, self.check_of(models.context, prompt.source)
@@ -82,7 +82,7 @@ class RolloutValue(RolloutAnnotator):
         scored = await asyncio.gather(*(self._told(response, told) for response in responses))
         return [opinion for opinions in scored for opinion in opinions]
 
-    async def _told(self, response: Response, told: "Prefixes") -> list[Opinion]:
+    async def _told(self, response: Response, told: "Prefixes") -> list[Score]:
         if self.steps == "last":
             step = None if response.steps is None else len(response.steps) - 1
             prefixes: list[tuple[int | None, str]] = [(step, response.text)]
@@ -142,11 +142,11 @@ class Prefixes:
         of: Estimate | None = None,
         error: str | None = None,
         **known: Any,
-    ) -> Opinion:
+    ) -> Score:
         """An opinion of ``response``; ``of`` is what tells why there is no value."""
         if value is None and error is None and of is not None:
             error = of.error
-        return Opinion(
+        return Score(
             response.response_id,
             name,
             value,

@@ -12,7 +12,7 @@ from engines.checks import BoundedCheck, CheckError
 from engines.context import Context
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import EngineError
 from engines.rows import Prompt, Response
 from schemas import canonical
@@ -51,19 +51,19 @@ class StepVerifier(CheckedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """Of each response one opinion a step that is known and one of the whole, or one error."""
         check = self.check_of(models.context, prompt.source)
         scored = [self._told(prompt, response, check) for response in responses]
         return [opinion for opinions in scored for opinion in opinions]
 
-    def _told(self, prompt: Prompt, response: Response, check: BoundedCheck) -> list[Opinion]:
+    def _told(self, prompt: Prompt, response: Response, check: BoundedCheck) -> list[Score]:
         parameters = canonical({"check": check.path})
 
         def opinion(
             value: float | None, step: int | None = None, error: str | None = None
-        ) -> Opinion:
-            return Opinion(
+        ) -> Score:
+            return Score(
                 response.response_id, NAME, value, step=step, error=error, parameters=parameters
             )
 

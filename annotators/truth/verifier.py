@@ -6,7 +6,7 @@ from annotators.truth.reference_check import CheckedAnnotator
 from engines.checks import marked
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 from schemas import canonical
 
@@ -25,7 +25,7 @@ class Verifier(CheckedAnnotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response; those that need a process are checked at the same time."""
         check = self.check_of(models.context, prompt.source)
         refusals = [cut_off(one, self.cut) for one in responses]
@@ -39,6 +39,6 @@ class Verifier(CheckedAnnotator):
             right, error = (None, refusal) if answer is None else await marked(answer)
             value = None if right is None else float(right)
             opinions.append(
-                Opinion(response.response_id, "verifier", value, error=error, parameters=parameters)
+                Score(response.response_id, "verifier", value, error=error, parameters=parameters)
             )
         return opinions

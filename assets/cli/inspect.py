@@ -77,9 +77,9 @@ def report_(
         project = load_project()
         name, _, stage = dataset.partition("/")
         if name == "datasets":
-            from assets.project.find_rows import only_of_recipes
+            from assets.project.find_rows import refuse_dataset_report
 
-            only_of_recipes(project, stage)
+            refuse_dataset_report(project, stage)
         written, place = write_report(
             project, recipe_id(name, project.recipes), stage or None, refresh=refresh, out=out
         )

@@ -62,13 +62,13 @@ def read(
     clearly say one thing, "value" is null with an "error".
     """
     with said(False):
-        from annotators.judge.parsing.verdicts import Unread
+        from annotators.judge.parsing.verdicts import UnparseableVerdict
 
         reads = _reader(kind, scale, count)
         for row in _rows("text"):
             try:
                 value = reads(row["text"])
-            except Unread as error:
+            except UnparseableVerdict as error:
                 _print(row, value=None, error=str(error))
             else:
                 _print(row, value=value)

@@ -48,7 +48,7 @@ def kinds(stage: Stage, settings: Settings) -> set[str]:
     return {type(stage.operator).__module__.partition(".")[0], runs, "parquet"}
 
 
-def source_said(recipe: "RecipeSpec") -> str:
+def source_field(recipe: "RecipeSpec") -> str:
     """The paper and the claim, in Markdown."""
     paper = linked(recipe.paper.title, recipe.paper.code)
     return f"**Paper:** {paper}\n\n**Claim:** {escaped(recipe.claim)}"
@@ -60,7 +60,7 @@ def described_stage(recipe: "RecipeSpec", stage: Stage) -> str:
     words = inspect.cleandoc(type(stage.operator).__doc__ or type(stage.operator).__name__)
     first, _, more = words.replace("``", "`").partition("\n\n")
     name = f"{type(stage.operator).__module__.partition('.')[0]}.{type(stage.operator).__name__}"
-    parts = [first, source_said(recipe), more, f"**Parameters** of {name}:", _parameters(stage)]
+    parts = [first, source_field(recipe), more, f"**Parameters** of {name}:", _parameters(stage)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -70,7 +70,7 @@ def described_prompts(recipe: "RecipeSpec", weights: Mapping[str, float]) -> str
     return (
         f"The prompts that a refresh works on: {recipe.rows:,} if the launchpad says nothing else, "
         f"drawn from {drawn}. None that an earlier refresh used, none that is held out.\n\n"
-        + source_said(recipe)
+        + source_field(recipe)
     )
 
 
@@ -78,7 +78,7 @@ def described_job(recipe: "RecipeSpec") -> str:
     """What a run of the whole recipe does."""
     return (
         f"One refresh of {recipe.name}, family {recipe.family}: new prompts in, all stages, "
-        f"each in its own process. {source_said(recipe)}"
+        f"each in its own process. {source_field(recipe)}"
     )
 
 

@@ -16,7 +16,7 @@ from assets.config.settings import Settings, load_settings
 from assets.execution.claim_check import claim_check
 from assets.execution.executor import EXECUTOR, pool_of
 from assets.execution.judge_probes import stop_if_blocked
-from assets.execution.retry import in_words, retried
+from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
 from assets.execution.run_stage import check_specs, run_stage
@@ -119,7 +119,10 @@ class Recipe(RecipeSpec, DeclaredComponent):
         ) -> Iterator[dg.MaterializeResult[Split]]:
             factory: Resources = context.resources.factory
             began = perf_counter()
-            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+            with (
+                retried(context.run, context.retry_number, factory.settings.retries),
+                as_dagster_failure(),
+            ):
                 drawn = draw(
                     factory.tables,
                     recipe=recipe,
@@ -181,7 +184,10 @@ class Recipe(RecipeSpec, DeclaredComponent):
             context: dg.AssetExecutionContext, **tables: pl.DataFrame
         ) -> Iterator[dg.MaterializeResult[Split]]:
             factory: Resources = context.resources.factory
-            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+            with (
+                retried(context.run, context.retry_number, factory.settings.retries),
+                as_dagster_failure(),
+            ):
                 outcome, result = run_stage(
                     stage,
                     own,
@@ -191,7 +197,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                 )
             yield result
             # The rows are stored by now, with the results of their checks.
-            with in_words():
+            with as_dagster_failure():
                 stop_if_blocked(outcome.probes, recipe=own.recipe, stage=stage.name)
 
         return run

@@ -10,7 +10,7 @@ from pydantic import Field
 from assets.automation.partitions import REFRESHES
 from assets.components.asset_metadata import column_schema
 from assets.components.declared import DeclaredComponent
-from assets.execution.retry import in_words, retried
+from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
 from assets.execution.schema_check import schema_check
@@ -69,7 +69,10 @@ class Source(SourceSpec, DeclaredComponent):
             refresh = None if fixed else context.partition_key
             began = perf_counter()
             wanted = limit if fixed else _most(limit, config.rows)
-            with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+            with (
+                retried(context.run, context.retry_number, factory.settings.retries),
+                as_dagster_failure(),
+            ):
                 # Asked before it is read: what is written in between is news then.
                 stamp = stamp_of(reader, name=name)
                 reading = read_on(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assets.config.errors import causes, explained
+from assets.config.errors import causes, find_cause
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -40,7 +40,7 @@ def message(error: BaseException) -> str | None:
     """
     from engines.protocol import EngineError
 
-    known = explained(error, EngineError)
+    known = find_cause(error, EngineError)
     if known is not None:
         return str(known)
     said = (_of_file(each) or _of_database(each) for each in causes(error))
@@ -55,7 +55,7 @@ def cause(error: BaseException) -> BaseException:
 
 
 @contextmanager
-def naming(file: Path | str) -> Iterator[None]:
+def with_file_name(file: Path | str) -> Iterator[None]:
     """What goes wrong inside with a file that is not named, or with a hidden one beside ``file``
     that is to become it, is told of ``file``."""
     try:

@@ -86,7 +86,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"there is {', '.join(map(repr, names))}" if names else "there is none"
 
 
-def explained(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+def find_cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
     """The error written for users (a `FactoryError` or one of ``kinds``) that ``error`` is or was
     raised from, however deeply it was wrapped; None if there is none."""
     return next((each for each in causes(error) if isinstance(each, (FactoryError, *kinds))), None)

@@ -12,7 +12,7 @@ from assets.config.operation import Freshness
 from assets.datasets.clusters import clusters
 from assets.datasets.curate import Curated, asked_texts, curated
 from assets.datasets.gather import gathered
-from assets.execution.retry import in_words, retried
+from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.row_counts import RowCounts, count_reasons
 from assets.execution.schema_check import schema_check
@@ -55,7 +55,10 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
         factory: Resources = context.resources.factory
         began = perf_counter()
         versions = Versions(factory.settings.root_path, plan.name)
-        with retried(context.run, context.retry_number, factory.settings.retries), in_words():
+        with (
+            retried(context.run, context.retry_number, factory.settings.retries),
+            as_dagster_failure(),
+        ):
             found = gathered(plan, factory.tables)
             made = _curated(plan, found, factory, versions.remembered())
             # Before the version: what is in a split is remembered whatever happens next.

@@ -37,7 +37,7 @@ SHOWN = ("prompt", "chosen", "rejected", "completion", "label", "completions", "
 
 
 @dataclass(frozen=True)
-class Facts:
+class DatasetCardData:
     """What the card tells. ``rows`` are those of the format by split; ``told`` says of every row of
     the version where its prompt is from; ``left_out`` counts those that the format has no place
     for, by reason."""
@@ -54,7 +54,7 @@ class Facts:
     place: str
 
 
-def curated_card(facts: Facts) -> "DatasetCard":
+def curated_card(facts: DatasetCardData) -> "DatasetCard":
     """The card, with the metadata that the Hub and `datasets` read."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
@@ -123,24 +123,24 @@ def curated_card(facts: Facts) -> "DatasetCard":
     return card
 
 
-def _stages(facts: Facts, recipe: str) -> list[Stage]:
+def _stages(facts: DatasetCardData, recipe: str) -> list[Stage]:
     return facts.project.recipes[recipe].planned(facts.project.settings)
 
 
-def _refreshes(facts: Facts, tables: Tables, recipe: str) -> list[str]:
+def _refreshes(facts: DatasetCardData, tables: Tables, recipe: str) -> list[str]:
     """Those of the version's refreshes that the recipe ran at."""
     in_it = {part.refresh for part in facts.version.parts}
     return [each for each in tables.refreshes((recipe, "prompts")) if each in in_it]
 
 
-def _dropped(facts: Facts) -> str:
+def _dropped(facts: DatasetCardData) -> str:
     if facts.dropped.is_empty():
         return "Nothing."
     reasons = count_reasons(facts.dropped).items()
     return markdown(("rows", "why"), [(f"{rows:,}", why) for why, rows in reasons])
 
 
-def _filters(facts: Facts) -> str:
+def _filters(facts: DatasetCardData) -> str:
     if not facts.plan.filters:
         return "Nothing."
     rows = [
@@ -150,12 +150,12 @@ def _filters(facts: Facts) -> str:
     return markdown(("filter", "of", "parameters"), rows)
 
 
-def _examples(facts: Facts) -> str:
+def _examples(facts: DatasetCardData) -> str:
     rows = next(facts.rows[split] for split in SPLITS if split in facts.rows)
     return sampled(rows.select(name for name in SHOWN if name in rows.columns))
 
 
-def _recipes(facts: Facts) -> str:
+def _recipes(facts: DatasetCardData) -> str:
     """What the dataset is from: recipe, stage, weight, how many rows of it are in which split."""
     rows = []
     for recipe, stage in facts.plan.parts.items():
@@ -169,13 +169,13 @@ def _recipes(facts: Facts) -> str:
     return markdown(("recipe", "paper", "weight", *SPLITS), rows)
 
 
-def _models(facts: Facts) -> Iterator[UsedModel]:
+def _models(facts: DatasetCardData) -> Iterator[UsedModel]:
     for recipe in facts.plan.parts:
         for model in used_models(_stages(facts, recipe), facts.project.settings.bindings()):
             yield replace(model, stages=tuple(f"{recipe}/{stage}" for stage in model.stages))
 
 
-def _answers(facts: Facts, tables: Tables) -> Iterator[Answered]:
+def _answers(facts: DatasetCardData, tables: Tables) -> Iterator[Answered]:
     for recipe in facts.plan.parts:
         refreshes = _refreshes(facts, tables, recipe)
         made = [

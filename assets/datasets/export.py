@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.config.errors import FactoryError, near
-from assets.datasets.card import Facts, curated_card
+from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
 from assets.export.formats import fitting, format_of
 from assets.export.shards import write_shards
@@ -76,7 +76,7 @@ def _write(
         for (refresh,), of_refresh in part.partition_by("refresh", as_dict=True).items():
             write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split)
     card = curated_card(
-        Facts(
+        DatasetCardData(
             project=project,
             plan=plan,
             version=chosen,

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.config.causes import naming
+from assets.config.causes import with_file_name
 from assets.execution.row_counts import RowCounts, count_rows
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
@@ -77,7 +77,7 @@ def execute_stage(
         EngineError: no row can be answered, or too many failed.
     """
     began = perf_counter()
-    with naming(context.models):
+    with with_file_name(context.models):
         split = stage.operator.run(tables, replace(context, gives=stage.gives))
     seconds = perf_counter() - began
     kept = split.kept

@@ -8,7 +8,7 @@ import polars as pl
 from upath import UPath
 
 from assets.config.operation import Retries
-from assets.execution.retry import in_words, retried
+from assets.execution.retry import as_dagster_failure, retried
 from assets.storage.tables import MissingTableError, read_table, write_split
 from schemas import Split
 
@@ -29,13 +29,19 @@ class TablesIOManager(dg.UPathIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write the stage's rows."""
         step = context.step_context
-        with retried(step.dagster_run, step.previous_attempt_count, self.retries), in_words():
+        with (
+            retried(step.dagster_run, step.previous_attempt_count, self.retries),
+            as_dagster_failure(),
+        ):
             super().handle_output(context, obj)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the rows of a stage."""
         step = context.step_context
-        with retried(step.dagster_run, step.previous_attempt_count, self.retries), in_words():
+        with (
+            retried(step.dagster_run, step.previous_attempt_count, self.retries),
+            as_dagster_failure(),
+        ):
             return super().load_input(context)
 
     def make_directory(self, path: UPath) -> None:

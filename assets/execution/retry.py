@@ -39,7 +39,7 @@ def retried(run: dg.DagsterRun, attempt: int, retries: Retries) -> Iterator[None
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def as_dagster_failure() -> Iterator[None]:
     """A failure inside that a user can be told of (`assets.config.causes`) becomes a
     `dagster.Failure`: those words head what the UI and an alert show, and not the wrapping of
     them."""

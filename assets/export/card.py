@@ -32,7 +32,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardData:
     """What the card tells of an export.
 
     ``rows`` are all rows of the dataset and ``candidates`` how many there are of those;
@@ -56,7 +56,7 @@ class Facts:
     place: str
 
 
-def dataset_card(facts: Facts) -> "DatasetCard":
+def dataset_card(facts: CardData) -> "DatasetCard":
     """The card, with the metadata that the Hub and `datasets` read."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
@@ -138,7 +138,7 @@ def _examples(rows: pl.DataFrame) -> str:
     return sampled(rows.select(name for name in ids if name in rows.columns))
 
 
-def _stages(facts: Facts) -> str:
+def _stages(facts: CardData) -> str:
     rows = []
     for stage in facts.stages:
         key = (facts.recipe.name, stage.name)
@@ -164,7 +164,7 @@ def _checks(checks: Sequence[Checked]) -> str:
     return markdown(("stage", "check", "newest result", "in words"), rows)
 
 
-def _claim(facts: Facts) -> str:
+def _claim(facts: CardData) -> str:
     """What the recipe claims, and what came out: of the table in the docs where it was measured
     for that, and of this data's own check."""
     recipe = facts.recipe

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from assets.config.causes import naming
+from assets.config.causes import with_file_name
 from assets.config.errors import FactoryError
 from assets.export.card import MARK
 from assets.storage.tables import write_whole
@@ -46,7 +46,7 @@ def replacing(folder: Path) -> Iterator[Path]:
             if alone:
                 _clear(left, place)
     check_replaceable(place)
-    with naming(place):
+    with with_file_name(place):
         work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=_WORK, dir=place.parent))
     with _locked(work):
         try:

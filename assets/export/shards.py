@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.config.causes import naming
+from assets.config.causes import with_file_name
 
 LIMIT = 500_000_000
 """Bytes of rows in memory that one file holds at most; on the disk they are several times fewer."""
@@ -28,7 +28,7 @@ def write_shards(
     written = []
     for number, (start, end) in enumerate(pairwise(bounds)):
         place = folder / f"{split}-{refresh}-{number:05}-of-{count:05}.parquet"
-        with naming(place):
+        with with_file_name(place):
             frame[start:end].write_parquet(place, compression="zstd")
         written.append(place)
     return written

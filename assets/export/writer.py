@@ -23,7 +23,7 @@ from upath import UPath
 from assets.config.errors import FactoryError
 from assets.execution.row_counts import count_reasons
 from assets.export.candidates import candidates
-from assets.export.card import Facts, dataset_card
+from assets.export.card import CardData, dataset_card
 from assets.export.formats import Format, fitting, format_of
 from assets.export.hub import FOLDERS, Published, publish
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
@@ -125,7 +125,7 @@ def _write(
             f"{recipe} has no {stage.name} to export: none of its {len(refreshes)} refreshes kept "
             f"any{why} (factory show {recipe}/{stage.name} and the stage's dropped rows say why)"
         )
-    facts = Facts(
+    facts = CardData(
         recipe=project.recipes[recipe],
         stages=stages,
         refreshes=refreshes,

@@ -38,7 +38,7 @@ CHUNK = 2000
 
 
 @dataclass(frozen=True)
-class Account:
+class ImportCounts:
     """What became of the rows that were made of a table: ``made`` = kept + joined + refused."""
 
     made: int
@@ -54,7 +54,7 @@ class Imported:
     have no value by the reason."""
 
     rows: int
-    accounts: Mapping[str, Account]
+    accounts: Mapping[str, ImportCounts]
     refused: Mapping[tuple[str, str], list[str]]
     unread: Mapping[str, int]
     prompts: UPath
@@ -183,9 +183,9 @@ def _misfit(joined: Mapping[type[Table], Joined]) -> str | None:
     return f"{reason} ({place})"
 
 
-def _account(joined: Joined) -> Account:
+def _account(joined: Joined) -> ImportCounts:
     kept, refused = joined.split.kept.height, joined.split.dropped.height
-    return Account(kept + joined.joined + refused, kept, joined.joined, refused)
+    return ImportCounts(kept + joined.joined + refused, kept, joined.joined, refused)
 
 
 def _refused(joined: Mapping[type[Table], Joined]) -> dict[tuple[str, str], list[str]]:

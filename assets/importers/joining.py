@@ -191,6 +191,6 @@ def _mean(values: Sequence[float]) -> float:
     return values[0] if len(set(values)) == 1 else sum(values) / len(values)
 
 
-def told_beside(where: str, says: Any = "") -> dict[str, str]:
+def extra_fields(where: str, says: Any = "") -> dict[str, str]:
     """The values of `BESIDE`."""
     return {WHERE: where, SAYS: str(says)}

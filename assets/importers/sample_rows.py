@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from assets.importers.joining import told_beside
-from assets.importers.shapes import Preference, Sample, Score, Solution
+from assets.importers.joining import extra_fields
+from assets.importers.shapes import Preference, Sample, SampleScore, Solution
 from generators.sources.chats import whole_text
 from schemas import (
     Demonstrations,
@@ -31,11 +31,11 @@ class Origin:
     licence: str
 
 
-Made = tuple[type[Table], dict[str, Any] | str]
+ReportData = tuple[type[Table], dict[str, Any] | str]
 """A table, and a row of it or (a text) why what was said of it is refused."""
 
 
-def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[Made]:
+def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[ReportData]:
     """The rows of ``sample``, which stands in the file at ``where``. Raises `ValueError` if its
     prompt cannot be stored."""
     for number, turn in enumerate(sample.prompt):
@@ -51,7 +51,7 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[Made]:
             "source": origin.name,
             "source_revision": origin.revision,
             "licence": origin.licence,
-            **told_beside(where),
+            **extra_fields(where),
         },
     )
     ids: list[str | None] = []
@@ -90,7 +90,7 @@ def _solution(
     origin: Origin,
     about: str,
     where: str,
-) -> Iterator[Made]:
+) -> Iterator[ReportData]:
     spans = _spans(solution.steps)
     labelled = solution.labels is not None
     told: dict[str, Any] = {
@@ -110,7 +110,7 @@ def _solution(
             "finish": "stop",
             "tokens": spans[-1]["token_end"],
             "origin": told,
-            **told_beside(where, content_id(asked, solution.text) if solution.response_id else ""),
+            **extra_fields(where, content_id(asked, solution.text) if solution.response_id else ""),
         },
     )
     for score in solution.scores:
@@ -118,7 +118,7 @@ def _solution(
             yield Scores, score
             continue
         row = {"response_id": identity, **_score(score), "origin": told | {"model": None}}
-        yield Scores, row | told_beside(where)
+        yield Scores, row | extra_fields(where)
     if solution.labels is not None:
         wrong = [step for step, label in enumerate(solution.labels) if label is False]
         yield (
@@ -132,12 +132,12 @@ def _solution(
                 "labels": solution.labels,
                 "values": solution.values,
                 "first_error": wrong[0] if wrong else None,
-                **told_beside(where, content_id(solution.labels, solution.values)),
+                **extra_fields(where, content_id(solution.labels, solution.values)),
             },
         )
 
 
-def _score(score: Score) -> dict[str, Any]:
+def _score(score: SampleScore) -> dict[str, Any]:
     return {
         "step": score.step,
         "annotator": score.annotator,
@@ -174,7 +174,7 @@ def _pair(
         "shared_prefix": told.shared_prefix,
         "token_weights": told.token_weights,
         "ends": told.ends,
-        **told_beside(where, says),
+        **extra_fields(where, says),
     }
 
 
@@ -192,7 +192,7 @@ def _demonstration(
         "response_id": ids[0],
         "loss_spans": told.loss_spans,
         "condition": told.condition,
-        **told_beside(where),
+        **extra_fields(where),
     }
 
 

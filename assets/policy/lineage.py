@@ -12,7 +12,7 @@ from engines.bindings import Binding
 
 
 @dataclass(frozen=True)
-class Line:
+class PolicyLineage:
     """The policies before a refresh. ``promoted``: (refresh, folder) of the last two, the newest
     first; ``passed_over``: (refresh, why) of newer ones whose gate is closed, the newest first."""
 
@@ -29,7 +29,7 @@ class Line:
 
 def line_before(
     refresh: str, *, recipe: str, stage: str | None, tables: Tables, gate: Gate | None = None
-) -> Line:
+) -> PolicyLineage:
     """The policies that ``recipe``, whose stage ``stage`` trains them, has before ``refresh``.
 
     Days that trained nothing, or were never run, are no gap: the line goes over them.
@@ -49,7 +49,7 @@ def line_before(
             promoted.append((earlier, row["path"]))
         elif not promoted:
             passed_over.append((earlier, why))
-    return Line(tuple(promoted), tuple(passed_over))
+    return PolicyLineage(tuple(promoted), tuple(passed_over))
 
 
 def roles_at(

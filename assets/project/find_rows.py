@@ -79,7 +79,7 @@ def found_dataset(
     return found, versions.read(found, split)
 
 
-def only_of_recipes(project: Project, name: str) -> NoReturn:
+def refuse_dataset_report(project: Project, name: str) -> NoReturn:
     """Raises `FactoryError`: a report tells how rows were made, which is a recipe's matter."""
     if name not in project.datasets:
         raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")

@@ -40,7 +40,7 @@ UNREADABLE = "the source's check cannot read the reference"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadResult:
     """What a refresh of a source holds now: its rows, and which of the source they came from."""
 
     split: Split
@@ -58,7 +58,7 @@ def read_on(
     tables: Tables,
     read: Mapping[str, Any],
     readable: Callable[[str], str | None] | None = None,
-) -> Reading:
+) -> ReadResult:
     """The prompts of one refresh of the source ``name``: at most ``limit``, unless it has more.
 
     ``read`` is how the source is described in YAML: rows read by another description are no reason
@@ -86,7 +86,7 @@ def read_on(
     about = {"read": described, "revision": revision, "next": start}
     wanted = None if limit is None else limit - split.kept.height
     if wanted is not None and wanted <= 0:
-        return Reading(split, about, 0)
+        return ReadResult(split, about, 0)
     if start:
         _, tasks = _opened(source, start, name=name)
     seen = {taken for other in others for taken in tables.read(key, other)["prompt_id"]}
@@ -110,7 +110,7 @@ def read_on(
                 "say in its defs.yaml how many rows a refresh takes (rows: 1000)"
             )
     whole = Split(pl.concat(kept), pl.concat(refused))
-    return Reading(whole, about | {"next": position}, new)
+    return ReadResult(whole, about | {"next": position}, new)
 
 
 def stamp_of(source: PromptSource, *, name: str) -> str | None:

@@ -18,7 +18,7 @@ from schemas import Split, dropped
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PromptSample:
     """The prompts, those refused, how many each source gave, and what it said of itself when it was
     read (`schemas.Stamped`), where it can."""
 
@@ -42,7 +42,7 @@ def draw(
     rows: int,
     weights: Mapping[str, float],
     held_out: pl.DataFrame,
-) -> Drawn:
+) -> PromptSample:
     """At most ``rows`` prompts for one refresh of ``recipe``.
 
     ``weights``: by source, any positive numbers. A source that has too few leaves its place to the
@@ -79,7 +79,7 @@ def draw(
     }
     told = {source: tables.about(("prompts", source), refresh) for source in weights}
     stamps = {source: about["stamp"] for source, about in told.items() if about.get("stamp")}
-    return Drawn(Split(kept, pl.concat(refused)), mixture, stamps)
+    return PromptSample(Split(kept, pl.concat(refused)), mixture, stamps)
 
 
 def _offered(tables: Tables, source: str, *, refresh: str) -> pl.DataFrame:

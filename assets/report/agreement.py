@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from assets.project.recipe_plan import Stage
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 from kernels.ranks import kendall
 from schemas import Responses, Scores
 
@@ -33,15 +33,15 @@ class Agreement:
         return "none" if self.tau is None else f"t{round(3 * self.tau) + 3}"
 
 
-def opinions(made: Made) -> dict[str, pl.DataFrame]:
+def opinions(data: ReportData) -> dict[str, pl.DataFrame]:
     """``response_id`` and ``value`` of whole responses by annotator: the stage's name, with its own
     name where the stage has several. A stage that names first wrong steps has none: a place is no
     score."""
     found: dict[str, pl.DataFrame] = {}
-    for stage in made.stages:
-        if stage.gives is not Scores or names_steps(stage) or not made.ran(stage.name):
+    for stage in data.stages:
+        if stage.gives is not Scores or names_steps(stage) or not data.ran(stage.name):
             continue
-        rows = made.rows(stage.name)
+        rows = data.rows(stage.name)
         whole = rows.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
         names = whole["annotator"].unique().sort()
         for name in names:
@@ -56,26 +56,26 @@ def names_steps(stage: Stage) -> bool:
     return bool(getattr(stage.operator, "names_steps", False))
 
 
-def truth(made: Made) -> pl.DataFrame:
+def truth(data: ReportData) -> pl.DataFrame:
     """``response_id`` and ``value`` (1 right, 0 wrong) of responses whose truth is known: of all,
     or of whole prompts that are evenly taken where there are more than `CHECKED`."""
-    responses = made.giving(Responses)
+    responses = data.giving(Responses)
     if responses.height > CHECKED:
         asked = responses["prompt_id"].unique(maintain_order=True)
         step = -(-responses.height // CHECKED)
         responses = responses.filter(pl.col("prompt_id").is_in(asked.gather_every(step).implode()))
-    right = made.right(responses).cast(pl.Float64).alias("value")
+    right = data.right(responses).cast(pl.Float64).alias("value")
     return responses.select("response_id").with_columns(right).drop_nulls()
 
 
-def agreements(made: Made, known: pl.DataFrame) -> tuple[list[str], list[list[Agreement]]]:
+def agreements(data: ReportData, known: pl.DataFrame) -> tuple[list[str], list[list[Agreement]]]:
     """The annotators' names (`TRUTH` last, where ``known``, as of `truth`, knows any), and for each
     of them its agreement with those after it."""
-    said = opinions(made)
+    said = opinions(data)
     if not known.is_empty():
         said = {**said, TRUTH: known}
     names = list(said) if len(said) > 1 else []
-    responses = made.giving(Responses).select("response_id", "prompt_id")
+    responses = data.giving(Responses).select("response_id", "prompt_id")
     table = [
         [_agreement(responses, said, one, other) for other in names[number + 1 :]]
         for number, one in enumerate(names)

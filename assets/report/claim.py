@@ -8,7 +8,7 @@ from assets.execution.claim_check import measured
 from assets.project.measure import UnmeasurableError
 from assets.project.resources import Resources
 from assets.provenance.check_results import kept_claim
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 
 
@@ -29,21 +29,21 @@ class Finding:
         return max(abs(self.low or 0), abs(self.high or 0), 1e-9) * 1.15
 
 
-def findings(made: Made) -> list[Finding]:
+def findings(data: ReportData) -> list[Finding]:
     """The docs' figure, if there is one; then that of the newest refresh whose tables (and the
     control's) can be compared, or why none can. No model is called, only tables are read."""
     found = []
-    kept = kept_claim(made.recipe.name)
+    kept = kept_claim(data.recipe.name)
     if kept is not None:
         found.append(_kept(kept))
-    measure = made.recipe.measured_by(made.project.settings)
+    measure = data.recipe.measured_by(data.project.settings)
     if measure is None:
         return found
-    factory = Resources(settings=made.project.settings, tables=made.tables, checks=made.checks)
+    factory = Resources(settings=data.project.settings, tables=data.tables, checks=data.checks)
     reason = ""
-    for refresh in reversed(made.refreshes):
+    for refresh in reversed(data.refreshes):
         try:
-            figures = measured(made.recipe, measure, factory, refresh=refresh)
+            figures = measured(data.recipe, measure, factory, refresh=refresh)
         except (UnmeasurableError, MissingTableError) as error:
             reason = reason or str(error)
             continue

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.execution.row_counts import RowCounts, count_reasons, count_rows
 from assets.rendering.markdown import plain
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 from schemas import Pairs, Responses, Split
 
@@ -16,7 +16,7 @@ LONGEST = 400
 
 
 @dataclass(frozen=True)
-class Part:
+class FunnelPart:
     """A piece of a stage's bar: ``start`` and ``width`` in thousandths of what came in."""
 
     kind: str
@@ -39,38 +39,38 @@ class Level:
     reported: bool
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[FunnelPart]:
         """The bar: what was kept, then each reason, the most frequent first."""
         amounts = {"kept": self.account.kept, **self.account.dropped}
         parts, start = [], 0.0
         for number, (says, amount) in enumerate(amounts.items()):
             width = 1000 * amount / max(1, self.account.came)
             kind = "kept" if number == 0 else f"dropped-{min(number, 3)}"
-            parts.append(Part(kind, f"{amount:,} {says}", start, width))
+            parts.append(FunnelPart(kind, f"{amount:,} {says}", start, width))
             start += width
         return parts
 
 
-def funnel(made: Made) -> list[Level]:
+def funnel(data: ReportData) -> list[Level]:
     """The prompts, then each stage that has run, in running order."""
-    rows, refused = made.rows("prompts"), made.refused("prompts")
+    rows, refused = data.rows("prompts"), data.refused("prompts")
     reasons = count_reasons(refused) if refused.height else {}
     account = RowCounts("prompt_id", rows.height + refused.height, rows.height, reasons, {})
     levels = [
         Level("prompts", "drawn from the sources", "Prompts", rows.height, account, (), False)
     ]
-    for stage in made.stages:
+    for stage in data.stages:
         counts, gone = [], []
-        for refresh in made.ran(stage.name):
-            kept = made.at(stage.name, refresh)
+        for refresh in data.ran(stage.name):
+            kept = data.at(stage.name, refresh)
             try:
                 read = {
-                    each.stage: made.at(each.stage, refresh) for each in stage.operator.inputs()
+                    each.stage: data.at(each.stage, refresh) for each in stage.operator.inputs()
                 }
             except MissingTableError:
                 gone.append(refresh)
                 continue
-            dropped = made.tables.read_dropped((made.recipe.name, stage.name), refresh)
+            dropped = data.tables.read_dropped((data.recipe.name, stage.name), refresh)
             counts.append(count_rows(stage, read, Split(kept, dropped)))
         if not counts and not gone:
             continue
@@ -80,10 +80,10 @@ def funnel(made: Made) -> list[Level]:
                 stage.name,
                 f"{operator.__module__.partition('.')[0]}.{operator.__name__}",
                 stage.gives.__name__,
-                made.rows(stage.name).height,
+                data.rows(stage.name).height,
                 _summed(counts),
                 tuple(gone),
-                stage.name == made.stage.name,
+                stage.name == data.stage.name,
             )
         )
     return levels
@@ -125,15 +125,15 @@ class Drops:
     examples: list[Example]
 
 
-def drops(made: Made) -> list[Drops]:
+def drops(data: ReportData) -> list[Drops]:
     """Every reason of every stage, in running order and the most frequent first."""
     found: list[tuple[str, str, pl.DataFrame]] = []
-    for name in ["prompts", *(stage.name for stage in made.stages)]:
-        refused = made.refused(name)
+    for name in ["prompts", *(stage.name for stage in data.stages)]:
+        refused = data.refused(name)
         for reason in count_reasons(refused) if refused.height else {}:
             found.append((name, reason, refused.filter(pl.col("reason") == reason)))
     shown = [row for *_, refused in found for row in refused.head(EXAMPLES)["row_id"]]
-    texts = dict(_texts(made, shown))
+    texts = dict(_texts(data, shown))
     return [
         Drops(
             name,
@@ -152,12 +152,12 @@ def drops(made: Made) -> list[Drops]:
     ]
 
 
-def _texts(made: Made, ids: list[str]) -> Iterator[tuple[str, str]]:
+def _texts(data: ReportData, ids: list[str]) -> Iterator[tuple[str, str]]:
     """The texts of those ``ids`` that are of prompts, responses or pairs."""
     for frame, unit, column in (
-        (made.prompts(), "prompt_id", "messages"),
-        (made.giving(Responses), "response_id", "text"),
-        (made.giving(Pairs), "pair_id", "chosen"),
+        (data.prompts(), "prompt_id", "messages"),
+        (data.giving(Responses), "response_id", "text"),
+        (data.giving(Pairs), "pair_id", "chosen"),
     ):
         for row_id, value in frame.filter(pl.col(unit).is_in(ids)).select(unit, column).iter_rows():
             text = plain(value)

@@ -11,7 +11,7 @@ from assets.provenance.check_results import Checked, latest_checks
 from assets.provenance.licences import consequences
 from assets.provenance.models import Answered, UsedModel, answered, used_models
 from assets.provenance.reproduction import commands, versions
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Provenance:
     recipe: str
 
 
-def provenance(made: Made) -> Provenance:
+def provenance(data: ReportData) -> Provenance:
     """All of it, read from the tables, the configuration and what Dagster recorded."""
-    prompts = made.rows("prompts")
+    prompts = data.rows("prompts")
     told = ("source", "source_revision", "licence")
     sources = prompts.group_by(told).len().sort(told).rows()
-    models = used_models(made.stages, made.project.settings.bindings())
+    models = used_models(data.stages, data.project.settings.bindings())
     return Provenance(
         operators=[
             (
@@ -45,13 +45,13 @@ def provenance(made: Made) -> Provenance:
                 f"{type(stage.operator).__name__}",
                 json.dumps(stage.operator.model_dump(mode="json"), indent=1, ensure_ascii=False),
             )
-            for stage in made.stages
+            for stage in data.stages
         ],
         models=models,
         answers=[
             one
-            for stage in made.stages
-            for one in answered(made.tables, made.recipe.name, [stage], made.ran(stage.name))
+            for stage in data.stages
+            for one in answered(data.tables, data.recipe.name, [stage], data.ran(stage.name))
         ],
         sources=sources,
         licences=consequences(
@@ -62,12 +62,12 @@ def provenance(made: Made) -> Provenance:
             (
                 refresh,
                 prompts.filter(pl.col("refresh") == refresh).height,
-                made.at(made.stage.name, refresh).height,
+                data.at(data.stage.name, refresh).height,
             )
-            for refresh in made.refreshes
+            for refresh in data.refreshes
         ],
-        checks=latest_checks(made.recipe.name, made.stages),
-        commands=commands(made.tables, made.recipe.name, made.refreshes),
+        checks=latest_checks(data.recipe.name, data.stages),
+        commands=commands(data.tables, data.recipe.name, data.refreshes),
         versions=versions(),
-        recipe=Path(made.recipe.file).read_text(encoding="utf-8").strip(),
+        recipe=Path(data.recipe.file).read_text(encoding="utf-8").strip(),
     )

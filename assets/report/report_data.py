@@ -19,7 +19,7 @@ BROWSED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations, Responses
 
 
 @dataclass(frozen=True)
-class Made:
+class ReportData:
     """What ``recipe`` has made at ``refreshes`` (oldest first), of which ``stage`` is reported.
 
     ``checks``: import path of each source's check, by the source's name.
@@ -111,7 +111,7 @@ class Made:
         return self.tables.read_dropped((self.recipe.name, name), refresh)
 
 
-def made(project: Project, recipe: str, stage: str | None, *, refresh: str | None) -> Made:
+def data(project: Project, recipe: str, stage: str | None, *, refresh: str | None) -> ReportData:
     """What there is to tell of ``recipe``'s ``stage`` (by default what the recipe is for) at
     ``refresh`` (by default all). Raises `FactoryError` where there is no row, or none of a kind
     that a page shows."""
@@ -127,7 +127,7 @@ def made(project: Project, recipe: str, stage: str | None, *, refresh: str | Non
             )
         raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
     tables = Tables(project.settings.root_path)
-    found = Made(
+    found = ReportData(
         project,
         component,
         stages,

@@ -8,21 +8,21 @@ import polars as pl
 
 from assets.project.label_truth import sides as answered
 from assets.report.agreement import opinions
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
 from assets.report.steps import step_columns
 from engines.operators.prompt_templates import conversation
 from schemas import Demonstrations, Pairs, Responses, StepLabels
 
 
-def browsed(made: Made) -> Browsed:
+def browsed(data: ReportData) -> Browsed:
     """The rows of the reported stage, in the order of refreshes and then of the tables."""
-    rows = made.rows(made.stage.name)
-    (unit,) = made.stage.gives.primary_key()
-    found = Browsed(_SHAPES[made.stage.gives][0], rows[unit].to_list())
-    _SHAPES[made.stage.gives][1](found, rows, made)
+    rows = data.rows(data.stage.name)
+    (unit,) = data.stage.gives.primary_key()
+    found = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list())
+    _SHAPES[data.stage.gives][1](found, rows, data)
     sources = rows.select("prompt_id").join(
-        made.prompts().select("prompt_id", "source"),
+        data.prompts().select("prompt_id", "source"),
         on="prompt_id",
         how="left",
         maintain_order="left",
@@ -36,16 +36,16 @@ def browsed(made: Made) -> Browsed:
     return found
 
 
-def _pairs(found: Browsed, rows: pl.DataFrame, made: Made) -> None:
+def _pairs(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(found.texts)
     found.prompts = put(map(conversation, rows["prompt"].to_list()))
     lengths = {}
     for side in ("chosen", "rejected"):
         said = pl.Series(list(map(conversation, rows[side].to_list())), dtype=pl.String)
         found.sides[side] = put(said)
-        found.right[side] = made.right(answered(rows, side)).to_list()
+        found.right[side] = data.right(answered(rows, side)).to_list()
         lengths[side] = said.str.len_chars().cast(pl.Int64)
-        _score(found, made, side, rows[f"{side}_id"])
+        _score(found, data, side, rows[f"{side}_id"])
     told = [
         _pair_truth(one, other)
         for one, other in zip(found.right["chosen"], found.right["rejected"], strict=True)
@@ -72,14 +72,14 @@ def _pair_truth(chosen_right: bool | None, rejected_right: bool | None) -> str:
     return "right" if chosen_right else "wrong"
 
 
-def _solutions(found: Browsed, rows: pl.DataFrame, made: Made) -> None:
+def _solutions(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(found.texts)
     found.prompts = put(map(conversation, rows["prompt"].to_list()))
     whole = rows["completions"].list.join("")
     found.sides["solution"] = put(whole)
     answers = rows.select("prompt_id").with_columns(text=whole)
-    found.right["solution"] = made.right(answers).to_list()
-    told = step_columns(rows, made)
+    found.right["solution"] = data.right(answers).to_list()
+    told = step_columns(rows, data)
     found.steps = {
         "lengths": [[units(step) for step in steps] for steps in rows["completions"]],
         "labels": rows["labels"].to_list(),
@@ -98,40 +98,40 @@ def _solutions(found: Browsed, rows: pl.DataFrame, made: Made) -> None:
         "first wrong step": rounded(rows["first_error"] + 1),
         "steps": rounded(rows["completions"].list.len()),
     }
-    _score(found, made, "solution", rows["response_id"])
+    _score(found, data, "solution", rows["response_id"])
 
 
-def _demonstrations(found: Browsed, rows: pl.DataFrame, made: Made) -> None:
+def _demonstrations(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(found.texts)
     messages = rows["messages"].to_list()
     found.prompts = put(conversation(said[:-1]) if said[:-1] else "" for said in messages)
     found.sides["answer"] = put(said[-1]["content"] for said in messages)
-    found.right["answer"] = made.right(rows.select("prompt_id", text=_last("messages"))).to_list()
+    found.right["answer"] = data.right(rows.select("prompt_id", text=_last("messages"))).to_list()
     found.choices.append(chosen("answer", _answer(found.right["answer"])))
     if rows["condition"].n_unique() > 1:
         found.choices.append(chosen("condition", rows["condition"]))
     found.numbers = {
         "characters": rounded(rows.select(_last("messages").str.len_chars()).to_series())
     }
-    _score(found, made, "answer", rows["response_id"])
+    _score(found, data, "answer", rows["response_id"])
 
 
-def _responses(found: Browsed, rows: pl.DataFrame, made: Made) -> None:
+def _responses(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(found.texts)
-    asked = made.prompts().select("prompt_id", "messages")
+    asked = data.prompts().select("prompt_id", "messages")
     joined = rows.join(asked, on="prompt_id", how="left", maintain_order="left")["messages"]
     found.prompts = put(conversation(said) if said else "" for said in joined.to_list())
     found.sides["response"] = put(rows["text"])
-    found.right["response"] = made.right(rows).to_list()
+    found.right["response"] = data.right(rows).to_list()
     found.choices.append(chosen("answer", _answer(found.right["response"])))
     found.choices.append(chosen("ended by", rows["finish"].cast(pl.String)))
-    _score(found, made, "response", rows["response_id"])
+    _score(found, data, "response", rows["response_id"])
     found.numbers = {"tokens": rounded(rows["tokens"])} | {
         name: sides["response"] for name, sides in found.scores.items()
     }
 
 
-_SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, Made], None]]] = {
+_SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, ReportData], None]]] = {
     Pairs: ("pairs", _pairs),
     StepLabels: ("solutions", _solutions),
     Demonstrations: ("demonstrations", _demonstrations),
@@ -139,9 +139,9 @@ _SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, Made], None]]]
 }
 
 
-def _score(found: Browsed, made: Made, side: str, ids: pl.Series) -> None:
+def _score(found: Browsed, data: ReportData, side: str, ids: pl.Series) -> None:
     """What each annotator said of the responses ``ids``, where it said something of any."""
-    for name, said in opinions(made).items():
+    for name, said in opinions(data).items():
         values = pl.DataFrame({"response_id": ids}).join(
             said, on="response_id", how="left", maintain_order="left"
         )["value"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 from engines.checks import CheckError, bounded
 
 
@@ -18,14 +18,14 @@ class StepTruths:
     labels: pl.Series
 
 
-def step_columns(step_labels: pl.DataFrame, made: Made) -> StepTruths:
+def step_columns(step_labels: pl.DataFrame, data: ReportData) -> StepTruths:
     """The truth of ``step_labels`` (`schemas.StepLabels`), row by row.
 
     Steps after the first wrong one are not compared: methods differ in what is right there. A
     solution is ``unknown`` where a step up to there is unlabelled or its truth is not known.
     """
-    prompts = {row["prompt_id"]: row for row in made.given_prompts().iter_rows(named=True)}
-    judges = {source: bounded(path) for source, path in made.checks.items()}
+    prompts = {row["prompt_id"]: row for row in data.given_prompts().iter_rows(named=True)}
+    judges = {source: bounded(path) for source, path in data.checks.items()}
     truths: list[list[bool | None] | None] = []
     for prompt_id, steps in step_labels.select("prompt_id", "completions").iter_rows():
         asked = prompts.get(prompt_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from assets.charts import asked, chosen_trees, tree_picture
-from assets.report.report_data import Made
+from assets.report.report_data import ReportData
 from schemas import Nodes
 
 
@@ -21,19 +21,19 @@ class Grown:
     pictures: Sequence[Markup]
 
 
-def trees(made: Made) -> list[Grown]:
+def trees(data: ReportData) -> list[Grown]:
     """The stages that search, in running order; those that kept no tree are left out."""
     found = []
-    for stage in made.stages:
-        ran = made.ran(stage.name)
+    for stage in data.stages:
+        ran = data.ran(stage.name)
         if stage.gives is not Nodes or not ran:
             continue
-        nodes = made.at(stage.name, ran[-1])
+        nodes = data.at(stage.name, ran[-1])
         chosen = chosen_trees(nodes)
         if not chosen:
             continue
         ids = [tree["prompt_id"][0] for tree in chosen]
-        texts = asked([made.prompts()], ids)
+        texts = asked([data.prompts()], ids)
         pictures = [
             tree_picture(tree, texts.get(prompt_id, prompt_id)).inside()
             for prompt_id, tree in zip(ids, chosen, strict=True)

@@ -36,7 +36,7 @@ for itself would not do: two that are next to each other may round apart."""
 
 
 @dataclass(frozen=True)
-class Part:
+class VersionPart:
     """The rows of one split that one refresh gave."""
 
     split: str
@@ -54,7 +54,7 @@ class Version:
     digest: str
     made: str
     table: str
-    parts: tuple[Part, ...]
+    parts: tuple[VersionPart, ...]
     dropped: str
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -95,7 +95,9 @@ class Versions:
         place = self._place(wanted)
         try:
             found = json.loads(place.read_bytes())
-            return Version(**{**found, "parts": tuple(Part(**part) for part in found["parts"])})
+            return Version(
+                **{**found, "parts": tuple(VersionPart(**part) for part in found["parts"])}
+            )
         except (ValueError, TypeError, KeyError) as error:
             raise FactoryError(
                 f"{place} is damaged ({error}): put a copy of it back, or remove it; the rows of "
@@ -147,7 +149,7 @@ class Versions:
                 if known is not None and known.file != name and self._alike(known, part):
                     name = known.file
                 self._put("rows", name, part)
-                parts.append(Part(split, str(refresh), part.height, name))
+                parts.append(VersionPart(split, str(refresh), part.height, name))
         refused = f"{_digest(dropped)}.parquet"
         self._put("dropped", refused, dropped)
         digest = content_id(table, [part.file for part in parts])
@@ -182,7 +184,7 @@ class Versions:
         freed = self._forget(file for version in gone for file in _files(version))
         return [version.number for version in gone], freed
 
-    def _alike(self, known: Part, rows: pl.DataFrame) -> bool:
+    def _alike(self, known: VersionPart, rows: pl.DataFrame) -> bool:
         """Whether ``rows`` are those of ``known``, but for the last digits of their numbers."""
         try:
             before = read_table(self._folder / "rows" / known.file)

@@ -15,7 +15,7 @@ from typing import IO, Any
 import polars as pl
 from upath import UPath
 
-from assets.config.causes import naming
+from assets.config.causes import with_file_name
 from assets.config.errors import FactoryError
 from schemas import Split, migrated
 from schemas.atomic import write_file
@@ -156,5 +156,5 @@ def write_whole(path: UPath, content: bytes) -> None:
                 "another root in factory.yaml"
             ) from error
         return
-    with naming(path):
+    with with_file_name(path):
         write_file(path, content)

@@ -34,7 +34,7 @@ def install(model: PreTrainedModel) -> bool:
 
 
 @contextmanager
-def laid_out(layout: Layout) -> Iterator[None]:
+def attention_layout(layout: Layout) -> Iterator[None]:
     """Forward passes inside are over one line of packed cells, or a token of each running row."""
     token = _LAYOUT.set(layout)
     try:

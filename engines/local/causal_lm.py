@@ -8,8 +8,8 @@ import torch
 
 from engines.bindings import Binding
 from engines.chat.template import turn_end
-from engines.local.attention_backend import install, laid_out
-from engines.local.chunked_mlp import feed_in_pieces
+from engines.local.attention_backend import attention_layout, install
+from engines.local.chunked_mlp import chunk_mlp
 from engines.local.kv_cache import Slots
 from engines.protocol import EngineError
 from engines.weights import load, resolved_device
@@ -57,7 +57,7 @@ class LanguageModel:
         own = self.config._attn_implementation
         self._packs = install(self.model)
         if self.device.type == "cpu":
-            feed_in_pieces(self.model)
+            chunk_mlp(self.model)
         try:
             self._check()
         except EngineError:
@@ -81,7 +81,7 @@ class LanguageModel:
         tokens, positions: Int64[rows]; seen: Bool[rows, cells], of the stems and then the slots.
         """
         slots.whole = not self._packs
-        with laid_out(slots) if self._packs else nullcontext():
+        with attention_layout(slots) if self._packs else nullcontext():
             hidden = self.hidden(
                 tokens[:, None],
                 position_ids=positions[:, None],
@@ -117,7 +117,7 @@ class LanguageModel:
         ids = packed.input_ids.to(self.device)
         if self._packs:
             layout = tiles(packed, self.device) if gpu else blocks(packed)
-            with laid_out(layout):
+            with attention_layout(layout):
                 hidden = self.hidden(ids, **inputs)[0]
         else:
             mask = self.mask(sees(packed.until.to(self.device)))

@@ -11,7 +11,7 @@ _CELLS = 2048
 fast as whole lines."""
 
 
-def feed_in_pieces(model: nn.Module) -> None:
+def chunk_mlp(model: nn.Module) -> None:
     """Let the feed-forward layers of ``model`` (``mlp``, of linear layers alone: each cell by
     itself) take no more than `_CELLS` cells of a line at once."""
     for name, layer in model.named_modules():

@@ -34,7 +34,7 @@ faster on idle cores, and several times slower where another process computes to
 
 
 @dataclass(eq=False, slots=True)
-class Draft:
+class RunningSequence:
     """One text being written. ``limit``: most tokens it may have. ``done`` is called once, with
     the text or with what went wrong; ``gone`` says that nobody waits for it any more."""
 
@@ -71,14 +71,14 @@ class Decoder:
         self.rows = rows
         self.budget = budget
         self.prefill = prefill
-        self.running: list[Draft] = []
+        self.running: list[RunningSequence] = []
         self.tokens_written = 0
         self._longest = 0  # Of the running drafts.
         self._narrow = model.device.type == "cpu" and model.config.hidden_size < _WIDE
         self._sampler = Sampler(model.device)
         self._slots = self._empty()
 
-    def fits(self, draft: Draft, others: Sequence[Draft]) -> bool:
+    def fits(self, draft: RunningSequence, others: Sequence[RunningSequence]) -> bool:
         """Whether there is room for ``draft`` beside ``others`` and those running."""
         rows = len(self.running) + len(others)
         if not 0 < rows < self.rows:
@@ -87,9 +87,9 @@ class Decoder:
         return (rows + 1) * longest <= self.budget
 
     @torch.inference_mode()
-    def admit(self, drafts: Sequence[Draft]) -> None:
+    def admit(self, drafts: Sequence[RunningSequence]) -> None:
         """Read the drafts' prompts, each distinct prompt once, and write their first tokens."""
-        by_prompt: dict[tuple[int, ...], list[Draft]] = {}
+        by_prompt: dict[tuple[int, ...], list[RunningSequence]] = {}
         for draft in drafts:
             by_prompt.setdefault(draft.prompt, []).append(draft)
         prompts = sorted(by_prompt, key=len)
@@ -131,7 +131,9 @@ class Decoder:
     def _empty(self) -> Slots:
         return Slots(layers=self.model.config.num_hidden_layers)
 
-    def _read(self, prompts: Sequence[tuple[int, ...]], drafts: Sequence[list[Draft]]) -> None:
+    def _read(
+        self, prompts: Sequence[tuple[int, ...]], drafts: Sequence[list[RunningSequence]]
+    ) -> None:
         longest = max(len(prompt) for prompt in prompts)
         ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
         for number, prompt in enumerate(prompts):
@@ -161,7 +163,7 @@ class Decoder:
         self.running = [self.running[row] for row in order]
         self._longest = max((draft.longest for draft in self.running), default=0)
 
-    def _write(self, drafts: Sequence[Draft], hidden: torch.Tensor) -> list[int]:
+    def _write(self, drafts: Sequence[RunningSequence], hidden: torch.Tensor) -> list[int]:
         """Sample a token for each draft; returns which of them ended, in order."""
         logits = self.model.logits(hidden)
         noise = [draft.uniform() for draft in drafts]
@@ -186,7 +188,7 @@ class Decoder:
             finished.append(number)
         return finished
 
-    def _end(self, draft: Draft, text: str, finish: Any) -> None:
+    def _end(self, draft: RunningSequence, text: str, finish: Any) -> None:
         draft.done(Generation(text, tuple(draft.ids), tuple(draft.logprobs), finish))
 
     def _text(self, ids: Sequence[int]) -> str:
@@ -196,7 +198,7 @@ class Decoder:
             )
         )
 
-    def _stopped(self, draft: Draft) -> str | None:
+    def _stopped(self, draft: RunningSequence) -> str | None:
         """The text before the first stop string, once there is one; the stop is not in it."""
         newest = self._text(draft.ids[-1:])
         stops = [stop for stop in draft.sampling.stop if stop]
@@ -218,13 +220,13 @@ def check_decoding(model: LanguageModel, decoder: Decoder) -> None:
     prompts = [tuple((n * 7 + 3) % model.vocabulary for n in range(length)) for length in (3, 6)]
     texts: list[list[Generation]] = [[], []]
 
-    def draft(number: int, seed: int) -> Draft:
+    def draft(number: int, seed: int) -> RunningSequence:
         def done(text: Generation | Exception) -> None:
             if isinstance(text, Generation):
                 texts[number].append(text)
 
         limit = min(4 - seed, model.positions - len(prompts[number]))
-        return Draft(prompts[number], Sampling(), limit, seed, done)
+        return RunningSequence(prompts[number], Sampling(), limit, seed, done)
 
     decoder.admit([draft(number, seed) for number in (0, 1) for seed in (0, 1)])
     while decoder.running:

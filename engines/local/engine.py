@@ -13,9 +13,9 @@ from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, require_room, token_ids
 from engines.chat.thinking import marking
 from engines.local.causal_lm import LanguageModel
-from engines.local.continuous_batching import Decoder, Draft, check_decoding
+from engines.local.continuous_batching import Decoder, RunningSequence, check_decoding
 from engines.local.options import Options
-from engines.local.prefix_scoring import LogProbs, Question, Scorer
+from engines.local.prefix_scoring import LogProbs, PrefixScorer, ScoreRequest
 from engines.local.scheduler import Worker
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
 from engines.weights import weights_revision
@@ -57,7 +57,7 @@ class TransformersEngine(Engine):
         # only scores.
         check_decoding(model, Decoder(model, rows=4, budget=cache, prefill=prefill))
         decoder = Decoder(model, rows=settings.batch_size, budget=cache, prefill=prefill)
-        self._worker = Worker(decoder, Scorer(model, cells=prefill))
+        self._worker = Worker(decoder, PrefixScorer(model, cells=prefill))
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
@@ -74,7 +74,8 @@ class TransformersEngine(Engine):
             raise RowError(f"max_tokens is {sampling.max_tokens}: ask for at least one token")
         limit = min(sampling.max_tokens, self._positions - len(ids))
         text: Generation = await self._ask(
-            lambda done, gone: Draft(ids, sampling, limit, seed, done, gone), self._worker.write
+            lambda done, gone: RunningSequence(ids, sampling, limit, seed, done, gone),
+            self._worker.write,
         )
         return text
 
@@ -94,7 +95,7 @@ class TransformersEngine(Engine):
                     f"the model takes {self._positions} together"
                 )
         answer: LogProbs = await self._ask(
-            lambda done, gone: Question(ids, tuple(said), done, gone), self._worker.score
+            lambda done, gone: ScoreRequest(ids, tuple(said), done, gone), self._worker.score
         )
         if not all(-float("inf") < value <= 0 for values in answer for value in values):
             raise RowError("the model gives a token of this continuation no (or a nan) probability")

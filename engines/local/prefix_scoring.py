@@ -19,7 +19,7 @@ _ALIKE = 0.25
 
 
 @dataclass(eq=False, slots=True)
-class Question:
+class ScoreRequest:
     """Continuations of one prompt to be scored; ``done`` is called once."""
 
     prompt: tuple[int, ...]
@@ -31,14 +31,14 @@ class Question:
 
 
 @dataclass(eq=False, slots=True)
-class Part:
+class ScoreBatchItem:
     """The continuations of a question (by index) that are scored in one pass.
 
     ``prompt``: Int64[tokens] of the question's; ``key`` sorts parts with like prompts together;
     ``cells``: how many cells it takes alone, what its continuations share counted once.
     """
 
-    question: Question
+    question: ScoreRequest
     indices: tuple[int, ...]
     row: Row
     prompt: Ints
@@ -46,7 +46,7 @@ class Part:
     cells: int
 
 
-class Scorer:
+class PrefixScorer:
     """Cuts questions into parts and scores passes of them.
 
     ``cells``: most cells (tokens) of one forward pass, but for a part that is longer by itself.
@@ -57,7 +57,7 @@ class Scorer:
         self.cells = cells
         self.tokens_scored = 0
 
-    def parts(self, question: Question) -> Iterator[Part]:
+    def parts(self, question: ScoreRequest) -> Iterator[ScoreBatchItem]:
         """The parts of a question. One whose continuations are all empty has none, and is answered
         at once."""
         spoken = [index for index, ids in enumerate(question.continuations) if ids]
@@ -70,9 +70,9 @@ class Scorer:
         longest = max(self.cells, _PROMPTS * len(prompt))
         for indices, cells in _cut(question, spoken, longest):
             row = Row(question.prompt, [question.continuations[index] for index in indices])
-            yield Part(question, indices, row, prompt, key, cells)
+            yield ScoreBatchItem(question, indices, row, prompt, key, cells)
 
-    def take(self, waiting: Sequence[Part]) -> list[Part]:
+    def take(self, waiting: Sequence[ScoreBatchItem]) -> list[ScoreBatchItem]:
         """The next pass: the oldest of ``waiting`` (its first), so that nothing waits longer than
         it takes to serve those before it; those with prompts like its own; then the largest that
         still fit, one after another (best fit, decreasing)."""
@@ -89,7 +89,7 @@ class Scorer:
                 room -= part.cells
         return taken
 
-    def run(self, parts: Sequence[Part]) -> None:
+    def run(self, parts: Sequence[ScoreBatchItem]) -> None:
         """One forward pass; questions whose last part this was are answered."""
         scored = self.model.packed_logprobs([part.row for part in parts])
         for part, values in zip(parts, scored, strict=True):
@@ -102,7 +102,7 @@ class Scorer:
                 question.done([found.get(n, []) for n in range(len(question.continuations))])
 
 
-def _alike(waiting: Sequence[Part]) -> Iterator[tuple[Part, int]]:
+def _alike(waiting: Sequence[ScoreBatchItem]) -> Iterator[tuple[ScoreBatchItem, int]]:
     """Parts that begin as the first of ``waiting`` does, likest first on either side of it in
     sorted order; and how many cells each has in common with the one before it there."""
     ordered = sorted(waiting, key=lambda part: part.key)
@@ -118,7 +118,7 @@ def _alike(waiting: Sequence[Part]) -> Iterator[tuple[Part, int]]:
 
 
 def _cut(
-    question: Question, spoken: Sequence[int], longest: int
+    question: ScoreRequest, spoken: Sequence[int], longest: int
 ) -> Iterator[tuple[tuple[int, ...], int]]:
     """``spoken`` continuations in groups of at most ``longest`` cells (one may be longer alone),
     those that begin alike together; and the cells of each."""

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import torch
 
-from engines.local.continuous_batching import Decoder, Draft
+from engines.local.continuous_batching import Decoder, RunningSequence
 from engines.local.cpu_threads import every
-from engines.local.prefix_scoring import Part, Question, Scorer
+from engines.local.prefix_scoring import PrefixScorer, ScoreBatchItem, ScoreRequest
 from engines.protocol import EngineError
 
 T = TypeVar("T")
@@ -41,27 +41,27 @@ def nearest(
 
 
 class Worker:
-    """Runs a `Decoder` and a `Scorer` in a thread of its own until `close`."""
+    """Runs a `Decoder` and a `PrefixScorer` in a thread of its own until `close`."""
 
-    def __init__(self, decoder: Decoder, scorer: Scorer) -> None:
+    def __init__(self, decoder: Decoder, scorer: PrefixScorer) -> None:
         self._decoder = decoder
         self._scorer = scorer
-        self._drafts: list[Draft] = []
-        self._parts: list[Part] = []
+        self._drafts: list[RunningSequence] = []
+        self._parts: list[ScoreBatchItem] = []
         self._news = threading.Condition()
         self._closed: EngineError | None = None
         self._threads = every()
         self._thread = threading.Thread(target=self._run, name="transformers-engine", daemon=True)
         self._thread.start()
 
-    def write(self, draft: Draft) -> None:
+    def write(self, draft: RunningSequence) -> None:
         """Queue a text to be written."""
         with self._news:
             self._refuse()
             self._drafts.append(draft)
             self._news.notify()
 
-    def score(self, question: Question) -> None:
+    def score(self, question: ScoreRequest) -> None:
         """Queue continuations to be scored."""
         parts = list(self._scorer.parts(question))
         with self._news:

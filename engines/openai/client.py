@@ -36,7 +36,7 @@ from engines.bindings import Binding
 from engines.openai.endpoint import endpoint
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
 from engines.openai.parameters import adapted, named
-from engines.openai.responses import ChatReply, Models, PoolingReply, TextReply
+from engines.openai.responses import ChatReply, ModelList, PoolingReply, TextReply
 from engines.openai.retry_budget import RetryBudget, asked_wait
 from engines.protocol import EngineError, RowError, UnavailableError
 from schemas import Message
@@ -45,7 +45,7 @@ from schemas.parameters import Parameters
 if TYPE_CHECKING:
     import openai
 
-R = TypeVar("R", ChatReply, TextReply, PoolingReply, Models)
+R = TypeVar("R", ChatReply, TextReply, PoolingReply, ModelList)
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ _COUNTED = 3
 """Failures of one call that count as signs of overload; after these the prompt is suspected."""
 GREETING: list[Message] = [{"role": "user", "content": "Hello!"}]
 """What a server is asked that answers nobody else: a prompt that no server refuses."""
-_PROMISED = {Models: "list of models", PoolingReply: "rewards"}
+_PROMISED = {ModelList: "list of models", PoolingReply: "rewards"}
 """What an unreadable answer should have been, where it is no completion."""
 _LEAVING = frozenset({"abort", "error"})
 """How vLLM ends what it was writing when it is told to stop; another try may end well."""
@@ -137,13 +137,13 @@ class Server:
 
         return openai.AsyncOpenAI(**self._settings, http_client=BoundedClient())
 
-    async def _list(self) -> Models | None:
+    async def _list(self) -> ModelList | None:
         timeout = min(self.options.timeout, _OPENING_PATIENCE)
         budget = RetryBudget(min(self.options.patience, _OPENING_PATIENCE), _retry_headers)
         async with self._connected() as client:
 
-            async def attempt() -> Models:
-                return await self._sent(client.models.with_raw_response.list(), Models, timeout)
+            async def attempt() -> ModelList:
+                return await self._sent(client.models.with_raw_response.list(), ModelList, timeout)
 
             try:
                 return await self._retries(budget, _passes, lambda: True)(attempt)
@@ -316,7 +316,7 @@ class Server:
                 what = _PROMISED.get(kind, "completion")
                 failure = Failure(UNREADABLE, f"gives no {what}: {self._unreadable(error)}")
             raise failure from None
-        if not isinstance(reply, Models):
+        if not isinstance(reply, ModelList):
             if reply.failed:
                 raise refused(UNREADABLE, raw.text, raw.headers)
             if not isinstance(reply, PoolingReply) and reply.choices[0].finish_reason in _LEAVING:
@@ -381,7 +381,7 @@ class Server:
         known = ""
         try:
             listing = self._client.models.with_raw_response.list()
-            listed = await self._sent(listing, Models, _OPENING_PATIENCE)
+            listed = await self._sent(listing, ModelList, _OPENING_PATIENCE)
             if all(entry.get("id") != self.model for entry in listed.data):
                 return self._unknown(listed)
             known = f" though it serves {self.model!r}"
@@ -393,7 +393,7 @@ class Server:
             "classification model only"
         )
 
-    def _unknown(self, listed: Models) -> EngineError:
+    def _unknown(self, listed: ModelList) -> EngineError:
         names = ", ".join(repr(entry.get("id")) for entry in listed.data) or "nothing"
         return EngineError(
             f"{self._shown} does not serve {self.model!r}; it serves {names}: correct the "

@@ -190,7 +190,7 @@ class PoolingReply(BaseModel):
         return counted if isinstance(counted, int) and 0 <= counted < 2**32 else 0
 
 
-class Models(BaseModel):
+class ModelList(BaseModel):
     """The body of ``GET /models``: one entry a model, with its ``id``."""
 
     data: list[dict[str, Any]]

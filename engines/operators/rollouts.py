@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.checks import BoundedCheck, marked
-from engines.model import Model, Written
+from engines.model import Model, SampledText
 from engines.operators.cut_off import Cut, cut_off
 from engines.protocol import Sampling
 from engines.rows import Prompt
@@ -165,7 +165,7 @@ class Rollouts:
 
 async def continuation(
     prompt: Prompt, prefix: str, model: Model, number: int, *, sampling: Sampling = _DRAWN
-) -> Written:
+) -> SampledText:
     """Rollout ``number`` (from 0) of ``prefix``: the same for whoever asks for it, whether for the
     value of the prefix or for a step to go on with."""
     (written,) = await model.generate(

@@ -15,7 +15,7 @@ from schemas import Findings, canonical
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class Score:
     """A score as its annotator hands it over: a ``value``, or the ``error`` that says why not.
 
     ``raw`` is the judge's own words, kept even where they could not be parsed. ``step`` counts the
@@ -41,16 +41,16 @@ def opinions(
     *,
     model: str | None,
     parameters: Mapping[str, Any],
-) -> list[Opinion]:
+) -> list[Score]:
     """An opinion of each of ``responses``, of which ``values`` are in their order."""
     known = canonical(parameters)
     return [
-        Opinion(response.response_id, annotator, value, model=model, parameters=known)
+        Score(response.response_id, annotator, value, model=model, parameters=known)
         for response, value in zip(responses, values, strict=True)
     ]
 
 
-Score = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequence[Opinion]]]
+ScoreResponses = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequence[Score]]]
 """Scores the responses to one prompt."""
 
 
@@ -63,7 +63,7 @@ class ScorerSession:
         findings: figures about the scorer; complete once the session has ended.
     """
 
-    def __init__(self, score: Score, context: Context) -> None:
+    def __init__(self, score: ScoreResponses, context: Context) -> None:
         self.context = context
         self.counts: Counter[str] = Counter()
         self.findings: Findings = {}
@@ -71,7 +71,7 @@ class ScorerSession:
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> Sequence[Opinion]:
+    ) -> Sequence[Score]:
         """Opinions of ``responses``, which may be begun answers. ``models`` are any of the row's:
         the scorer calls them as its own context binds them."""
         return await self._score(prompt, responses, self.bound(models))
@@ -94,12 +94,12 @@ class Scorer(Protocol):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> Sequence[Opinion]:
+    ) -> Sequence[Score]:
         """Opinions of ``responses``, as a `ScorerSession` asks for them."""
         ...
 
 
-def value_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
+def value_of(opinions: Sequence[Score], response_id: str) -> float | None:
     """What ``opinions`` say of how good the text of ``response_id`` is as far as it goes.
 
     That of its last step where steps were scored, else the mean of those of the whole; None where
@@ -114,7 +114,7 @@ def value_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def verdict_of(opinions: Sequence[Opinion], response_id: str) -> float | None:
+def verdict_of(opinions: Sequence[Score], response_id: str) -> float | None:
     """What ``opinions`` say of the whole answer ``response_id``: the mean of those of the whole,
     or where there are only steps' what `value_of` says. None where there is none that could be
     read."""

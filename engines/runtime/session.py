@@ -30,7 +30,7 @@ class Codec(Generic[Answer]):
 
 
 @dataclass
-class Served:
+class OpenedEngine:
     """An open engine, its number in the journal, and its identities, hashed once each."""
 
     engine: Engine
@@ -54,7 +54,7 @@ class _Opened:
     usage: Usage = field(default_factory=Usage)
     journal: Journal | None = None
     stopping: bool = False
-    served: dict[str, Served] = field(default_factory=dict)
+    served: dict[str, OpenedEngine] = field(default_factory=dict)
     asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
 
 
@@ -89,7 +89,7 @@ class Session:
             self._opened.journal = Journal(self.context.journal)
         return self._opened.journal
 
-    def served(self, role: str, verb: Verb, *, in_process: bool = False) -> Served:
+    def served(self, role: str, verb: Verb, *, in_process: bool = False) -> OpenedEngine:
         """What answers ``verb`` for ``role``: its engine, or its weights in this process where the
         engine does not (or always, if ``in_process``, where it has weights). Raises `EngineError`
         if nothing does, or the role is not bound."""
@@ -113,19 +113,19 @@ class Session:
                 f"bind it under `roles:` in factory.yaml (bound are: {bound})"
             ) from None
 
-    def _open(self, role: str, binding: Binding) -> Served:
+    def _open(self, role: str, binding: Binding) -> OpenedEngine:
         # How a model is asked, and under which licence it is, loads nothing else.
         key = binding.model_dump_json(exclude={"templates", "licence"})
         if key not in self._opened.served:
             journal = self.journal
             engine = self.context.open_engine(binding)
             number = journal.model(engine.name, engine.revision, binding.journal_name(role))
-            self._opened.served[key] = Served(engine, number)
+            self._opened.served[key] = OpenedEngine(engine, number)
         return self._opened.served[key]
 
     async def answers(
         self,
-        served: Served,
+        served: OpenedEngine,
         verb: Verb,
         keys: Sequence[bytes],
         ask: Callable[[list[int]], Awaitable[Sequence[Answer]]],
@@ -150,7 +150,7 @@ class Session:
 
     async def _claim(
         self,
-        served: Served,
+        served: OpenedEngine,
         verb: Verb,
         keys: Sequence[bytes],
         positions: Mapping[bytes, int],

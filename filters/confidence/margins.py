@@ -3,7 +3,7 @@ and how sure that makes us of the pair's label."""
 
 import polars as pl
 
-from filters.pairing import opinions
+from filters.pairing import mean_scores
 
 
 def margins(pairs: pl.DataFrame, values: pl.DataFrame) -> pl.Series:
@@ -26,7 +26,7 @@ def margins(pairs: pl.DataFrame, values: pl.DataFrame) -> pl.Series:
 def standard_margins(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.Series:
     """`margins` in standard deviations of all responses that the stage scored, so that stages on
     different scales can be compared; 0 where the stage tells no response from another."""
-    values = opinions(scores)
+    values = mean_scores(scores)
     spread = values["value"].drop_nulls().sort().std(ddof=0)
     apart = margins(pairs, values)
     return apart / spread if spread else apart * 0.0

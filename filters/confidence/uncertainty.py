@@ -51,14 +51,14 @@ class Uncertainty(Filter):
                 passes=pl.col("passes").fill_null(0),
                 # Where no pair has a gain none is uncertain: 0 / 0.
                 uncertainty=(pl.col("gain") / pl.col("gain").max()).fill_nan(0),
-                lot=pl.col("pair_id").map_elements(self._uniform, return_dtype=pl.Float64),
+                tie_break=pl.col("pair_id").map_elements(self._uniform, return_dtype=pl.Float64),
             )
         )
         known = judged.filter(pl.col("passes") >= 2)
         room = math.ceil(round(self.keep * known.height, 6))
         # Lots are u^(1/w); in the order of ln(u) / w, which for w = 0 is −∞: the last.
-        lot = pl.col("lot").log() / (1 - pl.col("uncertainty"))
-        drawn = known.sort(-lot, "pair_id").head(room)["pair_id"]
+        tie_break = pl.col("lot").log() / (1 - pl.col("uncertainty"))
+        drawn = known.sort(-tie_break, "pair_id").head(room)["pair_id"]
         judged = judged.with_columns(
             reason=pl.when(pl.col("passes") < 2)
             .then(pl.lit("scored by fewer than two passes"))

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from filters.confidence.margins import entropy, margins, probability, standard_margins
 from filters.confidence.relabel import turned_where
 from filters.filter import Filter, refused
-from filters.pairing import opinions
+from filters.pairing import mean_scores
 from schemas import Pairs, Scores, Split, Table, Takes
 
 _NEAREST = 1e-6
@@ -98,7 +98,7 @@ class ViewsAgreement(Filter):
 
 
 def _log_odds(stage: str, scores: pl.DataFrame) -> pl.DataFrame:
-    values = opinions(scores)
+    values = mean_scores(scores)
     outside = values.filter(~pl.col("value").is_between(0, 1))["value"]
     if outside.len():
         raise ValueError(

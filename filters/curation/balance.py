@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused
-from filters.pairing import lot
+from filters.pairing import tie_break
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
 
@@ -57,7 +57,7 @@ class Balance(Filter):
             )
         judged = frame.select(pl.col(unit).alias("__id"), "prompt_id", self._group(tables))
         judged = judged.with_columns(
-            lot=lot("__id", self.seed),
+            tie_break=tie_break("__id", self.seed),
             reason=pl.lit(None, pl.String),
             rows=pl.lit(None, pl.UInt32),
             cap=pl.lit(None, pl.Int64),

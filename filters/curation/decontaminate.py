@@ -54,7 +54,7 @@ class Decontaminate(Filter):
             .select("messages", evaluation=pl.lit(name), evaluation_prompt="prompt_id")
             for name in self.against
         )
-        held = Held(evaluations, self.n)
+        held = HeldOutPrompts(evaluations, self.n)
         found = pl.concat(
             held.found(prompts.slice(start, AT_ONCE)).with_columns(pl.col("row") + start)
             for start in range(0, max(1, prompts.height), AT_ONCE)
@@ -78,7 +78,7 @@ class Decontaminate(Filter):
         )
 
 
-class Held:
+class HeldOutPrompts:
     """What evaluation prompts say: looked up for some prompts at a time, whose words take far more
     memory than they do."""
 
@@ -111,8 +111,8 @@ class Held:
         """The ``row`` of each prompt that is an evaluation prompt, what it says (``matched``) and
         the ``owner``. Only those with its words are read with their signs."""
         rows = words.list.join(" ").is_in(self._words.implode()).arg_true()
-        said = prompt_tokens(prompts[rows], TOKENS).list.join(" ").rename("matched")
-        return pl.DataFrame([rows.alias("row"), said]).join(self._whole, on="matched")
+        assistant_message = prompt_tokens(prompts[rows], TOKENS).list.join(" ").rename("matched")
+        return pl.DataFrame([rows.alias("row"), assistant_message]).join(self._whole, on="matched")
 
     def _shared(self, words: pl.Series) -> pl.DataFrame:
         """For each row that shares a run: the word where its ``first`` such run begins, its

@@ -120,20 +120,22 @@ def _read(
 
     Read some rows at a time: a million rows' tokens take gigabytes, their shingles 8 bytes each.
     """
-    said: list[pl.DataFrame] = []
+    assistant_message: list[pl.DataFrame] = []
     signs: list[pl.Series] = []
     shingles: list[list[Runs]] = [[] for _ in texts]
     for start in range(0, max(1, len(texts[0])), AT_ONCE):
         some = [part.slice(start, AT_ONCE) for part in texts]
         spoken = [tokens(part, TOKENS) for part in some]
         wholes = [part.list.join(" ") for part in spoken]
-        said.append(pl.DataFrame({f"said {seed}": _hashed(wholes, seed) for seed in (1, 2)}))
+        assistant_message.append(
+            pl.DataFrame({f"said {seed}": _hashed(wholes, seed) for seed in (1, 2)})
+        )
         signs.append(_hashed([formulas(part) for part in some]))
         if shingled:
             for part, found in zip(spoken, shingles, strict=True):
                 found.append(runs(hashed(part), SHINGLE, whole=True))
     return (
-        pl.concat(said),
+        pl.concat(assistant_message),
         pl.concat(signs),
         [Runs.joined(part) for part in shingles if part],
     )

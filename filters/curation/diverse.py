@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from filters.curation.embedding import Vectors, bag_of_words, embedded
 from filters.curation.texts import texts, without
 from filters.filter import Filter
-from filters.pairing import lot
+from filters.pairing import tie_break
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes, id_column
 
 
@@ -53,11 +53,15 @@ class Diverse(Filter):
         rows = (
             texts(frame, table, side="chosen")
             .with_columns(frame[id_column(table)].alias("id"))
-            .with_columns(lot=lot("id", self.seed))
+            .with_columns(tie_break=tie_break("id", self.seed))
             .sort("lot")
         )
-        said = rows["text"]
-        vectors = bag_of_words(said) if self.embedder is None else embedded(said, self.embedder)
+        assistant_message = rows["text"]
+        vectors = (
+            bag_of_words(assistant_message)
+            if self.embedder is None
+            else embedded(assistant_message, self.embedder)
+        )
         # 0.3 * 10 is 3.0000000000000004 in floats.
         size = self.n or math.ceil((self.share or 1) * len(vectors) - 1e-9)
         chosen, nearest, similarity = farthest_first(vectors, min(size, len(vectors)))

@@ -45,14 +45,14 @@ WORDS = rf"\b(?:{NUMBER_WORDS}|{NEGATIONS})\b|n['’]t\b"
 def formulas(texts: pl.Series) -> pl.Series:
     """All `FORMULAS` of each text in their order, then all number words and negations, as one text:
     equal for texts that may be the same but for their other words."""
-    said = texts.str.replace_all("\r\n", "\n", literal=True)
-    said = said.str.replace(r"\A(?:[ \t]*\n)* ?", "")
-    said = said.str.replace_all(r"['’](?:s|m|d|re|ve|ll)\b", "")
+    assistant_message = texts.str.replace_all("\r\n", "\n", literal=True)
+    assistant_message = assistant_message.str.replace(r"\A(?:[ \t]*\n)* ?", "")
+    assistant_message = assistant_message.str.replace_all(r"['’](?:s|m|d|re|ve|ll)\b", "")
     # The capitals of a text that shouts are no names.
-    plain = said.str.to_lowercase()
-    shouts = said.str.contains(r"\A\P{Ll}*\p{Lu}{5}\P{Ll}*\z")
-    said = plain.zip_with(shouts, said)
-    signs = said.str.extract_all(FORMULAS).list.join("\n")
+    plain = assistant_message.str.to_lowercase()
+    shouts = assistant_message.str.contains(r"\A\P{Ll}*\p{Lu}{5}\P{Ll}*\z")
+    assistant_message = plain.zip_with(shouts, assistant_message)
+    signs = assistant_message.str.extract_all(FORMULAS).list.join("\n")
     return signs + "\n\n" + plain.str.extract_all(WORDS).list.join(" ")
 
 

@@ -123,10 +123,10 @@ class Language(Filter):
         )
         return joined["text"].fill_null("")
 
-    def _told(self, said: pl.Series) -> pl.DataFrame:
+    def _told(self, assistant_message: pl.Series) -> pl.DataFrame:
         """For each text ``language``, its ``confidence`` and that of all ``wanted`` ones; null
         where it is too short to tell."""
-        plain = prose(said)
+        plain = prose(assistant_message)
         letters = plain.str.replace_all(r"\P{L}", "").str.len_bytes()
         long = pl.DataFrame({"text": plain}).with_row_index("row").filter(letters >= self.shortest)
         codes = tuple(sorted({*self.among, *self.languages}))
@@ -153,7 +153,9 @@ class Language(Filter):
             pl.col("confidence", "wanted").round(6),
             language=pl.when(pl.col("confidence") > 0).then("language"),
         )
-        every = pl.DataFrame({"row": pl.int_range(len(said), dtype=pl.UInt32, eager=True)})
+        every = pl.DataFrame(
+            {"row": pl.int_range(len(assistant_message), dtype=pl.UInt32, eager=True)}
+        )
         return every.join(rows, on="row", how="left", maintain_order="left").drop("row")
 
     def _wanted(self, values: Sequence["ConfidenceValue"]) -> float | None:
@@ -163,12 +165,12 @@ class Language(Filter):
         return sum(v.value for v in values if v.language.iso_code_639_1.name in codes)
 
 
-def prose(said: pl.Series) -> pl.Series:
+def prose(assistant_message: pl.Series) -> pl.Series:
     """Each text without its code, formulas, addresses, numbers and names of variables."""
     plain = pl.col("text")
     for pattern in _NOT_PROSE:
         plain = plain.str.replace_all(pattern, " ")
-    return said.to_frame("text").select(plain).to_series()
+    return assistant_message.to_frame("text").select(plain).to_series()
 
 
 @lru_cache(maxsize=4)

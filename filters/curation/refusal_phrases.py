@@ -208,15 +208,18 @@ def answers(opening: str, rest: str) -> bool:
     if _ANSWER.search(rest):
         return True
     turns = (rest[turn.end() :] for turn in _TURN.finditer(rest))
-    if any(not _OFFER.match(said) or _answers_after_colon(said) for said in turns):
+    if any(
+        not _OFFER.match(assistant_message) or _answers_after_colon(assistant_message)
+        for assistant_message in turns
+    ):
         return True
     return _answers_after_colon(rest)
 
 
-def _answers_after_colon(said: str) -> bool:
+def _answers_after_colon(assistant_message: str) -> bool:
     """Whether something is told after a colon, as in ``I can summarize it: a man …``, and it is
     neither why there is no answer nor what is offered instead of one."""
-    head, colon, body = said.partition(":")
+    head, colon, body = assistant_message.partition(":")
     other = re.search(r"[.!?\n]|\b(?:instead|alternatives?|resources|safe|legal|options)\b", head)
     why = re.match(r"\s*(?:it|this|that|they|doing|i|my|because)\b", body)
     return bool(colon) and not other and not why and len(body.split()) > 1

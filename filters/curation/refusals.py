@@ -52,17 +52,17 @@ class Refusals(Filter):
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
         found = texts(frame, table, side=self.side)
-        said = (
+        assistant_message = (
             found["text"]
             .str.replace(r"\A[\s*_#]+", "")
             .str.head(READ)
             .str.replace_all("[’ʼ‘`´＇]", "'")
             .str.replace_all(r"[\s&&[^\n]]+", " ")
         )
-        words = said.str.extract(_beginning(self.patterns), 1)
+        words = assistant_message.str.extract(_beginning(self.patterns), 1)
         refuses = [
             word is not None and not answers(word.lower(), text[len(word) :].lower())
-            for word, text in zip(words, said, strict=True)
+            for word, text in zip(words, assistant_message, strict=True)
         ]
         reason = pl.when(pl.Series(refuses, dtype=pl.Boolean)).then(pl.lit("refuses to answer"))
         return without(frame, table, found.select("row", "side", words=words, reason=reason))

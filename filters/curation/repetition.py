@@ -37,8 +37,8 @@ class Repetition(Filter):
     - ``duplicate_lines``, only where ``max_duplicate_lines`` is given: the share of characters
       (spaces around lines aside) that lie in lines which the text has said before.
     - ``duplicate_ngrams``, only where ``max_duplicate_ngrams`` is given: the share of words that
-      lie in a run of ``n`` words which the text has said before. Texts of fewer than ``min_words``
-      words are not judged by it.
+      lie in a run of ``n`` words which the text has assistant_message before. Texts of fewer than
+      ``min_words`` words are not judged by it.
 
     Words are compared in lower case and without punctuation. A text is dropped if any of them is
     above its ``max_``. Of pairs the ``side`` is judged.
@@ -66,8 +66,8 @@ class Repetition(Filter):
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        said = texts(frame, table, side=self.side)
-        words = tokens(said["text"], WORDS)
+        assistant_message = texts(frame, table, side=self.side)
+        words = tokens(assistant_message["text"], WORDS)
         numbered = hashed(words)
         letters = words.explode(empty_as_null=False).str.contains(r"\p{L}").to_numpy()
         longest, share = loop(numbered, letters)
@@ -76,13 +76,13 @@ class Repetition(Filter):
             "loop_share": (share, self.max_loop_share, "repeats a phrase again and again"),
             "word_run": (word_run(numbered, letters), self.max_word_run, "repeats one word"),
             "character_run": (
-                character_run(said["text"]),
+                character_run(assistant_message["text"]),
                 self.max_character_run,
                 "repeats one character",
             ),
         }
         if self.max_duplicate_lines is not None:
-            share = duplicate_lines(said["text"])
+            share = duplicate_lines(assistant_message["text"])
             measures["duplicate_lines"] = (share, self.max_duplicate_lines, "repeats lines")
         if self.max_duplicate_ngrams is not None:
             share = duplicate_ngrams(numbered, self.n, min_words=self.min_words)
@@ -91,7 +91,7 @@ class Repetition(Filter):
                 self.max_duplicate_ngrams,
                 f"repeats runs of {self.n} words",
             )
-        found = said.select("row", "side").with_columns(
+        found = assistant_message.select("row", "side").with_columns(
             **{name: measured for name, (measured, _, _) in measures.items()}
         )
         reason = pl.coalesce(

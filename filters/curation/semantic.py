@@ -12,7 +12,7 @@ from filters.curation.embedding import Vectors, embedded
 from filters.curation.formulas import quantities
 from filters.curation.texts import texts, without
 from filters.filter import Filter
-from filters.pairing import lot
+from filters.pairing import tie_break
 from schemas import Prompts, Responses, Split, Table, Takes, id_column
 
 EXACT = 50_000
@@ -64,7 +64,7 @@ class SemanticDuplicates(Filter):
         rows = (
             texts(frame, table)
             .with_columns(frame[unit].alias("id"), self._group(frame, table))
-            .with_columns(lot=lot("id", self.seed))
+            .with_columns(tie_break=tie_break("id", self.seed))
             .sort("lot")
         )
         vectors = embedded(rows["text"], self.embedder)
@@ -73,8 +73,8 @@ class SemanticDuplicates(Filter):
         groups = rows.with_row_index("place").group_by("group").agg("place")["place"]
         for group in groups.filter(groups.list.len() > 1):
             places = group.to_numpy()
-            said = rows["text"].gather(group).to_list()
-            near, alike = near_duplicates(said, vectors[places], self.threshold)
+            assistant_message = rows["text"].gather(group).to_list()
+            near, alike = near_duplicates(assistant_message, vectors[places], self.threshold)
             original[places], similarity[places] = places[near], alike
         found = rows.with_columns(
             duplicate_of=rows["id"].gather(original), similarity=pl.Series(similarity)
@@ -92,8 +92,10 @@ class SemanticDuplicates(Filter):
             apart = apart.with_columns(frame["prompt_id"])
         if "messages" in frame.columns:
             system = pl.element().filter(pl.element().struct.field("role") == "system")
-            said = pl.col("messages").list.eval(system.struct.field("content")).list.join("\n")
-            told = frame.select(said, pl.col("reference").str.strip_chars())
+            assistant_message = (
+                pl.col("messages").list.eval(system.struct.field("content")).list.join("\n")
+            )
+            told = frame.select(assistant_message, pl.col("reference").str.strip_chars())
             apart = apart.hstack(told)
         return apart.select(group=pl.struct(pl.all())).to_series()
 

@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from filters.filter import Filter, refused_by_reason
-from filters.pairing import as_demonstrations, lot, scored
+from filters.pairing import as_demonstrations, scored, tie_break
 from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Takes
 
 
@@ -56,7 +56,10 @@ class Best(Filter):
         best = (
             ranked.filter(pl.col("value") >= floor)
             .join(prompts.filter(pl.col("reason").is_null()), on="prompt_id")
-            .with_columns(lot=lot("response_id"), said=pl.col("text").str.strip_chars())
+            .with_columns(
+                tie_break=tie_break("response_id"),
+                assistant_message=pl.col("text").str.strip_chars(),
+            )
             .sort("place", -pl.col("value"), "lot")
             .unique(["prompt_id", "said"], keep="first", maintain_order=True)
             .group_by("prompt_id", maintain_order=True)

@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from engines.operators.cut_off import Cut
 from filters.filter import Filter, refused
-from filters.pairing import lot, scored
+from filters.pairing import scored, tie_break
 from schemas import Responses, Scores, Split, Table, Takes, content_id
 
 ANSWER = r"(?i)(?:\banswer:[ \t]*|####[ \t]*|\\boxed\{)([^\n}]+)"
@@ -47,10 +47,10 @@ class MajorityVote(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         responses = tables[self.of]
-        voting = responses.with_columns(said=stated("text", self.answer))
+        voting = responses.with_columns(assistant_message=stated("text", self.answer))
         if self.cut == "refuse":
             ended = pl.col("finish") == "stop"
-            voting = voting.with_columns(said=pl.when(ended).then(pl.col("said")))
+            voting = voting.with_columns(assistant_message=pl.when(ended).then(pl.col("said")))
         if self.by is None:
             voting = voting.with_columns(value=pl.lit(1.0))
         else:
@@ -65,7 +65,8 @@ class MajorityVote(Filter):
             .group_by("prompt_id", "said")
             .agg(sum=pl.col("value").sort().sum().round_sig_figs(12))
             .join(
-                names.with_columns(lot=pl.Series(lots, dtype=pl.String)), on=["prompt_id", "said"]
+                names.with_columns(tie_break=pl.Series(lots, dtype=pl.String)),
+                on=["prompt_id", "said"],
             )
             .sort("prompt_id", -pl.col("sum"), "lot")
             .unique("prompt_id", keep="first", maintain_order=True)
@@ -74,7 +75,7 @@ class MajorityVote(Filter):
         won = (
             voting.filter("votes")
             .join(tally, on=["prompt_id", "said"], how="semi")
-            .with_columns(lot=lot("response_id"))
+            .with_columns(tie_break=tie_break("response_id"))
             .sort("prompt_id", -pl.col("value"), "lot")
             .unique("prompt_id", keep="first", maintain_order=True)
         )
@@ -98,6 +99,6 @@ class MajorityVote(Filter):
 
 def stated(text: str, pattern: str = ANSWER) -> pl.Expr:
     """The answer that column ``text`` gives, null where there is none."""
-    said = pl.col(text).str.extract_all(pattern).list.last().str.extract(pattern, 1)
-    plain = said.str.strip_chars().str.strip_chars_end(".").str.strip_chars()
+    assistant_message = pl.col(text).str.extract_all(pattern).list.last().str.extract(pattern, 1)
+    plain = assistant_message.str.strip_chars().str.strip_chars_end(".").str.strip_chars()
     return pl.when(plain != "").then(plain)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from filters.pairing import said
+from filters.pairing import assistant_message
 from filters.trees import TreeFilter, ends
 from schemas import Demonstrations, Table, content_id
 
@@ -36,7 +36,7 @@ class Traces(TreeFilter):
         return found.select(
             pl.Series("demonstration_id", [content_id(*row) for row in ids], dtype=pl.String),
             "prompt_id",
-            pl.concat_list("messages", said("text")).alias("messages"),
+            pl.concat_list("messages", assistant_message("text")).alias("messages"),
             pl.col("node_id").alias("response_id"),
             pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
             pl.lit(None, pl.String).alias("condition"),

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from filters.confidence.weighing import Weighing
 from filters.filter import Filter, refused_by_reason
-from filters.pairing import as_pairs, lot, same_text, scored, with_messages
+from filters.pairing import as_pairs, same_text, scored, tie_break, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
 
 
@@ -94,7 +94,12 @@ def _at(end: pl.Expr, ranked: pl.DataFrame) -> pl.DataFrame:
     there = ranked.filter(pl.col("value") == end.over("prompt_id"))
     several = there["prompt_id"].is_duplicated()
     # Drawn only where it decides: hashing a million ids takes longer than all else here.
-    drawn = there.filter(several).with_columns(lot=lot("response_id")).sort("lot").drop("lot")
+    drawn = (
+        there.filter(several)
+        .with_columns(tie_break=tie_break("response_id"))
+        .sort("lot")
+        .drop("lot")
+    )
     return pl.concat(
         [there.filter(~several), drawn.unique("prompt_id", keep="first", maintain_order=True)]
     )

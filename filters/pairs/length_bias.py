@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused
-from filters.pairing import lot
+from filters.pairing import tie_break
 from schemas import Findings, Pairs, Split, StageReport, Table, Takes, contents
 
 PER_STRATUM = 20
@@ -68,7 +68,7 @@ class LengthBias(Filter):
             "pair_id",
             "margin",
             *_lengths(),
-            lot=lot("pair_id", self.seed),
+            tie_break=tie_break("pair_id", self.seed),
             debiased=pl.col("margin"),
             reason=pl.lit(None, pl.String),
         ).with_columns(difference=pl.col("chosen_length") - pl.col("rejected_length"))
@@ -151,5 +151,5 @@ def _lengths() -> list[pl.Expr]:
 
 def _refuse(judged: pl.DataFrame, when: pl.Expr, reason: str) -> pl.DataFrame:
     """``judged`` with ``reason`` for the rows not refused yet in which ``when`` holds."""
-    said = pl.when(when).then(pl.lit(reason))
-    return judged.with_columns(reason=pl.coalesce("reason", said))
+    assistant_message = pl.when(when).then(pl.lit(reason))
+    return judged.with_columns(reason=pl.coalesce("reason", assistant_message))

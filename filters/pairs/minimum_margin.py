@@ -7,7 +7,7 @@ import polars as pl
 
 from filters.confidence.margins import margins
 from filters.filter import Filter, refused
-from filters.pairing import opinions
+from filters.pairing import mean_scores
 from schemas import Pairs, Scores, Split, Table, Takes
 
 
@@ -27,7 +27,7 @@ class MinimumMargin(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = tables[self.of]
-        found = pairs["margin"] if self.by is None else margins(pairs, opinions(tables[self.by]))
+        found = pairs["margin"] if self.by is None else margins(pairs, mean_scores(tables[self.by]))
         judged = pairs.select("pair_id", found.alias("margin")).with_columns(
             reason=pl.when(pl.col("margin").is_null())
             .then(pl.lit("no margin"))

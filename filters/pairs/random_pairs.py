@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 
 from filters.filter import Filter, refused_by_reason
-from filters.pairing import as_pairs, lot, same_text, with_messages
+from filters.pairing import as_pairs, same_text, tie_break, with_messages
 from schemas import Pairs, Prompts, Responses, Split, Table, Takes
 
 
@@ -25,7 +25,7 @@ class RandomPairs(Filter):
     seed: int = 0
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        drawn = tables[self.of].with_columns(lot=lot("response_id", self.seed))
+        drawn = tables[self.of].with_columns(tie_break=tie_break("response_id", self.seed))
         by_lot = {
             name: pl.col(column).sort_by("lot").get(place, null_on_oob=True)
             for place, side in enumerate(("chosen", "rejected"))

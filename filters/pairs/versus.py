@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.filter import Filter, refused_by_reason
-from filters.pairing import as_pairs, lot, same_text, scored
+from filters.pairing import as_pairs, same_text, scored, tie_break
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 
@@ -103,7 +103,7 @@ class Versus(Filter):
             values = scored(responses, tables[by]).drop_nulls("value")
             values = values.with_columns(order=-pl.col("value") if highest else pl.col("value"))
         return (
-            values.with_columns(lot=lot("response_id", self.seed))
+            values.with_columns(tie_break=tie_break("response_id", self.seed))
             .sort("order", "lot")
             .group_by("prompt_id", maintain_order=True)
             .agg(

@@ -38,7 +38,7 @@ class ConsensusSteps(Filter):
             .group_by("response_id")
             .agg(
                 theirs=pl.when(read.n_unique() == 1).then(read.first()),
-                opinions=read.len(),
+                mean_scores=read.len(),
                 errors=pl.col("error").count(),
             )
         )

@@ -50,5 +50,5 @@ class InjectError(Reviser):
 
     def kind(self, response_id: str) -> str:
         """The kind of error that this response is given."""
-        lot = int(content_id(self.seed, response_id), 16)
-        return self.kinds[lot % len(self.kinds)]
+        tie_break = int(content_id(self.seed, response_id), 16)
+        return self.kinds[tie_break % len(self.kinds)]

@@ -10,7 +10,7 @@ from pydantic import Field
 from engines.chat.tokenizer import tokenizing
 from engines.checks import BoundedCheck, CheckPath, check_for, marked, require_checks
 from engines.context import Context
-from engines.model import Models, Written
+from engines.model import Models, SampledText
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import continuation
 from engines.protocol import Sampling
@@ -90,7 +90,7 @@ class Rectify(Reviser):
 
     async def _right(
         self, prompt: Prompt, begun: str, wrong: str, models: Models, check: BoundedCheck
-    ) -> Written | Refusal:
+    ) -> SampledText | Refusal:
         """The first continuation of ``begun`` that is right and does not begin with ``wrong``."""
         model = models.at(prompt.prompt_id)[self.model]
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)

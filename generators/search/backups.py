@@ -91,10 +91,10 @@ def infer(root: Node) -> None:
     the public code (THUDM/ReST-MCTS, ``MCTS/base.py``), whose ``min_steps_to_correct`` is m_k + 1.
     """
     away: dict[Node, int | None] = {}
-    for node in reversed(list(root.below())):
+    for node in reversed(list(root.subtree())):
         near = [known for child in node.children if (known := away[child]) is not None]
         away[node] = 0 if node.right else min(near) + 1 if near else None
-    for node in root.below():
+    for node in root.subtree():
         if away[root] is None:
             node.value = None
         elif node.parent is None:

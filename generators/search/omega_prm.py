@@ -20,7 +20,7 @@ from engines.protocol import Sampling
 from engines.rows import Prompt
 from generators.drafts import Refusal
 from generators.search.grown_trees import grow_trees
-from generators.search.tree import Node, planted, rows_of
+from generators.search.tree import Node, new_root, rows_of
 from schemas import (
     GeneratingRole,
     Nodes,
@@ -197,13 +197,13 @@ class _Search:
             "seed": None,
             "parents": [],
         }
-        root = planted(self._prompt.prompt_id, made=made)
+        root = new_root(self._prompt.prompt_id, made=made)
         nodes = {"": root}
         for text in sorted({*self._states, *self._ends}, key=lambda text: (len(text), text)):
             if not text:
                 continue
             above = nodes[max((one for one in nodes if text.startswith(one)), key=len)]
-            node = above.grow(sound_text(text[len(above.text) :]), prior=None, made=made)
+            node = above.add_child(sound_text(text[len(above.text) :]), prior=None, made=made)
             above.expanded = True
             if text not in self._states:
                 node.terminal = True

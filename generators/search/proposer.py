@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engines.model import Model, Written
+from engines.model import Model, SampledText
 from engines.operators.line_steps import line_ends
 from engines.operators.rollouts import Rollouts, begun, continuation
 from engines.operators.row_operator import sampling_parameters
@@ -90,7 +90,7 @@ class Proposer(BaseModel):
 
     async def _written(
         self, prompt: Prompt, text: str, model: Model, number: int, cut: Cut
-    ) -> Written:
+    ) -> SampledText:
         """The continuation that proposal ``number`` is taken from."""
         whole = self._whole
         if self.lookahead is not None and self.lookahead < self.max_tokens:
@@ -134,10 +134,10 @@ def first_plan(text: str) -> tuple[str, bool]:
     return found[0], ended and len(found[0]) == len(step)
 
 
-def merged(written: Sequence[Written], cut: Cut) -> list[Proposed]:
+def merged(written: Sequence[SampledText], cut: Cut) -> list[Proposed]:
     """The different steps that ``written`` begin with. One with which some ended and others did not
     is gone on with."""
-    steps: dict[str, list[tuple[Written, bool]]] = {}
+    steps: dict[str, list[tuple[SampledText, bool]]] = {}
     for one in written:
         step, ended = cut(one.text)
         if step.strip():

@@ -120,7 +120,7 @@ def _down(root: Node, score: Callable[[Node], float]) -> Node | None:
 
 
 def _frontier(root: Node) -> Iterable[Node]:
-    return (node for node in root.below() if not node.expanded and not node.closed)
+    return (node for node in root.subtree() if not node.expanded and not node.closed)
 
 
 def _best(nodes: Iterable[Node], score: Callable[[Node], float]) -> Node | None:

@@ -43,14 +43,14 @@ class Node:
             found.append(above)
         return found
 
-    def below(self) -> "Iterator[Node]":
+    def subtree(self) -> "Iterator[Node]":
         """This node and all below it, each before its children; of siblings the one with the
         larger prior first."""
         yield self
         for child in sorted(self.children, key=lambda one: (-(one.prior or 0.0), one.node_id)):
-            yield from child.below()
+            yield from child.subtree()
 
-    def grow(self, step: str, *, prior: float | None, made: Mapping[str, Any]) -> "Node":
+    def add_child(self, step: str, *, prior: float | None, made: Mapping[str, Any]) -> "Node":
         """A new child. ``made`` is its origin."""
         node_id = content_id(self.node_id, step)
         child = Node(node_id, self, step, self.text + step, self.depth + 1, prior, made)
@@ -65,14 +65,14 @@ class Node:
             above.close()
 
 
-def planted(prompt_id: str, *, made: Mapping[str, Any]) -> Node:
+def new_root(prompt_id: str, *, made: Mapping[str, Any]) -> Node:
     """The root of a new tree."""
     return Node(content_id("tree", prompt_id), None, "", "", 0, None, made)
 
 
 def rows_of(root: Node, prompt_id: str) -> Iterator[tuple[Any, ...]]:
     """The tree's rows for `engines.operators.collect.Rows`, parents before their children."""
-    for node in root.below():
+    for node in root.subtree():
         above = node.parent
         made = node.made
         yield (
@@ -97,7 +97,7 @@ def rows_of(root: Node, prompt_id: str) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def restored(rows: pl.DataFrame, *, max_depth: int) -> Node:
+def tree_from_rows(rows: pl.DataFrame, *, max_depth: int) -> Node:
     """The tree of one prompt's rows, in any order. Nothing is added deeper than ``max_depth``.
 
     Raises ValueError if they are not one tree: no root, or several, or a parent that is missing.

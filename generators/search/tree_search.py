@@ -28,7 +28,7 @@ from generators.search.evaluation import Evaluation
 from generators.search.grown_trees import grow_trees
 from generators.search.proposer import Proposed, Proposer
 from generators.search.selection import PUCT, Selection
-from generators.search.tree import Node, planted, restored, rows_of
+from generators.search.tree import Node, new_root, rows_of, tree_from_rows
 from schemas import (
     GeneratingRole,
     Nodes,
@@ -135,9 +135,9 @@ class TreeSearch(RowOperator):
 
     def _planted(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
         if earlier is None:
-            return planted(prompt.prompt_id, made=self._made(prompt.prompt_id))
-        root = restored(earlier, max_depth=self.max_steps)
-        back_up(reversed(list(root.below())), RULES[self.backup])
+            return new_root(prompt.prompt_id, made=self._made(prompt.prompt_id))
+        root = tree_from_rows(earlier, max_depth=self.max_steps)
+        back_up(reversed(list(root.subtree())), RULES[self.backup])
         return root
 
     async def _search(
@@ -177,7 +177,7 @@ class TreeSearch(RowOperator):
             proposed = []
         ends: dict[Node, str] = {}
         for one in proposed:
-            child = leaf.grow(
+            child = leaf.add_child(
                 sound_text(one.step), prior=one.share, made=self._made(leaf.node_id, one)
             )
             if one.ended:

@@ -161,10 +161,10 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 @pytest.fixture
 def message() -> Callable[[BaseException], str]:
     """What a user would be told of an error."""
-    from assets.config.errors import explained
+    from assets.config.errors import find_cause
 
     def told(error: BaseException) -> str:
-        known = explained(error)
+        known = find_cause(error)
         assert known is not None, f"no explanation for {error!r}"
         return str(known)
 

@@ -11,7 +11,7 @@ import pytest
 
 from engines.bindings import Binding
 from engines.local.lazy_engine import LazyEngine
-from engines.model import Models, Written
+from engines.model import Models, SampledText
 from engines.operators.run_rows import Done, run_rows
 from engines.protocol import EngineError, Sampling
 from engines.runtime.session import Session
@@ -42,7 +42,7 @@ def ask(work: Any, context: Any, *row_ids: str) -> list[Any]:
 
 
 def drawing(n: int, **sampling: Any) -> Callable[[Models], Any]:
-    async def work(models: Models) -> list[Written]:
+    async def work(models: Models) -> list[SampledText]:
         return await models.policy.generate(HELLO, n=n, sampling=Sampling(**sampling))
 
     return work
@@ -78,14 +78,14 @@ def test_seeds_follow_from_run_row_and_call(stand: Any) -> None:
 
 
 def test_calls_are_numbered_as_they_are_made_not_as_they_are_awaited(stand: Any) -> None:
-    async def in_turn(models: Models) -> list[Written]:
+    async def in_turn(models: Models) -> list[SampledText]:
         return [(await models.policy.generate(HELLO))[0] for _ in range(3)]
 
-    async def backwards(models: Models) -> list[Written]:
+    async def backwards(models: Models) -> list[SampledText]:
         calls = [models.policy.generate(HELLO) for _ in range(3)]
         return [(await call)[0] for call in reversed(calls)][::-1]
 
-    async def gathered(models: Models) -> list[Written]:
+    async def gathered(models: Models) -> list[SampledText]:
         found = await asyncio.gather(*(models.policy.generate(HELLO) for _ in range(3)))
         return [one for (one,) in found]
 
@@ -97,10 +97,10 @@ def test_calls_are_numbered_as_they_are_made_not_as_they_are_awaited(stand: Any)
 
 
 def test_a_named_call_does_not_depend_on_the_calls_before_it(stand: Any) -> None:
-    async def named(models: Models) -> list[Written]:
+    async def named(models: Models) -> list[SampledText]:
         return await models.policy.generate(HELLO, call="draft")
 
-    async def later(models: Models) -> list[Written]:
+    async def later(models: Models) -> list[SampledText]:
         await models.policy.generate(HELLO)
         return await models.policy.generate(HELLO, call="draft")
 
@@ -108,11 +108,11 @@ def test_a_named_call_does_not_depend_on_the_calls_before_it(stand: Any) -> None
 
 
 def test_calls_about_a_response_do_not_depend_on_the_other_responses(stand: Any) -> None:
-    async def second(models: Models) -> list[Written]:
+    async def second(models: Models) -> list[SampledText]:
         await models.at("response 1").policy.generate(HELLO)
         return await models.at("response 2").policy.generate(HELLO)
 
-    async def only(models: Models) -> list[Written]:
+    async def only(models: Models) -> list[SampledText]:
         return await models.at("response 2").policy.generate(HELLO)
 
     assert ask(second, stand.context()) == ask(only, stand.context())

@@ -21,7 +21,7 @@ def make_world(answers: Mapping[str, Sequence[tuple[str, Sequence[float | None]]
     """Stages ``prompts``, ``responses`` and ``scores``: for each prompt its responses, each a text
     and one annotator's opinions of it; None is an opinion that could not be read."""
     written: list[dict[str, Any]] = []
-    opinions: list[dict[str, Any]] = []
+    mean_scores: list[dict[str, Any]] = []
     for prompt, responses in answers.items():
         for place, (text, values) in enumerate(responses):
             response = f"{prompt}-{place}"
@@ -35,7 +35,7 @@ def make_world(answers: Mapping[str, Sequence[tuple[str, Sequence[float | None]]
                     "origin": ORIGIN,
                 }
             )
-            opinions += [
+            mean_scores += [
                 {
                     "response_id": response,
                     "annotator": f"vote {vote}",
@@ -58,7 +58,7 @@ def make_world(answers: Mapping[str, Sequence[tuple[str, Sequence[float | None]]
     return {
         "prompts": rows(Prompts, asked),
         "responses": rows(Responses, written),
-        "scores": rows(Scores, opinions),
+        "scores": rows(Scores, mean_scores),
     }
 
 
@@ -132,11 +132,11 @@ def make_pairs(
                     "error": None if value is not None else "unreadable",
                     "origin": ORIGIN,
                 }
-                for response, values in opinions.items()
+                for response, values in mean_scores.items()
                 for number, value in enumerate(values)
             ],
         )
-        for view, opinions in views.items()
+        for view, mean_scores in views.items()
     }
 
 
@@ -145,8 +145,10 @@ def drawn_pairs(draw: st.DrawFn, values: st.SearchStrategy[float | None], most: 
     """Pairs of a few responses, and three stages that scored some of these up to ``most`` times."""
     responses = "abcdefg"
     sides = st.lists(st.sampled_from(responses), min_size=2, max_size=2, unique=True).map(tuple)
-    opinions = st.dictionaries(st.sampled_from(responses), st.lists(values, max_size=most))
-    return make_pairs(draw(st.lists(sides, max_size=6)), {view: draw(opinions) for view in VIEWS})
+    mean_scores = st.dictionaries(st.sampled_from(responses), st.lists(values, max_size=most))
+    return make_pairs(
+        draw(st.lists(sides, max_size=6)), {view: draw(mean_scores) for view in VIEWS}
+    )
 
 
 @pytest.fixture(scope="session")

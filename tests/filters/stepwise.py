@@ -17,7 +17,7 @@ Told = Mapping[int | None, Sequence[float | None]]
 None is one that could not be read."""
 
 
-def opinions(stages: Mapping[str, Mapping[str, Told]]) -> World:
+def mean_scores(stages: Mapping[str, Mapping[str, Told]]) -> World:
     """Stages of scores."""
     return {
         stage: rows(
@@ -103,4 +103,4 @@ def drawn_worlds(draw: st.DrawFn, stages: Sequence[str] = ("scores",)) -> World:
                 **prefixes,
                 None: [None if one is None else float(one) for one in whole],
             }
-    return cut(texts) | opinions(told)
+    return cut(texts) | mean_scores(told)

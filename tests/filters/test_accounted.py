@@ -50,10 +50,13 @@ def test_kept_and_dropped_are_what_came_in(operator, texts, times, written):
 def test_prompts_kept_and_dropped_are_what_came_in(asked, held):
     def prompts(texts):
         known = {"source": "s", "source_revision": "1", "licence": "MIT"}
-        said = [[{"role": "user", "content": f"a{text}"}] for text in texts]
+        assistant_message = [[{"role": "user", "content": f"a{text}"}] for text in texts]
         return rows(
             Prompts,
-            [{"prompt_id": f"p{n}", "messages": each, **known} for n, each in enumerate(said)],
+            [
+                {"prompt_id": f"p{n}", "messages": each, **known}
+                for n, each in enumerate(assistant_message)
+            ],
         )
 
     tables = {"prompts": prompts(asked), "held": prompts(held)}

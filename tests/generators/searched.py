@@ -11,7 +11,7 @@ from annotators import Annotator
 from engines.bindings import Binding
 from engines.context import Context
 from engines.model import Models
-from engines.operators.scores import Opinion
+from engines.operators.scores import Score
 from engines.protocol import Generation, Rendered, RowError, Sampling
 from engines.rows import Prompt, Response
 from schemas import Message
@@ -31,15 +31,15 @@ class Hopes(Annotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response, about what it says so far."""
         return [self._said(one) for one in responses]
 
-    def _said(self, one: Response) -> Opinion:
+    def _said(self, one: Response) -> Score:
         lines = one.text.split()
         if lines and lines[-1] == "c":
-            return Opinion(one.response_id, "hopes", None, error="no opinion")
-        return Opinion(one.response_id, "hopes", 1 - lines.count("b") / max(1, len(lines)))
+            return Score(one.response_id, "hopes", None, error="no opinion")
+        return Score(one.response_id, "hopes", 1 - lines.count("b") / max(1, len(lines)))
 
 
 def lines_after(asked: str, begun: str, seed: int) -> str:
@@ -89,7 +89,7 @@ class Valued(Hopes):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         """One opinion a response, if it is the value model that is asked."""
         assert models.policy.revision.endswith("value")
         return await super().score(prompt, responses, models)

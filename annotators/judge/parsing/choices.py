@@ -7,7 +7,7 @@ from annotators.judge.parsing.markup import answered, plain
 from annotators.judge.parsing.statements import (
     CLAUSE,
     SEPARATOR,
-    Unread,
+    UnparseableVerdict,
     lines,
     shortened,
     statements,
@@ -94,23 +94,23 @@ def read_choice(text: str, pattern: str | None = None) -> float:
     A choice stands after a label ("Verdict:", "The better answer is", a heading), or in ``[[A]]``
     at the end, or is the first line or the last sentence. It is a letter, a relation ("A > B",
     "B is better than A"), or a tie. ``pattern``: a regular expression whose one group is the
-    letter, instead. Raises `Unread` where there is none, or two different ones.
+    letter, instead. Raises `UnparseableVerdict` where there is none, or two different ones.
     """
     if pattern is not None:
         found = {_credit(one) for one in re.findall(pattern, answered(text))}
     else:
         found = _choices(plain(text))
     if not found:
-        raise Unread(f"no choice in {shortened(text)}")
+        raise UnparseableVerdict(f"no choice in {shortened(text)}")
     if len(found) > 1:
-        raise Unread(f"different choices in {shortened(text)}")
+        raise UnparseableVerdict(f"different choices in {shortened(text)}")
     return found.pop()
 
 
 def _credit(found: str) -> float:
     choice = TIE if found.lower() == "tie" else found.upper()
     if choice not in CREDIT:
-        raise Unread(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
+        raise UnparseableVerdict(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
     return CREDIT[choice]
 
 

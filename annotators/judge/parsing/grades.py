@@ -6,7 +6,7 @@ from annotators.judge.parsing.markup import answered, plain
 from annotators.judge.parsing.statements import (
     CLAUSE,
     SEPARATOR,
-    Unread,
+    UnparseableVerdict,
     lines,
     rest_of_line,
     shortened,
@@ -131,12 +131,12 @@ def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) ->
     else:
         found = _grades(plain(text), high)
     if not found:
-        raise Unread(f"no grade in {shortened(text)}")
+        raise UnparseableVerdict(f"no grade in {shortened(text)}")
     if len(found) > 1:
-        raise Unread(f"different grades in {shortened(text)}")
+        raise UnparseableVerdict(f"different grades in {shortened(text)}")
     (grade,) = found
     if not low <= grade <= high:
-        raise Unread(f"grade {grade:g} is not from {low} to {high}")
+        raise UnparseableVerdict(f"grade {grade:g} is not from {low} to {high}")
     return grade
 
 
@@ -144,7 +144,7 @@ def _grades(words: str, high: int) -> set[float]:
     """All grades that ``words`` give, by the best of the ways in which they give any."""
     words = _STARS.sub(_counted, words)
     if any(float(end) != high for end in _ON_SCALE.findall(words)):
-        raise Unread(f"a grade on another scale than one to {high}: {shortened(words)}")
+        raise UnparseableVerdict(f"a grade on another scale than one to {high}: {shortened(words)}")
     overall: list[float] = []
     criteria: list[float] = []
     doubts: list[float] = []
@@ -229,7 +229,7 @@ def _value(said: str, high: int, aside: str = "") -> float | None:
         return None
     ends = [value["most"], value["percent"] and "100", *_SCALE.findall(aside)[-1:]]
     if any(end is not None and float(end) != high for end in ends):
-        raise Unread(f"a grade on another scale than one to {high}: {shortened(said)}")
+        raise UnparseableVerdict(f"a grade on another scale than one to {high}: {shortened(said)}")
     return float(value["grade"])
 
 
@@ -242,4 +242,6 @@ def _number(found: str, pattern: str) -> float:
     try:
         return float(found)
     except ValueError:
-        raise Unread(f"what {pattern!r} finds, {shortened(found)}, is no number") from None
+        raise UnparseableVerdict(
+            f"what {pattern!r} finds, {shortened(found)}, is no number"
+        ) from None

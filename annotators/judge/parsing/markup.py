@@ -8,7 +8,7 @@ import html
 import re
 
 from annotators.judge.parsing.json_lines import flattened
-from annotators.judge.parsing.statements import SENTENCE_END, Unread, shortened
+from annotators.judge.parsing.statements import SENTENCE_END, UnparseableVerdict, shortened
 from engines.chat.thinking import split
 
 
@@ -16,7 +16,7 @@ def answered(text: str) -> str:
     """``text`` without its thought. Raises `Unread` where that does not end."""
     thoughts, answer = split(text)
     if (thoughts and not answer.strip()) or _UNENDED.search(answer):
-        raise Unread(f"a thought that does not end in {shortened(text)}")
+        raise UnparseableVerdict(f"a thought that does not end in {shortened(text)}")
     return answer
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from string import ascii_uppercase
 
 from annotators.judge.parsing.markup import answered, plain
-from annotators.judge.parsing.statements import Unread, lines, shortened
+from annotators.judge.parsing.statements import UnparseableVerdict, lines, shortened
 
 _NOUN = r"(?i:(?:responses?|answers?|assistants?|models?|options?|outputs?|candidates?)[ _:]?)"
 _BARE = rf"(?:{_NOUN}[ ]?)?[A-Z]"
@@ -85,7 +85,7 @@ def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]
     A ranking is their letters in order on a line, after a label or on the last line ("B > A > C",
     "Ranking: B, A, C", "BAC"), or a line each, or with a place for each ("1. B", "first: B").
     ``pattern``: a regular expression whose one group is the letters, instead. Raises
-    `Unread` unless each is there once, or where some are tied, or two rankings differ.
+    `UnparseableVerdict` unless each is there once, or where some are tied, or two rankings differ.
     """
     if pattern is not None:
         found = re.findall(pattern, answered(text))
@@ -94,9 +94,9 @@ def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]
         rankings = _rankings(plain(text))
     named = list(ascii_uppercase[:count])
     if not rankings or any(sorted(one) != named for one in rankings):
-        raise Unread(f"no ranking of {count} in {shortened(text)}")
+        raise UnparseableVerdict(f"no ranking of {count} in {shortened(text)}")
     if any(one != rankings[0] for one in rankings):
-        raise Unread(f"different rankings in {shortened(text)}")
+        raise UnparseableVerdict(f"different rankings in {shortened(text)}")
     return [named.index(letter) for letter in rankings[0]]
 
 

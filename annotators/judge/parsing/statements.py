@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 
-class Unread(ValueError):
+class UnparseableVerdict(ValueError):
     """A vote that does not say one thing clearly; the message says why."""
 
 

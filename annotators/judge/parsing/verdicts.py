@@ -1,6 +1,6 @@
 """What a judge said: grades, choices and rankings read from its words, and votes made one verdict.
 
-A vote that does not say one thing clearly is `Unread`: it is never a score.
+A vote that does not say one thing clearly is `UnparseableVerdict`: it is never a score.
 """
 
 import math
@@ -14,13 +14,13 @@ from typing import Literal
 from annotators.judge.parsing.choices import CREDIT, read_choice
 from annotators.judge.parsing.grades import read_grade
 from annotators.judge.parsing.rankings import read_ranking
-from annotators.judge.parsing.statements import Unread
+from annotators.judge.parsing.statements import UnparseableVerdict
 from schemas import canonical
 
 __all__ = [
     "CREDIT",
     "Aggregate",
-    "Unread",
+    "UnparseableVerdict",
     "Verdict",
     "aggregated",
     "commonest",
@@ -81,13 +81,13 @@ def polled(
     """The votes ``texts``, each read by ``read`` (which raises `Unread`), as one verdict.
     ``refused``: why a vote is not read, None where it is."""
     values: list[float] = []
-    errors: list[Unread] = []
+    errors: list[UnparseableVerdict] = []
     for text, refusal in zip_longest(texts, refused):
         try:
             if refusal is not None:
-                raise Unread(refusal)
+                raise UnparseableVerdict(refusal)
             values.append(read(text))
-        except Unread as error:
+        except UnparseableVerdict as error:
             errors.append(error)
     value = aggregated(values, how) if values else None
     return Verdict(

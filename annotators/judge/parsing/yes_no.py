@@ -6,7 +6,7 @@ from annotators.judge.parsing.markup import plain
 from annotators.judge.parsing.statements import (
     CLAUSE,
     SEPARATOR,
-    Unread,
+    UnparseableVerdict,
     lines,
     shortened,
     statements,
@@ -26,7 +26,7 @@ _BOTH = re.compile(r"\W*(?:yes|no|maybe|partly|partially|mostly|somewhat)\b", re
 
 def read_yes(text: str) -> bool:
     """Whether ``text`` says yes: after a label ("Answer:"), or as its first word, or as its last
-    line. Raises `Unread` where it says neither ("No doubt, …"), or both."""
+    line. Raises `UnparseableVerdict` where it says neither ("No doubt, …"), or both."""
     words = plain(text)
     said = [one.said for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
     if not said:
@@ -36,7 +36,9 @@ def read_yes(text: str) -> bool:
         ]
     found = {answer for answer in map(_answer, said) if answer is not None}
     if len(found) != 1:
-        raise Unread(f"{'both yes and no' if found else 'neither yes nor no'} in {shortened(text)}")
+        raise UnparseableVerdict(
+            f"{'both yes and no' if found else 'neither yes nor no'} in {shortened(text)}"
+        )
     return found.pop()
 
 

@@ -21,7 +21,7 @@ from assets.importers.shapes.sample import (
     Preference,
     Row,
     Sample,
-    Score,
+    SampleScore,
     Shape,
     ShapeError,
 )
@@ -82,7 +82,7 @@ def _compared(row: Row, prompt: Messages) -> Sample:
 def _answered(row: Row, prompt: Messages, said: Callable[[], str]) -> Sample:
     if "label" not in row:
         return Sample(prompt, (one_answer(said, "the answer"),), demonstration=Demonstration())
-    label = Score("label", float(truth(row, "label")))
+    label = SampleScore("label", float(truth(row, "label")))
     return Sample(prompt, (one_answer(said, "the answer", scores=(label,)),))
 
 

@@ -17,7 +17,7 @@ from assets.importers.shapes.reading import (
     text,
     user,
 )
-from assets.importers.shapes.sample import Row, Sample, Score, Shape, ShapeError, Solution
+from assets.importers.shapes.sample import Row, Sample, SampleScore, Shape, ShapeError, Solution
 
 
 def ultrafeedback(row: Row) -> Sample:
@@ -63,7 +63,7 @@ def _response(row: Row, field: str, **about: Any) -> Solution | str:
 
 def _completion(told: Any, what: str) -> Solution:
     said = mapping(told, what)
-    scores: list[Score | str] = []
+    scores: list[SampleScore | str] = []
     annotations = said.get("annotations") or {}
     if isinstance(annotations, dict):
         for aspect, opinion in annotations.items():
@@ -95,16 +95,16 @@ MIDDLE = 3.0
 """Of UltraFeedback's ratings of aspects, 1 to 5."""
 
 
-def _believed(overall: Score, others: list[Score | str]) -> Score:
+def _believed(overall: SampleScore, others: list[SampleScore | str]) -> SampleScore:
     """The overall score, without its value where it is a 10 that the others contradict."""
-    read = [one for one in others if isinstance(one, Score) and one.value is not None]
+    read = [one for one in others if isinstance(one, SampleScore) and one.value is not None]
     fine = [one.value for one in read if one.annotator == "fine-grained"]
     ratings = fine or [one.value for one in read]
     known = [value for value in ratings if value is not None]
     if overall.value != 10 or not known or math.fsum(known) / len(known) > MIDDLE:
         return overall
     reason = "an overall score of 10 that the other ratings contradict: a 1, it seems"
-    return Score("overall", None, raw=overall.raw, error=reason)
+    return SampleScore("overall", None, raw=overall.raw, error=reason)
 
 
 _TURN = re.compile(r"<extra_id_1>(Assistant|User)\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from assets.importers.shapes.sample import Row, Score, ShapeError, Solution
+from assets.importers.shapes.sample import Row, SampleScore, ShapeError, Solution
 from generators.sources.chats import asked_of, chat, joined, whole_text
 from generators.sources.columns import reference_text
 from schemas import Message
@@ -79,13 +79,13 @@ def reference(row: Row, field: str = "reference") -> str | None:
     return reference_text(row.get(field), repr(field))
 
 
-def rated(annotator: str, value: Any, *, raw: Any = None) -> Score:
+def rated(annotator: str, value: Any, *, raw: Any = None) -> SampleScore:
     """A score, without a value where it has none that can be read."""
     said = raw if isinstance(raw, str) else None
     try:
-        return Score(annotator, number(value, "a rating"), raw=said)
+        return SampleScore(annotator, number(value, "a rating"), raw=said)
     except ShapeError:
-        return Score(annotator, None, raw=said, error=f"no rating: {str(value)[:60]}")
+        return SampleScore(annotator, None, raw=said, error=f"no rating: {str(value)[:60]}")
 
 
 def attempted(make: Callable[[], Part], what: str) -> Part | str:
@@ -118,7 +118,7 @@ def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
     value, what = row.get(field), repr(field)
     system = optional_text(row, "system")
     before = () if system is None else ({"role": "system", "content": system},)
-    turns = said_turns(transcript(value)) if isinstance(value, str) else []
+    turns = assistant_turns(transcript(value)) if isinstance(value, str) else []
     if is_chat(value):
         turns = chat(value, what)
         before = () if turns[0]["role"] == "system" else before
@@ -177,7 +177,7 @@ def transcript(value: str) -> list[dict[str, str]]:
     return turns
 
 
-def said_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+def assistant_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
     """Turns that all say something; an empty one at the end, of who is to speak, is left out."""
     if turns and not turns[-1]["content"].strip():
         turns = turns[:-1]

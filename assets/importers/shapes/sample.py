@@ -26,7 +26,7 @@ class ShapeError(ValueError):
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Score:
+class SampleScore:
     """What ``annotator`` said of a solution, or of its step ``step``; ``value`` None with why."""
 
     annotator: str
@@ -47,7 +47,7 @@ class Solution:
     steps: tuple[str, ...]
     model: str | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
-    scores: tuple[Score | str, ...] = ()
+    scores: tuple[SampleScore | str, ...] = ()
     labels: tuple[bool | None, ...] | None = None
     values: tuple[float | None, ...] | None = None
     response_id: str | None = None

@@ -15,7 +15,7 @@ from assets.importers.shapes.reading import (
     text,
     user,
 )
-from assets.importers.shapes.sample import Row, Sample, Score, Shape, ShapeError, Solution
+from assets.importers.shapes.sample import Row, Sample, SampleScore, Shape, ShapeError, Solution
 
 Rated = tuple[str, float | None]
 """A step and how it was rated."""
@@ -155,14 +155,14 @@ def _checked(row: Row) -> Solution:
     labels = [place != label for place in range(judged)]
     unknown: list[None] = [None] * (len(steps) - judged)
     answered = row.get("final_answer_correct")
-    outcome = [] if answered is None else [Score("final_answer", float(bool(answered)))]
+    outcome = [] if answered is None else [SampleScore("final_answer", float(bool(answered)))]
     return _labelled(
         steps,
         [*map(float, labels), *unknown],
         [*labels, *unknown],
         annotator="human",
         join="\n\n",
-        whole=(Score("human", float(label)),),
+        whole=(SampleScore("human", float(label)),),
         after=tuple(outcome),
         model=row.get("generator"),
     )
@@ -175,15 +175,19 @@ def _labelled(
     *,
     annotator: str,
     join: str = "\n",
-    whole: tuple[Score, ...] = (),
-    after: tuple[Score, ...] = (),
+    whole: tuple[SampleScore, ...] = (),
+    after: tuple[SampleScore, ...] = (),
     model: str | None = None,
     made: dict[str, Any] | None = None,
 ) -> Solution:
     """A solution whose steps have labels; a step ends with what joins it to the next."""
     for place, step in enumerate(steps):
         text({"step": step}, "step", of=f"step {place}")
-    each = [Score(annotator, value, step) for step, value in enumerate(values) if value is not None]
+    each = [
+        SampleScore(annotator, value, step)
+        for step, value in enumerate(values)
+        if value is not None
+    ]
     return Solution(
         tuple([f"{step}{join}" for step in steps[:-1]] + [steps[-1]]),
         model=model,

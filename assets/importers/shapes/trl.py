@@ -12,6 +12,7 @@ from assets.importers.shapes.reading import (
     answer,
     answered,
     asked,
+    assistant_turns,
     attempted,
     ending_with_user,
     is_chat,
@@ -20,7 +21,6 @@ from assets.importers.shapes.reading import (
     optional_number,
     optional_text,
     reference,
-    said_turns,
     text,
     transcript,
     truth,
@@ -31,7 +31,7 @@ from assets.importers.shapes.sample import (
     Preference,
     Row,
     Sample,
-    Score,
+    SampleScore,
     Shape,
     ShapeError,
     Solution,
@@ -55,7 +55,7 @@ def preference(row: Row) -> Sample:
                 said,
                 repr(side),
                 model=row.get(f"{side}_model"),
-                scores=() if score is None else (Score("score", score),),
+                scores=() if score is None else (SampleScore("score", score),),
                 response_id=row.get(f"{side}_id") if _ours(row) else None,
             )
             for side, said, score in zip(SIDES, answers, scores, strict=True)
@@ -67,9 +67,9 @@ def preference(row: Row) -> Sample:
 def unpaired(row: Row) -> Sample:
     """A prompt, an answer, and whether it is a good one: a score of ``label``, 1 or 0."""
     prompt, said = _prompted(row)
-    scores = [Score("label", float(truth(row, "label")))]
+    scores = [SampleScore("label", float(truth(row, "label")))]
     if (score := optional_number(row, "score")) is not None:
-        scores.append(Score("score", score))
+        scores.append(SampleScore("score", score))
     identity = optional_text(row, "response_id") if "prompt_id" in row else None
     solution = one_answer(said, "the answer", scores=tuple(scores), response_id=identity)
     return Sample(prompt, (solution,))
@@ -132,7 +132,7 @@ def _ended(turns: list[dict[str, str]]) -> tuple[list[dict[str, str]], Callable[
     if turns[-1]["role"] != "assistant":
         raise ShapeError("a transcript must end with an answer of the assistant")
     before = ending_with_user(turns[:-1], "a transcript before its answer")
-    return said_turns(before), lambda: turns[-1]["content"]
+    return assistant_turns(before), lambda: turns[-1]["content"]
 
 
 def _parted(
@@ -179,7 +179,9 @@ def _stepwise(row: Row) -> Solution:
     identity = optional_text(row, "response_id")
     if identity is None and not any(map(_has_space, seams)):
         steps = [f"{step}\n" for step in steps[:-1]] + [steps[-1]]
-    scores = (Score("label", value, step) for step, value in enumerate(values) if value is not None)
+    scores = (
+        SampleScore("label", value, step) for step, value in enumerate(values) if value is not None
+    )
     return Solution(
         tuple(steps),
         scores=tuple(scores),

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from annotators import Annotator, Likelihood, Opinion
+from annotators import Annotator, Likelihood, Score
 from engines.bindings import Binding, open_engine
 from engines.model import Models
 from engines.protocol import Sampling
@@ -78,21 +78,21 @@ def test_a_response_to_no_known_prompt_is_dropped(stand: Any) -> None:
 class Steps(Annotator):
     """Two steps a response; goes wrong as the prompt says."""
 
-    async def score(self, prompt: Prompt, responses: Any, models: Models) -> list[Opinion]:
+    async def score(self, prompt: Prompt, responses: Any, models: Models) -> list[Score]:
         asked = prompt.messages[-1]["content"]
         if asked == "fails":
             raise ValueError("no verdict in 'hm'")
         if asked == "strays":
-            return [Opinion("nobody", "steps", 1.0)]
+            return [Score("nobody", "steps", 1.0)]
         if asked == "forgets":
             responses = responses[:1]
         return [self._opinion(asked, one, step) for one in responses for step in (0, 1)]
 
-    def _opinion(self, asked: str, response: Response, step: int) -> Opinion:
+    def _opinion(self, asked: str, response: Response, step: int) -> Score:
         if asked == "unread":
-            return Opinion(response.response_id, "steps", None, "hm", "no verdict", step)
+            return Score(response.response_id, "steps", None, "hm", "no verdict", step)
         value = math.inf if asked == "infinite" and step else 0.5
-        return Opinion(response.response_id, "steps", value, step=step)
+        return Score(response.response_id, "steps", value, step=step)
 
 
 @pytest.mark.parametrize(

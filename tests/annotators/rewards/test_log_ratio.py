@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 
-from annotators import DensityRatio, ImplicitReward, Opinion
+from annotators import DensityRatio, ImplicitReward, Score
 from annotators.rewards.log_ratio import Normalise, log_ratio
 from engines.bindings import Binding, open_engine
 from engines.model import Models
@@ -28,7 +28,7 @@ SAID = [
 class Both(DensityRatio):
     """Keeps what both models said of each token."""
 
-    async def score(self, prompt: Prompt, responses: Any, models: Models) -> list[Opinion]:
+    async def score(self, prompt: Prompt, responses: Any, models: Models) -> list[Score]:
         texts = [one.text for one in responses]
         ends = [one.finish == "stop" for one in responses]
         for role in (self.strong, self.weak):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from annotators import FirstError
-from annotators.judge.parsing.verdicts import Unread
+from annotators.judge.parsing.verdicts import UnparseableVerdict
 from annotators.truth.first_error_votes import read_vote
 from engines.operators.rollouts import Adaptive
 from engines.protocol import Generation, Rendered, Sampling
@@ -190,7 +190,7 @@ def test_a_judge_that_cannot_be_read_is_an_error_with_its_words(stand: Any) -> N
 )
 def test_what_a_vote_names(text: str, wanted: int | None) -> None:
     if wanted is None:
-        with pytest.raises(Unread):
+        with pytest.raises(UnparseableVerdict):
             read_vote(text, 4)
     else:
         assert read_vote(text, 4) == wanted

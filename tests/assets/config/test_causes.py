@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assets.cli import app
-from assets.config.causes import cause, message, naming
+from assets.config.causes import cause, message, with_file_name
 from assets.config.errors import FactoryError
-from assets.execution.retry import in_words
+from assets.execution.retry import as_dagster_failure
 from assets.storage.tables import write_whole
 
 DAY = "2026-11-01"
@@ -71,7 +71,7 @@ def test_the_cause_is_told_however_it_is_wrapped(
     for each in (error, outer):
         said = message(each) or ""
         assert [part for part in told if part not in said] == []
-    with pytest.raises(dg.Failure) as failed, in_words():
+    with pytest.raises(dg.Failure) as failed, as_dagster_failure():
         raise outer
     assert failed.value.description == message(error)
 
@@ -84,12 +84,12 @@ def test_what_nobody_knows_is_told_by_its_own_name() -> None:
 
 def test_a_file_that_an_error_does_not_name_is_named() -> None:
     for unnamed in (disk(errno.ENOSPC), pl.exceptions.ComputeError("(os error 28)")):
-        with pytest.raises(OSError, match="rows") as raised, naming("/big/rows.parquet"):
+        with pytest.raises(OSError, match="rows") as raised, with_file_name("/big/rows.parquet"):
             raise unnamed
         assert "/big/rows.parquet cannot be written" in str(message(raised.value))
-    with pytest.raises(FileNotFoundError, match="/other"), naming("/big/rows.parquet"):
+    with pytest.raises(FileNotFoundError, match="/other"), with_file_name("/big/rows.parquet"):
         raise disk(errno.ENOENT, "/other")
-    with pytest.raises(ConnectionError), naming("/big/rows.parquet"):
+    with pytest.raises(ConnectionError), with_file_name("/big/rows.parquet"):
         raise ConnectionError
 
 

@@ -19,7 +19,7 @@ from assets.config.operation import Retries
 from assets.definitions import build_definitions
 from assets.execution.io_manager import TablesIOManager
 from assets.execution.judge_probes import ProbesFailed
-from assets.execution.retry import in_words, passes, retried
+from assets.execution.retry import as_dagster_failure, passes, retried
 from assets.execution.run_liveness import here
 from assets.prompts.incremental_read import stamp_of
 from assets.storage.tables import MissingTableError
@@ -130,7 +130,7 @@ def run_of(
 
     @dg.asset
     def stage(context: dg.AssetExecutionContext) -> None:
-        with retried(context.run, context.retry_number, AT_ONCE), in_words():
+        with retried(context.run, context.retry_number, AT_ONCE), as_dagster_failure():
             if left:
                 raise left.pop(0)
 

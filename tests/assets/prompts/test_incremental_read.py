@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.config.errors import FactoryError
-from assets.prompts.incremental_read import Reading, read_on
+from assets.prompts.incremental_read import ReadResult, read_on
 from assets.storage.tables import Tables
 from engines.checks import math
 from schemas import SourceRowError
@@ -44,7 +44,7 @@ class Listed:
 
 def refresh(
     tables: Tables, source: Any, day: str, limit: int | None, read: dict[str, Any] = READ
-) -> Reading:
+) -> ReadResult:
     reading = read_on(
         source, name="mine", key=KEY, refresh=day, limit=limit, tables=tables, read=read
     )

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from assets.config.errors import FactoryError
-from assets.prompts.sample_prompts import Drawn, draw
+from assets.prompts.sample_prompts import PromptSample, draw
 from assets.storage.tables import Tables
 from schemas import Dropped, Prompts, Split, empty, prompt_id, rows
 
@@ -45,7 +45,7 @@ def drawn(
     weights: dict[str, float] | None = None,
     held_out: pl.DataFrame | None = None,
     recipe: str = "recipe",
-) -> Drawn:
+) -> PromptSample:
     result = draw(
         tables,
         recipe=recipe,
@@ -58,7 +58,7 @@ def drawn(
     return result
 
 
-def said(result: Drawn) -> list[str]:
+def said(result: PromptSample) -> list[str]:
     return [messages[-1]["content"] for messages in result.split.kept["messages"]]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engines.bindings import Binding
-from engines.local.attention_backend import install, laid_out
+from engines.local.attention_backend import attention_layout, install
 from engines.weights import load
 from kernels.attention import blocks, tiles
 from kernels.packing import Packed, Row, pack
@@ -32,7 +32,7 @@ def test_packed_texts_are_read_as_each_alone(layout, tiny_model: Path):
     model, _ = load(Binding(model=str(tiny_model), device="cpu"))
     assert install(model)
     packed: Packed = pack(ROWS, multiple=128)
-    with laid_out(layout(packed)):
+    with attention_layout(layout(packed)):
         line = model.base_model(
             input_ids=packed.input_ids, position_ids=packed.position_ids, use_cache=False
         ).last_hidden_state[0]

@@ -21,7 +21,7 @@ def test_a_line_in_pieces_is_the_line(tiny_model: Path, monkeypatch: pytest.Monk
     model.model.layers[0].mlp.register_forward_pre_hook(lambda _, given: seen.append(len(given)))
     inner = model.model.layers[0].mlp.down_proj
     inner.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[1]))
-    pieces.feed_in_pieces(model)
+    pieces.chunk_mlp(model)
     torch.testing.assert_close(model(input_ids=ids).logits, whole, atol=1e-5, rtol=1e-5)
     assert seen == [1, 32, 32, 26]
 
@@ -34,5 +34,5 @@ def test_what_does_not_take_each_cell_by_itself_is_left_alone():
 
     model = Mixing()
     before = model.mlp.forward
-    pieces.feed_in_pieces(model)
+    pieces.chunk_mlp(model)
     assert model.mlp.forward == before

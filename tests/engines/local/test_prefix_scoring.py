@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.local.prefix_scoring import Question, Scorer
+from engines.local.prefix_scoring import PrefixScorer, ScoreRequest
 from kernels.packing import Row, pack
 
 
-def scorer(cells: int) -> Scorer:
-    return Scorer(SimpleNamespace(), cells=cells)
+def scorer(cells: int) -> PrefixScorer:
+    return PrefixScorer(SimpleNamespace(), cells=cells)
 
 
-def question(prompt, continuations) -> Question:
-    return Question(tuple(prompt), tuple(map(tuple, continuations)), lambda answer: None)
+def question(prompt, continuations) -> ScoreRequest:
+    return ScoreRequest(tuple(prompt), tuple(map(tuple, continuations)), lambda answer: None)
 
 
 @given(
@@ -41,7 +41,7 @@ def test_a_long_prompt_is_not_read_again_for_each_response():
 
 def test_nothing_to_score_is_answered_at_once():
     answers: list[object] = []
-    asked = Question((1,), ((), ()), answers.append)
+    asked = ScoreRequest((1,), ((), ()), answers.append)
     assert list(scorer(9).parts(asked)) == []
     assert answers == [[[], []]]
 

@@ -21,7 +21,7 @@ VALUES = st.sampled_from([0.0, 0.25, 0.5, 1.0, None])
 def tables(ranked):
     """Stages ``responses``, ``now`` and ``before``: of each prompt the two views' scores of its
     responses; None is an opinion that could not be read, "" one that nobody gave."""
-    written, opinions = [], {"now": [], "before": []}
+    written, mean_scores = [], {"now": [], "before": []}
     for prompt, scores in ranked.items():
         for place, values in enumerate(scores):
             response = f"{prompt}-{place}"
@@ -31,7 +31,7 @@ def tables(ranked):
                 if value != "":
                     error = None if value is not None else "unreadable"
                     given_ = {"value": value, "error": error, "annotator": view, "origin": ORIGIN}
-                    opinions[view].append({"response_id": response, **given_})
+                    mean_scores[view].append({"response_id": response, **given_})
     asked = [
         {"prompt_id": prompt, "messages": [{"role": "user", "content": prompt}]}
         for prompt in ranked
@@ -45,7 +45,7 @@ def tables(ranked):
             },
         ),
         "responses": rows(Responses, written),
-        **{view: rows(Scores, given_) for view, given_ in opinions.items()},
+        **{view: rows(Scores, given_) for view, given_ in mean_scores.items()},
     }
 
 

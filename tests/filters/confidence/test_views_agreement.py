@@ -16,11 +16,11 @@ VALUES = st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0, None])
 
 def read(world, view):
     """Each response's mean opinion."""
-    opinions = {}
+    mean_scores = {}
     for row in world[view].to_dicts():
         if row["value"] is not None:
-            opinions.setdefault(row["response_id"], []).append(row["value"])
-    return {response: statistics.fmean(values) for response, values in opinions.items()}
+            mean_scores.setdefault(row["response_id"], []).append(row["value"])
+    return {response: statistics.fmean(values) for response, values in mean_scores.items()}
 
 
 def sigmoid(margin):

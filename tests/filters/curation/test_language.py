@@ -79,7 +79,9 @@ def slowly(text):
 
 
 mixed = st.lists(
-    st.sampled_from([word for said in SAID.values() for word in said.split()]),
+    st.sampled_from(
+        [word for assistant_message in SAID.values() for word in assistant_message.split()]
+    ),
     min_size=1,
     max_size=8,
 ).map(" ".join)
@@ -170,8 +172,19 @@ def test_pairs_and_demonstrations_hold_their_own_prompt(compared, world):
 
 
 def test_prose_is_what_is_left_without_formulas_and_code():
-    said = pl.Series(["So $x^2$ is `len(x)` of \\text{a pear}, see https://a.b/c: 3x or x_1."])
-    assert prose(said)[0].split() == ["So", "is", "of", "{", "pear},", "see", "or", "."]
+    assistant_message = pl.Series(
+        ["So $x^2$ is `len(x)` of \\text{a pear}, see https://a.b/c: 3x or x_1."]
+    )
+    assert prose(assistant_message)[0].split() == [
+        "So",
+        "is",
+        "of",
+        "{",
+        "pear},",
+        "see",
+        "or",
+        ".",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from filters.curation.texts import texts, without
 from schemas import Demonstrations, Pairs, Prompts, Responses, rows
 
 
-def said(role, text):
+def assistant_message(role, text):
     return {"role": role, "content": text}
 
 
@@ -25,11 +25,16 @@ def test_a_pair_has_two_texts_and_other_rows_one(written, compared):
         (1, "rejected", "d"),
     ]
     assert texts(written(["a"]), Responses).rows() == [(0, "response", "a")]
-    turns = [said("system", "s"), said("user", "u"), said("assistant", "a"), said("user", "v")]
+    turns = [
+        assistant_message("system", "s"),
+        assistant_message("user", "u"),
+        assistant_message("assistant", "a"),
+        assistant_message("user", "v"),
+    ]
     known = {"source": "s", "source_revision": "1", "licence": "MIT"}
     prompts = rows(Prompts, [{"prompt_id": "p", "messages": turns, **known}])
     assert texts(prompts, Prompts).rows() == [(0, "prompt", "u\na\nv")]
-    shown = [*turns, said("assistant", "b")]
+    shown = [*turns, assistant_message("assistant", "b")]
     demonstrations = rows(
         Demonstrations, [{"demonstration_id": "d", "prompt_id": "p", "messages": shown}]
     )

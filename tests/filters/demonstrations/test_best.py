@@ -19,13 +19,13 @@ def slowly(world, n, at_least):
             read = [value for value in votes["value"] if value is not None]
             if read:
                 value = float(f"{math.fsum(read) / len(read):.12g}")
-                lot = content_id(0, response["response_id"])
-                scored.append((-value, lot, response))
+                tie_break = content_id(0, response["response_id"])
+                scored.append((-value, tie_break, response))
         enough = [row for row in sorted(scored, key=lambda r: r[:2]) if -row[0] >= at_least]
-        taken, said = [], set()
+        taken, assistant_message = [], set()
         for _, _, response in enough:
-            if response["text"].strip() not in said and len(taken) < n:
-                said.add(response["text"].strip())
+            if response["text"].strip() not in assistant_message and len(taken) < n:
+                assistant_message.add(response["text"].strip())
                 taken.append(response["response_id"])
         if taken:
             best[prompt] = taken

@@ -41,9 +41,16 @@ def slowly(answers, weighted):
                 name = f"{prompt}-{place}"
                 votes[GIVEN[text]].append((value if weighted else 1.0, name))
         if votes:
-            sums = {said: math.fsum(value for value, _ in of) for said, of in votes.items()}
-            said = min(sums, key=lambda each: (-round(sums[each], 9), content_id(prompt, each)))
-            kept[prompt] = min(votes[said], key=lambda one: (-one[0], content_id(0, one[1])))[1]
+            sums = {
+                assistant_message: math.fsum(value for value, _ in of)
+                for assistant_message, of in votes.items()
+            }
+            assistant_message = min(
+                sums, key=lambda each: (-round(sums[each], 9), content_id(prompt, each))
+            )
+            kept[prompt] = min(
+                votes[assistant_message], key=lambda one: (-one[0], content_id(0, one[1]))
+            )[1]
     return kept
 
 

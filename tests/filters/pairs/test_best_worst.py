@@ -23,8 +23,8 @@ def slowly(world, min_margin=0.0):
             votes = [value for value in votes["value"] if value is not None]
             if votes:
                 value = float(f"{math.fsum(votes) / len(votes):.12g}")
-                lot = content_id(0, response["response_id"])
-                scored.append((value, lot, response["response_id"], response["text"]))
+                tie_break = content_id(0, response["response_id"])
+                scored.append((value, tie_break, response["response_id"], response["text"]))
         if len(scored) < 2:
             reasons[prompt] = "fewer than two scored responses"
             continue

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from filters import StepPairs
 from schemas import Split
-from tests.filters.stepwise import World, cut, opinions
+from tests.filters.stepwise import World, cut, mean_scores
 
 WRONG = ["Gains 2.\n", "Doubles: 3.\n", "Answer: 3"]
 RIGHT = ["Gains 2.\n", "Doubles: 4.\n", "Answer: 4"]
@@ -44,7 +44,7 @@ def world(
         "prompts": tables["prompts"],
         "wrong": tables["responses"],
         "of": made,
-        **opinions({"by": told}),
+        **mean_scores({"by": told}),
     }
 
 
@@ -162,5 +162,8 @@ def test_every_answer_is_kept_or_dropped_whatever_the_order(
     assert again.kept.sort("pair_id").equals(split.kept.sort("pair_id"))
     assert again.dropped.sort("row_id").equals(split.dropped.sort("row_id"))
     for row in split.kept.iter_rows(named=True):
-        said = [row[side][0]["content"] for side in ("chosen", "rejected")]
-        assert said[0][: row["shared_prefix"]] == said[1][: row["shared_prefix"]]
+        assistant_message = [row[side][0]["content"] for side in ("chosen", "rejected")]
+        assert (
+            assistant_message[0][: row["shared_prefix"]]
+            == assistant_message[1][: row["shared_prefix"]]
+        )

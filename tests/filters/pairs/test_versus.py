@@ -25,15 +25,15 @@ def side(world, stage, by, prompt, *, highest):
     """The response that stands for a side: (value, lot, id, text), or None."""
     found = []
     for response in world[stage].filter(pl.col("prompt_id") == prompt).to_dicts():
-        lot = content_id(0, response["response_id"])
+        tie_break = content_id(0, response["response_id"])
         if by is None:
-            found.append((0.0, lot, response["response_id"], response["text"]))
+            found.append((0.0, tie_break, response["response_id"], response["text"]))
             continue
         votes = world[by].filter(pl.col("response_id") == response["response_id"])["value"]
         votes = [value for value in votes if value is not None]
         if votes:
             value = float(f"{math.fsum(votes) / len(votes):.12g}")
-            found.append((value, lot, response["response_id"], response["text"]))
+            found.append((value, tie_break, response["response_id"], response["text"]))
     return min(found, key=lambda r: (-r[0] if highest else r[0], r[1]), default=None)
 
 

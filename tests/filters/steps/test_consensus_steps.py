@@ -3,13 +3,13 @@
 from hypothesis import given
 
 from filters import ConsensusSteps, LabelSteps
-from tests.filters.stepwise import Told, World, cut, drawn_worlds, opinions
+from tests.filters.stepwise import Told, World, cut, drawn_worlds, mean_scores
 
 
 def labelled(told: dict[str, Told]) -> World:
     """Stage ``labels`` of solutions of three steps, by their first errors."""
     world = cut({name: ["0\n", "1\n", "2"] for name in told})
-    world |= opinions({"scores": told})
+    world |= mean_scores({"scores": told})
     return world | {"labels": LabelSteps(by="scores", rule="first_error").run(world).kept}
 
 
@@ -24,7 +24,7 @@ def test_only_solutions_on_whose_first_error_both_agree_are_kept() -> None:
         "f": {None: [1.0, 2.0]},
         "g": {None: [-1.0]},
     }
-    split = ConsensusSteps(of="labels", by="judge").run(world | opinions({"judge": judge}))
+    split = ConsensusSteps(of="labels", by="judge").run(world | mean_scores({"judge": judge}))
     assert split.kept["response_id"].to_list() == ["a", "g"]
     assert split.kept["first_error"].to_list() == [1, None]
     assert split.dropped.select("row_id", "reason", "numbers").rows() == [

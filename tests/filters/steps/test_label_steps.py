@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from filters import LabelSteps
 from filters.steps.step_rules import After, Rule
 from schemas import Split
-from tests.filters.stepwise import Told, World, cut, drawn_worlds, opinions
+from tests.filters.stepwise import Told, World, cut, drawn_worlds, mean_scores
 
 RULES: tuple[Rule, ...] = (
     "hard", "soft", "logmeanexp", "optimal", "advantage", "progress", "first_error",
@@ -26,7 +26,9 @@ def labelled(
     told = (
         told | ({} if root is None else {-1: [root]}) | ({} if whole is None else {None: [whole]})
     )
-    world = cut({"a": [f"{n}\n" for n in range(len(values))]}) | opinions({"scores": {"a": told}})
+    world = cut({"a": [f"{n}\n" for n in range(len(values))]}) | mean_scores(
+        {"scores": {"a": told}}
+    )
     row = LabelSteps(by="scores", **how).run(world).kept.row(0, named=True)
     return row["labels"], row["values"], row["first_error"]
 
@@ -73,7 +75,7 @@ def test_an_advantage_needs_both_values() -> None:
 def test_a_prover_s_advantage_is_added_to_the_policy_s_value() -> None:
     own: Told = {-1: [0.25], 0: [0.5], 1: [0.25]}
     prover: Told = {-1: [0.5], 0: [0.5], 1: [0.75]}
-    world = cut({"a": ["0\n", "1"]}) | opinions({"own": {"a": own}, "prover": {"a": prover}})
+    world = cut({"a": ["0\n", "1"]}) | mean_scores({"own": {"a": own}, "prover": {"a": prover}})
     split = LabelSteps(by="own", prover="prover", rule="advantage", alpha=2.0).run(world)
     assert split.kept["values"].item().to_list() == [0.5, 0.75]
     assert split.kept["labels"].item().to_list() == [True, True]
@@ -109,7 +111,9 @@ def test_what_comes_after_the_first_error(
 
 def test_the_steps_and_where_they_lie_are_kept() -> None:
     told: dict[str, Told] = {"a": {0: [1.0], 1: [0.0]}}
-    row = LabelSteps(by="scores").run(cut({"a": ["né\n", "b"]}) | opinions({"scores": told})).kept
+    row = (
+        LabelSteps(by="scores").run(cut({"a": ["né\n", "b"]}) | mean_scores({"scores": told})).kept
+    )
     assert row["completions"].item().to_list() == ["né\n", "b"]
     assert row["spans"].item().to_list() == [
         {"start": 0, "end": 3, "token_start": 0, "token_end": 1},
@@ -125,7 +129,7 @@ def test_what_cannot_be_labelled_is_dropped_with_the_reason() -> None:
         "some": {0: [None, 0.5]},
     }
     steps = {"uncut": None, "unread": ["x"], "some": ["x", "y"], "silent": ["x"]}
-    world = cut(steps) | opinions({"scores": told})
+    world = cut(steps) | mean_scores({"scores": told})
     split = LabelSteps(by="scores").run(world)
     assert split.kept["labels"].to_list() == [[True, None]]
     assert split.dropped.select("row_id", "reason", "numbers").rows() == [
@@ -134,7 +138,7 @@ def test_what_cannot_be_labelled_is_dropped_with_the_reason() -> None:
         ("silent", "no step is known", '{"errors":0,"scored":0}'),
     ]
     lost = LabelSteps(by="scores").run(
-        cut({"some": ["x", "y"]}, prompts=False) | opinions({"scores": told})
+        cut({"some": ["x", "y"]}, prompts=False) | mean_scores({"scores": told})
     )
     assert lost.dropped["reason"].to_list() == ["prompt not found"]
 
@@ -147,7 +151,7 @@ def test_a_prover_goes_with_advantages() -> None:
 def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
     """`LabelSteps`, one step at a time."""
 
-    def said(stage: str, response_id: str, step: int | None) -> list[float]:
+    def assistant_message(stage: str, response_id: str, step: int | None) -> list[float]:
         return [
             row["value"]
             for row in world[stage].iter_rows(named=True)
@@ -157,7 +161,7 @@ def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
         ]
 
     def mean(stage: str, response_id: str, step: int) -> float | None:
-        found = said(stage, response_id, step)
+        found = assistant_message(stage, response_id, step)
         return sum(found) / len(found) if found else None
 
     found = {}
@@ -167,7 +171,7 @@ def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
         response_id, steps = response["response_id"], range(len(response["steps"]))
         judge = operator.prover or operator.by
         value = {step: mean(judge, response_id, step) for step in (-1, *steps)}
-        whole = set(said(judge, response_id, None))
+        whole = set(assistant_message(judge, response_id, None))
         first = whole.pop() if len(whole) == 1 else None
         labels: list[bool | None] = []
         worths: list[float | None] = []
@@ -251,7 +255,7 @@ def test_the_order_of_rows_changes_nothing(world: World, rule: Rule, seed: int) 
 
 
 def test_no_solution_gives_no_label() -> None:
-    world = cut({}) | opinions({"scores": {}})
+    world = cut({}) | mean_scores({"scores": {}})
     split = LabelSteps(by="scores").run(world)
     assert split.kept.is_empty()
     assert split.dropped.is_empty()

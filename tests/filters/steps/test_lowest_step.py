@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from filters import LowestStep
 from schemas import Split
-from tests.filters.stepwise import Told, opinions
+from tests.filters.stepwise import Told, mean_scores
 
 Rule = Literal["value", "advantage"]
 shares = st.sampled_from([0.0, 0.125, 0.25, 0.5, 1.0])
@@ -18,7 +18,7 @@ shares = st.sampled_from([0.0, 0.125, 0.25, 0.5, 1.0])
 def lowest(rule: Rule, values: Sequence[float | None], **others: Told) -> Split:
     """Of the values of response ``a``'s prefixes, the empty one's first."""
     told: Told = {step: [value] for step, value in enumerate(values, start=-1)}
-    return LowestStep(of="scores", lowest=rule).run(opinions({"scores": {"a": told, **others}}))
+    return LowestStep(of="scores", lowest=rule).run(mean_scores({"scores": {"a": told, **others}}))
 
 
 def reasons(split: Split) -> dict[str, str]:
@@ -78,5 +78,5 @@ def test_without_a_step_to_blame_a_response_is_dropped(rule: Rule, told: Told, r
 
 def test_a_score_of_the_whole_is_not_read() -> None:
     told: Told = {-1: [0.5], 0: [0.25], None: [7.0]}
-    split = LowestStep(of="scores").run(opinions({"scores": {"a": told}}))
+    split = LowestStep(of="scores").run(mean_scores({"scores": {"a": told}}))
     assert split.kept["value"].to_list() == [0.0]

@@ -2,12 +2,17 @@
 
 from random import Random
 
-from annotators.judge.parsing.verdicts import Unread, read_choice, read_grade, read_ranking
+from annotators.judge.parsing.verdicts import (
+    UnparseableVerdict,
+    read_choice,
+    read_grade,
+    read_ranking,
+)
 from annotators.judge.parsing.yes_no import read_yes
 from annotators.truth.first_error_votes import read_vote
 from tests.fuzz.texts import damaged, mixed
 
-EXPECTED = (Unread,)
+EXPECTED = (UnparseableVerdict,)
 
 _PIECES = (
     *("A", "B", "C", "tie", "neither", "both", "4", "-1", "3.5", "8/10", "1e999", "9" * 5_000),

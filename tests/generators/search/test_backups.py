@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from generators.search.backups import RULES, UNKNOWN, back_up, infer
 from generators.search.selection import PUCT, UCT, BestFirst, Omega, worth
-from generators.search.tree import Node, planted
+from generators.search.tree import Node, new_root
 
 MADE = {"operator": "t", "model": None, "parameters": "{}", "seed": None, "parents": []}
 OWN = st.sampled_from([None, 0.0, 0.25, 0.5, 1.0])
@@ -17,13 +17,13 @@ OWN = st.sampled_from([None, 0.0, 0.25, 0.5, 1.0])
 @st.composite
 def trees(draw: st.DrawFn, depth: int = 3, ends: bool = True) -> Node:
     """A tree whose nodes are expanded, ends or neither, visited as a search would have."""
-    root = planted("p", made=MADE)
+    root = new_root("p", made=MADE)
     _grow(draw, root, depth, ends)
     root.expanded = True
-    order = list(root.below())
+    order = list(root.subtree())
     for node in reversed(order):
-        below = sum(child.visits for child in node.children)
-        node.visits = int(node.expanded or node.terminal) + below
+        subtree = sum(child.visits for child in node.children)
+        node.visits = int(node.expanded or node.terminal) + subtree
         open_below = any(not child.closed for child in node.children)
         node.closed = not open_below and (node.terminal or node.expanded)
     return root
@@ -33,7 +33,7 @@ def _grow(draw: st.DrawFn, node: Node, depth: int, ends: bool) -> None:
     node.expanded = True
     for number in range(draw(st.integers(0, 3))):
         prior = draw(st.sampled_from([0.25, 0.5]))
-        child = node.grow(f"{number}\n", prior=prior, made=MADE)
+        child = node.add_child(f"{number}\n", prior=prior, made=MADE)
         child.own = draw(OWN)
         kind = draw(st.sampled_from(["end", "open", "inner"] if ends else ["open", "inner"]))
         if kind == "end":
@@ -45,27 +45,27 @@ def _grow(draw: st.DrawFn, node: Node, depth: int, ends: bool) -> None:
 
 def evaluations(node: Node) -> list[float]:
     """What was said of every node below that the search visited: ends, and those expanded."""
-    visited = (one for one in node.below() if one.expanded or one.terminal)
+    visited = (one for one in node.subtree() if one.expanded or one.terminal)
     return [UNKNOWN if one.own is None else one.own for one in visited]
 
 
 def backed_up(root: Node, rule: str) -> Node:
-    back_up(reversed(list(root.below())), RULES[rule])  # type: ignore[index]
+    back_up(reversed(list(root.subtree())), RULES[rule])  # type: ignore[index]
     return root
 
 
 @given(trees())
 def test_visits_of_a_parent_are_one_and_those_of_its_children(root: Node) -> None:
-    for node in root.below():
-        below = sum(child.visits for child in node.children)
-        assert node.visits == below + (node.expanded or node.terminal)
+    for node in root.subtree():
+        subtree = sum(child.visits for child in node.children)
+        assert node.visits == subtree + (node.expanded or node.terminal)
 
 
 @given(trees())
 def test_the_mean_is_that_of_all_evaluations_below(root: Node) -> None:
-    for node in root.below():
+    for node in root.subtree():
         node.own = 0.5 if node.own is None else node.own
-    for node in backed_up(root, "mean").below():
+    for node in backed_up(root, "mean").subtree():
         if node.expanded:
             said = evaluations(node)
             assert node.value == pytest.approx(sum(said) / len(said))
@@ -73,15 +73,15 @@ def test_the_mean_is_that_of_all_evaluations_below(root: Node) -> None:
 
 @given(trees())
 def test_what_nobody_has_an_opinion_of_moves_no_mean(root: Node) -> None:
-    for node in root.below():
+    for node in root.subtree():
         node.own = None
     backed_up(root, "mean")
-    assert all(node.value is None for node in root.below())
+    assert all(node.value is None for node in root.subtree())
 
 
 @given(trees())
 def test_alphamath_takes_what_is_unknown_for_zero_between_minus_and_plus_one(root: Node) -> None:
-    for node in backed_up(root, "alpha").below():
+    for node in backed_up(root, "alpha").subtree():
         if node.expanded:
             said = [2 * one - 1 for one in evaluations(node)]
             assert node.value is not None
@@ -90,15 +90,15 @@ def test_alphamath_takes_what_is_unknown_for_zero_between_minus_and_plus_one(roo
 
 @given(trees())
 def test_the_largest_is_found_by_walking_down_to_a_leaf(root: Node) -> None:
-    for node in root.below():
+    for node in root.subtree():
         node.own = 0.5 if node.own is None else node.own
-    for node in backed_up(root, "max").below():
-        assert node.value == max(one.own or 0 for one in node.below() if not one.children)
+    for node in backed_up(root, "max").subtree():
+        assert node.value == max(one.own or 0 for one in node.subtree() if not one.children)
 
 
 @given(trees())
 def test_children_count_by_their_visits_and_once_at_least(root: Node) -> None:
-    for node in backed_up(root, "children").below():
+    for node in backed_up(root, "children").subtree():
         every = [one.value for one in node.children for _ in range(max(1, one.visits))]
         known = [one for one in every if one is not None]
         if known:
@@ -107,7 +107,7 @@ def test_children_count_by_their_visits_and_once_at_least(root: Node) -> None:
 
 @given(trees(), st.sampled_from(sorted(RULES)))
 def test_values_are_of_the_range_and_a_single_child_hands_its_own_up(root: Node, rule: str) -> None:
-    for node in backed_up(root, rule).below():
+    for node in backed_up(root, rule).subtree():
         assert node.value is None or 0 <= node.value <= 1
         if rule in ("children", "max") and len(node.children) == 1:
             (only,) = node.children
@@ -116,7 +116,7 @@ def test_values_are_of_the_range_and_a_single_child_hands_its_own_up(root: Node,
 
 def steps_away(node: Node) -> int | None:
     """The fewest steps to a right end, by walking every path."""
-    found = [one.depth - node.depth for one in node.below() if one.right and node in one.path()]
+    found = [one.depth - node.depth for one in node.subtree() if one.right and node in one.path()]
     return min(found, default=None)
 
 
@@ -124,10 +124,10 @@ def steps_away(node: Node) -> int | None:
 def test_rest_values_follow_the_recursion_from_the_root(root: Node) -> None:
     infer(root)
     if steps_away(root) is None:
-        assert all(node.value is None for node in root.below())
+        assert all(node.value is None for node in root.subtree())
         return
     assert root.value == 0
-    for node in root.below():
+    for node in root.subtree():
         if node.parent is None:
             continue
         right = steps_away(node) is not None
@@ -143,10 +143,10 @@ def test_rest_values_follow_the_recursion_from_the_root(root: Node) -> None:
 
 
 def test_rest_values_of_a_worked_tree() -> None:
-    root = planted("p", made=MADE)
-    first = root.grow("a\n", prior=0.5, made=MADE)
-    wrong = root.grow("b\n", prior=0.5, made=MADE)
-    end = first.grow("Answer: 1", prior=1.0, made=MADE)
+    root = new_root("p", made=MADE)
+    first = root.add_child("a\n", prior=0.5, made=MADE)
+    wrong = root.add_child("b\n", prior=0.5, made=MADE)
+    end = first.add_child("Answer: 1", prior=1.0, made=MADE)
     end.terminal = end.right = True
     infer(root)
     # Two steps lead to the end: each is worth half of what was left before it.
@@ -158,7 +158,7 @@ def test_rest_values_of_a_worked_tree() -> None:
 @given(trees())
 def test_selection_finds_what_can_be_gone_on_with(root: Node) -> None:
     backed_up(root, "mean")
-    frontier = {one for one in root.below() if not one.expanded and not one.terminal}
+    frontier = {one for one in root.subtree() if not one.expanded and not one.terminal}
     for selection in (PUCT(), UCT(), BestFirst(), Omega()):
         leaf = selection.leaf(root)
         assert (leaf in frontier) if frontier else leaf is None
@@ -193,10 +193,10 @@ def test_puct_and_uct_go_down_by_their_formulas(root: Node) -> None:
 
 
 def test_omega_prefers_beginnings_that_may_go_either_way() -> None:
-    root = planted("p", made=MADE)
+    root = new_root("p", made=MADE)
     root.expanded = True
     for own in (0.0, 0.4, 0.8, 1.0):
-        root.grow(f"{own}\n", prior=0.25, made=MADE).own = own
+        root.add_child(f"{own}\n", prior=0.25, made=MADE).own = own
     backed_up(root, "max")
     leaf = Omega().leaf(root)
     assert leaf is not None

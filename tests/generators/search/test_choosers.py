@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from annotators import Annotator
 from engines.context import Context
 from engines.model import Models
-from engines.operators.scores import Opinion, Scorer, verdict_of
+from engines.operators.scores import Score, Scorer, verdict_of
 from engines.protocol import Generation, Rendered, Sampling
 from engines.rows import Prompt, Response
 from generators import BestOfN, Guided, Sample, StepBeam, TreeSearch
@@ -34,12 +34,12 @@ class Counting(Annotator):
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
-    ) -> list[Opinion]:
+    ) -> list[Score]:
         Counting.asked += [one.text for one in responses]
         return [
-            Opinion(one.response_id, "counting", None, error="a question")
+            Score(one.response_id, "counting", None, error="a question")
             if "?" in one.text
-            else Opinion(
+            else Score(
                 one.response_id,
                 "counting",
                 float((one.text.splitlines() or [""])[-1].count(self.letter)),
@@ -231,7 +231,7 @@ def test_the_same_beginnings_go_on_in_the_same_way_whatever_the_beam(stand: Any)
 
 
 def test_a_verdict_is_of_the_whole_or_of_the_last_step() -> None:
-    steps = [Opinion("r", "s", 0.9, step=0), Opinion("r", "s", 0.2, step=1)]
+    steps = [Score("r", "s", 0.9, step=0), Score("r", "s", 0.2, step=1)]
     assert verdict_of(steps, "r") == 0.2
-    assert verdict_of([*steps, Opinion("r", "s", 0.1)], "r") == 0.1
-    assert verdict_of([Opinion("r", "s", None, error="?")], "r") is None
+    assert verdict_of([*steps, Score("r", "s", 0.1)], "r") == 0.1
+    assert verdict_of([Score("r", "s", None, error="?")], "r") is None

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.model import Written
+from engines.model import SampledText
 from engines.protocol import Sampling
 from generators.search.proposer import first_line, first_plan, merged, planned
 
 
-def written(*texts: str) -> list[Written]:
-    return [Written(text, (1,), (0.0,), "stop", "m", Sampling(), n) for n, text in enumerate(texts)]
+def written(*texts: str) -> list[SampledText]:
+    return [
+        SampledText(text, (1,), (0.0,), "stop", "m", Sampling(), n) for n, text in enumerate(texts)
+    ]
 
 
 @pytest.mark.parametrize(

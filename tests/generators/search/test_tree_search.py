@@ -52,12 +52,12 @@ def test_a_tree_is_made_of_what_the_policy_writes(stand: Any, selection: str, ba
     texts = {text_of(rows, node_id) for node_id in rows}
     assert len(texts) > len(ASKED)
     for node_id, row in rows.items():
-        below = children(split.kept, node_id)
-        assert below.height == 0 or row["expanded"]
-        assert row["visits"] == below["visits"].sum() + (row["expanded"] or row["terminal"])
-        if below.height:
-            assert below["prior"].sum() == pytest.approx(1)
-            assert below["step"].n_unique() == below.height
+        subtree = children(split.kept, node_id)
+        assert subtree.height == 0 or row["expanded"]
+        assert row["visits"] == subtree["visits"].sum() + (row["expanded"] or row["terminal"])
+        if subtree.height:
+            assert subtree["prior"].sum() == pytest.approx(1)
+            assert subtree["step"].n_unique() == subtree.height
         if row["terminal"]:
             right = None if row["error"] else "b" not in text_of(rows, node_id)
             assert row["terminal_correct"] == right

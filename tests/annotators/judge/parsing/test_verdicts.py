@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotators.judge.parsing.verdicts import (
-    Unread,
+    UnparseableVerdict,
     aggregated,
     commonest,
     dissent,
@@ -37,7 +37,7 @@ def test_a_verdict_is_what_the_judge_said_or_unread(case: dict[str, Any]) -> Non
     }[case["read"]]
     try:
         assert reads(case["text"]) == case["expected"]
-    except Unread:
+    except UnparseableVerdict:
         assert case["expected"] is None
 
 
@@ -59,21 +59,21 @@ def test_a_verdict_is_what_the_judge_said_or_unread(case: dict[str, Any]) -> Non
     ],
 )
 def test_grades_that_are_not_are_refused(text: str, why: str) -> None:
-    with pytest.raises(Unread, match=why):
+    with pytest.raises(UnparseableVerdict, match=why):
         read_grade(text, (1, 5))
 
 
 def test_a_pattern_reads_what_it_names() -> None:
     assert read_grade("<g>3</g> of 9", (1, 5), r"<g>(.*?)</g>") == 3
     for text in ("3", "<g>three</g>", "<g>3</g><g>4</g>", "<g>9</g>"):
-        with pytest.raises(Unread):
+        with pytest.raises(UnparseableVerdict):
             read_grade(text, (1, 5), r"<g>(.*?)</g>")
 
 
 def test_a_pattern_reads_answers_only() -> None:
     assert read_choice("<think><v>A</v></think><v>B</v>", "<v>(.)</v>") == 0
     assert read_ranking("<think>R: A B</think>R: B A", 2, "R: (.*)") == [1, 0]
-    with pytest.raises(Unread):
+    with pytest.raises(UnparseableVerdict):
         read_grade("<think><g>3</g>", (1, 5), "<g>(.*?)</g>")
 
 

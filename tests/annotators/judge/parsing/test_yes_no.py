@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotators.judge.parsing.statements import Unread
+from annotators.judge.parsing.statements import UnparseableVerdict
 from annotators.judge.parsing.yes_no import read_yes
 
 
@@ -46,5 +46,5 @@ def test_answers_that_are_clear(text: str, says: bool) -> None:
     ],
 )
 def test_answers_that_are_not_are_refused(text: str) -> None:
-    with pytest.raises(Unread):
+    with pytest.raises(UnparseableVerdict):
         read_yes(text)

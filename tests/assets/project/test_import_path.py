@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from assets.imports import built
+
+from assets.project.import_path import built
 
 
 @pytest.mark.parametrize("path", ["~ question, licence: mit", "~nobody-of-that-name/x.jsonl"])
