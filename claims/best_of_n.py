@@ -61,7 +61,7 @@ def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     rated = scored(responses.select("prompt_id", "response_id"), scores).drop_nulls("value")
     return (
         rated.with_columns(tie_break=tie_break("response_id"))
-        .sort("prompt_id", -pl.col("value"), "lot")
+        .sort("prompt_id", -pl.col("value"), "tie_break")
         .unique("prompt_id", keep="first", maintain_order=True)
     )
 

@@ -24,7 +24,7 @@ from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
 from assets.report.plots import plots
 from assets.report.provenance import provenance
-from assets.report.report_data import data
+from assets.report.report_data import load_report_data
 from assets.report.rows import browsed
 from assets.report.trees import trees
 from assets.review.agreement import with_people
@@ -56,7 +56,7 @@ def dataset_report(
 
     Calls no model. Raises `FactoryError` where there is nothing to report.
     """
-    found = data(project, recipe, stage, refresh=refresh)
+    found = load_report_data(project, recipe, stage, refresh=refresh)
     shown = browsed(found)
     known = truth(found)
     names, agreement = agreements(found, known)

@@ -111,7 +111,9 @@ class ReportData:
         return self.tables.read_dropped((self.recipe.name, name), refresh)
 
 
-def data(project: Project, recipe: str, stage: str | None, *, refresh: str | None) -> ReportData:
+def load_report_data(
+    project: Project, recipe: str, stage: str | None, *, refresh: str | None
+) -> ReportData:
     """What there is to tell of ``recipe``'s ``stage`` (by default what the recipe is for) at
     ``refresh`` (by default all). Raises `FactoryError` where there is no row, or none of a kind
     that a page shows."""

@@ -57,7 +57,7 @@ class Uncertainty(Filter):
         known = judged.filter(pl.col("passes") >= 2)
         room = math.ceil(round(self.keep * known.height, 6))
         # Lots are u^(1/w); in the order of ln(u) / w, which for w = 0 is −∞: the last.
-        tie_break = pl.col("lot").log() / (1 - pl.col("uncertainty"))
+        tie_break = pl.col("tie_break").log() / (1 - pl.col("uncertainty"))
         drawn = known.sort(-tie_break, "pair_id").head(room)["pair_id"]
         judged = judged.with_columns(
             reason=pl.when(pl.col("passes") < 2)

@@ -130,7 +130,7 @@ def _cap(judged: pl.DataFrame, group: str, cap: int, reason: str) -> pl.DataFram
     placed = judged.filter(pl.col("reason").is_null()).select(
         "__id",
         size=pl.len().over(group),
-        place=pl.col("lot").rank("ordinal").over(group),
+        place=pl.col("tie_break").rank("ordinal").over(group),
     )
     over = pl.col("place") > cap
     return (

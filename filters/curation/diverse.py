@@ -54,7 +54,7 @@ class Diverse(Filter):
             texts(frame, table, side="chosen")
             .with_columns(frame[id_column(table)].alias("id"))
             .with_columns(tie_break=tie_break("id", self.seed))
-            .sort("lot")
+            .sort("tie_break")
         )
         assistant_message = rows["text"]
         vectors = (

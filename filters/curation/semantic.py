@@ -65,7 +65,7 @@ class SemanticDuplicates(Filter):
             texts(frame, table)
             .with_columns(frame[unit].alias("id"), self._group(frame, table))
             .with_columns(tie_break=tie_break("id", self.seed))
-            .sort("lot")
+            .sort("tie_break")
         )
         vectors = embedded(rows["text"], self.embedder)
         original, similarity = np.arange(len(vectors)), np.ones(len(vectors))

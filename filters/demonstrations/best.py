@@ -60,8 +60,8 @@ class Best(Filter):
                 tie_break=tie_break("response_id"),
                 assistant_message=pl.col("text").str.strip_chars(),
             )
-            .sort("place", -pl.col("value"), "lot")
-            .unique(["prompt_id", "said"], keep="first", maintain_order=True)
+            .sort("place", -pl.col("value"), "tie_break")
+            .unique(["prompt_id", "assistant_message"], keep="first", maintain_order=True)
             .group_by("prompt_id", maintain_order=True)
             .head(self.n)
         )

@@ -47,41 +47,41 @@ class MajorityVote(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         responses = tables[self.of]
-        voting = responses.with_columns(assistant_message=stated("text", self.answer))
+        voting = responses.with_columns(answer=stated("text", self.answer))
         if self.cut == "refuse":
             ended = pl.col("finish") == "stop"
-            voting = voting.with_columns(assistant_message=pl.when(ended).then(pl.col("said")))
+            voting = voting.with_columns(answer=pl.when(ended).then(pl.col("answer")))
         if self.by is None:
             voting = voting.with_columns(value=pl.lit(1.0))
         else:
             voting = scored(voting, tables[self.by])
         voting = voting.with_columns(
-            votes=pl.col("said").is_not_null() & pl.col("value").is_not_null()
+            votes=pl.col("answer").is_not_null() & pl.col("value").is_not_null()
         )
-        names = voting.filter("votes").select("prompt_id", "said").unique()
+        names = voting.filter("votes").select("prompt_id", "answer").unique()
         lots = [content_id(*row) for row in names.iter_rows()]
         tally = (
             voting.filter("votes")
-            .group_by("prompt_id", "said")
+            .group_by("prompt_id", "answer")
             .agg(sum=pl.col("value").sort().sum().round_sig_figs(12))
             .join(
                 names.with_columns(tie_break=pl.Series(lots, dtype=pl.String)),
-                on=["prompt_id", "said"],
+                on=["prompt_id", "answer"],
             )
-            .sort("prompt_id", -pl.col("sum"), "lot")
+            .sort("prompt_id", -pl.col("sum"), "tie_break")
             .unique("prompt_id", keep="first", maintain_order=True)
-            .select("prompt_id", "said")
+            .select("prompt_id", "answer")
         )
         won = (
             voting.filter("votes")
-            .join(tally, on=["prompt_id", "said"], how="semi")
+            .join(tally, on=["prompt_id", "answer"], how="semi")
             .with_columns(tie_break=tie_break("response_id"))
-            .sort("prompt_id", -pl.col("value"), "lot")
+            .sort("prompt_id", -pl.col("value"), "tie_break")
             .unique("prompt_id", keep="first", maintain_order=True)
         )
         silent = (
             voting.group_by("prompt_id", maintain_order=True)
-            .agg(responses=pl.len(), stated=pl.col("said").count(), votes=pl.col("votes").sum())
+            .agg(responses=pl.len(), stated=pl.col("answer").count(), votes=pl.col("votes").sum())
             .filter(pl.col("votes") == 0)
         )
         asked = responses.select("prompt_id").unique(maintain_order=True)

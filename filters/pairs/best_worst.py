@@ -97,8 +97,8 @@ def _at(end: pl.Expr, ranked: pl.DataFrame) -> pl.DataFrame:
     drawn = (
         there.filter(several)
         .with_columns(tie_break=tie_break("response_id"))
-        .sort("lot")
-        .drop("lot")
+        .sort("tie_break")
+        .drop("tie_break")
     )
     return pl.concat(
         [there.filter(~several), drawn.unique("prompt_id", keep="first", maintain_order=True)]

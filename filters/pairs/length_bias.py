@@ -118,7 +118,7 @@ class LengthBias(Filter):
             differ.with_columns(stratum=(place.cast(pl.Int64) * strata) // pl.len())
             .with_columns(allowed=allowed.over("stratum"))
             .filter(longer)
-            .filter(pl.col("lot").rank("ordinal").over("stratum") > pl.col("allowed"))
+            .filter(pl.col("tie_break").rank("ordinal").over("stratum") > pl.col("allowed"))
         )
         return _refuse(
             judged, pl.col("pair_id").is_in(over["pair_id"].implode()), "chosen longer too often"

@@ -27,7 +27,7 @@ class RandomPairs(Filter):
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         drawn = tables[self.of].with_columns(tie_break=tie_break("response_id", self.seed))
         by_lot = {
-            name: pl.col(column).sort_by("lot").get(place, null_on_oob=True)
+            name: pl.col(column).sort_by("tie_break").get(place, null_on_oob=True)
             for place, side in enumerate(("chosen", "rejected"))
             for name, column in ((f"{side}_id", "response_id"), (f"{side}_text", "text"))
         }

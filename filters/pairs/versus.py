@@ -104,7 +104,7 @@ class Versus(Filter):
             values = values.with_columns(order=-pl.col("value") if highest else pl.col("value"))
         return (
             values.with_columns(tie_break=tie_break("response_id", self.seed))
-            .sort("order", "lot")
+            .sort("order", "tie_break")
             .group_by("prompt_id", maintain_order=True)
             .agg(
                 pl.col("response_id").first().alias(f"{side}_id"),

@@ -38,9 +38,9 @@ class BalanceSteps(Filter):
         ids = steps.select("response_id", "step").iter_rows()
         lots = [content_id(self.seed, response_id, step) for response_id, step in ids]
         right, wrong = (pl.col("label").eq(kind).sum().over(groups) for kind in (True, False))
-        rank = pl.col("lot").rank("ordinal").over([*groups, "label"])
+        rank = pl.col("tie_break").rank("ordinal").over([*groups, "label"])
         left = rank <= pl.min_horizontal(right, wrong)
-        steps = steps.with_columns(pl.Series("lot", lots, dtype=pl.String)).with_columns(
+        steps = steps.with_columns(pl.Series("tie_break", lots, dtype=pl.String)).with_columns(
             left=left & pl.col("label").is_not_null()
         )
         kept = steps.group_by("response_id").agg(

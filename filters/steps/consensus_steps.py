@@ -38,20 +38,20 @@ class ConsensusSteps(Filter):
             .group_by("response_id")
             .agg(
                 theirs=pl.when(read.n_unique() == 1).then(read.first()),
-                mean_scores=read.len(),
+                scored=read.len(),
                 errors=pl.col("error").count(),
             )
         )
         judged = labels.join(
             named, on="response_id", how="left", maintain_order="left"
         ).with_columns(
-            pl.col("opinions", "errors").fill_null(0),
+            pl.col("scored", "errors").fill_null(0),
             ours=pl.col("first_error").fill_null(NONE),
         )
         reason = (
-            pl.when((pl.col("opinions") == 0) & (pl.col("errors") > 0))
+            pl.when((pl.col("scored") == 0) & (pl.col("errors") > 0))
             .then(pl.lit("score is an error"))
-            .when(pl.col("opinions") == 0)
+            .when(pl.col("scored") == 0)
             .then(pl.lit("no score"))
             .when(pl.col("theirs").is_null())
             .then(pl.lit("opinions differ"))

@@ -8,7 +8,7 @@ import pytest
 
 from claims import StepLabelAccuracy, StepRanking, UnmeasurableError
 from filters import LabelSteps
-from tests.filters.stepwise import Told, cut, opinions
+from tests.filters.stepwise import Told, cut, mean_scores
 
 STEPS = ["0\n", "1\n", "2"]
 
@@ -25,7 +25,7 @@ def world(truth: Mapping[str, int], **stages: Mapping[str, Told]) -> dict[str, p
         name: {step: [float(step != first)] for step in range(3)} | {None: [float(first)]}
         for name, first in truth.items()
     }
-    return tables | opinions({"truth": known, **stages})
+    return tables | mean_scores({"truth": known, **stages})
 
 
 def whole(found: Mapping[str, float | None]) -> dict[str, Told]:
@@ -115,7 +115,10 @@ def test_what_scores_cost_is_counted_in_rollouts(most: float, held: bool) -> Non
 
 def test_a_control_that_is_cut_in_another_way_has_a_truth_of_its_own() -> None:
     tables = world({"a": 1}, ours=whole({"a": 1}), theirs=whole({"a": 5}))
-    tables |= {"other": tables["responses"], "other_truth": opinions({"t": whole({"a": 5})})["t"]}
+    tables |= {
+        "other": tables["responses"],
+        "other_truth": mean_scores({"t": whole({"a": 5})})["t"],
+    }
     measure = StepLabelAccuracy(
         of="ours",
         control="theirs",
