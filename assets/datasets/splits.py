@@ -1,13 +1,13 @@
-"""Which rows are trained on and which are held out, so that neither ever learns of the other.
+"""Which rows are trained on and which are held out: no held-out prompt resembles a trained one.
 
-Prompts that are nearly alike, directly or through others, are a cluster, and a cluster is in one
-split: that of its first prompt, by the hash of what that says. Later prompts join the split of the
-cluster that they belong to. Where one joins two clusters of different splits to one, it is trained
-on, and those of the cluster that were held out are in neither split from then on.
+Prompts that are near duplicates, directly or through others, form a cluster. A cluster belongs to
+one split, which the hash of its first prompt decides. Later prompts join the split of their
+cluster. If a new prompt joins two clusters of different splits, the joined cluster is trained on,
+and its held-out prompts are in neither split from then on.
 
-Splits are remembered by prompt, so a prompt once in one of them is never in the other, whatever
-refreshes are made later or made up for. From nothing, the order is that of refreshes: to forget and
-begin again changes the splits only if days were made up for meanwhile.
+Splits are stored by prompt: a prompt that was ever in one split is never in the other. Computed
+anew, splits depend on the order of refreshes, so they change only if an earlier refresh was added
+later.
 """
 
 import hashlib

@@ -1,10 +1,10 @@
 """How Dagster learns that a run was killed: the launcher that ``dagster.yaml`` names.
 
 Dagster's own `DefaultRunLauncher` starts a run as a child of the code location, which reports a
-child that dies. If the code location dies too, nobody does: that launcher cannot be asked for a
-run's health, so run monitoring passes the run over, and it holds the queue for ever. This one can
-be asked. The daemon then marks the run failed, and run retries start it again from the stage it was
-at, where the journal has every answer so far.
+child that dies. If the code location dies too, nobody reports the run: `DefaultRunLauncher` has no
+health check, so run monitoring skips the run, and it blocks the queue. This launcher has a health
+check. The daemon marks the run failed, and run retries start it again from its last stage. The
+journal has every answer so far.
 """
 
 import time

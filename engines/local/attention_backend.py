@@ -1,5 +1,5 @@
-"""Attention of packed cells and of shared prompts inside a Transformers model, under a name of its
-own."""
+"""The attention implementation that this engine registers with Transformers: packed sequences and
+shared prompts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +19,8 @@ Layout = tuple[Block, ...] | BlockMask | Slots
 
 _NAME = "preference_factory_packed"
 _LAYOUT: ContextVar[Layout | None] = ContextVar("layout", default=None)
-"""Of the line that is in hand. A model's layers hand their attention what each of them knows; this
-reaches all of them alike."""
+"""The layout of the present forward pass. A context variable, since Transformers passes a layer's
+attention only what that layer knows."""
 
 
 def install(model: PreTrainedModel) -> bool:

@@ -1,4 +1,4 @@
-"""Long lines through a model's feed-forward layers, a piece at a time."""
+"""Feed-forward layers applied to a long sequence in chunks, which bounds their memory."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,13 +7,15 @@ import torch
 from torch import nn
 
 _CELLS = 2048
-"""The layers' inner states are some three times as wide as what goes in; pieces of this size are as
-fast as whole lines."""
+"""Tokens of one chunk. The hidden states inside the layers are about three times as wide as their
+input. Chunks of this size are as fast as whole sequences."""
 
 
 def chunk_mlp(model: nn.Module) -> None:
-    """Let the feed-forward layers of ``model`` (``mlp``, of linear layers alone: each cell by
-    itself) take no more than `_CELLS` cells of a line at once."""
+    """Apply the feed-forward layers of ``model`` to at most `_CELLS` tokens at a time.
+
+    Only modules named ``mlp`` are changed, and only those that treat each token by itself.
+    """
     for name, layer in model.named_modules():
         if name.rpartition(".")[2] == "mlp" and all(map(_cellwise, layer.modules())):
             layer.forward = partial(_fed, layer.forward)

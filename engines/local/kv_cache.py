@@ -1,9 +1,9 @@
-"""The key-value cache of a running batch: prompts, each kept once for the rows that go on with it,
-and after them a slot a row.
+"""The key-value cache of a running batch: each prompt once, shared by its rows, and a slot for what
+each row generates.
 
-Writing is as fast as the cache is read. So rows of one prompt read it together, and rows stand in
-the order of how much they have written, in bands of like length: few read what only others wrote
-(`kernels.attention.cascade`). Nothing is reallocated while a batch shrinks;
+The speed of generation is the speed of reading this cache. Rows of one prompt therefore read it
+together. Rows are sorted by how much they have generated, in bands of similar length, so that few
+rows read padding (`kernels.attention.cascade`). Nothing is reallocated while a batch shrinks.
 `transformers.DynamicCache` pads to the longest row and copies the whole cache for every token.
 """
 
@@ -18,13 +18,13 @@ from transformers.cache_utils import CacheLayerMixin
 from kernels.attention import Band, Members, cascade
 
 _BLOCK = 64
-"""Cells are made room for so many at a time. A step reads the whole cache, so copying it every 64
-steps costs little."""
+"""The cache grows by so many cells at a time. Each step reads the whole cache, so copying it every
+64 steps costs little."""
 _BAND = 32
-"""Most tokens of the first band of rows; each has twice those of the one before."""
+"""Most tokens of the first band of rows. Each later band has twice as many."""
 _SHARE = 8
-"""Most rows that read one copy of a prompt. Prompts are read as if each had as many rows as any:
-more would save little, and cost those that stand beside them."""
+"""Most rows that share one copy of a prompt. All prompts are padded to the same number of rows, so
+a larger limit would save little and add padding to prompts with few rows."""
 
 
 class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init_subclass__

@@ -1,4 +1,4 @@
-"""Score many continuations at once: what they begin with in common is computed once."""
+"""Scores many continuations at once. Prefixes that they share are computed once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,11 @@ LogProbs = list[list[float]]
 """One list a continuation, one natural-log probability a token."""
 
 _PROMPTS = 4
-"""A row may always be this many prompts long: cut there, a prompt that is computed again adds at
-most a third."""
+"""A row is at least this many times as long as its prompt. Where a row is cut there, computing its
+prompt again adds at most a third."""
 _ALIKE = 0.25
-"""Of a part's cells, how many must be shared for it to be sought out for that."""
+"""The share of an item's tokens that it must have in common with another item to be batched with
+it for that reason."""
 
 
 @dataclass(eq=False, slots=True)
@@ -32,10 +33,12 @@ class ScoreRequest:
 
 @dataclass(eq=False, slots=True)
 class ScoreBatchItem:
-    """The continuations of a question (by index) that are scored in one pass.
+    """The continuations of a request (by index) that are scored in one pass.
 
-    ``prompt``: Int64[tokens] of the question's; ``key`` sorts parts with like prompts together;
-    ``cells``: how many cells it takes alone, what its continuations share counted once.
+    Attributes:
+        prompt: Int64[tokens] of the request's prompt.
+        key: Sorts items with similar prompts next to each other.
+        cells: How many tokens it takes by itself; a prefix that continuations share counts once.
     """
 
     question: ScoreRequest
@@ -47,9 +50,9 @@ class ScoreBatchItem:
 
 
 class PrefixScorer:
-    """Cuts questions into parts and scores passes of them.
+    """Splits requests into items, and scores batches of items.
 
-    ``cells``: most cells (tokens) of one forward pass, but for a part that is longer by itself.
+    ``cells``: the most tokens of one forward pass. An item that is longer has a pass of its own.
     """
 
     def __init__(self, model: LanguageModel, *, cells: int) -> None:

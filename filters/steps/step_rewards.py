@@ -25,7 +25,7 @@ def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
     """`Scores` from `by_response` with ``value``, of the whole, and the steps' ``values``, those
     only where ``keep_steps``.
 
-    A response some step of which has no reward is dropped: what is left would tell another story.
+    A response some step of which has no reward is dropped: the rest would be another solution.
     """
     short = pl.col("values").list.eval(pl.element().is_null()).list.any()
     judged = rewards.with_columns(
