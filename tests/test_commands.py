@@ -125,7 +125,7 @@ def test_every_command_works_on_a_fresh_clone(clone: Clone) -> None:
         done = clone.factory(
             CHANGED.get(command, command)
             .replace("DIR", "out")
-            .format(published=PROJECT / "tests" / "assets" / "published")
+            .format(published=PROJECT / "tests" / "assets" / "importers" / "published")
         )
         wanted = MISSING.get(command)
         if done.returncode != (0 if wanted is None else 1) or (wanted or "") not in done.stderr:

@@ -20,7 +20,7 @@ import pytest
 from engines.bindings import Binding
 from engines.openai import retry_budget as patience
 from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
-from tests.served import SETTINGS, STARTS, OpenedEngine
+from tests.served import SETTINGS, STARTS, Served
 
 pytestmark = pytest.mark.vllm
 
@@ -42,10 +42,10 @@ def question(text: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedEngine]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     # Told to stop, pytest would leave without tearing down, and the server would stay.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = OpenedEngine(BASE, log=tmp_path_factory.mktemp("vllm") / "server.log")
+    server = Served(BASE, log=tmp_path_factory.mktemp("vllm") / "server.log")
     try:
         yield server
     finally:
@@ -96,7 +96,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture(scope="module")
-def here(served: OpenedEngine, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
+def here(served: Served, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
     """vLLM in this process; loads while the server does."""
     from engines.vllm import VLLMEngine
 
@@ -121,7 +121,7 @@ def embedded(loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
 
 
 @pytest.fixture(scope="module")
-def over_http(served: OpenedEngine, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
+def over_http(served: Served, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
     from engines.openai.engine import OpenAIEngine
 
     served.wait()
@@ -201,7 +201,7 @@ def test_a_begun_answer_is_continued(vllm: Here, embedded: Here) -> None:
 
 
 def test_arguments_that_a_template_does_not_know_change_nothing(
-    served: OpenedEngine, over_http: Here
+    served: Served, over_http: Here
 ) -> None:
     from engines.openai.engine import OpenAIEngine
 
@@ -262,7 +262,7 @@ def test_the_revision_is_the_model_not_how_fast_it_runs(here: Here) -> None:
     assert here.engine.revision == weights_revision(Binding(model=str(BASE), engine="vllm"))
 
 
-def test_a_model_that_is_not_served(served: OpenedEngine, over_http: Here) -> None:
+def test_a_model_that_is_not_served(served: Served, over_http: Here) -> None:
     from engines.openai.engine import OpenAIEngine
 
     with pytest.raises(EngineError, match="it serves 'pocket'"):
@@ -270,7 +270,7 @@ def test_a_model_that_is_not_served(served: OpenedEngine, over_http: Here) -> No
 
 
 def test_errors_between_here_and_the_server_are_waited_out(
-    served: OpenedEngine,
+    served: Served,
     over_http: Here,
     http_stub: Callable[..., Any],
     loop: asyncio.AbstractEventLoop,
@@ -296,9 +296,7 @@ def test_errors_between_here_and_the_server_are_waited_out(
     through.run(through.engine.close())
 
 
-def forward(
-    served: OpenedEngine, method: str, path: str, body: Any
-) -> tuple[int, bytes, dict[str, str]]:
+def forward(served: Served, method: str, path: str, body: Any) -> tuple[int, bytes, dict[str, str]]:
     import json
 
     request = urllib.request.Request(
@@ -311,7 +309,7 @@ def forward(
         return answer.status, answer.read(), {}
 
 
-def test_calls_outlast_a_killed_server(served: OpenedEngine, over_http: Here) -> None:
+def test_calls_outlast_a_killed_server(served: Served, over_http: Here) -> None:
     """kill -9 while answers are being written; started again, every call completes, with the
     texts that an undisturbed server gave."""
     from engines.openai.engine import OpenAIEngine

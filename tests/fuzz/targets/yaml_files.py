@@ -10,7 +10,7 @@ from assets.components.dataset import Dataset
 from assets.components.recipe import Recipe
 from assets.components.source import Source
 from assets.components.tree import RecipeTree
-from assets.config.errors import explained
+from assets.config.errors import find_cause
 from assets.config.settings import load_settings
 from tests.fuzz.texts import damaged, mixed
 
@@ -145,7 +145,7 @@ def _refusal(folder: Path, settings: bool) -> str | None:
             for kind in (Recipe, Source, Dataset):
                 tree.get_all_components(kind)
     except Exception as error:
-        told = explained(error)
+        told = find_cause(error)
         if told is None:
             raise
         return str(told)

@@ -110,10 +110,10 @@ def test_a_step_begins_with_a_token_that_the_model_was_unsure_of(
     texts = ("the quick brown fox", "jumps over the lazy dog", "again and again")
     sure = {text: confidences(tiny_model, "say it", text) for text in texts}
     everything = [value for values in sure.values() for value in values]
-    subtree = float(torch.tensor(everything, dtype=torch.float64).quantile(0.25))
+    below = float(torch.tensor(everything, dtype=torch.float64).quantile(0.25))
     split = cut(Segment(by="confidence", quantile=0.25), *texts)
     for text, found in zip(texts, steps(split), strict=True):
-        begins = [0, *(n for n, value in enumerate(sure[text]) if n and value < subtree)]
+        begins = [0, *(n for n, value in enumerate(sure[text]) if n and value < below)]
         # A blank by itself is no step.
         wanted = [text[a:b] for a, b in zip(begins, [*begins[1:], len(text)], strict=True)]
         assert "".join(found) == "".join(wanted) == text
@@ -124,11 +124,11 @@ def test_the_threshold_is_of_all_responses_unless_it_is_given(cut: Any) -> None:
     texts = ("the quick brown fox", "jumps over the lazy dog")
     context = cut.context()
     by_share = cut(Segment(by="confidence", quantile=0.3), *texts, context=context)
-    subtree = by_share.report.findings["cut below"]
-    assert 0 < subtree < 1
-    given_it = cut(Segment(by="confidence", subtree=subtree), *texts)
+    below = by_share.report.findings["cut below"]
+    assert 0 < below < 1
+    given_it = cut(Segment(by="confidence", below=below), *texts)
     assert steps(by_share) == steps(given_it)
-    every = steps(cut(Segment(by="confidence", subtree=1), "fox"))
+    every = steps(cut(Segment(by="confidence", below=1), "fox"))
     assert every == [["f", "o", "x"]]
 
 

@@ -134,5 +134,5 @@ def test_a_role_without_weights_is_refused(
     pairs: Callable[..., pl.DataFrame], context_for: Callable[..., Context]
 ) -> None:
     served = Binding(engine="openai", url="http://127.0.0.1:9/v1", served_as="policy")
-    with pytest.raises(Exception, match="without weights"):
+    with pytest.raises(Exception, match="takes its weights: add them"):
         RewardModel(of="pairs").run({"pairs": pairs()}, context_for(roles={"policy": served}))
