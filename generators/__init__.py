@@ -1,4 +1,4 @@
-"""Write: prompts → responses, revisions, corrupted responses, search trees."""
+"""Generators write responses, revisions of responses, corrupted responses and search trees."""
 
 from generators.drafts import Draft, Refusal
 from generators.generator import Generator

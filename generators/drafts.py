@@ -1,4 +1,4 @@
-"""What generators hand over, and how it becomes rows: drafts, or the refusal to write any."""
+"""What a generator returns for one item, drafts or a refusal, and how drafts become rows."""
 
 import hashlib
 import json
@@ -22,10 +22,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A response as its generator hands it over.
+    """A response before it becomes a row of `Responses`.
 
-    ``parameters`` is the JSON object of what it was drawn with; ``parents`` are the ids of the
-    responses it was made from; ``reasoning`` is the model's thought before the text.
+    ``parameters`` is a JSON object: the sampling parameters and whatever else made the response.
+    ``parents`` are the ids of the responses it was made from. ``reasoning`` is the model's thinking
+    before the text.
     """
 
     text: str
@@ -41,71 +42,80 @@ class Draft:
     @classmethod
     def of(
         cls,
-        written: SampledText,
+        sampled: SampledText,
         *,
         parents: tuple[str, ...] = (),
         steps: tuple[Span, ...] | None = None,
-        **made: Any,
+        **extra: Any,
     ) -> "Draft":
-        """A generation, as it came from the model. ``made`` joins its ``parameters``: what beside
-        the sampling made it what it is (the kind of error asked for, say)."""
-        parameters = sampling_parameters(written.sampling)
-        if made:
-            parameters = canonical(json.loads(parameters) | made)
+        """A draft of a text that a model sampled. ``extra`` is added to its ``parameters``, such as
+        the kind of error that the prompt asked for."""
+        parameters = sampling_parameters(sampled.sampling)
+        if extra:
+            parameters = canonical(json.loads(parameters) | extra)
         return cls(
-            written.text,
-            written.finish,
-            written.tokens,
-            written.model,
+            sampled.text,
+            sampled.finish,
+            sampled.tokens,
+            sampled.model,
             parameters,
-            written.seed,
+            sampled.seed,
             parents,
             steps,
-            written.reasoning,
+            sampled.reasoning,
         )
 
     @classmethod
     def by_rule(
-        cls, text: str, *, parents: tuple[str, ...] = (), seed: int | None = None, **made: Any
+        cls, text: str, *, parents: tuple[str, ...] = (), seed: int | None = None, **extra: Any
     ) -> "Draft":
-        """A text that no model wrote, made as ``made`` says. Its length is in words, since nobody's
-        tokens it is written in."""
-        return cls(text, "stop", len(text.split()), None, canonical(made), seed, parents)
+        """A draft of a text that no model wrote. ``extra`` becomes its ``parameters``. Its length
+        is counted in words, because there is no tokenizer."""
+        return cls(text, "stop", len(text.split()), None, canonical(extra), seed, parents)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is nothing to write for a row, and the ``numbers`` (JSON values) that decided it.
+    """Why a row gets no response. ``numbers`` are the JSON values that decided it.
 
-    An exception would say that something failed, and counts towards the run's failure limit; a
-    row that does not call for a response has not failed.
+    A refusal does not count towards the run's failure limit. An exception does, because it means
+    that something failed.
     """
 
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def written(
+def write_responses(
     items: Iterable[tuple[str, str, Item]],
     write: Callable[[Item, Models], Awaitable[Sequence[Draft] | Refusal]],
     context: Context,
     *,
     operator: str,
     total: int,
-    asked: pl.Series,
+    prompt_ids: pl.Series,
 ) -> Split:
-    """`Responses` of ``items`` (row id, prompt id, item), in their order, each from ``write``.
+    """Write responses for ``items`` and return them as `Responses`, in the order of the items.
 
-    A row that fails, or is refused, is dropped under its id; a thought without an answer under
-    that of the response it would have been; so is each prompt of ``asked`` (ids)
-    that no response is left of, unless it is such a row. ``total`` counts the items. A response's
-    id is a hash of what it says and what made it, so it does not change with how many others there
-    are.
+    Args:
+        items: (row id, prompt id, item) of each.
+        write: returns the drafts of one item, or a refusal.
+        context: the stage and its run.
+        operator: the path of the operator, which is part of a response's id.
+        total: how many items there are.
+        prompt_ids: the prompts that should get a response.
+
+    Returns:
+        The responses. A row that failed or was refused is dropped under its row id. A draft
+            with reasoning and no answer is dropped under its response id. A prompt that has no
+            response left is dropped too, unless its own row was.
+
+    A response's id is a hash of its text and of what made it, so other responses do not change it.
     """
 
     async def work(item: tuple[str, str, Item], models: Models) -> list[TableRow]:
-        row_id, prompt_id, asked_for = item
-        drafts = await write(asked_for, models)
+        row_id, prompt_id, content = item
+        drafts = await write(content, models)
         if isinstance(drafts, Refusal):
             return [DroppedRow(row_id, drafts.reason, drafts.numbers)]
         return [_row(prompt_id, operator, index, draft) for index, draft in enumerate(drafts)]
@@ -114,13 +124,13 @@ def written(
     split = to_table(
         run, Responses, stage=context.stage, unit="response_id", ids=lambda item: [item[0]]
     )
-    missing = unanswered(asked, split.kept["prompt_id"], split.dropped["row_id"])
+    missing = unanswered(prompt_ids, split.kept["prompt_id"], split.dropped["row_id"])
     none_kept = dropped(context.stage, "no response kept", missing)
     return replace(split, dropped=pl.concat([split.dropped, none_kept]))
 
 
 def _row(prompt_id: str, operator: str, index: int, draft: Draft) -> TableRow:
-    """The draft as a row of `Responses`; dropped where it is a thought without an answer."""
+    """The draft as a row of `Responses`, or as a dropped row if it has reasoning and no answer."""
     row = _columns(prompt_id, operator, index, draft)
     if not without_answer(draft):
         return row
@@ -129,8 +139,8 @@ def _row(prompt_id: str, operator: str, index: int, draft: Draft) -> TableRow:
 
 def _columns(prompt_id: str, operator: str, index: int, draft: Draft) -> tuple[Any, ...]:
     text = sound_text(draft.text)
-    # The text is last, so no part can be read as another: the others hold no unit separator.
-    said = "\x1f".join(
+    # The other parts hold no unit separator and the text is last, so the parts stay distinct.
+    identity = "\x1f".join(
         (
             prompt_id,
             operator,
@@ -143,7 +153,7 @@ def _columns(prompt_id: str, operator: str, index: int, draft: Draft) -> tuple[A
         )
     )
     return (
-        hashlib.blake2b(said.encode(), digest_size=16).hexdigest(),
+        hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
         prompt_id,
         text,
         None if draft.reasoning is None else sound_text(draft.reasoning),

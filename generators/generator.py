@@ -1,4 +1,4 @@
-"""What a generator is: one that writes responses to one prompt."""
+"""The base class of generators, which write responses to one prompt at a time."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,14 +10,14 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.row_operator import RowOperator, each_prompt
 from engines.rows import Prompt
-from generators.drafts import Draft, Refusal, written
+from generators.drafts import Draft, Refusal, write_responses
 from schemas import Prompts, Responses, Split, Table, Takes
 
 
 class Generator(RowOperator):
-    """Writes responses. A subclass says how, for one prompt, in ``write``.
+    """Base class: writes responses. A subclass implements ``write`` for one prompt.
 
-    Every prompt has responses in what is kept or a row in what is dropped.
+    Every prompt has responses in the kept table or a row in the dropped table.
     """
 
     gives: ClassVar[type[Table]] = Responses
@@ -27,8 +27,8 @@ class Generator(RowOperator):
 
     @abstractmethod
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
-        """Responses to ``prompt``, or why there are none. An exception drops the prompt, with the
-        exception's words."""
+        """Responses to ``prompt``, or a refusal. An exception drops the prompt with the exception's
+        message."""
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
@@ -42,12 +42,12 @@ def responses_to(
     *,
     operator: str,
 ) -> Split:
-    """Responses to each of ``prompts``, in their order, as ``write`` gives them."""
-    return written(
+    """The responses that ``write`` gives to each of ``prompts``, in the order of the prompts."""
+    return write_responses(
         ((prompt.prompt_id, prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
         write,
         context,
         operator=operator,
         total=prompts.height,
-        asked=prompts["prompt_id"],
+        prompt_ids=prompts["prompt_id"],
     )

@@ -1,4 +1,4 @@
-"""Versions of a response that are known to be worse, each by a known degree."""
+"""Versions of a response that are worse by a known degree."""
 
 import math
 import random
@@ -18,28 +18,29 @@ from schemas import content_id
 Level = Annotated[float, Gt(0), Le(1)]
 
 _KEYS = {
-    # Short words are mostly those that hold a sentence together; no list of them is needed, so
-    # the rule is the same in every language that puts spaces between words.
+    # Short words are mostly function words. The rule needs no word list, so it is the same in
+    # every language that puts spaces between words.
     "words": re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]{4,}"),
     "steps": re.compile(r"[^\n]*\S[^\n]*(?:\n|$)"),
 }
 
 
 class Degrade(Reviser):
-    """Each response with the share ``levels`` of its key content removed, one version a level.
-    Calls no model.
+    """Removes the share ``levels`` of each response's key content; one version per level. Calls no
+    model.
 
     Key content is every number and every word of four letters or more (``keys: words``), or every
-    line (``steps``). The order in which it goes is drawn by ``seed`` and the response's id, and is
-    the same at every level: what is missing at a lower level is missing at all higher ones, so
-    each version is worse than the one before by construction. Of K pieces level L removes ⌈L·K⌉,
-    but one is always left. Levels that remove the same give one version, called by the lowest;
-    a response of fewer than ``least`` pieces is dropped. The level is in ``origin.parameters``
-    (``level``), with the number of pieces removed.
+    line (``keys: steps``). ``seed`` and the response's id decide the order of removal. The order is
+    the same at every level: a higher level removes what a lower level removes, and more. So each
+    version is worse than the one before by construction.
 
-    Source: Li et al. 2024, Self-supervised Preference Optimization (SPO, arXiv:2409.17791), which
-    finds key content with RAKE; its code is not public, and its phrases take a list of stop
-    words, so the rule above stands in.
+    Level L removes ⌈L·K⌉ of K pieces; at least one piece is left. Levels that remove the same
+    pieces give one version, with the lowest of these levels. A response with fewer than ``least``
+    pieces is dropped. ``origin.parameters`` has the ``level`` and the number of pieces ``removed``.
+
+    Source: Li et al. 2024, Self-supervised Preference Optimization (SPO, arXiv:2409.17791). The
+    paper finds key content with RAKE. Its code is not public and RAKE needs a list of stop words,
+    so the rule above replaces it.
     """
 
     levels: tuple[Level, ...] = Field(default=(0.25, 0.5, 0.75), min_length=1)
@@ -51,21 +52,23 @@ class Degrade(Reviser):
     @classmethod
     def _rising(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
         if sorted(set(levels)) != list(levels):
-            raise ValueError(f"levels must rise, got {list(levels)}")
+            raise ValueError(
+                f"levels must be in ascending order without repeats, got {list(levels)}"
+            )
         return levels
 
     async def revise(
         self, prompt: Prompt, response: Response, remark: Any, models: Models
     ) -> Sequence[Draft] | Refusal:
-        """One draft a level, the least degraded first."""
-        spans = [found.span() for found in _KEYS[self.keys].finditer(response.text)]
+        """One draft per level, the least degraded first."""
+        spans = [match.span() for match in _KEYS[self.keys].finditer(response.text)]
         if len(spans) < self.least:
             return Refusal("too little key content", {"pieces": len(spans), "least": self.least})
         seed = int(content_id(self.seed, response.response_id), 16) >> 65
         random.Random(seed).shuffle(spans)
         counts: dict[int, float] = {}
         for level in self.levels:
-            # 0.1 · 30 is a little more than 3 in floats, and must not remove 4.
+            # 0.1 · 30 is slightly more than 3 in floating point; it must remove 3, not 4.
             counts.setdefault(min(math.ceil(round(level * len(spans), 9)), len(spans) - 1), level)
         return [
             Draft.by_rule(
@@ -81,8 +84,8 @@ class Degrade(Reviser):
 
 
 def without(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """``text`` without the characters of ``spans`` ([start, end), apart from each other), and
-    without the double spaces and empty lines that this leaves."""
+    """``text`` without the characters of ``spans`` ([start, end), not overlapping), and without the
+    double spaces and empty lines that remain."""
     left, begin = [], 0
     for start, end in sorted(spans):
         left.append(text[begin:start])

@@ -1,4 +1,4 @@
-"""Right answers with one small error put in by the model itself."""
+"""Responses rewritten by a model with one small error."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,20 +14,21 @@ from schemas import GeneratingRole, InnerFile, content_id
 
 
 class InjectError(Reviser):
-    """Each response written again by ``model`` with an error of a kind given beforehand.
+    """``model`` rewrites each response with one error of a given kind.
 
-    One of ``kinds`` is drawn for each response, by ``seed`` and its id, and put into the template
-    as ``kind``. The one that comes with the factory spells out ``number`` (a number that the
-    problem gives is copied wrongly), ``operation`` (another operation is done), ``sum`` (a result
-    is miscalculated), ``swap`` (two terms change places) and ``term`` (a term is left out); another
-    kind is put to the model in its own words. The kind is among the ``parameters`` of the draft's
-    origin. Give it right responses (`filters.Threshold`), and let `filters.EditedPairs` see to it
-    that the error is small and real: whatever the model writes comes through here.
+    ``seed`` and the response's id choose one of ``kinds``, which the template gets as ``kind``. The
+    default template explains ``number`` (copy a number of the problem wrongly), ``operation`` (use
+    another operation), ``sum`` (compute a result wrongly), ``swap`` (exchange two terms) and
+    ``term`` (leave out a term). Any other kind is given to the model as written. The kind is in
+    ``parameters`` of the response's origin.
 
-    Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638). The kinds are those of
-    the public code (kaishxu/RISE: value, substitution, symbol, deleted term, swapped terms). That
-    edits one step shown apart and puts it back by replacing every occurrence of its text; here
-    the model is shown the whole answer and writes the whole, so nothing can be put back wrongly.
+    Give it right responses (`filters.Threshold`). It keeps whatever the model writes;
+    `filters.EditedPairs` checks that the error is small and real.
+
+    Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638), with the kinds of its
+    public code (kaishxu/RISE: value, substitution, symbol, deleted term, swapped terms). That code
+    shows the model one step and replaces every occurrence of its text. Here the model sees and
+    writes the whole answer, so no wrong occurrence can be replaced.
     """
 
     model: GeneratingRole = "policy"
@@ -43,12 +44,12 @@ class InjectError(Reviser):
         """One draft."""
         model = models[self.model]
         kind = self.kind(response.response_id)
-        asked = self.ask(model, self.template, prompt=prompt, response=response.text, kind=kind)
+        messages = self.ask(model, self.template, prompt=prompt, response=response.text, kind=kind)
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        (edited,) = await model.generate(asked, sampling=sampling)
+        (edited,) = await model.generate(messages, sampling=sampling)
         return [Draft.of(edited, parents=(response.response_id,), kind=kind)]
 
     def kind(self, response_id: str) -> str:
-        """The kind of error that this response is given."""
+        """The kind of error for this response."""
         tie_break = int(content_id(self.seed, response_id), 16)
         return self.kinds[tie_break % len(self.kinds)]

@@ -1,4 +1,4 @@
-"""How responses begin: no answer yet, though it sounds like one."""
+"""The openings of responses, which look like answers and contain none."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
 
 _END = re.compile(r"(?:(?<=[.!?:])(?=\s)|\n)")
-"""A sentence's end: the sign and a space after it, or the line's end."""
+"""The end of a sentence: its punctuation mark before a space, or the end of the line."""
 
 
 class Openings(Reviser):
-    """The first sentence of each response, or its first ``words`` words where that is longer.
-    Calls no model. A response that has no more than that is dropped: it was not cut.
+    """The first sentence of each response, or its first ``words`` words if the sentence is longer.
+    Calls no model.
 
-    Labelled wrong, they teach a judge not to take a beginning for an answer: Master-RM cuts
-    responses to their first sentence for its adversarial negatives (Zhao et al. 2025,
-    arXiv:2507.08794).
+    A response that is no longer than its opening is dropped. Labelled as wrong, openings teach a
+    judge not to accept a beginning as an answer: Master-RM cuts responses to their first sentence
+    for its adversarial negatives (Zhao et al. 2025, arXiv:2507.08794).
     """
 
     words: int = Field(default=20, ge=1)
@@ -32,9 +32,9 @@ class Openings(Reviser):
         """One draft."""
         text = response.text.strip()
         sentence = _END.split(text, maxsplit=1)[0]
-        # Words are counted, not rejoined: the spaces between them stay as they were.
-        spans = [found.end() for found in re.finditer(r"\S+", sentence)]
-        opening = sentence[: spans[self.words - 1]] if len(spans) > self.words else sentence
+        # The text is cut, not split and rejoined, so the spaces between words stay unchanged.
+        ends = [match.end() for match in re.finditer(r"\S+", sentence)]
+        opening = sentence[: ends[self.words - 1]] if len(ends) > self.words else sentence
         if opening == text:
-            return Refusal("no longer than its opening", {"words": len(spans)})
+            return Refusal("no longer than its opening", {"words": len(ends)})
         return [Draft.by_rule(opening.strip(), parents=(response.response_id,), words=self.words)]

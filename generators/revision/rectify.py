@@ -1,4 +1,4 @@
-"""Wrong solutions gone on with from before their first wrong step, until they come right."""
+"""Wrong solutions continued from before their first wrong step until the answer is right."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,23 +23,23 @@ from schemas.operator import RoleMark
 
 
 class Rectify(Reviser):
-    """The beginning of each response before its first wrong step, gone on with by ``model`` until
-    an answer is right, ``k`` times at most: that answer, cut into steps.
+    """Cuts each response before its first wrong step and lets ``model`` continue it until an answer
+    is right, at most ``k`` times. The result is that answer, cut into steps.
 
-    The first wrong step is the index that stage ``by`` has as the score of the whole response
-    (`annotators.FirstError`, `annotators.StepVerifier`, `filters.LowestStep`). Its continuations
-    are the rollouts of the beginning (`engines.operators.rollouts`), one after the other, so those
-    that a stage before has valued it by, with the same sampling, are not paid for again. One that
-    says the wrong step again is not taken, though it be right, nor is one that was cut off, unless
-    ``cut: read``. The beginning keeps its steps; what comes
-    after is cut into lines, or where the regular expression ``pattern`` is found, as
-    `generators.Segment` cuts.
+    Stage ``by`` gives the index of the first wrong step as the score of the whole response
+    (`annotators.FirstError`, `annotators.StepVerifier`, `filters.LowestStep`). The continuations
+    are the rollouts of the prefix (`engines.operators.rollouts`), tried one after the other.
+    Rollouts that an earlier stage drew with the same sampling are taken from the journal. A
+    continuation that begins with the same wrong step is not used, even if its answer is right. A
+    continuation that was cut off is not used unless ``cut: read``. The steps of the prefix stay.
+    The rest is cut into lines, or at each match of the regular expression ``pattern``, as in
+    `generators.Segment`.
 
-    A response is dropped, with the numbers, where no continuation comes right, where no step is
-    wrong, and where it is not known which is.
+    A response is dropped, with the numbers, if no continuation is right, if no step is wrong, or if
+    the first wrong step is unknown.
 
-    Source: Lai et al. 2024, Step-DPO (arXiv:2406.18629), section 3.2: the same model corrects
-    itself, as steps of another are unlikely under it.
+    Source: Lai et al. 2024, Step-DPO (arXiv:2406.18629), section 3.2. The same model corrects
+    itself, because steps of another model are unlikely under it.
     """
 
     by: Annotated[str, Takes(Scores)]
@@ -52,9 +52,12 @@ class Rectify(Reviser):
     cut: Cut = "refuse"
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Right answers begun as ``tables[self.of]`` begin, in their order. Raises `EngineError`
-        where a source's check is unknown, or the role has no tokenizer that says where tokens
-        lie."""
+        """Right answers that continue ``tables[self.of]``, in their order.
+
+        Raises:
+            EngineError: a source's check is unknown, or the role has no tokenizer that gives
+                the positions of tokens.
+        """
         require_checks(context, tables[self.prompts], path=self.check)
         tokenizing(context.roles[self.model])
         return super().run(tables, context)
@@ -75,51 +78,51 @@ class Rectify(Reviser):
             return Refusal("no step is wrong")
         if remark >= len(response.steps):
             return Refusal("no such step", {"first_error": remark, "steps": len(response.steps)})
-        begun = response.text[: response.steps[remark].start]
+        prefix = response.text[: response.steps[remark].start]
         wrong = response.step_texts()[remark].strip()
         check = check_for(models.context, prompt.source, path=self.check)
-        found = await self._right(prompt, begun, wrong, models, check)
-        if isinstance(found, Refusal):
-            return found
-        text = begun + found.text
+        sampled = await self._right(prompt, prefix, wrong, models, check)
+        if isinstance(sampled, Refusal):
+            return sampled
+        text = prefix + sampled.text
         ends = [span.end for span in response.steps[:remark]]
-        wanted = [place for place in places(text, self.pattern) if place > len(begun)]
-        cut = spans(tokenizing(models.context.roles[self.model]), text, [*ends, *wanted])
-        draft = Draft.of(found, parents=(response.response_id,), steps=tuple(cut))
+        cut_places = [place for place in places(text, self.pattern) if place > len(prefix)]
+        cut = spans(tokenizing(models.context.roles[self.model]), text, [*ends, *cut_places])
+        draft = Draft.of(sampled, parents=(response.response_id,), steps=tuple(cut))
         return [replace(draft, text=text, tokens=cut[-1].token_end)]
 
     async def _right(
-        self, prompt: Prompt, begun: str, wrong: str, models: Models, check: BoundedCheck
+        self, prompt: Prompt, prefix: str, wrong: str, models: Models, check: BoundedCheck
     ) -> SampledText | Refusal:
-        """The first continuation of ``begun`` that is right and does not begin with ``wrong``."""
+        """The first continuation of ``prefix`` that is right and does not begin with ``wrong``."""
         model = models.at(prompt.prompt_id)[self.model]
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        again, unknown, unended = 0, 0, 0
+        repeated, unknown, unfinished = 0, 0, 0
         for number in range(self.k):
-            written = await continuation(prompt, begun, model, number, sampling=sampling)
-            if cut_off(written, self.cut) is not None:
-                unended += 1
+            sampled = await continuation(prompt, prefix, model, number, sampling=sampling)
+            if cut_off(sampled, self.cut) is not None:
+                unfinished += 1
                 continue
-            text = begun + written.text
+            text = prefix + sampled.text
             right, error = await marked(check.submit(prompt.messages, prompt.reference, text))
             unknown += error is not None
             if not right:
                 continue
-            if written.text.lstrip().startswith(wrong):
-                again += 1
+            if sampled.text.lstrip().startswith(wrong):
+                repeated += 1
                 continue
-            return written
-        numbers = {"tried": self.k, "not_checked": unknown, "right_with_the_wrong_step": again}
-        if unended:
-            numbers["cut_off"] = unended
+            return sampled
+        numbers = {"tried": self.k, "not_checked": unknown, "right_with_the_wrong_step": repeated}
+        if unfinished:
+            numbers["cut_off"] = unfinished
         return Refusal("no continuation came right", numbers)
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
-        """The index of the first wrong step, or why there is no telling, by response."""
-        whole = tables[self.by].filter(pl.col("step").is_null())
-        told: dict[str, int | Refusal] = {}
-        for response_id, value, error in whole.select("response_id", "value", "error").iter_rows():
+        """The index of the first wrong step of each response, or why it is unknown."""
+        scores = tables[self.by].filter(pl.col("step").is_null())
+        first_errors: dict[str, int | Refusal] = {}
+        for response_id, value, error in scores.select("response_id", "value", "error").iter_rows():
             index = Refusal("score is an error", {"error": error}) if error else int(value)
-            if told.setdefault(response_id, index) != index:
-                told[response_id] = Refusal("scores of the wrong step differ")
-        return told
+            if first_errors.setdefault(response_id, index) != index:
+                first_errors[response_id] = Refusal("scores of the wrong step differ")
+        return first_errors

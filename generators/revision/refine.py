@@ -1,4 +1,4 @@
-"""Answers revised after a critique of them: a judge's checklist, or the model's own words."""
+"""Responses revised after a critique: a judge's checklist, or the model's own critique."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,16 @@ from schemas import GeneratingRole, InnerFile, Scores, Takes
 
 
 class Refine(Reviser):
-    """Each response revised by ``model``, ``rounds`` times; only the last revision is kept.
+    """``model`` revises each response ``rounds`` times; only the last revision is kept.
 
-    With ``by``, scores of a checklist (`annotators.Checklist`), the first critique is the questions
-    that were answered no: STICK (Cook et al. 2024, arXiv:2410.03608, section 5). A response that
-    passes all of them is dropped, for there is nothing to mend; so is one whose checklist could
-    not be read. Without ``by``, and in later rounds, the model writes the critique itself
-    (template ``critique``; Self-Refine, Madaan et al. 2023, arXiv:2303.17651).
+    With ``by``, the scores of a checklist (`annotators.Checklist`), the first critique lists the
+    questions that were answered no: STICK (Cook et al. 2024, arXiv:2410.03608, section 5). A
+    response that passes every question is dropped, because there is nothing to improve. A response
+    whose checklist could not be read is dropped too. Without ``by``, and in later rounds, the model
+    writes the critique itself (template ``critique``; Self-Refine, Madaan et al. 2023,
+    arXiv:2303.17651).
 
-    A revision that says what the response said is dropped.
+    A revision with the same text as the response is dropped.
     """
 
     by: Annotated[str, Takes(Scores)] | None = None
@@ -52,36 +53,39 @@ class Refine(Reviser):
         text, critique = response.text, failings(remark or ())
         for _ in range(self.rounds):
             if not critique:
-                asked = self.ask(model, self.critique_template, prompt=prompt, response=text)
-                (said,) = await model.generate(asked, sampling=sampling)
-                critique = said.text.strip()
-            asked = self.ask(model, self.template, prompt=prompt, response=text, critique=critique)
-            (last,) = await model.generate(asked, sampling=sampling)
+                messages = self.ask(model, self.critique_template, prompt=prompt, response=text)
+                (sampled,) = await model.generate(messages, sampling=sampling)
+                critique = sampled.text.strip()
+            messages = self.ask(
+                model, self.template, prompt=prompt, response=text, critique=critique
+            )
+            (last,) = await model.generate(messages, sampling=sampling)
             text, critique = last.text, ""
         if text.strip() == response.text.strip():
             return Refusal("the revision changed nothing")
         return [Draft.of(last, parents=(response.response_id,), rounds=self.rounds)]
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
-        """The questions that stage ``by`` answered no, or why there is no telling, by response."""
+        """The questions that stage ``by`` answered no, or why they are unknown, by response id."""
         if self.by is None:
             return {}
-        whole = tables[self.by].filter(pl.col("step").is_null())
-        scores = whole.select("response_id", "raw", "error").iter_rows()
-        return {response_id: _failed(raw, error) for response_id, raw, error in scores}
+        responses = tables[self.by].filter(pl.col("step").is_null())
+        scores = responses.select("response_id", "raw", "error").iter_rows()
+        return {response_id: _failed_items(raw, error) for response_id, raw, error in scores}
 
 
 def failings(items: Sequence[str]) -> str:
-    """A critique made of the questions that were answered no, one a line; empty where none was."""
+    """A critique that lists the questions that were answered no, one a line; empty if there are
+    none."""
     return "\n".join(f"{item} No." for item in items)
 
 
-def _failed(raw: str | None, error: str | None) -> tuple[str, ...] | Refusal:
+def _failed_items(raw: str | None, error: str | None) -> tuple[str, ...] | Refusal:
     if error is not None:
         return Refusal("score is an error", {"error": error})
     try:
-        told = json.loads(raw or "")
-        pairs = list(zip(told["items"], told["answers"], strict=True))
+        checklist = json.loads(raw or "")
+        pairs = list(zip(checklist["items"], checklist["answers"], strict=True))
     except (ValueError, TypeError, KeyError):
         return Refusal("score is no checklist's", {"raw": (raw or "")[:200]})
     return tuple(item for item, answer in pairs if answer <= 0.5)

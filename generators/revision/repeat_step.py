@@ -1,4 +1,4 @@
-"""Answers that say a step twice: what a reward of steps must not like better."""
+"""Responses in which one step is repeated, to test rewards of steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -13,12 +13,14 @@ from schemas import Scores, Takes, canonical
 
 
 class RepeatStep(Reviser):
-    """Each response with the step said twice, right after itself, that the scores of stage ``by``
-    value most, but for its last: right and needless, it is what a policy repeats that is rewarded
-    for steps (Gao et al. 2024, arXiv:2410.15115). Of equals the first. Calls no model.
+    """Repeats one step of each response, directly after itself: the step with the highest score of
+    stage ``by``, the last step excluded. Calls no model.
 
-    A response that is not cut into two steps or more, or none of whose steps before the last is
-    scored, is dropped.
+    The first of equal steps is repeated. The repeated step is right and useless; a policy that is
+    rewarded for each step learns to repeat such steps (Gao et al. 2024, arXiv:2410.15115).
+
+    A response is dropped if it has fewer than two steps, or if none of its steps before the last
+    has a score.
     """
 
     by: Annotated[str, Takes(Scores)]
@@ -30,7 +32,7 @@ class RepeatStep(Reviser):
         remark: Mapping[int, float] | None,
         models: Models,
     ) -> Sequence[Draft] | Refusal:
-        """One draft, cut into its steps."""
+        """One draft, with its steps."""
         steps = response.steps or ()
         if len(steps) < 2:
             return Refusal("fewer than two steps", {"steps": len(steps)})
@@ -39,15 +41,15 @@ class RepeatStep(Reviser):
             return Refusal("no step is scored")
         best = max(sorted(rewards), key=lambda step: rewards[step])
         text, cut = said_twice(response.text, steps, best)
-        made = canonical({"repeated_step": best})
+        parameters = canonical({"repeated_step": best})
         parents = (response.response_id,)
         finish: Literal["stop", "length"] = "stop" if response.finish == "stop" else "length"
-        return [Draft(text, finish, cut[-1].token_end, None, made, None, parents, cut)]
+        return [Draft(text, finish, cut[-1].token_end, None, parameters, None, parents, cut)]
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
-        """What stage ``by`` says of each step, by response."""
-        read = tables[self.by].filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
-        told: dict[str, dict[int, float]] = {}
-        for response_id, step, value in read.select("response_id", "step", "value").iter_rows():
-            told.setdefault(response_id, {})[step] = value
-        return told
+        """The score of each step by stage ``by``, by response id."""
+        scores = tables[self.by].filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
+        rewards: dict[str, dict[int, float]] = {}
+        for response_id, step, value in scores.select("response_id", "step", "value").iter_rows():
+            rewards.setdefault(response_id, {})[step] = value
+        return rewards

@@ -1,4 +1,4 @@
-"""What a reviser is: one that writes responses from a response."""
+"""The base class of revisers, which write responses from responses."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.row_operator import RowOperator
 from engines.rows import Prompt, Response, spans
-from generators.drafts import Draft, Refusal, written
+from generators.drafts import Draft, Refusal, write_responses
 from schemas import Prompts, Responses, Split, Table, Takes, dropped
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")
@@ -18,11 +18,12 @@ _TASK = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasonin
 
 
 class Reviser(RowOperator):
-    """Writes responses from responses. A subclass says how, for one of them, in ``revise``.
+    """Base class: writes responses from responses. A subclass implements ``revise`` for one
+    response.
 
-    Its drafts name the response they were made from as their parent. Seeds follow from that one's
-    id, so what becomes of it does not depend on how many others its prompt has. A response that
-    gives nothing is dropped with the reason, and its prompt too if none of its responses does.
+    The drafts name the original response as their parent. Seeds are derived from the id of the
+    original, so other responses to the prompt do not change the result. A response with no result
+    is dropped with the reason. Its prompt is dropped too if none of its responses has a result.
     """
 
     gives: ClassVar[type[Table]] = Responses
@@ -35,11 +36,11 @@ class Reviser(RowOperator):
     async def revise(
         self, prompt: Prompt, response: Response, remark: Any, models: Models
     ) -> Sequence[Draft] | Refusal:
-        """Responses made from ``response``, or why there are none. ``remark`` is what `remarks` has
-        on it. An exception drops the response, with the exception's words."""
+        """Responses made from ``response``, or a refusal. ``remark`` is the value that `remarks`
+        has for this response. An exception drops the response with the exception's message."""
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
-        """What is known about responses beside their text, by their ids."""
+        """What is known about each response in addition to its text, by response id."""
         return {}
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
@@ -54,16 +55,16 @@ class Reviser(RowOperator):
             prompt, response = task
             return await self.revise(prompt, response, remarks.get(response.response_id), models)
 
-        asked = responses["prompt_id"].unique(maintain_order=True)
-        split = written(
+        prompt_ids = responses["prompt_id"].unique(maintain_order=True)
+        split = write_responses(
             _each_task(tasks),
             write,
             context,
             operator=self.path,
             total=tasks.height,
-            asked=asked.filter(asked.is_in(known["prompt_id"].implode())),
+            prompt_ids=prompt_ids.filter(prompt_ids.is_in(known["prompt_id"].implode())),
         )
-        orphans = asked.filter(~asked.is_in(known["prompt_id"].implode())).to_list()
+        orphans = prompt_ids.filter(~prompt_ids.is_in(known["prompt_id"].implode())).to_list()
         lost = dropped(context.stage, "prompt not found", orphans)
         return Split(split.kept, pl.concat([split.dropped, lost]))
 

@@ -1,1 +1,1 @@
-"""Generators that sample responses, or take them from where they are."""
+"""Generators that sample responses or read existing ones."""

@@ -1,4 +1,4 @@
-"""The same texts, whatever is asked."""
+"""The same texts for every prompt."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,13 +15,13 @@ from generators.generator import Generator
 class Fixed(Generator):
     """Each of ``texts`` as a response to every prompt. Calls no model.
 
-    With texts that say nothing (":", "Thought process:") these are the answers that a judge must
-    not be fooled by (Zhao et al. 2025, One Token to Fool LLM-as-a-Judge, arXiv:2507.08794); with a
-    verdict, what a judge is to be taught to answer.
+    Texts without content (":", "Thought process:") are answers that a judge must not accept (Zhao
+    et al. 2025, One Token to Fool LLM-as-a-Judge, arXiv:2507.08794). A verdict as text is a target
+    for training a judge.
     """
 
     texts: tuple[Annotated[str, MinLen(1)], ...] = Field(min_length=1)
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
-        """One draft a text."""
+        """One draft per text."""
         return [Draft.by_rule(text) for text in self.texts]

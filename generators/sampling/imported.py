@@ -1,5 +1,4 @@
-"""Rows that somebody else wrote: responses, pairs, step labels and demonstrations of an imported
-dataset."""
+"""Responses, pairs, step labels and demonstrations of an imported dataset."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -25,10 +24,10 @@ from schemas import (
 
 
 class Imported(Operator):
-    """The rows of the imported ``dataset`` that belong to the prompts of stage ``of``, which a
-    source of the dataset's prompts gives. Calls no model.
+    """The rows of the imported ``dataset`` for the prompts of stage ``of``. Calls no model.
 
-    A prompt that the dataset has no row of is dropped.
+    The prompts come from a source that reads the same dataset. A prompt without rows in the dataset
+    is dropped.
     """
 
     gives: ClassVar[type[Table]]
@@ -38,26 +37,30 @@ class Imported(Operator):
     dataset: InnerFile
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """The rows, in the order of the prompts. Raises `EngineError` where there are none."""
-        asked = tables[self.of].select("prompt_id")
+        """The rows, in the order of the prompts.
+
+        Raises:
+            EngineError: the dataset has no such rows.
+        """
+        prompt_ids = tables[self.of].select("prompt_id")
         rows = imported(context, self.dataset, self.gives)
-        kept = asked.join(rows, on="prompt_id", how="inner", maintain_order="left_right")
-        missing = asked.join(rows, on="prompt_id", how="anti", maintain_order="left")
-        refused = dropped(context.stage, "not in the dataset", missing["prompt_id"].to_list())
-        return Split(kept.select(rows.columns), refused)
+        kept = prompt_ids.join(rows, on="prompt_id", how="inner", maintain_order="left_right")
+        missing = prompt_ids.join(rows, on="prompt_id", how="anti", maintain_order="left")
+        lost = dropped(context.stage, "not in the dataset", missing["prompt_id"].to_list())
+        return Split(kept.select(rows.columns), lost)
 
 
 class ImportedResponses(Imported):
-    """The responses of an imported dataset to these prompts. Their lengths are in words: nobody's
-    tokens they were written in."""
+    """The responses of an imported dataset to these prompts. Their lengths are counted in words,
+    because their tokenizer is unknown."""
 
     gives: ClassVar[type[Table]] = Responses
 
 
 class ImportedPairs(Imported):
-    """The preferences that an imported dataset states between responses to these prompts.
+    """The preference pairs of an imported dataset for these prompts.
 
-    ``by`` names a stage of their scores, for an export to keep them beside the pairs.
+    ``by`` names a stage with scores of the responses, which an export writes with the pairs.
     """
 
     gives: ClassVar[type[Table]] = Pairs
@@ -66,13 +69,12 @@ class ImportedPairs(Imported):
 
 
 class ImportedSteps(Imported):
-    """The solutions of these prompts with labels of their steps, as an imported dataset has
-    them."""
+    """The solutions of an imported dataset to these prompts, with its labels of their steps."""
 
     gives: ClassVar[type[Table]] = StepLabels
 
 
 class ImportedDemonstrations(Imported):
-    """The answers to these prompts that an imported dataset holds up to be imitated."""
+    """The demonstrations of an imported dataset for these prompts."""
 
     gives: ClassVar[type[Table]] = Demonstrations

@@ -1,4 +1,4 @@
-"""What the data itself answers."""
+"""The reference answers of the prompts."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from generators.generator import Generator
 
 
 class Reference(Generator):
-    """The reference of each prompt as a response to it: what self-play learns to write (SPIN, Chen
-    et al. 2024, arXiv:2401.01335), where the references are worked answers. Calls no model.
+    """The reference of each prompt as a response to it. Calls no model.
 
-    A prompt whose reference is missing or blank is dropped.
+    With worked answers as references, this is what self-play learns to write (SPIN, Chen et al.
+    2024, arXiv:2401.01335). A prompt whose reference is missing or blank is dropped.
     """
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
-        """One draft, which says what the reference says."""
+        """One draft, whose text is the reference."""
         if prompt.reference is None or not prompt.reference.strip():
             return Refusal("no reference")
         return [Draft.by_rule(prompt.reference)]

@@ -1,4 +1,4 @@
-"""Independent answers of one model."""
+"""Independent samples of one model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -17,11 +17,11 @@ from schemas import Checkpoints, GeneratingRole, Message, Split, Takes
 
 
 class Sample(Generator):
-    """``n`` responses a prompt, drawn independently (best-of-n, self-rewarding, rejection
-    sampling, ...). With more ``n`` the first responses stay as they were.
+    """Samples ``n`` independent responses per prompt (best-of-n, self-rewarding, rejection sampling
+    and others). A larger ``n`` keeps the first responses unchanged.
 
-    With ``checkpoint``, the weights that this stage trained answer in the place of the role's: a
-    policy one step ahead, within the same refresh.
+    With ``checkpoint``, the weights that this stage trained are used instead of the role's: the
+    policy after a training step of the same refresh.
     """
 
     model: GeneratingRole = "policy"
@@ -52,5 +52,5 @@ class Sample(Generator):
             max_tokens=self.max_tokens,
             stop=self.stop,
         )
-        written = await models[self.model].generate(messages, n=self.n, sampling=sampling)
-        return [Draft.of(one) for one in written]
+        sampled = await models[self.model].generate(messages, n=self.n, sampling=sampling)
+        return [Draft.of(one) for one in sampled]

@@ -1,4 +1,4 @@
-"""Where the steps of a response lie: by line, by pattern, or where its model was unsure."""
+"""Cuts responses into steps: at lines, at a pattern, or where the model was unsure."""
 
 import math
 import re
@@ -37,31 +37,33 @@ from schemas import (
 Floats = npt.NDArray[np.float64]
 
 
-def _compiles(pattern: str) -> str:
+def _valid_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
+        raise ValueError(f"not a regular expression: {error}") from error
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_compiles)]
-"""A regular expression, in which ^ is the beginning of a line."""
+Pattern = Annotated[str, AfterValidator(_valid_pattern)]
+"""A regular expression; ^ matches at the beginning of a line."""
 
 
 class Segment(RowOperator):
-    """The same responses, cut into steps (`schemas.Responses.steps`), which joined are the text.
+    """The same responses, cut into steps (`schemas.Responses.steps`). The joined steps are the
+    text.
 
-    ``by: line``: a step is a line with its newline. ``pattern``: a step begins where the regular
-    expression ``pattern`` is found (in which ^ is the beginning of a line). ``confidence``: a step
-    begins with a token of which ``model`` was less sure than ``below``, a probability, or without
-    that than the ``quantile`` of all tokens of the stage's responses: AdaptiveStep (Liu et al.
-    2025, arXiv:2502.13943), which takes the lowest 2 %. Lines and parts without words belong to the
-    step before them, or to the first. A cut that a token of ``model``'s tokenizer lies across is
-    moved on behind it (`engines.chat.tokenizer`).
+    ``by: line``: a step is a line with its newline. ``by: pattern``: a step begins at each match of
+    the regular expression ``pattern`` (^ matches at the beginning of a line). ``by: confidence``: a
+    step begins with a token whose probability under ``model`` is less than ``below``. Without
+    ``below``, the limit is the ``quantile`` of all tokens of the stage's responses: AdaptiveStep
+    (Liu et al. 2025, arXiv:2502.13943), which takes the lowest 2 %.
 
-    A response that ``model`` cannot score, or whose prompt is not there, is dropped where its
-    confidence is asked for; else all are kept. Findings: steps a response, and what was cut below.
+    A line or part without words belongs to the step before it, or to the first step. A cut inside a
+    token of ``model``'s tokenizer moves to the end of that token (`engines.chat.tokenizer`).
+
+    With ``by: confidence``, a response is dropped if ``model`` cannot score it or its prompt is
+    missing. Otherwise all are kept. Findings: steps per response, and the limit that was used.
     """
 
     gives: ClassVar[type[Table]] = Responses
@@ -76,16 +78,19 @@ class Segment(RowOperator):
     quantile: float = Field(default=0.02, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _goes_by_one(self) -> "Segment":
+    def _options_fit_by(self) -> "Segment":
         if (self.by == "pattern") != (self.pattern is not None):
-            raise ValueError("'pattern' says where a step begins, and goes with by: pattern")
+            raise ValueError("set both 'by: pattern' and 'pattern', or neither")
         if self.below is not None and self.by != "confidence":
-            raise ValueError("'below' is of the model's confidence, and goes with by: confidence")
+            raise ValueError("'below' is a limit on the model's confidence: set by: confidence too")
         return self
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """``tables[self.of]`` with steps, in its order. Raises `EngineError` where the role has no
-        tokenizer that says where tokens lie."""
+        """``tables[self.of]`` with steps, in its order.
+
+        Raises:
+            EngineError: the role has no tokenizer that gives the positions of tokens.
+        """
         responses = tables[self.of]
         lost, report = empty(Dropped), StageReport()
         of = tokenizing(context.roles[self.model])
@@ -93,72 +98,78 @@ class Segment(RowOperator):
         if self.by == "confidence":
             unsure, lost, report = self._unsure(responses, tables[self.prompts], of, context)
             responses = responses.filter(pl.col("response_id").is_in(list(unsure)))
-        found = [
-            spans(of, text, self._wanted(text, unsure.get(response_id, [])))
+        all_steps = [
+            spans(of, text, self._offsets(text, unsure.get(response_id, [])))
             for response_id, text in responses.select("response_id", "text").iter_rows()
         ]
-        if found:
-            report += StageReport(findings={"steps a response": sum(map(len, found)) / len(found)})
+        if all_steps:
+            report += StageReport(
+                findings={"steps a response": sum(map(len, all_steps)) / len(all_steps)}
+            )
         steps = pl.Series(
             "steps",
-            [[span._asdict() for span in each] for each in found],
+            [[span._asdict() for span in each] for each in all_steps],
             dtype=columns(Responses)["steps"],
         )
         return Split(responses.with_columns(steps), lost, report)
 
-    def _wanted(self, text: str, unsure: list[int]) -> list[int]:
-        """After how many characters the text is to be cut."""
+    def _offsets(self, text: str, unsure: list[int]) -> list[int]:
+        """The offsets in characters at which the text should be cut."""
         return unsure if self.by == "confidence" else places(text, self.pattern)
 
     def _unsure(
         self, responses: pl.DataFrame, prompts: pl.DataFrame, of: Tokenizing, context: Context
     ) -> tuple[dict[str, list[int]], pl.DataFrame, StageReport]:
-        """For each response before how many characters its unsure tokens begin; the responses that
-        could not be scored; and the report."""
-        asked = responses.join(prompts, on="prompt_id", how="inner", maintain_order="left")
+        """Find the tokens that the model was unsure of.
+
+        Returns:
+            For each response, the offsets in characters at which its unsure tokens begin; the
+                dropped responses; the report.
+        """
+        scored = responses.join(prompts, on="prompt_id", how="inner", maintain_order="left")
 
         async def work(item: tuple[str, list[Message], str], models: Models) -> Floats:
             _, messages, text = item
             (one,) = await models[self.model].score(messages, [text], end=[False])
             return np.array([math.exp(logprob) for logprob in one.logprobs])
 
-        rows = asked.select("response_id", "messages", "text").iter_rows()
-        run = run_rows(((item[0], item) for item in rows), work, context, total=asked.height)
-        sure: dict[str, Floats] = {}
+        rows = scored.select("response_id", "messages", "text").iter_rows()
+        run = run_rows(((item[0], item) for item in rows), work, context, total=scored.height)
+        confidences: dict[str, Floats] = {}
         failed = FailedRows(context.stage)
         for outcome in run:
             if isinstance(outcome, Failed):
                 failed.add(outcome, [outcome.item[0]])
             else:
-                sure[outcome.item[0]] = outcome.result
+                confidences[outcome.item[0]] = outcome.result
         below = self.below
-        if below is None and sure:
-            below = float(np.quantile(np.concatenate(list(sure.values())), self.quantile))
+        if below is None and confidences:
+            below = float(np.quantile(np.concatenate(list(confidences.values())), self.quantile))
         unsure = {}
-        for response_id, text in asked.select("response_id", "text").iter_rows():
-            if below is not None and response_id in sure:
+        for response_id, text in scored.select("response_id", "text").iter_rows():
+            if below is not None and response_id in confidences:
                 ends = of.tokens(text).ends
-                # The first token begins a step however sure the model was of it.
-                places = np.flatnonzero(sure[response_id][1:] < below)
+                # The first token begins a step whatever its probability is.
+                places = np.flatnonzero(confidences[response_id][1:] < below)
                 unsure[response_id] = [ends[place] for place in places]
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
-        without = dropped(context.stage, "prompt not found", orphans["response_id"].to_list())
+        no_prompt = dropped(context.stage, "prompt not found", orphans["response_id"].to_list())
         report = StageReport(run.usage, {"cut below": below})
-        return unsure, pl.concat([failed.frame(), without]), report
+        return unsure, pl.concat([failed.frame(), no_prompt]), report
 
 
 def places(text: str, pattern: str | None) -> list[int]:
-    """After how many characters ``text`` is to be cut: where ``pattern`` is found, or after each
-    line without one."""
+    """The offsets in characters at which ``text`` should be cut: at each match of ``pattern``, or
+    after each line if there is none."""
     if pattern is None:
         return line_ends(text)
-    return [found.start() for found in re.finditer(pattern, text, re.MULTILINE)]
+    return [match.start() for match in re.finditer(pattern, text, re.MULTILINE)]
 
 
-def spans(of: Tokenizing, text: str, wanted: list[int]) -> list[Span]:
-    """The steps of ``text``, cut after each of ``wanted`` (characters, rising) or, where a token
-    lies across that, behind it; a part without words is no step of its own."""
-    cuts = of.cuts(text, wanted)
+def spans(of: Tokenizing, text: str, offsets: list[int]) -> list[Span]:
+    """The steps of ``text``, cut at each of ``offsets`` (characters, ascending). A cut inside a
+    token moves to the end of the token. A part without words is not a step."""
+    cuts = of.cuts(text, offsets)
     kept: list[tuple[int, int]] = [(0, 0)]
     for (place, tokens), (after, _) in pairwise(cuts):
         if text[kept[-1][0] : place].strip() and text[place:after].strip():

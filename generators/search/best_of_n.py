@@ -1,4 +1,4 @@
-"""The best of several answers, as an annotator finds them."""
+"""The best of several responses, as an annotator scores them."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from schemas import content_id
 
 
 class BestOfN(Chooser):
-    """One response a prompt: of ``n`` drawn independently the one that ``scorer`` rates highest
-    (Cobbe et al. 2021, arXiv:2110.14168); of equals the first drawn.
+    """The best of ``n`` independent responses per prompt by the score of ``scorer`` (Cobbe et al.
+    2021, arXiv:2110.14168); the first drawn of equals.
 
-    The answers are those that `generators.Sample` draws with the same ``n``, so both pay once.
-    A prompt none of whose answers could be scored is dropped.
+    `generators.Sample` with the same ``n`` draws the same responses, so they are generated once for
+    both. A prompt is dropped if none of its responses could be scored.
     """
 
     n: int = Field(default=8, ge=1)
@@ -28,10 +28,10 @@ class BestOfN(Chooser):
     ) -> Sequence[Draft] | Refusal:
         """One draft."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        written = await models[self.model].generate(prompt.messages, n=self.n, sampling=sampling)
-        # Two answers that say the same are one, scored once.
-        texts = dict.fromkeys(one.text for one in written)
-        first = {one.text: one for one in reversed(written)}
+        sampled = await models[self.model].generate(prompt.messages, n=self.n, sampling=sampling)
+        # Equal texts are scored once.
+        texts = dict.fromkeys(one.text for one in sampled)
+        first = {one.text: one for one in reversed(sampled)}
         answers = [
             Response(
                 content_id(text),
@@ -43,11 +43,11 @@ class BestOfN(Chooser):
             )
             for text in texts
         ]
-        opinions = await scorer.score(prompt, answers, models)
-        values = {one.text: verdict_of(opinions, one.response_id) for one in answers}
+        scores = await scorer.score(prompt, answers, models)
+        values = {one.text: verdict_of(scores, one.response_id) for one in answers}
         known = {text: value for text, value in values.items() if value is not None}
         if not known:
-            error = opinions[0].error if opinions else None
+            error = scores[0].error if scores else None
             return Refusal("no answer could be scored", {"error": error})
-        best = max(written, key=lambda one: known.get(one.text, float("-inf")))
+        best = max(sampled, key=lambda one: known.get(one.text, float("-inf")))
         return [Draft.of(best, best_of=self.n, value=known[best.text])]

@@ -1,4 +1,4 @@
-"""What a chooser is: a generator with an annotator inside it, which says what is good."""
+"""The base class of choosers: generators that use an annotator to choose what they write."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -28,23 +28,23 @@ from schemas import (
 )
 
 
-def _scores(operator: Operator) -> Operator:
+def _is_scorer(operator: Operator) -> Operator:
     if not isinstance(operator, Scorer):
         raise ValueError(
-            f"{type(operator).__name__} scores nothing: name an annotator, as in "
+            f"{type(operator).__name__} is not a scorer: name an annotator, as in "
             "{use: annotators.ProcessReward, checkpoint: prm}"
         )
     return operator
 
 
 NestedScorer = Annotated[
-    SerializeAsAny[Operator], BeforeValidator(load_operator), AfterValidator(_scores)
+    SerializeAsAny[Operator], BeforeValidator(load_operator), AfterValidator(_is_scorer)
 ]
 """A field that holds an annotator, written in YAML as a mapping with ``use``."""
 
 
 SUPPLIED = frozenset({"of", "prompts"})
-"""Inputs of a nested scorer whose rows the operator around it hands over."""
+"""Inputs of a nested scorer that the operator around it provides."""
 
 
 def scorer_session(
@@ -54,9 +54,9 @@ def scorer_session(
 
     Args:
         scorer: the annotator inside the operator that runs.
-        tables: what that operator reads, by stage name.
-        context: where and for whom the stage runs.
-        prompts: the stage whose prompts stand for the `SUPPLIED` inputs of the scorer.
+        tables: the inputs of that operator, by stage name.
+        context: the stage and its run.
+        prompts: the stage whose prompts are given as the `SUPPLIED` inputs of the scorer.
     """
     assert isinstance(scorer, Scorer), "a recipe that holds another operator is refused"
     supplied = [read.stage for read in scorer.inputs() if read.field in SUPPLIED]
@@ -64,11 +64,11 @@ def scorer_session(
 
 
 class Chooser(RowOperator):
-    """Writes with ``model`` what ``scorer``, any annotator, rates highest. A subclass says how, for
-    one prompt, in ``choose``.
+    """Base class: writes with ``model`` what ``scorer``, any annotator, scores highest. A subclass
+    implements ``choose`` for one prompt.
 
-    The scorer is handed the rows, so its own ``of`` and ``prompts`` are not read; the stages that
-    it reads besides (``checkpoint``) are. The findings are the scorer's.
+    The chooser gives the scorer its rows, so ``of`` and ``prompts`` of the scorer are not read. Its
+    other inputs (``checkpoint``) are. The findings are those of the scorer.
     """
 
     gives: ClassVar[type[Table]] = Responses
@@ -85,8 +85,8 @@ class Chooser(RowOperator):
     async def choose(
         self, prompt: Prompt, models: Models, scorer: ScorerSession
     ) -> Sequence[Draft] | Refusal:
-        """Responses to ``prompt``, or why there are none. An exception drops the prompt, with the
-        exception's words."""
+        """Responses to ``prompt``, or a refusal. An exception drops the prompt with the exception's
+        message."""
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""

@@ -1,4 +1,4 @@
-"""What the nodes of a search tree are worth by themselves, before anything is backed up to them."""
+"""The nodes' own values in a search tree, before anything is backed up to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from generators.search.tree import Node
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Values nodes by ``scorer``, whose ``scale`` is mapped to [0, 1], and checked ends by
-    ``outcome`` times whether they are right and the rest of what the scorer says of them."""
+    """Gives nodes their own values. ``scorer`` scores beginnings; its range ``scale`` is mapped to
+    [0, 1]. A checked end is worth ``outcome`` · right + (1 − ``outcome``) · score."""
 
     scorer: ScorerSession | None
     scale: tuple[float, float]
@@ -21,15 +21,21 @@ class Evaluation:
     async def value(
         self, prompt: Prompt, nodes: Sequence[Node], ends: Mapping[Node, str], models: Models
     ) -> None:
-        """Set ``own`` of each of ``nodes``, and ``error`` where there is none; ``ends`` are those
-        that end an answer, and how. The scorer is asked of all at once, but not of ends that the
-        check alone values."""
-        asked = [node for node in nodes if node.right is None or self.outcome < 1]
-        said: Mapping[Node, float] = {}
-        if self.scorer is not None and asked:
-            said = await self._scored(self.scorer, prompt, asked, ends, models)
+        """Set ``own`` of each of ``nodes``, and ``error`` if it has no score.
+
+        Args:
+            prompt: what is answered.
+            nodes: the nodes to value, scored in one call. An end whose value is its check alone
+                is not scored.
+            ends: the nodes that end an answer, with their finish.
+            models: the models of the run.
+        """
+        to_score = [node for node in nodes if node.right is None or self.outcome < 1]
+        scores: Mapping[Node, float] = {}
+        if self.scorer is not None and to_score:
+            scores = await self._scored(self.scorer, prompt, to_score, ends, models)
         for node in nodes:
-            node.own = said.get(node)
+            node.own = scores.get(node)
             if node.right is not None:
                 rest = 0.0 if node.own is None else node.own
                 weight = 1.0 if node.own is None else self.outcome
@@ -39,7 +45,7 @@ class Evaluation:
         self,
         scorer: ScorerSession,
         prompt: Prompt,
-        asked: Sequence[Node],
+        to_score: Sequence[Node],
         ends: Mapping[Node, str],
         models: Models,
     ) -> Mapping[Node, float]:
@@ -49,18 +55,18 @@ class Evaluation:
                 prompt.prompt_id,
                 node.text,
                 ends.get(node, BEGUN),
-                dict(node.made),
+                dict(node.origin),
             )
-            for node in asked
+            for node in to_score
         ]
-        opinions = await scorer.score(prompt, responses, models)
+        scores = await scorer.score(prompt, responses, models)
         low, high = self.scale
-        found = {}
-        for node in asked:
-            value = value_of(opinions, node.node_id)
+        values = {}
+        for node in to_score:
+            value = value_of(scores, node.node_id)
             if value is not None:
-                found[node] = min(1.0, max(0.0, (value - low) / (high - low)))
+                values[node] = min(1.0, max(0.0, (value - low) / (high - low)))
             elif node.error is None:
-                mine = (one for one in opinions if one.response_id == node.node_id)
-                node.error = next((one.error for one in mine if one.error), "no score")
-        return found
+                own_scores = (one for one in scores if one.response_id == node.node_id)
+                node.error = next((one.error for one in own_scores if one.error), "no score")
+        return values

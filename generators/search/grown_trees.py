@@ -1,4 +1,4 @@
-"""The trees of a stage's prompts, as one table."""
+"""The search trees of a stage's prompts, as one table."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -19,8 +19,12 @@ def grow_trees(
     work: Callable[[Prompt, Models], Awaitable[list[TableRow]]],
     context: Context,
 ) -> tuple[Split, Counter[str]]:
-    """The rows of `Nodes` that ``work`` gives for each prompt, and what it counted. A tree of which
-    a node breaks a rule is dropped with all its nodes."""
+    """Run ``work`` for each prompt.
+
+    Returns:
+        The rows of `Nodes`, and what ``work`` counted. If a node breaks a rule of the table,
+            all nodes of its tree are dropped.
+    """
     run = run_rows(
         ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
         work,

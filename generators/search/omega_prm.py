@@ -1,4 +1,4 @@
-"""First errors of many answers to one prompt, found by halves: a tree of valued beginnings."""
+"""First errors of many answers to one prompt, found by binary search (OmegaPRM)."""
 
 import math
 from collections.abc import Mapping
@@ -33,26 +33,28 @@ from schemas import (
 
 
 class OmegaPRM(RowOperator):
-    """One tree a prompt, of beginnings with the share MC of their ``k`` rollouts that end right.
+    """One tree of prefixes per prompt. The value of a prefix is MC, the share of its ``k`` rollouts
+    that end right.
 
-    The prompt is valued first, and then, ``searches`` times: of all beginnings s whose rollouts end
-    now right and now wrong, and all of those r that end wrong and were not searched yet, that with
-    the most Q(s, r) + U(s) is taken, where Q = ``alpha``^(1 − MC(s)) · ``beta``^(|r| / ``length``),
-    |r| in tokens, and U = ``c_puct`` · sqrt(ΣN) / (1 + N(s)), with N how often a beginning was
-    taken: wrong answers that begin well come first. Its first wrong step is searched by halves: a
-    beginning looks right if any of its rollouts ends right. Every beginning that was looked at is a
-    node, whose rollouts can be taken in turn; so is every answer that was searched, and every right
-    answer to the prompt itself. A step is a line (`engines.operators.line_steps`); a node hangs on
-    the longest other beginning of it, so one may have several lines.
+    The prompt is valued first. Then, up to ``searches`` times, one pair is chosen: a prefix s with
+    both right and wrong rollouts, and a wrong rollout r of s that was not searched yet. The pair
+    with the largest Q(s, r) + U(s) is taken, with Q = ``alpha``^(1 − MC(s)) · ``beta``^(|r| /
+    ``length``), |r| in tokens, and U = ``c_puct`` · sqrt(ΣN) / (1 + N(s)), N the number of times
+    that a prefix was chosen. So wrong answers with a good beginning come first. A binary search
+    finds the first wrong step of r. A prefix looks right if any of its rollouts ends right.
 
-    ``value`` and ``own`` are MC, ``visits`` is N. A prompt all of whose rollouts end right, or
-    wrong, has nothing to search and is dropped. A rollout that was cut off is neither right nor
-    wrong, unless ``cut: read``. Findings: trees, nodes, rollouts asked for,
-    answers searched and the share of nodes that no rollout mends.
+    Every valued prefix becomes a node, and its rollouts can be chosen later. Every searched answer
+    is a node too, and so is every right answer to the prompt itself. A step is a line
+    (`engines.operators.line_steps`). The parent of a node is its longest prefix in the tree, so the
+    step of a node may have several lines.
 
-    Source: Luo et al. 2024, OmegaPRM (arXiv:2406.06592), section 3.3; the defaults are its own
-    (k 8, alpha 0.5, beta 0.9, length 500, c_puct 0.125, up to 100 searches), as public code has
-    them too.
+    ``value`` and ``own`` are MC, ``visits`` is N. A prompt whose rollouts all end right, or all
+    wrong, is dropped. A rollout that was cut off is neither right nor wrong, unless ``cut: read``.
+    Findings: trees, nodes, rollouts, searches, and the share of nodes that no rollout continues to
+    a right answer.
+
+    Source: Luo et al. 2024, OmegaPRM (arXiv:2406.06592), section 3.3, with its defaults (k 8, alpha
+    0.5, beta 0.9, length 500, c_puct 0.125, up to 100 searches), which public code has too.
     """
 
     gives: ClassVar[type[Table]] = Nodes
@@ -80,16 +82,16 @@ class OmegaPRM(RowOperator):
         async def work(prompt: Prompt, models: Models) -> list[TableRow]:
             check = check_for(context, prompt.source, path=self.check)
             search = _Search(self, prompt, models[self.model], check)
-            found = await search.run()
-            models.counts["rollouts"] += search.asked
+            tree = await search.run()
+            models.counts["rollouts"] += search.rollouts
             models.counts["searches"] += search.searched
-            if isinstance(found, Refusal):
-                return [DroppedRow(prompt.prompt_id, found.reason, found.numbers)]
-            return list(rows_of(found, prompt.prompt_id))
+            if isinstance(tree, Refusal):
+                return [DroppedRow(prompt.prompt_id, tree.reason, tree.numbers)]
+            return list(rows_of(tree, prompt.prompt_id))
 
         split, counts = grow_trees(prompts, work, context)
         findings = {
-            **_figures(split.kept),
+            **_findings(split.kept),
             "rollouts": counts["rollouts"],
             "searches": counts["searches"],
         }
@@ -97,15 +99,15 @@ class OmegaPRM(RowOperator):
 
     @property
     def rollouts(self) -> Rollouts:
-        """How a beginning is valued."""
+        """How a prefix is valued."""
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
         return Rollouts(k=self.k, sampling=sampling, cut=self.cut)
 
 
 @dataclass(slots=True)
 class _State:
-    """A beginning that was valued: how often one of its rollouts was taken, and the wrong ones that
-    may yet be."""
+    """A valued prefix: how often one of its rollouts was chosen, and the wrong rollouts not chosen
+    yet."""
 
     text: str
     estimate: Estimate
@@ -114,13 +116,13 @@ class _State:
 
 
 class _Search:
-    """The search of one prompt. ``asked`` rollouts, ``searched`` answers."""
+    """The search of one prompt, with its counts: ``rollouts`` drawn and answers ``searched``."""
 
     def __init__(self, how: OmegaPRM, prompt: Prompt, model: Model, check: BoundedCheck) -> None:
         self._how, self._prompt, self._model, self._check = how, prompt, model, check
         self._states: dict[str, _State] = {}
         self._ends: dict[str, Rollout] = {}
-        self.asked = 0
+        self.rollouts = 0
         self.searched = 0
 
     async def run(self) -> Node | Refusal:
@@ -129,13 +131,13 @@ class _Search:
             return self._nothing(root.estimate)
         self._ends |= {one.text: one for one in root.estimate.rollouts if one.right}
         for _ in range(self._how.searches):
-            open_ones = [(state, one) for state in self._states.values() for one in state.wrong]
-            if not open_ones:
+            candidates = [(state, one) for state in self._states.values() for one in state.wrong]
+            if not candidates:
                 break
             taken = sum(state.taken for state in self._states.values())
-            # Of equals the first that was met, which is the same in every run.
+            # `max` takes the first of equals, which is the same in every run.
             state, rollout = max(
-                open_ones, key=lambda both: self._priority(both[0], both[1], taken)
+                candidates, key=lambda pair: self._priority(pair[0], pair[1], taken)
             )
             state.wrong.remove(rollout)
             state.taken += 1
@@ -150,30 +152,30 @@ class _Search:
         return float(promise + how.c_puct * math.sqrt(taken) / (1 + state.taken))
 
     async def _by_halves(self, state: _State, rollout: Rollout) -> None:
-        """Look for the first wrong step of ``rollout`` after ``state``: its last step is known to
-        be too late."""
-        begun = len(state.text)
-        ends = [begun, *(begun + end for end in line_ends(rollout.text[begun:]))]
+        """Binary search for the first wrong step of ``rollout`` after ``state``. Its last step is
+        already known to be wrong."""
+        start = len(state.text)
+        ends = [start, *(start + end for end in line_ends(rollout.text[start:]))]
         right, wrong = 0, len(ends) - 1
         while wrong - right > 1:
             middle = (right + wrong) // 2
-            found = await self._valued(rollout.text[: ends[middle]])
-            if found.estimate.value is None:
+            middle_state = await self._valued(rollout.text[: ends[middle]])
+            if middle_state.estimate.value is None:
                 return
-            if found.estimate.value > 0:
+            if middle_state.estimate.value > 0:
                 right = middle
             else:
                 wrong = middle
 
     async def _valued(self, text: str) -> _State:
-        """The state of a beginning, valued when first met."""
+        """The state of a prefix. It is valued on the first call."""
         if text not in self._states:
             estimate = await self._how.rollouts.estimate(
                 self._prompt, text, self._model, self._check
             )
-            self.asked += estimate.asked
+            self.rollouts += estimate.asked
             mixed = 0 < (estimate.value or 0) < 1
-            # What was cut off has no wrong step to be found.
+            # An answer that was cut off has no wrong step to search for.
             wrong = {
                 one.text: one
                 for one in estimate.rollouts
@@ -189,21 +191,21 @@ class _Search:
         return Refusal(which, {"rollouts": estimate.of})
 
     def _tree(self) -> Node:
-        """All that was looked at, each hung on the longest other beginning of it."""
-        made: dict[str, Any] = {
+        """All valued prefixes and answers as a tree; the parent of each is its longest prefix."""
+        origin: dict[str, Any] = {
             "operator": self._how.path,
             "model": self._model.revision,
             "parameters": sampling_parameters(self._how.rollouts.sampling),
             "seed": None,
             "parents": [],
         }
-        root = new_root(self._prompt.prompt_id, made=made)
+        root = new_root(self._prompt.prompt_id, origin=origin)
         nodes = {"": root}
         for text in sorted({*self._states, *self._ends}, key=lambda text: (len(text), text)):
             if not text:
                 continue
             above = nodes[max((one for one in nodes if text.startswith(one)), key=len)]
-            node = above.add_child(sound_text(text[len(above.text) :]), prior=None, made=made)
+            node = above.add_child(sound_text(text[len(above.text) :]), prior=None, origin=origin)
             above.expanded = True
             if text not in self._states:
                 node.terminal = True
@@ -219,7 +221,7 @@ class _Search:
         return root
 
 
-def _figures(nodes: pl.DataFrame) -> dict[str, Any]:
+def _findings(nodes: pl.DataFrame) -> dict[str, Any]:
     inner = nodes.filter(~pl.col("terminal"))
     dead = inner.filter(pl.col("value") == 0)
     return {

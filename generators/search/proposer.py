@@ -1,4 +1,4 @@
-"""How an answer that was begun may go on by one step."""
+"""The next steps that a model proposes for a partial answer."""
 
 import asyncio
 import re
@@ -16,18 +16,18 @@ from engines.protocol import Sampling
 from engines.rows import Prompt
 
 Cut = Callable[[str], tuple[str, bool]]
-"""From a continuation to its first step, and whether that is all of it."""
+"""Gives the first step of a continuation, and whether it is all of the continuation."""
 
 AHEAD = 48
-"""Tokens that are drawn for a step at first, where nobody uses what comes after it."""
+"""Tokens to draw for a step if the rest of the continuation is not used."""
 _PLAN = re.compile(r"\s*[^:\n]*:")
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A next step. ``share``: of all proposals, those that were this one. ``ended``: the answer
-    ends with it; ``finish`` is then how. ``model``, ``parameters`` and ``seed`` are those of the
-    first text that it was taken from."""
+    """A proposed next step. ``share``: the share of all proposals that were this step. ``ended``:
+    the answer ends with it; ``finish`` is then how it ended. ``model``, ``parameters`` and ``seed``
+    are those of the first text with this step."""
 
     step: str
     share: float
@@ -39,22 +39,21 @@ class Proposed:
 
 
 class Proposer(BaseModel):
-    """``n`` next steps drawn from the model; equal ones are one, which has their share for its
-    prior, and what says nothing is none.
+    """Draws ``n`` continuations from the model and takes their first steps. Equal steps are one
+    step, whose prior is its share. A continuation without words is not a step.
 
-    A step is a line with its newline (`engines.operators.line_steps`). Engines do not tell whether
-    a text stopped at a newline or had come to its end, so more than the line is drawn, and the
-    first line used. What is drawn are the prefix's first rollouts (`engines.operators.rollouts`),
-    whole: where rollouts with the same sampling value it, they are paid for once. Where nothing
-    does, ``lookahead`` (left out: `AHEAD`) is the number of tokens that are drawn at first; a text
-    that has no whole step then, and did not come to its end, is drawn again whole, from the same
-    seed. The steps are the same.
+    A step is a line with its newline (`engines.operators.line_steps`). An engine does not say
+    whether a text stopped at a newline or at its end. So a full continuation is drawn and its first
+    line is used. The continuations are the first rollouts of the prefix
+    (`engines.operators.rollouts`): if rollouts with the same sampling value it, they are generated
+    once for both. If not, ``lookahead`` tokens are drawn first (default: `AHEAD`). If these contain
+    no full line and the answer did not end, the full continuation is drawn with the same seed. The
+    steps are the same either way.
 
-    ``steps: plan``: a step is a plan of the form "what to do:", up to its colon, and then what
-    carries it out, the rest of the line, of which there is one, written greedily. So siblings
-    differ in what they plan and never in how it is carried out. This is how CPL (Wang et al. 2024,
-    arXiv:2409.08642) is read where plan and solution are not written apart: there all plan steps
-    come first and the solution after them.
+    ``steps: plan``: a step is a plan of the form "what to do:", up to its colon. The next step is
+    the rest of the line, one only, written greedily. So siblings differ in their plans and never in
+    how a plan is carried out. This applies CPL (Wang et al. 2024, arXiv:2409.08642) to answers in
+    which plan and solution alternate; in the paper all plan steps come first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,60 +64,61 @@ class Proposer(BaseModel):
     max_tokens: int = Field(default=256, ge=1)
     lookahead: int | None = Field(default=None, ge=1)
 
-    def beside(self, scorer: object) -> "Proposer":
-        """This proposer where ``scorer`` values the steps: it draws whole texts only if that draws
-        rollouts with the same sampling, as `annotators.RolloutValue` does."""
+    def for_scorer(self, scorer: object) -> "Proposer":
+        """This proposer with a lookahead, unless it has one or ``scorer`` values prefixes by
+        rollouts with the same sampling (`annotators.RolloutValue`). With such rollouts, full
+        continuations are generated once for both."""
         rollouts = getattr(scorer, "rollouts", None)
-        shared = isinstance(rollouts, Rollouts) and rollouts.sampling == self._whole
+        shared = isinstance(rollouts, Rollouts) and rollouts.sampling == self._sampling
         if shared or self.lookahead is not None:
             return self
         return self.model_copy(update={"lookahead": AHEAD})
 
     async def next_steps(self, prompt: Prompt, text: str, model: Model) -> list[Proposed]:
-        """The steps that may follow ``text``, the first drawn first."""
+        """The steps that may follow ``text``, in the order in which they were first drawn."""
         if self.steps == "plan" and planned(text):
             sampling = Sampling(temperature=0.0, max_tokens=self.max_tokens)
-            written = await model.generate(
+            sampled = await model.generate(
                 begun(prompt.messages, text), sampling=sampling, call=f"carrying out {text}"
             )
-            return merged(written, first_line)
+            return merged(sampled, first_line)
         cut = first_plan if self.steps == "plan" else first_line
-        written = await asyncio.gather(
-            *(self._written(prompt, text, model, number, cut) for number in range(self.n))
+        sampled = await asyncio.gather(
+            *(self._continuation(prompt, text, model, number, cut) for number in range(self.n))
         )
-        return merged(written, cut)
+        return merged(sampled, cut)
 
-    async def _written(
+    async def _continuation(
         self, prompt: Prompt, text: str, model: Model, number: int, cut: Cut
     ) -> SampledText:
-        """The continuation that proposal ``number`` is taken from."""
-        whole = self._whole
+        """The continuation of proposal ``number``."""
+        full = self._sampling
         if self.lookahead is not None and self.lookahead < self.max_tokens:
-            short = replace(whole, max_tokens=self.lookahead)
-            written = await continuation(prompt, text, model, number, sampling=short)
-            _, ended = cut(written.text)
-            if written.finish == "stop" or not ended:
-                return written
-        return await continuation(prompt, text, model, number, sampling=whole)
+            short = replace(full, max_tokens=self.lookahead)
+            sampled = await continuation(prompt, text, model, number, sampling=short)
+            _, ended = cut(sampled.text)
+            if sampled.finish == "stop" or not ended:
+                return sampled
+        return await continuation(prompt, text, model, number, sampling=full)
 
     @property
-    def _whole(self) -> Sampling:
+    def _sampling(self) -> Sampling:
         return Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
 
-    def drawn(self, text: str) -> int:
-        """How many continuations of ``text`` are drawn."""
+    def draws(self, text: str) -> int:
+        """The number of continuations of ``text`` that are drawn."""
         return 1 if self.steps == "plan" and planned(text) else self.n
 
 
 def planned(text: str) -> bool:
-    """Whether ``text`` ends with a plan that is yet to be carried out."""
+    """Whether ``text`` ends with a plan that is not carried out yet."""
     line = text.rpartition("\n")[2]
     return bool(line.strip()) and _PLAN.fullmatch(line) is not None
 
 
 def first_line(text: str) -> tuple[str, bool]:
-    """The first line of ``text`` with its newline, and whether it is all of it. A text without
-    words is no step."""
+    """The first line of ``text`` with its newline, and whether it is all of ``text``. A text
+    without words gives an empty step."""
     ends = line_ends(text)
     if len(ends) < 2:
         return (text if ends else "", True)
@@ -126,26 +126,27 @@ def first_line(text: str) -> tuple[str, bool]:
 
 
 def first_plan(text: str) -> tuple[str, bool]:
-    """The first line of ``text`` up to its colon, if it has one, and whether that is all."""
+    """The first line of ``text`` up to its colon, if it has one, and whether that is all of
+    ``text``."""
     step, ended = first_line(text)
-    found = _PLAN.match(step)
-    if found is None:
+    plan = _PLAN.match(step)
+    if plan is None:
         return step, ended
-    return found[0], ended and len(found[0]) == len(step)
+    return plan[0], ended and len(plan[0]) == len(step)
 
 
-def merged(written: Sequence[SampledText], cut: Cut) -> list[Proposed]:
-    """The different steps that ``written`` begin with. One with which some ended and others did not
-    is gone on with."""
+def merged(sampled: Sequence[SampledText], cut: Cut) -> list[Proposed]:
+    """The different first steps of ``sampled``. A step ends the answer only if it does so in every
+    text that has it."""
     steps: dict[str, list[tuple[SampledText, bool]]] = {}
-    for one in written:
+    for one in sampled:
         step, ended = cut(one.text)
         if step.strip():
             steps.setdefault(step, []).append((one, ended))
     return [
         Proposed(
             step,
-            len(same) / len(written),
+            len(same) / len(sampled),
             all(ended for _, ended in same),
             same[0][0].finish,
             same[0][0].model,

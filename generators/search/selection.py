@@ -1,7 +1,7 @@
-"""Where a tree search goes on: the beginning that is gone on with next.
+"""Selection rules of a tree search: which node is expanded next.
 
-All is decided by the tree alone. Of equals the one that was proposed with the larger prior is
-taken, then the one with the larger id, which is a hash.
+A rule depends on the tree alone. Of equal nodes the one with the larger prior is taken, then the
+one with the larger id, which is a hash.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,9 +15,9 @@ from generators.search.tree import Node
 
 
 class PUCT(BaseModel):
-    """From the root down, to the child with the largest Q + c * prior * sqrt(N) / (1 + n), N and n
-    the visits of the parent and the child (Silver et al. 2017, arXiv:1712.01815; as AlphaMath's and
-    MCTS-DPO's public code have it)."""
+    """Goes down from the root to the child with the largest Q + c * prior * sqrt(N) / (1 + n). N
+    and n are the visits of the parent and the child (Silver et al. 2017, arXiv:1712.01815; as in
+    the public code of AlphaMath and MCTS-DPO)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,18 +25,18 @@ class PUCT(BaseModel):
     c: float = Field(default=1.0, ge=0)
 
     def leaf(self, root: Node) -> Node | None:
-        """The node to expand next; None where there is none."""
+        """The node to expand next; None if there is none."""
         return _down(root, self.score)
 
     def score(self, node: Node) -> float:
-        """Of a child among its siblings."""
+        """The score of a child among its siblings."""
         above = 0 if node.parent is None else node.parent.visits
         return worth(node) + self.c * (node.prior or 0.0) * sqrt(above) / (1 + node.visits)
 
 
 class UCT(BaseModel):
-    """From the root down, to a child that was never visited, else to the one with the largest
-    Q + c * sqrt(2 ln N / n) (Kocsis and Szepesvari 2006; as ReST-MCTS*'s public code has it)."""
+    """Goes down from the root to a child without visits, or else to the child with the largest Q +
+    c * sqrt(2 ln N / n) (Kocsis and Szepesvari 2006; as in the public code of ReST-MCTS*)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,13 +44,14 @@ class UCT(BaseModel):
     c: float = Field(default=0.7, ge=0)
 
     def leaf(self, root: Node) -> Node | None:
-        """The node to expand next; None where there is none."""
+        """The node to expand next; None if there is none."""
         return _down(root, self.score)
 
     def score(self, node: Node) -> float:
-        """Of a child among its siblings. Those never visited come first, the best of them first."""
+        """The score of a child among its siblings. Children without visits come first, the best of
+        them first."""
         if not node.visits:
-            # More than any other can have: a value is at most 1 and ln N / n at most N.
+            # More than a visited child can have: a value is at most 1 and ln N / n at most N.
             return 2 + worth(node) + self.c * sqrt(2 * self._total(node))
         return worth(node) + self.c * sqrt(2 * log(self._total(node)) / node.visits)
 
@@ -60,7 +61,7 @@ class UCT(BaseModel):
 
 
 class BestFirst(BaseModel):
-    """The beginning with the highest value of all that can be gone on with, wherever in the tree
+    """The node with the highest value of all nodes that can be expanded, anywhere in the tree
     (Tree-PLV, He et al. 2024, arXiv:2407.00390)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,19 +69,18 @@ class BestFirst(BaseModel):
     by: Literal["best_first"] = "best_first"
 
     def leaf(self, root: Node) -> Node | None:
-        """The node to expand next; None where there is none."""
+        """The node to expand next; None if there is none."""
         return _best(_frontier(root), worth)
 
 
 class Omega(BaseModel):
-    """OmegaPRM's choice among all beginnings that can be gone on with: the largest
-    alpha ** (1 - MC) * beta ** (length / longest), MC their value and the length in words; those
-    whose every rollout ended alike (MC 0 or 1) only when no other is left.
+    """The choice of OmegaPRM among all nodes that can be expanded: the largest alpha ** (1 - MC) *
+    beta ** (length / longest), with MC the node's value and the length in words. A node whose
+    rollouts all end alike (MC 0 or 1) is taken only if no other is left.
 
-    Source: Luo et al. 2024 (arXiv:2406.06592), as openr re-implements it; not checked against the
-    paper's own text. There a beginning is chosen together with one of its wrong rollouts, and a
-    term is added for how often that was done; here a beginning is gone on with once, so that term
-    is the same for all.
+    Source: Luo et al. 2024 (arXiv:2406.06592), as openr implements it; not checked against the
+    paper. There a node is chosen together with one of its wrong rollouts, and a term counts how
+    often the node was chosen. Here a node is expanded once, so that term is the same for all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,11 +91,11 @@ class Omega(BaseModel):
     longest: int = Field(default=500, ge=1)
 
     def leaf(self, root: Node) -> Node | None:
-        """The node to expand next; None where there is none."""
+        """The node to expand next; None if there is none."""
         return _best(_frontier(root), self.score)
 
     def score(self, node: Node) -> float:
-        """Of a beginning among all."""
+        """The score of a node among all that can be expanded."""
         value = worth(node)
         length = len(node.text.split()) / self.longest
         preferred = 1.0 if 0 < value < 1 else 0.0
@@ -106,7 +106,7 @@ Selection = Annotated[PUCT | UCT | BestFirst | Omega, Field(discriminator="by")]
 
 
 def worth(node: Node) -> float:
-    """The node's value, or what stands for one."""
+    """The value of a node, or `UNKNOWN` if it has none."""
     return UNKNOWN if node.value is None else node.value
 
 

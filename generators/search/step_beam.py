@@ -1,4 +1,4 @@
-"""Answers searched for step by step, by what an annotator says of their beginnings."""
+"""Responses found by a beam search over steps, guided by an annotator."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from schemas import canonical, content_id
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """An answer as far as it goes, and its ``last`` step. ``ended``: nothing comes after it."""
+    """A partial or complete answer, and its ``last`` step. ``ended``: it is complete."""
 
     text: str = ""
     ended: bool = False
@@ -27,25 +27,26 @@ class Beginning:
 
     @property
     def finish(self) -> Literal["stop", "length"]:
-        """How it ended; by length where it did not, by its author where no step came after it."""
+        """How it ended: "length" if it is not complete; "stop" if the model proposed no further
+        step."""
         if not self.ended:
             return "length"
         return self.last.finish if self.last is not None and self.last.ended else "stop"
 
 
 class StepBeam(Chooser):
-    """One response a prompt, found by a beam search over steps.
+    """One response per prompt, found by a beam search over steps.
 
-    Each of the ``beams`` best beginnings is gone on with by ``width`` steps (`generators.Proposer`;
-    equal ones are one); of all that are longer by a step, and those that had ended, the ``beams``
-    are kept whose last step ``scorer`` values most, until all have ended or have ``max_steps``
-    steps. The best of these is the response (step-level beam search: Snell et al. 2024,
-    arXiv:2408.03314; with a value model AlphaMath, Chen et al. 2024, arXiv:2405.03553). Of equals
-    the one that was proposed first is kept.
+    Each of the ``beams`` best beginnings is extended by ``width`` proposed steps
+    (`generators.Proposer`; equal steps are one). The ``beams`` candidates whose last step
+    ``scorer`` values most are kept, among the extended and the complete ones. This repeats until
+    all are complete or have ``max_steps`` steps. The best one is the response (step-level beam
+    search: Snell et al. 2024, arXiv:2408.03314; with a value model: AlphaMath, Chen et al. 2024,
+    arXiv:2405.03553). The first proposed of equals is kept.
 
-    The same beginnings are gone on with in the same way whatever ``beams`` is. A prompt for which
-    no beginning could be scored is dropped. The length of a response is in words, since its steps
-    are parts of longer texts.
+    A beginning is extended in the same way whatever ``beams`` is. A prompt is dropped if no
+    beginning could be scored. The length of a response is in words, because its steps are parts of
+    longer texts.
     """
 
     beams: int = Field(default=4, ge=1)
@@ -63,27 +64,27 @@ class StepBeam(Chooser):
                 *(self._grown(prompt, one, models) for one in kept if not one.ended)
             )
             pool = {one.text: one for one in kept if one.ended}
-            for found in grown:
-                for one in found:
+            for extended in grown:
+                for one in extended:
                     pool.setdefault(one.text, one)
             if not pool:
                 return Refusal("no step was proposed")
             unknown = [one for one in pool.values() if one.text not in values]
-            told, error = await _valued(prompt, unknown, models, scorer)
-            values |= told
+            scored, error = await _valued(prompt, unknown, models, scorer)
+            values |= scored
             rated = [one for one in pool.values() if one.text in values]
             if not rated:
                 return Refusal("no beginning could be scored", {"error": error})
-            # A stable sort: of equals the first proposed.
+            # The sort is stable, so the first proposed of equals comes first.
             kept = sorted(rated, key=lambda one: -values[one.text])[: self.beams]
             if all(one.ended for one in kept):
                 break
         return [self._draft(kept[0], values[kept[0].text])]
 
     async def _grown(self, prompt: Prompt, start: Beginning, models: Models) -> list[Beginning]:
-        """``start`` with each step that may come next; or ended, where none does."""
+        """``start`` extended by each proposed step, or marked as complete if none is proposed."""
         proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
-        proposed = await proposer.beside(self.scorer).next_steps(
+        proposed = await proposer.for_scorer(self.scorer).next_steps(
             prompt, start.text, models[self.model]
         )
         if not proposed:
@@ -92,14 +93,14 @@ class StepBeam(Chooser):
 
     def _draft(self, best: Beginning, value: float) -> Draft:
         last = best.last
-        assert last is not None, "what was scored says something"
-        made = {"beams": self.beams, "width": self.width, "value": value}
+        assert last is not None, "a scored beginning has a step"
+        parameters = {"beams": self.beams, "width": self.width, "value": value}
         return Draft(
             best.text,
             best.finish,
             len(best.text.split()),
             last.model,
-            canonical(json.loads(last.parameters) | made),
+            canonical(json.loads(last.parameters) | parameters),
             last.seed,
         )
 
@@ -107,8 +108,8 @@ class StepBeam(Chooser):
 async def _valued(
     prompt: Prompt, beginnings: Sequence[Beginning], models: Models, scorer: ScorerSession
 ) -> tuple[dict[str, float], str | None]:
-    """The value of each beginning that could be scored, by its text; and the first error."""
-    asked = [
+    """The values of the beginnings that could be scored, by text, and the first error."""
+    responses = [
         Response(
             content_id(one.text),
             prompt.prompt_id,
@@ -118,14 +119,14 @@ async def _valued(
         )
         for one in beginnings
     ]
-    opinions = await scorer.score(prompt, asked, models)
-    values = {one.text: value_of(opinions, one.response_id) for one in asked}
-    error = next((one.error for one in opinions if one.error is not None), None)
+    scores = await scorer.score(prompt, responses, models)
+    values = {one.text: value_of(scores, one.response_id) for one in responses}
+    error = next((one.error for one in scores if one.error is not None), None)
     return {text: value for text, value in values.items() if value is not None}, error
 
 
 class Guided(StepBeam):
-    """One response a prompt, written a step at a time: of ``width`` next steps the one that
+    """One response per prompt, written step by step: of ``width`` proposed steps the one that
     ``scorer`` values most is taken, the first of equals. `StepBeam` with one beam."""
 
     beams: Literal[1] = 1

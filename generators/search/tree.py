@@ -1,7 +1,7 @@
-"""A search tree in memory, and as rows of `schemas.Nodes`: whole, so that it can be gone on with.
+"""A search tree in memory and as rows of `schemas.Nodes`, from which a search can continue.
 
-A node's id is a hash of its prompt and the steps that lead to it, so the same path has the same id
-in every refresh. What order the nodes were made in, or their rows are read in, changes nothing.
+A node's id is a hash of its prompt and of the steps that lead to it, so the same path has the same
+id in every refresh. The order of creation and the order of rows do not matter.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,8 @@ from schemas import content_id
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A beginning of an answer: the steps from the root to it. The fields are those of
-    `schemas.Nodes`; ``text`` is all of the beginning, ``closed`` whether nothing can be added below
-    it any more."""
+    """A prefix of an answer: the steps from the root to it. The fields are those of
+    `schemas.Nodes`. ``text`` is the whole prefix. ``closed``: no node can be added below it."""
 
     node_id: str
     parent: "Node | None"
@@ -25,7 +24,7 @@ class Node:
     text: str
     depth: int
     prior: float | None
-    made: Mapping[str, Any]
+    origin: Mapping[str, Any]
     own: float | None = None
     value: float | None = None
     visits: int = 0
@@ -38,43 +37,43 @@ class Node:
 
     def path(self) -> "list[Node]":
         """From this node up to the root, both included."""
-        found = [self]
-        while (above := found[-1].parent) is not None:
-            found.append(above)
-        return found
+        nodes = [self]
+        while (above := nodes[-1].parent) is not None:
+            nodes.append(above)
+        return nodes
 
     def subtree(self) -> "Iterator[Node]":
-        """This node and all below it, each before its children; of siblings the one with the
-        larger prior first."""
+        """This node and all nodes below it, parents before children; of siblings the larger prior
+        first."""
         yield self
         for child in sorted(self.children, key=lambda one: (-(one.prior or 0.0), one.node_id)):
             yield from child.subtree()
 
-    def add_child(self, step: str, *, prior: float | None, made: Mapping[str, Any]) -> "Node":
-        """A new child. ``made`` is its origin."""
+    def add_child(self, step: str, *, prior: float | None, origin: Mapping[str, Any]) -> "Node":
+        """Add a child with its ``origin``, and return it."""
         node_id = content_id(self.node_id, step)
-        child = Node(node_id, self, step, self.text + step, self.depth + 1, prior, made)
+        child = Node(node_id, self, step, self.text + step, self.depth + 1, prior, origin)
         self.children.append(child)
         return child
 
     def close(self) -> None:
-        """Nothing can be added here; nor above, where nothing can be added elsewhere either."""
+        """Mark that no node can be added here. The parent is closed too if all its children are."""
         self.closed = True
         above = self.parent
         if above is not None and above.expanded and all(one.closed for one in above.children):
             above.close()
 
 
-def new_root(prompt_id: str, *, made: Mapping[str, Any]) -> Node:
+def new_root(prompt_id: str, *, origin: Mapping[str, Any]) -> Node:
     """The root of a new tree."""
-    return Node(content_id("tree", prompt_id), None, "", "", 0, None, made)
+    return Node(content_id("tree", prompt_id), None, "", "", 0, None, origin)
 
 
 def rows_of(root: Node, prompt_id: str) -> Iterator[tuple[Any, ...]]:
-    """The tree's rows for `engines.operators.collect.Rows`, parents before their children."""
+    """The rows of `schemas.Nodes` of a tree, parents before children."""
     for node in root.subtree():
         above = node.parent
-        made = node.made
+        origin = node.origin
         yield (
             node.node_id,
             None if above is None else above.node_id,
@@ -89,24 +88,33 @@ def rows_of(root: Node, prompt_id: str) -> Iterator[tuple[Any, ...]]:
             node.terminal,
             node.right,
             node.error,
-            made["operator"],
-            made["model"],
-            made["parameters"],
-            made["seed"],
-            made["parents"],
+            origin["operator"],
+            origin["model"],
+            origin["parameters"],
+            origin["seed"],
+            origin["parents"],
         )
 
 
 def tree_from_rows(rows: pl.DataFrame, *, max_depth: int) -> Node:
-    """The tree of one prompt's rows, in any order. Nothing is added deeper than ``max_depth``.
+    """The tree of one prompt's rows, which may come in any order.
 
-    Raises ValueError if they are not one tree: no root, or several, or a parent that is missing.
+    Args:
+        rows: rows of `schemas.Nodes`.
+        max_depth: no node is added deeper than this.
+
+    Raises:
+        ValueError: the rows are not one tree: there is no root, or more than one, or a parent
+            is missing.
     """
-    found: dict[str, Node] = {}
+    nodes: dict[str, Node] = {}
     for row in rows.sort("depth").iter_rows(named=True):
-        above = None if row["parent_id"] is None else found.get(row["parent_id"])
-        if above is None and (row["parent_id"] is not None or found):
-            raise ValueError(f"node {row['node_id']} of the earlier tree hangs on no node")
+        above = None if row["parent_id"] is None else nodes.get(row["parent_id"])
+        if above is None and (row["parent_id"] is not None or nodes):
+            raise ValueError(
+                f"node {row['node_id']}: its parent is missing from the earlier tree, "
+                "or the tree has two roots"
+            )
         node = Node(
             row["node_id"],
             above,
@@ -123,12 +131,12 @@ def tree_from_rows(rows: pl.DataFrame, *, max_depth: int) -> Node:
             right=row["terminal_correct"],
             error=row["error"],
         )
-        found[node.node_id] = node
+        nodes[node.node_id] = node
         if above is not None:
             above.children.append(node)
-    if not found:
+    if not nodes:
         raise ValueError("the earlier tree has no node")
-    for node in reversed(found.values()):
+    for node in reversed(nodes.values()):
         ends = node.terminal or node.expanded or node.depth >= max_depth
         node.closed = ends and all(child.closed for child in node.children)
-    return next(iter(found.values()))
+    return next(iter(nodes.values()))

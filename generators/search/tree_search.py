@@ -1,4 +1,4 @@
-"""Answers as a tree of steps, grown where it promises most."""
+"""Monte Carlo tree search over the steps of answers."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -43,33 +43,34 @@ NO_PROPOSAL = "no step was proposed"
 
 
 class TreeSearch(RowOperator):
-    """One tree a prompt: ``simulations`` times the beginning that ``selection`` names is gone on
-    with by the steps that ``proposer`` proposes, these are valued, and what is known now is backed
-    up to the root by the rule ``backup`` (`generators.search.backups`). Fewer times where nothing
-    is left to go on with: every path ends, or has ``max_steps`` steps.
+    """One search tree per prompt, grown by ``simulations`` expansions.
 
-    ``scorer`` (any annotator: `annotators.RolloutValue`, `annotators.ProcessReward` for a value
-    model, `annotators.PTrue` for what the model thinks of itself, `annotators.Judge` as a critic)
-    values begun answers; ``scale`` is the range of what it says, mapped to [0, 1]. An end is
-    checked as `annotators.Verifier` does, by the check of the prompt's source, or ``check``; it is
-    worth ``outcome`` times that and the rest of what the scorer says. MCTS-DPO (Xie et al. 2024,
-    arXiv:2405.00451) adds the two up, which ranks ends as 1/2 does. Without a scorer ends alone are
-    known. An end that was cut off is not checked, unless ``cut: read``. An end that cannot be
-    checked and a beginning that cannot be scored have no value of their own, and ``error`` says
-    why.
+    An expansion takes the node that ``selection`` chooses, adds the steps that ``proposer``
+    proposes, values them, and backs the values up to the root by the rule ``backup``
+    (`generators.search.backups`). It stops earlier if every path ends or has ``max_steps`` steps.
 
-    Where nothing but the end is proposed after a beginning, that is an end. A beginning that is too
-    long to go on with is left as it is. A prompt after which no step is proposed is dropped.
+    ``scorer`` values partial answers. It can be any annotator: `annotators.RolloutValue`,
+    `annotators.ProcessReward` for a value model, `annotators.PTrue` for the model's own belief,
+    `annotators.Judge` as a critic. Its range ``scale`` is mapped to [0, 1]. An end is checked as by
+    `annotators.Verifier`, with the check of the prompt's source or ``check``. Its value is
+    ``outcome`` · right + (1 − ``outcome``) · score. MCTS-DPO (Xie et al. 2024, arXiv:2405.00451)
+    adds the two, which ranks ends as ``outcome: 0.5`` does. Without a scorer only ends have values
+    of their own.
 
-    A search depends on the tree alone: not on time, nor on what else is searched at once. Thousands
-    of trees grow together, each one expansion at a time, so that engines have full batches. With
-    ``tree``, the nodes of an earlier stage are gone on with: ``simulations`` more, which ends in
-    the tree that one longer search would have given. Its trees of prompts that are not in ``of``
-    are left alone. A search that was stopped is asked for again, at no cost as far as it came.
+    An end that was cut off is not checked, unless ``cut: read``. An end that cannot be checked and
+    a partial answer that cannot be scored have no value of their own; ``error`` says why. If
+    nothing is proposed after a node, the node is an end. A partial answer that is too long for the
+    model is not extended. A prompt is dropped if no first step is proposed.
 
-    Findings: trees, nodes, ends, simulations, the continuations that steps were taken from
-    (``proposals``), the depth of the deepest node, how many prompts have a right end, and no wrong
-    one; and what the scorer tells of itself, such as its rollouts.
+    A search depends on its tree alone, not on time or on other searches. Thousands of trees grow at
+    once, each one expansion at a time, so that engines have full batches. With ``tree``, the search
+    continues the trees of an earlier stage by ``simulations`` more expansions. The result is the
+    tree of one longer search. Trees of prompts that are not in ``of`` are not used. A stopped
+    search is repeated from the journal at no cost.
+
+    Findings: trees, nodes, ends, simulations, the continuations drawn for steps (``proposals``),
+    the depth of the deepest node, the numbers of prompts with a right end and without a wrong end;
+    and the findings of the scorer, such as its rollouts.
     """
 
     gives: ClassVar[type[Table]] = Nodes
@@ -94,13 +95,15 @@ class TreeSearch(RowOperator):
     @classmethod
     def _ascending(cls, scale: tuple[float, float]) -> tuple[float, float]:
         if not scale[0] < scale[1]:
-            raise ValueError(f"a scale goes from a lowest value to a highest, not {list(scale)}")
+            raise ValueError(f"scale must be [lowest, highest], got {list(scale)}")
         return scale
 
     @model_validator(mode="after")
     def _values_ends(self) -> "TreeSearch":
         if self.scorer is None and self.outcome < 1:
-            raise ValueError("outcome mixes with what a scorer says: name one as scorer")
+            raise ValueError(
+                "an outcome below 1 is mixed with a score: set 'scorer', or leave out 'outcome'"
+            )
         return self
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
@@ -118,7 +121,7 @@ class TreeSearch(RowOperator):
             evaluation = Evaluation(scorer, self.scale, self.outcome)
 
             async def work(prompt: Prompt, models: Models) -> list[TableRow]:
-                root = self._planted(prompt, earlier.get((prompt.prompt_id,)))
+                root = self._root(prompt, earlier.get((prompt.prompt_id,)))
                 await self._search(prompt, root, models, evaluation)
                 if not root.children:
                     return [DroppedRow(prompt.prompt_id, NO_PROPOSAL)]
@@ -127,15 +130,15 @@ class TreeSearch(RowOperator):
             split, counts = grow_trees(prompts, work, context)
         findings = {
             **({} if scorer is None else scorer.findings),
-            **_figures(split.kept),
+            **_findings(split.kept),
             "simulations": counts["simulations"],
             "proposals": counts["proposals"],
         }
         return split.with_report(StageReport(findings=findings))
 
-    def _planted(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
+    def _root(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
         if earlier is None:
-            return new_root(prompt.prompt_id, made=self._made(prompt.prompt_id))
+            return new_root(prompt.prompt_id, origin=self._origin(prompt.prompt_id))
         root = tree_from_rows(earlier, max_depth=self.max_steps)
         back_up(reversed(list(root.subtree())), RULES[self.backup])
         return root
@@ -153,7 +156,7 @@ class TreeSearch(RowOperator):
                 node.visits += 1 + sum(child.visits for child in leaf.children)
             back_up([*leaf.children, *path], RULES[self.backup])
             models.counts["simulations"] += 1
-            models.counts["proposals"] += self.proposer.drawn(leaf.text)
+            models.counts["proposals"] += self.proposer.draws(leaf.text)
         if self.backup == "rest":
             infer(root)
 
@@ -165,10 +168,10 @@ class TreeSearch(RowOperator):
         check: BoundedCheck,
         evaluation: Evaluation,
     ) -> None:
-        """Give ``leaf`` the children that are proposed, and these what they are worth."""
+        """Add the proposed children to ``leaf``, and value them."""
         leaf.expanded = True
         try:
-            proposer = self.proposer.beside(self.scorer)
+            proposer = self.proposer.for_scorer(self.scorer)
             proposed = await proposer.next_steps(prompt, leaf.text, models[self.model])
         except RowError as error:
             if leaf.parent is None:
@@ -178,7 +181,7 @@ class TreeSearch(RowOperator):
         ends: dict[Node, str] = {}
         for one in proposed:
             child = leaf.add_child(
-                sound_text(one.step), prior=one.share, made=self._made(leaf.node_id, one)
+                sound_text(one.step), prior=one.share, origin=self._origin(leaf.node_id, one)
             )
             if one.ended:
                 ends[child] = one.finish
@@ -199,7 +202,7 @@ class TreeSearch(RowOperator):
         if not leaf.children:
             leaf.close()
 
-    def _made(self, parent: str, step: Proposed | None = None) -> dict[str, Any]:
+    def _origin(self, parent: str, step: Proposed | None = None) -> dict[str, Any]:
         return {
             "operator": self.path,
             "model": None if step is None else step.model,
@@ -209,9 +212,9 @@ class TreeSearch(RowOperator):
         }
 
 
-def _figures(nodes: pl.DataFrame) -> dict[str, Any]:
+def _findings(nodes: pl.DataFrame) -> dict[str, Any]:
     ends = nodes.filter("terminal")
-    told = ends.group_by("prompt_id").agg(
+    outcomes = ends.group_by("prompt_id").agg(
         right=pl.col("terminal_correct").any(), wrong=(~pl.col("terminal_correct")).any()
     )
     return {
@@ -219,6 +222,6 @@ def _figures(nodes: pl.DataFrame) -> dict[str, Any]:
         "nodes": nodes.height,
         "ends": ends.height,
         "depth": nodes["depth"].max() or 0,
-        "prompts with a right end": int(told["right"].sum()),
-        "prompts without a wrong end": int((told["right"] & ~told["wrong"]).sum()),
+        "prompts with a right end": int(outcomes["right"].sum()),
+        "prompts without a wrong end": int((outcomes["right"] & ~outcomes["wrong"]).sum()),
     }

@@ -1,4 +1,4 @@
-"""Conversations as datasets write them, as lists of ``{role, content}``."""
+"""Conversations of datasets, read as lists of ``{role, content}``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,16 +15,21 @@ _AUTHOR, _WORDS = ("role", "from"), ("content", "value", "text", "parts")
 
 
 def chat(value: Any, what: str, *, first: int = 0) -> list[dict[str, str]]:
-    """The messages of ``value``: a list of ``{role, content}`` or ``{from, value}``, whose content
-    is a text or a list of parts ``{type: text, text}``. A system message that is empty says nothing
-    and is left out.
+    """The messages of a conversation.
 
-    Raises `ValueError`, which names ``what`` and the message (the first is number ``first``), for
-    anything else.
+    Args:
+        value: a list of ``{role, content}`` or ``{from, value}``; a content is a text or a list
+            of parts ``{type: text, text}``. An empty system message is left out.
+        what: the name of the value in error messages.
+        first: the number of the first message in error messages.
+
+    Raises:
+        ValueError: ``value`` is anything else. The message names ``what`` and the message
+            number.
     """
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
-        told = "an empty list" if value == [] else "null" if value is None else _kind(value)
-        raise ValueError(f"{what} must be a list of messages {{role, content}}, not {told}")
+        kind = "an empty list" if value == [] else "null" if value is None else _kind(value)
+        raise ValueError(f"{what} must be a list of messages {{role, content}}, not {kind}")
     messages = []
     for number, message in enumerate(value, start=first):
         named = f"message {number} of {what}"
@@ -35,24 +40,27 @@ def chat(value: Any, what: str, *, first: int = 0) -> list[dict[str, str]]:
         if author is None or words is None:
             has = ", ".join(map(repr, message)) or "nothing"
             raise ValueError(f"{named} must have 'role' and 'content', it has {has}")
-        said = message[author]
-        role = ROLES.get(said.lower()) if isinstance(said, str) else None
+        name = message[author]
+        role = ROLES.get(name.lower()) if isinstance(name, str) else None
         if role is None:
             known = ", ".join(dict.fromkeys(ROLES.values()))
-            raise ValueError(f"{named} has role {_quoted(said)}, not one of {known}")
+            raise ValueError(f"{named} has role {_quoted(name)}, not one of {known}")
         content = message[words]
         if role == "system" and (content is None or content == ""):
             continue
         text = whole_text(joined(content, named), f"the content of {named}")
         messages.append({"role": role, "content": text})
     if not messages:
-        raise ValueError(f"{what} holds an empty system message alone")
+        raise ValueError(f"{what} holds only an empty system message")
     return messages
 
 
 def joined(content: Any, named: str) -> Any:
-    """A content of parts as one text; any other content as it is. Raises `ValueError` for parts
-    that are no text."""
+    """A content with parts as one text; any other content unchanged.
+
+    Raises:
+        ValueError: a part is not text.
+    """
     if isinstance(content, Mapping):
         content = [content]
     if not isinstance(content, list) or not content:
@@ -62,28 +70,33 @@ def joined(content: Any, named: str) -> Any:
         if isinstance(part, str):
             texts.append(part)
             continue
-        # A table has a place for every kind of part in each, with nothing in those of the others.
+        # In a table each part has the fields of every kind of part; those of other kinds are null.
         text = part.get("text") if isinstance(part, Mapping) else None
         if not isinstance(text, str) or part.get("type", "text") not in ("text", "input_text"):
             kind = part.get("type") if isinstance(part, Mapping) else _kind(part)
-            raise ValueError(f"a part of {named} is no text: {_quoted(kind)}")
+            raise ValueError(f"a part of {named} is not text: {_quoted(kind)}")
         texts.append(text)
     return "".join(texts)
 
 
 def asked_of(messages: list[dict[str, str]], what: str) -> list[dict[str, str]]:
-    """The prompt of a conversation: all of it but the answer that it ends with, if it does.
+    """The prompt of a conversation: its messages without a final answer of the assistant.
 
-    Raises `ValueError` if the user does not speak last then.
+    Raises:
+        ValueError: the last message of the prompt is not the user's.
     """
-    asked = messages[:-1] if messages[-1]["role"] == "assistant" else messages
-    if not asked or asked[-1]["role"] != "user":
-        raise ValueError(f"{what} must end with a message of the user, who asks (or its answer)")
-    return asked
+    prompt = messages[:-1] if messages[-1]["role"] == "assistant" else messages
+    if not prompt or prompt[-1]["role"] != "user":
+        raise ValueError(f"{what} must end with a message of the user, or with the answer to one")
+    return prompt
 
 
 def whole_text(value: Any, what: str) -> str:
-    """``value`` if it is a text that says something and can be stored. Raises `ValueError`."""
+    """``value``, if it is a text that is not blank and can be stored.
+
+    Raises:
+        ValueError: it is not.
+    """
     if value is None:
         raise ValueError(f"{what} is null")
     if not isinstance(value, str):
@@ -94,7 +107,7 @@ def whole_text(value: Any, what: str) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{what} is not whole text (another encoding than UTF-8, or half a character): "
+            f"{what} is not valid text (its encoding is not UTF-8, or a character is incomplete): "
             f"{error.reason} at character {error.start}"
         ) from None
     if "\0" in value:

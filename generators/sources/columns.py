@@ -1,4 +1,4 @@
-"""How a row of somebody's data becomes a prompt: which column says what."""
+"""How a row of a dataset becomes a prompt: what each column holds."""
 
 import json
 import math
@@ -13,20 +13,20 @@ from schemas import SourceRowError
 
 
 class SourceError(ValueError):
-    """A source of prompts cannot be read at all: which, why, and what to do."""
+    """A source of prompts cannot be read. The message says which source, why, and what to do."""
 
 
 class Columns(BaseModel):
     """What the columns of a source hold.
 
-    ``prompt`` names a column of texts or chats, ``messages`` one of chats
-    (`generators.sources.chats`, or their JSON); give one of them, or neither for a column called
-    ``prompt``. An answer that a chat ends with is left out: the prompt is what comes before it.
-    ``reference`` names the column of right answers: texts, or numbers, which stay as the file
-    writes them. A name with dots goes into a column: ``answer.value``, ``answers.text.0``.
-    ``system`` is put before prompts without a system message. ``licence`` is the data's, as its
-    card says it: it travels with every prompt. ``name`` is what the prompts' source is called (by
-    default after the file or dataset).
+    ``prompt`` names a column of texts or chats. ``messages`` names a column of chats
+    (`generators.sources.chats`, or their JSON). Give one of them; without either the column is
+    ``prompt``. A final answer in a chat is left out: the prompt is what comes before it.
+    ``reference`` names the column of right answers: texts, or numbers, which stay as written in the
+    file. A name with dots reads inside a column: ``answer.value``, ``answers.text.0``. ``system``
+    is put before prompts without a system message. ``licence`` is that of the data, as its card
+    states it; every prompt records it. ``name`` is the name of the source (default: that of the
+    file or dataset).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,26 +41,32 @@ class Columns(BaseModel):
     @model_validator(mode="after")
     def _one_task(self) -> "Columns":
         if self.prompt is not None and self.messages is not None:
-            raise ValueError("'prompt' and 'messages' both say what the task is: give one of them")
+            raise ValueError(
+                "'prompt' and 'messages' both name the prompt's column: give one of them"
+            )
         return self
 
     @property
     def task(self) -> str:
-        """The column that holds the task."""
+        """The column that holds the prompt."""
         return self.messages or self.prompt or "prompt"
 
     @property
     def needed(self) -> list[str]:
-        """The columns that are read."""
+        """The names of the columns to read, which may contain dots."""
         return [self.task] + ([self.reference] if self.reference else [])
 
     def needed_of(self, present: Sequence[str]) -> list[str]:
-        """Those of the columns ``present`` in which what is read lies."""
+        """The columns of ``present`` that must be read."""
         found = (_top(column, present) for column in self.needed)
         return list(dict.fromkeys(name for name in found if name is not None))
 
     def require(self, present: Iterable[str], where: str) -> None:
-        """Raise `SourceError` if a needed column is not among those ``present`` in ``where``."""
+        """Check that every needed column is among those ``present``.
+
+        Raises:
+            SourceError: a column is missing. The message names ``where``.
+        """
         present = list(present)
         for column in self.needed:
             if _top(column, present) is None:
@@ -68,7 +74,7 @@ class Columns(BaseModel):
                 has = ", ".join(map(repr, present)) or "none"
                 raise SourceError(
                     f"{where} has no column {column!r}; it has {has}. Say which one holds the "
-                    + ("right answers" if field == "reference" else "task")
+                    + ("right answers" if field == "reference" else "prompt")
                     + f", as in `{field}: {next(iter(present), 'question')}`"
                     + ("" if field == "reference" else " (or `messages:` for a column of chats)")
                 )
@@ -76,7 +82,7 @@ class Columns(BaseModel):
     def read(
         self, row: Mapping[str, Any], *, where: str, source: str, revision: str
     ) -> dict[str, Any] | SourceRowError:
-        """The prompt that ``row`` holds, or what is wrong with it; ``where`` names the row."""
+        """The prompt in ``row``, or the error if it has none. ``where`` names the row in errors."""
         try:
             return {
                 "messages": self._messages(row),
@@ -113,23 +119,23 @@ class Columns(BaseModel):
 
 
 def reference_text(value: Any, what: str) -> str | None:
-    """A right answer as text, if there is one: a number stays as the file writes it.
+    """A right answer as text, or None if there is none. A number stays as written in the file.
 
-    Raises `ValueError`, which names ``what``, for what is neither text nor a finite number.
+    Raises:
+        ValueError: the value is neither text nor a finite number. The message names ``what``.
     """
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return whole_text(value, what)
     if not math.isfinite(value):
-        raise ValueError(f"{what} is {value}: no finite number")
+        raise ValueError(f"{what} is {value}: not a finite number")
     return str(value)
 
 
 def value_at(row: Mapping[str, Any], column: str) -> Any:
-    """What ``row`` has under ``column``, or, where it has none of that name, along its dots:
-    ``answer.value``, ``choices.0.text``. None where there is nothing.
-    """
+    """The value of ``column`` in ``row``. If no column has this name, its dots are followed:
+    ``answer.value``, ``choices.0.text``. None if there is no value."""
     if column in row:
         return row[column]
     found: Any = row
@@ -144,13 +150,13 @@ def value_at(row: Mapping[str, Any], column: str) -> Any:
 
 
 def _is_chat(value: Any) -> bool:
-    """Whether it is a list of messages, and not of parts of one."""
+    """Whether the value is a list of messages (and not a list of parts of one message)."""
     return isinstance(value, list) and any(
         isinstance(each, Mapping) and ("role" in each or "from" in each) for each in value
     )
 
 
 def _top(column: str, present: Sequence[str]) -> str | None:
-    """The one of the columns ``present`` that ``column`` is or lies in."""
+    """The name in ``present`` of the column that ``column`` is or is inside of."""
     names = (column, column.partition(".")[0])
     return next((name for name in names if name in present), None)

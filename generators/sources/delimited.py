@@ -1,4 +1,4 @@
-"""The rows of CSV and TSV, in which one odd line costs no other."""
+"""The rows of CSV and TSV files. A malformed line does not affect other rows."""
 
 import csv
 import io
@@ -11,18 +11,25 @@ from upath import UPath
 from generators.sources.columns import SourceError
 
 _READ_TWICE = 100_000
-"""Lines. Each quote that is never closed has the lines below it read twice. After so many a quoted
-cell may not run over the end of its line, so that no file takes time in the square of its length.
+"""Lines. After a quote that is never closed, the lines below it are read again. After so many
+repeated lines, a quoted cell must end on its line. So the time stays linear in the file's length.
 """
 
 
 def delimited_rows(
     file: UPath, stream: IO[bytes], delimiter: str
 ) -> Iterator[tuple[str, dict[str, str] | str]]:
-    """Each row's place (the line it begins in), and its cells by column or why there are none.
+    """Read the rows of a CSV or TSV file.
 
-    Of a row whose quotes do not add up the first line alone is given up: what follows is read anew.
-    Raises `SourceError` if two columns have one name.
+    If the quotes of a row are unbalanced, only its first line is skipped: the lines after it are
+    read again.
+
+    Returns:
+        For each row its place (the line where it begins), and its cells by column or an error
+            message.
+
+    Raises:
+        SourceError: two columns have the same name.
     """
     # The default limit of 131,072 characters a cell would refuse long prompts.
     csv.field_size_limit(2**31 - 1)
@@ -55,7 +62,7 @@ def delimited_rows(
 
 
 class _Lines:
-    """Lines of a text, of which those after a row's first can be given back."""
+    """Lines of a text. The lines of a row after its first can be given back."""
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text = text
@@ -75,12 +82,12 @@ class _Lines:
         return line
 
     def begin(self) -> None:
-        """The next line is the first of a row."""
+        """Begin a row at the next line."""
         self.first += len(self._row)
         self._row = []
 
     def give_back(self) -> None:
-        """All lines of this row but the first come again."""
+        """Read all lines of this row after the first again."""
         self._ahead.extendleft(reversed(self._row[1:]))
         self._again += len(self._row) - 1
         del self._row[1:]

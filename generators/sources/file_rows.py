@@ -1,7 +1,7 @@
-"""The rows of files, as sources and ``factory import`` read them: JSON, JSON lines, CSV, TSV and
-Parquet, compressed or not.
+"""The rows of files, for sources and ``factory import``: JSON, JSON lines, CSV, TSV and Parquet,
+compressed or not.
 
-A row that cannot be read is told with its line and a reason, and the rest of the file is read.
+A row that cannot be read gives an error message with its line; the rest of the file is still read.
 """
 
 import bz2
@@ -27,7 +27,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: Mapping[str, Format] = {f".{name}": name for name in FORMATS} | {".ndjson": "jsonl"}
 
 Rows = Iterator[tuple[str, Mapping[str, Any] | str]]
-"""Each row's place, and what it holds or (a text) why it cannot be read."""
+"""For each row its place, and its columns or (as a text) why it cannot be read."""
 
 
 def _zstd(stream: IO[bytes], mode: Literal["rb"]) -> Any:
@@ -42,7 +42,7 @@ COMPRESSED: Mapping[str, Callable[[IO[bytes], Literal["rb"]], Any]] = {
     ".bz2": bz2.open,
     ".xz": lzma.open,
 }
-"""What opens a compressed file, by the ending that stands behind the format's."""
+"""The function that opens a compressed file, by the last extension of its name."""
 
 _PEEK = 100
 _HEADER = 4096
@@ -50,25 +50,28 @@ _OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
 
 
 def format_of(file: UPath) -> Format | None:
-    """The format that the file's name tells, compressed or not; None if it tells none."""
+    """The format by the file's extension, compressed or not; None if unknown."""
     return next((SUFFIXES[end] for end in _endings(file) if end in SUFFIXES), None)
 
 
 def file_rows(file: UPath, kind: Format, needed: list[str] | None = None) -> Rows:
-    """The rows of one file as they are; of Parquet the columns ``needed`` alone, if given.
+    """The rows of one file, unchanged. For Parquet, only the columns ``needed``, if given.
 
-    Raises `SourceError` where the file is damaged so that nothing more of it can be read.
+    Raises:
+        SourceError: the file is damaged, and the rest cannot be read.
     """
     with file.open("rb") as stream:
         opened = _decompressed(file, stream)
         try:
             if kind == "parquet":
-                # Parquet is read from its end, where a compressed stream cannot go.
-                whole = opened if opened is stream else io.BytesIO(opened.read())
-                yield from parquet_rows(file, whole, needed)
+                # Parquet is read from its end, which a compressed stream cannot seek to.
+                seekable = opened if opened is stream else io.BytesIO(opened.read())
+                yield from parquet_rows(file, seekable, needed)
                 return
             if (beginning := opened.peek(2)[:2]) in _OTHER_UNICODE:
-                raise SourceError(f"{file} is UTF-16 (it begins with {beginning!r}): make it UTF-8")
+                raise SourceError(
+                    f"{file} is UTF-16 (it begins with {beginning!r}): convert it to UTF-8"
+                )
             if kind == "jsonl":
                 yield from json_lines(file.name, opened)
             elif kind == "json":
@@ -80,9 +83,10 @@ def file_rows(file: UPath, kind: Format, needed: list[str] | None = None) -> Row
 
 
 def first_columns(file: UPath, kind: Format) -> list[str]:
-    """The columns that the file has, or the first of its rows.
+    """The columns of the file, or of its first rows.
 
-    Raises `SourceError` if it holds no row, or none of its first can be read.
+    Raises:
+        SourceError: the file has no row, or none of its first rows can be read.
     """
     if kind == "parquet" and file.suffix.lower() not in COMPRESSED:
         return parquet_columns(file)
@@ -100,13 +104,13 @@ def first_columns(file: UPath, kind: Format) -> list[str]:
 
 
 def files_stamp(files: list[UPath]) -> str:
-    """A hash of names, sizes and times, for which nothing is read."""
-    told = [(str(file), file.stat()) for file in files]
-    return content_id([[name, stat.st_size, stat.st_mtime] for name, stat in told])
+    """A hash of names, sizes and modification times. The files are not read."""
+    stats = [(str(file), file.stat()) for file in files]
+    return content_id([[name, stat.st_size, stat.st_mtime] for name, stat in stats])
 
 
 def content_revision(files: list[UPath]) -> str:
-    """A hash of what the files hold, in order: 32 hexadecimal digits."""
+    """A hash of the contents of the files, in order: 32 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         with file.open("rb") as stream:
@@ -116,8 +120,8 @@ def content_revision(files: list[UPath]) -> str:
 
 
 def _delimiter(kind: Format, opened: Any) -> str:
-    """What stands between cells: in a CSV whose first line has no comma, as where commas are
-    decimal, a semicolon or a tab if it has one."""
+    """The delimiter of cells. A CSV without a comma in its first line, as in countries with a
+    decimal comma, is delimited by semicolons or tabs."""
     header = opened.peek(_HEADER).partition(b"\n")[0]
     if kind == "tsv" or b"," in header:
         return "\t" if kind == "tsv" else ","

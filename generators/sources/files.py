@@ -1,4 +1,4 @@
-"""Prompts from files of one's own: JSON, JSON lines, CSV, TSV or Parquet, compressed or not."""
+"""Prompts from files: JSON, JSON lines, CSV, TSV or Parquet, compressed or not."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -22,22 +22,23 @@ from schemas import SourceRowError
 
 
 class Files(Columns):
-    """Prompts in the order of a file, or of a folder's files by name (of its ``.json`` files only
-    where it holds no others).
+    """Prompts from a file, or from the files of a folder in the order of their names. ``.json``
+    files in a folder are read only if it holds no other data files.
 
-    ``path``: any `UPath`. ``format`` is told by the name's ending (``.jsonl``, ``.csv.gz``,
-    ``.json.zst``) unless given. The revision is a hash of what the files hold. A row that is no
-    prompt is yielded as a `SourceRowError`.
+    ``path``: any `UPath`. ``format``: by default the extension decides (``.jsonl``, ``.csv.gz``,
+    ``.json.zst``). The revision is a hash of the contents. A row that is not a prompt is yielded as
+    a `SourceRowError`.
     """
 
     path: str
     format: Format | None = None
 
     def prompts(self, start: int = 0) -> Iterator[Mapping[str, Any] | SourceRowError]:
-        """Rows from number ``start`` (blank lines are none); nothing is read before it is asked
-        for, save what the checks and the revision need.
+        """The rows from number ``start``; blank lines do not count. Rows are read when they are
+        needed; the checks and the revision read the files once before.
 
-        Raises `SourceError` if a file is missing, empty or unreadable, or lacks a column.
+        Raises:
+            SourceError: a file is missing, empty or unreadable, or lacks a column.
         """
         files = self._files()
         for file, kind in files:
@@ -45,8 +46,11 @@ class Files(Columns):
         return self._prompts(files, start, content_revision([file for file, _ in files]))
 
     def stamp(self) -> str:
-        """Changes when a file comes, goes, or is written to. Raises `SourceError` if none is
-        there."""
+        """A value that changes when a file is added, removed or written.
+
+        Raises:
+            SourceError: there is no file.
+        """
         return files_stamp([file for file, _ in self._files()])
 
     def _prompts(
@@ -69,23 +73,25 @@ class Files(Columns):
     def _files(self) -> list[tuple[UPath, Format]]:
         path = UPath(self.path)
         if path.is_dir():
-            told = [(file, format_of(file)) for file in path.iterdir()]
-            found = [
+            formats = [(file, format_of(file)) for file in path.iterdir()]
+            files = [
                 (file, kind)
-                for file, kind in told
+                for file, kind in formats
                 if kind is not None and self.format in (None, kind)
             ]
-            # What lies beside data in JSON tells of the data more often than it is some.
-            found = [one for one in found if one[1] != "json"] or found
-            if not found:
+            # A JSON file next to data files is usually metadata about them.
+            files = [one for one in files if one[1] != "json"] or files
+            if not files:
                 raise SourceError(
                     f"folder {path} holds no file that ends in {', '.join(SUFFIXES)} (or, "
                     f"compressed, in {', '.join(COMPRESSED)} after that)"
                 )
-            return sorted(found, key=lambda one: one[0].name)
+            return sorted(files, key=lambda one: one[0].name)
         if not path.exists():
             raise SourceError(f"there is no file {path}")
         kind = self.format or format_of(path)
         if kind is None:
-            raise SourceError(f"{path}: say its `format:`, one of {', '.join(FORMATS)}")
+            raise SourceError(
+                f"{path}: the format is unknown: set `format:` to one of {', '.join(FORMATS)}"
+            )
         return [(path, kind)]

@@ -1,4 +1,4 @@
-"""Prompts from a dataset on the Hugging Face Hub, or from a folder laid out like one."""
+"""Prompts from a dataset on the Hugging Face Hub, or from a local folder in the same layout."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class HubDataset(Columns):
-    """Prompts in the order of one split of a dataset, streamed: nothing is downloaded whole.
+    """Prompts from one split of a dataset, in its order. The dataset is streamed, not downloaded.
 
-    ``dataset`` is a Hub id or a local folder. ``revision`` is a commit, or a branch or tag, which
-    is resolved to the commit it names at the start; every prompt records that commit. Only a
-    commit given here keeps the order of rows the same from one refresh to the next.
+    ``dataset`` is a Hub id or a local folder. ``revision`` is a commit, a branch or a tag; a branch
+    or tag is resolved to its commit at the start. Every prompt records the commit. The order of
+    rows is the same in every refresh only if ``revision`` is a commit.
     """
 
     dataset: str
@@ -27,22 +27,34 @@ class HubDataset(Columns):
     revision: str | None = None
 
     def prompts(self, start: int = 0) -> Iterator[Mapping[str, Any] | SourceRowError]:
-        """Rows from number ``start``. Raises `SourceError` if the dataset cannot be reached or
-        read, is empty, or lacks a column; also on the way, if the connection breaks for good."""
+        """The rows from number ``start``.
+
+        Raises:
+            SourceError: the dataset cannot be reached or read, is empty, or lacks a column;
+                also later, if the connection is lost for good.
+        """
         revision = self._resolved()
         rows = self._stream(revision)
         first = next(self._each(rows.take(1), 0), None)
         if first is None:
-            raise SourceError(f"{self._called} is empty: it holds no prompt")
-        self.require(first, self._called)
+            raise SourceError(f"{self._name} is empty: it holds no prompt")
+        self.require(first, self._name)
         return self._prompts(rows.select_columns(self.needed_of(list(first))), start, revision)
 
     def stamp(self) -> str:
-        """The commit that would be read now. Raises `SourceError` if the Hub cannot be asked."""
+        """The commit that would be read now.
+
+        Raises:
+            SourceError: the Hub cannot be reached.
+        """
         return self._resolved() if self._folder is None else files_stamp(self._folder_files)
 
     def rows(self) -> tuple[str, Iterator[Mapping[str, Any]]]:
-        """The commit that is read, and its rows as they are. Raises `SourceError` as `prompts`."""
+        """The commit that is read, and its rows unchanged.
+
+        Raises:
+            SourceError: as in `prompts`.
+        """
         revision = self._resolved()
         return revision, self._each(self._stream(revision), 0)
 
@@ -52,11 +64,11 @@ class HubDataset(Columns):
         source = self.dataset.rstrip("/").rpartition("/")[2]
         rows = rows.skip(start)
         for number, row in enumerate(self._each(rows, start), start=start):
-            where = f"{self._called}, row {number}"
+            where = f"{self._name}, row {number}"
             yield self.read(row, where=where, source=source, revision=revision)
 
     @property
-    def _called(self) -> str:
+    def _name(self) -> str:
         return f"dataset {self.dataset!r}, split {self.split!r}"
 
     @property
@@ -69,7 +81,7 @@ class HubDataset(Columns):
         return sorted((file for file in self._folder.rglob("*") if file.is_file()), key=str)
 
     def _resolved(self) -> str:
-        """The commit that is read; of a folder, a hash of its files."""
+        """The commit that is read; for a folder, a hash of its files."""
         if self._folder is not None:
             return content_revision(self._folder_files)
         if self.revision is not None and _COMMIT.fullmatch(self.revision):
@@ -78,7 +90,7 @@ class HubDataset(Columns):
 
         try:
             commit = HfApi().dataset_info(self.dataset, revision=self.revision).sha
-        # The Hub's client raises whatever its transport does, offline mode included.
+        # The Hub's client raises the errors of its transport, also in offline mode.
         except Exception as error:
             raise SourceError(
                 f"cannot ask the Hub which commit {self.revision or 'the default branch'} of "
@@ -96,10 +108,10 @@ class HubDataset(Columns):
             return load_dataset(
                 self.dataset, self.config, split=self.split, streaming=True, **pinned
             )
-        # A wrong split, a missing config, no network: each is another class, from three packages.
+        # A wrong split, a missing config, no network: each raises another class, of three packages.
         except Exception as error:
             raise SourceError(
-                f"cannot open {self._called} at {revision[:12]}: {_words(error)}. Check `dataset`, "
+                f"cannot open {self._name} at {revision[:12]}: {_words(error)}. Check `dataset`, "
                 "`config` and `split`, the network and HF_TOKEN"
             ) from error
 
@@ -112,7 +124,7 @@ class HubDataset(Columns):
         # Damaged files, changed columns, a lost connection: nothing after this row can be read.
         except Exception as error:
             raise SourceError(
-                f"{self._called} cannot be read beyond row {number}: {_words(error)}"
+                f"{self._name} cannot be read after row {number}: {_words(error)}"
             ) from error
 
 

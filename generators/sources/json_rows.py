@@ -1,4 +1,4 @@
-"""The rows of JSON, a line each or in a list, in which one odd row costs no other."""
+"""The rows of JSON files, one per line or in a list. A malformed row does not affect others."""
 
 import io
 import json
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 DEEPEST = 100
-"""Lists and mappings within each other. More are no data, and what walks them may fail."""
+"""Levels of nested lists and mappings. Deeper values are not data, and may break recursive code."""
 
-Found = Iterator[tuple[str, Mapping[str, Any] | str]]
-"""Each row's place, and what it holds or (a text) why it cannot be read."""
+Rows = Iterator[tuple[str, Mapping[str, Any] | str]]
+"""For each row its place, and its columns or (as a text) why it cannot be read."""
 
 
-def json_lines(name: str, lines: Iterable[bytes]) -> Found:
-    """A row from each of the ``lines`` of the file ``name`` that is not blank."""
+def json_lines(name: str, lines: Iterable[bytes]) -> Rows:
+    """One row from each of the ``lines`` of file ``name`` that is not blank."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -32,14 +32,14 @@ def json_lines(name: str, lines: Iterable[bytes]) -> Found:
             yield where, _row(row, text)
 
 
-def json_rows(name: str, stream: IO[bytes]) -> Found:
-    """The rows of the list that the file holds (alone, or as ``{"data": […]}``), or the one row
-    that it is, or those of its lines: many files that are called .json hold a row a line.
+def json_rows(name: str, stream: IO[bytes]) -> Rows:
+    """The rows of a JSON file: of its list (alone, or as ``{"data": […]}``), or its one row, or one
+    row per line, because many ``.json`` files are JSON lines.
 
-    Where a row is malformed, reading goes on at the next that begins a line as that did; where none
-    does, the place beyond which nothing can be read is told.
+    After a malformed row, reading continues at the next row with the same indentation. If there is
+    none, the error says where reading stopped.
     """
-    # Bytes that are not UTF-8 become half characters, for which their row is refused.
+    # Bytes that are not UTF-8 become surrogates; their row is then rejected.
     text = stream.read().decode("utf-8-sig", errors="surrogateescape")
     place = _after_space(text, 0)
     start = place if text.startswith("[", place) else _list_within(text, place)
@@ -62,7 +62,7 @@ def json_rows(name: str, stream: IO[bytes]) -> Found:
             if text.startswith(",", place):
                 place = _after_space(text, place + 1)
             elif not text.startswith("]", place):
-                reason = "malformed JSON: neither ',' nor ']' stands after this row"
+                reason = "malformed JSON: this row is not followed by ',' or ']'"
         if reason is not None:
             following = _next_row(text, start)
             if following is None:
@@ -73,12 +73,12 @@ def json_rows(name: str, stream: IO[bytes]) -> Found:
 
 
 class WrittenFloat(float):
-    """A number that, as text, is what the file has: 64 bits hold sixteen of its digits."""
+    """A float that prints as in the file. 64 bits hold only about sixteen of its digits."""
 
     def __new__(cls, written: str) -> "WrittenFloat":
-        made = super().__new__(cls, written)
-        made._written = written
-        return made
+        number = super().__new__(cls, written)
+        number._written = written
+        return number
 
     _written: str
 
@@ -91,33 +91,33 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def _list_within(text: str, place: int) -> int | None:
-    """Where the list of rows begins that the mapping at ``place`` has as ``data``, or as all that
-    it holds; none where it is a row itself (a list of messages is of a row)."""
+    """The offset of the list of rows in the mapping at ``place``: the value of ``data``, or of its
+    only key. None if the mapping itself is a row; a list of messages belongs to a row."""
     if not text.startswith("{", place):
         return None
-    found: dict[str, tuple[int, Any]] = {}
+    values: dict[str, tuple[int, Any]] = {}
     try:
         while not text.startswith("}", place):
             key, end = _DECODER.raw_decode(text, _after_space(text, place + 1))
             start = _after_space(text, _after_space(text, end) + 1)
-            # Where one of the rows is malformed, or the file is cut off, nothing else is known.
-            found[str(key)] = start, [{}]
+            # If a row is malformed or the file is cut off, only the start of the list is known.
+            values[str(key)] = start, [{}]
             value, end = _DECODER.raw_decode(text, start)
-            found[str(key)] = start, value
+            values[str(key)] = start, value
             place = _after_space(text, end)
     except (ValueError, RecursionError):
-        found = {key: told for key, told in found.items() if key == "data"}
+        values = {key: value for key, value in values.items() if key == "data"}
     else:
         if _after_space(text, place + 1) < len(text):
             return None
-    name = "data" if "data" in found or len(found) != 1 else next(iter(found))
-    start, value = found.get(name, (0, None))
+    name = "data" if "data" in values or len(values) != 1 else next(iter(values))
+    start, value = values.get(name, (0, None))
     rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
     listed = rows and not {"role", "from"} & rows[0].keys() and text.startswith("[", start)
     return start if listed else None
 
 
-def _one_document(name: str, text: str) -> Found:
+def _one_document(name: str, text: str) -> Rows:
     try:
         row = _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -127,18 +127,18 @@ def _one_document(name: str, text: str) -> Found:
 
 
 def _after_space(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    assert found is not None
-    return found.end()
+    space = _SPACE.match(text, place)
+    assert space is not None
+    return space.end()
 
 
 def _next_row(text: str, place: int) -> int | None:
-    """Where the next mapping begins that stands as far into its line as the one at ``place``."""
+    """The offset of the next mapping with the same indentation as the one at ``place``."""
     start = text.rfind("\n", 0, place) + 1
     if text[start:place].strip():
         return None
-    found = re.compile(rf"^{re.escape(text[start:place])}\{{", re.MULTILINE).search(text, place + 1)
-    return None if found is None else found.end() - 1
+    match = re.compile(rf"^{re.escape(text[start:place])}\{{", re.MULTILINE).search(text, place + 1)
+    return None if match is None else match.end() - 1
 
 
 def _row(row: Any, text: str) -> Mapping[str, Any] | str:
@@ -150,7 +150,7 @@ def _row(row: Any, text: str) -> Mapping[str, Any] | str:
 
 
 def _depth(value: Any) -> int:
-    """How many lists and mappings lie within each other."""
+    """The number of nested levels of lists and mappings."""
     depth, level = 0, [value]
     while level and depth <= DEEPEST:
         depth += 1

@@ -1,4 +1,4 @@
-"""The rows of Parquet, in which one odd value costs no other row."""
+"""The rows of Parquet files. An unreadable value does not affect other rows."""
 
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -11,9 +11,13 @@ from generators.sources.columns import SourceError
 def parquet_rows(
     file: UPath, stream: IO[bytes], needed: list[str] | None
 ) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
-    """Each row's place, and what its columns (those ``needed``, if given) hold or why not.
+    """Read the rows of a Parquet file.
 
-    Raises `SourceError` where the file is damaged.
+    Returns:
+        For each row its place, and its columns (only ``needed``, if given) or an error message.
+
+    Raises:
+        SourceError: the file is damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -31,7 +35,11 @@ def parquet_rows(
 
 
 def parquet_columns(file: UPath) -> list[str]:
-    """The names of the columns. Raises `SourceError` if the file is damaged or has no row."""
+    """The names of the columns.
+
+    Raises:
+        SourceError: the file is damaged or has no row.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -189,7 +189,7 @@ def test_rows_keep_their_ids_however_often_they_are_imported(read: Any) -> None:
         ("processbench", [{"prompt": "?"}], "does not look like processbench: no column 'problem'"),
         ("processbench", [{"problem": "?"}], "does not look like processbench: 'steps' must be"),
         ("processbench", [{"problem": "?", "steps": ["a"], "label": 1}], "'label' 1 is no step"),
-        ("helpsteer2", [{"prompt": "?", "response": "\ud800"}], "half a character"),
+        ("helpsteer2", [{"prompt": "?", "response": "\ud800"}], "a character is incomplete"),
     ],
 )
 def test_what_has_another_shape_is_refused_and_nothing_is_written(

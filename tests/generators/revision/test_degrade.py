@@ -76,7 +76,7 @@ def test_removing_leaves_no_double_spaces_or_empty_lines() -> None:
 
 
 def test_levels_must_rise() -> None:
-    with pytest.raises(ValidationError, match="levels must rise"):
+    with pytest.raises(ValidationError, match="levels must be in ascending order"):
         Degrade(levels=(0.5, 0.25))
     with pytest.raises(ValidationError):
         Degrade(levels=(0.0, 0.5))

@@ -173,7 +173,7 @@ def test_the_rest_may_be_cut_by_a_pattern(world: Any) -> None:
     )
     (row,) = split.kept.rows(named=True)
     assert steps(row) == ["a\n", "c\nc\n", "Answer: 1"]
-    with pytest.raises(ValidationError, match="no regular expression"):
+    with pytest.raises(ValidationError, match="not a regular expression"):
         Rectify(by="by", pattern="(")
 
 

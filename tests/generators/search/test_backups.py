@@ -10,14 +10,14 @@ from generators.search.backups import RULES, UNKNOWN, back_up, infer
 from generators.search.selection import PUCT, UCT, BestFirst, Omega, worth
 from generators.search.tree import Node, new_root
 
-MADE = {"operator": "t", "model": None, "parameters": "{}", "seed": None, "parents": []}
+ORIGIN = {"operator": "t", "model": None, "parameters": "{}", "seed": None, "parents": []}
 OWN = st.sampled_from([None, 0.0, 0.25, 0.5, 1.0])
 
 
 @st.composite
 def trees(draw: st.DrawFn, depth: int = 3, ends: bool = True) -> Node:
     """A tree whose nodes are expanded, ends or neither, visited as a search would have."""
-    root = new_root("p", made=MADE)
+    root = new_root("p", origin=ORIGIN)
     _grow(draw, root, depth, ends)
     root.expanded = True
     order = list(root.subtree())
@@ -33,7 +33,7 @@ def _grow(draw: st.DrawFn, node: Node, depth: int, ends: bool) -> None:
     node.expanded = True
     for number in range(draw(st.integers(0, 3))):
         prior = draw(st.sampled_from([0.25, 0.5]))
-        child = node.add_child(f"{number}\n", prior=prior, made=MADE)
+        child = node.add_child(f"{number}\n", prior=prior, origin=ORIGIN)
         child.own = draw(OWN)
         kind = draw(st.sampled_from(["end", "open", "inner"] if ends else ["open", "inner"]))
         if kind == "end":
@@ -143,10 +143,10 @@ def test_rest_values_follow_the_recursion_from_the_root(root: Node) -> None:
 
 
 def test_rest_values_of_a_worked_tree() -> None:
-    root = new_root("p", made=MADE)
-    first = root.add_child("a\n", prior=0.5, made=MADE)
-    wrong = root.add_child("b\n", prior=0.5, made=MADE)
-    end = first.add_child("Answer: 1", prior=1.0, made=MADE)
+    root = new_root("p", origin=ORIGIN)
+    first = root.add_child("a\n", prior=0.5, origin=ORIGIN)
+    wrong = root.add_child("b\n", prior=0.5, origin=ORIGIN)
+    end = first.add_child("Answer: 1", prior=1.0, origin=ORIGIN)
     end.terminal = end.right = True
     infer(root)
     # Two steps lead to the end: each is worth half of what was left before it.
@@ -193,10 +193,10 @@ def test_puct_and_uct_go_down_by_their_formulas(root: Node) -> None:
 
 
 def test_omega_prefers_beginnings_that_may_go_either_way() -> None:
-    root = new_root("p", made=MADE)
+    root = new_root("p", origin=ORIGIN)
     root.expanded = True
     for own in (0.0, 0.4, 0.8, 1.0):
-        root.add_child(f"{own}\n", prior=0.25, made=MADE).own = own
+        root.add_child(f"{own}\n", prior=0.25, origin=ORIGIN).own = own
     backed_up(root, "max")
     leaf = Omega().leaf(root)
     assert leaf is not None

@@ -134,7 +134,7 @@ def test_what_cannot_be_scored_is_passed_over_or_drops_the_prompt(
 
 @pytest.mark.parametrize("kind", [BestOfN, StepBeam, Guided])
 def test_what_scores_nothing_is_refused_when_the_recipe_loads(kind: Any) -> None:
-    with pytest.raises(ValidationError, match="scores nothing: name an annotator"):
+    with pytest.raises(ValidationError, match="is not a scorer: name an annotator"):
         kind(scorer={"use": "generators.Sample"})
 
 

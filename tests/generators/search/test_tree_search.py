@@ -269,9 +269,9 @@ def test_looking_less_far_ahead_proposes_the_same(stand: Any) -> None:
 def test_texts_are_drawn_whole_only_for_rollouts_that_share_them() -> None:
     proposer = Proposer()
     shared, other = RolloutValue(of="of"), RolloutValue(of="of", temperature=0.5)
-    assert proposer.beside(shared).lookahead is None
-    assert proposer.beside(other).lookahead == proposer.beside(None).lookahead == AHEAD
-    assert Proposer(lookahead=9).beside(None).lookahead == 9
+    assert proposer.for_scorer(shared).lookahead is None
+    assert proposer.for_scorer(other).lookahead == proposer.for_scorer(None).lookahead == AHEAD
+    assert Proposer(lookahead=9).for_scorer(None).lookahead == 9
 
 
 def test_an_earlier_tree_that_is_none_drops_its_prompt(stand: Any) -> None:
@@ -281,7 +281,7 @@ def test_an_earlier_tree_that_is_none_drops_its_prompt(stand: Any) -> None:
     roots = pl.col("parent_id").is_null() & (pl.col("prompt_id") == first)
     split = search(tree="before").run(tables | {"before": before.filter(~roots)}, searching(stand))
     assert split.dropped.select("row_id", "reason").rows() == [(first, "ValueError")]
-    assert "hangs on no node" in split.dropped["numbers"][0]
+    assert "its parent is missing" in split.dropped["numbers"][0]
 
 
 def test_a_source_without_a_check_stops_the_search(stand: Any) -> None:

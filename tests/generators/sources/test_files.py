@@ -211,7 +211,7 @@ def test_bad_lines_are_named_and_the_others_kept(tmp_path):
             "must be text, not int",
             "is empty",
             "no column 'question'; the row has 'other'",
-            "not whole text",
+            "not valid text",
             "not UTF-8",
         ],
         strict=True,
@@ -265,7 +265,7 @@ def test_a_cell_may_be_long(tmp_path):
         ("tasks.jsonl", b"", {}, "tasks.jsonl is empty"),
         ("tasks.jsonl", b"\n\n", {}, "tasks.jsonl is empty"),
         ("tasks.csv", b"question,answer\n", {}, "tasks.csv is empty"),
-        ("tasks.txt", b"hello", {}, "say its `format:`"),
+        ("tasks.txt", b"hello", {}, "set `format:`"),
         ("tasks.parquet", b"hello", {}, "not Parquet, or is damaged"),
         ("tasks.jsonl", b"question\nhello\n", {}, "does not look like jsonl.*line 1: malformed"),
         (

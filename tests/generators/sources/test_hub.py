@@ -98,5 +98,5 @@ def test_without_the_hub_the_error_says_what_to_do(monkeypatch, fields, message)
 def test_a_damaged_file_is_said_not_skipped(tmp_path):
     lines = [json.dumps({"question": "good"}), '{"question": "cut of']
     (tmp_path / "train.jsonl").write_text("\n".join(lines))
-    with pytest.raises(SourceError, match="cannot be read beyond row"):
+    with pytest.raises(SourceError, match="cannot be read after row"):
         list(source(tmp_path).prompts())

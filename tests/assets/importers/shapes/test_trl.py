@@ -181,7 +181,7 @@ def test_steps_are_joined_by_line_ends_unless_they_bring_spaces(
             "'score_chosen' must be a number, not 'high'",
         ),
         ("prompts", {"prompt": " "}, "'prompt' is empty"),
-        ("prompts", {"prompt": "?", "reference": float("nan")}, "no finite number"),
+        ("prompts", {"prompt": "?", "reference": float("nan")}, "not a finite number"),
     ],
 )
 def test_what_is_refused(read: Any, shape: str, row: dict[str, Any], words: str) -> None:
