@@ -230,7 +230,7 @@ def test_bad_lines_are_named_and_the_others_kept(tmp_path):
         ([{"role": "tool", "content": "hi"}], "role 'tool', not one of"),
         ([{"role": "user", "content": None}], "content of message 0"),
         ([{"role": "user", "content": 5}], "must be text, not int"),
-        ([{"role": "user", "content": [{"type": "image", "image": "x"}]}], "no text: 'image'"),
+        ([{"role": "user", "content": [{"type": "image", "image": "x"}]}], "not text: 'image'"),
         ([{"role": "user", "content": "a\0b"}], "holds a NUL"),
         ([{"role": "assistant", "content": "hi"}], "end with a message of the user"),
     ],
