@@ -1,4 +1,4 @@
-"""Every response that a recipe wrote with every opinion of it: what its data was chosen from."""
+"""The candidates of an export: every response that a recipe wrote, with all its scores."""
 
 from collections.abc import Sequence
 
@@ -17,17 +17,22 @@ SCORE = {
     "error": pl.String,
     "model": pl.String,
 }
-"""One opinion: who said what of which step (null: of the whole), in which words."""
+"""One score of a response. ``step`` is null for a score of the whole response, and ``raw`` is the
+annotator's own text."""
 
 
 def candidates(
     tables: Tables, recipe: str, stages: Sequence[Stage], prompts: pl.DataFrame, *, refresh: str
 ) -> pl.DataFrame:
-    """One row a response of ``recipe`` at ``refresh``, in the order in which they were written.
+    """The responses of ``recipe`` at ``refresh``, one row each, in the order they were written.
 
-    Columns ``prompt`` (messages), ``response`` (text), ``scores`` (a list of `SCORE`), ``kept_by``
-    (the stages that hold it), ``finish``, ``tokens``, ``steps``, ``origin``, ids, and ``source``
-    and ``licence`` of the prompt. Empty where the recipe has no stage that writes responses.
+    Args:
+        prompts: The prompts that the recipe drew at ``refresh``.
+
+    Returns:
+        Columns ``prompt`` (messages), ``response`` (text), ``scores`` (a list of `SCORE`),
+        ``kept_by`` (the stages that kept it), ``finish``, ``tokens``, ``steps``, ``origin``, ids,
+        and the prompt's ``source`` and ``licence``. Empty if no stage writes responses.
     """
     written = [
         tables.read((recipe, stage.name), refresh).with_columns(
@@ -39,15 +44,15 @@ def candidates(
     if not written:
         return pl.DataFrame()
     rows = pl.concat(written)
-    # A filter's table repeats the responses it kept; only a later one has them cut into steps.
-    whole = rows.group_by("response_id", maintain_order=True).agg(
+    # A filter's table repeats the responses that it kept. Only a later table has their steps.
+    responses = rows.group_by("response_id", maintain_order=True).agg(
         pl.col("prompt_id", "text", "finish", "tokens", "origin").first(),
         pl.col("steps").drop_nulls().last(),
         kept_by=pl.col("stage"),
     )
-    told = prompts.select("prompt_id", "source", "licence", prompt="messages")
-    judged = whole.join(told, on="prompt_id", how="left", maintain_order="left").join(
-        _opinions(tables, recipe, stages, refresh=refresh),
+    drawn = prompts.select("prompt_id", "source", "licence", prompt="messages")
+    judged = responses.join(drawn, on="prompt_id", how="left", maintain_order="left").join(
+        _scores(tables, recipe, stages, refresh=refresh),
         on="response_id",
         how="left",
         maintain_order="left",
@@ -69,11 +74,9 @@ def candidates(
     )
 
 
-def _opinions(
-    tables: Tables, recipe: str, stages: Sequence[Stage], *, refresh: str
-) -> pl.DataFrame:
-    """``response_id`` and the list of its ``scores``, stage by stage, whole before steps."""
-    said = [
+def _scores(tables: Tables, recipe: str, stages: Sequence[Stage], *, refresh: str) -> pl.DataFrame:
+    """``response_id`` and the list of its ``scores``: by stage, the whole response before steps."""
+    frames = [
         tables.read((recipe, stage.name), refresh).select(
             "response_id",
             pl.lit(stage.name).alias("stage"),
@@ -87,7 +90,7 @@ def _opinions(
         for stage in stages
         if stage.gives is Scores
     ]
-    rows = pl.concat([pl.DataFrame(schema={"response_id": pl.String, **SCORE}), *said])
+    rows = pl.concat([pl.DataFrame(schema={"response_id": pl.String, **SCORE}), *frames])
     return rows.group_by("response_id", maintain_order=True).agg(
         scores=pl.struct(*SCORE).sort_by("step", nulls_last=False, maintain_order=True)
     )

@@ -1,6 +1,9 @@
-"""The card of an exported dataset: what made it, from what, under which licence, how to load it and
-how to make it again. Everything on it is read from the tables, the configuration and what Dagster
-recorded; nothing is assumed. Text that a model or a stranger wrote is escaped."""
+"""The card of an exported dataset.
+
+It shows how the data was made, its sources and licences, how to load it and how to make it again.
+Everything is read from the tables, the configuration and Dagster's records. Text from models and
+datasets is escaped.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,18 +29,18 @@ if TYPE_CHECKING:
     from huggingface_hub import DatasetCard
 
 MARK = "preference-factory"
-"""The card's tag that tells an export from a folder, or a repository, of the user's."""
+"""A tag on the card. It marks a folder or a repository as an export of the factory."""
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 
 
 @dataclass(frozen=True)
 class CardData:
-    """What the card tells of an export.
+    """The contents of the card.
 
-    ``rows`` are all rows of the dataset and ``candidates`` how many there are of those;
-    ``left_out`` counts rows that the format has no place for, by reason; ``prompts`` are those of
-    all ``refreshes``. ``place`` is what `datasets.load_dataset` is given.
+    ``rows`` are all rows of the dataset, and ``candidates`` is the number of candidates.
+    ``left_out`` counts, by reason, the rows that the format cannot hold. ``prompts`` are the
+    prompts of all ``refreshes``. ``place`` is the argument of `datasets.load_dataset`.
     """
 
     recipe: RecipeSpec
@@ -57,7 +60,7 @@ class CardData:
 
 
 def dataset_card(facts: CardData) -> "DatasetCard":
-    """The card, with the metadata that the Hub and `datasets` read."""
+    """Build the card, with the metadata that the Hub and `datasets` read."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
     stated = facts.prompts.select("source", "licence").unique(maintain_order=True).rows()
@@ -112,7 +115,7 @@ def dataset_card(facts: CardData) -> "DatasetCard":
 
 
 def makers(stages: Sequence[Stage]) -> str | None:
-    """Who wrote and judged, for the Hub: machines; None where somebody else's rows are in it."""
+    """The Hub's field for authors and annotators: machines, or None if rows were imported."""
     from annotators import ImportedScores
     from generators.sampling.imported import Imported
 
@@ -133,9 +136,9 @@ def _paper(recipe: RecipeSpec) -> str:
 
 
 def _examples(rows: pl.DataFrame) -> str:
-    """The first columns, which are the format's own, of a few rows."""
-    ids = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
-    return sampled(rows.select(name for name in ids if name in rows.columns))
+    """A few rows, with the columns of the format only."""
+    shown = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
+    return sampled(rows.select(name for name in shown if name in rows.columns))
 
 
 def _stages(facts: CardData) -> str:
@@ -165,8 +168,7 @@ def _checks(checks: Sequence[Checked]) -> str:
 
 
 def _claim(facts: CardData) -> str:
-    """What the recipe claims, and what came out: of the table in the docs where it was measured
-    for that, and of this data's own check."""
+    """The recipe's claim, its result in the docs' table, and the result of this data's check."""
     recipe = facts.recipe
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     lines = [f"{escaped(recipe.claim)}.{control}"]
@@ -176,12 +178,12 @@ def _claim(facts: CardData) -> str:
             f"Measured in the pocket world, where the truth is known, on {measured['rows']} "
             f"prompts: {escaped(str(measured['says']))}."
         )
-    # A check that could not compare (its control has not run, say) found nothing out.
-    held = ("held: ", "did not hold: ")
-    own = [check.says for check in facts.checks if check.name == CHECK]
-    own = [says for says in own if says.startswith(held)]
-    lines += [f"Of this data: {escaped(says)}." for says in own]
-    return "\n\n".join(lines if measured or own else [*lines, "It was not measured."])
+    # A check without a result (its control has not run, for example) is not shown.
+    results = ("held: ", "did not hold: ")
+    checked = [check.says for check in facts.checks if check.name == CHECK]
+    checked = [says for says in checked if says.startswith(results)]
+    lines += [f"Of this data: {escaped(says)}." for says in checked]
+    return "\n\n".join(lines if measured or checked else [*lines, "It was not measured."])
 
 
 def models_table(models: Sequence[UsedModel]) -> str:
@@ -202,7 +204,7 @@ def models_table(models: Sequence[UsedModel]) -> str:
 
 
 def answers_table(answers: Sequence[Answered]) -> str:
-    """Every model revision whose answers are in the data."""
+    """Every model revision that has answers in the data."""
     if not answers:
         return "No row is a model's answer."
     rows = [(one.stage, one.revision, ", ".join(one.refreshes), f"{one.rows:,}") for one in answers]
@@ -210,8 +212,8 @@ def answers_table(answers: Sequence[Answered]) -> str:
 
 
 def sources_table(prompts: pl.DataFrame) -> str:
-    told = ("source", "source_revision", "licence")
-    counts = prompts.group_by(told).len().sort(told)
+    keys = ("source", "source_revision", "licence")
+    counts = prompts.group_by(keys).len().sort(keys)
     return markdown(("source", "revision", "licence", "prompts"), counts.rows())
 
 
@@ -223,6 +225,7 @@ def _recipe_file(recipe: RecipeSpec) -> str:
 
 
 def size_category(rows: int) -> str:
+    """The Hub's category for a dataset of ``rows`` rows."""
     for limit, name in (
         (1_000, "n<1K"),
         (10_000, "1K<n<10K"),

@@ -1,5 +1,8 @@
-"""The formats that rows are exported in. Those here are TRL's, whose trainers take them as they are
-(https://huggingface.co/docs/trl/dataset_formats); any other is named by its import path."""
+"""The formats of exported rows.
+
+The formats here are TRL's, and its trainers read them unchanged
+(https://huggingface.co/docs/trl/dataset_formats). Any other format is named by its import path.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -26,15 +29,16 @@ STAGE = "export"
 
 @dataclass(frozen=True)
 class Format:
-    """How rows are written for others.
+    """A format of exported rows.
 
-    ``what``: what the rows are, in the plural. ``columns``: what the columns hold, and
-    ``trainers``: which trainers take them; both for the dataset card, in Markdown. ``converters``:
-    the tables that it can be made from, the preferred one first, each with a function of the
-    table's rows. It gives the rows of the format as ``kept``, and as ``dropped`` a
-    `schemas.Dropped` row for each that the format has no place for. Rows have the columns of their
-    table, and ``source``, ``licence`` and ``refresh``; pairs ``score_chosen`` and
-    ``score_rejected`` too where they were scored.
+    ``what`` names the rows, in the plural. ``columns`` describes the columns and ``trainers`` lists
+    the trainers that read them, both in Markdown for the dataset card. ``converters`` has a
+    function for each table that the format can be made from, the preferred table first.
+
+    A converter takes the table's rows, with three more columns: ``source``, ``licence`` and
+    ``refresh``. Pairs that were scored also have ``score_chosen`` and ``score_rejected``. It
+    returns the rows of the format as ``kept``. For each row that the format cannot hold, it returns
+    a `schemas.Dropped` row as ``dropped``.
     """
 
     what: str
@@ -44,11 +48,10 @@ class Format:
 
 
 def preference(pairs: pl.DataFrame) -> Split:
-    """`schemas.Pairs` as ``prompt``, ``chosen`` and ``rejected`` (lists of messages), and all their
-    other columns.
+    """Pairs as ``prompt``, ``chosen``, ``rejected`` (lists of messages) and their other columns.
 
-    ``margin`` is called ``score_margin``: RewardTrainer puts a column of that name into its loss,
-    whatever its unit, and fails where it is null.
+    ``margin`` becomes ``score_margin``: RewardTrainer would use a column ``margin`` in its loss,
+    whatever its unit, and fail on nulls.
     """
     named = pairs.rename({"margin": "score_margin"})
     return Split(_ordered(named, "prompt", "chosen", "rejected"), empty(Dropped))
@@ -56,9 +59,9 @@ def preference(pairs: pl.DataFrame) -> Split:
 
 def unpaired(pairs: pl.DataFrame) -> Split:
     """Each response of `schemas.Pairs` once: ``prompt``, ``completion`` (lists of messages) and
-    ``label``, whether it was the chosen one.
+    ``label``, true for the chosen side.
 
-    A response that one pair prefers and another does not is neither: it is dropped.
+    A response that is chosen in one pair and rejected in another is dropped.
     """
     shared = [name for name in ("prompt_id", *_ADDED) if name in pairs.columns]
     sides = pl.concat(
@@ -77,43 +80,48 @@ def unpaired(pairs: pl.DataFrame) -> Split:
     ).sort("pair", maintain_order=True)
     both = pl.col("label").n_unique().over("prompt_id", "response_id") > 1
     once = sides.unique(["prompt_id", "response_id"], keep="first", maintain_order=True)
-    torn = once.join(
+    contradicted = once.join(
         sides.filter(both).select("prompt_id", "response_id").unique(),
         on=["prompt_id", "response_id"],
         how="semi",
     )
-    kept = once.join(torn, on=["prompt_id", "response_id"], how="anti", maintain_order="left")
+    kept = once.join(
+        contradicted, on=["prompt_id", "response_id"], how="anti", maintain_order="left"
+    )
     reason = "chosen in one pair and rejected in another"
-    return Split(kept.drop("pair"), dropped(STAGE, reason, torn["response_id"].sort().to_list()))
+    return Split(
+        kept.drop("pair"), dropped(STAGE, reason, contradicted["response_id"].sort().to_list())
+    )
 
 
 def labelled(scores: pl.DataFrame) -> Split:
     """Each response of `schemas.Scores` once: ``prompt``, ``completion`` (lists of messages) and
-    ``label``, whether it is scored 1. Its ``prompt`` and ``text`` stand beside each score.
+    ``label``, true for a score of 1.
 
-    Scores of steps do not count. A response is dropped unless its scores are all 1 or all 0 (any
-    other number is no label), or where its prompt is not known.
+    Each row of ``scores`` also has the response's ``prompt`` and ``text``. Scores of steps are
+    ignored. A response is dropped if its scores are not all 1 or all 0, or if its prompt is not
+    known.
     """
     shared = [name for name in ("prompt_id", *_ADDED) if name in scores.columns]
     value = pl.col("value").filter(pl.col("step").is_null())
     once = scores.group_by("response_id", maintain_order=True).agg(
         pl.col("prompt", "text", *shared).first(), lowest=value.min(), highest=value.max()
     )
-    told = (pl.col("lowest") == pl.col("highest")) & pl.col("lowest").is_in([0.0, 1.0])
-    asked = once.filter(pl.col("prompt").is_not_null())
-    marked = asked.with_columns(told=told.fill_null(value=False))
-    kept = marked.filter("told").select(
+    decided = (pl.col("lowest") == pl.col("highest")) & pl.col("lowest").is_in([0.0, 1.0])
+    with_prompt = once.filter(pl.col("prompt").is_not_null())
+    marked = with_prompt.with_columns(decided=decided.fill_null(value=False))
+    kept = marked.filter("decided").select(
         "prompt",
         pl.concat_list(pl.struct(role=pl.lit("assistant"), content="text")).alias("completion"),
         (pl.col("lowest") == 1).alias("label"),
         "response_id",
         *shared,
     )
-    other = marked.filter(~pl.col("told"))["response_id"].to_list()
-    unasked = once.filter(pl.col("prompt").is_null())["response_id"].to_list()
+    undecided = marked.filter(~pl.col("decided"))["response_id"].to_list()
+    without_prompt = once.filter(pl.col("prompt").is_null())["response_id"].to_list()
     refused = [
-        dropped(STAGE, "its scores are not all 1 or all 0", other),
-        dropped(STAGE, "its prompt is none that the recipe drew", unasked),
+        dropped(STAGE, "its scores are not all 1 or all 0", undecided),
+        dropped(STAGE, "its prompt is none that the recipe drew", without_prompt),
     ]
     return Split(kept, pl.concat(refused))
 
@@ -121,8 +129,8 @@ def labelled(scores: pl.DataFrame) -> Split:
 def stepwise(step_labels: pl.DataFrame) -> Split:
     """`schemas.StepLabels` as ``prompt`` (a text), ``completions`` (the steps) and ``labels``.
 
-    TRL's format has no label for "not known", and a null would be read as one: a solution ends
-    before its first unlabelled step, and one without any label is dropped.
+    TRL's format has no label for "not known", and TRL would read a null as a label. So a solution
+    is cut before its first unlabelled step, and a solution without labels is dropped.
     """
     unknown = pl.col("labels").list.eval(pl.element().is_null())
     known = (
@@ -148,21 +156,24 @@ def stepwise(step_labels: pl.DataFrame) -> Split:
 
 
 def prompt_completion(demonstrations: pl.DataFrame) -> Split:
-    """`schemas.Demonstrations` as ``prompt`` and ``completion``, lists of messages: the last
-    message is what is learnt. One without a prompt is dropped."""
+    """`schemas.Demonstrations` as ``prompt`` and ``completion``, two lists of messages.
+
+    The last message is the completion. A demonstration without a prompt is dropped.
+    """
     turns = pl.col("messages")
     split = demonstrations.with_columns(
         prompt=turns.list.head(turns.list.len() - 1), completion=turns.list.tail(1)
     ).drop("messages")
-    asked = pl.col("prompt").list.len() > 0
-    alone = split.filter(~asked)["demonstration_id"].to_list()
+    has_prompt = pl.col("prompt").list.len() > 0
+    without = split.filter(~has_prompt)["demonstration_id"].to_list()
     return Split(
-        _ordered(split.filter(asked), "prompt", "completion"), dropped(STAGE, "no prompt", alone)
+        _ordered(split.filter(has_prompt), "prompt", "completion"),
+        dropped(STAGE, "no prompt", without),
     )
 
 
 _ADDED = ("source", "licence", "refresh")
-"""Columns that every row of an export has beside its table's own."""
+"""Columns that an export adds to those of the table."""
 
 FORMATS: Mapping[str, Format] = {
     "preference": Format(
@@ -202,15 +213,24 @@ FORMATS: Mapping[str, Format] = {
 
 
 def format_of(tables: Collection[type[Table]], name: str | None) -> tuple[str, Format]:
-    """The format ``name`` and its name; by default the first that one of ``tables`` has.
+    """Find a format.
 
-    ``name`` is one of `FORMATS`, or the import path of a `Format` (``package.NAME``). Raises
-    `FactoryError` if there is no such format.
+    Args:
+        tables: The tables to export.
+        name: One of `FORMATS`, or the import path of a `Format` (``package.NAME``). By default the
+            first format that can be made from one of ``tables``.
+
+    Returns:
+        The format's name, and the format.
+
+    Raises:
+        FactoryError: There is no such format.
     """
     if name is None:
         name = next(iter(fitting(tables)), None)
     if name is None:
-        raise FactoryError(f"no format is made from {', '.join(one.__name__ for one in tables)}")
+        made = ", ".join(one.__name__ for one in tables)
+        raise FactoryError(f"no format is made from {made}; see factory export --list")
     if name in FORMATS:
         return name, FORMATS[name]
     if "." not in name:
@@ -222,7 +242,7 @@ def format_of(tables: Collection[type[Table]], name: str | None) -> tuple[str, F
 
 
 def fitting(tables: Collection[type[Table]]) -> list[str]:
-    """The names of the formats that can be made from one of ``tables``."""
+    """The names of the formats that can be made from any of ``tables``."""
     return [name for name, one in FORMATS.items() if not one.converters.keys().isdisjoint(tables)]
 
 

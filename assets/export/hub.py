@@ -1,9 +1,9 @@
-"""Makes a dataset of the Hugging Face Hub what a folder holds: in one commit, or none.
+"""Uploads a folder to a dataset of the Hugging Face Hub, in one commit.
 
-huggingface_hub uploads the files that differ from the repository's by their hashes, and a single
-commit on the head that was compared makes them visible. A try that is cut off anywhere leaves the
-repository as it was, and the next one uploads only what the Hub does not have yet. The token is
-the one of ``HF_TOKEN`` or ``hf auth login``: huggingface_hub finds it, and it is never written.
+huggingface_hub compares the files by hash and uploads those that differ. One commit then makes them
+visible, on the head that was compared. An interrupted upload leaves the repository unchanged, and
+the next one uploads only what the Hub does not have yet. huggingface_hub reads the token from
+``HF_TOKEN`` or ``hf auth login``; it is never written anywhere.
 """
 
 import logging
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDERS = ("data", "candidates")
-"""The folders of a repository that are the factory's own: files that are in these and not in the
-export are removed. All other files, the card aside, are left alone."""
+"""The folders that an export replaces: a file here that the export does not have is removed. Other
+files, except the card, stay as they are."""
 
 PATIENCE = 600.0
-"""Seconds for which a busy or failing Hub is tried again. Its rate limits renew every 300."""
+"""Seconds to retry a busy or failing Hub. Its rate limits renew every 300 seconds."""
 MOVED = (409, 412)
-"""Answers after which the same may succeed, beside a busy server's: the head moved meanwhile."""
+"""Status codes for a head that moved during the upload: a retry may succeed."""
 
 _URL = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?")
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the dataset is, and the commit that holds it; ``changed`` is whether that is new."""
+    """A published dataset. ``changed``: whether ``commit`` is new."""
 
     url: str
     commit: str
@@ -52,13 +52,14 @@ class Published:
 def repository(place: str) -> str | None:
     """The ``NAME/REPO`` of ``hf://datasets/NAME/REPO``; None for a path.
 
-    Raises `FactoryError` for another ``hf://`` address.
+    Raises:
+        FactoryError: ``place`` is another ``hf://`` address.
     """
     if not place.startswith("hf://"):
         return None
     named = _URL.fullmatch(place)
     if named is None:
-        raise FactoryError(f"{place!r} is no dataset of the Hub: write hf://datasets/NAME/REPO")
+        raise FactoryError(f"{place!r} is not a dataset of the Hub: write hf://datasets/NAME/REPO")
     return named[1]
 
 
@@ -70,13 +71,19 @@ def publish(
     message: str,
     wait: Callable[[float], None] = time.sleep,
 ) -> Published:
-    """Make ``repo`` (``NAME/REPO``, created if it is not there) hold what ``folder`` does.
+    """Upload ``folder`` to the dataset ``repo``, and create it if it does not exist.
 
-    A new repository is private unless ``public``. 412, 429 and server errors are tried again, after
-    as long as the Hub asks for (``wait`` gets the seconds), for `PATIENCE` in all.
+    Status 409, 412, 429 and server errors are retried for `PATIENCE` seconds in total. Each retry
+    waits as long as the Hub asks for.
 
-    Raises `FactoryError` without a token; where the repository holds something else than an export,
-    or is public and nobody asked for that; and where the Hub refuses or stays away.
+    Args:
+        repo: ``NAME/REPO``.
+        public: Make a new repository public; it is private otherwise.
+        wait: Called with the seconds to wait before a retry.
+
+    Raises:
+        FactoryError: There is no token; the repository holds something other than an export; it is
+            public and ``public`` is false; or the Hub refuses or does not answer.
     """
     import httpx2
     from huggingface_hub import HfApi, get_token
@@ -91,9 +98,9 @@ def publish(
 
     def commit() -> Published:
         nonlocal first
-        info = _found(api, repo, public=public)
+        info = _writable_dataset(api, repo, public=public)
         first = first or info.sha
-        # It leaves out the files that have not changed, and makes no empty commit.
+        # huggingface_hub skips unchanged files and makes no empty commit.
         done = api.create_commit(
             repo,
             _changes(folder, info),
@@ -122,13 +129,13 @@ def publish(
     )
     try:
         return retries(commit)
-    # Uploads wrap what their threads raised.
+    # Uploads wrap the errors of their threads.
     except (OSError, RuntimeError, ValueError, httpx2.TransportError) as error:
         raise FactoryError(f"could not publish to dataset {repo}: {_line(error, token)}") from None
 
 
-def _found(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
-    """The repository as it is now, created if it was not there. Raises `FactoryError` where it must
+def _writable_dataset(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
+    """The repository as it is now, created if it does not exist. Raises `FactoryError` if it must
     not be written to."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -139,20 +146,20 @@ def _found(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
         info = api.dataset_info(repo)
     if not info.private and not public:
         raise FactoryError(
-            f"dataset {repo} is public: say --public if everybody may read this export, or name "
+            f"dataset {repo} is public: add --public if everybody may read this export, or name "
             "another repository"
         )
-    held = {file.rfilename for file in info.siblings or []} - {".gitattributes"}
+    existing = {file.rfilename for file in info.siblings or []} - {".gitattributes"}
     tags = info.card_data.get("tags") if info.card_data is not None else None
-    if held and MARK not in (tags or []):
+    if existing and MARK not in (tags or []):
         raise FactoryError(
-            f"dataset {repo} holds something else than an export: name another repository"
+            f"dataset {repo} holds files that no export wrote: name another repository"
         )
     return info
 
 
 def _changes(folder: Path, info: "DatasetInfo") -> list[Any]:
-    """What makes the files of the repository those of ``folder``."""
+    """The operations that make the repository's files equal to those of ``folder``."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
@@ -170,17 +177,17 @@ def _changes(folder: Path, info: "DatasetInfo") -> list[Any]:
 
 
 def _passes(error: BaseException) -> bool:
-    """Whether the same may succeed later. A head that moved meanwhile is read anew."""
+    """Whether a retry may succeed. A retry reads a moved head again."""
     return any(may_pass(cause) or status(cause) in MOVED for cause in causes(error))
 
 
 def _answer(error: BaseException) -> BaseException:
-    """The refusal of the Hub that ``error`` was raised from; ``error`` where there is none."""
+    """The Hub's error response that caused ``error``; ``error`` itself if there is none."""
     return next((cause for cause in causes(error) if status(cause) is not None), error)
 
 
 def _headers(error: BaseException) -> Mapping[str, str]:
-    """Those of the Hub's answer; its ``RateLimit`` as a Retry-After where it has none."""
+    """The headers of the Hub's response. Its ``RateLimit`` stands in for a missing Retry-After."""
     from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
     answer = getattr(_answer(error), "response", None)
@@ -193,7 +200,7 @@ def _headers(error: BaseException) -> Mapping[str, str]:
 
 
 def _line(error: BaseException, token: str) -> str:
-    """What went wrong in a line, without the token, which an answer may quote."""
+    """The error on one line. The token is removed, because a response may quote it."""
     answer = _answer(error)
     text = str(getattr(answer, "server_message", None) or answer)
     line = " ".join(text.replace(token, "(token)").split())[:500]

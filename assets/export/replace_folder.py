@@ -1,9 +1,8 @@
-"""A folder of an export takes the place of an earlier one: at any moment the old one or the new one
-is there, whole.
+"""Replaces the folder of an earlier export. At any moment the old or the new folder is complete.
 
-Where the file system can, the two exchange their names at once (Linux). Elsewhere the old one is
-moved aside first, and where a kill comes between, the next export moves it back. What a killed
-export leaves is removed by the next one: a folder that nobody holds a lock on any more.
+On Linux the two folders exchange their names in one operation. Elsewhere the old folder is moved
+aside first; if the process is killed before the second move, the next export moves it back. The
+next export also removes the unlocked work folders of killed exports.
 """
 
 import ctypes
@@ -35,9 +34,10 @@ _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which takes the place of ``folder`` once all of it is on the disk.
+    """Yield a new folder to write into. It replaces ``folder`` once all its files are on the disk.
 
-    Raises `FactoryError` if there is anything in ``folder`` that no export wrote.
+    Raises:
+        FactoryError: ``folder`` holds a file that no export wrote.
     """
     place = folder.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def replacing(folder: Path) -> Iterator[Path]:
             yield new
             for file in files(new):
                 sync(file)
-            check_replaceable(place)  # Somebody may have put a file of their own there meanwhile.
+            check_replaceable(place)  # Again: somebody may have added a file meanwhile.
             if not (place.exists() and _exchanged(new, place)):
                 replace_folder(new, place, old=work / "old")
             sync(place.parent)
@@ -63,10 +63,10 @@ def replacing(folder: Path) -> Iterator[Path]:
             _clear(work, place)
 
 
-def put(made: Path, place: UPath) -> None:
-    """Put the files of ``made`` on an object store, the card first; what is no longer of the export
-    is removed last."""
-    names = {file.relative_to(made).as_posix(): file for file in files(made)}
+def put(export: Path, place: UPath) -> None:
+    """Upload the files of ``export`` to an object store, the card first. Files that the export no
+    longer has are removed last."""
+    names = {file.relative_to(export).as_posix(): file for file in files(export)}
     for name in sorted(names, key=lambda name: name != CARD):
         write_whole(place / name, names[name].read_bytes())
     for name in _names(place):
@@ -75,23 +75,27 @@ def put(made: Path, place: UPath) -> None:
 
 
 def check_replaceable(place: Path | UPath) -> None:
-    """Raises `FactoryError` if ``place`` holds anything but an export."""
+    """Check that an export may replace ``place``.
+
+    Raises:
+        FactoryError: ``place`` holds a file that no export wrote.
+    """
     if not place.exists():
         return
-    found = _names(place) if place.is_dir() else [""]
+    names = _names(place) if place.is_dir() else [""]
     card = place / CARD
-    if found and (CARD not in found or MARK not in card.read_text(encoding="utf-8")):
-        raise FactoryError(f"{place} holds something else than an export: name another folder")
-    for name in found:
+    if names and (CARD not in names or MARK not in card.read_text(encoding="utf-8")):
+        raise FactoryError(f"{place} is not an earlier export: name another folder")
+    for name in names:
         if not _OURS.fullmatch(name):
             raise FactoryError(
-                f"{place} would be replaced, and {place / name} is of no export: move it away, or "
-                "name another folder"
+                f"{place} would be replaced, but no export wrote {place / name}: move that file "
+                "away, or name another folder"
             )
 
 
 def files(folder: Path) -> list[Path]:
-    """Every file of ``folder`` and of the folders in it."""
+    """All files in ``folder`` and its subfolders."""
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
@@ -103,7 +107,8 @@ def _names(place: Path | UPath) -> list[str]:
 
 
 def _exchanged(one: Path, other: Path) -> bool:
-    """Whether two folders exchanged their names, at one moment; nothing has happened else."""
+    """Exchange the names of two folders in one operation. False if the system cannot do it; then
+    nothing has changed."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False
@@ -124,7 +129,7 @@ def _clear(work: Path, place: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether ``folder`` is this process's alone. The lock of a process ends with it."""
+    """Lock ``folder``, and yield whether this process got the lock. It ends with the process."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:

@@ -1,4 +1,4 @@
-"""Frames as Parquet shards, so named that a file never changes unless its rows do."""
+"""Writes frames as Parquet shards. A file changes only if its rows change."""
 
 from itertools import pairwise
 from math import ceil
@@ -9,7 +9,7 @@ import polars as pl
 from assets.config.causes import with_file_name
 
 LIMIT = 500_000_000
-"""Bytes of rows in memory that one file holds at most; on the disk they are several times fewer."""
+"""The most bytes of rows in memory for one file. On the disk the file is several times smaller."""
 
 
 def write_shards(
@@ -17,8 +17,11 @@ def write_shards(
 ) -> list[Path]:
     """Write ``frame`` to ``folder`` as ``<split>-<refresh>-00000-of-00002.parquet`` and so on.
 
-    Each refresh has files of its own: the next export leaves them as they are, byte for byte, and
-    an upload sends the new ones only. No rows, no file.
+    Each refresh has its own files. The next export writes them again byte for byte, so an upload
+    sends only new files. An empty frame makes no file.
+
+    Returns:
+        The paths of the files.
     """
     if frame.is_empty():
         return []

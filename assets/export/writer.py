@@ -1,14 +1,15 @@
-"""Writes what a recipe has made as a dataset that `datasets` opens and TRL trains on as it is: into
-a folder or onto the Hub.
+"""Exports a recipe's data as a dataset that `datasets` opens and TRL trains on.
 
-    README.md                                    the card (`assets.export.card`)
-    report.html                                  the page of `factory report` about the same rows
-    data/train-2026-11-21-00000-of-00001.parquet     configuration default: one of
-    `assets.export.formats` candidates/train-2026-11-21-00000-of-00001.parquet   configuration
-    candidates
+The export is written into a folder or to the Hub:
 
-A refresh has files of its own, so that a later export changes none of those that were there. A
-folder appears whole or not at all, and so does a commit.
+    README.md        the card (`assets.export.card`)
+    report.html      the page of `factory report` about the same rows
+    data/train-2026-11-21-00000-of-00001.parquet         configuration "default": the rows, in one
+                                                         of `assets.export.formats`
+    candidates/train-2026-11-21-00000-of-00001.parquet   configuration "candidates"
+
+Each refresh has its own files, so a later export does not change earlier files. A folder or commit
+is written completely or not at all.
 """
 
 import tempfile
@@ -41,8 +42,8 @@ DATA, CANDIDATES = FOLDERS
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: how many rows, what they are, how many candidates beside them, and how
-    many rows the format had no place for."""
+    """What an export wrote. ``what`` names the ``rows``, and ``left_out`` counts the rows that the
+    format cannot hold."""
 
     rows: int
     what: str
@@ -51,40 +52,45 @@ class Exported:
 
 
 Writer = Callable[[Path, str], Exported]
-"""Writes an export into a folder, which `datasets.load_dataset` will know by a name."""
+"""Writes an export into a folder. Its second argument is the name for `datasets.load_dataset`."""
 
 
 def recipe_writer(project: Project, recipe: str, *, format: str | None = None) -> Writer:
-    """Writes the data of every refresh of ``recipe`` in ``format`` (a name of
-    `assets.export.formats.FORMATS`; by default that of what the recipe makes).
+    """A function that writes the data of every refresh of ``recipe``.
 
-    Beside the format's columns: those of the table, ``score_chosen`` and ``score_rejected`` where a
-    stage scored the pairs, and ``refresh``, ``source`` and ``licence`` of each row. It raises
-    `FactoryError` if there is no row.
+    The rows have the format's columns, the table's other columns, and ``refresh``, ``source`` and
+    ``licence``. Pairs that a stage scored also have ``score_chosen`` and ``score_rejected``. The
+    function raises `FactoryError` if there are no rows.
+
+    Args:
+        format: A name in `assets.export.formats.FORMATS` or an import path; by default the format
+            of what the recipe makes.
     """
     return partial(_write, project, recipe, format=format)
 
 
 def in_folder(write: Writer, folder: Path | UPath) -> Exported:
-    """Let ``write`` make what ``folder`` holds from then on; all of it or, if it raises, nothing.
+    """Replace ``folder`` with what ``write`` writes. If ``write`` raises, ``folder`` is unchanged.
 
-    On an object store, where no folder can take another's place at once, files are put one by one,
-    the card first, and what is no longer of the export is removed last: what was cut off is mended
-    by the same again. Raises `FactoryError` where ``folder`` holds anything that no export wrote.
+    An object store cannot replace a folder in one operation. There the files are uploaded one by
+    one, the card first, and old files are removed last. Export again after an interruption.
+
+    Raises:
+        FactoryError: ``folder`` holds a file that no export wrote.
     """
     if isinstance(folder, Path):
-        with replacing(folder) as beside:
-            return write(beside, folder.name)
+        with replacing(folder) as new:
+            return write(new, folder.name)
     check_replaceable(folder)
-    with tempfile.TemporaryDirectory(prefix="factory-export-") as beside_it:
-        made = Path(beside_it)
-        exported = write(made, folder.name)
-        put(made, folder)
+    with tempfile.TemporaryDirectory(prefix="factory-export-") as temporary:
+        export = Path(temporary)
+        exported = write(export, folder.name)
+        put(export, folder)
         return exported
 
 
 def on_hub(write: Writer, repo: str, *, public: bool, of: str) -> tuple[Exported, Published]:
-    """Let ``write`` make what the dataset ``repo`` of the Hub holds, in one commit or none."""
+    """Publish what ``write`` writes to the Hub's dataset ``repo``, in one commit."""
     with tempfile.TemporaryDirectory(prefix="factory-export-") as folder:
         exported = write(Path(folder), repo)
         message = f"{exported.rows:,} {exported.what} of {of}"
@@ -95,7 +101,7 @@ def _write(
     project: Project, recipe: str, folder: Path, place: str, *, format: str | None
 ) -> Exported:
     stages = project.recipes[recipe].planned(project.settings)
-    name, shape, stage = _wanted(project, recipe, stages, format)
+    name, shape, stage = _format_and_stage(recipe, stages, format)
     tables = Tables(project.settings.root_path)
     refreshes = tables.refreshes((recipe, stage.name))
     if not refreshes:
@@ -107,20 +113,20 @@ def _write(
     prompts: list[pl.DataFrame] = []
     written = 0
     for refresh in refreshes:
-        asked = tables.read((recipe, "prompts"), refresh)
+        drawn = tables.read((recipe, "prompts"), refresh)
         part = shape.converters[stage.gives](
-            _rows(tables, recipe, stage, stages, asked, refresh=refresh)
+            _rows(tables, recipe, stage, stages, drawn, refresh=refresh)
         )
         write_shards(part.kept, folder / DATA, refresh=refresh)
-        everything = candidates(tables, recipe, stages, asked, refresh=refresh)
-        write_shards(everything, folder / CANDIDATES, refresh=refresh)
-        written += everything.height
+        responses = candidates(tables, recipe, stages, drawn, refresh=refresh)
+        write_shards(responses, folder / CANDIDATES, refresh=refresh)
+        written += responses.height
         shaped.append(part)
-        prompts.append(asked)
+        prompts.append(drawn)
     rows = pl.concat([part.kept for part in shaped])
     left_out = pl.concat([part.dropped for part in shaped])
     if rows.is_empty():
-        why = f"; {left_out.height} have no place in {name}" if left_out.height else ""
+        why = f"; {left_out.height} rows do not fit the format {name}" if left_out.height else ""
         raise FactoryError(
             f"{recipe} has no {stage.name} to export: none of its {len(refreshes)} refreshes kept "
             f"any{why} (factory show {recipe}/{stage.name} and the stage's dropped rows say why)"
@@ -148,20 +154,20 @@ def _write(
     return Exported(rows.height, shape.what, written, left_out.height)
 
 
-def _wanted(
-    project: Project, recipe: str, stages: list[Stage], format: str | None
+def _format_and_stage(
+    recipe: str, stages: list[Stage], format: str | None
 ) -> tuple[str, Format, Stage]:
-    """The format, its name, and the last stage of the table that it is made from. Raises
-    `FactoryError`."""
-    made = {stage.gives: stage for stage in stages}
+    """The format's name, the format, and the last stage that gives a table it is made from. Raises
+    `FactoryError` if no stage does."""
+    last = {stage.gives: stage for stage in stages}
     data = exported_stage(stages)
-    name, shape = format_of([data.gives] if data else list(made), format)
-    stage = next((made[table] for table in shape.converters if table in made), None)
+    name, shape = format_of([data.gives] if data else list(last), format)
+    stage = next((last[table] for table in shape.converters if table in last), None)
     if stage is None:
         tables = " nor ".join(table.__name__ for table in shape.converters)
         raise FactoryError(
             f"{recipe} makes no {tables}, which {name} is made from; "
-            f"formats that fit it: {', '.join(fitting(made)) or 'none'}"
+            f"formats that fit it: {', '.join(fitting(last)) or 'none'}"
         )
     return name, shape, stage
 
@@ -175,9 +181,9 @@ def _rows(
     *,
     refresh: str,
 ) -> pl.DataFrame:
-    """One refresh's rows, with what is known of their prompts and scores."""
+    """The rows of one refresh, with columns of their prompts and scores."""
     rows = tables.read((recipe, stage.name), refresh)
-    known = ["source", "licence"]
+    columns = ["source", "licence"]
     if stage.gives is Scores:
         answers = tables.read((recipe, _scored(stage, stages)), refresh)
         rows = rows.join(
@@ -186,9 +192,9 @@ def _rows(
             how="left",
             maintain_order="left",
         )
-        known.append("prompt")
-    told = prompts.rename({"messages": "prompt"}).select("prompt_id", *known)
-    rows = rows.join(told, on="prompt_id", how="left", maintain_order="left")
+        columns.append("prompt")
+    described = prompts.rename({"messages": "prompt"}).select("prompt_id", *columns)
+    rows = rows.join(described, on="prompt_id", how="left", maintain_order="left")
     if stage.gives is Pairs:
         rows = with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
     return rows.with_columns(refresh=pl.lit(refresh))
@@ -210,9 +216,9 @@ def with_scores(
     *,
     refresh: str,
 ) -> pl.DataFrame:
-    """``pairs`` with the mean score of either side, by the stage that the pairs were chosen by.
+    """``pairs`` with the mean score of each side, from the stage that the pairs were chosen by.
 
-    That is of whole answers: sides that are steps after a shared beginning have none.
+    These are scores of whole answers. Sides that are steps after a shared prefix have none.
     """
     scoring = [each.name for each in stages if each.gives is Scores and each.name in stage.reads]
     if not scoring:

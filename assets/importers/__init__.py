@@ -1,1 +1,1 @@
-"""Published datasets read into tables."""
+"""Imports published datasets into tables."""

@@ -1,15 +1,15 @@
-"""Makes tables of a dataset that somebody has published, so that recipes can read it.
+"""Imports a published dataset into tables that recipes can read.
 
-They lie in ``<root>/imported/<name>/``: ``prompts``, ``responses``, ``scores``, ``pairs``,
-``step_labels`` and ``demonstrations``, each a Parquet file with what was refused beside it. A
-recipe draws the prompts from a source, whose ``defs.yaml`` the command prints, and names the
-dataset in its stages:
+The tables are in ``<root>/imported/<name>/``: ``prompts``, ``responses``, ``scores``, ``pairs``,
+``step_labels`` and ``demonstrations``. Each is a Parquet file, with a second file of its refused
+rows. The command prints the ``defs.yaml`` of a source, from which recipes draw the prompts. A
+recipe names the dataset in its stages:
 
     responses: {use: generators.ImportedResponses, dataset: ultrafeedback}
     scores: {use: annotators.ImportedScores, of: responses, dataset: ultrafeedback}
 
-(`generators.ImportedPairs`, `generators.ImportedSteps` and `generators.ImportedDemonstrations` for
-what comes with labels.) The same rows get the same ids however often they are imported.
+`generators.ImportedPairs`, `generators.ImportedSteps` and `generators.ImportedDemonstrations` read
+the labelled tables. The same rows get the same ids in every import.
 """
 
 import itertools
@@ -23,11 +23,11 @@ from upath import UPath
 
 from assets.config.errors import NAME_RULE, FactoryError, is_name, near
 from assets.config.settings import Settings
-from assets.importers.joining import BESIDE, Joined, joined_rows
-from assets.importers.published_files import found_rows
+from assets.importers.joining import EXTRA_COLUMNS, Joined, joined_rows
+from assets.importers.published_files import published_rows
 from assets.importers.sample_rows import Origin, sample_rows
 from assets.importers.shapes import Shape, shape_of
-from assets.importers.shapes.reading import words
+from assets.importers.shapes.reading import one_line
 from assets.storage.tables import write_split
 from engines.operators.imported_tables import TABLES
 from generators import SourceError
@@ -35,11 +35,12 @@ from generators.sources.file_rows import Rows
 from schemas import Prompts, Scores, Split, Table, columns, dropped
 
 CHUNK = 2000
+"""Rows that are read at once."""
 
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """What became of the rows that were made of a table: ``made`` = kept + joined + refused."""
+    """Counts for one table: ``made`` = ``kept`` + ``joined`` + ``refused``."""
 
     made: int
     kept: int
@@ -49,9 +50,12 @@ class ImportCounts:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was imported. ``rows`` are those of the file; each makes one of the prompts or is
-    refused among them. ``refused`` has the places by table and reason, ``unread`` the scores that
-    have no value by the reason."""
+    """The result of an import.
+
+    ``rows`` counts the rows of the file: each gives one prompt, or is refused as a prompt.
+    ``accounts`` has the counts by table. ``refused`` has the places in the file by (table, reason).
+    ``unread`` counts the scores without a value by reason.
+    """
 
     rows: int
     accounts: Mapping[str, ImportCounts]
@@ -62,7 +66,7 @@ class Imported:
 
     @property
     def kept(self) -> Mapping[str, int]:
-        """The rows of each table."""
+        """The number of kept rows by table."""
         return {name: account.kept for name, account in self.accounts.items()}
 
 
@@ -78,13 +82,18 @@ def import_dataset(
     revision: str | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Imported:
-    """Read the dataset at ``place`` (a file, a folder laid out like a dataset, or a Hub id), which
-    is of ``shape`` (a shipped one's name, or the import path of a `assets.importers.shapes.Shape`),
-    whose fields are in the ``columns`` named.
+    """Import a published dataset. An earlier import of the same ``name`` is replaced.
 
-    ``licence`` is the data's; by default what the card of a dataset says, else ``unknown``. An
-    earlier import of that ``name`` is replaced. Raises `FactoryError` if it cannot be read or none
-    of its rows has the shape; nothing is written then.
+    Args:
+        shape: The name of a shipped shape, or the import path of an
+            `assets.importers.shapes.Shape`.
+        place: A file, a folder in the layout of a dataset, or an id on the Hub.
+        name: The name for recipes; by default that of the shape.
+        licence: The licence of the data; by default that of the dataset's card, or ``unknown``.
+        columns: The column of each field that has another name than the shape expects.
+
+    Raises:
+        FactoryError: The dataset cannot be read, or no row has the shape. Nothing is written then.
     """
     shape, form = shape_of(shape)
     name = name or re.sub(r"\W+", "_", shape.rpartition(".")[2].lower())
@@ -95,33 +104,33 @@ def import_dataset(
             hint = near(each, form.fields)
             raise FactoryError(f"--column {each}=…: {shape} has no field {each!r}; {hint}")
     try:
-        found = found_rows(place, config=config, split=split, revision=revision)
-        stated = licence or found.licence or "unknown"
-        origin = Origin(shape, name, found.revision, stated)
-        made = _table_rows(found.rows, form, columns or {}, origin)
+        source = published_rows(place, config=config, split=split, revision=revision)
+        licence = licence or source.licence or "unknown"
+        origin = Origin(shape, name, source.revision, licence)
+        made = _table_rows(source.rows, form, columns or {}, origin)
     except (SourceError, OSError) as error:
         raise FactoryError(f"{place} cannot be read: {error}") from error
     joined = made.joined(f"import {name}")
     if (misfit := _misfit(joined)) is not None:
         raise FactoryError(f"{place} does not look like {shape}: {misfit}")
     folder = settings.imports_path / name
-    # The prompts come last: they are what makes the dataset exist.
+    # The prompts are written last: a dataset exists once it has prompts.
     for table in reversed(list(TABLES)):
-        about = {"shape": shape, "place": place, "revision": found.revision}
+        about = {"shape": shape, "place": place, "revision": source.revision}
         write_split(folder / f"{TABLES[table]}.parquet", joined[table].split, about=about)
     return Imported(
         made.read,
-        {TABLES[table]: _account(each) for table, each in joined.items()},
+        {TABLES[table]: _counts(each) for table, each in joined.items()},
         _refused(joined),
         dict(joined[Scores].split.kept["error"].drop_nulls().value_counts(sort=True).iter_rows()),
         folder / "prompts.parquet",
-        stated,
+        licence,
     )
 
 
 @dataclass
 class _TableRows:
-    """The rows of all tables before they are joined, and what was refused of a table and where."""
+    """The rows of all tables before joining, and the refused rows as (place, reason)."""
 
     frames: dict[type[Table], list[pl.DataFrame]]
     refused: dict[type[Table], list[tuple[str, str]]] = field(
@@ -130,20 +139,23 @@ class _TableRows:
     read: int = 0
 
     def joined(self, stage: str) -> dict[type[Table], Joined]:
-        """Each table's rows, those that say the same once."""
-        found = {}
+        """Each table's rows, with equal rows joined."""
+        tables = {}
         for table, frames in self.frames.items():
-            whole = joined_rows(table, pl.concat(frames), stage=stage)
-            odd = [dropped(stage, reason, [where]) for where, reason in self.refused[table]]
-            refused = pl.concat([*odd, whole.split.dropped])
-            found[table] = Joined(Split(whole.split.kept, refused), whole.joined)
-        return found
+            joined = joined_rows(table, pl.concat(frames), stage=stage)
+            unread = [dropped(stage, reason, [where]) for where, reason in self.refused[table]]
+            refused = pl.concat([*unread, joined.split.dropped])
+            tables[table] = Joined(Split(joined.split.kept, refused), joined.joined)
+        return tables
 
 
-def _table_rows(found: Rows, shape: Shape, named: Mapping[str, str], origin: Origin) -> _TableRows:
-    schemas = {table: pl.Schema({**columns(table), **BESIDE}) for table in TABLES}
+def _table_rows(
+    source_rows: Rows, shape: Shape, named: Mapping[str, str], origin: Origin
+) -> _TableRows:
+    """The rows of all tables that ``source_rows`` give. ``named``: column by field."""
+    schemas = {table: pl.Schema({**columns(table), **EXTRA_COLUMNS}) for table in TABLES}
     made = _TableRows({table: [pl.DataFrame(schema=schema)] for table, schema in schemas.items()})
-    while chunk := list(itertools.islice(found, CHUNK)):
+    while chunk := list(itertools.islice(source_rows, CHUNK)):
         records = defaultdict(list)
         for where, row in chunk:
             made.read += 1
@@ -152,7 +164,7 @@ def _table_rows(found: Rows, shape: Shape, named: Mapping[str, str], origin: Ori
                     raise ValueError(row)
                 rows = list(sample_rows(shape.sample(row, named), origin, where))
             except ValueError as error:
-                made.refused[Prompts].append((where, words(error)))
+                made.refused[Prompts].append((where, one_line(error)))
                 continue
             except (AttributeError, LookupError, TypeError) as error:
                 raise FactoryError(
@@ -170,27 +182,31 @@ def _table_rows(found: Rows, shape: Shape, named: Mapping[str, str], origin: Ori
 
 
 def _misfit(joined: Mapping[type[Table], Joined]) -> str | None:
-    """Why nothing of the rows can be used, if nothing can: no prompt, or nothing that the rows say
-    of theirs."""
+    """Why no row can be used, or None. Either no prompt was kept, or prompts were kept but every
+    row of the other tables was refused."""
     kept = {table for table, each in joined.items() if not each.split.kept.is_empty()}
-    odd = {table: each.split.dropped for table, each in joined.items() if each.split.dropped.height}
-    if Prompts in kept and (kept != {Prompts} or odd.keys() <= {Prompts}):
+    refused = {
+        table: each.split.dropped for table, each in joined.items() if each.split.dropped.height
+    }
+    if Prompts in kept and (kept != {Prompts} or refused.keys() <= {Prompts}):
         return None
-    if not odd:
-        return "it holds no row"
-    table = Prompts if Prompts not in kept else next(each for each in odd if each is not Prompts)
-    place, _, reason, _ = odd[table].row(0)
+    if not refused:
+        return "it has no rows"
+    others = (each for each in refused if each is not Prompts)
+    table = Prompts if Prompts not in kept else next(others)
+    place, _, reason, _ = refused[table].row(0)
     return f"{reason} ({place})"
 
 
-def _account(joined: Joined) -> ImportCounts:
+def _counts(joined: Joined) -> ImportCounts:
     kept, refused = joined.split.kept.height, joined.split.dropped.height
     return ImportCounts(kept + joined.joined + refused, kept, joined.joined, refused)
 
 
 def _refused(joined: Mapping[type[Table], Joined]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+    """The places of refused rows in the file, by (table, reason)."""
+    refused: dict[tuple[str, str], list[str]] = {}
     for table, each in joined.items():
         for place, _, reason, _ in each.split.dropped.iter_rows():
-            found.setdefault((TABLES[table], reason), []).append(place)
-    return found
+            refused.setdefault((TABLES[table], reason), []).append(place)
+    return refused

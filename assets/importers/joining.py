@@ -1,19 +1,19 @@
-"""Rows of an import that say the same become one, and what became of each is counted.
+"""Joins equal rows of an import into one row, and counts the kept, joined and refused rows.
 
-| table | rows of one | where they differ |
+| table | equal rows have | if they differ otherwise |
 |---|---|---|
-| prompts | the same messages | the first reference stands; a row with another is refused |
-| responses | the same text, model and making | one with an id that another text has is refused |
-| scores | the same response, step and annotator | the mean of the values |
-| step labels | the same solution | the first stands; one with other labels is refused |
+| prompts | the same messages | the first reference is kept; another reference is refused |
+| responses | the same text, model and parameters | another text with the same id is refused |
+| scores | the same response, step and annotator | the values are averaged |
+| step labels | the same solution | the first is kept; other labels are refused |
 | demonstrations | the same conversation | — |
 | pairs | the same two answers to a prompt | they are votes |
 
-**Votes.** A vote for a side counts its weight for that side and the rest of 1 for the other; a tie
-is half a vote for each. Where all votes are for one side, that is the chosen one, and the pair's
-weight is the mean of theirs. Where they are for both, the side with more weight is the chosen one;
-its share is the pair's weight and the mean margin of its votes the margin. Where both have as much,
-neither is, and the pair is refused: no pair stands both ways round.
+**Votes.** A vote of weight w counts w for its side and 1 − w for the other. A tie is half a vote
+for each side. If all votes are for one side, that side is chosen, and the pair's weight is the
+mean weight of the votes. If there are votes for both sides, the side with more weight is chosen;
+the pair's weight is that side's share, and its margin is the mean margin of that side's votes. If
+both sides have the same weight, the pair is refused. So no pair is kept in both directions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,8 @@ from schemas import (
 )
 
 WHERE, SAYS = "row of the file", "what it says"
-"""Columns beside a table's own: the row's place, and what rows of one must agree in."""
-BESIDE = {WHERE: pl.String(), SAYS: pl.String()}
+"""Extra columns: the row's place in the file, and a value that equal rows must share."""
+EXTRA_COLUMNS = {WHERE: pl.String(), SAYS: pl.String()}
 
 UNITS: Mapping[type[Table], tuple[str, ...]] = {
     Prompts: ("prompt_id",),
@@ -48,7 +48,7 @@ UNITS: Mapping[type[Table], tuple[str, ...]] = {
     StepLabels: ("response_id",),
     Demonstrations: ("demonstration_id",),
 }
-"""What tells the rows of a table apart."""
+"""The columns that identify a row of each table."""
 
 DIFFERS: Mapping[type[Table], str] = {
     Responses: "another text has the same response_id",
@@ -60,42 +60,45 @@ AS_MANY = "as many votes for the one answer as for the other"
 
 @dataclass(frozen=True)
 class Joined:
-    """What was kept and refused, and how many rows were joined with one that was kept."""
+    """The kept and refused rows, and how many rows were joined with a kept row."""
 
     split: Split
     joined: int
 
 
 def joined_rows(table: type[Table], frame: pl.DataFrame, *, stage: str) -> Joined:
-    """The rows of ``frame`` (of ``table``, with the columns of `BESIDE`), each once.
+    """Join the equal rows of ``frame``: rows in = kept + refused + joined.
 
-    Rows in = kept + refused + joined. A refused row is named by its place in the file.
+    Args:
+        frame: Rows of ``table`` with the columns `EXTRA_COLUMNS`.
+        stage: The name for the refused rows. Each is identified by its place in the file.
     """
     if table is Pairs:
-        once, odd = _voted(frame, stage)
+        once, conflicts = _voted(frame, stage)
     elif table is Prompts:
-        once, odd = _referred(frame, stage)
+        once, conflicts = _one_reference(frame, stage)
     elif table is Scores:
-        once, odd = _averaged(frame), []
+        once, conflicts = _averaged(frame), []
     else:
-        once, odd = _agreed(table, frame, stage)
+        once, conflicts = _agreed(table, frame, stage)
     split = accept(table, once.select(columns(table).names()), stage=stage, unit=UNITS[table][0])
-    # A broken rule names the row by its id: its place says more.
+    # `accept` names a refused row by its id. Its place in the file is more useful.
     places = {} if split.dropped.is_empty() else dict(once.select(UNITS[table][0], WHERE).rows())
     named = split.dropped.with_columns(pl.col("row_id").replace(places))
-    refused = pl.concat([*odd, named])
+    refused = pl.concat([*conflicts, named])
     return Joined(Split(split.kept, refused), frame.height - split.kept.height - refused.height)
 
 
-def _referred(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def _one_reference(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Each prompt with its first reference, and the rows with another reference."""
     known = (
         frame.filter(pl.col("reference").is_not_null())
         .group_by("prompt_id", maintain_order=True)
         .agg(pl.col("reference").first().alias("known"))
     )
-    told = frame.join(known, on="prompt_id", how="left", maintain_order="left")
-    other = told.filter(pl.col("reference") != pl.col("known"))
-    once = told.unique("prompt_id", keep="first", maintain_order=True)
+    joined = frame.join(known, on="prompt_id", how="left", maintain_order="left")
+    other = joined.filter(pl.col("reference") != pl.col("known"))
+    once = joined.unique("prompt_id", keep="first", maintain_order=True)
     reason = "the same prompt with another reference"
     return (
         once.with_columns(reference="known").drop("known"),
@@ -104,7 +107,8 @@ def _referred(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.Da
 
 
 def _averaged(frame: pl.DataFrame) -> pl.DataFrame:
-    # The mean of equal numbers can be another number by a rounding.
+    """Each score once, with the mean of its values."""
+    # The mean of equal numbers can differ from them by rounding.
     value = pl.col("value").drop_nulls()
     mean = pl.when(value.n_unique() == 1).then(value.first()).otherwise(value.mean())
     rest = [name for name in frame.columns if name not in (*UNITS[Scores], "value")]
@@ -117,10 +121,11 @@ def _averaged(frame: pl.DataFrame) -> pl.DataFrame:
 def _agreed(
     table: type[Table], frame: pl.DataFrame, stage: str
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """The first of the equal rows, and those that contradict it."""
     first = pl.col(SAYS).first().over(UNITS[table])
     other = frame.filter(pl.col(SAYS) != first)
-    odd = [dropped(stage, DIFFERS[table], other[WHERE].to_list())] if table in DIFFERS else []
-    return frame.unique(UNITS[table], keep="first", maintain_order=True), odd
+    conflicts = [dropped(stage, DIFFERS[table], other[WHERE].to_list())] if table in DIFFERS else []
+    return frame.unique(UNITS[table], keep="first", maintain_order=True), conflicts
 
 
 @dataclass(slots=True)
@@ -135,21 +140,21 @@ class _Vote:
 
 
 def _voted(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """One pair of all votes about the same two answers; see the module's words."""
+    """One pair from all votes about the same two answers; see the module's docstring."""
     polls: dict[tuple[str, ...], list[_Vote]] = {}
     slim = frame.select(WHERE, SAYS, "weight", "margin", "prompt_id", "chosen", "rejected")
-    for place, (where, says, weight, margin, asked, *both) in enumerate(slim.iter_rows()):
+    for place, (where, says, weight, margin, prompt, *both) in enumerate(slim.iter_rows()):
         one, other = (messages[-1]["content"] for messages in both)
         vote = _Vote(
             place, where, (one, other), says == "tie", weight, margin, own_id=says == "own"
         )
-        polls.setdefault((asked, *sorted((one, other))), []).append(vote)
+        polls.setdefault((prompt, *sorted((one, other))), []).append(vote)
     kept: list[tuple[int, float, float | None]] = []
     refused: dict[str, list[str]] = {TIE: [], AS_MANY: []}
     for votes in polls.values():
         for_sides = {vote.sides for vote in votes if not vote.tie}
         if len(for_sides) == 1 and all(vote.own_id for vote in votes):
-            # Rows of an export that differ in their ids are as many pairs.
+            # Rows of an export keep their own ids, so each stays a pair.
             kept += [(vote.place, vote.weight, vote.margin) for vote in votes]
         elif not for_sides:
             refused[TIE] += [vote.where for vote in votes]
@@ -170,7 +175,8 @@ def _voted(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.DataF
 def _elected(
     votes: Sequence[_Vote], for_sides: set[tuple[str, str]]
 ) -> tuple[int, float, float | None] | None:
-    """The first vote for the side that wins, the pair's weight and its margin."""
+    """The place of the first vote for the winning side, the pair's weight and margin. None for a
+    tie."""
     ahead = next(vote.sides for vote in votes if not vote.tie)
     shares = [
         0.5 if vote.tie else vote.weight if vote.sides == ahead else 1 - vote.weight
@@ -192,5 +198,5 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def extra_fields(where: str, says: Any = "") -> dict[str, str]:
-    """The values of `BESIDE`."""
+    """The values of `EXTRA_COLUMNS`."""
     return {WHERE: where, SAYS: str(says)}

@@ -1,4 +1,4 @@
-"""The rows of all tables that a sample of a published dataset makes."""
+"""Turns a sample of a published dataset into rows of tables."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from schemas import (
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows come from: the shape, and what the prompts are told to be from."""
+    """Where rows come from: the shape, and the prompts' source, its revision and licence."""
 
     shape: str
     name: str
@@ -31,21 +31,24 @@ class Origin:
     licence: str
 
 
-ReportData = tuple[type[Table], dict[str, Any] | str]
-"""A table, and a row of it or (a text) why what was said of it is refused."""
+TableRow = tuple[type[Table], dict[str, Any] | str]
+"""A table, and a row of it. If the row is refused, a text with the reason."""
 
 
-def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[ReportData]:
-    """The rows of ``sample``, which stands in the file at ``where``. Raises `ValueError` if its
-    prompt cannot be stored."""
+def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[TableRow]:
+    """Yield the rows that ``sample`` gives. ``where`` is its place in the file.
+
+    Raises:
+        ValueError: The prompt cannot be stored.
+    """
     for number, turn in enumerate(sample.prompt):
         whole_text(turn["content"], f"message {number} of the prompt")
-    asked = prompt_id(sample.prompt)
+    prompt_key = prompt_id(sample.prompt)
     reference = sample.reference
     yield (
         Prompts,
         {
-            "prompt_id": asked,
+            "prompt_id": prompt_key,
             "messages": sample.prompt,
             "reference": None if reference is None else whole_text(reference, "the reference"),
             "source": origin.name,
@@ -63,13 +66,13 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[ReportDa
             yield Responses, solution
             continue
         about = canonical(dict(solution.made))
-        parts = (asked, list(solution.steps), solution.model, about)
+        parts = (prompt_key, list(solution.steps), solution.model, about)
         ids.append(solution.response_id or content_id(*parts))
-        yield from _solution(solution, str(ids[-1]), asked, sample, origin, about, where)
+        yield from _solution(solution, str(ids[-1]), prompt_key, sample, origin, about, where)
     if sample.preference is not None:
-        yield Pairs, _pair(sample, sample.preference, ids, asked, where)
+        yield Pairs, _pair(sample, sample.preference, ids, prompt_key, where)
     if sample.demonstration is not None:
-        yield Demonstrations, _demonstration(sample, ids, asked, where)
+        yield Demonstrations, _demonstration(sample, ids, prompt_key, where)
 
 
 def _storable(solution: Solution) -> Solution | str:
@@ -85,15 +88,15 @@ def _storable(solution: Solution) -> Solution | str:
 def _solution(
     solution: Solution,
     identity: str,
-    asked: str,
+    prompt_key: str,
     sample: Sample,
     origin: Origin,
     about: str,
     where: str,
-) -> Iterator[ReportData]:
+) -> Iterator[TableRow]:
     spans = _spans(solution.steps)
     labelled = solution.labels is not None
-    told: dict[str, Any] = {
+    origin_record: dict[str, Any] = {
         "operator": f"import {origin.shape}",
         "model": solution.model,
         "parameters": about,
@@ -104,20 +107,22 @@ def _solution(
         Responses,
         {
             "response_id": identity,
-            "prompt_id": asked,
+            "prompt_id": prompt_key,
             "text": solution.text,
             "steps": spans if labelled else None,
             "finish": "stop",
             "tokens": spans[-1]["token_end"],
-            "origin": told,
-            **extra_fields(where, content_id(asked, solution.text) if solution.response_id else ""),
+            "origin": origin_record,
+            **extra_fields(
+                where, content_id(prompt_key, solution.text) if solution.response_id else ""
+            ),
         },
     )
     for score in solution.scores:
         if isinstance(score, str):
             yield Scores, score
             continue
-        row = {"response_id": identity, **_score(score), "origin": told | {"model": None}}
+        row = {"response_id": identity, **_score(score), "origin": origin_record | {"model": None}}
         yield Scores, row | extra_fields(where)
     if solution.labels is not None:
         wrong = [step for step, label in enumerate(solution.labels) if label is False]
@@ -125,7 +130,7 @@ def _solution(
             StepLabels,
             {
                 "response_id": identity,
-                "prompt_id": asked,
+                "prompt_id": prompt_key,
                 "prompt": sample.prompt,
                 "completions": solution.steps,
                 "spans": spans,
@@ -148,7 +153,7 @@ def _score(score: SampleScore) -> dict[str, Any]:
 
 
 def _pair(
-    sample: Sample, told: Preference, ids: list[str | None], asked: str, where: str
+    sample: Sample, preference: Preference, ids: list[str | None], prompt_key: str, where: str
 ) -> dict[str, Any] | str:
     solutions = sample.solutions[:2]
     refused = [one for one in solutions if isinstance(one, str)]
@@ -157,47 +162,48 @@ def _pair(
     one, other = (solution for solution in solutions if not isinstance(solution, str))
     if one.text == other.text:
         return "both answers are the same text"
-    preferred = told.chosen or 0
+    preferred = preference.chosen or 0
     chosen, rejected = (one, other) if preferred == 0 else (other, one)
     sides = ids[preferred], ids[1 - preferred]
-    says = "tie" if told.chosen is None else "own" if told.pair_id else ""
+    says = "tie" if preference.chosen is None else "own" if preference.pair_id else ""
     return {
-        "pair_id": told.pair_id or content_id(asked, *sides),
-        "prompt_id": asked,
+        "pair_id": preference.pair_id or content_id(prompt_key, *sides),
+        "prompt_id": prompt_key,
         "prompt": sample.prompt,
         "chosen": [{"role": "assistant", "content": chosen.text}],
         "rejected": [{"role": "assistant", "content": rejected.text}],
         "chosen_id": sides[0],
         "rejected_id": sides[1],
-        "margin": told.margin,
-        "weight": told.weight,
-        "shared_prefix": told.shared_prefix,
-        "token_weights": told.token_weights,
-        "ends": told.ends,
+        "margin": preference.margin,
+        "weight": preference.weight,
+        "shared_prefix": preference.shared_prefix,
+        "token_weights": preference.token_weights,
+        "ends": preference.ends,
         **extra_fields(where, says),
     }
 
 
 def _demonstration(
-    sample: Sample, ids: list[str | None], asked: str, where: str
+    sample: Sample, ids: list[str | None], prompt_key: str, where: str
 ) -> dict[str, Any] | str:
-    told, solution = sample.demonstration, sample.solutions[0]
-    assert told is not None
+    demonstration, solution = sample.demonstration, sample.solutions[0]
+    assert demonstration is not None
     if isinstance(solution, str):
         return f"the answer is refused: {solution}"
     return {
-        "demonstration_id": told.demonstration_id or content_id(asked, ids[0]),
-        "prompt_id": asked,
+        "demonstration_id": demonstration.demonstration_id or content_id(prompt_key, ids[0]),
+        "prompt_id": prompt_key,
         "messages": [*sample.prompt, {"role": "assistant", "content": solution.text}],
         "response_id": ids[0],
-        "loss_spans": told.loss_spans,
-        "condition": told.condition,
+        "loss_spans": demonstration.loss_spans,
+        "condition": demonstration.condition,
         **extra_fields(where),
     }
 
 
 def _spans(steps: Iterable[str]) -> list[dict[str, int]]:
-    """Where the steps lie. Tokens are counted in words, one at least: nobody's they are."""
+    """The spans of the steps in the text. There is no tokenizer, so a word counts as a token, and a
+    step has one at least."""
     spans, start, token = [], 0, 0
     for step in steps:
         end, token_end = start + len(step), token + max(1, len(step.split()))

@@ -107,7 +107,7 @@ def test_refreshes_follow_each_other_and_are_shown_and_exported(stored: Any, sto
     store.put_object(Bucket="mine", Key="theirs/thesis.tex", Body=b"")
     refused = factory("export", "kept_far_away", "s3://mine/theirs")
     assert refused.exit_code == 1
-    assert "holds something else than an export" in refused.output
+    assert "is not an earlier export" in refused.output
     assert keys(store, "theirs/") == ["thesis.tex"]
 
 

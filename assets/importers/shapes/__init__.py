@@ -1,8 +1,8 @@
-"""How datasets of preferences, ratings, answers and step labels are written, row by row.
+"""The shapes of rows in published datasets of preferences, ratings, answers and step labels.
 
-A shape reads a row (a mapping of columns) and gives one `Sample`. Each module of this package holds
-the shapes of one kind as ``FOUND``, a tuple of `Shape`. A shape of another package is given to
-``factory import`` by its import path.
+A shape reads a row (a mapping of columns) and gives one `Sample`. Each module of this package has
+its shapes in ``FOUND``, a tuple of `Shape`. ``factory import`` takes a shape of another package by
+its import path.
 """
 
 import importlib
@@ -38,10 +38,10 @@ __all__ = [
 
 
 def all_shapes() -> list[Shape]:
-    """The shapes, in the order of the modules' names."""
-    modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    found = [importlib.import_module(f"{__name__}.{name}") for name in modules]
-    return [shape for module in found for shape in getattr(module, "FOUND", ())]
+    """The shapes of this package, in the order of the modules' names."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return [shape for module in modules for shape in getattr(module, "FOUND", ())]
 
 
 SHAPES: Mapping[str, Shape] = {name: shape for shape in all_shapes() for name in shape.names}
@@ -49,10 +49,16 @@ SHAPES: Mapping[str, Shape] = {name: shape for shape in all_shapes() for name in
 
 
 def shape_of(name: str) -> tuple[str, Shape]:
-    """The shape that ``name`` names, and the name in its usual spelling (``HH_RLHF``: ``hh-rlhf``).
+    """Find a shape.
 
-    ``name`` is one of `SHAPES`, or the import path of a `Shape` (``package.NAME``). Raises
-    `FactoryError` if there is no such shape.
+    Args:
+        name: One of `SHAPES`, or the import path of a `Shape` (``package.NAME``).
+
+    Returns:
+        The name in its usual spelling (``hh-rlhf`` for ``HH_RLHF``), and the shape.
+
+    Raises:
+        FactoryError: There is no such shape.
     """
     usual = name.lower().replace("_", "-")
     if usual in SHAPES:

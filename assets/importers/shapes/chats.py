@@ -9,12 +9,12 @@ from assets.importers.shapes.reading import (
     Messages,
     answer,
     answered,
-    asked,
+    boolean,
     listing,
     one_answer,
     optional_text,
+    prompt_messages,
     text,
-    truth,
 )
 from assets.importers.shapes.sample import (
     Demonstration,
@@ -31,34 +31,34 @@ SIDES = ("chosen", "rejected")
 
 
 def conversation(row: Row) -> Sample:
-    """The last answer is the response, what comes before it the prompt; what the user says after
-    it is left out. With ``chosen`` and ``rejected`` or ``label`` beside it, as LLaMA-Factory
-    writes them."""
+    """A conversation. The last answer is the response and the turns before it are the prompt. Later
+    turns of the user are left out. The row may also have LLaMA-Factory's ``chosen`` and
+    ``rejected``, or ``label``."""
     turns = listing(row, "messages")
     if _is_ranking(row):
-        return _compared(row, asked(row, "messages"))
+        return _compared(row, prompt_messages(row, "messages"))
     while len(turns) > 1 and _author(turns[-1]) == "user" and "assistant" in map(_author, turns):
         turns = turns[:-1]
     if _author(turns[-1]) == "user":
-        return Sample(asked(row, "messages"))
-    before, said = answered(turns, "'messages'")
-    return _answered(row, asked({**row, "messages": before}, "messages"), said)
+        return Sample(prompt_messages(row, "messages"))
+    before, read_answer = answered(turns, "'messages'")
+    return _answered(row, prompt_messages({**row, "messages": before}, "messages"), read_answer)
 
 
 def alpaca(row: Row) -> Sample:
-    """An instruction, with its input below it and earlier turns before it, and the output; or a
-    chosen and a rejected one, also as the two outputs of a list."""
-    own = optional_text(row, "input")
-    told = text(row, "prompt") if own is None else f"{text(row, 'prompt')}\n{own}"
+    """An instruction and its output. The instruction may have an input and earlier turns. There may
+    be a chosen and a rejected output, also as a list of two."""
+    given = optional_text(row, "input")
+    question = text(row, "prompt") if given is None else f"{text(row, 'prompt')}\n{given}"
     before = []
     if (system := optional_text(row, "system")) is not None:
         before.append({"role": "system", "content": system})
     for turn in listing(row, "history") if row.get("history") else []:
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise ShapeError("'history' must be a list of [question, answer]")
-        said = {"user": turn[0], "assistant": turn[1]}
-        before += [{"role": who, "content": text(said, who)} for who in said]
-    prompt = (*before, {"role": "user", "content": told})
+        messages = {"user": turn[0], "assistant": turn[1]}
+        before += [{"role": role, "content": text(messages, role)} for role in messages]
+    prompt = (*before, {"role": "user", "content": question})
     if _is_ranking(row):
         return _compared(row, prompt)
     if "output" not in row:
@@ -79,20 +79,21 @@ def _compared(row: Row, prompt: Messages) -> Sample:
     return Sample(prompt, solutions, preference=Preference(0))
 
 
-def _answered(row: Row, prompt: Messages, said: Callable[[], str]) -> Sample:
+def _answered(row: Row, prompt: Messages, read_answer: Callable[[], str]) -> Sample:
     if "label" not in row:
-        return Sample(prompt, (one_answer(said, "the answer"),), demonstration=Demonstration())
-    label = SampleScore("label", float(truth(row, "label")))
-    return Sample(prompt, (one_answer(said, "the answer", scores=(label,)),))
+        answer = one_answer(read_answer, "the answer")
+        return Sample(prompt, (answer,), demonstration=Demonstration())
+    label = SampleScore("label", float(boolean(row, "label")))
+    return Sample(prompt, (one_answer(read_answer, "the answer", scores=(label,)),))
 
 
 def _author(message: Any) -> str | None:
-    """The role of a message, if it has one that is known."""
-    told = message.get("role", message.get("from")) if isinstance(message, Mapping) else None
-    return ROLES.get(told.lower()) if isinstance(told, str) else None
+    """The role of a message, or None if it has no known role."""
+    role = message.get("role", message.get("from")) if isinstance(message, Mapping) else None
+    return ROLES.get(role.lower()) if isinstance(role, str) else None
 
 
-_SAID = {
+_OPTIONAL = {
     "system": ("system",),
     "chosen": ("chosen",),
     "rejected": ("rejected",),
@@ -103,7 +104,7 @@ FOUND = (
         ("chat", "sharegpt", "openai"),
         "a conversation (`{role, content}` or `{from, value}`, content as text or parts), whose "
         "last answer is the response; LLaMA-Factory's chosen and rejected or kto_tag beside it",
-        {"messages": ("messages", "conversations", "conversation"), **_SAID},
+        {"messages": ("messages", "conversations", "conversation"), **_OPTIONAL},
         conversation,
     ),
     Shape(
@@ -115,7 +116,7 @@ FOUND = (
             "input": ("input", "query"),
             "output": ("output", "response"),
             "history": ("history",),
-            **_SAID,
+            **_OPTIONAL,
         },
         alpaca,
     ),

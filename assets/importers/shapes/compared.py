@@ -1,6 +1,6 @@
-"""Two answers to a prompt, and which of them somebody prefers.
+"""Two answers to a prompt, and which one somebody prefers.
 
-A row is one vote. Rows about the same two answers are joined, whichever stands first
+A row is one vote. Rows about the same two answers are joined, in either order
 (`assets.importers.joining`).
 """
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from assets.importers.shapes.reading import (
     answered,
-    asked,
     attempted,
+    boolean,
     number,
     optional_text,
+    prompt_messages,
     text,
-    truth,
     user,
 )
 from assets.importers.shapes.sample import Preference, Row, Sample, Shape, ShapeError, Solution
@@ -27,28 +27,33 @@ BOTH = ("response_1", "response_2")
 STRONGEST = 3
 
 
-def compared(said: Callable[[Row], Preference]) -> Callable[[Row], Sample]:
-    """Reads the prompt and both answers, and who is preferred by ``said``."""
+def compared(read_preference: Callable[[Row], Preference]) -> Callable[[Row], Sample]:
+    """A function that reads the prompt, both answers, and by ``read_preference`` the preference."""
 
     def read(row: Row) -> Sample:
         solutions = tuple(attempted(partial(_solution, row, name), repr(name)) for name in BOTH)
-        return Sample(_asked(row), solutions, preference=said(row))
+        return Sample(_prompt(row), solutions, preference=read_preference(row))
 
     return read
 
 
 def by_word(row: Row) -> Preference:
-    """``A>B``, ``model_a``, ``response_1``, ``A`` or 1 for the first, and so on; ``tie``, ``A=B``
-    or 1.5 for neither. Of a number between 1 and 2 (AlpacaEval's weighted annotators) the nearer
-    one is preferred, with what is left of 1 as its weight. A 0 is a tie, as in AlpacaFarm."""
+    """A preference as a word or number.
+
+    The first is ``A>B``, ``model_a``, ``response_1``, ``A`` or 1; the second likewise. ``tie``,
+    ``A=B`` and 1.5 prefer neither, and so does 0 (AlpacaFarm). A number p between 1 and 2
+    (AlpacaEval's weighted annotators) prefers the nearer answer: the first with weight 2 − p, or
+    the second with weight p − 1.
+    """
     value = row.get("preference")
     if isinstance(value, str) and (word := re.sub(r"[\s\[\]]", "", value.lower())) in _WORDS:
         return Preference(_WORDS[word])
     try:
         place = number(value, "'preference'")
     except ShapeError:
-        told = f"not {str(value)[:60]!r}"
-        raise ShapeError(f"'preference' must say which one (A, B, 1, 2, tie), {told}") from None
+        raise ShapeError(
+            f"'preference' must say which one (A, B, 1, 2, tie), not {str(value)[:60]!r}"
+        ) from None
     if place == 0:
         return Preference(None)
     if not 1 <= place <= 2:
@@ -59,9 +64,9 @@ def by_word(row: Row) -> Preference:
 
 
 def by_strength(row: Row) -> Preference:
-    """A number from −3 to 3: below 0 the first is preferred, above 0 the second, by so much. The
-    weight is the share of the annotators who say so, where the row has them (half a voice where
-    they prefer neither)."""
+    """A number from −3 to 3. Below 0 the first is preferred, above 0 the second. The margin is the
+    absolute value. If the row has the annotators' votes, the weight is the share that agrees; a
+    vote for neither counts half."""
     if row.get("strength") is None and "feedback1" in row:
         raise ShapeError(
             "no 'overall_preference': 'feedback1' and 'feedback2' are opinions in words, of which "
@@ -75,10 +80,10 @@ def by_strength(row: Row) -> Preference:
     if strength == 0:
         return Preference(None)
     sign = 1 if strength > 0 else -1
-    told = row.get("individual")
+    annotators = row.get("individual")
     votes = [
         number(one.get("score"), "'score' of 'individual'") * sign
-        for one in (told if isinstance(told, list) else [])
+        for one in (annotators if isinstance(annotators, list) else [])
         if isinstance(one, dict) and one.get("score") is not None
     ]
     agree = sum(1.0 if vote > 0 else 0.5 if vote == 0 else 0.0 for vote in votes)
@@ -88,17 +93,17 @@ def by_strength(row: Row) -> Preference:
 
 def by_label(row: Row) -> Preference:
     """1 for the first, 0 for the second."""
-    return Preference(0 if truth(row, "preference") else 1)
+    return Preference(0 if boolean(row, "preference") else 1)
 
 
 def by_index(row: Row) -> Preference:
     """0 for the first, 1 for the second."""
-    return Preference(int(truth(row, "preference")))
+    return Preference(int(boolean(row, "preference")))
 
 
 def by_turn(row: Row) -> Sample:
-    """Two conversations, of which the vote is about the answer of turn ``turn`` (by default the
-    last); what follows it is left out."""
+    """Two conversations and a vote about the answer of turn ``turn``, by default the last. Later
+    turns are left out."""
     turn = row.get("turn")
     if type(turn) is not int or turn < 1:
         return compared(by_word)(row)
@@ -126,17 +131,17 @@ _WORDS: dict[str, int | None] = {
 }
 
 
-def _asked(row: Row) -> tuple[Any, ...]:
-    own = optional_text(row, "input")
-    if own is not None:
-        return user(f"{text(row, 'prompt')}\n\n{own}")
+def _prompt(row: Row) -> tuple[Any, ...]:
+    given = optional_text(row, "input")
+    if given is not None:
+        return user(f"{text(row, 'prompt')}\n\n{given}")
     if row.get("prompt") is None and row.get("response_1") is not None:
-        # Each side is a conversation: what was asked is in both.
+        # Each side is a conversation that begins with the prompt.
         one, other = (answered(row.get(name), repr(name))[0] for name in BOTH)
         if one == other:
             return tuple(one)
         raise ShapeError("no 'prompt', and the two conversations part before their last answer")
-    return asked(row)
+    return prompt_messages(row)
 
 
 def _solution(row: Row, name: str) -> Solution:
@@ -146,8 +151,8 @@ def _solution(row: Row, name: str) -> Solution:
         if turns[-1]["role"] != "assistant":
             raise ShapeError(f"{name!r} does not end with an answer")
         value = turns[-1]["content"]
-    said = text({**row, name: value}, name)
-    return Solution((said,), model=optional_text(row, f"model{name[-2:]}"))
+    answer = text({**row, name: value}, name)
+    return Solution((answer,), model=optional_text(row, f"model{name[-2:]}"))
 
 
 FOUND = (

@@ -4,8 +4,7 @@ from assets.importers.shapes import all_shapes
 
 
 def shapes_table() -> str:
-    """A Markdown table: the names of each shape, what a row is, and the fields with the columns
-    that are looked for."""
+    """A Markdown table of the shapes: names, what a row is, and the columns of each field."""
     lines = ["| format | a row is | fields (columns) |", "| --- | --- | --- |"]
     for shape in all_shapes():
         fields = (

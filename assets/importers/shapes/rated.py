@@ -8,11 +8,11 @@ from typing import Any
 from assets.importers.shapes.compared import BOTH, by_strength
 from assets.importers.shapes.reading import (
     Messages,
-    asked,
     attempted,
     listing,
     mapping,
     optional_text,
+    prompt_messages,
     rated,
     text,
     user,
@@ -21,22 +21,22 @@ from assets.importers.shapes.sample import Row, Sample, SampleScore, Shape, Shap
 
 
 def ultrafeedback(row: Row) -> Sample:
-    """A score for each aspect that was rated, ``overall`` and ``fine-grained``.
+    """UltraFeedback: a score for each rated aspect, ``overall`` and ``fine-grained``.
 
-    Some overall scores of 10 were published for a 1: one that the ratings of the aspects
-    contradict (they are 3 of 5 or less in the mean) has no value.
+    Some overall scores of 1 were published as 10. An overall 10 gets no value if the mean of the
+    aspects' ratings is at most 3 of 5.
     """
     completions = listing(row, "completions")
     solutions = tuple(
-        attempted(partial(_completion, told, f"completion {number}"), f"completion {number}")
-        for number, told in enumerate(completions)
+        attempted(partial(_completion, each, f"completion {number}"), f"completion {number}")
+        for number, each in enumerate(completions)
     )
     return Sample(user(text(row, "instruction")), solutions)
 
 
 def helpsteer2(row: Row) -> Sample:
-    """One response with a score for each attribute; or two with a preference, of whose strength
-    (−3 to 3) the sign says which: above 0 it is the second. At 0 neither is preferred."""
+    """HelpSteer2: one response with a score for each attribute, or two responses with a preference
+    (see `by_strength`)."""
     prompt = _turns(text(row, "prompt"))
     if "strength" not in row:
         scores = tuple(rated(name, row[name]) for name in ATTRIBUTES if name in row)
@@ -46,12 +46,12 @@ def helpsteer2(row: Row) -> Sample:
 
 
 def scored(row: Row) -> Sample:
-    """One response and a score of it, by ``annotator`` (``score`` where the row names nobody)."""
+    """One response and its score by ``annotator``, or by ``score`` if the row names nobody."""
     if "score" not in row:
         raise ShapeError(f"no column 'score'; there is {', '.join(map(repr, row)) or 'none'}")
     score = rated(optional_text(row, "annotator") or "score", row["score"])
     about = {"model": optional_text(row, "model"), "scores": (score,)}
-    return Sample(asked(row), (_response(row, "response", **about),))
+    return Sample(prompt_messages(row), (_response(row, "response", **about),))
 
 
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
@@ -61,42 +61,42 @@ def _response(row: Row, field: str, **about: Any) -> Solution | str:
     return attempted(lambda: Solution((text(row, field),), **about), repr(field))
 
 
-def _completion(told: Any, what: str) -> Solution:
-    said = mapping(told, what)
+def _completion(value: Any, what: str) -> Solution:
+    completion = mapping(value, what)
     scores: list[SampleScore | str] = []
-    annotations = said.get("annotations") or {}
+    annotations = completion.get("annotations") or {}
     if isinstance(annotations, dict):
-        for aspect, opinion in annotations.items():
-            if isinstance(opinion, dict):
-                scores.append(rated(aspect, opinion.get("Rating"), raw=opinion.get("Rationale")))
-            elif opinion is not None:
-                scores.append(f"{aspect!r} of {what} must be a mapping, not {str(opinion)[:60]!r}")
+        for aspect, rating in annotations.items():
+            if isinstance(rating, dict):
+                scores.append(rated(aspect, rating.get("Rating"), raw=rating.get("Rationale")))
+            elif rating is not None:
+                scores.append(f"{aspect!r} of {what} must be a mapping, not {str(rating)[:60]!r}")
     else:
         scores.append(f"'annotations' of {what} must be a mapping, not {str(annotations)[:60]!r}")
-    fine = said.get("fine-grained_score")
+    fine = completion.get("fine-grained_score")
     if fine is not None:
         scores.append(rated("fine-grained", fine))
-    if said.get("overall_score") is not None:
-        overall = rated("overall", said["overall_score"], raw=said.get("critique"))
-        scores.append(_believed(overall, scores))
+    if completion.get("overall_score") is not None:
+        overall = rated("overall", completion["overall_score"], raw=completion.get("critique"))
+        scores.append(_checked_overall(overall, scores))
     made = {
-        "principle": optional_text(said, "principle"),
-        "system": optional_text(said, "custom_system_prompt"),
+        "principle": optional_text(completion, "principle"),
+        "system": optional_text(completion, "custom_system_prompt"),
     }
     return Solution(
-        (text(said, "response", of=what),),
-        model=said.get("model"),
+        (text(completion, "response", of=what),),
+        model=completion.get("model"),
         made={name: value for name, value in made.items() if value},
         scores=tuple(scores),
     )
 
 
 MIDDLE = 3.0
-"""Of UltraFeedback's ratings of aspects, 1 to 5."""
+"""The middle of UltraFeedback's ratings of aspects, which go from 1 to 5."""
 
 
-def _believed(overall: SampleScore, others: list[SampleScore | str]) -> SampleScore:
-    """The overall score, without its value where it is a 10 that the others contradict."""
+def _checked_overall(overall: SampleScore, others: list[SampleScore | str]) -> SampleScore:
+    """The overall score, without its value if it is a 10 that the others contradict."""
     read = [one for one in others if isinstance(one, SampleScore) and one.value is not None]
     fine = [one.value for one in read if one.annotator == "fine-grained"]
     ratings = fine or [one.value for one in read]
@@ -111,15 +111,15 @@ _TURN = re.compile(r"<extra_id_1>(Assistant|User)\n")
 
 
 def _turns(prompt: str) -> Messages:
-    """A conversation of HelpSteer2: turns after the user's first are told by a tag each."""
+    """A conversation of HelpSteer2: each turn after the user's first begins with a tag."""
     first, *rest = _TURN.split(prompt)
     turns = [
         ("user", first),
-        *((who.lower(), said) for who, said in zip(rest[::2], rest[1::2], strict=True)),
+        *((role.lower(), content) for role, content in zip(rest[::2], rest[1::2], strict=True)),
     ]
     if turns[-1][0] != "user":
         raise ShapeError("the conversation does not end with the user, who asks")
-    return tuple({"role": who, "content": said.strip()} for who, said in turns)
+    return tuple({"role": role, "content": content.strip()} for role, content in turns)
 
 
 FOUND = (

@@ -1,4 +1,4 @@
-"""Reads the fields of a row. Each function raises `ValueError` that names the field."""
+"""Reads the fields of a row. Each function raises a `ValueError` that names the field."""
 
 import math
 import re
@@ -16,7 +16,7 @@ Part = TypeVar("Part")
 
 
 def text(row: Row, field: str, *, of: str | None = None) -> str:
-    """A text that says something; of several parts as one."""
+    """A text that is not blank. Several parts are joined."""
     where = f"{field!r} of {of}" if of else repr(field)
     if field not in row:
         raise ShapeError(f"no column {where}; there is {', '.join(map(repr, row)) or 'none'}")
@@ -24,7 +24,7 @@ def text(row: Row, field: str, *, of: str | None = None) -> str:
 
 
 def optional_text(row: Row, field: str) -> str | None:
-    """A text, or None where there is none."""
+    """A text, or None if the field is missing or empty."""
     value = row.get(field)
     return None if value is None or value == "" else text(row, field)
 
@@ -38,67 +38,67 @@ def listing(row: Row, field: str) -> Sequence[Any]:
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """A mapping with names."""
+    """``value``, if it is a mapping."""
     if not isinstance(value, Mapping):
         raise ShapeError(f"{what} must be a mapping, not {type(value).__name__}")
     return value
 
 
 def number(value: Any, what: str) -> float:
-    """A finite number, which may stand in a text (``"4"``)."""
+    """A finite number, also as text (``"4"``)."""
     try:
-        found = math.nan if isinstance(value, bool) else float(value)
+        result = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not math.isfinite(found):
+        result = math.nan
+    if not math.isfinite(result):
         raise ShapeError(f"{what} must be a number, not {str(value)[:60]!r}")
-    return found
+    return result
 
 
 def optional_number(row: Row, field: str) -> float | None:
-    """A finite number, or None where there is none (as a table tells it: null or NaN)."""
+    """A finite number, or None if the field is missing, empty or NaN."""
     value = row.get(field)
     missing = value is None or value == "" or (isinstance(value, float) and math.isnan(value))
     return None if missing else number(value, repr(field))
 
 
-def truth(row: Row, field: str) -> bool:
-    """Yes or no: true or false, 1 or 0, which may stand in a text (``"True"``)."""
+def boolean(row: Row, field: str) -> bool:
+    """True or false, 1 or 0, also as text (``"True"``)."""
     value = row.get(field)
-    said = _TRUTHS.get(value.strip().lower()) if isinstance(value, str) else value
-    if said in (0, 1) and isinstance(said, bool | int | float):
-        return bool(said)
+    parsed = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else value
+    if parsed in (0, 1) and isinstance(parsed, bool | int | float):
+        return bool(parsed)
     raise ShapeError(f"{field!r} must be true or false (1 or 0), not {str(value)[:60]!r}")
 
 
-_TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_BOOLEANS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 def reference(row: Row, field: str = "reference") -> str | None:
-    """The right answer as text, if there is one."""
+    """The right answer as text, or None."""
     return reference_text(row.get(field), repr(field))
 
 
 def rated(annotator: str, value: Any, *, raw: Any = None) -> SampleScore:
-    """A score, without a value where it has none that can be read."""
-    said = raw if isinstance(raw, str) else None
+    """A score. If ``value`` cannot be read, the score has no value but an error."""
+    raw_text = raw if isinstance(raw, str) else None
     try:
-        return SampleScore(annotator, number(value, "a rating"), raw=said)
+        return SampleScore(annotator, number(value, "a rating"), raw=raw_text)
     except ShapeError:
-        return SampleScore(annotator, None, raw=said, error=f"no rating: {str(value)[:60]}")
+        return SampleScore(annotator, None, raw=raw_text, error=f"no rating: {str(value)[:60]}")
 
 
 def attempted(make: Callable[[], Part], what: str) -> Part | str:
-    """What ``make`` gives, or why it does not."""
+    """The result of ``make``, or the text of its error, which then names ``what``."""
     try:
         return make()
     except ValueError as error:
-        told = words(error)
-        return told if what in told else f"{what}: {told}"
+        reason = one_line(error)
+        return reason if what in reason else f"{what}: {reason}"
 
 
-def words(error: ValueError) -> str:
-    """An error on one line; those of pydantic name the field and what stands in it."""
+def one_line(error: ValueError) -> str:
+    """An error on one line. A pydantic error names the field and its value."""
     if not hasattr(error, "errors"):
         return str(error)
     first = error.errors()[0]
@@ -106,15 +106,20 @@ def words(error: ValueError) -> str:
     return f"{place}: {first['msg'].lower()}, not {str(first['input'])[:60]!r}"
 
 
-def user(said: str) -> Messages:
+def user(content: str) -> Messages:
     """A prompt of one message."""
-    return ({"role": "user", "content": said},)
+    return ({"role": "user", "content": content},)
 
 
-def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
-    """The prompt: a text (or a transcript), or a conversation that ends with the user; with
-    ``cut``, one that goes on with an answer is read up to it. The field ``system`` goes before
-    it, and the ``input`` of an instruction below it."""
+def prompt_messages(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
+    """The prompt: a text, a transcript, or a conversation that ends with the user.
+
+    The field ``system`` becomes the first message. The ``input`` of an instruction is put below
+    it.
+
+    Args:
+        cut: Leave out an answer at the end of the conversation; otherwise it is an error.
+    """
     value, what = row.get(field), repr(field)
     system = optional_text(row, "system")
     before = () if system is None else ({"role": "system", "content": system},)
@@ -123,21 +128,22 @@ def asked(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
         turns = chat(value, what)
         before = () if turns[0]["role"] == "system" else before
     if not turns:
-        own = optional_text(row, "input") if row.get("instruction") == value else None
-        return (*before, *user(text(row, field) if own is None else f"{text(row, field)}\n{own}"))
+        given = optional_text(row, "input") if row.get("instruction") == value else None
+        question = text(row, field) if given is None else f"{text(row, field)}\n{given}"
+        return (*before, *user(question))
     return (*before, *(asked_of(turns, what) if cut else ending_with_user(turns, what)))
 
 
 def ending_with_user(turns: list[dict[str, str]], what: str) -> list[dict[str, str]]:
-    """``turns``, the last of which is the user's, who asks."""
+    """``turns``, if the last one is the user's."""
     if not turns or turns[-1]["role"] != "user":
         raise ShapeError(f"{what} must end with a message of the user, who asks")
     return turns
 
 
 def answer(value: Any, what: str, *, place: int = 0) -> str:
-    """A response: a text, or one message of the assistant, alone or in a list; ``place`` is its
-    number in the conversation."""
+    """A response: a text, or one message of the assistant, alone or in a list. ``place`` is the
+    number of the message in the conversation."""
     message = [value] if isinstance(value, Mapping) else value
     if not is_chat(message):
         if isinstance(value, list) and len(value) > 1 and all(isinstance(x, str) for x in value):
@@ -150,7 +156,7 @@ def answer(value: Any, what: str, *, place: int = 0) -> str:
 
 
 def is_chat(value: Any) -> bool:
-    """Whether it is a list of messages, and not of parts of one."""
+    """Whether ``value`` is a list of messages, and not the list of a message's parts."""
     return (
         isinstance(value, Sequence)
         and not isinstance(value, str | bytes)
@@ -162,23 +168,23 @@ _SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
 
 
 def transcript(value: str) -> list[dict[str, str]]:
-    """The turns of ``\\n\\nHuman: …\\n\\nAssistant: …``, or none where it is no transcript.
+    """The turns of ``\\n\\nHuman: …\\n\\nAssistant: …``; empty if ``value`` is not a transcript.
 
-    What is said is kept to the letter; an assistant that is yet to answer has no turn.
+    The texts are not changed.
     """
-    nothing, *rest = _SPEAKER.split(value)
-    if nothing.strip() or not rest or rest[0] != "Human":
+    before, *rest = _SPEAKER.split(value)
+    if before.strip() or not rest or rest[0] != "Human":
         return []
     roles = {"Human": "user", "Assistant": "assistant"}
     turns = [
-        {"role": roles[who], "content": said}
-        for who, said in zip(rest[::2], rest[1::2], strict=True)
+        {"role": roles[speaker], "content": content}
+        for speaker, content in zip(rest[::2], rest[1::2], strict=True)
     ]
     return turns
 
 
 def assistant_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Turns that all say something; an empty one at the end, of who is to speak, is left out."""
+    """``turns`` without an empty last turn. Raises `ValueError` if another turn is blank."""
     if turns and not turns[-1]["content"].strip():
         turns = turns[:-1]
     for place, turn in enumerate(turns):
@@ -187,16 +193,16 @@ def assistant_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def one_answer(read: Callable[[], str], what: str, **about: Any) -> Solution | str:
-    """A solution of one step, which is the text that ``read`` gives, or why it is none."""
+    """A solution of one step, the text that ``read`` gives, or the reason why it cannot be read."""
     return attempted(lambda: Solution((whole_text(read(), what),), **about), what)
 
 
 Answers = list[Callable[[], str]]
-"""What either side says; a text that cannot be read is a matter of its own solution."""
+"""A function for each answer that reads its text. If it raises, only this answer is refused."""
 
 
 def answered(conversation: Any, what: str) -> tuple[list[dict[str, str]], Callable[[], str]]:
-    """A conversation that ends with an answer, as what comes before that, and the answer."""
+    """Split a conversation into the turns before its last answer, and a function that reads it."""
     if not is_chat(conversation) or len(conversation) < 2:
         raise ShapeError(f"{what} must be a conversation that ends with an answer")
     before = ending_with_user(chat(conversation[:-1], what), f"{what} before its answer")

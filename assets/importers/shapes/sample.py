@@ -1,6 +1,6 @@
-"""What a row of any dataset says, in one form: a prompt, its responses, and what is said of them.
+"""One form for the rows of all datasets: a prompt, its responses, and their labels and scores.
 
-Values are checked when a part is made; a `ValueError` says what is wrong.
+The classes check their values and raise a `ValueError` that says what is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,18 +16,19 @@ from schemas import Message
 Row = Mapping[str, Any]
 
 Place = Annotated[int, Field(ge=0, lt=2**32)]
-"""A number of characters, as tables hold it."""
+"""A number of characters, in the range that tables can store."""
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class ShapeError(ValueError):
-    """A row is not what its shape says; the message says which part."""
+    """A row does not have its shape. The message names the part."""
 
 
 @dataclass(frozen=True, config=_STRICT)
 class SampleScore:
-    """What ``annotator`` said of a solution, or of its step ``step``; ``value`` None with why."""
+    """A score by ``annotator`` of a solution, or of its step ``step``. If ``value`` is None,
+    ``error`` says why."""
 
     annotator: str
     value: float | None
@@ -38,10 +39,10 @@ class SampleScore:
 
 @dataclass(frozen=True, config=_STRICT)
 class Solution:
-    """A response as it was published. ``steps`` joined are its text; one step where it has none.
+    """A published response. Its text is ``steps`` joined; without steps it is one step.
 
-    ``labels`` (one a step; None: not judged) are of those that come with step labels. A score that
-    cannot be read is a text that says why. ``response_id`` is the id it has had, if it had one.
+    ``labels`` and ``values`` have an entry a step (None: not judged). A score that cannot be read
+    is a text with the reason. ``response_id`` is the id in an earlier export, if it had one.
     """
 
     steps: tuple[str, ...]
@@ -54,16 +55,16 @@ class Solution:
 
     @property
     def text(self) -> str:
-        """The whole of it."""
+        """The text of the response."""
         return "".join(self.steps)
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Preference:
-    """Which of a sample's first two solutions is the better one (0 or 1; None: neither is).
+    """Which of a sample's first two solutions is better: 0, 1, or None for neither.
 
-    ``weight`` is how sure that is, in [0, 1], and ``margin`` by how much. The others are columns
-    of `schemas.Pairs` that an export of ours keeps.
+    ``weight`` is the confidence in [0, 1], and ``margin`` says how much better. The other fields
+    are columns of `schemas.Pairs` that the factory's exports keep.
     """
 
     chosen: int | None
@@ -77,7 +78,7 @@ class Preference:
 
 @dataclass(frozen=True, config=_STRICT)
 class Demonstration:
-    """That a sample's first solution is to be imitated. The columns are of
+    """Marks a sample's first solution as a demonstration. The fields are columns of
     `schemas.Demonstrations`."""
 
     demonstration_id: str | None = None
@@ -87,7 +88,7 @@ class Demonstration:
 
 @dataclass(frozen=True, config=_STRICT)
 class Sample:
-    """What a row holds. A solution that cannot be read is a text that says why."""
+    """The contents of a row. A solution that cannot be read is a text with the reason."""
 
     prompt: tuple[Message, ...]
     solutions: tuple[Solution | str, ...] = ()
@@ -98,13 +99,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shape:
-    """How rows are written in a kind of dataset.
+    """The shape of the rows of a kind of dataset.
 
-    ``names``: what it is called. ``what``: what a row is, for lists. ``fields``: the names that
-    ``read`` looks for, each with the columns that may hold it, in order; a user can name another
-    (``--column field=column``). ``read`` makes a `Sample` of a row whose columns have the names of
-    the fields, and raises `ShapeError` (a `ValueError`) where the row has another shape: that row
-    is refused, with the error's text.
+    ``names`` are the names of the shape, and ``what`` describes a row. ``fields`` has the fields
+    that ``read`` uses, each with the columns that may hold it, in order of preference. A user can
+    name another column (``--column field=column``).
+
+    ``read`` turns a row, with its columns renamed to the fields, into a `Sample`. It raises
+    `ShapeError` (a `ValueError`) if the row has another shape. That row is refused with the text of
+    the error.
     """
 
     names: tuple[str, ...]
@@ -113,8 +116,15 @@ class Shape:
     read: Callable[[Row], Sample]
 
     def sample(self, row: Row, columns: Mapping[str, str]) -> Sample:
-        """What ``row`` says, where a field is in the column that ``columns`` names for it, or else
-        in the first of its own that the row has. Raises `ValueError` if it has another shape."""
+        """Read ``row``.
+
+        Args:
+            columns: The column of a field. A field that is not named is read from the first of its
+                own columns that the row has.
+
+        Raises:
+            ValueError: The row has another shape.
+        """
         named = {name: value for name, value in row.items() if name not in self.fields}
         for field_name, known in self.fields.items():
             for column in (columns[field_name],) if field_name in columns else known:

@@ -1,4 +1,4 @@
-"""Solutions whose steps somebody, or something, has judged."""
+"""Solutions with labelled steps."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,53 +18,53 @@ from assets.importers.shapes.reading import (
 from assets.importers.shapes.sample import Row, Sample, SampleScore, Shape, ShapeError, Solution
 
 Rated = tuple[str, float | None]
-"""A step and how it was rated."""
+"""A step and its rating."""
 
 
 def prm800k(row: Row) -> Sample:
-    """The solution that was followed, and one more for each alternative step beside it.
+    """PRM800K: the solution that the labeller followed, and one more for each alternative step.
 
-    A rating of −1 is an error; 0 ("neither wrong nor progress") is not, as in the paper's tests.
-    A step that the labeller wrote is right. A solution that was given up is one too, unless an
-    alternative goes on from all of it. Each keeps who labelled it; one that says the same as
-    another and is rated otherwise keeps its rating too, so that neither takes the other's place.
+    A rating of −1 is an error; 0 ("neither wrong nor progress") is not, as in the paper's tests. A
+    step that the labeller wrote is right. An abandoned solution is kept, unless an alternative
+    continues all of it. The solutions keep the labeller. If two solutions have the same steps and
+    other ratings, the second keeps its ratings too, so that they get different ids.
     """
     question, label = (mapping(row.get(name), repr(name)) for name in ("question", "label"))
     if label.get("finish_reason") == "bad_problem":
         raise ShapeError("the labeller called the problem broken")
     trunk: list[Rated] = []
-    found: list[list[Rated]] = []
+    solutions: list[list[Rated]] = []
     refused: list[str] = []
     for place, step in enumerate(listing(label, "steps")):
         others, followed = _offered(step, f"step {place}")
         refused += [one for one in others if isinstance(one, str)]
-        found += [[*trunk, one] for one in others if not isinstance(one, str)]
+        solutions += [[*trunk, one] for one in others if not isinstance(one, str)]
         if followed is None:
             break
         trunk.append(followed)
-    if trunk and not any(len(one) > len(trunk) and one[: len(trunk)] == trunk for one in found):
-        found.insert(0, trunk)
-    if not found:
+    if trunk and not any(len(one) > len(trunk) and one[: len(trunk)] == trunk for one in solutions):
+        solutions.insert(0, trunk)
+    if not solutions:
         raise ShapeError("no step was judged")
     labeller = optional_text(row, "labeler")
     return Sample(
         user(text(question, "problem", of="question")),
-        (*_told_apart(found, {} if labeller is None else {"labeller": labeller}), *refused),
+        (*_distinct(solutions, {} if labeller is None else {"labeller": labeller}), *refused),
         reference=reference(question, "ground_truth_answer"),
     )
 
 
 def _offered(step: Any, what: str) -> tuple[list[Rated | str], Rated | None]:
-    """The steps that were not followed (or why one cannot be read), and the one that was, if one
-    was."""
-    said = mapping(step, what)
-    offered = listing(said, "completions") if said.get("completions") else []
+    """The alternative steps (a text with the reason if one cannot be read), and the followed step
+    or None."""
+    options = mapping(step, what)
+    offered = listing(options, "completions") if options.get("completions") else []
     rated = [attempted(partial(_rated, one, what), f"a completion of {what}") for one in offered]
-    chosen, own = said.get("chosen_completion"), said.get("human_completion")
+    chosen, human = options.get("chosen_completion"), options.get("human_completion")
     if chosen is None:
-        if own is None:
+        if human is None:
             return rated, None
-        written = attempted(partial(_written, own), f"the labeller's own {what}")
+        written = attempted(partial(_written, human), f"the labeller's own {what}")
         return ([*rated, written], None) if isinstance(written, str) else (rated, written)
     if not isinstance(chosen, int) or not 0 <= chosen < len(rated):
         raise ShapeError(f"{what} chose completion {str(chosen)[:60]} of {len(rated)}")
@@ -74,51 +74,52 @@ def _offered(step: Any, what: str) -> tuple[list[Rated | str], Rated | None]:
     return [one for place, one in enumerate(rated) if place != chosen], followed
 
 
-def _written(told: Any) -> Rated:
-    said = {"text": told} if isinstance(told, str) else mapping(told, "'human_completion'")
-    return text(said, "text"), 1.0
+def _written(value: Any) -> Rated:
+    step = {"text": value} if isinstance(value, str) else mapping(value, "'human_completion'")
+    return text(step, "text"), 1.0
 
 
-def _rated(told: Any, what: str) -> Rated:
-    said = mapping(told, f"a completion of {what}")
-    value = said.get("rating")
-    rating = None if value is None else number(value, f"'rating' of {what}")
-    return text(said, "text", of=what), rating
+def _rated(value: Any, what: str) -> Rated:
+    step = mapping(value, f"a completion of {what}")
+    rating = step.get("rating")
+    if rating is not None:
+        rating = number(rating, f"'rating' of {what}")
+    return text(step, "text", of=what), rating
 
 
-def _told_apart(found: list[list[Rated]], made: dict[str, Any]) -> Iterator[Solution | str]:
-    """A solution of each; of those with the same steps, all that are rated otherwise than the first
-    have their ratings in what made them, and so ids of their own."""
+def _distinct(rated: list[list[Rated]], made: dict[str, Any]) -> Iterator[Solution | str]:
+    """The solutions. If one has the steps of an earlier one but other ratings, its ratings are put
+    into ``made``, which gives it another id."""
     first: dict[tuple[str, ...], list[Rated]] = {}
-    for steps in found:
-        told, ratings = (tuple(part) for part in zip(*steps, strict=True))
-        own = made if first.setdefault(told, steps) == steps else {**made, "ratings": ratings}
+    for steps in rated:
+        texts, ratings = (tuple(part) for part in zip(*steps, strict=True))
+        about = made if first.setdefault(texts, steps) == steps else {**made, "ratings": ratings}
         labels = [None if rating is None else rating >= 0 for rating in ratings]
         yield attempted(
-            partial(_labelled, told, ratings, labels, annotator="human", made=own), "a solution"
+            partial(_labelled, texts, ratings, labels, annotator="human", made=about), "a solution"
         )
 
 
 TAG = "ки"
-"""What stands in ``input`` of Math-Shepherd where a step ends and ``label`` has + or −."""
+"""Marks the end of a step in Math-Shepherd's ``input``. ``label`` has + or − in its place."""
 
 
 def math_shepherd(row: Row) -> Sample:
-    """The problem, which ends where "Step 1:" begins, and the steps; + is 1, − is 0. What stands
-    after the last tag is a step that nothing judged."""
-    whole, told = text(row, "input"), text(row, "label")
-    parts = whole.split(TAG)
+    """Math-Shepherd: the problem, which ends before "Step 1:", and the steps; + is 1 and − is 0. A
+    text after the last tag is a step without a label."""
+    tagged, label = text(row, "input"), text(row, "label")
+    parts = tagged.split(TAG)
     begins = re.search(r"step 1\s*:", parts[0], flags=re.IGNORECASE)
     if begins is None:
         raise ShapeError(f"no 'Step 1:' before the first {TAG!r} says where the solution begins")
     if len(parts) < 2:
         raise ShapeError(f"no {TAG!r} marks the end of a step in 'input'")
     steps = [parts[0][begins.start() :], *parts[1:]]
-    # The label has one sign where the input has the tag, so all after it lie closer by one.
+    # In `label` one character, the sign, replaces the two characters of the tag.
     place, signs = -1, []
     for part in parts[:-1]:
         place += len(part) + 1
-        signs.append(told[place : place + 1])
+        signs.append(label[place : place + 1])
     if not set(signs) <= {"+", "-"}:
         raise ShapeError("'label' has something else than + or - where 'input' marks a step's end")
     values: list[float | None] = [1.0 if sign == "+" else 0.0 for sign in signs]
@@ -139,9 +140,12 @@ def math_shepherd(row: Row) -> Sample:
 
 
 def processbench(row: Row) -> Sample:
-    """The solution; each step up to the first error, the index of that (−1: none), and whether the
-    final answer is right, as scores of ``human`` and of ``final_answer``. What follows a first
-    error is not labelled: nobody judged it."""
+    """ProcessBench: a solution with the scores of ``human`` and of ``final_answer``.
+
+    ``human`` scores each step up to the first error, and the whole solution with the index of the
+    first error (−1: none). ``final_answer`` is 1 if the final answer is right. Steps after the
+    first error have no label, because nobody judged them.
+    """
     return Sample(user(text(row, "problem")), (_checked(row),))
 
 
@@ -180,7 +184,7 @@ def _labelled(
     model: str | None = None,
     made: dict[str, Any] | None = None,
 ) -> Solution:
-    """A solution whose steps have labels; a step ends with what joins it to the next."""
+    """A solution with labelled steps. All steps but the last end with ``join``."""
     for place, step in enumerate(steps):
         text({"step": step}, "step", of=f"step {place}")
     each = [

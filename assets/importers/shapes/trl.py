@@ -1,5 +1,5 @@
 """The dataset formats of TRL (https://huggingface.co/docs/trl/dataset_formats), conversational or
-plain, which are those that ``factory export`` writes; and datasets that keep to them."""
+plain. ``factory export`` writes these formats, and many published datasets have them."""
 
 import itertools
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from assets.importers.shapes.reading import (
     Messages,
     answer,
     answered,
-    asked,
     assistant_turns,
     attempted,
+    boolean,
     ending_with_user,
     is_chat,
     listing,
     one_answer,
     optional_number,
     optional_text,
+    prompt_messages,
     reference,
     text,
     transcript,
-    truth,
     user,
 )
 from assets.importers.shapes.sample import (
@@ -41,8 +41,9 @@ SIDES = ("chosen", "rejected")
 
 
 def preference(row: Row) -> Sample:
-    """A prompt and two answers, or two conversations that part before their last answer: what they
-    share is the prompt then. Plain texts without a prompt share their beginning, up to a word."""
+    """A prompt and two answers, or two conversations that differ in the last answer only; the turns
+    before it are the prompt. Of two plain texts without a prompt, the shared beginning, up to a
+    word, is the prompt."""
     for side in SIDES:
         if side not in row:
             raise ShapeError(f"no column {side!r}; there is {', '.join(map(repr, row)) or 'none'}")
@@ -52,36 +53,37 @@ def preference(row: Row) -> Sample:
         prompt,
         tuple(
             one_answer(
-                said,
+                read_answer,
                 repr(side),
                 model=row.get(f"{side}_model"),
                 scores=() if score is None else (SampleScore("score", score),),
-                response_id=row.get(f"{side}_id") if _ours(row) else None,
+                response_id=row.get(f"{side}_id") if _exported(row) else None,
             )
-            for side, said, score in zip(SIDES, answers, scores, strict=True)
+            for side, read_answer, score in zip(SIDES, answers, scores, strict=True)
         ),
-        preference=Preference(0, margin=_margin(row, *scores), **_kept(row)),
+        preference=Preference(0, margin=_margin(row, *scores), **_kept_columns(row)),
     )
 
 
 def unpaired(row: Row) -> Sample:
-    """A prompt, an answer, and whether it is a good one: a score of ``label``, 1 or 0."""
-    prompt, said = _prompted(row)
-    scores = [SampleScore("label", float(truth(row, "label")))]
+    """A prompt, an answer, and whether it is good: a score by ``label``, 1 or 0."""
+    prompt, read_answer = _prompt_and_answer(row)
+    scores = [SampleScore("label", float(boolean(row, "label")))]
     if (score := optional_number(row, "score")) is not None:
         scores.append(SampleScore("score", score))
     identity = optional_text(row, "response_id") if "prompt_id" in row else None
-    solution = one_answer(said, "the answer", scores=tuple(scores), response_id=identity)
+    solution = one_answer(read_answer, "the answer", scores=tuple(scores), response_id=identity)
     return Sample(prompt, (solution,))
 
 
 def prompt_completion(row: Row) -> Sample:
-    """A prompt and the answer that is to be imitated."""
-    prompt, said = _prompted(row)
+    """A prompt and the answer to imitate."""
+    prompt, read_answer = _prompt_and_answer(row)
     kept = ("demonstration_id", "loss_spans", "condition") if "demonstration_id" in row else ()
+    response_id = row.get("response_id") if kept else None
     return Sample(
         prompt,
-        (one_answer(said, "the answer", response_id=row.get("response_id") if kept else None),),
+        (one_answer(read_answer, "the answer", response_id=response_id),),
         demonstration=Demonstration(**{name: row.get(name) for name in kept}),
     )
 
@@ -89,36 +91,36 @@ def prompt_completion(row: Row) -> Sample:
 def stepwise(row: Row) -> Sample:
     """A prompt, the steps of a solution and whether each is right.
 
-    Steps of which none ends or begins with a space or a line's end are joined by line ends, save
-    those of an export of ours, which are as they were cut.
+    If no step begins or ends with white space, the steps are joined by line breaks. Steps of the
+    factory's own exports are not changed.
     """
     solution = attempted(lambda: _stepwise(row), "'completions'")
-    return Sample(asked(row), (solution,))
+    return Sample(prompt_messages(row), (solution,))
 
 
 def prompts(row: Row) -> Sample:
     """A task, and its right answer if the row has one."""
-    return Sample(asked(row, cut=True), reference=reference(row))
+    return Sample(prompt_messages(row, cut=True), reference=reference(row))
 
 
 def _sides(row: Row) -> tuple[Messages, Answers]:
-    """The prompt, and what either side answers."""
+    """The prompt, and functions that read the two answers."""
     sides = [row[side] for side in SIDES]
-    told = row.get("prompt") is not None
-    if all(is_chat(side) and (len(side) > 1 or not told) for side in sides):
-        return _parted(
+    has_prompt = row.get("prompt") is not None
+    if all(is_chat(side) and (len(side) > 1 or not has_prompt) for side in sides):
+        return _shared_prompt(
             *(answered(side, repr(name)) for name, side in zip(SIDES, sides, strict=True))
         )
-    whole = [name for name, side in zip(SIDES, sides, strict=True) if is_chat(side)]
-    if len(whole) == 1 and (not told or len(row[whole[0]]) > 1):
-        (other,) = set(SIDES) - set(whole)
+    chats = [name for name, side in zip(SIDES, sides, strict=True) if is_chat(side)]
+    if len(chats) == 1 and (not has_prompt or len(row[chats[0]]) > 1):
+        (other,) = set(SIDES) - set(chats)
         kind = "null" if row[other] is None else type(row[other]).__name__
-        raise ShapeError(f"{other!r} must be a conversation, as {whole[0]!r} is, not {kind}")
-    if told:
-        return asked(row), [partial(answer, row[side], repr(side)) for side in SIDES]
+        raise ShapeError(f"{other!r} must be a conversation, as {chats[0]!r} is, not {kind}")
+    if has_prompt:
+        return prompt_messages(row), [partial(answer, row[side], repr(side)) for side in SIDES]
     one, other = (text(row, side) for side in SIDES)
     if (first := transcript(one)) and (second := transcript(other)):
-        return _parted(_ended(first), _ended(second))
+        return _shared_prompt(_last_answer(first), _last_answer(second))
     if any(side.startswith("\n\nAssistant:") for side in (one, other)):
         raise ShapeError("a transcript must begin with what the human says")
     shared = _shared_beginning(one, other)
@@ -127,19 +129,19 @@ def _sides(row: Row) -> tuple[Messages, Answers]:
     return user(shared), [lambda: one[len(shared) :], lambda: other[len(shared) :]]
 
 
-def _ended(turns: list[dict[str, str]]) -> tuple[list[dict[str, str]], Callable[[], str]]:
-    """The turns of a transcript before its answer, and the answer."""
+def _last_answer(turns: list[dict[str, str]]) -> tuple[list[dict[str, str]], Callable[[], str]]:
+    """The turns of a transcript before its last answer, and a function that reads the answer."""
     if turns[-1]["role"] != "assistant":
         raise ShapeError("a transcript must end with an answer of the assistant")
     before = ending_with_user(turns[:-1], "a transcript before its answer")
     return assistant_turns(before), lambda: turns[-1]["content"]
 
 
-def _parted(
+def _shared_prompt(
     one: tuple[list[dict[str, str]], Callable[[], str]],
     other: tuple[list[dict[str, str]], Callable[[], str]],
 ) -> tuple[Messages, Answers]:
-    """Two conversations as what they share and the answer that either ends with."""
+    """The turns that two conversations share, and functions that read the two answers."""
     if one[0] != other[0]:
         raise ShapeError("'chosen' and 'rejected' part before the answer that they end with")
     return tuple(one[0]), [one[1], other[1]]
@@ -148,24 +150,24 @@ def _parted(
 def _shared_beginning(one: str, other: str) -> str:
     alike = itertools.takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False))
     shared = one[: len(list(alike))]
-    # A word that both sides begin is of the answers, and so is the space before it.
+    # A word that only begins alike belongs to the answers, and so does the space before it.
     ends = len(shared) in (len(one), len(other))
     return shared if ends else shared[: max(shared.rfind(" "), shared.rfind("\n"), 0)]
 
 
-def _prompted(row: Row) -> tuple[Messages, Callable[[], str]]:
-    """Prompt and answer, of their own columns or as a conversation that ends with the answer."""
+def _prompt_and_answer(row: Row) -> tuple[Messages, Callable[[], str]]:
+    """Prompt and answer, from two columns or from a conversation that ends with the answer."""
     if "completion" in row or "messages" not in row:
         if "completion" not in row:
-            text(row, "completion")
-        return asked(row), partial(answer, row["completion"], "'completion'")
-    before, said = answered(row["messages"], "'messages'")
-    return asked({**row, "prompt": before}), said
+            text(row, "completion")  # Raises, and names the columns that there are.
+        return prompt_messages(row), partial(answer, row["completion"], "'completion'")
+    before, read_answer = answered(row["messages"], "'messages'")
+    return prompt_messages({**row, "prompt": before}), read_answer
 
 
 def _stepwise(row: Row) -> Solution:
-    steps, told = listing(row, "completions"), listing(row, "labels")
-    labels = [None if label is None else truth({"labels": label}, "labels") for label in told]
+    steps, given = listing(row, "completions"), listing(row, "labels")
+    labels = [None if label is None else boolean({"labels": label}, "labels") for label in given]
     if row.get("values") is None:
         values = [None if label is None else float(label) for label in labels]
     else:
@@ -196,19 +198,20 @@ def _has_space(seam: str) -> bool:
 
 
 def _margin(row: Row, chosen: float | None, rejected: float | None) -> float | None:
-    """By how much the chosen side is better: as the row says, or the difference of its scores."""
+    """How much better the chosen side is: the row's margin, or the difference of the scores."""
     if "margin" in row:
         return optional_number(row, "margin")
     return None if chosen is None or rejected is None else chosen - rejected
 
 
-def _ours(row: Row) -> bool:
-    """Whether it is a row of an export of ours, which keeps the ids."""
+def _exported(row: Row) -> bool:
+    """Whether the row comes from the factory's own export. Then it keeps its ids."""
     return all(isinstance(row.get(name), str) for name in ("pair_id", "chosen_id", "rejected_id"))
 
 
-def _kept(row: Row) -> dict[str, Any]:
-    kept = ("pair_id", "weight", "shared_prefix", "ends", "token_weights") if _ours(row) else ()
+def _kept_columns(row: Row) -> dict[str, Any]:
+    """The columns of `schemas.Pairs` that a row of the factory's own export keeps."""
+    kept = ("pair_id", "weight", "shared_prefix", "ends", "token_weights") if _exported(row) else ()
     return {name: row[name] for name in kept if row.get(name) is not None}
 
 

@@ -215,11 +215,11 @@ def test_the_token_is_sent_as_a_header_and_is_nowhere_else(
 
 def test_what_is_not_ours_is_left_alone(hub: Hub, folder: Path) -> None:
     told(folder, public=True)
-    with pytest.raises(FactoryError, match="is public: say --public"):
+    with pytest.raises(FactoryError, match="is public: add --public"):
         told(folder)
     mine = {"README.md": b"# My thesis\n", "data/thesis.parquet": b"PAR1"}
     hub.repos[NAME].commit(mine, "by hand")
-    with pytest.raises(FactoryError, match="holds something else than an export"):
+    with pytest.raises(FactoryError, match="holds files that no export wrote"):
         told(folder, public=True)
     assert hub.repos[NAME].files == mine
 

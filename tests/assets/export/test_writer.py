@@ -304,7 +304,7 @@ def test_an_export_replaces_an_export_and_nothing_else(ran: Any, tmp_path: Path)
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.tex").touch()
-    with pytest.raises(FactoryError, match="holds something else"):
+    with pytest.raises(FactoryError, match="is not an earlier export"):
         export_recipe(project, "first", mine)
     assert (mine / "thesis.tex").exists()
 

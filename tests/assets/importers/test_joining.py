@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.importers.joining import BESIDE, Joined, joined_rows
+from assets.importers.joining import EXTRA_COLUMNS, Joined, joined_rows
 from assets.importers.sample_rows import Origin, sample_rows
 from assets.importers.shapes import SHAPES
 from schemas import Pairs, Prompts, Scores, StepLabels, columns
@@ -22,7 +22,7 @@ def joined(table: Any, shape: str, rows: list[dict[str, Any]]) -> Joined:
         for kind, record in sample_rows(SHAPES[shape].sample(row, {}), ORIGIN, f"line {number}")
         if kind is table and not isinstance(record, str)
     ]
-    frame = pl.DataFrame(records, schema=pl.Schema({**columns(table), **BESIDE}))
+    frame = pl.DataFrame(records, schema=pl.Schema({**columns(table), **EXTRA_COLUMNS}))
     made = joined_rows(table, frame, stage="import")
     assert made.split.kept.height + made.split.dropped.height + made.joined == len(records)
     return made

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from upath import UPath
 
-from assets.importers.joining import BESIDE, joined_rows
+from assets.importers.joining import EXTRA_COLUMNS, joined_rows
 from assets.importers.sample_rows import Origin, sample_rows
 from assets.importers.shapes import SHAPES
 from generators.sources.delimited import delimited_rows
@@ -126,7 +126,7 @@ def run(one: Any) -> None:
     made = list(sample_rows(SHAPES[name].sample(told, {}), _ORIGIN, "row 0"))
     for table in {table for table, _ in made}:
         records = [row for kind, row in made if kind is table and not isinstance(row, str)]
-        frame = pl.DataFrame(records, schema=pl.Schema({**columns(table), **BESIDE}))
+        frame = pl.DataFrame(records, schema=pl.Schema({**columns(table), **EXTRA_COLUMNS}))
         joined = joined_rows(table, frame, stage="fuzz")
         split = joined.split
         assert joined.joined >= 0
