@@ -1,5 +1,5 @@
-"""What a model role is bound to: weights, an engine, or a server that generates and weights that
-score. Bindings live in configuration (``factory.yaml``), never in a recipe."""
+"""Bindings: the model of each role. A binding names weights, an engine, a server, or a server with
+weights that score in its place. Bindings are in ``factory.yaml``, never in a recipe."""
 
 import os
 import re
@@ -19,28 +19,28 @@ from engines.protocol import Engine
 from engines.registry import IN_PROCESS, VERBS, engine_class
 from schemas.parameters import Parameters
 
-_GIVEN = frozenset(
+_RESERVED = frozenset(
     {"add_generation_prompt", "chat_template", "conversation", "continue_final_message"}
     | {"documents", "messages", "return_dict", "tokenize", "tools"}
 )
-"""What no template argument may be: the factory says it, or it changes what is asked for."""
+"""Reserved template arguments: the factory sets them, or they would change the request."""
 
 _KEY = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16}")
-"""A run of letters and digits that no name of a variable has, and keys of some providers do."""
+"""Capital letters and digits, 16 in a row: keys of some providers have this, names do not."""
 
 
 def _variable(name: str) -> str:
     usual = re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name) and not _KEY.search(name)
     if not usual and not (name.isidentifier() and name in os.environ):
         raise ValueError(
-            "must be the name of an environment variable (in capitals, as MY_API_KEY), not what it "
-            "holds. If a key stood here, take it for known to others, and replace it"
+            "must be the name of an environment variable (in capitals, as MY_API_KEY), not its "
+            "value. If you wrote a key here, others may have read it: replace the key"
         )
     return name
 
 
 VariableName = Annotated[str, AfterValidator(_variable)]
-"""The name of the environment variable that holds a key. A key typed in its place is refused."""
+"""The name of the environment variable that holds a key. The key itself is refused."""
 
 
 _MEANING = {
@@ -51,19 +51,25 @@ _MEANING = {
 
 
 class Binding(Parameters):
-    """One role's model.
+    """The model of one role.
 
-    ``model``: a folder of safetensors with a tokenizer, or a Hub id (then name a ``revision``).
-    ``engine``: what generates: ``transformers``, ``vllm``, ``openai``, or the import path of an
-    `engines.protocol.Engine`. ``openai`` needs ``url`` and ``served_as``, and ``model`` only where
-    something scores or trains the role. ``api_key_env`` names the environment variable that holds
-    a key; the key itself is never written anywhere. ``options`` are the engine's own.
-    ``concurrency`` is the most requests in flight to a server, which is sent fewer where it takes
-    fewer.
-    ``templates`` is a folder of Jinja files in which this model is asked
-    (`engines.operators.prompt_templates`). ``template_arguments`` go to the model's own chat
-    template, as ``{enable_thinking: false}``. ``licence`` is the model's, for the cards of data it
-    made; by default what its own card says.
+    Attributes:
+        model: a folder of safetensors with a tokenizer, or a Hub id (then set ``revision``).
+        revision: the revision of a Hub id.
+        engine: what generates: ``transformers``, ``vllm``, ``openai``, or the import path of an
+            `engines.protocol.Engine`. ``openai`` needs ``url`` and ``served_as``. It needs
+            ``model`` only if the role is scored in process or trained.
+        dtype: the number type of the weights.
+        device: the torch device of the weights.
+        url: the address of a server.
+        served_as: the model's name on that server.
+        api_key_env: the environment variable that holds a key. The key is never written.
+        concurrency: the most requests in flight to a server. A server that takes fewer gets fewer.
+        templates: a folder of Jinja files with the prompts for this model
+            (`engines.operators.prompt_templates`).
+        template_arguments: arguments of the chat template, such as ``{enable_thinking: false}``.
+        licence: the model's licence, for the cards of its data. By default, that of its own card.
+        options: options of the engine.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -85,7 +91,7 @@ class Binding(Parameters):
     @field_validator("template_arguments")
     @classmethod
     def _not_ours(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        taken = sorted(_GIVEN & arguments.keys())
+        taken = sorted(_RESERVED & arguments.keys())
         if taken:
             raise ValueError(f"{', '.join(taken)}: the factory sets these itself")
         return arguments
@@ -133,7 +139,7 @@ class Binding(Parameters):
         return engine_class(self.engine)
 
     def journal_name(self, role: str) -> str:
-        """What the journal calls the model that is bound to ``role``."""
+        """The model's name in the journal if it is bound to ``role``."""
         return self.served_as or self.model or role
 
     def can(self, need: str) -> bool:
@@ -142,14 +148,14 @@ class Binding(Parameters):
         return self.model is not None if need == "weights" else self.answering(need) is not None
 
     def answering(self, verb: str) -> "Binding | None":
-        """The binding that answers ``verb`` for this one: itself if its engine does; else, unless
-        it is to generate, its weights in this process. None if there is neither."""
+        """The binding that answers ``verb``: this one if its engine does. Otherwise its weights in
+        this process, except for ``generate``. None if neither can."""
         if getattr(self.engine_class, VERBS[verb]):
             return self
         return None if verb == "generate" or self.model is None else self.in_process()
 
     def lacking(self, need: str) -> str:
-        """Why it cannot do what `can` denies, and what to do: the end of an error message."""
+        """The end of an error message: why the binding cannot do ``need``, and what to do."""
         add = "(model: a folder or a Hub id) to the role in factory.yaml"
         if need == "weights":
             return f"which takes its weights: add them {add}"
@@ -160,7 +166,7 @@ class Binding(Parameters):
         return f"{engine}: add weights {add}, or bind it to an engine that does"
 
     def in_process(self) -> "Binding":
-        """Its weights in the engine of this process. Options of another engine do not stay."""
+        """Its weights in the engine of this process. Options of another engine are left out."""
         if self.engine == IN_PROCESS:
             return self
         return Binding(
@@ -175,17 +181,18 @@ class Binding(Parameters):
 
 
 def open_engine(binding: Binding) -> Engine:
-    """The binding's engine. Its weights may be loaded only when they are first asked.
+    """Open the binding's engine. Weights may be loaded later, at the first request.
 
-    Raises `EngineError` if there is no such model, or no such server.
+    Raises:
+        EngineError: there is no such model or no such server.
     """
-    # Engines of all kinds are called with their binding, as the protocol's docstring says.
+    # The constructor of every engine takes its binding: see the protocol's docstring.
     opened: Callable[[Binding], Engine] = binding.engine_class
     return opened(binding)
 
 
 def _wrong_options(error: ValidationError, engine: str, kind: type[Parameters]) -> str:
-    """What is wrong with the options of ``engine``, not showing what was given: it may be a key."""
+    """Describes wrong options of ``engine``. Leaves out their values: one may be a key."""
     wrong = "; ".join(
         f"{'.'.join(map(str, ('options', *each['loc'])))}: {each['msg']}"
         for each in error.errors(include_input=False)

@@ -1,4 +1,4 @@
-"""A distribution over a few answers, from the log-probs of single tokens."""
+"""A distribution over a few options, from the log-probs of single tokens."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,31 +10,39 @@ Spelling = tuple[int, ...]
 
 
 def normalised(logprobs: Sequence[float]) -> list[float]:
-    """The same (natural log) less a constant, so that the probabilities add up to 1."""
+    """Log-probs (natural log) minus a constant, so that the probabilities add up to 1."""
     most = max(logprobs)
     total = most + math.log(math.fsum(math.exp(value - most) for value in logprobs))
     return [value - total for value in logprobs]
 
 
 def next_tokens(spelled: Sequence[Spelling]) -> dict[Spelling, list[int]]:
-    """For each beginning that an option has, the empty one first, the tokens that options go on
-    with: what a model must be asked to know how likely it is to write each option."""
-    asked: dict[Spelling, list[int]] = {}
+    """The tokens whose log-probs are needed to score the options.
+
+    Returns:
+        For each beginning of an option (the empty one first), the tokens that follow it in the
+        options.
+    """
+    following_tokens: dict[Spelling, list[int]] = {}
     for spelling in spelled:
         for at, token in enumerate(spelling):
-            following = asked.setdefault(spelling[:at], [])
+            following = following_tokens.setdefault(spelling[:at], [])
             if token not in following:
                 following.append(token)
-    return asked
+    return following_tokens
 
 
 def spelled_choice(
     spelled: Sequence[Spelling], answers: Mapping[Spelling, Mapping[int, float]]
 ) -> list[float]:
-    """Normalised log-probs of options, each the sum over its tokens; the turn's end is left out.
+    """Normalised log-probs of options. Each is the sum over its tokens, without the turn's end.
 
-    ``answers``: for each beginning, the log-probs of the tokens `next_tokens` gives for it.
-    Raises `RowError` where a token has none, or no probability.
+    Args:
+        spelled: the tokens of each option.
+        answers: for each beginning, the log-probs of its tokens of `next_tokens`.
+
+    Raises:
+        RowError: a token has no log-prob, or one that is not finite.
     """
     totals = [
         math.fsum(answers[spelling[:at]].get(token, -math.inf) for at, token in enumerate(spelling))

@@ -1,4 +1,4 @@
-"""What a stage may use beyond its rows."""
+"""The inputs of a stage other than its rows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,30 +13,29 @@ from schemas import Table
 
 @dataclass(frozen=True)
 class Context:
-    """Where and for whom a stage runs: its inputs beyond its rows. What comes out is in its
-    `schemas.Split`.
+    """The inputs of a stage other than its rows. Its results are in its `schemas.Split`.
 
     Attributes:
         recipe: the recipe's name.
         stage: the stage's name.
         refresh: a date, as 2026-01-31.
-        roles: what each role is bound to at this refresh: ``policy`` is the policy that the refresh
-            starts from, ``policy@initial`` the configured one, ``policy@previous`` the one before
+        roles: the binding of each role at this refresh. ``policy`` is the policy at the start of
+            the refresh, ``policy@initial`` the configured one, ``policy@previous`` the one before
             ``policy``.
-        journal: the file in which answers of models are kept.
+        journal: the file of models' answers.
         models: the folder of the recipe's checkpoints, one sub-folder a refresh.
         checks: the import path of each source's `schemas.Check`, by the source's name.
         seed: the recipe's seed.
-        window: rows in flight at once, at most.
+        window: the most rows in flight at once.
         failure_limit: the share in [0, 1] of rows that may fail.
         progress: whether progress is shown on standard error.
         imports: the folder of imported datasets (`engines.operators.imported_tables`).
         reviews: the folder of people's decisions about the recipe's pairs
             (`engines.operators.reviews`).
-        folder: the recipe's own, where its templates are; None where there is none.
-        gives: the table that the stage gives, where its operator alone does not say, as a filter of
-            several tables.
-        open_engine: loads what a role is bound to; a test or a benchmark has its own.
+        folder: the recipe's folder, with its templates; None if it has none.
+        gives: the stage's output table, if its operator does not define it (a filter of several
+            kinds of tables).
+        open_engine: opens the engine of a binding. Tests and benchmarks replace it.
     """
 
     recipe: str

@@ -1,4 +1,4 @@
-"""What an operator's coroutine calls: its models, by role."""
+"""The models that an operator's coroutine calls, by role."""
 
 import itertools
 from collections import Counter
@@ -34,15 +34,16 @@ from schemas import Message, Usage
 __all__ = ["Model", "Models", "SampledText"]
 
 _DEFAULT = Sampling()
-_GENERATION = Codec(pack_generation, unpack_generation, lambda one: one.tokens)
-_SCORED = Codec(pack_scored, unpack_scored, lambda one: len(one.token_ids))
-_CHOICE = Codec(pack_choice, unpack_choice, lambda one: 0)
-_REWARDS = Codec(pack_rewards, unpack_rewards, lambda one: one.tokens)
+_GENERATION = Codec(pack_generation, unpack_generation, lambda answer: answer.tokens)
+_SCORED = Codec(pack_scored, unpack_scored, lambda answer: len(answer.token_ids))
+_CHOICE = Codec(pack_choice, unpack_choice, lambda answer: 0)
+_REWARDS = Codec(pack_rewards, unpack_rewards, lambda answer: answer.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class SampledText(Generation):
-    """A generation and what made it: enough to make it again. ``seed`` is None if greedy."""
+    """A generation, and the model, sampling and seed that reproduce it. ``seed`` is None if the
+    sampling is greedy."""
 
     model: str
     sampling: Sampling
@@ -50,9 +51,11 @@ class SampledText(Generation):
 
 
 class Model:
-    """One role's model, as one row calls it. Answers are journaled; asked again, they are free.
+    """One role's model for one row. Answers are journaled, so a repeated request costs nothing.
 
-    Raises `RowError` where this row cannot be answered, `EngineError` where no row can.
+    Raises:
+        RowError: this row cannot be answered.
+        EngineError: no row can be answered.
     """
 
     __slots__ = ("_calls", "_row_id", "_session", "role")
@@ -65,8 +68,8 @@ class Model:
 
     @property
     def revision(self) -> str:
-        """What generates and chooses: digest of weights, tokenizer, template and number type."""
-        return self._session.served(self.role, "generate").engine.revision
+        """The revision that generates: a digest of weights, tokenizer, template and number type."""
+        return self._session.engine_for(self.role, "generate").engine.revision
 
     @property
     def context(self) -> Context:
@@ -80,11 +83,11 @@ class Model:
 
     @property
     def scoring_revision(self) -> str:
-        """What scores. Equals ``revision`` where one engine does both."""
-        return self._session.served(self.role, "score").engine.revision
+        """The revision that scores. It equals ``revision`` if one engine does both."""
+        return self._session.engine_for(self.role, "score").engine.revision
 
     def reward_revision(self, *, dropout: Dropout | None = None) -> str:
-        """What gives rewards; with ``dropout`` always weights in this process."""
+        """The revision that gives rewards. With ``dropout``, always weights in this process."""
         return self._rewarder(dropout).engine.revision
 
     def generate(
@@ -95,12 +98,19 @@ class Model:
         sampling: Sampling = _DEFAULT,
         call: str | None = None,
     ) -> Coroutine[Any, Any, list[SampledText]]:
-        """Draw ``n`` texts, each with its thought apart from it.
+        """Sample ``n`` texts. Thoughts are separated from the texts.
 
-        The seeds follow from the run's seed, the row, and the number of this call among the row's
-        (taken now, not when awaited), so calls gathered in a fixed order are repeatable. Where
-        the order of a row's calls depends on which answer comes first (a tree whose branches
-        grow at once), give each a name of its own as ``call``: the seeds then follow from it.
+        The seeds depend on the run's seed, the row, and the number of this call in the row. The
+        number is taken now, not when the result is awaited. So calls in a fixed order are
+        reproducible.
+
+        Args:
+            messages: the prompt.
+            n: the number of texts.
+            sampling: how tokens are sampled.
+            call: a name for this call, which then sets the seeds in place of its number. Needed if
+                the order of a row's calls depends on which answer comes first, as in a tree whose
+                branches grow at the same time.
         """
         return self._generate(messages, n, sampling, next(self._calls) if call is None else call)
 
@@ -108,35 +118,35 @@ class Model:
         self, messages: Sequence[Message], n: int, sampling: Sampling, call: int | str
     ) -> list[SampledText]:
         session = self._session
-        served = session.served(self.role, "generate")
-        engine = served.engine
+        opened = session.engine_for(self.role, "generate")
+        engine = opened.engine
         prompt = engine.render(messages)
         if sampling.pattern is not None and not (
             engine.constrains and open_thought(prompt.text) is None
         ):
-            # A text that begins within a thought is not held to the form of its answer.
+            # If the text begins inside a thought, the pattern of the answer does not apply to it.
             sampling = replace(sampling, pattern=None)
         seeds = [sample_seed(session.context.seed, self._row_id, call, i) for i in range(n)]
 
         async def ask(positions: list[int]) -> list[Generation]:
             return [await engine.generate(prompt, sampling, seeds[i]) for i in positions]
 
-        keys = served.identity("generate", sampling).generations(prompt.text, seeds)
-        found = await session.answers(served, "generate", keys, ask, _GENERATION, together=False)
+        keys = opened.identity("generate", sampling).generations(prompt.text, seeds)
+        raws = await session.answers(opened, "generate", keys, ask, _GENERATION, together=False)
         revision, greedy = engine.revision, sampling.temperature == 0
         return [
             SampledText(
-                one.text,
-                one.token_ids,
-                one.logprobs,
-                one.finish,
+                answer.text,
+                answer.token_ids,
+                answer.logprobs,
+                answer.finish,
                 revision,
                 sampling,
                 None if greedy else seed,
-                reasoning=one.reasoning,
-                counted=one.counted,
+                reasoning=answer.reasoning,
+                counted=answer.counted,
             )
-            for one, seed in zip((apart(prompt, raw) for raw in found), seeds, strict=True)
+            for answer, seed in zip((apart(prompt, raw) for raw in raws), seeds, strict=True)
         ]
 
     async def score(
@@ -148,12 +158,15 @@ class Model:
     ) -> list[Scored]:
         """Log-probs (natural log) of each continuation's tokens as the answer to ``messages``.
 
-        ``end`` says, for each, whether the token that ends the turn is scored too (all, unless
-        given): true of a text its author ended, false of one cut off or of a part.
+        Args:
+            messages: the prompt.
+            continuations: the texts to score.
+            end: for each continuation, whether the token that ends the turn is scored too; by
+                default always. Use False for a text that was cut off, or for part of a text.
         """
         session = self._session
-        served = session.served(self.role, "score")
-        engine = served.engine
+        opened = session.engine_for(self.role, "score")
+        engine = opened.engine
         prompt = _answered(engine.render(messages))
         ends = [True] * len(continuations) if end is None else list(end)
 
@@ -161,8 +174,8 @@ class Model:
             texts = [continuations[i] for i in positions]
             return await engine.score(prompt, texts, end=[ends[i] for i in positions])
 
-        keys = served.identity("score").scores(prompt.text, continuations, ends)
-        return await session.answers(served, "score", keys, ask, _SCORED, together=True)
+        keys = opened.identity("score").scores(prompt.text, continuations, ends)
+        return await session.answers(opened, "score", keys, ask, _SCORED, together=True)
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
         """Log-probs (natural log) of ``options`` as the answer, normalised over the options."""
@@ -170,18 +183,18 @@ class Model:
         if len(set(ordered)) < len(ordered) or not ordered:
             raise ValueError(f"options must differ from each other, got {list(options)}")
         session = self._session
-        served = session.served(self.role, "choose")
-        engine = served.engine
+        opened = session.engine_for(self.role, "choose")
+        engine = opened.engine
         prompt = _answered(engine.render(messages))
 
         async def ask(positions: list[int]) -> list[tuple[float, ...]]:
             return [tuple(await engine.choose(prompt, ordered)) for _ in positions]
 
-        keys = [served.identity("choose").choice(prompt.text, ordered)]
-        (found,) = await session.answers(served, "choose", keys, ask, _CHOICE, together=True)
-        if len(found) != len(ordered):
-            raise RowError(f"{len(found)} log-probs came for {len(ordered)} options")
-        return [found[ordered.index(option)] for option in options]
+        keys = [opened.identity("choose").choice(prompt.text, ordered)]
+        (logprobs,) = await session.answers(opened, "choose", keys, ask, _CHOICE, together=True)
+        if len(logprobs) != len(ordered):
+            raise RowError(f"{len(logprobs)} log-probs came for {len(ordered)} options")
+        return [logprobs[ordered.index(option)] for option in options]
 
     async def reward(
         self,
@@ -191,30 +204,30 @@ class Model:
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
     ) -> tuple[float, ...]:
-        """Rewards of ``text`` as the answer to ``messages``, by the trained head of the role.
+        """Rewards of ``text`` as the answer to ``messages``, by the role's trained head.
 
-        One of the whole answer, as ended; or one a step where ``step_ends`` tells after how many
-        characters each ends. See `engines.protocol.Engine.reward`.
+        One reward of the full answer, or one per step if ``step_ends`` gives the end of each step
+        in characters. See `engines.protocol.Engine.reward`.
         """
         session = self._session
-        served = self._rewarder(dropout)
-        engine = served.engine
+        opened = self._rewarder(dropout)
+        engine = opened.engine
         prompt = engine.render(messages)
 
         async def ask(positions: list[int]) -> list[Rewards]:
-            found = await engine.reward(prompt, text, step_ends=step_ends, dropout=dropout)
-            return [found for _ in positions]
+            rewards = await engine.reward(prompt, text, step_ends=step_ends, dropout=dropout)
+            return [rewards for _ in positions]
 
-        keys = [served.identity("reward").reward(prompt.text, text, step_ends, dropout)]
-        (found,) = await session.answers(served, "reward", keys, ask, _REWARDS, together=True)
-        return found.values
+        keys = [opened.identity("reward").reward(prompt.text, text, step_ends, dropout)]
+        (rewards,) = await session.answers(opened, "reward", keys, ask, _REWARDS, together=True)
+        return rewards.values
 
     def _rewarder(self, dropout: Dropout | None) -> OpenedEngine:
-        return self._session.served(self.role, "reward", in_process=dropout is not None)
+        return self._session.engine_for(self.role, "reward", in_process=dropout is not None)
 
 
 def _answered(prompt: Rendered) -> Rendered:
-    """``prompt`` as an answer without a thought follows it."""
+    """``prompt`` before an answer without a thought."""
     return replace(prompt, text=answering(prompt.text))
 
 
@@ -238,7 +251,7 @@ class Models:
 
     @property
     def usage(self) -> Usage:
-        """What all models of the run have cost up to now."""
+        """The usage of all models in this run up to now."""
         return self._session.usage
 
     @property
@@ -247,7 +260,7 @@ class Models:
         return self._session.counts
 
     def bound(self, context: Context, counts: Counter[str]) -> "Models":
-        """The same row's models, with the roles of ``context`` and ``counts`` of their own."""
+        """The same row's models, with the roles of ``context`` and with other ``counts``."""
         return Models(self._session.bound(context, counts), self._row_id, self._calls)
 
     def __getattr__(self, role: str) -> Model:
@@ -256,6 +269,9 @@ class Models:
         return self[role]
 
     def at(self, row_id: str) -> "Models":
-        """The same models with the seeds of another row: for calls about one of several responses,
-        so that its answers do not depend on how many others there are."""
+        """The same models with the seeds of another row.
+
+        For calls about one of several responses: its answers then do not depend on the number of
+        the others.
+        """
         return Models(self._session, row_id)

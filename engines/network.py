@@ -1,11 +1,11 @@
-"""Which failures are those of a network, a remote disk or a busy server: they may pass."""
+"""Temporary failures: those of a network, a remote disk or a busy server."""
 
 import errno
 import socket
 from urllib.error import HTTPError
 
 _BUSY = frozenset({408, 425, 429})
-"""HTTP statuses below 500 that ask for another try."""
+"""HTTP statuses below 500 that ask for a retry."""
 
 _PASSING = frozenset(
     {
@@ -19,19 +19,19 @@ missing permission need a person."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether ``error`` itself, whatever it was raised from, may pass: a connection that failed or
-    timed out, or an answer that asks for another try.
+    """Whether ``error`` may be temporary: a failed or timed-out connection, or an answer that asks
+    for a retry. The cause of ``error`` does not count.
 
-    The clients are those in use: openai, huggingface_hub (both on httpx2), urllib and fsspec, whose
-    errors are OSErrors.
+    Knows the errors of openai and huggingface_hub (both use httpx2), urllib and fsspec (whose
+    errors are OSErrors).
     """
     import httpx2
     import openai
     from huggingface_hub.errors import OfflineModeIsEnabled
 
-    answered = status(error)
-    if answered is not None:
-        return answered in _BUSY or answered >= 500
+    http_status = status(error)
+    if http_status is not None:
+        return http_status in _BUSY or http_status >= 500
     if isinstance(error, OfflineModeIsEnabled):
         return False
     if isinstance(error, OSError):
@@ -50,8 +50,8 @@ def may_pass(error: BaseException) -> bool:
 
 
 def status(error: BaseException) -> int | None:
-    """The HTTP status of the answer that ``error`` is about; None where no answer came."""
+    """The HTTP status of the answer in ``error``; None if there was no answer."""
     if isinstance(error, HTTPError):
         return error.code
-    found = getattr(getattr(error, "response", None), "status_code", None)
-    return found if isinstance(found, int) else None
+    code = getattr(getattr(error, "response", None), "status_code", None)
+    return code if isinstance(code, int) else None

@@ -1,9 +1,9 @@
-"""Control tokens that somebody typed are text: only those of the chat template are control tokens.
+"""Control tokens inside messages are read as text; only the chat template may write real ones.
 
-A tokenizer knows its control tokens (``<|im_end|>``, ``</s>``) by their spelling, so one inside a
-message or an answer would end the turn, or begin another's. Messages are therefore marked before
-the template is applied, and texts that hold such a spelling are read by a copy of the tokenizer in
-which control tokens have other names. A text without one is read by the tokenizer itself.
+A tokenizer finds its control tokens (``<|im_end|>``, ``</s>``) by their spelling. One inside a
+message or an answer would end the turn, or begin another. So messages are marked before the
+template is applied. A text with such a spelling is tokenised by a copy of the tokenizer whose
+control tokens have other names. A text without one is tokenised as usual.
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any
 from engines.protocol import RowError
 
 MARK = "\ufdd0"
-"""Stands after the first character of a control token that is text. Unicode keeps it free for a
-program's own use; one that a text brings along is left out where the text is marked."""
+"""Follows the first character of a control token that is text. Unicode reserves this character for
+use inside programs. If a text already has one, it is left out before the text is tokenised."""
 
 _NAME = "\ufdd1"
 
@@ -25,30 +25,30 @@ Span = tuple[int, int]
 
 
 def marked(tokenizer: Any, text: str) -> str:
-    """``text`` with every control token in it marked as text; the same where it has none."""
+    """``text`` with every control token in it marked as text."""
     return _control(tokenizer).mark(text)
 
 
 def template_ids(tokenizer: Any, text: str) -> list[int]:
-    """The tokens of what a chat template made of marked messages. Raises `RowError`."""
+    """The token ids of a chat template's output for marked messages. Raises `RowError`."""
     if MARK not in text:
         return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
     return _control(tokenizer).template(text)
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:
-    """The tokens of ``text``, none of them a control token. Raises `RowError`."""
+    """The token ids of ``text``, without control tokens. Raises `RowError`."""
     ids = list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
     control = _control(tokenizer)
     return ids if control.ids.isdisjoint(ids) else control.text(text)[0]
 
 
 def text_spans(tokenizer: Any, text: str) -> tuple[list[int], Sequence[Span]]:
-    """`text_ids`, and the characters [start, end) that each is made of. Raises `RowError`."""
-    read = tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
+    """`text_ids`, and each token's characters as [start, end). Raises `RowError`."""
+    encoded = tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
     control = _control(tokenizer)
-    if control.ids.isdisjoint(read["input_ids"]):
-        return list(read["input_ids"]), read["offset_mapping"]
+    if control.ids.isdisjoint(encoded["input_ids"]):
+        return list(encoded["input_ids"]), encoded["offset_mapping"]
     return control.text(text)
 
 
@@ -58,7 +58,7 @@ def _control(tokenizer: Any) -> "_Control":
 
 
 class _Control:
-    """The control tokens of one tokenizer. ``ids``: their numbers, without that of the unknown."""
+    """The control tokens of one tokenizer. ``ids``: their ids, without the unknown token's."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -68,14 +68,14 @@ class _Control:
             if token.special
         }
         self.ids = frozenset(self._numbers.values()) - {tokenizer.unk_token_id}
-        # Nobody can guess them, so no text holds one.
+        # Random names, so no text can contain one.
         self._names = {token: f"{_NAME}{secrets.token_hex(8)}{_NAME}" for token in self._numbers}
         self._lengths = sorted({len(token) for token in self._numbers}, reverse=True)
         firsts = "".join(sorted({re.escape(token[0]) for token in self._numbers}))
         self._first = re.compile(f"[{firsts}]" if firsts else r"(?!)")
 
     def mark(self, text: str) -> str:
-        # A token that begins inside another is marked too: what is left of the other may be it.
+        # Marks a token that begins inside another one too: marking the outer leaves the inner.
         cuts = [start + 1 for start, _ in self._places(text)]
         ends = zip([0, *cuts], [*cuts, len(text)], strict=True)
         return MARK.join(text[start:end] for start, end in ends)
@@ -89,17 +89,17 @@ class _Control:
         return self.text("".join([*pieces, text[after:].replace(MARK, "")]))[0]
 
     def text(self, text: str) -> tuple[list[int], list[Span]]:
-        renamed, own = self._copy
-        read = renamed.encode(text, add_special_tokens=False)
-        return [own.get(number, number) for number in read.ids], list(read.offsets)
+        renamed, original_ids = self._copy
+        encoded = renamed.encode(text, add_special_tokens=False)
+        return [original_ids.get(number, number) for number in encoded.ids], list(encoded.offsets)
 
     def _places(self, text: str) -> Iterator[Span]:
-        """Where control tokens are spelled: the longest one from each place, as tokenizers read.
+        """The spans of control tokens: the longest one at each position, as tokenizers do.
 
-        Some tokenizers have thousands of them, more than a regular expression can try.
+        Some tokenizers have thousands of control tokens, too many for one regular expression.
         """
-        for found in self._first.finditer(text):
-            start = found.start()
+        for match in self._first.finditer(text):
+            start = match.start()
             for length in self._lengths:
                 if text[start : start + length] in self._names:
                     yield start, start + length
@@ -107,8 +107,8 @@ class _Control:
 
     @cached_property
     def _copy(self) -> tuple[Any, Mapping[int, int]]:
-        """The tokenizer with other names for its control tokens, and what their numbers are where
-        the copy has others."""
+        """A copy of the tokenizer with other names for its control tokens, and a mapping from its
+        ids of control tokens to the original ids."""
         from tokenizers import Tokenizer
 
         if not self._tokenizer.is_fast:
@@ -131,7 +131,7 @@ class _Control:
 
 
 def _renamed(vocabulary: Any, names: Mapping[str, str], *, kept: str | None) -> Any:
-    """A vocabulary whose control tokens cannot be made of the text that spells them."""
+    """A vocabulary without the spellings of control tokens: they have other names in it."""
     other = {token: name for token, name in names.items() if token != kept}
     if isinstance(vocabulary, dict):
         return {other.get(token, token): number for token, number in vocabulary.items()}

@@ -1,8 +1,8 @@
-"""Control tokens in what a server is sent.
+"""Control tokens in messages to a server.
 
-A server tokenises by itself, and reads what is spelled as a control token as one. So what
-is spelled as those of known models gets a character without width after its first: then it is text
-to every tokenizer. An answer that repeats it has it taken out again.
+A server tokenises messages itself, and takes the spelling of a control token for the token. So
+spellings of known control tokens get a zero-width character after their first character: every
+tokenizer then reads them as text. The character is removed from answers.
 """
 
 import re
@@ -19,10 +19,10 @@ _APART = re.compile(rf"([<\[]){_JOINER}")
 
 
 def spelled_apart(message: Message) -> Message:
-    """``message`` as it is sent: none of it is spelled as a control token."""
-    return {part: _CONTROL.sub(rf"\g<0>{_JOINER}", said) for part, said in message.items()}
+    """``message`` with a zero-width character inside each spelling of a control token."""
+    return {key: _CONTROL.sub(rf"\g<0>{_JOINER}", value) for key, value in message.items()}
 
 
 def spelled_together(text: str) -> str:
-    """An answer as the model meant it."""
+    """An answer without the zero-width characters of `spelled_apart`."""
     return _APART.sub(r"\1", text)

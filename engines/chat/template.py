@@ -1,4 +1,4 @@
-"""From messages to the text and tokens that a model reads, and the token that ends its turn."""
+"""From messages to a model's input text and tokens; the token that ends an assistant's turn."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from schemas import Message
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_SPOKEN = "spoken"
+_PLACEHOLDER = "spoken"
 
 _log = logging.getLogger(__name__)
 
@@ -26,43 +26,50 @@ def chat_text(
     messages: Sequence[Message],
     arguments: Mapping[str, Any] | None = None,
 ) -> str:
-    """The chat template over ``messages``, with the header that starts the assistant's turn.
+    """The chat template's output for ``messages``, with the header of the assistant's turn.
 
-    Where the last message is the assistant's, its content follows that header, unended: the model
-    goes on from there; a thought that the header opens is ended before it. ``arguments`` are the
-    template's (``enable_thinking``). Control tokens in the messages are marked as text
-    (`engines.chat.control_tokens`). A template that refuses a system turn, or passes it over, gets
-    it merged into the user's that follows. Raises `RowError` if the template refuses the messages.
+    Control tokens in the messages are marked as text (`engines.chat.control_tokens`). If the
+    template refuses or ignores a system turn, that turn is merged into the next user turn.
+
+    Args:
+        tokenizer: the model's tokenizer, which has the chat template.
+        messages: the conversation. If the last message is the assistant's, its content follows the
+            header without an end, and the model continues it. A thought that the header opens is
+            closed first.
+        arguments: arguments of the template, such as ``enable_thinking``.
+
+    Raises:
+        RowError: the template refuses the messages.
     """
     turns = [
-        {part: marked(tokenizer, said) for part, said in message.items()} for message in messages
+        {key: marked(tokenizer, value) for key, value in message.items()} for message in messages
     ]
-    begun = ""
+    answer_start = ""
     if turns and turns[-1]["role"] == "assistant":
-        begun = turns.pop()["content"]
-    said = [turn["content"].strip() for turn in turns if turn["role"] == "system"]
+        answer_start = turns.pop()["content"]
+    system_texts = [turn["content"].strip() for turn in turns if turn["role"] == "system"]
     merged = without_system(turns)
-    for form in [turns, merged] if said else [turns]:
+    for form in [turns, merged] if system_texts else [turns]:
         try:
             text = str(
                 tokenizer.apply_chat_template(
                     form, tokenize=False, add_generation_prompt=True, **(arguments or {})
                 )
             )
-        # A template is somebody's program: whatever it raises is about these messages.
+        # A template is a user's program and may raise anything; the error concerns this row only.
         except Exception as error:
             refusal = error
             continue
         if form is merged:
-            _tell_merged(str(tokenizer.name_or_path))
-        if form is merged or all(one in text for one in said):
-            return answering(text, begins=begun) + begun if begun else text
+            _warn_merged(str(tokenizer.name_or_path))
+        if form is merged or all(system in text for system in system_texts):
+            return answering(text, begins=answer_start) + answer_start if answer_start else text
     raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
 
 
 def without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The messages with each system turn put before the words of the user turn that follows it, a
-    blank line between; one that no user turn follows becomes a user turn."""
+    """The messages with each system turn merged into the next user turn, before its text and a
+    blank line. If the next turn is not a user's, the system turn becomes a user turn."""
     turns: list[dict[str, str]] = []
     waiting: list[str] = []
     for message in messages:
@@ -79,31 +86,33 @@ def without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]
     return [*turns, _user(*waiting)] if waiting else turns
 
 
-def _user(*said: str) -> dict[str, str]:
-    return {"role": "user", "content": "\n\n".join(said)}
+def _user(*texts: str) -> dict[str, str]:
+    return {"role": "user", "content": "\n\n".join(texts)}
 
 
 @cache
-def _tell_merged(model: str) -> None:
-    """Once a model, not once a prompt."""
+def _warn_merged(model: str) -> None:
+    """Warns once per model."""
     _log.warning(
-        "the chat template of %s has no system turn: its words are put before the user's", model
+        "the chat template of %s has no system turn: its text is put before the user's", model
     )
 
 
 def prompt_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """The tokens of what `chat_text` gave: marks of the template are control tokens.
+    """The token ids of `chat_text`'s output. The template's marks are control tokens.
 
-    Raises `RowError` if the text is no Unicode text (it holds half of a surrogate pair).
+    Raises:
+        RowError: the text is not valid Unicode (it has half of a surrogate pair).
     """
     with _tokenizer_errors():
         return template_ids(tokenizer, text)
 
 
 def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """The tokens of ``text``, which somebody or a model wrote: none is a control token.
+    """The token ids of a user's or a model's ``text``. None is a control token.
 
-    Raises `RowError` if the text is no Unicode text (it holds half of a surrogate pair).
+    Raises:
+        RowError: the text is not valid Unicode (it has half of a surrogate pair).
     """
     with _tokenizer_errors():
         return text_ids(tokenizer, text)
@@ -112,7 +121,7 @@ def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
 def token_spans(
     tokenizer: "PreTrainedTokenizerBase", text: str
 ) -> tuple[list[int], Sequence[tuple[int, int]]]:
-    """`token_ids`, and the characters [start, end) that each token is made of."""
+    """`token_ids`, and each token's characters as [start, end)."""
     with _tokenizer_errors():
         return text_spans(tokenizer, text)
 
@@ -126,27 +135,30 @@ def _tokenizer_errors() -> Iterator[None]:
 
 
 def turn_end(tokenizer: "PreTrainedTokenizerBase", ends: frozenset[int]) -> int | None:
-    """The token that the chat template puts after an assistant's words: the first one there that
-    is in ``ends`` (what stops generation) or is a special token; else the tokenizer's own end."""
-    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SPOKEN}]
+    """The token that ends an assistant's turn.
+
+    It is the first token that the chat template puts after the assistant's text and that is in
+    ``ends`` (the tokens that stop generation), or else is special. Without one, it is the
+    tokenizer's end token.
+    """
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _PLACEHOLDER}]
     try:
         text = str(tokenizer.apply_chat_template(turns, tokenize=False))
     except (TemplateError, IndexError, TypeError):
-        return _own_end(tokenizer)
-    after = prompt_ids(tokenizer, text.rpartition(_SPOKEN)[2])
+        return _eos_token(tokenizer)
+    after = prompt_ids(tokenizer, text.rpartition(_PLACEHOLDER)[2])
     special = set(tokenizer.all_special_ids)
-    found = [token for token in after if token in ends] or [t for t in after if t in special]
-    return found[0] if found else _own_end(tokenizer)
+    candidates = [token for token in after if token in ends] or [t for t in after if t in special]
+    return candidates[0] if candidates else _eos_token(tokenizer)
 
 
-def _own_end(tokenizer: "PreTrainedTokenizerBase") -> int | None:
+def _eos_token(tokenizer: "PreTrainedTokenizerBase") -> int | None:
     end: int | None = tokenizer.eos_token_id
     return end
 
 
 def require_room(prompt: Sequence[int], positions: int) -> None:
-    """Raises `RowError` where a model of so many ``positions`` cannot answer a prompt of these
-    tokens."""
+    """Raises `RowError` if a model of ``positions`` tokens has no room for this prompt's answer."""
     if not prompt:
         raise RowError("the prompt has no tokens")
     if len(prompt) + 1 > positions:

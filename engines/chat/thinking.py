@@ -1,10 +1,9 @@
-"""A model's thought apart from its answer.
+"""Separates a model's thought from its answer.
 
-What a model wrote is journaled as it came; the thought is taken out of it when it is read. Where
-the marks of a thought are ordinary text (``<think>``), they are found there; where they are special
-tokens, which a text leaves out (``[THINK]``, GPT-OSS's channels), the text is read again from its
-tokens. A template may open the thought in the generation header: then the text has only the closing
-mark.
+The journal keeps a generation as it came. The thought is taken out when the generation is read.
+Marks that are ordinary text (``<think>``) are searched in the text. Marks that are special tokens
+(``[THINK]``, GPT-OSS's channels) are not in the text, so the tokens are decoded again. If the
+template opens the thought in the generation header, the text has only the closing mark.
 
 The marks are those of published chat templates and of vLLM's reasoning parsers.
 """
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Marks(NamedTuple):
-    """What stands before a thought, and between it and the answer."""
+    """The marks that open and close a thought."""
 
     opens: str
     closes: str
@@ -52,10 +51,10 @@ _WORDS = (
     Marks("Here's my thought process:", "Here's my response:"),
     Marks("Here is my thought process:", "Here's my response:"),
     Marks("Here's my thought process:", "Here is my response:"),
-    # GPT-OSS, where a server leaves out the special tokens and does not tell the channels apart
+    # GPT-OSS, if a server leaves out the special tokens and does not separate the channels
     Marks("analysis", "assistantfinal"),
 )
-"""Marks that are ordinary words: they count only at the beginning of a text, and both together."""
+"""Marks of ordinary words. They count only at the beginning of a text, and only if both occur."""
 
 _WRAPPERS = (
     Marks("<answer>", "</answer>"),
@@ -65,12 +64,12 @@ _WRAPPERS = (
     Marks("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
     Marks("<|message_model|><|content_text|>", "<|end_message|>"),
 )
-"""What some models put around the answer that follows a thought."""
+"""Marks that some models put around the answer after a thought."""
 
 _CHANNEL = "<|channel|>"
 _RECIPIENT = "to="
 _MESSAGE = "<|message|>"
-# GPT-OSS's harmony names a channel, Muse Glimmer to whom it speaks.
+# GPT-OSS's harmony format names a channel, Muse Glimmer a recipient.
 _PART = re.compile(
     r"(?:<\|channel\|>\s{0,9}(?P<channel>\w{1,99}+)|\bto=(?P<to>[^\s<]{1,99}+))"
     r"[^<]{0,99}+(?:<\|constrain\|>[^<]{0,99}+)?<\|message\|>"
@@ -82,34 +81,36 @@ _PART_MARKS = "".join(("<|channel|><|constrain|><|message|><|start|>", *_ENDS))
 
 _OPENS = re.compile("|".join(re.escape(marks.opens) for marks in MARKS))
 _LONGEST = 2 * max(len(marks.opens) for marks in MARKS)
-"""Characters at the end of a prompt in which a mark is looked for."""
+"""A mark is searched in this many characters at the end of a prompt."""
 _OF = {marks.opens: marks for marks in MARKS}
 _HINTS = ("think", "THINK", "thought", "analysis", "<|")
-"""Every mark holds one of these, and few texts without a mark do: a hundredth of the time."""
+"""Every mark contains one of these, and few other texts do. This test takes a hundredth of the
+time of a full search."""
 _FENCE = "```"
 _BEFORE = re.compile(r"\s*\n| (?=\S)")
 """Blank lines, or a space, between a thought and its answer. Indentation belongs to the answer."""
 
 
 def apart(prompt: Rendered, raw: Generation) -> Generation:
-    """``raw`` as it is read: its thought in ``reasoning`` and the rest in ``text``, which is empty
-    where the thought did not end. A text without a thought is unchanged."""
+    """``raw`` with its thought in ``reasoning`` and its answer in ``text``. The answer is empty if
+    the thought did not end. A text without a thought is unchanged."""
     text = raw.text if prompt.marked is None else prompt.marked(raw)
     thoughts, answer = split(text, within=open_thought(prompt.text))
     if not thoughts:
         if raw.reasoning is None:
             return raw
         answer = _bare(raw.text)
-    found = [thought.strip() for thought in (raw.reasoning or "", *thoughts)]
-    reasoning = "\n\n".join(filter(None, found))
-    # A thought that says nothing is none, unless there is nothing else.
+    stripped = [thought.strip() for thought in (raw.reasoning or "", *thoughts)]
+    reasoning = "\n\n".join(filter(None, stripped))
+    # An empty thought counts only if the answer is empty too.
     return replace(raw, text=answer, reasoning=reasoning or (None if answer.strip() else ""))
 
 
 def split(text: str, *, within: Marks | None = None) -> tuple[list[str], str]:
-    """The thoughts of ``text``, and its answer: all else, "" where the last thought did not end.
+    """The thoughts of ``text`` and its answer, which is all other text.
 
-    ``within``: the marks of a thought that was opened before the text begins.
+    The answer is "" if the last thought did not end. ``within``: the marks of a thought that was
+    opened before the text.
     """
     if within is None and not any(hint in text for hint in _HINTS):
         return [], text
@@ -130,21 +131,21 @@ def split(text: str, *, within: Marks | None = None) -> tuple[list[str], str]:
         if end < 0:
             return thoughts, ""
         text = text[end + len(within.closes) :]
-    found, rest = _blocks(text)
-    thoughts += found
+    blocks, rest = _blocks(text)
+    thoughts += blocks
     return thoughts, _bare(rest) if thoughts else rest
 
 
 def open_thought(header: str) -> Marks | None:
-    """The marks of the thought that a prompt's text ends within, if it does."""
+    """The marks of the thought that is open at the end of a prompt's text; None if none is."""
     end = header[-_LONGEST:].rstrip()
     return next((marks for marks in MARKS if end.endswith(marks.opens)), None)
 
 
 def answering(header: str, *, begins: str = "") -> str:
-    """A prompt's text as an answer follows it: a thought that its header opens is ended, empty.
+    """A prompt's text before an answer. A thought that the header opens is closed, empty.
 
-    Where the answer ``begins`` with a thought of its own, that is the one.
+    If the answer ``begins`` with a thought, the header's opening mark is removed instead.
     """
     marks = open_thought(header)
     if marks is None:
@@ -156,8 +157,10 @@ def answering(header: str, *, begins: str = "") -> str:
 
 
 def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str] | None:
-    """What gives a generation's text with the marks of thoughts in it, where ``tokenizer`` has some
-    of them as special tokens; else None, for then the text has them."""
+    """A function that decodes a generation with the marks of thoughts in its text.
+
+    None if no mark is a special token of ``tokenizer``: then the text has the marks already.
+    """
     special = {
         number: token.content
         for number, token in tokenizer.added_tokens_decoder.items()
@@ -166,8 +169,8 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
     opening = [_CHANNEL, _MESSAGE, *(marks.opens for marks in MARKS)]
     if not any(token in mark for token in special.values() for mark in opening):
         return None
-    said = _PART_MARKS + "".join(map("".join, (*MARKS, *_WRAPPERS)))
-    shown = {number: token for number, token in special.items() if token in said}
+    all_marks = _PART_MARKS + "".join(map("".join, (*MARKS, *_WRAPPERS)))
+    shown = {number: token for number, token in special.items() if token in all_marks}
 
     def decoded(ids: list[int]) -> str:
         text: Any = tokenizer.decode(
@@ -181,7 +184,7 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
         since: list[int] = []
         tokens = written.token_ids
         if tokens and shown.get(tokens[-1]) in _ENDS:
-            tokens = tokens[:-1]  # of the turn, and so no mark in it
+            tokens = tokens[:-1]  # the end of the turn is not a mark
         for token in tokens:
             if token in shown:
                 plain.append(decoded(since))
@@ -192,7 +195,7 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
         plain.append(decoded(since))
         if not parts:
             return written.text
-        # A stop string, and what was written after it, is among the tokens but not in the text.
+        # The tokens include a stop string and what follows it; the text does not.
         beyond = max(len("".join(plain)) - len(written.text), 0)
         last = plain[-1]
         return "".join([*parts, last[: len(last) - beyond] if beyond <= len(last) else ""])
@@ -201,7 +204,7 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
 
 
 def _channels(text: str) -> tuple[list[str], str]:
-    """Thoughts and answer of parts that say for whom they are."""
+    """Thoughts and answer of a text whose parts name a channel or a recipient."""
     thoughts: list[str] = []
     answers: list[str] = []
     for part in _PART.finditer(text):
@@ -211,30 +214,30 @@ def _channels(text: str) -> tuple[list[str], str]:
 
 
 def _closed_only(text: str) -> Marks | None:
-    """The marks of a thought whose beginning is not in the text: its closing mark comes first."""
+    """The marks of a thought that began before the text: its closing mark comes first."""
     closed = [(at, marks) for marks in MARKS if (at := _find(text, marks.closes)) >= 0]
     if not closed:
         return None
     at, marks = min(closed)
     before = _OPENS.finditer(text, 0, at)
-    return marks if all(_spoken_of(text, *opened.span()) for opened in before) else None
+    return marks if all(_in_backticks(text, *opened.span()) for opened in before) else None
 
 
 def _find(text: str, mark: str, start: int = 0) -> int:
-    """Where ``mark`` is, at ``start`` or after it, or -1. One between backticks is passed over."""
+    """The index of ``mark`` at or after ``start``, or -1. A mark between backticks is skipped."""
     at = text.find(mark, start)
-    while at >= 0 and _spoken_of(text, at, at + len(mark)):
+    while at >= 0 and _in_backticks(text, at, at + len(mark)):
         at = text.find(mark, at + len(mark))
     return at
 
 
-def _spoken_of(text: str, start: int, end: int) -> bool:
+def _in_backticks(text: str, start: int, end: int) -> bool:
     return text[start - 1 : start] == "`" == text[end : end + 1]
 
 
 def _blocks(text: str) -> tuple[list[str], str]:
-    """Thoughts with both of their marks, and the rest of ``text``. One without an end is one if it
-    begins a line. What stands in a fence of code is code."""
+    """Thoughts with an opening mark, and the rest of ``text``. A thought without a closing mark
+    counts if it begins a line. Marks in fenced code do not count."""
     thoughts: list[str] = []
     rest: list[str] = []
     unending: set[Marks] = set()
@@ -249,7 +252,7 @@ def _blocks(text: str) -> tuple[list[str], str]:
             if at < 0:
                 break
             continue
-        if marks in unending or _spoken_of(text, begin, at):
+        if marks in unending or _in_backticks(text, begin, at):
             continue
         end = _find(text, marks.closes, at)
         if end < 0:
@@ -263,7 +266,7 @@ def _blocks(text: str) -> tuple[list[str], str]:
 
 
 def _bare(answer: str) -> str:
-    """An answer without what stands between it and its thought, and what is put around it."""
+    """An answer without the blank lines after its thought and without wrapper marks."""
     answer = _BEFORE.sub("", answer, count=1) if _BEFORE.match(answer) else answer
     start = answer.lstrip()
     for marks in _WRAPPERS:

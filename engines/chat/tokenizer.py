@@ -1,4 +1,4 @@
-"""Which tokens a text is made of, and where each ends: what a cut between steps must respect."""
+"""The tokens of a text and where each ends: texts are cut into steps only between tokens."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from engines.protocol import EngineError
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a text by itself. ``ends``: after how many characters each token ends, never
-    falling; of the tokens that share a character, all end after it."""
+    """The tokens of a text. ``ends``: where each token ends, in characters, in rising order. Tokens
+    that share a character all end after it."""
 
     ids: tuple[int, ...]
     ends: tuple[int, ...]
 
 
 class Tokenizing:
-    """A model's tokenizer, as far as cutting needs it."""
+    """A model's tokenizer, for cutting texts."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -33,36 +33,46 @@ class Tokenizing:
         return Tokens(tuple(ids), tuple(end for _, end in spans))
 
     def cuts(self, text: str, wanted: list[int]) -> list[tuple[int, int]]:
-        """Where ``text`` can be cut nearest after each of ``wanted`` (characters, rising), as
-        (characters, tokens) before the cut; the last is the whole text.
+        """The first place at or after each of ``wanted`` where ``text`` can be cut.
 
-        A cut is moved on to where the text before it, by itself, has just the tokens that it has
-        as the beginning of the whole. Those moved onto each other, or to either end, are one.
+        A cut is allowed where the text before it, tokenised alone, has the same tokens as it has
+        at the beginning of the full text. Cuts at the same place are one cut; a cut at either end
+        of the text is left out.
+
+        Args:
+            text: the text to cut.
+            wanted: places in characters, in rising order.
+
+        Returns:
+            For each cut, the numbers of characters and of tokens before it. The last is the full
+            text.
         """
-        whole = self.tokens(text)
+        tokens = self.tokens(text)
         kept: list[tuple[int, int]] = []
         for place in wanted:
             after = kept[-1][0] if kept else 0
-            found = self._cut(text, whole, max(place, after))
-            if found is not None and after < found[0] < len(text):
-                kept.append(found)
-        return [*kept, (len(text), len(whole.ids))]
+            cut = self._cut(text, tokens, max(place, after))
+            if cut is not None and after < cut[0] < len(text):
+                kept.append(cut)
+        return [*kept, (len(text), len(tokens.ids))]
 
-    def _cut(self, text: str, whole: Tokens, place: int) -> tuple[int, int] | None:
-        for count, end in enumerate(whole.ends, start=1):
-            if end < place or (count < len(whole.ends) and whole.ends[count] == end):
+    def _cut(self, text: str, tokens: Tokens, place: int) -> tuple[int, int] | None:
+        for count, end in enumerate(tokens.ends, start=1):
+            if end < place or (count < len(tokens.ends) and tokens.ends[count] == end):
                 continue
-            if self.tokens(text[:end]).ids == whole.ids[:count]:
+            if self.tokens(text[:end]).ids == tokens.ids[:count]:
                 return end, count
         return None
 
 
 def tokens_until(tokenizer: Any, text: str, places: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The ids of ``text``, and how many of its tokens begin before each of ``places``
-    (characters): what a model has read where a step ends there.
+    """The token ids of ``text``, and how many of its tokens begin before each of ``places``
+    (characters).
 
-    The text is tokenised once, as a whole. A token that lies across a place counts as before it.
-    Raises `RowError` if the text is no Unicode text.
+    The text is tokenised once. A token that begins before a place counts, even if it ends after it.
+
+    Raises:
+        RowError: the text is not valid Unicode.
     """
     from engines.chat.template import token_spans
 
@@ -72,8 +82,11 @@ def tokens_until(tokenizer: Any, text: str, places: Sequence[int]) -> tuple[list
 
 
 def tokenizing(binding: Binding) -> Tokenizing:
-    """The tokenizer of the weights that ``binding`` names. Raises `EngineError` if it names none,
-    or their tokenizer cannot tell where its tokens lie in a text."""
+    """The tokenizer of the binding's weights.
+
+    Raises:
+        EngineError: the binding has no weights, or their tokenizer gives no character offsets.
+    """
     from engines.weights import model_folder
 
     if binding.model is None:
@@ -91,7 +104,7 @@ def _loaded(folder: Path) -> Tokenizing:
     tokenizer = tokenizer_of(folder, name=str(folder))
     if not tokenizer.is_fast:
         raise EngineError(
-            f"{folder}: a slow tokenizer does not say where its tokens lie in a text; save it with "
+            f"{folder}: a slow tokenizer gives no character offsets of its tokens; save it with "
             "tokenizer.json"
         )
     return Tokenizing(tokenizer)

@@ -1,29 +1,29 @@
-"""Checks: is the answer that a response gives right?
+"""Checks: is a response's answer right?
 
-A check is a function ``(messages, reference, text) -> bool`` (`schemas.Check`), named by its
+A check is a function ``(messages, reference, text) -> bool`` (`schemas.Check`). It is named by its
 import path: ``engines.checks.math``, ``engines.checks.gsm8k``, or one of your own package,
-``mypackage.chess.is_mate``. It raises ValueError where the reference says nothing; such a response
-gets a score with an error, never a wrong mark.
+``mypackage.chess.is_mate``. It raises ValueError if the reference is missing or unreadable. Such a
+response gets a score with an error; it is not marked wrong.
 
-A check that is pure and quick runs where it is. One that may hang (computer algebra, anything
-that runs what a model wrote) says so with an attribute, and then runs in a process that is killed
-when it takes too long::
+A check that is pure and quick runs inline. A check that may hang (computer algebra, code that a
+model wrote) has the attribute ``may_hang``. It runs in a process that is killed when it takes too
+long::
 
     def is_mate(messages, reference, text): ...
     is_mate.may_hang = True
-    is_mate.seconds = 2.0  # optional: of a processor; by default 5
-    is_mate.quick = is_obvious  # optional: decides inline, or returns None where it cannot
+    is_mate.seconds = 2.0  # optional: of CPU time; by default 5
+    is_mate.quick = is_obvious  # optional: decides inline, or returns None if it cannot
 
-One that cannot read every reference says so with another, a quick function of a reference that
-returns None, or why it cannot be read. Such prompts are refused when their source is read, before
-anything is paid for::
+``readable`` is a quick function of a reference. It returns why the check cannot read the reference,
+or None if it can. Prompts with an unreadable reference are refused when their source is read,
+before any model is called::
 
     is_mate.readable = not_a_position  # optional
 
-One that knows which steps of a solution are right says so with an attribute too, a quick function
-``(messages, reference, steps) -> list[bool | None]`` of the steps' texts::
+``steps`` is a quick function ``(messages, reference, steps) -> list[bool | None]`` of the texts of
+steps. It says which steps of a solution are right::
 
-    is_mate.steps = moves_are_legal  # optional: what `annotators.StepVerifier` asks
+    is_mate.steps = moves_are_legal  # optional: `annotators.StepVerifier` calls it
 """
 
 from engines.checks.checking import BoundedCheck, bounded, check_for, marked, require_checks

@@ -1,4 +1,4 @@
-"""The check of a prompt's source, ready to call: inline, or in a process that can be killed."""
+"""Runs the check of a prompt's source: inline, or in a process that can be killed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,13 +17,17 @@ DEFAULT = "engines.checks.math"
 
 
 def check_for(context: Context, source: str, *, path: str | None = None) -> "BoundedCheck":
-    """The check for prompts of ``source``: ``path`` if given, else what the source is configured
-    with (``context.checks``), else `DEFAULT`. Raises `UnknownCheckError` if nothing is there."""
+    """The check for prompts of ``source``: at ``path`` if given, else the source's configured check
+    (``context.checks``), else `DEFAULT`.
+
+    Raises:
+        UnknownCheckError: nothing can be imported from the path.
+    """
     return bounded(path or context.checks.get(source, DEFAULT))
 
 
 def require_checks(context: Context, prompts: pl.DataFrame, *, path: str | None) -> None:
-    """Raises `EngineError` where the check of a source of ``prompts`` is unknown."""
+    """Raises `EngineError` if the check of a source of ``prompts`` is unknown."""
     for source in prompts["source"].unique().sort():
         try:
             check_for(context, source, path=path)
@@ -34,7 +38,8 @@ def require_checks(context: Context, prompts: pl.DataFrame, *, path: str | None)
 
 
 def bounded(path: str, *, workers: Workers | None = None) -> "BoundedCheck":
-    """The check at an import path; one that may hang runs in ``workers`` (the shared ones)."""
+    """The check at an import path. If it may hang, it runs in ``workers`` (by default the shared
+    ones)."""
     check = load_check(path)
     may_hang = bool(getattr(check, "may_hang", False))
     return BoundedCheck(path, check, (workers or shared_workers()) if may_hang else None)
@@ -42,17 +47,19 @@ def bounded(path: str, *, workers: Workers | None = None) -> "BoundedCheck":
 
 @dataclass(frozen=True)
 class BoundedCheck:
-    """A `schemas.Check` that always comes to an end."""
+    """A `schemas.Check` with a time limit."""
 
     path: str
     check: Check
     workers: Workers | None
 
     def __call__(self, messages: Sequence[Message], reference: str | None, text: str) -> bool:
-        """Is the answer that ``text`` gives right? Blocks while a process works it out.
+        """Is the answer of ``text`` right? Blocks until a process has replied.
 
-        Raises ValueError if ``reference`` says nothing, `CheckError` if the check hung, crashed
-        or broke: no answer is then right or wrong.
+        Raises:
+            ValueError: ``reference`` is missing or unreadable.
+            CheckError: the check hung, crashed or failed. The answer is then neither right nor
+                wrong.
         """
         return self.submit(messages, reference, text).result()
 
@@ -64,26 +71,28 @@ class BoundedCheck:
     def steps(
         self, messages: Sequence[Message], reference: str | None, steps: Sequence[str]
     ) -> list[bool | None]:
-        """Which of the texts ``steps``, which joined are the response, are right; None where there
-        is nothing to tell. Runs where it is called.
+        """Which steps are right, one value per step; None if unknown. Runs inline.
 
-        Raises `CheckError` where the check says nothing of steps, or not something of each.
+        ``steps`` are texts; joined they are the response.
+
+        Raises:
+            CheckError: the check has no ``steps``, fails, or returns another number of values.
         """
         if not self.knows_steps:
             raise CheckError(f"check {self.path} does not know which steps are right")
         try:
-            found = list(getattr(self.check, "steps")(messages, reference, steps))  # noqa: B009
-        # Whatever somebody's check raises is about one answer; the others go on.
+            verdicts = list(getattr(self.check, "steps")(messages, reference, steps))  # noqa: B009
+        # A user's check may raise anything; the error concerns this answer only.
         except Exception as error:
             raise CheckError(f"check failed: {type(error).__name__}: {error}") from error
-        if len(found) != len(steps):
-            raise CheckError(f"check {self.path} judged {len(found)} of {len(steps)} steps")
-        return found
+        if len(verdicts) != len(steps):
+            raise CheckError(f"check {self.path} judged {len(verdicts)} of {len(steps)} steps")
+        return verdicts
 
     def submit(
         self, messages: Sequence[Message], reference: str | None, text: str
     ) -> "Future[bool]":
-        """The same without waiting. An inline check has been run when this returns."""
+        """Like calling the check, but without waiting. An inline check is done on return."""
         decided: Future[bool] = Future()
         check = self.check if self.workers is None else getattr(self.check, "quick", None)
         try:
@@ -96,14 +105,14 @@ class BoundedCheck:
             decided.set_result(bool(right))
         except (ValueError, CheckError) as error:
             decided.set_exception(error)
-        # Whatever somebody's check raises is about one answer; the others go on.
+        # A user's check may raise anything; the error concerns this answer only.
         except Exception as error:
             decided.set_exception(CheckError(f"check failed: {type(error).__name__}: {error}"))
         return decided
 
 
 async def marked(answer: "Future[bool]") -> tuple[bool | None, str | None]:
-    """Whether the answer is right, or None and why there is no telling."""
+    """Whether the answer is right; or None, and why this is not known."""
     try:
         right = answer.result() if answer.done() else await asyncio.wrap_future(answer)
     except ValueError as error:

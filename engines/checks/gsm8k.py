@@ -23,7 +23,7 @@ _BEFORE = re.compile(
 
 
 def _number(mark: str) -> Number | Formula | None:
-    """What stands after a mark: a number, a formula of numbers, or (None) neither."""
+    """The text after a mark: a number, a formula of numbers, or (None) neither."""
     mark = mark.strip(" \t\r*_`")
     boxed = stated_answers(mark, last=False) if "boxed" in mark else []
     stated = boxed[0] if boxed else mark
@@ -59,14 +59,14 @@ def _stated(reference: str | None) -> Number:
 
 
 def _given(messages: Sequence[Message], text: str) -> list[Number | Formula]:
-    """What stands after the marks of a response, headings left out."""
+    """The numbers and formulas after the marks of a response. Headings are left out."""
     answer = in_dozens(split(text)[1], *(message["content"] for message in messages))
     marks = [mark for mark in _MARK.findall(answer) if mark.strip()]
     return [number for number in map(_number, marks) if number is not None]
 
 
 def by_mark(messages: Sequence[Message], reference: str | None, text: str) -> bool | None:
-    """`gsm8k` for responses that have numbers after ``####``; None where a formula stands there."""
+    """`gsm8k` for responses with numbers after ``####``; None if a formula must be compared."""
     right, given = _stated(reference), _given(messages, text)
     numbers = [number for number in given if isinstance(number, Number)]
     if not given or len({number.value for number in numbers}) > 1:
@@ -87,16 +87,22 @@ def readable(reference: str) -> str | None:
 
 @may_hang(seconds=SECONDS, quick=by_mark, readable=readable)
 def gsm8k(messages: Sequence[Message], reference: str | None, text: str) -> bool:
-    """Whether the number that ``text`` answers is the reference's, compared exactly.
+    """Whether the number that ``text`` answers equals the reference's, compared exactly.
 
-    ``reference``: a number, or a worked answer that ends in ``#### 72``. The response's answer is
-    what it writes after ``####`` in digits, worked out by Math-Verify where it is a formula. A
-    response without the mark is wrong (the strict match of the usual GSM8K harnesses): among the
-    numbers of a text that does not solve the problem, the right one turns up by luck. Ask for the
-    mark in the system prompt, or check with `engines.checks.math`. Several different numbers after
-    ``####`` are no answer, and a thought holds none. Raises ValueError if the reference is missing
-    or is not a number.
+    The response's answer is what it writes after ``####`` in digits. A formula there is computed by
+    Math-Verify. A response without the mark is wrong (the strict match of the usual GSM8K
+    harnesses): a text that does not solve the problem may contain the right number by chance. Ask
+    for the mark in the system prompt, or check with `engines.checks.math`. Several different
+    numbers after ``####`` are not an answer. Thoughts are not searched.
+
+    Args:
+        messages: the prompt.
+        reference: a number, or a worked answer that ends in ``#### 72``.
+        text: the response.
+
+    Raises:
+        ValueError: the reference is missing or is not a number.
     """
     right, given = _stated(reference), _given(messages, text)
     agreement = Agreement(same_formula)
-    return bool(given) and all(agreement.same(right, one) for one in given)
+    return bool(given) and all(agreement.same(right, answer) for answer in given)

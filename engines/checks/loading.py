@@ -1,4 +1,4 @@
-"""A check from its import path."""
+"""Loads a check from its import path."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -16,18 +16,19 @@ class UnknownCheckError(ValueError):
 
 
 def load_check(path: str) -> Check:
-    """The function that ``path`` (``package.module.function``) names.
+    """The function at ``path`` (``package.module.function``).
 
-    Raises `UnknownCheckError` where nothing can be imported from there, or it is no check.
+    Raises:
+        UnknownCheckError: nothing can be imported from there, or it is not a check.
     """
     try:
-        found: Check = named(path, check_function)
+        check: Check = named(path, check_function)
     except UnknownNameError as error:
         raise UnknownCheckError(
             f"unknown check {path!r}: {error}; a check is a function (messages, reference, text) "
             "-> bool named by its import path, as in engines.checks.math"
         ) from error
-    return found
+    return check
 
 
 def _known(path: str) -> str:
@@ -45,9 +46,14 @@ def may_hang(
     quick: Callable[..., bool | None] | None = None,
     readable: Callable[[str], str | None] | None = None,
 ) -> Callable[[Marked], Marked]:
-    """Marks a check to run in a process that can be killed, after ``seconds`` of a processor (by
-    default 5). ``quick`` is tried first, inline: it takes the same arguments and returns None where
-    it cannot decide. ``readable`` says of a reference why the check cannot read it, or None."""
+    """A decorator for checks that may hang: they run in a process that can be killed.
+
+    Args:
+        seconds: the CPU time after which the process is killed; by default 5.
+        quick: tried first, inline. It takes the check's arguments and returns None if it cannot
+            decide.
+        readable: returns why the check cannot read a reference, or None if it can.
+    """
 
     def mark(check: Marked) -> Marked:
         check.may_hang = True  # type: ignore[attr-defined]  # how any package marks its checks

@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(
     r"not (?:provided|available)",
     re.IGNORECASE,
 )
-# What makes a few words a sentence, which nobody answers word for word.
+# Words that make a few words a sentence. No response repeats a sentence word for word.
 _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|be|has|have|had|it|he|she|they|we|i|you|because|since|so|therefore|thus|"
     r"hence|then|there|this|that|which|who|where|if|let|suppose|assume|consider|"
@@ -33,8 +33,8 @@ _SENTENCE = re.compile(
 _SUPPOSED = re.compile(r"\b(?:assume|suppose|let|consider|show|prove)\b", re.IGNORECASE)
 _MOST_WORDS = 6
 SECONDS = 0.8
-"""Of a processor, for two formulas: most take a fiftieth of a second, and what takes so long seldom
-ends."""
+"""CPU time for two formulas. Most take a fiftieth of a second; those that take this long rarely
+end."""
 
 
 class _NeedsMathVerify(Exception):
@@ -42,7 +42,7 @@ class _NeedsMathVerify(Exception):
 
 
 def quick(messages: Sequence[Message], reference: str | None, text: str) -> bool | None:
-    """`math` without Math-Verify; None where only that can tell."""
+    """`math` without Math-Verify; None if only Math-Verify can decide."""
     try:
         return _right(messages, reference, text, _undecided)
     except _NeedsMathVerify:
@@ -60,17 +60,22 @@ def readable(reference: str) -> str | None:
 
 @may_hang(seconds=SECONDS, quick=quick, readable=readable)
 def math(messages: Sequence[Message], reference: str | None, text: str) -> bool:
-    """Whether the final answer of ``text`` is the reference's.
+    """Whether the final answer of ``text`` equals the reference's.
 
-    ``reference``: a number (``72``, ``5e-05``, ``\\$32,348``), an expression (``x^2+1``), a few
-    words ("Monday"), a choice (``(B)``), several of them, or a worked solution that says which is
-    its answer (``\\boxed{…}``, ``#### …``, "the answer is …") or ends in it. Where the response's
-    answer is, `engines.checks.answers.stated` says. No answer is a wrong one.
+    `engines.checks.answers.stated` finds the response's answer. A response without an answer is
+    wrong. Numbers are compared exactly, units if both sides have one, words as words, and formulas
+    by Math-Verify. A list in braces, or joined by "and" or "or", has no order. A list with commas
+    must have the reference's order, unless the task asks for all of something ("all roots").
 
-    Numbers are compared exactly, units if both sides have one, words as words, and formulas by
-    Math-Verify. A list in braces, or joined by "and" or "or", has no order; one between commas has
-    the reference's, unless the task asks for all of something ("all roots"). Raises ValueError if
-    the reference is missing or states no answer.
+    Args:
+        messages: the prompt.
+        reference: a number (``72``, ``5e-05``, ``\\$32,348``), an expression (``x^2+1``), a few
+            words ("Monday"), a choice (``(B)``), several of these, or a worked solution that marks
+            its answer (``\\boxed{…}``, ``#### …``, "the answer is …") or ends in it.
+        text: the response.
+
+    Raises:
+        ValueError: the reference is missing or states no answer.
     """
     return _right(messages, reference, text, same_formula)
 
@@ -81,10 +86,10 @@ def _right(
     text: str,
     compare: Callable[[str, str], bool],
 ) -> bool:
-    asked = " ".join(message["content"] for message in messages)
-    wanted = (asked, reference or "")
+    task = " ".join(message["content"] for message in messages)
+    wanted = (task, reference or "")
     gold = _stated(reference and in_dozens(reference, *wanted))
-    any_order = bool(_ALL.search(asked)) and not _ORDERED.search(asked)
+    any_order = bool(_ALL.search(task)) and not _ORDERED.search(task)
     agreement = Agreement(compare, any_order)
     undecided: _NeedsMathVerify | None = None
     for given in _given(in_dozens(text, *wanted)):
@@ -103,8 +108,7 @@ def _undecided(gold: str, given: str) -> bool:
 
 
 def _given(text: str) -> Iterator[Form]:
-    """What the answer of ``text`` may be; one that is an answer by itself is not
-    searched for another."""
+    """The possible answers of ``text``, until one is an answer by itself."""
     for answer in stated_answers(text):
         forms = list(read_forms(answer))
         yield from forms
@@ -146,7 +150,7 @@ def _ending(reference: str) -> Form | None:
 
 
 def _checkable(form: Form) -> bool:
-    """Whether somebody might give this answer: prose and half a formula are none."""
+    """Whether this can be an answer. Prose and half a formula cannot."""
     match form:
         case Named(value=value):
             return _checkable(value)

@@ -1,7 +1,7 @@
-"""Processes in which checks run that may hang; one that hangs is killed and replaced.
+"""Worker processes for checks that may hang. A process that hangs is killed and replaced.
 
-Math-Verify can run for ever on what a model wrote, inside calls that no signal interrupts
-(huggingface/Math-Verify issues 50, 55 and 65), so nothing short of killing the process is safe.
+Math-Verify can run forever on a model's text, inside calls that no signal interrupts
+(huggingface/Math-Verify issues 50, 55 and 65). Only killing the process is safe.
 """
 
 import atexit
@@ -21,19 +21,19 @@ from schemas import Message
 
 START_SECONDS = 120.0
 PATIENCE = 6
-"""Seconds by the clock that a check has for each second of the processor that it may use: the
-machine may be busy with much else."""
+"""Seconds of wall time per second of CPU time that a check may use: the machine may be busy."""
 
 
 class CheckError(Exception):
-    """A check came to no result for one response: it hung, crashed or broke. Not a wrong answer."""
+    """A check has no result for one response: it hung, crashed or failed. This is not a wrong
+    answer."""
 
 
 class Workers:
     """Up to ``processes`` processes, each started when first needed.
 
     They are fresh interpreters, not forks: torch's threads do not survive a fork. A check may use
-    ``seconds`` of a processor, or what it says of itself (`loading.may_hang`).
+    ``seconds`` of CPU time, or its own limit (`loading.may_hang`).
     """
 
     def __init__(self, processes: int, *, seconds: float = 5.0) -> None:
@@ -52,19 +52,19 @@ class Workers:
         *,
         seconds: float | None = None,
     ) -> "Future[bool]":
-        """The check at import path ``path`` on one response.
+        """Run the check at import path ``path`` on one response.
 
-        The future raises ValueError where the check does (the reference says nothing), and
-        `CheckError` if it takes longer than ``seconds``, crashes or raises anything else.
+        The future raises ValueError if the check does (the reference is missing or unreadable), and
+        `CheckError` if the check takes longer than ``seconds``, crashes or raises anything else.
         """
         seconds = self.seconds if seconds is None else seconds
-        asked = {"check": path, "seconds": seconds, "patience": PATIENCE * seconds}
-        asked |= {"path": sys.path} | {
+        request = {"check": path, "seconds": seconds, "patience": PATIENCE * seconds}
+        request |= {"path": sys.path} | {
             "messages": list(map(dict, messages)),
             "reference": reference,
             "text": text,
         }
-        return self._threads.submit(self._ask, json.dumps(asked), seconds)
+        return self._threads.submit(self._ask, json.dumps(request), seconds)
 
     def close(self) -> None:
         """Kill all processes; checks that are running raise `CheckError`."""
@@ -90,7 +90,7 @@ class Workers:
             reply = ""
         if not reply:
             self._mine.process = None
-            self._end(process, gone=reply == "")
+            self._end(process, exited=reply == "")
             if reply is None:
                 raise CheckError(f"check took longer than {seconds:g} s")
             raise CheckError(f"check ended its process (exit code {process.returncode})")
@@ -110,7 +110,7 @@ class Workers:
             [sys.executable, "-m", "engines.checks.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Ctrl-C in a terminal is for the factory, which ends them in its own order.
+            # Ctrl-C in a terminal goes to the factory only, which then ends these processes.
             start_new_session=True,
             text=True,
             encoding="utf-8",
@@ -121,21 +121,23 @@ class Workers:
             _kill(process)
         ready = self._read(process, START_SECONDS)
         if not ready or "ready" not in json.loads(ready):
-            self._end(process, gone=ready == "")
+            self._end(process, exited=ready == "")
             raise CheckError(f"no process for checks starts (exit code {process.returncode})")
         return process
 
     def _read(self, process: "subprocess.Popen[str]", seconds: float) -> str | None:
-        """The next line the process writes; None if there is none in time, "" if it has ended.
-        A reply is one short line written at once, so its first byte is as good as the whole."""
+        """The process's next line; None after ``seconds``, "" if the process has ended.
+
+        A reply is one short line in one write, so once its first byte is there, so is the rest.
+        """
         assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], seconds)
         return process.stdout.readline() if ready else None
 
-    def _end(self, process: "subprocess.Popen[str]", *, gone: bool = False) -> None:
-        """Kill the process, unless it is ``gone`` by itself and its exit code tells why."""
+    def _end(self, process: "subprocess.Popen[str]", *, exited: bool = False) -> None:
+        """Kill the process. If it has already ``exited``, wait for its exit code."""
         try:
-            process.wait(1 if gone else 0)
+            process.wait(1 if exited else 0)
         except subprocess.TimeoutExpired:
             _kill(process)
             process.wait()
@@ -148,14 +150,14 @@ class Workers:
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:
-    """End a process and the child that answers for it."""
+    """Kill a process and its child."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 @cache
 def shared_workers() -> Workers:
-    """The workers of this process, as many as it has processors but 8 at most."""
+    """The workers of this process: one per CPU, at most 8."""
     workers = Workers(min(8, os.cpu_count() or 1))
     atexit.register(workers.close)
     return workers

@@ -1,7 +1,8 @@
-"""How answers lie in the journal: little-endian, no field names, log-probs in single precision.
+"""The journal's binary format of answers: little-endian, no field names, log-probs in single
+precision, as models compute them.
 
-Single precision is what models compute. What is returned is always read back from these bytes, so
-a fresh answer and a journaled one are equal to the last bit.
+An answer is always read back from these bytes. So a new answer and a journaled one are equal to the
+last bit.
 """
 
 import struct
@@ -12,12 +13,12 @@ from engines.protocol import Generation, Rewards, Scored
 _TOKENS = struct.Struct("<BII")
 _NUMBER = struct.Struct("<I")
 _CUT_OFF, _REASONING, _COUNTED = 1, 2, 4
-"""Bits of the first byte. An answer without a thought of its own is packed as it always was."""
+"""Bits of the first byte. An answer without a separate thought has the format of old versions."""
 
 
 def pack_generation(generation: Generation) -> bytes:
-    """Flags, token ids (u32), log-probs (f32), then if there is one the count of tokens (u32), if
-    there is one the thought (its length in bytes, u32, and UTF-8), text (UTF-8)."""
+    """Flags, token ids (u32), log-probs (f32), the count of tokens if there is one (u32), the
+    thought if there is one (its length in bytes, u32, and UTF-8), the text (UTF-8)."""
     ids, logprobs = generation.token_ids, generation.logprobs
     thought = None if generation.reasoning is None else _encoded(generation.reasoning)
     head = struct.pack(
@@ -36,7 +37,7 @@ def pack_generation(generation: Generation) -> bytes:
 
 
 def unpack_generation(answer: bytes) -> Generation:
-    """What `pack_generation` packed."""
+    """The inverse of `pack_generation`."""
     flags, ids, logprobs = _TOKENS.unpack_from(answer)
     numbers = struct.unpack_from(f"<{ids}I{logprobs}f", answer, _TOKENS.size)
     at = _TOKENS.size + 4 * (ids + logprobs)
@@ -65,7 +66,7 @@ def pack_scored(scored: Scored) -> bytes:
 
 
 def unpack_scored(answer: bytes) -> Scored:
-    """What `pack_scored` packed."""
+    """The inverse of `pack_scored`."""
     count = len(answer) // 8
     numbers = struct.unpack(f"<{count}I{count}f", answer)
     return Scored(numbers[:count], numbers[count:])
@@ -77,7 +78,7 @@ def pack_choice(logprobs: Sequence[float]) -> bytes:
 
 
 def unpack_choice(answer: bytes) -> tuple[float, ...]:
-    """What `pack_choice` packed."""
+    """The inverse of `pack_choice`."""
     return struct.unpack(f"<{len(answer) // 8}d", answer)
 
 

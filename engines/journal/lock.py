@@ -1,4 +1,4 @@
-"""One writer at a time. The operating system frees the lock when its holder dies."""
+"""A file lock for one writer. The operating system frees it when its holder dies."""
 
 import fcntl
 import os
@@ -9,21 +9,21 @@ from typing import IO
 
 
 class LockedError(RuntimeError):
-    """Somebody else holds the lock; the message says who."""
+    """Another process holds the lock; the message says which."""
 
 
 class FileLock:
-    """An exclusive flock on ``path``, a small file that says who holds it."""
+    """An exclusive flock on ``path``, a small file that names its holder."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[str] = path.open("a+", encoding="utf-8")
-        # A worker forked by a killed run must not hold the journal for it.
+        # A forked worker that outlives a killed run must not keep the journal locked.
         os.register_at_fork(after_in_child=self._file.close)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            holder = self._file.read().strip() or "a process that has not said who it is"
+            holder = self._file.read().strip() or "an unknown process"
             self._file.close()
             raise LockedError(holder) from None
         self._file.truncate(0)

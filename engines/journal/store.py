@@ -1,12 +1,13 @@
-"""The journal: every answer a model gave, in one SQLite file with one writer.
+"""The journal: all answers of models, in one SQLite file with one writer.
 
-An answer is committed before the coroutine that asked for it goes on, so a run killed at any moment
-has lost only what was in flight. All answers that arrive in one turn of the event loop share a
-commit. The file is in WAL mode with ``synchronous=NORMAL``: a killed process loses nothing
-committed; a power cut may lose the last seconds, never the file.
+An answer is committed before the coroutine that requested it continues. A run that is killed loses
+only the requests in flight. All answers of one turn of the event loop share a commit. The file is
+in WAL mode with ``synchronous=NORMAL``: a killed process loses nothing that was committed; a power
+cut may lose the last seconds, never the file.
 
-Keys are `engines.journal.identity`. They are random, and answers are up to some kilobytes, so the
-table keeps SQLite's row ids: at 3 kB an answer, 26 µs an insert against 74 µs WITHOUT ROWID.
+Keys are `engines.journal.identity`. They are random, and answers have up to some kilobytes. So the
+table keeps SQLite's row ids: with 3 kB per answer, an insert takes 26 µs, and 74 µs with WITHOUT
+ROWID.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from engines.journal.lock import FileLock, LockedError
 from engines.protocol import EngineError, UnavailableError
 
 _APPLICATION = 0x50464A31
-_AT_ONCE = 500
+_BATCH_KEYS = 500
 _SCHEMA = """
 CREATE TABLE journal (identity INTEGER NOT NULL);
 CREATE TABLE models (
@@ -49,16 +50,16 @@ ORDER BY name, engine, revision, verb
 
 
 class JournalError(EngineError):
-    """The journal cannot be used: why, what is kept, and what to do."""
+    """The journal cannot be used. The message says why, what is kept, and what to do."""
 
 
 class BusyJournalError(JournalError, UnavailableError):
-    """Somebody else writes to the journal now."""
+    """Another process is writing to the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the journal holds of one model's one verb. ``bytes`` are those of the answers."""
+    """The answers of one model to one verb. ``bytes``: the size of the answers."""
 
     name: str
     engine: str
@@ -72,7 +73,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The whole journal. ``hits`` and ``misses`` are look-ups over its lifetime."""
+    """Totals of a journal. ``hits`` and ``misses`` count all look-ups since it was created."""
 
     identity: int
     answers: int
@@ -83,10 +84,11 @@ class Statistics:
 
 
 class Journal:
-    """The one writer. ``keep`` needs a running event loop; the rest does not.
+    """The journal's writer. Only ``keep`` needs a running event loop.
 
-    Raises `JournalError` if another process writes to it, if it is no journal, if another identity
-    version wrote it, or if the disk is full.
+    Raises:
+        JournalError: another process writes to the file, it is not a journal, it has another
+            identity version, or the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,12 +103,12 @@ class Journal:
         except LockedError as error:
             raise BusyJournalError(
                 f"another run is writing to the journal {path} ({error}): "
-                "wait for it, or give this run another root"
+                "wait until it ends, or set another root for this run"
             ) from None
         except OSError as error:
             raise JournalError(
-                f"the journal {path} cannot be opened ({error.strerror or error}): let this user "
-                "write there, or name another place (journal in factory.yaml)"
+                f"the journal {path} cannot be opened ({error.strerror or error}): give this user "
+                "write permission, or set another path (journal in factory.yaml)"
             ) from error
         try:
             self._connection = self._open()
@@ -121,7 +123,7 @@ class Journal:
             _check(connection, self.path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            # 16 MB between checkpoints: each one writes the pages of its answers' keys again.
+            # 16 MB between checkpoints: each checkpoint rewrites the pages of its answers' keys.
             connection.execute("PRAGMA wal_autocheckpoint=4000")
             if connection.execute("PRAGMA application_id").fetchone()[0] == 0:
                 connection.executescript(
@@ -131,7 +133,7 @@ class Journal:
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
-            raise _explained(error, self.path) from error
+            raise _journal_error(error, self.path) from error
         except JournalError:
             if connection is not None:
                 connection.close()
@@ -139,28 +141,28 @@ class Journal:
         return connection
 
     def model(self, engine: str, revision: str, name: str) -> int:
-        """The number under which a model's answers are kept; ``name`` is for people."""
+        """The journal's number of a model. ``name`` is only shown to people."""
         try:
             self._connection.execute(
                 "INSERT INTO models (engine, revision, name) VALUES (?, ?, ?)"
                 "ON CONFLICT (engine, revision) DO UPDATE SET name = excluded.name",
                 (engine, revision, name),
             )
-            found = self._connection.execute(
+            selected = self._connection.execute(
                 "SELECT model FROM models WHERE engine = ? AND revision = ?", (engine, revision)
             )
-            return int(found.fetchone()[0])
+            return int(selected.fetchone()[0])
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def find(self, keys: Sequence[bytes], model: int, verb: identity.Verb) -> dict[bytes, bytes]:
-        """Those of ``keys`` that have an answer, with it; the look-ups are counted."""
+        """The answers of those ``keys`` that have one. Counts hits and misses."""
         found: dict[bytes, bytes] = {}
         try:
-            for start in range(0, len(keys), _AT_ONCE):
-                some = keys[start : start + _AT_ONCE]
+            for start in range(0, len(keys), _BATCH_KEYS):
+                some = keys[start : start + _BATCH_KEYS]
                 marks = ",".join("?" * len(some))
-                # One statement for a call's samples: 8 µs for four keys against 17 µs one by one.
+                # One statement for all keys: 8 µs for four keys, and 17 µs one by one.
                 found.update(
                     self._connection.execute(
                         f"SELECT key, answer FROM answers WHERE key IN ({marks})", some
@@ -175,9 +177,11 @@ class Journal:
     def keep(
         self, model: int, verb: identity.Verb, answers: Iterable[tuple[bytes, bytes]]
     ) -> asyncio.Future[None]:
-        """Keep (key, answer) pairs; the future is done when they are committed.
+        """Store (key, answer) pairs.
 
-        It raises `JournalError` if they could not be.
+        Returns:
+            A future that is done when they are committed. It raises `JournalError` if they cannot
+            be.
         """
         loop = asyncio.get_running_loop()
         if not self._waiting:
@@ -216,14 +220,17 @@ class Journal:
         self.committed += len(rows)
 
     def _counted(self) -> list[tuple[int, str, int, int]]:
-        asked = {(model, verb) for model, verb, _ in self._lookups}
+        pairs = {(model, verb) for model, verb, _ in self._lookups}
         counts = self._lookups
-        return [(m, v, counts[m, v, True], counts[m, v, False]) for m, v in asked]
+        return [(m, v, counts[m, v, True], counts[m, v, False]) for m, v in pairs]
 
     def prune(self, keep_revisions: Iterable[str]) -> int:
-        """Remove the answers of every model whose revision is not named; return how many.
+        """Remove the answers of all models whose revision is not in ``keep_revisions``.
 
-        The space is given back to the file system, for which as much must be free for a moment.
+        The file then shrinks. While it does, the disk must have room for a copy of it.
+
+        Returns:
+            The number of removed answers.
         """
         kept = list(keep_revisions)
         unused = f"SELECT model FROM models WHERE revision NOT IN ({','.join('?' * len(kept))})"
@@ -243,7 +250,7 @@ class Journal:
         return removed
 
     def close(self) -> None:
-        """Commit what is pending and free the lock. Raises `JournalError` as ``keep`` would."""
+        """Commit pending answers and free the lock. Raises `JournalError` like ``keep``."""
         try:
             if self._pending or self._lookups:
                 self._commit()
@@ -252,30 +259,31 @@ class Journal:
             self._lock.release()
 
     def _failed(self, error: sqlite3.Error) -> JournalError:
-        return _explained(error, self.path, self.committed)
+        return _journal_error(error, self.path, self.committed)
 
 
 def statistics(path: Path) -> Statistics:
-    """What the journal at ``path`` holds, while a run may be writing to it.
+    """Statistics of the journal at ``path``. A run may be writing to it.
 
-    Raises `JournalError` if there is none, or if it is no journal.
+    Raises:
+        JournalError: there is no file, or it is not a journal.
     """
     if not path.exists():
         raise JournalError(f"there is no journal at {path}")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
             _check(reader, path)
-            # A journal that a run is just making has no tables yet.
-            made = reader.execute("PRAGMA application_id").fetchone()[0]
-            usage = tuple(Usage(*row) for row in reader.execute(_STATISTICS)) if made else ()
+            # A journal that a run is creating now has no tables yet.
+            created = reader.execute("PRAGMA application_id").fetchone()[0]
+            usage = tuple(Usage(*row) for row in reader.execute(_STATISTICS)) if created else ()
     except sqlite3.Error as error:
-        raise _explained(error, path) from error
+        raise _journal_error(error, path) from error
     return Statistics(
         identity.VERSION,
-        answers=sum(one.answers for one in usage),
+        answers=sum(row.answers for row in usage),
         bytes=sum(file.stat().st_size for file in _files(path) if file.exists()),
-        hits=sum(one.hits for one in usage),
-        misses=sum(one.misses for one in usage),
+        hits=sum(row.hits for row in usage),
+        misses=sum(row.misses for row in usage),
         usage=usage,
     )
 
@@ -285,8 +293,8 @@ def _files(path: Path) -> list[Path]:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `JournalError` if the file is another program's or another identity version's."""
-    # At one moment: another process may be making the journal just now.
+    """Raise `JournalError` if the file is not a journal or has another identity version."""
+    # In one statement: another process may be creating the journal now.
     application, tables = connection.execute(
         "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id"
     ).fetchone()
@@ -297,13 +305,13 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("SELECT identity FROM journal").fetchone()[0]
     if version != identity.VERSION:
         raise JournalError(
-            f"the journal {path} was written under identity version {version}, this factory reads "
-            f"version {identity.VERSION}: move the file away to begin a new journal (its answers "
-            "will be paid for again), or go on with the version of the factory that wrote it"
+            f"the journal {path} has identity version {version}, this factory reads version "
+            f"{identity.VERSION}: move the file away to begin a new journal (its answers will be "
+            "paid for again), or use the version of the factory that wrote it"
         )
 
 
-def _explained(error: sqlite3.Error, path: Path, committed: int | None = None) -> JournalError:
+def _journal_error(error: sqlite3.Error, path: Path, committed: int | None = None) -> JournalError:
     kept = (
         "" if committed is None else f"; the {committed:,} answers of this run before it are kept"
     )
@@ -312,21 +320,21 @@ def _explained(error: sqlite3.Error, path: Path, committed: int | None = None) -
         free = shutil.disk_usage(path.parent).free / 2**20
         return JournalError(
             f"the journal {path} cannot grow ({text}; {free:,.1f} MB free on its disk){kept}: "
-            "make room, then give the same command, which goes on from there"
+            "make room, then run the same command again, which resumes"
         )
     if "locked" in text:
         return BusyJournalError(
-            f"another program holds the journal {path} ({text}){kept}: close it, then give the "
-            "same command, which goes on from there"
+            f"another program has locked the journal {path} ({text}){kept}: close it, then run "
+            "the same command again, which resumes"
         )
     if "not a database" in text:
-        return JournalError(f"{path} is not a journal: move it away, or name another root")
+        return JournalError(f"{path} is not a journal: move it away, or set another root")
     if "malformed" in text:
         return JournalError(
-            f"the journal {path} is damaged ({text}): put a copy of it back, or move it away to "
+            f"the journal {path} is damaged ({text}): restore a copy of it, or move it away to "
             "begin a new one (its answers will be paid for again)"
         )
     return JournalError(
-        f"the journal {path} cannot be used ({text}){kept}: let this user write there, or name "
-        "another place (journal in factory.yaml)"
+        f"the journal {path} cannot be used ({text}){kept}: give this user write permission, or "
+        "set another path (journal in factory.yaml)"
     )

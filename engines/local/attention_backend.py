@@ -15,17 +15,20 @@ from engines.local.kv_cache import Slots
 from kernels.attention import Block, attend, flex, masked
 
 Layout = tuple[Block, ...] | BlockMask | Slots
-"""Which cells see which: blocks on a CPU, FlexAttention's mask on a GPU; or a running batch."""
+"""The attention pattern: blocks on a CPU, FlexAttention's mask on a GPU, or a running batch."""
 
 _NAME = "preference_factory_packed"
 _LAYOUT: ContextVar[Layout | None] = ContextVar("layout", default=None)
-"""The layout of the present forward pass. A context variable, since Transformers passes a layer's
-attention only what that layer knows."""
+"""The layout of the current forward pass. It is a context variable, because Transformers passes
+only the layer's own arguments to an attention function."""
 
 
 def install(model: PreTrainedModel) -> bool:
-    """Let ``model`` attend as a layout says; False where its architecture takes no attention of
-    others (its layers then take masks only)."""
+    """Register this attention with ``model``.
+
+    Returns:
+        False if its architecture takes no other attention. Its layers then take only masks.
+    """
     if not model._can_set_attn_implementation():  # Setting it would only warn.
         return False
     AttentionInterface.register(_NAME, _attention)
@@ -35,7 +38,7 @@ def install(model: PreTrainedModel) -> bool:
 
 @contextmanager
 def attention_layout(layout: Layout) -> Iterator[None]:
-    """Forward passes inside are over one line of packed cells, or a token of each running row."""
+    """Forward passes inside use ``layout``: packed sequences, or one token of each running row."""
     token = _LAYOUT.set(layout)
     try:
         yield
@@ -60,10 +63,10 @@ def _attention(
         )
     if layout is None:
         groups = query.shape[1] // key.shape[1]
-        key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
+        key, value = (states.repeat_interleave(groups, dim=1) for states in (key, value))
         out = masked(query, key, value, attention_mask, scaling, softcap)
     elif isinstance(layout, Slots):
-        assert attention_mask is not None, "a running batch is always given a mask"
+        assert attention_mask is not None, "a running batch always has a mask"
         layer: Any = module.layer_idx
         out = layout.attend(layer, query, key, value, attention_mask, scaling, softcap)
     elif isinstance(layout, BlockMask):

@@ -1,4 +1,4 @@
-"""A loaded model as decoding and scoring use it: hidden states, the head, and its limits."""
+"""A loaded language model for decoding and scoring: hidden states, the head, and its limits."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -19,22 +19,24 @@ from kernels.packing import Row, pack, sees
 
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _TOLERANCE_16_BIT = 0.3
-"""Natural-log units by which two ways of computing one log-prob may differ."""
+"""The most by which two computations of one log-prob may differ, in natural-log units."""
 _MULTIPLE = 64
-"""Cells of a line on a CPU: with fewer rows for each of its threads, BLAS adds up in another order,
-and a text's log-probs would depend on what shares its line."""
+"""Packed lengths on a CPU are multiples of this. With fewer rows per thread, BLAS adds up in
+another order, and a text's log-probs would depend on the texts packed with it."""
 
 
 class LanguageModel:
-    """Weights, tokenizer and what follows from their configuration.
+    """Weights, tokenizer and limits of a language model.
 
-    ``positions`` is the longest sequence (tokens), ``vocabulary`` the number of logits,
-    ``end_ids`` the tokens that stop generation,
-    ``turn_end`` the one that the chat template ends a turn with.
+    The constructor compares this class's log-probs (packed prefixes, the blocked head) with those
+    of the model's own logits for a few tokens. So an unknown architecture is refused, not scored
+    wrongly.
 
-    Opening one ends in a check: the model's own logits for a few tokens against this class's way
-    to the same numbers (packed prefixes, the blocked head), so that an architecture with a rule of
-    its own is refused rather than scored wrongly.
+    Attributes:
+        positions: the longest sequence, in tokens.
+        vocabulary: the number of logits.
+        end_ids: the tokens that stop generation.
+        turn_end: the token with which the chat template ends a turn.
     """
 
     def __init__(self, binding: Binding) -> None:
@@ -54,17 +56,17 @@ class LanguageModel:
         self.vocabulary = self._predictor.vocabulary
         self.positions = self._longest()
         self.end_ids, self.turn_end = self._ends()
-        own = self.config._attn_implementation
+        implementation = self.config._attn_implementation
         self._packs = install(self.model)
         if self.device.type == "cpu":
             chunk_mlp(self.model)
         try:
             self._check()
         except EngineError:
-            # Attention with a rule of its own: it is given a mask of every pair instead.
+            # The model's attention differs from ours: use its own, with a mask of every pair.
             if not self._packs:
                 raise
-            self.model.set_attn_implementation(own)
+            self.model.set_attn_implementation(implementation)
             self._packs = False
             self._check()
 
@@ -76,11 +78,18 @@ class LanguageModel:
     def newest(
         self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, slots: Slots
     ) -> torch.Tensor:
-        """Float[rows, hidden] of the newest token of each row of a running batch.
+        """Hidden states of the newest token of each row of a running batch.
 
-        tokens, positions: Int64[rows]; seen: Bool[rows, cells], of the stems and then the slots.
+        Args:
+            tokens: Int64[rows].
+            positions: Int64[rows].
+            seen: Bool[rows, cells], first the cells of the stems, then those of the slots.
+            slots: the key-value cache.
+
+        Returns:
+            Float[rows, hidden].
         """
-        slots.whole = not self._packs
+        slots.concatenate = not self._packs
         with attention_layout(slots) if self._packs else nullcontext():
             hidden = self.hidden(
                 tokens[:, None],
@@ -92,23 +101,23 @@ class LanguageModel:
         return hidden[:, 0]
 
     def mask(self, seen: torch.Tensor) -> torch.Tensor:
-        """``seen``: Bool[rows, 1, queries, keys], in the form this model's attention takes."""
+        """``seen`` (Bool[rows, 1, queries, keys]) as a mask for this model's attention."""
         if self.config._attn_implementation != "eager":
             return seen
         nothing = torch.zeros((), dtype=self.dtype, device=seen.device)
         return torch.where(seen, nothing, torch.finfo(self.dtype).min)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Float32[rows, vocabulary] of Float[rows, hidden]."""
+        """Logits, Float32[rows, vocabulary], of hidden states, Float[rows, hidden]."""
         return self._predictor.logits(hidden)
 
     def logprobs(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """Float32[tokens], natural log, of ``ids`` predicted by Float[tokens, hidden]."""
+        """Log-probs of ``ids``, Float32[tokens], natural log. ``hidden``: Float[tokens, hidden]."""
         return selected_logprobs(hidden, self._predictor, ids)
 
     @torch.inference_mode()
     def packed_logprobs(self, rows: Sequence[Row]) -> list[list[list[float]]]:
-        """For each row and each of its continuations, the log-prob of each token."""
+        """The log-prob of each token, for each row and each of its continuations."""
         gpu = self.device.type != "cpu"
         packed = pack(rows, pad=next(iter(self.end_ids), 0), multiple=128 if gpu else _MULTIPLE)
         if not len(packed.targets):
@@ -126,14 +135,16 @@ class LanguageModel:
         values = self.logprobs(wanted, packed.targets.to(self.device))
         return list(packed.split(values.tolist()))
 
-    def agree(self, ours: Sequence[float], own: Sequence[float], *, what: str) -> None:
-        """Raises `EngineError` if two ways to the same log-probs differ beyond rounding."""
-        off = max((abs(a - b) for a, b in zip(ours, own, strict=True)), default=0.0)
+    def check_agreement(
+        self, ours: Sequence[float], expected: Sequence[float], *, method: str
+    ) -> None:
+        """Raises `EngineError` if two computations of log-probs differ by more than rounding."""
+        off = max((abs(a - b) for a, b in zip(ours, expected, strict=True)), default=0.0)
         if not off <= _TOLERANCE.get(self.dtype, _TOLERANCE_16_BIT):
             raise EngineError(
-                f"{self.name}: {what} differs from the model's own log-probs by {off:.3g}, so its "
-                f"architecture ({type(self.model).__name__}) has a rule not known here. Serve it "
-                "(engine: vllm or openai) to generate, and score with another model"
+                f"{self.name}: {method} differs from the model's own log-probs by {off:.3g}, so "
+                f"its architecture ({type(self.model).__name__}) is not supported in this process. "
+                "Serve it (engine: vllm or openai) to generate, and score with another model"
             )
 
     def _body(self) -> Any:
@@ -141,7 +152,10 @@ class LanguageModel:
         head = self._head()
         kinds = set(getattr(self.config, "layer_types", None) or ["full_attention"])
         if body is self.model or head is None or not hasattr(head, "weight"):
-            raise EngineError(f"{self.name}: its parts (body and head) are not known here")
+            raise EngineError(
+                f"{self.name}: its body and head are not found, so its architecture is not "
+                "supported in this process. Serve it (engine: vllm or openai) instead"
+            )
         if not kinds <= {"full_attention", "sliding_attention"}:
             raise EngineError(
                 f"{self.name}: layers of kind {', '.join(sorted(kinds))} keep a state that cannot "
@@ -158,7 +172,7 @@ class LanguageModel:
         return float(scale if scale is not None else 1.0) / float(divisor or 1.0)
 
     def _longest(self) -> int:
-        """Positions; within a sliding window, as packed rows know nothing of windows."""
+        """The longest sequence in tokens. At most the sliding window: packed rows have none."""
         longest = getattr(self.config, "max_position_embeddings", None)
         if longest is None:
             longest = min(self.tokenizer.model_max_length, 1 << 20)
@@ -182,15 +196,15 @@ class LanguageModel:
 
     @torch.inference_mode()
     def _check(self) -> None:
-        """Raises `EngineError` if packed, blocked scoring is not this model's own answer."""
+        """Raises `EngineError` if packed scoring gives other log-probs than the model's logits."""
         prefix, first, second = (
             [(start * 7 + n * 31) % self.vocabulary for n in range(4)] for start in (1, 2, 3)
         )
         rows = [Row(prefix, [first, second]), Row(prefix[:2], [second])]
         for row, answers in zip(rows, self.packed_logprobs(rows), strict=True):
             for ids, values in zip(row.continuations, answers, strict=True):
-                whole = torch.tensor([[*row.prefix, *ids]], device=self.device)
-                logits = self.model(input_ids=whole, use_cache=False).logits[0].float()
+                sequence = torch.tensor([[*row.prefix, *ids]], device=self.device)
+                logits = self.model(input_ids=sequence, use_cache=False).logits[0].float()
                 after = logits[len(row.prefix) - 1 : -1].log_softmax(-1).cpu()
-                own = after.gather(1, torch.tensor(ids)[:, None])[:, 0].tolist()
-                self.agree(values, own, what="scoring")
+                expected = after.gather(1, torch.tensor(ids)[:, None])[:, 0].tolist()
+                self.check_agreement(values, expected, method="scoring")

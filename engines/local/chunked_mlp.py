@@ -18,14 +18,16 @@ def chunk_mlp(model: nn.Module) -> None:
     """
     for name, layer in model.named_modules():
         if name.rpartition(".")[2] == "mlp" and all(map(_cellwise, layer.modules())):
-            layer.forward = partial(_fed, layer.forward)
+            layer.forward = partial(_in_chunks, layer.forward)
 
 
 def _cellwise(part: nn.Module) -> bool:
     return isinstance(part, nn.Linear) or not list(part.parameters(recurse=False))
 
 
-def _fed(forward: Callable[[torch.Tensor], torch.Tensor], states: torch.Tensor) -> torch.Tensor:
+def _in_chunks(
+    forward: Callable[[torch.Tensor], torch.Tensor], states: torch.Tensor
+) -> torch.Tensor:
     """``states``: Float[rows, cells, hidden]."""
     if states.shape[1] <= _CELLS:
         return forward(states)

@@ -1,4 +1,4 @@
-"""A classification model in memory, which many rows ask at once for the rewards of answers."""
+"""A classification model in memory. It computes rewards of answers in batches."""
 
 import asyncio
 import gc
@@ -14,7 +14,7 @@ from transformers import AutoConfig
 
 from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer, AnswerTokens
-from engines.local.cpu_threads import every
+from engines.local.cpu_threads import default_threads
 from engines.protocol import Dropout, EngineError, Rewards
 from engines.reward_heads import RewardHead
 from engines.weights import model_folder, resolved_device, resolved_dtype
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _GATHER_SECONDS = 0.002
-"""Rows resumed together ask within a millisecond; more of them are waited for this long."""
+"""How long to wait for more requests. Rows that resume together send them within a millisecond."""
 _WIDTH = 32
-"""Rows are padded to a multiple of this, and one batch has rows of one width: then a reward is the
-same to the last bit whatever shares its batch (on a CPU, in float32). With rows of many widths BLAS
-and attention add up in other orders, and rewards differ by 1e-5."""
+"""Rows are padded to a multiple of this, and all rows of a batch have one width. Then a reward does
+not depend on its batch, to the last bit (on a CPU, in float32). With different widths, BLAS and
+attention add up in other orders, and rewards differ by 1e-5."""
 _BATCH_TOKENS = {True: 2048, False: 16384}
-"""Tokens of one forward pass on a CPU, whose cache then holds the activations, and on a GPU."""
+"""Tokens of one forward pass, by whether it runs on a CPU. On a CPU, the activations of 2048 tokens
+fit its cache."""
 
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """An answer that waits for its rewards."""
+    """A request for the rewards of one answer."""
 
     tokens: AnswerTokens
     dropout: Dropout | None
@@ -48,10 +49,10 @@ class Request:
 
 class Classifier(ABC):
     """A Transformers classification model whose head gives rewards. Used by the coroutines of one
-    event loop; a thread of its own runs the model.
+    event loop; a separate thread runs the model.
 
-    The weights are loaded when rewards are first asked for. Only safetensors are read, and no code
-    of the folder is run.
+    The weights are loaded at the first request. Only safetensors are read, and no code of the
+    folder is run.
     """
 
     auto_class: ClassVar[Any]
@@ -65,8 +66,17 @@ class Classifier(ABC):
         *,
         batch_tokens: int | None = None,
     ) -> None:
-        """``batch_tokens``: tokens, padding included, of one forward pass; by default what suits
-        the device. Raises `EngineError` if the folder holds no model."""
+        """Read the model's configuration.
+
+        Args:
+            binding: the model.
+            tokenizer: its tokenizer.
+            batch_tokens: the tokens of one forward pass, padding included. The default depends on
+                the device.
+
+        Raises:
+            EngineError: the folder has no model.
+        """
         self._binding = binding
         self._folder = model_folder(binding)
         self._device = resolved_device(binding)
@@ -74,7 +84,7 @@ class Classifier(ABC):
         try:
             self.config = AutoConfig.from_pretrained(str(self._folder), trust_remote_code=False)
         except (OSError, ValueError) as error:
-            raise EngineError(f"{self._folder} is no {self.head.kind}: {error}") from error
+            raise EngineError(f"{self._folder} is not a {self.head.kind}: {error}") from error
         text = self.config.get_text_config()
         self._hidden: int = text.hidden_size
         limit = getattr(text, "max_position_embeddings", None)
@@ -84,7 +94,9 @@ class Classifier(ABC):
         self._model: Any = None
         self._waiting: list[Request] = []
         self._serving: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, "reward-model", torch.set_num_threads, (every(),))
+        self._thread = ThreadPoolExecutor(
+            1, "reward-model", torch.set_num_threads, (default_threads(),)
+        )
 
     async def reward(
         self,
@@ -93,8 +105,8 @@ class Classifier(ABC):
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
     ) -> Rewards:
-        """As `engines.protocol.Engine.reward`. What is asked at the same time, by any row, shares
-        forward passes with what is as long."""
+        """As `engines.protocol.Engine.reward`. Simultaneous requests of one width share forward
+        passes."""
         tokens = self._answers.tokens(prompt, text, step_ends)
         request = Request(tokens, dropout, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
@@ -115,19 +127,19 @@ class Classifier(ABC):
 
     @abstractmethod
     def read(self, logits: torch.Tensor, requests: Sequence[Request]) -> list[list[float]]:
-        """The rewards of each request. ``logits``: Float32, as the model gives them."""
+        """The rewards of each request. ``logits``: Float32, the model's output."""
 
     def forward(self, requests: Sequence[Request]) -> list[list[float]]:
-        """The rewards of ``requests``, which have one width, in one forward pass."""
+        """The rewards of ``requests`` in one forward pass. All must have one width."""
         ids = pad_sequence(
-            [torch.tensor(one.tokens.ids) for one in requests],
+            [torch.tensor(request.tokens.ids) for request in requests],
             batch_first=True,
             padding_value=self._padding,
         )
         ids = torch.nn.functional.pad(
             ids, (0, requests[0].width - ids.shape[1]), value=self._padding
         )
-        lengths = torch.tensor([len(one.tokens.ids) for one in requests])
+        lengths = torch.tensor([len(request.tokens.ids) for request in requests])
         attention = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
         with torch.inference_mode():
             logits = self._model(
@@ -140,9 +152,9 @@ class Classifier(ABC):
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                asked = 0
-                while asked < len(self._waiting):
-                    asked = len(self._waiting)
+                count = 0
+                while count < len(self._waiting):
+                    count = len(self._waiting)
                     await asyncio.sleep(_GATHER_SECONDS)
                 if batch := self._next_batch():
                     await self._answer(batch)
@@ -150,27 +162,29 @@ class Classifier(ABC):
             self._serving = None
 
     def _next_batch(self) -> list[Request]:
-        """The oldest request, and as many of its width as there is room for."""
-        waiting = [one for one in self._waiting if not one.rewards.done()]
-        alike = [one for one in waiting if one.width == waiting[0].width]
+        """The oldest request and others of its width, up to the size of a batch."""
+        waiting = [request for request in self._waiting if not request.rewards.done()]
+        alike = [request for request in waiting if request.width == waiting[0].width]
         batch = alike[: max(1, self._batch_tokens // alike[0].width)] if alike else []
         taken = set(map(id, batch))
-        self._waiting = [one for one in waiting if id(one) not in taken]
+        self._waiting = [request for request in waiting if id(request) not in taken]
         return batch
 
     async def _answer(self, batch: Sequence[Request]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._thread, self._run, batch)
+            results = await loop.run_in_executor(self._thread, self._run, batch)
         except Exception as error:
             failed = EngineError(f"the {self.head.kind} {self._folder} failed: {error}")
-            for one in batch:
-                if not one.rewards.done():
-                    one.rewards.set_exception(error if isinstance(error, EngineError) else failed)
+            for request in batch:
+                if not request.rewards.done():
+                    request.rewards.set_exception(
+                        error if isinstance(error, EngineError) else failed
+                    )
             return
-        for one, rewards in zip(batch, found, strict=True):
-            if not one.rewards.done():
-                one.rewards.set_result(rewards)
+        for request, rewards in zip(batch, results, strict=True):
+            if not request.rewards.done():
+                request.rewards.set_result(rewards)
 
     def _run(self, batch: Sequence[Request]) -> list[list[float]]:
         if self._model is None:
@@ -191,6 +205,6 @@ class Classifier(ABC):
                 f"{self._folder} cannot be loaded as a {self.head.kind}: {error}"
             ) from error
         self.head.check(model.config, self._folder, trained=not report["missing_keys"])
-        # A sequence classification model is read at the last token that is no padding.
+        # A sequence classification model is read at the last token before the padding.
         model.config.pad_token_id = self._padding
         return model.to(self._device).requires_grad_(False).train(False)

@@ -1,4 +1,4 @@
-"""How many processor threads a model computes with."""
+"""The number of CPU threads with which a model computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ import torch
 
 
 @cache
-def every() -> int:
-    """As many as torch was set to when the first engine asked: `few` changes what it says."""
+def default_threads() -> int:
+    """Torch's number of threads at the first call, before `limit_threads` changed it."""
     return torch.get_num_threads()
 
 
 @contextmanager
-def few(count: int) -> Iterator[None]:
-    """At most ``count`` of them, for this thread."""
+def limit_threads(count: int) -> Iterator[None]:
+    """Let torch use at most ``count`` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(min(count, before))
     try:

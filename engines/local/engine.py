@@ -1,4 +1,4 @@
-"""The embedded engine: a Hugging Face model in this process, on CPU or GPU, and all scoring."""
+"""The Transformers engine: a Hugging Face model in this process, on CPU or GPU."""
 
 import asyncio
 import gc
@@ -22,27 +22,27 @@ from engines.weights import weights_revision
 from schemas import Message
 
 _KEPT_PROMPTS = 8192
-"""Prompts whose tokens are remembered; more than a run has in flight (`Context.window`)."""
+"""Prompts whose tokens are remembered. More than a run has in flight (`Context.window`)."""
 
 
 class TransformersEngine(Engine):
-    """Weights loaded on construction; a worker thread runs them until `close`."""
+    """Loads the weights on construction. A worker thread runs them until `close`."""
 
     name = "transformers"
     generates = scores = chooses = local_weights = True
     requires = ("model",)
     options = Options
     turn_end: int | None
-    """The token that ends a turn: what ``end=True`` scores."""
+    """The token that ends a turn. ``end=True`` scores it."""
 
     def __init__(self, binding: Binding) -> None:
-        """Raises `EngineError` if the options, the folder or the weights will not do."""
+        """Raises `EngineError` if the folder or the weights cannot be used."""
         settings = Options.model_validate(dict(binding.options))
         self.revision = weights_revision(binding)
         model = LanguageModel(binding)
         gpu = model.device.type != "cpu"
         # Measured on one CPU thread: 22,000 tokens/s at 2,048, 18,000 at 8,192, 12,000 at 16,384,
-        # where activations no longer fit the cache. A GPU wants far more in flight.
+        # where activations no longer fit the CPU's cache. A GPU needs far more in flight.
         prefill = settings.score_tokens or (65536 if gpu else 2048)
         cache = settings.cache_tokens or _cache_tokens(model)
         self._model: LanguageModel | None = model
@@ -53,15 +53,16 @@ class TransformersEngine(Engine):
         self._marked = marking(model.tokenizer)
         self._lock = threading.Lock()
         self._prompts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
-        # Checked with few rows: a decoder that has written holds its cache, 0.5 GB for a model that
-        # only scores.
+        # The check uses its own decoder with few rows. A used decoder keeps its cache: 0.5 GB, even
+        # for a model that only scores.
         check_decoding(model, Decoder(model, rows=4, budget=cache, prefill=prefill))
         decoder = Decoder(model, rows=settings.batch_size, budget=cache, prefill=prefill)
         self._worker = Worker(decoder, PrefixScorer(model, cells=prefill))
 
     def render(self, messages: Sequence[Message]) -> Rendered:
-        """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
-        the assistant's are continued. Raises `RowError` if there is no room for one more token."""
+        """The prompt's text. Its tokens are kept for later calls. If the last message is the
+        assistant's, the model continues it. Raises `RowError` if there is no room for one more
+        token."""
         with self._lock:
             text = chat_text(self._tokenizer, messages, self._arguments)
         rendered = Rendered(tuple(messages), text, self._marked)
@@ -74,7 +75,7 @@ class TransformersEngine(Engine):
             raise RowError(f"max_tokens is {sampling.max_tokens}: ask for at least one token")
         limit = min(sampling.max_tokens, self._positions - len(ids))
         text: Generation = await self._ask(
-            lambda done, gone: RunningSequence(ids, sampling, limit, seed, done, gone),
+            lambda done, cancelled: RunningSequence(ids, sampling, limit, seed, done, cancelled),
             self._worker.write,
         )
         return text
@@ -85,21 +86,24 @@ class TransformersEngine(Engine):
         if len(end) != len(continuations):
             raise ValueError(f"{len(continuations)} continuations but {len(end)} values of 'end'")
         ids = self._prompt(prompt)
-        said = [
+        targets = [
             self._continuation(text, stop) for text, stop in zip(continuations, end, strict=True)
         ]
-        for number, tokens in enumerate(said):
+        for number, tokens in enumerate(targets):
             if len(ids) + len(tokens) > self._positions:
                 raise RowError(
                     f"continuation {number} has {len(tokens)} tokens after a prompt of {len(ids)}; "
                     f"the model takes {self._positions} together"
                 )
         answer: LogProbs = await self._ask(
-            lambda done, gone: ScoreRequest(ids, tuple(said), done, gone), self._worker.score
+            lambda done, cancelled: ScoreRequest(ids, tuple(targets), done, cancelled),
+            self._worker.score,
         )
         if not all(-float("inf") < value <= 0 for values in answer for value in values):
             raise RowError("the model gives a token of this continuation no (or a nan) probability")
-        return [Scored(tokens, tuple(values)) for tokens, values in zip(said, answer, strict=True)]
+        return [
+            Scored(tokens, tuple(values)) for tokens, values in zip(targets, answer, strict=True)
+        ]
 
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         if len(set(options)) != len(options) or not all(options):
@@ -109,13 +113,13 @@ class TransformersEngine(Engine):
         return [float(value) for value in totals.log_softmax(0)]
 
     async def close(self) -> None:
-        """Free the model's memory; calls still waiting fail with `EngineError`."""
+        """Free the model's memory. Waiting calls fail with `EngineError`."""
         if self._model is None:
             return
         await asyncio.to_thread(self._worker.close)
         gpu = self._model.device.type == "cuda"
         self._model = None
-        gc.collect()  # The cache and its layers point at each other.
+        gc.collect()  # The cache and its layers refer to each other.
         if gpu:
             torch.cuda.empty_cache()
 
@@ -135,7 +139,10 @@ class TransformersEngine(Engine):
         if not end:
             return ids
         if self.turn_end is None:
-            raise EngineError("neither chat template nor tokenizer says which token ends a turn")
+            raise EngineError(
+                "neither the chat template nor the tokenizer defines the token that ends a turn: "
+                "set eos_token in tokenizer_config.json"
+            )
         return (*ids, self.turn_end)
 
     def _tokens(self, text: str) -> tuple[int, ...]:
@@ -159,7 +166,7 @@ class TransformersEngine(Engine):
                 future.set_result(result)
 
         def done(result: Any) -> None:
-            # A loop that was closed has nobody waiting.
+            # Nobody waits on a closed loop.
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, result)
 
@@ -168,7 +175,7 @@ class TransformersEngine(Engine):
 
 
 def _cache_tokens(model: LanguageModel) -> int:
-    """Positions of key-value cache in 2 GiB of a computer's memory, or half of a GPU's free one."""
+    """The positions of key-value cache that fit 2 GiB, or half of a GPU's free memory."""
     config = model.config
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads

@@ -1,10 +1,10 @@
-"""The key-value cache of a running batch: each prompt once, shared by its rows, and a slot for what
-each row generates.
+"""The key-value cache of a running batch: each prompt once, shared by its rows, and a slot for the
+new tokens of each row.
 
-The speed of generation is the speed of reading this cache. Rows of one prompt therefore read it
-together. Rows are sorted by how much they have generated, in bands of similar length, so that few
+Reading this cache limits the speed of generation. Rows of one prompt therefore read the prompt
+together. Rows are sorted by the number of generated tokens, in bands of similar length, so that few
 rows read padding (`kernels.attention.cascade`). Nothing is reallocated while a batch shrinks.
-`transformers.DynamicCache` pads to the longest row and copies the whole cache for every token.
+`transformers.DynamicCache` pads to the longest row and copies the full cache for every token.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,21 +18,26 @@ from transformers.cache_utils import CacheLayerMixin
 from kernels.attention import Band, Members, cascade
 
 _BLOCK = 64
-"""The cache grows by so many cells at a time. Each step reads the whole cache, so copying it every
+"""The cache grows by this many cells at a time. Each step reads the full cache, so copying it every
 64 steps costs little."""
 _BAND = 32
-"""Most tokens of the first band of rows. Each later band has twice as many."""
+"""The most tokens of the first band of rows. Each later band has twice as many."""
 _SHARE = 8
-"""Most rows that share one copy of a prompt. All prompts are padded to the same number of rows, so
-a larger limit would save little and add padding to prompts with few rows."""
+"""The most rows that share one copy of a prompt. All prompts are padded to the same number of rows,
+so a larger limit would save little and add padding to prompts with few rows."""
 
 
 class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init_subclass__
-    """One layer's keys and values, zero where unused: of prompts (stems), Float[stems, heads,
-    width, positions] and Float[stems, heads, positions, width], as their products want them, and
-    of what rows write after them, both Float[rows, heads, cells, width].
+    """One layer's keys and values.
 
-    Zero and not just allocated: a masked cell has weight 0, and 0 · nan is nan.
+    Unused cells are zero: a masked cell has weight 0, and 0 · nan is nan.
+
+    Attributes:
+        keys: Float[rows, heads, cells, width], of new tokens.
+        values: Float[rows, heads, cells, width], of new tokens.
+        stem_keys: Float[stems, heads, width, positions], of prompts (stems). Transposed for the
+            matrix product.
+        stem_values: Float[stems, heads, positions, width], of prompts.
     """
 
     keys: torch.Tensor
@@ -54,14 +59,18 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write each running row's new token to its slot; what rows wrote, or all they may see."""
+        """Write the new token of each running row to its slot.
+
+        Returns:
+            Keys and values of the slots, or of stems and slots if ``Slots.concatenate`` is set.
+        """
         slots = self.slots
         rows, cells = slots.at
         running = len(rows)
         self.keys[rows, :, cells] = key_states[:, :, 0]
         self.values[rows, :, cells] = value_states[:, :, 0]
         keys, values = self.keys[:running, :, : slots.seen], self.values[:running, :, : slots.seen]
-        if not slots.whole:
+        if not slots.concatenate:
             return keys, values
         stems = torch.tensor(slots.stem_of, device=rows.device)
         begun = self.stem_keys[stems, :, :, : slots.stem_seen].transpose(2, 3)
@@ -69,7 +78,7 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
         return torch.cat([begun, keys], 2), torch.cat([known, values], 2)
 
     def grow(self) -> None:
-        """Make room for the rows and stems that there are, and for what they see."""
+        """Make room for all rows and stems, and for the cells that they see."""
         slots = self.slots
         rows, stems = len(slots.stem_of), slots.stems
         self.keys = _roomy(self.keys, rows, 2, slots.seen)
@@ -88,8 +97,7 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init
 
 
 def _roomy(old: torch.Tensor, rows: int, axis: int, length: int) -> torch.Tensor:
-    """``old`` if it has ``rows`` and ``length`` along ``axis``, or else a copy that has, and not
-    much more of either."""
+    """``old`` if it has ``rows`` rows and ``length`` along ``axis``; else a larger copy of it."""
     if old.shape[0] >= rows and old.shape[axis] >= length:
         return old
     shape = list(old.shape)
@@ -101,18 +109,21 @@ def _roomy(old: torch.Tensor, rows: int, axis: int, length: int) -> torch.Tensor
 
 
 class Slots(Cache):
-    """Row r of the running batch lies in slot r, after the stem ``stem_of[r]``.
+    """Row r of the running batch has slot r, after the stem ``stem_of[r]``.
 
-    ``at``: the running rows' slots and the cells that their newest tokens go to (Int64[running]
-    each). ``seen`` and ``stem_seen``: cells of slots and stems that some row sees. ``whole``:
-    layers hand out whole rows, copied together at each step, for attention that knows no stems.
+    Attributes:
+        at: the running rows' slots, and the cells for their newest tokens (Int64[running] each).
+        seen: the cells of slots that some row sees.
+        concatenate: whether layers return stems and slots in one tensor, copied at each step. For
+            attention that does not know stems.
+        stem_of: the stem of each row.
     """
 
     def __init__(self, *, layers: int) -> None:
         none = torch.zeros(0, dtype=torch.int64)
         self.at: tuple[torch.Tensor, torch.Tensor] = (none, none)
         self.seen = 0
-        self.whole = False
+        self.concatenate = False
         self.stem_of: list[int] = []
         self._stem_lengths: list[int] = []
         self._bands: list[Band] = []
@@ -122,17 +133,22 @@ class Slots(Cache):
 
     @property
     def stems(self) -> int:
-        """How many there are."""
+        """The number of stems."""
         return len(self._stem_lengths)
 
     @property
     def stem_seen(self) -> int:
-        """Positions of the longest stem."""
+        """The positions of the longest stem."""
         return max(self._stem_lengths, default=0)
 
     def fill(self, filled: Cache, lengths: Sequence[int], rows: Sequence[int]) -> None:
-        """New rows, last: ``rows[n]`` that go on with the n-th prompt of ``filled``, which has
-        ``lengths[n]`` positions."""
+        """Add new rows at the end.
+
+        Args:
+            filled: a cache of prompts.
+            lengths: the positions of each prompt.
+            rows: the number of new rows of each prompt.
+        """
         first, sources = self.stems, list[int]()
         for number, count in enumerate(rows):
             for at in range(0, count, _SHARE):
@@ -140,23 +156,30 @@ class Slots(Cache):
                 self.stem_of += [stem] * min(_SHARE, count - at)
                 sources.append(number)
         self._stem_lengths += [lengths[number] for number in sources]
-        for mine, theirs in zip(self.slots, filled.layers, strict=True):
-            keys, values = theirs.keys, theirs.values  # type: ignore[union-attr]  # never linear
+        for layer, source in zip(self.slots, filled.layers, strict=True):
+            keys, values = source.keys, source.values  # type: ignore[union-attr]  # never linear
             assert keys is not None
             assert values is not None
-            if not mine.is_initialized:
-                mine.lazy_initialization(keys, values)
-            mine.grow()
+            if not layer.is_initialized:
+                layer.lazy_initialization(keys, values)
+            layer.grow()
             index = torch.tensor(sources, device=keys.device)
             new = slice(first, self.stems)
             begun, known = keys.index_select(0, index), values.index_select(0, index)
             seen = min(self.stem_seen, keys.shape[2])
-            mine.stem_keys[new, :, :, :seen] = begun[:, :, :seen].transpose(2, 3)
-            mine.stem_values[new, :, :seen] = known[:, :, :seen]
+            layer.stem_keys[new, :, :, :seen] = begun[:, :, :seen].transpose(2, 3)
+            layer.stem_values[new, :, :seen] = known[:, :, :seen]
 
     def settle(self, going: Sequence[int], lengths: Sequence[int]) -> list[int]:
-        """Make ready for the next step of the rows ``going``, which see ``lengths[n]`` cells of
-        their slots then. Returns them in the order in which they lie from now on."""
+        """Prepare the next step.
+
+        Args:
+            going: the rows that continue.
+            lengths: the cells of its slot that each of them sees in the next step.
+
+        Returns:
+            The rows in their new order.
+        """
         sizes = [(max(0, length - 1) // _BAND).bit_length() for length in lengths]
         order = _arranged(going, sizes)
         by_row = dict(zip(going, zip(sizes, lengths, strict=True), strict=True))
@@ -188,7 +211,7 @@ class Slots(Cache):
         scale: float | None,
         softcap: float | None,
     ) -> torch.Tensor:
-        """Float[rows, heads, 1, width]: what the newest tokens see of stems and of slots."""
+        """Attention of the newest tokens over stems and slots: Float[rows, heads, 1, width]."""
         stems, seen, kept = self.stems, self.stem_seen, self.slots[layer]
         if self._members is None:
             self._members = Members.of(self.stem_of, stems, query.device)
@@ -204,7 +227,7 @@ class Slots(Cache):
         )
 
     def _keep_stems(self) -> None:
-        """Let go of the stems that no row goes on with."""
+        """Drop the stems that no row uses."""
         used = sorted(set(self.stem_of))
         if len(used) == self.stems:
             return
@@ -219,8 +242,8 @@ class Slots(Cache):
     def _moving(
         self, order: Sequence[int]
     ) -> Iterator[tuple[SlotLayer, Callable[[torch.Tensor], None]]]:
-        """Each layer, with what puts row ``order[n]`` of a tensor to place n; none where all are
-        there."""
+        """Each layer, with a function that moves row ``order[n]`` of a tensor to place n. Yields
+        nothing if all rows are in place."""
         moved = [place for place, row in enumerate(order) if row != place]
         if not moved:
             return
@@ -235,7 +258,7 @@ class Slots(Cache):
 
 
 def _arranged(going: Sequence[int], sizes: Sequence[int]) -> list[int]:
-    """Which of the rows lies in which place, the largest first, most where they are."""
+    """The row of each place: larger sizes first, and few rows moved."""
     wanted = sorted(sizes, reverse=True)
     order = [-1] * len(going)
     others: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The Transformers engine, whose weights are loaded when it is first asked something."""
+"""The Transformers engine with weights that are loaded at the first request."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class LazyEngine(Engine):
-    """Loads its weights when it is first asked something: a language model's to generate, score and
-    choose, a classification model's to reward.
+    """Loads its weights at the first request: a language model to generate, score and choose, a
+    classification model to reward.
 
-    A run whose every answer is in the journal needs their digest and the chat template only.
+    If all answers of a run are in the journal, it reads only the digest of the weights and the chat
+    template.
     """
 
     name = "transformers"
@@ -44,7 +45,7 @@ class LazyEngine(Engine):
         self.revision = weights_revision(binding)
 
     def render(self, messages: Sequence[Message]) -> Rendered:
-        """As the loaded engine renders; a prompt that is too long is refused when it is asked."""
+        """As in the loaded engine, but refuses a prompt that is too long only at its request."""
         if self._engine is None and self._tokenizer is not None:
             from engines.chat.template import chat_text
 
@@ -93,7 +94,7 @@ class LazyEngine(Engine):
         from engines.weights import weights_revision
 
         if steps not in self._classifiers:
-            # Its weights are read later, but within one call.
+            # The weights are read a little later, in the same call.
             self._check_revision(weights_revision(self._binding))
             kind = StepRewardModel if steps else RewardModel
             batch_tokens = Options.model_validate(dict(self._binding.options)).score_tokens
@@ -105,7 +106,7 @@ class LazyEngine(Engine):
     def _check_revision(self, revision: str) -> None:
         if revision != self.revision:
             raise EngineError(
-                f"{self._binding.model} changed while this run was using it: give the same "
+                f"{self._binding.model} changed while this run was using it: run the same "
                 "command again to use the model as it is now"
             )
 
@@ -116,7 +117,7 @@ class LazyEngine(Engine):
         try:
             return chat_tokenizer(self._binding)
         except EngineError:
-            return None  # loading the model says what is wrong with it
+            return None  # loading the model raises an error that explains it
 
     @cached_property
     def _marked(self) -> Callable[[Generation], str] | None:

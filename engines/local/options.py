@@ -6,10 +6,12 @@ from schemas.parameters import Parameters
 
 
 class Options(Parameters):
-    """``Binding.options`` of this engine. What is left out follows from the device.
+    """``Binding.options`` of this engine. Defaults of None depend on the device.
 
-    ``batch_size``: texts written at once. ``cache_tokens``: positions of key-value cache reserved
-    for them. ``score_tokens``: tokens, padding included, of one pass that scores or rewards.
+    Attributes:
+        batch_size: the most texts generated at once.
+        cache_tokens: the positions of key-value cache reserved for them.
+        score_tokens: the tokens of one scoring or reward pass, padding included.
     """
 
     batch_size: int = Field(default=256, ge=1)

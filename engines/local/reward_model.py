@@ -1,4 +1,4 @@
-"""A reward model in memory: one reward of an answer."""
+"""A reward model in memory: one reward per answer."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +11,7 @@ from engines.reward_heads import OUTCOME
 
 
 class RewardModel(Classifier):
-    """A sequence classification model of one label, such as `trainers.RewardModel` trains."""
+    """A sequence classification model with one label, as `trainers.RewardModel` trains."""
 
     auto_class = AutoModelForSequenceClassification
     head = OUTCOME
@@ -26,9 +26,9 @@ class RewardModel(Classifier):
 
     @contextmanager
     def _dropped(self, requests: Sequence[Request]) -> Iterator[None]:
-        """Masks on what leaves each feed-forward layer and on what enters the head."""
+        """Dropout on the output of each feed-forward layer and on the input of the head."""
         with ExitStack() as hooks:
-            if any(one.dropout for one in requests):
+            if any(request.dropout for request in requests):
                 layers = [
                     layer for name, layer in self._model.named_modules() if name.endswith(".mlp")
                 ]
@@ -45,12 +45,15 @@ class RewardModel(Classifier):
             yield
 
     def _masks(self, requests: Sequence[Request], places: int) -> torch.Tensor:
-        """Float[places, requests, 1, hidden]: 0 with the probability of the request's dropout, else
-        1 / (1 − probability); 1 where it has none."""
+        """Dropout masks, Float[places, requests, 1, hidden].
+
+        A value is 0 with the probability p of the request's dropout, else 1 / (1 − p). Without
+        dropout it is 1.
+        """
         masks = torch.ones(places, len(requests), 1, self._hidden)
-        for row, one in enumerate(requests):
-            if one.dropout is not None:
-                seeded = torch.Generator().manual_seed(one.dropout.seed)
+        for row, request in enumerate(requests):
+            if request.dropout is not None:
+                seeded = torch.Generator().manual_seed(request.dropout.seed)
                 drawn = torch.rand(places, self._hidden, generator=seeded)
-                masks[:, row, 0] = (drawn >= one.dropout.share) / (1 - one.dropout.share)
+                masks[:, row, 0] = (drawn >= request.dropout.share) / (1 - request.dropout.share)
         return masks.to(device=self._device, dtype=self._model.dtype)

@@ -1,4 +1,4 @@
-"""Draw one token a row from its logits and its own uniform number."""
+"""Samples one token per row from its logits and a uniform number."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from engines.protocol import Sampling
 
 
 class Sampler:
-    """Inverse-CDF sampling in vocabulary order, a uniform for each row.
+    """Inverse-CDF sampling in vocabulary order, with one uniform number per row.
 
-    Vocabulary order, not order of probability, because there two nearly equal tokens could change
-    places with the last bit of a logit, and with them everything after.
+    The order is not by probability: then the last bit of a logit could swap two nearly equal
+    tokens, and change all tokens after.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -20,9 +20,15 @@ class Sampler:
     def draw(
         self, logits: torch.Tensor, sampling: Sequence[Sampling], noise: Sequence[float]
     ) -> tuple[list[int], list[float]]:
-        """Token ids, and their log-probs at temperature 1 before any filter.
+        """Sample one token per row.
 
-        logits: Float32[rows, vocabulary]; sampling, noise: one a row, noise in [0, 1).
+        Args:
+            logits: Float32[rows, vocabulary].
+            sampling: one per row.
+            noise: one uniform number per row, in [0, 1).
+
+        Returns:
+            Token ids, and their log-probs (natural log) at temperature 1 before any filter.
         """
         peak = logits.amax(dim=-1, keepdim=True)
         shifted = logits - peak
@@ -44,7 +50,7 @@ class Sampler:
         if all(temperature <= 0 for temperature, _, _ in kinds):
             return shifted.argmax(dim=-1)
         if any(temperature not in (0.0, 1.0) for temperature, _, _ in kinds):
-            # A greedy row is drawn too and then overruled; any positive temperature will do for it.
+            # A greedy row is sampled too and then replaced, so its temperature here is arbitrary.
             heat = self._column([s.temperature if s.temperature > 0 else 1.0 for s in sampling])
             weights = (shifted / heat).exp()
         if any(top_k > 0 for _, top_k, _ in kinds):
@@ -54,8 +60,8 @@ class Sampler:
         reached = weights.cumsum(dim=-1, dtype=torch.float64)
         goal = torch.tensor(noise, dtype=torch.float64, device=self._device)[:, None]
         goal = goal * reached[:, -1:]
-        # The first token whose cumulated weight passes the goal; it has weight, so top-k and
-        # top-p hold.
+        # The first token whose cumulative weight is above the goal. Its weight is positive, so
+        # top-k and top-p hold.
         drawn = torch.searchsorted(reached, goal, right=True)[:, 0]
         drawn = drawn.clamp(max=shifted.shape[1] - 1)
         if any(temperature <= 0 for temperature, _, _ in kinds):
@@ -68,7 +74,7 @@ class Sampler:
 
 
 def _keep_top_k(weights: torch.Tensor, top_k: Sequence[int]) -> torch.Tensor:
-    """Zero all but each row's ``k`` largest weights (those equal to the k-th stay); 0 is off."""
+    """Set all but each row's k largest weights to 0. Ties with the k-th stay; k = 0 is off."""
     words = weights.shape[1]
     counts = [min(k, words) if k > 0 else words for k in top_k]
     largest = weights.topk(max((k for k in counts if k < words), default=1), dim=-1).values
@@ -79,7 +85,8 @@ def _keep_top_k(weights: torch.Tensor, top_k: Sequence[int]) -> torch.Tensor:
 
 
 def _keep_top_p(weights: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """Zero all but the fewest largest weights whose share reaches ``top_p``: Float32[rows, 1]."""
+    """Set all weights to 0 but the fewest largest ones whose share reaches ``top_p``
+    (Float32[rows, 1])."""
     ordered = weights.sort(dim=-1, descending=True).values
     before = ordered.cumsum(dim=-1, dtype=torch.float64) - ordered
     kept = (before < top_p * ordered.sum(dim=-1, keepdim=True)).sum(dim=-1, keepdim=True)

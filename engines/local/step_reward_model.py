@@ -1,4 +1,4 @@
-"""A process reward model in memory: one reward of each step of an answer."""
+"""A process reward model in memory: one reward per step of an answer."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from engines.reward_heads import STEPS, step_rewards
 
 
 class StepRewardModel(Classifier):
-    """A token classification model of one or two labels, such as `trainers.PRM` and
+    """A token classification model with one or two labels, as `trainers.PRM` and
     `trainers.ValueHead` train."""
 
     auto_class = AutoModelForTokenClassification
@@ -19,5 +19,6 @@ class StepRewardModel(Classifier):
     def read(self, logits: torch.Tensor, requests: Sequence[Request]) -> list[list[float]]:
         rewards = step_rewards(logits, self.config).cpu()
         return [
-            rewards[row, list(one.tokens.positions)].tolist() for row, one in enumerate(requests)
+            rewards[row, list(request.tokens.positions)].tolist()
+            for row, request in enumerate(requests)
         ]

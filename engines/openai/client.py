@@ -1,23 +1,23 @@
-"""One OpenAI-compatible server: ask it, wait while it is down or busy, say what is wrong.
+"""A client of one OpenAI-compatible server: sends requests, retries, and explains failures.
 
-    400, 413, 422                   `RowError`: this prompt is refused, with the server's words;
-                                    but a refused parameter is left out
+    400, 413, 422                   `RowError` with the server's message. But a refused parameter
+                                    is left out and the request is sent again
                                     (`engines.openai.parameters`)
     402, no quota left              `EngineError` at once
-    401, 403, 404, other 4xx        at once, as below
-    408, 409, 425, 429, 5xx, none   asked again until patience ends, then as below
-    200, not what was promised      asked again, thrice; then as below
-    more than 64 MiB                likewise (`engines.openai.http_client`)
-    200 with an error in it         as the error's own code says
+    401, 403, 404, other 4xx        no retry; then as below
+    408, 409, 425, 429, 5xx, none   retried until ``patience`` ends; then as below
+    200, unreadable                 retried up to three times; then as below
+    more than 64 MiB                the same (`engines.openai.http_client`)
+    200 with an error in it         by the error's own code
 
-Below: a server is judged by more than one call. Where it has answered another since the call was
-last sent, or answers a plain greeting now, the failure is the prompt's own (`RowError`). Where it
-answers nobody, it is the server's: `UnavailableError` if that may pass, else `EngineError`, with
-what to do; for a 404 that is what the server does serve.
+Below: one failed call does not mean that the server failed. If the server has answered another call
+since this one was last sent, or answers a greeting now, the prompt is the cause: `RowError`.
+Otherwise the server is: `UnavailableError` if the failure may be temporary, else `EngineError`.
+The message says what to do; for a 404 it lists the served models.
 
-Requests in flight are as many as the server takes (`engines.openai.concurrency`), at most the
-binding's ``concurrency``. An API key is in no message: servers repeat it, so it is struck out of
-what they say.
+The number of requests in flight follows the server's capacity (`engines.openai.concurrency`), up to
+the binding's ``concurrency``. No message contains the API key: it is removed from the server's
+messages, which may repeat it.
 """
 
 import asyncio
@@ -50,31 +50,34 @@ R = TypeVar("R", ChatReply, TextReply, PoolingReply, ModelList)
 _log = logging.getLogger(__name__)
 
 _OPENING_PATIENCE = 30.0
-"""Seconds to wait for a server that has never answered: more likely a wrong url than a restart."""
+"""Seconds to wait for a server that has never answered. A wrong url is more likely than a
+restart."""
 _MALFORMED_TRIES = 3
-"""An answer cut short may be whole the next time; one that is not JSON thrice will stay so."""
+"""A truncated answer may be complete at the next try. After three tries it will not be."""
 _AGAIN = frozenset({SILENT, UNREADABLE, 408, 409, 425, 429})
 _REFUSED = frozenset({400, 413, 422})
 _NO_LIST = frozenset({404, 405})
 _LIMITED = frozenset({429, 503})
-"""With these the headers that tell when a rate limit is renewed count, beside Retry-After."""
+"""With these statuses, headers about rate limits count in addition to Retry-After."""
 _COUNTED = 3
-"""Failures of one call that count as signs of overload; after these the prompt is suspected."""
+"""The failures of one call that count as signs of overload. Later ones may be the prompt's."""
 GREETING: list[Message] = [{"role": "user", "content": "Hello!"}]
-"""What a server is asked that answers nobody else: a prompt that no server refuses."""
+"""A prompt that no server refuses. It tests whether a server answers at all."""
 _PROMISED = {ModelList: "list of models", PoolingReply: "rewards"}
-"""What an unreadable answer should have been, where it is no completion."""
+"""The expected content of an answer, by its kind; others are completions."""
 _LEAVING = frozenset({"abort", "error"})
-"""How vLLM ends what it was writing when it is told to stop; another try may end well."""
+"""vLLM's finish reasons when it is shut down. A retry may succeed."""
 
 
 class ServerOptions(Parameters):
-    """What an ``openai`` binding's ``options`` may hold.
+    """``options`` of an ``openai`` binding.
 
-    ``timeout``: seconds until one request, from its first byte to the last of its answer, counts as
-    lost. ``patience``: seconds that a call waits, in all, for a server that is down, busy (429) or
-    failing (5xx). ``body``: fields added to every request, such as ``{"reasoning_effort": "low"}``.
-    ``top_logprobs``: how many first tokens a choice asks for; providers allow 5 to 20.
+    Attributes:
+        timeout: the most seconds of one request, from its first byte to the last of its answer.
+        patience: the total seconds that a call waits for a server that is down, busy (429) or
+            failing (5xx).
+        body: fields added to every request, such as ``{"reasoning_effort": "low"}``.
+        top_logprobs: the number of first tokens that a choice requests. Providers allow 5 to 20.
     """
 
     timeout: float = Field(default=600.0, gt=0)
@@ -102,8 +105,8 @@ class Server:
         self._greeting: asyncio.Task[bool] | None = None
         self._settings: dict[str, Any] = {
             "base_url": self.url,
-            # A placeholder: without one the client would send OPENAI_API_KEY, the key of another
-            # place, to this server.
+            # A placeholder: without it the client would send OPENAI_API_KEY, which may be another
+            # provider's key, to this server.
             "api_key": self._key or "none",
             "timeout": self.options.timeout,
             "max_retries": 0,
@@ -114,12 +117,14 @@ class Server:
         return f"{self.model!r} at {self._shown}"
 
     def entry(self) -> dict[str, Any]:
-        """What ``GET /models`` says of the model; empty where the server has no such list.
+        """The model's entry of ``GET /models``; empty if the server has no such list.
 
-        Blocks until the server answers. Raises `EngineError` if it does not, refuses the key or
-        serves other models.
+        Blocks until the server answers.
+
+        Raises:
+            EngineError: the server does not answer, refuses the key or serves other models.
         """
-        # In a thread of its own, for an event loop may be running in this one.
+        # In a new thread: this one may run an event loop.
         with ThreadPoolExecutor(1) as thread:
             listed = thread.submit(asyncio.run, self._list()).result()
         if listed is None:
@@ -130,7 +135,7 @@ class Server:
         raise self._unknown(listed)
 
     def _connected(self) -> "openai.AsyncOpenAI":
-        # Configuration that names this engine imports this module; the client takes a second.
+        # Imported here, as it takes a second: loading a configuration imports this module too.
         import openai
 
         from engines.openai.http_client import BoundedClient
@@ -158,17 +163,18 @@ class Server:
         again: Callable[[BaseException], bool],
         outage: Callable[[], bool],
     ) -> AsyncRetrying:
-        """Retries of one call, with a warning when the server answers nobody.
+        """Retries of one call, with a warning during an outage.
 
         Args:
-            again: whether the call is sent again after a failure.
-            outage: whether nobody else was answered since the call began.
+            budget: the waiting times.
+            again: whether the call is retried after this error.
+            outage: whether the server has answered no call since this one began.
         """
 
         def warn(state: RetryCallState) -> None:
             failure = state.outcome.exception() if state.outcome is not None else None
             if isinstance(failure, Failure) and outage() and not self._warned:
-                # Once an outage, not once a call: a thousand calls may be waiting.
+                # Once per outage, not once per call: a thousand calls may be waiting.
                 words = self._words(failure)
                 _log.warning("%s %s; waiting up to %g s", self, words, budget.seconds)
                 self._warned = True
@@ -188,10 +194,12 @@ class Server:
         *,
         needs: Collection[str] = (),
     ) -> ChatReply:
-        """``POST /chat/completions``. Errors are those of the table above.
+        """``POST /chat/completions``. Raises the errors of the module's table.
 
         Args:
-            needs: the fields of ``body`` that are not left out though the server refuses them.
+            messages: the conversation.
+            body: further fields of the request.
+            needs: the fields of ``body`` that are never left out, even if the server refuses them.
         """
         needed = {name: body[name] for name in needs}
         optional = {name: value for name, value in body.items() if name not in needs}
@@ -206,7 +214,7 @@ class Server:
         return await self._ask(send, cause, ChatReply)
 
     async def complete(self, prompt: str | list[int], body: Mapping[str, Any]) -> TextReply:
-        """``POST /completions``, which goes on from a text or from tokens; errors likewise."""
+        """``POST /completions``: continues a text or tokens. The same errors."""
         create = self._client.completions.with_raw_response.create
         return await self._ask(
             lambda _: create(model=self.model, prompt=prompt, extra_body=body),
@@ -214,15 +222,15 @@ class Server:
             TextReply,
         )
 
-    async def pool(self, asked: Mapping[str, Any]) -> PoolingReply:
-        """``POST /pooling``, which is vLLM's own and lies beside ``/v1``; errors likewise."""
-        return await self._ask(lambda _: self._pooled(asked), lambda *_: None, PoolingReply)
+    async def pool(self, fields: Mapping[str, Any]) -> PoolingReply:
+        """``POST /pooling``, an endpoint of vLLM next to ``/v1``. The same errors."""
+        return await self._ask(lambda _: self._pooled(fields), lambda *_: None, PoolingReply)
 
-    def _pooled(self, asked: Mapping[str, Any]) -> Awaitable[Any]:
+    def _pooled(self, fields: Mapping[str, Any]) -> Awaitable[Any]:
         import httpx2
 
         url = f"{self.url.removesuffix('/v1')}/pooling"
-        body = {"model": self.model, **asked, **self.options.body}
+        body = {"model": self.model, **fields, **self.options.body}
         return self._client.post(url, cast_to=httpx2.Response, body=body)
 
     def _create(self, messages: Sequence[Message], body: Mapping[str, Any]) -> Awaitable[Any]:
@@ -255,23 +263,23 @@ class Server:
                         self._warned = False
                         return reply
                     except Failure as failure:
-                        trouble = failure
-                        if trouble.overload and tries < _COUNTED:
-                            asked = asked_wait(trouble.headers)
-                            pace.overloaded(sent, min(asked, self.options.patience))
+                        current_failure = failure
+                        if current_failure.overload and tries < _COUNTED:
+                            wait = asked_wait(current_failure.headers)
+                            pace.overloaded(sent, min(wait, self.options.patience))
                 tries += 1
-                malformed += trouble.status == UNREADABLE
-                part = cause(trouble, left_out)
+                malformed += current_failure.status == UNREADABLE
+                part = cause(current_failure, left_out)
                 if part is None:
-                    raise trouble
+                    raise current_failure
                 without.add(part)
-                message = self._message(trouble)
+                message = self._message(current_failure)
 
         def again(error: BaseException) -> bool:
             return _passes(error) and malformed < _MALFORMED_TRIES
 
         def outage() -> bool:
-            # One refusal is no outage: that is how a server's capacity is found.
+            # One refusal is not an outage: requests are added until the server refuses one.
             return tries > 1 and self.endpoint.answered_at < began
 
         try:
@@ -288,9 +296,9 @@ class Server:
             raise self._given_up from None
 
     async def _sent(self, request: Awaitable[Any], kind: type[R], seconds: float) -> R:
-        """What ``request`` is answered within ``seconds``. Raises `Failure`.
+        """The answer to ``request`` within ``seconds``. Raises `Failure`.
 
-        ``from None``: the client's own error, in the traceback, would show the key.
+        ``from None``: the client's own error would show the key in the traceback.
         """
         import openai
 
@@ -298,23 +306,23 @@ class Server:
             async with asyncio.timeout(seconds):
                 raw = await request
         except TimeoutError:
-            said = f"gives no whole answer within {seconds:g} s"
-            raise Failure(SILENT, said, overdue=True) from None
+            message = f"gives no complete answer within {seconds:g} s"
+            raise Failure(SILENT, message, overdue=True) from None
         except openai.APIStatusError as error:
             answer = error.response
             raise refused(answer.status_code, answer.text, answer.headers) from None
         except openai.APIError as error:
             reason = error.__cause__ or error
             overdue = isinstance(error, openai.APITimeoutError)
-            said = f"does not answer ({type(reason).__name__}: {reason})"
-            raise Failure(SILENT, said, overdue=overdue) from None
+            message = f"does not answer ({type(reason).__name__}: {reason})"
+            raise Failure(SILENT, message, overdue=overdue) from None
         try:
             reply = kind.model_validate_json(raw.text)
         except ValidationError as error:
             failure = refused(UNREADABLE, raw.text, raw.headers)
             if failure.status == UNREADABLE:
-                what = _PROMISED.get(kind, "completion")
-                failure = Failure(UNREADABLE, f"gives no {what}: {self._unreadable(error)}")
+                expected = _PROMISED.get(kind, "completion")
+                failure = Failure(UNREADABLE, f"gives no {expected}: {self._unreadable(error)}")
             raise failure from None
         if not isinstance(reply, ModelList):
             if reply.failed:
@@ -330,17 +338,18 @@ class Server:
         await self._client.close()
 
     async def _is_own(self, failure: Failure, sent: float, kind: type[R]) -> bool:
-        """Whether a call last sent at ``sent`` failed for its own prompt: others are answered."""
+        """Whether a call last sent at ``sent`` failed because of its prompt: the server answers
+        others."""
         if self.endpoint.answered_at > sent:
             return True
         if failure.status == 402 or asked_wait(failure.headers):
-            return False  # The server says itself that it is not the prompt.
+            return False  # The server itself gives another cause.
         if self._greeting is None or self._greeting.done():
             self._greeting = asyncio.create_task(self._greeted(kind))
         return await asyncio.shield(self._greeting) or self.endpoint.answered_at > sent
 
     async def _greeted(self, kind: type[R]) -> bool:
-        """Whether the server gives a greeting what ``kind`` says: rewards, or an answer."""
+        """Whether the server answers a greeting, with rewards or a text as ``kind`` says."""
         messages, body = adapted(GREETING, {"max_tokens": 16}, self.endpoint.refused)
         seconds = min(self.options.timeout, _OPENING_PATIENCE)
         try:
@@ -354,10 +363,11 @@ class Server:
         return True
 
     def _error(self, failure: Failure, waited: float | None) -> EngineError | RowError:
-        """What the user is told of a call that failed for good.
+        """The final error of a failed call.
 
         Args:
-            waited: the seconds for which it was sent again; None if more time would not help.
+            failure: the last failure.
+            waited: the seconds of retries; None if more time would not help.
         """
         status, message = failure.status, self._message(failure)
         if status in (401, 403):
@@ -401,21 +411,21 @@ class Server:
         )
 
     def _words(self, failure: Failure) -> str:
-        said = self._message(failure)
+        message = self._message(failure)
         if failure.status in (SILENT, UNREADABLE):
-            return said
-        return f"answers {failure.status}: {said}"
+            return message
+        return f"answers {failure.status}: {message}"
 
     def _message(self, failure: Failure) -> str:
-        return self._struck(failure.said)[:500]
+        return self._without_key(failure.message)[:500]
 
     def _unreadable(self, error: ValidationError) -> str:
         wrong = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in wrong["loc"])
-        answer = self._struck(str(wrong["input"]))[:200]
+        answer = self._without_key(str(wrong["input"]))[:200]
         return f"{where + ': ' if where else ''}{wrong['msg']} in {answer!r}"
 
-    def _struck(self, text: str) -> str:
+    def _without_key(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
 
     def _key_hint(self) -> str:
@@ -425,12 +435,12 @@ class Server:
 
 
 def _passes(error: BaseException) -> bool:
-    """Whether the same request may be answered later."""
+    """Whether a retry of the same request may succeed."""
     return isinstance(error, Failure) and (error.status in _AGAIN or error.status >= 500)
 
 
 def _retry_headers(error: BaseException) -> Mapping[str, str]:
-    """The headers that say when to send the request again."""
+    """The headers that say when to retry."""
     assert isinstance(error, Failure)
     if error.status in _LIMITED:
         return error.headers

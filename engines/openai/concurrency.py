@@ -1,10 +1,10 @@
-"""How many requests a server takes at once: found by trying, as TCP finds how fast a network is.
+"""Adapts the number of requests in flight to a server's capacity, as TCP congestion control does.
 
-The number doubles as long as answers come the oftener for it; after the first sign of overload it
-grows by one a round of answers. Signs are a refusal for being busy (429, 503 and the like), a
-request that was never answered, and answers that come no oftener though half as many requests again
-are in flight. At a sign the number falls by a factor, once for all requests that had been sent
-before it. A server that names a time gets it: nobody sends anything until then.
+The limit doubles while that raises the rate of answers. After the first sign of overload it grows
+by one per round of answers. Signs of overload are: a busy server (429, 503 and others), a request
+without an answer, and a rate that does not rise although 1.5 times as many requests are in flight.
+At a sign the limit falls by a factor, once for all requests that were sent before it. If the server
+names a time to wait, no request is sent until then.
 """
 
 import asyncio
@@ -18,24 +18,30 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 _FIRST = 16.0
-"""Requests in flight to begin with."""
+"""The first limit of requests in flight."""
 _FALL = 0.75
-"""What is left of the number at a sign of overload."""
+"""The factor of the limit at a sign of overload."""
 _CAUTION = 16.0
-"""How many rounds of answers pass before a number that was too many is tried again."""
+"""The rounds of answers before a limit that was too high is tried again."""
 _STEP = 1.5
-"""How many times as many requests must be in flight before their rate is compared."""
+"""Two rates are compared if their requests in flight differ by at least this factor."""
 _GAIN = 0.1
-"""The least share of the additional requests that must show as additional answers; below it they
-only wait. A batching server gives as much until its rate is near its highest."""
+"""The least relative gain in rate per relative gain in requests. Below it, additional requests only
+wait. A batching server is above it until its rate is near its maximum."""
 _SMALL = 32
-"""Answers, at least, over which a rate is measured; else a round of them."""
+"""A rate is measured over at least this many answers, and at least one round."""
 
 
 @dataclass
 class _Measured:
-    """Answers that came while all turns were taken, of which the first ``skipped`` were sent before
-    there were so many; since ``began``, and over them the sum of requests in flight."""
+    """A measurement of the rate of answers while the limit is reached.
+
+    Attributes:
+        skipped: the answers still to skip, since their requests were sent under a lower limit.
+        began: the start of the measurement (`time.monotonic`).
+        answers: the answers since then.
+        in_flight: the sum of requests in flight over these answers.
+    """
 
     skipped: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -44,7 +50,7 @@ class _Measured:
 
 
 class Pace:
-    """The turns of one server's requests, for all event loops of the process."""
+    """Limits the requests in flight to one server, over all event loops of the process."""
 
     def __init__(self) -> None:
         self.limit = _FIRST
@@ -60,11 +66,14 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, ceiling: int, *, again: bool = False) -> AsyncIterator[float]:
-        """Wait for a turn and hold it; yields when the request may be sent (`time.monotonic`).
+        """Wait for a turn and keep it inside the context.
 
         Args:
             ceiling: the most requests in flight that this caller allows.
-            again: whether the caller had a turn before and failed; it is let in first.
+            again: whether this is a retry. Retries go first.
+
+        Yields:
+            The time at which the request may be sent (`time.monotonic`).
         """
         sent = await self._enter(ceiling, again)
         try:
@@ -78,10 +87,10 @@ class Pace:
                 self._admit()
 
     def answered(self, ceiling: int) -> None:
-        """An answer came: from inside the turn. Where all turns were taken, allow more."""
+        """Report an answer, inside the turn. Raises the limit if it was reached."""
         with self._lock:
             if self._in_flight < min(math.floor(self.limit), ceiling):
-                # Nobody knows what the server does with more than it is sent.
+                # Below the limit, nothing is learnt about the limit.
                 self._measured = _Measured()
                 return
             if not self._doubling:
@@ -98,7 +107,8 @@ class Pace:
             self.limit = min(limit, float(ceiling))
 
     def overloaded(self, sent: float, wait: float = 0.0) -> None:
-        """A request sent at ``sent`` was too many; the server asks for ``wait`` seconds."""
+        """Report that a request sent at ``sent`` was too many. The server asks to wait ``wait``
+        seconds."""
         with self._lock:
             now = time.monotonic()
             self._closed_until = max(self._closed_until, now + wait)
@@ -113,7 +123,7 @@ class Pace:
         self._measured, self._reference = _Measured(), None
 
     def _measure(self, ceiling: int) -> None:
-        """Compare the rate of answers with that at fewer requests in flight."""
+        """Compare the rate of answers with the rate at fewer requests in flight."""
         measured = self._measured
         if measured.skipped > 0:
             measured.skipped -= 1
@@ -137,7 +147,7 @@ class Pace:
             self._allow(2 * self.limit, ceiling)
 
     async def _enter(self, ceiling: int, again: bool) -> float:
-        """When the turn was given, which may be a moment before this goes on."""
+        """The time at which the turn was granted. The coroutine may resume a little later."""
         with self._lock:
             if not self._waiting and self._room(ceiling):
                 self._in_flight += 1

@@ -1,4 +1,4 @@
-"""What this process has learnt of one model at one address; roles bound to both share it."""
+"""What this process knows about one model at one address. Roles with the same binding share it."""
 
 import logging
 import math
@@ -14,9 +14,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Endpoint:
-    """``refused``: the parts of a request that it does not take (`engines.openai.parameters`).
-    ``answered_at``: when it last answered anybody (`time.monotonic`). ``lists``: whether it has
-    ever listed likely tokens."""
+    """The state of one model at one address.
+
+    Attributes:
+        pace: the limit of requests in flight.
+        refused: the parts of a request that it refuses (`engines.openai.parameters`).
+        answered_at: the time of its last answer (`time.monotonic`).
+        lists: whether it has ever listed likely tokens.
+    """
 
     pace: Pace = field(default_factory=Pace)
     refused: set[str] = field(default_factory=set)
@@ -24,24 +29,24 @@ class Endpoint:
     lists: bool = False
 
     def answered(self) -> None:
-        """It answered somebody, just now."""
+        """Report an answer, to any call."""
         self.answered_at = time.monotonic()
 
-    def learn(self, parts: set[str], server: str, said: str) -> None:
-        """It answers without ``parts`` and refuses them. Told when it is learnt, not again."""
+    def learn(self, parts: set[str], server: str, message: str) -> None:
+        """Remember that it refuses ``parts`` and answers without them. Warns once per part."""
         for part in sorted(parts - self.refused):
             if part == SYSTEM:
-                done = "its words are put before the user's"
+                done = "its text is put before the user's"
             elif part in RENAMED:
                 done = f"it is sent as {RENAMED[part]!r}"
             else:
-                done = "it is left out of every request, and the model's default holds"
-            what = "a system turn" if part == SYSTEM else repr(part)
-            _log.warning("%s refuses %s (%s): %s", server, what, said, done)
+                done = "it is left out of every request, and the model's default is used"
+            shown = "a system turn" if part == SYSTEM else repr(part)
+            _log.warning("%s refuses %s (%s): %s", server, shown, message, done)
         self.refused |= parts
 
 
 @cache
 def endpoint(url: str, model: str, key: str | None) -> Endpoint:
-    """The one endpoint of these, for the whole process."""
+    """The endpoint of a url, model and key: the same object in the full process."""
     return Endpoint()

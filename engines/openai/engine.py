@@ -1,24 +1,23 @@
-"""Any OpenAI-compatible server: ``vllm serve``, or a provider. Over HTTP, chat completions; and
-rewards, where vLLM serves a classification model.
+"""The engine for OpenAI-compatible servers: ``vllm serve``, or a provider. Uses chat completions;
+and rewards, if vLLM serves a classification model.
 
-The server applies the chat template out of sight, so a prompt's identity is the canonical JSON of
-its messages, and `revision` holds everything else that can change the answer, as far as it can be
-known:
+The server applies the chat template, so a prompt's identity is the canonical JSON of its messages.
+`revision` covers all else that is known and can change the answer:
 
-* the name it is served as, and the server's own entry for it in ``GET /models`` (on vLLM: ``root``,
-  the folder served, ``parent`` and ``max_model_len``), without what changes though the model does
-  not (`_VOLATILE`);
+* the served name, and the server's entry for it in ``GET /models`` (on vLLM: ``root``, the served
+  folder, ``parent`` and ``max_model_len``), without fields that change for the same model
+  (`_VOLATILE`);
 * ``body`` and ``top_logprobs`` of the binding's options, and its ``template_arguments`` if it has
   any, since they are in every request;
-* the digest of the weights where the binding names them (``model``), otherwise the url. Weights say
-  what the model is wherever it is served, so a server may move to another host or port and nothing
-  is paid for twice; without them, one name at two addresses may be two models.
+* the digest of the weights if the binding names them (``model``), otherwise the url. With the
+  digest, a server may move to another host or port and nothing is paid for twice. Without it, one
+  name at two addresses may be two models.
 
-Parts of a request that the server refuses are left out of it (`engines.openai.parameters`) and stay
-in the identity, which is that of what was asked for.
+Parts of a request that the server refuses are left out of the request (`engines.openai.parameters`)
+but stay in the identity.
 
-Not known, so not in it: a number type, quantization or chat template chosen on the server's command
-line. Serve such a model under a name of its own.
+A number type, quantization or chat template chosen on the server's command line is not known, so it
+is not in the revision. Serve such a model under another name.
 """
 
 import asyncio
@@ -49,23 +48,23 @@ _VOLATILE = frozenset(
     {"created", "permission", "pricing", "description", "top_provider", "per_request_limits"}
     | {"shutdown_date", "expiration_date"}
 )
-"""What servers say of a model that changes though the model does not: vLLM's ``created`` is the
-time of asking and its ``permission`` has a random id; the others are a provider's shop window."""
+"""Fields of a model's entry that change for the same model. vLLM's ``created`` is the time of the
+request and its ``permission`` has a random id; the others are a provider's catalogue data."""
 
 _LISTING = ("logprobs", "top_logprobs")
 _WITHHELD = frozenset(
     {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii"}
     | {"refusal", "tool_calls", "tool_use", "function_call"}
 )
-"""Ends of what is no answer: the provider's filter cut it, or the model called a tool."""
+"""Finish reasons without an answer: the provider's filter cut it, or the model called a tool."""
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "max_new_tokens", "model_length"})
-"""Ends of what was cut off, in the words of several servers."""
+"""Finish reasons of truncated answers, for several servers."""
 
 _OLD = "choosing needs vLLM 0.32 or newer, or bind the role to weights"
 
 
 class OpenAIEngine(Engine):
-    """A served model. Opening it asks the server what it serves, and blocks until it answers."""
+    """A model on a server. The constructor requests the list of models and blocks until then."""
 
     name = "openai"
     generates = chooses = rewards = True
@@ -77,7 +76,7 @@ class OpenAIEngine(Engine):
         self.server = Server(binding)
         entry = self.server.entry()
         self._is_vllm = self.constrains = entry.get("owned_by") == "vllm"
-        # vLLM writes as far as its context goes, but refuses to be asked for more than that.
+        # vLLM refuses a request for more tokens than its context length.
         self._longest = int(entry.get("max_model_len") or sys.maxsize)
         self._spellings: dict[str, Spelling] = {}
         self._arguments = dict(binding.template_arguments)
@@ -88,19 +87,19 @@ class OpenAIEngine(Engine):
         return f"OpenAIEngine({self.server})"
 
     def render(self, messages: Sequence[Message]) -> Rendered:
-        """The messages as they are sent: the server applies the template and refuses what is too
-        long. Control tokens in them are spelled apart (`engines.chat.spelling`)."""
+        """The messages as they are sent. The server applies the template, and refuses a prompt that
+        is too long. Control tokens in messages are changed to text (`engines.chat.spelling`)."""
         sent = tuple(spelled_apart(message) for message in messages)
         return Rendered(sent, canonical([dict(message) for message in sent]))
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
-        """Draw one text. Log-probs are those the server gives; token ids, vLLM's only."""
+        """Sample one text. It has log-probs if the server gives them, and token ids from vLLM."""
         body: dict[str, Any] = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": min(sampling.max_tokens, self._longest),
-            # Some providers take no more than 31 bits. Samples of one prompt whose seeds then
-            # agree are equal: one pair in 2**31.
+            # Some providers take at most 31 bits. Two samples of a prompt are then equal with
+            # probability 2**-31.
             "seed": seed % 2**31,
         }
         if sampling.stop:
@@ -108,7 +107,7 @@ class OpenAIEngine(Engine):
         if sampling.top_k:
             body["top_k"] = sampling.top_k
         if self._is_vllm:
-            # Whatever is left out, vLLM takes from the model's generation_config.json.
+            # For parameters that are left out, vLLM uses the model's generation_config.json.
             body |= {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0}
             body["return_token_ids"] = True
             if sampling.pattern is not None:
@@ -124,8 +123,8 @@ class OpenAIEngine(Engine):
             raise RowError(f"{self.server} ended its answer with {reason or 'a tool call'!r}")
         logprobs, finish = choice.token_logprobs, _finish(reply, body["max_tokens"])
         if "stop" in self.server.endpoint.refused:
-            whole, text = text, _before(text, sampling.stop)
-            if text != whole:
+            full_text, text = text, _before(text, sampling.stop)
+            if text != full_text:
                 logprobs, finish = (), "stop"
         return Generation(
             text=text,
@@ -137,11 +136,11 @@ class OpenAIEngine(Engine):
         )
 
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        """Log-probs of the options: whole from vLLM, by the first token from others.
+        """Log-probs of the options: by all their tokens with vLLM, else by the first token.
 
-        vLLM is asked for the log-probs of given tokens (``logprob_token_ids``): one request where
-        each option is a single token. Other servers list their likeliest first tokens, which
-        `engines.choice_logprobs.listed_choice` reads.
+        vLLM gives the log-probs of requested tokens (``logprob_token_ids``): one request if each
+        option is a single token. Other servers list their most likely first tokens, which
+        `engines.openai.listed_choice` reads.
         """
         if len(set(options)) != len(options) or not all(options):
             raise RowError(f"options must differ and none may be empty: {list(options)}")
@@ -163,20 +162,23 @@ class OpenAIEngine(Engine):
         """By vLLM's server of a classification model (`engines.openai.rewards`)."""
         if dropout is not None:
             raise EngineError(
-                f"{self.server} leaves no activations out: name the weights in the binding "
-                "('model': a folder or a Hub id), and they are run in this process for that"
+                f"{self.server} has no dropout: name the weights in the binding ('model': a "
+                "folder or a Hub id), which are then run in this process"
             )
         return await self._rewards.reward(prompt.messages, text, step_ends)
 
     async def close(self) -> None:
-        """Close the connections; the server runs on."""
+        """Close the connections. The server keeps running."""
         await self.server.close()
 
     async def _first(self, prompt: Rendered, body: Mapping[str, Any]) -> ChatChoice:
-        """One token with the likeliest in its place.
+        """The first token of the answer, with a list of the most likely first tokens.
 
-        Raises `EngineError` where the server lists them for no prompt; one that has none for this
-        prompt alone is asked for those of a greeting, once.
+        If the list is missing, a greeting is sent once to find out whether the server ever gives
+        one.
+
+        Raises:
+            EngineError: the server gives no such list for any prompt.
         """
         endpoint = self.server.endpoint
         try:
@@ -195,23 +197,23 @@ class OpenAIEngine(Engine):
 
     async def _spelled_choice(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         spelled = await asyncio.gather(*map(self._spelling, options))
-        asked = next_tokens(spelled)
-        body = {**_likelihoods(asked.pop(())), "logprobs": True}
+        following = next_tokens(spelled)
+        body = {**_likelihoods(following.pop(())), "logprobs": True}
         start = await self._ask(prompt, body, needs=("logprobs", "return_token_ids"))
         answers: dict[Spelling, dict[int, float]] = {(): start.first_logprobs()}
-        if asked:
-            begun = start.prompt_token_ids
-            if not begun:
-                raise EngineError(f"{self.server} does not say how it reads a prompt: {_OLD}")
+        if following:
+            prompt_tokens = start.prompt_token_ids
+            if not prompt_tokens:
+                raise EngineError(f"{self.server} does not return the prompt's tokens: {_OLD}")
             replies = await asyncio.gather(
                 *(
                     self.server.complete(
-                        begun + list(said), {**_likelihoods(tokens), "logprobs": 1}
+                        prompt_tokens + list(prefix), {**_likelihoods(tokens), "logprobs": 1}
                     )
-                    for said, tokens in asked.items()
+                    for prefix, tokens in following.items()
                 )
             )
-            answers |= zip(asked, (reply.first_logprobs() for reply in replies), strict=True)
+            answers |= zip(following, (reply.first_logprobs() for reply in replies), strict=True)
         endpoint = self.server.endpoint
         if not all(answers.values()):
             if endpoint.lists:
@@ -221,13 +223,13 @@ class OpenAIEngine(Engine):
         return spelled_choice(spelled, answers)
 
     async def _spelling(self, option: str) -> Spelling:
-        """The option's tokens. Asked of the server once: a completion repeats its prompt's."""
+        """The option's tokens. One request per option: a completion returns its prompt's tokens."""
         if option not in self._spellings:
             body = {"add_special_tokens": False, "return_token_ids": True, "max_tokens": 1}
             reply = await self.server.complete(option, body)
             tokens = reply.choices[0].prompt_token_ids
             if not tokens:
-                raise EngineError(f"{self.server} does not say how it spells {option!r}: {_OLD}")
+                raise EngineError(f"{self.server} does not return the tokens of {option!r}: {_OLD}")
             self._spellings[option] = tuple(tokens)
         return self._spellings[option]
 
@@ -235,11 +237,11 @@ class OpenAIEngine(Engine):
         self, prompt: Rendered, body: Mapping[str, Any], *, needs: Collection[str] = ()
     ) -> ChatReply:
         if prompt.messages and prompt.messages[-1]["role"] == "assistant":
-            # The answer is begun: the model goes on from there. Others would start a new turn.
+            # The model continues the assistant's text. Servers other than vLLM start a new turn.
             if not self._is_vllm:
                 raise EngineError(
-                    f"{self.server} cannot go on from a begun answer (its last message is the "
-                    "assistant's): only vLLM's server can, or bind the role to weights"
+                    f"{self.server} cannot continue an answer (the last message is the "
+                    "assistant's): bind the role to vLLM's server or to weights"
                 )
             body = {**body, "add_generation_prompt": False, "continue_final_message": True}
         if self._arguments:
@@ -248,8 +250,8 @@ class OpenAIEngine(Engine):
 
 
 def _finish(reply: ChatReply, most: int) -> Literal["stop", "length"]:
-    """Whether the text ended by itself. Where the server says neither (no reason, or one of its
-    own), it was cut off if it has the ``most`` tokens that it may have."""
+    """Whether the text ended or was cut off. If the server gives no known reason, it was cut off if
+    it has the ``most`` tokens that were allowed."""
     reason = (reply.choices[0].finish_reason or "").lower()
     full = reason != "stop" and reply.written is not None and reply.written >= most
     return "length" if reason in _CUT or full else "stop"
@@ -257,11 +259,12 @@ def _finish(reply: ChatReply, most: int) -> Literal["stop", "length"]:
 
 def _before(text: str, stop: Sequence[str]) -> str:
     """``text`` up to the first of ``stop``."""
-    return text[: min((at for one in stop if (at := text.find(one)) >= 0), default=len(text))]
+    places = (at for string in stop if (at := text.find(string)) >= 0)
+    return text[: min(places, default=len(text))]
 
 
 def _likelihoods(tokens: Sequence[int]) -> dict[str, Any]:
-    """What asks vLLM for the log-probs of ``tokens`` in the next place."""
+    """The fields that request the log-probs of ``tokens`` at the next position from vLLM."""
     return {
         "temperature": 0.0,
         "max_tokens": 1,
@@ -275,13 +278,13 @@ def _revision(binding: Binding, server: Server, entry: Mapping[str, Any]) -> str
     if binding.model:
         from engines.weights import weights_revision
 
-        # The binding's dtype is that of scoring on this machine; the server's is not known.
+        # The binding's dtype is for scoring on this machine; the server's is not known.
         weights = binding.model_copy(update={"dtype": "float32"})
         where = {"weights": weights_revision(weights)}
     else:
         where = {"url": server.url}
-    said = {key: value for key, value in entry.items() if key not in _VOLATILE}
-    asked = server.options.model_dump(mode="json", include={"body", "top_logprobs"})
+    described = {key: value for key, value in entry.items() if key not in _VOLATILE}
+    options = server.options.model_dump(mode="json", include={"body", "top_logprobs"})
     if binding.template_arguments:
-        asked["template_arguments"] = dict(binding.template_arguments)
-    return f"{server.model}@{content_id(server.model, said, asked, where)}"
+        options["template_arguments"] = dict(binding.template_arguments)
+    return f"{server.model}@{content_id(server.model, described, options, where)}"

@@ -1,4 +1,4 @@
-"""What a server says when it does not answer: HTTP's status, or an error in the body of a 200."""
+"""Failed requests: by HTTP status, or by an error in the body of a 200."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 UNREADABLE = 200
-"""The status of a failure that claims to be an answer."""
+"""The status of a failure with HTTP status 200."""
 SILENT = 0
 """The status of a failure without any answer."""
 
@@ -35,68 +35,72 @@ _WORDS = (
     ("bad_request", 400),
     ("unsupported", 400),
 )
-"""Parts of error codes and types, and the status that each stands for; the first one counts."""
+"""Parts of error codes and types, and the status of each. The first match counts."""
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _AGAIN_IN = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?(?:ms|[dhms]))+)", re.I)
 
 
 class Failure(Exception):
-    """One request that was not answered.
+    """One failed request.
 
     Attributes:
-        status: HTTP's, or what the error in the body stands for; `SILENT`, `UNREADABLE`.
-        said: the server's words.
-        headers: those of the answer, names in small letters; with what the body says of when to
-            come again.
-        parameters: names of request fields that the server itself gives as the cause.
-        overload: whether fewer requests at a time might have been answered.
+        status: the HTTP status, or that of the error in the body; or `SILENT`, `UNREADABLE`.
+        message: the server's message.
+        headers: the answer's headers, names in lower case. Includes the waiting time that the body
+            names.
+        parameters: names of request fields that the server gives as the cause.
+        overload: whether it is a sign of overload.
     """
 
     def __init__(
         self,
         status: int,
-        said: str,
+        message: str,
         *,
         headers: Mapping[str, str] | None = None,
         parameters: tuple[str, ...] = (),
         overdue: bool = False,
     ) -> None:
-        super().__init__(said)
+        super().__init__(message)
         self.status = status
-        self.said = said
+        self.message = message
         self.headers = headers or {}
         self.parameters = parameters
         self.overload = overdue or status in _OVERLOAD
 
 
 def refused(status: int, text: str, headers: Mapping[str, str]) -> Failure:
-    """The failure that an answer with an error status, or an error in its body, tells of.
+    """The failure in an answer with an error status, or with an error in its body.
 
     Args:
-        status: HTTP's; 200 where the body alone says that it failed.
+        status: the HTTP status; 200 if only the body has an error.
+        text: the body.
+        headers: the headers.
     """
     try:
         error = _error(json.loads(text))
     except (ValueError, RecursionError):
         error = None
-    found = {name.lower(): value for name, value in headers.items()}
+    lower_headers = {name.lower(): value for name, value in headers.items()}
     if error is None:
-        said = " ".join(_TAG.sub(" ", text).split())
-        return Failure(status, said, headers=found)
-    said = str(error.get("message") or error.get("msg") or json.dumps(error, ensure_ascii=False))
-    stands_for = _status(error)
-    if status == UNREADABLE or stands_for == 402:
-        status = stands_for
+        message = " ".join(_TAG.sub(" ", text).split())
+        return Failure(status, message, headers=lower_headers)
+    message = str(error.get("message") or error.get("msg") or json.dumps(error, ensure_ascii=False))
+    error_status = _status(error)
+    if status == UNREADABLE or error_status == 402:
+        status = error_status
     metadata = error.get("metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("headers"), dict):
-        found |= {str(name).lower(): str(value) for name, value in metadata["headers"].items()}
-    if again := _AGAIN_IN.search(said):
-        found.setdefault("retry-after", again.group(1))
-    return Failure(status, said, headers=found, parameters=_parameters(error))
+        lower_headers |= {
+            str(name).lower(): str(value) for name, value in metadata["headers"].items()
+        }
+    if again := _AGAIN_IN.search(message):
+        lower_headers.setdefault("retry-after", again.group(1))
+    return Failure(status, message, headers=lower_headers, parameters=_parameters(error))
 
 
 def _error(body: Any) -> dict[str, Any] | None:
-    """The error object of a body, in whichever of the known shapes; None without one."""
+    """The error object of a body, in any known shape; None if there is none."""
     if isinstance(body, list):
         body = body[0] if body else None
     if not isinstance(body, dict):
@@ -117,7 +121,7 @@ def _error(body: Any) -> dict[str, Any] | None:
 
 
 def _status(error: Mapping[str, Any]) -> int:
-    """What the error's code, status or type stand for; 500 if nothing known."""
+    """The status of the error's code, status or type; 500 if none is known."""
     for name in ("code", "status", "status_code", "type", "error_type"):
         given = str(error.get(name) or "").strip()
         if re.fullmatch(r"[1-5]\d\d", given):
@@ -130,7 +134,8 @@ def _status(error: Mapping[str, Any]) -> int:
 
 
 def _parameters(error: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the error gives as its cause: OpenAI's ``param``, or the end of FastAPI's ``loc``."""
+    """The request fields that the error names: OpenAI's ``param``, or the end of FastAPI's
+    ``loc``."""
     place = error.get("loc")
     given = [error.get("param"), place[-1] if isinstance(place, list) and place else None]
-    return tuple(one for one in given if isinstance(one, str) and one)
+    return tuple(name for name in given if isinstance(name, str) and name)

@@ -1,4 +1,4 @@
-"""The HTTP client that servers are asked with: an answer of any size would fill the memory."""
+"""An HTTP client that limits the size of an answer, which could otherwise fill the memory."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ import openai
 from engines.openai.failures import UNREADABLE, Failure
 
 LARGEST = 64 * 2**20
-"""Bytes of an answer, decompressed. 20 log-probs of each of 32,000 tokens take 50 MB."""
+"""The most bytes of an answer, decompressed. 20 log-probs for each of 32,000 tokens take 50 MB."""
 
 
 class BoundedClient(openai.DefaultAsyncHttpxClient):
-    """OpenAI's client, which stops reading an answer that gets too large."""
+    """OpenAI's client with a limit of the size of an answer."""
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
@@ -20,7 +20,7 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         """The answer to ``request``, read to its end.
 
         Raises:
-            Failure: `UNREADABLE`, of more than `LARGEST` bytes; the rest is not read.
+            Failure: the answer has more than `LARGEST` bytes (`UNREADABLE`). The rest is not read.
         """
         response = await super().send(request, stream=True, **options)
         body = bytearray()
@@ -32,7 +32,7 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
                     raise Failure(UNREADABLE, large)
         finally:
             await response.aclose()
-        # The body is decompressed: its headers would say otherwise.
+        # The body is decompressed, so these headers no longer apply.
         encoded = ("content-encoding", "content-length", "transfer-encoding")
         headers = [
             (name, value) for name, value in response.headers.multi_items() if name not in encoded

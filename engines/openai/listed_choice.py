@@ -1,4 +1,4 @@
-"""The probabilities of a few answers, from the likeliest first tokens that a server lists."""
+"""The probabilities of a few options, from the most likely first tokens that a server lists."""
 
 import math
 from collections.abc import Sequence
@@ -8,18 +8,25 @@ from engines.openai.responses import ChatChoice
 from engines.protocol import EngineError, RowError
 
 _UNCLEAR = 0.01
-"""Share of the probability found that may belong to either of two options and is left out."""
+"""The largest share of the probability that may be ambiguous between options. It is left out."""
 
 
 def listed_choice(first: ChatChoice, options: Sequence[str], *, server: str) -> list[float]:
-    """``first``: one token, with the likeliest in its place.
+    """Normalised log-probs (natural log) of ``options``.
 
-    A token counts for the option that it is, or begins, whatever blank space precedes it. An
-    option that no listed token begins gets the log-prob of the least likely one listed, the most
-    that it can have. Raises `RowError` where the server lists none, or one that begins an option
-    without its log-prob; where none begins any option; where more than `_UNCLEAR` of what is found
-    may begin two of them, as "Response" does "Response A" and "Response B", or "1" does "10" where
-    that is not a token.
+    A token counts for an option that it equals or begins. Leading blank space does not count. An
+    option without a listed token gets the log-prob of the least likely listed token, its upper
+    bound.
+
+    Args:
+        first: the first token, with a list of the most likely first tokens.
+        options: the texts of the options.
+        server: the server's name, for messages.
+
+    Raises:
+        RowError: the server lists no tokens, or gives no log-prob of a token that begins an option;
+            no token begins any option; or more than `_UNCLEAR` of the probability belongs to tokens
+            that begin several options, as "Response" begins "Response A" and "Response B".
     """
     listed = (first.tokens[0].top_logprobs if first.tokens else None) or []
     texts = [token.token.lstrip() for token in listed]
@@ -27,27 +34,27 @@ def listed_choice(first: ChatChoice, options: Sequence[str], *, server: str) -> 
     unclear = 0.0
     known: list[float] = []
     for token, text in zip(listed, texts, strict=True):
-        begun = [
+        candidates = [
             option
             for option in options
             if text and option.startswith(text) and (option == text or option not in texts)
         ]
         if token.logprob is None or not token.known:
-            if begun:
+            if candidates:
                 raise RowError(f"{server} gives no log-prob of {token.token!r} for this prompt")
             continue
         known.append(token.logprob)
-        if len(begun) == 1:
-            mass[begun[0]] += math.exp(token.logprob)
-        elif begun:
+        if len(candidates) == 1:
+            mass[candidates[0]] += math.exp(token.logprob)
+        elif candidates:
             unclear += math.exp(token.logprob)
     if not known:
         raise RowError(f"{server} gives no log-probs for this prompt, and choosing needs them")
-    found = math.fsum(mass.values()) + unclear
+    mass_total = math.fsum(mass.values()) + unclear
     likeliest = ", ".join(repr(token.token) for token in listed[:5])
-    if not found:
+    if not mass_total:
         raise RowError(f"{server} would write none of {list(options)}; likeliest are {likeliest}")
-    if unclear > _UNCLEAR * found:
+    if unclear > _UNCLEAR * mass_total:
         raise RowError(
             f"the first token that {server} would write ({likeliest}) does not tell "
             f"{list(options)} apart: choose among options that begin differently, or bind the "
@@ -57,10 +64,9 @@ def listed_choice(first: ChatChoice, options: Sequence[str], *, server: str) -> 
     return normalised([math.log(mass[option]) if mass[option] else least for option in options])
 
 
-def without_logprobs(server: str, said: str = "") -> EngineError:
-    """What the user is told where a server cannot say how likely its words were; ``said``: its own
-    words for it."""
-    why = f" ({said})" if said else ""
+def without_logprobs(server: str, message: str = "") -> EngineError:
+    """The error for a server that gives no log-probs. ``message``: the server's own message."""
+    why = f" ({message})" if message else ""
     return EngineError(
         f"{server} gives no log-probs{why}, and choosing needs them: bind the role to weights "
         "(engine transformers or vllm) or to a server that gives top_logprobs"

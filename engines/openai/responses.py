@@ -1,7 +1,7 @@
-"""What OpenAI-compatible servers answer, as far as the factory reads it.
+"""The answers of OpenAI-compatible servers, with the fields that the factory reads.
 
-What only accompanies an answer (log-probs, token ids, counts) never makes it unreadable: where it
-is not as promised, this one answer has none.
+An unreadable extra field (log-probs, token ids, counts) does not make an answer unreadable: the
+field is None.
 """
 
 import math
@@ -25,7 +25,7 @@ _Accompanying = WrapValidator(_or_none)
 
 
 class ListedToken(BaseModel):
-    """A token that the model might have written; ``logprob``: natural log, None if unknown."""
+    """A token that the model might have generated; ``logprob``: natural log, None if unknown."""
 
     token: str
     logprob: Annotated[float | None, _Accompanying] = None
@@ -37,21 +37,27 @@ class ListedToken(BaseModel):
 
 
 class WrittenToken(ListedToken):
-    """A token that it wrote, and others in its place."""
+    """A generated token, and the most likely tokens at its position."""
 
     top_logprobs: Annotated[list[ListedToken] | None, _Accompanying] = None
 
 
 class ChatLogprobs(BaseModel):
-    """One entry a token, the turn's end included where the server counts it."""
+    """One entry per token; with the end of the turn if the server counts it."""
 
     content: list[WrittenToken] | None = None
 
 
 class Text(BaseModel):
-    """``content`` is None where nothing was written, as when all tokens went into ``reasoning``:
-    the thought, where the server tells it apart (as ``reasoning``, ``reasoning_content`` or a part
-    of the content)."""
+    """An answer's message.
+
+    Attributes:
+        content: the text; None if there is none, for example if all tokens are in ``reasoning``.
+        reasoning: the thought, if the server separates it (as ``reasoning``,
+            ``reasoning_content`` or a part of the content).
+        refusal: the reason if the model refuses.
+        tool_calls: calls of tools.
+    """
 
     content: str | None = None
     reasoning: str | None = None
@@ -63,17 +69,17 @@ class Text(BaseModel):
     def _thought_apart(cls, message: Any) -> Any:
         if not isinstance(message, Mapping):
             return message
-        told = [message.get("reasoning"), message.get("reasoning_content")]
+        thoughts = [message.get("reasoning"), message.get("reasoning_content")]
         content = message.get("content")
         if isinstance(content, list):
-            told += [_texts(part["thinking"]) for part in content if _thinks(part)]
+            thoughts += [_texts(part["thinking"]) for part in content if _thinks(part)]
             content = _texts([part for part in content if not _thinks(part)])
-        thought = next((one for one in told if one and isinstance(one, str)), None)
+        thought = next((text for text in thoughts if text and isinstance(text, str)), None)
         return {**message, "content": content, "reasoning": thought}
 
 
 class ChatChoice(BaseModel):
-    """One sampled answer. ``token_ids`` is vLLM's own (``return_token_ids``)."""
+    """One sampled answer. Only vLLM gives ``token_ids`` (``return_token_ids``)."""
 
     message: Text
     finish_reason: Annotated[str | None, _Accompanying] = None
@@ -83,23 +89,25 @@ class ChatChoice(BaseModel):
 
     @property
     def tokens(self) -> list[WrittenToken]:
-        """The tokens written; empty where the server gives no log-probs."""
+        """The generated tokens; empty if the server gives no log-probs."""
         return (self.logprobs.content if self.logprobs else None) or []
 
     @property
     def lists(self) -> bool:
-        """Whether the likeliest tokens are listed in the place of the first."""
+        """Whether the most likely tokens are listed for the first position."""
         return bool(self.tokens and self.tokens[0].top_logprobs)
 
     @property
     def token_logprobs(self) -> tuple[float, ...]:
-        """One log-prob a token; empty where one of them is not known."""
-        known = [one.logprob for one in self.tokens if one.logprob is not None and one.known]
+        """One log-prob per token; empty if one of them is unknown."""
+        known = [
+            token.logprob for token in self.tokens if token.logprob is not None and token.known
+        ]
         return tuple(known) if len(known) == len(self.tokens) else ()
 
 
 class ChatReply(BaseModel):
-    """The body of ``POST /chat/completions``; ``prompt_token_ids`` is vLLM's own."""
+    """The body of ``POST /chat/completions``. Only vLLM gives ``prompt_token_ids``."""
 
     choices: list[ChatChoice] = Field(min_length=1)
     prompt_token_ids: Annotated[list[int] | None, _Accompanying] = None
@@ -108,8 +116,7 @@ class ChatReply(BaseModel):
 
     @property
     def written(self) -> int | None:
-        """How many tokens the server counted, those of the thought included; None if it does not
-        say."""
+        """The server's count of generated tokens, the thought included; None if it gives none."""
         usage = self.usage if isinstance(self.usage, Mapping) else {}
         counted = usage.get("completion_tokens")
         return counted if isinstance(counted, int) and 0 <= counted < 2**32 else None
@@ -123,11 +130,11 @@ class ChatReply(BaseModel):
         """Log-probs by token id in the first token's place (``return_tokens_as_token_ids``)."""
         tokens = self.choices[0].tokens
         listed = tokens[0].top_logprobs if tokens else None
-        return _by_id({one.token: one.logprob for one in listed or []})
+        return _by_id({token.token: token.logprob for token in listed or []})
 
 
 class TextLogprobs(BaseModel):
-    """One entry a token written: log-probs by token."""
+    """One entry per generated token: log-probs by token."""
 
     top_logprobs: list[dict[str, float | None]] | None = None
 
@@ -159,13 +166,13 @@ class TextReply(BaseModel):
 
 
 class Pooled(BaseModel):
-    """What the head of a classification model gives: one row of numbers, or one row a token."""
+    """The output of a classification model's head: one row of numbers, or one row per token."""
 
     data: list[float] | list[list[float]] = Field(min_length=1)
 
     @property
     def rows(self) -> list[list[float]]:
-        """As rows."""
+        """The output as rows."""
         first = self.data[0]
         return cast("list[list[float]]", self.data if isinstance(first, list) else [self.data])
 
@@ -184,14 +191,14 @@ class PoolingReply(BaseModel):
 
     @property
     def read(self) -> int:
-        """How many tokens the server counted; 0 if it does not say."""
+        """The server's count of tokens; 0 if it gives none."""
         usage = self.usage if isinstance(self.usage, Mapping) else {}
         counted = usage.get("prompt_tokens")
         return counted if isinstance(counted, int) and 0 <= counted < 2**32 else 0
 
 
 class ModelList(BaseModel):
-    """The body of ``GET /models``: one entry a model, with its ``id``."""
+    """The body of ``GET /models``: one entry per model, with its ``id``."""
 
     data: list[dict[str, Any]]
 
@@ -209,7 +216,7 @@ def _thinks(part: Any) -> bool:
 
 
 def _texts(parts: Any) -> str:
-    """The text of a message's content, or of a thought, which may come in parts."""
+    """The text of a message's content or of a thought. It may have several parts."""
     if isinstance(parts, str):
         return parts
     if not isinstance(parts, list):

@@ -54,7 +54,7 @@ class _Opened:
     usage: Usage = field(default_factory=Usage)
     journal: Journal | None = None
     stopping: bool = False
-    served: dict[str, OpenedEngine] = field(default_factory=dict)
+    engines: dict[str, OpenedEngine] = field(default_factory=dict)
     asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
 
 
@@ -89,7 +89,7 @@ class Session:
             self._opened.journal = Journal(self.context.journal)
         return self._opened.journal
 
-    def served(self, role: str, verb: Verb, *, in_process: bool = False) -> OpenedEngine:
+    def engine_for(self, role: str, verb: Verb, *, in_process: bool = False) -> OpenedEngine:
         """What answers ``verb`` for ``role``: its engine, or its weights in this process where the
         engine does not (or always, if ``in_process``, where it has weights). Raises `EngineError`
         if nothing does, or the role is not bound."""
@@ -116,16 +116,16 @@ class Session:
     def _open(self, role: str, binding: Binding) -> OpenedEngine:
         # How a model is asked, and under which licence it is, loads nothing else.
         key = binding.model_dump_json(exclude={"templates", "licence"})
-        if key not in self._opened.served:
+        if key not in self._opened.engines:
             journal = self.journal
             engine = self.context.open_engine(binding)
             number = journal.model(engine.name, engine.revision, binding.journal_name(role))
-            self._opened.served[key] = OpenedEngine(engine, number)
-        return self._opened.served[key]
+            self._opened.engines[key] = OpenedEngine(engine, number)
+        return self._opened.engines[key]
 
     async def answers(
         self,
-        served: OpenedEngine,
+        opened: OpenedEngine,
         verb: Verb,
         keys: Sequence[bytes],
         ask: Callable[[list[int]], Awaitable[Sequence[Answer]]],
@@ -139,18 +139,18 @@ class Session:
         Every answer is committed before any of them is returned. Raises the first error of the
         calls, once all of them have ended.
         """
-        found = self.journal.find(keys, served.number, verb)
+        found = self.journal.find(keys, opened.number, verb)
         self.usage.journal_hits += len(found)
         positions = {key: i for i, key in enumerate(keys) if key not in found}
         groups = [list(positions)] if together else [[key] for key in positions]
-        asked = [self._claim(served, verb, one, positions, ask, codec) for one in groups if one]
+        asked = [self._claim(opened, verb, one, positions, ask, codec) for one in groups if one]
         for part in await _all(asked):
             found.update(part)
         return [codec.unpack(found[key]) for key in keys]
 
     async def _claim(
         self,
-        served: OpenedEngine,
+        opened: OpenedEngine,
         verb: Verb,
         keys: Sequence[bytes],
         positions: Mapping[bytes, int],
@@ -172,7 +172,7 @@ class Session:
             try:
                 answers = await ask([positions[key] for key in mine])
                 found = dict(zip(mine, map(codec.pack, answers), strict=True))
-                await self.journal.keep(served.number, verb, found.items())
+                await self.journal.keep(opened.number, verb, found.items())
                 answered.set_result(found)
             except Exception as error:
                 answered.set_exception(error)
@@ -187,9 +187,9 @@ class Session:
         for key, answer in others.items():
             await asyncio.wait([answer])
             if answer.cancelled():  # with the row that asked; it may have got its answer yet
-                kept = self.journal.find([key], served.number, verb)
+                kept = self.journal.find([key], opened.number, verb)
                 if not kept:
-                    found |= await self._claim(served, verb, [key], positions, ask, codec)
+                    found |= await self._claim(opened, verb, [key], positions, ask, codec)
                     continue
                 found |= kept
             else:
@@ -208,7 +208,7 @@ class Session:
         opened = self._opened
         self._opened = _Opened(usage=opened.usage)
         try:
-            for one in opened.served.values():
+            for one in opened.engines.values():
                 await one.engine.close()
         finally:
             if opened.journal is not None:

@@ -137,5 +137,5 @@ def test_weights_answer_in_process_what_the_engine_does_not() -> None:
 def test_a_verb_that_nothing_answers_names_role_stage_and_engine(stand: Any) -> None:
     session = Session(stand.context(roles={"judge": Binding(engine=WRITER, served_as="x")}))
     with pytest.raises(EngineError, match=r"stage '\w+' asks the role 'judge' to score.*Writer'"):
-        session.served("judge", "score")
+        session.engine_for("judge", "score")
     assert not stand.opened

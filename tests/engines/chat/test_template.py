@@ -31,7 +31,7 @@ def templated(template: str) -> Any:
 def test_a_template_without_a_system_turn_hears_it_in_the_users(
     before: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    chat._tell_merged.cache_clear()
+    chat._warn_merged.cache_clear()
     made = templated(before + TURNS)
     for _ in range(3):
         said = chat_text(made, [RULES, QUESTION])

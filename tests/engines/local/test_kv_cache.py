@@ -31,7 +31,7 @@ def test_rows_keep_what_is_theirs(seed: int):
     """Of 500 steps at which rows end and others join, all that a row sees is its own."""
     rng = random.Random(seed)
     slots, rows, fresh = Slots(layers=LAYERS), list[Row](), 0
-    slots.whole = True
+    slots.concatenate = True
     for step in range(500):
         if len(rows) < 24 and rng.random() < 0.3:
             counts = [rng.randint(1, 24 - len(rows))]

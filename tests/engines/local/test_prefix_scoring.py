@@ -25,7 +25,7 @@ def question(prompt, continuations) -> ScoreRequest:
     cells=st.integers(1, 60),
 )
 def test_each_continuation_is_in_one_part_and_parts_know_their_size(prompt, continuations, cells):
-    parts = list(scorer(cells).parts(question(prompt, continuations)))
+    parts = list(scorer(cells).items(question(prompt, continuations)))
     spoken = [index for index, ids in enumerate(continuations) if ids]
     assert sorted(index for part in parts for index in part.indices) == spoken
     for part in parts:
@@ -36,13 +36,13 @@ def test_each_continuation_is_in_one_part_and_parts_know_their_size(prompt, cont
 
 def test_a_long_prompt_is_not_read_again_for_each_response():
     continuations = [[n] * 250 for n in range(8)]
-    assert len(list(scorer(500).parts(question([1] * 1000, continuations)))) == 1
+    assert len(list(scorer(500).items(question([1] * 1000, continuations)))) == 1
 
 
 def test_nothing_to_score_is_answered_at_once():
     answers: list[object] = []
     asked = ScoreRequest((1,), ((), ()), answers.append)
-    assert list(scorer(9).parts(asked)) == []
+    assert list(scorer(9).items(asked)) == []
     assert answers == [[[], []]]
 
 
@@ -52,7 +52,7 @@ def test_nothing_to_score_is_answered_at_once():
 )
 def test_a_pass_takes_the_oldest_and_no_more_than_fits(prompts, cells):
     one = scorer(cells)
-    waiting = [part for ids in prompts for part in one.parts(question(ids, [[1, 2], [3]]))]
+    waiting = [part for ids in prompts for part in one.items(question(ids, [[1, 2], [3]]))]
     taken = one.take(waiting)
     assert taken[0] is waiting[0]
     assert len(set(map(id, taken))) == len(taken)
@@ -66,9 +66,9 @@ def test_prompts_that_begin_alike_are_read_together():
     one = scorer(110)
     for n in range(6):
         for prompt in ([*instruction, n, 1], [n] * 52):
-            waiting += one.parts(question(prompt, [[1, 2]]))
+            waiting += one.items(question(prompt, [[1, 2]]))
     taken = one.take(waiting)
-    assert sum(list(part.question.prompt[:50]) == instruction for part in taken) == 6
+    assert sum(list(part.request.prompt[:50]) == instruction for part in taken) == 6
 
 
 @pytest.mark.parametrize("mix", ["short", "long", "one instruction", "many responses"])
@@ -90,7 +90,7 @@ def test_passes_are_over_95_percent_full_while_there_is_enough_to_take(mix: str)
     for _ in range(400):
         start, prompt, count, length = kinds[mix]()
         said = [some(*length) for _ in range(rng.randrange(*count))]
-        waiting += one.parts(question([*start, *some(*prompt)], said))
+        waiting += one.items(question([*start, *some(*prompt)], said))
     fills = []
     while len(waiting) > 100:
         taken = one.take(waiting)

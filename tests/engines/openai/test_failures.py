@@ -40,12 +40,12 @@ JSON = st.recursive(
 )
 def test_an_error_in_a_body_has_words_and_a_status(body: Any) -> None:
     found = refused(200, json.dumps(body), {})
-    assert (found.status, found.said) == (429, "too much")
+    assert (found.status, found.message) == (429, "too much")
 
 
 def test_a_page_is_told_without_its_tags() -> None:
     page = "<html><style>p {}</style><title>502</title><p>Bad\n gateway</p></html>"
-    assert refused(502, page, {}).said == "502 Bad gateway"
+    assert refused(502, page, {}).message == "502 Bad gateway"
 
 
 def test_a_status_of_http_counts_before_the_body() -> None:
@@ -63,7 +63,7 @@ def test_when_to_come_again_is_read_from_the_words_too() -> None:
 
 @given(JSON)
 def test_no_body_is_too_odd(body: Any) -> None:
-    assert isinstance(refused(200, json.dumps(body), {}).said, str)
+    assert isinstance(refused(200, json.dumps(body), {}).message, str)
 
 
 @given(st.text())
