@@ -160,7 +160,7 @@ def test_another_program_that_holds_the_file_is_waited_for_by_whoever_can(path: 
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(UnavailableError, match="another program holds the journal"):
+        with pytest.raises(UnavailableError, match="another program has locked the journal"):
             Journal(path)
         other.execute("ROLLBACK")
 

@@ -138,8 +138,8 @@ def test_a_prompt_that_is_never_answered_costs_its_row_only(
         (error(404, "no such model"), EngineError, "serves 'm'"),
         (error(500, "it blew up"), UnavailableError, "answers 500: it blew up"),
         (None, UnavailableError, "does not answer"),
-        (silence, UnavailableError, "no whole answer within"),
-        (dripping, UnavailableError, "no whole answer within"),
+        (silence, UnavailableError, "no complete answer within"),
+        (dripping, UnavailableError, "no complete answer within"),
         ((200, {"error": {"code": "invalid_api_key", "message": "?"}}, {}), EngineError, "key"),
         ((200, b"<html>Please log in</html>", {}), EngineError, "gives no completion"),
     ],
@@ -266,7 +266,7 @@ def test_a_redirected_request_is_answered_where_it_leads(
 
 def test_a_request_that_drips_is_over_when_its_time_is(http_stub: Callable[..., Any]) -> None:
     began = time.monotonic()
-    with pytest.raises(UnavailableError, match=r"no whole answer within 0\.8 s"):
+    with pytest.raises(UnavailableError, match=r"no complete answer within 0\.8 s"):
         OpenAIEngine(binding(http_stub(lambda *_: dripping()).url, options=HURRIED))
     assert time.monotonic() - began < 10
 

@@ -57,7 +57,7 @@ def test_a_begun_answer_is_continued_by_vllm_only(
     provider: Provider, url: str, http_stub: Callable[..., Any]
 ) -> None:
     begun = [*MESSAGES, {"role": "assistant", "content": "It is"}]
-    with pytest.raises(EngineError, match="begun answer"):
+    with pytest.raises(EngineError, match="cannot continue an answer"):
         ask(binding(url), messages=begun)
     vllm = Provider(owned_by="vllm")
     ask(binding(http_stub(vllm).url), messages=begun)

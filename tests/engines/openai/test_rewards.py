@@ -120,5 +120,5 @@ def test_a_server_that_only_generates_is_told_apart(reward: Any) -> None:
 
 
 def test_a_server_leaves_no_activations_out(reward: Any) -> None:
-    with pytest.raises(EngineError, match="activations"):
+    with pytest.raises(EngineError, match="no dropout"):
         reward(PoolingServer(lambda body: [1.0]), dropout=Dropout(0.1, 0))
