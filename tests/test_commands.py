@@ -45,7 +45,7 @@ LEFT_OUT = {
     "run raft": "the same as online_dpo, which is run here",
     "review online_dpo": "waits for a person until Ctrl-C (tests/assets/review)",
     "review online_dpo --name ann": "waits for a person until Ctrl-C (tests/assets/review)",
-    "export online_dpo hf://datasets/NAME/REPO": "needs the Hub (tests/assets/test_hub.py)",
+    "export online_dpo hf://datasets/NAME/REPO": "needs the Hub (tests/assets/export/test_hub.py)",
     "export online_dpo hf://datasets/me/online-dpo": "needs the Hub",
     "export datasets/online_dpo hf://datasets/me/online-dpo": "needs the Hub",
     "export RECIPE s3://…": "needs an object store (tests/assets/test_object_store.py)",
