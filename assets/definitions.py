@@ -18,11 +18,12 @@ from assets.project.resources import Resources
 
 
 def build_definitions(project: Project, of: Collection[str] | None = None) -> dg.Definitions:
-    """What Dagster shows and runs of ``project``.
+    """Build the Dagster definitions of a project.
 
     Args:
-        of: The recipes that will be run: only their jobs and assets, and the datasets that they
-            are part of. Each takes Dagster some milliseconds. By default all.
+        project: The project.
+        of: The recipes that will run; by default all. The definitions then hold only their jobs
+            and assets, and the datasets that use them. Dagster needs some milliseconds for each.
     """
     settings = project.settings
     factory = Resources(
@@ -32,7 +33,7 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
         readers={name: source.reader() for name, source in project.sources.items()},
     )
     with warnings.catch_warnings():
-        # Dagster warns of its own beta parts, once a component.
+        # Dagster warns about its own beta features, once for each component.
         warnings.simplefilter("ignore", category=dg.BetaWarning)
         if of is None:
             trees = [RecipeTree.of(folder) for folder in settings.recipe_folders]
@@ -45,7 +46,7 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
     alerts = alerts_sensor(settings)
     merged = dg.Definitions.merge(
         shipped,
-        # Dagster shows one tree of components: the project's own.
+        # Dagster can show only one tree of components.
         *(replace(each, component_tree=None) for each in added),
         dg.Definitions(
             resources={
@@ -72,5 +73,5 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What ``dagster`` and ``dg`` load."""
+    """The definitions that ``dagster`` and ``dg`` load."""
     return build_definitions(load_project())

@@ -1,5 +1,8 @@
-"""Tells somebody of a run that failed: the sensor ``alerts``, which is there, and on, where
-``factory.yaml`` says whom to tell (`assets.config.operation.Alerts`)."""
+"""The sensor ``alerts``: it sends a message when a run fails.
+
+It exists and is switched on if ``factory.yaml`` sets ``alerts`` (see
+`assets.config.operation.Alerts`).
+"""
 
 import json
 import os
@@ -19,16 +22,17 @@ from engines.openai.retry_budget import RetryBudget
 from schemas.printable import printable
 
 _PATIENCE = 20.0
-"""Seconds for which a webhook that is down or busy is tried. Dagster gives a sensor a minute."""
+"""Seconds of retries for a webhook that is down or busy. Dagster stops a sensor after a minute."""
 _ONE_TRY = 10.0
+"""The timeout of one try, in seconds."""
 _LONGEST = 1500
-"""Characters of an error; what was written for users is shorter."""
+"""The largest number of characters of an error. Errors written for users are shorter."""
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "DAGSTER_PG_URL")
-"""Environment variables that hold one, beside those that the configuration names."""
+"""Environment variables that hold a secret, in addition to those that the configuration names."""
 
 
 def alerts_sensor(settings: Settings) -> dg.SensorDefinition | None:
-    """The sensor that tells of failed runs of this code location; None where nobody is told."""
+    """The sensor that reports failed runs of this code location; None without ``alerts``."""
     alerts = settings.alerts
     if alerts is None:
         return None
@@ -36,7 +40,8 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition | None:
     @dg.run_failure_sensor(
         name="alerts",
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells of every run that failed, as factory.yaml says under alerts",
+        description="Reports every failed run to the webhook or command under alerts in "
+        "factory.yaml",
     )
     def failed(context: dg.RunFailureSensorContext) -> None:
         text = printable(without_secrets("\n".join(_lines(context)), settings))
@@ -44,13 +49,16 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition | None:
         if alerts.webhook_env is not None:
             _post(text, alerts.webhook_env)
         if alerts.command is not None:
-            _hand(text, alerts)
+            _run_command(text, alerts)
 
     return failed
 
 
 def without_secrets(text: str, settings: Settings) -> str:
-    """``text`` with every key and password struck out that the configuration knows of."""
+    """``text`` without the keys and passwords that the configuration names.
+
+    Each is replaced by the name of its environment variable in brackets.
+    """
     named = {binding.api_key_env for binding in settings.roles.values()}
     named.add(settings.alerts.webhook_env if settings.alerts else None)
     for name in (*_SECRETS, *filter(None, named)):
@@ -61,67 +69,71 @@ def without_secrets(text: str, settings: Settings) -> str:
 
 
 def _lines(context: dg.RunFailureSensorContext) -> Iterator[str]:
-    """Recipe, stage and refresh, and the error in the words that ``factory run`` tells it in."""
+    """The lines of the message: stage, refresh and error as ``factory run`` prints it, run id."""
     run = context.dagster_run
     refresh = run.tags.get("dagster/partition")
     at = f", refresh {refresh}" if refresh else ""
     failures = context.get_step_failure_events()
     for event in failures:
-        # The op of the asset <recipe>/<stage>.
+        # Dagster names the step of the asset <recipe>/<stage> <recipe>__<stage>.
         stage = (event.step_key or "").replace("__", "/", 1)
-        yield f"{stage}{at} failed: {_words(event.step_failure_data)}"
+        yield f"{stage}{at} failed: {_failure_message(event.step_failure_data)}"
     if not failures:
         yield f"{run.job_name}{at} failed: {context.failure_event.message}"
     yield f"run {run.run_id}"
 
 
-def _words(failure: StepFailureData) -> str:
+def _failure_message(failure: StepFailureData) -> str:
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description
     error = failure.error
     while error is not None and (error.cause or error.context):
         error = error.cause or error.context
-    return "it does not say why" if error is None else error.message.strip()[:_LONGEST]
+    return "no reason was recorded" if error is None else error.message.strip()[:_LONGEST]
 
 
 def _post(text: str, variable: str) -> None:
-    """Raises `FactoryError`, which never shows the URL: whoever has it can write there."""
+    """Post the text to the URL in an environment variable.
+
+    Raises:
+        FactoryError: It cannot be posted. The message never shows the URL, because it is a secret.
+    """
     url = os.environ.get(variable, "").strip()
     if not url.startswith(("http://", "https://")):
         raise FactoryError(
-            f"the environment variable {variable}, which alerts.webhook_env names, holds no URL: "
-            "set it where dagster runs"
+            f"the environment variable {variable} (alerts.webhook_env) does not hold a URL: set it "
+            "in the environment of dagster"
         )
     body = json.dumps({"text": text}).encode()
     budget = RetryBudget(_PATIENCE, lambda error: dict(getattr(error, "headers", None) or {}))
     retries = Retrying(
-        retry=retry_if_exception(_passes), wait=budget.wait, stop=budget.stop, reraise=True
+        retry=retry_if_exception(_is_temporary), wait=budget.wait, stop=budget.stop, reraise=True
     )
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
         retries(lambda: urllib.request.urlopen(request, timeout=_ONE_TRY).close())
     except OSError as error:
-        answered = status(error)
+        code = status(error)
         kind = type(error).__name__
-        why = f"it answers {answered}" if answered else f"it does not answer ({kind})"
+        why = f"it answers {code}" if code else f"it does not answer ({kind})"
         raise FactoryError(f"no alert could be posted to the URL in {variable}: {why}") from None
 
 
-def _passes(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     return isinstance(error, OSError) and (status(error) is None or may_pass(error))
 
 
-def _hand(text: str, alerts: Alerts) -> None:
+def _run_command(text: str, alerts: Alerts) -> None:
     assert alerts.command is not None
     name = alerts.command[0]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             alerts.command, input=text, text=True, capture_output=True, timeout=_ONE_TRY
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FactoryError(f"no alert could be handed to {name}: {error}") from error
-    if done.returncode:
-        output = done.stderr.strip()[-_LONGEST:]
+        raise FactoryError(f"no alert could be passed to {name}: {error}") from error
+    if process.returncode:
+        output = process.stderr.strip()[-_LONGEST:]
         raise FactoryError(
-            f"{name}, which alerts are handed to, ended with {done.returncode}: {output}"
+            f"{name} (alerts.command) ended with exit code {process.returncode}: {output}"
         )

@@ -1,12 +1,13 @@
-"""Starts a refresh when a source has new prompts: the sensor ``<recipe>_new_prompts``.
+"""The sensor ``<recipe>_new_prompts``: it starts a refresh when a source has new prompts.
 
-It reads no prompt and asks no model. A source that can tell cheaply whether it has changed
-(`schemas.Stamped`: sizes and times of files, the commit of a dataset) is compared with what it said
-when the recipe last drew from it, which the newest materialization of ``<recipe>/prompts`` knows.
-What a refresh left over because it took no more rows is no news; the schedule takes it.
+The sensor reads no prompt and calls no model. Some sources have a stamp that changes with their
+content (`schemas.Stamped`: sizes and times of files, the commit of a dataset). The sensor compares
+the stamp with the one that the recipe last drew from, which is in the metadata of the newest
+materialization of ``<recipe>/prompts``. Prompts that a refresh left over because of its row limit
+do not start a refresh; the nightly schedule takes them.
 
-The cursor holds what a refresh was last asked for, and the run key names it, so that the same news
-starts one refresh, whether that succeeds or not.
+The cursor and the run key hold the stamps of the last request. So one change starts one refresh,
+whether the refresh succeeds or not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,41 +23,47 @@ from assets.prompts.incremental_read import stamp_of
 from schemas import canonical, content_id
 
 EVERY = 300
-"""Seconds between two looks, at least."""
+"""The shortest time between two evaluations, in seconds."""
 
 
 def news_sensor(recipe: str, job: Any, sources: Sequence[str]) -> dg.SensorDefinition:
-    """The sensor of ``recipe``, whose ``job`` makes a refresh of prompts of ``sources``."""
+    """The sensor of a recipe.
+
+    Args:
+        recipe: The name of the recipe.
+        job: The Dagster job that runs a refresh of it.
+        sources: The names of the sources that it draws prompts from.
+    """
 
     @dg.sensor(
         name=f"{recipe}_new_prompts",
         job=job,
         minimum_interval_seconds=EVERY,
-        description="Today's refresh (UTC), when a source has new prompts",
+        description="Starts today's refresh (UTC) when a source has new prompts",
         required_resource_keys={"factory"},
     )
     def new_prompts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         factory: Resources = context.resources.factory
-        told = {name: stamp_of(factory.readers[name], name=name) for name in sources}
-        now = {name: stamp for name, stamp in told.items() if stamp is not None}
+        stamps = {name: stamp_of(factory.readers[name], name=name) for name in sources}
+        now = {name: stamp for name, stamp in stamps.items() if stamp is not None}
         if not now:
             return dg.SkipReason(
-                f"none of {', '.join(sources)} can tell that it has new prompts without being "
-                f"read: switch on the schedule {recipe}_nightly instead"
+                f"none of {', '.join(sources)} can report new prompts without being read: "
+                f"switch on the schedule {recipe}_nightly instead"
             )
-        then = _drawn_from(context.instance, recipe)
+        then = _last_stamps(context.instance, recipe)
         changed = " and ".join(sorted(name for name in now if now[name] != then.get(name)))
         if not changed:
             return dg.SkipReason(f"no change of {', '.join(now)} since the last refresh")
         if context.cursor == canonical(now):
             return dg.SkipReason(
-                f"a refresh for the change of {changed} was asked for already; if it failed, start "
+                f"a refresh for the change of {changed} was already requested; if it failed, start "
                 "it again"
             )
         moment = get_current_datetime()
-        waits = _waits(recipe, moment, context.instance, factory)
-        if waits is not None:
-            return dg.SkipReason(f"{changed} changed, but {waits}")
+        reason = _reason_to_wait(recipe, moment, context.instance, factory)
+        if reason is not None:
+            return dg.SkipReason(f"{changed} changed, but {reason}")
         today = moment.date().isoformat()
         request = dg.RunRequest(run_key=f"{today} {content_id(now)}", partition_key=today)
         return dg.SensorResult(run_requests=[request], cursor=canonical(now))
@@ -64,22 +71,22 @@ def news_sensor(recipe: str, job: Any, sources: Sequence[str]) -> dg.SensorDefin
     return new_prompts
 
 
-def _drawn_from(instance: dg.DagsterInstance, recipe: str) -> Mapping[str, str]:
-    """What the sources said when the recipe last drew from them; empty if it never did."""
+def _last_stamps(instance: dg.DagsterInstance, recipe: str) -> Mapping[str, str]:
+    """The stamps of the sources when the recipe last drew from them; empty if it never did."""
     event = instance.get_latest_materialization_event(dg.AssetKey([recipe, "prompts"]))
-    made = None if event is None else event.asset_materialization
-    said = None if made is None else made.metadata.get("stamps")
-    return cast("Mapping[str, str]", said.value) if said is not None else {}
+    materialization = None if event is None else event.asset_materialization
+    stamps = None if materialization is None else materialization.metadata.get("stamps")
+    return cast("Mapping[str, str]", stamps.value) if stamps is not None else {}
 
 
-def _waits(
+def _reason_to_wait(
     recipe: str, moment: datetime, instance: dg.DagsterInstance, factory: Resources
 ) -> str | None:
-    """Why the refresh of the day of ``moment`` is not to be started, if so."""
+    """Why the refresh of the day of ``moment`` must not start now; None if it may."""
     today = moment.date().isoformat()
     if moment - timedelta(seconds=EVERY) < moment.replace(hour=0, minute=0, second=0):
-        # Both would start it, each unaware of the other.
-        return f"the day has just begun, and {recipe}_nightly goes first where it is on"
+        # The schedule and this sensor could both start the refresh.
+        return f"the day has just begun, and {recipe}_nightly runs first if it is on"
     under_way = dg.RunsFilter(
         job_name=recipe, tags={"dagster/partition": today}, statuses=NOT_FINISHED_STATUSES
     )
@@ -87,5 +94,5 @@ def _waits(
         return f"today's refresh, {today}, is under way"
     key = (recipe, "prompts")
     if today in factory.tables.refreshes(key) and factory.tables.read(key, today).height:
-        return f"today's refresh, {today}, has its prompts: tomorrow's takes the new ones"
+        return f"today's refresh, {today}, has its prompts: tomorrow's will take the new ones"
     return None

@@ -1,4 +1,4 @@
-"""The order of a recipe's days, and how fresh what they grow must be."""
+"""The daily partitions of a recipe, their order, and the freshness policy of datasets."""
 
 from datetime import timedelta
 
@@ -7,24 +7,26 @@ import dagster as dg
 from assets.config.operation import Freshness
 
 REFRESHES = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
-"""A refresh is a day, in UTC; today's is open from midnight on."""
+"""One partition for each day in UTC. Today's partition exists from midnight on."""
 
 _TEN_YEARS = 3650
-"""Days. On the day before alone, those after a gap in a backfill would not wait for those before.
-"""
+"""Days. With an offset of one day, a day after a gap in a backfill would not wait for the days
+before the gap."""
 
 
 def days_before() -> dg.TimeWindowPartitionMapping:
-    """How a recipe's ``prompts`` depend on themselves: on those of all days before, which they must
-    not draw again. This is what puts the days of a backfill in order.
+    """The partition mapping of a recipe's ``prompts`` to the prompts of all earlier days.
 
-    A day's policy starts from an earlier one too, and every stage that calls the policy needs that
-    one. But Dagster knows no cycle over assets (responses → policy → the next day's responses),
-    only an asset that depends on itself, and it runs such an asset apart from those that it reads.
-    Were it the policy, a backfill would write all days' responses with the first policy and then
-    train one after the other. With the prompts, which all other stages come after, the stages of a
-    day are asked for after those of the days before, a day's together; and ``dagster.yaml`` lets
-    one run at a time, the oldest first. A day that nobody asks for holds up none.
+    A day must not draw prompts of earlier days again. The mapping also puts the days of a backfill
+    in order. This order is needed because a day's policy starts from an earlier policy.
+
+    Dagster does not support a cycle of assets (responses → policy → the next day's responses). It
+    supports an asset that depends on itself, but runs it separately from the assets that it reads.
+    If the policy depended on itself, a backfill would first generate the responses of all days
+    with the first policy, and then train the policies. All other stages come after the prompts.
+    So Dagster requests all stages of one day together, after those of earlier days.
+    ``dagster.yaml`` allows one run at a time, the oldest first. A day that is not requested does
+    not block later days.
     """
     return dg.TimeWindowPartitionMapping(
         start_offset=-_TEN_YEARS, end_offset=-1, allow_nonexistent_upstream_partitions=True
@@ -32,8 +34,10 @@ def days_before() -> dg.TimeWindowPartitionMapping:
 
 
 def freshness_policy(freshness: Freshness) -> dg.FreshnessPolicy:
-    """When a curated dataset counts as late and as stale. For datasets only: a recipe is run when
-    somebody likes, and most are not run every night."""
+    """The Dagster freshness policy of a curated dataset.
+
+    Recipes have none, because most recipes do not run every night.
+    """
     return dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=freshness.fail_hours),
         warn_window=timedelta(hours=freshness.warn_hours),

@@ -1,5 +1,7 @@
-"""What Dagster's catalogue says of a recipe's assets: so that they are found by family, paper,
-recipe or kind (``tag:family=search``), and understood without the code."""
+"""Tags, kinds, descriptions and column schemas of a recipe's assets in Dagster's catalogue.
+
+With them, a user finds an asset by family, paper, recipe or kind (``tag:family=search``).
+"""
 
 import hashlib
 import inspect
@@ -23,7 +25,7 @@ LONGEST_TAG = 63
 
 
 def tags(recipe: "RecipeSpec") -> dict[str, str]:
-    """Those of the recipe's assets, of its job and of the job's runs."""
+    """The Dagster tags of a recipe's assets, its job and the runs of the job."""
     return {
         "recipe": recipe.name,
         "family": tag(recipe.family),
@@ -32,7 +34,7 @@ def tags(recipe: "RecipeSpec") -> dict[str, str]:
 
 
 def tag(text: str) -> str:
-    """``text`` as Dagster takes it for a tag: lower case, its words joined by ``-``."""
+    """``text`` as a valid Dagster tag: lower case, words joined by ``-``, at most 63 characters."""
     words = re.findall(r"[a-z0-9_.]+", text.lower())
     while len(short := "-".join(words)) > LONGEST_TAG and len(words) > 1:
         words.pop()
@@ -40,51 +42,58 @@ def tag(text: str) -> str:
 
 
 def kinds(stage: Stage, settings: Settings) -> set[str]:
-    """Its package (what it does), what runs it, and how its table is kept."""
+    """The Dagster kinds of a stage: the operator's package, the engine, the file format."""
     uses = stage.operator.roles()
-    runs = "polars"
+    engine = "polars"
     if uses:
-        runs = tag(settings.roles[uses[0].role.partition("@")[0]].engine_class.name)
-    return {type(stage.operator).__module__.partition(".")[0], runs, "parquet"}
+        engine = tag(settings.roles[uses[0].role.partition("@")[0]].engine_class.name)
+    return {type(stage.operator).__module__.partition(".")[0], engine, "parquet"}
 
 
 def source_field(recipe: "RecipeSpec") -> str:
-    """The paper and the claim, in Markdown."""
+    """The paper and the claim of a recipe, in Markdown."""
     paper = linked(recipe.paper.title, recipe.paper.code)
     return f"**Paper:** {paper}\n\n**Claim:** {escaped(recipe.claim)}"
 
 
 def described_stage(recipe: "RecipeSpec", stage: Stage) -> str:
-    """What the stage does in its operator's words, the paper, the claim and the parameters, in
-    Markdown."""
-    words = inspect.cleandoc(type(stage.operator).__doc__ or type(stage.operator).__name__)
-    first, _, more = words.replace("``", "`").partition("\n\n")
+    """The description of a stage, in Markdown.
+
+    It holds the docstring of the operator, the paper, the claim and the parameters.
+    """
+    docstring = inspect.cleandoc(type(stage.operator).__doc__ or type(stage.operator).__name__)
+    first, _, more = docstring.replace("``", "`").partition("\n\n")
     name = f"{type(stage.operator).__module__.partition('.')[0]}.{type(stage.operator).__name__}"
     parts = [first, source_field(recipe), more, f"**Parameters** of {name}:", _parameters(stage)]
     return "\n\n".join(part for part in parts if part)
 
 
 def described_prompts(recipe: "RecipeSpec", weights: Mapping[str, float]) -> str:
-    """What the stage ``prompts`` does, in Markdown."""
-    drawn = ", ".join(f"{name} (weight {weight:g})" for name, weight in weights.items())
+    """The description of the stage ``prompts``, in Markdown.
+
+    Args:
+        recipe: The recipe.
+        weights: The weight of each source, by its name.
+    """
+    sources = ", ".join(f"{name} (weight {weight:g})" for name, weight in weights.items())
     return (
-        f"The prompts that a refresh works on: {recipe.rows:,} if the launchpad says nothing else, "
-        f"drawn from {drawn}. None that an earlier refresh used, none that is held out.\n\n"
-        + source_field(recipe)
+        f"The prompts of a refresh: {recipe.rows:,} unless the launchpad sets another number, "
+        f"drawn from {sources}. Prompts that an earlier refresh used and held-out prompts are "
+        "left out.\n\n" + source_field(recipe)
     )
 
 
 def described_job(recipe: "RecipeSpec") -> str:
-    """What a run of the whole recipe does."""
+    """The description of a recipe's job."""
     return (
-        f"One refresh of {recipe.name}, family {recipe.family}: new prompts in, all stages, "
+        f"One refresh of {recipe.name}, family {recipe.family}: all stages on new prompts, "
         f"each in its own process. {source_field(recipe)}"
     )
 
 
 @cache
 def column_schema(table: type[Table]) -> dg.TableSchema:
-    """The table's columns and rules, as Dagster shows them."""
+    """The columns of a table with their types and constraints, as Dagster shows them."""
     keys = set(table.primary_key())
     columns = [
         dg.TableColumn(
@@ -98,10 +107,21 @@ def column_schema(table: type[Table]) -> dg.TableSchema:
 
 
 def code_version(stage: Stage, spec: Mapping[str, Any], settings: Settings, *, seed: int) -> str:
-    """Changes with everything that is configured and changes what the stage makes: its parameters
-    (``spec`` is its YAML), the seed, the models of its roles, the factory's release. So the UI
-    calls a table out of date once its recipe or its model was changed, not for an edit of code
-    between releases."""
+    """A hash of the configuration that decides a stage's rows.
+
+    It covers the parameters, the seed, the models of the stage's roles and the release of the
+    package. The UI shows a table as out of date when one of them has changed. An edit of code
+    between releases does not change it.
+
+    Args:
+        stage: The stage.
+        spec: The YAML of the stage.
+        settings: The configuration, with the models of the roles.
+        seed: The recipe's seed.
+
+    Returns:
+        12 hexadecimal digits.
+    """
     roles = sorted({use.role.partition("@")[0] for use in stage.operator.roles()})
     models = {
         role: settings.roles[role].model_dump(
@@ -109,14 +129,14 @@ def code_version(stage: Stage, spec: Mapping[str, Any], settings: Settings, *, s
         )
         for role in roles
     }
-    made_by = {
+    inputs = {
         "release": _release(),
         "spec": dict(spec),
         "parameters": stage.operator.model_dump(mode="json"),
         "seed": seed,
         "models": models,
     }
-    return hashlib.sha256(canonical(made_by).encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical(inputs).encode()).hexdigest()[:12]
 
 
 @cache
@@ -125,7 +145,7 @@ def _release() -> str:
 
 
 def _parameters(stage: Stage) -> str:
-    """Every parameter with its value and whether the recipe sets it, as a Markdown table."""
+    """A Markdown table of the parameters: value, and whether the recipe sets it."""
     operator: Operator = stage.operator
     rows = [
         [name, value, "the recipe" if name in operator.model_fields_set else "by default"]

@@ -11,6 +11,9 @@ class Dataset(DatasetSpec, DeclaredComponent):
     """A curated dataset."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Nothing. The recipes that a dataset is made from may lie in another folder, so its asset
-        is made where all of them are known (`assets.definitions`)."""
+        """Return no definitions.
+
+        A dataset may use recipes of another folder. So `assets.definitions` builds its asset
+        after all folders are loaded.
+        """
         return dg.Definitions()

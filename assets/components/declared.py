@@ -1,4 +1,4 @@
-"""The base of the three components: their attributes are taken as they stand in the file."""
+"""The base class of the three components: it takes attributes from the file without templating."""
 
 from typing import Any, Self
 
@@ -13,13 +13,17 @@ class DeclaredComponent(Declaration, dg.Component, dg.Resolvable):
 
     @classmethod
     def of(cls, spec: Declaration) -> Self:
-        """The component of what a file declares."""
+        """Make the component of a declaration."""
         component = cls.model_validate(spec.model_dump(exclude_unset=True))
         component._file = spec.file
         return component
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
-        """The component, where Dagster's own loader reads the file."""
+        """Make the component when Dagster's own loader reads the file.
+
+        Raises:
+            RecipeError: An attribute is wrong.
+        """
         file = declaring_file(context.path) or context.path
         return cls.declared(attributes and attributes.model_dump(exclude_unset=True), file)

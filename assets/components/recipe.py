@@ -32,14 +32,17 @@ from schemas import Pairs, Prompts, Split, Usage
 
 
 class DrawConfig(dg.Config):
-    """What a run may say of the prompts it draws. Parameters of stages are the recipe's alone: its
-    tables, its card and its claim are of those that its defs.yaml states."""
+    """The run configuration of the stage ``prompts``.
+
+    A run cannot change the parameters of other stages. Tables, card and claim always belong to
+    the parameters in the recipe's ``defs.yaml``.
+    """
 
     rows: int | None = Field(
         default=None,
         ge=1,
-        description="Prompts this refresh works on at most. Leave it out for as many as the "
-        "recipe says; a smaller number draws the first of those.",
+        description="The largest number of prompts of this refresh. By default the number that "
+        "the recipe sets. A smaller number draws the first of the same prompts.",
     )
 
 
@@ -47,16 +50,19 @@ class Recipe(RecipeSpec, DeclaredComponent):
     """A recipe: an asset for each of its stages, a job, a schedule and a sensor."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The same, where Dagster loads all components of a folder."""
+        """Return `definitions`. Dagster calls this when it loads the components of a folder."""
         return self.definitions(load_settings())
 
     def definitions(self, settings: Settings) -> dg.Definitions:
-        """The recipe's assets, a job of its name that makes them and reads its sources, and the
-        schedule that runs it every night."""
+        """The Dagster definitions of the recipe.
+
+        They hold the assets and their checks, a job with the name of the recipe, a nightly
+        schedule and a sensor for new prompts. The job also reads the sources of the recipe.
+        """
         stages = self.planned(settings)
         weights = self.weights(settings)
         trains = policy_stage(stages)
-        own = RecipeContext(
+        recipe = RecipeContext(
             self.name,
             trains.name if trains else None,
             self.seed,
@@ -64,15 +70,15 @@ class Recipe(RecipeSpec, DeclaredComponent):
             gate_of(self.name, stages, trains, self.gate, self.seed),
         )
         assets = [self._prompts(weights, settings)]
-        assets += [self._asset(stage, own, settings) for stage in stages]
+        assets += [self._asset(stage, recipe, settings) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
-        made = [asset.key for asset in assets]
-        # Datasets that are made from this recipe grow with each of its refreshes.
-        read_on = dg.AssetSelection.assets(*made).downstream(depth=1)
-        grow = read_on & dg.AssetSelection.groups(DATASETS)
+        keys = [asset.key for asset in assets]
+        # Each refresh adds rows to the curated datasets that use this recipe.
+        downstream = dg.AssetSelection.assets(*keys).downstream(depth=1)
+        datasets = downstream & dg.AssetSelection.groups(DATASETS)
         job = dg.define_asset_job(
             self.name,
-            selection=dg.AssetSelection.assets(*sources, *made) | grow,
+            selection=dg.AssetSelection.assets(*sources, *keys) | datasets,
             description=catalogue.described_job(self),
             partitions_def=REFRESHES,
             tags=catalogue.tags(self),
@@ -81,7 +87,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         nightly = dg.build_schedule_from_partitioned_job(
             job,
             name=f"{self.name}_nightly",
-            description="The refresh of the day that begins (UTC), from the last promoted policy",
+            description="Runs the refresh of the new day (UTC) from the last promoted policy",
         )
         measure = self.measured_by(settings)
         checks = [] if measure is None else [claim_check(self, measure, stages)]
@@ -146,9 +152,11 @@ class Recipe(RecipeSpec, DeclaredComponent):
 
         return prompts
 
-    def _asset(self, stage: Stage, own: RecipeContext, settings: Settings) -> dg.AssetsDefinition:
+    def _asset(
+        self, stage: Stage, recipe: RecipeContext, settings: Settings
+    ) -> dg.AssetsDefinition:
         key = [self.name, stage.name]
-        # Whether a pair's label is true is known from its prompt, whatever the operator reads.
+        # Label accuracy of pairs needs the prompts, even if the operator does not read them.
         reads = dict.fromkeys([*stage.reads, *(["prompts"] if stage.gives is Pairs else [])])
         keys = {
             name: ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
@@ -190,14 +198,14 @@ class Recipe(RecipeSpec, DeclaredComponent):
             ):
                 outcome, result = run_stage(
                     stage,
-                    own,
+                    recipe,
                     factory,
                     refresh=context.partition_key,
                     tables=tables,
                 )
             yield result
-            # The rows are stored by now, with the results of their checks.
+            # At this point the rows and the results of their checks are stored.
             with as_dagster_failure():
-                stop_if_blocked(outcome.probes, recipe=own.recipe, stage=stage.name)
+                stop_if_blocked(outcome.probes, recipe=recipe.recipe, stage=stage.name)
 
         return run

@@ -21,13 +21,13 @@ from schemas import Prompts
 
 
 class SourceConfig(dg.Config):
-    """What a run may say of the prompts it reads."""
+    """The run configuration of a source."""
 
     rows: int | None = Field(
         default=None,
         ge=1,
-        description="Prompts this refresh must hold at least. Leave it out for as many as the "
-        "source says; fewer than that changes nothing, for rows that were read are kept.",
+        description="The smallest number of prompts of this refresh. By default the number that "
+        "the source sets. A smaller number changes nothing: rows that were read are kept.",
     )
 
 
@@ -35,11 +35,11 @@ class Source(SourceSpec, DeclaredComponent):
     """A source of prompts."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The same, where Dagster loads all components of a folder."""
+        """Return `definitions`. Dagster calls this when it loads the components of a folder."""
         return self.definitions()
 
     def definitions(self) -> dg.Definitions:
-        """The asset ``prompts/<name>``."""
+        """The Dagster definitions of the source: the asset ``prompts/<name>``."""
         name, fixed, limit, read = self.name, self.fixed, self.rows, self.read
         reader = self.reader()
         readable = None if self.check is None else getattr(self.checker(), "readable", None)
@@ -49,7 +49,7 @@ class Source(SourceSpec, DeclaredComponent):
             group_name="prompts",
             partitions_def=None if fixed else REFRESHES,
             description=f"Prompts read by {read['use']}"
-            + (", the same at every refresh" if fixed else ", those that are new at each refresh"),
+            + (", the same at every refresh" if fixed else ", new ones at each refresh"),
             kinds={"parquet", "polars"},
             tags={"table": Prompts.__name__, "source": name},
             metadata={
@@ -68,12 +68,12 @@ class Source(SourceSpec, DeclaredComponent):
             factory: Resources = context.resources.factory
             refresh = None if fixed else context.partition_key
             began = perf_counter()
-            wanted = limit if fixed else _most(limit, config.rows)
+            wanted = limit if fixed else _row_limit(limit, config.rows)
             with (
                 retried(context.run, context.retry_number, factory.settings.retries),
                 as_dagster_failure(),
             ):
-                # Asked before it is read: what is written in between is news then.
+                # Before the read: a later change of the source then has another stamp.
                 stamp = stamp_of(reader, name=name)
                 reading = read_on(
                     reader,
@@ -102,6 +102,6 @@ class Source(SourceSpec, DeclaredComponent):
         return dg.Definitions(assets=[prompts])
 
 
-def _most(limit: int | None, asked: int | None) -> int | None:
-    """The rows of a refresh: its own limit, or as many as a run asks for where that is more."""
-    return None if limit is None else max(limit, asked or 0)
+def _row_limit(limit: int | None, requested: int | None) -> int | None:
+    """The row limit of a refresh: the larger of the source's limit and the run's request."""
+    return None if limit is None else max(limit, requested or 0)

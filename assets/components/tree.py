@@ -1,8 +1,8 @@
-"""How Dagster is shown components: through a tree that reads ``defs.yaml`` as data.
+"""A Dagster component tree that reads ``defs.yaml`` as data.
 
-Dagster's own loader puts the environment and Python expressions into attributes, imports whatever
-``type:`` names and runs the Python files beside it. Here a file declares what
-`assets.project.folders` reads. Where a component is shown, and that it is one, stays Dagster's.
+Dagster's own loader fills in environment variables and Python expressions, imports the class that
+``type:`` names, and runs Python files in the same folder. This tree does none of these: a file
+declares only what `assets.project.folders` reads.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ TYPES: Mapping[str, type[DeclaredComponent]] = {
 
 
 class _Declaration(YamlDecl):
-    """One component of a file, before it is made."""
+    """One component that a file declares, before it is built."""
 
     @property
     def component_type(self) -> type[DeclaredComponent]:
@@ -45,12 +45,15 @@ class _Declaration(YamlDecl):
 
 
 class RecipeTree(ComponentTree):
-    """The components below a folder of recipes."""
+    """The components in a folder of recipes and its subfolders."""
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """The tree of ``folder``. Folders of recipes hold data, so they are no packages: Dagster is
-        given a module that exists only to say where they are."""
+        """The tree of ``folder``.
+
+        A folder of recipes holds data and is not a Python package. Dagster needs a module, so it
+        gets an empty one with the path of the folder.
+        """
         module = ModuleType(f"recipes_{abs(hash(folder))}")
         module.__path__ = [str(folder)]
         module.__file__ = None
@@ -58,29 +61,32 @@ class RecipeTree(ComponentTree):
 
     def _get_filesystem_decl(self) -> DefsFolderDecl:
         location = ComponentPath.from_path(self.defs_module_path)
-        kept = self.state_tracker.get_cache_data(location).component_decl
-        if kept is None:
+        cached = self.state_tracker.get_cache_data(location).component_decl
+        if cached is None:
             context = self.decl_load_context.for_component_loc(location)
-            kept = _folder(context, self.defs_module_path, frozenset())
-            self.state_tracker.set_cache_data(location, component_decl=kept)
-        assert isinstance(kept, DefsFolderDecl)
-        return kept
+            cached = _folder(context, self.defs_module_path, frozenset())
+            self.state_tracker.set_cache_data(location, component_decl=cached)
+        assert isinstance(cached, DefsFolderDecl)
+        return cached
 
 
 def _folder(
     context: ComponentDeclLoadContext, folder: Path, above: frozenset[Path]
 ) -> DefsFolderDecl:
-    """All that lies in ``folder``; a link to one of those ``above`` is not followed."""
+    """The declarations in ``folder`` and its subfolders.
+
+    A link to one of the folders ``above`` is not followed, because it would never end.
+    """
     children: dict[Path, Any] = {}
-    for inside in subfolders(folder, above):
-        below = context.for_component_loc(ComponentPath.from_path(inside))
-        file = declaring_file(inside)
+    for subfolder in subfolders(folder, above):
+        inner_context = context.for_component_loc(ComponentPath.from_path(subfolder))
+        file = declaring_file(subfolder)
         if file is not None:
-            children[inside] = _components(below, inside, file)
+            children[subfolder] = _components(inner_context, subfolder, file)
             continue
-        deeper = _folder(below, inside, above | {inside.resolve()})
-        if deeper.children:
-            children[inside] = deeper
+        inner = _folder(inner_context, subfolder, above | {subfolder.resolve()})
+        if inner.children:
+            children[subfolder] = inner
     return DefsFolderDecl(
         context=context,
         loc=ComponentPath.from_path(folder),
@@ -93,13 +99,13 @@ def _folder(
 def _components(context: ComponentDeclLoadContext, folder: Path, file: Path) -> YamlFileDecl:
     declarations, positions = [], []
     for number, entry in enumerate(read_file(file)):
-        place = ComponentPath.from_path(folder, number)
+        location = ComponentPath.from_path(folder, number)
         declarations.append(
             _Declaration(
-                context=context.for_component_loc(place),
-                loc=place,
+                context=context.for_component_loc(location),
+                loc=location,
                 source_tree=None,
-                # What is wrong with the attributes is raised when the component is made.
+                # Attributes are validated when the component is built.
                 component_file_model=ComponentFileModel.model_construct(
                     type=entry.type_name, attributes=entry.attributes
                 ),
@@ -115,5 +121,5 @@ def _components(context: ComponentDeclLoadContext, folder: Path, file: Path) -> 
 
 
 def _position(entry: Entry) -> SourcePosition:
-    begins = LineCol(line=entry.line, col=1)
-    return SourcePosition(filename=str(entry.file), start=begins, end=begins)
+    start = LineCol(line=entry.line, col=1)
+    return SourcePosition(filename=str(entry.file), start=start, end=start)

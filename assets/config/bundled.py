@@ -1,7 +1,7 @@
 """Files that come with the package: the shipped recipes and the configuration of a new project.
 
-They lie at the root of the repository, where a reader looks for them. A wheel holds them in
-``assets/bundled`` (see ``force-include`` in ``pyproject.toml``).
+In a checkout they are at the root of the repository. In a wheel they are in ``assets/bundled``
+(see ``force-include`` in ``pyproject.toml``).
 """
 
 from pathlib import Path
@@ -16,6 +16,6 @@ def bundled(name: str) -> Path:
     """The path of a file or folder that comes with the package.
 
     Args:
-        name: As in a checkout: ``recipes``, ``factory.yaml``, ``docs/claims.json``.
+        name: The path in a checkout: ``recipes``, ``factory.yaml``, ``docs/claims.json``.
     """
     return (_WHEEL if _WHEEL.is_dir() else PACKAGES) / name

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: shown as they are, without a traceback."""
+"""Errors that a user can act on. The command line shows them without a traceback."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 class FactoryError(Exception):
-    """Something the user asked for cannot be done; the message says what and what to do, and shows
-    no key."""
+    """A request of the user cannot be carried out.
+
+    The message says what is wrong and what to do. Keys and passwords are removed from it.
+    """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(without_keys(printable(message)))
 
 
 class RecipeError(FactoryError):
-    """A ``defs.yaml`` that cannot work: names the file, the stage and the field."""
+    """A ``defs.yaml`` is wrong. The message names the file, the stage and the field."""
 
     def __init__(
         self, problem: str, *, file: Path | str, stage: str | None = None, field: str | None = None
@@ -51,10 +53,18 @@ def parameter_error(
     stage: str | None = None,
     under: str = "",
 ) -> RecipeError:
-    """The first thing that is wrong with the parameters of ``of``, which are called ``known`` and
-    stand in field ``under`` of ``file``. Never shows what was given."""
+    """The error for wrong parameters. It never shows the values.
+
+    Args:
+        error: The validation error; its first problem is reported.
+        known: The names of the valid parameters.
+        of: What has the parameters, such as the name of an operator.
+        file: The file that holds them.
+        stage: The stage that holds them.
+        under: The field that holds them.
+    """
     problem = error.errors(include_input=False)[0]
-    # Which of several types was tried is no field.
+    # For a union, pydantic adds the name of a type to the location: it is not a field.
     place = [str(part) for part in problem["loc"] if not _TYPE.fullmatch(str(part))]
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in NO_MAPPING:
@@ -78,7 +88,7 @@ def is_name(text: str) -> bool:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint after an unknown name: what was probably meant, or what there is."""
+    """A hint after an unknown name: similar known names, or else all known names."""
     names = sorted(known)
     meant = get_close_matches(name, names, n=3, cutoff=0.5)
     if meant:
@@ -87,17 +97,24 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def find_cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
-    """The error written for users (a `FactoryError` or one of ``kinds``) that ``error`` is or was
-    raised from, however deeply it was wrapped; None if there is none."""
+    """The first error in the chain of ``error`` that was written for users.
+
+    Args:
+        error: The error that was caught.
+        kinds: Types of errors for users, in addition to `FactoryError`.
+
+    Returns:
+        The error, or None if there is none.
+    """
     return next((each for each in causes(error) if isinstance(each, (FactoryError, *kinds))), None)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """``error``, what it was raised from, what that was raised from, and so on."""
-    # A chain can bite its own tail: Dagster raises an error again while it handles it.
-    met: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in met:
-        met.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
+    """The chain of ``error``: itself, then its cause or context, and so on."""
+    # A chain can be circular: Dagster raises an error again while it handles it.
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__

@@ -1,6 +1,6 @@
-"""Names of modules: the packages of the factory, and the user's own modules beside them.
+"""Names of modules: the packages of the factory, and the user's own modules.
 
-Nothing else of the factory is imported here: any of its packages may be hidden.
+This module imports no other package of the factory at its top: a user's file may hide any of them.
 """
 
 import sys
@@ -39,7 +39,7 @@ def check_packages() -> None:
 
 
 def make_importable(folder: Path) -> None:
-    """Make modules that lie in the project folder importable, after all installed ones.
+    """Make the modules in the project folder importable. Installed modules come first.
 
     Args:
         folder: The folder of the configuration file.
@@ -49,15 +49,15 @@ def make_importable(folder: Path) -> None:
     """
     from assets.config.errors import FactoryError
 
-    places = {
+    files = {
         file: name
         for name in PACKAGE_NAMES
         for file in (folder / f"{name}.py", folder / name / "__init__.py")
         if file.is_file()
     }
-    # A folder with all of them is a checkout of the factory.
-    if set(places.values()) != set(PACKAGE_NAMES):
-        for file, name in places.items():
+    # A folder that holds all of the packages is a checkout of the factory.
+    if set(files.values()) != set(PACKAGE_NAMES):
+        for file, name in files.items():
             raise FactoryError(_name_is_taken(file, name))
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -67,5 +67,5 @@ def _name_is_taken(file: Path, name: str) -> str:
     module = file.parent if file.name == "__init__.py" else file
     return (
         f"{module} has the name of a package of Preference Factory, {name!r}, so Python cannot "
-        f"import both: rename it, for example to my_{module.name}, and change the imports of it"
+        f"import both: rename it, for example to my_{module.name}, and change your imports of it"
     )

@@ -17,7 +17,7 @@ def write_project(folder: Path) -> None:
     """Write a new project.
 
     Args:
-        folder: Made if it is missing, with its parents.
+        folder: The new folder. It is created if it is missing.
 
     Raises:
         FactoryError: The path is a file, or a folder that is not empty.
@@ -26,7 +26,7 @@ def write_project(folder: Path) -> None:
         raise FactoryError(f"{folder} is a file: name a new folder")
     if folder.is_dir() and any(folder.iterdir()):
         raise FactoryError(f"the folder {folder} is not empty: name a new or an empty folder")
-    # Of a package that is installed, pip compiles the modules.
+    # pip compiles the modules of an installed package.
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(bundled("template"), folder, ignore=ignored, dirs_exist_ok=True)
     for name in _CONFIGURATION:

@@ -1,5 +1,4 @@
-"""What ``factory.yaml`` says of nights without a person: tries again, alerts, how fresh data must
-be."""
+"""The part of ``factory.yaml`` about unattended runs: retries, alerts, freshness."""
 
 from pydantic import Field, model_validator
 
@@ -10,11 +9,15 @@ _YEAR = 366 * 24.0
 
 
 class Retries(Parameters):
-    """How a stage is tried again after a failure that may pass: a server that is down or busy, a
-    journal that another run writes to, a store or network out of reach. Other failures are final.
+    """How a stage is retried after a temporary failure.
 
-    ``times`` at most; the first wait is ``seconds``, and each further one, as `dagster.Backoff`
-    has it, twice the last and as many more. Waits are spread at random by up to ``seconds``.
+    Temporary failures are a server that is down or busy, a journal that another run writes to,
+    and a store or network that is unreachable. Other failures are final.
+
+    Attributes:
+        times: The largest number of retries.
+        seconds: The first wait. Later waits grow as in Dagster's exponential backoff
+            (``seconds * (2 ** retry - 1)``), with a random jitter of up to ``seconds``.
     """
 
     times: int = Field(default=3, ge=0, le=1000)
@@ -22,11 +25,13 @@ class Retries(Parameters):
 
 
 class Alerts(Parameters):
-    """Who is told of a run that failed.
+    """Who is alerted when a run fails.
 
-    ``webhook_env`` names the environment variable that holds a URL to which ``{"text": …}`` is
-    posted (as Slack, Mattermost and Discord's ``/slack`` take it): the URL is a secret, so it is
-    stated nowhere else. ``command`` is run with the text on its standard input.
+    Attributes:
+        webhook_env: The environment variable that holds a URL. ``{"text": …}`` is posted to it,
+            which Slack, Mattermost and Discord's ``/slack`` accept. The URL is a secret, so it is
+            not written in the file.
+        command: A command and its arguments. It gets the text on its standard input.
     """
 
     webhook_env: VariableName | None = None
@@ -35,12 +40,17 @@ class Alerts(Parameters):
     @model_validator(mode="after")
     def _somebody(self) -> "Alerts":
         if self.webhook_env is None and self.command is None:
-            raise ValueError("say who is told: give 'webhook_env' or 'command'")
+            raise ValueError("set 'webhook_env' or 'command', or both")
         return self
 
 
 class Freshness(Parameters):
-    """Hours after which a curated dataset that was not made again is called late, and stale."""
+    """How old a curated dataset may be.
+
+    Attributes:
+        warn_hours: Hours after which the UI shows it as late.
+        fail_hours: Hours after which the UI shows it as stale.
+    """
 
     warn_hours: float = Field(default=26.0, gt=0, le=_YEAR)
     fail_hours: float = Field(default=36.0, gt=0, le=_YEAR)

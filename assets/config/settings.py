@@ -1,12 +1,11 @@
-"""One file binds everything: which models play which roles, where prompts come from, where things
-are kept.
+"""The configuration: the models of the roles, the sources of prompts, the folders of files.
 
-Read from ``factory.yaml`` of the project folder, or from the file that ``FACTORY_CONFIG`` names.
-Every value can be overridden by an environment variable: ``FACTORY_ROOT=/big/disk``,
-``FACTORY_ROLES__POLICY__MODEL=/models/qwen``. Mappings are merged, so a source that the file binds
-is switched off with ``FACTORY_SOURCES__POCKET=0``. Relative paths start at the file's folder; a
-model or a folder of templates that is not there is looked for beside the installed packages, where
-``pocket/checkpoints/base`` is.
+It is read from ``factory.yaml`` of the project folder, or from the file that ``FACTORY_CONFIG``
+names. An environment variable can override every value: ``FACTORY_ROOT=/big/disk``,
+``FACTORY_ROLES__POLICY__MODEL=/models/qwen``. Mappings are merged, so
+``FACTORY_SOURCES__POCKET=0`` switches off a source that the file sets. Relative paths start at the
+folder of the file. A model or a folder of templates that is missing there is then looked up in the
+folder of the installed packages, which holds ``pocket/checkpoints/base``.
 """
 
 import math
@@ -49,7 +48,7 @@ _OTHERS = frozenset(
     {"FACTORY_CONFIG", "FACTORY_DEBUG", "FACTORY_CODE_SOCKET", "FACTORY_GSM8K"}
     | {"FACTORY_BENCHMARKS_QUICK"}
 )
-"""Variables of this project that override nothing in the configuration."""
+"""Environment variables of this project that do not override the configuration."""
 
 
 def _name(name: str) -> str:
@@ -59,30 +58,38 @@ def _name(name: str) -> str:
 
 
 _Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
-_Place = Annotated[str, Field(min_length=1)]
-_INSIDE = frozenset({"ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
-"""What variables go into, as FACTORY_SOURCES__POCKET does."""
+_PathText = Annotated[str, Field(min_length=1)]
+_NESTED = frozenset({"ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
+"""Fields with inner fields that a variable can set, such as FACTORY_SOURCES__POCKET."""
 
 FILE = "factory.yaml"
 _OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
 
 
 class SettingsError(FactoryError):
-    """The configuration file, or an environment variable that overrides it, is wrong."""
+    """The configuration file is wrong, or an environment variable that overrides it."""
 
 
 class Settings(BaseSettings):
-    """What ``factory.yaml`` says.
+    """The content of ``factory.yaml``.
 
-    ``root``: the folder (or ``s3://…``, any UPath) of tables and exports. ``imports``, the folder
-    of imported datasets, lies inside it unless it is set. ``journal`` and ``models`` are local
-    paths, inside the root unless they are set; a root on an object store needs both.
-    ``roles`` binds each model role. ``sources`` weighs the sources of prompts that recipes draw
-    from; ``held_out`` names the fixed source that policies are validated on. ``recipes`` adds
-    folders of recipes to the shipped ones. ``owners`` answer for all assets: e-mail addresses, or
-    teams as ``team:alignment``. ``window`` rows are in flight at once; a stage stops
-    when more than ``failure_limit`` (a share) of its rows fail. ``retries``, ``alerts`` and
-    ``freshness`` are of nights without a person (`assets.config.operation`).
+    Attributes:
+        root: The folder of tables and exports: a local path, or any UPath such as ``s3://…``.
+        journal: The local file of the journal; by default inside ``root``. An object store as
+            root needs it.
+        models: The local folder of trained models; by default inside ``root``. An object store as
+            root needs it.
+        imports: The folder of imported datasets; by default inside ``root``.
+        roles: The binding of each model role.
+        sources: The weight of each source that recipes draw prompts from.
+        held_out: The fixed source that policies are validated on.
+        recipes: Folders of recipes, in addition to the shipped ones.
+        owners: The owners of all assets: e-mail addresses, or teams as ``team:alignment``.
+        window: The number of rows in flight at once.
+        failure_limit: A share in [0, 1]. A stage stops when more of its rows fail.
+        retries: How a stage is retried (`assets.config.operation`).
+        alerts: Who is alerted when a run fails.
+        freshness: How old a curated dataset may be.
     """
 
     model_config = SettingsConfigDict(
@@ -93,10 +100,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    root: _Place = "data"
-    journal: _Place | None = None
-    models: _Place | None = None
-    imports: _Place | None = None
+    root: _PathText = "data"
+    journal: _PathText | None = None
+    models: _PathText | None = None
+    imports: _PathText | None = None
     roles: Mapping[_Name, Binding]
     sources: Mapping[_Name, float] = Field(min_length=1)
     held_out: str = "held_out"
@@ -112,20 +119,20 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+    def _refuse_boolean_as_number(cls, given: Any, info: ValidationInfo) -> Any:
         return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
 
     @field_validator("sources")
     @classmethod
-    def _some_weight(cls, sources: Mapping[str, float]) -> Mapping[str, float]:
+    def _valid_weights(cls, sources: Mapping[str, float]) -> Mapping[str, float]:
         weights = sources.values()
         if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
-            raise ValueError("weights must be 0 or more, and one of them above 0")
+            raise ValueError("weights must be 0 or more, and at least one above 0")
         return sources
 
     @field_validator("owners")
     @classmethod
-    def _as_dagster_takes_them(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+    def _valid_owners(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
         for owner in owners:
             if not re.fullmatch(_OWNER, owner):
                 raise ValueError(
@@ -151,37 +158,49 @@ class Settings(BaseSettings):
 
     @property
     def folder(self) -> Path:
-        """Where relative paths start."""
+        """The folder of the configuration file, where relative paths start."""
         return self._file.parent
 
     @property
     def root_path(self) -> UPath:
         """The root of tables and exports: local or on an object store."""
-        return self._place(self.root)
+        return self._upath(self.root)
 
     @property
     def imports_path(self) -> UPath:
         """The folder of imported datasets, one sub-folder each."""
-        return self.root_path / "imported" if self.imports is None else self._place(self.imports)
+        return self.root_path / "imported" if self.imports is None else self._upath(self.imports)
 
     @property
     def reviews_path(self) -> UPath:
-        """The folder of what people decided in reviews, a sub-folder a recipe."""
+        """The folder of decisions from human reviews, one sub-folder for each recipe."""
         return self.root_path / "reviews"
 
     @property
     def journal_path(self) -> Path:
-        """The journal's SQLite file. Raises `SettingsError` where none is local."""
+        """The journal's SQLite file.
+
+        Raises:
+            SettingsError: The path is not local.
+        """
         return self._local("journal", "journal.sqlite")
 
     @property
     def models_path(self) -> Path:
-        """The folder of trained checkpoints. Raises `SettingsError` where none is local."""
+        """The folder of trained checkpoints.
+
+        Raises:
+            SettingsError: The path is not local.
+        """
         return self._local("models", "models")
 
     @property
     def recipe_folders(self) -> list[Path]:
-        """The shipped recipes' folder, then the user's. Raises `SettingsError` if one is gone."""
+        """The folder of the shipped recipes, then the user's folders.
+
+        Raises:
+            SettingsError: A folder does not exist.
+        """
         added = [self.folder / Path(expanduser(folder)) for folder in self.recipes]
         for folder in added:
             if not folder.is_dir():
@@ -207,17 +226,17 @@ class Settings(BaseSettings):
         if model is None:
             return None
         path = self._path(model)
-        # A Hub id is "name" or "owner/name"; anything else can only be a path.
-        named = model.startswith((".", "~", "/")) or model.count("/") > 1
-        return str(path.resolve()) if named or path.exists() else model
+        # A Hub id is "name" or "owner/name". Everything else can only be a path.
+        is_path = model.startswith((".", "~", "/")) or model.count("/") > 1
+        return str(path.resolve()) if is_path or path.exists() else model
 
     def _path(self, given: str) -> Path:
-        """A path from the project folder or, where nothing is there, from the packages' folder."""
+        """A path in the project folder or, if it does not exist, in the packages' folder."""
         path = self.folder / Path(expanduser(given))
         shipped = PACKAGES / given
         return shipped if not path.exists() and shipped.exists() else path
 
-    def _place(self, given: str) -> UPath:
+    def _upath(self, given: str) -> UPath:
         path = located(given)
         return UPath(self.folder / Path(expanduser(path.path))) if _is_local(path) else path
 
@@ -232,8 +251,8 @@ class Settings(BaseSettings):
             return self.folder / Path(expanduser(UPath(given).path))
         if not _is_local(self.root_path):
             raise SettingsError(
-                f"{self._file}: field {field!r}: the root {self.root} is not on this machine, and "
-                f"{field} must be: set it to a local path"
+                f"{self._file}: field {field!r}: the root {self.root} is not on this machine, but "
+                f"{field} must be: set {field} to a local path"
             )
         return Path(self.root_path.path) / name
 
@@ -241,13 +260,16 @@ class Settings(BaseSettings):
 def located(given: str) -> UPath:
     """A path on this machine or on an object store.
 
-    Stores are listed anew each time: several processes write, and a listing that one of them kept
-    would hide the refreshes of the others. Raises `SettingsError` for a store of an unknown kind.
+    Listings of a store are not cached. Several processes write there, and a cached listing would
+    hide the refreshes of other processes.
+
+    Raises:
+        SettingsError: The kind of store is unknown.
     """
     try:
         path = UPath(given)
     except ValueError as error:
-        raise SettingsError(f"{given} cannot be used as a place for files: {error}") from error
+        raise SettingsError(f"{given} cannot be used as a path for files: {error}") from error
     return path if _is_local(path) else UPath(given, use_listings_cache=False)
 
 
@@ -266,11 +288,12 @@ def config_file() -> Path:
 
 
 def load_settings() -> Settings:
-    """Read the configuration. Its folder becomes importable, so that bindings, recipes and commands
-    can name the user's own modules.
+    """Read the configuration.
+
+    Its folder becomes importable, so bindings, recipes and commands can name the user's modules.
 
     Raises:
-        SettingsError: What the configuration needs changed.
+        SettingsError: The configuration is missing or wrong. The message says what to change.
         FactoryError: A module in its folder has the name of a package of the factory.
     """
     file = config_file()
@@ -283,17 +306,17 @@ def load_settings() -> Settings:
     try:
         content = file.read_bytes()
     except OSError:
-        content = b""  # Reading it as YAML says why it cannot be read.
+        content = b""  # The YAML reader below raises the error.
     settings = _validated(file, content, frozenset(os.environ.items()))
-    _reachable(settings)
+    _check_root(settings)
     return settings
 
 
 @lru_cache(maxsize=1)
 def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str]]) -> Settings:
-    """The settings of this content and environment: each of a hundred recipes asks for them."""
-    _known_variables()
-    # What was given may be a key, so no error is handed on.
+    """The settings of this content and environment. Cached, because every recipe loads them."""
+    _check_variables()
+    # A value may be a key, so errors that show values are not chained.
     try:
         settings = Settings()
     except ValidationError as error:
@@ -301,11 +324,12 @@ def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str
     except UnreadableVariableError as error:
         field = re.search(r'field "(\w+)"', str(error))
         raise SettingsError(
-            f"{file}: field {field and field[1]!r}: is no JSON{from_variable(field and field[1])}"
+            f"{file}: field {field and field[1]!r}: is not valid JSON"
+            f"{from_variable(field and field[1])}"
         ) from None
     except RecursionError:
         deepest = max(os.environ, key=lambda name: len(re.findall(r"[\[{]", os.environ[name])))
-        raise SettingsError(f"the environment variable {deepest} is nested too deep") from None
+        raise SettingsError(f"the environment variable {deepest} is nested too deeply") from None
     wrong = unsound(settings.model_dump())
     if wrong is not None:
         where = from_variable(*wrong[0].split("."))
@@ -315,60 +339,67 @@ def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str
 
 
 def _settings_in(file: Path) -> dict[str, Any]:
-    """What the file says. Raises `SettingsError` where it is no mapping."""
+    """The mapping in the file. Raises `SettingsError` if it holds no mapping."""
     try:
-        found = documents(file)
+        parts = documents(file)
     except YamlError as error:
         field = f", field {error.field!r}" if error.field else ""
         raise SettingsError(f"{file}{field}: {error}") from None
-    if len(found) != 1 or not isinstance(found[0].value, dict):
-        what = "is empty" if not found or found[0].value is None else "is no mapping in YAML"
-        raise SettingsError(f"{file}: {what}: it must say root, roles and sources")
-    wrong = unsound(found[0].value)
+    if len(parts) != 1 or not isinstance(parts[0].value, dict):
+        what = "is empty" if not parts or parts[0].value is None else "is not a mapping in YAML"
+        raise SettingsError(f"{file}: {what}: it must set root, roles and sources")
+    wrong = unsound(parts[0].value)
     if wrong is not None:
         raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}")
-    return found[0].value
+    return parts[0].value
 
 
-def _known_variables() -> None:
-    """Raises `SettingsError` where a variable of the environment overrides nothing there is."""
+def _check_variables() -> None:
+    """Raise `SettingsError` if an environment variable FACTORY_… is unknown."""
     known = {f"{_PREFIX}{field.upper()}" for field in Settings.model_fields} | _OTHERS
     for variable in os.environ:
-        # Those that override are found in small letters as well.
+        # pydantic-settings ignores the case of variables.
         if not variable.upper().startswith(_PREFIX):
             continue
-        field, inside, _ = variable.upper().removeprefix(_PREFIX).partition("__")
+        field, inner, _ = variable.upper().removeprefix(_PREFIX).partition("__")
         name = f"{_PREFIX}{field}"
         if name not in known:
             hint = near(name, known)
             raise SettingsError(f"there is no environment variable {variable!r}; {hint}")
-        if inside and field not in _INSIDE:
+        if inner and field not in _NESTED:
             raise SettingsError(
-                f"there is no environment variable {variable!r}: nothing lies inside {name}"
+                f"there is no environment variable {variable!r}: {name} has no inner fields"
             )
 
 
 def from_variable(*field: object) -> str:
-    """The environment variable that gave a field, or a part of it, in words; nothing where the
-    file alone did."""
-    whole = _PREFIX + "__".join(map(str, field)).upper()
+    """A phrase that names the environment variable that set a field, or a part of the field.
+
+    Returns:
+        The phrase, or an empty text if no variable set it.
+    """
+    full_name = _PREFIX + "__".join(map(str, field)).upper()
     for variable in sorted(os.environ, key=len, reverse=True):
         name = variable.upper()
-        if name == whole or whole.startswith(f"{name}__") or name.startswith(f"{whole}__"):
+        if (
+            name == full_name
+            or full_name.startswith(f"{name}__")
+            or name.startswith(f"{full_name}__")
+        ):
             return f" (from the environment variable {variable})"
     return ""
 
 
-def _reachable(settings: Settings) -> None:
-    """Raises `SettingsError` where the root is, or lies in, what is no folder."""
+def _check_root(settings: Settings) -> None:
+    """Raise `SettingsError` if the root, or a parent of it, is a file."""
     root = settings.root_path
     if not _is_local(root):
         return
-    place = Path(root.path)
-    there = next(each for each in (place, *place.parents) if os.path.exists(each))
-    if not there.is_dir():
+    path = Path(root.path)
+    existing = next(each for each in (path, *path.parents) if os.path.exists(each))
+    if not existing.is_dir():
         raise SettingsError(
-            f"{settings.file}: field 'root': {there} is no folder: name another place"
+            f"{settings.file}: field 'root': {existing} is not a folder: set another path"
             f"{from_variable('root')}"
         )
 
@@ -389,7 +420,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _fields(where: tuple[int | str, ...]) -> Mapping[str, object]:
-    """The fields that there are where one is unknown."""
+    """The known fields at the place of an unknown field."""
     parts: Mapping[str, type[BaseModel]] = {
         "retries": Retries,
         "alerts": Alerts,

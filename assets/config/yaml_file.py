@@ -1,7 +1,7 @@
-"""YAML as data: nothing in it is filled in, and what is too large, deep or ambiguous is refused.
+"""Reads YAML as plain data. Input that is too large, too deep or ambiguous is refused.
 
-A file is measured before it is built, event by event, because a few lines can ask for more than a
-machine holds: an alias counts as much as what it stands for.
+A file is measured event by event before its values are built. With aliases, a few lines can need
+more memory than the machine has, so an alias counts as much as its target.
 """
 
 import math
@@ -16,23 +16,23 @@ import yaml
 from schemas.keys import holds_key
 
 LARGEST = 1_000_000
-"""Bytes of a file."""
+"""The largest file, in bytes."""
 DEEPEST = 40
 MOST = 20_000
-"""Values of a document, with those that aliases stand for."""
+"""The largest number of values of a document; aliases count as their targets."""
 DOCUMENTS = 100
 LONGEST_NAME = 100
 _KEY = (
-    "holds what looks like a key or a password, and none may stand here: take it for known to "
-    "others, and replace it (api_key_env, where there is one, names the variable that holds a key)"
+    "looks like it holds a key or a password, which is not allowed here: others may have seen it, "
+    "so replace it (for a key, api_key_env names the environment variable that holds it)"
 )
 _NUMBER = re.compile(r"[-+]?[0-9.][-+0-9_:.xa-fA-F]{300,}")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Base):  # type: ignore[misc]  # which of the two it is, is known when it runs
-    """Dates stay the texts that they are, as Dagster reads its own files."""
+class _Loader(_Base):  # type: ignore[misc]  # the base class is chosen at run time
+    """A safe loader that keeps dates as text, as Dagster's own loader does."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML has it
         first: [each for each in resolvers if not each[0].endswith(":timestamp")]
@@ -41,7 +41,7 @@ class _Loader(_Base):  # type: ignore[misc]  # which of the two it is, is known 
 
 
 class YamlError(ValueError):
-    """A file that is no YAML, or more than is read. ``field``: where in it, as ``stages.pairs``."""
+    """A file is not YAML, or exceeds a limit. ``field``: its place, such as ``stages.pairs``."""
 
     def __init__(self, problem: str, *, line: int | None = None, field: str | None = None) -> None:
         super().__init__(problem if line is None else f"line {line}: {problem}")
@@ -50,66 +50,79 @@ class YamlError(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """What one of a file's documents holds, and the line that it begins in."""
+    """The value of one document of a file, and the line where it begins."""
 
     value: Any
     line: int
 
 
 def documents(file: Path) -> list[Document]:
-    """The documents of ``file``. Raises `YamlError`, which shows nothing of what the file says."""
+    """The documents of ``file``.
+
+    Raises:
+        YamlError: The file cannot be read. The message shows no value of the file.
+    """
     try:
         if file.stat().st_size > LARGEST:
-            raise YamlError(f"has more than {LARGEST:,} bytes")
+            raise YamlError(f"is larger than {LARGEST:,} bytes")
         text = file.read_bytes().decode("utf-8-sig")
         _measure(text)
         return list(_built(text))
     except UnicodeDecodeError as error:
-        raise YamlError(f"is no UTF-8 text: {error.reason}") from None
+        raise YamlError(f"is not UTF-8 text: {error.reason}") from None
     except OSError as error:
         raise YamlError(f"cannot be read: {error.strerror}") from None
     except YamlError:
         raise
     except ValueError:
-        raise YamlError("is no YAML: it holds what begins like a number and is none") from None
+        raise YamlError("is not YAML: a value starts like a number but is not one") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
         raise YamlError(
-            f"is no YAML: {problem}", line=None if mark is None else mark.line + 1
+            f"is not YAML: {problem}", line=None if mark is None else mark.line + 1
         ) from None
 
 
 def unsound(value: Any, *, largest: float = math.inf) -> tuple[str, str] | None:
-    """The first field of ``value`` that holds no number to work with (infinite, not a number, or
-    beyond ``largest``, seeds left out), has no usable name, or holds a key, which nothing shows:
-    where, and what is wrong."""
+    """The first field of ``value`` that cannot be used.
+
+    That is a number that is infinite, not a number or too large, a name that is not text, a type
+    that YAML of the factory does not have, or a text that looks like a key.
+
+    Args:
+        value: Mappings, lists and scalars of a YAML document.
+        largest: The largest absolute value of a number; seeds may be larger.
+
+    Returns:
+        The path of the field and what is wrong with it, or None. Keys are not shown.
+    """
     return next(_unsound(value, "", largest), None)
 
 
 def _unsound(value: Any, path: str, largest: float) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
-        for key, inside in value.items():
+        for key, inner in value.items():
             if not isinstance(key, str):
-                yield path, f"{key!r} is no name: put it in quotes"
+                yield path, f"{key!r} is not a name: put it in quotes"
                 return
             if holds_key(key):
                 yield path, _KEY
                 return
-            below = f"{path}.{key}" if path else key
-            yield from _unsound(inside, below, math.inf if key == "seed" else largest)
+            inner_path = f"{path}.{key}" if path else key
+            yield from _unsound(inner, inner_path, math.inf if key == "seed" else largest)
     elif isinstance(value, str):
         if holds_key(value):
             yield path, _KEY
     elif isinstance(value, (list, tuple)):
-        for number, inside in enumerate(value):
-            yield from _unsound(inside, f"{path}.{number}" if path else str(number), largest)
+        for number, inner in enumerate(value):
+            yield from _unsound(inner, f"{path}.{number}" if path else str(number), largest)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield path, f"{value} is no number to work with"
+        yield path, f"{value} is not a finite number"
     elif isinstance(value, (int, float)) and abs(value) > largest:
         yield path, f"is more than {largest:,.0f}"
     elif not isinstance(value, (int, float, type(None))):
-        yield path, f"is a {type(value).__name__}, which nothing here takes: put it in quotes"
+        yield path, f"is a {type(value).__name__}, which is not allowed here: put it in quotes"
 
 
 def _built(text: str) -> Iterator[Document]:
@@ -124,7 +137,7 @@ def _built(text: str) -> Iterator[Document]:
 
 @dataclass
 class _Open:
-    """A mapping or list that has begun: its size so far, and how many levels lie in it."""
+    """A mapping or list that is being read: its values so far, and the levels inside it."""
 
     anchor: str | None
     keys: set[str] | None
@@ -136,17 +149,18 @@ class _Open:
 
 
 def _measure(text: str) -> None:
+    """Raise `YamlError` if the text exceeds a limit, or has tags or repeated keys."""
     sizes: dict[str, tuple[int, int]] = {}
     open_: list[_Open] = []
-    begun = 0
+    documents_seen = 0
     for event in yaml.parse(text, Loader=_Loader):
         line = 0 if event.start_mark is None else event.start_mark.line + 1
         if getattr(event, "tag", None) not in (None, "!"):
-            raise YamlError("a tag (!) says what type this is: leave it out", line=line)
+            raise YamlError("tags (!) are not allowed: remove this one", line=line)
         if isinstance(event, yaml.DocumentStartEvent):
             sizes.clear()
-            begun += 1
-            if begun > DOCUMENTS:
+            documents_seen += 1
+            if documents_seen > DOCUMENTS:
                 raise YamlError(f"more than {DOCUMENTS} documents", line=line)
         elif isinstance(event, yaml.CollectionStartEvent):
             keys = set[str]() if isinstance(event, yaml.MappingStartEvent) else None
@@ -160,7 +174,7 @@ def _measure(text: str) -> None:
             _add(open_, ended.values, ended.levels + 1, line)
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise YamlError("an alias stands for nothing before it", line=line)
+                raise YamlError("an alias has no anchor before it", line=line)
             _step(open_, None, line)
             _add(open_, *sizes[event.anchor], line)
         elif isinstance(event, yaml.ScalarEvent):
@@ -173,7 +187,13 @@ def _measure(text: str) -> None:
 
 
 def _step(open_: list[_Open], scalar: str | None, line: int) -> None:
-    """Goes on to the next key or value of what is open, which is ``scalar`` or no scalar."""
+    """Move to the next key or value of the innermost mapping or list.
+
+    Args:
+        open_: The mappings and lists that are being read, the innermost last.
+        scalar: The text of the key or value; None for a mapping, list or alias.
+        line: The line of the key or value.
+    """
     if not open_:
         return
     inner = open_[-1]
@@ -190,7 +210,7 @@ def _step(open_: list[_Open], scalar: str | None, line: int) -> None:
             f"a name of more than {LONGEST_NAME} characters", line=line, field=_path(open_)
         )
     if scalar in inner.keys:
-        raise YamlError(f"{scalar!r} stands here twice", line=line, field=_path(open_))
+        raise YamlError(f"{scalar!r} is here twice", line=line, field=_path(open_))
     inner.keys.add(scalar)
 
 

@@ -1,6 +1,6 @@
-"""Curated datasets: what recipes made at all refreshes as one dataset that grows.
+"""Curated datasets: the rows of one or several recipes at all refreshes, as one dataset.
 
-The rows of one recipe, or a mixture of several, without repeats and without prompts that policies
-are measured on; train and held-out rows of which no prompt of the one is like a prompt of the
-other; versions that stay readable. `assets.components.dataset` says how one is written down.
+A curated dataset has no repeated rows, and no prompts that policies are evaluated on. No prompt of
+its train split is nearly equal to a prompt of its held-out split. Old versions stay readable.
+`assets.project.dataset` describes how to declare one.
 """

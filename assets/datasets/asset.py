@@ -24,10 +24,15 @@ from schemas import Split, columns
 
 
 def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinition:
-    """The asset ``datasets/<name>``: the same at every refresh, and made again after each."""
+    """The asset ``datasets/<name>``. It has no partitions, and is updated after each refresh.
+
+    Args:
+        plan: The plan of the dataset.
+        freshness: How old the dataset may be.
+    """
     key = [DATASETS, plan.name]
-    read = [[recipe, stage] for recipe, stage in plan.parts.items()]
-    read += [["prompts", source] for source in plan.evaluations.values()]
+    inputs = [[recipe, stage] for recipe, stage in plan.parts.items()]
+    inputs += [["prompts", source] for source in plan.evaluations.values()]
 
     @dg.asset(
         key=key,
@@ -36,13 +41,13 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
         kinds={"parquet", "polars"},
         tags={"table": plan.table.__name__},
         metadata={"dagster/column_schema": column_schema(plan.table)},
-        deps=[dg.AssetKey(path) for path in dict.fromkeys(map(tuple, read))],
+        deps=[dg.AssetKey(path) for path in dict.fromkeys(map(tuple, inputs))],
         required_resource_keys={"factory"},
         freshness_policy=freshness_policy(freshness),
         check_specs=[
-            dg.AssetCheckSpec("schema", asset=key, description="Every row keeps every rule"),
+            dg.AssetCheckSpec("schema", asset=key, description="Every row satisfies every rule"),
             dg.AssetCheckSpec(
-                "adds_up", asset=key, description="Kept and dropped add up to what was made"
+                "adds_up", asset=key, description="Kept and dropped rows add up to all rows"
             ),
             dg.AssetCheckSpec(
                 "no_leak",
@@ -59,37 +64,41 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
             retried(context.run, context.retry_number, factory.settings.retries),
             as_dagster_failure(),
         ):
-            found = gathered(plan, factory.tables)
-            made = _curated(plan, found, factory, versions.remembered())
-            # Before the version: what is in a split is remembered whatever happens next.
-            versions.remember(made.remembered)
+            gathered_rows = gathered(plan, factory.tables)
+            curation = _curated(plan, gathered_rows, factory, versions.remembered())
+            # The splits are stored before the version, so a crash in between does not lose them.
+            versions.remember(curation.remembered)
             version, new = versions.write(
-                made.rows,
-                made.dropped,
+                curation.rows,
+                curation.dropped,
                 table=plan.table.__name__,
                 about={
                     "of": dict(plan.parts),
                     "held_out": plan.held_out,
-                    "in": found.height,
-                    "dropped": count_reasons(made.dropped),
+                    "in": gathered_rows.height,
+                    "dropped": count_reasons(curation.dropped),
                 },
             )
         seconds = perf_counter() - began
-        rows = made.rows.select(columns(plan.table).names())
-        counts = RowCounts("rows", found.height, rows.height, count_reasons(made.dropped), {})
+        rows = curation.rows.select(columns(plan.table).names())
+        counts = RowCounts(
+            "rows", gathered_rows.height, rows.height, count_reasons(curation.dropped), {}
+        )
         yield dg.MaterializeResult(
             metadata={
-                **rows_metadata(plan.table, Split(rows, made.dropped), counts, seconds=seconds),
+                **rows_metadata(plan.table, Split(rows, curation.dropped), counts, seconds=seconds),
                 "version": version.number,
                 "new version": new,
                 "train": version.rows(TRAIN),
                 "held out": version.rows(HELD_OUT),
-                "recipes": dg.MetadataValue.json(dict(made.rows["recipe"].value_counts().rows())),
+                "recipes": dg.MetadataValue.json(
+                    dict(curation.rows["recipe"].value_counts().rows())
+                ),
             },
             check_results=[
                 schema_check(plan.table, rows),
                 adds_up(counts),
-                _no_leak(plan, made),
+                _no_leak(plan, curation),
             ],
             data_version=dg.DataVersion(version.digest),
         )
@@ -98,12 +107,15 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
 
 
 def _curated(
-    plan: DatasetPlan, found: pl.DataFrame, factory: Resources, remembered: Mapping[str, str]
+    plan: DatasetPlan, rows: pl.DataFrame, factory: Resources, remembered: Mapping[str, str]
 ) -> Curated:
-    """What of ``found`` the dataset holds. Raises `MissingTableError` where a source of evaluation
-    prompts was never read."""
+    """Curate the gathered rows of a dataset.
+
+    Raises:
+        MissingTableError: A source of evaluation prompts has not been read.
+    """
     return curated(
-        found,
+        rows,
         plan.table,
         name=plan.name,
         filters=plan.filters,
@@ -118,25 +130,25 @@ def _curated(
     )
 
 
-def _no_leak(plan: DatasetPlan, made: Curated) -> dg.AssetCheckResult:
-    """Looked for anew among the rows that were kept, whatever chose them."""
-    placed = pl.DataFrame(
+def _no_leak(plan: DatasetPlan, curation: Curated) -> dg.AssetCheckResult:
+    """The check ``no_leak``. It compares the kept rows without the stored splits."""
+    rows = pl.DataFrame(
         {
-            "cluster": clusters(asked_texts(made.rows, plan.table)),
-            "split": made.rows["split"],
-            "prompt_id": made.rows["prompt_id"],
+            "cluster": clusters(asked_texts(curation.rows, plan.table)),
+            "split": curation.rows["split"],
+            "prompt_id": curation.rows["prompt_id"],
         }
     )
-    torn = placed.filter(
+    leaks = rows.filter(
         (pl.col("split").n_unique().over("cluster") > 1)
         | (pl.col("split").n_unique().over("prompt_id") > 1)
     )
     return dg.AssetCheckResult(
         check_name="no_leak",
-        passed=torn.is_empty(),
+        passed=leaks.is_empty(),
         description="no prompt of one split is like a prompt of the other"
-        if torn.is_empty()
-        else f"{torn.height:,} rows have prompts that are in both splits, or like one that is",
+        if leaks.is_empty()
+        else f"{leaks.height:,} rows have a prompt that is like a prompt of the other split",
     )
 
 
@@ -144,7 +156,8 @@ def _description(plan: DatasetPlan) -> str:
     of = ", ".join(f"{recipe}/{stage}" for recipe, stage in plan.parts.items())
     share = "" if plan.weights is None else " in the proportions of their weights"
     return (
-        f"All refreshes of {of}{share}: no row twice, no prompt that policies are measured on, and "
-        f"{plan.held_out:.0%} of the prompts held out with all that are like them\n\n"
+        f"All refreshes of {of}{share}, without repeated rows and without prompts that policies "
+        f"are evaluated on. {plan.held_out:.0%} of the prompts are held out, together with all "
+        "similar prompts.\n\n"
         f"factory export datasets/{plan.name} DIR"
     )

@@ -1,6 +1,8 @@
-"""The card of a curated dataset: what it was made from and how, what was left out, how its splits
-are kept apart, under which licences, how to load it. Everything on it is read from the tables and
-the configuration; text that a model or a stranger wrote is escaped."""
+"""The card of a curated dataset: sources, recipes, models, filters, splits, licences, how to load.
+
+All of it comes from the tables and the configuration. Text from a model or from a source is
+escaped.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -38,9 +40,20 @@ SHOWN = ("prompt", "chosen", "rejected", "completion", "label", "completions", "
 
 @dataclass(frozen=True)
 class DatasetCardData:
-    """What the card tells. ``rows`` are those of the format by split; ``told`` says of every row of
-    the version where its prompt is from; ``left_out`` counts those that the format has no place
-    for, by reason."""
+    """The data of a card.
+
+    Attributes:
+        project: The project.
+        plan: The plan of the dataset.
+        version: The exported version.
+        dropped: The `schemas.Dropped` rows of the version.
+        format_name: The name of the format.
+        format: The format.
+        rows: The exported rows of each split.
+        origins: ``prompt_id``, ``source``, ``source_revision`` and ``licence`` of each row.
+        left_out: How many rows the format cannot hold, by reason.
+        place: Where the dataset is written: a folder, or the id of a repository.
+    """
 
     project: Project
     plan: DatasetPlan
@@ -49,19 +62,19 @@ class DatasetCardData:
     format_name: str
     format: Format
     rows: Mapping[str, pl.DataFrame]
-    told: pl.DataFrame
+    origins: pl.DataFrame
     left_out: Mapping[str, int]
     place: str
 
 
 def curated_card(facts: DatasetCardData) -> "DatasetCard":
-    """The card, with the metadata that the Hub and `datasets` read."""
+    """Make the card, with the metadata that the Hub and `datasets` read."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
     plan, version = facts.plan, facts.version
     tables = Tables(facts.project.settings.root_path)
     stages = [stage for recipe in plan.parts for stage in _stages(facts, recipe)]
-    prompts = facts.told.unique("prompt_id", maintain_order=True).with_columns(
+    prompts = facts.origins.unique("prompt_id", maintain_order=True).with_columns(
         pl.col("source", "licence").fill_null("unknown"), pl.col("source_revision").fill_null("")
     )
     stated = prompts.select("source", "licence").unique(maintain_order=True).rows()
@@ -83,7 +96,7 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
             }
         ],
     )
-    follows = consequences(
+    licence_terms = consequences(
         [(escaped(source), escaped(licence)) for source, licence in stated],
         [
             (escaped(model.name), None if model.licence is None else escaped(model.licence))
@@ -107,7 +120,7 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
             f"{n:,} dropped ({escaped(reason)})" for reason, n in facts.left_out.items()
         ),
         held_out=f"{plan.held_out:.0%}",
-        licences=follows,
+        licences=licence_terms,
         examples=_examples(facts),
         recipes=_recipes(facts),
         dropped=_dropped(facts),
@@ -128,9 +141,9 @@ def _stages(facts: DatasetCardData, recipe: str) -> list[Stage]:
 
 
 def _refreshes(facts: DatasetCardData, tables: Tables, recipe: str) -> list[str]:
-    """Those of the version's refreshes that the recipe ran at."""
-    in_it = {part.refresh for part in facts.version.parts}
-    return [each for each in tables.refreshes((recipe, "prompts")) if each in in_it]
+    """The refreshes of the version that have prompts of the recipe."""
+    in_version = {part.refresh for part in facts.version.parts}
+    return [each for each in tables.refreshes((recipe, "prompts")) if each in in_version]
 
 
 def _dropped(facts: DatasetCardData) -> str:
@@ -156,7 +169,7 @@ def _examples(facts: DatasetCardData) -> str:
 
 
 def _recipes(facts: DatasetCardData) -> str:
-    """What the dataset is from: recipe, stage, weight, how many rows of it are in which split."""
+    """A Markdown table of the recipes: stage, paper, weight, rows in each split."""
     rows = []
     for recipe, stage in facts.plan.parts.items():
         counts = [
@@ -178,10 +191,10 @@ def _models(facts: DatasetCardData) -> Iterator[UsedModel]:
 def _answers(facts: DatasetCardData, tables: Tables) -> Iterator[Answered]:
     for recipe in facts.plan.parts:
         refreshes = _refreshes(facts, tables, recipe)
-        made = [
+        complete = [
             stage
             for stage in _stages(facts, recipe)
             if set(refreshes) <= set(tables.refreshes((recipe, stage.name)))
         ]
-        for one in answered(tables, recipe, made, refreshes):
+        for one in answered(tables, recipe, complete, refreshes):
             yield replace(one, stage=f"{recipe}/{one.stage}")

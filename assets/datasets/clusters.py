@@ -1,4 +1,4 @@
-"""Prompts that are nearly alike, directly or through others."""
+"""Clusters of near-duplicate texts. Near duplicates of near duplicates share a cluster too."""
 
 from collections import defaultdict
 
@@ -9,18 +9,19 @@ from filters.curation.candidates import Candidates, Similarity
 from filters.curation.ngrams import TOKENS, hashed, runs, tokens
 
 ALIKE = 0.7
-"""Jaccard similarity of the sets of three tokens in a row from which prompts are nearly alike: one
-word in twenty may differ."""
+"""The Jaccard similarity of two sets of shingles from which two texts are near duplicates. About
+one word in twenty may differ."""
 SHINGLE = 3
+"""The number of tokens of a shingle."""
 
 
 class Clusters:
-    """Texts join clusters one after the other: a text joins those of the earlier texts that it is
-    alike to by `ALIKE` or more, which so become one.
+    """Clusters that texts are added to one after the other.
 
-    Texts that share a band of their MinHash are compared (`filters.curation.candidates`); among
-    more than 64, that overlooks a pair alike by just `ALIKE` with a probability of (1 - 0.7^4)^32,
-    two in ten thousand.
+    A text joins the clusters of all earlier texts that are near duplicates of it. These clusters
+    become one cluster. Only texts that share a band of their MinHash are compared
+    (`filters.curation.candidates`). Among more than 64 texts, this misses a pair with similarity
+    `ALIKE` with a probability of (1 - 0.7^4)^32, two in ten thousand.
     """
 
     def __init__(self, texts: pl.Series) -> None:
@@ -30,38 +31,41 @@ class Clusters:
         self._shared = set(self._candidates.shared)
         self._similarity = Similarity(shingles)
         self._root = list(range(len(texts)))
-        # Of each bucket the texts so far, by the head that their cluster had when they came.
-        self._there: dict[int, dict[int, list[int]]] = defaultdict(dict)
+        # The texts of each bucket so far, by the head of their cluster when they were added.
+        self._buckets: dict[int, dict[int, list[int]]] = defaultdict(dict)
 
     def head(self, row: int) -> int:
-        """The text that stands for the cluster of ``row``, an earlier one or itself."""
+        """The first text of the cluster of ``row``, by its row."""
         while self._root[row] != row:
             self._root[row] = self._root[self._root[row]]
             row = self._root[row]
         return row
 
     def add(self, row: int) -> list[int]:
-        """Let the text ``row`` join, after all before it; the heads of the clusters that it joins
-        to one, none where it begins one."""
+        """Add the text ``row``. Texts must be added in order.
+
+        Returns:
+            The heads of the clusters that it joins; empty if it starts a new cluster.
+        """
         joined: list[int] = []
         compared: set[int] = set()
         for bucket in self._candidates.of(row) if row in self._shared else []:
-            there = self._there[bucket]
-            mine: list[int] = []
-            for head, members in list(there.items()):
+            by_head = self._buckets[bucket]
+            same_cluster: list[int] = []
+            for head, members in list(by_head.items()):
                 current = self.head(head)
-                # Those that are joined already need no comparison, so many copies cost little.
-                if current != self.head(row) and self._alike(row, members, compared):
+                # Texts of the same cluster are not compared again, so many copies cost little.
+                if current != self.head(row) and self._is_similar(row, members, compared):
                     joined.append(current)
                     first, last = sorted((current, self.head(row)))
                     self._root[last] = first
                 if self.head(head) == self.head(row):
-                    mine = _one(mine, there.pop(head))
-            mine.append(row)
-            there[self.head(row)] = mine
+                    same_cluster = _merge(same_cluster, by_head.pop(head))
+            same_cluster.append(row)
+            by_head[self.head(row)] = same_cluster
         return joined
 
-    def _alike(self, row: int, others: list[int], compared: set[int]) -> bool:
+    def _is_similar(self, row: int, others: list[int], compared: set[int]) -> bool:
         for other in others:
             if other not in compared:
                 compared.add(other)
@@ -71,20 +75,27 @@ class Clusters:
 
 
 def clusters(texts: pl.Series) -> pl.Series:
-    """For each text the number of the first text of its cluster."""
-    spoken = tokens(texts, TOKENS).list.join(" ")
-    whole = pl.DataFrame({"text": spoken}).with_row_index("row")
-    first = whole.select(pl.col("row").min().over("text")).to_series().to_numpy().astype(np.int64)
-    once, place = np.unique(first, return_inverse=True)
-    found = Clusters(texts.gather(once))
-    for row in range(len(once)):
+    """The cluster of each text: the row of the first text of the cluster.
+
+    Args:
+        texts: String[texts].
+
+    Returns:
+        Int64[texts].
+    """
+    normalized = tokens(texts, TOKENS).list.join(" ")
+    frame = pl.DataFrame({"text": normalized}).with_row_index("row")
+    first = frame.select(pl.col("row").min().over("text")).to_series().to_numpy().astype(np.int64)
+    distinct, inverse = np.unique(first, return_inverse=True)
+    found = Clusters(texts.gather(distinct))
+    for row in range(len(distinct)):
         found.add(row)
-    heads = np.array([once[found.head(row)] for row in range(len(once))], dtype=np.int64)
-    return pl.Series("cluster", heads[place], dtype=pl.Int64)
+    heads = np.array([distinct[found.head(row)] for row in range(len(distinct))], dtype=np.int64)
+    return pl.Series("cluster", heads[inverse], dtype=pl.Int64)
 
 
-def _one(some: list[int], others: list[int]) -> list[int]:
-    """The two lists as one: the longer is not copied."""
-    few, many = sorted((some, others), key=len)
-    many.extend(few)
-    return many
+def _merge(one: list[int], other: list[int]) -> list[int]:
+    """The two lists as one. The shorter list is appended to the longer, which is not copied."""
+    shorter, longer = sorted((one, other), key=len)
+    longer.extend(shorter)
+    return longer

@@ -1,4 +1,4 @@
-"""From all rows that recipes made to those of a curated dataset, and why each other one is not."""
+"""Selects the rows of a curated dataset, and gives a reason for each row that is dropped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,18 @@ from filters.filter import Filter
 from schemas import Dropped, Prompts, Table, columns, contents, dropped
 
 TOLD = ("recipe", "refresh", "source", "source_revision", "licence")
-"""What every row says beside its table's columns: where it is from."""
+"""The columns on the origin of a row, in addition to the columns of its table."""
 
 
 @dataclass(frozen=True)
 class Curated:
-    """Rows with a column ``split``, oldest first; `schemas.Dropped` for all others; and by its key
-    the split of every prompt that there is or was, to be remembered (`assets.datasets.splits`)."""
+    """The result of a curation.
+
+    Attributes:
+        rows: The kept rows, oldest first, with a column ``split``.
+        dropped: `schemas.Dropped` of all other rows.
+        remembered: The split of every prompt so far, by its key (`assets.datasets.splits`).
+    """
 
     rows: pl.DataFrame
     dropped: pl.DataFrame
@@ -38,10 +43,19 @@ def curated(
     cap: Cap,
     remembered: Mapping[str, str] | None = None,
 ) -> Curated:
-    """Choose among ``found``, rows of ``table`` with the columns `TOLD`.
+    """Select the rows of a curated dataset. Every row is either kept or dropped.
 
-    Rows count as older by refresh, then as they stand. Each of ``filters`` reads ``rows`` or
-    ``prompts``, and ``evaluations`` by name. As many rows as come in are kept or dropped.
+    Args:
+        found: Rows of ``table`` with the columns `TOLD`. They count as older by refresh, then by
+            their order.
+        table: The table of the rows.
+        name: The name of the dataset.
+        filters: Filters that read ``rows`` or ``prompts``, and ``evaluations`` by name.
+        evaluations: Evaluation prompts, by the name that the filters use.
+        held_out: The share of clusters of prompts to hold out, in [0, 1).
+        weights: The weight of each recipe; None keeps all rows.
+        cap: The largest numbers of rows.
+        remembered: The split of earlier prompts, by key.
     """
     (unit,) = table.primary_key()
     rows = found.sort("refresh", maintain_order=True).with_row_index("row")
@@ -49,10 +63,10 @@ def curated(
     out: list[pl.DataFrame] = []
 
     def refuse(rows: pl.DataFrame, against: pl.DataFrame) -> pl.DataFrame:
-        """``rows`` without those that ``against`` (``row``, ``reason``, ``numbers``) names."""
-        told = rows.join(against, on="row", maintain_order="left")
+        """Drop the rows in ``against`` (``row``, ``reason``, ``numbers``); return the others."""
+        refused = rows.join(against, on="row", maintain_order="left")
         out.append(
-            told.select(row_id=unit, stage=pl.lit(stage), reason="reason", numbers="numbers")
+            refused.select(row_id=unit, stage=pl.lit(stage), reason="reason", numbers="numbers")
         )
         return rows.join(against, on="row", how="anti", maintain_order="left")
 
@@ -89,14 +103,16 @@ def asked_texts(rows: pl.DataFrame, table: type[Table]) -> pl.Series:
 def _splits(
     rows: pl.DataFrame, table: type[Table], held_out: float, remembered: Mapping[str, str]
 ) -> pl.DataFrame:
-    """``row``, ``key``, ``own`` and ``split``. Of all rows, those that a filter drops too: what it
-    drops today it may keep tomorrow, and a cluster must only ever grow."""
-    of = splits(asked_texts(rows, table), held_out, remembered)
-    return of.select(rows["row"], "key", "own", "split")
+    """The columns ``row``, ``key``, ``own`` and ``split`` of all rows, even of dropped ones.
+
+    A filter may keep tomorrow what it drops today, and clusters must never lose a prompt.
+    """
+    by_text = splits(asked_texts(rows, table), held_out, remembered)
+    return by_text.select(rows["row"], "key", "own", "split")
 
 
 def _same(rows: pl.DataFrame, unit: str) -> pl.DataFrame:
-    """Rows that an older row of the same id is."""
+    """The rows whose id an older row has, with ``reason`` and ``numbers``."""
     first = rows.group_by(unit, maintain_order=True).agg(
         pl.col("row", "recipe", "refresh").first().name.prefix("kept_")
     )
@@ -113,21 +129,24 @@ def _filtered(
     table: type[Table],
     evaluations: Mapping[str, pl.DataFrame],
 ) -> pl.DataFrame:
-    """What ``operator`` has against ``rows``: of itself, or of their prompts."""
-    (unit,), given = table.primary_key(), table
+    """The rows that a filter drops, with ``reason`` and ``numbers``.
+
+    A filter of prompts drops all rows of a dropped prompt.
+    """
+    (unit,), gives = table.primary_key(), table
     of_prompts = any(read.stage == "prompts" for read in operator.inputs())
-    read = {"rows": rows.select(columns(table).names())}
+    inputs = {"rows": rows.select(columns(table).names())}
     if of_prompts:
-        read = {"prompts": _prompts(rows, table)}
-        unit, given = "prompt_id", Prompts
-    refused = operator.choose_rows({**read, **evaluations}, given).dropped
+        inputs = {"prompts": _prompts(rows, table)}
+        unit, gives = "prompt_id", Prompts
+    refused = operator.choose_rows({**inputs, **evaluations}, gives).dropped
     against = refused.select("row_id", "reason", "numbers").unique("row_id", keep="first")
-    told = rows.select("row", row_id=unit).join(against, on="row_id", maintain_order="left")
-    return told.drop("row_id")
+    against = rows.select("row", row_id=unit).join(against, on="row_id", maintain_order="left")
+    return against.drop("row_id")
 
 
 def _prompts(rows: pl.DataFrame, table: type[Table]) -> pl.DataFrame:
-    """Each prompt of ``rows`` once, as `schemas.Prompts`."""
+    """The distinct prompts of ``rows``, as a `schemas.Prompts` table."""
     messages = pl.col("prompt")
     if "messages" in table.columns():
         length = pl.col("messages").list.len()

@@ -1,11 +1,11 @@
-"""Writes a curated dataset as one that `datasets` opens and TRL trains on, with both its splits.
+"""Exports a curated dataset, with both splits, in a format that `datasets` opens and TRL trains on.
 
     README.md                                        the card (`assets.datasets.card`)
     data/train-2026-11-21-00000-of-00001.parquet     one of `assets.export.formats`
     data/held_out-2026-11-21-00000-of-00001.parquet
 
-A refresh has files of its own: a dataset that has grown changes none of those that were there, save
-where a held-out row had to leave.
+Each refresh has its own files. So an export of a newer version does not change files of older
+refreshes, unless a held-out row was removed.
 """
 
 from functools import partial
@@ -29,11 +29,17 @@ from schemas import Pairs
 def dataset_writer(
     project: Project, name: str, *, format: str | None = None, version: int | None = None
 ) -> Writer:
-    """Writes ``version`` (by default the newest) of the dataset ``name``, in ``format``; for
-    `assets.export.writer.in_folder` and `assets.export.writer.on_hub`.
+    """A function that writes a dataset into a folder.
 
-    Beside the format's columns: those of the table and ``recipe``, ``refresh``, ``source`` and
-    ``licence`` of each row. It raises `FactoryError` if there is no row.
+    It is for `assets.export.writer.in_folder` and `assets.export.writer.on_hub`. It writes the
+    columns of the format and of the table, and ``recipe``, ``refresh``, ``source`` and
+    ``licence`` of each row. It raises `FactoryError` if there is no row to write.
+
+    Args:
+        project: The project.
+        name: The name of the dataset.
+        format: The name of a format; by default the one that fits the table.
+        version: The number of a version; by default the newest.
     """
     return partial(_write, project, name, format=format, version=version)
 
@@ -55,8 +61,8 @@ def _write(
     shape_name, shape = format_of([plan.table], format)
     if plan.table not in shape.converters:
         raise FactoryError(
-            f"datasets/{name} holds {plan.table.__name__}, which {shape_name} is not made from; "
-            f"formats that fit it: {', '.join(fitting([plan.table]))}"
+            f"datasets/{name} holds {plan.table.__name__}, which the format {shape_name} cannot "
+            f"hold; formats that fit it: {', '.join(fitting([plan.table]))}"
         )
     rows = _with_scores(project, plan, versions.read(chosen))
     shaped = {
@@ -67,10 +73,10 @@ def _write(
     left_out = pl.concat([part.dropped for part in shaped.values()]) if shaped else pl.DataFrame()
     kept = {split: part.kept for split, part in shaped.items() if part.kept.height}
     if not kept:
-        why = f": {left_out.height:,} have no place in {shape_name}" if left_out.height else ""
+        why = f": {left_out.height:,} do not fit the format {shape_name}" if left_out.height else ""
         raise FactoryError(
             f"version {chosen.number} of datasets/{name} has no rows to export{why} (factory show "
-            f"datasets/{name} says what was dropped)"
+            f"datasets/{name} shows what was dropped)"
         )
     for split, part in kept.items():
         for (refresh,), of_refresh in part.partition_by("refresh", as_dict=True).items():
@@ -84,7 +90,7 @@ def _write(
             format_name=shape_name,
             format=shape,
             rows=kept,
-            told=rows.select("prompt_id", "source", "source_revision", "licence"),
+            origins=rows.select("prompt_id", "source", "source_revision", "licence"),
             left_out=count_reasons(left_out) if left_out.height else {},
             place=place,
         )
@@ -94,8 +100,7 @@ def _write(
 
 
 def _with_scores(project: Project, plan: DatasetPlan, rows: pl.DataFrame) -> pl.DataFrame:
-    """``rows`` with what the stage that pairs were chosen by said of either side, where there is
-    one; in their order."""
+    """Add the scores of both sides to pairs, if a stage scored them. The order does not change."""
     if plan.table is not Pairs or rows.is_empty():
         return rows
     tables = Tables(project.settings.root_path)

@@ -1,4 +1,4 @@
-"""The rows that a dataset is made from: of each recipe's stage, at every refresh it has run at."""
+"""Gathers the rows of a dataset: from a stage of each recipe, at every refresh."""
 
 import polars as pl
 
@@ -9,21 +9,25 @@ from schemas import columns
 
 
 def gathered(plan: DatasetPlan, tables: Tables) -> pl.DataFrame:
-    """The table's columns and `assets.datasets.curate.TOLD`; of prompts that a stage made itself,
-    no source is known."""
+    """Gather the rows of a dataset.
+
+    Returns:
+        The columns of the table and `assets.datasets.curate.TOLD`. The source of a prompt that a
+        stage wrote itself is null.
+    """
     schema = pl.Schema({**columns(plan.table), **{name: pl.String() for name in TOLD}})
-    found = [pl.DataFrame(schema=schema)]
+    frames = [pl.DataFrame(schema=schema)]
     for recipe, stage in plan.parts.items():
-        drawn = tables.refreshes((recipe, "prompts"))
+        with_prompts = tables.refreshes((recipe, "prompts"))
         for refresh in tables.refreshes((recipe, stage)):
             rows = tables.read((recipe, stage), refresh).with_columns(
                 recipe=pl.lit(recipe), refresh=pl.lit(refresh)
             )
-            told = pl.DataFrame(
+            origins = pl.DataFrame(
                 schema={"prompt_id": pl.String, **dict.fromkeys(TOLD[2:], pl.String)}
             )
-            if refresh in drawn:
-                told = tables.read((recipe, "prompts"), refresh).select(told.columns)
-            joined = rows.join(told, on="prompt_id", how="left", maintain_order="left")
-            found.append(joined.select(schema.names()))
-    return pl.concat(found)
+            if refresh in with_prompts:
+                origins = tables.read((recipe, "prompts"), refresh).select(origins.columns)
+            joined = rows.join(origins, on="prompt_id", how="left", maintain_order="left")
+            frames.append(joined.select(schema.names()))
+    return pl.concat(frames)

@@ -1,4 +1,4 @@
-"""How much of which recipe and source a dataset holds: shares and caps."""
+"""Limits the rows of each recipe and source in a dataset, by weights and caps."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,17 @@ from filters.curation.mix import mix
 
 
 def beyond(rows: pl.DataFrame, weights: Mapping[str, float] | None, cap: Cap) -> pl.DataFrame:
-    """Which of ``rows`` (columns ``row``, ``recipe`` and ``source``, oldest first) there is no room
-    for: ``row`` and ``reason``.
+    """The rows that exceed the limits.
 
-    With ``weights``, by recipe, as many rows stay as keep the recipes that have any in those
-    proportions. Where ``cap.rows`` ends them, recipes are taken from in proportion (to 1 each, if
-    there are no weights).
+    Args:
+        rows: Columns ``row``, ``recipe`` and ``source``, oldest first. The oldest rows are kept.
+        weights: The weight of each recipe. The recipes with rows are kept in these proportions.
+            None keeps all rows.
+        cap: The largest numbers of rows. If ``cap.rows`` is exceeded, each recipe keeps rows in
+            proportion to its weight (1 without weights).
+
+    Returns:
+        The columns ``row`` and ``reason``.
     """
     out: list[pl.DataFrame] = []
 
@@ -24,12 +29,12 @@ def beyond(rows: pl.DataFrame, weights: Mapping[str, float] | None, cap: Cap) ->
 
     for column, limits in (("source", cap.sources), ("recipe", cap.recipes)):
         for name, limit in limits.items():
-            found = rows.filter(pl.col(column) == name)
-            rows = refuse(found.slice(limit), f"over the cap of {column} {name}")
+            part = rows.filter(pl.col(column) == name)
+            rows = refuse(part.slice(limit), f"over the cap of {column} {name}")
     if weights is not None:
         for name, limit in _proportional(rows, weights).items():
-            found = rows.filter(pl.col("recipe") == name)
-            rows = refuse(found.slice(limit), "over its share of the mixture")
+            part = rows.filter(pl.col("recipe") == name)
+            rows = refuse(part.slice(limit), "over its share of the mixture")
     if cap.rows is not None and rows.height > cap.rows:
         parts = {
             str(name): part for (name,), part in rows.partition_by("recipe", as_dict=True).items()
@@ -45,10 +50,10 @@ def beyond(rows: pl.DataFrame, weights: Mapping[str, float] | None, cap: Cap) ->
 
 
 def _proportional(rows: pl.DataFrame, weights: Mapping[str, float]) -> dict[str, int]:
-    """How many rows of each recipe there is room for."""
+    """The largest number of rows of each recipe that keeps the proportions."""
     counts: dict[str, int] = dict(rows["recipe"].value_counts().iter_rows())
     if not counts:
         return {}
     limit = min(count / weights[name] for name, count in counts.items())
-    # A product of a quotient may fall just below the whole number that it is.
+    # Floating point may give 2.9999999 for 3, so the product is rounded first.
     return {name: int(round(weights[name] * limit, 6)) for name in counts}

@@ -1,13 +1,13 @@
-"""Which rows are trained on and which are held out: no held-out prompt resembles a trained one.
+"""Assigns prompts to the train and held-out splits, so that no near duplicates are in both.
 
-Prompts that are near duplicates, directly or through others, form a cluster. A cluster belongs to
-one split, which the hash of its first prompt decides. Later prompts join the split of their
-cluster. If a new prompt joins two clusters of different splits, the joined cluster is trained on,
-and its held-out prompts are in neither split from then on.
+Near duplicates, and near duplicates of near duplicates, form a cluster. A cluster belongs to one
+split, which the hash of its first prompt decides. Later prompts join the split of their cluster. If
+a new prompt joins two clusters of different splits, the joined cluster is trained on. Its held-out
+prompts are then in neither split.
 
-Splits are stored by prompt: a prompt that was ever in one split is never in the other. Computed
-anew, splits depend on the order of refreshes, so they change only if an earlier refresh was added
-later.
+Splits are stored by prompt: a prompt that was in one split is never in the other. Without the
+stored splits, a split depends on the order of refreshes. It then changes only if an earlier refresh
+is added later.
 """
 
 import hashlib
@@ -20,58 +20,66 @@ from assets.datasets.clusters import Clusters
 from assets.storage.dataset_versions import HELD_OUT, TRAIN
 from filters.curation.ngrams import folded
 
-_SAID = r"\w+|[^\w\s]"
-"""What `keys` are made of. They are kept on disk, so it never changes, however texts are compared
-elsewhere: another key would let a prompt that is remembered be drawn anew."""
+_KEY_TOKEN = r"\w+|[^\w\s]"
+"""The tokens of a text that `keys` hashes. Keys are stored, so this must never change: with another
+key, a stored prompt could be assigned to the other split."""
 
 
 def splits(
     texts: pl.Series, held_out: float, remembered: Mapping[str, str] | None = None
 ) -> pl.DataFrame:
-    """For each text of a prompt, oldest first: its ``key``, its ``own`` split, which is what is to
-    be remembered by that key, and its ``split``: the same, or null where it is held out and its
-    cluster is trained on.
+    """Assign a split to each text.
 
-    ``held_out``: the share of clusters to hold out, in [0, 1). What is ``remembered`` stays.
+    Args:
+        texts: String[texts]: the texts of prompts, oldest first.
+        held_out: The share of clusters to hold out, in [0, 1).
+        remembered: The stored split of earlier prompts, by key. Stored splits do not change.
+
+    Returns:
+        One row for each text: ``key``; ``own``, the split to store; ``split``, the split to use.
+        ``split`` equals ``own``, but is null for a held-out prompt whose cluster is trained on.
     """
-    known = keys(texts)
-    once = pl.DataFrame({"key": known, "text": texts}).unique(
+    text_keys = keys(texts)
+    distinct = pl.DataFrame({"key": text_keys, "text": texts}).unique(
         "key", keep="first", maintain_order=True
     )
-    clusters = Clusters(once["text"])
+    clusters = Clusters(distinct["text"])
     own: list[str] = []
     trained: dict[int, bool] = {}
-    by_hash = shares(once["key"]) < held_out
-    for row, (key, inclined) in enumerate(zip(once["key"], by_hash, strict=True)):
-        # Whether the clusters that this prompt joins to one are trained on.
+    by_hash = shares(distinct["key"]) < held_out
+    for row, (key, hash_holds_out) in enumerate(zip(distinct["key"], by_hash, strict=True)):
+        # Whether each cluster that this prompt joins is trained on.
         joined = [trained.pop(head) for head in clusters.add(row)]
         split = (remembered or {}).get(key)
         if split is None:
-            split = TRAIN if (any(joined) if joined else not inclined) else HELD_OUT
+            split = TRAIN if (any(joined) if joined else not hash_holds_out) else HELD_OUT
         own.append(split)
         trained[clusters.head(row)] = any(joined) or split == TRAIN
-    told = once.select("key", own=pl.Series(own, dtype=pl.String)).with_columns(
+    by_key = distinct.select("key", own=pl.Series(own, dtype=pl.String)).with_columns(
         trained=pl.Series(
             [trained[clusters.head(row)] for row in range(len(own))], dtype=pl.Boolean
         )
     )
-    leaves = pl.col("trained") & (pl.col("own") == HELD_OUT)
+    excluded = pl.col("trained") & (pl.col("own") == HELD_OUT)
     return (
-        pl.DataFrame({"key": known})
-        .join(told, on="key", how="left", maintain_order="left")
-        .select("key", "own", split=pl.when(~leaves).then("own"))
+        pl.DataFrame({"key": text_keys})
+        .join(by_key, on="key", how="left", maintain_order="left")
+        .select("key", "own", split=pl.when(~excluded).then("own"))
     )
 
 
 def keys(texts: pl.Series) -> pl.Series:
-    """What each text is remembered by: a hash of its words and signs, whatever their case and the
-    space between them; the same on every machine."""
-    said = folded(texts).str.extract_all(_SAID).list.join(" ")
-    digests = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in said]
+    """The key of each text: a hash of its words and punctuation. Case and white space are ignored.
+
+    Returns:
+        String[texts]: 32 hexadecimal digits, the same on every machine.
+    """
+    normalized = folded(texts).str.extract_all(_KEY_TOKEN).list.join(" ")
+    digests = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in normalized]
     return pl.Series("key", digests, dtype=pl.String)
 
 
 def shares(keys: pl.Series) -> pl.Series:
-    """A number in [0, 1) for each of `keys`, even over texts."""
-    whole = np.array([int(key[:13], 16) for key in keys], dtype=np.float64)
-    return pl.Series("share", whole / 2**52, dtype=pl.Float64)
+    """A number in [0, 1) for each key, distributed uniformly over texts."""
+    numerators = np.array([int(key[:13], 16) for key in keys], dtype=np.float64)
+    return pl.Series("share", numerators / 2**52, dtype=pl.Float64)

@@ -1,4 +1,4 @@
-"""The asset check of a recipe's claim: it compares the tables of one refresh with the control's."""
+"""The asset check of a recipe's claim: it compares a refresh of the recipe with its control."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,9 +17,14 @@ CHECK = "claim"
 def claim_check(
     recipe: RecipeSpec, measure: Measure, stages: Sequence[Stage]
 ) -> dg.AssetChecksDefinition:
-    """The check ``claim`` on the last stage of ``recipe`` that ``measure`` reads.
+    """The check ``claim``, on the last stage of the recipe that the measure reads.
 
-    A claim that does not hold is a warning with its figures: a finding, and no fault of the data.
+    A claim that does not hold gives a warning: it is a finding, not an error in the data.
+
+    Args:
+        recipe: The recipe.
+        measure: What measures its claim.
+        stages: Its stages.
     """
     read = [stage.name for stage in stages if stage.name in measure.stages()]
     against = recipe.control or recipe.name
@@ -37,23 +42,23 @@ def claim_check(
     def claim(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         factory: Resources = context.resources.factory
         try:
-            found = measured(recipe, measure, factory, refresh=context.run.tags[_PARTITION])
+            figures = measured(recipe, measure, factory, refresh=context.run.tags[_PARTITION])
         except (UnmeasurableError, MissingTableError) as error:
             return dg.AssetCheckResult(
                 passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
             )
         numbers = {
-            "measured": found.measured,
-            "control": found.control,
-            "low": found.low,
-            "high": found.high,
+            "measured": figures.measured,
+            "control": figures.control,
+            "low": figures.low,
+            "high": figures.high,
         }
         return dg.AssetCheckResult(
-            passed=found.held,
+            passed=figures.held,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{'held' if found.held else 'did not hold'}: {found.says}",
+            description=f"{'held' if figures.held else 'did not hold'}: {figures.says}",
             metadata={
-                "figures": dg.MetadataValue.json({**numbers, "held": found.held}),
+                "figures": dg.MetadataValue.json({**numbers, "held": figures.held}),
                 **{name: value for name, value in numbers.items() if value is not None},
             },
         )
@@ -65,10 +70,11 @@ _PARTITION = "dagster/partition"
 
 
 def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refresh: str) -> Figures:
-    """What the claim of ``recipe`` came to at ``refresh``, on the prompts that both drew.
+    """Measure the claim of a recipe at a refresh, on the prompts that recipe and control share.
 
-    Raises `MissingTableError` where the recipe or its control has not run, `UnmeasurableError`
-    where they have nothing to compare.
+    Raises:
+        MissingTableError: The recipe or its control has not run.
+        UnmeasurableError: There is nothing to compare.
     """
     ours = _tables(factory.tables, recipe.name, measure.stages(), refresh, factory)
     control = recipe.control or recipe.name
@@ -76,13 +82,16 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
     shared = ours["prompts"].join(theirs["prompts"].select("prompt_id"), on="prompt_id")
     if shared.is_empty():
         raise UnmeasurableError(
-            f"{recipe.name} and {control} share no prompt at refresh {refresh}: run both from the "
-            f"same beginning, as factory claims {recipe.name} does"
+            f"{recipe.name} and {control} share no prompt at refresh {refresh}: run both on the "
+            f"same prompts, with factory claims {recipe.name}"
         )
-    alone = {ours["prompts"].height - shared.height, theirs["prompts"].height - shared.height}
-    if alone != {0}:
-        drawn = pl.concat([ours["prompts"], theirs["prompts"]])["prompt_id"]
-        unshared = drawn.filter(~drawn.is_in(shared["prompt_id"].implode())).implode()
+    unshared_counts = {
+        ours["prompts"].height - shared.height,
+        theirs["prompts"].height - shared.height,
+    }
+    if unshared_counts != {0}:
+        prompts = pl.concat([ours["prompts"], theirs["prompts"]])["prompt_id"]
+        unshared = prompts.filter(~prompts.is_in(shared["prompt_id"].implode())).implode()
         ours, theirs = (
             {
                 name: frame.filter(~pl.col("prompt_id").is_in(unshared))
@@ -98,16 +107,16 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
 def _tables(
     tables: Tables, recipe: str, stages: Sequence[str], refresh: str, factory: Resources
 ) -> Mapping[str, pl.DataFrame]:
-    found = {}
+    frames = {}
     for name in dict.fromkeys(["prompts", *stages]):
         if name == "held_out":
-            found[name] = tables.read(("prompts", factory.settings.held_out), None)
+            frames[name] = tables.read(("prompts", factory.settings.held_out), None)
             continue
         try:
-            found[name] = tables.read((recipe, name), refresh)
+            frames[name] = tables.read((recipe, name), refresh)
         except MissingTableError as error:
             raise MissingTableError(
                 f"not measured: {recipe} has not made its {name} at {refresh}; "
                 f"factory run {recipe} --refresh {refresh} does"
             ) from error
-    return found
+    return frames

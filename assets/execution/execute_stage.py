@@ -1,4 +1,4 @@
-"""Runs one stage of a recipe, without Dagster: from a script, a notebook, or an asset."""
+"""Runs one stage of a recipe without Dagster: from a script, a notebook or an asset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,24 +15,24 @@ from engines.context import Context
 from schemas import Evaluations, Findings, Operator, Pairs, ProbeReport, Split, Usage
 
 CHECKED_PROMPTS = 1000
-"""Prompts on whose responses a scorer's accuracy is measured, at most: a check may take long."""
+"""The largest number of prompts for the accuracy of a scorer, because checks can take long."""
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What came of a stage.
+    """The result of a stage.
 
     Attributes:
-        stage: the stage that ran.
-        split: the rows it kept and dropped.
-        counts: how many rows came in, were kept and were dropped.
-        seconds: how long the operator ran.
-        scorer_accuracy: of a model that scores, the share in [0, 1] of (right, wrong) pairs of
-            responses that it ranks rightly; None where that is not known.
-        label_accuracy: of `Pairs`, the share in [0, 1] whose label is right; None where no pair's
-            is known.
-        validation: of `Evaluations`, the figures of `trainers.evaluation.metrics.summary`; None
-            where nothing was measured.
+        stage: The stage.
+        split: The rows that it kept and dropped.
+        counts: How many rows came in, were kept and were dropped.
+        seconds: How long the operator ran.
+        scorer_accuracy: For a model that scores: the share in [0, 1] of (right, wrong) pairs of
+            responses that it ranks correctly. None if it is not known.
+        label_accuracy: For `Pairs`: the share in [0, 1] of correct labels. None if no label can
+            be checked.
+        validation: For `Evaluations`: the figures of `trainers.evaluation.metrics.summary`. None
+            if nothing was measured.
     """
 
     stage: Stage
@@ -45,20 +45,20 @@ class StageOutcome:
 
     @property
     def usage(self) -> Usage:
-        """What the stage's models cost."""
+        """The calls, tokens and seconds of the stage's models."""
         return self.split.report.usage
 
     @property
     def findings(self) -> Findings:
         """Figures about the stage, by name."""
-        found = self.split.report.findings
+        findings = self.split.report.findings
         if self.scorer_accuracy is None:
-            return found
-        return {**found, "accuracy": self.scorer_accuracy}
+            return findings
+        return {**findings, "accuracy": self.scorer_accuracy}
 
     @property
     def probes(self) -> ProbeReport | None:
-        """How an annotator did on its probes; None where none were run."""
+        """The probe results of an annotator; None if no probes were run."""
         return self.split.report.probes
 
 
@@ -68,13 +68,13 @@ def execute_stage(
     """Run the stage's operator.
 
     Args:
-        stage: as `assets.project.recipe_plan.plan` gives it.
-        tables: what the stage reads, by stage name; of a stage that gives `Pairs` also
-            ``prompts``, from which it is known whether a label is right.
-        context: where and for whom the stage runs.
+        stage: A stage of `assets.project.recipe_plan.plan`.
+        tables: The tables that the stage reads, by stage name. A stage that gives `Pairs` also
+            needs ``prompts``, to check the labels.
+        context: The context of the run: recipe, refresh, roles, folders.
 
     Raises:
-        EngineError: no row can be answered, or too many failed.
+        EngineError: No row can be answered, or too many rows failed.
     """
     began = perf_counter()
     with with_file_name(context.models):
@@ -102,8 +102,13 @@ def scorer_accuracy(
     scores: pl.DataFrame,
     checks: Mapping[str, str],
 ) -> float | None:
-    """The share of (right, wrong) pairs of responses to a prompt whose right one scores higher, a
-    tie counting half. None where no such pair is known, or no model scores."""
+    """The share of (right, wrong) pairs of responses that a scorer ranks correctly.
+
+    Both responses of a pair answer the same prompt. A tie counts as half.
+
+    Returns:
+        A number in [0, 1]. None if no pair can be checked, or if the operator is not a scorer.
+    """
     from annotators.probes.probed import ProbedAnnotator
 
     if not isinstance(operator, ProbedAnnotator):

@@ -1,4 +1,4 @@
-"""How stages are executed: each in a process of its own, so that its memory is freed with it."""
+"""Executes each stage in a separate process, so all its memory is freed when it ends."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,14 @@ from assets.execution.run_liveness import killed
 from schemas import Operator
 
 GPU = "gpu"
-"""The pool of stages that call or train a model. ``dagster.yaml`` lets one of them run at a time,
-over all runs: they share the GPU, and the journal has one writer, so the others wait."""
+"""The pool of stages that call or train a model. ``dagster.yaml`` lets one of them run at a time
+over all runs, because they share the GPU and the journal has a single writer."""
 
 PRELOADED = ("assets.definitions", "generators", "annotators", "filters", "trainers")
-"""Imported once a run, by the process that those of its stages are forked from: to start one and to
-load the code location in it takes a third of the time that a new Python needs. None of these may
-import torch (CUDA does not survive a fork) or let Polars do any work (nor do its threads)."""
+"""Modules that the fork server of a run imports once. The processes of the stages are forked from
+it. To start a stage then takes a third of the time that a new Python process needs. None of these
+modules may import torch or make Polars do work: CUDA and the threads of Polars do not survive a
+fork."""
 
 
 def _processes(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,22 +30,24 @@ EXECUTOR = dg.multiprocess_executor.configured(
         "max_concurrent": dg.Field(
             int,
             default_value=4,
-            description="Stages of the run at a time, each in its own process. Those that call or "
-            f"train a model wait for their turn in the pool {GPU!r} besides.",
+            description="Number of stages of the run that execute at the same time, each in its "
+            f"own process. Stages that call or train a model also wait in the pool {GPU!r}.",
         )
     },
-    description="Each stage in a process of its own, whose memory is freed with it.",
+    description="Executes each stage in a separate process, so all its memory is freed.",
 )
 
 
 def pool_of(operator: Operator) -> str | None:
-    """The pool in which a stage with this operator waits for its turn; None: it need not."""
+    """The pool in which a stage with this operator waits; None if it does not wait."""
     return GPU if operator.roles() else None
 
 
 def holders(instance: dg.DagsterInstance) -> list[str]:
-    """The runs whose stages are calling or training models now. What runs that are over, or that
-    were killed, hold of a pool is given back: they could not."""
+    """The ids of the runs whose stages are calling or training models now.
+
+    Slots of the pool that finished or killed runs still hold are freed first.
+    """
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return []

@@ -1,9 +1,10 @@
 """The folder in which Dagster keeps runs and events, and its configuration there.
 
-Where the environment variable ``DAGSTER_PG_URL`` is set, they are kept in that PostgreSQL database
-instead. Dagster reads the URL, which holds a password, from the environment: it is written nowhere.
+If the environment variable ``DAGSTER_PG_URL`` is set, Dagster keeps them in that PostgreSQL
+database instead. The URL holds a password, so Dagster reads it from the environment and it is not
+written to a file.
 
-``python -m assets.execution.instance`` makes the folder ready and prints it.
+``python -m assets.execution.instance`` prepares the folder and prints its path.
 """
 
 import os
@@ -25,12 +26,12 @@ POSTGRES = "DAGSTER_PG_URL"
 _FILE = "dagster.yaml"
 _OURS = "# A copy, written anew by every command: dagster.yaml of the project is what to edit.\n"
 _SCHEME = "postgresql+psycopg2://"
-"""SQLAlchemy 2.1 takes plain ``postgresql://`` for another driver, which Dagster does not bring."""
+"""With plain ``postgresql://``, SQLAlchemy 2.1 uses a driver that Dagster does not install."""
 _STORAGE = f"\nstorage:\n  postgres:\n    postgres_url:\n      env: {POSTGRES}\n"
 
 
 def home() -> Path:
-    """The folder ``DAGSTER_HOME``, or ``.dagster`` of the project, ready for Dagster.
+    """Prepare the folder ``DAGSTER_HOME``, or ``.dagster`` of the project, for Dagster.
 
     Raises:
         FactoryError: As `configure` does.
@@ -44,15 +45,15 @@ def home() -> Path:
 def configure(folder: Path, project: Path) -> None:
     """Copy the ``dagster.yaml`` of a project, or of the package, to Dagster's folder.
 
-    A ``dagster.yaml`` of the user's own is left as it is.
+    A ``dagster.yaml`` that the user wrote there is not changed.
 
     Args:
-        folder: Where Dagster keeps runs and events; made if it is missing.
+        folder: Where Dagster keeps runs and events. It is created if it is missing.
         project: The folder of the configuration file.
 
     Raises:
-        FactoryError: A PostgreSQL database is asked for, and the user's file or this environment
-            cannot use it.
+        FactoryError: ``DAGSTER_PG_URL`` is set, but the user's file or this environment cannot
+            use PostgreSQL.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / _FILE
@@ -70,7 +71,7 @@ def configure(folder: Path, project: Path) -> None:
 
 
 def shown_instance() -> "DagsterInstance":
-    """The instance that the UI shows: what runs and checks came to. Raises as `home` does."""
+    """The Dagster instance that the UI shows. Raises as `home` does."""
     from dagster import DagsterInstance
 
     home()
@@ -80,11 +81,13 @@ def shown_instance() -> "DagsterInstance":
 def _check_postgres(file: Path, present: str | None) -> None:
     if find_spec("dagster_postgres") is None:
         raise FactoryError(
-            f"{POSTGRES} is set, and this environment cannot use it: "
+            f"{POSTGRES} is set, but this environment cannot use it: "
             "pip install 'preference-factory[postgres]'"
         )
     if not os.environ[POSTGRES].startswith(_SCHEME):
-        raise FactoryError(f"{POSTGRES} must read {_SCHEME}USER:PASSWORD@HOST:PORT/DATABASE")
+        raise FactoryError(
+            f"{POSTGRES} must have the form {_SCHEME}USER:PASSWORD@HOST:PORT/DATABASE"
+        )
     if present is not None and not present.startswith(_OURS) and POSTGRES not in present:
         raise FactoryError(
             f"{POSTGRES} is set, but {file} is your own and keeps runs elsewhere: remove it, or "

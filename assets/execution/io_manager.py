@@ -1,4 +1,4 @@
-"""Hands tables from stage to stage in Dagster, through the files of `assets.storage.tables`."""
+"""The Dagster I/O manager: it passes tables between stages as files of `assets.storage.tables`."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ from schemas import Split
 
 
 class TablesIOManager(dg.UPathIOManager):
-    """Hands a stage's `schemas.Split` to `Tables`' files, and its kept rows to the next stage.
+    """Writes the `schemas.Split` of a stage, and reads its kept rows for later stages.
 
-    A stage whose rows a store cannot give or take for now is tried again
-    (`assets.execution.retry`).
+    A stage is retried if a store is temporarily unavailable (`assets.execution.retry`).
     """
 
     extension = ".parquet"
@@ -45,7 +44,7 @@ class TablesIOManager(dg.UPathIOManager):
             return super().load_input(context)
 
     def make_directory(self, path: UPath) -> None:
-        """Nothing: `write_split` makes what a local file needs, and a store has no directories."""
+        """Do nothing. `write_split` makes local folders, and an object store has none."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
         write_split(path, obj)
@@ -53,13 +52,13 @@ class TablesIOManager(dg.UPathIOManager):
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
         if not path.exists():
             recipe, *_ = context.asset_key.path
-            made_by = (
+            command = (
                 f"factory run {recipe} --refresh {context.asset_partition_key}"
                 if context.has_asset_partitions
                 else "factory run with the recipe that reads it"
             )
             raise MissingTableError(
                 f"{context.asset_key.to_user_string()} has no rows yet ({path} does not exist); "
-                f"make them with: {made_by}"
+                f"make them with: {command}"
             )
         return read_table(path)

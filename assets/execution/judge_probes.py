@@ -1,4 +1,4 @@
-"""The asset check of an annotator's probes, and how one that fails them stops its recipe."""
+"""The asset check of an annotator's probes. A recipe can stop when probes fail."""
 
 from typing import Any
 
@@ -9,27 +9,31 @@ from assets.rendering.markdown import markdown, plain
 from schemas import Operator, ProbeExample, ProbeReport, ProbeResult
 
 PROBES = "probes"
-"""The check of a stage whose annotator is probed, and the name of its finding."""
+"""The name of the check of a probed annotator, and of its finding."""
 QUOTED = 60
+"""The largest number of characters of a quoted answer."""
 
 
 class ProbesFailed(FactoryError):
-    """A judge or reward fell for probes, so the stages after it are not run."""
+    """A judge or reward model failed its probes, so later stages do not run."""
 
 
 def probes_spec(key: list[str], operator: Operator) -> list[dg.AssetCheckSpec]:
-    """The check of a stage whose opinions are probed; none of any other."""
+    """The check of a stage with a probed annotator; an empty list for any other stage."""
     from annotators.probes.probed import ProbedAnnotator
 
     if not isinstance(operator, ProbedAnnotator) or operator.probes == "off":
         return []
-    says = "What judges fall for is told from real answers: nothing, openers, other answers"
+    description = (
+        "The annotator prefers real answers to known attacks: empty answers, openers, answers to "
+        "other prompts"
+    )
     blocks = operator.probes == "block"
-    return [dg.AssetCheckSpec(PROBES, asset=key, description=says, blocking=blocks)]
+    return [dg.AssetCheckSpec(PROBES, asset=key, description=description, blocking=blocks)]
 
 
 def probes_result(probes: ProbeReport) -> dg.AssetCheckResult:
-    """The check's result."""
+    """The result of the check, with a row for each probe."""
     columns = ["probe", "passed", "of", "prompt", "real answer", "fell for", "scores", "error"]
     severity = dg.AssetCheckSeverity.ERROR if probes.blocks else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
@@ -45,7 +49,7 @@ def probes_result(probes: ProbeReport) -> dg.AssetCheckResult:
 
 
 def describe_probes(probes: ProbeReport) -> str:
-    """Which probes were failed and with which answer, or that all were passed."""
+    """A sentence that names the failed probes with an example each, or says that all passed."""
     failed = [each for each in probes.results if each.probe in probes.failed]
     if not probes.results:
         return "there was no response to probe with"
@@ -53,42 +57,42 @@ def describe_probes(probes: ProbeReport) -> str:
         passed = ", ".join(f"{r.probe} {r.passed} of {r.cases}" for r in probes.results)
         return f"passed: {passed}"
     return "fell for: " + "; ".join(
-        f"{r.probe} ({r.passed} of {r.cases} passed: {_example(r.example)})"
+        f"{r.probe} ({r.passed} of {r.cases} passed: {_describe_example(r.example)})"
         for r in failed
         if r.example is not None
     )
 
 
 def stop_if_blocked(probes: ProbeReport | None, *, recipe: str, stage: str) -> None:
-    """Raise `ProbesFailed` if probes were failed and the recipe stops at that."""
+    """Raise `ProbesFailed` if probes failed and the stage has ``probes: block``."""
     if probes is not None and probes.blocks and probes.failed:
         raise ProbesFailed(
-            f"recipe {recipe!r}, stage {stage!r}: what judges here cannot be trusted to label. It "
-            f"{describe_probes(probes)}. The stage's scores are kept, and nothing after it was "
-            "run. Bind a better model to its role in factory.yaml, ask it in other words "
-            "(template:), or set probes: warn on the stage to go on all the same"
+            f"recipe {recipe!r}, stage {stage!r}: the scores of this model cannot be trusted. It "
+            f"{describe_probes(probes)}. The scores are kept, and no later stage was run. Bind a "
+            "better model to its role in factory.yaml, change its prompt (template:), or set "
+            "probes: warn on the stage to continue anyway"
         )
 
 
-def _example(shown: ProbeExample) -> str:
-    against = repr(_short(shown.against))
-    if shown.error is not None:
-        return f"{against}: {_short(shown.error, 2 * QUOTED)}"
-    if shown.real_score is None and shown.against_score is None:
+def _describe_example(example: ProbeExample) -> str:
+    against = repr(_truncate(example.against))
+    if example.error is not None:
+        return f"{against}: {_truncate(example.error, 2 * QUOTED)}"
+    if example.real_score is None and example.against_score is None:
         return "the winner changed with the order"
-    real, other = plain(shown.real_score), plain(shown.against_score)
+    real, other = plain(example.real_score), plain(example.against_score)
     return f"{against} got {other or 'no score'}, a real answer {real or 'no score'}"
 
 
 def _row(result: ProbeResult) -> list[Any]:
     head = [result.probe, result.passed, result.cases]
-    shown = result.example
-    if shown is None:
+    example = result.example
+    if example is None:
         return [*head, *[None] * 5]
-    scores = f"{plain(shown.real_score)} / {plain(shown.against_score)}"
-    return [*head, shown.prompt, shown.real, repr(shown.against), scores, shown.error]
+    scores = f"{plain(example.real_score)} / {plain(example.against_score)}"
+    return [*head, example.prompt, example.real, repr(example.against), scores, example.error]
 
 
-def _short(text: str, longest: int = QUOTED) -> str:
+def _truncate(text: str, longest: int = QUOTED) -> str:
     line = " ".join(text.split())
     return line if len(line) <= longest else line[:longest] + "…"

@@ -1,5 +1,4 @@
-"""What fails in a stage: tried again later where the failure may pass, told once and for all in the
-user's words where it will not."""
+"""Handles failures of stages: temporary ones are retried, others get a message for users."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,33 +15,41 @@ from engines.protocol import UnavailableError
 
 @contextmanager
 def retried(run: dg.DagsterRun, attempt: int, retries: Retries) -> Iterator[None]:
-    """Asks Dagster to try the step again after a failure inside that may pass; ``attempt``: how
-    often it was tried again already.
+    """Ask Dagster to retry the step after a temporary failure inside.
 
-    Not by a `dagster.RetryPolicy`, which tries everything again, an interrupted run too. A run in
-    the terminal is not held up: a person is there, and the same command goes on.
+    A `dagster.RetryPolicy` on the asset would retry every failure, even an interrupted run. A run
+    in the terminal is not retried: the user can run the same command again, and it continues.
+
+    Args:
+        run: The run of the step.
+        attempt: How often the step was already retried.
+        retries: The limits of retries.
+
+    Raises:
+        RetryRequested: The failure is temporary and retries are left.
     """
     try:
         yield
     except Exception as error:
-        if run.tags.get(PID) or attempt >= retries.times or not passes(error):
+        if run.tags.get(PID) or attempt >= retries.times or not is_temporary(error):
             raise
-        waits = dg.RetryPolicy(
+        policy = dg.RetryPolicy(
             max_retries=retries.times,
             delay=retries.seconds,
             backoff=dg.Backoff.EXPONENTIAL,
             jitter=dg.Jitter.PLUS_MINUS,
         )
         raise dg.RetryRequested(
-            max_retries=retries.times, seconds_to_wait=max(waits.calculate_delay(attempt + 1), 0)
+            max_retries=retries.times, seconds_to_wait=max(policy.calculate_delay(attempt + 1), 0)
         ) from error
 
 
 @contextmanager
 def as_dagster_failure() -> Iterator[None]:
-    """A failure inside that a user can be told of (`assets.config.causes`) becomes a
-    `dagster.Failure`: those words head what the UI and an alert show, and not the wrapping of
-    them."""
+    """Raise a failure inside as a `dagster.Failure`, if it has a message for users.
+
+    The UI and alerts then show this message (`assets.config.causes`) first.
+    """
     try:
         yield
     except Exception as error:
@@ -52,16 +59,16 @@ def as_dagster_failure() -> Iterator[None]:
         raise dg.Failure(description=known, allow_retries=False) from error
 
 
-def passes(error: BaseException) -> bool:
-    """Whether the failure may pass by itself."""
+def is_temporary(error: BaseException) -> bool:
+    """Whether the failure may not occur again on a retry."""
     while True:
         if isinstance(error, FailureLimitError):
-            # Whatever the rows failed of, the engine has been patient with each of them.
+            # The engine has already retried each of the failed rows.
             return False
         if isinstance(error, UnavailableError) or may_pass(error):
             return True
-        # What was raised `from None` was judged by whoever did so.
-        further = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if further is None:
+        # `from None` hides the context on purpose, so it is not followed.
+        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if inner is None:
             return False
-        error = further
+        error = inner

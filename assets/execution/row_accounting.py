@@ -1,4 +1,4 @@
-"""What Dagster shows of an asset's rows: metadata, and the check ``adds_up``."""
+"""The metadata of an asset's rows in Dagster, and the check ``adds_up``."""
 
 from typing import Any
 
@@ -18,8 +18,17 @@ def rows_metadata(
     seconds: float,
     usage: Usage | None = None,
 ) -> dict[str, Any]:
-    """Metadata of an asset whose rows are of ``table``: the counts that ``factory run`` prints
-    (``account``), sample rows, and pictures. ``usage`` is of a stage, whose models may be asked."""
+    """The metadata of an asset: row counts, sample rows and charts.
+
+    ``factory run`` prints the entry ``account``.
+
+    Args:
+        table: The table of the rows.
+        split: The kept and dropped rows.
+        counts: The counts of these rows.
+        seconds: How long the asset ran.
+        usage: The cost of the models; None for an asset that calls no model.
+    """
     account: dict[str, Any] = {
         "in": counts.came,
         "kept": counts.kept,
@@ -43,7 +52,7 @@ def rows_metadata(
 
 
 def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:
-    """Metadata for the UI: the funnel as a picture, and numbers that it plots over time."""
+    """Metadata for the UI: a chart of the funnel, and numbers that the UI plots over time."""
     picture = funnel_picture(counts.units, counts.came, counts.kept, counts.dropped)
     shown: dict[str, Any] = {
         "funnel": in_markdown(picture),
@@ -62,19 +71,19 @@ def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:
 
 
 def adds_up(counts: RowCounts) -> dg.AssetCheckResult:
-    """The asset check ``adds_up``, with the sum in words."""
+    """The asset check ``adds_up``: kept + dropped = in."""
     total = counts.kept + counts.refused
     parts = f"{counts.kept:,} kept and {counts.refused:,} dropped"
     if counts.adds_up:
-        says = f"{parts} are the {counts.came:,} {counts.units} that came in"
+        description = f"{parts} are the {counts.came:,} {counts.units} that came in"
     else:
         lost = counts.came - total
         what = f"{lost:,} are in neither" if lost > 0 else f"{-lost:,} were not among them"
-        says = f"{parts} are {total:,}, but {counts.came:,} {counts.units} came in: {what}"
+        description = f"{parts} are {total:,}, but {counts.came:,} {counts.units} came in: {what}"
     return dg.AssetCheckResult(
         check_name="adds_up",
         passed=counts.adds_up,
-        description=says,
+        description=description,
         metadata={
             "in": counts.came,
             "kept": counts.kept,

@@ -21,10 +21,15 @@ def count_reasons(dropped: pl.DataFrame) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """What came in, what was kept, what was dropped and why, in distinct ids of ``unit``.
+    """How many rows came in, were kept and were dropped, in distinct ids.
 
-    ``dropped`` leaves out rows refused at another level (an empty response of a prompt that was
-    kept): ``also`` counts those.
+    Attributes:
+        unit: The id column that is counted, or ``rows``.
+        came: How many came in.
+        kept: How many were kept.
+        dropped: How many were dropped, by reason.
+        also: How many rows of another unit were dropped, by reason: for example an empty response
+            to a prompt that was kept.
     """
 
     unit: str
@@ -35,44 +40,50 @@ class RowCounts:
 
     @property
     def refused(self) -> int:
-        """How many were dropped, for any reason."""
+        """How many were dropped in total."""
         return sum(self.dropped.values())
 
     @property
     def adds_up(self) -> bool:
-        """Whether nothing was lost: kept + dropped = in."""
+        """Whether kept + dropped = in."""
         return self.kept + self.refused == self.came
 
     @property
     def units(self) -> str:
-        """What is counted, in the plural: ``prompts``, ``responses``, ..."""
+        """The plural name of the unit: ``prompts``, ``responses``, ..."""
         return "rows" if self.unit == "rows" else f"{self.unit.removesuffix('_id')}s"
 
     @classmethod
     def of(cls, split: Split) -> "RowCounts":
-        """Of rows that are read or drawn, and not made of others."""
+        """The counts of rows that are read or drawn, and not made from other rows."""
         reasons = count_reasons(split.dropped)
         kept = split.kept.height
         return cls("rows", kept + sum(reasons.values()), kept, reasons, {})
 
 
 def count_rows(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -> RowCounts:
-    """What of the stage's ``of`` was kept and dropped (or, where that has no such ids, of the
-    other table it reads: policies are measured on prompts).
+    """Count the rows of a stage.
 
-    Where a kept row is not one that came in (a checkpoint learnt from pairs), what came in and was
-    not dropped counts as kept; a checkpoint that was not trained kept nothing.
+    The stage's input ``of`` is counted. If it does not have the id column, another input with that
+    column is counted: a policy, for example, is validated on prompts. If the kept rows are not
+    input rows (a checkpoint that was trained on pairs), all input rows that were not dropped count
+    as kept. A checkpoint that was not trained counts as no kept row.
+
+    Args:
+        stage: The stage.
+        tables: The tables that it reads, by stage name.
+        split: The rows that it kept and dropped.
     """
     reads = stage.operator.inputs()
-    named = {read.field: tables[read.stage] for read in reversed(reads)}
+    by_field = {read.field: tables[read.stage] for read in reversed(reads)}
     unit = stage.operator.unit or id_column(stage.gives)
-    holding = [frame for field, frame in sorted(named.items()) if unit in frame.columns]
-    if not holding:
+    with_unit = [frame for field, frame in sorted(by_field.items()) if unit in frame.columns]
+    if not with_unit:
         return RowCounts.of(split)
     of = getattr(stage.operator, "of", None)
-    whole = [tables[name] for name in of] if isinstance(of, tuple) else [named["of"]]
-    read = whole if unit in whole[0].columns else holding[:1]
-    ids = pl.concat([frame[unit] for frame in read]).unique()
+    inputs = [tables[name] for name in of] if isinstance(of, tuple) else [by_field["of"]]
+    counted = inputs if unit in inputs[0].columns else with_unit[:1]
+    ids = pl.concat([frame[unit] for frame in counted]).unique()
     first = split.dropped.unique("row_id", keep="first", maintain_order=True)
     refused = first.filter(pl.col("row_id").is_in(ids.implode()))
     others = split.dropped.join(refused, on="row_id", how="anti")

@@ -1,4 +1,4 @@
-"""Runs one stage of a recipe as a Dagster asset: its metadata and its checks."""
+"""Runs one stage of a recipe as a Dagster asset, with metadata and check results."""
 
 import sys
 from collections.abc import Mapping
@@ -33,16 +33,23 @@ def run_stage(
     refresh: str,
     tables: Mapping[str, pl.DataFrame],
 ) -> tuple[StageOutcome, dg.MaterializeResult[Split]]:
-    """Run the stage's operator on ``tables`` (by stage name).
+    """Run the operator of a stage.
+
+    Args:
+        stage: The stage.
+        recipe: The recipe that it belongs to.
+        factory: The resource ``factory``.
+        refresh: The refresh.
+        tables: The tables that the stage reads, by stage name.
 
     Returns:
-        The outcome, and the same as Dagster takes it: the split with metadata and check results.
+        The outcome, and the Dagster result: the split with metadata and check results.
         ``factory run`` reports the metadata ``account``, ``label_accuracy``, ``validated``,
         ``findings``, ``checkpoint`` and ``says``.
     """
-    gone = _journal_gone(stage, recipe, factory)
-    if gone is not None:
-        print(gone, file=sys.stderr)
+    warning = _missing_journal_warning(stage, recipe, factory)
+    if warning is not None:
+        print(warning, file=sys.stderr)
     context = stage_context(
         stage.name,
         recipe,
@@ -54,19 +61,19 @@ def run_stage(
     outcome = execute_stage(stage, tables, context)
     gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
     metadata = metadata_of(outcome, tables)
-    notices = [] if gone is None else [gone]
+    notices = [] if warning is None else [warning]
     if gated and _regressed(outcome):
         notices.append(UNPROMOTED)
     if stage.name == recipe.trains:
-        line = line_before(
+        lineage = line_before(
             refresh,
             recipe=recipe.recipe,
             stage=recipe.trains,
             tables=factory.tables,
             gate=recipe.gate,
         )
-        metadata["start"] = line.says
-        notices += [line.says] if line.passed_over else []
+        metadata["start"] = lineage.says
+        notices += [lineage.says] if lineage.passed_over else []
     if notices:
         metadata["says"] = "; ".join(notices)
     checks = checks_of(outcome, gated=gated)
@@ -76,7 +83,12 @@ def run_stage(
 
 
 def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
-    """What the UI shows of a stage. ``tables`` are those that it read."""
+    """The metadata of a stage in the UI.
+
+    Args:
+        outcome: The result of the stage.
+        tables: The tables that the stage read, by stage name.
+    """
     stage, usage, kept = outcome.stage, outcome.usage, outcome.split.kept
     metadata = {
         **rows_metadata(
@@ -108,8 +120,12 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
 
 
 def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetCheckResult]:
-    """The results of the checks that `check_specs` names. ``gated``: the policy is promoted only if
-    it is no worse."""
+    """The results of the checks that `check_specs` declares.
+
+    Args:
+        outcome: The result of the stage.
+        gated: Whether the policy is promoted only if it is not worse.
+    """
     stage = outcome.stage
     checks = [schema_check(stage.gives, outcome.split.kept), adds_up(outcome.counts)]
     if outcome.probes is not None:
@@ -122,34 +138,38 @@ def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetChe
 
 
 def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
-    """The checks that `checks_of` gives results for."""
-    specs = {
-        "schema": "Every row keeps every rule of its table",
-        "adds_up": "Kept and dropped add up to what came in",
+    """The checks of a stage; `checks_of` gives their results."""
+    descriptions = {
+        "schema": "Every row satisfies every rule of its table",
+        "adds_up": "Kept and dropped rows add up to the rows that came in",
     }
     if stage.gives is Pairs:
-        specs["label_accuracy"] = "How many pairs are labelled truly, where truth can be known"
+        descriptions["label_accuracy"] = (
+            "The share of pairs with a correct label, among pairs that can be checked"
+        )
     if stage.gives is Evaluations:
-        specs["no_worse"] = "The policy is no worse than the one it started from"
-    named = [dg.AssetCheckSpec(name, asset=key, description=text) for name, text in specs.items()]
-    return named + probes_spec(key, stage.operator)
+        descriptions["no_worse"] = "The policy is not worse than the one it started from"
+    specs = [
+        dg.AssetCheckSpec(name, asset=key, description=text) for name, text in descriptions.items()
+    ]
+    return specs + probes_spec(key, stage.operator)
 
 
-def _journal_gone(stage: Stage, recipe: RecipeContext, factory: Resources) -> str | None:
-    """What to print before a new journal is created where there was one."""
+def _missing_journal_warning(stage: Stage, recipe: RecipeContext, factory: Resources) -> str | None:
+    """The warning that the journal of earlier answers is missing; None if it is not."""
     journal = factory.settings.journal_path
     earlier = factory.tables.refreshes((recipe.recipe, stage.name))
     if not stage.operator.roles() or journal.exists() or not earlier:
         return None
     return (
         f"there is no journal {journal}, though models have answered {recipe.recipe}/{stage.name} "
-        f"at {earlier[-1]}: a new one is begun, and every answer is paid for again. If it lies "
-        "elsewhere, stop this and put it back"
+        f"at {earlier[-1]}: a new one is created, and every answer is paid for again. If the "
+        "journal is elsewhere, stop this run and put it back"
     )
 
 
 def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
-    """A figure that always passes: what accuracy is to be expected depends on the recipe."""
+    """A check that always passes, because the expected accuracy depends on the recipe."""
     accuracy = outcome.label_accuracy
     return dg.AssetCheckResult(
         check_name="label_accuracy",

@@ -1,4 +1,4 @@
-"""The asset check ``schema``: every kept row keeps every rule of its table."""
+"""The asset check ``schema``: every kept row satisfies every rule of its table."""
 
 import dagster as dg
 import polars as pl
@@ -7,8 +7,11 @@ from schemas import Table
 
 
 def schema_check(table: type[Table], kept: pl.DataFrame) -> dg.AssetCheckResult:
-    """The asset check ``schema``: every kept row keeps every rule of its table. It says which rule
-    how many rows break."""
+    """Check the kept rows against the rules of a table.
+
+    Returns:
+        The result; its description says how many rows break which rule.
+    """
     missing = [name for name in table.columns() if name not in kept.columns]
     broken = {} if missing else dict(table.filter(kept, cast=True)[1].counts())
     wrong = [f"there is no column {name}" for name in missing]
@@ -18,10 +21,12 @@ def schema_check(table: type[Table], kept: pl.DataFrame) -> dg.AssetCheckResult:
     ]
     if not wrong and not table.is_valid(kept):
         wrong = ["columns are not of their types"]
-    says = "; ".join(wrong) or f"all {kept.height:,} rows keep every rule of {table.__name__}"
+    description = "; ".join(wrong) or (
+        f"all {kept.height:,} rows keep every rule of {table.__name__}"
+    )
     return dg.AssetCheckResult(
         check_name="schema",
         passed=not wrong,
-        description=says,
+        description=description,
         metadata={"table": table.__name__, "rows": kept.height, **broken},
     )

@@ -1,4 +1,4 @@
-"""What a stage of a recipe runs with at one refresh."""
+"""Makes the context in which a stage of a recipe runs at a refresh."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class RecipeContext:
     """The recipe that a stage belongs to.
 
     Attributes:
-        recipe: the recipe's name.
-        trains: the stage that trains its policy, if any does.
-        seed: the recipe's seed.
-        folder: the folder of its ``defs.yaml``, where its templates are.
-        gate: what its policies must pass to be promoted.
+        recipe: The name of the recipe.
+        trains: The stage that trains its policy; None if no stage does.
+        seed: The recipe's seed.
+        folder: The folder of its ``defs.yaml``, which holds its templates.
+        gate: What its policies must pass to be promoted.
     """
 
     recipe: str
@@ -40,19 +40,19 @@ def stage_context(
     checks: Mapping[str, str],
     progress: bool = True,
 ) -> Context:
-    """The context of a stage at a refresh, its roles bound to the policies of earlier refreshes.
+    """The context of a stage at a refresh. Roles are bound to policies of earlier refreshes.
 
     Args:
-        stage: the stage's name.
-        recipe: the recipe that it belongs to.
-        refresh: a date, as 2026-01-31.
-        settings: the project's configuration.
-        tables: the stored tables, in which earlier policies are found.
-        checks: the import path of each source's check, by the source's name.
-        progress: whether progress is shown on standard error.
+        stage: The name of the stage.
+        recipe: The recipe that it belongs to.
+        refresh: A day, such as ``2026-01-31``.
+        settings: The configuration of the project.
+        tables: The stored tables, which name the earlier policies.
+        checks: The import path of each source's check, by the name of the source.
+        progress: Whether progress is shown on standard error.
 
     Raises:
-        FactoryError: a policy that an earlier refresh trained is gone, or is not served.
+        FactoryError: The folder of an earlier policy is missing, or no server serves the policy.
     """
     return Context(
         recipe=recipe.recipe,

@@ -1,5 +1,7 @@
-"""Which weights a role has at a refresh: rounds are consecutive refreshes, each starting from the
-newest policy that an earlier one trained and that was promoted (`assets.policy.promotion`)."""
+"""Which weights a role has at a refresh.
+
+A refresh starts from the newest promoted policy (`assets.policy.promotion`) of an earlier refresh.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,26 +15,37 @@ from engines.bindings import Binding
 
 @dataclass(frozen=True)
 class PolicyLineage:
-    """The policies before a refresh. ``promoted``: (refresh, folder) of the last two, the newest
-    first; ``passed_over``: (refresh, why) of newer ones whose gate is closed, the newest first."""
+    """The policies that were trained before a refresh.
+
+    Attributes:
+        promoted: (refresh, folder) of the last two promoted policies, the newest first.
+        passed_over: (refresh, reason) of newer policies that were not promoted, the newest first.
+    """
 
     promoted: tuple[tuple[str, str], ...] = ()
     passed_over: tuple[tuple[str, str], ...] = ()
 
     @property
     def says(self) -> str:
-        """Where the refresh starts from, and what it does not start from and why."""
-        starts = f"the policy of {self.promoted[0][0]}" if self.promoted else "the configured one"
+        """A sentence: the policy that the refresh starts from, and those that it passes over."""
+        start = f"the policy of {self.promoted[0][0]}" if self.promoted else "the configured one"
         passed = "".join(f"; that of {day} is not promoted: {why}" for day, why in self.passed_over)
-        return f"starts from {starts}{passed}"
+        return f"starts from {start}{passed}"
 
 
 def line_before(
     refresh: str, *, recipe: str, stage: str | None, tables: Tables, gate: Gate | None = None
 ) -> PolicyLineage:
-    """The policies that ``recipe``, whose stage ``stage`` trains them, has before ``refresh``.
+    """The policies of a recipe before a refresh.
 
-    Days that trained nothing, or were never run, are no gap: the line goes over them.
+    Days without a run, and days that trained nothing, are skipped.
+
+    Args:
+        refresh: A day, such as ``2026-01-31``.
+        recipe: The name of the recipe.
+        stage: The stage that trains the policy; None if no stage does.
+        tables: The stored tables.
+        gate: What a policy must pass to be promoted; None promotes every policy.
     """
     promoted: list[tuple[str, str]] = []
     passed_over: list[tuple[str, str]] = []
@@ -61,11 +74,22 @@ def roles_at(
     tables: Tables,
     gate: Gate | None = None,
 ) -> dict[str, Binding]:
-    """Every role's binding at ``refresh`` of ``recipe``, whose stage ``stage`` trains its policy.
+    """The binding of each role at a refresh.
 
     ``policy`` is the newest promoted policy of an earlier refresh, ``policy@previous`` the one
-    before it, ``policy@initial`` the configured one, which also stands in where there is none yet.
-    Raises `FactoryError` where a trained policy is needed that is gone or that no one serves.
+    before it, and ``policy@initial`` the configured one. Without a promoted policy, the configured
+    one takes its place.
+
+    Args:
+        refresh: A day, such as ``2026-01-31``.
+        recipe: The name of the recipe.
+        stage: The stage that trains the policy; None if no stage does.
+        bindings: The configured binding of each role.
+        tables: The stored tables.
+        gate: What a policy must pass to be promoted; None promotes every policy.
+
+    Raises:
+        FactoryError: The folder of a trained policy is missing, or no server serves the policy.
     """
     initial = bindings.get("policy")
     if initial is None:
@@ -82,7 +106,7 @@ def _trained(initial: Binding, path: str, *, recipe: str, refresh: str) -> Bindi
     if not Path(path).is_dir():
         raise FactoryError(
             f"the policy that {recipe} trained at {refresh} is gone: there is no folder {path}. "
-            f"Make it again: factory run {recipe} --refresh {refresh}"
+            f"Train it again: factory run {recipe} --refresh {refresh}"
         )
     if not initial.engine_class.local_weights and initial.model != path:
         raise FactoryError(

@@ -1,8 +1,9 @@
-"""Whether the policy that a refresh trained becomes the next one's start: only if its gate passes.
+"""Whether a trained policy is promoted: whether the next refresh starts from it.
 
-A recipe's ``gate`` is ``no_worse`` unless it says ``none``: what the recipe itself measures of the
-policy (its stages of `schemas.Evaluations`) must not be worse than of the policy it started from,
-as the check ``no_worse`` has it. A recipe that measures nothing has no gate.
+With the default gate ``no_worse``, a policy is promoted if its evaluations (stages of
+`schemas.Evaluations`) are not worse than those of the policy that it started from. The check
+``no_worse`` uses the same rule. With ``gate: none``, or without evaluations, every policy is
+promoted.
 """
 
 from collections.abc import Sequence
@@ -16,19 +17,25 @@ from assets.storage.tables import MissingTableError, Tables
 from schemas import Evaluations
 
 UNPROMOTED = "not promoted: the next refresh starts where this one started"
-"""Said of a policy whose gate is closed."""
+"""The notice about a policy that is not promoted."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The stages of ``recipe`` that measure its policy; none of them: every policy passes."""
+    """The condition for the promotion of a recipe's policies.
+
+    Attributes:
+        recipe: The name of the recipe.
+        measured_by: The stages that evaluate the policy. Without one, every policy is promoted.
+        seed: The seed of the bootstrap interval.
+    """
 
     recipe: str
     measured_by: tuple[str, ...] = ()
     seed: int = 0
 
     def closed(self, refresh: str, tables: Tables) -> str | None:
-        """Why the policy of ``refresh`` is not promoted, in words; None where it is."""
+        """The reason why the policy of ``refresh`` is not promoted; None if it is."""
         for stage in self.measured_by:
             try:
                 measured = tables.read((self.recipe, stage), refresh)
@@ -37,16 +44,24 @@ class Gate:
                     f"{self.recipe}/{stage} has not measured it (factory run {self.recipe} "
                     f"--refresh {refresh} does)"
                 )
-            worse = worsened(measured, seed=self.seed)
-            if worse is not None:
-                return worse
+            reason = worsened(measured, seed=self.seed)
+            if reason is not None:
+                return reason
         return None
 
 
 def gate_of(
     recipe: str, stages: Sequence[Stage], trains: Stage | None, rule: Rule, seed: int
 ) -> Gate:
-    """The gate of a recipe whose stage ``trains`` makes its policy."""
+    """The gate of a recipe.
+
+    Args:
+        recipe: The name of the recipe.
+        stages: Its stages.
+        trains: The stage that trains the policy; None if no stage does.
+        rule: The recipe's field ``gate``.
+        seed: The recipe's seed.
+    """
     measured_by = tuple(
         stage.name
         for stage in stages
@@ -59,8 +74,15 @@ def gate_of(
 
 
 def worsened(evaluations: pl.DataFrame, *, seed: int) -> str | None:
-    """By how much the policy is worse than the one it started from, in words; None where it is not,
-    or where nothing was measured."""
+    """A sentence on how much worse the policy is than the one that it started from.
+
+    Args:
+        evaluations: A `schemas.Evaluations` table.
+        seed: The seed of the bootstrap interval.
+
+    Returns:
+        The sentence, or None if the policy is not worse or nothing was measured.
+    """
     from trainers.evaluation.metrics import regressed, summary
 
     if evaluations.is_empty():

@@ -1,1 +1,1 @@
-"""Which prompts a source gives and a recipe draws at a refresh."""
+"""Reads prompts from sources, and samples the prompts of a refresh."""

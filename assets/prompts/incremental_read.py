@@ -1,10 +1,10 @@
-"""What a refresh takes from a source: only what no other refresh has taken.
+"""Reads the prompts of a refresh from a source: only prompts that no other refresh has read.
 
-A source yields tasks in an order that never changes, so a refresh goes on where the others stopped.
-Where the source's revision has changed (a file was rewritten, a newer commit is bound) it is read
-from its beginning again, and prompts that were taken before are dropped as "already seen". Doing a
-refresh again gives the rows that it has, and reads on only if more are asked for: its first rows
-never change.
+A source yields tasks in an order that never changes, so a refresh continues where the others
+stopped. If the revision of the source has changed (a file was rewritten, or the source is bound to
+a newer commit), the source is read from the beginning. Prompts that were read before are then
+dropped as "already seen". A repeated refresh keeps its rows. It reads more only if more rows are
+requested, and adds them at the end.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ from schemas import (
 
 CHUNK = 1000
 ENDLESS = 10_000_000
-"""Rows that no refresh reads: a source that has not ended by then will not end."""
+"""The number of rows after which a source counts as endless."""
 
 
 UNREADABLE = "the source's check cannot read the reference"
@@ -41,7 +41,14 @@ UNREADABLE = "the source's check cannot read the reference"
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What a refresh of a source holds now: its rows, and which of the source they came from."""
+    """The rows of a refresh of a source.
+
+    Attributes:
+        split: The kept and dropped rows.
+        about: The state of the read, which is stored with the table: the description of the
+            source, its revision, and the number of the next row.
+        new: How many kept rows this read added.
+    """
 
     split: Split
     about: Mapping[str, Any]
@@ -59,63 +66,80 @@ def read_on(
     read: Mapping[str, Any],
     readable: Callable[[str], str | None] | None = None,
 ) -> ReadResult:
-    """The prompts of one refresh of the source ``name``: at most ``limit``, unless it has more.
+    """Read the prompts of one refresh of a source.
 
-    ``read`` is how the source is described in YAML: rows read by another description are no reason
-    to skip any. ``readable`` says why the source's check cannot read a reference, or None: prompts
-    whose answers nothing could tell right from wrong are refused.
-    Raises `FactoryError` if the source cannot be read, or never ends.
+    Args:
+        source: The source.
+        name: Its name.
+        key: The key of its table.
+        refresh: The refresh; None if the table is the same for all refreshes.
+        limit: The largest number of kept rows; None reads all. Stored rows of the refresh are
+            kept even if there are more.
+        tables: The stored tables.
+        read: The description of the source in YAML. Only rows that were read with the same
+            description are skipped.
+        readable: Returns why the source's check cannot read a reference, or None if it can.
+            Prompts with an unreadable reference are dropped.
+
+    Raises:
+        FactoryError: The source cannot be read, or does not end.
     """
-    described = canonical(dict(read))
+    description = canonical(dict(read))
     others = [other for other in tables.refreshes(key) if other != refresh]
-    mine = tables.about(key, refresh)
+    stored = tables.about(key, refresh)
     split = Split(empty(Prompts), empty(Dropped))
-    if mine.get("read") == described:
+    if stored.get("read") == description:
         split = Split(tables.read(key, refresh), tables.read_dropped(key, refresh))
-    first, tasks = _opened(source, 0, name=name)
+    first, tasks = _open(source, 0, name=name)
     revision = str(first.get("source_revision", "")) if isinstance(first, Mapping) else ""
-    known = [mine, *(tables.about(key, other) for other in others)]
+    known = [stored, *(tables.about(key, other) for other in others)]
     start = max(
         (
             about["next"]
             for about in known
-            if about.get("read") == described and about.get("revision") == revision
+            if about.get("read") == description and about.get("revision") == revision
         ),
         default=0,
     )
-    about = {"read": described, "revision": revision, "next": start}
+    about = {"read": description, "revision": revision, "next": start}
     wanted = None if limit is None else limit - split.kept.height
     if wanted is not None and wanted <= 0:
         return ReadResult(split, about, 0)
     if start:
-        _, tasks = _opened(source, start, name=name)
-    seen = {taken for other in others for taken in tables.read(key, other)["prompt_id"]}
+        _, tasks = _open(source, start, name=name)
+    seen = {each for other in others for each in tables.read(key, other)["prompt_id"]}
     seen.update(split.kept["prompt_id"])
     kept, refused = [split.kept], [split.dropped]
     position = start
     new = 0
     while chunk := list(islice(tasks, CHUNK if wanted is None else min(CHUNK, wanted - new))):
-        taken = _taken(
+        part = _new_prompts(
             chunk, position, name=name, stage="/".join(key), seen=seen, readable=readable
         )
         position += len(chunk)
-        new += taken.kept.height
-        kept.append(taken.kept)
-        refused.append(taken.dropped)
+        new += part.kept.height
+        kept.append(part.kept)
+        refused.append(part.dropped)
         if wanted is not None and new >= wanted:
             break
         if position - start > ENDLESS:
             raise FactoryError(
                 f"source {name!r} has given {ENDLESS:,} rows and does not end: "
-                "say in its defs.yaml how many rows a refresh takes (rows: 1000)"
+                "set in its defs.yaml how many rows a refresh takes (rows: 1000)"
             )
-    whole = Split(pl.concat(kept), pl.concat(refused))
-    return ReadResult(whole, about | {"next": position}, new)
+    split = Split(pl.concat(kept), pl.concat(refused))
+    return ReadResult(split, about | {"next": position}, new)
 
 
 def stamp_of(source: PromptSource, *, name: str) -> str | None:
-    """What changes when the source ``name`` may have new prompts; None where it cannot tell without
-    being read. Raises `FactoryError` if it cannot be asked."""
+    """The stamp of a source: a text that changes when it may have new prompts.
+
+    Returns:
+        The stamp, or None if the source has none without being read.
+
+    Raises:
+        FactoryError: The source cannot be reached.
+    """
     if not isinstance(source, Stamped):
         return None
     try:
@@ -127,21 +151,22 @@ def stamp_of(source: PromptSource, *, name: str) -> str | None:
 Task = Mapping[str, Any] | SourceRowError
 
 
-def _opened(source: PromptSource, start: int, *, name: str) -> tuple[Task | None, Iterator[Task]]:
-    """The first task from ``start`` on, and all tasks from there, that one included."""
-    tasks = _explained(source, start, name=name)
+def _open(source: PromptSource, start: int, *, name: str) -> tuple[Task | None, Iterator[Task]]:
+    """The task number ``start``, and an iterator over this task and all later ones."""
+    tasks = _tasks(source, start, name=name)
     first = next(tasks, None)
     return first, tasks if first is None else chain([first], tasks)
 
 
-def _explained(source: PromptSource, start: int, *, name: str) -> Iterator[Task]:
+def _tasks(source: PromptSource, start: int, *, name: str) -> Iterator[Task]:
+    """The tasks from number ``start`` on. Raises `FactoryError` if the source cannot be read."""
     try:
         yield from source.prompts(start)
     except (OSError, ValueError) as error:
         raise FactoryError(f"source {name!r} cannot be read: {error}") from error
 
 
-def _taken(
+def _new_prompts(
     chunk: list[Task],
     position: int,
     *,
@@ -150,7 +175,16 @@ def _taken(
     seen: set[str],
     readable: Callable[[str], str | None] | None,
 ) -> Split:
-    """The prompts of ``chunk`` that are new and keep the rules; ``seen`` learns them."""
+    """The new and valid prompts of ``chunk``, and the dropped ones. Adds the new ids to ``seen``.
+
+    Args:
+        chunk: Tasks in the order of the source.
+        position: The number of the first task in the source.
+        name: The name of the source.
+        stage: The stage in the dropped rows.
+        seen: The ids of the prompts that were read before.
+        readable: As for `read_on`.
+    """
     records: list[dict[str, Any]] = []
     refused: list[pl.DataFrame] = []
     for number, task in enumerate(chunk, start=position):
@@ -170,14 +204,14 @@ def _taken(
             refused.append(dropped(stage, "already seen", [identity], [{"row": number}]))
             continue
         seen.add(identity)
-        told = {column: value for column, value in task.items() if column != "row"}
-        records.append({**told, "prompt_id": identity, "source": name})
+        fields = {column: value for column, value in task.items() if column != "row"}
+        records.append({**fields, "prompt_id": identity, "source": name})
     split = accept(Prompts, rows(Prompts, records), stage=stage, unit="prompt_id")
     return Split(split.kept, pl.concat([*refused, split.dropped]))
 
 
 def _is_chat(messages: Any) -> bool:
-    """Whether each message has a role and a content, both text; rules say the rest."""
+    """Whether each message has a role and a content, both text. The table checks the rest."""
     return isinstance(messages, Sequence) and all(
         isinstance(message, Mapping)
         and isinstance(message.get("role"), str)

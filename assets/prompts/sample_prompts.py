@@ -1,8 +1,8 @@
-"""Which prompts a refresh of a recipe works on: drawn from its sources by weight, each once.
+"""Samples the prompts of a refresh from the recipe's sources, by weight and without repeats.
 
-Two recipes that draw as many prompts from the same sources on the same day get the same prompts, so
-the second pays nothing for what the first asked. This day's prompts come first, and only when they
-run out those of other refreshes that this recipe has not used.
+Two recipes that draw the same number of prompts from the same sources on the same day get the same
+prompts. So answers that the first recipe paid for cost the second nothing. Prompts of this refresh
+come first. After them come prompts of other refreshes that the recipe has not used.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,13 @@ from schemas import Split, dropped
 
 @dataclass(frozen=True)
 class PromptSample:
-    """The prompts, those refused, how many each source gave, and what it said of itself when it was
-    read (`schemas.Stamped`), where it can."""
+    """The sampled prompts of a refresh.
+
+    Attributes:
+        split: The kept and dropped prompts.
+        mixture: The weight, the kept rows and the offered rows of each source.
+        stamps: The stamp (`schemas.Stamped`) of each source that has one, from when it was read.
+    """
 
     split: Split
     mixture: Mapping[str, Any]
@@ -28,7 +33,7 @@ class PromptSample:
 
     @property
     def says(self) -> str:
-        """Why there is no prompt."""
+        """A sentence on why there is no prompt."""
         held_out = self.split.dropped.height
         but = f", but {held_out:,} that are held out" if held_out else ""
         return f"no new prompts: earlier refreshes took all of {', '.join(self.mixture)}{but}"
@@ -43,47 +48,58 @@ def draw(
     weights: Mapping[str, float],
     held_out: pl.DataFrame,
 ) -> PromptSample:
-    """At most ``rows`` prompts for one refresh of ``recipe``.
+    """Draw the prompts of one refresh of a recipe.
 
-    ``weights``: by source, any positive numbers. A source that has too few leaves its place to the
-    others. Held-out prompts are refused. Raises `FactoryError` if a source was never read.
+    If a source has too few prompts, the other sources fill its share. Held-out prompts are
+    dropped.
+
+    Args:
+        tables: The stored tables.
+        recipe: The name of the recipe.
+        refresh: The refresh.
+        rows: The largest number of prompts.
+        weights: The weight of each source; any positive numbers.
+        held_out: The held-out prompts.
+
+    Raises:
+        FactoryError: A source has not been read for this refresh.
     """
     stage = f"{recipe}/prompts"
     used = {
-        taken
+        prompt
         for other in tables.refreshes((recipe, "prompts"))
         if other != refresh
-        for taken in tables.read((recipe, "prompts"), other)["prompt_id"]
+        for prompt in tables.read((recipe, "prompts"), other)["prompt_id"]
     }
     held = set(held_out["prompt_id"])
     offered: dict[str, pl.DataFrame] = {}
     refused = []
     taken: set[str] = set()
     for source in weights:
-        found = _offered(tables, source, refresh=refresh)
-        fresh = found.filter(~pl.col("prompt_id").is_in(used | taken))
+        known = _source_prompts(tables, source, refresh=refresh)
+        fresh = known.filter(~pl.col("prompt_id").is_in(used | taken))
         taken.update(fresh["prompt_id"])
         kept_out = fresh.filter(pl.col("prompt_id").is_in(held))
         refused.append(dropped(stage, "held out", list(kept_out["prompt_id"])))
         offered[source] = fresh.filter(~pl.col("prompt_id").is_in(held))
-    # Interleaved, so that the prompts of a smaller draw are the first of a larger one.
+    # Sources are interleaved. So a smaller sample is the start of a larger one.
     kept = mix(offered, weights, rows)
-    given = dict(kept["source"].value_counts().iter_rows())
+    counts = dict(kept["source"].value_counts().iter_rows())
     mixture = {
         source: {
             "weight": weights[source],
-            "rows": given.get(source, 0),
+            "rows": counts.get(source, 0),
             "offered": offered[source].height,
         }
         for source in weights
     }
-    told = {source: tables.about(("prompts", source), refresh) for source in weights}
-    stamps = {source: about["stamp"] for source, about in told.items() if about.get("stamp")}
+    abouts = {source: tables.about(("prompts", source), refresh) for source in weights}
+    stamps = {source: about["stamp"] for source, about in abouts.items() if about.get("stamp")}
     return PromptSample(Split(kept, pl.concat(refused)), mixture, stamps)
 
 
-def _offered(tables: Tables, source: str, *, refresh: str) -> pl.DataFrame:
-    """All that the source has: this refresh's rows, then the others', the newest first."""
+def _source_prompts(tables: Tables, source: str, *, refresh: str) -> pl.DataFrame:
+    """All stored prompts of a source: those of this refresh first, then the newest first."""
     refreshes = tables.refreshes(("prompts", source))
     if refresh not in refreshes:
         raise FactoryError(

@@ -1,14 +1,14 @@
-"""Where curated datasets lie, and their versions:
+"""The files of curated datasets and their versions.
 
-    datasets/<name>/versions/000003.json      a version: which files it is, and what came of it
-    datasets/<name>/rows/train-2026-11-21-<digest>.parquet    a split's rows of one refresh
-    datasets/<name>/splits.parquet            which split each prompt was ever in, by its key
+    datasets/<name>/versions/000003.json      a version: its files and its metadata
+    datasets/<name>/rows/train-2026-11-21-<digest>.parquet    rows of a split from one refresh
+    datasets/<name>/splits.parquet            the split of each prompt so far, by its key
     datasets/<name>/dropped/<digest>.parquet  `schemas.Dropped`: every row that is in no split
 
-A file is named by what it holds and never changes, so versions share those that they have in
-common: a refresh more is a file or two more. A version is a new one only if its rows are: numbers
-that differ by no more than `TOLERANCE` do not make it one. A GPU, or a server, gives a log-prob
-with other last digits when it is asked in other company; on a processor it is the same to the bit.
+The name of a file holds a digest of its content, and a file never changes. So versions share files,
+and a new refresh adds one or two files. There is a new version only if rows changed. Numbers that
+differ by at most `TOLERANCE` count as unchanged: on a GPU or a server, the last digits of a
+log-prob depend on the batch. On a CPU they do not.
 """
 
 import hashlib
@@ -31,13 +31,13 @@ from schemas import content_id
 TRAIN, HELD_OUT = "train", "held_out"
 SPLITS = (TRAIN, HELD_OUT)
 TOLERANCE = 1e-4
-"""By how much, or by what share of it, a number may differ from the newest version's. Rounding each
-for itself would not do: two that are next to each other may round apart."""
+"""The absolute or relative difference to the newest version up to which a number counts as equal.
+Rounding would not work: two close numbers may round to different values."""
 
 
 @dataclass(frozen=True)
 class VersionPart:
-    """The rows of one split that one refresh gave."""
+    """The rows of one split that come from one refresh."""
 
     split: str
     refresh: str
@@ -47,8 +47,17 @@ class VersionPart:
 
 @dataclass(frozen=True)
 class Version:
-    """One state of a dataset. ``digest`` is of its rows and of nothing else; ``made`` when a
-    dataset first had them (UTC); ``about`` what it was made from, as JSON values."""
+    """One version of a dataset.
+
+    Attributes:
+        number: Its number, from 1.
+        digest: A digest of its rows.
+        made: When the dataset first had these rows, in UTC.
+        table: The name of the table of its rows.
+        parts: Its files of rows.
+        dropped: Its file of dropped rows.
+        about: What it was made from, as JSON values.
+    """
 
     number: int
     digest: str
@@ -59,54 +68,73 @@ class Version:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def rows(self, split: str | None = None) -> int:
-        """How many rows there are, in ``split`` or in both."""
+        """The number of rows in ``split``, or in both splits."""
         return sum(part.rows for part in self.parts if split in (None, part.split))
 
 
 class Versions:
-    """The versions of the dataset ``name`` under the factory's root."""
+    """The versions of a dataset.
+
+    Args:
+        root: The root of the factory's files.
+        name: The name of the dataset.
+    """
 
     def __init__(self, root: UPath | Path, name: str) -> None:
         self.name = name
         self._folder = UPath(root) / "datasets" / name
 
     def numbers(self) -> list[int]:
-        """Those that can be read, oldest first."""
+        """The numbers of the stored versions, oldest first."""
         folder = self._folder / "versions"
         if not folder.is_dir():
             return []
-        found = (path.name.removesuffix(".json") for path in folder.iterdir())
-        return sorted(int(name) for name in found if name.isdigit())
+        names = (path.name.removesuffix(".json") for path in folder.iterdir())
+        return sorted(int(name) for name in names if name.isdigit())
 
     def version(self, number: int | None = None) -> Version:
-        """The version ``number``, by default the newest. Raises `MissingTableError`."""
-        there = self.numbers()
-        if not there:
+        """Read a version; by default the newest.
+
+        Raises:
+            MissingTableError: There is no such version.
+            FactoryError: Its file is damaged.
+        """
+        numbers = self.numbers()
+        if not numbers:
             raise MissingTableError(
-                f"datasets/{self.name} has no rows yet; it is made with the recipes it is from: "
-                "factory run RECIPE"
+                f"datasets/{self.name} has no rows yet; run one of its recipes: factory run RECIPE"
             )
-        wanted = there[-1] if number is None else number
-        if wanted not in there:
-            told = ", ".join(map(str, there))
+        wanted = numbers[-1] if number is None else number
+        if wanted not in numbers:
+            stored = ", ".join(map(str, numbers))
             raise MissingTableError(
-                f"datasets/{self.name} has no version {wanted}: those that are kept are {told}"
+                f"datasets/{self.name} has no version {wanted}; stored versions: {stored}"
             )
-        place = self._place(wanted)
+        path = self._path(wanted)
         try:
-            found = json.loads(place.read_bytes())
+            fields = json.loads(path.read_bytes())
             return Version(
-                **{**found, "parts": tuple(VersionPart(**part) for part in found["parts"])}
+                **{**fields, "parts": tuple(VersionPart(**part) for part in fields["parts"])}
             )
         except (ValueError, TypeError, KeyError) as error:
             raise FactoryError(
-                f"{place} is damaged ({error}): put a copy of it back, or remove it; the rows of "
-                "its version are made again by the next factory run of a recipe of it"
+                f"{path} is damaged ({error}): restore a backup, or remove it; the next factory "
+                "run of one of its recipes makes the rows of this version again"
             ) from error
 
     def read(self, version: Version, split: str | None = None) -> pl.DataFrame:
-        """The rows of ``version`` with their column ``split``, train first and oldest first; of one
-        split, if it is named. Raises `MissingTableError`."""
+        """Read the rows of a version.
+
+        Args:
+            version: The version.
+            split: The split to read; by default both.
+
+        Returns:
+            The rows with a column ``split``: train first, then oldest first.
+
+        Raises:
+            MissingTableError: A file of the version is missing.
+        """
         frames = [
             read_table(self._folder / "rows" / part.file).with_columns(split=pl.lit(part.split))
             for part in version.parts
@@ -115,39 +143,48 @@ class Versions:
         return pl.concat(frames) if frames else pl.DataFrame(schema={"split": pl.String})
 
     def dropped(self, version: Version) -> pl.DataFrame:
-        """`schemas.Dropped` of the last time that ``version`` was made."""
+        """The `schemas.Dropped` rows of the last write of ``version``."""
         return read_table(self._folder / "dropped" / version.dropped)
 
     def remembered(self) -> Mapping[str, str]:
-        """The split of every prompt that was ever in one, by its key (`assets.datasets.splits`)."""
+        """The stored split of every prompt so far, by its key (`assets.datasets.splits`)."""
         path = self._folder / "splits.parquet"
         return dict(read_table(path).iter_rows()) if path.exists() else {}
 
     def remember(self, splits: Mapping[str, str]) -> None:
-        """Remember ``splits`` instead, which hold those that were remembered."""
-        known = pl.DataFrame(
+        """Store the split of every prompt by its key. ``splits`` must hold the stored ones too."""
+        frame = pl.DataFrame(
             {"key": list(splits.keys()), "split": list(splits.values())},
             schema={"key": pl.String, "split": pl.String},
         )
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._folder / "splits.parquet", _parquet(known))
+        write_whole(self._folder / "splits.parquet", _parquet(frame))
 
     def write(
         self, rows: pl.DataFrame, dropped: pl.DataFrame, *, table: str, about: Mapping[str, Any]
     ) -> tuple[Version, bool]:
-        """Make the newest version hold ``rows`` (columns ``split`` and ``refresh`` among others),
-        and say whether it is a new one. What was dropped, and ``about``, is always this time's."""
-        there = self.numbers()
-        last = self.version() if there else None
+        """Write rows as the newest version. Unchanged rows update the version that holds them.
+
+        Args:
+            rows: The rows, with columns ``split`` and ``refresh``.
+            dropped: The `schemas.Dropped` rows; they always replace the stored ones.
+            table: The name of the table of the rows.
+            about: What the rows were made from, as JSON values; it always replaces the stored one.
+
+        Returns:
+            The newest version, and whether it is a new one.
+        """
+        numbers = self.numbers()
+        last = self.version() if numbers else None
         before = {(part.split, part.refresh): part for part in last.parts} if last else {}
         parts = []
         for split in SPLITS:
             of_split = rows.filter(pl.col("split") == split).drop("split")
             for (refresh,), part in sorted(of_split.partition_by("refresh", as_dict=True).items()):
                 name = f"{split}-{refresh}-{_digest(part)}.parquet"
-                known = before.get((split, str(refresh)))
-                if known is not None and known.file != name and self._alike(known, part):
-                    name = known.file
+                stored = before.get((split, str(refresh)))
+                if stored is not None and stored.file != name and self._is_equal(stored, part):
+                    name = stored.file
                 self._put("rows", name, part)
                 parts.append(VersionPart(split, str(refresh), part.height, name))
         refused = f"{_digest(dropped)}.parquet"
@@ -155,7 +192,7 @@ class Versions:
         digest = content_id(table, [part.file for part in parts])
         new = last is None or last.digest != digest
         version = Version(
-            number=(there[-1] if there else 0) + int(new),
+            number=(numbers[-1] if numbers else 0) + int(new),
             digest=digest,
             made=_now() if last is None or new else last.made,
             table=table,
@@ -164,37 +201,46 @@ class Versions:
             about=about,
         )
         content = json.dumps(asdict(version), indent=1, sort_keys=True)
-        place = self._place(version.number)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(place, content.encode())
+        path = self._path(version.number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content.encode())
         if last is not None and last.dropped != refused:
-            self._forget([("dropped", last.dropped)])
+            self._remove_unused([("dropped", last.dropped)])
         return version, new
 
     def prune(self, keep: int) -> tuple[Sequence[int], int]:
-        """Remove all but the newest ``keep`` versions, and the files that only they have: their
-        numbers, and how many bytes were freed. Raises `FactoryError` if that would leave none."""
+        """Remove old versions, and the files that no other version uses.
+
+        Args:
+            keep: How many of the newest versions to keep, at least 1.
+
+        Returns:
+            The numbers of the removed versions, and the bytes that were freed.
+
+        Raises:
+            FactoryError: ``keep`` is less than 1.
+        """
         if keep < 1:
             raise FactoryError("a dataset keeps one version at least: --keep 1")
         numbers = self.numbers()
-        gone = [self.version(number) for number in numbers[:-keep]]
-        for version in gone:
-            # A version that is half removed cannot be read: its own file goes first.
-            self._place(version.number).unlink()
-        freed = self._forget(file for version in gone for file in _files(version))
-        return [version.number for version in gone], freed
+        removed = [self.version(number) for number in numbers[:-keep]]
+        for version in removed:
+            # First, so that no version is listed whose files are missing.
+            self._path(version.number).unlink()
+        freed = self._remove_unused(file for version in removed for file in _files(version))
+        return [version.number for version in removed], freed
 
-    def _alike(self, known: VersionPart, rows: pl.DataFrame) -> bool:
-        """Whether ``rows`` are those of ``known``, but for the last digits of their numbers."""
+    def _is_equal(self, stored: VersionPart, rows: pl.DataFrame) -> bool:
+        """Whether ``rows`` equal the stored ones; numbers up to `TOLERANCE`."""
         try:
-            before = read_table(self._folder / "rows" / known.file)
+            before = read_table(self._folder / "rows" / stored.file)
             assert_frame_equal(rows, before, abs_tol=TOLERANCE, rel_tol=TOLERANCE)
         except (AssertionError, MissingTableError):
             return False
         return True
 
-    def _forget(self, files: Iterable[tuple[str, str]]) -> int:
-        """Remove those of ``files`` that no version needs any more; their bytes."""
+    def _remove_unused(self, files: Iterable[tuple[str, str]]) -> int:
+        """Remove the files that no version uses; returns the bytes that were freed."""
         versions = [self.version(number) for number in self.numbers()]
         needed = {file for version in versions for file in _files(version)}
         freed = 0
@@ -205,7 +251,7 @@ class Versions:
                 path.unlink()
         return freed
 
-    def _place(self, number: int) -> UPath:
+    def _path(self, number: int) -> UPath:
         return self._folder / "versions" / f"{number:06}.json"
 
     def _put(self, folder: str, name: str, frame: pl.DataFrame) -> None:
@@ -217,10 +263,10 @@ class Versions:
 
 
 def dataset_names(root: UPath | Path) -> list[str]:
-    """The datasets that have a version under ``root``, by name."""
+    """The sorted names of the datasets under ``root`` that have a version."""
     folder = UPath(root) / "datasets"
-    there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in there if Versions(root, name).numbers())
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if Versions(root, name).numbers())
 
 
 def _files(version: Version) -> list[tuple[str, str]]:
@@ -234,11 +280,11 @@ def _parquet(frame: pl.DataFrame) -> bytes:
 
 
 def _digest(frame: pl.DataFrame) -> str:
-    """Of what the rows say: the same in every version of Polars and Parquet."""
-    said = hashlib.blake2b(digest_size=16)
+    """A digest of the values of the rows. It does not depend on the version of Polars."""
+    digest = hashlib.blake2b(digest_size=16)
     for chunk in frame.iter_slices(10_000):
-        said.update(chunk.write_ndjson().encode())
-    return said.hexdigest()
+        digest.update(chunk.write_ndjson().encode())
+    return digest.hexdigest()
 
 
 def _now() -> str:

@@ -1,8 +1,9 @@
-"""Where tables lie: ``tables/<recipe>/<stage>/<refresh>.parquet`` under the root, and the rows that
-a stage refused beside it as ``<refresh>.dropped.parquet``.
+"""The files of tables: ``tables/<recipe>/<stage>/<refresh>.parquet`` under the root.
 
-A file appears whole or not at all: locally it is written beside its place, flushed to the disk and
-renamed; an object store's put is whole by itself.
+The rows that a stage dropped are in the same folder, in ``<refresh>.dropped.parquet``.
+
+Writes are atomic. A local file is written under another name in the same folder, flushed to the
+disk and renamed. The put of an object store is atomic.
 """
 
 import io
@@ -24,7 +25,7 @@ DROPPED = ".dropped.parquet"
 
 
 class MissingTableError(FactoryError):
-    """A stage wants rows that no one has made yet."""
+    """A table does not exist yet."""
 
 
 class DamagedTableError(FactoryError):
@@ -32,38 +33,41 @@ class DamagedTableError(FactoryError):
 
 
 class Tables:
-    """The tables under one root. ``key`` is an asset's key (recipe, stage); ``refresh`` a date, or
-    None for a table that is the same at every refresh."""
+    """The tables under one root.
+
+    In all methods, ``key`` is the key of an asset (recipe, stage), and ``refresh`` is a day such as
+    ``2026-01-31``, or None for a table that is the same at every refresh.
+    """
 
     def __init__(self, root: UPath | Path) -> None:
         self.root = UPath(root) / "tables"
 
     def path(self, key: Sequence[str], refresh: str | None) -> UPath:
-        """Where the table lies, whether it exists or not."""
+        """The path of a table, which need not exist."""
         folder = self.root.joinpath(*key)
         if refresh is None:
             return folder.with_name(f"{folder.name}.parquet")
         return folder / f"{refresh}.parquet"
 
     def read(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
-        """The rows that the stage kept. Raises `MissingTableError`."""
+        """Read the rows that a stage kept. Raises as `read_table` does."""
         return read_table(self.path(key, refresh))
 
     def read_dropped(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
-        """The rows that the stage refused (`schemas.Dropped`). Raises `MissingTableError`."""
+        """Read the `schemas.Dropped` rows of a stage. Raises as `read_table` does."""
         return read_table(dropped_path(self.path(key, refresh)))
 
     def about(self, key: Sequence[str], refresh: str | None) -> dict[str, Any]:
-        """What was written with the table; empty where there is no table."""
+        """The JSON values that were written with a table; empty if there is no table."""
         path = self.path(key, refresh)
         if not path.exists():
             return {}
         with _parquet(path) as file:
-            found: dict[str, Any] = json.loads(pl.read_parquet_metadata(file).get("about", "{}"))
-        return found
+            about: dict[str, Any] = json.loads(pl.read_parquet_metadata(file).get("about", "{}"))
+        return about
 
     def refreshes(self, key: Sequence[str]) -> list[str]:
-        """The refreshes that this table has, oldest first."""
+        """The refreshes of a table, oldest first."""
         folder = self.root.joinpath(*key)
         if not folder.is_dir():
             return []
@@ -82,21 +86,35 @@ class Tables:
         *,
         about: Mapping[str, Any] | None = None,
     ) -> UPath:
-        """Put both parts of ``split`` in place, the kept rows last: they make the table exist."""
+        """Write the kept and dropped rows of a stage.
+
+        The kept rows are written last, because their file makes the table exist.
+
+        Args:
+            key: The key of the table.
+            refresh: The refresh.
+            split: The rows.
+            about: JSON values to store with the table.
+
+        Returns:
+            The path of the kept rows.
+        """
         path = self.path(key, refresh)
         write_split(path, split, about=about)
         return path
 
 
 def dropped_path(path: UPath) -> UPath:
-    """Where the refused rows of the table at ``path`` lie."""
+    """The path of the dropped rows of the table at ``path``."""
     return path.with_name(path.name.removesuffix(".parquet") + DROPPED)
 
 
 def read_table(path: UPath) -> pl.DataFrame:
-    """One Parquet file as a frame, with all columns that its table has by now.
+    """Read a Parquet file. Columns that its table did not have at the time are added.
 
-    Raises `MissingTableError` where there is none, `DamagedTableError` where it cannot be read.
+    Raises:
+        MissingTableError: There is no such file.
+        DamagedTableError: The file cannot be read.
     """
     try:
         with _parquet(path) as file:
@@ -107,19 +125,19 @@ def read_table(path: UPath) -> pl.DataFrame:
 
 @contextmanager
 def _parquet(path: UPath) -> Iterator[IO[bytes]]:
-    """The file, opened. Raises `DamagedTableError` if Polars, inside, cannot read it."""
+    """Open a file. Raises `DamagedTableError` if Polars cannot read it inside the context."""
     with path.open("rb") as file:
         try:
             yield file
-        # Polars panics where a Parquet file contradicts itself.
+        # Polars panics if a Parquet file is inconsistent.
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise DamagedTableError(
-                f"{path} is damaged ({error}): put a copy of it back, or remove it and make it "
-                f"again with: {_command_that_makes(path)}"
+                f"{path} is damaged ({error}): restore a backup, or remove it and make it again "
+                f"with: {_command_for(path)}"
             ) from error
 
 
-def _command_that_makes(path: UPath) -> str:
+def _command_for(path: UPath) -> str:
     """The command that makes the table at ``path`` again."""
     *_, tables, recipe, _, file = ("", "", "", *path.parts)
     if tables != "tables" or recipe == "prompts":
@@ -128,7 +146,7 @@ def _command_that_makes(path: UPath) -> str:
 
 
 def write_split(path: UPath, split: Split, *, about: Mapping[str, Any] | None = None) -> None:
-    """Write both parts of ``split``, each whole or not at all. Raises as `write_whole` does."""
+    """Write the kept and dropped rows, each file atomically. Raises as `write_whole` does."""
     if isinstance(path, Path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _write(dropped_path(path), split.dropped, {})
@@ -143,16 +161,17 @@ def _write(path: UPath, frame: pl.DataFrame, about: Mapping[str, Any]) -> None:
 
 
 def write_whole(path: UPath, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees all of it or what was there before.
+    """Write a file atomically: after a crash, it holds either all or nothing of the new content.
 
-    Raises `FactoryError` where an object store has no such bucket.
+    Raises:
+        FactoryError: The object store has no such bucket.
     """
     if not isinstance(path, Path):
         try:
             path.write_bytes(content)
         except FileNotFoundError as error:
             raise FactoryError(
-                f"{path} cannot be written: there is no bucket {path.drive!r}. Make it, or name "
+                f"{path} cannot be written: there is no bucket {path.drive!r}. Create it, or set "
                 "another root in factory.yaml"
             ) from error
         return

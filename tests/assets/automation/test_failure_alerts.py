@@ -83,7 +83,7 @@ def test_nobody_is_told_unless_the_configuration_says_whom(workshop: Any) -> Non
     names = [sensor.name for sensor in build_definitions(workshop.project(), []).sensors or []]
     assert "alerts" in names
     workshop.configure(alerts={})
-    with pytest.raises(SettingsError, match="say who is told"):
+    with pytest.raises(SettingsError, match="set 'webhook_env'"):
         load_settings()
     workshop.configure(alerts={"webhook": "http://example.org"})
     with pytest.raises(SettingsError, match="did you mean 'webhook_env'"):
@@ -133,8 +133,8 @@ def test_no_secret_is_told(
 @pytest.mark.parametrize(
     ("url", "status", "says"),
     [
-        ("", 200, "holds no URL"),
-        ("file:///etc/passwd", 200, "holds no URL"),
+        ("", 200, "does not hold a URL"),
+        ("file:///etc/passwd", 200, "does not hold a URL"),
         (None, 404, "it answers 404"),
     ],
 )

@@ -57,7 +57,7 @@ def disk(code: int, file: str | None = None) -> OSError:
         (disk(errno.EIO, "/nfs/x"), ["/nfs/x", "Input/output error", "disk"]),
         (pl.exceptions.ComputeError("IO error: full (os error 28)"), ["No space", "make room"]),
         (sqlite3.OperationalError("database or disk is full"), ["DAGSTER_HOME", "make room"]),
-        (sqlite3.OperationalError("attempt to write a readonly database"), ["let this user"]),
+        (sqlite3.OperationalError("attempt to write a readonly database"), ["give this user"]),
         (sqlite3.DatabaseError("database disk image is malformed"), ["move it away"]),
         (FactoryError("bind it in factory.yaml"), ["bind it in factory.yaml"]),
     ],
@@ -178,7 +178,7 @@ def test_a_wrong_place_is_named(
     assert done.exit_code == 1
     *_, error = done.stderr.strip().splitlines()
     assert told.format(file=file, folder=folder) in error
-    assert "cannot be" in error or "is no folder" in error
+    assert "cannot be" in error or "is not a folder" in error
     assert "Traceback" not in done.stderr
     assert "executing op" not in done.stderr
 

@@ -19,7 +19,7 @@ from assets.config.operation import Retries
 from assets.definitions import build_definitions
 from assets.execution.io_manager import TablesIOManager
 from assets.execution.judge_probes import ProbesFailed
-from assets.execution.retry import as_dagster_failure, passes, retried
+from assets.execution.retry import as_dagster_failure, is_temporary, retried
 from assets.execution.run_liveness import here
 from assets.prompts.incremental_read import stamp_of
 from assets.storage.tables import MissingTableError
@@ -70,7 +70,7 @@ def test_a_server_that_nobody_started_may_be_there_later(
 ) -> None:
     with pytest.raises(Exception) as refused:  # noqa: PT011
         ask(closed)
-    assert passes(refused.value)
+    assert is_temporary(refused.value)
 
 
 def raised(error: BaseException, *causes: BaseException, hidden: bool = False) -> BaseException:
@@ -98,7 +98,7 @@ def raised(error: BaseException, *causes: BaseException, hidden: bool = False) -
     ],
 )
 def test_what_may_pass(error: BaseException) -> None:
-    assert passes(error)
+    assert is_temporary(error)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_what_may_pass(error: BaseException) -> None:
     ],
 )
 def test_what_needs_a_person(error: BaseException) -> None:
-    assert not passes(error)
+    assert not is_temporary(error)
 
 
 def run_of(
