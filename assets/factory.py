@@ -11,7 +11,7 @@
     factory.refresh("online_dpo", rows=64)
     factory.read("online_dpo", "pairs")
 
-Nothing but `Factory.refresh` needs Dagster.
+Only `Factory.refresh` needs Dagster.
 """
 
 import tempfile
@@ -43,14 +43,16 @@ class Factory:
     """A project: its settings, recipes, sources and stored tables."""
 
     def __init__(self, project: Project) -> None:
-        """Args:
-        project: As `Factory.open` loads it.
+        """Make a factory of a loaded project. `Factory.open` also loads the project.
+
+        Args:
+            project: The project.
         """
         self.project = project
 
     @classmethod
     def open(cls) -> Self:
-        """The project of the current directory, or of the file that ``FACTORY_CONFIG`` names.
+        """Open the project of the current directory, or of the file that ``FACTORY_CONFIG`` names.
 
         Raises:
             FactoryError: The configuration, or a file that it names, is wrong.
@@ -68,11 +70,11 @@ class Factory:
         return self.project.recipes
 
     def prompts(self, source: str, *, rows: int) -> pl.DataFrame:
-        """Read prompts of a source; nothing is stored.
+        """Read prompts of a source. Nothing is stored.
 
         Args:
             source: The name of a source.
-            rows: How many prompts, at most.
+            rows: The largest number of prompts.
 
         Returns:
             A `schemas.Prompts` table: the first rows of the source.
@@ -88,21 +90,21 @@ class Factory:
 
         Args:
             operator: An operator with its parameters, such as ``generators.Sample(n=4)``.
-            tables: What it reads, each under the name that the operator has for it:
-                ``prompts=…``, ``responses=…``.
+            tables: The tables that it reads, by the names that the operator uses: ``prompts=…``,
+                ``responses=…``.
 
         Returns:
-            The rows that were kept and dropped, and a report of what the models cost.
+            The kept and dropped rows, and a report with the cost of the models.
 
         Raises:
             FactoryError: A table that the operator reads is missing.
-            EngineError: No row can be answered, or too many failed.
+            EngineError: No row can be answered, or too many rows failed.
         """
         missing = [read.stage for read in operator.inputs() if read.stage not in tables]
         if missing:
             raise FactoryError(
-                f"{type(operator).__name__} reads {', '.join(map(repr, missing))}: pass each as a "
-                "table of that name"
+                f"{type(operator).__name__} reads {', '.join(map(repr, missing))}: pass each table "
+                "as an argument of that name"
             )
         context = stage_context(
             type(operator).__name__.lower(),
@@ -115,22 +117,22 @@ class Factory:
         return operator.run(tables, context)
 
     def preview(self, recipe: str, *, rows: int = 4) -> dict[str, Split]:
-        """Run the stages of a recipe on a few prompts, up to its first training.
+        """Run the stages of a recipe on a few prompts, without training.
 
-        Nothing is stored but the answers of models: they are journaled, so a refresh that asks
-        the same does not pay for them again.
+        No table is stored. Answers of models are journaled, so a later refresh with the same
+        questions does not pay for them again.
 
         Args:
             recipe: The name of a recipe.
-            rows: How many prompts, at most.
+            rows: The largest number of prompts.
 
         Returns:
-            What each stage kept and dropped, by its name, in running order. Stages that train,
-            and those that read what they train, are left out.
+            The kept and dropped rows of each stage, in running order. Stages that train are left
+            out, and stages that need a trained model.
 
         Raises:
-            FactoryError: There is no such recipe, or a source of it cannot be read.
-            EngineError: No row can be answered, or too many failed.
+            FactoryError: There is no such recipe, or one of its sources cannot be read.
+            EngineError: No row can be answered, or too many rows failed.
         """
         spec = self._recipe(recipe)
         stages = spec.planned(self.settings)
@@ -150,23 +152,25 @@ class Factory:
                 weights=weights,
                 held_out=held_out,
             )
-        found = {"prompts": drawn.split}
+        splits = {"prompts": drawn.split}
         frames = {"prompts": drawn.split.kept, "held_out": held_out}
-        own = RecipeContext(recipe, trains=None, seed=spec.seed, folder=Path(spec.file).parent)
+        recipe_context = RecipeContext(
+            recipe, trains=None, seed=spec.seed, folder=Path(spec.file).parent
+        )
         for stage in stages:
             if stage.gives is Checkpoints or not set(stage.reads) <= frames.keys():
                 continue
             context = stage_context(
                 stage.name,
-                own,
+                recipe_context,
                 refresh=refresh,
                 settings=self.settings,
                 tables=self.project.tables,
                 checks=self.project.checks,
             )
-            found[stage.name] = execute_stage(stage, frames, context).split
-            frames[stage.name] = found[stage.name].kept
-        return found
+            splits[stage.name] = execute_stage(stage, frames, context).split
+            frames[stage.name] = splits[stage.name].kept
+        return splits
 
     def refresh(
         self, recipe: str, *, refresh: str | None = None, rows: int | None = None
@@ -175,11 +179,14 @@ class Factory:
 
         Args:
             recipe: The name of a recipe.
-            refresh: A day, as ``2026-01-31``; today (UTC) by default.
-            rows: How many prompts, at most; by default as many as the recipe says.
+            refresh: A day, such as ``2026-01-31``; by default today (UTC).
+            rows: The largest number of prompts; by default the number that the recipe sets.
+
+        Returns:
+            The result of the refresh.
 
         Raises:
-            FactoryError: There is no such recipe, or the day cannot be run.
+            FactoryError: There is no such recipe, or the day is not possible.
         """
         from assets.definitions import build_definitions
         from assets.refresh import rounds, run_refresh
@@ -192,11 +199,12 @@ class Factory:
     def read(
         self, recipe: str, stage: str | None = None, *, refresh: str | None = None
     ) -> pl.DataFrame:
-        """The stored rows of a stage.
+        """Read the stored rows of a stage.
 
         Args:
             recipe: The name of a recipe, or ``prompts`` for the table of a source.
-            stage: The name of a stage (or source); by default the one that the recipe is run for.
+            stage: The name of a stage or source. By default the last stage of pairs, step labels
+                or demonstrations.
             refresh: The day of the refresh; by default the newest.
 
         Raises:
@@ -212,7 +220,7 @@ class Factory:
         return self.recipes[name]
 
     def _read(self, source: str, tables: Tables, *, refresh: str | None, rows: int | None) -> Split:
-        """The first rows of ``source``, as a refresh that has none before it reads them."""
+        """Read the first rows of a source, as the first refresh would."""
         if source not in self.project.sources:
             hint = near(source, self.project.sources)
             raise FactoryError(f"there is no source {source!r}; {hint}")

@@ -1,4 +1,4 @@
-"""Runs a recipe through Dagster, in this process and on the instance that ``make serve`` shows."""
+"""Runs a recipe through Dagster in this process, on the instance that ``make serve`` shows."""
 
 import os
 import sys
@@ -22,11 +22,21 @@ from assets.project.project import Project
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one refresh of a recipe came to. ``stages`` are in running order; ``sources`` are the
-    accounts of the sources it drew from; ``findings`` are what stages found out besides their rows,
-    by stage; ``claim`` is the check of the recipe's claim, where it has one; ``says`` is what went
-    another way than usual: no new prompts, a policy that was not promoted. ``datasets`` are the
-    curated datasets that it made grow: by name, their version and the rows of its splits."""
+    """The result of one refresh of a recipe.
+
+    Attributes:
+        recipe: The name of the recipe.
+        refresh: The day.
+        sources: The row counts of each source that it drew from.
+        stages: The row counts of each stage, in running order.
+        label_accuracy: The share of pairs with a right label, in [0, 1]; None if it is not known.
+        validated: The figures of the policy on held-out prompts; None if it was not validated.
+        checkpoint: The row of the trained checkpoint; None if nothing was trained.
+        findings: Further figures of each stage.
+        claim: The check of the recipe's claim; None if it has none.
+        says: Notices, such as "no new prompts" or a policy that was not promoted.
+        datasets: The updated curated datasets: their version, and the rows of their splits.
+    """
 
     recipe: str
     refresh: str
@@ -54,21 +64,26 @@ class Outcome:
 
 
 def rounds(refresh: str | None, count: int) -> list[str]:
-    """``count`` consecutive refreshes that end at ``refresh`` (default today, UTC), oldest first.
+    """Consecutive refreshes, oldest first.
 
-    Raises `FactoryError` for what is no date, or for a day that has not begun.
+    Args:
+        refresh: The last refresh, such as ``2026-01-31``; None for today (UTC).
+        count: How many refreshes.
+
+    Raises:
+        FactoryError: ``refresh`` is not a date, is in the future, or is before the first refresh.
     """
     today = datetime.now(UTC).date()
     try:
         last = date.fromisoformat(refresh) if refresh else today
     except ValueError as error:
-        raise FactoryError(f"--refresh {refresh!r} is no date: write it as {today}") from error
+        raise FactoryError(f"--refresh {refresh!r} is not a date: write it as {today}") from error
     days = [(last - timedelta(days=back)).isoformat() for back in range(count - 1, -1, -1)]
     first = REFRESHES.get_first_partition_key()
     if last > today:
         raise FactoryError(f"refresh {last} has not begun: the newest is {today} (UTC)")
     if days[0] < str(first):
-        raise FactoryError(f"refresh {days[0]} is too early: the first there can be is {first}")
+        raise FactoryError(f"refresh {days[0]} is too early: the first possible one is {first}")
     return days
 
 
@@ -81,17 +96,25 @@ def run_refresh(
     rows: int | None,
     shown: bool = True,
 ) -> Outcome:
-    """Run all stages of ``recipe`` at ``refresh``; what has been answered before costs nothing.
+    """Run all stages of a recipe at a refresh. Journaled answers cost nothing.
 
-    ``shown``: on the instance that the UI shows, or on one that is forgotten. Raises what a stage
-    raised.
+    Args:
+        project: The project.
+        definitions: Dagster definitions that hold the recipe.
+        recipe: The name of the recipe.
+        refresh: The refresh.
+        rows: The largest number of prompts; None for the number that the recipe sets.
+        shown: Whether the run is on the Dagster instance that the UI shows, or on a temporary one.
+
+    Raises:
+        Exception: The error of a stage.
     """
     component = project.recipes[recipe]
     wanted = component.rows if rows is None else rows
     config = {"config": {"rows": wanted}}
     sources = component.weights(project.settings)
-    opened = _shown() if shown else dg.DagsterInstance.ephemeral()
-    with opened as instance, _interruptible(f"{recipe} at {refresh}"):
+    context = _ui_instance() if shown else dg.DagsterInstance.ephemeral()
+    with context as instance, _interruptible(f"{recipe} at {refresh}"):
         fail_dead_runs(instance)
         for other in holders(instance):
             print(f"run {other[:8]} is calling models: this one waits for it", file=sys.stderr)
@@ -99,7 +122,7 @@ def run_refresh(
             run_config={
                 "ops": {f"{recipe}__prompts": config}
                 | {f"prompts__{source}": config for source in sources},
-                # Dagster keeps every event for the UI; what a user must know is printed here.
+                # Dagster keeps every event for the UI, so its log is not printed here.
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
             instance=instance,
@@ -107,43 +130,47 @@ def run_refresh(
             tags=here(os.getpid()),
         )
     events = result.get_asset_materialization_events()
-    made: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
+    by_group: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
     for event in events:
         if event.asset_key is not None:
             group, name = event.asset_key.path
-            made.setdefault(group, {})[name] = event.materialization.metadata
+            by_group.setdefault(group, {})[name] = event.materialization.metadata
     order = ["prompts", *(stage.name for stage in component.planned(project.settings))]
-    found: list[dict[str, Any]] = [
-        {name: value.value for name, value in made[recipe][stage].items()} for stage in order
+    by_stage: list[dict[str, Any]] = [
+        {name: value.value for name, value in by_group[recipe][stage].items()} for stage in order
     ]
-    labels = _last(found, "label_accuracy")
+    labels = _last(by_stage, "label_accuracy")
     return Outcome(
         recipe=recipe,
         refresh=refresh,
         datasets={
-            name: {told: metadata[told].value for told in ("version", "train", "held out")}
-            for name, metadata in made.get(DATASETS, {}).items()
+            name: {key: metadata[key].value for key in ("version", "train", "held out")}
+            for name, metadata in by_group.get(DATASETS, {}).items()
         },
-        sources={name: made["prompts"][name]["account"].value for name in sources},
-        stages=dict(zip(order, (metadata["account"] for metadata in found), strict=True)),
+        sources={name: by_group["prompts"][name]["account"].value for name in sources},
+        stages=dict(zip(order, (metadata["account"] for metadata in by_stage), strict=True)),
         label_accuracy=labels and labels["label_accuracy"],
-        validated=_last(found, "validated"),
-        checkpoint=_last(found, "checkpoint"),
+        validated=_last(by_stage, "validated"),
+        checkpoint=_last(by_stage, "checkpoint"),
         findings={
             stage: metadata["findings"]
-            for stage, metadata in zip(order, found, strict=True)
+            for stage, metadata in zip(order, by_stage, strict=True)
             if "findings" in metadata
         },
         claim=next(
-            (one for one in result.get_asset_check_evaluations() if one.check_name == CHECK), None
+            (each for each in result.get_asset_check_evaluations() if each.check_name == CHECK),
+            None,
         ),
-        says=tuple(metadata["says"] for metadata in found if "says" in metadata),
+        says=tuple(metadata["says"] for metadata in by_stage if "says" in metadata),
     )
 
 
-def _shown() -> dg.DagsterInstance:
-    """The instance that ``make serve`` shows, save that it keeps no copy of what stages print: to
-    make one, Dagster turns standard error away from the terminal, where progress is shown."""
+def _ui_instance() -> dg.DagsterInstance:
+    """The instance that ``make serve`` shows, without logs of what stages print.
+
+    To keep these logs, Dagster would redirect standard error, and the terminal would not show the
+    progress.
+    """
     silent = {
         "module": "dagster._core.storage.noop_compute_log_manager",
         "class": "NoOpComputeLogManager",
@@ -151,26 +178,33 @@ def _shown() -> dg.DagsterInstance:
     return dg.DagsterInstance.local_temp(str(home()), overrides={"compute_logs": silent})
 
 
-def _last(found: list[dict[str, Any]], name: str) -> Any:
-    return next((metadata[name] for metadata in reversed(found) if name in metadata), None)
+def _last(by_stage: list[dict[str, Any]], name: str) -> Any:
+    """The entry ``name`` of the last stage that has it; None if no stage has it."""
+    return next((metadata[name] for metadata in reversed(by_stage) if name in metadata), None)
 
 
 @contextmanager
 def _interruptible(what: str) -> Iterator[None]:
-    """Dagster turns Ctrl-C into an exception of its own; a stage that has drained has its words."""
+    """Raise Dagster's exception for Ctrl-C as `KeyboardInterrupt`, with the message of the stage.
+
+    Args:
+        what: What is running, for the message if the stage has none.
+    """
     try:
         yield
     except dg.DagsterExecutionInterruptedError as interrupted:
-        words = [
+        messages = [
             str(cause) for cause in causes(interrupted) if type(cause) is not type(interrupted)
         ]
-        told = next(filter(None, words), f"{what}: stopped; the same command goes on from there")
-        raise KeyboardInterrupt(told) from None
+        default = f"{what}: stopped; the same command continues from there"
+        raise KeyboardInterrupt(next(filter(None, messages), default)) from None
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs of the command line that were killed as failed: where no daemon finds them, they
-    would show as running for ever."""
+    """Mark killed runs of the command line as failed.
+
+    Without a daemon that finds them, the UI would show them as running for ever.
+    """
     unfinished = dg.RunsFilter(
         statuses=[
             dg.DagsterRunStatus.STARTED,
@@ -180,6 +214,6 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> None:
         ]
     )
     for run in instance.get_runs(unfinished):
-        told = killed(instance, run) if run.tags.get(PID) else None
-        if told is not None:
-            instance.report_run_failed(run, told)
+        message = killed(instance, run) if run.tags.get(PID) else None
+        if message is not None:
+            instance.report_run_failed(run, message)

@@ -94,5 +94,5 @@ def _reason_to_wait(
         return f"today's refresh, {today}, is under way"
     key = (recipe, "prompts")
     if today in factory.tables.refreshes(key) and factory.tables.read(key, today).height:
-        return f"today's refresh, {today}, has its prompts: tomorrow's will take the new ones"
+        return f"today's refresh, {today}, has its prompts: tomorrow's takes the new ones"
     return None

@@ -32,7 +32,7 @@ from schemas import Pairs, Prompts, Split, Usage
 
 
 class DrawConfig(dg.Config):
-    """The run configuration of the stage ``prompts``.
+    """The run configuration of the stage prompts.
 
     A run cannot change the parameters of other stages. Tables, card and claim always belong to
     the parameters in the recipe's ``defs.yaml``.

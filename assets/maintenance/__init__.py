@@ -1,1 +1,1 @@
-"""How much room the factory takes, and what may be removed."""
+"""Disk usage of the factory, and removal of old files."""

@@ -1,8 +1,7 @@
-"""What may be thrown away: checkpoints that no refresh starts from, what old runs printed, and
-answers of models that nobody can ask any more.
+"""Removes old checkpoints, old logs of runs, and journaled answers of models that are gone.
 
-Tables are never among it. Prompts say which ones have been used; exports, reports and curated
-datasets read every stage of every refresh.
+Tables are never removed. The tables of prompts record which prompts were used, and exports, reports
+and curated datasets read all stages of all refreshes.
 """
 
 import shutil
@@ -27,7 +26,13 @@ from trainers.training.checkpoint_folder import RECORD
 
 @dataclass(frozen=True)
 class Prunable:
-    """A local folder that may go, and what it is."""
+    """A local folder that can be removed.
+
+    Attributes:
+        what: A description of the folder.
+        place: Its path.
+        bytes: Its size.
+    """
 
     what: str
     place: Path
@@ -37,18 +42,27 @@ class Prunable:
 def prunable(
     project: Project, instance: dg.DagsterInstance, *, keep_refreshes: int, keep_days: int
 ) -> list[Prunable]:
-    """Checkpoints of all but the last ``keep_refreshes`` refreshes of each recipe, and what runs
-    printed that ended more than ``keep_days`` days ago.
+    """The checkpoints of old refreshes and the logs of old runs.
 
-    Kept whatever their age: what a role is bound to, what a kept refresh started from, and what
-    that one started from, so that the next refresh has its ``policy`` and ``policy@previous``. A
-    refresh whose checkpoint is gone trains it again when it is run again.
+    Some checkpoints are kept at any age: those that roles are bound to, those that a kept refresh
+    started from, and those that these started from. The next refresh then has its ``policy`` and
+    ``policy@previous``. A refresh whose checkpoint was removed trains it again when it is repeated.
+
+    Args:
+        project: The project.
+        instance: The Dagster instance with the runs.
+        keep_refreshes: How many of the newest refreshes of each recipe keep their checkpoints.
+        keep_days: How many days the logs of a run are kept.
     """
-    return [*_checkpoints(project, keep_refreshes), *_printed(instance, keep_days)]
+    return [*_checkpoints(project, keep_refreshes), *_run_logs(instance, keep_days)]
 
 
 def prune(instance: dg.DagsterInstance, found: Iterable[Prunable]) -> None:
-    """Remove ``found``. Raises `FactoryError` while a run is going on, which may need it."""
+    """Remove folders.
+
+    Raises:
+        FactoryError: A run is in progress, which may need them.
+    """
     unfinished = dg.RunsFilter(
         statuses=[
             dg.DagsterRunStatus.STARTING,
@@ -58,54 +72,54 @@ def prune(instance: dg.DagsterInstance, found: Iterable[Prunable]) -> None:
     )
     for run in instance.get_runs(unfinished, limit=1):
         raise FactoryError(
-            f"a run of {run.job_name} is going on ({run.run_id}): prune when it has ended"
+            f"a run of {run.job_name} is in progress ({run.run_id}): prune when it has ended"
         )
-    for one in found:
-        # A folder that is half removed is no checkpoint: its record goes first.
-        (one.place / RECORD).unlink(missing_ok=True)
-        shutil.rmtree(one.place)
+    for folder in found:
+        # Without its record, a partly removed folder does not count as a checkpoint.
+        (folder.place / RECORD).unlink(missing_ok=True)
+        shutil.rmtree(folder.place)
 
 
 def _checkpoints(project: Project, keep: int) -> list[Prunable]:
     tables = Tables(project.settings.root_path)
     bound = [one.model for one in project.settings.bindings().values() if one.model]
-    found = []
+    prunables = []
     for name, recipe in sorted(project.recipes.items()):
         stages = recipe.planned(project.settings)
-        made = _trained_at(
+        trained = _trained_at(
             tables, name, [each.name for each in stages if each.gives is Checkpoints]
         )
-        kept = sorted(made)[-keep:]
+        kept = sorted(trained)[-keep:]
         if not kept:
             continue
         start_of = {
-            path: start for pairs in made.values() for path, start in pairs if path != start
+            path: start for pairs in trained.values() for path, start in pairs if path != start
         }
-        started = {path for day in kept for pair in made[day] for path in pair}
-        started |= {start_of[path] for path in started if path in start_of}
-        needed = [Path(path).resolve() for path in (*bound, *started)]
+        used = {path for day in kept for pair in trained[day] for path in pair}
+        used |= {start_of[path] for path in used if path in start_of}
+        needed = [Path(path).resolve() for path in (*bound, *used)]
         folder = project.settings.models_path / name
         for day in sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []:
             place = (folder / day).resolve()
             old = REFRESHES.has_partition_key(day) and day < kept[0]
             if old and not any(path.is_relative_to(place) for path in needed):
-                found.append(Prunable(f"checkpoints of {name} at {day}", place, size(place)))
-    return found
+                prunables.append(Prunable(f"checkpoints of {name} at {day}", place, size(place)))
+    return prunables
 
 
 def _trained_at(
     tables: Tables, recipe: str, stages: Sequence[str]
 ) -> dict[str, list[tuple[str, str]]]:
-    """What each refresh trained: (checkpoint, what it started from)."""
-    made: dict[str, list[tuple[str, str]]] = {}
+    """The (checkpoint, checkpoint that it started from) pairs of each refresh."""
+    by_day: dict[str, list[tuple[str, str]]] = {}
     for stage in stages:
         for day in tables.refreshes((recipe, stage)):
             rows = tables.read((recipe, stage), day).select("path", "start").iter_rows()
-            made.setdefault(day, []).extend(rows)
-    return made
+            by_day.setdefault(day, []).extend(rows)
+    return by_day
 
 
-def _printed(instance: dg.DagsterInstance, days: int) -> list[Prunable]:
+def _run_logs(instance: dg.DagsterInstance, days: int) -> list[Prunable]:
     ended = dg.RunsFilter(
         statuses=[
             dg.DagsterRunStatus.SUCCESS,
@@ -114,21 +128,24 @@ def _printed(instance: dg.DagsterInstance, days: int) -> list[Prunable]:
         ],
         created_before=datetime.now(UTC) - timedelta(days=days),
     )
-    found = []
+    prunables = []
     for run in instance.get_runs(ended):
-        # Dagster's own place for it, whatever the log manager; there is none on another store.
+        # Dagster's folder for local logs. With logs on another store, it does not exist.
         place = Path(instance.storage_directory()) / run.run_id / "compute_logs"
         if place.is_dir():
-            found.append(Prunable(f"what run {run.run_id[:8]} printed", place, size(place)))
-    return found
+            prunables.append(Prunable(f"what run {run.run_id[:8]} printed", place, size(place)))
+    return prunables
 
 
 def prune_journal(project: Project) -> tuple[int, int]:
-    """Remove the answers of models that are not current; how many were removed, and are kept.
+    """Remove the journaled answers of models that are not current.
 
-    Current is a model that is bound to a role, or that a recipe trained and whose folder is still
-    there. Of a served model, everything kept under its name is current: only its server knows
-    which revision it is at.
+    A model is current if a role is bound to it, or if a recipe trained it and its folder exists.
+    For a served model, all answers under its name are current, because only the server knows its
+    revision.
+
+    Returns:
+        How many answers were removed, and how many are kept.
     """
     path = project.settings.journal_path
     usage = statistics(path).usage
@@ -155,7 +172,7 @@ def prune_journal(project: Project) -> tuple[int, int]:
 
 
 def _trained(models: Path, bindings: list[Binding]) -> list[Binding]:
-    """A binding for every checkpoint under ``models``, in each number type in use."""
+    """A binding for every checkpoint under ``models``, with the options of each local binding."""
     paths = sorted(str(record.parent) for record in models.rglob(RECORD))
     local = {binding.model_dump_json(): binding for binding in bindings if binding.model}
     return [
@@ -168,12 +185,12 @@ def _trained(models: Path, bindings: list[Binding]) -> list[Binding]:
 def _revisions(bindings: list[Binding]) -> set[str]:
     from engines.weights import weights_revision
 
-    found = set()
+    revisions = set()
     for binding in bindings:
         if binding.model is not None:
             try:
-                found.add(weights_revision(binding))
+                revisions.add(weights_revision(binding))
             except EngineError:
-                # Its folder is gone, so nobody can ask it.
+                # Its folder is missing, so the model cannot be used.
                 continue
-    return found
+    return revisions

@@ -1,4 +1,4 @@
-"""How much room the factory takes, and where."""
+"""Disk usage of the factory, by folder."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,14 @@ from assets.execution.instance import POSTGRES, home
 
 @dataclass(frozen=True)
 class Use:
-    """What ``files`` files at ``place`` are, and how many bytes they hold."""
+    """The disk usage of one place.
+
+    Attributes:
+        what: A description of the files.
+        place: Their folder, file or database.
+        files: The number of files.
+        bytes: Their total size.
+    """
 
     what: str
     place: str
@@ -23,26 +30,28 @@ class Use:
 
 
 def disk_use(settings: Settings) -> list[Use]:
-    """What lies right under the root, and outside it: journal, models, imports, Dagster's own.
+    """The disk usage of each entry of the root, of journal and models, and of Dagster.
 
-    The largest first. A root on an object store is listed once. Raises `FactoryError` where the
-    database of runs cannot be asked.
+    The largest comes first. A root on an object store is listed with one request.
+
+    Raises:
+        FactoryError: The database of runs cannot be reached.
     """
     root = settings.root_path
-    found = list(_local(Path(root.path)) if isinstance(root, Path) else _remote(root))
+    uses = list(_local(Path(root.path)) if isinstance(root, Path) else _remote(root))
     journal = settings.journal_path
     outside = [
-        # Beside the journal lie its write-ahead log and its lock.
+        # The write-ahead log of the journal is a file of its own.
         ("journal", journal, [journal.with_name(journal.name + end) for end in ("", "-wal")]),
         ("models", settings.models_path, [settings.models_path]),
     ]
     for what, place, paths in outside:
         if not place.is_relative_to(root.path):
-            found.append(_use(what, place, paths))
-    found += _dagster(home())
+            uses.append(_use(what, place, paths))
+    uses += _dagster(home())
     if os.environ.get(POSTGRES):
-        found.append(_database(os.environ[POSTGRES]))
-    return sorted((use for use in found if use.files), key=lambda use: -use.bytes)
+        uses.append(_database(os.environ[POSTGRES]))
+    return sorted((use for use in uses if use.files), key=lambda use: -use.bytes)
 
 
 def size(path: Path) -> int:
@@ -57,20 +66,20 @@ def _local(root: Path) -> Iterator[Use]:
 
 def _remote(root: UPath) -> Iterator[Use]:
     totals: dict[str, tuple[int, int]] = {}
-    beginning = root.path.rstrip("/") + "/"
-    listed = root.fs.find(root.path, detail=True) if root.exists() else {}
-    for path, about in listed.items():
-        name = path.removeprefix(beginning).split("/")[0]
-        files, so_far = totals.get(name, (0, 0))
-        totals[name] = (files + 1, so_far + int(about["size"] or 0))
-    for name, (files, length) in totals.items():
-        yield Use(name, str(root / name), files, length)
+    prefix = root.path.rstrip("/") + "/"
+    listing = root.fs.find(root.path, detail=True) if root.exists() else {}
+    for path, info in listing.items():
+        name = path.removeprefix(prefix).split("/")[0]
+        files, total = totals.get(name, (0, 0))
+        totals[name] = (files + 1, total + int(info["size"] or 0))
+    for name, (files, total) in totals.items():
+        yield Use(name, str(root / name), files, total)
 
 
 def _dagster(folder: Path) -> Iterator[Use]:
-    printed = folder / "storage"
-    others = [place for place in folder.iterdir() if place != printed]
-    yield _use("Dagster: what runs printed", printed, [printed])
+    logs = folder / "storage"
+    others = [place for place in folder.iterdir() if place != logs]
+    yield _use("Dagster: what runs printed", logs, [logs])
     yield _use("Dagster: runs and events", folder, others)
 
 
@@ -83,7 +92,7 @@ def _use(what: str, place: Path, paths: Iterable[Path]) -> Use:
                     total += file.stat().st_size
                     files += 1
             except FileNotFoundError:
-                # A run that is going on removed it meanwhile.
+                # A run that is in progress has removed it.
                 continue
     return Use(what, str(place), files, total)
 
@@ -92,13 +101,13 @@ def _database(url: str) -> Use:
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(url)
-    asked = sqlalchemy.text("SELECT current_database(), pg_database_size(current_database())")
+    query = sqlalchemy.text("SELECT current_database(), pg_database_size(current_database())")
     try:
         with engine.connect() as connection:
-            name, length = connection.execute(asked).one()
+            name, total = connection.execute(query).one()
     except sqlalchemy.exc.SQLAlchemyError as error:
         place = engine.url.render_as_string(hide_password=True)
-        raise FactoryError(f"the database {place} cannot be asked: {error}") from error
+        raise FactoryError(f"the database {place} cannot be reached: {error}") from error
     finally:
         engine.dispose()
-    return Use("Dagster: runs and events", f"PostgreSQL, database {name}", 1, int(length))
+    return Use("Dagster: runs and events", f"PostgreSQL, database {name}", 1, int(total))

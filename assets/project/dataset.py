@@ -1,18 +1,18 @@
-"""What declares a curated dataset: ``type: assets.Dataset`` in a ``defs.yaml``.
+"""The declaration of a curated dataset: ``type: assets.Dataset`` in a ``defs.yaml``.
 
     type: assets.Dataset
     attributes:
       name: mixed
-      of: {online_dpo: 2.0, cream/pairs: 1.0}   # recipes (or a stage of one) in these proportions;
-                                                # as a list, [online_dpo, cream]: all that they have
-      held_out: 0.05                            # share of the prompts that is not trained on
+      of: {online_dpo: 2.0, cream/pairs: 1.0}   # recipes, or a stage of one, with their weights;
+                                                # a list, [online_dpo, cream], keeps all rows
+      held_out: 0.05                            # share of the prompts to hold out
       cap: {rows: 20000, recipes: {cream: 5000}, sources: {gsm8k: 1000}}
       deduplicate: {use: filters.Deduplicate, threshold: 0.9}
       decontaminate: {use: filters.Decontaminate, n: 13}
 
-It makes the asset ``datasets/<name>``, of all refreshes at once, and every run of a recipe that it
-is from makes it again. Each recipe that makes pairs, step labels or demonstrations has one of its
-own name and with these defaults, unless a component of that name says otherwise.
+It becomes the asset ``datasets/<name>`` with the rows of all refreshes. Every run of one of its
+recipes updates it. A recipe that makes pairs, step labels or demonstrations also gets a dataset
+with its own name and the default values, unless a dataset of that name is declared.
 """
 
 from collections.abc import Mapping
@@ -30,8 +30,13 @@ DECONTAMINATE = {"use": "filters.Decontaminate"}
 
 
 class Cap(BaseModel):
-    """The most rows there may be, both splits together: of all, of a recipe, of a source of
-    prompts. The oldest stay."""
+    """The largest numbers of rows, both splits together. The oldest rows are kept.
+
+    Attributes:
+        rows: For the whole dataset.
+        recipes: For each recipe.
+        sources: For each source of prompts.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +46,7 @@ class Cap(BaseModel):
 
 
 class DatasetSpec(Declaration):
-    """What recipes made at all refreshes as one dataset, with a held-out split that never leaks."""
+    """The rows of recipes at all refreshes as one dataset, with a held-out split."""
 
     type_name: ClassVar[str] = "assets.Dataset"
 
@@ -53,5 +58,5 @@ class DatasetSpec(Declaration):
 
     @property
     def weights(self) -> Mapping[str, float] | None:
-        """The proportions by what they are of, where there are any."""
+        """The weight of each entry of ``of``; None if ``of`` is a list."""
         return self.of if isinstance(self.of, dict) else None

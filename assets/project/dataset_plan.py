@@ -1,4 +1,4 @@
-"""From a dataset's component to what is read and done, or to the reason why that cannot be."""
+"""Makes a plan from the declaration of a dataset, and checks that it can work."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,23 @@ from filters.filter import Filter
 from schemas import Prompts, Table, Takes, UnknownOperatorError, load_operator, operator_class
 
 HELD_OUT = "held_out"
-"""What filters call the source that policies are validated on."""
+"""The name that filters use for the source that policies are validated on."""
 
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """A dataset of ``table``. ``parts``: the stage that is read of each recipe; ``filters`` read
-    ``rows`` or ``prompts``, and ``evaluations``: the source of each name that they have for one."""
+    """The plan of a dataset.
+
+    Attributes:
+        name: The name of the dataset.
+        table: The table of its rows.
+        parts: The stage of each recipe that is read.
+        weights: The weight of each recipe; None keeps all rows.
+        filters: Filters that read ``rows`` or ``prompts``.
+        evaluations: The source behind each name of evaluation prompts that the filters use.
+        cap: The largest numbers of rows.
+        held_out: The share of prompts to hold out.
+    """
 
     name: str
     table: type[Table]
@@ -40,18 +50,22 @@ def plan_dataset(
     sources: Mapping[str, SourceSpec],
     settings: Settings,
 ) -> DatasetPlan:
-    """What ``dataset`` is made from. Raises `RecipeError`, naming the file and the field."""
+    """Plan a dataset.
+
+    Raises:
+        RecipeError: The declaration cannot work. The message names the file and the field.
+    """
     file = dataset.file
     if not dataset.of:
-        raise RecipeError("a dataset needs a recipe at least", file=file, field="of")
+        raise RecipeError("a dataset needs at least one recipe", file=file, field="of")
     parts: dict[str, Stage] = {}
     weights: dict[str, float] = {}
-    for told in dataset.of:
-        recipe, stage = _part(told, recipes, settings, file=file)
+    for entry in dataset.of:
+        recipe, stage = _part(entry, recipes, settings, file=file)
         if recipe in parts:
             raise RecipeError(f"recipe {recipe!r} is named twice", file=file, field="of")
         parts[recipe] = stage
-        weights[recipe] = 1.0 if dataset.weights is None else float(dataset.weights[told])
+        weights[recipe] = 1.0 if dataset.weights is None else float(dataset.weights[entry])
     if not all(0 < weight < float("inf") for weight in weights.values()):
         raise RecipeError("a weight must be a number above 0", file=file, field="of")
     (first, stage), *others = parts.items()
@@ -83,9 +97,10 @@ def plan_dataset(
 
 
 def _part(
-    told: str, recipes: Mapping[str, RecipeSpec], settings: Settings, *, file: Any
+    entry: str, recipes: Mapping[str, RecipeSpec], settings: Settings, *, file: Any
 ) -> tuple[str, Stage]:
-    name, _, stage = told.partition("/")
+    """The recipe and the stage that an entry of ``of`` names."""
+    name, _, stage = entry.partition("/")
     if name not in recipes:
         problem = f"there is no recipe {name!r}; {near(name, recipes)}"
         raise RecipeError(problem, file=file, field="of")
@@ -97,11 +112,11 @@ def _part(
             f"{near(stage, known)}"
         )
         raise RecipeError(problem, file=file, field="of")
-    found = known[stage] if stage else exported_stage(stages)
-    if found is None:
+    part = known[stage] if stage else exported_stage(stages)
+    if part is None:
         problem = f"recipe {name!r} makes no pairs, step labels or demonstrations"
         raise RecipeError(problem, file=file, field="of")
-    return name, found
+    return name, part
 
 
 def _cap(
@@ -127,8 +142,7 @@ def _cap(
 
 
 def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: str) -> Filter:
-    """The filter that ``spec`` says, put on the dataset's rows or, if it takes none of their table,
-    on their prompts."""
+    """The filter of a spec. It reads the rows of the dataset or, if it cannot, their prompts."""
     try:
         kind = operator_class(spec.get("use"))
     except UnknownOperatorError as error:
@@ -137,24 +151,25 @@ def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: st
     takes = {each for mark in marks if isinstance(mark, Takes) for each in mark.tables}
     if not issubclass(kind, Filter) or not takes & {table, Prompts}:
         raise RecipeError(
-            f"{kind.__name__} is no filter of {table.__name__} or of prompts",
+            f"{kind.__name__} is not a filter of {table.__name__} or of prompts",
             file=file,
             field=f"{field}.use",
         )
-    filled: dict[str, Any] = {"of": "rows" if table in takes else "prompts"}
+    defaults: dict[str, Any] = {"of": "rows" if table in takes else "prompts"}
     if "against" in kind.model_fields:
-        filled["against"] = [HELD_OUT]
+        defaults["against"] = [HELD_OUT]
     try:
-        made: Filter = load_operator({**filled, **spec})
+        operator: Filter = load_operator({**defaults, **spec})
     except ValidationError as error:
         raise parameter_error(error, kind.model_fields, of=field, file=file, under=field) from error
-    return made
+    return operator
 
 
 def _evaluations(
     filters: Sequence[Filter], sources: Mapping[str, SourceSpec], settings: Settings, *, file: Any
 ) -> dict[str, str]:
-    found = {}
+    """The source behind each name of evaluation prompts that the filters use."""
+    evaluations = {}
     for each in filters:
         for read in each.inputs():
             if read.field == "of":
@@ -167,5 +182,5 @@ def _evaluations(
                     file=file,
                     field=f"decontaminate.{read.field}",
                 )
-            found[read.stage] = source
-    return found
+            evaluations[read.stage] = source
+    return evaluations

@@ -1,6 +1,6 @@
-"""What a ``defs.yaml`` declares: a recipe, a source or a dataset, as data.
+"""The base class of the declarations in a ``defs.yaml``: recipes, sources and datasets.
 
-Nothing in the file is filled in, imported or run when it is read.
+A declaration is data. Reading it fills in no variables, and imports or runs no code.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from assets.config.yaml_file import LONGEST_NAME, unsound
 from schemas.parameters import refuse_truth
 
 LARGEST = 1e9
-"""The largest number that a declaration may hold, its seeds left out."""
+"""The largest number that a declaration may hold. Seeds may be larger."""
 
 
 def _identifier(name: str) -> str:
@@ -33,7 +33,7 @@ def _identifier(name: str) -> str:
 
 
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_identifier)]
-"""The name of a declaration; names of files are made of it."""
+"""The name of a declaration. It is also used in the names of files."""
 
 
 class Declaration(BaseModel):
@@ -52,15 +52,15 @@ class Declaration(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+    def _refuse_boolean_as_number(cls, given: Any, info: ValidationInfo) -> Any:
         return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
 
     @classmethod
     def declared(cls, attributes: Any, file: Path | str) -> Self:
-        """The declaration with these attributes.
+        """Make a declaration from the attributes in a file.
 
         Raises:
-            RecipeError: An attribute is wrong; names the file and the field.
+            RecipeError: An attribute is wrong. The message names the file and the field.
         """
         if not isinstance(attributes, Mapping):
             raise RecipeError("must be a mapping: {name: ..., ...}", file=file, field="attributes")
@@ -78,7 +78,7 @@ class Declaration(BaseModel):
         return declaration
 
     def ensure_valid(self) -> None:
-        """Raises `RecipeError` where the declaration cannot work."""
+        """Raise `RecipeError` if the declaration cannot work."""
 
     @property
     def file(self) -> Path | str:

@@ -1,4 +1,4 @@
-"""Finds a stage's rows by what a user calls them."""
+"""Finds stored rows by the names that users give on the command line and in the API."""
 
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 
 def data_stage(project: Project, recipe: str) -> tuple[str, type[Table]]:
-    """The stage that holds what ``recipe`` makes, and its table: the last of
-    `assets.project.recipe_plan.EXPORTED`."""
+    """The stage whose rows a recipe is run for, and its table.
+
+    It is the last stage that gives a table of `assets.project.recipe_plan.EXPORTED`.
+
+    Raises:
+        FactoryError: The recipe has no such stage.
+    """
     stage = exported_stage(project.recipes[recipe].planned(project.settings))
     if stage is None:
         raise FactoryError(f"recipe {recipe!r} makes no pairs, step labels or demonstrations")
@@ -26,8 +31,20 @@ def data_stage(project: Project, recipe: str) -> tuple[str, type[Table]]:
 def found_table(
     project: Project, recipe: str, stage: str | None, *, refresh: str | None
 ) -> tuple[tuple[str, str], str | None, pl.DataFrame]:
-    """The table of a recipe's stage (by default what the recipe is for) at ``refresh`` (by default
-    the newest): its key, its refresh, its rows. Raises `FactoryError` if there is none."""
+    """Read the table of a stage.
+
+    Args:
+        project: The project.
+        recipe: The name of a recipe, or ``prompts`` for the table of a source.
+        stage: The name of a stage or source; by default as `data_stage` gives it.
+        refresh: The refresh; by default the newest.
+
+    Returns:
+        The key of the table, its refresh, and its rows.
+
+    Raises:
+        FactoryError: There is no such table.
+    """
     from assets.storage.tables import Tables
 
     tables = Tables(project.settings.root_path)
@@ -49,17 +66,20 @@ def found_table(
 def found_refreshes(
     tables: "Tables", recipe: str, stage: str, *, refresh: str | None = None
 ) -> list[str]:
-    """The refreshes of a stage that have rows, or ``refresh`` alone. Raises `FactoryError` where
-    there is none."""
-    there = list(tables.refreshes((recipe, stage)))
-    if not there:
+    """The refreshes of a stage that have rows, or only ``refresh``.
+
+    Raises:
+        FactoryError: The stage has no rows, or none at ``refresh``.
+    """
+    refreshes = list(tables.refreshes((recipe, stage)))
+    if not refreshes:
         raise FactoryError(
             f"{recipe}/{stage} has no rows yet; make them: factory run {recipe} "
             f"(looked for in {tables.root})"
         )
-    if refresh is not None and refresh not in there:
-        raise FactoryError(f"{recipe}/{stage} has no refresh {refresh}; {near(refresh, there)}")
-    return there if refresh is None else [refresh]
+    if refresh is not None and refresh not in refreshes:
+        raise FactoryError(f"{recipe}/{stage} has no refresh {refresh}; {near(refresh, refreshes)}")
+    return refreshes if refresh is None else [refresh]
 
 
 def found_dataset(
@@ -75,20 +95,20 @@ def found_dataset(
     if split not in (None, *SPLITS):
         raise FactoryError(f"there is no split {split!r}; {near(str(split), SPLITS)}")
     versions = Versions(project.settings.root_path, name)
-    found = versions.version(version)
-    return found, versions.read(found, split)
+    chosen = versions.version(version)
+    return chosen, versions.read(chosen, split)
 
 
 def refuse_dataset_report(project: Project, name: str) -> NoReturn:
-    """Raises `FactoryError`: a report tells how rows were made, which is a recipe's matter."""
+    """Raise `FactoryError`: a report shows how a recipe made rows, so a dataset has none."""
     if name not in project.datasets:
         raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")
-    told = ", ".join(f"factory report {recipe}" for recipe in project.datasets[name].parts)
-    raise FactoryError(f"a report is of a recipe, and datasets/{name} is made from: {told}")
+    commands = ", ".join(f"factory report {recipe}" for recipe in project.datasets[name].parts)
+    raise FactoryError(f"only recipes have a report; for datasets/{name} run: {commands}")
 
 
 def drawn_prompts(project: Project, recipe: str, refresh: str | None) -> pl.DataFrame:
-    """The prompts that ``recipe`` drew at ``refresh``; none where they are not kept."""
+    """The prompts of a recipe at a refresh; an empty table if they are not stored."""
     from assets.storage.tables import Tables
 
     tables = Tables(project.settings.root_path)

@@ -1,4 +1,4 @@
-"""Folders of recipes: where their ``defs.yaml`` files lie, and what each declares."""
+"""Reads the ``defs.yaml`` files in folders of recipes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from assets.project.source import SourceSpec
 TYPES: Mapping[str, type[Declaration]] = {
     kind.type_name: kind for kind in (RecipeSpec, SourceSpec, DatasetSpec)
 }
-"""The types that a file may name, each with what it declares."""
+"""The declarations, by the ``type`` that a file names."""
 
 _PARTS = ("type", "attributes")
 _FILES = ("defs.yaml", "defs.yml", "component.yaml")
@@ -23,7 +23,14 @@ _FILES = ("defs.yaml", "defs.yml", "component.yaml")
 
 @dataclass(frozen=True)
 class Entry:
-    """One document of a ``defs.yaml``: its ``type``, its attributes, the line where it begins."""
+    """One document of a ``defs.yaml``.
+
+    Attributes:
+        type_name: Its ``type``.
+        attributes: Its ``attributes``, which are not validated.
+        file: The file.
+        line: The line where the document begins.
+    """
 
     type_name: str
     attributes: Mapping[str, Any]
@@ -32,10 +39,10 @@ class Entry:
 
 
 def read_folder(folder: Path) -> Iterator[Declaration]:
-    """All that the files below ``folder`` declare, in the order of their paths.
+    """The declarations of all files in ``folder`` and its subfolders, in the order of their paths.
 
     Raises:
-        RecipeError: A file is no YAML, or declares what cannot work.
+        RecipeError: A file is not YAML, or a declaration cannot work.
     """
     for file in _files(folder, frozenset()):
         for entry in read_file(file):
@@ -43,31 +50,31 @@ def read_folder(folder: Path) -> Iterator[Declaration]:
 
 
 def subfolders(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """The folders in ``folder``, sorted; no hidden one, and no link to one of those ``above``."""
-    for inside in sorted(each for each in folder.iterdir() if each.is_dir()):
-        if not inside.name.startswith(".") and inside.resolve() not in above:
-            yield inside
+    """The sorted folders in ``folder``, without hidden ones and links to the folders ``above``."""
+    for subfolder in sorted(each for each in folder.iterdir() if each.is_dir()):
+        if not subfolder.name.startswith(".") and subfolder.resolve() not in above:
+            yield subfolder
 
 
 def declaring_file(folder: Path) -> Path | None:
-    """The ``defs.yaml`` of ``folder``, under any of its names; None where there is none."""
+    """The ``defs.yaml`` of a folder, under any of its allowed names; None if there is none."""
     return next((folder / name for name in _FILES if (folder / name).is_file()), None)
 
 
 def read_file(file: Path) -> list[Entry]:
-    """The documents of a ``defs.yaml``; their attributes are not validated yet.
+    """The documents of a ``defs.yaml``. Their attributes are not validated yet.
 
     Raises:
-        RecipeError: The file is no YAML, is empty, or a document has no known ``type``.
+        RecipeError: The file is not YAML, is empty, or a document has no known ``type``.
     """
     try:
-        found = documents(file)
+        parts = documents(file)
     except YamlError as error:
         field = (error.field or "").removeprefix("attributes.")
         raise RecipeError(str(error), file=file, field=field or None) from None
-    if not found:
-        raise RecipeError(f"is empty: it says no type, one of {', '.join(TYPES)}", file=file)
-    return [_entry(document, file) for document in found]
+    if not parts:
+        raise RecipeError(f"is empty: set type to one of {', '.join(TYPES)}", file=file)
+    return [_entry(document, file) for document in parts]
 
 
 def _entry(document: Document, file: Path) -> Entry:
@@ -90,9 +97,9 @@ def _entry(document: Document, file: Path) -> Entry:
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    for inside in subfolders(folder, above):
-        file = declaring_file(inside)
+    for subfolder in subfolders(folder, above):
+        file = declaring_file(subfolder)
         if file is not None:
             yield file
         else:
-            yield from _files(inside, above | {inside.resolve()})
+            yield from _files(subfolder, above | {subfolder.resolve()})

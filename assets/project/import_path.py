@@ -1,4 +1,4 @@
-"""What a ``defs.yaml`` names by import path and gives parameters: sources and measures."""
+"""Builds the objects that a ``defs.yaml`` names by import path: sources and measures."""
 
 from collections.abc import Mapping
 from os.path import expanduser
@@ -14,9 +14,17 @@ from schemas.named import Fits, UnknownNameError, named
 def built(
     spec: Mapping[str, Any], fits: Fits, *, file: Path | str, field: str, folder: Path
 ) -> Any:
-    """An object from ``{use: package.Name, parameter: value, ...}``, of a class that ``fits``.
+    """Build an object from ``{use: package.Name, parameter: value, ...}``.
 
-    A relative ``path`` parameter starts at ``folder``. Raises `RecipeError`.
+    Args:
+        spec: The import path and the parameters.
+        fits: Checks that the class is of the right kind.
+        file: The file that holds the spec.
+        field: The field that holds the spec.
+        folder: The folder where a relative ``path`` parameter starts.
+
+    Raises:
+        RecipeError: There is no such class, or a parameter is wrong.
     """
     if "use" not in spec:
         raise RecipeError(
@@ -29,7 +37,7 @@ def built(
     parameters = {name: value for name, value in spec.items() if name != "use"}
     path = parameters.get("path")
     if isinstance(path, str) and "://" not in path:
-        # Path.expanduser raises where there is no such user: "~x" is a name then.
+        # Unlike Path.expanduser, this keeps "~x" as it is if there is no user x.
         parameters["path"] = str(folder / Path(expanduser(path)))
     try:
         return kind(**parameters)

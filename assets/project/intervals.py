@@ -1,4 +1,4 @@
-"""How sure a difference of two shares is, when both are of the same prompts."""
+"""Confidence intervals of the difference of two shares on the same prompts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,16 @@ RESAMPLES = 4000
 
 @dataclass(frozen=True)
 class Shares:
-    """Two shares, of how much each is one, and the 95 % interval of their difference."""
+    """Two shares, and the 95 % interval of their difference.
+
+    Attributes:
+        measured: The share of the recipe, in [0, 1].
+        control: The share of the control, in [0, 1].
+        low: The lower end of the interval of measured - control.
+        high: The upper end.
+        count: The denominator of ``measured``.
+        control_count: The denominator of ``control``.
+    """
 
     measured: float
     control: float
@@ -24,13 +33,20 @@ class Shares:
     control_count: float
 
     def __str__(self) -> str:
-        """The difference in words."""
+        """The difference and its interval, in percent."""
         return f"difference {self.measured - self.control:+.1%} [{self.low:+.1%}, {self.high:+.1%}]"
 
 
 def compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> Shares:
-    """The share Σhits/Σcount of ``ours`` beside that of ``theirs``: frames of ``prompt_id``,
-    ``hits`` and ``count``, one row a prompt. Raises ValueError where a side counts nothing."""
+    """Compare the share Σhits/Σcount of ``ours`` with that of ``theirs``.
+
+    Args:
+        ours: Columns ``prompt_id``, ``hits`` and ``count``; one row for each prompt.
+        theirs: The same for the control.
+
+    Raises:
+        ValueError: The counts of a side sum to 0.
+    """
     both = ours.join(theirs, on="prompt_id", how="full", coalesce=True, suffix="_control")
     both = both.sort("prompt_id").fill_null(0)
     hits, count, control_hits, control_count = (
@@ -53,19 +69,26 @@ def share_difference(
     *,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The 95 % interval of Σhits/Σcount of ``one`` minus that of ``other``.
+    """The 95 % interval of the share Σhits/Σcount of ``one`` minus that of ``other``.
 
-    Each is (hits, count), Float[prompts], with the same prompts in the same order; a prompt of
-    which a side has nothing counts 0 there. Percentile bootstrap over prompts: a resample draws a
-    prompt with all that both sides have of it. Raises ValueError where a side has nothing at all.
+    It is a percentile bootstrap over prompts. A resample takes a prompt with the values of both
+    sides.
+
+    Args:
+        one: (hits, count), each Float[prompts]. A prompt that a side does not have counts 0 there.
+        other: The same, with the same prompts in the same order.
+        seed: The seed of the bootstrap.
+
+    Raises:
+        ValueError: The counts of a side sum to 0.
     """
     hits = np.array([one[0], other[0]], dtype=np.float64)
     counts = np.array([one[1], other[1]], dtype=np.float64)
     if not (counts.sum(axis=1) > 0).all():
-        raise ValueError("a share of nothing has no interval")
+        raise ValueError("a share with a count of 0 has no interval")
 
     def differences(drawn: npt.NDArray[np.int64]) -> Floats:
-        # A resample in which a side has nothing says nothing about it.
+        # A resample without counts of a side gives NaN, which the bootstrap leaves out.
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = (drawn @ hits.T) / (drawn @ counts.T)
         return np.asarray(shares[:, 0] - shares[:, 1])

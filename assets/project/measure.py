@@ -1,4 +1,4 @@
-"""What measures a recipe's claim: figures of its tables beside its control's, with an interval."""
+"""The base classes of measures. A measure compares tables of a recipe with those of its control."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -14,14 +14,21 @@ Tables = Mapping[str, pl.DataFrame]
 
 
 class UnmeasurableError(ValueError):
-    """The tables do not hold what the claim is about; the message says what is missing."""
+    """The tables do not hold the data that the claim needs. The message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a claim came to. ``low`` and ``high`` bound the difference that decides it (95 %, by a
-    bootstrap over prompts); ``says`` puts it in words. The unit is the measure's own: shares are
-    in [0, 1]."""
+    """The figures of a claim. Their unit depends on the measure; shares are in [0, 1].
+
+    Attributes:
+        measured: The figure of the recipe.
+        control: The figure of the control; None if the measure has none.
+        low: The lower end of the 95 % interval of the difference, from a bootstrap over prompts.
+        high: The upper end.
+        held: Whether the claim holds.
+        says: A sentence with the figures.
+    """
 
     measured: float
     control: float | None
@@ -32,17 +39,24 @@ class Figures:
 
     @classmethod
     def of(cls, both: Shares, says: str, *, held: bool | None = None) -> "Figures":
-        """Of two shares. The claim holds where the whole interval of their difference is above 0,
-        unless ``held`` says otherwise."""
+        """The figures of two shares.
+
+        Args:
+            both: The shares.
+            says: A sentence with the figures.
+            held: Whether the claim holds; by default, whether ``both.low`` is above 0.
+        """
         held = both.low > 0 if held is None else held
         return cls(both.measured, both.control, both.low, both.high, held=held, says=says)
 
 
 class Measure(BaseModel):
-    """The base of measures, in a recipe's YAML as ``measure: {use: claims.Name, of: …}``.
+    """The base class of measures. A recipe has one as ``measure: {use: claims.Name, of: …}``.
 
-    ``of`` names the stage that is measured. ``control`` names the one it is compared with: a stage
-    of the control recipe, or of the same recipe where that has no control.
+    Attributes:
+        of: The stage that is measured.
+        control: The stage that it is compared with: a stage of the control recipe, or of the same
+            recipe if it has no control.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,33 +65,42 @@ class Measure(BaseModel):
     control: str | None = None
 
     def stages(self) -> list[str]:
-        """The stages of the recipe that are read, besides its prompts."""
+        """The stages of the recipe that the measure reads, in addition to its prompts."""
         return [self.of]
 
     def control_stages(self) -> list[str]:
-        """The stages of the control that are read, besides its prompts."""
+        """The stages of the control that the measure reads, in addition to its prompts."""
         return [] if self.control is None else [self.control]
 
     def required_control(self) -> str:
-        """The stage of the control. Raises `UnmeasurableError` where none is named."""
+        """The stage of the control. Raises `UnmeasurableError` if ``control`` is not set."""
         if self.control is None:
             raise UnmeasurableError(
-                f"{type(self).__name__} compares with a control: name its stage"
+                f"{type(self).__name__} compares with a control: set control to a stage of it"
             )
         return self.control
 
     @abstractmethod
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        """Measure ``tables`` against ``control``, both by stage name and of the same prompts.
+        """Compare the tables of a recipe with those of its control, on the same prompts.
 
-        ``checks``: import path of each source's check, by the source's name. Raises
-        `UnmeasurableError` where there is nothing to measure.
+        Args:
+            tables: The tables of the recipe, by stage name.
+            control: The tables of the control, by stage name.
+            checks: The import path of each source's check, by the name of the source.
+
+        Raises:
+            UnmeasurableError: There is nothing to measure.
         """
 
 
 class MeasureOfScores(Measure):
-    """The base of measures of a stage of scores. ``responses`` names the stage whose responses were
-    scored, ``prompts`` what those answer (``held_out``: prompts that no model was trained on)."""
+    """The base class of measures of a stage of scores.
+
+    Attributes:
+        responses: The stage whose responses were scored.
+        prompts: The stage of their prompts; ``held_out`` for prompts that no model is trained on.
+    """
 
     responses: str = "responses"
     prompts: str = "prompts"

@@ -1,6 +1,6 @@
 """A project: its settings, and the recipes, sources and datasets of all its folders.
 
-Knows nothing of Dagster: the command line, exports, reviews and storage stand on it.
+It does not use Dagster. The command line, exports, reviews and storage use it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,8 @@ class Project:
     """All declarations of all folders, checked against each other.
 
     Raises:
-        FactoryError: Two declarations share a name, or a recipe draws from a source that is not
-            there.
+        FactoryError: Two declarations share a name, or a recipe names a source, stage or control
+            that does not exist.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,29 +44,36 @@ class Project:
 
     @property
     def checks(self) -> Mapping[str, str]:
-        """The import path of each source's check; sources without one are left out."""
+        """The import path of each source's check. Sources without a check are left out."""
         return {name: source.check for name, source in self.sources.items() if source.check}
 
     def _datasets(self, declared: Mapping[str, DatasetSpec]) -> dict[str, DatasetPlan]:
-        """Those that are declared, and one of every other recipe that makes what can be trained
-        on. Raises `RecipeError` where one cannot be made."""
+        """The plans of the declared datasets, and of a default dataset for each other recipe.
+
+        A recipe has a default dataset if it makes pairs, step labels or demonstrations.
+
+        Raises:
+            RecipeError: A dataset cannot work.
+        """
         if DATASETS in self.recipes:
             raise RecipeError(
                 f"the name {DATASETS!r} is taken", file=self.recipes[DATASETS].file, field="name"
             )
-        own = [
+        defaults = [
             DatasetSpec(name=name, of=[name])
             for name, recipe in self.recipes.items()
             if name not in declared and exported_stage(recipe.planned(self.settings))
         ]
         return {
             dataset.name: plan_dataset(dataset, self.recipes, self.sources, self.settings)
-            for dataset in [*declared.values(), *own]
+            for dataset in [*declared.values(), *defaults]
         }
 
     def _check_control(self, recipe: RecipeSpec, name: str) -> None:
         if name == recipe.name:
-            raise RecipeError("a recipe is no control of itself", file=recipe.file, field="control")
+            raise RecipeError(
+                "a recipe cannot be its own control", file=recipe.file, field="control"
+            )
         control = self.recipes.get(name)
         if control is None:
             hint = near(name, self.recipes)
@@ -94,8 +101,8 @@ class Project:
             )
         if not held_out.fixed:
             raise RecipeError(
-                f"source {bound!r} is what policies are validated on, so it must not change with "
-                "the refresh: set fixed: true",
+                f"policies are validated on source {bound!r}, so it must be the same at every "
+                "refresh: set fixed: true",
                 file=held_out.file,
                 field="fixed",
             )
@@ -111,14 +118,14 @@ class Project:
                     )
                 if self.sources[name].fixed:
                     raise RecipeError(
-                        f"source {name!r} is fixed, so a refresh has nothing new to draw from it",
+                        f"source {name!r} is fixed, so it has no new prompts for a refresh",
                         file=where,
                         field="sources",
                     )
 
 
 def load_project() -> Project:
-    """The project of the present configuration.
+    """Load the project of the current configuration.
 
     Raises:
         FactoryError: The configuration, or a file that it names, is wrong.
@@ -127,13 +134,13 @@ def load_project() -> Project:
 
 
 def _by_name(declarations: Iterable[Declared]) -> dict[str, Declared]:
-    found: dict[str, Declared] = {}
+    by_name: dict[str, Declared] = {}
     for declaration in declarations:
-        if declaration.name in found:
+        if declaration.name in by_name:
             raise RecipeError(
-                f"the name {declaration.name!r} is taken by {found[declaration.name].file}",
+                f"the name {declaration.name!r} is taken by {by_name[declaration.name].file}",
                 file=declaration.file,
                 field="name",
             )
-        found[declaration.name] = declaration
-    return found
+        by_name[declaration.name] = declaration
+    return by_name

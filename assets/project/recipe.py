@@ -1,25 +1,25 @@
-"""What declares a recipe: ``type: assets.Recipe`` in a ``defs.yaml``.
+"""The declaration of a recipe: ``type: assets.Recipe`` in a ``defs.yaml``.
 
     type: assets.Recipe
     attributes:
       name: online_dpo
       paper: {title: "RLHF Workflow: …", code: https://…}
-      claim: "what the paper says that can be measured"
+      claim: "a claim of the paper that can be measured"
       control: random_pairs              # the recipe that it is compared with; null: none
       measure: {use: claims.PolicyGain, of: validated, control: validated}
       rounds: 1                          # refreshes over which the claim is measured
-      rows: 512                          # prompts a refresh
-      sources: {gsm8k: 1.0}              # instead of those that factory.yaml binds
+      rows: 512                          # prompts of a refresh
+      sources: {gsm8k: 1.0}              # instead of the sources in factory.yaml
       seed: 0
-      gate: no_worse                     # what a policy must pass so that the next refresh starts
-                                         # from it (assets/policy/promotion.py); none: nothing
+      gate: no_worse                     # condition for the next refresh to start from the policy
+                                         # (assets/policy/promotion.py); none: no condition
       stages:
         responses: {use: generators.Sample, n: 8}
         ...
 
-Each stage becomes the asset ``<name>/<stage>``, a partition of it a refresh. ``prompts`` and
-``held_out`` are there to be read without being written. Two things make refreshes once they are
-switched on in the UI: the schedule ``<name>_nightly`` each day's, the sensor ``<name>_new_prompts``
+Each stage becomes the asset ``<name>/<stage>``, with one partition for each refresh. Stages can
+also read ``prompts`` and ``held_out``, which are not declared. If switched on in the UI, the
+schedule ``<name>_nightly`` starts a refresh every day, and the sensor ``<name>_new_prompts`` starts
 one when a source has changed.
 """
 
@@ -43,11 +43,11 @@ _MEASURE = subclass_of(Measure, "a measure")
 
 
 Rule = Literal["no_worse", "none"]
-"""What a trained policy must pass so that the next refresh starts from it."""
+"""The condition for the next refresh to start from a trained policy."""
 
 
 class Paper(BaseModel):
-    """Where a recipe comes from."""
+    """The paper of a recipe: its title, and the URL of its code."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,7 +56,7 @@ class Paper(BaseModel):
 
 
 class RecipeSpec(Declaration):
-    """A published way to make preference or step-level data, as stages of operators."""
+    """A published method to make preference or step-level data, as stages of operators."""
 
     type_name: ClassVar[str] = "assets.Recipe"
     taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS})
@@ -75,43 +75,50 @@ class RecipeSpec(Declaration):
     _plan: tuple[Mapping[str, Binding], list[Stage]] | None = PrivateAttr(default=None)
 
     def ensure_valid(self) -> None:
-        """Raises `RecipeError` where stages or measure cannot be."""
+        """Raise `RecipeError` if the stages or the measure cannot work."""
         settings = load_settings()
         self.planned(settings)
         self.measured_by(settings)
 
     @property
     def family(self) -> str:
-        """The kind of recipe: the name of the folder above its own."""
+        """The family of the recipe: the name of the parent folder of its folder."""
         return Path(self.file).parent.parent.name
 
     def weights(self, settings: Settings) -> dict[str, float]:
-        """The sources that prompts are drawn from, each with its weight above 0."""
+        """The weight of each source that prompts are drawn from; all above 0."""
         bound = settings.sources if self.sources is None else self.sources
         return {source: weight for source, weight in bound.items() if weight > 0}
 
     def planned(self, settings: Settings) -> list[Stage]:
-        """The stages in running order. Raises `RecipeError` where they cannot run."""
+        """The stages in running order.
+
+        Raises:
+            RecipeError: The stages cannot run.
+        """
         if not self.weights(settings):
             raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
-        # Asked for by many, and the same as long as the roles are bound to the same models.
+        # Cached: many callers need it, and it changes only with the bindings of roles.
         if self._plan is None or self._plan[0] != settings.roles:
             self._plan = settings.roles, plan(self.stages, file=self.file, roles=settings.roles)
         return list(self._plan[1])
 
     def measured_by(self, settings: Settings) -> Measure | None:
-        """What measures the claim, if the recipe says. Raises `RecipeError` where it cannot, or
-        names a stage that this recipe (or, without a control, its own) does not have."""
+        """The measure of the claim; None if the recipe has none.
+
+        Raises:
+            RecipeError: The measure is wrong, or names a stage that does not exist.
+        """
         if self.measure is None:
             return None
         file = self.file
         measure: Measure = built(
             self.measure, _MEASURE, file=file, field="measure", folder=Path(file).parent
         )
-        own = [stage.name for stage in self.planned(settings)]
+        stages = [stage.name for stage in self.planned(settings)]
         read = measure.stages() + (measure.control_stages() if self.control is None else [])
         for name in read:
-            if name not in [*own, *GIVEN]:
-                problem = f"there is no stage {name!r}; {near(name, own)}"
+            if name not in [*stages, *GIVEN]:
+                problem = f"there is no stage {name!r}; {near(name, stages)}"
                 raise RecipeError(problem, file=file, field="measure")
         return measure

@@ -1,8 +1,8 @@
-"""From a recipe's ``stages`` to operators in the order they run, or to the reason why they cannot.
+"""Makes operators from a recipe's ``stages``, in running order, and checks that they can run.
 
-Everything that can be known without running is checked here, because a recipe that does not fit
-together must be refused before a GPU is paid for: operators and their parameters, the stages they
-read, the tables that those give, and the models that are bound to their roles.
+The checks need no run, so a wrong recipe fails before a GPU is paid for. They cover the operators
+and their parameters, the stages that they read, the tables of these stages, and the models that
+are bound to their roles.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,11 @@ from schemas import (
 )
 
 GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
-"""What a stage can read without the recipe making it: the prompts that this refresh draws, and
-those that policies are validated on."""
+"""Tables that stages can read and that the recipe does not declare: the prompts of the refresh, and
+the held-out prompts that policies are validated on."""
 
 EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
-"""The tables that something can be trained on: what a recipe is run for."""
+"""The tables that recipes are run for: models are trained on them."""
 
 DERIVED = ("previous", "initial")
 """``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
@@ -58,8 +58,19 @@ class Stage:
 def plan(
     stages: Mapping[str, Any], *, file: Path | str, roles: Mapping[str, Binding]
 ) -> list[Stage]:
-    """The stages in an order in which each comes after those it reads (the file's, where it is
-    such an order). Raises `RecipeError`, naming the file, the stage and the field.
+    """Plan the stages of a recipe.
+
+    Args:
+        stages: The spec of each stage, by its name.
+        file: The file that declares the recipe.
+        roles: The binding of each role.
+
+    Returns:
+        The stages in running order: each comes after the stages that it reads. The order of the
+        file is kept if it is such an order.
+
+    Raises:
+        RecipeError: A stage cannot work. The message names the file, the stage and the field.
     """
     if not stages:
         raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
@@ -86,28 +97,31 @@ def plan(
 
 
 def policy_stage(stages: list[Stage]) -> Stage | None:
-    """The stage whose checkpoint the next refresh starts from: the last that trains the policy, and
-    not another role's weights or a head that only scores."""
+    """The stage whose checkpoint the next refresh starts from; None if there is none.
+
+    It is the last stage that trains the policy as a language model. Stages that train another role
+    or a scoring head do not count.
+    """
     return next((stage for stage in reversed(stages) if _trains_policy(stage)), None)
 
 
 def exported_stage(stages: Sequence[Stage]) -> Stage | None:
-    """The stage that holds what the recipe is run for: the last that gives one of `EXPORTED`."""
+    """The last stage that gives a table of `EXPORTED`; None if there is none."""
     return next((stage for stage in reversed(stages) if stage.gives in EXPORTED), None)
 
 
 def _trains_policy(stage: Stage) -> bool:
-    starts = {
+    trained_roles = {
         use.role.partition("@")[0] for use in stage.operator.roles() if "weights" in use.needs
     }
-    answers = getattr(stage.operator, "task", "CAUSAL_LM") == "CAUSAL_LM"
-    return stage.gives is Checkpoints and answers and "policy" in starts
+    is_language_model = getattr(stage.operator, "task", "CAUSAL_LM") == "CAUSAL_LM"
+    return stage.gives is Checkpoints and is_language_model and "policy" in trained_roles
 
 
 def _operator(name: str, spec: Any, *, file: Path | str) -> Operator:
     if name in GIVEN:
         raise RecipeError(
-            "this name is taken: every recipe has it from its sources", file=file, stage=name
+            "this name is taken: it is a table that every recipe has", file=file, stage=name
         )
     if not is_name(name):
         raise RecipeError(NAME_RULE, file=file, stage=name)
@@ -135,18 +149,18 @@ def _fit(
     known: Mapping[str, Operator],
     file: Path | str,
 ) -> type[Table]:
-    """The table that the stage gives, once every stage it reads gives one that it takes."""
+    """Check that a stage can read its inputs; returns the table that it gives."""
     for read in operator.inputs():
         if read.stage not in gives:
             hint = near(read.stage, [*known, *GIVEN])
             problem = f"there is no stage {read.stage!r}; {hint}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        found = gives[read.stage]
-        if found not in read.tables:
+        given = gives[read.stage]
+        if given not in read.tables:
             takes = " or ".join(table.__name__ for table in read.tables)
             fitting = [stage for stage, table in gives.items() if table in read.tables]
-            there = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
-            problem = f"takes {takes}, but stage {read.stage!r} gives {found.__name__}; {there}"
+            hint = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
+            problem = f"takes {takes}, but stage {read.stage!r} gives {given.__name__}; {hint}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
     if operator.gives is not None:
         return operator.gives
@@ -187,9 +201,9 @@ def _check_role(
         )
     for need in use.needs:
         if not roles[role].can(need):
-            asked = "be trained" if need == "weights" else need
+            action = "be trained" if need == "weights" else need
             raise RecipeError(
-                f"{type(operator).__name__} asks the role {role!r} to {asked}, "
+                f"{type(operator).__name__} asks the role {role!r} to {action}, "
                 f"{roles[role].lacking(need)}",
                 file=file,
                 stage=stage,
@@ -202,26 +216,26 @@ def _refuse_cycle(waiting: Mapping[str, Operator], *, file: Path | str) -> None:
         name: next((read for read in operator.inputs() if read.stage in waiting), None)
         for name, operator in waiting.items()
     }
-    walked: list[str] = []
+    visited: list[str] = []
     name = next(iter(waiting))
-    while name not in walked:
-        walked.append(name)
+    while name not in visited:
+        visited.append(name)
         read = reads[name]
-        assert read is not None, "a stage that waits for nobody is not part of a cycle"
+        assert read is not None, "every waiting stage reads a waiting stage"
         name = read.stage
-    circle = [*walked[walked.index(name) :], name]
-    first = reads[circle[0]]
+    cycle = [*visited[visited.index(name) :], name]
+    first = reads[cycle[0]]
     assert first is not None
     raise RecipeError(
-        f"stages wait for each other: {' reads '.join(map(repr, circle))}",
+        f"stages wait for each other: {' reads '.join(map(repr, cycle))}",
         file=file,
-        stage=circle[0],
+        stage=cycle[0],
         field=first.field,
     )
 
 
 def _as_written(ordered: list[Stage], names: list[str]) -> list[Stage]:
-    """The file's order if each stage in it comes after those it reads, else ``ordered``."""
+    """The order of the file if each stage comes after the stages it reads, else ``ordered``."""
     by_name = {stage.name: stage for stage in ordered}
     written = [by_name[name] for name in names]
     seen = set(GIVEN)

@@ -1,4 +1,4 @@
-"""What every stage of every recipe runs with: the Dagster resource ``factory``."""
+"""The Dagster resource ``factory``, which all stages of all recipes use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,15 @@ from schemas import PromptSource
 
 @dataclass(frozen=True)
 class Resources:
-    """The configuration, the tables, each source's check (its import path, by the source's name;
-    sources whose answers nobody can check are not there), and what reads each source."""
+    """The resources of a stage.
+
+    Attributes:
+        settings: The configuration.
+        tables: The stored tables.
+        checks: The import path of each source's check, by the name of the source. Sources without
+            a check are left out.
+        readers: The reader of each source, by its name.
+    """
 
     settings: Settings
     tables: Tables

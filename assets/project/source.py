@@ -1,15 +1,15 @@
-"""What declares a source of prompts: ``type: assets.Source`` in a ``defs.yaml``.
+"""The declaration of a source of prompts: ``type: assets.Source`` in a ``defs.yaml``.
 
     type: assets.Source
     attributes:
       name: gsm8k
       read: {use: generators.Files, path: shared/data/gsm8k/train.jsonl, ...}
-      check: engines.checks.gsm8k        # who knows whether an answer is right; null: nobody
-      rows: 1000                         # most new rows a refresh; null: all there are
-      fixed: false                       # true: one table for all refreshes, to validate on
+      check: engines.checks.gsm8k        # checks whether an answer is right; null: no check
+      rows: 1000                         # largest number of new rows of a refresh; null: all
+      fixed: false                       # true: one table for all refreshes, for validation
 
-It makes the asset ``prompts/<name>``. A prompt whose reference the check cannot read (prose, where
-an answer is wanted) is refused by its row when the source is read.
+It becomes the asset ``prompts/<name>``. A prompt is dropped if the check cannot read its reference,
+for example if the reference is prose and not an answer.
 """
 
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ from schemas.named import source_class
 
 
 class SourceSpec(Declaration):
-    """Prompts for recipes, a refresh at a time, each prompt once."""
+    """A source of prompts for recipes. Each prompt is read once over all refreshes."""
 
     type_name: ClassVar[str] = "assets.Source"
 
@@ -36,7 +36,7 @@ class SourceSpec(Declaration):
     fixed: bool = Field(default=False, strict=True)
 
     def ensure_valid(self) -> None:
-        """Raises `RecipeError` where nothing can be read or checked."""
+        """Raise `RecipeError` if the reader or the check cannot be built."""
         self.reader()
         if self.check is not None:
             self.checker()
@@ -47,7 +47,11 @@ class SourceSpec(Declaration):
         return ("prompts", self.name)
 
     def reader(self) -> PromptSource:
-        """What reads the prompts. Raises `RecipeError`."""
+        """Build the reader of the prompts.
+
+        Raises:
+            RecipeError: There is no such reader, or a parameter is wrong.
+        """
         reader: PromptSource = built(
             self.read,
             source_class,
@@ -58,7 +62,11 @@ class SourceSpec(Declaration):
         return reader
 
     def checker(self) -> Check:
-        """What tells right answers from wrong ones. Raises `RecipeError`."""
+        """Load the check of answers.
+
+        Raises:
+            RecipeError: There is no such check.
+        """
         try:
             return load_check(str(self.check))
         except UnknownCheckError as error:

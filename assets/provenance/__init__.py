@@ -1,1 +1,1 @@
-"""What rows were made by and from: models, licences, checks, commands and versions."""
+"""The provenance of rows: models, licences, check results, commands and versions."""

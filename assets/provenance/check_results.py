@@ -1,4 +1,4 @@
-"""What Dagster last recorded of a recipe's asset checks."""
+"""The newest results of a recipe's asset checks in Dagster."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,14 @@ from assets.project.recipe_plan import Stage
 
 @dataclass(frozen=True)
 class Checked:
-    """The newest result of one check; ``says`` is empty where it has no words of its own."""
+    """The newest result of a check.
+
+    Attributes:
+        stage: The stage.
+        name: The name of the check.
+        passed: Whether it passed.
+        says: The description of the result; may be empty.
+    """
 
     stage: str
     name: str
@@ -25,30 +32,31 @@ class Checked:
 
 
 def latest_checks(recipe: str, stages: Sequence[Stage]) -> list[Checked]:
-    """The newest result of each check of each stage, in running order; those never run are left
-    out."""
+    """The newest result of each check, in the order of the stages.
+
+    Checks that never ran are left out.
+    """
     keys = [
         dg.AssetCheckKey(dg.AssetKey([recipe, stage.name]), name)
         for stage in stages
         for name in [*(spec.name for spec in check_specs([recipe, stage.name], stage)), CHECK]
     ]
     with shown_instance() as instance:
-        found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     results = []
     for key in keys:
-        event = found[key].event if key in found else None
+        event = records[key].event if key in records else None
         result = event.dagster_event.event_specific_data if event and event.dagster_event else None
         if isinstance(result, dg.AssetCheckEvaluation):
-            says = result.description or ""
-            results.append(Checked(key.asset_key.path[-1], key.name, result.passed, says))
+            description = result.description or ""
+            results.append(Checked(key.asset_key.path[-1], key.name, result.passed, description))
     return results
 
 
 def kept_claim(recipe: str) -> Mapping[str, Any] | None:
-    """What ``docs/claims.json`` keeps of the claim of ``recipe``; None where it was not measured
-    for that."""
+    """The entry of a recipe in ``docs/claims.json``; None if its claim was not measured there."""
     results = bundled("docs/claims.json")
     if not results.is_file():
         return None
-    kept = json.loads(results.read_text(encoding="utf-8"))
-    return next((one for one in kept if one["id"] == recipe), None)
+    entries = json.loads(results.read_text(encoding="utf-8"))
+    return next((entry for entry in entries if entry["id"] == recipe), None)

@@ -1,7 +1,7 @@
-"""What follows from the licences of the sources and models that data was made from.
+"""The conditions that the licences of sources and models put on the data made from them.
 
-Only what the licences themselves say, and only of those listed here: any other is unknown, and is
-told as unknown. Nothing is assumed of a licence that nobody stated.
+Only terms that the licences state are listed, and only for the licences in `KNOWN`. Other licences,
+and missing ones, are reported as unknown. Nothing is assumed about them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,9 +12,14 @@ UNSTATED = ("", "none", "unknown", "?")
 
 @dataclass(frozen=True)
 class Terms:
-    """What a licence asks of who uses or passes on what is under it.
+    """The terms of a licence.
 
-    ``outputs`` is what a model's licence says of texts that the model wrote.
+    Attributes:
+        credit: The authors must be credited.
+        same_licence: Derived work must have the same licence.
+        no_commerce: Commercial use is not allowed.
+        no_changes: Changed versions must not be passed on.
+        outputs: For a model: the terms for texts that it wrote.
     """
 
     credit: bool = False
@@ -62,12 +67,15 @@ KNOWN: Mapping[str, Terms] = {
     "llama3.3": Terms(credit=True, outputs=_LLAMA_3),
     "gemma": Terms(credit=True, outputs=_GEMMA),
 }
-"""By the identifier that the Hub knows a licence by."""
+"""The terms of each known licence, by its identifier on the Hub."""
 
 
 def identifier(licence: str | None) -> str:
-    """The Hub's identifier of ``licence``: ``unknown`` where none was stated, ``other`` for one
-    that is not in `KNOWN`."""
+    """The Hub's identifier of a licence.
+
+    Returns:
+        The identifier; ``unknown`` if no licence was stated; ``other`` if it is not in `KNOWN`.
+    """
     name = "-".join((licence or "").lower().split())
     if name in UNSTATED:
         return "unknown"
@@ -77,15 +85,19 @@ def identifier(licence: str | None) -> str:
 def consequences(
     sources: Iterable[tuple[str, str]], models: Iterable[tuple[str, str | None]] = ()
 ) -> list[str]:
-    """What follows for who uses the data, the strictest first: one sentence each.
+    """The conditions for users of the data, the strictest first.
 
-    ``sources``: (name, licence) of what the prompts are from; ``models``: (name, licence or None)
-    of those that wrote or judged. Names come back in the sentences as they are.
+    Args:
+        sources: (name, licence) of each source of prompts.
+        models: (name, licence or None) of each model that wrote or judged texts.
+
+    Returns:
+        One sentence for each condition. Names are not escaped.
     """
     terms = [
         (name, identifier(licence), licence) for name, licence in dict.fromkeys(tuple(sources))
     ]
-    found = _unknown(terms, "source") + _unknown(
+    sentences = _unknown(terms, "source") + _unknown(
         [(name, identifier(licence), licence) for name, licence in dict.fromkeys(tuple(models))],
         "model",
     )
@@ -98,45 +110,45 @@ def consequences(
         return by_licence
 
     for licence, names in under("no_changes").items():
-        found.append(
+        sentences.append(
             f"{_listed(names)} ({licence}) may not be passed on in changed form: whether rows made "
             "from it may be passed on at all has to be cleared first."
         )
     for licence, names in under("no_commerce").items():
-        found.append(f"No commercial use: {_listed(names)} is under {licence}.")
+        sentences.append(f"No commercial use: {_listed(names)} is under {licence}.")
     alike = under("same_licence")
     for licence, names in alike.items():
-        found.append(
+        sentences.append(
             f"What is made from the rows of {_listed(names)} must be passed on under {licence} too."
         )
     if len(alike) > 1:
-        found.append(
+        sentences.append(
             f"{_listed(sorted(alike))} each want all of a work for themselves: keep their rows "
             "apart (column `licence`) when passing them on."
         )
-    for name, said in dict.fromkeys(models):
-        outputs = KNOWN[identifier(said)].outputs if identifier(said) in KNOWN else None
+    for name, stated in dict.fromkeys(models):
+        outputs = KNOWN[identifier(stated)].outputs if identifier(stated) in KNOWN else None
         if outputs:
-            found.append(f"{name} ({identifier(said)}): {outputs}.")
+            sentences.append(f"{name} ({identifier(stated)}): {outputs}.")
     for licence, names in under("credit").items():
-        found.append(f"Credit is due to {_listed(names)} ({licence}).")
-    return found or ["No conditions: all sources are given to the public domain."]
+        sentences.append(f"Credit is due to {_listed(names)} ({licence}).")
+    return sentences or ["No conditions: all sources are given to the public domain."]
 
 
 def _unknown(terms: Iterable[tuple[str, str, str | None]], kind: str) -> list[str]:
     unstated = [name for name, licence, _ in terms if licence == "unknown"]
-    other = [f"{name} ({said})" for name, licence, said in terms if licence == "other"]
-    found = []
+    other = [f"{name} ({stated})" for name, licence, stated in terms if licence == "other"]
+    sentences = []
     if unstated:
-        found.append(
+        sentences.append(
             f"The licence of {kind} {_listed(unstated)} is unknown: nothing gives a right to use "
             "or pass on what comes from it until its owner has been asked."
         )
     if other:
-        found.append(
+        sentences.append(
             f"What the licence of {kind} {_listed(other)} asks is not known here: read it first."
         )
-    return found
+    return sentences
 
 
 def _listed(names: Iterable[str]) -> str:

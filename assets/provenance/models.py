@@ -1,4 +1,4 @@
-"""Which models made a recipe's data: the roles they played, their revisions, their licences."""
+"""The models that made a recipe's data: their roles, revisions and licences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,16 @@ from engines.bindings import Binding
 
 @dataclass(frozen=True)
 class UsedModel:
-    """A model as it is bound to a role that ``stages`` call. ``name`` is a Hub id, a served model's
-    name or a folder's; the path of a folder stays on its machine. ``licence`` is None where nobody
-    stated it."""
+    """A model that is bound to a role.
+
+    Attributes:
+        role: The role.
+        name: A Hub id, the name of a served model, or the name of a folder without its path.
+        revision: The configured revision.
+        engine: The name of the engine.
+        licence: The licence; None if it is not stated.
+        stages: The stages that call the role.
+    """
 
     role: str
     name: str
@@ -27,7 +34,14 @@ class UsedModel:
 
 @dataclass(frozen=True)
 class Answered:
-    """A model revision that answers of ``stage`` are from, with the refreshes it gave them at."""
+    """A model revision with answers in the table of a stage.
+
+    Attributes:
+        stage: The stage.
+        revision: The model revision, as the rows name it.
+        refreshes: The refreshes with its answers.
+        rows: How many rows have its answers.
+    """
 
     stage: str
     revision: str
@@ -36,18 +50,20 @@ class Answered:
 
 
 def used_models(stages: Sequence[Stage], bindings: Mapping[str, Binding]) -> list[UsedModel]:
-    """One entry a role, in the order in which stages call them. ``policy@previous`` is a role of
-    its own: what it is bound to is where ``policy`` started from."""
+    """The models of the roles that stages call, in the order of the first call.
+
+    ``policy@previous`` and ``policy@initial`` are separate roles, with the binding of ``policy``.
+    """
     calling: dict[str, list[str]] = {}
     for stage in stages:
         for use in stage.operator.roles():
             callers = calling.setdefault(use.role, [])
             if stage.name not in callers:
                 callers.append(stage.name)
-    found = []
+    models = []
     for role, callers in calling.items():
         binding = bindings[role.partition("@")[0]]
-        found.append(
+        models.append(
             UsedModel(
                 role,
                 _name(binding),
@@ -57,26 +73,29 @@ def used_models(stages: Sequence[Stage], bindings: Mapping[str, Binding]) -> lis
                 tuple(callers),
             )
         )
-    return found
+    return models
 
 
 def answered(
     tables: Tables, recipe: str, stages: Sequence[Stage], refreshes: Sequence[str]
 ) -> list[Answered]:
-    """Every model revision whose answers are in the tables of ``recipe``, by stage."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    """The model revisions with answers in the tables of a recipe, for each stage."""
+    counts: dict[tuple[str, str], dict[str, int]] = {}
     for stage in stages:
         for refresh in refreshes:
             for model, count in _models(tables.read((recipe, stage.name), refresh)):
-                found.setdefault((stage.name, model), {})[refresh] = count
+                counts.setdefault((stage.name, model), {})[refresh] = count
     return [
-        Answered(stage, model, tuple(at), sum(at.values())) for (stage, model), at in found.items()
+        Answered(stage, model, tuple(at), sum(at.values())) for (stage, model), at in counts.items()
     ]
 
 
 def licence_of(binding: Binding) -> str | None:
-    """The licence of a bound model: as the binding states it, or as the model's own card does
-    where its folder or the cache of the Hub's files has it."""
+    """The licence of a bound model; None if it is not stated.
+
+    It is read from the binding, or else from the model card in the model's folder or in the local
+    cache of the Hub.
+    """
     if binding.licence is not None:
         return binding.licence
     card = _card(binding)
@@ -91,7 +110,7 @@ def licence_of(binding: Binding) -> str | None:
 def _card(binding: Binding) -> Path | None:
     if binding.model is None:
         return None
-    # Bindings make local paths absolute; a Hub id never is.
+    # Local paths are absolute here, and a Hub id never is.
     folder = Path(binding.model)
     if folder.is_absolute():
         return folder / "README.md" if (folder / "README.md").is_file() else None

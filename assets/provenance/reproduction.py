@@ -1,4 +1,4 @@
-"""How rows can be made again: the commands, and the versions of the installed packages."""
+"""How to make rows again: the commands, and the versions of the installed packages."""
 
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -9,21 +9,21 @@ PACKAGES = ("preference-factory", "torch", "transformers", "trl", "vllm", "polar
 
 
 def commands(tables: Tables, recipe: str, refreshes: Sequence[str]) -> str:
-    """What to type to make ``refreshes`` of ``recipe`` again, a line each."""
-    asked = [tables.read((recipe, "prompts"), refresh).height for refresh in refreshes]
+    """The commands that make refreshes of a recipe again, one on each line."""
+    prompt_counts = [tables.read((recipe, "prompts"), refresh).height for refresh in refreshes]
     return "\n".join(
         f"factory run {recipe} --refresh {refresh} --rows {rows}"
-        for refresh, rows in zip(refreshes, asked, strict=True)
+        for refresh, rows in zip(refreshes, prompt_counts, strict=True)
         if rows
     )
 
 
 def versions() -> str:
-    """The installed versions of what can change the data."""
-    found = []
+    """The installed versions of packages that can change the data."""
+    installed = []
     for package in PACKAGES:
         try:
-            found.append(f"{package} {version(package)}")
+            installed.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return ", ".join(found)
+    return ", ".join(installed)

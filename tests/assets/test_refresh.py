@@ -210,7 +210,7 @@ def test_runs_whose_process_was_killed_are_marked_failed(
 
 def test_rounds_are_consecutive_days_that_end_at_the_refresh() -> None:
     assert rounds("2026-03-01", 3) == ["2026-02-27", "2026-02-28", "2026-03-01"]
-    with pytest.raises(FactoryError, match="is no date"):
+    with pytest.raises(FactoryError, match="is not a date"):
         rounds("yesterday", 1)
     with pytest.raises(FactoryError, match="has not begun"):
         rounds("2999-01-01", 1)

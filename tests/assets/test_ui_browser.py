@@ -149,7 +149,7 @@ def launch(page: Any) -> None:
     dialog.locator(".CodeMirror").last.click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(f"ops: {{online_dpo__prompts: {{config: {{rows: {ROWS}}}}}}}")
-    dialog.get_by_text("What a run may say of the prompts it draws.").wait_for()
+    dialog.get_by_text("The run configuration of the stage").wait_for()
     dialog.get_by_placeholder("Partition").click()
     page.keyboard.type(DAY)
     page.get_by_text(DAY, exact=True).last.click()

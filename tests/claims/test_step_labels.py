@@ -151,5 +151,5 @@ def test_nothing_to_compare_is_said() -> None:
         figures(StepLabelAccuracy(of="ours", control="ours", truth="truth"), tables)
     with pytest.raises(UnmeasurableError, match="no prompt has both"):
         figures(StepRanking(of="truth", control="ours", truth="truth"), tables)
-    with pytest.raises(UnmeasurableError, match="name its stage"):
+    with pytest.raises(UnmeasurableError, match="set control to a stage"):
         figures(StepLabelAccuracy(of="ours", truth="truth"), tables)

@@ -162,7 +162,7 @@ def test_a_command_is_handed_the_text(workshop: Any, tmp_path: Path) -> None:
     tell(settings(workshop, command=[sys.executable, "-c", write]), dg.Failure("no room"))
     assert kept.read_text().startswith("online_dpo/responses, refresh 2026-11-03 failed: no room")
     fails = settings(workshop, command=[sys.executable, "-c", "import sys; sys.exit('no mail')"])
-    with pytest.raises(Exception, match="ended with 1: no mail"):
+    with pytest.raises(Exception, match="ended with exit code 1: no mail"):
         tell(fails, dg.Failure("no room"))
 
 

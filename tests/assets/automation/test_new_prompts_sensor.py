@@ -98,7 +98,7 @@ def test_each_change_of_a_file_starts_one_refresh(desk: Desk) -> None:
     first = desk.look()
     assert isinstance(first, dg.RunRequest)
     assert (first.partition_key, first.job_name) == ("2026-11-03", None)
-    assert "asked for already" in desk.look()  # type: ignore[operator]
+    assert "already requested" in desk.look()  # type: ignore[operator]
     desk.cursor = None
     again = desk.look()
     assert isinstance(again, dg.RunRequest)

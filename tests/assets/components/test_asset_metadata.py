@@ -124,4 +124,4 @@ def test_the_launchpad_explains_what_can_be_set(workshop: Any) -> None:
     job = build_definitions(workshop.project(), ["mine"]).resolve_job_def("mine")
     node = job.graph.node_named("mine__prompts")
     rows = node.definition.config_field.config_type.fields["rows"]
-    assert "as many as the recipe says" in rows.description
+    assert "the number that the recipe sets" in rows.description

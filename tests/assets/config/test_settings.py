@@ -86,7 +86,7 @@ def test_a_root_on_an_object_store_needs_local_places(
     monkeypatch.setenv("FACTORY_ROOT", "memory://bucket/factory")
     settings = load_settings()
     assert str(settings.root_path) == "memory://bucket/factory"
-    with pytest.raises(SettingsError, match=r"field 'journal'.*set it to a local path"):
+    with pytest.raises(SettingsError, match=r"field 'journal'.*set journal to a local path"):
         _ = settings.journal_path
     monkeypatch.setenv("FACTORY_JOURNAL", "kept/journal.sqlite")
     assert load_settings().journal_path == config.parent / "kept/journal.sqlite"

@@ -191,7 +191,7 @@ def test_the_command_line_shows_exports_and_prunes(grower: Any, tmp_path: Path) 
     [
         (("show", "datasets/firts"), "there is no dataset 'firts'; did you mean 'first'"),
         (("show", "datasets/first", "--split", "test"), "there is no split 'test'"),
-        (("report", "datasets/first"), "is made from: factory report first"),
+        (("report", "datasets/first"), "for datasets/first run: factory report first"),
         (("export", "datasets/cream", "x"), "datasets/cream has no rows yet"),
         (("export", "datasets/first", "x", "--format", "stepwise"), "formats that fit it"),
     ],
@@ -211,7 +211,7 @@ def test_what_is_not_there_is_told(arguments: tuple[str, ...], told: str) -> Non
         ({"of": ["cream", "cream/pairs"]}, "of", "recipe 'cream' is named twice"),
         ({"of": ["cream", "raft"]}, "of", "cream/pairs gives Pairs and raft/"),
         ({"of": {"cream": 0.0}}, "of", "a weight must be a number above 0"),
-        ({"of": []}, "of", "needs a recipe"),
+        ({"of": []}, "of", "needs at least one recipe"),
         ({"of": ["cream"], "cap": {"row": 3}}, "cap.row", "did you mean 'rows'"),
         ({"of": ["cream"], "cap": {"recipes": {"raft": 3}}}, "cap.recipes", "'raft'"),
         ({"of": ["cream"], "cap": {"sources": {"gsm8": 3}}}, "cap.sources", "'gsm8'"),

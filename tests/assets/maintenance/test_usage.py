@@ -111,7 +111,7 @@ def test_nothing_goes_while_a_run_is_going_on(workshop: Any) -> None:
     with dg.DagsterInstance.get() as instance:
         instance.create_run_for_job(job, tags=here(os.getpid()), status=dg.DagsterRunStatus.STARTED)
         found = prunable(workshop.project(), instance, keep_refreshes=1, keep_days=30)
-        with pytest.raises(FactoryError, match="a run of job is going on"):
+        with pytest.raises(FactoryError, match="a run of job is in progress"):
             prune(instance, found)
     assert left(workshop) == DAYS
 

@@ -40,5 +40,5 @@ def test_two_sides_that_are_the_same_do_not_differ() -> None:
 
 
 def test_a_share_of_nothing_has_no_interval() -> None:
-    with pytest.raises(ValueError, match="share of nothing"):
+    with pytest.raises(ValueError, match="count of 0"):
         share_difference(([0.0], [0.0]), ([1.0], [1.0]))
