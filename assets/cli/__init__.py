@@ -1,14 +1,11 @@
 """The command line: ``factory run online_dpo``.
 
-Everything heavy is imported inside the commands, so that ``factory --help`` answers at once.
+Commands import heavy modules when they run, so that ``factory --help`` is fast.
 """
 
 import typer
 
-from assets.cli import exchange, init, readings
-from assets.cli import inspect as look
-from assets.cli import run as make
-from assets.cli import storage as keep
+from assets.cli import exchange, init, inspect, readings, run, storage
 
 app = typer.Typer(
     help="Make preference and step-level data without human labels, and train on it.",
@@ -16,5 +13,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (init, make, look, exchange, readings, keep):
-    app.add_typer(part.commands)
+for module in (init, run, inspect, exchange, readings, storage):
+    app.add_typer(module.commands)

@@ -1,4 +1,4 @@
-"""Measures the claims of many recipes, and keeps what came out as the docs' table."""
+"""Measures the claims of recipes, and writes the results as a table of the docs."""
 
 import json
 import logging
@@ -26,24 +26,28 @@ RESULTS, TABLE = "claims.json", "claims.md"
 def measure_claims(
     settings: Settings, names: Sequence[str], *, rows: int | None, refresh: str
 ) -> list[dict[str, Any]]:
-    """What the claim of each recipe of ``names`` came to, as `factory claims --json` prints it.
+    """Measure the claim of each recipe in ``names``.
 
-    A recipe and its control run ``rounds`` refreshes that end at ``refresh``, in the folder
-    ``claims/<refresh>`` of the root: from no earlier refresh, so that both draw the same prompts
-    and start from the same policy. The journal is the configuration's, so nothing is paid twice.
+    A recipe and its control run the recipe's ``rounds`` refreshes, the last at ``refresh``. They
+    run in the folder ``claims/<refresh>`` of the root, without earlier refreshes: both draw the
+    same prompts and start from the same policy. They use the configured journal, so no answer is
+    paid for twice.
+
+    Returns:
+        One result a recipe, as ``factory claims --json`` prints it.
     """
     from assets.project.project import Project
 
-    place = settings.root_path / "claims" / refresh
-    own = settings.model_copy(
+    root = settings.root_path / "claims" / refresh
+    claim_settings = settings.model_copy(
         update={
-            "root": str(place),
+            "root": str(root),
             "journal": str(settings.journal_path),
             "models": str(settings.models_path / "claims" / refresh),
             "imports": str(settings.imports_path),
         }
     )
-    project = Project(own)
+    project = Project(claim_settings)
     run = {each for name in names for each in (name, project.recipes[name].control) if each}
     definitions = build_definitions(project, run)
     done: set[tuple[str, str]] = set()
@@ -71,12 +75,12 @@ def _measured(
     days = [(last - timedelta(days=back)).isoformat() for back in reversed(range(recipe.rounds))]
     wanted = recipe.rows if rows is None else rows
     evaluation = None
-    told: dict[str, Any] = {"id": name, "claim": recipe.claim, "rows": wanted}
-    nothing: dict[str, Any] = dict.fromkeys(("measured", "control", "low", "high", "held"))
+    claim: dict[str, Any] = {"id": name, "claim": recipe.claim, "rows": wanted}
+    unmeasured: dict[str, Any] = dict.fromkeys(("measured", "control", "low", "high", "held"))
     try:
         for each in [recipe.control, name] if recipe.control else [name]:
             for day in days:
-                # The recipe itself runs last, and again: its check reads the control's tables.
+                # The recipe runs last and always again: its check reads the control's tables.
                 if each == name or (each, day) not in done:
                     outcome = run_refresh(
                         project, definitions, each, refresh=day, rows=wanted, shown=False
@@ -88,19 +92,19 @@ def _measured(
         if known is None:
             raise
         log.warning("%s: %s", name, known)
-        return {**told, **nothing, "says": known}
+        return {**claim, **unmeasured, "says": known}
     assert evaluation is not None, "a recipe with a measure has the check of its claim"
     with shown_instance() as instance:
         instance.report_runless_asset_event(evaluation)
-    found = evaluation.metadata.get("figures")
-    figures = found.value if isinstance(found, dg.JsonMetadataValue) else None
+    metadata = evaluation.metadata.get("figures")
+    figures = metadata.value if isinstance(metadata, dg.JsonMetadataValue) else None
     if not isinstance(figures, dict):
-        figures = nothing
-    return {**told, **figures, "says": evaluation.description}
+        figures = unmeasured
+    return {**claim, **figures, "says": evaluation.description}
 
 
 def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Project") -> None:
-    """Put ``claims`` into the table in ``folder``; those measured earlier and not now stay."""
+    """Write ``claims`` into the table in ``folder``. Earlier results of other recipes stay."""
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / RESULTS
     kept = {one["id"]: one for one in json.loads(results.read_text())} if results.exists() else {}

@@ -1,4 +1,4 @@
-"""What ``factory`` prints for people. Text that a model wrote is never read as markup."""
+"""The tables and lines that ``factory`` prints. Text of models is never read as markup."""
 
 import itertools
 import json
@@ -62,14 +62,14 @@ def validated_line(validated: Mapping[str, float]) -> Text:
 
 
 def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
-    """What a refresh came to, in words, and where its files lie."""
+    """The results of a refresh in words, and where its files are."""
     for source, account in outcome.sources.items():
         if account["dropped"]:
             refused = ", ".join(f"{n:,} {reason}" for reason, n in account["dropped"].items())
             yield Text(f"source {source}: {account['kept']:,} prompts, refused: {refused}")
-    for stage, found in outcome.findings.items():
-        told = ", ".join(f"{name} {_figure(value)}" for name, value in found.items())
-        yield Text(f"{stage}: {told}")
+    for stage, findings in outcome.findings.items():
+        listed = ", ".join(f"{name} {_figure(value)}" for name, value in findings.items())
+        yield Text(f"{stage}: {listed}")
     if outcome.label_accuracy is not None:
         yield Text(f"label accuracy {outcome.label_accuracy:.1%}")
     checkpoint = outcome.checkpoint
@@ -97,7 +97,7 @@ def _figure(value: Any) -> str:
 
 
 def _from_here(path: str) -> str:
-    """``path`` as one would type it from the current folder."""
+    """``path`` relative to the current folder, if it is inside."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
@@ -105,7 +105,7 @@ def _from_here(path: str) -> str:
 
 
 def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
-    """Every recipe with what it claims."""
+    """The recipes with their claims."""
     table = Table(show_lines=True)
     for heading in ("recipe", "family", "paper", "claim", "stages"):
         table.add_column(heading)
@@ -121,16 +121,14 @@ def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def reviewed_line(verdicts: Mapping[str, int]) -> Text:
-    """How many pairs a person has decided on, and how."""
-    told = ", ".join(
-        f"{verdicts[verdict]:,} {said}"
-        for verdict, said in (("accept", "accepted"), ("flip", "flipped"), ("reject", "rejected"))
-    )
-    return Text(f"{sum(verdicts.values()):,} pairs decided: {told}")
+    """The number of a person's decisions, in total and by verdict."""
+    labels = {"accept": "accepted", "flip": "flipped", "reject": "rejected"}
+    counts = ", ".join(f"{verdicts[verdict]:,} {label}" for verdict, label in labels.items())
+    return Text(f"{sum(verdicts.values()):,} pairs decided: {counts}")
 
 
 def agreement_table(found: Iterable["WithPeople"]) -> Table:
-    """How often each annotator sided with people, with its interval."""
+    """How often each annotator agrees with people, with the interval."""
     table = Table(title="agreement with people", title_justify="left", title_style="bold")
     for heading in ("recipe", "annotator"):
         table.add_column(heading)
@@ -150,7 +148,7 @@ def agreement_table(found: Iterable["WithPeople"]) -> Table:
 
 
 def version_line(name: str, version: "Version") -> Text:
-    """Which version of a curated dataset that is, and how many rows it has and has not."""
+    """A version of a curated dataset, with its numbers of rows and dropped rows."""
     rows = ", ".join(f"{version.rows(split):,} {split}" for split in ("train", "held_out"))
     out = sum(version.about["dropped"].values())
     why = ", ".join(f"{n:,} {reason}" for reason, n in version.about["dropped"].items())
@@ -159,7 +157,7 @@ def version_line(name: str, version: "Version") -> Text:
 
 
 def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Table:
-    """Each curated dataset's newest version, and those that are kept."""
+    """The newest version of each curated dataset, and the numbers of the kept versions."""
     table = Table()
     table.add_column("dataset")
     for heading in ("version", "train", "held out", "dropped"):
@@ -180,7 +178,7 @@ def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Tabl
 
 
 def claims_table(claims: Iterable[Mapping[str, Any]]) -> Table:
-    """What each recipe claims, what came out, beside its control."""
+    """The claims of recipes with the measured figures and those of the controls."""
     table = Table(show_lines=True)
     for heading in ("recipe", "claim", "measured", "control", "difference", "held"):
         table.add_column(heading)
@@ -204,7 +202,7 @@ def figures(claim: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def journal_table(usage: Iterable[Any]) -> Table:
-    """What the journal holds, a line a model and verb."""
+    """The contents of the journal, one line for each model and verb."""
     table = Table()
     table.add_column("model")
     table.add_column("engine")
@@ -228,7 +226,7 @@ def journal_table(usage: Iterable[Any]) -> Table:
 
 
 def disk_table(uses: Iterable["Use"]) -> Table:
-    """What takes how much room where."""
+    """How much disk space each part of the data uses."""
     table = Table()
     table.add_column("what")
     for heading in ("files", "MB"):
@@ -240,7 +238,7 @@ def disk_table(uses: Iterable["Use"]) -> Table:
 
 
 def pruned_lines(found: Sequence["Prunable"], *, removed: bool) -> Iterable[Text]:
-    """What was removed, or would be."""
+    """The files that were removed or, without ``removed``, can be removed."""
     for one in found:
         yield Text(f"{one.bytes / 1e6:10,.1f} MB  {one.what}: {one.place}")
     total = sum(one.bytes for one in found) / 1e6
@@ -248,24 +246,25 @@ def pruned_lines(found: Sequence["Prunable"], *, removed: bool) -> Iterable[Text
         yield Text("there is nothing to remove")
     elif removed:
         yield Text(
-            f"{total:,.1f} MB removed; factory journal prune forgets what those models answered"
+            f"{total:,.1f} MB removed; factory journal prune also removes those models' answers"
         )
     else:
-        yield Text(f"{total:,.1f} MB can go; nothing was removed: --yes removes it")
+        yield Text(f"{total:,.1f} MB can be removed; nothing was removed: --yes removes it")
 
 
 def reported_line(report: "Report", place: str) -> Text:
-    """What page lies where now."""
-    at = ", ".join(report.refreshes)
+    """The rows of a written report, its place and its size."""
+    refreshes = ", ".join(report.refreshes)
     size = len(report.html.encode()) / 1e6
     return Text(
-        f"{report.rows:,} {report.what} of refresh {at}: {_from_here(place)} ({size:,.1f} MB)"
+        f"{report.rows:,} {report.what} of refresh {refreshes}: {_from_here(place)} "
+        f"({size:,.1f} MB)"
     )
 
 
 def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Text]:
-    """What lies in a folder now, and how to load it."""
-    yield Text(f"{exported.rows:,} {exported.what} of {recipe} lie in {place}")
+    """What an export wrote into a folder, and how to load it."""
+    yield Text(f"{exported.rows:,} {exported.what} of {recipe} are in {place}")
     yield from _left_out(exported)
     yield from _loading(exported, place)
 
@@ -273,30 +272,32 @@ def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Te
 def published_lines(
     recipe: str, exported: "Exported", published: "Published", repo: str, *, public: bool
 ) -> Iterator[Text]:
-    """What is on the Hub now, whether that is new, who can read it, and how to load it."""
+    """What an export published on the Hub, whether it is new, who can read it, how to load it."""
     done = f"commit {published.commit[:8]}" if published.changed else "nothing new, no commit"
     yield Text(f"{exported.rows:,} {exported.what} of {recipe}: {published.url} ({done})")
     yield from _left_out(exported)
     if public and not published.public:
-        yield Text("it was private and stays so: its settings page makes it public", style="yellow")
+        yield Text(
+            "the dataset is still private: make it public on its settings page", style="yellow"
+        )
     elif not published.public:
         yield Text("private: only you, or your organisation, can read it")
     yield from _loading(exported, repo)
 
 
 _REASONS, _PLACES = 20, 5
-"""Of an import: how many reasons for refusals are told, and of each how many places."""
+"""How many reasons for refusals of an import are printed, and how many places of each."""
 
 
 def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
     """What was imported, and the source that lets recipes draw its prompts."""
     folder = imported.prompts.parent
     counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)
-    yield Text(f"{counts} lie in {_from_here(str(folder))}")
+    yield Text(f"{counts} are in {_from_here(str(folder))}")
     for table, account in imported.accounts.items():
         if account.joined or account.refused:
             yield Text(
-                f"{table}: {account.made:,} said = {account.kept:,} kept + {account.joined:,} "
+                f"{table}: {account.made:,} read = {account.kept:,} kept + {account.joined:,} "
                 f"joined with an equal one + {account.refused:,} refused"
             )
     ordered = sorted(imported.refused.items(), key=lambda one: -len(one[1]))
@@ -306,15 +307,15 @@ def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
     if rest := ordered[_REASONS:]:
         rows = sum(len(places) for _, places in rest)
         yield Text(
-            f"{rows:,} refused for {len(rest):,} other reasons: the files *.dropped.parquet there "
-            "name each row",
+            f"{rows:,} refused for {len(rest):,} other reasons: see *.dropped.parquet in that "
+            "folder",
             style="yellow",
         )
     for reason, scores in itertools.islice(imported.unread.items(), _PLACES):
         yield Text(f"{scores:,} scores have no value: {reason}", style="yellow")
     path = str(imported.prompts)
     below = f"{settings.folder}/"
-    yield Text("recipes draw its prompts from this source, and name it in their stages:")
+    yield Text("put this source into a defs.yaml; recipes then draw its prompts:")
     yield Text(
         "type: assets.Source\nattributes:\n"
         f"  name: {folder.name}\n"
@@ -325,18 +326,18 @@ def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
 
 def _left_out(exported: "Exported") -> Iterator[Text]:
     if exported.left_out:
-        yield Text(f"{exported.left_out:,} have no place in this format; the card says why")
+        yield Text(f"{exported.left_out:,} do not fit this format; the card says why")
 
 
 def _loading(exported: "Exported", place: str) -> Iterator[Text]:
     yield Text(f'load them: datasets.load_dataset("{place}")')
     if exported.candidates:
-        told = f'and the {exported.candidates:,} candidates: load_dataset("{place}", "candidates")'
-        yield Text(told)
+        call = f'load_dataset("{place}", "candidates")'
+        yield Text(f"and the {exported.candidates:,} candidates: {call}")
 
 
 class _Printed(Console):
-    """A console whose colours are its own: no text on it is markup or holds a terminal's codes."""
+    """A console that removes terminal codes from texts and reads no text as markup."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -346,5 +347,5 @@ class _Printed(Console):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Standard output for results; standard error for everything else."""
+    """A console on standard output, or with ``stderr`` on standard error."""
     return _Printed(stderr=stderr, highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""What the commands share: options, and how results and errors are told."""
+"""Shared by the commands: options, and how results and errors are printed."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ Version = Annotated[
 
 
 def recipe_id(name: str, known: Any) -> str:
-    """The id of the recipe that ``name`` (id or family/id) means. Raises `FactoryError`."""
+    """The id of the recipe ``name`` (id or family/id). Raises `FactoryError` if there is none."""
     from assets.config.errors import FactoryError, near
 
     family, _, plain = name.rpartition("/")
@@ -31,13 +31,15 @@ def recipe_id(name: str, known: Any) -> str:
 
 
 @contextmanager
-def said(as_json: bool) -> Iterator[Any]:
-    """Gives a function that takes the command's result, and prints it if it is wanted as JSON.
+def printed(as_json: bool) -> Iterator[Any]:
+    """Run a command: print its result and its errors.
 
-    Whatever else is written to standard output meanwhile, by any library or child process, goes to
-    standard error then. An error becomes one message and exit code 1; Ctrl-C is 130.
+    Yields a function that takes the command's result. With ``as_json`` the result is printed as
+    JSON, and everything else that the command, a library or a child process writes to standard
+    output goes to standard error. An error is printed as one message, with exit code 1; Ctrl-C
+    has exit code 130.
     """
-    _quieten()
+    _configure_logging()
     results: list[Any] = []
     stdout = os.dup(1) if as_json else None
     try:
@@ -65,7 +67,7 @@ def said(as_json: bool) -> Iterator[Any]:
 
 
 def _message(error: Exception) -> str:
-    """What a user is told of ``error``: its own words where they were written for users."""
+    """The message for ``error``: its own text if it was written for users."""
     from assets.config.causes import cause, message
 
     first = cause(error)
@@ -84,8 +86,8 @@ class _Printable(logging.Formatter):
         return _printable(super().format(record))
 
 
-def _quieten() -> None:
-    """Log to standard error, warnings and up; no library's progress bars among the results."""
+def _configure_logging() -> None:
+    """Log warnings and errors to standard error, and turn off the libraries' progress bars."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

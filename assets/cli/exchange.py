@@ -1,10 +1,10 @@
-"""``factory export`` and ``import``: datasets go to others and come from them."""
+"""``factory export`` and ``factory import``."""
 
 from typing import Annotated
 
 import typer
 
-from assets.cli.errors import Version, recipe_id, said
+from assets.cli.errors import Version, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -44,7 +44,7 @@ def export(
         ),
     ] = None,
     public: Annotated[
-        bool, typer.Option("--public", help="Let everybody read it; a dataset is private else.")
+        bool, typer.Option("--public", help="Let everybody read it (default: private).")
     ] = False,
     version: Version = None,
     list_: Annotated[
@@ -54,10 +54,10 @@ def export(
 ) -> None:
     """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card.
 
-    On the Hub it is one commit, and none where nothing has changed.
+    On the Hub it is one commit, or none if nothing has changed.
     """
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.config.settings import located
         from assets.export.hub import repository
         from assets.export.writer import in_folder, on_hub
@@ -78,12 +78,12 @@ def export(
             write = recipe_writer(project, name, format=format)
         if repo is None:
             exported = in_folder(write, located(place))
-            lines = report.exported_lines(name, exported, place)
+            lines = console.exported_lines(name, exported, place)
         else:
             exported, published = on_hub(write, repo, public=public, of=name)
-            lines = report.published_lines(name, exported, published, repo, public=public)
+            lines = console.published_lines(name, exported, published, repo, public=public)
         for line in lines:
-            report.console().print(line, soft_wrap=True)
+            console.console().print(line, soft_wrap=True)
 
 
 @commands.command("import")
@@ -106,7 +106,7 @@ def import_(
         list[str] | None,
         typer.Option(
             metavar="FIELD=COLUMN",
-            help="Where a field of the format stands, as response=answer.text; once for each.",
+            help="The column of a field, as response=answer.text; repeat it for more fields.",
         ),
     ] = None,
     list_: Annotated[
@@ -115,8 +115,8 @@ def import_(
     ] = False,
 ) -> None:
     """Make tables of a published dataset, for recipes to read."""
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.config.errors import FactoryError
         from assets.config.settings import load_settings
         from assets.importers.importer import import_dataset
@@ -137,5 +137,5 @@ def import_(
             revision=revision,
             columns=columns,
         )
-        for line in report.imported_lines(imported, settings):
-            report.console().print(line, soft_wrap=True)
+        for line in console.imported_lines(imported, settings):
+            console.console().print(line, soft_wrap=True)

@@ -1,11 +1,11 @@
-"""``factory init``: a folder for one's own recipes and operators."""
+"""``factory init``: a folder for your own recipes and operators."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from assets.cli.errors import said
+from assets.cli.errors import printed
 
 commands = typer.Typer()
 
@@ -16,7 +16,7 @@ _NEXT = """{folder} is a new project. Next:
   factory run online_dpo --rows 64     # a shipped recipe
   export DAGSTER_HOME=$PWD/.dagster
   dagster dev                          # the UI on http://127.0.0.1:3000
-Models and prompts are set in factory.yaml; README.md there tells what each file is for."""
+Models and prompts are set in factory.yaml. Its README.md describes each file."""
 
 
 @commands.command()
@@ -24,7 +24,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="A new or an empty folder.")],
 ) -> None:
     """Make a project folder: configuration, an example recipe, an example operator and its test."""
-    with said(False):
+    with printed(False):
         from assets.config.new_project import write_project
         from assets.execution.instance import configure
 

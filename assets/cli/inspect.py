@@ -1,11 +1,11 @@
-"""``factory show``, ``report`` and ``review``: people look at what was made."""
+"""``factory show``, ``report`` and ``review``: commands to look at the data."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from assets.cli.errors import Refresh, Version, recipe_id, said
+from assets.cli.errors import Refresh, Version, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -22,8 +22,8 @@ def show(
     split: Annotated[str, typer.Option(help="Of a curated dataset: train or held_out.")] = "train",
 ) -> None:
     """Show rows of a stage in the terminal; pairs side by side, search trees as trees."""
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.cli.rows import rows_shown
         from assets.project.find_rows import drawn_prompts, found_dataset, found_table
         from assets.project.project import load_project
@@ -34,15 +34,15 @@ def show(
             from assets.datasets.curate import TOLD
 
             found, of_split = found_dataset(project, stage, version=version, split=split)
-            report.console().print(report.version_line(stage, found), soft_wrap=True)
-            told = of_split.drop(TOLD, "split", strict=False)
-            for shown in rows_shown(told, rows, told):
-                report.console().print(shown)
+            console.console().print(console.version_line(stage, found), soft_wrap=True)
+            shown_columns = of_split.drop(TOLD, "split", strict=False)
+            for shown in rows_shown(shown_columns, rows, shown_columns):
+                console.console().print(shown)
             return
         if name != "prompts":
             name = recipe_id(name, project.recipes)
         key, day, frame = found_table(project, name, stage or None, refresh=refresh)
-        screen = report.console()
+        screen = console.console()
         screen.print(
             f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "
             f"{frame.height:,} rows\n",
@@ -66,11 +66,11 @@ def report_(
 ) -> None:
     """Write one HTML page about a dataset, with its rows to browse; it needs no network.
 
-    The funnel, scores and lengths, how far annotators agree, what was dropped and why, the claim,
-    where everything comes from. Calls no model.
+    It shows the funnel, scores and lengths, agreement of annotators, dropped rows with reasons, the
+    claim, and where the data comes from. It calls no model.
     """
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.project.project import load_project
         from assets.report import write_report
 
@@ -83,7 +83,7 @@ def report_(
         written, place = write_report(
             project, recipe_id(name, project.recipes), stage or None, refresh=refresh, out=out
         )
-        report.console().print(report.reported_line(written, str(place)), soft_wrap=True)
+        console.console().print(console.reported_line(written, str(place)), soft_wrap=True)
 
 
 @commands.command()
@@ -102,17 +102,17 @@ def review(
     port: Annotated[int, typer.Option(min=0, help="Of the page (default: any free one).")] = 0,
     agreement: Annotated[
         bool,
-        typer.Option("--agreement", help="Only print how often annotators side with people."),
+        typer.Option("--agreement", help="Only print how often annotators agree with people."),
     ] = False,
 ) -> None:
-    """Read pairs side by side in a browser, and say which answer is better, until Ctrl-C.
+    """Read pairs side by side in a browser and choose the better answer. Ctrl-C ends it.
 
-    Decisions are kept at once, as the scores of one more annotator: annotators.Reviewed reads them.
+    Each decision is saved at once, as scores of an annotator: annotators.Reviewed reads them.
     """
-    with said(False):
+    with printed(False):
         from getpass import getuser
 
-        from assets.cli import console as report
+        from assets.cli import console
         from assets.project.project import load_project
         from assets.review.agreement import with_people
         from assets.review.items import recipes_of
@@ -120,7 +120,7 @@ def review(
         from assets.review.server import serve
 
         project = load_project()
-        screen = report.console()
+        screen = console.console()
         if not agreement:
             with reviewing(
                 project, dataset, name or getuser(), refresh=refresh, seed=seed
@@ -129,12 +129,12 @@ def review(
                 def ready(address: str) -> None:
                     screen.print(f"review {dataset} as {session.person} at")
                     screen.print(address, soft_wrap=True)
-                    screen.print("Ctrl-C ends it; every decision is kept when it is made")
+                    screen.print("Ctrl-C ends it; each decision is saved at once")
 
                 serve(session, port=port, ready=ready)
-                screen.print(report.reviewed_line(session.verdicts()))
-        found = [
+                screen.print(console.reviewed_line(session.verdicts()))
+        agreements = [
             one for recipe in recipes_of(project, dataset) for one in with_people(project, recipe)
         ]
-        if found or agreement:
-            screen.print(report.agreement_table(found))
+        if agreements or agreement:
+            screen.print(console.agreement_table(agreements))

@@ -1,6 +1,6 @@
-"""``factory check`` and ``read``: what checks and readers of verdicts make of texts.
+"""``factory check`` and ``factory read``: try a check, or the parsing of verdicts, on texts.
 
-Both read JSON lines from standard input and print each with what was made of it.
+Both read JSON lines from standard input and print each line with the result.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from assets.cli.errors import said
+from assets.cli.errors import printed
 
 commands = typer.Typer()
 
@@ -26,7 +26,7 @@ def check(
     "right" is true, false, or null with an "error". "messages" are the prompt, for a check that
     looks at it.
     """
-    with said(False):
+    with printed(False):
         from assets.config.errors import FactoryError
         from engines.checks import CheckError, UnknownCheckError, bounded
 
@@ -55,13 +55,13 @@ def read(
         int | None, typer.Option(min=2, max=26, help="Of a ranking: how many are ranked.")
     ] = None,
 ) -> None:
-    """What does a judge say in each text? JSONL {"text"} in, each line with "value" out.
+    """Read a judge's verdict in each text. JSONL {"text"} in, each line with "value" out.
 
-    A grade; of a choice 1 for the response shown first, 0 for the other, 0.5 for neither; of a
-    ranking the places of the responses as shown, from 0, the best first. Where a text does not
-    clearly say one thing, "value" is null with an "error".
+    For a grade the value is the number. For a choice it is 1 for the response shown first, 0 for
+    the second, 0.5 for neither. For a ranking it is the positions of the responses as shown, from
+    0, the best first. If the text has no clear verdict, "value" is null with an "error".
     """
-    with said(False):
+    with printed(False):
         from annotators.judge.parsing.verdicts import UnparseableVerdict
 
         reads = _reader(kind, scale, count)
@@ -91,8 +91,8 @@ def _reader(kind: str, scale: str, count: int | None) -> Callable[[str], Any]:
 
 
 def _rows(*texts: str) -> Iterator[dict[str, Any]]:
-    """The objects of standard input, whose fields ``texts`` are strings; a number is one as it is
-    written. Raises `FactoryError` at a line that is something else."""
+    """The JSON objects of standard input. Their fields ``texts`` are strings; numbers in them
+    become strings as written. Raises `FactoryError` for any other line."""
     from assets.config.errors import FactoryError
 
     for number, line in enumerate(sys.stdin.buffer, 1):
@@ -103,15 +103,15 @@ def _rows(*texts: str) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
             written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError) as error:
-            raise FactoryError(f"{where} is no JSON: {error}") from None
+            raise FactoryError(f"{where} is not JSON: {error}") from None
         if not isinstance(row, dict):
-            raise FactoryError(f'{where} is no object such as {{"text": "4"}}')
+            raise FactoryError(f'{where} is not an object such as {{"text": "4"}}')
         for name in texts:
             if not isinstance(written.get(name), str):
                 raise FactoryError(f"{where}, field {name!r}: a text is expected")
         yield row | {name: written[name] for name in texts}
 
 
-def _print(row: dict[str, Any], **made: Any) -> None:
-    # ASCII, so that nothing in a text can steer the terminal.
-    typer.echo(json.dumps(row | made))
+def _print(row: dict[str, Any], **results: Any) -> None:
+    # ASCII, so that no text can control the terminal.
+    typer.echo(json.dumps(row | results))

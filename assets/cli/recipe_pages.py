@@ -1,4 +1,4 @@
-"""The gallery of recipes in the docs: what each does, stage by stage."""
+"""The page of all recipes in the docs, with the stages of each."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -16,7 +16,7 @@ GALLERY = "recipes.md"
 
 
 def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Settings") -> None:
-    """Write ``recipes.md``: the recipes by family, each with its paper, claim and stages."""
+    """Write ``recipes.md``: the recipes by family, with paper, claim and stages."""
     lines = ["# Recipes", "", "Written by `factory recipes --docs docs`, not by hand."]
     ordered = sorted(recipes, key=lambda recipe: (recipe.family, recipe.name))
     for family, members in groupby(ordered, key=lambda recipe: recipe.family):

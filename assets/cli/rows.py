@@ -1,5 +1,8 @@
-"""Rows as ``factory show`` prints them: pairs side by side, trees as trees, steps by their labels,
-anything else column by column. Text that a model wrote is never read as markup."""
+"""Rows as ``factory show`` prints them.
+
+Pairs are side by side, search trees are drawn as trees, steps have the colours of their labels, and
+other rows are a list of columns. Text of models is never read as markup.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,10 +21,10 @@ from assets.rendering.markdown import plain
 from schemas.printable import printable
 
 NODES = 60
-"""Of a tree at most, the most visited."""
+"""The most nodes shown of a tree: the most visited."""
 
 CELLS = 100
-"""Of a step in a tree at most."""
+"""The most characters shown of a step in a tree."""
 
 _SHADES = {"t0": "red", "t1": "red", "t2": "red", "t4": "green", "t5": "green", "t6": "green"}
 _ENDS = {"right": (" ✓ right", "green"), "wrong": (" ✗ wrong", "red"), "unknown": (" end", "dim")}
@@ -29,7 +32,7 @@ _LABELS = {True: ("✓", "green"), False: ("✗", "red"), None: ("", "dim")}
 
 
 def rows_shown(frame: pl.DataFrame, count: int, prompts: pl.DataFrame) -> Iterator[RenderableType]:
-    """The first ``count`` rows, or trees with what they answer (one of ``prompts``)."""
+    """The first ``count`` rows of ``frame``, or its first ``count`` trees with their prompts."""
     names = set(frame.columns)
     if {"node_id", "parent_id"} <= names:
         ids = frame["prompt_id"].unique(maintain_order=True).head(count)
@@ -52,8 +55,8 @@ def _pair(row: Mapping[str, Any]) -> RenderableType:
         sides.add_column(ratio=1)
     shared = row["shared_prefix"] or 0
     sides.add_row(
-        Panel(_said(row["chosen"], shared), title="chosen", border_style="green"),
-        Panel(_said(row["rejected"], shared), title="rejected", border_style="red"),
+        Panel(_messages(row["chosen"], shared), title="chosen", border_style="green"),
+        Panel(_messages(row["rejected"], shared), title="rejected", border_style="red"),
     )
     margin = "" if row["margin"] is None else f"margin {row['margin']:.3g}  "
     return Group(
@@ -63,15 +66,15 @@ def _pair(row: Mapping[str, Any]) -> RenderableType:
     )
 
 
-def _said(messages: Sequence[Mapping[str, str]], shared: int) -> Text:
-    """What the messages say; the ``shared`` characters that both sides begin with are dim."""
+def _messages(messages: Sequence[Mapping[str, str]], shared: int) -> Text:
+    """The text of ``messages``. The ``shared`` characters that begin both sides are dim."""
     last = messages[-1]["content"]
     before = "".join(f"{message['content']}\n" for message in messages[:-1])
     return Text.assemble(_text(before), _text(last[:shared], "dim"), _text(last[shared:]))
 
 
 def _tree(nodes: pl.DataFrame, prompt: str) -> RenderableType:
-    """One prompt's `schemas.Nodes`, each with its visits, its value, its step and how it ended."""
+    """The tree of one prompt (`schemas.Nodes`): value, visits, step and outcome of each node."""
     branches = thinned(nodes, NODES)
     top = Tree(_text(prompt, "bold"))
     drawn: list[Tree] = []
@@ -79,8 +82,8 @@ def _tree(nodes: pl.DataFrame, prompt: str) -> RenderableType:
         above = top if branch.parent is None else drawn[branch.parent]
         drawn.append(above.add(_node(branch)))
     hidden = nodes.height - len(branches)
-    told = f"{hidden:,} less visited nodes are not shown\n" if hidden else ""
-    return Group(top, Text(told, style="dim"))
+    note = f"{hidden:,} less visited nodes are not shown\n" if hidden else ""
+    return Group(top, Text(note, style="dim"))
 
 
 def _node(branch: Branch) -> Text:
@@ -99,13 +102,13 @@ def _node(branch: Branch) -> Text:
 
 
 def _solution(row: Mapping[str, Any]) -> RenderableType:
-    """A row of `schemas.StepLabels`: a line a step, in the colour of its label (or of its value,
-    where it is not labelled), the first wrong one marked."""
+    """A row of `schemas.StepLabels`, one line a step. The colour is that of the label, or of the
+    value if there is no label. The first wrong step is marked."""
     steps = Table.grid(padding=(0, 2))
     for justify in ("right", "left", "right", "left"):
         steps.add_column(justify=justify)
-    told = zip(row["completions"], row["labels"], row["values"], strict=True)
-    for number, (step, label, value) in enumerate(told):
+    rows = zip(row["completions"], row["labels"], row["values"], strict=True)
+    for number, (step, label, value) in enumerate(rows):
         mark, colour = _LABELS[label]
         if label is None and value is not None:
             colour = _SHADES.get(shade(value, 0, 1), "")
@@ -119,9 +122,10 @@ def _solution(row: Mapping[str, Any]) -> RenderableType:
     return Group(_text(plain(row["prompt"]), "bold"), steps, Text(f"{row['response_id']}\n", "dim"))
 
 
-def _text(said: str, style: str = "") -> Text:
-    """What is spelled out takes room, so it is before anything is laid out."""
-    return Text(printable(said), style)
+def _text(content: str, style: str = "") -> Text:
+    """``content`` with control characters spelled out. This changes its width, so it comes before
+    the layout."""
+    return Text(printable(content), style)
 
 
 def _row(row: Mapping[str, Any]) -> RenderableType:

@@ -1,11 +1,11 @@
-"""``factory run``, ``recipes`` and ``claims``: recipes are run, listed and measured."""
+"""``factory run``, ``recipes`` and ``claims``: run, list and measure recipes."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from assets.cli.errors import Json, Refresh, recipe_id, said
+from assets.cli.errors import Json, Refresh, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -27,11 +27,11 @@ def run(
 ) -> None:
     """Run a recipe: draw prompts, write, score, choose, train, validate.
 
-    Given again, the same command goes on where it stopped and pays for nothing twice.
+    The same command resumes an interrupted run, and no answer is paid for twice.
     """
-    with said(as_json) as answer:
+    with printed(as_json) as answer:
         from assets import refresh as runs
-        from assets.cli import console as report
+        from assets.cli import console
         from assets.definitions import build_definitions
         from assets.project.project import load_project
 
@@ -39,13 +39,13 @@ def run(
         project = load_project()
         name = recipe_id(recipe, project.recipes)
         definitions = build_definitions(project, [name])
-        screen = report.console(stderr=as_json)
+        screen = console.console(stderr=as_json)
         outcomes = []
         for day in days:
             outcome = runs.run_refresh(project, definitions, name, refresh=day, rows=rows)
             outcomes.append(outcome)
-            screen.print(report.stages_table(f"{name}, refresh {day}", outcome.stages))
-            for line in report.outcome_lines(outcome, project.settings):
+            screen.print(console.stages_table(f"{name}, refresh {day}", outcome.stages))
+            for line in console.outcome_lines(outcome, project.settings):
                 screen.print(line)
         result = outcomes[-1].as_json()
         if rounds > 1:
@@ -61,8 +61,8 @@ def recipes(
     as_json: Json = False,
 ) -> None:
     """List the recipes, with what each claims."""
-    with said(as_json) as answer:
-        from assets.cli import console as report
+    with printed(as_json) as answer:
+        from assets.cli import console
         from assets.cli.recipe_pages import write_gallery
         from assets.project.project import load_project
 
@@ -80,7 +80,7 @@ def recipes(
             for recipe in sorted(project.recipes.values(), key=lambda r: (r.family, r.name))
         ]
         if not as_json:
-            report.console().print(report.recipes_table(found))
+            console.console().print(console.recipes_table(found))
         answer(found)
 
 
@@ -98,13 +98,13 @@ def claims(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure what recipes claim against their controls, on the same prompts and model answers.
+    """Measure the claims of recipes against their controls, on the same prompts.
 
-    Runs both from the beginning in a folder of their own, with the answers of the same journal.
+    Both run from the beginning in a separate folder, with the answers of the configured journal.
     """
-    with said(as_json) as answer:
+    with printed(as_json) as answer:
         from assets import refresh as runs
-        from assets.cli import console as report
+        from assets.cli import console
         from assets.cli.claims import measure_claims, write_claims
         from assets.project.project import load_project
 
@@ -116,5 +116,5 @@ def claims(
         if docs is not None:
             write_claims(docs, found, project)
         if not as_json:
-            report.console().print(report.claims_table(found))
+            console.console().print(console.claims_table(found))
         answer(found)

@@ -1,58 +1,58 @@
-"""``factory disk``, ``prune``, ``journal`` and ``datasets``: what is kept, and what need not be."""
+"""``factory disk``, ``prune``, ``journal`` and ``datasets``: show and remove stored data."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.cli.errors import said
+from assets.cli.errors import printed
 
 if TYPE_CHECKING:
     from upath import UPath
 
 commands = typer.Typer()
-journal = typer.Typer(help="What every model answered, so that nothing is asked twice.")
+journal = typer.Typer(help="The stored answers of all models, so that nothing is asked twice.")
 commands.add_typer(journal, name="journal")
 datasets = typer.Typer(help="Curated datasets and their versions.")
 commands.add_typer(datasets, name="datasets")
 
 
-def _tell_of_nothing(root: "UPath") -> None:
-    """Says so where the root is not there: nothing was made yet, or it lies elsewhere."""
+def _warn_if_missing(root: "UPath") -> None:
+    """Print a message if the root does not exist: nothing was made yet, or it is elsewhere."""
     if not root.exists():
         typer.echo(f"there is nothing at {root} yet (field 'root', or FACTORY_ROOT)", err=True)
 
 
 @commands.command()
 def disk() -> None:
-    """Show how much room everything takes: journal, tables, models, exports, Dagster's own."""
-    with said(False):
-        from assets.cli import console as report
+    """Show how much space everything uses: journal, tables, models, exports, Dagster's files."""
+    with printed(False):
+        from assets.cli import console
         from assets.config.settings import load_settings
         from assets.maintenance.usage import disk_use
 
         settings = load_settings()
-        _tell_of_nothing(settings.root_path)
-        report.console().print(report.disk_table(disk_use(settings)))
+        _warn_if_missing(settings.root_path)
+        console.console().print(console.disk_table(disk_use(settings)))
 
 
 @commands.command("prune")
 def prune_(
     keep_refreshes: Annotated[
-        int, typer.Option(min=1, help="Keep the checkpoints of so many refreshes of each recipe.")
+        int, typer.Option(min=1, help="Keep each recipe's checkpoints of this many refreshes.")
     ] = 7,
     keep_days: Annotated[
-        int, typer.Option(min=0, help="Keep what runs printed for so many days.")
+        int, typer.Option(min=0, help="Keep the logs of runs for this many days.")
     ] = 30,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Remove them; nothing is removed else.")
+        bool, typer.Option("--yes", help="Remove them (default: only show them).")
     ] = False,
 ) -> None:
-    """Show what nobody needs any more: old checkpoints, what old runs printed; --yes removes it.
+    """Show old checkpoints and old logs that are no longer needed; --yes removes them.
 
-    What a refresh starts from stays, and so does every table.
+    Checkpoints that a refresh starts from stay, and so do all tables.
     """
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.execution.instance import shown_instance
         from assets.maintenance import retention as pruning
         from assets.project.project import load_project
@@ -64,8 +64,8 @@ def prune_(
             )
             if yes:
                 pruning.prune(instance, found)
-        for line in report.pruned_lines(found, removed=yes):
-            report.console().print(line, soft_wrap=True)
+        for line in console.pruned_lines(found, removed=yes):
+            console.console().print(line, soft_wrap=True)
 
 
 @journal.callback(invoke_without_command=True)
@@ -73,8 +73,8 @@ def journal_shown(context: typer.Context) -> None:
     """Show the journal's size, its hit rate and what it holds."""
     if context.invoked_subcommand is not None:
         return
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.config.settings import load_settings
         from engines.journal.store import statistics
 
@@ -82,24 +82,24 @@ def journal_shown(context: typer.Context) -> None:
         found = statistics(path)
         asked = found.hits + found.misses
         rate = f", hit rate {found.hits / asked:.1%} of {asked:,} asked" if asked else ""
-        screen = report.console()
+        screen = console.console()
         screen.print(
             f"{path}: {found.answers:,} answers, {found.bytes / 1e6:,.1f} MB{rate}, "
             f"identity version {found.identity}",
         )
-        screen.print(report.journal_table(found.usage))
+        screen.print(console.journal_table(found.usage))
 
 
 @journal.command()
 def prune() -> None:
     """Remove the answers of models that are neither bound to a role nor kept as a checkpoint."""
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.maintenance.retention import prune_journal
         from assets.project.project import load_project
 
         removed, kept = prune_journal(load_project())
-        report.console().print(f"{removed:,} answers removed, {kept:,} kept")
+        console.console().print(f"{removed:,} answers removed, {kept:,} kept")
 
 
 @datasets.callback(invoke_without_command=True)
@@ -107,31 +107,31 @@ def datasets_shown(context: typer.Context) -> None:
     """Show the curated datasets that have rows, with the versions that are kept."""
     if context.invoked_subcommand is not None:
         return
-    with said(False):
-        from assets.cli import console as report
+    with printed(False):
+        from assets.cli import console
         from assets.config.settings import load_settings
         from assets.storage.dataset_versions import Versions, dataset_names
 
         root = load_settings().root_path
-        _tell_of_nothing(root)
-        found = {name: Versions(root, name) for name in dataset_names(root)}
-        told = {name: (of.version(), of.numbers()) for name, of in found.items()}
-        report.console().print(report.versions_table(told))
+        _warn_if_missing(root)
+        versions = {name: Versions(root, name) for name in dataset_names(root)}
+        kept = {name: (each.version(), each.numbers()) for name, each in versions.items()}
+        console.console().print(console.versions_table(kept))
 
 
 @datasets.command("prune")
 def prune_datasets(
-    keep: Annotated[int, typer.Option(min=1, help="Of each dataset, the newest so many.")] = 3,
+    keep: Annotated[int, typer.Option(min=1, help="Keep this many versions of each.")] = 3,
 ) -> None:
-    """Remove old versions of curated datasets, and the files that only they have."""
-    with said(False):
-        from assets.cli import console as report
+    """Remove old versions of curated datasets, and the files that no other version uses."""
+    with printed(False):
+        from assets.cli import console
         from assets.config.settings import load_settings
         from assets.storage.dataset_versions import Versions, dataset_names
 
         root = load_settings().root_path
         pruned = [Versions(root, name).prune(keep) for name in dataset_names(root)]
-        report.console().print(
+        console.console().print(
             f"{sum(len(gone) for gone, _ in pruned):,} versions removed, "
             f"{sum(freed for _, freed in pruned) / 1e6:,.1f} MB freed",
         )

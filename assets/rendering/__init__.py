@@ -1,1 +1,1 @@
-"""Rows and texts as Markdown that nothing in them can change."""
+"""Writes rows and texts as Markdown, with their contents escaped."""

@@ -1,6 +1,6 @@
-"""Rows as Markdown tables: samples of what was kept, reasons of what was dropped.
+"""Rows as Markdown tables: samples of kept rows, and the reasons of dropped rows.
 
-Text that a model or a stranger wrote is escaped, so that no row can draw on the page.
+Text from models and datasets is escaped, so that it cannot format the page.
 """
 
 import html
@@ -17,7 +17,7 @@ LONGEST = 300
 
 
 def sampled(kept: pl.DataFrame) -> str:
-    """A few rows as a Markdown table, the first and others evenly after it."""
+    """A few rows as a Markdown table: the first, and others at equal distances."""
     if kept.is_empty():
         return "no rows"
     step = max(1, kept.height // SAMPLES)
@@ -37,7 +37,7 @@ def dropped_rows(refused: pl.DataFrame) -> str:
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table; what is in its cells cannot draw on the page."""
+    """A Markdown table with escaped cells."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -51,12 +51,12 @@ def _cell(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """``text`` on one line of a Markdown page, as it is: no sign of it formats, links or draws."""
+    """``text`` on one line, escaped so that Markdown shows it unchanged."""
     return " ".join(html.escape(text, quote=False).translate(_SIGNS).split())
 
 
 def linked(text: str, target: str | None) -> str:
-    """``text`` as a link to ``target``; where that is no page of the web, both as text."""
+    """``text`` as a link to ``target``. If that is not an http(s) address, both as text."""
     if target is None:
         return escaped(text)
     if not re.fullmatch(r"https?://[^\s/?#][^\s]*", target, re.ASCII | re.IGNORECASE):
@@ -65,13 +65,13 @@ def linked(text: str, target: str | None) -> str:
 
 
 _OF_LINKS = "%/:?#@!$&+,;=-._~"
-"""What may stand in a link beside letters and digits; the rest is spelled as ``%28``."""
+"""Characters that a link may have besides letters and digits. Others are written as ``%28``."""
 
 _SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]#!|~"}
 
 
 def plain(value: Any) -> str:
-    """One cell as text: a chat as its turns, numbers short, nothing for null."""
+    """A cell as text: a chat as its turns, floats with four digits, null as an empty text."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from rich.table import Table
 
-from assets.cli import console as report
-from assets.cli.errors import said
+from assets.cli import console
+from assets.cli.errors import printed
 from assets.cli.rows import rows_shown
 from assets.config.errors import FactoryError, RecipeError
 from assets.rendering.markdown import linked
@@ -47,7 +47,7 @@ def test_no_code_reaches_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shown: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", "400")
-    report.console().print(SHOWN[shown]())
+    console.console().print(SHOWN[shown]())
     printed = capsys.readouterr().out
     assert not CODES & set(printed)
     assert "\\x1b[2J" in printed
@@ -58,11 +58,11 @@ def test_no_code_reaches_a_terminal(
 def test_no_error_writes_to_a_terminal(
     capsys: pytest.CaptureFixture[str], kind: type[Exception]
 ) -> None:
-    with pytest.raises(BaseException), said(False):  # noqa: PT011, B017  # typer's own exit
+    with pytest.raises(BaseException), printed(False):  # noqa: PT011, B017  # typer's own exit
         raise kind(f"the server says {ESCAPED}")
-    printed = capsys.readouterr().err
-    assert not CODES & set(printed)
-    assert "the server says \\x1b[2J" in printed
+    output = capsys.readouterr().err
+    assert not CODES & set(output)
+    assert "the server says \\x1b[2J" in output
 
 
 def test_errors_of_recipes_and_engines_hold_no_codes() -> None:
@@ -75,7 +75,7 @@ def test_no_log_line_writes_to_a_terminal(capsys: pytest.CaptureFixture[str]) ->
     root = logging.getLogger()
     kept, root.handlers = root.handlers, []
     try:
-        with said(False):
+        with printed(False):
             logging.getLogger("some.library").warning("it says %s", ESCAPED)
     finally:
         root.handlers = kept
