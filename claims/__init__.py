@@ -1,4 +1,4 @@
-"""What recipes claim, measured: each measure compares a recipe's tables with its control's."""
+"""Measures of recipes' claims. Each compares a recipe's tables with those of its control."""
 
 from assets.project.measure import Figures, Measure, UnmeasurableError
 from claims.best_of_n import BestOfNGain

@@ -1,4 +1,4 @@
-"""Is the answer that a reward likes best right more often than the one most responses give?"""
+"""Is the response with the highest reward right more often than the majority vote?"""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,12 @@ from filters.pairing import scored, tie_break
 
 
 class BestOfNGain(MeasureOfScores):
-    """How often, of all responses to a prompt, the one that the scores of stage ``of`` rate highest
-    is right (of equals a lot decides). Compared with the same of the control's scores, or without a
-    control with the majority vote of the same responses (`filters.MajorityVote`), which is told of
-    in any case.
+    """The share of prompts for which the response with the highest score of stage ``of`` is right.
 
-    A prompt none of whose responses is
-    scored, or votes, is answered wrongly.
+    Ties are broken at random. It is compared with the same share by the control's scores. Without a
+    control it is compared with the majority vote of the responses (`filters.MajorityVote`). The
+    result always shows the majority vote. A prompt without a score, or without a vote, counts as
+    wrong.
     """
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
@@ -42,8 +41,8 @@ class BestOfNGain(MeasureOfScores):
         each = truth.height / ours.height
         voted = ""
         if self.control is not None:
-            beside = compared(ours, vote)
-            voted = f"; majority vote for {beside.control:.1%}: {beside}"
+            against_vote = compared(ours, vote)
+            voted = f"; majority vote for {against_vote.control:.1%}: {against_vote}"
         return Figures.of(
             both,
             f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
@@ -52,12 +51,12 @@ class BestOfNGain(MeasureOfScores):
         )
 
     def _truth(self, tables: Mapping[str, pl.DataFrame], checks: Mapping[str, str]) -> pl.DataFrame:
-        """The responses of which it is known whether they are ``right``."""
+        """The responses whose truth is known, with ``right``."""
         return known_responses(tables[self.responses], tables[self.prompts], checks)
 
 
 def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """The best scored response of each prompt."""
+    """The response of each prompt with the highest score."""
     rated = scored(responses.select("prompt_id", "response_id"), scores).drop_nulls("value")
     return (
         rated.with_columns(tie_break=tie_break("response_id"))
@@ -67,7 +66,7 @@ def _best(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
 
 
 def _answered(truth: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """One row a prompt: ``hits`` 1 where the chosen response is right, and ``count`` 1."""
+    """One row a prompt: ``hits`` is 1 if the chosen response is right, and ``count`` is 1."""
     picked = truth.join(chosen, on="response_id", how="semi").select("prompt_id", hits="right")
     return (
         truth.select("prompt_id")

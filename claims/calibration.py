@@ -1,4 +1,4 @@
-"""Does a probability mean what it says, and does it tell right from wrong?"""
+"""Are probabilities calibrated, and do they separate right from wrong responses?"""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,16 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from kernels.intervals import Floats, bootstrap_interval
 
 _CELLS = 2_000_000
-"""Most weights (resamples x responses) held at once."""
+"""The most weights (resamples x responses) in memory at once."""
 
 
 class Calibration(Measure):
-    """AUC of the probabilities of stage ``of``: the chance that a right response, of any prompt,
-    has a higher one than a wrong response. Compared with the AUC of the control's scores, or with
-    1/2, which is chance. What it ``says`` adds Brier score and calibration error (``bins``).
+    """The AUC of the probabilities of stage ``of``: the chance that a right response has a higher
+    probability than a wrong response, to any prompts.
 
-    ``responses`` names the stage whose responses were scored.
+    It is compared with the AUC of the control's scores, or with 1/2, which is chance. ``says`` adds
+    the Brier score and the calibration error (with ``bins`` bins). ``responses`` names the stage
+    whose responses were scored.
     """
 
     responses: str = "responses"
@@ -77,10 +78,10 @@ def calibration_error(
 ) -> float:
     """Σ over ``bins`` of equal width: share of responses · |mean p − share that is right|, in
     [0, 1] (expected calibration error, Naeini et al. 2015). 1 belongs to the last bin."""
-    said, true = np.asarray(probabilities, np.float64), np.asarray(right, np.float64)
-    place = np.minimum((said * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(place, said - true, minlength=bins)
-    return float(np.abs(gaps).sum() / len(said))
+    predicted, true = np.asarray(probabilities, np.float64), np.asarray(right, np.float64)
+    place = np.minimum((predicted * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(place, predicted - true, minlength=bins)
+    return float(np.abs(gaps).sum() / len(predicted))
 
 
 def auc(
@@ -88,8 +89,13 @@ def auc(
 ) -> Floats:
     """The chance that a right response has a higher value than a wrong one; a tie is half a win.
 
-    ``values``: Float[responses]; ``right``: Bool[responses]; ``weights``: Float[..., responses],
-    how often each counts (once, unless given). Returns Float[...], nan where one kind is missing.
+    Args:
+        values: Float[responses].
+        right: Bool[responses].
+        weights: Float[..., responses], how often each response counts; by default once.
+
+    Returns:
+        Float[...], nan where there are no right or no wrong responses.
     """
     value, true = np.asarray(values, np.float64), np.asarray(right, np.bool_)
     weight = np.ones_like(value) if weights is None else np.asarray(weights, np.float64)
@@ -108,7 +114,7 @@ def auc(
 def _known(
     responses: pl.DataFrame, scores: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> pl.DataFrame:
-    """The responses of which score (``value``) and truth (``right``) are known."""
+    """The responses whose score (``value``) and truth (``right``) are known."""
     truth = known_responses(responses, prompts, checks)
     values = mean_scores(scores).drop_nulls()
     return truth.join(values, on="response_id").sort("prompt_id", "response_id")
@@ -117,8 +123,11 @@ def _known(
 def _compared(
     ours: pl.DataFrame, theirs: pl.DataFrame | None, *, seed: int = 0
 ) -> tuple[float, float, float, float]:
-    """Both AUCs, and the 95 % interval of their difference: a percentile bootstrap over prompts,
-    each drawn with all that both sides have of it."""
+    """Both AUCs, and the 95 % interval of their difference.
+
+    The interval is a percentile bootstrap over prompts. A drawn prompt counts with its responses on
+    both sides.
+    """
     sides = [ours] if theirs is None else [ours, theirs]
     prompts = pl.concat([side["prompt_id"] for side in sides]).unique().sort()
     numbered = pl.DataFrame({"prompt_id": prompts}).with_row_index("number")
@@ -140,7 +149,7 @@ def _compared(
         np.ones(len(prompts), dtype=np.int64),
         resamples=RESAMPLES,
         seed=seed,
-        # An AUC holds a weight of each response.
+        # An AUC needs a weight for each response.
         cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in known),
     )
     points = [float(auc(value, right)) for value, right, _ in known]

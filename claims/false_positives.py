@@ -1,4 +1,4 @@
-"""Is a judge fooled less often by answers that say nothing?"""
+"""Is a judge fooled less often by responses without content?"""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,16 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 class FalsePositives(Measure):
-    """The share of responses without content that the scores of stage ``of`` take for answers:
-    those of ``positive`` or more. It must be lower than by the scores of ``control``.
+    """The share of false positives of stage ``of``: responses without content that are scored
+    ``positive`` or more. It must be lower than that of ``control``.
 
-    ``responses`` names the stage whose responses were scored, all of them worthless. A response
-    without a score is not taken for an answer. With ``accuracy`` and ``accuracy_control``, scores
-    of the real responses of stage ``answers`` by the same two judges, the claim holds only if the
-    share of (right, wrong) pairs ranked rightly is not lower than the control's beyond doubt: a
-    judge that rejects everything is fooled by nothing.
+    ``responses`` names the stage of the scored responses, which all have no content. A response
+    without a score is no false positive.
+
+    A judge that rejects everything has no false positives. ``accuracy`` and ``accuracy_control``
+    prevent this: they are scores of the real responses of stage ``answers`` by the same two judges.
+    With them, the claim holds only if the share of correctly ranked (right, wrong) pairs is not
+    significantly lower than the control's.
     """
 
     responses: str
@@ -38,14 +40,14 @@ class FalsePositives(Measure):
         control_stage = self.required_control()
         ours = self._fooled(tables[self.responses], tables[self.of])
         theirs = self._fooled(control[self.responses], control[control_stage])
-        fooled = _both(ours, theirs)
+        fooled = _compared(ours, theirs)
         says = (
             f"{fooled.measured:.1%} of answers without content are taken for answers, before "
             f"{fooled.control:.1%}: {fooled}"
         )
         held = fooled.high < 0
         if self.accuracy is not None and self.accuracy_control is not None:
-            rightly = _both(
+            ranked = _compared(
                 ranked_pairs(
                     tables[self.answers], tables[self.accuracy], tables["prompts"], checks
                 ),
@@ -56,23 +58,23 @@ class FalsePositives(Measure):
                     checks,
                 ),
             )
-            held = held and rightly.high >= 0
+            held = held and ranked.high >= 0
             says += (
-                f"; of real responses {rightly.measured:.1%} of pairs are ranked rightly, before "
-                f"{rightly.control:.1%}: {rightly}"
+                f"; of real responses {ranked.measured:.1%} of pairs are ranked rightly, before "
+                f"{ranked.control:.1%}: {ranked}"
             )
         return Figures.of(fooled, says, held=held)
 
     def _fooled(self, responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-        """One row a prompt: ``count`` responses, ``hits`` of them taken for answers."""
-        # A response without a score is not taken for an answer.
+        """One row a prompt: ``count`` responses, of which ``hits`` are false positives."""
+        # A response without a score is no false positive.
         judged = responses.select("prompt_id", "response_id").join(
             mean_scores(scores), on="response_id"
         )
         return by_prompt(judged, (pl.col("value") >= self.positive).fill_null(False))
 
 
-def _both(ours: pl.DataFrame, theirs: pl.DataFrame) -> Shares:
+def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> Shares:
     if not ours["count"].sum() or not theirs["count"].sum():
         raise UnmeasurableError("no response is scored by both judges")
     return compared(ours, theirs)

@@ -1,4 +1,4 @@
-"""Is the first wrong step found, as ProcessBench counts it?"""
+"""Is the first wrong step found? Measured by ProcessBench's F1."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,26 +13,27 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from kernels.intervals import Floats, bootstrap_interval
 
 NONE = -1
-"""What stands for "no step is wrong", in ProcessBench as here."""
+"""The index that means "no step is wrong", as in ProcessBench."""
 COUNTS = ("erroneous_hits", "erroneous", "correct_hits", "correct")
 
 
 class FirstErrorF1(Measure):
     """ProcessBench's F1 (Zheng et al. 2024, arXiv:2412.06559) of the first errors that stage ``of``
-    finds: the harmonic mean of two accuracies, of naming the first wrong step of solutions that
-    have one, and of finding none in those that have none. A finder that always finds something, or
-    never, has 0.
+    finds.
 
-    ``truth`` names the stage of scores that knows: its score of a response as a whole is the index
+    F1 is the harmonic mean of two accuracies: naming the first wrong step of erroneous solutions,
+    and finding no error in correct ones. A method that always finds an error, or never, has 0.
+
+    ``truth`` names the stage of scores with the truth: its score of a whole response is the index
     of the first wrong step, or −1. ``of`` is a stage of
 
-    - scores, whose first step below ``threshold`` is the error found (none: there is none), as of
-      `annotators.ProcessReward`; with ``threshold: null`` the score of the whole is its index. A
-      response without a reading of its steps is found wrongly;
-    - or labelled steps, of which those that were kept are counted.
+    - scores of steps, for example of `annotators.ProcessReward`: the first step with a score below
+      ``threshold`` is the error. With ``threshold: null`` the score of the whole response is the
+      index. A response without scores counts as wrong;
+    - or labelled steps: only the kept solutions count.
 
-    It is compared with the same of the control's stage, or with 0, and holds where it is surely
-    less than ``within`` below that; with 0, surely above it.
+    F1 is compared with that of the control's stage, or with 0. The claim holds if the interval of
+    the difference is above −``within``.
     """
 
     truth: str
@@ -56,7 +57,7 @@ class FirstErrorF1(Measure):
                 )
         measured, baseline = summed(ours), None if theirs is None else summed(theirs)
         low, high = f1_difference(ours, theirs)
-        beside = "" if baseline is None else f", by the control {baseline}"
+        by_control = "" if baseline is None else f", by the control {baseline}"
         return Figures(
             measured.f1,
             0.0 if baseline is None else baseline.f1,
@@ -65,7 +66,7 @@ class FirstErrorF1(Measure):
             held=low > -self.within,
             says=(
                 f"first errors of {ours['erroneous'].sum():,.0f} erroneous and "
-                f"{ours['correct'].sum():,.0f} correct solutions: {measured}{beside}: difference "
+                f"{ours['correct'].sum():,.0f} correct solutions: {measured}{by_control}: difference "
                 f"of F1 {100 * (measured.f1 - (baseline.f1 if baseline else 0)):+.1f} points "
                 f"[{100 * low:+.1f}, {100 * high:+.1f}]"
             ),
@@ -86,14 +87,14 @@ class FirstErrorF1(Measure):
 
 @dataclass(frozen=True)
 class Accuracies:
-    """On erroneous solutions and on correct ones, each in [0, 1]."""
+    """The accuracies on erroneous and on correct solutions, in [0, 1]."""
 
     erroneous: float
     correct: float
 
     @property
     def f1(self) -> float:
-        """Their harmonic mean, 0 where both are."""
+        """The harmonic mean; 0 if both are 0."""
         total = self.erroneous + self.correct
         return 2 * self.erroneous * self.correct / total if total else 0.0
 
@@ -102,8 +103,9 @@ class Accuracies:
 
 
 def first_errors(scores: pl.DataFrame, threshold: float | None) -> pl.DataFrame:
-    """``response_id`` and ``found``: the index of the first step below ``threshold``, −1 where none
-    is; without a threshold what the score of the whole says. Responses not read are not there."""
+    """``response_id`` and ``found``: the index of the first step with a score below ``threshold``,
+    or −1. Without a threshold it is the score of the whole response. Responses without scores are
+    left out."""
     if threshold is None:
         return _indices(scores).rename({"truth": "found"})
     steps = scores.filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
@@ -112,9 +114,11 @@ def first_errors(scores: pl.DataFrame, threshold: float | None) -> pl.DataFrame:
 
 
 def counts(found: pl.DataFrame) -> pl.DataFrame:
-    """One row a prompt, from columns ``prompt_id``, ``truth`` and ``found`` (null: nothing): how
-    many solutions have a wrong step and how many have none, and of how many of either that was
-    ``found``."""
+    """Count the solutions of each prompt: erroneous and correct ones, and the hits of both.
+
+    Args:
+        found: Columns ``prompt_id``, ``truth`` and ``found`` (null counts as wrong).
+    """
     wrong, hit = pl.col("truth") != NONE, (pl.col("truth") == pl.col("found")).fill_null(False)
     return (
         found.group_by("prompt_id")
@@ -130,7 +134,7 @@ def counts(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def summed(counted: pl.DataFrame) -> Accuracies:
-    """The accuracies over all prompts of `counts`."""
+    """The accuracies over all prompts. ``counted`` is a result of `counts`."""
     total = counted.select(pl.col(*COUNTS).sum()).row(0, named=True)
     return Accuracies(
         total["erroneous_hits"] / total["erroneous"], total["correct_hits"] / total["correct"]
@@ -140,8 +144,11 @@ def summed(counted: pl.DataFrame) -> Accuracies:
 def f1_difference(
     ours: pl.DataFrame, theirs: pl.DataFrame | None, *, seed: int = 0
 ) -> tuple[float, float]:
-    """The 95 % interval of the F1 of ``ours`` minus that of ``theirs`` (or 0), by a percentile
-    bootstrap over prompts, each drawn with all that both sides have of it."""
+    """The 95 % interval of the F1 of ``ours`` minus that of ``theirs`` (or 0).
+
+    It is a percentile bootstrap over prompts. A drawn prompt counts with its solutions on both
+    sides.
+    """
     sides = [ours] if theirs is None else [ours, theirs]
     prompts = pl.concat([side.select("prompt_id") for side in sides]).unique().sort("prompt_id")
     known = [
@@ -160,7 +167,7 @@ def f1_difference(
 
 
 def _f1(totals: Floats) -> Floats:
-    """Of each row of Float[resamples, 4]; nan where a resample has solutions of one kind only."""
+    """The F1 of each row of Float[resamples, 4]; nan if a resample has one kind of solutions."""
     with np.errstate(invalid="ignore", divide="ignore"):
         erroneous, correct = totals[:, 0] / totals[:, 1], totals[:, 2] / totals[:, 3]
         score = 2 * erroneous * correct / (erroneous + correct)
@@ -168,7 +175,7 @@ def _f1(totals: Floats) -> Floats:
 
 
 def _indices(scores: pl.DataFrame) -> pl.DataFrame:
-    """``response_id`` and ``truth``: the score of the whole as an index."""
+    """``response_id`` and ``truth``: the score of the whole response as an index."""
     whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
     return (
         whole.group_by("response_id")

@@ -1,4 +1,4 @@
-"""Does a density ratio judge better, the further apart its two models are?"""
+"""Does a density ratio judge better if its two models are further apart?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 @dataclass(frozen=True)
 class _Point:
-    """One pair of models: how far apart they are, and what their ratio ranks rightly."""
+    """A pair of models: the gap between them, and the pairs that their ratio ranks correctly."""
 
     stage: str
     gap: float
@@ -26,13 +26,13 @@ class _Point:
 
 
 class RewardGap(Measure):
-    """The reward accuracy of the pair of models with the largest gap, against that of the pair with
-    the smallest.
+    """The reward accuracy of the pair of models with the largest gap, compared with that of the
+    pair with the smallest gap.
 
-    ``of`` names the stage whose responses were scored. ``pairs`` names, for each stage of scores,
-    the two stages of responses by which its models are known: the stronger model's own answers, and
-    the weaker one's. A pair's gap is the share of right answers of the first less that of the
-    second; its reward accuracy is that of `claims.RewardAccuracy`.
+    ``of`` names the stage whose responses were scored. ``pairs`` names two stages of responses for
+    each stage of scores: those of its stronger model and those of its weaker model. The gap of a
+    pair is the share of right responses of the stronger model minus that of the weaker one. Reward
+    accuracy is that of `claims.RewardAccuracy`.
 
     Source: Xu et al. 2024, CDR (arXiv:2411.02481), where 221 pairs of models are compared.
     """
@@ -40,8 +40,8 @@ class RewardGap(Measure):
     pairs: Mapping[str, tuple[str, str]] = Field(min_length=2)
 
     def stages(self) -> list[str]:
-        own = [stage for both in self.pairs.values() for stage in both]
-        return list(dict.fromkeys([self.of, *own, *self.pairs]))
+        written = [stage for both in self.pairs.values() for stage in both]
+        return list(dict.fromkeys([self.of, *written, *self.pairs]))
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         prompts = tables["prompts"]
@@ -67,10 +67,10 @@ class RewardGap(Measure):
             )
         least, most = points[0], points[-1]
         both = compared(most.ranked, least.ranked)
-        told = ", ".join(f"{p.stage} {p.gap:+.1%} → {p.accuracy:.1%}" for p in points)
+        listed = ", ".join(f"{p.stage} {p.gap:+.1%} → {p.accuracy:.1%}" for p in points)
         return Figures.of(
             both,
-            f"reward accuracy by gap between the models: {told}; largest gap against smallest: "
+            f"reward accuracy by gap between the models: {listed}; largest gap against smallest: "
             f"{both}",
         )
 

@@ -1,4 +1,4 @@
-"""Do scores fall as responses get worse?"""
+"""Do scores fall when responses get worse?"""
 
 from collections.abc import Mapping
 
@@ -11,12 +11,13 @@ from filters.pairs.graded_pairs import levels
 
 
 class GradedScores(Measure):
-    """Kendall's rank correlation (τ-a) between how much of a response is left and its score.
+    """Kendall's rank correlation (τ-a) between a response's quality and its score.
 
-    Of all pairs of versions of one response (stage ``degraded``), how many more the scores of
-    stage ``of`` rank rightly (the less degraded higher) than wrongly, as a share of the pairs: in
-    [−1, 1]; a tie counts for neither. ``control`` names other scores of the same versions; without
-    it the comparison is with 0, which is chance.
+    Stage ``degraded`` has degraded versions of responses. A pair of versions of one response is
+    concordant if the scores of stage ``of`` rank the less degraded one higher. The correlation is
+    the number of concordant pairs minus that of discordant pairs, divided by all pairs, in [−1, 1];
+    a tie counts for neither. ``control`` names other scores of the same versions; without it the
+    comparison is with 0, which is chance.
     """
 
     degraded: str = "degraded"
@@ -52,8 +53,8 @@ class GradedScores(Measure):
 
 
 def ranked(degraded: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """One row a prompt: ``count`` pairs of versions of one response whose levels differ, both
-    scored as a whole, and ``hits``, those ranked rightly less those ranked wrongly."""
+    """One row a prompt: ``count`` pairs of scored versions of one response with different levels,
+    and ``hits``, the concordant pairs minus the discordant ones."""
     versions = levels(degraded).join(mean_scores(scores).drop_nulls(), on="response_id")
     versions = versions.select("prompt_id", "original", "level", "value")
     worse = versions.rename({"level": "worse_level", "value": "worse_value"}).drop("prompt_id")

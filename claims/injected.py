@@ -1,4 +1,4 @@
-"""Are injected errors small, and errors?"""
+"""Are injected errors small, and do they make right answers wrong?"""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,15 @@ from filters.pairs.edits import changed
 
 
 class InjectedErrors(Measure):
-    """The share of pairs that differ in at most ``most_changed`` of their tokens
-    (`filters.pairs.edits`) and of which the chosen side is right and the rejected wrong, by the
-    check of their source.
+    """The share of pairs with a small change that makes a right answer wrong.
 
-    It holds where that is at least ``at_least``, and surely more often so than in the control's
-    pairs (those that sampling gives). ``edits`` names the stage of which ``of`` was chosen, to
-    tell how many were dropped. A pair whose truth cannot be known counts as one that is not so.
+    The two sides differ in at most ``most_changed`` of their tokens (`filters.pairs.edits`), and by
+    the check of the source the chosen side is right and the rejected side wrong. A pair whose truth
+    is not known does not count as such a pair.
+
+    The claim holds if the share is at least ``at_least`` and significantly higher than that of the
+    control's pairs, which are sampled. ``edits`` names the stage that ``of`` was chosen from, to
+    show how many edits were dropped.
     """
 
     most_changed: float = Field(default=0.12, ge=0, le=1)
@@ -51,11 +53,11 @@ class InjectedErrors(Measure):
     ) -> pl.DataFrame:
         if pairs.is_empty():
             raise UnmeasurableError(f"{what} holds no pair")
-        said = [
+        texts = [
             pairs[side].list.last().struct.field("content").alias(side)
             for side in ("chosen", "rejected")
         ]
         flipped = [label is True for label in pair_labels(pairs, prompts, checks)]
-        small = changed(*said) <= self.most_changed
+        small = changed(*texts) <= self.most_changed
         flips = pairs.select("prompt_id", hit=pl.Series(flipped, dtype=pl.Boolean) & small)
         return by_prompt(flips, pl.col("hit"))

@@ -1,4 +1,4 @@
-"""Are more pairs labelled truly?"""
+"""Are more pairs labelled correctly?"""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 class LabelAccuracy(Measure):
-    """The share of pairs whose chosen answer is right and whose rejected one is wrong, of those in
-    which just one of the two is right: of two right answers, or two wrong ones, neither is better.
+    """The share of pairs whose chosen answer is right and whose rejected answer is wrong.
 
-    ``weighted``: a pair counts as far as its weight prefers the chosen side, so one of weight C
-    that is labelled truly counts C, and one labelled falsely 1 − C.
+    Only pairs with exactly one right answer count: of two right or two wrong answers, neither is
+    better. With ``weighted``, a correctly labelled pair of weight C counts C, and a wrongly
+    labelled one counts 1 − C.
     """
 
     weighted: bool = False
@@ -39,10 +39,10 @@ class LabelAccuracy(Measure):
         true = pl.col("label").cast(pl.Float64)
         weight = pl.col("weight") if self.weighted else pl.lit(1.0)
         decided = pairs.select("prompt_id", "weight", labels).drop_nulls("label")
-        found = by_prompt(decided, true * weight + (1 - true) * (1 - weight))
-        if found.is_empty():
+        counted = by_prompt(decided, true * weight + (1 - true) * (1 - weight))
+        if counted.is_empty():
             raise UnmeasurableError(
                 f"{what} holds {pairs.height:,} pairs, and of none it is known that just one side "
                 "is right"
             )
-        return found
+        return counted

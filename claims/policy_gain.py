@@ -1,4 +1,4 @@
-"""Does the trained policy get better by more?"""
+"""Does the trained policy improve more than the control's?"""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,8 @@ from trainers.evaluation.metrics import paired_interval
 
 
 class PolicyGain(Measure):
-    """The rise of held-out accuracy (greedy) of the policy that was trained on a recipe's data,
-    over that of the policy trained on the control's; over nothing without a control."""
+    """The gain of held-out accuracy (greedy) by training on a recipe's data, compared with the gain
+    by training on the control's data, or with 0 without a control."""
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = _gains(tables[self.of])

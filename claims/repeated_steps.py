@@ -1,4 +1,4 @@
-"""Does it pay to say a step twice?"""
+"""Does repeating a step raise the score?"""
 
 from collections.abc import Mapping
 
@@ -11,18 +11,19 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from filters.pairing import mean_scores
 
 ROUNDING = 1e-6
-"""A score that rises by less has not risen: the same text in another batch differs by as much."""
+"""A smaller rise does not count: scores of the same text differ by as much between batches."""
 
 
 class RepeatedSteps(Measure):
-    """The share of responses whose score, as a whole, is higher where one of their steps is said
-    twice: by stage ``of`` for the responses, and ``repeated`` for those of stage ``edits``
-    (`generators.RepeatStep`), each of which names the response it was made from.
+    """The share of responses whose score rises when one of their steps is repeated.
 
-    Compared with the same share by the control's scores and ``control_repeated``. It holds where
-    the share is at most ``at_most``, and surely lower than the control's. What it ``says`` adds by
-    how much scores change on average, and the same of the stages in ``also`` (each with the one
-    of its scores of the edits).
+    Stage ``of`` scores the responses. Stage ``repeated`` scores the responses of stage ``edits``
+    (`generators.RepeatStep`), each of which names its original. The scores are of whole responses.
+
+    The share is compared with that of the control's scores and ``control_repeated``. The claim
+    holds if it is at most ``at_most`` and significantly lower than the control's. ``says`` adds the
+    mean change of the scores. ``also`` names more stages of scores of the responses, each with its
+    stage of scores of the edits; ``says`` shows their shares too.
     """
 
     repeated: str
@@ -32,8 +33,8 @@ class RepeatedSteps(Measure):
     also: Mapping[str, str] = Field(default_factory=dict)
 
     def stages(self) -> list[str]:
-        told = [stage for both in self.also.items() for stage in both]
-        return [self.of, self.repeated, self.edits, *told]
+        others = [stage for both in self.also.items() for stage in both]
+        return [self.of, self.repeated, self.edits, *others]
 
     def control_stages(self) -> list[str]:
         named = [self.control, self.control_repeated]
@@ -51,21 +52,20 @@ class RepeatedSteps(Measure):
         )
         both = compared(_raised(ours), _raised(theirs))
         others = [
-            f"; {stage} of {_told(self._changes(edits, tables[stage], tables[repeated]))}"
+            f"; {stage} of {_summary(self._changes(edits, tables[stage], tables[repeated]))}"
             for stage, repeated in self.also.items()
         ]
         return Figures.of(
             both,
-            f"saying a step twice raises the score of {_told(ours)}, the control's of "
-            f"{_told(theirs)}: {both}{''.join(others)}",
+            f"saying a step twice raises the score of {_summary(ours)}, the control's of "
+            f"{_summary(theirs)}: {both}{''.join(others)}",
             held=both.measured <= self.at_most and both.high < 0,
         )
 
     def _changes(
         self, edits: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
     ) -> pl.DataFrame:
-        """For each edit its ``prompt_id`` and how much its score is above its parent's
-        (``change``)."""
+        """The ``prompt_id`` of each edit, and the ``change`` of its score from its parent's."""
         parent = pl.col("origin").struct.field("parents").list.first()
         known = (
             edits.select("prompt_id", "response_id", parent=parent)
@@ -84,11 +84,11 @@ class RepeatedSteps(Measure):
 
 
 def _raised(changes: pl.DataFrame) -> pl.DataFrame:
-    """For each prompt, of how many edits (``count``) the score rose (``hits``)."""
+    """For each prompt: ``count`` edits, of which ``hits`` have a higher score."""
     return by_prompt(changes, pl.col("change") > ROUNDING)
 
 
-def _told(changes: pl.DataFrame) -> str:
+def _summary(changes: pl.DataFrame) -> str:
     rose = float((changes["change"] > ROUNDING).to_numpy().mean())
     mean = float(changes["change"].to_numpy().mean())
     return f"{rose:.1%} of {changes.height:,} responses ({mean:+.3f} on average)"

@@ -1,4 +1,4 @@
-"""Does a score tell right responses from wrong ones?"""
+"""Does a score rank right responses above wrong ones?"""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,10 @@ from assets.project.measure import Figures, MeasureOfScores, Tables, Unmeasurabl
 
 class RewardAccuracy(MeasureOfScores):
     """The share of (right, wrong) pairs of responses to one prompt that the scores of stage ``of``
-    rank rightly; a tie counts half. All such pairs are compared, so no pairing rule matters.
-    Without a control it is compared with 1/2, which is chance.
+    rank correctly; a tie counts half.
+
+    All such pairs count, so the result does not depend on a pairing rule. Without a control the
+    comparison is with 1/2, which is chance.
     """
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:

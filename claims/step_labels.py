@@ -1,4 +1,4 @@
-"""Are steps labelled truly, and are right ones worth more than wrong ones?"""
+"""Are steps labelled correctly, and do right steps have higher values than wrong ones?"""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -13,19 +13,21 @@ from claims.first_error import NONE, first_errors
 
 
 class StepLabelAccuracy(Measure):
-    """The share of solutions whose first wrong step stage ``of`` names truly, or (``per: step``) of
-    labelled steps whose label is true: right as long as no step up to it is wrong.
+    """The share of solutions whose first wrong step stage ``of`` names correctly.
 
-    ``truth`` names the stage of scores that knows (`annotators.StepVerifier`): its score of a
-    response as a whole is the index of the first wrong step, −1 for none. ``of`` is a stage of such
-    scores, where a response without one is not found, or of labelled steps, of which those that
-    were kept count. ``solutions: erroneous`` counts those with a wrong step alone.
+    With ``per: step`` it is the share of labelled steps with a true label: a step is right if
+    neither it nor an earlier step is wrong.
 
-    It is compared with the control, or the best of it and ``rivals``, stages like it, and holds
-    where it is surely less than ``within`` below. With ``at_most_rollouts`` the rollouts that its
-    scores took (their ``raw``, "3/16"; a whole answer takes none) must be at most that share of
-    those of the control. Where the control's responses are cut in another way,
-    ``control_responses`` and ``control_truth`` name its own.
+    ``truth`` names the stage of scores with the truth (`annotators.StepVerifier`): its score of a
+    whole response is the index of the first wrong step, or −1. ``of`` is a stage of such scores, in
+    which a response without a score counts as wrong, or of labelled steps, of which only the kept
+    ones count. ``solutions: erroneous`` counts only solutions with a wrong step.
+
+    The share is compared with the control's, or with the best of the control and the stages
+    ``rivals``. The claim holds if the interval of the difference is above −``within``. With
+    ``at_most_rollouts``, the rollouts of its scores must also be at most that share of the
+    control's. They are read from ``raw``, as "3/16"; a whole answer takes none. If the control's
+    responses have other steps, ``control_responses`` and ``control_truth`` name its stages.
     """
 
     truth: str
@@ -42,27 +44,27 @@ class StepLabelAccuracy(Measure):
         return [self.of, self.truth, self.responses]
 
     def control_stages(self) -> list[str]:
-        own = [self.control_truth or self.truth, self.control_responses or self.responses]
-        return [*([] if self.control is None else [self.control]), *self.rivals, *own]
+        known = [self.control_truth or self.truth, self.control_responses or self.responses]
+        return [*([] if self.control is None else [self.control]), *self.rivals, *known]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         control_stage = self.required_control()
         ours = self._counted(tables, self.of, self.truth, self.responses)
         truth, responses = self.control_stages()[-2:]
-        compare: dict[str, Shares] = {}
+        comparisons: dict[str, Shares] = {}
         for name in (control_stage, *self.rivals):
             theirs = self._counted(control, name, truth, responses)
-            compare[name] = compared(ours, theirs)
-        best = max(compare, key=lambda name: compare[name].control)
-        both = compare[best]
-        spent, says = 1.0, ""
+            comparisons[name] = compared(ours, theirs)
+        best = max(comparisons, key=lambda name: comparisons[name].control)
+        both = comparisons[best]
+        share, says = 1.0, ""
         if self.at_most_rollouts is not None:
             mine, other = rollouts(tables[self.of]), rollouts(control[best])
             if not mine or not other:
                 raise UnmeasurableError("nothing says how many rollouts the scores took")
-            spent = mine / other
-            says = f", for {spent:.1%} of the rollouts (wanted: {self.at_most_rollouts:.0%})"
-        cheap = self.at_most_rollouts is None or spent <= self.at_most_rollouts
+            share = mine / other
+            says = f", for {share:.1%} of the rollouts (wanted: {self.at_most_rollouts:.0%})"
+        cheap = self.at_most_rollouts is None or share <= self.at_most_rollouts
         what = "first errors are found" if self.per == "solution" else "labels are true"
         return Figures.of(
             both,
@@ -80,8 +82,8 @@ class StepLabelAccuracy(Measure):
         if self.per == "step":
             found = _steps(frame, known)
         elif "first_error" in frame.columns:
-            told = frame.select("response_id", found=pl.col("first_error").fill_null(NONE))
-            found = known.join(told, on="response_id", how="inner")
+            labelled = frame.select("response_id", found=pl.col("first_error").fill_null(NONE))
+            found = known.join(labelled, on="response_id", how="inner")
         else:
             found = known.join(first_errors(frame, None), on="response_id", how="left")
         prompts = tables[responses].select("response_id", "prompt_id")
@@ -94,12 +96,12 @@ class StepLabelAccuracy(Measure):
 
 class StepRanking(Measure):
     """The share of pairs of a right and a wrong step, of any solutions of one prompt, in which the
-    right one is worth more (half a pair where both are worth as much): the area under the curve of
-    stage ``of``, labelled steps with values, or scores of steps.
+    right step has the higher value; equal values count half. This is the area under the ROC curve.
 
-    ``truth`` names the stage of scores that knows which steps are right
-    (`annotators.StepVerifier`: each for itself, going on from what was written). It holds where the
-    share is surely above that of the control.
+    ``of`` is a stage of labelled steps with values, or of scores of steps. ``truth`` names the
+    stage of scores that says which steps are right (`annotators.StepVerifier`, which checks each
+    step by itself, given the steps before it). The claim holds if the share is significantly higher than
+    the control's.
     """
 
     truth: str
@@ -140,7 +142,7 @@ class StepRanking(Measure):
 
 
 def values(frame: pl.DataFrame) -> pl.DataFrame:
-    """``response_id``, ``step`` and ``value`` of the steps that have one."""
+    """``response_id``, ``step`` and ``value`` of the steps with a value."""
     if "values" in frame.columns:
         steps = frame.select("response_id", value="values").with_columns(
             step=pl.int_ranges(pl.col("value").list.len().cast(pl.Int64))
@@ -151,9 +153,9 @@ def values(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def rollouts(scores: pl.DataFrame) -> int:
-    """How many rollouts the scores of prefixes took, as their ``raw`` tells it."""
-    of = scores["raw"].str.extract(r"^\d+/(\d+)$").cast(pl.Int64).drop_nulls()
-    return int(of.filter(of > 1).sum())
+    """The number of rollouts of the scores of prefixes, read from ``raw``."""
+    counts = scores["raw"].str.extract(r"^\d+/(\d+)$").cast(pl.Int64).drop_nulls()
+    return int(counts.filter(counts > 1).sum())
 
 
 def _steps(labels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Does more of the loss push the right way?"""
+"""Does more of the loss push towards the right answers?"""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 
 
 class WeightedAccuracy(Measure):
-    """The share of what the weights push that is pushed towards the right answer, over the pairs in
-    which just one of the two is right.
+    """The share of the weights' push that goes towards the right answer, over the pairs with
+    exactly one right answer.
 
-    A pair of confidence C, which costs C·L(chosen, rejected) + (1−C)·L(rejected, chosen), pushes
-    towards its chosen side by 2C − 1 at first (twice the gradient where both are equally likely),
-    so below one half towards its rejected side. Where all pairs weigh 1, and wherever all weigh the
-    same above one half, it is the share of pairs that are labelled truly.
+    A pair of confidence C has the loss C·L(chosen, rejected) + (1−C)·L(rejected, chosen). At the
+    start of training it pushes towards its chosen side by 2C − 1 (twice the gradient when both
+    sides are equally likely). So with C below 1/2 it pushes towards its rejected side. If all pairs have
+    the same weight above 1/2, the share is that of the correctly labelled pairs.
     """
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
@@ -37,11 +37,11 @@ class WeightedAccuracy(Measure):
 def _pushes(
     pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], what: str
 ) -> pl.DataFrame:
-    """For each prompt: ``count``, all that its decided pairs push, ``hits``, what of it is pushed
-    the right way, and how many ``pairs`` those are."""
+    """For each prompt: ``count``, the push of its decided pairs, ``hits``, the part of it that goes
+    towards right answers, and the number of ``pairs``."""
     chosen_right = pl.Series("label", pair_labels(pairs, prompts, checks), dtype=pl.Boolean)
     push = 2 * pl.col("weight") - 1
-    found = (
+    pushes = (
         pairs.select("prompt_id", "weight", chosen_right)
         .drop_nulls("label")
         .group_by("prompt_id")
@@ -51,9 +51,9 @@ def _pushes(
             pairs=pl.len(),
         )
     )
-    if not found["count"].sum():
+    if not pushes["count"].sum():
         raise UnmeasurableError(
             f"{what} holds {pairs.height:,} pairs, and of none that prefers a side is it known "
             "that just one is right"
         )
-    return found
+    return pushes

@@ -1,8 +1,7 @@
-"""Pictures of funnels, numbers, search trees and step-scored solutions, as SVG that needs nothing
-beside itself.
+"""Pictures of funnels, histograms, search trees and step-scored solutions, as self-contained SVG.
 
-What models and strangers wrote is in them as text, escaped; they run no script and load nothing.
-Alone they bring colours for light and dark; inside a page they take the page's (the report's).
+Text from models and datasets is escaped. The pictures run no script and load nothing. As files they
+have colours for light and dark; inside a page they use the page's colours.
 """
 
 from assets.charts.branches import Branch, thinned

@@ -1,4 +1,4 @@
-"""Which nodes of a search tree are shown, where there are too many to see."""
+"""Chooses the nodes of a large search tree to show."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Branch:
-    """A node that is shown: its row of `schemas.Nodes`, where its parent stands among those shown
-    (None: it has none), how many are above it, and how many children of it are not shown."""
+    """A shown node: its row of `schemas.Nodes`, the index of its parent among the shown nodes (None
+    for a root), its depth, and the number of its children that are not shown."""
 
     node: Mapping[str, Any]
     parent: int | None
@@ -28,12 +28,11 @@ class Branch:
 
 
 def thinned(nodes: pl.DataFrame, most: int) -> list[Branch]:
-    """At most ``most`` of ``nodes`` (`schemas.Nodes` of one prompt), each after its parent and
-    before its siblings' children.
+    """Choose at most ``most`` of ``nodes`` (`schemas.Nodes` of one prompt), in depth-first order.
 
-    From the root on, the most visited node whose parent is shown is the next to be shown (of
-    several the first), so what is shown hangs together. A node whose parent was dropped stands as
-    a root.
+    The choice begins with the root. The next node is always the most visited one whose parent is
+    already shown, so the shown nodes are connected. A node whose parent was dropped counts as a
+    root.
     """
     rows = nodes.to_dicts()
     known = {row["node_id"] for row in rows}

@@ -1,4 +1,4 @@
-"""Which trees and solutions of a stage are pictured: a few, the same ones each time."""
+"""Chooses a few trees and solutions of a stage to draw. The choice is always the same."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from engines.rows import spans
 from schemas import Nodes, Operator, Scores, StepLabels, Table
 
 TREES = SOLUTIONS = 3
-"""Pictures of a stage at most."""
+"""The most pictures of a stage."""
 
 
 def pictures(
@@ -23,8 +23,14 @@ def pictures(
     kept: pl.DataFrame,
     tables: Mapping[str, pl.DataFrame],
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Pictures of what a stage kept, by what to call them, for Dagster: none where it gives no
-    trees and no steps. ``tables`` are those that it read, by stage."""
+    """Pictures of a stage's rows by title, as metadata for Dagster. Empty if the stage gives no
+    trees and no steps.
+
+    Args:
+        gives: The table that the stage gives.
+        kept: The rows that it kept.
+        tables: The tables that it read, by stage.
+    """
     if gives is Nodes:
         drawn = list(_trees(kept, tables.values()))
         return {f"tree {number}": in_markdown(one) for number, one in enumerate(drawn, 1)}
@@ -38,8 +44,7 @@ def pictures(
 
 
 def chosen_trees(nodes: pl.DataFrame) -> list[pl.DataFrame]:
-    """The nodes of a few trees: of those that have right and wrong ends, else of all, evenly
-    taken."""
+    """The nodes of a few trees, at equal distances; trees with right and wrong ends come first."""
     trees = nodes.group_by("prompt_id", maintain_order=True).agg(
         right=pl.col("terminal_correct").any(), wrong=(~pl.col("terminal_correct")).any()
     )
@@ -48,15 +53,15 @@ def chosen_trees(nodes: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def asked(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
-    """What the prompts ``ids`` ask, by id, where one of ``tables`` is `schemas.Prompts` and has
-    it: the last message."""
-    wanted, found = list(ids), dict[str, str]()
+    """The last message of the prompts ``ids``, by id. They are read from those of ``tables`` that
+    are `schemas.Prompts`."""
+    wanted, texts = list(ids), dict[str, str]()
     for table in tables:
         if {"prompt_id", "messages", "reference"} <= set(table.columns):
             rows = table.filter(pl.col("prompt_id").is_in(wanted))
-            said = pl.col("messages").list.last().struct.field("content")
-            found |= dict(rows.select("prompt_id", said).iter_rows())
-    return found
+            content = pl.col("messages").list.last().struct.field("content")
+            texts |= dict(rows.select("prompt_id", content).iter_rows())
+    return texts
 
 
 def _trees(kept: pl.DataFrame, tables: Iterable[pl.DataFrame]) -> Iterator[Picture]:
@@ -103,15 +108,16 @@ def _judged(row: Mapping[str, Any], scores: pl.DataFrame, texts: Mapping[str, st
 
 
 def _few(frame: pl.DataFrame, telling: pl.Expr, most: int) -> pl.DataFrame:
-    """Rows evenly taken of those that are ``telling``, or of all where none is."""
-    of = frame.filter(telling)
-    of = frame if of.is_empty() else of
-    return of.gather_every(max(1, of.height // most)).head(most)
+    """At most ``most`` rows at equal distances, of those that are ``telling``, or else of all."""
+    rows = frame.filter(telling)
+    rows = frame if rows.is_empty() else rows
+    return rows.gather_every(max(1, rows.height // most)).head(most)
 
 
 def _scale(values: pl.Series) -> tuple[float, float]:
-    """What the colours go from and to: 0 and 1 where all values lie between. Else the range, with 0
-    in its middle where some are above it and some below: gains and losses have their colours."""
+    """The lowest and highest value of the colours: 0 and 1 if all values are in [0, 1], otherwise
+    the range of the values. With values below and above 0, 0 is in the middle, so that gains and
+    losses have different colours."""
     known = values.drop_nulls().to_list()
     low, high = min(known, default=0.0), max(known, default=1.0)
     if low < 0 < high:

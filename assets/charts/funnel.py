@@ -1,4 +1,4 @@
-"""How many rows came into a stage, how many it kept and why it dropped the others, as a picture."""
+"""A picture of the rows that a stage read, kept and dropped, with the reasons."""
 
 from collections.abc import Mapping
 
@@ -7,21 +7,26 @@ from assets.charts.words import shortened
 
 EDGE, LINE = 14, 24
 NAMES, COUNTS = 220, 110
-"""The width of what stands left and right of the bars, in pixels."""
+"""The widths of the columns left and right of the bars, in pixels."""
 
 REASONS = 8
-"""Drawn one by one; the others, the rarest, are one bar."""
+"""The number of reasons with their own bar. The rarest share one bar."""
 
 
 def funnel_picture(unit: str, came: int, kept: int, dropped: Mapping[str, int]) -> Picture:
-    """A bar for the rows that were kept and one for each reason, most frequent first as in
-    ``dropped``, out of ``came``, in ``unit``s."""
+    """Draw a bar for the kept rows and one for each reason.
+
+    Args:
+        unit: The name of what is counted.
+        came: The number of rows in.
+        dropped: The number of rows by reason, the most frequent first.
+    """
     shown = dict(list(dropped.items())[:REASONS])
     rest = sum(dropped.values()) - sum(shown.values())
     if rest:
         shown[f"{len(dropped) - REASONS} other reasons"] = rest
-    told = f"{came:,} {unit} in, {kept:,} kept, {sum(dropped.values()):,} dropped"
-    shapes = [text(EDGE, 26, told, "title")]
+    title = f"{came:,} {unit} in, {kept:,} kept, {sum(dropped.values()):,} dropped"
+    shapes = [text(EDGE, 26, title, "title")]
     room = WIDTH - 2 * EDGE - NAMES - COUNTS
     bars = [("kept", kept, "good-bar"), *((name, rows, "bad-bar") for name, rows in shown.items())]
     y = 40.0
@@ -36,4 +41,4 @@ def funnel_picture(unit: str, came: int, kept: int, dropped: Mapping[str, int]) 
         ]
         y += LINE
     reasons = "; ".join(f"{rows:,} {name}" for name, rows in shown.items())
-    return Picture(y + EDGE, f"{told}: {reasons}" if reasons else told, shapes)
+    return Picture(y + EDGE, f"{title}: {reasons}" if reasons else title, shapes)

@@ -11,15 +11,15 @@ Floats = npt.NDArray[np.float64]
 
 BINS = 28
 WIDTH, HEIGHT = 320.0, 120.0
-"""Of a drawing, without the axis below it; the width of all bars together, the highest's height."""
+"""The size of a drawing without its axis: the width of all bars, the height of the highest."""
 
 WIDEST = 40.0
-"""Of a bar: a number that is always the same is a bar too, and no wall."""
+"""The greatest width of a bar. It matters if all values are equal."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A rectangle of a histogram and what it says."""
+    """A rectangle of a histogram, with its label."""
 
     x: float
     y: float
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Series:
-    """The values of one kind: ``tone`` is their colour, ``bars`` one a bin that has any."""
+    """The values of one kind. ``tone`` is their colour. Empty bins have no bar."""
 
     name: str
     tone: str
@@ -42,7 +42,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """A histogram. ``ticks``: (x, label); ``says`` is all of it in words."""
+    """A histogram. ``ticks`` are (x, label), and ``says`` describes the histogram in words."""
 
     title: str
     series: list[Series]
@@ -52,10 +52,10 @@ class Plot:
 
 
 def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot | None:
-    """``values`` by (name, tone), stacked in shared bins; None where there is none.
+    """A histogram of ``values`` by (name, tone), stacked in shared bins; None if there are none.
 
-    Whole numbers of a small range have a bin each. Where single values lie far from all others,
-    the first and the last bin hold all that is beyond them.
+    Integers in a small range have one bin each. If a few values are far from all others, they are
+    put into the first or the last bin.
     """
     given = {
         key: numbers.drop_nulls().cast(pl.Float64).to_numpy() for key, numbers in values.items()
@@ -65,7 +65,7 @@ def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot |
         return None
     everything = np.concatenate(list(given.values()))
     edges, below, above = _edges(everything)
-    # A bin of a whole number begins half before it.
+    # The bin of an integer begins 0.5 below it.
     inner = 0.5 if float(edges[0]) % 1 == 0.5 and float(edges[-1]) % 1 == 0.5 else 0.0
     counts = {
         key: np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)[0]
@@ -88,7 +88,7 @@ def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot |
         floor = floor + counts[name, tone]
         mean, median = float(numbers.mean()), float(np.median(numbers))
         series.append(Series(name, tone, numbers.size, mean, median, bars))
-    told = "; ".join(
+    medians = "; ".join(
         f"{one.name or 'all'}: {one.count:,}, median {_short(one.median)}" for one in series
     )
     spread = f"from {_short(everything.min())} to {_short(everything.max())}"
@@ -96,11 +96,11 @@ def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot |
         (0.0, below + _short(_near(edges[0] + inner, edges))),
         (WIDTH, above + _short(_near(edges[-1] - inner, edges))),
     ]
-    return Plot(title, series, ticks, highest, f"{title}, {spread}. {told}")
+    return Plot(title, series, ticks, highest, f"{title}, {spread}. {medians}")
 
 
 def _edges(values: Floats) -> tuple[Floats, str, str]:
-    """The bins' edges, and signs for values beyond the first and the last."""
+    """The edges of the bins, and signs for values beyond the first and the last edge."""
     low, high = float(values.min()), float(values.max())
     near_low, near_high = (float(each) for each in np.quantile(values, [0.005, 0.995]))
     below = above = ""
@@ -113,7 +113,7 @@ def _edges(values: Floats) -> tuple[Floats, str, str]:
     if whole and high - low < BINS:
         return np.arange(low, high + 2) - 0.5, below, above
     if whole:
-        # A width that is a whole number: else bins of one and of two values alternate.
+        # With another width than an integer, bins of one and of two values would alternate.
         width = np.ceil((high - low + 1) / BINS)
         count = int(np.ceil((high - low + 1) / width))
         return low - 0.5 + width * np.arange(count + 1), below, above
@@ -121,8 +121,8 @@ def _edges(values: Floats) -> tuple[Floats, str, str]:
 
 
 def _near(value: float, edges: Floats) -> float:
-    """``value`` to a hundredth of what the drawing spans: 0.00002 of 0 to 1 is 0."""
-    # Ten to a power beyond 308 is no number.
+    """``value`` rounded to a hundredth of the drawing's range: in [0, 1], 0.00002 becomes 0."""
+    # 10 ** 309 is not a finite float.
     places = min(2 - int(np.floor(np.log10(edges[-1] - edges[0]))), 300)
     return float(round(value, places)) + 0.0
 

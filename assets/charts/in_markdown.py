@@ -1,4 +1,4 @@
-"""A picture as Dagster shows it: a Markdown image that holds all of the SVG."""
+"""A picture as a Markdown image for Dagster, with the SVG inside."""
 
 import base64
 from typing import Any
@@ -10,6 +10,6 @@ from assets.rendering.markdown import escaped
 
 
 def in_markdown(picture: Picture) -> dg.MetadataValue[Any]:
-    """Metadata that draws ``picture``; what it says in words is for those who cannot see it."""
+    """Metadata that shows ``picture``, with its description as alternative text."""
     svg = base64.b64encode(picture.alone().encode()).decode()
     return dg.MetadataValue.md(f"![{escaped(picture.says)}](data:image/svg+xml;base64,{svg})")

@@ -1,4 +1,4 @@
-"""The numbers of a table that are worth a drawing."""
+"""The histograms of each table."""
 
 from collections.abc import Iterator
 
@@ -19,11 +19,11 @@ from schemas import (
 )
 
 ANNOTATORS = 6
-"""Whose scores are drawn, at most."""
+"""The most annotators whose scores are drawn."""
 
 
 def drawn(table: type[Table], rows: pl.DataFrame) -> list[Plot]:
-    """Histograms of ``rows`` of ``table``; none where there are no numbers."""
+    """Histograms of ``rows`` of ``table``; empty if there are no numbers."""
     return [plot for plot in _drawn(table, rows) if plot is not None]
 
 
@@ -62,10 +62,10 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
 def _scores(rows: pl.DataFrame) -> Iterator[Plot | None]:
     names = rows["annotator"].unique(maintain_order=True).head(ANNOTATORS)
     for name in names:
-        said = rows.filter(pl.col("annotator") == name)
-        whole = pl.col("step").is_null() if "step" in said.columns else pl.lit(True)
-        yield _plain(f"score by {name}", said.filter(whole)["value"])
-        yield _plain(f"score of a step by {name}", said.filter(~whole)["value"])
+        scores = rows.filter(pl.col("annotator") == name)
+        whole = pl.col("step").is_null() if "step" in scores.columns else pl.lit(True)
+        yield _plain(f"score by {name}", scores.filter(whole)["value"])
+        yield _plain(f"score of a step by {name}", scores.filter(~whole)["value"])
 
 
 def _pairs(rows: pl.DataFrame) -> Iterator[Plot | None]:

@@ -1,4 +1,4 @@
-"""A solution with its steps, each coloured by its value, or by its label where it has none."""
+"""Draws a solution. Each step has the colour of its value, or of its label if it has no value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from assets.charts.svg import CELL, TITLE, WIDTH, Picture, figure, key, rect, sh
 from assets.charts.words import lines, shortened
 
 MOST = 24
-"""Steps in a picture."""
+"""The most steps in a picture."""
 
 EDGE, LINE, GAP = 14, 16, 3
-TOLD = WIDTH - 140
-"""Where the texts of steps end, and what is said of them begins."""
+TEXT_END = WIDTH - 140
+"""The x at which the texts of steps end, and their values and labels begin."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A solution as it is drawn: ``values`` and ``labels`` one a step, None where not known.
-    ``first_error`` counts from 0; ``notes`` are what is said of the whole."""
+    """A solution to draw. ``values`` and ``labels`` have an entry a step, None if not known.
+    ``first_error`` counts from 0. ``notes`` are about the whole solution."""
 
     prompt: str
     steps: Sequence[str]
@@ -31,7 +31,7 @@ class Judged:
 
 
 def labelled(row: Mapping[str, Any]) -> Judged:
-    """A row of `schemas.StepLabels`."""
+    """The solution of a row of `schemas.StepLabels`."""
     return Judged(
         row["prompt"][-1]["content"],
         row["completions"],
@@ -42,23 +42,27 @@ def labelled(row: Mapping[str, Any]) -> Judged:
 
 
 def scored(prompt: str, steps: Sequence[str], scores: Sequence[Mapping[str, Any]]) -> Judged:
-    """The ``steps`` of a response and what one annotator said of them (`schemas.Scores` of one
-    response)."""
+    """A response with the scores of one annotator (rows of `schemas.Scores`)."""
     values = {score["step"]: score["value"] for score in scores}
     notes = [
         f"{what} {figure(values[step])}"
         for step, what in ((-1, "before any step"), (None, "whole answer"))
         if step in values
     ]
-    found = [values.get(step) for step in range(len(steps))]
-    return Judged(prompt, steps, found, [None] * len(steps), None, notes)
+    by_step = [values.get(step) for step in range(len(steps))]
+    return Judged(prompt, steps, by_step, [None] * len(steps), None, notes)
 
 
 def solution_picture(
     judged: Judged, *, scale: tuple[float, float] = (0.0, 1.0), most: int = MOST
 ) -> Picture:
-    """The solution's steps, values coloured on ``scale`` (lowest, highest). Of a long one the first
-    ``most`` steps, or those up to its first wrong step."""
+    """Draw a solution.
+
+    Args:
+        scale: The lowest and highest value of the colours.
+        most: The most steps to draw. These are the first ones, or those that end with the first
+            wrong step if it comes later.
+    """
     shapes: list[Markup] = []
     y = 10.0
     for line in lines(judged.prompt, int((WIDTH - 2 * EDGE) / TITLE), 3):
@@ -75,10 +79,10 @@ def solution_picture(
         drawn, y = _step(judged, number, y, scale)
         shapes += drawn
     if count > last - first:
-        told = f"steps {first + 1:,} to {last:,} of {count:,}; the others are left out"
+        note = f"steps {first + 1:,} to {last:,} of {count:,}; the others are left out"
         y += 18
-        shapes.append(text(EDGE, y, told, "quiet"))
-        counted += f"; {told}"
+        shapes.append(text(EDGE, y, note, "quiet"))
+        counted += f"; {note}"
     if any(value is not None for value in judged.values):
         y += 22
         shapes += key(EDGE, y, "value, from {} to {}".format(*map(figure, scale)))
@@ -89,10 +93,10 @@ def solution_picture(
 def _step(
     judged: Judged, number: int, y: float, scale: tuple[float, float]
 ) -> tuple[list[Markup], float]:
-    """One step drawn from ``y`` on, and where the next one begins."""
+    """The shapes of one step that begins at ``y``, and the y of the next one."""
     value, label = judged.values[number], judged.labels[number]
-    said = lines(judged.steps[number], int((TOLD - EDGE - 40) / CELL), 4) or ["(empty)"]
-    high = LINE * len(said) + 10
+    step = lines(judged.steps[number], int((TEXT_END - EDGE - 40) / CELL), 4) or ["(empty)"]
+    high = LINE * len(step) + 10
     tone = shade(value, *scale)
     if value is None and label is not None:
         tone = "t5" if label else "t1"
@@ -102,7 +106,7 @@ def _step(
         rect(EDGE, y, 4, high, bar),
         text(EDGE + 30, y + 17, str(number + 1), "number", anchor="end"),
     ]
-    for place, line in enumerate(said):
+    for place, line in enumerate(step):
         shapes.append(text(EDGE + 40, y + 17 + LINE * place, line, "step"))
     if value is not None or label is None:
         shapes.append(text(WIDTH - EDGE - 78, y + 17, figure(value), "number", anchor="end"))

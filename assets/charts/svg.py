@@ -1,4 +1,4 @@
-"""What pictures are drawn with. All text goes through `markupsafe`, which escapes it."""
+"""The shapes that pictures are made of. `markupsafe` escapes all text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,32 +8,32 @@ from pathlib import Path
 from markupsafe import Markup
 
 WIDTH = 680
-"""Of every picture, in pixels: what the dialog in which Dagster shows Markdown has room for."""
+"""The width of a picture in pixels: the width of Dagster's dialog for Markdown."""
 
 LETTER = 12.0
 CELL = 0.61 * LETTER
-"""Of the monospaced text of steps, in pixels: its size, and the width of a character of it."""
+"""The font size of the monospaced text of steps, and the width of its characters, in pixels."""
 
 TITLE = 8.3
-"""The width of a character of the bold text above a picture, in pixels, on the safe side."""
+"""An upper estimate of the width of a character of the bold title, in pixels."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing ``WIDTH`` wide, and what it shows in words. Its colours are the classes that
-    ``picture.css`` explains; no element has a style of its own, so a page's policy allows it."""
+    """A drawing, ``WIDTH`` wide; ``says`` describes it in words. Its colours are the classes of
+    ``picture.css``. No element has a style attribute, so a page's policy allows it."""
 
     height: float
     says: str
     shapes: Sequence[Markup]
 
     def inside(self) -> Markup:
-        """The SVG as a part of a page that has the colours."""
+        """The SVG as a part of a page that defines the colours."""
         return self._drawn(Markup(""))
 
     def alone(self) -> str:
-        """The SVG as a file of its own."""
-        # The project's own file, which holds nothing of the data.
+        """The SVG as a separate file."""
+        # The package's own stylesheet: it contains no data.
         paper = Markup('<rect class="paper" width="100%" height="100%" rx="8"/>')
         return str(self._drawn(Markup("<style>") + Markup(_style()) + Markup("</style>") + paper))
 
@@ -59,22 +59,22 @@ def rect(x: float, y: float, width: float, height: float, kind: str, *, round: f
 
 
 def elbow(x: float, y: float, to_x: float, to_y: float, width: float) -> Markup:
-    """A line down from (x, y) and then across to (to_x, to_y), ``width`` wide."""
+    """A line, ``width`` wide, down from (x, y) and then across to (to_x, to_y)."""
     return Markup('<path class="edge" d="M{} {}V{}Q{} {} {} {}H{}" stroke-width="{}"/>').format(
         *map(_short, (x, y, to_y - 6, x, to_y, x + 6, to_y, to_x, width))
     )
 
 
-def text(x: float, y: float, said: str, kind: str, *, anchor: str = "start") -> Markup:
-    """``said`` on the line y, in the type that class ``kind`` is."""
+def text(x: float, y: float, content: str, kind: str, *, anchor: str = "start") -> Markup:
+    """``content`` at (x, y), in the font of class ``kind``."""
     return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        kind, _short(x), _short(y), anchor, said
+        kind, _short(x), _short(y), anchor, content
     )
 
 
 def shade(value: float | None, low: float, high: float) -> str:
-    """One of seven classes, from ``t0`` (``low`` and less, bad) to ``t6`` (``high`` and more,
-    good); ``none`` where there is no value."""
+    """One of seven classes, from ``t0`` (at most ``low``, bad) to ``t6`` (at least ``high``, good);
+    ``none`` if there is no value."""
     if value is None:
         return "none"
     if high <= low:
@@ -83,17 +83,17 @@ def shade(value: float | None, low: float, high: float) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A value in words, to three digits."""
+    """A value as text, with three digits."""
     if value is None:
         return "—"
-    told = f"{abs(value):.2f}" if abs(value) <= 1 else f"{abs(value):.3g}"
-    return f"−{told}" if value < 0 and float(told) else told
+    digits = f"{abs(value):.2f}" if abs(value) <= 1 else f"{abs(value):.3g}"
+    return f"−{digits}" if value < 0 and float(digits) else digits
 
 
-def key(x: float, y: float, said: str) -> list[Markup]:
-    """The seven colours of values with what is ``said`` of them."""
+def key(x: float, y: float, label: str) -> list[Markup]:
+    """A legend: the seven colours of values, and a ``label``."""
     shades = [rect(x + 14 * number, y - 10, 14, 12, f"t{number}") for number in range(7)]
-    return [*shades, text(x + 106, y, said, "quiet")]
+    return [*shades, text(x + 106, y, label, "quiet")]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A search tree, a line a node: visits in a box coloured by value, the step, and how it ended."""
+"""Draws a search tree. A line has a node's visits, coloured by value, its step and its outcome."""
 
 import polars as pl
 from markupsafe import Markup
@@ -8,12 +8,12 @@ from assets.charts.svg import CELL, TITLE, WIDTH, Picture, elbow, figure, key, r
 from assets.charts.words import lines, shortened
 
 MOST = 32
-"""Nodes in a picture: what can be seen at once."""
+"""The most nodes in a picture."""
 
 EDGE = 14
 LINE = 24
 INDENTED = 260
-"""Pixels that indenting takes at most, however deep a tree is."""
+"""The most pixels of indentation, for a tree of any depth."""
 
 VALUE, END = WIDTH - 88, WIDTH - EDGE
 ENDS = {
@@ -24,9 +24,9 @@ ENDS = {
 
 
 def tree_picture(nodes: pl.DataFrame, prompt: str, *, most: int = MOST) -> Picture:
-    """The tree of one ``prompt`` (`schemas.Nodes`), of a big one the ``most`` most visited nodes.
+    """Draw the tree of one ``prompt`` (`schemas.Nodes`), with at most ``most`` nodes.
 
-    A line is as thick as the share of its parent's visits that went through it.
+    The thickness of a line is the share of the parent's visits that went through it.
     """
     branches = thinned(nodes, most)
     ends = nodes.filter("terminal")["terminal_correct"]
@@ -61,14 +61,14 @@ def tree_picture(nodes: pl.DataFrame, prompt: str, *, most: int = MOST) -> Pictu
     shapes += key(EDGE, y, "visits, coloured by value from 0 to 1")
     hidden = nodes.height - len(branches)
     if hidden:
-        told = f"{hidden:,} less visited nodes are left out"
-        shapes.append(text(END, y, told, "quiet", anchor="end"))
-        counted += f"; {told}"
+        note = f"{hidden:,} less visited nodes are left out"
+        shapes.append(text(END, y, note, "quiet", anchor="end"))
+        counted += f"; {note}"
     return Picture(y + EDGE, f"Search tree of {shortened(prompt, 120)}: {counted}", shapes)
 
 
 def _line(branch: Branch, x: float, middle: float) -> list[Markup]:
-    """One node: its box begins at ``x``."""
+    """The shapes of one node. Its box begins at ``x``."""
     node = branch.node
     visits = f"{node['visits']:,}"
     wide = 12 + 7 * len(visits)
@@ -89,6 +89,6 @@ def _line(branch: Branch, x: float, middle: float) -> list[Markup]:
     if more:
         shapes.append(text(VALUE - 40, middle + 4, more, "quiet", anchor="end"))
     if branch.ends is not None:
-        said, kind = ENDS[branch.ends]
-        shapes.append(text(END, middle + 4, said, kind, anchor="end"))
+        label, kind = ENDS[branch.ends]
+        shapes.append(text(END, middle + 4, label, kind, anchor="end"))
     return shapes

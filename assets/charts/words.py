@@ -1,37 +1,40 @@
-"""Text as it stands in a picture: on one line or a few, cut to the room there is."""
+"""Fits text into the lines of a picture."""
 
 import unicodedata
 
 _HIDDEN = ("Cc", "Cs", "Cn", "Co")
-"""Characters of these categories have no shape, and many are none of XML's."""
+"""Unicode categories without a visible shape. XML does not allow many of these characters."""
 
 
 def lines(text: str, cells: int, most: int = 1) -> list[str]:
-    """``text`` in at most ``most`` lines of ``cells`` cells (a wide character takes two), white
-    space as single spaces, a character that cannot be drawn as ``�``. Cut with an ellipsis."""
-    said = "".join(
+    """Break ``text`` into at most ``most`` lines of ``cells`` cells, and cut it with an ellipsis.
+
+    A wide character takes two cells. White space becomes single spaces, and a character that cannot
+    be drawn becomes ``�``.
+    """
+    clean = "".join(
         " " if letter.isspace() else "�" if unicodedata.category(letter) in _HIDDEN else letter
-        # No line of a picture has more: a text of megabytes is not looked at to its end.
+        # The lines hold no more than this. A text of megabytes is not read to its end.
         for letter in text[: 20 * cells * most]
     )
-    words = said.split()
-    found: list[str] = []
+    words = clean.split()
+    broken: list[str] = []
     while words:
         line, words = _line(words, cells)
-        if len(found) + 1 == most and (words or len(text) > 20 * cells * most):
+        if len(broken) + 1 == most and (words or len(text) > 20 * cells * most):
             line = _cut(line, cells - 1) + "…"
             words = []
-        found.append(line)
-    return found
+        broken.append(line)
+    return broken
 
 
 def shortened(text: str, cells: int) -> str:
-    """``text`` on one line of at most ``cells`` cells; empty where it says nothing."""
+    """``text`` on one line of at most ``cells`` cells; empty for a blank text."""
     return next(iter(lines(text, cells)), "")
 
 
 def _line(words: list[str], cells: int) -> tuple[str, list[str]]:
-    """As many ``words`` as go on one line, at least a piece of the first, and the words left."""
+    """As many ``words`` as fit on one line, at least a part of the first, and the other words."""
     first = _cut(words[0], cells)
     if first != words[0]:
         return first, [words[0][len(first) :], *words[1:]]

@@ -1,4 +1,4 @@
-"""How alike the annotators of a recipe rank the responses to a prompt."""
+"""The agreement of a recipe's annotators: how similarly they rank the responses to a prompt."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,17 @@ from kernels.ranks import kendall
 from schemas import Responses, Scores
 
 TRUTH = "the truth"
-"""Not the name of any stage, which has no space."""
+"""A label that no stage can have, because the name of a stage has no space."""
 
 CHECKED = 10_000
-"""Of how many responses at most the truth is asked: a check may take milliseconds."""
+"""The most responses whose truth is checked: a check may take milliseconds."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two annotators: the mean over ``prompts`` prompts of Kendall's tau-b between their scores of
-    the responses that both scored, in [−1, 1]; None where no prompt tells."""
+    """The agreement of two annotators. ``tau`` is the mean over ``prompts`` prompts of Kendall's
+    tau-b between their scores of the responses that both scored, in [−1, 1]. It is None if no
+    prompt has a tau."""
 
     first: str
     second: str
@@ -33,11 +34,13 @@ class Agreement:
         return "none" if self.tau is None else f"t{round(3 * self.tau) + 3}"
 
 
-def opinions(data: ReportData) -> dict[str, pl.DataFrame]:
-    """``response_id`` and ``value`` of whole responses by annotator: the stage's name, with its own
-    name where the stage has several. A stage that names first wrong steps has none: a place is no
-    score."""
-    found: dict[str, pl.DataFrame] = {}
+def response_scores(data: ReportData) -> dict[str, pl.DataFrame]:
+    """The scores of whole responses by annotator, with columns ``response_id`` and ``value``.
+
+    An annotator has the name of its stage. If the stage has several annotators, the annotator's
+    name is added. Stages that name first wrong steps are left out, because an index is not a score.
+    """
+    scores: dict[str, pl.DataFrame] = {}
     for stage in data.stages:
         if stage.gives is not Scores or names_steps(stage) or not data.ran(stage.name):
             continue
@@ -45,10 +48,10 @@ def opinions(data: ReportData) -> dict[str, pl.DataFrame]:
         whole = rows.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
         names = whole["annotator"].unique().sort()
         for name in names:
-            told = stage.name if names.len() == 1 else f"{stage.name} · {name}"
-            said = whole.filter(pl.col("annotator") == name).select("response_id", "value")
-            found[told] = said.unique("response_id", keep="last", maintain_order=True)
-    return found
+            label = stage.name if names.len() == 1 else f"{stage.name} · {name}"
+            values = whole.filter(pl.col("annotator") == name).select("response_id", "value")
+            scores[label] = values.unique("response_id", keep="last", maintain_order=True)
+    return scores
 
 
 def names_steps(stage: Stage) -> bool:
@@ -57,38 +60,47 @@ def names_steps(stage: Stage) -> bool:
 
 
 def truth(data: ReportData) -> pl.DataFrame:
-    """``response_id`` and ``value`` (1 right, 0 wrong) of responses whose truth is known: of all,
-    or of whole prompts that are evenly taken where there are more than `CHECKED`."""
+    """``response_id`` and ``value`` (1 right, 0 wrong) of the responses whose truth is known.
+
+    If there are more than `CHECKED` responses, only every n-th prompt is checked.
+    """
     responses = data.giving(Responses)
     if responses.height > CHECKED:
-        asked = responses["prompt_id"].unique(maintain_order=True)
+        prompts = responses["prompt_id"].unique(maintain_order=True)
         step = -(-responses.height // CHECKED)
-        responses = responses.filter(pl.col("prompt_id").is_in(asked.gather_every(step).implode()))
+        checked = prompts.gather_every(step).implode()
+        responses = responses.filter(pl.col("prompt_id").is_in(checked))
     right = data.right(responses).cast(pl.Float64).alias("value")
     return responses.select("response_id").with_columns(right).drop_nulls()
 
 
 def agreements(data: ReportData, known: pl.DataFrame) -> tuple[list[str], list[list[Agreement]]]:
-    """The annotators' names (`TRUTH` last, where ``known``, as of `truth`, knows any), and for each
-    of them its agreement with those after it."""
-    said = opinions(data)
+    """The agreement of all annotators.
+
+    Args:
+        known: The truth of responses, as `truth` returns it; it counts as an annotator.
+
+    Returns:
+        The annotators' names (`TRUTH` last), and for each its agreement with those after it.
+    """
+    scores = response_scores(data)
     if not known.is_empty():
-        said = {**said, TRUTH: known}
-    names = list(said) if len(said) > 1 else []
+        scores = {**scores, TRUTH: known}
+    names = list(scores) if len(scores) > 1 else []
     responses = data.giving(Responses).select("response_id", "prompt_id")
     table = [
-        [_agreement(responses, said, one, other) for other in names[number + 1 :]]
+        [_agreement(responses, scores, one, other) for other in names[number + 1 :]]
         for number, one in enumerate(names)
     ]
     return names, table
 
 
 def _agreement(
-    responses: pl.DataFrame, said: dict[str, pl.DataFrame], one: str, other: str
+    responses: pl.DataFrame, scores: dict[str, pl.DataFrame], one: str, other: str
 ) -> Agreement:
     both = (
-        responses.join(said[one], on="response_id")
-        .join(said[other], on="response_id", suffix="_other")
+        responses.join(scores[one], on="response_id")
+        .join(scores[other], on="response_id", suffix="_other")
         .with_columns(group=pl.col("prompt_id").rank("dense").cast(pl.Int64) - 1)
     )
     if both.is_empty():
@@ -99,5 +111,5 @@ def _agreement(
         both["value_other"].to_numpy(),
         count=both["prompt_id"].n_unique(),
     ).value
-    told = tau[~np.isnan(tau)]
-    return Agreement(one, other, float(told.mean()) if told.size else None, told.size)
+    known = tau[~np.isnan(tau)]
+    return Agreement(one, other, float(known.mean()) if known.size else None, known.size)

@@ -1,4 +1,4 @@
-"""What a recipe claims, and what came out: measured for the docs, and on the data reported here."""
+"""The results of a recipe's claim: as measured for the docs, and on the reported data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from assets.storage.tables import MissingTableError
 
 @dataclass(frozen=True)
 class Finding:
-    """What a claim came to, on what. ``low`` and ``high`` bound the difference that decides it;
-    the three are None, and so is ``held``, where it could not be measured."""
+    """A result of a claim. ``on`` names the data; ``low`` and ``high`` bound the difference that
+    decides. ``held``, ``low`` and ``high`` are None if the claim could not be measured."""
 
     on: str
     says: str
@@ -25,20 +25,23 @@ class Finding:
 
     @property
     def reach(self) -> float:
-        """How far from 0 a scale must go that shows the interval."""
+        """How far from 0 the scale goes that shows the interval."""
         return max(abs(self.low or 0), abs(self.high or 0), 1e-9) * 1.15
 
 
 def findings(data: ReportData) -> list[Finding]:
-    """The docs' figure, if there is one; then that of the newest refresh whose tables (and the
-    control's) can be compared, or why none can. No model is called, only tables are read."""
-    found = []
-    kept = kept_claim(data.recipe.name)
-    if kept is not None:
-        found.append(_kept(kept))
+    """The result in the docs, if there is one, and a result on the reported data.
+
+    The second is of the newest refresh that can be compared with the control, or says why none can.
+    It is computed from tables; no model is called.
+    """
+    results = []
+    documented = kept_claim(data.recipe.name)
+    if documented is not None:
+        results.append(_documented(documented))
     measure = data.recipe.measured_by(data.project.settings)
     if measure is None:
-        return found
+        return results
     factory = Resources(settings=data.project.settings, tables=data.tables, checks=data.checks)
     reason = ""
     for refresh in reversed(data.refreshes):
@@ -48,11 +51,11 @@ def findings(data: ReportData) -> list[Finding]:
             reason = reason or str(error)
             continue
         on = f"this data, refresh {refresh}"
-        return [*found, Finding(on, figures.says, figures.held, figures.low, figures.high)]
-    return [*found, Finding("this data", reason, None, None, None)]
+        return [*results, Finding(on, figures.says, figures.held, figures.low, figures.high)]
+    return [*results, Finding("this data", reason, None, None, None)]
 
 
-def _kept(kept: Mapping[str, Any]) -> Finding:
-    on = f"the pocket world, {kept['rows']:,} prompts (docs/claims.md)"
-    says = str(kept["says"]).removeprefix("held: ").removeprefix("did not hold: ")
-    return Finding(on, says, kept["held"], kept["low"], kept["high"])
+def _documented(claim: Mapping[str, Any]) -> Finding:
+    on = f"the pocket world, {claim['rows']:,} prompts (docs/claims.md)"
+    says = str(claim["says"]).removeprefix("held: ").removeprefix("did not hold: ")
+    return Finding(on, says, claim["held"], claim["low"], claim["high"])

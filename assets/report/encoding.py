@@ -1,7 +1,7 @@
-"""Data for the page's script, small: gzip in base64, a JSON value a line.
+"""Packs the data for the page's script: one JSON value a line, in gzip, in base64.
 
-The first line is an object, each further one a list of texts, so that a browser parses a little at
-a time and shows how far it is. Base64 has no sign that could end the element it stands in.
+The first line is an object, and each other line is a list of texts. So a browser can parse line by
+line and show its progress. Base64 has no character that could end the HTML element.
 """
 
 import base64
@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 BATCH = 1 << 18
-"""Characters of texts a line, about."""
+"""About how many characters of texts a line has."""
 
 LINE = 1 << 20
-"""Characters of base64 a line: a multiple of four, so that each line decodes by itself."""
+"""Characters of base64 in a line: a multiple of four, so that each line can be decoded alone."""
 
 
 def packed(columns: Any, texts: Sequence[str]) -> str:
-    """``columns`` (of what JSON knows), then ``texts``. The same data give the same characters."""
+    """Pack ``columns`` (JSON values) and ``texts``. Equal data give equal output."""
     lines = "\n".join(_json(value) for value in [columns, *_batches(texts)])
-    # mtime: else every second has bytes of its own.
+    # Without a fixed mtime the bytes would depend on the time.
     zipped = base64.b64encode(gzip.compress(lines.encode(), 6, mtime=0)).decode()
     return "\n".join(zipped[at : at + LINE] for at in range(0, len(zipped), LINE))
 

@@ -1,4 +1,4 @@
-"""How many rows came into each stage, how many it kept, and why it dropped the others."""
+"""The funnel: rows in, kept and dropped by each stage, with the reasons."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LONGEST = 400
 
 @dataclass(frozen=True)
 class FunnelPart:
-    """A piece of a stage's bar: ``start`` and ``width`` in thousandths of what came in."""
+    """A part of a stage's bar. ``start`` and ``width`` are in thousandths of the rows in."""
 
     kind: str
     says: str
@@ -27,8 +27,9 @@ class FunnelPart:
 
 @dataclass(frozen=True)
 class Level:
-    """One stage of the funnel, over all refreshes. ``account`` counts in ``account.unit``s;
-    ``uncounted`` are refreshes whose input tables are gone; ``reported``: it is the dataset."""
+    """One stage of the funnel, over all refreshes. ``account`` counts units of ``account.unit``.
+    ``uncounted`` are the refreshes whose input tables are gone. ``reported``: this stage is the
+    report's dataset."""
 
     name: str
     does: str
@@ -40,7 +41,7 @@ class Level:
 
     @property
     def parts(self) -> list[FunnelPart]:
-        """The bar: what was kept, then each reason, the most frequent first."""
+        """The bar: the kept rows, then each reason, the most frequent first."""
         amounts = {"kept": self.account.kept, **self.account.dropped}
         parts, start = [], 0.0
         for number, (says, amount) in enumerate(amounts.items()):
@@ -108,7 +109,7 @@ def _summed(accounts: list[RowCounts]) -> RowCounts:
 
 @dataclass(frozen=True)
 class Example:
-    """A dropped row: its id, the numbers that decided it, and its text where a table has it."""
+    """A dropped row: its id, the numbers that decided it, and its text if a table has it."""
 
     row_id: str
     numbers: str
@@ -117,7 +118,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Drops:
-    """Why a stage dropped ``rows`` rows, with a few of them."""
+    """A reason why a stage dropped ``rows`` rows, with a few examples."""
 
     stage: str
     reason: str
@@ -126,13 +127,13 @@ class Drops:
 
 
 def drops(data: ReportData) -> list[Drops]:
-    """Every reason of every stage, in running order and the most frequent first."""
-    found: list[tuple[str, str, pl.DataFrame]] = []
+    """Every reason of every stage, in running order, the most frequent first."""
+    reasons: list[tuple[str, str, pl.DataFrame]] = []
     for name in ["prompts", *(stage.name for stage in data.stages)]:
         refused = data.refused(name)
         for reason in count_reasons(refused) if refused.height else {}:
-            found.append((name, reason, refused.filter(pl.col("reason") == reason)))
-    shown = [row for *_, refused in found for row in refused.head(EXAMPLES)["row_id"]]
+            reasons.append((name, reason, refused.filter(pl.col("reason") == reason)))
+    shown = [row for *_, refused in reasons for row in refused.head(EXAMPLES)["row_id"]]
     texts = dict(_texts(data, shown))
     return [
         Drops(
@@ -148,12 +149,12 @@ def drops(data: ReportData) -> list[Drops]:
                 for row in refused.head(EXAMPLES).iter_rows(named=True)
             ],
         )
-        for name, reason, refused in found
+        for name, reason, refused in reasons
     ]
 
 
 def _texts(data: ReportData, ids: list[str]) -> Iterator[tuple[str, str]]:
-    """The texts of those ``ids`` that are of prompts, responses or pairs."""
+    """The texts of ``ids``, for those that are ids of prompts, responses or pairs."""
     for frame, unit, column in (
         (data.prompts(), "prompt_id", "messages"),
         (data.giving(Responses), "response_id", "text"),

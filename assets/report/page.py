@@ -1,9 +1,8 @@
 """The report of a dataset as one HTML page.
 
-The page names no other file and no address that a browser would fetch, and its policy
-(Content-Security-Policy) forbids it to: its one style and its one script are allowed by their
-digests. Text that a model or a stranger wrote comes in through Jinja's escaping, or as data that
-the script puts in as text.
+The page loads nothing: its Content-Security-Policy allows only its own style and script, by their
+digests. Text from models and datasets is escaped by Jinja, or put into the page by the script as
+text.
 """
 
 import base64
@@ -38,8 +37,8 @@ SCRIPT = ("browser/data.js", "browser/find.js", "browser/show.js", "browser/page
 
 @dataclass(frozen=True)
 class Report:
-    """A page, and how many ``rows`` (pairs, solutions, …: ``what``) of a stage, made at which
-    refreshes, it shows."""
+    """A page that shows ``rows`` rows of ``stage`` at ``refreshes``. ``what`` names the rows, for
+    example "pairs"."""
 
     html: str
     stage: str
@@ -51,44 +50,48 @@ class Report:
 def dataset_report(
     project: Project, recipe: str, stage: str | None = None, *, refresh: str | None = None
 ) -> Report:
-    """The report of ``recipe``'s ``stage`` (by default what the recipe is for) over all refreshes,
-    or at one.
+    """Make the report of a stage. It calls no model.
 
-    Calls no model. Raises `FactoryError` where there is nothing to report.
+    Args:
+        stage: By default the stage that gives the recipe's data.
+        refresh: One refresh; by default all.
+
+    Raises:
+        FactoryError: There is nothing to report.
     """
-    found = load_report_data(project, recipe, stage, refresh=refresh)
-    shown = browsed(found)
-    known = truth(found)
-    names, agreement = agreements(found, known)
+    data = load_report_data(project, recipe, stage, refresh=refresh)
+    shown = browsed(data)
+    known = truth(data)
+    names, agreement = agreements(data, known)
     style = _joined(STYLE)
     script = f"(() => {{\n{_joined(SCRIPT)}\n}})();"
     html = (
         _environment()
         .get_template(TEMPLATE)
         .render(
-            recipe=found.recipe,
-            stage=found.stage.name,
-            refreshes=found.refreshes,
+            recipe=data.recipe,
+            stage=data.stage.name,
+            refreshes=data.refreshes,
             rows=shown,
-            funnel=funnel(found),
-            plots=plots(found, known),
+            funnel=funnel(data),
+            plots=plots(data, known),
             width=WIDTH,
             height=HEIGHT,
             annotators=names,
             agreement={(one.first, one.second): one for row in agreement for one in row},
             people=with_people(project, recipe),
-            drops=drops(found),
-            findings=findings(found),
-            trees=trees(found),
-            made_by=provenance(found),
+            drops=drops(data),
+            findings=findings(data),
+            trees=trees(data),
+            made_by=provenance(data),
             policy=_policy(style, script),
-            # The project's own files, which hold nothing of the data.
+            # The package's own files: they contain no data.
             style=Markup(style),
             script=Markup(script),
             data=packed(shown.columns(), shown.texts),
         )
     )
-    return Report(html, found.stage.name, len(shown.ids), shown.kind, found.refreshes)
+    return Report(html, data.stage.name, len(shown.ids), shown.kind, data.refreshes)
 
 
 def write_report(
@@ -99,8 +102,11 @@ def write_report(
     refresh: str | None = None,
     out: Path | None = None,
 ) -> tuple[Report, UPath]:
-    """Write the page that `dataset_report` gives to ``out``, by default ``reports/`` of the root,
-    and say where."""
+    """Write the page of `dataset_report` to ``out``, by default into ``reports/`` of the root.
+
+    Returns:
+        The report, and the place of the file.
+    """
     report = dataset_report(project, recipe, stage, refresh=refresh)
     name = f"{recipe}-{report.stage}.html"
     place = project.settings.root_path / "reports" / name if out is None else UPath(out)
@@ -124,7 +130,7 @@ def _joined(files: Sequence[str]) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing but this style and this script, and pictures that stand in the page itself."""
+    """A policy that allows only this style, this script, and images inside the page."""
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"

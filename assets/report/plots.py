@@ -1,4 +1,4 @@
-"""The numbers of a dataset that are worth a drawing."""
+"""The histograms of a report."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.charts.histogram import Plot, histogram
 from assets.charts.numbers import drawn
-from assets.report.agreement import names_steps, opinions
+from assets.report.agreement import names_steps, response_scores
 from assets.report.report_data import ReportData
 from schemas import Responses, Scores
 
@@ -14,25 +14,29 @@ TRUTHS = {"right": True, "wrong": False, "truth unknown": None}
 
 
 def plots(data: ReportData, known: pl.DataFrame) -> list[Plot]:
-    """Scores and lengths of the responses, split by the truth where ``known`` (as of
-    `assets.report.agreement.truth`) has it, then the numbers of the dataset itself."""
+    """Histograms of the dataset's numbers, and of the scores and lengths of the responses.
+
+    Args:
+        known: The truth of responses, as `assets.report.agreement.truth` returns it. The
+            histograms of responses are split by it.
+    """
     table = data.stage.gives
-    # Responses are drawn below, by their truth.
-    own = [] if table is Responses else drawn(table, data.rows(data.stage.name))
-    return own + [plot for plot in _of_responses(data, known) if plot is not None]
+    # `_response_plots` draws responses, split by their truth.
+    dataset_plots = [] if table is Responses else drawn(table, data.rows(data.stage.name))
+    return dataset_plots + [plot for plot in _response_plots(data, known) if plot is not None]
 
 
-def _of_responses(data: ReportData, known: pl.DataFrame) -> Iterator[Plot | None]:
+def _response_plots(data: ReportData, known: pl.DataFrame) -> Iterator[Plot | None]:
     responses = data.giving(Responses)
     if responses.is_empty():
         return
-    told = known.select("response_id", right=pl.col("value") == 1)
-    # Colours are of those whose truth was asked, which may be a part of them.
-    part = responses.join(told, on="response_id") if known.height else responses
+    truths = known.select("response_id", right=pl.col("value") == 1)
+    # The truth may be known for a part of the responses only.
+    part = responses.join(truths, on="response_id") if known.height else responses
     of = "" if part.height == responses.height else f", {part.height:,} of {responses.height:,}"
     yield histogram(f"tokens a response{of}", _by_truth(part, "tokens"))
-    for name, said in opinions(data).items():
-        scored = said.join(told, on="response_id", how="left")
+    for name, scores in response_scores(data).items():
+        scored = scores.join(truths, on="response_id", how="left")
         if known.height:
             scored = scored.drop_nulls("right")
         yield histogram(f"score by {name}{of}", _by_truth(scored, "value"))

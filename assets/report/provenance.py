@@ -32,10 +32,10 @@ class Provenance:
 
 
 def provenance(data: ReportData) -> Provenance:
-    """All of it, read from the tables, the configuration and what Dagster recorded."""
+    """Read the provenance from the tables, the configuration and Dagster's records."""
     prompts = data.rows("prompts")
-    told = ("source", "source_revision", "licence")
-    sources = prompts.group_by(told).len().sort(told).rows()
+    keys = ("source", "source_revision", "licence")
+    sources = prompts.group_by(keys).len().sort(keys).rows()
     models = used_models(data.stages, data.project.settings.bindings())
     return Provenance(
         operators=[

@@ -1,4 +1,4 @@
-"""All that a report reads: the tables of a recipe at some refreshes, each read once."""
+"""The data of a report: the tables of a recipe at some refreshes. Each table is read once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ BROWSED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations, Responses
 
 @dataclass(frozen=True)
 class ReportData:
-    """What ``recipe`` has made at ``refreshes`` (oldest first), of which ``stage`` is reported.
+    """The tables of ``recipe`` at ``refreshes`` (oldest first). ``stage`` is the reported one.
 
-    ``checks``: import path of each source's check, by the source's name.
+    ``checks`` has the import path of each source's check, by the source's name.
     """
 
     project: Project
@@ -38,65 +38,70 @@ class ReportData:
         """The rows that a stage kept at one refresh. Raises `MissingTableError`."""
         if (name, refresh) not in self._kept:
             if name == "held_out":
-                found = self.tables.read(("prompts", self.project.settings.held_out), None)
+                frame = self.tables.read(("prompts", self.project.settings.held_out), None)
             else:
-                found = self.tables.read((self.recipe.name, name), refresh)
-            self._kept[name, refresh] = found
+                frame = self.tables.read((self.recipe.name, name), refresh)
+            self._kept[name, refresh] = frame
         return self._kept[name, refresh]
 
     def rows(self, name: str) -> pl.DataFrame:
-        """The rows of a stage at all refreshes that it ran at, with the column ``refresh``."""
+        """The rows of a stage at all its refreshes, with the column ``refresh``."""
         return self._over(name, refused=False)
 
     def refused(self, name: str) -> pl.DataFrame:
-        """The `schemas.Dropped` rows of a stage at all refreshes that it ran at."""
+        """The `schemas.Dropped` rows of a stage at all its refreshes."""
         return self._over(name, refused=True)
 
     def ran(self, name: str) -> list[str]:
-        """The refreshes of the report that a stage ran at."""
-        there = self.tables.refreshes((self.recipe.name, name))
-        return [refresh for refresh in self.refreshes if refresh in there]
+        """The refreshes of the report at which a stage ran."""
+        stored = self.tables.refreshes((self.recipe.name, name))
+        return [refresh for refresh in self.refreshes if refresh in stored]
 
     def giving(self, table: type[Table]) -> pl.DataFrame:
-        """The rows of all stages that give ``table``, a row that several have once, with the
-        columns ``refresh`` and ``stage``."""
+        """The rows of all stages that give ``table``, each once, with the columns ``refresh`` and
+        ``stage``."""
         ran = [stage for stage in self.stages if stage.gives is table and self.ran(stage.name)]
-        found = [self.rows(stage.name).with_columns(stage=pl.lit(stage.name)) for stage in ran]
-        if not found:
+        frames = [self.rows(stage.name).with_columns(stage=pl.lit(stage.name)) for stage in ran]
+        if not frames:
             return empty(table).with_columns(refresh=pl.lit(""), stage=pl.lit(""))
         (unit,) = table.primary_key()
-        return pl.concat(found, how="diagonal_relaxed").unique(
+        return pl.concat(frames, how="diagonal_relaxed").unique(
             unit, keep="first", maintain_order=True
         )
 
     def prompts(self) -> pl.DataFrame:
-        """Everything that was asked: drawn prompts, held-out ones, and those that a stage made."""
+        """All prompts: the drawn ones, the held-out ones, and those that a stage made."""
         reading = {name for stage in self.stages for name in stage.reads}
-        told = [self.rows("prompts")]
+        frames = [self.rows("prompts")]
         if "held_out" in reading:
-            told.append(self.at("held_out", self.refreshes[-1]))
-        told.append(self.giving(Prompts).drop("stage"))
-        return pl.concat(told, how="diagonal_relaxed").unique(
+            frames.append(self.at("held_out", self.refreshes[-1]))
+        frames.append(self.giving(Prompts).drop("stage"))
+        return pl.concat(frames, how="diagonal_relaxed").unique(
             "prompt_id", keep="first", maintain_order=True
         )
 
     def given_prompts(self) -> pl.DataFrame:
-        """The prompts that came from sources, whose checks know right answers to them. (Of a
-        prompt that a stage made, a judgement to be written say, no source's check knows.)"""
-        given = self.prompts()
-        return given.join(self.giving(Prompts).select("prompt_id"), on="prompt_id", how="anti")
+        """The prompts that came from sources. Only for these can a source's check know the right
+        answer; a prompt that a stage made may ask for a judgement, for example."""
+        prompts = self.prompts()
+        return prompts.join(self.giving(Prompts).select("prompt_id"), on="prompt_id", how="anti")
 
     def right(self, answers: pl.DataFrame) -> pl.Series:
-        """For each of ``answers`` (``prompt_id``, ``text`` and, where some are only begun,
-        ``ended``) whether it is right, as `assets.project.label_truth.right_responses` says. A text
-        is checked once, however many rows have it."""
+        """Whether each answer is right, by `assets.project.label_truth.right_responses`.
+
+        Equal texts are checked once.
+
+        Args:
+            answers: Columns ``prompt_id`` and ``text``, and ``ended`` if some are unfinished.
+        """
         keys = [name for name in ("prompt_id", "text", "ended") if name in answers.columns]
         once = answers.select(keys).unique(maintain_order=True)
         known = pl.Series(
             "right", right_responses(once, self.given_prompts(), self.checks), dtype=pl.Boolean
         )
-        told = once.with_columns(known)
-        return answers.select(keys).join(told, on=keys, how="left", maintain_order="left")["right"]
+        checked = once.with_columns(known)
+        joined = answers.select(keys).join(checked, on=keys, how="left", maintain_order="left")
+        return joined["right"]
 
     def _over(self, name: str, *, refused: bool) -> pl.DataFrame:
         read = self._dropped if refused else self.at
@@ -114,9 +119,15 @@ class ReportData:
 def load_report_data(
     project: Project, recipe: str, stage: str | None, *, refresh: str | None
 ) -> ReportData:
-    """What there is to tell of ``recipe``'s ``stage`` (by default what the recipe is for) at
-    ``refresh`` (by default all). Raises `FactoryError` where there is no row, or none of a kind
-    that a page shows."""
+    """Load the data of a report.
+
+    Args:
+        stage: By default the stage that gives the recipe's data.
+        refresh: One refresh; by default all.
+
+    Raises:
+        FactoryError: The stage has no rows, or gives a table that a page cannot show.
+    """
     component = project.recipes[recipe]
     stages = component.planned(project.settings)
     name = stage or data_stage(project, recipe)[0]
@@ -124,12 +135,12 @@ def load_report_data(
     if name not in known:
         if name in GIVEN or any(each.name == name for each in stages):
             raise FactoryError(
-                f"{recipe}/{name} is no dataset of pairs, step labels, demonstrations or "
-                f"responses; those that can be reported: {', '.join(known) or 'none'}"
+                f"{recipe}/{name} does not hold pairs, step labels, demonstrations or responses; "
+                f"stages that can be reported: {', '.join(known) or 'none'}"
             )
         raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
     tables = Tables(project.settings.root_path)
-    found = ReportData(
+    data = ReportData(
         project,
         component,
         stages,
@@ -138,9 +149,9 @@ def load_report_data(
         tables,
         {name: source.check for name, source in project.sources.items() if source.check},
     )
-    if found.rows(name).is_empty():
+    if data.rows(name).is_empty():
         raise FactoryError(
-            f"{recipe}/{name} kept no row at {', '.join(found.refreshes)}, so there is nothing to "
-            f"report; factory run {recipe} tells what each stage dropped, and why"
+            f"{recipe}/{name} kept no row at {', '.join(data.refreshes)}, so there is nothing to "
+            f"report; factory run {recipe} shows what each stage dropped, and why"
         )
-    return found
+    return data

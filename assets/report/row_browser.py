@@ -1,7 +1,7 @@
-"""What the page's browser of rows is given: columns of numbers, and each text once.
+"""The data for the page's browser of rows: columns of numbers, and each text once.
 
-A text is an index into ``texts``, and null is null. What there is to choose by is in ``choices``
-(an index into the options a row), what there is to bound and sort by in ``numbers``.
+Columns of texts hold indices into ``texts``. ``choices`` are the filters by value: they hold an
+index into the options for each row. ``numbers`` are the columns to filter by range and to sort by.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,12 +11,12 @@ from typing import Any
 import polars as pl
 
 DIGITS = 5
-"""Significant digits of a number, so that a page of 50,000 rows stays small."""
+"""Significant digits of numbers. This keeps a page of 50,000 rows small."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Something that is one of a few: ``values`` are indices into ``options``, one a row."""
+    """A column with few different values. ``values`` are indices into ``options``, one a row."""
 
     name: str
     options: Sequence[str]
@@ -25,9 +25,12 @@ class Choice:
 
 @dataclass
 class Browsed:
-    """What the browser is given. ``sides`` are the answers of a row by name, indices into
-    ``texts``; ``right`` whether each is; ``scores`` (annotator, side) → number a row.
-    ``labels`` counts rows by what is true of their label, or of their answer."""
+    """The data for the browser of rows.
+
+    ``sides`` has the answers of each row by name, as indices into ``texts``, and ``right`` whether
+    each is right. ``scores`` has a number a row by annotator and side. ``labels`` counts the rows
+    by the truth of their label or answer.
+    """
 
     kind: str
     ids: list[str]
@@ -43,7 +46,7 @@ class Browsed:
     scores: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Any]:
-        """Everything but the texts, as the page's script reads it."""
+        """All data but the texts, as the page's script reads it."""
         return {
             "kind": self.kind,
             "ids": self.ids,
@@ -60,15 +63,15 @@ class Browsed:
 
 
 def chosen(name: str, values: pl.Series) -> Choice:
-    """A column of few texts as a choice; null is ``unknown``."""
-    told = values.fill_null("unknown")
-    options = told.unique().sort().to_list()
+    """A column of few different texts as a choice; null becomes ``unknown``."""
+    filled = values.fill_null("unknown")
+    options = filled.unique().sort().to_list()
     index = {option: number for number, option in enumerate(options)}
-    return Choice(name, options, [index[value] for value in told])
+    return Choice(name, options, [index[value] for value in filled])
 
 
 def rounded(values: pl.Series) -> list[float | None]:
-    """``values`` as numbers of `DIGITS` significant digits, whole ones without a fraction."""
+    """``values`` with `DIGITS` significant digits; whole numbers become integers."""
     return [
         None
         if value is None
@@ -80,12 +83,12 @@ def rounded(values: pl.Series) -> list[float | None]:
 
 
 def interned(texts: list[str]) -> Callable[[Iterable[str]], list[int]]:
-    """Gives a function that puts each new text into ``texts``, and tells where each one is."""
+    """A function that adds new texts to ``texts`` and returns the index of each text."""
     index = {text: number for number, text in enumerate(texts)}
 
-    def put(said: Iterable[str]) -> list[int]:
+    def put(new: Iterable[str]) -> list[int]:
         places = []
-        for text in said:
+        for text in new:
             if text not in index:
                 index[text] = len(texts)
                 texts.append(text)

@@ -1,4 +1,4 @@
-"""The rows that a report shows, one shape a table: what was asked and answered, what is true."""
+"""The rows of a report, in the form that each table needs: prompts, answers and their truth."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from assets.project.label_truth import sides as answered
-from assets.report.agreement import opinions
+from assets.report.agreement import response_scores
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
 from assets.report.steps import step_columns
@@ -16,7 +16,7 @@ from schemas import Demonstrations, Pairs, Responses, StepLabels
 
 
 def browsed(data: ReportData) -> Browsed:
-    """The rows of the reported stage, in the order of refreshes and then of the tables."""
+    """The rows of the reported stage, by refresh, in the order of the tables."""
     rows = data.rows(data.stage.name)
     (unit,) = data.stage.gives.primary_key()
     found = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list())
@@ -41,20 +41,20 @@ def _pairs(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     found.prompts = put(map(conversation, rows["prompt"].to_list()))
     lengths = {}
     for side in ("chosen", "rejected"):
-        said = pl.Series(list(map(conversation, rows[side].to_list())), dtype=pl.String)
-        found.sides[side] = put(said)
+        texts = pl.Series(list(map(conversation, rows[side].to_list())), dtype=pl.String)
+        found.sides[side] = put(texts)
         found.right[side] = data.right(answered(rows, side)).to_list()
-        lengths[side] = said.str.len_chars().cast(pl.Int64)
+        lengths[side] = texts.str.len_chars().cast(pl.Int64)
         _score(found, data, side, rows[f"{side}_id"])
-    told = [
+    truths = [
         _pair_truth(one, other)
         for one, other in zip(found.right["chosen"], found.right["rejected"], strict=True)
     ]
-    found.choices.append(chosen("label", pl.Series(told, dtype=pl.String)))
+    found.choices.append(chosen("label", pl.Series(truths, dtype=pl.String)))
     if rows["shared_prefix"].fill_null(0).max():
         found.shared = [
-            units(said[: shared or 0])
-            for said, shared in rows.select(_last("chosen"), "shared_prefix").iter_rows()
+            units(text[: shared or 0])
+            for text, shared in rows.select(_last("chosen"), "shared_prefix").iter_rows()
         ]
     found.numbers = {
         "margin": rounded(rows["margin"]),
@@ -79,14 +79,14 @@ def _solutions(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     found.sides["solution"] = put(whole)
     answers = rows.select("prompt_id").with_columns(text=whole)
     found.right["solution"] = data.right(answers).to_list()
-    told = step_columns(rows, data)
+    truth = step_columns(rows, data)
     found.steps = {
         "lengths": [[units(step) for step in steps] for steps in rows["completions"]],
         "labels": rows["labels"].to_list(),
         "values": [rounded(values) for values in rows["values"]],
-        "truths": told.truths,
+        "truths": truth.truths,
     }
-    found.choices.append(chosen("label", told.labels))
+    found.choices.append(chosen("label", truth.labels))
     found.choices.append(chosen("answer", _answer(found.right["solution"])))
     error = rows["first_error"].is_not_null()
     marked = pl.select(
@@ -104,8 +104,8 @@ def _solutions(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
 def _demonstrations(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(found.texts)
     messages = rows["messages"].to_list()
-    found.prompts = put(conversation(said[:-1]) if said[:-1] else "" for said in messages)
-    found.sides["answer"] = put(said[-1]["content"] for said in messages)
+    found.prompts = put(conversation(turns[:-1]) if turns[:-1] else "" for turns in messages)
+    found.sides["answer"] = put(turns[-1]["content"] for turns in messages)
     found.right["answer"] = data.right(rows.select("prompt_id", text=_last("messages"))).to_list()
     found.choices.append(chosen("answer", _answer(found.right["answer"])))
     if rows["condition"].n_unique() > 1:
@@ -118,9 +118,9 @@ def _demonstrations(found: Browsed, rows: pl.DataFrame, data: ReportData) -> Non
 
 def _responses(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(found.texts)
-    asked = data.prompts().select("prompt_id", "messages")
-    joined = rows.join(asked, on="prompt_id", how="left", maintain_order="left")["messages"]
-    found.prompts = put(conversation(said) if said else "" for said in joined.to_list())
+    prompts = data.prompts().select("prompt_id", "messages")
+    joined = rows.join(prompts, on="prompt_id", how="left", maintain_order="left")["messages"]
+    found.prompts = put(conversation(turns) if turns else "" for turns in joined.to_list())
     found.sides["response"] = put(rows["text"])
     found.right["response"] = data.right(rows).to_list()
     found.choices.append(chosen("answer", _answer(found.right["response"])))
@@ -140,10 +140,10 @@ _SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, ReportData], N
 
 
 def _score(found: Browsed, data: ReportData, side: str, ids: pl.Series) -> None:
-    """What each annotator said of the responses ``ids``, where it said something of any."""
-    for name, said in opinions(data).items():
+    """Add the scores of the responses ``ids`` by each annotator that scored any of them."""
+    for name, scores in response_scores(data).items():
         values = pl.DataFrame({"response_id": ids}).join(
-            said, on="response_id", how="left", maintain_order="left"
+            scores, on="response_id", how="left", maintain_order="left"
         )["value"]
         if values.count():
             found.scores.setdefault(name, {})[side] = rounded(values)

@@ -1,4 +1,4 @@
-"""What is true of labelled steps, where the check of the prompt's source knows steps."""
+"""The truth of labelled steps, for prompts whose source has a check that knows steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from engines.checks import CheckError, bounded
 
 @dataclass(frozen=True)
 class StepTruths:
-    """Of each solution: ``truths``, whether each step is right (None where nobody knows), and
-    ``labels``, whether its first wrong step is where the labels say."""
+    """For each solution: ``truths``, whether each step is right (None if unknown), and ``labels``,
+    whether the labels name the true first wrong step."""
 
     truths: list[list[bool | None] | None]
     labels: pl.Series
@@ -22,19 +22,19 @@ def step_columns(step_labels: pl.DataFrame, data: ReportData) -> StepTruths:
     """The truth of ``step_labels`` (`schemas.StepLabels`), row by row.
 
     Steps after the first wrong one are not compared: methods differ in what is right there. A
-    solution is ``unknown`` where a step up to there is unlabelled or its truth is not known.
+    solution is ``unknown`` if a step up to there has no label or no known truth.
     """
     prompts = {row["prompt_id"]: row for row in data.given_prompts().iter_rows(named=True)}
-    judges = {source: bounded(path) for source, path in data.checks.items()}
+    checks = {source: bounded(path) for source, path in data.checks.items()}
     truths: list[list[bool | None] | None] = []
     for prompt_id, steps in step_labels.select("prompt_id", "completions").iter_rows():
-        asked = prompts.get(prompt_id)
-        judge = judges.get(asked["source"]) if asked else None
-        if asked is None or judge is None or not judge.knows_steps:
+        prompt = prompts.get(prompt_id)
+        check = checks.get(prompt["source"]) if prompt else None
+        if prompt is None or check is None or not check.knows_steps:
             truths.append(None)
             continue
         try:
-            truths.append(judge.steps(asked["messages"], asked["reference"], steps))
+            truths.append(check.steps(prompt["messages"], prompt["reference"], steps))
         except CheckError:
             truths.append(None)
     agree = [

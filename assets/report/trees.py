@@ -12,8 +12,7 @@ from schemas import Nodes
 
 @dataclass(frozen=True)
 class Grown:
-    """The trees of a stage at the newest refresh that it ran at: how many there are, and pictures
-    of a few."""
+    """The trees of a stage at its newest refresh: their number, and pictures of a few."""
 
     stage: str
     refresh: str
@@ -22,8 +21,8 @@ class Grown:
 
 
 def trees(data: ReportData) -> list[Grown]:
-    """The stages that search, in running order; those that kept no tree are left out."""
-    found = []
+    """The trees of each search stage, in running order. Stages without trees are left out."""
+    stages = []
     for stage in data.stages:
         ran = data.ran(stage.name)
         if stage.gives is not Nodes or not ran:
@@ -38,5 +37,5 @@ def trees(data: ReportData) -> list[Grown]:
             tree_picture(tree, texts.get(prompt_id, prompt_id)).inside()
             for prompt_id, tree in zip(ids, chosen, strict=True)
         ]
-        found.append(Grown(stage.name, ran[-1], nodes["prompt_id"].n_unique(), pictures))
-    return found
+        stages.append(Grown(stage.name, ran[-1], nodes["prompt_id"].n_unique(), pictures))
+    return stages

@@ -1,6 +1,5 @@
-"""``factory review``: a person reads pairs side by side and says which answer is better.
+"""``factory review``: a person reads pairs side by side and chooses the better answer.
 
-What they decide is kept as the scores of one more annotator, ``person:NAME``, the moment it is
-decided. Recipes read it with `annotators.Reviewed`, and other annotators are measured by it
-(`assets.review.agreement`).
+Each decision is saved at once, as scores of the annotator ``person:NAME``. Recipes read them with
+`annotators.Reviewed`. `assets.review.agreement` compares other annotators with them.
 """

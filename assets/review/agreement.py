@@ -1,4 +1,4 @@
-"""How often annotators, and a recipe's labels, side with the people who reviewed its pairs."""
+"""How often annotators, and a recipe's labels, agree with the people who reviewed its pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +12,13 @@ from kernels.intervals import wilson_interval
 from schemas import Scores
 
 LABELS = "the labels"
-"""Not the name of any stage, which has no space."""
+"""A label that no stage can have, because the name of a stage has no space."""
 
 
 @dataclass(frozen=True)
 class WithPeople:
-    """Of ``annotator``, on pairs of which a person said which answer is better: it said so too in
-    ``same``, the opposite in ``other``, and told neither from the other in ``ties``. A pair that
-    two people decided on counts twice."""
+    """How ``annotator`` ranks the pairs that people decided on: like the person (``same``), the
+    opposite (``other``), or equal (``ties``). A pair that two people decided on counts twice."""
 
     recipe: str
     annotator: str
@@ -33,21 +32,23 @@ class WithPeople:
 
     @property
     def rate(self) -> float | None:
-        """``same`` of those that it told apart, in [0, 1]; half of them is chance, since sides are
-        drawn. None where there are none."""
+        """The share of ``same`` among pairs without a tie, in [0, 1]; None if there are none.
+        Chance is 1/2, because the sides are drawn at random."""
         return self.same / self.told if self.told else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval (Wilson 1927)."""
+        """The 95 % interval of ``rate`` (Wilson 1927)."""
         if not self.told:
             return None
         return wilson_interval(self.same, self.told)
 
 
 def with_people(project: Project, recipe: str) -> list[WithPeople]:
-    """The agreement of ``recipe``'s labels, and of each annotator whose scores of whole responses
-    are kept, with the people who reviewed. Empty where nobody has."""
+    """The agreement of ``recipe``'s labels and annotators with the people who reviewed its pairs.
+
+    Annotators count by their scores of whole responses. Empty if nobody has reviewed.
+    """
     reviews = project.settings.reviews_path
     decided = [
         (person, decision)
@@ -59,13 +60,13 @@ def with_people(project: Project, recipe: str) -> list[WithPeople]:
         return []
     pairs = pl.DataFrame([{"person": person, **_better(decision)} for person, decision in decided])
     accepted = sum(decision.verdict == "accept" for _, decision in decided)
-    found = [WithPeople(recipe, LABELS, accepted, len(decided) - accepted, 0)]
-    for name, values in _opinions(project, recipe):
+    agreements = [WithPeople(recipe, LABELS, accepted, len(decided) - accepted, 0)]
+    for name, values in _response_scores(project, recipe):
         margins = pairs.select(_value(values, "better") - _value(values, "worse")).to_series()
         counts = [int((margins > 0).sum()), int((margins < 0).sum()), int((margins == 0).sum())]
         if any(counts):
-            found.append(WithPeople(recipe, name, *counts))
-    return found
+            agreements.append(WithPeople(recipe, name, *counts))
+    return agreements
 
 
 def _better(decision: Decision) -> dict[str, str]:
@@ -78,9 +79,12 @@ def _value(values: dict[str, float], side: str) -> pl.Expr:
     return pl.col(side).replace_strict(values, default=None, return_dtype=pl.Float64)
 
 
-def _opinions(project: Project, recipe: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """Each annotator's values of whole responses: the stage's name, with its own where the stage
-    has several. Stages that hold what people said themselves are left out."""
+def _response_scores(project: Project, recipe: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """The name of each annotator, and its scores of whole responses by id.
+
+    The name is that of the stage; if the stage has several annotators, the annotator's name is
+    added. Stages with people's own decisions are left out.
+    """
     from annotators import Reviewed
 
     tables = Tables(project.settings.root_path)
@@ -92,7 +96,7 @@ def _opinions(project: Project, recipe: str) -> Iterator[tuple[str, dict[str, fl
         if not rows or getattr(stage.operator, "names_steps", False):
             continue
         whole = pl.concat(rows).filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-        for (annotator,), said in sorted(whole.partition_by("annotator", as_dict=True).items()):
+        for (annotator,), scores in sorted(whole.partition_by("annotator", as_dict=True).items()):
             alone = whole["annotator"].n_unique() == 1
             name = stage.name if alone else f"{stage.name} · {annotator}"
-            yield name, dict(said.select("response_id", "value").iter_rows())
+            yield name, dict(scores.select("response_id", "value").iter_rows())

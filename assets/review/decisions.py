@@ -1,8 +1,8 @@
-"""What a person decided about pairs, kept as `schemas.Scores` the moment it is decided.
+"""A person's decisions about pairs, stored as `schemas.Scores`.
 
-``reviews/<recipe>/<person>.parquet`` has two rows a decision: the better response's value is 1, the
-other's 0, and both are null where the pair was rejected. A file is written beside its place,
-flushed to the disk and renamed with every decision, so that a crash loses none.
+``reviews/<recipe>/<person>.parquet`` has two rows a decision: value 1 for the better response and 0
+for the other, or null for both if the pair was rejected. Each decision writes a temporary file,
+flushes it to the disk and renames it, so that a crash loses no decision.
 """
 
 import io
@@ -34,8 +34,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Decision:
-    """``verdict`` of one pair: its label is right (accept), the other answer is better (flip), or
-    neither can be said (reject). ``left``: which side stood on the left; ``at``: when, in UTC."""
+    """A decision about one pair: its label is right (accept), the other answer is better (flip), or
+    the pair cannot be decided (reject). ``left`` is the side that was shown on the left, ``at`` the
+    time in UTC."""
 
     pair_id: str
     chosen_id: str
@@ -49,16 +50,17 @@ class Decision:
 
 
 class Decisions:
-    """Those of one ``person`` about one recipe's pairs, oldest first.
+    """The decisions of one ``person`` about one recipe's pairs, oldest first.
 
-    Raises `FactoryError` for a name that no file can have.
+    Raises:
+        FactoryError: The name cannot be that of a file.
     """
 
     def __init__(self, reviews: UPath, recipe: str, person: str) -> None:
         if not _NAME.fullmatch(person):
             raise FactoryError(
-                f"{person!r} cannot be a reviewer's name: letters, digits, '.', '_' and '-', "
-                "starting with a letter or digit"
+                f"{person!r} cannot be a reviewer's name: use letters, digits, '.', '_' and '-', "
+                "and begin with a letter or digit"
             )
         self.person = person
         self._path = reviews / recipe / f"{person}.parquet"
@@ -68,13 +70,13 @@ class Decisions:
         return iter(self._made)
 
     def add(self, decision: Decision) -> None:
-        """Keep ``decision``, instead of an earlier one about the same pair. It is on the disk when
+        """Save ``decision`` in place of an earlier one about the same pair. It is on the disk when
         this returns."""
         others = [made for made in self._made if made.pair_id != decision.pair_id]
         self._write([*others, decision])
 
     def remove(self, pair_id: str) -> None:
-        """Forget what was decided about a pair."""
+        """Remove the decision about a pair."""
         self._write([made for made in self._made if made.pair_id != pair_id])
 
     def _write(self, decisions: Sequence[Decision]) -> None:
@@ -87,7 +89,7 @@ class Decisions:
 
 
 def reviewers(reviews: UPath, recipe: str) -> list[str]:
-    """Who has decided something about the recipe's pairs."""
+    """The names of the people with decisions about the recipe's pairs."""
     folder = reviews / recipe
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted(
@@ -98,11 +100,11 @@ def reviewers(reviews: UPath, recipe: str) -> list[str]:
 
 
 def _records(decision: Decision, person: str) -> Iterator[dict[str, Any]]:
-    told = asdict(decision)
+    fields = asdict(decision)
     for side in SIDES:
         value = _VALUES[decision.verdict][side]
         yield {
-            "response_id": told[f"{side}_id"],
+            "response_id": fields[f"{side}_id"],
             "step": None,
             "annotator": f"{PERSON}{person}",
             "value": value,
@@ -111,7 +113,7 @@ def _records(decision: Decision, person: str) -> Iterator[dict[str, Any]]:
             "origin": {
                 "operator": "factory review",
                 "model": None,
-                "parameters": canonical({**told, "side": side}),
+                "parameters": canonical({**fields, "side": side}),
                 "seed": decision.seed,
                 "parents": [decision.pair_id],
             },
@@ -122,6 +124,6 @@ def _read(path: UPath) -> Iterator[Decision]:
     for parameters in read_table(path).select(pl.col("origin").struct.field("parameters"))[
         "parameters"
     ]:
-        told = json.loads(parameters)
-        if told.pop("side") == "chosen":
-            yield Decision(**told)
+        fields = json.loads(parameters)
+        if fields.pop("side") == "chosen":
+            yield Decision(**fields)

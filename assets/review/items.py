@@ -1,4 +1,4 @@
-"""The pairs that a person is to read, in an order, and with sides, that tell nothing."""
+"""The pairs to review, in a random order and with random sides, so that neither shows the label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from schemas import Pairs, content_id
 
 @dataclass(frozen=True)
 class Item:
-    """A pair of ``recipe`` at ``refresh``, and which side of it stands on the left."""
+    """A pair of ``recipe`` at ``refresh``. ``left`` is the side that is shown on the left."""
 
     recipe: str
     refresh: str
@@ -29,17 +29,22 @@ class Item:
         return str(self.row["pair_id"])
 
     def side(self, place: str) -> Side:
-        """Which side stands at ``place``, left or right."""
+        """The side that is shown at ``place``, "left" or "right"."""
         return self.left if place == "left" else SIDES[self.left == "chosen"]
 
 
 def to_review(
     project: Project, dataset: str, *, refresh: str | None = None, seed: int = 0
 ) -> list[Item]:
-    """The pairs of ``dataset`` (a recipe, its stage, or datasets/NAME), in an order drawn by
-    ``seed``, as is the side of each that stands on the left.
+    """The pairs to review.
 
-    Of all refreshes, or of one. Raises `FactoryError` where there are none.
+    Args:
+        dataset: RECIPE, RECIPE/STAGE or datasets/NAME.
+        refresh: One refresh; by default all.
+        seed: Draws the order and the sides.
+
+    Raises:
+        FactoryError: There are no pairs.
     """
     rows = _rows(project, dataset)
     if refresh is not None:
@@ -49,7 +54,7 @@ def to_review(
             raise FactoryError(f"{dataset} has no pairs of {refresh}; {near(refresh, known)}")
     if rows.is_empty():
         raise FactoryError(f"{dataset} has no pairs to review")
-    # Copies of a pair in several refreshes are read once.
+    # A pair that several refreshes have is reviewed once.
     once = rows.unique("pair_id", keep="last", maintain_order=True)
     items = [
         Item(
@@ -64,7 +69,7 @@ def to_review(
 
 
 def recipes_of(project: Project, dataset: str) -> Sequence[str]:
-    """The recipes whose pairs are in ``dataset``. Raises `FactoryError` if there is none."""
+    """The recipes whose pairs are in ``dataset``. Raises `FactoryError` if it does not exist."""
     name, _, stage = dataset.partition("/")
     if name == DATASETS:
         if stage not in project.datasets:
@@ -76,7 +81,7 @@ def recipes_of(project: Project, dataset: str) -> Sequence[str]:
 
 
 def _rows(project: Project, dataset: str) -> pl.DataFrame:
-    """All pairs, with ``recipe`` and ``refresh``."""
+    """All pairs, with columns ``recipe`` and ``refresh``."""
     (recipe, *_) = recipes_of(project, dataset)
     name, _, stage = dataset.partition("/")
     if name == DATASETS:
@@ -101,4 +106,4 @@ def _rows(project: Project, dataset: str) -> pl.DataFrame:
 
 
 def _only_pairs(dataset: str, table: str) -> str:
-    return f"{dataset} holds {table}, and only pairs are reviewed"
+    return f"{dataset} holds {table}; only pairs can be reviewed"

@@ -1,4 +1,4 @@
-"""Begins a review: finds the pairs, and sees to it that nobody else decides under the same name."""
+"""Starts a review: finds the pairs, and locks the reviewer's name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +17,11 @@ from engines.journal.lock import FileLock, LockedError
 def reviewing(
     project: Project, dataset: str, person: str, *, refresh: str | None = None, seed: int = 0
 ) -> Iterator[Session]:
-    """The session in which ``person`` reads the pairs of ``dataset``.
+    """Yield a session in which ``person`` reviews the pairs of ``dataset``; see `to_review`.
 
-    Raises `FactoryError` where there are no pairs, the name cannot be one, or somebody on this
-    machine is reviewing under it already.
+    Raises:
+        FactoryError: There are no pairs, the name is not allowed, or another review on this machine
+            uses the name.
     """
     items = to_review(project, dataset, refresh=refresh, seed=seed)
     reviews = project.settings.reviews_path
@@ -32,7 +33,7 @@ def reviewing(
 @contextmanager
 def _alone(reviews: UPath, person: str) -> Iterator[None]:
     if not isinstance(reviews, Path):
-        # An object store knows no locks; there, the last of two decisions stays.
+        # An object store has no locks. There the last of two decisions is kept.
         yield
         return
     reviews.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ def _alone(reviews: UPath, person: str) -> Iterator[None]:
         lock = FileLock(Path(reviews) / f".{person}.lock")
     except LockedError as error:
         raise FactoryError(
-            f"{person} is reviewing already ({error}): stop that review, or take another --name"
+            f"{person} is reviewing already ({error}): stop that review, or use another --name"
         ) from error
     try:
         yield

@@ -1,8 +1,7 @@
-"""The page of a review, on this machine only.
+"""The server of the review page, on this machine only.
 
-Who may use it is who has the address that the terminal shows: it holds a token of this session,
-which every request must bring. A page from elsewhere cannot send it (no other origin is answered,
-nor another host's name for this machine), and nothing here is readable without it.
+The address in the terminal holds a token of this session. Every request needs the token. Requests
+from pages of other origins, or under another host name, are refused.
 """
 
 import secrets
@@ -25,14 +24,14 @@ HOST = "127.0.0.1"
 TOKEN = "x-review-token"
 FOLDER = Path(__file__).parent / "page"
 LARGEST = 10_000
-"""Bytes of a request at most: a decision is a hundred."""
+"""The most bytes of a request. A decision has about a hundred."""
 
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    # The address holds the token: no other page may learn it, and nothing may keep it.
+    # The address holds the token: other pages must not see it, and caches must not store it.
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -42,7 +41,7 @@ HEADERS = {
 
 
 def application(session: Session, *, port: int, token: str) -> Starlette:
-    """The review's pages: ``/?token=…`` and what it asks for."""
+    """The application: the page ``/?token=…``, its files and its requests."""
 
     async def page(request: Request) -> Response:
         if not secrets.compare_digest(request.query_params.get("token", ""), token):
@@ -55,17 +54,17 @@ def application(session: Session, *, port: int, token: str) -> Starlette:
             if not secrets.compare_digest(given, token):
                 return PlainTextResponse("no token", 403)
             try:
-                asked = await request.json() if request.method == "POST" else None
-                shown = act(asked)
+                body = await request.json() if request.method == "POST" else None
+                shown = act(body)
             except (KeyError, TypeError, ValueError) as error:
                 return PlainTextResponse(f"not understood: {error}", 400)
-            told = {"dataset": session.dataset, "person": session.person}
-            return JSONResponse(told | session.state(shown))
+            names = {"dataset": session.dataset, "person": session.person}
+            return JSONResponse(names | session.state(shown))
 
         return answer
 
-    def decide(asked: Mapping[str, str]) -> None:
-        session.decide(asked["pair"], asked["choice"])
+    def decide(body: Mapping[str, str]) -> None:
+        session.decide(body["pair"], body["choice"])
 
     return Starlette(
         routes=[
@@ -82,26 +81,32 @@ def application(session: Session, *, port: int, token: str) -> Starlette:
 
 
 def serve(session: Session, *, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the review on `HOST` until Ctrl-C; ``ready`` is told its address. Port 0 is any that is
-    free. Raises `OSError` where the port is taken."""
+    """Serve the review on `HOST` until Ctrl-C.
+
+    Args:
+        port: 0 for any free port.
+        ready: Called with the address of the page.
+
+    Raises:
+        OSError: The port is in use.
+    """
     import uvicorn
 
     with socket.create_server((HOST, port)) as listening:
         bound = listening.getsockname()[1]
         token = secrets.token_urlsafe(32)
-        # Its access log would keep the address, and with it the token.
+        # The access log would store the address, and with it the token.
         config = uvicorn.Config(
             application(session, port=bound, token=token), log_level="warning", access_log=False
         )
         ready(f"http://{HOST}:{bound}/?token={token}")
-        # Ctrl-C comes back once the requests that were there are answered.
+        # uvicorn raises Ctrl-C again after it has answered the open requests.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
 
 
 def _guard(port: int) -> Callable[[Request, RequestResponseEndpoint], Any]:
-    """Refuses what was sent to another name than this machine's own (DNS rebinding), or by a page
-    from elsewhere."""
+    """Refuse requests under another host name (DNS rebinding) and from pages of other origins."""
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
     origins = {f"http://{host}" for host in hosts}
 

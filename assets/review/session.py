@@ -1,4 +1,4 @@
-"""One person's way through the pairs: which comes next, what was decided, and back again."""
+"""A person's review: the next pair, the decisions, and undo."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ CHOICES = ("left", "right", "reject")
 
 
 class Session:
-    """``items`` in order, as ``person`` reads them. What was decided in an earlier session is not
-    asked again, and can be taken back like what was decided in this."""
+    """The review of ``items``, in order, by ``person``. Pairs that were decided in an earlier
+    session are not shown again, but `undo` can take those decisions back too."""
 
     def __init__(
         self, items: Sequence[Item], *, dataset: str, person: str, reviews: UPath, seed: int
@@ -35,8 +35,15 @@ class Session:
         }
 
     def decide(self, pair_id: str, choice: str) -> None:
-        """Keep ``choice`` (one of `CHOICES`). Raises `KeyError` for an unknown pair, `ValueError`
-        for an unknown choice."""
+        """Save a decision.
+
+        Args:
+            choice: One of `CHOICES`.
+
+        Raises:
+            KeyError: There is no such pair.
+            ValueError: There is no such choice.
+        """
         item = self._items[pair_id]
         if choice not in CHOICES:
             raise ValueError(f"there is no choice {choice!r}")
@@ -55,12 +62,12 @@ class Session:
             at=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
         self._kept[item.recipe].add(decision)
-        # The newest stands last: that is what is taken back first.
+        # The newest decision is last, so that `undo` takes it back first.
         self._decided.pop(pair_id, None)
         self._decided[pair_id] = decision
 
     def undo(self) -> str | None:
-        """Take the last decision back; the pair that it was about, None if there is none."""
+        """Take the last decision back. Returns the pair's id, or None if there is no decision."""
         if not self._decided:
             return None
         pair_id, _ = self._decided.popitem()
@@ -68,8 +75,12 @@ class Session:
         return pair_id
 
     def state(self, pair_id: str | None = None) -> dict[str, Any]:
-        """What the page shows: the pair ``pair_id``, or else the first that is not decided (null
-        when all are), how far the person is, and what the last decision came to."""
+        """The state that the page shows: a pair, the counts of decisions, and the last decision.
+
+        Args:
+            pair_id: The pair to show; by default the first without a decision, null if there is
+                none.
+        """
         undecided = (name for name in self._items if name not in self._decided)
         shown = pair_id or next(undecided, None)
         return {
@@ -81,7 +92,7 @@ class Session:
         }
 
     def verdicts(self) -> Mapping[str, int]:
-        """How many decisions of each kind there are."""
+        """The number of decisions by verdict."""
         counts = Counter(decision.verdict for decision in self._decided.values())
         return {verdict: counts[verdict] for verdict in ("accept", "flip", "reject")}
 
@@ -98,9 +109,9 @@ class Session:
 
 
 def _shown(item: Item) -> dict[str, Any]:
-    """A pair without its label: nothing here tells which side was chosen."""
+    """A pair without its label: nothing here shows which side was chosen."""
     shared = item.row["shared_prefix"] or 0
-    left, right = (_said(item.row[item.side(place)], shared) for place in ("left", "right"))
+    left, right = (_side(item.row[item.side(place)], shared) for place in ("left", "right"))
     return {
         "pair": item.pair_id,
         "recipe": item.recipe,
@@ -111,9 +122,9 @@ def _shown(item: Item) -> dict[str, Any]:
     }
 
 
-def _said(messages: Sequence[Mapping[str, str]], shared: int) -> dict[str, Any]:
-    """A side: the turns before its last, then of the last what both sides begin with and what is
-    its own."""
+def _side(messages: Sequence[Mapping[str, str]], shared: int) -> dict[str, Any]:
+    """A side: the turns before the last, and the last turn in two parts: the prefix that both sides
+    share, and the rest."""
     last = messages[-1]["content"]
     return {
         "before": messages[:-1],

@@ -1,7 +1,7 @@
 "use strict";
-// The rows of the page: base64 of gzip of a JSON value a line, the columns first, texts after them.
+// The rows of the page: one JSON value a line, in gzip, in base64. The columns come first, then texts.
 
-/** Lets the page draw and take keys before going on. */
+/** Lets the page draw and handle keys. */
 function pause() {
   return new Promise((resume) => {
     const channel = new MessageChannel();
@@ -42,8 +42,8 @@ async function* lines(blob) {
   yield open.join("");
 }
 
-/** All rows. `told(share)` hears how far it is, from 0 to 1. */
-async function read(base64, told) {
+/** All rows. `progress(share)` is called with the share that is read, from 0 to 1. */
+async function read(base64, progress) {
   let data = null;
   const texts = [];
   for await (const line of lines(await unpacked(base64))) {
@@ -51,7 +51,7 @@ async function read(base64, told) {
       data = JSON.parse(line);
     } else {
       for (const text of JSON.parse(line)) texts.push(text);
-      told(texts.length / data.texts);
+      progress(texts.length / data.texts);
     }
     await pause();
   }

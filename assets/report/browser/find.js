@@ -1,9 +1,9 @@
-// Which rows are shown: those that keep every filter and say what is searched for.
+// Finds the rows that pass all filters and contain the searched text.
 
 const SLICE = 8; // milliseconds of work between two chances to draw
-let asked = 0;
+let searches = 0; // how many were started
 
-/** Whether the filters keep a row; `wanted` is what `find` takes. */
+/** Whether a row passes the filters; `wanted` is the argument of `find`. */
 function keeps(data, wanted, row) {
   for (const { values, option } of wanted.choices) if (values[row] !== option) return false;
   if (wanted.low !== null || wanted.high !== null) {
@@ -15,8 +15,8 @@ function keeps(data, wanted, row) {
   return true;
 }
 
-/** Gives a function that says of a row whether one of its texts, or its id, holds `query`. A text
- * that many rows share is looked through once. */
+/** A function that says whether one of a row's texts contains `query`, or its id begins with it. A
+ * text that many rows share is searched once. */
 function searching(data, query) {
   const looked = new Uint8Array(data.texts.length); // 0 not yet, 1 without, 2 with
   const columns = [data.prompts, ...data.names.map((name) => data.sides[name])];
@@ -30,21 +30,21 @@ function searching(data, query) {
   return (row) => columns.some((column) => holds(column[row])) || data.ids[row].startsWith(query);
 }
 
-/** The rows that are wanted, in the wanted order, and the milliseconds it took: null where another
- * search was begun meanwhile. `wanted`: query (lower case), choices [{values, option}], numbers
- * (a column), low, high, order (0, 1 or -1). `told(rows, share)` hears of it on the way. */
-async function find(data, wanted, told) {
-  const mine = ++asked;
+/** The wanted rows in the wanted order, and the time in milliseconds. Null if another search was
+ * started meanwhile. `wanted`: query (lower case), choices [{values, option}], numbers (a column),
+ * low, high, order (0, 1 or -1). `progress(rows, share)` is called during the search. */
+async function find(data, wanted, progress) {
+  const search = ++searches;
   const began = performance.now();
-  const says = wanted.query ? searching(data, wanted.query) : null;
+  const matches = wanted.query ? searching(data, wanted.query) : null;
   const found = [];
   let until = began + SLICE;
   for (let row = 0; row < data.rows; row++) {
-    if (keeps(data, wanted, row) && (says === null || says(row))) found.push(row);
+    if (keeps(data, wanted, row) && (matches === null || matches(row))) found.push(row);
     if (row % 64 === 0 && performance.now() > until) {
-      told(found, row / data.rows);
+      progress(found, row / data.rows);
       await pause();
-      if (mine !== asked) return null;
+      if (search !== searches) return null;
       until = performance.now() + SLICE;
     }
   }

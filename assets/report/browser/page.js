@@ -1,4 +1,4 @@
-// What the reader does: searching, filtering, paging, going from row to row, changing colours.
+// Handles the reader's input: search, filters, pages, rows and colours.
 
 const PAGE = 50;
 const by = (id) => document.getElementById(id);
@@ -14,7 +14,7 @@ function browse(data) {
   const list = by("list");
   let rows = [];
   let page = 0;
-  let at = 0; // of the chosen row, in `rows`
+  let at = 0; // the place of the chosen row in `rows`
   let query = "";
 
   const colouring = () => document.querySelector("input[name=colouring]:checked")?.value;
@@ -48,7 +48,7 @@ function browse(data) {
     choose(0);
   }
 
-  /** Shows the row at a place among those found, and the page that it is on. */
+  /** Shows the row at a place in the results, and its page of the list. */
   function choose(place) {
     at = Math.max(0, Math.min(rows.length - 1, place));
     page = Math.floor(at / PAGE);
@@ -79,7 +79,7 @@ function browse(data) {
       return;
     }
     list.setAttribute("aria-activedescendant", chosen.id);
-    // The list alone scrolls: a page that jumps while one reads on is worse than a hidden line.
+    // Only the list scrolls: the page must not move while somebody reads.
     const [top, bottom] = [chosen.offsetTop, chosen.offsetTop + chosen.offsetHeight];
     list.scrollTop = Math.min(top, Math.max(bottom - list.clientHeight, Math.min(list.scrollTop, top)));
   }
@@ -87,7 +87,7 @@ function browse(data) {
   function detail() {
     if (rows.length === 0) {
       by("place").textContent = "";
-      by("row").replaceChildren(element("p", "quiet nothing", "No row is like this."));
+      by("row").replaceChildren(element("p", "quiet nothing", "No row matches."));
       return;
     }
     by("place").textContent = `${(at + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
@@ -152,13 +152,13 @@ function browse(data) {
 
 (async () => {
   if (!("DecompressionStream" in window)) {
-    by("notice").textContent = "This browser is too old to unpack the rows; everything else is on this page.";
+    by("notice").textContent = "This browser is too old to show the rows. The rest of the page works.";
     return;
   }
   const packed = by("data");
   const data = await read(packed.textContent, (share) => {
     by("notice").textContent = `Reading the rows, ${Math.round(100 * share)} %`;
   });
-  packed.remove(); // or all of it would be in memory twice
+  packed.remove(); // frees its memory
   browse(data);
 })();

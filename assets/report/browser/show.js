@@ -1,10 +1,10 @@
-// One row as elements. Texts go in as text nodes and nothing else.
+// One row as elements. Texts are added as text nodes only.
 
 const PREVIEW = 180;
 const MARKS = { true: "✓ right", false: "✗ wrong" };
 const TONES = { right: "good", wrong: "bad", "both answers right": "even", "both answers wrong": "odd" };
 
-/** `<name class=kind>` that holds texts and elements. */
+/** `<name class=kind>` with texts and elements as children. */
 function element(name, kind, ...children) {
   const made = document.createElement(name);
   if (kind) made.className = kind;
@@ -12,7 +12,7 @@ function element(name, kind, ...children) {
   return made;
 }
 
-/** Puts `text` into `parent`, with what is searched for marked. */
+/** Adds `text` to `parent`, with the matches of `query` marked. */
 function say(parent, text, query) {
   if (!query) {
     parent.append(text);
@@ -38,7 +38,7 @@ function preview(text) {
   return text.length > PREVIEW ? `${text.slice(0, PREVIEW)}…` : text;
 }
 
-/** The line of a row in the list. */
+/** The entry of a row in the list. */
 function option(data, row, query) {
   const made = element("li");
   made.setAttribute("role", "option");
@@ -60,7 +60,7 @@ function option(data, row, query) {
   return made;
 }
 
-/** All of a row. */
+/** The details of a row. */
 function shown(data, row, query, colouring) {
   const made = document.createDocumentFragment();
   const facts = element("dl", "facts");
@@ -95,7 +95,7 @@ function side(data, row, name, query, colouring) {
   return made;
 }
 
-/** The steps of a solution, coloured by label or by value; words and figures say the same. */
+/** The steps of a solution, coloured by label or by value. Texts show the same as the colours. */
 function steps(data, row, said, query, colouring) {
   const made = element("ol", "steps");
   const { lengths, labels, values, truths } = data.steps;

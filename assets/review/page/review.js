@@ -1,18 +1,18 @@
-// A person decides on one pair after another. Texts go in as text nodes and nothing else.
+// Shows one pair after another and sends the decisions. Texts are added as text nodes only.
 "use strict";
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const KEYS = { ArrowLeft: "left", 1: "left", ArrowRight: "right", 2: "right", x: "reject", 3: "reject" };
-const SAID = {
+const RESULTS = {
   accept: (label) => `Last pair: accepted, its label says ${label} too.`,
   flip: (label) => `Last pair: flipped, its label says ${label}.`,
   reject: (label) => `Last pair: rejected, its label says ${label}.`,
 };
 const at = (id) => document.getElementById(id);
 let shown = null; // the pair on the page
-let busy = false; // a decision is on its way: what is pressed meanwhile was not meant for the next
+let busy = false; // a request is running: keys pressed meanwhile are ignored
 
-/** `<name class=kind>` that holds texts and elements. */
+/** `<name class=kind>` with texts and elements as children. */
 function element(name, kind, ...children) {
   const made = document.createElement(name);
   if (kind) made.className = kind;
@@ -25,11 +25,11 @@ function turn(message) {
     element("span", "role", message.role), element("div", "said", message.content));
 }
 
-function side(place, said) {
+function side(place, answer) {
   const text = element("div", "said");
-  if (said.shared) text.append(element("span", "shared", said.shared));
-  text.append(said.own);
-  at(place).replaceChildren(...said.before.map(turn), text);
+  if (answer.shared) text.append(element("span", "shared", answer.shared));
+  text.append(answer.own);
+  at(place).replaceChildren(...answer.before.map(turn), text);
 }
 
 function show(state) {
@@ -40,7 +40,7 @@ function show(state) {
   const { accept, flip, reject } = state.verdicts;
   at("verdicts").textContent = `${accept} accepted, ${flip} flipped, ${reject} rejected`;
   at("progress").value = state.done / state.all;
-  at("last").textContent = state.last ? SAID[state.last.verdict](state.last.label) : "";
+  at("last").textContent = state.last ? RESULTS[state.last.verdict](state.last.label) : "";
   at("last").className = state.last?.verdict ?? "";
   at("pair").hidden = shown === null;
   at("finished").hidden = shown !== null;
@@ -68,7 +68,7 @@ async function ask(path, body) {
     show(await answer.json());
     at("problem").hidden = true;
   } catch (error) {
-    at("problem").textContent = `Not kept: ${error.message}. Is factory review still running?`;
+    at("problem").textContent = `Not saved: ${error.message}. Is factory review still running?`;
     at("problem").hidden = false;
   } finally {
     busy = false;
@@ -85,7 +85,7 @@ for (const choice of ["left", "right", "reject"]) {
 }
 at("undo").addEventListener("click", () => ask("undo", {}));
 addEventListener("keydown", (event) => {
-  // A key that is held down repeats itself, and decides on one pair only.
+  // A key that is held down repeats. It must decide on one pair only.
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (key in KEYS) decide(KEYS[key]);
