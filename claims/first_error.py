@@ -57,7 +57,7 @@ class FirstErrorF1(Measure):
                 )
         measured, baseline = summed(ours), None if theirs is None else summed(theirs)
         low, high = f1_difference(ours, theirs)
-        by_control = "" if baseline is None else f", by the control {baseline}"
+        other = "" if baseline is None else f", by the control {baseline}"
         return Figures(
             measured.f1,
             0.0 if baseline is None else baseline.f1,
@@ -66,7 +66,7 @@ class FirstErrorF1(Measure):
             held=low > -self.within,
             says=(
                 f"first errors of {ours['erroneous'].sum():,.0f} erroneous and "
-                f"{ours['correct'].sum():,.0f} correct solutions: {measured}{by_control}: difference "
+                f"{ours['correct'].sum():,.0f} correct solutions: {measured}{other}: difference "
                 f"of F1 {100 * (measured.f1 - (baseline.f1 if baseline else 0)):+.1f} points "
                 f"[{100 * low:+.1f}, {100 * high:+.1f}]"
             ),

@@ -100,8 +100,8 @@ class StepRanking(Measure):
 
     ``of`` is a stage of labelled steps with values, or of scores of steps. ``truth`` names the
     stage of scores that says which steps are right (`annotators.StepVerifier`, which checks each
-    step by itself, given the steps before it). The claim holds if the share is significantly higher than
-    the control's.
+    step by itself, given the steps before it). The claim holds if the share is significantly
+    higher than the control's.
     """
 
     truth: str

@@ -15,8 +15,8 @@ class WeightedAccuracy(Measure):
 
     A pair of confidence C has the loss C·L(chosen, rejected) + (1−C)·L(rejected, chosen). At the
     start of training it pushes towards its chosen side by 2C − 1 (twice the gradient when both
-    sides are equally likely). So with C below 1/2 it pushes towards its rejected side. If all pairs have
-    the same weight above 1/2, the share is that of the correctly labelled pairs.
+    sides are equally likely). So with C below 1/2 it pushes towards its rejected side. If all pairs
+    have the same weight above 1/2, the share is that of the correctly labelled pairs.
     """
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
