@@ -261,7 +261,7 @@ def test_a_claim_that_was_measured_is_told_with_its_figure(workshop: Any) -> Non
     ("dataset", "told"),
     [
         ("nothing", "nothing/pairs kept no row at 2026-11-01"),
-        ("nothing/right", "those that can be reported: responses, pairs"),
+        ("nothing/right", "stages that can be reported: responses, pairs"),
         ("nothing/pears", "has no stage 'pears'; did you mean 'pairs'?"),
         ("random_pairs", "has no rows yet; make them: factory run random_pairs"),
         ("nothin", "did you mean 'nothing'?"),

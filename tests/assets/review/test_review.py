@@ -243,7 +243,7 @@ def test_the_page_lets_no_other_script_in(client: TestClient) -> None:
     ("arguments", "told"),
     [
         (("review", "read_by"), "there is no recipe 'read_by'; did you mean 'read_by_people'"),
-        (("review", f"{NAME}/right"), "read_by_people/right holds Scores, and only pairs"),
+        (("review", f"{NAME}/right"), "read_by_people/right holds Scores; only pairs"),
         (("review", f"{NAME}/paris"), "has no stage 'paris'; did you mean 'pairs'?"),
         (("review", "solved_by_people"), "holds StepLabels; only pairs can be reviewed"),
         (("review", "online_dpo"), "has no rows yet; make them: factory run online_dpo"),
