@@ -1,5 +1,5 @@
-"""What an engine does: generate, score, choose and reward. Everything else (journal, seeds, retries
-of a run) is built on these four."""
+"""The interface of an engine: generate, score, choose and reward. The journal, seeds and retries
+build on these four methods."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from schemas.printable import printable
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a text is drawn. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off.
+    """How a text is sampled. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off.
 
-    ``pattern`` is a regular expression that the whole text is made to match where the engine can
-    (`Engine.constrains`); where it cannot, the text is drawn freely.
+    ``pattern`` is a regular expression that the full text must match, if the engine supports it
+    (`Engine.constrains`). Otherwise it has no effect.
     """
 
     temperature: float = 1.0
@@ -28,11 +28,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A prompt as its model reads it. ``text`` is the identity: template, generation header and
-    all (for a provider that templates out of sight, the messages' canonical JSON).
+    """A prompt as its model reads it.
 
-    ``marked`` gives what the model wrote with the marks of its thoughts, where these are special
-    tokens, which the text of a generation leaves out (`engines.chat.thinking`)."""
+    Attributes:
+        messages: the conversation.
+        text: the identity: the messages with template and generation header. For a server that
+            applies the template itself, the messages' canonical JSON.
+        marked: decodes a generation with the marks of its thoughts, if these are special tokens,
+            which ``Generation.text`` leaves out (`engines.chat.thinking`).
+    """
 
     messages: tuple[Message, ...]
     text: str
@@ -41,13 +45,18 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One sampled text. ``logprobs``: natural log, one a token of ``token_ids``, under the model at
-    temperature 1; empty where a server does not give them. A token that ends the turn is the last
-    of ``token_ids`` and is not in ``text``.
+    """One sampled text.
 
-    ``reasoning`` is the thought before the text, None where there is none. An engine gives it where
-    a server does, `engines.model.Model` wherever the model thought. ``counted``: tokens written,
-    where a server tells their number but not which they are."""
+    Attributes:
+        text: the text, without the token that ends the turn.
+        token_ids: its tokens. If a token ends the turn, it is the last one.
+        logprobs: natural log, one per token of ``token_ids``, under the model at temperature 1;
+            empty if a server gives none.
+        finish: "stop" if the text ended, "length" if it was cut off.
+        reasoning: the thought before the text; None if there is none. An engine sets it only if a
+            server separates it; `engines.model.Model` always does.
+        counted: the number of generated tokens, if a server gives it without ``token_ids``.
+    """
 
     text: str
     token_ids: tuple[int, ...]
@@ -58,7 +67,7 @@ class Generation:
 
     @property
     def tokens(self) -> int:
-        """How many tokens were written, those of the thought and of the turn's end included."""
+        """The number of generated tokens, with those of the thought and of the turn's end."""
         return len(self.token_ids) or self.counted or 0
 
 
@@ -72,8 +81,8 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Dropout:
-    """Monte Carlo dropout of a reward model: the ``share`` of activations, in (0, 1), that are set
-    to 0; which ones follows from ``seed``."""
+    """Monte Carlo dropout of a reward model: the ``share`` of activations in (0, 1) that are set to
+    0. ``seed`` selects them."""
 
     share: float
     seed: int
@@ -81,25 +90,24 @@ class Dropout:
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """The rewards of one answer: one value of the answer, or one value a step. ``tokens``: how many
-    tokens the model read."""
+    """The rewards of one answer: one value, or one value per step. ``tokens``: the number of tokens
+    that the model read."""
 
     values: tuple[float, ...]
     tokens: int
 
 
 class EngineError(RuntimeError):
-    """An engine cannot do what was asked, in the user's terms and with what to do. What a server
-    or a model said in it is fit for a terminal."""
+    """A request failed. The message says why and what to do. It is safe to print on a terminal,
+    even with text of a server or a model in it."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(printable(message))
 
 
 class UnavailableError(EngineError):
-    """What was asked for cannot be had now, and may be in a while: a server that is down or busy, a
-    journal that another run writes to. Trying again later is worth it; after any other, it is not.
-    """
+    """A temporary failure: a server that is down or busy, a journal that another run writes to. A
+    later retry may succeed. After any other `EngineError` it will not."""
 
 
 class UntrainedHeadError(EngineError):
@@ -107,18 +115,18 @@ class UntrainedHeadError(EngineError):
 
 
 class RowError(EngineError):
-    """This one row cannot be answered (too long a prompt, refused by the server); others can."""
+    """One row cannot be answered (a prompt that is too long or that the server refuses). Others
+    can."""
 
 
 class Engine(Protocol):
-    """A running model. Safe to call from many coroutines of one event loop; calls that are in
-    flight together are batched by the engine.
+    """A running model. Many coroutines of one event loop may call it; the engine batches their
+    requests.
 
-    A class derives from this one and is called with its `engines.bindings.Binding`;
-    ``factory.yaml`` names it by import path. ``generates``, ``scores``, ``chooses`` and ``rewards``
-    say which of the methods of these names it has; the others raise `EngineError`. Configuration
-    that names the class imports its module, so heavy libraries are imported when an engine is
-    opened.
+    An engine derives from this class, and its constructor takes an `engines.bindings.Binding`.
+    ``factory.yaml`` names the class by import path. ``generates``, ``scores``, ``chooses`` and
+    ``rewards`` say which methods it has; the others raise `EngineError`. Loading the configuration
+    imports the module, so import heavy libraries in the constructor.
     """
 
     generates: ClassVar[bool] = False
@@ -127,38 +135,41 @@ class Engine(Protocol):
     rewards: ClassVar[bool] = False
 
     local_weights: ClassVar[bool] = False
-    """Whether it loads the safetensors of ``Binding.model`` itself, so that it can be given those
-    that a stage has trained. Its revision then begins with `engines.weights.weights_revision`, and
-    a blank where more follows. Other engines are taken for servers of a fixed model."""
+    """Whether it loads the safetensors of ``Binding.model`` itself, so that it can load those that
+    a stage has trained. Its revision then begins with `engines.weights.weights_revision`; a blank
+    separates what follows. Other engines count as servers of a fixed model."""
     float32_on_cpu: ClassVar[bool] = True
-    """Whether ``dtype: auto`` is float32 on a CPU; else it is the checkpoint's own there too."""
+    """Whether ``dtype: auto`` is float32 on a CPU. Otherwise it is the checkpoint's dtype."""
     requires: ClassVar[tuple[str, ...]] = ()
-    """The fields of the binding that it cannot do without."""
+    """The required fields of the binding."""
     options: ClassVar[type[Parameters] | None] = None
-    """What ``Binding.options`` are read as when the configuration is; None leaves them unread."""
+    """The class that checks ``Binding.options`` when the configuration is loaded, if any."""
 
     name: str
-    """Part of every journal key, so no two engines have the same."""
+    """A unique name. It is part of each journal key."""
     revision: str
-    """What is loaded: digest of weights, tokenizer, chat template and number type; or, for a
-    served model, all that the server says of it. Part of every journal key."""
+    """The identity of the model: a digest of weights, tokenizer, chat template and number type; for
+    a served model, of the server's description. It is part of each journal key."""
     constrains: bool = False
-    """Whether `generate` can hold a text to `Sampling.pattern`."""
+    """Whether `generate` supports `Sampling.pattern`."""
 
     def render(self, messages: Sequence[Message]) -> Rendered:
-        """Apply the chat template, generation header included. Raises `RowError` if the prompt is
-        longer than the model."""
+        """Apply the chat template, with the generation header.
+
+        Raises:
+            RowError: the prompt is longer than the model takes.
+        """
         ...
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
-        """Draw one text. The same arguments give the same text, whatever else is in flight."""
+        """Sample one text. The same arguments give the same text, regardless of other requests."""
         raise EngineError(f"engine {self.name!r} does not generate")
 
     async def score(
         self, prompt: Rendered, continuations: Sequence[str], *, end: Sequence[bool]
     ) -> list[Scored]:
-        """Log-probs of each continuation's tokens after the prompt, never of the prompt's or the
-        generation header's. ``end`` says, for each, whether the turn's end token is scored too."""
+        """Log-probs (natural log) of each continuation's tokens after the prompt. ``end``: for each
+        continuation, whether the token that ends the turn is scored too."""
         raise EngineError(f"engine {self.name!r} does not score")
 
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
@@ -176,23 +187,25 @@ class Engine(Protocol):
         """Rewards of ``text`` as the answer to the prompt, by a model with a trained reward head.
 
         Args:
-            prompt: what `render` gave.
-            text: the answer. Without ``step_ends`` it is read as ended: its turn's end is added.
-            step_ends: after how many characters each step ends; None asks for one reward of the
-                answer. A step's reward is read at its last token.
-            dropout: leaves activations out; only of the reward of an answer.
+            prompt: the output of `render`.
+            text: the answer. Without ``step_ends``, the end of its turn is added.
+            step_ends: the end of each step, in characters. A step's reward is read at its last
+                token. None: one reward of the full answer.
+            dropout: dropout of the reward of a full answer.
 
         Returns:
-            One value, or one a step, each in the unit of the model: a logit of the answer; of
-            a step a probability, or the value of the begun answer where the head is one of values.
+            One value, or one per step, in the model's unit. For an answer, a logit. For a step, a
+            probability, or the value of the prefix if the head gives values.
 
         Raises:
             RowError: the answer is longer than the model takes.
             UntrainedHeadError: the model has no such head.
-            EngineError: the engine gives no such rewards.
+            EngineError: the engine does not give such rewards.
         """
-        raise EngineError(f"engine {self.name!r} gives no rewards: bind the role to one that does")
+        raise EngineError(
+            f"engine {self.name!r} gives no rewards: bind the role to an engine that does"
+        )
 
     async def close(self) -> None:
-        """Free the model's memory. No call is made after this."""
+        """Free the model's memory. No other call may follow."""
         ...

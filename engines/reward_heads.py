@@ -1,4 +1,4 @@
-"""What the head of a reward model must be, and how its logits are read."""
+"""The kinds of reward heads, and rewards from their logits."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ class RewardHead:
     """One kind of head.
 
     Attributes:
-        kind: what messages call a model with such a head.
-        labels: how many labels it may have.
-        remedy: what it must have, and how to get one.
+        kind: the name of a model with such a head, for messages.
+        labels: the allowed numbers of labels.
+        remedy: the requirement and what to do, for messages.
     """
 
     kind: str
@@ -24,10 +24,15 @@ class RewardHead:
     remedy: str
 
     def check(self, config: Any, name: object, *, trained: bool) -> None:
-        """Raises `UntrainedHeadError` unless the model ``name``, of the Transformers configuration
-        ``config``, has a ``trained`` head of this kind."""
+        """Raises `UntrainedHeadError` unless the model has a trained head of this kind.
+
+        Args:
+            config: the model's Transformers configuration.
+            name: the model's name, for the message.
+            trained: whether the weights have a head.
+        """
         if not trained or config.num_labels not in self.labels:
-            raise UntrainedHeadError(f"{name} is no {self.kind}: {self.remedy}")
+            raise UntrainedHeadError(f"{name} is not a {self.kind}: {self.remedy}")
 
 
 OUTCOME = RewardHead(
@@ -46,10 +51,10 @@ STEPS = RewardHead(
 
 
 def step_rewards(logits: "torch.Tensor", config: Any) -> "torch.Tensor":
-    """Float[...] of Float[..., labels].
+    """Rewards of steps, Float[...], from logits, Float[..., labels].
 
-    Of two labels the second is the right step's. One label is the logit of a probability, unless
-    ``step_reward`` in the model's configuration is "value".
+    With two labels, the probability of the second, which is that of a right step. With one label,
+    its sigmoid; or the label itself if ``step_reward`` in the configuration is "value".
     """
     if logits.shape[-1] == 2:
         return logits.softmax(dim=-1)[..., 1]

@@ -1,4 +1,4 @@
-"""One row as an operator's coroutine sees it."""
+"""Rows of an operator's coroutine: prompts and responses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Prompt:
 
 
 class Span(NamedTuple):
-    """Where a step lies in its text: characters [start, end), and tokens."""
+    """A step's place in its text: characters [start, end) and tokens [token_start, token_end)."""
 
     start: int
     end: int
@@ -27,13 +27,13 @@ class Span(NamedTuple):
 
 
 BEGUN = "begun"
-"""How a response ends that a search has not ended yet: it is gone on with."""
+"""The ``finish`` of an unfinished response of a search, which will be continued."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One text written for a prompt, from `schemas.Responses`. ``finish`` is "stop", "length" or
-    `BEGUN`; ``steps`` is None until it is cut; ``tokens`` is 0 where nobody counted."""
+    """One response to a prompt, from `schemas.Responses`. ``finish`` is "stop", "length" or
+    `BEGUN`. ``steps`` is None if it is not cut into steps. ``tokens`` is 0 if unknown."""
 
     response_id: str
     prompt_id: str
@@ -53,14 +53,13 @@ class Response:
         return [self.text[span.start : span.end] for span in self.steps]
 
 
-def spans(found: Sequence[dict[str, int]] | None) -> tuple[Span, ...] | None:
+def spans(cell: Sequence[dict[str, int]] | None) -> tuple[Span, ...] | None:
     """A cell of `schemas.Responses.steps` as spans."""
-    return None if found is None else tuple(Span(**one) for one in found)
+    return None if cell is None else tuple(Span(**fields) for fields in cell)
 
 
 def said_twice(text: str, steps: Sequence[Span], step: int) -> tuple[str, tuple[Span, ...]]:
-    """``text`` with one of its steps said a second time right after it, and where the steps are
-    then."""
+    """``text`` with step ``step`` repeated right after itself, and the new spans of all steps."""
     twice = steps[step]
     length, tokens = twice.end - twice.start, twice.token_end - twice.token_start
     moved = [

@@ -1,4 +1,4 @@
-"""How long a call waits for a server that is down or busy, and when it stops trying."""
+"""How long a call waits for a server that is down or busy, and when it stops retrying."""
 
 import math
 import random
@@ -11,14 +11,14 @@ from email.utils import parsedate_to_datetime
 from tenacity import RetryCallState, wait_exponential, wait_random_exponential
 
 FIRST_WAIT = 0.5
-"""Seconds before the second try; each further wait is twice as long."""
+"""Seconds before the second try. Each further wait is twice as long."""
 LONGEST_WAIT = 10.0
-"""A restarted server is found again within this many seconds of its first answer."""
+"""The longest wait in seconds, and so the most time until a restarted server is used again."""
 
 _LEAST = 0.01
-"""Less than this is no wait: a server that asks for it would be asked in a tight loop."""
+"""Shorter waiting times are ignored: they would give a tight loop."""
 _EPOCH = 1e9
-"""A number that is larger is no wait but a time since 1970: 30 years."""
+"""A larger number is a time since 1970, not a waiting time: it is 30 years."""
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 _DURATION = re.compile(f"(?:{_PART.pattern})+")
@@ -29,9 +29,9 @@ _USED_UP = re.compile(r"\b(?:r|remaining)=0\b[^,]*?[;,]\s*(?:t|reset)=(\d+)")
 class RetryBudget:
     """The ``wait`` and ``stop`` of `tenacity` for one call to a server.
 
-    ``wait``: the seconds that the failed answer asks for; without them, seconds that grow twofold.
-    All are spread at random, so that a thousand calls that failed together do not come back
-    together. ``stop``: whether the waits would exceed ``seconds`` since the call's first failure.
+    ``wait``: the seconds that the failed answer names, else seconds that double. Waits are
+    randomised, so that a thousand calls that failed together are not retried together. ``stop``:
+    whether the waits would exceed ``seconds`` since the call's first failure.
     """
 
     def __init__(
@@ -39,14 +39,15 @@ class RetryBudget:
     ) -> None:
         """
         Args:
-            headers: those of the answer that a failure is about; empty where no answer came.
+            seconds: the total waiting time.
+            headers: gives the headers of a failed answer; empty if there was no answer.
         """
         self.seconds = seconds
         self._headers = headers
         self._deadline = math.inf
         self._asked = 0.0
         half, longest = FIRST_WAIT / 2, LONGEST_WAIT / 2
-        # Of at least half the length: a server that fails at once is not asked in a tight loop.
+        # At least half the full wait: a server that fails at once is not called in a tight loop.
         self._growing = wait_exponential(half, longest) + wait_random_exponential(half, longest)
 
     def wait(self, state: RetryCallState) -> float:
@@ -66,11 +67,11 @@ class RetryBudget:
 
 
 def asked_wait(headers: Mapping[str, str]) -> float:
-    """Seconds that a server asks for before the next request; 0 where it names none.
+    """Seconds that a server asks to wait before the next request; 0 if it names none.
 
-    Its Retry-After (RFC 9110, 10.2.3) or ``retry-after-ms``; without them the longest of the
-    rate limits that are used up: ``x-ratelimit-reset-requests: 6m0s`` and the like, as seconds, a
-    duration, a time of day or seconds (or milliseconds) since 1970, and ``ratelimit: r=0;t=30``.
+    From Retry-After (RFC 9110, 10.2.3) or ``retry-after-ms``. Without them, from the longest rate
+    limit that is used up: headers such as ``x-ratelimit-reset-requests: 6m0s`` (seconds, a
+    duration, a date, or seconds or milliseconds since 1970) and ``ratelimit: r=0;t=30``.
     """
     headers = {name.lower(): value for name, value in headers.items()}
     if "retry-after-ms" in headers:
@@ -88,7 +89,7 @@ def asked_wait(headers: Mapping[str, str]) -> float:
 
 
 def _seconds(value: str) -> float:
-    """Seconds from now, of a number, a duration, a date or a time since 1970; 0 if it is none."""
+    """Seconds from now for a number, a duration, a date or a time since 1970; 0 for others."""
     value = value.strip()
     now = datetime.now(UTC)
     try:
@@ -104,11 +105,11 @@ def _seconds(value: str) -> float:
 
 
 def _date(value: str) -> datetime | None:
-    """The time that HTTP's form or ISO 8601 gives; None if it is neither."""
+    """The time of a date in HTTP's format or ISO 8601; None if it is neither."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            found = read(value)
-            return found if found.tzinfo else found.replace(tzinfo=UTC)
+            date = read(value)
+            return date if date.tzinfo else date.replace(tzinfo=UTC)
         except (TypeError, ValueError, OverflowError):
             continue
     return None

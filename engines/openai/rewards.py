@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class ServedRewards:
-    """Asks one server for rewards.
+    """Requests rewards from one server.
 
-    Where the binding names the weights too, prompt and answer are sent as the tokens that those
-    weights read in any other engine. Where it does not, they are sent as messages, under the
-    server's own chat template; the steps of an answer cannot be found then.
+    If the binding names the weights too, prompt and answer are sent as tokens, the same as in other
+    engines. Otherwise they are sent as messages, and the server applies its chat template. Rewards
+    of steps are then not possible.
     """
 
     def __init__(self, server: Server, binding: Binding) -> None:
@@ -37,8 +37,8 @@ class ServedRewards:
             return await self._of_tokens(messages, text, step_ends)
         if step_ends is not None:
             raise EngineError(
-                f"{self._server}: where the steps of an answer end, only the model's tokenizer "
-                "tells. Name its weights in the binding ('model': a folder or a Hub id)"
+                f"{self._server}: rewards of steps need the model's tokenizer. Name its weights "
+                "in the binding ('model': a folder or a Hub id)"
             )
         turns = [dict(message) for message in messages]
         answer = spelled_apart({"role": "assistant", "content": text})
@@ -52,7 +52,7 @@ class ServedRewards:
     async def _of_tokens(
         self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
     ) -> Rewards:
-        turns = [{**one, "content": spelled_together(one["content"])} for one in messages]
+        turns = [{**turn, "content": spelled_together(turn["content"])} for turn in messages]
         prompt = chat_text(self._tokenizer, turns, self._binding.template_arguments)
         answer = self._answers.tokens(prompt, text, step_ends)
         rows, _ = await self._logits({"input": list(answer.ids)})
@@ -69,9 +69,9 @@ class ServedRewards:
         values = step_rewards(torch.tensor(rows), self._config)
         return Rewards(tuple(values[list(answer.positions)].tolist()), count)
 
-    async def _logits(self, asked: Mapping[str, Any]) -> tuple[list[list[float]], int]:
-        """What the head gives, one row or one a token, and how many tokens were read."""
-        reply = await self._server.pool({**asked, "use_activation": False})
+    async def _logits(self, fields: Mapping[str, Any]) -> tuple[list[list[float]], int]:
+        """The head's output, one row or one row per token; and the number of tokens read."""
+        reply = await self._server.pool({**fields, "use_activation": False})
         return reply.data[0].rows, reply.read
 
     def _outcome(self, rows: Sequence[Sequence[float]]) -> float:
@@ -99,5 +99,5 @@ class ServedRewards:
 
     @cached_property
     def _answers(self) -> AnswerTokenizer:
-        # The server refuses what is too long for it.
+        # The server itself refuses an answer that is too long.
         return AnswerTokenizer(self._tokenizer, limit=None)

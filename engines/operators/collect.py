@@ -1,7 +1,7 @@
-"""Rows as they finish, in any order, into one frame in the order of the input.
+"""Collects rows that finish in any order into one frame in the order of the input.
 
-Columns are built a few thousand rows at a time and nested ones as columns too: of 800,000 rows no
-Python object lives on.
+Columns are built a few thousand rows at a time, nested columns too. So no Python objects of 800,000
+rows stay in memory.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ _NUMBER = "__number"
 
 @dataclass(frozen=True, slots=True)
 class DroppedRow:
-    """A row that is dropped: its id, why, and the ``numbers`` (JSON values) that decided it.
+    """A dropped row: its id, the reason, and the ``numbers`` (JSON values) behind the decision.
 
-    It has not failed, so it does not count towards the run's failure limit.
+    It is not a failure, so it does not count towards the run's failure limit.
     """
 
     row_id: str
@@ -37,7 +37,7 @@ TableRow = tuple[Any, ...] | DroppedRow
 
 
 class Rows:
-    """Collects rows of ``table`` as tuples, its ``origin`` laid out flat at their end."""
+    """Collects rows of ``table`` as tuples. The fields of ``origin`` are at the end of a tuple."""
 
     def __init__(self, table: type[Table]) -> None:
         self._table = columns(table)
@@ -55,13 +55,13 @@ class Rows:
         self._chunks: list[pl.DataFrame] = []
 
     def add(self, row: tuple[Any, ...]) -> None:
-        """One row: its number, then its columns in order. Rows of one number stay in order."""
+        """Add a row: its number, then its columns in order. Rows of one number keep their order."""
         self._rows.append(row)
         if len(self._rows) >= _CHUNK:
             self._flush()
 
     def frame(self) -> pl.DataFrame:
-        """All rows, by number, with the table's columns and types."""
+        """All rows, sorted by number, with the table's columns and types."""
         self._flush()
         flat = pl.concat([pl.DataFrame(schema=self._flat), *self._chunks])
         self._chunks = []
@@ -89,25 +89,25 @@ class Rows:
 
 def _series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
     if dtype == pl.List(pl.String):
-        # Polars makes a Series of each row's list: 6 µs a row against Arrow's 0.1.
+        # Polars creates a Series for each row's list: 6 µs per row, Arrow takes 0.1 µs.
         return pl.Series(name, pa.array(values, pa.list_(pa.string()))).cast(dtype)
     return pl.Series(name, values, dtype=dtype)
 
 
 class FailedRows:
-    """Collects rows that could not be answered, as `Dropped` rows."""
+    """Collects failed and dropped rows as `Dropped` rows."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
         self._rows: list[tuple[int, DroppedRow]] = []
 
     def add(self, failed: Failed[Any], row_ids: Sequence[str]) -> None:
-        """The rows that an item stood for, and why it failed."""
+        """Add the rows of a failed item."""
         error = {"error": failed.message.encode("utf-8", "replace").decode()}
         self.drop(failed.number, [DroppedRow(row_id, failed.reason, error) for row_id in row_ids])
 
     def drop(self, number: int, rows: Iterable[DroppedRow]) -> None:
-        """Rows of item ``number``."""
+        """Add dropped rows of item ``number``."""
         self._rows += [(number, row) for row in rows]
 
     def frame(self) -> pl.DataFrame:
@@ -137,17 +137,17 @@ def to_table(
     """Run all rows and collect their outcomes.
 
     Args:
-        run: gives for each item rows of ``table`` (its columns in order, ``origin`` laid out flat
-            at their end), and `DroppedRow` for what is dropped.
-        table: the table whose rules every kept row keeps.
+        run: gives rows of ``table`` for each item (columns in order, the fields of ``origin`` at
+            the end), and a `DroppedRow` for each dropped row.
+        table: the table whose rules each kept row must satisfy.
         stage: the stage's name, for dropped rows.
-        unit: the column that names a row that breaks a rule.
-        ids: the ids under which an item that fails is dropped.
-        position: where a row stands among all; left out, where its item stands.
-        together: where a row breaks a rule, whether all rows of its ``unit`` are dropped.
+        unit: the column with the id under which a row that breaks a rule is dropped.
+        ids: the ids under which a failed item is dropped.
+        position: the position of a row in the result; by default that of its item.
+        together: if a row breaks a rule, whether all rows of its ``unit`` are dropped.
 
     Returns:
-        Kept rows in the order of the input; dropped ones: of items that failed, then `DroppedRow`
+        Kept rows in the order of the input. Dropped rows: those of failed items, then `DroppedRow`
         ones, then those that break a rule. The report has the run's usage.
     """
     rows, failed, dropped = Rows(table), FailedRows(stage), FailedRows(stage)

@@ -3,11 +3,11 @@
 from typing import Literal, Protocol
 
 Cut = Literal["refuse", "read"]
-"""What is done with a text that was cut off: it is refused, with the reason, or read as a whole."""
+"""How a text that was cut off is treated: refused with a reason, or read as if it were complete."""
 
 
 class Finished(Protocol):
-    """A generation or a response, as far as this needs it."""
+    """A generation or a response, with the fields that are needed here."""
 
     @property
     def text(self) -> str: ...
@@ -19,26 +19,26 @@ class Finished(Protocol):
     def reasoning(self) -> str | None: ...
 
 
-def cut_off(one: Finished, cut: Cut = "refuse") -> str | None:
-    """Why ``one`` is not read, None where it is. A thought without an answer never is."""
-    if without_answer(one):
-        return no_answer(one)
-    if one.finish == "length" and cut == "refuse":
-        return f"cut off{_at(one)}"
+def cut_off(text: Finished, cut: Cut = "refuse") -> str | None:
+    """Why ``text`` is not read; None if it is. A thought without an answer is never read."""
+    if without_answer(text):
+        return no_answer(text)
+    if text.finish == "length" and cut == "refuse":
+        return f"cut off{_at(text)}"
     return None
 
 
-def without_answer(one: Finished) -> bool:
+def without_answer(text: Finished) -> bool:
     """Whether there is a thought and nothing after it."""
-    return one.reasoning is not None and not one.text.strip()
+    return text.reasoning is not None and not text.text.strip()
 
 
-def no_answer(one: Finished) -> str:
-    """What is said of a thought without an answer."""
-    if one.finish == "length":
-        return f"the thought was cut off{_at(one)}: there is no answer"
+def no_answer(text: Finished) -> str:
+    """The reason for a thought without an answer."""
+    if text.finish == "length":
+        return f"the thought was cut off{_at(text)}: there is no answer"
     return "there is no answer after the thought"
 
 
-def _at(one: Finished) -> str:
-    return f" at {one.tokens:,} tokens" if one.tokens else ""
+def _at(text: Finished) -> str:
+    return f" at {text.tokens:,} tokens" if text.tokens else ""

@@ -1,6 +1,5 @@
-"""Where imported datasets lie, and how an operator reads one: the tables of `TABLES`, as
-``<imports>/<dataset>/<table>.parquet``. ``factory import`` writes them
-(`assets.importers.importer`)."""
+"""Reads imported datasets: the tables of `TABLES`, as ``<imports>/<dataset>/<table>.parquet``.
+``factory import`` writes them (`assets.importers.importer`)."""
 
 import polars as pl
 
@@ -25,16 +24,20 @@ TABLES: dict[type[Table], str] = {
     StepLabels: "step_labels",
     Demonstrations: "demonstrations",
 }
-"""The file of each table, without its ending."""
+"""The file name of each table, without its suffix."""
 
 
 def imported(context: Context, dataset: str, table: type[Table]) -> pl.DataFrame:
     """All rows of ``table`` in the imported ``dataset``.
 
-    Raises `EngineError` where there is no such dataset, or it has none of them.
+    Raises:
+        EngineError: there is no such dataset, or it has no such rows.
     """
     if context.imports is None:
-        raise EngineError(f"stage {context.stage!r} reads imported data, and no folder holds any")
+        raise EngineError(
+            f"stage {context.stage!r} reads imported data, but there is no folder of imports: set "
+            "one in factory.yaml"
+        )
     file = context.imports / dataset / f"{TABLES[table]}.parquet"
     if not file.exists():
         raise EngineError(

@@ -1,10 +1,12 @@
-"""A text's lines as its steps: the plainest way to cut one, and what pocket's truth is told of."""
+"""Lines as steps: the simplest way to cut a text. Pocket's true step labels use it too."""
 
 
 def line_ends(text: str) -> list[int]:
-    """After how many characters each step of ``text`` ends, where a step is a line with its
-    newline. Lines without words belong to the step before them, or to the first; a text without
-    words has no step."""
+    """The end of each step of ``text``, in characters.
+
+    A step is a line with its newline. Blank lines belong to the step before them, or to the first.
+    A blank text has no steps.
+    """
     ends: list[int] = []
     place = 0
     for line in text.splitlines(keepends=True):

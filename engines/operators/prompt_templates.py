@@ -1,9 +1,8 @@
-"""What an operator puts to a model, as Jinja files: found by name, so that a model or a recipe can
-put it in words of its own.
+"""Operators' prompts as Jinja files. A model or a recipe can replace a template by its name.
 
-A name is looked up in the folder that the role's binding names (``templates:``), then beside the
-recipe's ``defs.yaml``, then in ``templates/`` beside the operator; the first there is wins. A
-template with blocks ``system`` or ``user`` gives those turns, any other is one turn of the user.
+A name is searched in the folder of the role's binding (``templates:``), then in the folder of the
+recipe's ``defs.yaml``, then in ``templates/`` next to the operator. The first match is used. A
+template with blocks ``system`` or ``user`` gives those turns; any other gives one user turn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,21 +28,32 @@ def rendered(
     *,
     needed: Collection[str] = (),
 ) -> tuple[Message, ...]:
-    """The turns that template ``name`` makes of ``variables``, found in the first folder that has
-    it. Texts are put in as they are: what a prompt or response holds is never read as a template.
+    """Fill in the template ``name``.
 
-    Raises `EngineError` if no folder has it, it is no Jinja, it wants a variable that it is not
-    given, or never says one of ``needed``.
+    Values are inserted as they are: a prompt or response is never read as a template.
+
+    Args:
+        name: the template's file name, without ``.jinja``.
+        folders: where it is searched; the first match is used.
+        variables: the values.
+        needed: the variables that the template must use.
+
+    Returns:
+        The turns of the prompt.
+
+    Raises:
+        EngineError: no folder has the template, it is not valid Jinja, it uses an unknown variable,
+            or it does not use one of ``needed``.
     """
     try:
         places = tuple(map(str, folders))
         template = _template(name, places)
-        unsaid = sorted(set(needed) - _said(name, places)) if needed else []
-        if unsaid:
+        unused = sorted(set(needed) - _variables(name, places)) if needed else []
+        if unused:
             raise EngineError(
-                f"template {name!r} never says {', '.join(map(repr, unsaid))}, so what the recipe "
-                f"gives there would change nothing: write it into {template.filename}, or leave "
-                "it out of the recipe"
+                f"template {name!r} does not use {', '.join(map(repr, unused))}, so the recipe's "
+                f"value would have no effect: add it to {template.filename}, or remove it from "
+                "the recipe"
             )
         if any(turn in template.blocks for turn in TURNS):
             context = template.new_context(dict(variables))
@@ -59,15 +69,18 @@ def rendered(
         raise EngineError(f"there is no template {error.name!r} in {looked}") from error
     except UndefinedError as error:
         known = ", ".join(sorted(variables))
-        raise EngineError(f"template {name!r}: {error.message}; it is given {known}") from error
+        raise EngineError(
+            f"template {name!r}: {error.message}; it may use these variables: {known}"
+        ) from error
     except TemplateError as error:
         raise EngineError(f"template {name!r} cannot be read: {error}") from error
-    said = [(turn, text.strip()) for turn, text in texts]
-    return tuple({"role": turn, "content": text} for turn, text in said if text)
+    stripped = [(turn, text.strip()) for turn, text in texts]
+    return tuple({"role": turn, "content": text} for turn, text in stripped if text)
 
 
 def conversation(messages: Sequence[Message]) -> str:
-    """A prompt as the variable ``prompt``: a single turn is its text, more are told apart."""
+    """The value of the variable ``prompt``: the text of a single turn, or several turns with their
+    roles."""
     if len(messages) == 1:
         return messages[0]["content"]
     return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in messages)
@@ -79,19 +92,19 @@ def _template(name: str, folders: tuple[str, ...]) -> Template:
 
 
 @lru_cache(maxsize=256)
-def _said(name: str, folders: tuple[str, ...]) -> frozenset[str]:
-    """The variables that a template reads, in those that it takes in as well."""
+def _variables(name: str, folders: tuple[str, ...]) -> frozenset[str]:
+    """The variables of a template and of the templates that it includes."""
     environment = _environment(folders)
-    found, seen, waiting = set[str](), set[str](), [f"{name}.jinja"]
+    variables, seen, waiting = set[str](), set[str](), [f"{name}.jinja"]
     while waiting:
         file = waiting.pop()
         seen.add(file)
         text, _, _ = FileSystemLoader(folders).get_source(environment, file)
         parsed = environment.parse(text)
-        found |= find_undeclared_variables(parsed)
-        # None is one that is chosen while the template is filled in.
+        variables |= find_undeclared_variables(parsed)
+        # None stands for a template whose name is computed at run time.
         waiting += {other for other in find_referenced_templates(parsed) if other} - seen
-    return frozenset(found)
+    return frozenset(variables)
 
 
 @lru_cache(maxsize=256)
@@ -101,5 +114,5 @@ def _environment(folders: tuple[str, ...]) -> ImmutableSandboxedEnvironment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # a model reads the text, no browser
+        autoescape=False,  # for a model, not for a browser
     )

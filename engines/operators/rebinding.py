@@ -1,4 +1,4 @@
-"""A role given other weights: those that an earlier stage trained."""
+"""Binds a role to the weights that an earlier stage trained."""
 
 import dataclasses
 import logging
@@ -13,11 +13,17 @@ log = logging.getLogger(__name__)
 
 
 def bound(context: Context, role: str, checkpoints: pl.DataFrame, *, stage: str) -> Context:
-    """``context`` with ``role`` bound to the weights in ``checkpoints``, the one row of
-    `schemas.Checkpoints` that ``stage`` gave.
+    """``context`` with ``role`` bound to a stage's checkpoint.
 
-    Where that stage trained nothing these are the weights that it would have started from.
-    Raises `EngineError` if the stage gave more or less than one, or the role is bound to nothing.
+    Args:
+        context: the context to change.
+        role: the role.
+        checkpoints: the output of ``stage``, one row of `schemas.Checkpoints`. If that stage
+            trained nothing, it has the weights from which it would have started.
+        stage: the stage's name.
+
+    Raises:
+        EngineError: there is not exactly one row, or the role is not bound.
     """
     if checkpoints.height != 1:
         raise EngineError(
@@ -28,15 +34,18 @@ def bound(context: Context, role: str, checkpoints: pl.DataFrame, *, stage: str)
 
 
 def with_weights(context: Context, role: str, model: str) -> Context:
-    """``context`` with the weights ``model`` (a folder or a Hub id) in the place of ``role``'s.
+    """``context`` with the weights of ``role`` replaced by ``model`` (a folder or a Hub id).
 
-    Engine, number type, device and options stay the role's. A server cannot be given weights, so
-    those of a served role are loaded in process. Raises `EngineError` if it is bound to nothing.
+    The role keeps its engine, number type, device and options. A server cannot load other weights,
+    so they are loaded in this process if the role is served.
+
+    Raises:
+        EngineError: the role is not bound.
     """
     if role not in context.roles:
         raise EngineError(
-            f"recipe {context.recipe!r}, stage {context.stage!r} answers as the role {role!r} "
-            "does, which is bound to nothing: add it to roles: in factory.yaml"
+            f"recipe {context.recipe!r}, stage {context.stage!r} uses the role {role!r}, which is "
+            "not bound: add it to roles: in factory.yaml"
         )
     binding = _with_weights(context.roles[role], model)
     return dataclasses.replace(context, roles={**context.roles, role: binding})
@@ -47,5 +56,5 @@ def _with_weights(role: Binding, model: str) -> Binding:
     changed = role.model_copy(update={"model": model, "revision": revision})
     if role.engine_class.local_weights:
         return changed
-    log.info("a server cannot be given weights, so %s answers in process", model)
+    log.info("a server cannot load other weights, so %s is loaded in this process", model)
     return changed.in_process()

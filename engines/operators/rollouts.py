@@ -1,10 +1,10 @@
-"""What the beginning of an answer is worth: the share of its continuations that end right.
+"""Estimates the value of an answer's prefix: the share of its continuations that end right.
 
     estimate = await Rollouts(k=16).estimate(prompt, prefix, models.policy, check)
 
-The seed of a continuation follows from the row, the prefix and the continuation's number alone. So
-whoever asks for the value of a prefix of a prompt, in whatever order and beside whatever else (one
-after the other, by binary search, in a tree), gets the same continuations, and pays for them once.
+The seed of a continuation depends only on the row, the prefix and the continuation's number. So a
+prefix of a prompt always gets the same continuations, in any order of requests (in sequence, by
+binary search, in a tree), and they are paid for once.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ _DRAWN = Sampling()
 
 
 class Adaptive(BaseModel):
-    """When a value is known well enough: continuations are asked for ``batch`` at a time until the
-    probability that the value is above ``threshold`` is over ``confidence``, or under 1 less that.
+    """Early stopping of rollouts.
 
-    The probability is that of the Beta posterior. Its prior, Beta(1, 2), counts a failure that was
-    not seen: a lone right continuation of four may be luck, and does not decide. With the defaults
-    three of four do, and none of nine.
+    Continuations are generated ``batch`` at a time, until the probability that the value is above
+    ``threshold`` is over ``confidence`` or under 1 - ``confidence``. The probability is that of the
+    Beta posterior. Its prior, Beta(1, 2), adds one failure: one right continuation of four may be
+    chance and does not decide. With the defaults, three right of four decide, and none of nine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,14 +41,14 @@ class Adaptive(BaseModel):
     batch: int = Field(default=1, ge=1)
 
     def decided(self, right: int, of: int) -> bool:
-        """Whether ``right`` of ``of`` continuations say on which side of the threshold it is."""
+        """Whether ``right`` right continuations out of ``of`` are enough to decide."""
         above = above_threshold(right, of, self.threshold)
         return above > self.confidence or above < 1 - self.confidence
 
 
 def above_threshold(right: int, of: int, threshold: float) -> float:
-    """P(value > ``threshold``) once ``right`` of ``of`` continuations were right: the upper tail of
-    Beta(1 + right, 2 + of - right), as the binomial sum that it equals for whole numbers."""
+    """P(value > ``threshold``) given ``right`` right continuations out of ``of``: the upper tail of
+    Beta(1 + right, 2 + of - right), computed as the equal binomial sum."""
     return sum(
         comb(of + 2, hits) * threshold**hits * (1 - threshold) ** (of + 2 - hits)
         for hits in range(right + 1)
@@ -57,9 +57,16 @@ def above_threshold(right: int, of: int, threshold: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One whole answer: the prefix and how it was continued. ``right`` is None where the check came
-    to no result, or the answer was cut off, and ``error`` says why. ``finish``: whether its author
-    ended it. ``tokens``: how many the continuation has."""
+    """One complete answer.
+
+    Attributes:
+        text: the prefix and its continuation.
+        right: whether the answer is right; None if the check has no result or the answer was cut
+            off.
+        finish: whether the answer ended or was cut off.
+        error: why ``right`` is None.
+        tokens: the tokens of the continuation.
+    """
 
     text: str
     right: bool | None
@@ -70,45 +77,47 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the continuations of a prefix came to. ``asked``: how many were asked for; none where
-    the prefix is a whole answer, which is its only rollout."""
+    """The results of a prefix's continuations. ``asked``: how many were generated; 0 if the prefix
+    is a complete answer, which is then the only rollout."""
 
     rollouts: tuple[Rollout, ...]
     asked: int
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The whole answers."""
-        return tuple(one.text for one in self.rollouts)
+        """The complete answers."""
+        return tuple(rollout.text for rollout in self.rollouts)
 
     @property
     def right(self) -> int:
-        """How many ended right."""
-        return sum(one.right is True for one in self.rollouts)
+        """The number of right answers."""
+        return sum(rollout.right is True for rollout in self.rollouts)
 
     @property
     def of(self) -> int:
-        """How many of them could be checked."""
-        return sum(one.right is not None for one in self.rollouts)
+        """The number of checked answers."""
+        return sum(rollout.right is not None for rollout in self.rollouts)
 
     @property
     def value(self) -> float | None:
-        """The share that ended right, in [0, 1]; None where none could be checked."""
+        """The share of right answers, in [0, 1]; None if no answer was checked."""
         return self.right / self.of if self.of else None
 
     @property
     def error(self) -> str | None:
-        """Why there is no value, where there is none."""
-        return None if self.of else next((one.error for one in self.rollouts), "no rollout")
+        """Why there is no value; None if there is one."""
+        if self.of:
+            return None
+        return next((rollout.error for rollout in self.rollouts), "no rollout")
 
 
 @dataclass(frozen=True)
 class Rollouts:
-    """``k`` continuations of a prefix at most, all at once; fewer where ``adaptive`` finds that
-    fewer decide, or ``enough`` of them have ended right for whoever asks.
+    """At most ``k`` continuations of a prefix, all at once. With ``adaptive``, in batches until
+    they decide, or until ``enough`` are right.
 
-    One that was cut off is neither right nor wrong, for nobody knows how it would have ended; so it
-    counts in no value. ``cut: read`` checks it as if it were whole.
+    A continuation that was cut off is neither right nor wrong, so it does not count.
+    ``cut: read`` checks it as if it were complete.
 
     Source: Wang et al. 2024, Math-Shepherd (arXiv:2312.08935), section 3.2, for the estimate.
     """
@@ -128,28 +137,32 @@ class Rollouts:
         *,
         ended: bool = False,
     ) -> Estimate:
-        """Continue ``prefix`` by ``model`` and check where that ends.
+        """Continue ``prefix`` with ``model`` and check the answers.
 
-        ``ended``: the prefix is a whole answer, which is checked as it is. ``model`` is one of the
-        prompt's row (``models.at(prompt.prompt_id)`` where the operator's rows are others), so
-        that operators share what they paid for.
+        Args:
+            prompt: the task.
+            prefix: the beginning of an answer.
+            model: the model, with the prompt's row id (``models.at(prompt.prompt_id)`` if the
+                operator's rows are not prompts). Then operators share their continuations.
+            check: the check of the answers.
+            ended: whether the prefix is a complete answer, which is checked without continuation.
         """
         if ended:
             return Estimate((await _checked(prompt, prefix, check),), asked=0)
-        found: list[Rollout] = []
+        rollouts: list[Rollout] = []
         step = self.k if self.adaptive is None else self.adaptive.batch
-        while len(found) < self.k:
-            numbers = range(len(found), min(len(found) + step, self.k))
-            found += await asyncio.gather(
+        while len(rollouts) < self.k:
+            numbers = range(len(rollouts), min(len(rollouts) + step, self.k))
+            rollouts += await asyncio.gather(
                 *(self._one(prompt, prefix, model, check, number) for number in numbers)
             )
-            estimate = Estimate(tuple(found), len(found))
+            estimate = Estimate(tuple(rollouts), len(rollouts))
             if self.adaptive is None:
                 continue
             enough = self.enough is not None and estimate.right >= self.enough
             if enough or self.adaptive.decided(estimate.right, estimate.of):
                 break
-        return Estimate(tuple(found), len(found))
+        return Estimate(tuple(rollouts), len(rollouts))
 
     async def _one(
         self, prompt: Prompt, prefix: str, model: Model, check: BoundedCheck, number: int
@@ -159,15 +172,15 @@ class Rollouts:
         refusal = cut_off(written, self.cut)
         if refusal is not None:
             return Rollout(text, None, written.finish, refusal, tokens)
-        found = await _checked(prompt, text, check)
-        return replace(found, finish=written.finish, tokens=tokens)
+        rollout = await _checked(prompt, text, check)
+        return replace(rollout, finish=written.finish, tokens=tokens)
 
 
 async def continuation(
     prompt: Prompt, prefix: str, model: Model, number: int, *, sampling: Sampling = _DRAWN
 ) -> SampledText:
-    """Rollout ``number`` (from 0) of ``prefix``: the same for whoever asks for it, whether for the
-    value of the prefix or for a step to go on with."""
+    """Rollout ``number`` (from 0) of ``prefix``: the same text whether it is used for the value of
+    the prefix or for its next step."""
     (written,) = await model.generate(
         begun(prompt.messages, prefix), sampling=sampling, call=f"rollout {number} of {prefix}"
     )
@@ -175,7 +188,7 @@ async def continuation(
 
 
 def begun(messages: Sequence[Message], prefix: str) -> tuple[Message, ...]:
-    """``messages`` with an answer that begins with ``prefix``, for a model to go on with."""
+    """``messages`` with an answer that begins with ``prefix``, for a model to continue."""
     if not prefix:
         return tuple(messages)
     return (*messages, {"role": "assistant", "content": prefix})

@@ -1,4 +1,4 @@
-"""What generators and annotators share: a coroutine written for one prompt, run over a table."""
+"""The base class of generators and annotators: a coroutine for one prompt, run over a table."""
 
 import dataclasses
 import sys
@@ -27,18 +27,23 @@ class RowOperator(Operator):
     def ask(
         self, model: Model, template: str, *, prompt: Prompt, **variables: Any
     ) -> tuple[Message, ...]:
-        """What to put to ``model``: the template of this name, filled in
-        (`engines.operators.prompt_templates`).
+        """The messages for ``model``: a template, filled in (`engines.operators.prompt_templates`).
 
-        The variable ``prompt`` is the conversation's text. Raises `EngineError` where there is no
-        such template, it wants a variable that it is not given, or it leaves out one that the
-        recipe has set (a field of this operator, as ``criteria``).
+        Args:
+            model: the model that will get the messages.
+            template: the template's name.
+            prompt: its conversation is the variable ``prompt``.
+            variables: further variables.
+
+        Raises:
+            EngineError: there is no such template, it uses an unknown variable, or it does not use
+                a field of this operator that the recipe has set (such as ``criteria``).
         """
         context = model.context
         binding = context.roles.get(model.role)
-        own = [Path(binding.templates)] if binding is not None and binding.templates else []
+        bound = [Path(binding.templates)] if binding is not None and binding.templates else []
         recipe = [context.folder] if context.folder is not None else []
-        folders = [*own, *recipe, *_template_folders(type(self))]
+        folders = [*bound, *recipe, *_template_folders(type(self))]
         return rendered(
             template,
             folders,
@@ -49,15 +54,15 @@ class RowOperator(Operator):
 
 @lru_cache
 def _template_folders(operator: type) -> tuple[Path, ...]:
-    """``templates/`` beside the operator's module or in a package above it, then those of its base
-    classes."""
-    found = []
+    """``templates/`` next to the operator's module or in a package above it, then those of its
+    base classes."""
+    folders = []
     for each in operator.__mro__:
         file = getattr(sys.modules[each.__module__], "__file__", None)
         if file is not None:
             depth = each.__module__.count(".")
-            found += [folder / "templates" for folder in list(Path(file).parents)[: depth or 1]]
-    return tuple(dict.fromkeys(folder for folder in found if folder.is_dir()))
+            folders += [folder / "templates" for folder in list(Path(file).parents)[: depth or 1]]
+    return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
 
 
 @lru_cache
@@ -73,15 +78,16 @@ def _path(operator: type) -> str:
 
 @lru_cache
 def sampling_parameters(sampling: Sampling) -> str:
-    """``origin.parameters`` of a text drawn with ``sampling``: a JSON object."""
+    """``origin.parameters`` of a text generated with ``sampling``: a JSON object."""
     drawn = dataclasses.asdict(sampling)
     return canonical({name: value for name, value in drawn.items() if value is not None})
 
 
 def sound_text(text: str) -> str:
-    """``text``, if every character of it is whole: half of a surrogate pair fits no table.
+    """``text`` if it is valid Unicode. Tables cannot store half of a surrogate pair.
 
-    Raises `ValueError`.
+    Raises:
+        ValueError: the text has half of a surrogate pair.
     """
     if not text.isascii():
         try:
@@ -98,7 +104,7 @@ def each_prompt(prompts: pl.DataFrame) -> Iterator[Prompt]:
         yield Prompt(prompt_id, tuple(messages), reference, source)
 
 
-def unanswered(asked: Sequence[str] | pl.Series, *answered: pl.Series) -> list[Any]:
-    """The ids of ``asked`` that are in none of ``answered``, in order."""
-    ids = pl.Series("id", asked, dtype=pl.String)
+def unanswered(requested: Sequence[str] | pl.Series, *answered: pl.Series) -> list[Any]:
+    """The ids of ``requested`` that are in none of ``answered``, in order."""
+    ids = pl.Series("id", requested, dtype=pl.String)
     return ids.filter(~ids.is_in(pl.concat([a.rename("id") for a in answered]).implode())).to_list()

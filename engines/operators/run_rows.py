@@ -1,8 +1,8 @@
-"""Runs an operator's coroutine over a million rows, a bounded window of them in flight.
+"""Runs an operator's coroutine over up to a million rows, with a limited number in flight.
 
-A row that fails is one outcome among others; an engine or journal that fails stops the run, as does
-a failure rate above the limit, or a signal. However it ends, what was answered is journaled: the
-same command goes on from there.
+A failed row is one of the outcomes. A failure of an engine or of the journal stops the run, and so
+does a failure rate above the limit, or a signal. All answers are journaled, so the same command
+resumes the run.
 """
 
 import asyncio
@@ -30,26 +30,26 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _GRACE = 20.0
-"""Seconds that answers in flight are waited for after a signal; most supervisors kill after 30."""
+"""Seconds to wait for answers in flight after a signal. Most supervisors kill after 30."""
 _JUDGED_FROM = 20
-"""Rows done before the failure rate is judged: one bad row of three is no rate."""
+"""Rows that must be done before the failure rate counts: one failed row of three is not a rate."""
 _TURN = 0.02
-"""Seconds a worker may go on without giving way, when all it asks for is in the journal."""
+"""Seconds after which a worker yields to the event loop, even if all its answers are journaled."""
 _BATCH = 256
-"""Outcomes that are handed over at once: the event loop stands still meanwhile."""
+"""Outcomes that are handed over at once. The event loop is paused meanwhile."""
 
 
 class FailureLimitError(EngineError):
-    """Too many rows failed: how many, why mostly, and that nothing paid for is lost."""
+    """Too many rows failed. The message has their number and the main reason."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal stopped the run; the message says how far it came."""
+    """A signal stopped the run. The message says how many rows were done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Item, Result]):
-    """The ``result`` of an item; ``number`` counts items from 0."""
+    """The ``result`` of an item. ``number`` counts items from 0."""
 
     number: int
     item: Item
@@ -58,7 +58,7 @@ class Done(Generic[Item, Result]):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Generic[Item]):
-    """An item whose coroutine raised: the ``reason`` that is counted, and the error's message."""
+    """An item whose coroutine failed: the ``reason``, which is counted, and the error's message."""
 
     number: int
     item: Item
@@ -67,10 +67,15 @@ class Failed(Generic[Item]):
 
 
 class RowRun(Generic[Item, Result]):
-    """A run of one coroutine over many items. Iterate over it, once, for the outcome of each item,
-    in the order in which they end; items are taken from their source only meanwhile.
+    """A run of one coroutine over many items.
 
-    Raises `FailureLimitError`, `Stopped`, and any `EngineError` that is not a row's own.
+    Iterate over it once: it yields the outcome of each item, in the order in which they end. Items
+    are taken from their source during the iteration.
+
+    Raises:
+        FailureLimitError: too many rows failed.
+        Stopped: a signal stopped the run.
+        EngineError: an engine or the journal failed.
     """
 
     def __init__(
@@ -100,12 +105,12 @@ class RowRun(Generic[Item, Result]):
 
     @property
     def usage(self) -> Usage:
-        """What the models have cost up to now."""
+        """The usage of the models up to now."""
         return self._session.usage
 
     @property
     def counts(self) -> Counter[str]:
-        """What the coroutine has counted in its ``models.counts`` up to now."""
+        """The counts of the coroutine (``models.counts``) up to now."""
         return self._session.counts
 
     def __iter__(self) -> Generator[Done[Item, Result] | Failed[Item], None, None]:
@@ -124,11 +129,11 @@ class RowRun(Generic[Item, Result]):
             raise Stopped(
                 f"{self._context.recipe}/{self._context.stage}: stopped by {self._stopped_by} "
                 f"after {self._done:,} of {self._total:,} rows; every answer so far is in the "
-                "journal, and the same command goes on from there"
+                "journal, and the same command resumes the run"
             )
 
     async def _batch(self) -> list[Done[Item, Result] | Failed[Item]]:
-        """The outcomes since the last batch; none when all items have ended."""
+        """The outcomes since the last batch; empty when all items have ended."""
         self._loop = asyncio.get_running_loop()
         if self._main is None:
             self._main = self._loop.create_task(self._run())
@@ -150,7 +155,7 @@ class RowRun(Generic[Item, Result]):
             ends: set[asyncio.Future[Any]] = {finished, self._stop}
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                # What is in flight is paid for, whatever ended the run.
+                # Requests in flight are paid for, so wait for them in any case.
                 await self._session.drain(_GRACE)
                 if finished.done():
                     finished.result()
@@ -167,8 +172,8 @@ class RowRun(Generic[Item, Result]):
             await asyncio.sleep(progress.interval)
 
     def interrupt(self, signal_name: str) -> None:
-        """The first time take no further item, wait a little for answers in flight, then end; the
-        second time end at once."""
+        """At the first signal, take no more items, wait a little for answers in flight, then end.
+        At the second, end at once."""
         if self._stopped_by or self._loop is None:
             raise Stopped(
                 f"stopped at once by {signal_name}; every answer so far is in the journal"
@@ -204,15 +209,15 @@ class RowRun(Generic[Item, Result]):
                 return
 
     def _failed(self, number: int, row_id: str, item: Item, error: Exception) -> Failed[Item]:
-        own = _row_error(error)
-        if own is None:
+        cause = _row_error(error)
+        if cause is None:
             raise error
-        reason = "not answered" if type(own) is RowError else type(own).__name__
+        reason = "not answered" if type(cause) is RowError else type(cause).__name__
         self._failures[reason] += 1
-        self._examples.setdefault(reason, f"row {row_id}: {own}")
+        self._examples.setdefault(reason, f"row {row_id}: {cause}")
         failed, done = self._failures.total(), self._done + 1
         limit = self._context.failure_limit
-        # Rows in flight count as good ones yet: refusals come at once, answers take their time.
+        # Rows in flight count as successes for now: refusals are quick, answers take longer.
         begun = max(done, min(self._total, done + self._workers - 1))
         if done >= _JUDGED_FROM and failed > limit * begun:
             common, rows = self._failures.most_common(1)[0]
@@ -220,9 +225,9 @@ class RowRun(Generic[Item, Result]):
                 f"{self._context.recipe}/{self._context.stage}: {failed:,} of {done:,} rows failed "
                 f"({failed / done:.0%}, the limit is {limit:.0%}), {rows:,} of them for "
                 f"{common!r} ({self._examples[common]}). Every answer given is in the journal: "
-                "mend the cause and give the same command"
-            ) from own
-        return Failed(number, item, reason, str(own))
+                "correct the cause and run the same command again"
+            ) from cause
+        return Failed(number, item, reason, str(cause))
 
 
 def run_rows(
@@ -235,18 +240,18 @@ def run_rows(
     """Await ``work`` for each of ``items``, at most ``context.window`` at once.
 
     Args:
-        items: (row id, item); they are taken as there is room for them.
+        items: (row id, item). An item is taken when there is room in the window.
         work: the coroutine of one item, with the models that it may call.
-        context: where and for whom the stage runs.
-        total: number of items, for the progress shown.
+        context: the stage's context.
+        total: the number of items, for the progress bar.
     """
     return RowRun(items, work, context, total=total)
 
 
 def _row_error(error: BaseException) -> BaseException | None:
-    """What failed one row alone; None if it would fail the others too."""
+    """The error if it concerns one row; None if it concerns all rows."""
     if isinstance(error, BaseExceptionGroup):
-        own = [_row_error(one) for one in error.exceptions]
-        return None if None in own else own[0]
-    everyones = isinstance(error, EngineError) and not isinstance(error, RowError)
-    return None if everyones or isinstance(error, MemoryError) else error
+        causes = [_row_error(inner) for inner in error.exceptions]
+        return None if None in causes else causes[0]
+    general = isinstance(error, EngineError) and not isinstance(error, RowError)
+    return None if general or isinstance(error, MemoryError) else error

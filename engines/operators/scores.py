@@ -1,4 +1,4 @@
-"""What an annotator says of a response, and what asks one without knowing which it is."""
+"""Scores of responses, and the interface of annotators for other operators."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,10 +16,20 @@ from schemas import Findings, canonical
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score as its annotator hands it over: a ``value``, or the ``error`` that says why not.
+    """An annotator's score of a response.
 
-    ``raw`` is the judge's own words, kept even where they could not be parsed. ``step`` counts the
-    response's steps from 0; None scores the whole, -1 the prompt before any step.
+    Attributes:
+        response_id: the response.
+        annotator: the annotator's name.
+        value: the score; None if there is an ``error``.
+        raw: the judge's text, kept even if it could not be parsed.
+        error: why there is no value.
+        step: the scored step, from 0; None for the full response, -1 for the prompt before any
+            step.
+        model: the revision of the model.
+        parameters: a JSON object.
+        seed: the seed of the judge's sample.
+        parents: ids from which the score was computed.
     """
 
     response_id: str
@@ -42,7 +52,7 @@ def opinions(
     model: str | None,
     parameters: Mapping[str, Any],
 ) -> list[Score]:
-    """An opinion of each of ``responses``, of which ``values`` are in their order."""
+    """A score of each of ``responses``; ``values`` are in the same order."""
     known = canonical(parameters)
     return [
         Score(response.response_id, annotator, value, model=model, parameters=known)
@@ -58,9 +68,9 @@ class ScorerSession:
     """A scorer during one stage.
 
     Attributes:
-        context: the stage's context, each role bound to what the scorer asks.
-        counts: what the scorer counts as it goes, by name.
-        findings: figures about the scorer; complete once the session has ended.
+        context: the stage's context, with the scorer's bindings of roles.
+        counts: the scorer's counts, by name.
+        findings: figures about the scorer; complete after the session has ended.
     """
 
     def __init__(self, score: ScoreResponses, context: Context) -> None:
@@ -72,52 +82,53 @@ class ScorerSession:
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> Sequence[Score]:
-        """Opinions of ``responses``, which may be begun answers. ``models`` are any of the row's:
-        the scorer calls them as its own context binds them."""
+        """Scores of ``responses``, which may be unfinished answers. ``models``: any models of the
+        row; the scorer's own bindings are used."""
         return await self._score(prompt, responses, self.bound(models))
 
     def bound(self, models: Models) -> Models:
-        """``models`` as the scorer calls them."""
+        """``models`` with the scorer's bindings and counts."""
         return models.bound(self.context, self.counts)
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """What every annotator can do. A generator that searches or chooses has one inside it
-    (``scorer: {use: annotators.ProcessReward, ...}``) and hands it the rows itself."""
+    """The interface of annotators for other operators. A generator that searches or chooses has one
+    as a parameter (``scorer: {use: annotators.ProcessReward, ...}``) and gives it the rows."""
 
     def session(
         self, tables: Mapping[str, pl.DataFrame], context: Context
     ) -> AbstractContextManager[ScorerSession]:
-        """The scorer's life in one stage: ``with scorer.session(tables, context) as session:``."""
+        """A session for one stage: ``with scorer.session(tables, context) as session:``."""
         ...
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> Sequence[Score]:
-        """Opinions of ``responses``, as a `ScorerSession` asks for them."""
+        """Scores of ``responses``. Called by a `ScorerSession`."""
         ...
 
 
-def value_of(opinions: Sequence[Score], response_id: str) -> float | None:
-    """What ``opinions`` say of how good the text of ``response_id`` is as far as it goes.
+def value_of(scores: Sequence[Score], response_id: str) -> float | None:
+    """The value of the text of ``response_id``, which may be unfinished.
 
-    That of its last step where steps were scored, else the mean of those of the whole; None where
-    there is none that could be read.
+    If steps were scored, the mean of the last step's scores. Otherwise the mean of the scores of
+    the full text. None if there is no score with a value.
     """
-    read = [one for one in opinions if one.response_id == response_id and one.value is not None]
-    stepwise = [one for one in read if one.step is not None]
+    valid = [
+        score for score in scores if score.response_id == response_id and score.value is not None
+    ]
+    stepwise = [score for score in valid if score.step is not None]
     if stepwise:
-        last = max(one.step for one in stepwise if one.step is not None)
-        read = [one for one in stepwise if one.step == last]
-    values = [one.value for one in read if one.value is not None]
+        last = max(score.step for score in stepwise if score.step is not None)
+        valid = [score for score in stepwise if score.step == last]
+    values = [score.value for score in valid if score.value is not None]
     return sum(values) / len(values) if values else None
 
 
-def verdict_of(opinions: Sequence[Score], response_id: str) -> float | None:
-    """What ``opinions`` say of the whole answer ``response_id``: the mean of those of the whole,
-    or where there are only steps' what `value_of` says. None where there is none that could be
-    read."""
-    whole = [one for one in opinions if one.step is None]
-    said = value_of(whole, response_id)
-    return value_of(opinions, response_id) if said is None else said
+def verdict_of(scores: Sequence[Score], response_id: str) -> float | None:
+    """The value of the complete answer ``response_id``: the mean of the scores of the full text.
+    If only steps were scored, as `value_of`. None if there is no score with a value."""
+    full_text = [score for score in scores if score.step is None]
+    value = value_of(full_text, response_id)
+    return value_of(scores, response_id) if value is None else value

@@ -1,4 +1,4 @@
-"""How a run of rows holds its process: its event loop, its signals, its garbage collection."""
+"""A run's event loop, signals and garbage collection."""
 
 import asyncio
 import gc
@@ -14,8 +14,8 @@ Returned = TypeVar("Returned")
 
 @contextmanager
 def event_loop() -> Iterator[Callable[[Coroutine[Any, Any, Returned]], Returned]]:
-    """What runs coroutines to their end on one loop: in another thread where a loop runs in this
-    one, as in a notebook."""
+    """A function that runs coroutines to their end on one loop. It uses another thread if this one
+    already runs a loop, as in a notebook."""
     runner = asyncio.Runner()
     try:
         asyncio.get_running_loop()
@@ -32,8 +32,10 @@ def event_loop() -> Iterator[Callable[[Coroutine[Any, Any, Returned]], Returned]
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Thousands of calls in flight are thousands of live objects, which Python's collector walks
-    over and over, with all that Polars and torch hold: half the time of a run of instant answers.
+    """Make garbage collection rare.
+
+    Thousands of calls in flight are thousands of live objects. The collector visits them again and
+    again, with all objects of Polars and torch: half the time of a run with instant answers.
     """
     before = gc.get_threshold()
     gc.freeze()
@@ -47,7 +49,7 @@ def rare_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def interrupted_by_signals(interrupt: Callable[[str], None]) -> Iterator[None]:
-    """Call ``interrupt`` with the name of each SIGINT or SIGTERM, where this is the main thread."""
+    """Call ``interrupt`` with the name of each SIGINT or SIGTERM. Only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

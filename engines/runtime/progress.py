@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal's stderr, a line now and then on any other."""
+"""The progress of a run: a bar if stderr is a terminal, otherwise a line from time to time."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Rows done, rows and tokens a second, journal hits. Nothing if the context wants none."""
+    """Shows rows done, rows and tokens per second, and journal hits, if ``context.progress``."""
 
     def __init__(self, context: "Context", total: int, usage: Usage) -> None:
         self._context = context

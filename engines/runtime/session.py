@@ -1,4 +1,5 @@
-"""One run's models: opened when first needed, every answer journaled, nothing asked twice."""
+"""The models of one run: opened when first needed. All answers are journaled, and no request is
+sent twice."""
 
 import asyncio
 import copy
@@ -22,7 +23,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Codec(Generic[Answer]):
-    """How one verb's answers are kept, and how many tokens one cost."""
+    """Packs and unpacks the answers of one verb for the journal, and counts their tokens."""
 
     pack: Callable[[Answer], bytes]
     unpack: Callable[[bytes], Answer]
@@ -31,7 +32,7 @@ class Codec(Generic[Answer]):
 
 @dataclass
 class OpenedEngine:
-    """An open engine, its number in the journal, and its identities, hashed once each."""
+    """An open engine, its number in the journal, and its identities, each hashed once."""
 
     engine: Engine
     number: int
@@ -39,31 +40,31 @@ class OpenedEngine:
 
     def identity(self, verb: Verb, sampling: Sampling | None = None) -> Identity:
         """The keys of one verb (and sampling) of this engine."""
-        found = self.identities.get((verb, sampling))
-        if found is None:
+        identity = self.identities.get((verb, sampling))
+        if identity is None:
             name, revision = self.engine.name, self.engine.revision
-            found = Identity(verb, engine=name, revision=revision, sampling=sampling)
-            self.identities[verb, sampling] = found
-        return found
+            identity = Identity(verb, engine=name, revision=revision, sampling=sampling)
+            self.identities[verb, sampling] = identity
+        return identity
 
 
 @dataclass
 class _Opened:
-    """What the sessions of one run share."""
+    """The state that the sessions of one run share."""
 
     usage: Usage = field(default_factory=Usage)
     journal: Journal | None = None
     stopping: bool = False
     engines: dict[str, OpenedEngine] = field(default_factory=dict)
-    asked: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
+    in_flight: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
 
 
 class Session:
     """The models of one run of one stage. Used by coroutines of one event loop.
 
     Attributes:
-        context: says what each role is bound to.
-        counts: what operators count as they go, by name.
+        context: has the binding of each role.
+        counts: counts of operators, by name.
     """
 
     def __init__(self, context: "Context") -> None:
@@ -79,23 +80,26 @@ class Session:
 
     @property
     def usage(self) -> Usage:
-        """What all models of the run have cost up to now."""
+        """The usage of all models in this run up to now."""
         return self._opened.usage
 
     @property
     def journal(self) -> Journal:
-        """Opened when first used: a stage that calls no model needs none."""
+        """The journal. It is opened at the first use: a stage without models needs none."""
         if self._opened.journal is None:
             self._opened.journal = Journal(self.context.journal)
         return self._opened.journal
 
     def engine_for(self, role: str, verb: Verb, *, in_process: bool = False) -> OpenedEngine:
-        """What answers ``verb`` for ``role``: its engine, or its weights in this process where the
-        engine does not (or always, if ``in_process``, where it has weights). Raises `EngineError`
-        if nothing does, or the role is not bound."""
+        """The engine that answers ``verb`` for ``role``: that of its binding, else its weights in
+        this process. With ``in_process``, its weights if it has any.
+
+        Raises:
+            EngineError: no engine answers the verb, or the role is not bound.
+        """
         binding = self._binding(role)
-        own = in_process and binding.model is not None
-        answering = binding.in_process() if own else binding.answering(verb)
+        local = in_process and binding.model is not None
+        answering = binding.in_process() if local else binding.answering(verb)
         if answering is None:
             raise EngineError(
                 f"stage {self.context.stage!r} asks the role {role!r} to {verb}, "
@@ -110,11 +114,11 @@ class Session:
             bound = ", ".join(sorted(self.context.roles)) or "none"
             raise EngineError(
                 f"stage {self.context.stage!r} calls the model role {role!r}, which is not bound: "
-                f"bind it under `roles:` in factory.yaml (bound are: {bound})"
+                f"bind it under `roles:` in factory.yaml (bound roles: {bound})"
             ) from None
 
     def _open(self, role: str, binding: Binding) -> OpenedEngine:
-        # How a model is asked, and under which licence it is, loads nothing else.
+        # Templates and licence do not change the engine.
         key = binding.model_dump_json(exclude={"templates", "licence"})
         if key not in self._opened.engines:
             journal = self.journal
@@ -133,18 +137,25 @@ class Session:
         *,
         together: bool,
     ) -> list[Answer]:
-        """The answers to ``keys``: kept ones, those others are just asking, and for the rest what
-        ``ask`` gives for their positions, in one call if ``together``, else in one call each.
+        """The answers to ``keys``, from the journal, from requests in flight, or from ``ask``.
 
-        Every answer is committed before any of them is returned. Raises the first error of the
-        calls, once all of them have ended.
+        All answers are committed before they are returned. The first error of the calls is raised
+        after all calls have ended.
+
+        Args:
+            opened: the engine.
+            verb: the method.
+            keys: journal keys.
+            ask: requests the answers at the given positions of ``keys``.
+            codec: the format of answers.
+            together: whether missing answers are requested in one call, or in one call each.
         """
         found = self.journal.find(keys, opened.number, verb)
         self.usage.journal_hits += len(found)
         positions = {key: i for i, key in enumerate(keys) if key not in found}
         groups = [list(positions)] if together else [[key] for key in positions]
-        asked = [self._claim(opened, verb, one, positions, ask, codec) for one in groups if one]
-        for part in await _all(asked):
+        calls = [self._claim(opened, verb, keys, positions, ask, codec) for keys in groups if keys]
+        for part in await _all(calls):
             found.update(part)
         return [codec.unpack(found[key]) for key in keys]
 
@@ -157,18 +168,18 @@ class Session:
         ask: Callable[[list[int]], Awaitable[Sequence[Answer]]],
         codec: Codec[Answer],
     ) -> dict[bytes, bytes]:
-        """Ask for those ``keys`` that nobody is asking for, then wait for the others' answers."""
-        asked = self._opened.asked
-        others = {key: asked[key] for key in keys if key in asked}
+        """Request the ``keys`` that are not in flight, then wait for the answers of the others."""
+        in_flight = self._opened.in_flight
+        others = {key: in_flight[key] for key in keys if key in in_flight}
         mine = [key for key in keys if key not in others] if others else keys
         found: dict[bytes, bytes] = {}
         if mine:
             loop = asyncio.get_running_loop()
             if self._opened.stopping:
-                await loop.create_future()  # parked until the run is cancelled
+                await loop.create_future()  # waits until the run is cancelled
             answered = loop.create_future()
             for key in mine:
-                asked[key] = answered
+                in_flight[key] = answered
             try:
                 answers = await ask([positions[key] for key in mine])
                 found = dict(zip(mine, map(codec.pack, answers), strict=True))
@@ -176,17 +187,17 @@ class Session:
                 answered.set_result(found)
             except Exception as error:
                 answered.set_exception(error)
-                answered.exception()  # seen, even if nobody else is waiting
+                answered.exception()  # retrieved, or asyncio warns if nobody else is waiting
                 raise
             finally:
                 answered.cancel()
                 for key in mine:
-                    del asked[key]
+                    del in_flight[key]
             self.usage.model_calls += len(answers)
             self.usage.tokens += sum(map(codec.tokens, answers))
         for key, answer in others.items():
             await asyncio.wait([answer])
-            if answer.cancelled():  # with the row that asked; it may have got its answer yet
+            if answer.cancelled():  # with its row, maybe after the answer was journaled
                 kept = self.journal.find([key], opened.number, verb)
                 if not kept:
                     found |= await self._claim(opened, verb, [key], positions, ask, codec)
@@ -198,35 +209,35 @@ class Session:
         return found
 
     async def drain(self, seconds: float) -> None:
-        """Begin no further call, and wait at most so long for those in flight to be answered."""
+        """Send no more requests, and wait up to ``seconds`` for those in flight."""
         self._opened.stopping = True
-        if self._opened.asked:
-            await asyncio.wait(set(self._opened.asked.values()), timeout=seconds)
+        if self._opened.in_flight:
+            await asyncio.wait(set(self._opened.in_flight.values()), timeout=seconds)
 
     async def close(self) -> None:
-        """Close every engine, so that its memory is free for the next stage, and the journal."""
+        """Close all engines, which frees their memory for the next stage, and the journal."""
         opened = self._opened
         self._opened = _Opened(usage=opened.usage)
         try:
-            for one in opened.engines.values():
-                await one.engine.close()
+            for entry in opened.engines.values():
+                await entry.engine.close()
         finally:
             if opened.journal is not None:
                 opened.journal.close()
 
 
 async def _all(calls: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """What the calls return, once all have ended; raises the first error among them.
+    """The results of the calls. Raises the first error after all calls have ended.
 
-    As `asyncio.gather` does, but the first call runs in the caller's own task: at four samples a
-    prompt a third less time, and one call costs no task at all.
+    Like `asyncio.gather`, but the first call runs in the caller's task. With four samples per
+    prompt this takes a third less time, and a single call needs no task.
     """
     tasks = [asyncio.create_task(call) for call in calls[1:]]
     results, errors = [], []
     try:
-        for one in (*calls[:1], *tasks):
+        for call in (*calls[:1], *tasks):
             try:
-                results.append(await one)
+                results.append(await call)
             except Exception as error:
                 errors.append(error)
     except BaseException:

@@ -67,7 +67,10 @@ def test_blocks_become_turns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{{ criteria }}", "template 'judge': 'criteria' is undefined; it is given prompt"),
+        (
+            "{{ criteria }}",
+            "template 'judge': 'criteria' is undefined; it may use these variables: prompt",
+        ),
         ("{% block user %}{{ criteria }}{% endblock %}", "'criteria' is undefined"),
         ("{% if %}", "template 'judge' cannot be read"),
         ("{{ prompt.__class__.__mro__ }}", "template 'judge'"),
@@ -88,7 +91,7 @@ def test_what_a_recipe_sets_and_a_template_never_says_is_an_error(
     strict, lenient = Strict(criteria="Be brief."), Strict()
     (turn,) = lenient.ask(model, "judge", prompt=PROMPT, criteria=lenient.criteria)
     assert turn["content"] == "How many?"
-    with pytest.raises(EngineError, match=f"never says 'criteria'.*{folder}"):
+    with pytest.raises(EngineError, match=f"does not use 'criteria'.*{folder}"):
         strict.ask(model, "judge", prompt=PROMPT, criteria=strict.criteria)
 
 

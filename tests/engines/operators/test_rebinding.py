@@ -55,5 +55,5 @@ def test_there_must_be_one_checkpoint(paths: tuple[str, ...], stand: Any) -> Non
 
 
 def test_an_unbound_role_is_named(stand: Any) -> None:
-    with pytest.raises(EngineError, match="'prover' does, which is bound to nothing"):
+    with pytest.raises(EngineError, match="'prover', which is not bound"):
         with_weights(stand.context(), "prover", "trained")
