@@ -1,6 +1,6 @@
-"""vLLM in the asset's own process: its engine is a child process, so that all memory is freed with
-it. It generates and chooses with language models, and gives rewards with classification models;
-what scores a role opens its weights in the Transformers engine."""
+"""The vLLM engine. vLLM runs in a child process, so all its memory is freed when that ends. It
+generates and chooses with language models, and gives rewards with classification models. Scoring
+uses the Transformers engine with the same weights."""
 
 import asyncio
 import itertools
@@ -46,16 +46,16 @@ _SPEED = frozenset(
         "tensor_parallel_size",
     }
 )
-"""Options that say how fast and where a model runs; any other is part of `VLLMEngine.revision`."""
+"""Options of speed and placement. All others are part of `VLLMEngine.revision`."""
 
 _SET = frozenset({"model", "dtype", "load_format", "trust_remote_code", "logprobs_mode"})
 """Arguments that the engine sets itself."""
 
 _KEPT_PROMPTS = 8192
-"""Prompts whose tokens are remembered; more than a run has in flight (`Context.window`)."""
+"""Prompts whose tokens are remembered. More than a run has in flight (`Context.window`)."""
 
 _SHUTDOWN = 30.0
-"""Seconds in which the engine's processes end by themselves; then they are killed."""
+"""Seconds until the engine's processes are killed if they do not end."""
 
 
 class VLLMOptions(Parameters):
@@ -75,11 +75,11 @@ class VLLMOptions(Parameters):
 
 
 class VLLMEngine(Engine):
-    """Weights loaded on construction. ``Binding.options`` are vLLM's own engine arguments, such as
+    """Loads the weights on construction. ``Binding.options`` are vLLM's engine arguments, such as
     ``{"gpu_memory_utilization": 0.8, "tensor_parallel_size": 2, "max_model_len": 8192}``.
 
-    Every request has its own seed, so its noise depends on nothing else in flight. Log-probs come
-    from kernels whose rounding may depend on the batch: where a GPU's last bit matters, set
+    Each request has its own seed, so its noise does not depend on other requests. Log-probs come
+    from kernels whose rounding may depend on the batch. If the last bit on a GPU matters, set
     ``VLLM_BATCH_INVARIANT=1``.
     """
 
@@ -106,8 +106,9 @@ class VLLMEngine(Engine):
         self._answers = AnswerTokenizer(self._tokenizer, limit=self._positions)
 
     def render(self, messages: Sequence[Message]) -> Rendered:
-        """The prompt's text; its tokens are kept for the calls that follow. Messages that end with
-        the assistant's are continued. Raises `RowError` if there is no room for one more token."""
+        """The prompt's text. Its tokens are kept for later calls. If the last message is the
+        assistant's, the model continues it. Raises `RowError` if there is no room for one more
+        token."""
         text = chat_text(self._tokenizer, messages, self._arguments)
         rendered = Rendered(tuple(messages), text, self._marked)
         self._prompt(rendered)
@@ -124,7 +125,7 @@ class VLLMEngine(Engine):
             # vLLM reads seeds as signed 64-bit numbers, and -1 as none.
             seed=seed % 2**63,
             logprobs=0,
-            structured_outputs=_held_to(sampling.pattern),
+            structured_outputs=_structured_outputs(sampling.pattern),
         )
         if output.finish_reason not in ("stop", "length"):
             raise RowError(f"vLLM ended this text with {output.finish_reason!r}")
@@ -140,23 +141,22 @@ class VLLMEngine(Engine):
     async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
         """Log-probs of the options under the model's own distribution, normalised.
 
-        One token is asked for at each place where options part: one request where each option is
-        a single token, and a few more where options share their first tokens.
+        One request per beginning that options share: a single one if each option is one token.
         """
         if len(set(options)) != len(options) or not all(options):
             raise RowError(f"options must differ and none may be empty: {list(options)}")
         start = self._prompt(prompt)
         spelled = [tuple(token_ids(self._tokenizer, option)) for option in options]
-        asked = next_tokens(spelled)
-        if len(start) + max(map(len, asked)) >= self._positions:
+        following = next_tokens(spelled)
+        if len(start) + max(map(len, following)) >= self._positions:
             raise RowError(
                 f"the prompt has {len(start)} tokens and the model takes {self._positions}, the "
                 "longest option included"
             )
         answers = await asyncio.gather(
-            *(self._next(start + list(said), following) for said, following in asked.items())
+            *(self._next(start + list(prefix), tokens) for prefix, tokens in following.items())
         )
-        return spelled_choice(spelled, dict(zip(asked, answers, strict=True)))
+        return spelled_choice(spelled, dict(zip(following, answers, strict=True)))
 
     async def reward(
         self,
@@ -166,9 +166,9 @@ class VLLMEngine(Engine):
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
     ) -> Rewards:
-        """By vLLM's pooling runner, which vLLM chooses for a classification model by itself."""
+        """Rewards from vLLM's pooling runner, which vLLM uses for classification models."""
         if dropout is not None:
-            raise EngineError("vLLM leaves no activations out: use engine 'transformers' for that")
+            raise EngineError("vLLM has no dropout: use engine 'transformers' for that")
         head, task = (OUTCOME, "classify") if step_ends is None else (STEPS, "token_classify")
         model = self._engine.model_config
         head.check(model.hf_config, model.model, trained=model.runner_type == "pooling")
@@ -218,9 +218,9 @@ class VLLMEngine(Engine):
         from vllm import PoolingParams
         from vllm.inputs.engine import tokens_input
 
-        asked = PoolingParams(task=task, use_activation=False)
+        pooling = PoolingParams(task=task, use_activation=False)
         name = str(next(self._numbers))
-        output = await self._last(self._engine.encode(tokens_input(list(tokens)), asked, name))
+        output = await self._last(self._engine.encode(tokens_input(list(tokens)), pooling, name))
         return output.outputs.data
 
     async def _last(self, outputs: AsyncIterator[Any]) -> Any:
@@ -246,8 +246,8 @@ class VLLMEngine(Engine):
 
 
 def _engine_args(binding: Binding) -> Any:
-    # Before the import, which reads them: a stage shows its own progress, and nothing about a
-    # run is sent to anyone.
+    # Set before the import, which reads them. A stage shows its own progress, and no usage data is
+    # sent.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     try:
@@ -281,7 +281,7 @@ def _engine_args(binding: Binding) -> Any:
         ) from error
 
 
-def _held_to(pattern: str | None) -> Any:
+def _structured_outputs(pattern: str | None) -> Any:
     from vllm.sampling_params import StructuredOutputsParams
 
     return None if pattern is None else StructuredOutputsParams(regex=pattern)
@@ -312,6 +312,6 @@ def _ends(tokenizer: Any, config: Any) -> list[int]:
 
 
 def _revision(binding: Binding) -> str:
-    asked = {key: value for key, value in binding.options.items() if key not in _SPEED}
+    options = {key: value for key, value in binding.options.items() if key not in _SPEED}
     revision = weights_revision(binding)
-    return f"{revision} {canonical(asked)}" if asked else revision
+    return f"{revision} {canonical(options)}" if options else revision

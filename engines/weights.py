@@ -1,6 +1,6 @@
-"""Weights on disk or on the Hub: which ones a binding means, loading them, and their revision.
+"""Weights on disk or on the Hub: the folder of a binding, loading, and revisions.
 
-Only safetensors are read and no code from a model's folder is ever run.
+Only safetensors are read, and no code from a model's folder is ever run.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _VERSION = "weights-1"
-"""Part of every digest; raised when the same files would mean another model to this factory."""
+"""Part of each digest. Increase it if this factory reads the same files as another model."""
 
 _READ = (
     "*.safetensors",
@@ -36,15 +36,18 @@ _READ = (
     "chat_template*",
     "additional_chat_templates/*",
 )
-"""The files that can change an answer. README, optimizer state and training logs are not here."""
+"""The files that can change an answer: not README, optimizer state or training logs."""
 
 
 def weights_revision(binding: Binding) -> str:
-    """A digest that changes when weights, tokenizer, chat template, adapter or dtype do.
+    """A digest of weights, tokenizer, chat template, adapter and dtype.
 
-    Folder: ``sha:<32 hex digits>/<dtype>`` over the bytes of the files that are read (read once a
-    process, then known by path, size and time of change). Hub id: ``<id>@<commit>/<dtype>``.
-    Raises `EngineError` if there is no such model.
+    For a folder, ``sha:<32 hex digits>/<dtype>`` over the bytes of its files. A file is read once
+    per process, and again if its size or time of change differs. For a Hub id,
+    ``<id>@<commit>/<dtype>``.
+
+    Raises:
+        EngineError: there is no such model.
     """
     folder = model_folder(binding)
     base = _adapted(folder)
@@ -70,7 +73,7 @@ def tokenizer_of(folder: Path, *, name: str) -> "PreTrainedTokenizerBase":
         return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:
         raise EngineError(
-            f"{name}: its tokenizer cannot be read ({_short(error)}). Save the tokenizer "
+            f"{name}: its tokenizer cannot be read ({_shorten(error)}). Save the tokenizer "
             "into the same folder with tokenizer.save_pretrained(folder)"
         ) from error
 
@@ -81,8 +84,8 @@ def chat_tokenizer(binding: Binding) -> "PreTrainedTokenizerBase":
     tokenizer = tokenizer_of(model_folder(binding), name=str(binding.model))
     if not tokenizer.chat_template:
         raise EngineError(
-            f"{binding.model}: its tokenizer has no chat template, so messages cannot be put to "
-            "it. Use an instruction-tuned model, or add chat_template.jinja to the folder"
+            f"{binding.model}: its tokenizer has no chat template, which messages need. Use an "
+            "instruction-tuned model, or add chat_template.jinja to the folder"
         )
     return tokenizer
 
@@ -90,8 +93,9 @@ def chat_tokenizer(binding: Binding) -> "PreTrainedTokenizerBase":
 def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """The model, in evaluation mode on its device, and its tokenizer.
 
-    Raises `EngineError` if the folder is missing, holds no (or broken) safetensors, or the
-    tokenizer has no chat template.
+    Raises:
+        EngineError: there is no folder, its safetensors are missing or broken, or the tokenizer has
+            no chat template.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -99,7 +103,7 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
     folder = model_folder(binding)
     adapter = _adapted(folder) is not None
     if not adapter and not (folder / "config.json").is_file():
-        raise EngineError(f"{binding.model}: no config.json in it, so it is no model's folder")
+        raise EngineError(f"{binding.model}: no config.json in it, so it is not a model's folder")
     if next(folder.glob("*.safetensors"), None) is None:
         raise EngineError(
             f"{binding.model}: no safetensors in it. Pickled weights (.bin, .pt) are not read, as "
@@ -119,7 +123,7 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
         model.to(torch.device(resolved_device(binding)))  # type: ignore[arg-type]  # untyped wrapper
     except Exception as error:
         raise EngineError(
-            f"{binding.model}: its weights cannot be loaded ({_short(error)}). If a file is cut "
+            f"{binding.model}: its weights cannot be loaded ({_shorten(error)}). If a file is cut "
             "off or damaged, write or download it again; otherwise check the role's dtype, device"
         ) from error
     model.requires_grad_(False)
@@ -128,9 +132,10 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
 
 
 def model_folder(binding: Binding) -> Path:
-    """The folder of the binding's files; a Hub id's are downloaded or found in the local cache.
+    """The folder of the binding's files. Files of a Hub id are downloaded, or taken from the cache.
 
-    Raises `EngineError` if it is neither a folder nor a Hub model that can be reached.
+    Raises:
+        EngineError: it is neither a folder nor a Hub model that can be reached.
     """
     if not binding.model:
         raise EngineError(
@@ -149,7 +154,7 @@ def model_folder(binding: Binding) -> Path:
 
 
 def resolved_device(binding: Binding) -> str:
-    """The device named, or a GPU where there is one, or the CPU."""
+    """The binding's device; by default a GPU if there is one, else the CPU."""
     import torch
 
     if binding.device:
@@ -158,7 +163,7 @@ def resolved_device(binding: Binding) -> str:
 
 
 def resolved_dtype(binding: Binding) -> str:
-    """The number type named; "auto" is the checkpoint's own on a GPU and float32 on a CPU."""
+    """The binding's number type. "auto" is the checkpoint's own on a GPU and float32 on a CPU."""
     if binding.dtype != "auto":
         return binding.dtype
     on_cpu = resolved_device(binding).startswith("cpu")
@@ -170,12 +175,12 @@ def resolved_dtype(binding: Binding) -> str:
         return resolved_dtype(base.model_copy(update={"device": resolved_device(binding)}))
     config = _json(folder / "config.json")
     text = config.get("text_config") or {}
-    names = [found.get(key) for found in (config, text) for key in ("dtype", "torch_dtype")]
+    names = [part.get(key) for part in (config, text) for key in ("dtype", "torch_dtype")]
     return str(next((name for name in names if name), "float32"))
 
 
 def _is_hub_id(binding: Binding) -> bool:
-    """``owner/name``, nothing on disk, no dots or slashes that only a path begins with."""
+    """Whether it has the form ``owner/name`` and is not a path."""
     name = binding.model or ""
     parts = name.split("/")
     return (
@@ -187,8 +192,8 @@ def _is_hub_id(binding: Binding) -> bool:
 
 @lru_cache(maxsize=64)
 def _snapshot(model: str, revision: str | None) -> Path:
-    """The local folder, named by its commit. Once a process, so that a role never changes model
-    in the middle of a run."""
+    """The local folder, named by its commit. Resolved once per process, so that a role's model does
+    not change during a run."""
     from huggingface_hub import snapshot_download
 
     options: dict[str, Any] = {"revision": revision, "allow_patterns": list(_READ)}
@@ -200,14 +205,14 @@ def _snapshot(model: str, revision: str | None) -> Path:
         except Exception:
             raise EngineError(
                 f"there is no folder {model}, and the Hub model {model} "
-                f"(revision {revision or 'main'}) could not be downloaded ({_short(online)}) and "
+                f"(revision {revision or 'main'}) could not be downloaded ({_shorten(online)}) and "
                 "is not in the local cache. Check the name, the connection and, for a gated "
                 "model, that you are logged in"
             ) from online
 
 
 def _adapted(folder: Path) -> Binding | None:
-    """The weights that the adapter in ``folder`` adapts; None where it holds whole weights."""
+    """The base model of the adapter in ``folder``; None if the folder has full weights."""
     adapter = folder / "adapter_config.json"
     if not adapter.is_file():
         return None
@@ -218,8 +223,7 @@ def _adapted(folder: Path) -> Binding | None:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = {path for pattern in _READ for path in folder.glob(pattern) if path.is_file()}
-    return sorted(found)
+    return sorted({path for pattern in _READ for path in folder.glob(pattern) if path.is_file()})
 
 
 @lru_cache(maxsize=4096)
@@ -229,7 +233,7 @@ def _file_digest(path: str, size: int, changed_ns: int) -> str:
 
 
 def _attention(folder: Path) -> str:
-    """SDPA, except that it would silently ignore a soft cap on attention scores (Gemma 2)."""
+    """SDPA, or "eager" for a soft cap on attention scores (Gemma 2), which SDPA would ignore."""
     config = _json(folder / "config.json") if (folder / "config.json").is_file() else {}
     text = config.get("text_config") or config
     return "eager" if text.get("attn_logit_softcapping") else "sdpa"
@@ -247,14 +251,14 @@ def _require_peft(binding: Binding) -> None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise EngineError(f"{path} cannot be read: {_short(error)}") from error
-    if not isinstance(found, dict):
+        raise EngineError(f"{path} cannot be read: {_shorten(error)}") from error
+    if not isinstance(content, dict):
         raise EngineError(f"{path}: expected a JSON object")
-    return found
+    return content
 
 
-def _short(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:200]}"

@@ -1,11 +1,11 @@
-"""Attention over packed cells, each pair that sees another computed, and few that do not; and of
-rows that are being written, over prompts that they share.
+"""Attention over packed sequences, and over prompts that running rows share. Few masked pairs are
+computed.
 
-On a CPU what a cell becomes depends on its own text and on nothing else in the line, to the last
-bit: a text is scored alike whatever shares its forward pass. So a run is cut into pieces, each is
-attended to with its whole text, in that order, from the first key on, and products have shapes in
-which BLAS adds up alike: at least four rows, and keys in parts of one length. Pieces of like shape
-share a call. On a GPU FlexAttention skips what nobody sees, tile by tile.
+On a CPU, the result for a cell depends only on its own text, to the last bit. So the score of a
+text does not depend on the other texts in the forward pass. To get this, a run is cut into pieces.
+The keys of a piece are its full text up to there, in order. Matrix products have shapes for which
+BLAS adds up in the same order: at least four rows, and keys in parts of one length. Pieces of one
+shape share a call. On a GPU, FlexAttention skips masked tiles.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,27 +21,28 @@ from torch.nn.functional import scaled_dot_product_attention
 from kernels.packing import Ints, Packed
 
 _QUERIES = 128
-"""Cells of a piece: a long run sees little more than what comes before each of its cells."""
+"""Cells of a piece. With short pieces, few pairs of a long run are masked."""
 _FEWEST = 4
-"""With fewer rows, MKL multiplies by another kernel, which adds up in another order."""
+"""With fewer rows, MKL uses another kernel, which adds up in another order."""
 _KEYS = 64
-"""Keys are filled up to a multiple of this."""
+"""Keys are padded to a multiple of this."""
 _PART = 128
 """Keys whose values are added up in one product."""
 _PAIRS = 1 << 16
-"""Queries times keys of a call: the scores of a head are 256 KiB, which a core's cache holds."""
+"""Queries times keys of a call. The scores of a head then take 256 KiB and fit a core's cache."""
 _TILE = 128
-"""Cells a side of FlexAttention's tiles."""
+"""Cells per side of FlexAttention's tiles."""
 
 
 class Block(NamedTuple):
-    """Pieces of runs that are attended to in one call.
+    """Pieces of runs that are computed in one call.
 
-    ``queries``: Int64[pieces, some] and ``keys``: Int64[pieces, most] are cells, the keys of a
-    piece in the order of its text; shorter pieces are filled up with their own last cell.
-    ``unseen``: Bool[pieces, 1, some, most] are the keys that a query does not see. ``cells``:
-    Int64[cells] are the queries without repetition, and ``places``: Int64[cells] where in
-    ``queries`` they stand.
+    Attributes:
+        queries: Int64[pieces, some], cells. Shorter pieces are padded with their last cell.
+        keys: Int64[pieces, most], cells in the order of the text, padded likewise.
+        unseen: Bool[pieces, 1, some, most], the keys that a query does not see.
+        cells: Int64[cells], the queries without padding.
+        places: Int64[cells], their places in the flattened ``queries``.
     """
 
     queries: torch.Tensor
@@ -52,7 +53,7 @@ class Block(NamedTuple):
 
 
 def blocks(packed: Packed) -> tuple[Block, ...]:
-    """A CPU's blocks of a line."""
+    """The blocks of a packed sequence on a CPU."""
     alike: dict[tuple[int, int], list[tuple[Ints, Ints]]] = {}
     for run in packed.runs:
         text = np.concatenate([run.context, np.arange(run.start, run.stop)])
@@ -70,14 +71,14 @@ def blocks(packed: Packed) -> tuple[Block, ...]:
 
 
 def _block(pieces: Sequence[tuple[Ints, Ints]], some: int, most: int) -> Block:
-    asked = np.array([len(own) for own, _ in pieces])
+    counts = np.array([len(own) for own, _ in pieces])
     known = np.array([len(text) for _, text in pieces])
     cells, texts = np.arange(some), np.arange(most)
     queries = np.stack([own[np.minimum(cells, len(own) - 1)] for own, _ in pieces])
     keys = np.stack([text[np.minimum(texts, len(text) - 1)] for _, text in pieces])
-    # The first query of a piece sees all but the later ones.
-    seen = np.minimum(known[:, None], (known - asked)[:, None] + cells + 1)
-    (places,) = np.nonzero((cells < asked[:, None]).ravel())
+    # The first query of a piece sees all keys but those of later queries.
+    seen = np.minimum(known[:, None], (known - counts)[:, None] + cells + 1)
+    (places,) = np.nonzero((cells < counts[:, None]).ravel())
     return Block(
         torch.from_numpy(queries),
         torch.from_numpy(keys),
@@ -96,10 +97,18 @@ def attend(
     scale: float | None = None,
     softcap: float | None = None,
 ) -> torch.Tensor:
-    """Float[1, heads, cells, width] of query: the same, key and value: Float[1, kept heads, cells,
-    width], where ``heads`` is a multiple of ``kept heads``.
+    """Attention over a packed sequence.
 
-    ``scale``: of scores, 1/√width unless given; ``softcap``: of scaled scores (Gemma 2).
+    Args:
+        query: Float[1, heads, cells, width].
+        key: Float[1, key heads, cells, width]; ``heads`` is a multiple of ``key heads``.
+        value: as ``key``.
+        plan: the blocks.
+        scale: the factor of scores; by default 1/√width.
+        softcap: the soft cap of scaled scores (Gemma 2).
+
+    Returns:
+        Float[1, heads, cells, width].
     """
     (_, heads, _, width), kept = query.shape, key.shape[1]
     query = query * (width**-0.5 if scale is None else scale)
@@ -107,24 +116,24 @@ def attend(
     out = torch.empty_like(lines[0])
     for block in plan:
         (pieces, some), most = block.queries.shape, block.keys.shape[1]
-        asked, known, values = (
+        queries, known, values = (
             line.index_select(1, cells.flatten()).view(-1, *cells.shape, width)
             for line, cells in zip(lines, (block.queries, block.keys, block.keys), strict=True)
         )
-        # The heads that share keys ask as so many more queries.
-        asked = (
-            asked.view(kept, -1, pieces, some, width)
+        # Heads that share keys are treated as additional queries.
+        queries = (
+            queries.view(kept, -1, pieces, some, width)
             .transpose(1, 2)
             .reshape(kept * pieces, -1, width)
         )
         known, values = (one.view(kept * pieces, most, width) for one in (known, values))
-        scores = asked @ known.transpose(1, 2)
+        scores = queries @ known.transpose(1, 2)
         if softcap is not None:
             scores = softcap * torch.tanh(scores / softcap)
         scores.view(kept, pieces, -1, some, most).masked_fill_(block.unseen, -torch.inf)
         weights = scores.softmax(-1)
-        found = torch.zeros_like(asked)
-        # A product over all keys would add them up in another order where there are more of them.
+        found = torch.zeros_like(queries)
+        # One product over all keys would add up in an order that depends on their number.
         for first in range(0, most, _PART):
             part = slice(first, first + _PART)
             found.baddbmm_(weights[:, :, part], values[:, part])
@@ -141,7 +150,7 @@ def masked(
     scale: float | None,
     softcap: float | None,
 ) -> torch.Tensor:
-    """Attention as ``mask`` says, causally without one (queries are then the last of the keys)."""
+    """Attention with ``mask``. Without one it is causal, and the queries are the last keys."""
     if softcap is None:
         causal = mask is None and query.shape[2] > 1
         return scaled_dot_product_attention(
@@ -157,8 +166,12 @@ def masked(
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Which rows go on with which stem. ``rows``: Int64[stems · most], the rows of each stem, those
-    with fewer than the most filled up with any; ``places``: Int64[rows], where a row stands there.
+    """The rows of each stem.
+
+    Attributes:
+        rows: Int64[stems · most], the rows of each stem, padded to ``most`` with any row.
+        places: Int64[rows], the place of each row in ``rows``.
+        most: the most rows of a stem.
     """
 
     rows: torch.Tensor
@@ -185,14 +198,14 @@ class Members:
         return some.transpose(1, 2).flatten(2, 3)
 
     def spread(self, each: torch.Tensor) -> torch.Tensor:
-        """The way back."""
-        stems, kept, asked, size = each.shape
-        some = each.view(stems, kept, self.most, asked // self.most, size).transpose(1, 2)
+        """The inverse of `gathered`."""
+        stems, kept, queries, size = each.shape
+        some = each.view(stems, kept, self.most, queries // self.most, size).transpose(1, 2)
         return some.flatten(0, 1).index_select(0, self.places)
 
 
 class Band(NamedTuple):
-    """The rows from ``start`` to ``stop`` see at most ``cells`` of their tails."""
+    """The rows from ``start`` to ``stop`` see at most ``cells`` cells of their tails."""
 
     start: int
     stop: int
@@ -210,21 +223,33 @@ def cascade(
     scale: float | None = None,
     softcap: float | None = None,
 ) -> torch.Tensor:
-    """Float[rows, heads, 1, width] of query: the same, each row to its stem and then its own tail.
+    """Attention of each row over its stem and then its own tail.
 
-    stems: keys and values, Float[stems, kept heads, width, begun] and Float[stems, kept heads,
-    begun, width]; tails: both Float[rows, kept heads, written, width]; mask: Bool[rows, 1, 1, begun
-    + written]. The rows of a stem read it together, in one matrix product, as in Hydragen
-    (Juravsky et al. 2024, arXiv:2402.05099); tails are read band by band.
+    The rows of a stem read it together, in one matrix product, as in Hydragen (Juravsky et al.
+    2024, arXiv:2402.05099). Tails are read band by band.
+
+    Args:
+        query: Float[rows, heads, 1, width].
+        stems: keys and values, Float[stems, key heads, width, begun] and Float[stems, key heads,
+            begun, width].
+        tails: keys and values, both Float[rows, key heads, written, width].
+        mask: Bool[rows, 1, 1, begun + written].
+        members: the rows of each stem.
+        bands: the bands of rows.
+        scale: the factor of scores; by default 1/√width.
+        softcap: the soft cap of scaled scores.
+
+    Returns:
+        Float[rows, heads, 1, width].
     """
     (stem_keys, stem_values), (keys, values) = stems, tails
     (rows, heads, _, width), kept, begun = query.shape, keys.shape[1], stem_keys.shape[3]
-    asked = query * (width**-0.5 if scale is None else scale)
-    asked = asked.view(rows, kept, heads // kept, width)
-    scores = asked.new_zeros(*asked.shape[:3], mask.shape[3])
-    scores[..., :begun] = members.spread(members.gathered(asked) @ stem_keys)
+    queries = query * (width**-0.5 if scale is None else scale)
+    queries = queries.view(rows, kept, heads // kept, width)
+    scores = queries.new_zeros(*queries.shape[:3], mask.shape[3])
+    scores[..., :begun] = members.spread(members.gathered(queries) @ stem_keys)
     for start, stop, cells in bands:
-        products = asked[start:stop] @ keys[start:stop, :, :cells].transpose(2, 3)
+        products = queries[start:stop] @ keys[start:stop, :, :cells].transpose(2, 3)
         scores[start:stop, :, :, begun : begun + cells] = products
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
@@ -237,15 +262,15 @@ def cascade(
 
 
 def tiles(packed: Packed, device: torch.device) -> BlockMask:
-    """FlexAttention's mask of a line: which tiles see which wholly, which in part.
+    """FlexAttention's mask of a packed sequence: which tiles see which, fully or in part.
 
-    Made from ``until`` in O((cells / 128)²), where ``create_block_mask`` would look at every pair.
+    Computed from ``until`` in O((cells / 128)²); ``create_block_mask`` would test every pair.
     """
     until = packed.until.numpy()
     count = -(-len(until) // _TILE)
     padded = np.pad(until, (0, count * _TILE - len(until))).reshape(count, _TILE)
     first = np.arange(count) * _TILE
-    # Of a tile of keys: the last cell that any of them is seen by, and that all of them are.
+    # For a tile of keys: the last query that sees any of them, and the last that sees all.
     some, every = padded.max(axis=1), padded.min(axis=1)
     partly = (first <= first[:, None]) & (some > first[:, None])
     wholly = (first < first[:, None]) & (every >= first[:, None] + _TILE)
@@ -266,7 +291,7 @@ def tiles(packed: Packed, device: torch.device) -> BlockMask:
 def _listed(
     chosen: np.ndarray[Any, Any], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each tile, how many are ``chosen`` and which, those first."""
+    """For each tile, the number of ``chosen`` tiles, and all tiles with the chosen ones first."""
     order = np.argsort(~chosen, axis=1, kind="stable")
     counts = torch.from_numpy(chosen.sum(axis=1).astype(np.int32))
     return counts[None, None].to(device), torch.from_numpy(order.astype(np.int32))[None, None].to(
@@ -283,7 +308,7 @@ def flex(
     scale: float | None = None,
     softcap: float | None = None,
 ) -> torch.Tensor:
-    """As `attend`, by FlexAttention: compiled on a GPU, where it skips what `tiles` leaves out."""
+    """As `attend`, with FlexAttention. It is compiled on a GPU, where it skips masked tiles."""
     run: Any = _compiled() if query.is_cuda else flex_attention
     cap = None if softcap is None else _capped(softcap)
     out: torch.Tensor = run(

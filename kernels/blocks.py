@@ -1,5 +1,5 @@
-"""Log-probs of tokens in plain torch: blocks of logits that stay in a processor's cache, folded
-one after another (the online softmax of Milakov and Gimelshein 2018, arXiv:1805.02867)."""
+"""Log-probs of tokens in plain torch, by blocks of logits that fit a CPU's cache (the online
+softmax of Milakov and Gimelshein 2018, arXiv:1805.02867)."""
 
 from dataclasses import replace
 from math import ceil
@@ -11,23 +11,23 @@ from kernels.head import Head
 
 _TOKENS = 1024
 _MULTIPLE = 16
-"""Tokens are filled up to a multiple of this: a product of few rows is added up in another order.
-"""
+"""Tokens are padded to a multiple of this: a product of few rows adds up in another order."""
 _CPU_BYTES = 4 << 20
-"""Of one block's logits. Measured on one core, 2,048 tokens x 512 x 32,000 words, float32: 0.42 s
-with blocks of 2 to 8 MiB, 0.53 of 33, 0.72 of 262. The bare product, whose logits go to memory,
-takes 0.50."""
+"""The size of one block's logits. Measured on one core, 2,048 tokens x 512 x 32,000 words, float32:
+0.42 s with blocks of 2 to 8 MiB, 0.53 s with 33 MiB, 0.72 s with 262 MiB. The matrix product alone
+takes 0.50 s, as its logits do not fit the cache."""
 _GPU_BYTES = 64 << 20
 
 
 def fold(
     hidden: torch.Tensor, head: Head, ids: torch.Tensor, *, block_bytes: int | None = None
 ) -> torch.Tensor:
-    """As `kernels.logprobs.selected_logprobs`, every token wanted.
+    """As `kernels.logprobs.selected_logprobs`, for all tokens.
 
-    At most ``block_bytes`` of logits are alive at a time (and a float32 copy of the block's
-    weights, where they are 16-bit on a CPU). On a CPU what is found of a token depends on no other
-    one, to the last bit: blocks are as wide however many tokens there are, and never of few rows.
+    Logits take at most ``block_bytes`` at a time (and a float32 copy of the block's weights, if
+    they are 16-bit on a CPU). On a CPU, a token's result does not depend on other tokens, to the
+    last bit: the width of blocks does not depend on the number of tokens, and no block has few
+    rows.
     """
     count, rows = len(hidden), _TOKENS
     block_bytes = block_bytes or (_GPU_BYTES if hidden.is_cuda else _CPU_BYTES)
@@ -38,7 +38,7 @@ def fold(
     space = None
     if not hidden.is_cuda:
         hidden, space = hidden.float(), torch.empty(rows * words)
-    # Each block of words is read once for all tokens: a 16-bit one is made float32 once.
+    # Each block of words is read once for all tokens, so it is converted to float32 once.
     parts = [
         _Running(hidden[first : first + rows], ids[first : first + rows])
         for first in range(0, len(hidden), rows)
@@ -54,8 +54,8 @@ def fold(
 
 
 class _Running:
-    """What is known of some tokens from the words so far. ``most``: the largest logit; ``total``:
-    Σ e^(z − most); ``chosen``: the logit of the wanted word."""
+    """The running softmax of some tokens over the words so far. ``most``: the largest logit;
+    ``total``: Σ e^(z − most); ``chosen``: the logit of the target word."""
 
     def __init__(self, hidden: torch.Tensor, ids: torch.Tensor) -> None:
         self.hidden, self.ids = hidden, ids
@@ -64,7 +64,7 @@ class _Running:
         self.chosen = torch.zeros_like(self.most)
 
     def add(self, head: Head, start: int, space: torch.Tensor | None) -> None:
-        """The words of ``head``, the first of which is number ``start``."""
+        """Add the words of ``head``. The first one has number ``start``."""
         words, rows = head.vocabulary, len(self.hidden)
         out = None if space is None else space[: rows * words].view(rows, words)
         logits = head.logits(self.hidden, out=out)
@@ -79,7 +79,7 @@ class _Running:
         self.most = most
 
     def done(self) -> torch.Tensor:
-        """The log-probs, once every word was added."""
-        # Not chosen − (most + log total): of two large numbers that are nearly equal, little but
-        # rounding is left.
+        """The log-probs, after all words were added."""
+        # Not chosen − (most + log total): the difference of two large, nearly equal numbers would
+        # be mostly rounding error.
         return (self.chosen - self.most - self.total.log()).clamp(max=0.0)

@@ -1,4 +1,4 @@
-"""The gate every stage's rows pass: rows that keep the rules, and `Dropped` for the rest."""
+"""Checks a stage's rows: rows that satisfy the table's rules are kept, others are `Dropped`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +13,14 @@ from schemas.tables import Dropped, Table
 
 @dataclass(frozen=True)
 class Split:
-    """What a stage kept, the `Dropped` rows it refused, and what it reports beside them."""
+    """A stage's result: kept rows, `Dropped` rows, and a report."""
 
     kept: pl.DataFrame
     dropped: pl.DataFrame
     report: StageReport = field(default_factory=StageReport)
 
     def with_report(self, report: StageReport) -> "Split":
-        """The same rows, with ``report`` added to what is reported already."""
+        """The same rows, with ``report`` added to the report."""
         return replace(self, report=self.report + report)
 
 
@@ -45,7 +45,7 @@ def rows(table: type[Table], records: Sequence[Mapping[str, Any]]) -> pl.DataFra
 def dropped(
     stage: str, reason: str, row_ids: Sequence[str], numbers: Sequence[Mapping[str, Any]] = ()
 ) -> pl.DataFrame:
-    """`Dropped` rows of one reason; ``numbers`` is empty or one mapping a row."""
+    """`Dropped` rows with one reason. ``numbers`` is empty or has one mapping per row."""
     return pl.DataFrame(
         {
             "row_id": list(row_ids),
@@ -58,10 +58,16 @@ def dropped(
 
 
 def accept(table: type[Table], frame: pl.DataFrame, *, stage: str, unit: str) -> Split:
-    """Split ``frame`` into rows that keep every rule of ``table`` and `Dropped` rows.
+    """Split ``frame`` into rows that satisfy all rules of ``table`` and `Dropped` rows.
 
-    A dropped row is named by its column ``unit``; its reason is the name of the (first) rule it
-    broke. Order is kept. Raises `dataframely.exc.ValidationError` if a column is missing.
+    Args:
+        table: the table.
+        frame: the rows. Their order is kept.
+        stage: the stage's name.
+        unit: the column with the id of a dropped row. Its reason is the first broken rule.
+
+    Raises:
+        dataframely.exc.ValidationError: a column is missing.
     """
     kept, failure = table.filter(frame, cast=True)
     details = failure.details()

@@ -1,11 +1,11 @@
-"""Files and folders that appear complete or not at all, and are still there after a crash."""
+"""Atomic and durable writes of files and folders."""
 
 import os
 from pathlib import Path
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write ``path`` so that a reader, or a crash, sees all of it or what was there before."""
+    """Write ``path`` atomically: a reader, or a crash, sees the new content or the old one."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with new.open("wb") as file:
@@ -19,8 +19,8 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def replace_folder(new: Path, place: Path, *, old: Path) -> None:
-    """Give the folder ``new`` the name ``place``. A folder that has it is moved to ``old`` first,
-    as no folder can replace one that is not empty."""
+    """Rename the folder ``new`` to ``place``. An existing folder is renamed to ``old`` first, as a
+    folder that is not empty cannot be replaced."""
     if place.exists():
         os.replace(place, old)
     os.replace(new, place)
@@ -28,7 +28,7 @@ def replace_folder(new: Path, place: Path, *, old: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until ``folder`` and all that is in it are on the disk."""
+    """Wait until ``folder`` and its full content are on the disk."""
     for path in folder.rglob("*"):
         sync(path)
     sync(folder)

@@ -1,4 +1,4 @@
-"""Keys and passwords that stand where they do not belong, told by their form."""
+"""Finds keys and passwords in texts by their form."""
 
 import re
 
@@ -10,13 +10,13 @@ _KEY = re.compile(
     r")(?![A-Za-z0-9_-])",
     re.ASCII,
 )
-"""As OpenAI, Anthropic, Hugging Face, GitHub, Slack, AWS, Google and others write their keys, and
-JSON web tokens."""
+"""Keys of OpenAI, Anthropic, Hugging Face, GitHub, Slack, AWS, Google and others, and JSON web
+tokens."""
 
 _IN_ADDRESS = re.compile(
     r"(?<=://)(?!USER:PASSWORD@)(?:[^/\s?#@]*:[^/\s?#]*|(?:(?<=http://)|(?<=https://))[^/\s?#]+)@"
 )
-"""A user or a password before a host; the placeholder of our own messages is none."""
+"""A user or a password before a host, except the placeholder of our own messages."""
 _IN_QUERY = re.compile(
     r"(?<=[?&])((?:api[_-]?)?key|(?:access[_-]?)?token|secret|password|sig(?:nature)?)=[^&#\s]+",
     re.IGNORECASE,
@@ -24,10 +24,10 @@ _IN_QUERY = re.compile(
 
 
 def holds_key(text: str) -> bool:
-    """Whether a key, or an address with a user, a password or a key, stands in ``text``."""
+    """Whether ``text`` has a key, or an address with a user, a password or a key."""
     return any(form.search(text) for form in (_KEY, _IN_ADDRESS, _IN_QUERY))
 
 
 def without_keys(text: str) -> str:
-    """``text`` with ``…`` where a key or password stood."""
+    """``text`` with ``…`` in place of keys and passwords."""
     return _IN_QUERY.sub(r"\1=…", _IN_ADDRESS.sub("…@", _KEY.sub("…", text)))

@@ -1,8 +1,7 @@
-"""What is named by import path, in YAML or on the command line: checked before it is called.
+"""Imports objects by path, from YAML or the command line, and checks their kind before use.
 
-A path may only name a class or an object of the kind that belongs there, or a check. Modules of the
-standard library are not even imported: nothing that fits lies in one, and some do things when they
-are imported.
+Modules of the standard library are not imported: they have no such objects, and importing some of
+them has effects.
 """
 
 import importlib
@@ -17,22 +16,22 @@ _LONGEST = 200
 _CHECK = ["messages", "reference", "text"]
 
 Fits = Callable[[Any], str | None]
-"""What is wrong with a thing that was found, or None if it is of the kind."""
+"""A function that says why an object is not of the required kind, or None if it is."""
 
 
 MOVED = {
     "annotators.grade_match": "annotators.judge.grade_match",
     "assets.claims": "claims",
 }
-"""Modules that recipes name and that lie elsewhere by now."""
+"""Old paths of modules that recipes name, with the new ones."""
 
 
 class UnknownNameError(ValueError):
-    """An import path names nothing, or nothing of the kind that belongs there."""
+    """An import path names nothing, or an object of another kind."""
 
 
 def named(path: Any, fits: Fits) -> Any:
-    """What ``path`` (``package.name``) names, which ``fits``. Raises `UnknownNameError`."""
+    """The object at ``path`` (``package.name``). Raises `UnknownNameError` if it does not fit."""
     if not isinstance(path, str) or len(path) > _LONGEST or not _PATH.fullmatch(path):
         raise UnknownNameError(f"{_quoted(path)} is no import path, as package.Name is one")
     module, _, name = path.rpartition(".")
@@ -41,7 +40,7 @@ def named(path: Any, fits: Fits) -> Any:
         raise UnknownNameError(f"{path!r} is of Python itself, where nothing of this kind lies")
     try:
         found = getattr(importlib.import_module(MOVED.get(module, module)), name)
-    # A module can do anything when it is imported, even end the program.
+    # Importing a module may raise anything, and may even end the program.
     except (Exception, SystemExit) as error:
         raise UnknownNameError(f"cannot import {path!r}: {error}") from error
     wrong = fits(found)
@@ -51,7 +50,7 @@ def named(path: Any, fits: Fits) -> Any:
 
 
 def subclass_of(base: type, what: str) -> Fits:
-    """Fits classes that derive from ``base``, which are called ``what``, and can be made."""
+    """Fits concrete subclasses of ``base``. ``what``: their name in messages ("an operator")."""
 
     def fits(found: Any) -> str | None:
         if not (isinstance(found, type) and issubclass(found, base)):
@@ -64,7 +63,7 @@ def subclass_of(base: type, what: str) -> Fits:
 
 
 def instance_of(base: type, what: str) -> Fits:
-    """Fits objects of the class ``base``, which are called ``what``."""
+    """Fits objects of the class ``base``. ``what``: their name in messages."""
 
     def fits(found: Any) -> str | None:
         return None if isinstance(found, base) else f"is not {what}"

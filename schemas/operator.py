@@ -1,13 +1,14 @@
-"""What an operator is: a frozen model whose fields are its parameters, the YAML, and its inputs.
+"""Operators: frozen Pydantic models whose fields are the parameters and inputs in YAML.
 
-An input is a field that names a stage and is annotated with the tables it takes::
+An input is a field that names a stage and is annotated with the tables that it takes::
 
     class BestWorst(Filter):
         of: Annotated[str, Takes(Responses)]
         by: Annotated[str, Takes(Scores)]
 
-A role is a field annotated with `Role`: the name of a model bound in ``factory.yaml``. From these
-a recipe knows what each stage reads and which models it calls before anything runs.
+A role is a field with a `RoleMark`, such as `GeneratingRole`: the name of a model that is bound in
+``factory.yaml``. From these fields a recipe knows the inputs and models of each stage before it
+runs.
 """
 
 import re
@@ -29,14 +30,14 @@ from schemas.tables import Table
 
 
 class Takes:
-    """Marks a field that names the stage (or stages) whose rows are read, and which tables fit."""
+    """Marks a field that names one or more stages as input, with the tables that fit."""
 
     def __init__(self, *tables: type[Table]) -> None:
         self.tables = tables
 
 
 class RoleMark:
-    """Marks a field that names a model role; ``needs`` says what is asked of the model."""
+    """Marks a field that names a model role. ``needs``: the methods that the model must have."""
 
     def __init__(self, *needs: str) -> None:
         self.needs = needs
@@ -49,7 +50,7 @@ def _inside(name: str) -> str:
 
 
 InnerFile = Annotated[str, Field(max_length=100), AfterValidator(_inside)]
-"""The name of a template, or of an imported dataset: never a path that leads out of its folder."""
+"""The name of a template or of an imported dataset. It cannot lead out of its folder."""
 
 GeneratingRole = Annotated[str, RoleMark("generate")]
 ScoringRole = Annotated[str, RoleMark("score")]
@@ -60,7 +61,7 @@ TrainedRole = Annotated[str, RoleMark("weights")]
 
 @dataclass(frozen=True)
 class Input:
-    """One stage that an operator reads: the field that names it and the tables that fit."""
+    """One input stage of an operator: the field that names it and the tables that fit."""
 
     field: str
     stage: str
@@ -69,7 +70,7 @@ class Input:
 
 @dataclass(frozen=True)
 class RoleUse:
-    """One model role that an operator calls, and what for."""
+    """One model role of an operator, and the methods that it needs."""
 
     field: str
     role: str
@@ -77,24 +78,23 @@ class RoleUse:
 
 
 class UnknownOperatorError(ValueError):
-    """A recipe's ``use:`` names nothing that is an operator."""
+    """The ``use:`` of a recipe does not name an operator."""
 
 
 class Operator(Parameters):
     """The base of generators, annotators, filters and trainers.
 
-    ``gives`` is the table it writes; None stands for the table that it takes as ``of``.
-    ``unit`` is the id column in which rows are counted: as many distinct ids as came in are kept
-    or dropped.
+    ``gives`` is the output table; None means the table of its input ``of``. ``unit`` is the id
+    column in which rows are counted: each distinct id of the input is kept or dropped.
     """
 
     gives: ClassVar[type[Table] | None]
     unit: ClassVar[str]
     supplies: ClassVar[frozenset[str]] = frozenset()
-    """Fields of the operators inside it that are no inputs, since it hands over the rows itself."""
+    """Input fields of nested operators that are not inputs of this one, as it supplies the rows."""
 
     def inputs(self) -> list[Input]:
-        """The stages this operator reads, those of operators inside it included."""
+        """The input stages of this operator and of its nested operators."""
         found = []
         for name, field, mark in self._marks(Takes):
             stages = [field] if isinstance(field, str) else list(field)
@@ -104,16 +104,16 @@ class Operator(Parameters):
         return found
 
     def roles(self) -> list[RoleUse]:
-        """The model roles this operator calls, those of operators inside it included."""
+        """The model roles of this operator and of its nested operators."""
         found = [RoleUse(name, value, mark.needs) for name, value, mark in self._marks(RoleMark)]
         for nested in self._nested():
             found += nested.roles()
         return found
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any) -> Split:
-        """Read ``tables`` (by stage name), return what was kept and dropped.
+        """Run on ``tables`` (by stage name) and return kept and dropped rows.
 
-        ``context`` is what a stage may use beyond its rows: `engines.Context`. Filters ignore it.
+        ``context``: the stage's other inputs (`engines.Context`). Filters ignore it.
         """
         raise TypeError(f"{type(self).__name__} does not say how it runs")
 
@@ -142,7 +142,7 @@ def _field_marks(operator: type[Operator]) -> tuple[tuple[str, Any], ...]:
 
 
 def operator_class(path: Any) -> type[Operator]:
-    """The class that ``path`` (``package.Name``) names. Raises `UnknownOperatorError`."""
+    """The operator class at ``path`` (``package.Name``). Raises `UnknownOperatorError`."""
     try:
         found: type[Operator] = named(path, subclass_of(Operator, "an operator"))
     except UnknownNameError as error:
@@ -155,7 +155,7 @@ def operator_class(path: Any) -> type[Operator]:
 def load_operator(spec: Any) -> Any:
     """An operator from its YAML: ``{use: package.Name, parameter: value, ...}``.
 
-    Anything but a mapping is returned as it is, so that pydantic reports it.
+    If ``spec`` is not a mapping, it is returned unchanged and pydantic reports it.
     """
     if not isinstance(spec, Mapping):
         return spec

@@ -1,4 +1,4 @@
-"""Parameters as YAML gives them: no unknown names, and no true or false for a number."""
+"""Parameters from YAML: unknown names, and true or false for a number, are errors."""
 
 from collections.abc import Mapping, Sequence
 from types import UnionType
@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
 class Parameters(BaseModel):
-    """The base of what is written as a mapping in YAML. Errors do not show what was given: it may
-    be a key that somebody typed in the wrong place."""
+    """The base class of mappings in YAML. Errors do not show values: one may be a key that was
+    typed in the wrong place."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -20,8 +20,12 @@ class Parameters(BaseModel):
 
 
 def refuse_truth(given: Any, kind: Any) -> Any:
-    """``given`` as it is; raises ValueError where it, or a part of it, is true or false and
-    ``kind``, the type of the field, has no place for that: pydantic would read 1 and 0."""
+    """``given`` unchanged. ``kind``: the field's type.
+
+    Raises:
+        ValueError: the value, or a part of it, is true or false, and the type has no bool there.
+            Pydantic would read 1 or 0.
+    """
     args = get_args(kind)
     if isinstance(given, bool) and not {bool, Any} & {kind, *args}:
         raise ValueError("must not be true or false")

@@ -1,5 +1,5 @@
-"""Text that a model, a server or a stranger wrote, for a terminal: none of it moves the cursor,
-changes colours, writes to the clipboard or turns the direction of what follows."""
+"""Makes text of models, servers and strangers safe for a terminal: it cannot move the cursor,
+change colours, write to the clipboard or change the text direction."""
 
 _BREAKS = "\t\n"
 _CONTROL = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F]

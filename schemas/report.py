@@ -1,4 +1,4 @@
-"""What a stage reports beside its rows: what its models cost, figures about it, and probes."""
+"""A stage's report: the usage of its models, figures, and probes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 Findings = Mapping[str, JsonValue]
-"""Figures that a stage wants shown (a judge's flip rate), by name."""
+"""Figures of a stage to show, by name (such as a judge's flip rate)."""
 
 
 @dataclass
 class Usage:
-    """What models cost.
+    """The usage of models.
 
     Attributes:
-        model_calls: answers that a model gave.
-        journal_hits: answers that the journal held already.
-        tokens: tokens that a model generated or scored, journal hits not among them.
-        model_seconds: seconds from the first row in to the last row out.
+        model_calls: answers of models.
+        journal_hits: answers from the journal.
+        tokens: tokens that models generated or scored, without journal hits.
+        model_seconds: seconds from the start of the first row to the end of the last.
     """
 
     model_calls: int = 0
@@ -57,7 +57,7 @@ class ProbeExample:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """How many cases of one probe were ``passed`` of ``cases``, and the first that was failed."""
+    """The result of one probe: ``passed`` of ``cases``, and the first failed case."""
 
     probe: str
     passed: int
@@ -71,8 +71,8 @@ class ProbeReport:
 
     Attributes:
         blocks: whether a failed probe stops the recipe after the stage.
-        results: one result a probe; none where there was no response to probe with.
-        failed: names of the probes of which too few cases were passed.
+        results: one result per probe; empty if there was no response to probe with.
+        failed: the names of failed probes: those with too few passed cases.
     """
 
     blocks: bool
@@ -82,14 +82,14 @@ class ProbeReport:
 
 @dataclass(frozen=True)
 class StageReport:
-    """What came out of a stage beside its rows."""
+    """The results of a stage other than its rows."""
 
     usage: Usage = field(default_factory=Usage)
     findings: Findings = field(default_factory=dict)
     probes: ProbeReport | None = None
 
     def __add__(self, other: "StageReport") -> "StageReport":
-        """Both usages summed; where both have a finding of one name, or probes, the other's."""
+        """The sum of usages, and the findings and probes of both. ``other`` has precedence."""
         return StageReport(
             self.usage + other.usage,
             {**self.findings, **other.findings},

@@ -1,5 +1,5 @@
-"""What a source of prompts and a checker of answers are. `pocket` and anyone's package bring both
-by import path, so neither has to know the factory."""
+"""The interfaces of prompt sources and of checks. `pocket` and users' packages have both, named by
+import path, so they do not need to import the factory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -8,7 +8,7 @@ from schemas.ids import Message
 
 
 class SourceRowError(ValueError):
-    """One row of a source is unusable. ``row`` names it; the rest of the source goes on."""
+    """One row of a source is unusable. ``row`` names it. Other rows can still be used."""
 
     def __init__(self, row: str, reason: str) -> None:
         super().__init__(f"{row}: {reason}")
@@ -17,26 +17,26 @@ class SourceRowError(ValueError):
 
 
 class PromptSource(Protocol):
-    """Yields tasks in an order that never changes, so that a refresh can go on where it stopped."""
+    """Yields tasks in a fixed order, so that a refresh can resume where the last one stopped."""
 
     def prompts(self, start: int = 0) -> Iterator[Mapping[str, Any] | SourceRowError]:
         """Rows from number ``start``: mappings with ``messages``, ``reference`` (or None),
-        ``source``, ``source_revision`` and ``licence``, and perhaps ``row``, by which errors name
-        it (a line of a file). An unusable row is yielded as an error."""
+        ``source``, ``source_revision`` and ``licence``, and optionally ``row``, a name for error
+        messages (such as a line of a file). An unusable row is yielded as an error."""
         ...
 
 
 @runtime_checkable
 class Stamped(Protocol):
-    """A source that can tell, without reading its tasks, that it may have new ones."""
+    """A source that shows, without reading its tasks, whether it may have new ones."""
 
     def stamp(self) -> str:
         """A short text that changes when the source does: its files' sizes and times, its commit.
-        Raises ValueError or OSError if the source cannot be asked."""
+        Raises ValueError or OSError if the source cannot be read."""
         ...
 
 
 class Check(Protocol):
-    """Is the answer that ``text`` gives right? Raises ValueError if ``reference`` says nothing."""
+    """Is the answer of ``text`` right? Raises ValueError if ``reference`` is unusable."""
 
     def __call__(self, messages: Sequence[Message], reference: str | None, text: str) -> bool: ...

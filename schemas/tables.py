@@ -1,15 +1,15 @@
-"""The shape of all data: one dataframely schema a table.
+"""The tables: one dataframely schema per table.
 
-Tables are long: a second judge adds rows, never columns. Every schema's rules are checked where a
-stage hands its rows on (`schemas.accept`); a row that breaks one goes to `Dropped` under the
-rule's name.
+Tables are long: a second judge adds rows, never columns. The rules are checked on the output of
+each stage (`schemas.accept`). A row that breaks a rule goes to `Dropped`, with the rule's name as
+the reason.
 """
 
 import dataframely as dy
 import polars as pl
 
 ROLES = ("system", "user", "assistant", "tool")
-"""Who may speak in a chat."""
+"""The allowed roles of messages."""
 
 
 class Table(dy.Schema):
@@ -17,12 +17,12 @@ class Table(dy.Schema):
 
     @classmethod
     def texts(cls) -> dict[str, pl.Expr]:
-        """The texts of a row that filters compare and judge, by what they are called."""
+        """The texts of a row that filters compare and judge, by name."""
         return {}
 
     @classmethod
     def preceding_messages(cls) -> pl.Expr | None:
-        """The messages that these texts follow; None where a row does not hold them."""
+        """The messages before these texts; None if the table does not have them."""
         return None
 
 
@@ -32,7 +32,7 @@ def contents(messages: pl.Expr) -> pl.Expr:
 
 
 def _of_system(messages: pl.Expr, *, wanted: bool) -> pl.Expr:
-    """The messages of the system, or those of all others."""
+    """The system messages, or all others."""
     system = pl.element().struct.field("role") == "system"
     return messages.list.eval(pl.element().filter(system if wanted else ~system))
 
@@ -44,7 +44,7 @@ def _messages(*, nullable: bool = False) -> dy.List:
 
 
 def _origin() -> dy.Struct:
-    """What made a row: enough to make it again."""
+    """The operator, model, parameters, seed and parents that reproduce a row."""
     return dy.Struct(
         {
             "operator": dy.String(),
@@ -57,12 +57,12 @@ def _origin() -> dy.Struct:
 
 
 def _spans() -> dy.List:
-    """Where the steps of a text lie. They follow on each other and together are the whole text.
+    """The places of a text's steps. They are contiguous and cover the full text.
 
-    ``start`` and ``end`` count characters, [start, end); ``token_start`` and ``token_end`` the
-    tokens of the text alone under the tokenizer of the model that it was cut for. A step ends only
-    where the tokens before it are those that the text up to there has by itself: a prefix is
-    continued, and a step scored, without anything being read as other tokens.
+    ``start`` and ``end`` count characters, [start, end). ``token_start`` and ``token_end`` count
+    tokens of the text alone, by the tokenizer of the model for which it was cut. A step ends only
+    where the text before it, tokenised alone, has the same tokens. So continuing a prefix or
+    scoring a step never changes its tokens.
     """
     return dy.List(
         dy.Struct(
@@ -78,8 +78,7 @@ def _spans() -> dy.List:
 
 
 def _tiled(column: str, end: pl.Expr) -> pl.Expr:
-    """Every span begins where the one before it ended, the first at 0, and the last ends at
-    ``end``; none is empty."""
+    """Whether spans are contiguous from 0 to ``end``, and none is empty."""
     start, stop = (pl.element().struct.field(name) for name in ("start", "end"))
     token_start, token_stop = (
         pl.element().struct.field(f"token_{name}") for name in ("start", "end")
@@ -95,7 +94,7 @@ def _tiled(column: str, end: pl.Expr) -> pl.Expr:
 
 
 def _spoken(column: str) -> pl.Expr:
-    """Every message says something."""
+    """Whether no message is empty."""
     return (
         pl.col(column)
         .list.eval(pl.element().struct.field("content").str.strip_chars().str.len_chars() > 0)
@@ -104,7 +103,7 @@ def _spoken(column: str) -> pl.Expr:
 
 
 def _of_known_roles(column: str) -> pl.Expr:
-    """Every message is of somebody that chat templates know: a role stands among their control
+    """Whether all messages have a role that chat templates know: they write it next to control
     tokens."""
     role = pl.element().struct.field("role")
     return pl.col(column).list.eval(role.is_in(ROLES)).list.all()
@@ -122,12 +121,12 @@ class Prompts(Table):
 
     @classmethod
     def texts(cls) -> dict[str, pl.Expr]:
-        """All but what the system says."""
+        """All messages but those of the system."""
         return {"prompt": contents(_of_system(pl.col("messages"), wanted=False))}
 
     @classmethod
     def preceding_messages(cls) -> pl.Expr:
-        """What the system says."""
+        """The system messages."""
         return _of_system(pl.col("messages"), wanted=True)
 
     @dy.rule()
@@ -144,10 +143,10 @@ class Prompts(Table):
 
 
 class Responses(Table):
-    """One text written for a prompt. ``finish`` is how it ended: by the model or at the limit.
+    """One response. ``finish``: "stop" if the model ended it, "length" if it was cut off.
 
-    ``reasoning`` is the model's thought before the text, which is no part of it; null where it did
-    not think. ``tokens`` counts both. ``steps`` is where the text's steps lie, once it has been cut
+    ``reasoning`` is the model's thought before the text, null if there is none. ``tokens`` counts
+    both. ``steps`` has the places of the text's steps, if it was cut into steps
     (`generators.Segment`).
     """
 
@@ -175,12 +174,12 @@ class Responses(Table):
 
 
 class Scores(Table):
-    """One annotator's opinion of one response, or of one step of it.
+    """One annotator's score of one response, or of one step of it.
 
-    ``step`` counts from 0; it is null for the whole, and -1 for the prompt before any step (the
-    value of an empty prefix). A value of a prefix stands at the last step of it.
-    ``raw`` keeps the judge's own words even where they could not be parsed; then ``value`` is null
-    and ``error`` says why.
+    ``step`` counts from 0. It is null for the full response, and -1 for the prompt before any step
+    (the value of an empty prefix). The value of a prefix has the number of its last step. ``raw``
+    keeps the judge's text even if it could not be parsed. Then ``value`` is null and ``error`` says
+    why.
     """
 
     response_id = dy.String()
@@ -205,14 +204,13 @@ class Scores(Table):
 
 
 class Nodes(Table):
-    """One node of a search tree: the text of the steps from the root to it is a prefix of an
-    answer. A root has no parent, depth 0 and no text.
+    """One node of a search tree. The steps from the root to it are a prefix of an answer. A root
+    has no parent, depth 0 and no text.
 
-    ``value`` is what the search came to, in [0, 1]; ``own`` what the evaluator said of the node
-    before anything was backed up to it; ``prior`` the proposer's share of it among its siblings.
-    ``expanded``: whether steps after it were asked for. ``terminal_correct`` is null unless it
-    ends an answer; where it cannot be told whether that is right, so is it (and ``error`` says
-    why). Siblings have different steps.
+    ``value`` is the search's value, in [0, 1]. ``own`` is the evaluator's value before any backup.
+    ``prior`` is the proposer's probability among the siblings. ``expanded``: whether steps after it
+    were requested. ``terminal_correct`` is null if the node does not end an answer, or if it is not
+    known whether the answer is right (``error`` says why). Siblings have different steps.
     """
 
     node_id = dy.String(primary_key=True)
@@ -246,12 +244,12 @@ class Nodes(Table):
 
 
 class Pairs(Table):
-    """A preference. ``weight`` is the confidence C that ``chosen`` really is the better one.
+    """A preference. ``weight`` is the confidence C that ``chosen`` is better.
 
-    ``token_weights`` holds one weight for each token of either side, under the policy's tokenizer;
-    ``shared_prefix`` is the number of characters that both sides begin with and neither is
-    credited for. ``ends`` says of either side whether its author ended it there; a step after which
-    the answer would have gone on does not end. Null: both are whole answers.
+    ``token_weights`` has one weight for each token of each side, by the policy's tokenizer.
+    ``shared_prefix`` is the number of characters at the beginning that both sides share and that
+    get no credit. ``ends`` says for each side whether the answer ends there; a step inside an
+    answer does not end it. Null: both are complete answers.
     """
 
     pair_id = dy.String(primary_key=True)
@@ -285,10 +283,12 @@ class Pairs(Table):
 
     @dy.rule()
     def both_begin_with_the_shared_prefix(cls) -> pl.Expr:
-        said = [pl.col(side).list.last().struct.field("content") for side in ("chosen", "rejected")]
-        one, other = (text.str.head(pl.col("shared_prefix")) for text in said)
-        long_enough = one.str.len_chars() == pl.col("shared_prefix")
-        return pl.col("shared_prefix").is_null() | ((one == other) & long_enough)
+        sides = [
+            pl.col(side).list.last().struct.field("content") for side in ("chosen", "rejected")
+        ]
+        chosen, rejected = (text.str.head(pl.col("shared_prefix")) for text in sides)
+        long_enough = chosen.str.len_chars() == pl.col("shared_prefix")
+        return pl.col("shared_prefix").is_null() | ((chosen == rejected) & long_enough)
 
     @dy.rule()
     def both_not_empty(cls) -> pl.Expr:
@@ -304,11 +304,11 @@ class Pairs(Table):
 
 
 class StepLabels(Table):
-    """A solution with its steps judged; ``first_error`` counts from 0, and is null where no step
-    is known to be wrong.
+    """A solution with labels of its steps. ``first_error`` counts from 0; it is null if no step is
+    known to be wrong.
 
-    ``completions`` are the steps' texts, which joined are the solution; ``spans`` where they lie
-    in it. A label of null is not learnt from; ``values`` are what the labels were decided by, and
+    ``completions`` are the texts of the steps; joined they are the solution. ``spans`` are their
+    places. A null label is not used in training. ``values`` are the numbers behind the labels, and
     the targets of soft losses.
     """
 
@@ -323,7 +323,7 @@ class StepLabels(Table):
 
     @classmethod
     def texts(cls) -> dict[str, pl.Expr]:
-        """The whole solution."""
+        """The full solution."""
         return {"solution": pl.col("completions").list.join("")}
 
     @classmethod
@@ -367,8 +367,8 @@ class StepLabels(Table):
 class Rankings(Table):
     """Several answers to one prompt with a reward each, best first.
 
-    ``steps``: of each answer, after how many characters each of its steps ends; the last is the
-    answer's end.
+    ``steps``: for each answer, the end of each of its steps, in characters; the last one is the end
+    of the answer.
     """
 
     ranking_id = dy.String(primary_key=True)
@@ -385,7 +385,7 @@ class Rankings(Table):
     @dy.rule()
     def steps_are_the_completions(cls) -> pl.Expr:
         lengths = pl.col("completions").list.eval(pl.element().str.len_chars())
-        # From 0 on, and as signed numbers: a difference of unsigned ones never falls.
+        # As signed numbers: a difference of unsigned numbers is never negative.
         places = pl.element().cast(pl.List(pl.Int64))
         steps = places.list.diff().list.slice(1).list.min().fill_null(1)
         rising = pl.min_horizontal(steps, places.list.first()) > 0
@@ -437,9 +437,9 @@ class Demonstrations(Table):
 
 
 class Checkpoints(Table):
-    """A trained model: where its safetensors lie, what it started from, how training went.
+    """A trained model: the folder of its safetensors, the model it started from, and metrics.
 
-    ``path`` equals ``start`` where nothing was trained; ``reason`` then says why.
+    ``path`` equals ``start`` if nothing was trained; ``reason`` then says why.
     ``metrics`` is a JSON object (final loss, reward accuracy, ...).
     """
 
@@ -456,7 +456,8 @@ class Checkpoints(Table):
 class Evaluations(Table):
     """One held-out prompt answered by a policy and by the policy it started from.
 
-    ``greedy_*``: was the greedy answer right. ``right_*`` of ``samples`` sampled answers were.
+    ``greedy_*``: whether the greedy answer was right. ``right_*``: how many of ``samples`` sampled
+    answers were right.
     """
 
     prompt_id = dy.String(primary_key=True)
@@ -468,7 +469,7 @@ class Evaluations(Table):
 
 
 class Dropped(Table):
-    """A row that a stage refused, why, and the numbers that decided it (a JSON object)."""
+    """A row that a stage dropped, the reason, and the numbers behind it (a JSON object)."""
 
     row_id = dy.String()
     stage = dy.String(min_length=1)
@@ -477,5 +478,5 @@ class Dropped(Table):
 
 
 def id_column(table: type[Table]) -> str:
-    """The column that names a row of ``table``; of scores, the response that is scored."""
+    """The id column of ``table``. For scores, the scored response."""
     return "response_id" if table is Scores else table.primary_key()[0]
