@@ -62,21 +62,21 @@ _SHARES = {
 
 
 def fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
-    """As `kernels.logprobs.selected_logprobs`, every token wanted."""
+    """As `kernels.logprobs.selected_logprobs`, for all tokens."""
     tokens = len(ids)
     logprobs = torch.empty(tokens, dtype=torch.float32, device=ids.device)
     if not tokens:
         return logprobs
     shares, words = _split(tokens, head.vocabulary, ids.device)
-    found = logprobs.new_empty(3, shares, tokens)
+    partial = logprobs.new_empty(3, shares, tokens)
     _SHARES[hidden.dtype][lambda tile: (triton.cdiv(tokens, tile["BLOCK_TOKENS"]) * shares,)](
         # Their blocks get the shape of the configuration that runs.
         hidden=TensorDescriptor.from_tensor(_aligned(hidden), [16, 16]),
         weight=TensorDescriptor.from_tensor(_aligned(head.weight), [16, 16]),
-        # Without a bias the kernel reads none: any tensor stands for it.
+        # Without a bias the kernel does not read this tensor.
         bias=hidden if head.bias is None else head.bias.contiguous(),
         ids=ids,
-        out=found,
+        out=partial,
         tokens=tokens,
         width=hidden.shape[1],
         vocabulary=head.vocabulary,
@@ -96,13 +96,13 @@ def fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
     )
     block = 16 if _INTERPRETED else 128
     join_kernel[(triton.cdiv(tokens, block),)](
-        found, logprobs, tokens, shares, shares * tokens, BLOCK=block
+        partial, logprobs, tokens, shares, shares * tokens, BLOCK=block
     )
     return logprobs
 
 
 def _aligned(matrix: torch.Tensor) -> torch.Tensor:
-    """``matrix`` as the copy engine takes it: a copy, padded with zeros, only where it must be."""
+    """``matrix`` aligned for the copy engine. It is copied and padded with zeros only if needed."""
     step = _ALIGNED // matrix.itemsize
     if matrix.stride(1) == 1 and not matrix.stride(0) % step and not matrix.data_ptr() % _ALIGNED:
         return matrix
@@ -110,15 +110,15 @@ def _aligned(matrix: torch.Tensor) -> torch.Tensor:
 
 
 def _split(tokens: int, vocabulary: int, device: torch.device) -> tuple[int, int]:
-    """Into how many shares to cut the words, and how many each has: so that the programs fill
-    whole waves of the GPU's processors, in as few shares as will do."""
+    """The number of shares of the words, and the words of each. Programs should fill full waves of
+    the GPU's processors, with as few shares as possible."""
     processors = 4
     if device.type == "cuda":
         processors = torch.cuda.get_device_properties(device).multi_processor_count
     rows, blocks = triton.cdiv(tokens, 128), triton.cdiv(vocabulary, _WORDS)
 
     def cost(size: int) -> float:
-        # Blocks of words one after another, and a quarter of one to begin and end a program.
+        # The blocks of a program in sequence, and a quarter of a block to start and end it.
         return int(triton.cdiv(rows * triton.cdiv(blocks, size), processors)) * (size + 0.25)
 
     size = min((1, 2, 4, 8, 16, 32, 64), key=cost)

@@ -10,9 +10,9 @@ Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 _NORMAL = 1.959964
-"""Standard deviations that 95 % of a normal distribution lie within."""
+"""95 % of a normal distribution are within this many standard deviations."""
 _CELLS = 4_000_000
-"""Most counts (resamples x units) that are held at once."""
+"""The most counts (resamples x units) in memory at once."""
 
 
 def bootstrap_interval(
@@ -23,15 +23,20 @@ def bootstrap_interval(
     seed: int = 0,
     cells: int = _CELLS,
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic of units (prompts), drawn with replacement.
+    """The 95 % percentile bootstrap interval of a statistic of units (prompts).
 
-    A resample is how often each unit was drawn, so equal units may be drawn as one of ``sizes``.
-    Resamples of which the statistic is nan are left out.
+    A resample has the number of times that each unit was drawn, so equal units can be one unit with
+    a size. Resamples whose statistic is nan are left out.
 
     Args:
-        statistic: of Int[resamples, units], counts; returns Float[resamples].
-        sizes: Int[units], how many equal units each stands for; 1 for units that all differ.
-        cells: the most counts held at once.
+        statistic: takes counts, Int[resamples, units]; returns Float[resamples].
+        sizes: Int[units], the number of equal units; 1 if all units differ.
+        resamples: the number of resamples.
+        seed: the seed of the draws.
+        cells: the most counts in memory at once.
+
+    Returns:
+        The ends of the interval.
     """
     sizes = np.asarray(sizes)
     total = int(sizes.sum())

@@ -1,9 +1,9 @@
-"""Log-probs of chosen tokens straight from hidden states: the language-model head and the softmax
-are taken over blocks, so `[tokens, vocabulary]` never exists.
+"""Log-probs of given tokens from hidden states. Head and softmax are computed by blocks, so
+`[tokens, vocabulary]` is never stored.
 
-On a GPU the matrix product runs inside a Triton kernel and no logit is ever written to its memory
-(`kernels.fused`); elsewhere, and without Triton, blocks that stay in a processor's cache
-are folded one after another (`kernels.blocks`). Tests hold both against float64.
+On a GPU the matrix product runs inside a Triton kernel, and logits are not written to memory
+(`kernels.fused`). On a CPU, or without Triton, blocks that fit a CPU's cache are computed one after
+another (`kernels.blocks`). Tests compare both with float64.
 """
 
 from importlib.util import find_spec
@@ -16,20 +16,23 @@ from kernels.head import Head
 __all__ = ["IGNORED", "Head", "selected_logprobs"]
 
 IGNORED = -100
-"""The id of a token that is not wanted: its row is skipped, and its log-prob is 0."""
+"""The id of a token to skip. Its log-prob is 0."""
 
 
 @torch.no_grad()
 def selected_logprobs(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
-    """``log softmax(logits)[ids]``: Float32[tokens], natural log, at most 0; −inf only where a
-    logit is; nan where all are.
+    """``log softmax(logits)[ids]``, without gradient.
 
-    Products accumulate in float32 whatever the inputs are, and those of float32 are float32's own
-    (no tf32). No gradient flows.
+    Products accumulate in float32 for all input types. Float32 inputs do not use tf32.
 
     Args:
         hidden: Float[tokens, hidden], bfloat16, float16 or float32.
+        head: the language-model head.
         ids: Int[tokens] in [0, vocabulary), or `IGNORED`.
+
+    Returns:
+        Float32[tokens], natural log, at most 0. It is −inf only if the logit is, and nan if all
+        logits are.
     """
     (kept,) = torch.nonzero(ids != IGNORED, as_tuple=True)
     if len(kept) == len(ids):

@@ -1,7 +1,7 @@
-"""Noise that belongs to a row: its n-th uniform depends on its seed and n, on nothing else.
+"""The noise of a row: its n-th uniform number depends only on its seed and n.
 
 Philox is counter-based (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), so
-a row draws the same text in any batch, in any order, and after a restart.
+a row samples the same text in any batch, in any order, and after a restart.
 """
 
 import numpy as np
@@ -12,10 +12,18 @@ _DRAWS_A_COUNT = 4
 
 
 def uniforms(seed: int, *, start: int = 0, count: int) -> npt.NDArray[np.float64]:
-    """Uniforms number ``start`` to ``start + count`` of the row keyed by ``seed``.
+    """The uniform numbers ``start`` to ``start + count`` of a row.
 
-    ``seed``: 0 ≤ seed < 2⁶⁴. Returns Float64[count] in [0, 1). Raises ValueError if the seed is
-    out of range.
+    Args:
+        seed: the row's seed, 0 ≤ seed < 2⁶⁴.
+        start: the first number.
+        count: how many.
+
+    Returns:
+        Float64[count] in [0, 1).
+
+    Raises:
+        ValueError: the seed is out of range.
     """
     if not 0 <= seed < 1 << 64:
         raise ValueError(f"a row's seed is a 64-bit number, not {seed}")

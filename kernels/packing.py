@@ -1,16 +1,17 @@
-"""Packing: many continuations of many prompts in one line of cells that holds what they share once.
+"""Packs many continuations of many prompts into one sequence of cells. Shared beginnings are stored
+once.
 
     cells      p p p p | a a | b b b | q q | c      p, q: prompts; a, b continue p, and c q
     positions  0 1 2 3 | 4 5 | 4 5 6 | 0 1 | 2      a continuation starts where its prompt ends
     until     9 9 9 9 | 6 6 | 9 9 9 | 12 12 | 12    the first cell, after it, that does not see it
 
-Texts are laid out as a trie, depth first: beginnings that are equal, token by token, are one run of
-cells, whoever they belong to: responses to one prompt, siblings in a tree, the steps of a solution,
-prompts that open with one instruction. A cell sees those before it that are not over yet:
-``j ≤ i < until[j]``, one comparison for any depth. No cell is padding.
+Texts are stored as a trie, depth first. Equal beginnings, token by token, are one run of cells:
+those of responses to one prompt, of siblings in a tree, of steps of a solution, or of prompts with
+the same instruction. Cell i sees cell j if ``j ≤ i < until[j]``: one comparison for any depth. No
+cell is padding.
 
-A continuation's last token is predicted but predicts nothing, so it takes no cell: options of one
-token (a judge's "A" or "B") add no cell at all, and the prompt's last cell predicts them all.
+The last token of a continuation is predicted but predicts nothing, so it needs no cell. Options of
+one token (a judge's "A" or "B") add no cells: the prompt's last cell predicts them all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,8 +34,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Cells ``start`` to ``stop``, each of which sees those before it in the run, and ``context``:
-    Int64[depth], the cells that hold the text before it."""
+    """Cells ``start`` to ``stop``. Each sees the earlier cells of the run and the ``context``:
+    Int64[depth], the cells of the text before the run."""
 
     start: int
     stop: int
@@ -43,12 +44,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A line of cells, and where each continuation token's log-prob is read.
+    """A packed sequence of cells, and the cell that predicts each continuation token.
 
-    ``input_ids``, ``position_ids``: Int64[1, cells]. ``until``: Int64[cells], see above. ``runs``
-    cover the cells in order. ``predictors``: Int64[targets], the cell that predicts each of
-    ``targets``: Int64[targets], which are ordered by row, continuation, token; ``rows`` says how
-    many belong to each.
+    Attributes:
+        input_ids: Int64[1, cells].
+        position_ids: Int64[1, cells].
+        until: Int64[cells], the first later cell that does not see the cell.
+        runs: the runs; they cover the cells in order.
+        predictors: Int64[targets], the cell that predicts each target.
+        targets: Int64[targets], token ids in the order of row, continuation and token.
+        rows: the packed rows.
     """
 
     input_ids: torch.Tensor
@@ -60,7 +65,7 @@ class Packed:
     rows: tuple[Row, ...]
 
     def split(self, values: Sequence[float]) -> Iterator[list[list[float]]]:
-        """For each row, its continuations' parts of ``values`` (one value a target)."""
+        """``values`` (one per target) by row and continuation."""
         at = 0
         for row in self.rows:
             parts = []
@@ -71,10 +76,15 @@ class Packed:
 
 
 def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
-    """Lay out all continuations of ``rows``; those that are empty take no cell.
+    """Pack all continuations of ``rows``. Empty continuations take no cells.
 
-    ``multiple``: what the number of cells is made a multiple of, by cells that hold ``pad`` and
-    see themselves alone. Raises ValueError if a prefix is empty.
+    Args:
+        rows: prompts and continuations.
+        pad: the token id of cells that are added at the end. They see only themselves.
+        multiple: cells are added until their number is a multiple of this.
+
+    Raises:
+        ValueError: a prefix is empty.
     """
     if not all(len(row.prefix) for row in rows):
         raise ValueError("an empty prefix predicts nothing: give it at least one token")
@@ -86,8 +96,8 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
     runs: list[Run] = []
     until = np.zeros(sum(map(len, texts)), np.int64)
     cells, before, path = 0, np.zeros(0, np.int64), np.zeros(0, np.int64)
-    # Sorted, texts follow those that they share the longest beginning with.
-    for number in sorted(range(len(texts)), key=lambda one: sorting_key(texts[one])):
+    # In sorted order, a text follows the text with which it shares the longest beginning.
+    for number in sorted(range(len(texts)), key=lambda index: sorting_key(texts[index])):
         text = texts[number]
         shared = common(before, text)
         until[path[shared:]] = cells
@@ -117,19 +127,19 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
 
 
 def sorting_key(text: Ints) -> bytes:
-    """Sorted by this, texts with equal beginnings stand together."""
+    """A sorting key that puts texts with equal beginnings next to each other."""
     return text.astype(">u4").tobytes()
 
 
 def common(before: Ints, text: Ints) -> int:
-    """How many tokens two texts begin with in common."""
+    """The number of tokens in the common beginning of two texts."""
     length = min(len(before), len(text))
     differs = before[:length] != text[:length]
     return int(differs.argmax()) if differs.any() else length
 
 
 def sees(until: torch.Tensor) -> torch.Tensor:
-    """Bool[1, 1, cells, cells], True where the cell (dim 2) sees the cell (dim 3)."""
+    """Bool[1, 1, cells, cells], True if the cell (dim 2) sees the cell (dim 3)."""
     cell = torch.arange(len(until), device=until.device)
     return ((cell <= cell[:, None]) & (cell[:, None] < until))[None, None]
 

@@ -1,14 +1,14 @@
-"""How alike two rankings are, for millions of groups at once.
+"""Rank correlations for millions of groups at once.
 
-Kendall's tau and Spearman's rho are one coefficient (Daniels 1944): Γ = Σ x y / √(Σ x² Σ y²), where
-x and y say of each two members how they differ (the sign: Kendall) or of each member how far it is
-from the middle (its centred rank: Spearman). Both come from the comparisons of a group's members
-with each other, and these are made for all groups of one size at a time, by shifting: O(members of
-all groups × size of the group), no [size, size] array ever.
+Kendall's tau and Spearman's rho are one coefficient (Daniels 1944): Γ = Σ x y / √(Σ x² Σ y²). For
+Kendall, x and y are the signs of the differences of each two members. For Spearman, they are the
+centred ranks of each member. Both follow from comparisons of a group's members. These are computed
+for all groups of one size together, by shifting, in O(members of all groups × size of the group)
+and without a [size, size] array.
 
-Groups are ragged and given long: three columns of one row a member, in any order. A member that
-either side did not score (NaN) counts for neither. A group has no agreement, NaN, where fewer than
-two members are left or where all of them are equal on one side: nothing was ranked then.
+Groups may have different sizes. They are given as three columns with one row per member, in any
+order. A member without a score (NaN) on one side is left out. A group has no agreement (NaN) if
+fewer than two members are left, or if all are equal on one side.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,8 +24,12 @@ Signs = npt.NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of each group, ``value``: Float64[groups], NaN where there is none; and ``members``:
-    Int64[groups], how many of its members both sides scored."""
+    """The agreement of each group, and its size.
+
+    Attributes:
+        value: Float64[groups], NaN if there is none.
+        members: Int64[groups], the members with scores on both sides.
+    """
 
     value: Floats
     members: Ints
@@ -50,10 +54,10 @@ def spearman(groups: Ints, a: Floats, b: Floats, *, count: int) -> Agreement:
 
 
 def top_bottom(groups: Ints, a: Floats, b: Floats, *, count: int) -> Agreement:
-    """Whether ``a`` and ``b`` could choose the same best and the same worst member: 1 or 0.
+    """Whether ``a`` and ``b`` share a best and a worst member: 1 or 0.
 
-    1 where a member is best (or among the best) on both sides and one is worst on both. Arguments
-    as of `kendall`.
+    1 if some member is best (or among the best) on both sides, and some member is worst on both.
+    Arguments as of `kendall`.
     """
     return _by_size(_ends, groups, a, b, count=count)
 

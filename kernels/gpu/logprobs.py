@@ -1,13 +1,13 @@
-"""Log-probs of tokens with the matrix product inside the kernel: no logit leaves the chip.
+"""Log-probs of tokens with the matrix product inside the kernel: logits stay on the chip.
 
-A program holds some tokens and goes over a share of the words: it multiplies tile after tile and
-folds each into running sums (online softmax) while it is still in registers. A second, small kernel
-joins the shares of each token. So a few tokens keep a whole GPU busy, and many tokens read each
-word's weights from memory a few times in all: programs that run at once work on the same words
-(grouped order), whose tiles stay in the L2 cache.
+A program has some tokens and a share of the words. It multiplies tile by tile and adds each tile to
+running sums (online softmax) in registers. A second, small kernel joins the shares of each token.
+So a few tokens can use the full GPU. With many tokens, each word's weights are read from memory
+only a few times: programs that run together use the same words (grouped order), whose tiles stay in
+the L2 cache.
 
-Tiles are read through tensor descriptors: by Hopper's copy engine where there is one, with zeros
-past the end of a matrix, so any vocabulary and width will do.
+Tiles are read through tensor descriptors, on Hopper by its copy engine. Cells past the end of a
+matrix are zero, so any vocabulary and width is possible.
 """
 
 import triton
