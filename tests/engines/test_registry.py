@@ -81,7 +81,7 @@ def test_a_class_is_opened_by_its_import_path() -> None:
         ("engines.bindings.Binding", "is not an engine"),
         (f"{__name__}.Nameless", "has no name"),
         (f"{__name__}.Namesake", "the name 'openai' of a shipped engine"),
-        (f"{__name__}.Idle", "answers nothing"),
+        (f"{__name__}.Idle", "has no method: set"),
         (f"{__name__}.Boasting", "has no method 'choose'"),
         (f"{__name__}.Unreadable", "has no method 'render'"),
     ],

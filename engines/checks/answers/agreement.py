@@ -26,11 +26,13 @@ _IDENTIFIER = re.compile(r"\\?[a-zA-Z]+'*(?:_\{?\w+\}?)?")
 
 @dataclass(frozen=True)
 class Agreement:
-    """Tells whether an answer is the one that a reference states.
+    """Compares an answer with the reference's.
 
-    ``compare`` says whether two formulas (LaTeX, the reference's first) are equal as mathematics,
-    and is called for nothing else. ``any_order``: the task asks for all of something, so that the
-    order of a list does not count.
+    Attributes:
+        compare: whether two formulas (LaTeX, the reference's first) are mathematically equal. Only
+            called for formulas.
+        any_order: whether the order of a list does not count, as the task asks for all of
+            something.
     """
 
     compare: Callable[[str, str], bool]
@@ -110,7 +112,7 @@ class Agreement:
         return True
 
     def _same_members(self, gold: Form, given: Form) -> bool:
-        """Whether two members of a list are the same: x = 2 and y = 3 are more than 2 and 3."""
+        """Whether two members of a list are the same. ``x = 2`` is not the same as 2 there."""
         alike = all(isinstance(gold, kind) == isinstance(given, kind) for kind in (Named, Several))
         return alike and self.same(gold, given)
 
@@ -139,7 +141,7 @@ class Agreement:
 
 
 def _quantity(form: Form, other: Form) -> Form:
-    """``5m`` as 5 metres beside another number with a unit."""
+    """``5m`` as 5 metres if the other answer is a number with a unit."""
     glued = re.fullmatch(r"(-?[\d.,]+)([a-zA-Z]\w?)", getattr(form, "latex", ""))
     if glued and isinstance(form, Formula) and isinstance(other, Number) and other.unit:
         return read_number(f"{glued[1]} \\text{{{glued[2]}}}") or form
@@ -155,8 +157,7 @@ def _same_ratio(gold: Ratio, given: Ratio) -> bool:
 
 
 def _same_measure(gold: Form, given: Form) -> bool:
-    """Whether units beside formulas are the same, where both have one: formulas are not
-    converted."""
+    """Whether the units of formulas are the same, if both have one. They are not converted."""
     units = [form.unit for form in (gold, given) if isinstance(form, Number | Formula)]
     if len(units) < 2 or not all(units) or units[0] == units[1]:
         return True
@@ -171,5 +172,5 @@ def _latex(form: Form) -> str | None:
 
 
 def _squeezed(latex: str) -> str:
-    """A formula without spaces, and without braces round one sign."""
+    """A formula without spaces and without braces around a single character."""
     return re.sub(r"\{(\w)\}", r"\1", re.sub(r"(?<![a-zA-Z])\s+|\s+(?![a-zA-Z])", "", latex))

@@ -33,7 +33,7 @@ class Based:
 
 @dataclass(frozen=True)
 class Time:
-    """A time of day. ``half`` is "a" or "p", or "" where it is not said."""
+    """A time of day. ``half`` is "a" (am) or "p" (pm), or "" if it is not given."""
 
     hour: int
     minute: int
@@ -68,7 +68,7 @@ class Several:
 
 @dataclass(frozen=True)
 class Formula:
-    """What only mathematics can compare, as LaTeX, and its unit."""
+    """A formula as LaTeX, and its unit."""
 
     latex: str
     unit: str = ""
@@ -83,7 +83,7 @@ def is_relation(latex: str) -> bool:
 
 
 def is_answer(form: Form) -> bool:
-    """Whether a form is an answer as it stands, and not words that may hold one."""
+    """Whether a form is an answer by itself, and not words that may contain one."""
     if isinstance(form, Several):
         return all(map(is_answer, form.parts))
     return is_answer(form.value) if isinstance(form, Named) else not isinstance(form, Words)

@@ -24,12 +24,14 @@ _REWRITTEN = [
 
 
 def same_formula(gold: str, given: str) -> bool:
-    """Whether two formulas, as LaTeX, are equal as mathematics; what nobody can parse is compared
-    as it is written, and was not the same.
+    """Whether two formulas (LaTeX) are mathematically equal. A formula that cannot be parsed equals
+    no other one.
 
-    Math-Verify rounds to six decimals and drops what is small, so that 2^-99 equals 2^-98: two
-    values that it calls equal must also be close for their size. Raises OverflowError where nobody
-    could work out the numbers.
+    Math-Verify rounds to six decimals and drops small values, so for it 2^-99 equals 2^-98. Two
+    values that it calls equal must also be relatively close.
+
+    Raises:
+        OverflowError: the numbers are too large to compute.
     """
     if _too_large(gold) or _too_large(given):
         raise OverflowError("a power or factorial is too large to be worked out")
@@ -43,16 +45,16 @@ def same_formula(gold: str, given: str) -> bool:
     if reference is None or answer is None:
         return False
     if reference.has(sympy.Derivative) or answer.has(sympy.Derivative):
-        # Worked out, that of an unknown function would be 0.
+        # SymPy computes 0 for the derivative of an unknown function.
         return bool(reference == answer)
-    # Timeouts inside are off: they are signals, which work in main threads only and which some
-    # hanging calls never notice. The worker that runs this is killed instead.
+    # Math-Verify's timeouts are off: they use signals, which work only in main threads and do not
+    # interrupt some calls. The worker process is killed instead.
     same = math_verify.verify(reference, answer, timeout_seconds=None, allow_set_relation_comp=True)
     return bool(same) and _close(reference, answer)
 
 
 def _too_large(latex: str) -> bool:
-    """Whether working it out would never end: 9^{9^{9}}, 100000!, 10^{999999999}."""
+    """Whether it is too large to compute: 9^{9^{9}}, 100000!, 10^{999999999}."""
     if re.search(r"\d{5}\s?\}?\s?!|!\s?!|\d{400}", latex):
         return True
     powers = re.findall(r"\^\s?\{?\s?-?(\d+)(?:\s?\}?\s?\^\s?\{?\s?(\d+))?", latex)

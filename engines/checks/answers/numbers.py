@@ -60,8 +60,8 @@ _COUNTED_IN_DOZENS = re.compile(
 class Number:
     """A number with its unit (`units.read_unit`), or "" without one.
 
-    ``written``: whether it stands in digits, as integers and decimals do. Two of them are equal or
-    they are not; a decimal may also stand for a fraction that has no end."""
+    ``written``: whether it is an integer or a decimal in digits. A decimal may round a fraction
+    whose decimals have no end."""
 
     value: Fraction
     written: bool = True
@@ -75,7 +75,7 @@ class Number:
 
 
 def read_number(text: str, *, words: bool = True) -> Number | None:
-    """The one number that ``text`` (`spelling.spelled`) states; None if it states none, or more.
+    """The number in ``text`` (output of `spelling.spelled`); None if there is not exactly one.
 
     ``$1,234.50``, ``-3``, ``50\\%``, ``2\\frac{1}{2}``, ``6.02e23``, ``5 \\text{ cm}``,
     ``72 clips`` and, with ``words``, ``seventy-two``.
@@ -106,15 +106,15 @@ def read_number(text: str, *, words: bool = True) -> Number | None:
 
 
 def in_dozens(text: str, *wanted: str) -> str:
-    """``text`` without the word "dozen" where the task or the reference, ``wanted``, counts in
-    dozens: 5 is 5 dozen then, and else 60."""
+    """``text`` without the word "dozen" if the task or the reference (``wanted``) counts in dozens.
+    Then "5 dozen" is 5; otherwise it is 60."""
     return _DOZENS.sub("", text) if any(map(_COUNTED_IN_DOZENS.search, wanted)) else text
 
 
 def same_number(gold: Number, given: Number) -> bool:
-    """Whether two numbers are equal, and their units where both have one.
+    """Whether two numbers are equal, and their units if both have one.
 
-    A percentage also equals the bare number, and the part of one: 28 % is 28 and 0.28."""
+    A percentage also equals the number without "%" and its share: 28 % equals 28 and 0.28."""
     if gold.unit == given.unit or not gold.unit or not given.unit:
         if _equal(gold, given):
             return True
@@ -128,8 +128,8 @@ def same_number(gold: Number, given: Number) -> bool:
 
 
 def total(parts: Sequence[Number]) -> Number | None:
-    """The quantity that several make together, as "2 hours and 30 minutes" do; None where their
-    units are the same, or measure different things."""
+    """The sum of quantities such as "2 hours and 30 minutes". None if units repeat or measure
+    different things."""
     sizes = [size for part in parts if (size := size_of(part.unit)) is not None]
     if len(sizes) < len(parts) or len({size.measures for size in sizes}) > 1:
         return None
@@ -143,10 +143,11 @@ def total(parts: Sequence[Number]) -> Number | None:
 
 
 def _equal(gold: Number, given: Number) -> bool:
-    """Whether two values are equal, as exact as they are written.
+    """Whether two values are equal, to the precision in which they are written.
 
-    A decimal equals a fraction that it rounds: to six decimals, and to a millionth of it. Decimals
-    equal each other to the digit, but for the noise of a computer's 64 bits (0.30000000000000004).
+    A decimal equals a fraction that it rounds to six decimals and to a relative error of a
+    millionth. Two decimals must be equal in all digits, except for rounding of 64-bit floats
+    (0.30000000000000004).
     """
     a, b = gold.value, given.value
     if a == b:

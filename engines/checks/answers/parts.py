@@ -25,8 +25,8 @@ _PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![a-zA-Z])")
 
 
 def read_named(text: str, read: Read) -> Form | None:
-    """``x = 5`` as a named value, and the last member of a chain of numbers ``3 * 24 = 72``; None
-    for all else."""
+    """``x = 5`` as a named value, or the last number of a chain such as ``3 * 24 = 72``; None for
+    other texts."""
     sides = _sides(text)
     if sides is None:
         return None

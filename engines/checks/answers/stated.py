@@ -1,17 +1,17 @@
-"""Where the answer of a text is.
+"""Finds the answer in a text.
 
-One rule, the first that finds anything:
+The first of these rules that finds an answer is used:
 
-1. what the last ``\\boxed{…}`` holds; boxes side by side, or joined by "and", "or" or a comma, are
-   one answer of several parts;
-2. what stands after the last ``####``, if that is no heading of words;
+1. the content of the last ``\\boxed{…}``; boxes next to each other, or joined by "and", "or" or a
+   comma, are one answer with several parts;
+2. the text after the last ``####``, unless it is a heading of words;
 3. the last ``<answer>…</answer>``;
-4. what the last "the answer is", "Answer:", "the result is" … says, to the end of its sentence;
-5. the last expression of the text, or its last sentence. What starts with "Check:", "Note:" or
-   "Alternatively" is no conclusion, and is left out unless nothing else is there.
+4. the text after the last "the answer is", "Answer:", "the result is" …, to the end of the
+   sentence;
+5. the last expression of the text, or its last sentence. Text that starts with "Check:", "Note:" or
+   "Alternatively" is used only if there is no other.
 
-A question states nothing. A thought (`engines.chat.thinking`), or one that was cut off, holds no
-answer.
+Questions do not count as answers. Thoughts (`engines.chat.thinking`) are not searched.
 """
 
 import re
@@ -90,13 +90,15 @@ _IS = re.compile(r"\b(?:is|are|was|were)\s+(?!not\b)([^.,;:]+)$")
 
 
 def stated_answers(text: str, *, last: bool = True) -> list[str]:
-    """The answer of a text, in one or more spellings of the same place, likeliest first; empty
-    where it states none. Of a very long text the end is searched. Without ``last`` only what says
-    that it is the answer counts."""
+    """The answer of a text, in one or more readings of the same place, the most likely first.
+
+    Empty if there is none. Of a very long text only the end is searched. Without ``last``, only
+    answers that are marked as such count (rules 1 to 4).
+    """
     text = _CALCULATOR.sub("", split(text)[1][-_SEARCHED:])
     for rule in (_boxed, _marked, _tagged, _after_phrase, _last if last else None):
-        if rule and (found := [one for one in rule(text) if one.strip()]):
-            return found
+        if rule and (answers := [answer for answer in rule(text) if answer.strip()]):
+            return answers
     return []
 
 
@@ -128,7 +130,7 @@ def _boxed(text: str) -> list[str]:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the box whose inside begins at ``start`` ends; at its line's end if it is cut off."""
+    """The end of the box whose content begins at ``start``, or of its line if it is cut off."""
     line = text.find("\n", start)
     end_of_line = len(text) if line < 0 else line
     if text[start] != "{":
@@ -188,8 +190,8 @@ def _last(text: str) -> list[str]:
 
 
 def _spellings(sentence: str) -> Iterator[str]:
-    """A sentence that holds an answer: the whole of it, its letter, and its expression: the one it
-    begins with, else the last."""
+    """The readings of a sentence with an answer: the full sentence, its letter, and its expression
+    (the one at its beginning, else the last)."""
     sentence = sentence.strip(" \n\t`").removesuffix("**").removeprefix("**")
     if not sentence.strip(" *_`.:"):
         return
@@ -205,8 +207,7 @@ def _spellings(sentence: str) -> Iterator[str]:
 
 
 def _denied(expression: str, sentence: str) -> bool:
-    """Whether a sentence says of an expression what the answer is not, or that it is more or
-    less."""
+    """Whether a sentence denies an expression, or says that the answer is more or less than it."""
     place = sentence.rfind(expression)
     return bool(
         _DENIED_BEFORE.search(sentence[:place])
@@ -224,7 +225,7 @@ def _sentence(text: str) -> str:
 
 
 def _sentences(line: str) -> list[str]:
-    """The sentences of a line, without questions: these state nothing."""
+    """The sentences of a line, without questions."""
     parts, start = [], 0
     for end in _SENTENCE.finditer(line):
         if end[0] != "?":
