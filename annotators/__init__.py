@@ -1,4 +1,4 @@
-"""Score: responses → scores, judgements, step values."""
+"""Annotators score responses: scores, judgements, values of steps."""
 
 from annotators.annotator import Annotator
 from annotators.judge.checklist import Checklist

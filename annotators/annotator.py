@@ -1,4 +1,4 @@
-"""What an annotator is: one that scores the responses to one prompt."""
+"""The base class of annotators, which score the responses to one prompt at a time."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ from schemas import (
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A prompt, its responses, and where each of these is in the table."""
+    """A prompt, its responses, and the row numbers of these by id."""
 
     prompt: Prompt
     responses: tuple[Response, ...]
@@ -38,17 +38,18 @@ class _Task:
 
 
 class Annotator(RowOperator):
-    """Scores responses. A subclass says how, for one prompt with all its responses, in ``score``.
+    """Base class: scores responses. A subclass implements ``score`` for one prompt with all its
+    responses.
 
-    A response is scored whole or not at all: if a rule refuses one of its scores (a step's that is
-    not a number, say) the response is dropped, for the other steps alone would be misleading.
+    If one score of a response breaks a rule (a step's score that is not a number, for example), the
+    response is dropped with all its scores, because the other steps alone would be misleading.
     """
 
     gives: ClassVar[type[Table]] = Scores
     unit: ClassVar[str] = "response_id"
     names_steps: ClassVar[bool] = False
-    """Whether the score of a whole response is the index of its first wrong step, −1 for none: a
-    place, which is not better for being higher."""
+    """Whether the score of a whole response is the index of its first wrong step, −1 for none. Such
+    a score is a position: higher is not better."""
 
     of: Annotated[str, Takes(Responses)] = "responses"
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
@@ -57,27 +58,31 @@ class Annotator(RowOperator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> Sequence[Score]:
-        """Opinions of ``responses``. An exception drops them all, with the exception's words."""
+        """Scores of ``responses``. An exception drops all of them with the exception's message."""
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """``context`` as ``score`` needs it: a role bound to what an earlier stage trained, say.
+        """``context`` as ``score`` needs it, for example with a role bound to the weights of an
+        earlier stage.
 
-        Raises `EngineError` where nothing can be scored.
+        Raises:
+            EngineError: nothing can be scored.
         """
         return context
 
     def findings(self, counts: Mapping[str, int]) -> Findings:
-        """Figures to show of the annotator, from what ``score`` counted in ``models.counts``."""
+        """Figures about the annotator, from the counts that ``score`` added to
+        ``models.counts``."""
         return {}
 
     @contextmanager
     def session(
         self, tables: Mapping[str, pl.DataFrame], context: Context
     ) -> Iterator[ScorerSession]:
-        """The annotator's life in one stage, its own or that of an operator that it is inside of.
+        """The session of the annotator in one stage: its own stage, or that of an operator that
+        contains it.
 
-        It begins with `prepared` and ends with `findings`. Models that were opened meanwhile are
-        closed with the run of rows that called them.
+        It begins with `prepared` and ends with `findings`. Models that are opened meanwhile are
+        closed by `run_rows`.
         """
         session = ScorerSession(self.score, self.prepared(tables, context))
         yield session
@@ -91,8 +96,8 @@ class Annotator(RowOperator):
         with self.session(tables, context) as scorer:
 
             async def work(task: _Task, models: Models) -> list[TableRow]:
-                opinions = await scorer.score(task.prompt, task.responses, models)
-                return [_row(task, operator, opinion) for opinion in opinions]
+                scores = await scorer.score(task.prompt, task.responses, models)
+                return [_row(task, operator, score) for score in scores]
 
             scored = to_table(
                 run_rows(
@@ -109,10 +114,12 @@ class Annotator(RowOperator):
                 together=True,
             )
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
-        without = dropped(stage, "prompt not found", orphans["response_id"].to_list())
-        named = pl.concat([scored.dropped, without])
-        silent = unanswered(responses["response_id"], scored.kept["response_id"], named["row_id"])
-        lost = pl.concat([named, dropped(stage, "no score", silent)])
+        no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
+        with_reason = pl.concat([scored.dropped, no_prompt])
+        unscored = unanswered(
+            responses["response_id"], scored.kept["response_id"], with_reason["row_id"]
+        )
+        lost = pl.concat([with_reason, dropped(stage, "no score", unscored)])
         return replace(scored, dropped=lost).with_report(StageReport(findings=scorer.findings))
 
 
@@ -120,7 +127,7 @@ _RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reas
 
 
 def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """One row a prompt, its responses as lists."""
+    """One row per prompt, with its responses as lists."""
     columns = ["position", *_RESPONSE]
     groups = responses.with_row_index("position").group_by("prompt_id", maintain_order=True)
     tasks = prompts.select("prompt_id", "messages", "reference", "source")
@@ -139,19 +146,19 @@ def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
         )
 
 
-def _row(task: _Task, operator: str, opinion: Score) -> TableRow:
-    if opinion.response_id not in task.positions:
-        raise ValueError(f"scored {opinion.response_id!r}, which is no response to this prompt")
+def _row(task: _Task, operator: str, score: Score) -> TableRow:
+    if score.response_id not in task.positions:
+        raise ValueError(f"scored {score.response_id!r}, which is not a response to this prompt")
     return (
-        opinion.response_id,
-        opinion.step,
-        opinion.annotator,
-        opinion.value,
-        None if opinion.raw is None else sound_text(opinion.raw),
-        opinion.error,
+        score.response_id,
+        score.step,
+        score.annotator,
+        score.value,
+        None if score.raw is None else sound_text(score.raw),
+        score.error,
         operator,
-        opinion.model,
-        opinion.parameters,
-        opinion.seed,
-        opinion.parents,
+        score.model,
+        score.parameters,
+        score.seed,
+        score.parents,
     )

@@ -1,4 +1,4 @@
-"""A head that was to be trained and was not: a refresh without new prompts has no row for it."""
+"""Scores by a head that was not trained, because a refresh had no row for it."""
 
 import polars as pl
 
@@ -6,8 +6,8 @@ from schemas import Scores, Split, dropped, empty
 
 
 def unscored(responses: pl.DataFrame, checkpoints: pl.DataFrame, *, stage: str) -> Split | None:
-    """No score, and every response dropped, if the stage that gave ``checkpoints`` trained nothing;
-    None if it did train."""
+    """No scores and every response dropped, if the stage of ``checkpoints`` trained nothing; None
+    if it trained."""
     if checkpoints["trained"].all():
         return None
     ids = responses["response_id"].to_list()

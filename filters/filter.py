@@ -1,4 +1,4 @@
-"""The base of all filters: pure functions of frames that choose rows and call no model."""
+"""The base class of filters: pure functions of tables that choose rows and call no model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,33 +9,38 @@ from schemas import Dropped, Operator, Split, Table, accept, columns, id_column
 
 
 class Filter(Operator):
-    """A filter says in `choose` which rows it keeps, and why it refuses each of the others.
+    """Base class: a subclass implements `choose`, which returns the kept rows and a reason for each
+    dropped row.
 
-    As many distinct ids of ``unit`` as the stage `of` holds are kept or dropped. Kept rows are in
-    the order in which `of` first names their unit; which rows are kept does not depend on order.
+    Every id of ``unit`` in the stage `of` is either kept or dropped. Kept rows are in the order in
+    which `of` first names their unit. Which rows are kept does not depend on the order.
     """
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        """What is kept and dropped of ``tables`` (by stage name). Rows dropped are made with
-        `refused`; `run` writes the stage's name into them."""
-        raise TypeError(f"{type(self).__name__} does not say what it chooses")
+        """The kept and dropped rows of ``tables`` (by stage name). Make dropped rows with
+        `refused`; `run` sets their stage name."""
+        raise TypeError(f"{type(self).__name__} does not implement choose()")
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
-        """As `choose`, of a filter that takes several tables. ``table`` is the one that it gives:
-        where ``gives`` is None, that of the stage `of`."""
+        """As `choose`, for a filter that takes several kinds of tables. ``table`` is the kind that
+        it gives: ``gives`` or, if that is None, the kind of the stage `of`."""
         return self.choose(tables)
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any = None) -> Split:
-        """Choose, then hold every kept row against the rules of its table.
+        """Choose rows, then check every kept row against the rules of its table.
 
-        A row that breaks a rule is dropped under its unit's id; where a unit has several rows,
-        under its own id, and the unit is dropped too once none of its rows is left.
-        ``context`` gives the stage its name, and the table where that depends on the stage `of`.
-        Without a context the filter's own name is the stage's, and the table is the one of those
-        that it takes whose columns are there.
+        A row that breaks a rule is dropped under the id of its unit. If a unit has several rows,
+        the row is dropped under its own id, and the unit is dropped if none of its rows is left.
+
+        Args:
+            tables: the inputs, by stage name.
+            context: gives the stage name, and the kind of table if that depends on `of`.
+                Without it, the stage name is the class name, and the kind is found by the
+                columns of `of`.
 
         Raises:
-            ValueError: without a context, the columns of `of` are those of no table it takes.
+            ValueError: without a context, the columns of `of` fit no table that the filter
+                takes.
         """
         stage = type(self).__name__ if context is None else str(context.stage)
         table = self.gives or (context and context.gives) or self._table_read(tables)
@@ -47,24 +52,28 @@ class Filter(Operator):
         )
         refusals = [chosen.dropped.with_columns(stage=pl.lit(stage)), accepted.dropped]
         if not one_a_unit:
-            emptied = chosen.kept.select(unit).unique(maintain_order=True)
-            emptied = emptied.join(accepted.kept, on=unit, how="anti")
-            refusals.append(refused(emptied, unit, "no row kept").with_columns(stage=pl.lit(stage)))
+            without_rows = chosen.kept.select(unit).unique(maintain_order=True)
+            without_rows = without_rows.join(accepted.kept, on=unit, how="anti")
+            refusals.append(
+                refused(without_rows, unit, "no row kept").with_columns(stage=pl.lit(stage))
+            )
         return Split(accepted.kept, pl.concat(refusals), chosen.report)
 
     def _table_read(self, tables: Mapping[str, pl.DataFrame]) -> type[Table]:
         of = [read for read in self.inputs() if read.field == "of"]
-        found = {read.stage: _fitting(tables[read.stage], read.tables, read.stage) for read in of}
-        if len(set(found.values())) > 1:
-            given = ", ".join(f"{stage!r} gives {table.__name__}" for stage, table in found.items())
+        fitting = {read.stage: _fitting(tables[read.stage], read.tables, read.stage) for read in of}
+        if len(set(fitting.values())) > 1:
+            given = ", ".join(
+                f"{stage!r} gives {table.__name__}" for stage, table in fitting.items()
+            )
             raise ValueError(
                 f"{type(self).__name__} takes stages that give the same table, but {given}"
             )
-        return found[of[0].stage]
+        return fitting[of[0].stage]
 
 
 def _fitting(frame: pl.DataFrame, tables: Sequence[type[Table]], stage: str) -> type[Table]:
-    """The one of ``tables`` whose columns ``frame`` has, and maybe others."""
+    """The one of ``tables`` whose columns ``frame`` has. Additional columns are allowed."""
     lacking = {
         table: [name for name in table.columns() if name not in frame.columns] for table in tables
     }
@@ -76,29 +85,33 @@ def _fitting(frame: pl.DataFrame, tables: Sequence[type[Table]], stage: str) -> 
         raise ValueError(f"{stage!r} has the columns of several tables: {names}")
     nearest = min(tables, key=lambda table: len(lacking[table]) / len(table.columns()))
     raise ValueError(
-        f"{stage!r} has the columns of no table that can be read here; of {nearest.__name__} it "
-        f"lacks {', '.join(lacking[nearest])}"
+        f"{stage!r} has the columns of no table that this filter takes; the nearest is "
+        f"{nearest.__name__}, which also needs {', '.join(lacking[nearest])}"
     )
 
 
 def refused(
     frame: pl.DataFrame, unit: str, reason: str | pl.Expr, **numbers: pl.Expr
 ) -> pl.DataFrame:
-    """One `Dropped` row for each row of ``frame``, named by its column ``unit``.
+    """One `Dropped` row for each row of ``frame``.
 
-    ``numbers`` are what decided it, by name; ``reason`` a text, or an expression that gives one.
+    Args:
+        frame: the rows to drop.
+        unit: the column with the id of the dropped row.
+        reason: a text, or an expression that gives one.
+        numbers: expressions of the numbers that decided it, by name.
     """
-    decided = [numbers[name].alias(name) for name in sorted(numbers)]
+    values = [numbers[name].alias(name) for name in sorted(numbers)]
     return frame.select(
         row_id=pl.col(unit).cast(pl.String),
         stage=pl.lit("filter"),
         reason=pl.lit(reason) if isinstance(reason, str) else reason,
-        numbers=pl.struct(decided).struct.json_encode() if decided else pl.lit("{}"),
+        numbers=pl.struct(values).struct.json_encode() if values else pl.lit("{}"),
     ).cast(columns(Dropped))
 
 
 def refused_by_reason(frame: pl.DataFrame, unit: str, *numbers: str) -> pl.DataFrame:
-    """One `Dropped` row for each row of ``frame`` that has a ``reason``; ``numbers`` are columns of
-    it."""
-    against = frame.filter(pl.col("reason").is_not_null())
-    return refused(against, unit, pl.col("reason"), **{name: pl.col(name) for name in numbers})
+    """One `Dropped` row for each row of ``frame`` with a ``reason``. ``numbers`` are names of its
+    columns."""
+    bad = frame.filter(pl.col("reason").is_not_null())
+    return refused(bad, unit, pl.col("reason"), **{name: pl.col(name) for name in numbers})

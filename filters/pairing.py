@@ -1,4 +1,4 @@
-"""What filters that make pairs share: tie-breaks, the scores of responses, and rows of `Pairs`."""
+"""Shared by filters that make pairs: tie-breaks, mean scores, and rows of `Pairs`."""
 
 import polars as pl
 
@@ -6,44 +6,44 @@ from schemas.ids import content_ids
 
 
 def tie_break(column: str, seed: int = 0) -> pl.Expr:
-    """A lot drawn for each id of ``column``: a hash of it and ``seed``, the same on every machine
-    and in every order of the rows. Ids themselves may tell of age or rank, a hash does not."""
+    """A random but reproducible sort key for each id of ``column``: a hash of the id and ``seed``,
+    the same on every machine and in every order of the rows. Ids themselves may depend on age or
+    rank; a hash does not."""
     return pl.col(column).map_batches(
         lambda texts: content_ids(seed, texts), return_dtype=pl.String
     )
 
 
 def mean_scores(scores: pl.DataFrame) -> pl.DataFrame:
-    """One row a response: ``value``, the mean of the opinions of it as a whole, null if there is
-    none; ``votes``, how many those are; ``errors``, how many scores could not be read."""
-    whole = scores.filter(pl.col("step").is_null())
-    if whole["response_id"].n_unique() == whole.height:
-        return whole.select("response_id", **_ALONE)
-    # (0.1 + 0.2 + 0.3) / 3 is not 0.2 in floats: means are rounded, or ties would look like pairs.
-    read = pl.col("value").drop_nulls()
-    return whole.group_by("response_id", maintain_order=True).agg(
-        value=pl.when(read.len() == 1)
-        .then(read.first())
-        .otherwise(read.sort().mean().round_sig_figs(12)),
+    """One row per response: ``value``, the mean of its scores as a whole, null if there is none;
+    ``votes``, the number of these scores; ``errors``, the number of scores that are errors."""
+    of_responses = scores.filter(pl.col("step").is_null())
+    if of_responses["response_id"].n_unique() == of_responses.height:
+        return of_responses.select("response_id", **_ONE_SCORE)
+    # In floating point (0.1 + 0.2 + 0.3) / 3 is not 0.2: means are rounded, so that ties stay ties.
+    values = pl.col("value").drop_nulls()
+    return of_responses.group_by("response_id", maintain_order=True).agg(
+        value=pl.when(values.len() == 1)
+        .then(values.first())
+        .otherwise(values.sort().mean().round_sig_figs(12)),
         votes=pl.col("value").count(),
         errors=pl.col("value").null_count(),
     )
 
 
-_ALONE = {
+_ONE_SCORE = {
     "value": pl.col("value"),
     "votes": pl.col("value").is_not_null().cast(pl.get_index_type()),
     "errors": pl.col("value").is_null().cast(pl.get_index_type()),
 }
-"""`mean_scores` of scores that are one a response: at a million an eighth of the time of groups."""
+"""`mean_scores` if each response has one score: an eighth of the time of grouping a million."""
 
 
 def scored(responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """``responses`` with their `opinions`; a response that has none has null and zeros."""
+    """``responses`` with their `mean_scores`. A response without scores has null and zeros."""
     if scores["response_id"].equals(responses["response_id"]) and scores["step"].is_null().all():
-        # One opinion each in the order of the responses, as an annotator gives them: nothing has
-        # to be looked up.
-        return responses.hstack(scores.select(**_ALONE))
+        # One score per response in the same order, as an annotator gives them: no join is needed.
+        return responses.hstack(scores.select(**_ONE_SCORE))
     return responses.join(
         mean_scores(scores), on="response_id", how="left", maintain_order="left"
     ).with_columns(pl.col("votes", "errors").fill_null(0))
@@ -77,8 +77,8 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `schemas.Demonstrations` whose answer is learnt fully, from columns ``prompt_id``,
-    ``messages``, ``response_id`` and ``text``."""
+    """Rows of `schemas.Demonstrations` from columns ``prompt_id``, ``messages``, ``response_id``
+    and ``text``. The whole answer is learned."""
     ids = frame.select("prompt_id", "response_id").get_columns()
     return frame.select(
         content_ids(*ids).alias("demonstration_id"),
@@ -91,11 +91,11 @@ def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_messages(frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with the ``messages`` of each row's prompt, null where it is not among them."""
-    asked = prompts.select("prompt_id", "messages")
-    return frame.join(asked, on="prompt_id", how="left", maintain_order="left")
+    """``frame`` with the ``messages`` of each row's prompt, null if the prompt is missing."""
+    messages = prompts.select("prompt_id", "messages")
+    return frame.join(messages, on="prompt_id", how="left", maintain_order="left")
 
 
 def same_text() -> pl.Expr:
-    """Whether both sides of a pair say the same, spaces around it aside."""
+    """Whether both sides of a pair have the same text, ignoring surrounding spaces."""
     return pl.col("chosen_text").str.strip_chars() == pl.col("rejected_text").str.strip_chars()

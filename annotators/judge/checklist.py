@@ -1,4 +1,4 @@
-"""Scores by a checklist written for the prompt: how much of what was asked does a response do?"""
+"""Scores by a checklist of yes/no questions about what the prompt asks for."""
 
 import asyncio
 import json
@@ -33,8 +33,8 @@ _BULLET = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """A prompt's checklist; ``error`` says why it has no items."""
+class _PromptChecklist:
+    """The checklist of a prompt. ``error`` says why it has no items."""
 
     items: tuple[str, ...]
     raw: str | None = None
@@ -42,19 +42,19 @@ class _Written:
 
 
 class Checklist(ProbedAnnotator):
-    """The share of a checklist's yes/no questions that ``model`` answers yes of a response.
+    """The share of the yes/no questions of a checklist that ``model`` answers with yes.
 
-    The questions are written by ``writer`` (by ``model``, if null) once a prompt, greedily, and all
-    its responses are asked the same; or they are given, as ``items``, the same for every prompt.
-    ``answers: chosen`` takes the probability of yes against no; ``sampled`` reads a generated
-    answer. ``score_by: share`` is the share of questions whose yes is above a half, ``mean`` the
-    mean probability of yes. The value is in [0, 1]; ``raw`` is a JSON object of ``items`` and
-    ``answers`` (each P(yes), or null where it could not be read), for `generators.Refine`.
+    ``writer`` (``model`` if null) writes the questions once per prompt, greedily; all responses to
+    the prompt are judged by the same questions. Or ``items`` gives the questions for all prompts.
+    ``answers: chosen`` uses the probability of yes against no; ``sampled`` reads a generated
+    answer. ``score_by: share`` is the share of questions with P(yes) above a half; ``mean`` is the
+    mean of P(yes). The value is in [0, 1]. ``raw`` is a JSON object of ``items`` and ``answers``
+    (each P(yes), or null if it could not be read), for `generators.Refine`.
 
-    A checklist that holds no question, or an answer that is neither yes nor no, is an error and
-    never a score; then ``raw`` holds what was written. So is a checklist of more than
-    ``max_tokens`` and a sampled answer of more than ``answer_tokens``, which were cut off, unless
-    ``cut_verdicts: read``; and a response that was cut off is not scored unless ``cut: read``.
+    A checklist without a question, or an answer that is neither yes nor no, gives an error and no
+    score; ``raw`` then holds the text of the model. A checklist of more than ``max_tokens`` tokens
+    or a sampled answer of more than ``answer_tokens`` tokens was cut off and gives an error, unless
+    ``cut_verdicts: read``. A response that was cut off is not scored, unless ``cut: read``.
 
     Source: Cook et al. 2024, TICKing All the Boxes (arXiv:2410.03608): TICK, whose pass rate is
     ``share`` of ``sampled`` answers.
@@ -83,52 +83,52 @@ class Checklist(ProbedAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response."""
+        """One score per response."""
         checklist = await self._checklist(prompt, models)
         return await asyncio.gather(
-            *(self._opinion(prompt, one, checklist, models) for one in responses)
+            *(self._score(prompt, one, checklist, models) for one in responses)
         )
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``; the findings are how long checklists are, and how much
+        """Scores of ``tables[self.of]``. The findings are the lengths of checklists and how much
         could not be read."""
         split = super().run(tables, context)
         return split.with_report(StageReport(findings=_findings(split.kept, tables[self.of])))
 
-    async def _checklist(self, prompt: Prompt, models: Models) -> _Written:
+    async def _checklist(self, prompt: Prompt, models: Models) -> _PromptChecklist:
         if self.items is not None:
-            return _Written(self.items)
+            return _PromptChecklist(self.items)
         model = models[self.writer or self.model]
-        asked = self.ask(model, self.checklist_template, prompt=prompt)
+        messages = self.ask(model, self.checklist_template, prompt=prompt)
         sampling = Sampling(temperature=0, max_tokens=self.max_tokens)
-        (written,) = await model.generate(asked, sampling=sampling)
-        items = questions(written.text)[: self.most]
-        refusal = cut_off(written, self.cut_verdicts)
+        (sampled,) = await model.generate(messages, sampling=sampling)
+        items = questions(sampled.text)[: self.most]
+        refusal = cut_off(sampled, self.cut_verdicts)
         if refusal is not None:
-            return _Written((), written.text, f"{UNWRITTEN}: {refusal}")
-        return _Written(items, written.text, None if items else UNWRITTEN)
+            return _PromptChecklist((), sampled.text, f"{UNWRITTEN}: {refusal}")
+        return _PromptChecklist(items, sampled.text, None if items else UNWRITTEN)
 
-    async def _opinion(
-        self, prompt: Prompt, response: Response, checklist: _Written, models: Models
+    async def _score(
+        self, prompt: Prompt, response: Response, checklist: _PromptChecklist, models: Models
     ) -> Score:
         model = models.at(response.response_id)[self.model]
-        told: dict[str, Any] = {"score_by": self.score_by, "answers": self.answers}
+        parameters: dict[str, Any] = {"score_by": self.score_by, "answers": self.answers}
         value, raw, error = None, checklist.raw, checklist.error
         if error is None and (error := cut_off(response, self.cut)) is not None:
             raw = json.dumps({"items": checklist.items}, ensure_ascii=False)
         elif error is None:
-            found = await asyncio.gather(
+            replies = await asyncio.gather(
                 *(
                     self._answer(prompt, response, number, item, model)
                     for number, item in enumerate(checklist.items)
                 )
             )
-            answers = [answer for answer, _, _ in found]
+            answers = [answer for answer, _, _ in replies]
             judged: dict[str, Any] = {"items": checklist.items, "answers": answers}
             unread = [number for number, answer in enumerate(answers) if answer is None]
             if unread:
-                judged["said"] = [words for _, words, _ in found]
-                error = f"item {unread[0] + 1} {found[unread[0]][2]}"
+                judged["said"] = [words for _, words, _ in replies]
+                error = f"item {unread[0] + 1} {replies[unread[0]][2]}"
             else:
                 value = self._value([answer for answer in answers if answer is not None])
             raw = json.dumps(judged, ensure_ascii=False)
@@ -139,25 +139,25 @@ class Checklist(ProbedAnnotator):
             raw=raw,
             error=error,
             model=model.revision,
-            parameters=canonical(told),
+            parameters=canonical(parameters),
         )
 
     async def _answer(
         self, prompt: Prompt, response: Response, number: int, item: str, model: Model
     ) -> tuple[float | None, str, str | None]:
-        """P(yes), or None where that could not be read; what was said; and why it is not read."""
-        asked = self.ask(model, self.template, prompt=prompt, response=response.text, item=item)
+        """P(yes) or None, the text of the answer, and why it could not be read."""
+        messages = self.ask(model, self.template, prompt=prompt, response=response.text, item=item)
         if self.answers == "chosen":
-            yes, _ = await model.choose(asked, OPTIONS)
+            yes, _ = await model.choose(messages, OPTIONS)
             return math.exp(yes), "", None
         sampling = Sampling(max_tokens=self.answer_tokens, pattern="[Yy]es|[Nn]o")
-        (written,) = await model.generate(asked, sampling=sampling, call=f"item {number}")
-        if (refusal := cut_off(written, self.cut_verdicts)) is not None:
-            return None, written.text, f"is not answered: {refusal}"
+        (sampled,) = await model.generate(messages, sampling=sampling, call=f"item {number}")
+        if (refusal := cut_off(sampled, self.cut_verdicts)) is not None:
+            return None, sampled.text, f"is not answered: {refusal}"
         try:
-            return float(read_yes(written.text)), written.text, None
+            return float(read_yes(sampled.text)), sampled.text, None
         except UnparseableVerdict:
-            return None, written.text, f"is answered neither yes nor no: {written.text[:80]!r}"
+            return None, sampled.text, f"is answered neither yes nor no: {sampled.text[:80]!r}"
 
     def _value(self, answers: Sequence[float]) -> float:
         if self.score_by == "share":
@@ -166,22 +166,22 @@ class Checklist(ProbedAnnotator):
 
 
 def questions(text: str) -> tuple[str, ...]:
-    """The questions of a written list, in order, each once: lines with a question mark, without
-    their numbers, bullets and emphasis, and without what is said after the question."""
-    found: dict[str, str] = {}
+    """The questions of a written list, in order and without repeats: the lines with a question
+    mark, without numbers, bullets, emphasis and any text after the question."""
+    by_words: dict[str, str] = {}
     for line in text.splitlines():
         if "?" not in line:
             continue
         question = _BULLET.sub("", line.replace("**", ""))
         question = question[: question.rindex("?") + 1].strip(" \"'`“”*_")
         if any(letter.isalpha() for letter in question):
-            found.setdefault(" ".join(question.casefold().split()), question)
-    return tuple(found.values())
+            by_words.setdefault(" ".join(question.casefold().split()), question)
+    return tuple(by_words.values())
 
 
 def _findings(scores: pl.DataFrame, responses: pl.DataFrame) -> dict[str, Any]:
-    """How many items a checklist has, and how many responses have no score for want of a
-    checklist or of an answer."""
+    """The mean number of items, and how many responses have no score because a checklist or an
+    answer could not be read."""
     errors = scores["error"].drop_nulls()
     lengths = (
         scores.filter(~pl.col("error").fill_null("").str.starts_with(UNWRITTEN))

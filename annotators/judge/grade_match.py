@@ -1,4 +1,4 @@
-"""How near a judge's grade is to the true one."""
+"""Scores judgements by the distance of their grade from the true grade."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -16,14 +16,15 @@ from schemas import Message, canonical
 
 SCALE = (1, 5)
 PASS = 4.0
-"""The lowest grade that says "right"."""
+"""The lowest grade that means "right"."""
 
 
 def agrees(messages: Sequence[Message], reference: str | None, text: str) -> bool:
-    """A `schemas.Check`: whether the grade (1 to 5) that ``text`` gives and the true one,
-    ``reference``, are on the same side of 4. What cannot be read does not agree.
+    """A `schemas.Check`: whether the grade (1 to 5) in ``text`` and the true grade ``reference``
+    are on the same side of 4. A grade that cannot be read does not agree.
 
-    Raises ValueError if ``reference`` is no number.
+    Raises:
+        ValueError: ``reference`` is not a number.
     """
     true = _true_grade(reference)
     try:
@@ -33,13 +34,14 @@ def agrees(messages: Sequence[Message], reference: str | None, text: str) -> boo
 
 
 class GradeMatch(Annotator):
-    """Scores judgements, which are responses to `annotators.JudgingItems`: 0 where the grade and
-    the true one are on the same side of ``pass_grade``, else minus the distance between them.
-    Calls no model. A judgement whose grade cannot be read has an error, and so has one that was cut
-    off, unless ``cut: read``.
+    """Scores judgements, which are responses to `annotators.JudgingItems`. The score is 0 if the
+    grade and the true grade are on the same side of ``pass_grade``, else minus the distance between
+    them. Calls no model.
 
-    ``against: majority`` takes for the true grade the one that most of the item's judgements give
-    (the mean of those that are as common) instead of the item's reference.
+    A judgement whose grade cannot be read has an error. A judgement that was cut off has an error
+    too, unless ``cut: read``. With ``against: majority``, the true grade is the most frequent grade
+    of the item's judgements (the mean of these if there are several) instead of the item's
+    reference.
     """
 
     against: Literal["reference", "majority"] = "reference"
@@ -50,7 +52,11 @@ class GradeMatch(Annotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a judgement. Raises ValueError if the reference is no number."""
+        """One score per judgement.
+
+        Raises:
+            ValueError: the reference is not a number.
+        """
         grades: dict[str, float] = {}
         errors: dict[str, str] = {}
         for one in responses:
@@ -89,4 +95,4 @@ def _true_grade(reference: str | None) -> float:
     try:
         return float(reference or "")
     except ValueError:
-        raise ValueError(f"the reference {reference!r} is no grade") from None
+        raise ValueError(f"the reference {reference!r} is not a grade") from None

@@ -1,4 +1,4 @@
-"""A model's judgement of what a model wrote: by grade, by comparison, or by ranking."""
+"""Scores of responses by a model as judge: grades, comparisons or rankings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,34 +15,34 @@ from schemas import Findings
 
 
 class Judge(JudgeQuestions):
-    """Scores responses by what the role ``model`` says of them (LLM as a judge).
+    """Scores responses by the verdicts of the role ``model`` (LLM as a judge).
 
-    ``pointwise``: a grade on ``scale`` for each response. ``pairwise``: which of two is better,
-    asked in both orders unless ``both_orders`` is false; a response's value is its mean share of
-    the win, in [0, 1], against all others of its prompt or ``opponents`` of them. ``listwise``:
-    all responses of a prompt ranked at once; the best has 1, the worst 0.
+    ``mode: pointwise``: a grade on ``scale`` for each response. ``pairwise``: which of two
+    responses is better, asked in both orders unless ``both_orders`` is false. The value of a
+    response is its mean share of the wins, in [0, 1], against all other responses to its prompt, or
+    ``opponents`` of them. ``listwise``: all responses to a prompt are ranked at once; the best has
+    1, the worst 0.
 
-    ``verdict: probability`` takes the expectation over the answers allowed, by the model's own
-    probability of each (`engines.model.Model.choose`: nothing else can be answered), one
-    forward pass a question. ``sampled`` draws ``votes`` answers of up to ``max_tokens``, reads
-    them (`annotators.judge.parsing.verdicts`, or ``parse``, a regular expression with one group)
-    and aggregates what could be read. Engines that can hold it to a form (vLLM, in process or
-    served) do: to the verdict that the template asks for, or to ``pattern``, a regular
-    expression. A vote that cannot be read is no score: it is counted, and a response of which
-    no vote could be read has an error and the judge's words. A judge that thinks is read after its
-    thought.
+    ``verdict: probability`` takes the expected value over the allowed answers, weighted by the
+    model's probabilities (`engines.model.Model.choose`); it costs one forward pass per question.
+    ``sampled`` draws ``votes`` answers of up to ``max_tokens`` tokens, reads them
+    (`annotators.judge.parsing.verdicts`, or ``parse``, a regular expression with one group) and
+    aggregates those that could be read. Engines that can constrain the output (vLLM, in process or
+    as a server) constrain it to the verdict that the template asks for, or to the regular
+    expression ``pattern``. A vote that cannot be read is counted and gives no score. If no vote can
+    be read, the score is an error with the judge's text. For a judge with reasoning, only the text
+    after the reasoning is read.
 
-    A response that was cut off is not judged, and is not shown beside others: its score is an
-    error, unless ``cut: read``. A vote that was itself cut off is not read, unless
-    ``cut_verdicts: read``.
+    A response that was cut off is not judged and not shown with others; its score is an error,
+    unless ``cut: read``. A vote that was cut off is not read, unless ``cut_verdicts: read``.
 
-    The question is template ``template`` (by default ``judge_<mode>``), with ``criteria`` as its
-    variable where given. With ``checkpoint``, the weights that this stage trained judge in the
-    place of the role's. Where responses are shown together, which comes first is drawn from their
-    ids. `annotators.judge.metrics` says what the stage shows of its judge.
+    The question is the template ``template`` (default ``judge_<mode>``), with ``criteria`` as its
+    variable if given. With ``checkpoint``, the weights that this stage trained judge instead of the
+    role's. The order in which responses are shown is drawn from their ids.
+    `annotators.judge.metrics` describes the findings.
 
-    Source: Zheng et al. 2023, Judging LLM-as-a-Judge (arXiv:2306.05685), for the modes and for
-    both orders; the expected grade is G-Eval's (Liu et al. 2023, arXiv:2303.16634).
+    Source: Zheng et al. 2023, Judging LLM-as-a-Judge (arXiv:2306.05685), for the modes and for both
+    orders; the expected grade is that of G-Eval (Liu et al. 2023, arXiv:2303.16634).
     """
 
     def findings(self, counts: Mapping[str, int]) -> Findings:
@@ -52,17 +52,17 @@ class Judge(JudgeQuestions):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response."""
-        judged = {"pointwise": graded, "pairwise": compared, "listwise": ranked}[self.mode]
-        refused = {one.response_id: cut_off(one, self.cut) for one in responses}
-        whole = [one for one in responses if refused[one.response_id] is None]
+        """One score per response."""
+        score_by_mode = {"pointwise": graded, "pairwise": compared, "listwise": ranked}[self.mode]
+        cut_errors = {one.response_id: cut_off(one, self.cut) for one in responses}
+        complete = [one for one in responses if cut_errors[one.response_id] is None]
         model = models[self.model]
         return [
-            *(await judged(self, prompt, whole, models)),
+            *(await score_by_mode(self, prompt, complete, models)),
             *(
                 self.opinion(one, model, None, None, error)
                 for one in responses
-                if (error := refused[one.response_id]) is not None
+                if (error := cut_errors[one.response_id]) is not None
             ),
         ]
 

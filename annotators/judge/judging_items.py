@@ -1,5 +1,5 @@
-"""What a judge is asked, as tasks of their own: so that judging can be sampled, scored, trained and
-measured as any other answering."""
+"""Judging as a task: the questions to a judge as prompts, so that judgements can be sampled,
+scored, trained on and measured like other responses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from schemas import (
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A response with its prompt, and how good it truly is."""
+    """A response with its prompt and its true quality."""
 
     response_id: str
     text: str
@@ -42,16 +42,16 @@ class _Item:
 
 
 class JudgingItems(RowOperator):
-    """One prompt a response: the question that ``template`` puts to the judge ``model`` about it.
-    Calls no model.
+    """One prompt per response: the question of ``template`` to the judge ``model`` about it. Calls
+    no model.
 
-    Its reference is the true grade on ``scale``, for `annotators.GradeMatch` and its check: with
-    ``truth``, scores in [0, 1], the lowest grade stands for 0 and the highest for 1. Without
-    there is none. A response is dropped where another to its prompt says the same (a judge is asked
-    the same once), or ``truth`` has no score of it, or one out of [0, 1].
+    With ``truth``, scores in [0, 1], the reference of the prompt is the true grade on ``scale``: 0
+    is the lowest grade, 1 the highest. `annotators.GradeMatch` and its check use it. Without
+    ``truth`` there is no reference. A response is dropped if another response to its prompt has the
+    same text, or if ``truth`` has no score of it in [0, 1].
 
     Self-rationalization (Trivedi et al. 2024, arXiv:2410.05495) samples, pairs and trains on a
-    judge's answers to these.
+    judge's answers to such prompts.
     """
 
     gives: ClassVar[type[Table]] = Prompts
@@ -68,10 +68,10 @@ class JudgingItems(RowOperator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """`Prompts`, in the order of the responses."""
         stage, responses = context.stage, tables[self.of]
-        once = responses.unique(["prompt_id", "text"], keep="first", maintain_order=True)
-        repeated = responses.join(once, on="response_id", how="anti", maintain_order="left")
-        asked = once.join(tables[self.prompts], on="prompt_id", maintain_order="left")
-        orphans = once.join(asked, on="response_id", how="anti", maintain_order="left")
+        distinct = responses.unique(["prompt_id", "text"], keep="first", maintain_order=True)
+        repeated = responses.join(distinct, on="response_id", how="anti", maintain_order="left")
+        judged = distinct.join(tables[self.prompts], on="prompt_id", maintain_order="left")
+        orphans = distinct.join(judged, on="response_id", how="anti", maintain_order="left")
 
         async def work(item: _Item, models: Models) -> list[TableRow]:
             low, high = self.scale
@@ -92,26 +92,28 @@ class JudgingItems(RowOperator):
             about = (item.prompt.source, item.source_revision, item.licence)
             return [(prompt_id(question), list(question), reference, *about)]
 
-        items = ((item.response_id, item) for item in self._items(asked, tables))
+        items = ((item.response_id, item) for item in self._items(judged, tables))
         split = to_table(
-            run_rows(items, work, context, total=asked.height),
+            run_rows(items, work, context, total=judged.height),
             Prompts,
             stage=stage,
             unit="prompt_id",
             ids=lambda item: [item.response_id],
         )
-        again = dropped(stage, "another response says the same", repeated["response_id"].to_list())
-        without = dropped(stage, "prompt not found", orphans["response_id"].to_list())
-        return replace(split, dropped=pl.concat([split.dropped, again, without]))
+        duplicates = dropped(
+            stage, "another response says the same", repeated["response_id"].to_list()
+        )
+        no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
+        return replace(split, dropped=pl.concat([split.dropped, duplicates, no_prompt]))
 
-    def _items(self, asked: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[_Item]:
+    def _items(self, judged: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[_Item]:
         known: dict[str, float | None] = {}
         if self.truth is not None:
-            whole = tables[self.truth].filter(pl.col("step").is_null())
-            means = whole.group_by("response_id").agg(pl.col("value").mean())
+            of_responses = tables[self.truth].filter(pl.col("step").is_null())
+            means = of_responses.group_by("response_id").agg(pl.col("value").mean())
             known = dict(means.iter_rows())
         columns = ["response_id", "text", "prompt_id", "messages", "reference", "source"]
-        for row in asked.select(*columns, "source_revision", "licence").iter_rows():
+        for row in judged.select(*columns, "source_revision", "licence").iter_rows():
             response_id, text, task, messages, reference, source, revision, licence = row
             prompt = Prompt(task, tuple(messages), reference, source)
             yield _Item(response_id, text, known.get(response_id), prompt, revision, licence)

@@ -1,4 +1,4 @@
-"""All responses of a prompt ranked at once."""
+"""Ranks all responses to a prompt at once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from engines.rows import Prompt, Response
 async def ranked(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
 ) -> list[Score]:
-    """Each response's place: 1 for the best, 0 for the worst, evenly between, aggregated over the
-    votes. Each vote is asked with the responses in an order of its own."""
+    """The place of each response: 1 for the best, 0 for the worst, evenly spaced between,
+    aggregated over the votes. Each vote shows the responses in another order."""
     model = models[judge.model]
     most = len(ascii_uppercase)
     if not 2 <= len(responses) <= most:
@@ -34,10 +34,10 @@ async def ranked(
     votes = await asyncio.gather(
         *(_vote(judge, prompt, responses, model, vote) for vote in range(judge.votes))
     )
-    read = [places for places, _ in votes if isinstance(places, list)]
+    rankings = [places for places, _ in votes if isinstance(places, list)]
     values: list[float | None] = [None] * len(responses)
-    if read:
-        values = [aggregated(each, judge.aggregate) for each in zip(*read, strict=True)]
+    if rankings:
+        values = [aggregated(each, judge.aggregate) for each in zip(*rankings, strict=True)]
     error = next((str(places) for places, _ in votes if not isinstance(places, list)), "")
     raw = joined([words for _, words in votes if words is not None])
     return [
@@ -49,7 +49,7 @@ async def ranked(
 async def _vote(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], model: Model, vote: int
 ) -> tuple[list[float] | Exception, str | None]:
-    """The value of each response, or why there is none; and the judge's words."""
+    """The value of each response, or the error; and the judge's text."""
     ids = [response.response_id for response in responses]
     shown = placed(ids, "shown", vote, prompt.prompt_id)
     question = judge.ask(
@@ -60,18 +60,18 @@ async def _vote(
         criteria=judge.criteria,
     )
     try:
-        (written,) = await model.generate(question, sampling=judge.sampling, call=f"ranking {vote}")
+        (sampled,) = await model.generate(question, sampling=judge.sampling, call=f"ranking {vote}")
     except RowError as refusal:
         count_verdict(model.counts, Verdict(None, None, votes=0))
         return refusal, None
     try:
-        if (cut := cut_off(written, judge.cut_verdicts)) is not None:
+        if (cut := cut_off(sampled, judge.cut_verdicts)) is not None:
             raise UnparseableVerdict(cut)
-        ranking = read_ranking(written.text, len(responses), judge.parse)
+        ranking = read_ranking(sampled.text, len(responses), judge.parse)
     except UnparseableVerdict as error:
-        count_verdict(model.counts, Verdict(None, written.text, unread=1))
-        return error, written.text
-    count_verdict(model.counts, Verdict(None, written.text))
+        count_verdict(model.counts, Verdict(None, sampled.text, unread=1))
+        return error, sampled.text
+    count_verdict(model.counts, Verdict(None, sampled.text))
     count_ranking(model.counts, ranking)
-    worth = {shown[at]: 1 - place / (len(ranking) - 1) for place, at in enumerate(ranking)}
-    return [worth[at] for at in range(len(responses))], written.text
+    values = {shown[at]: 1 - place / (len(ranking) - 1) for place, at in enumerate(ranking)}
+    return [values[at] for at in range(len(responses))], sampled.text

@@ -1,4 +1,4 @@
-"""What a judge did, counted as it goes, and the figures that a stage shows of it."""
+"""Counts of what a judge did, and the figures that a stage shows of it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from schemas import Findings
 
 
 def count_verdict(counts: Counter[str], verdict: Verdict) -> None:
-    """The judge was asked a question, which it may not have answered."""
+    """Count one question to the judge and its votes."""
     counts["judgements"] += 1
     counts["votes"] += verdict.votes
     counts["unread"] += verdict.unread
@@ -22,7 +22,7 @@ def count_verdict(counts: Counter[str], verdict: Verdict) -> None:
 
 
 def count_comparison(counts: Counter[str], comparison: Comparison) -> None:
-    """Two responses were compared."""
+    """Count one comparison of two responses."""
     counts["pairs"] += comparison.read
     counts["both orders"] += len(comparison.orders) == 2
     counts["flips"] += comparison.flipped
@@ -32,38 +32,40 @@ def count_comparison(counts: Counter[str], comparison: Comparison) -> None:
 
 
 def count_ranking(counts: Counter[str], ranking: Sequence[int]) -> None:
-    """A list was ranked, ``ranking[0]`` (its place as shown) best; it decides each of its pairs."""
+    """Count one ranking. ``ranking`` lists the places as shown, the best first. It decides each of
+    its pairs."""
     pairs = list(combinations(ranking, 2))
     counts["decided"] += len(pairs)
     counts["first won"] += sum(better < worse for better, worse in pairs)
 
 
 def figures(counts: Mapping[str, int]) -> Findings:
-    """The figures that the counts give. A share of nothing is None.
+    """The figures from the counts. A share of nothing is None.
 
-    ``judgements``: questions to the judge, ``unanswered`` of which the model refused. ``votes``,
-    and ``parse_failures``, the share that could not be read. ``disagreement``: of the votes
-    read where a judgement has several, the share that differ from its commonest. Of comparisons:
-    ``pairs`` read; ``ties``, the share of them; ``flips``, of those asked in both orders, the share
-    whose orders name different winners; ``first_position_wins``, of all verdicts that name a winner
-    (and of all pairs that a ranking decides), the share in which it was shown first: 0.5 of a judge
-    without bias. By probability a verdict names its likeliest answer.
+    ``judgements``: questions to the judge; ``unanswered`` of them were refused by the model.
+    ``votes``, and ``parse_failures``, the share of votes that could not be read. ``disagreement``:
+    the share of readable votes that differ from the most frequent vote, for judgements with several
+    votes. For comparisons: ``pairs``, the number that could be read; ``ties``, their share of ties;
+    ``flips``, the share of pairs asked in both orders whose orders name different winners.
+    ``first_position_wins``: the share of verdicts with a winner (and of all pairs that a ranking
+    decides) in which the winner was shown first: 0.5 for a judge without position bias. A verdict
+    by probability names its most likely answer.
     """
     counted = Counter(counts)
-    found: dict[str, float | None] = {
+    shares: dict[str, float | None] = {
         name: counted[name] for name in ("judgements", "votes", "unanswered")
     }
-    found["parse_failures"] = _share(counted["unread"], counted["votes"])
+    shares["parse_failures"] = _share(counted["unread"], counted["votes"])
     if counted["polled"]:
-        found["disagreement"] = _share(counted["dissent"], counted["polled"])
+        shares["disagreement"] = _share(counted["dissent"], counted["polled"])
     if counted["pairs"] or counted["both orders"]:
-        found["pairs"] = counted["pairs"]
-        found["ties"] = _share(counted["ties"], counted["pairs"])
-        found["flips"] = _share(counted["flips"], counted["both orders"])
+        shares["pairs"] = counted["pairs"]
+        shares["ties"] = _share(counted["ties"], counted["pairs"])
+        shares["flips"] = _share(counted["flips"], counted["both orders"])
     if counted["decided"]:
-        found["first_position_wins"] = _share(counted["first won"], counted["decided"])
-    return dict(found)
+        shares["first_position_wins"] = _share(counted["first won"], counted["decided"])
+    return dict(shares)
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _share(part: int, total: int) -> float | None:
+    return part / total if total else None

@@ -1,4 +1,4 @@
-"""Does the model think that the answer is right?"""
+"""The model's own probability that a response is right."""
 
 import asyncio
 import math
@@ -17,16 +17,16 @@ OPTIONS = ("True", "False")
 
 
 class PTrue(ProbedAnnotator):
-    """P(True): the probability in [0, 1] with which ``model``, shown a response, answers "True"
-    rather than "False" when asked whether it is right.
+    """P(True), in [0, 1]: the probability with which ``model``, asked whether a response is right,
+    answers "True" instead of "False".
 
-    With ``samples``, up to as many of the other responses to the prompt (the first of them) are
-    shown before it, as ideas of what the answer may be. Whether the
-    probabilities can be trusted is for `claims.Calibration` to find, which knows the truth.
+    With ``samples``, up to so many other responses to the prompt (the first ones) are shown before
+    it, as ideas of possible answers. `claims.Calibration`, which knows the truth, measures whether
+    the probabilities can be trusted. A response that was cut off has an error, unless ``cut:
+    read``.
 
     Source: Kadavath et al. 2022, Language Models (Mostly) Know What They Know (arXiv:2207.05221),
-    sections 4.1 and 4.2. A response that was cut off is not asked about: its score is an error,
-    unless ``cut: read``.
+    sections 4.1 and 4.2.
     """
 
     model: ChoosingRole = "policy"
@@ -37,11 +37,11 @@ class PTrue(ProbedAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response."""
+        """One score per response."""
         model = models[self.model]
         parameters = canonical({"samples": self.samples})
 
-        def opinion(
+        def score_of(
             response: Response, value: float | None = None, error: str | None = None
         ) -> Score:
             return Score(
@@ -53,12 +53,12 @@ class PTrue(ProbedAnnotator):
                 parameters=parameters,
             )
 
-        refused = {
+        cut_errors = {
             one.response_id: error
             for one in responses
             if (error := cut_off(one, self.cut)) is not None
         }
-        whole = [one for one in responses if one.response_id not in refused]
+        complete = [one for one in responses if one.response_id not in cut_errors]
         chosen = await asyncio.gather(
             *(
                 model.choose(
@@ -67,22 +67,22 @@ class PTrue(ProbedAnnotator):
                         self.template,
                         prompt=prompt,
                         response=response.text,
-                        samples=self._others(response, whole),
+                        samples=self._others(response, complete),
                     ),
                     OPTIONS,
                 )
-                for response in whole
+                for response in complete
             )
         )
-        found = {
-            one.response_id: math.exp(true) for one, (true, _) in zip(whole, chosen, strict=True)
+        values = {
+            one.response_id: math.exp(true) for one, (true, _) in zip(complete, chosen, strict=True)
         }
         return [
-            opinion(one, found.get(one.response_id), refused.get(one.response_id))
+            score_of(one, values.get(one.response_id), cut_errors.get(one.response_id))
             for one in responses
         ]
 
     def _others(self, response: Response, responses: Sequence[Response]) -> list[str]:
-        # A text that was written twice is shown twice: that it comes back is what tells.
+        # A text that occurs twice is shown twice: its frequency is information.
         others = [other for other in responses if other.response_id != response.response_id]
         return [other.text for other in others[: self.samples]]

@@ -1,4 +1,4 @@
-"""Which responses are compared, in which order they are shown, and what comes of both orders."""
+"""Which responses are compared, in which order they are shown, and the result of both orders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from schemas import content_id
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two responses compared. ``forward``: what the judge's verdict was worth to the first of them
-    (in [0, 1]) when it was shown first; ``backward``: to the second when that was. None stands for
-    a verdict that could not be read, and for an order that was not asked for (``asked``).
-    ``named``: what the answer that either verdict names is worth, where that is another figure: an
-    expectation is next to never a half, though the likeliest answer is that neither is better."""
+    """A comparison of two responses. ``forward``: the value of the verdict for the first response,
+    in [0, 1], when it was shown first. ``backward``: that for the second response when it was shown
+    first. None: the verdict could not be read, or this order was not asked for (``asked``).
+    ``named``: the values of the most likely answers, if ``forward`` and ``backward`` are expected
+    values. An expected value is almost never exactly a half, even if the most likely answer is a
+    tie."""
 
     forward: float | None
     backward: float | None
@@ -21,14 +22,14 @@ class Comparison:
 
     @property
     def orders(self) -> list[float]:
-        """What the answers named in the verdicts that were read are worth to the one shown
-        first: a half names neither."""
+        """For each verdict that was read, the value of its answer for the response shown first; 0.5
+        is a tie."""
         forward, backward = self.named or (self.forward, self.backward)
         return [value for value in (forward, backward) if value is not None]
 
     @property
     def read(self) -> bool:
-        """Whether every order asked for was read: half of two would bring the position's bias."""
+        """Whether every requested order was read. One of two orders alone has position bias."""
         return len(self.orders) == sum(self.asked)
 
     @property
@@ -41,8 +42,8 @@ class Comparison:
 
     @property
     def value(self) -> float | None:
-        """The first one's share of the win: the mean of the orders, a half where they disagree
-        on the winner. None if not `read`."""
+        """The share of the win of the first response: the mean over the orders, or 0.5 if they name
+        different winners. None if not `read`."""
         if not self.read:
             return None
         if self.flipped:
@@ -53,30 +54,30 @@ class Comparison:
 
     @property
     def tied(self) -> bool:
-        """Whether every order was read and names neither."""
+        """Whether every order was read and is a tie."""
         return self.read and bool(self.orders) and all(order == 0.5 for order in self.orders)
 
 
 def schedule(ids: Sequence[str], opponents: int | None) -> list[tuple[int, int]]:
-    """The pairs of ``ids`` (by position) that are compared, each once: all, or as many as give
-    each at least ``opponents`` others.
+    """The pairs of ``ids`` (by position) to compare, each once: all pairs, or so many that each id
+    meets at least ``opponents`` others.
 
-    Those come from a circle in which the ids stand by their hash: each meets those up to half as
-    many places away, so n·k/2 pairs connect all and none depends on the order of ``ids``.
+    In the second case the ids stand in a circle by their hash. Each meets those within half as many
+    places, so n·k/2 pairs connect all ids, independent of their order.
     """
     count = len(ids)
     if opponents is None or opponents >= count - 1:
         return [(i, j) for i in range(count) for j in range(i + 1, count)]
     circle = placed(ids, "opponents")
     pairs = {
-        tuple(sorted((circle[at], circle[(at + away) % count])))
-        for away in range(1, (opponents + 1) // 2 + 1)
+        tuple(sorted((circle[at], circle[(at + distance) % count])))
+        for distance in range(1, (opponents + 1) // 2 + 1)
         for at in range(count)
     }
     return sorted((i, j) for i, j in pairs)
 
 
 def placed(ids: Sequence[str], *salt: object) -> list[int]:
-    """Positions of ``ids`` in an order drawn by their hash and ``salt``: which comes first does not
-    depend on how they are listed, nor on anything drawn before."""
+    """Positions of ``ids`` in an order drawn by their hash and ``salt``. It does not depend on the
+    order of ``ids`` or on earlier draws."""
     return sorted(range(len(ids)), key=lambda at: content_id(*salt, ids[at]))

@@ -1,4 +1,4 @@
-"""Which of two responses is better, asked in both orders."""
+"""Compares two responses at a time, in both orders."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from schemas import canonical
 async def compared(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
 ) -> list[Score]:
-    """Each response's mean share of the win against those it meets, in [0, 1]. ``raw`` lists whom
-    it met and, of each order, who was shown first and what the judge said."""
+    """The mean share of the wins of each response, in [0, 1]. ``raw`` lists the responses that it
+    was compared with and, for each order, which was shown first and the judge's text."""
     ids = [response.response_id for response in responses]
     pairs = schedule(ids, judge.opponents)
-    found = await asyncio.gather(
+    comparisons = await asyncio.gather(
         *(_comparison(judge, prompt, responses[i], responses[j], models) for i, j in pairs)
     )
     shares: list[list[float]] = [[] for _ in responses]
     raws: list[list[dict[str, Any]]] = [[] for _ in responses]
     errors: list[list[str]] = [[] for _ in responses]
-    for (i, j), (comparison, said) in zip(pairs, found, strict=True):
+    for (i, j), (comparison, orders) in zip(pairs, comparisons, strict=True):
         value = comparison.value
-        for own, other, share in ((i, j, value), (j, i, None if value is None else 1 - value)):
-            raws[own].append({"against": ids[other], "said": said})
-            errors[own] += [order["error"] for order in said if order["error"] is not None]
-            shares[own] += [] if share is None else [share]
+        for this, other, share in ((i, j, value), (j, i, None if value is None else 1 - value)):
+            raws[this].append({"against": ids[other], "said": orders})
+            errors[this] += [order["error"] for order in orders if order["error"] is not None]
+            shares[this] += [] if share is None else [share]
     model = models[judge.model]
     return [
         judge.opinion(
@@ -61,12 +61,12 @@ async def keeps_order(
 async def _comparison(
     judge: JudgeQuestions, prompt: Prompt, one: Response, other: Response, models: Models
 ) -> tuple[Comparison, list[dict[str, Any]]]:
-    """``one`` against ``other``, and what was said in each order."""
+    """The comparison of ``one`` with ``other``, and the judge's text for each order."""
     if one.text == other.text:
-        # Both orders are one question, and whatever is answered cancels out.
+        # Both orders are the same question, so any answer cancels out.
         return Comparison(0.5, 0.5), []
     ids = [one.response_id, other.response_id]
-    # Drawn anew for each pair, or one response would come first in all of its pairs.
+    # Drawn for each pair, so that no response comes first in all of its pairs.
     (first, _) = placed(ids, *sorted(ids))
     asked = (judge.both_orders or first == 0, judge.both_orders or first == 1)
     orders = [(one, other)] * asked[0] + [(other, one)] * asked[1]
@@ -89,14 +89,14 @@ _UNASKED = Verdict(None, None, votes=0)
 def _of_orders(
     forward: Verdict, backward: Verdict, asked: tuple[bool, bool] = (True, True)
 ) -> Comparison:
-    """What the verdicts of both orders come to."""
+    """The comparison from the verdicts of both orders."""
     return Comparison(forward.value, backward.value, asked, named=(forward.named, backward.named))
 
 
 async def _preferred(
     judge: JudgeQuestions, prompt: Prompt, first: Response, second: Response, models: Models
 ) -> Verdict:
-    """What the judge's choice is worth to ``first``, shown first."""
+    """The value of the judge's choice for ``first``, which is shown first."""
     model = models.at(f"{first.response_id}|{second.response_id}")[judge.model]
     question = judge.ask(
         model,

@@ -1,4 +1,4 @@
-"""A grade for each response on its own."""
+"""A grade for each response by itself."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from engines.rows import Prompt, Response
 async def graded(
     judge: JudgeQuestions, prompt: Prompt, responses: Sequence[Response], models: Models
 ) -> list[Score]:
-    """Each response's grade on the judge's scale."""
+    """The grade of each response on the judge's scale."""
     low, high = judge.scale
     grades = {str(grade): float(grade) for grade in range(low, high + 1)}
     read = partial(read_grade, scale=judge.scale, pattern=judge.parse)

@@ -1,4 +1,4 @@
-"""What the three modes of a judge share: parameters, questions, verdicts."""
+"""Shared by the modes of a judge: parameters, questions and verdicts."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Takes, canoni
 
 
 class JudgeQuestions(ProbedAnnotator):
-    """The parameters of a judge, how it is asked, and how its answers are read."""
+    """The parameters of a judge, its questions, and how its answers are read."""
 
     mode: Literal["pointwise", "pairwise", "listwise"] = "pointwise"
     model: ChoosingRole = "judge"
@@ -46,7 +46,9 @@ class JudgeQuestions(ProbedAnnotator):
     @classmethod
     def _ascending(cls, scale: tuple[int, int]) -> tuple[int, int]:
         if not 0 <= scale[0] < scale[1]:
-            raise ValueError(f"a scale goes from a lowest grade to a highest, not {list(scale)}")
+            raise ValueError(
+                f"scale must be [lowest, highest] with 0 or more as lowest, got {list(scale)}"
+            )
         return scale
 
     @field_validator("parse")
@@ -55,33 +57,33 @@ class JudgeQuestions(ProbedAnnotator):
         try:
             groups = 1 if pattern is None else re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
         if groups != 1:
-            raise ValueError(f"{pattern!r} must have one group, what the judge decided")
+            raise ValueError(f"{pattern!r} must have one group, the verdict")
         return pattern
 
     @model_validator(mode="after")
     def _fits(self) -> "JudgeQuestions":
         if self.verdict == "probability":
             if self.mode == "listwise":
-                raise ValueError("a ranking has no probability here: set verdict: sampled")
+                raise ValueError("a ranking cannot be judged by probability: set verdict: sampled")
             if self.votes > 1 or self.parse is not None:
-                raise ValueError("votes and parse are of sampled verdicts: set verdict: sampled")
+                raise ValueError("votes and parse need sampled verdicts: set verdict: sampled")
         elif self.votes > 1 and self.temperature == 0:
-            raise ValueError("votes without a temperature are all the same: set temperature")
+            raise ValueError("votes at temperature 0 are all the same: set a temperature above 0")
         return self
 
     @property
     def asks(self) -> str:
-        """The name of the template that is put to the model."""
+        """The name of the template for the question."""
         return self.template or f"judge_{self.mode}"
 
     @property
     def sampling(self) -> Sampling:
-        """How a sampled verdict is drawn: as nothing else than a verdict, where that is what the
-        template asks for and the engine can see to it."""
+        """The sampling of a verdict. The output is constrained to a verdict if the template asks
+        for nothing else and the engine can do it."""
         low, high = self.scale
-        bare = {
+        verdicts = {
             "judge_pointwise": "|".join(map(str, range(low, high + 1))),
             "judge_pairwise": "A|B|C",
             "judge_listwise": "[A-Z]( [A-Z])*",
@@ -91,7 +93,7 @@ class JudgeQuestions(ProbedAnnotator):
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
-            pattern=bare.get(self.asks) if self.pattern is None else self.pattern,
+            pattern=verdicts.get(self.asks) if self.pattern is None else self.pattern,
         )
 
     @property
@@ -99,7 +101,7 @@ class JudgeQuestions(ProbedAnnotator):
         return self.mode == "pairwise"
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """The judge bound to what ``checkpoint`` trained, if it is named."""
+        """The judge, bound to the weights of ``checkpoint`` if it is set."""
         if self.checkpoint is not None:
             return bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
         return context
@@ -111,19 +113,27 @@ class JudgeQuestions(ProbedAnnotator):
         answers: Mapping[str, float],
         read: Callable[[str], float],
     ) -> Verdict:
-        """What ``model`` says to ``question``: one of ``answers``, each with what it is worth, or
-        words that ``read`` makes a number of. A question it refuses is a verdict with an error."""
+        """The verdict of ``model`` on ``question``.
+
+        Args:
+            model: the judge.
+            question: the messages.
+            answers: the value of each allowed answer, for a verdict by probability.
+            read: the value of a sampled answer.
+
+        A question that the model refuses gives a verdict with an error.
+        """
         try:
             if self.verdict == "probability":
                 logprobs = await model.choose(question, list(answers))
                 verdict = weighed(answers, logprobs)
             else:
-                written = await model.generate(question, n=self.votes, sampling=self.sampling)
+                sampled = await model.generate(question, n=self.votes, sampling=self.sampling)
                 verdict = polled(
-                    [one.text for one in written],
+                    [one.text for one in sampled],
                     read,
                     self.aggregate,
-                    refused=[cut_off(one, self.cut_verdicts) for one in written],
+                    refused=[cut_off(one, self.cut_verdicts) for one in sampled],
                 )
         except RowError as refusal:
             verdict = Verdict(None, None, f"not answered: {refusal}", votes=0)
@@ -133,7 +143,8 @@ class JudgeQuestions(ProbedAnnotator):
     def opinion(
         self, response: Response, model: Model, value: float | None, raw: str | None, error: str
     ) -> Score:
-        """An opinion of ``response``; ``error`` is why there is no ``value``, if there is none."""
+        """The score of ``response``. ``error`` says why there is no ``value``; it is ignored if
+        there is one."""
         name = f"judge_{self.mode}"
         if self.asks != name:
             name += f"_{self.asks.removeprefix('judge_')}"

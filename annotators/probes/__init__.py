@@ -1,1 +1,1 @@
-"""Probes: what an annotator must tell apart before its scores count."""
+"""Probes: tests that an annotator must pass before its scores count."""

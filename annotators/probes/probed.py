@@ -1,4 +1,5 @@
-"""What annotators share whose opinion is a model's: it is probed before its labels count."""
+"""The base class of annotators whose scores come from a model: they are probed before their labels
+count."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -17,12 +18,12 @@ from schemas import ProbeReport, ProbeResult, Split, StageReport
 
 
 class ProbedAnnotator(Annotator):
-    """Scores responses by a model that may be fooled, so it is put to the suite of
-    `annotators.probes.suite` with the same ``score``, after the responses have been scored.
+    """Base class: scores responses by a model, which may be fooled. After the responses have been
+    scored, the same ``score`` is tested by the probes of `annotators.probes.suite`.
 
-    ``probes``: whether failing it stops the recipe after this stage (whose scores are kept), is
-    only said, or the suite is left out. A probe is passed if at least the share
-    ``probe_threshold`` of its cases (at most ``probe_prompts``) is.
+    ``probes``: ``block`` stops the recipe after this stage if a probe fails (the scores are kept),
+    ``warn`` only reports it, ``off`` runs no probes. A probe is passed if at least the share
+    ``probe_threshold`` of its cases (at most ``probe_prompts``) is passed.
     """
 
     probes: Literal["block", "warn", "off"] = "block"
@@ -37,36 +38,37 @@ class ProbedAnnotator(Annotator):
 
     @property
     def trained_by(self) -> str | None:
-        """The stage that trained what scores, if one of the recipe did."""
+        """The stage of the recipe that trained the scoring model, if any."""
         return None
 
     @property
     def compares(self) -> bool:
-        """Whether answers are shown to the model two at a time, so that their order may matter;
-        `keeps_order` is then asked too."""
+        """Whether responses are shown to the model two at a time, so that their order may matter.
+        If so, `keeps_order` is probed too."""
         return False
 
     async def keeps_order(
         self, prompt: Prompt, first: Response, second: Response, models: Models
     ) -> bool:
-        """Whether the same of two responses wins in both orders."""
+        """Whether the same one of two responses wins in both orders."""
         raise TypeError(f"{type(self).__name__} does not compare responses")
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``; the report has the outcome of the probes.
+        """Scores of ``tables[self.of]``. The report has the results of the probes.
 
-        None where ``trained_by`` had nothing to train on, as in a refresh without new prompts.
+        If ``trained_by`` had nothing to train on, as in a refresh without new prompts, all
+        responses are dropped.
         """
         try:
             split = super().run(tables, context)
         except UntrainedHeadError:
             trained = self.trained_by
-            found = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
-            if not found:
+            nothing = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
+            if not nothing:
                 raise
             if self.probes == "off":
-                return found
-            return found.with_report(StageReport(probes=self._probe_report([])))
+                return nothing
+            return nothing.with_report(StageReport(probes=self._probe_report([])))
         if self.probes == "off":
             return split
         return split.with_report(self._probed(tables, split.kept, context))
@@ -74,7 +76,7 @@ class ProbedAnnotator(Annotator):
     def _probed(
         self, tables: Mapping[str, pl.DataFrame], scores: pl.DataFrame, context: Context
     ) -> StageReport:
-        # A session of its own: what it counts of the probes is no finding about the stage's rows.
+        # A separate session: its counts must not become findings about the stage's rows.
         with self.session(tables, context) as scorer:
 
             async def keeps_order(

@@ -1,4 +1,4 @@
-"""What the rewards of steps must not do: look at the outcome alone, and reward repetition."""
+"""Tests of rewards of steps: they must not follow the outcome alone, and not reward repetition."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,16 @@ from schemas import Findings, StageReport, content_id
 REPEATED = "repeated steps rewarded"
 """The name of the finding of `repeats`."""
 ROUNDING = 1e-6
-"""A reward that rises by less has not risen: the same text in another batch differs by as much."""
+"""A smaller increase does not count: the same text in another batch differs by as much."""
 
 
 def outcome_drift(scores: pl.DataFrame) -> float | None:
-    """The share of responses of two or more steps whose lowest reward is on the last step, and
-    nowhere before it; None where there is no such response.
+    """The share of responses with two or more steps whose lowest reward is on the last step and
+    nowhere before; None if there is no such response.
 
-    One step in n is the last, so where errors are anywhere the share is about 1/n: much more says
-    that the reward waits for the outcome (Zhang et al. 2025, The Lessons of Developing Process
-    Reward Models, arXiv:2501.07301).
+    One step in n is the last, so the share is about 1/n if errors can be anywhere. A much larger
+    share means that the reward follows the outcome (Zhang et al. 2025, The Lessons of Developing
+    Process Reward Models, arXiv:2501.07301).
     """
     steps = scores.filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
     ordered = pl.col("value").sort_by("step")
@@ -53,14 +53,17 @@ def repeats(
     *,
     most: int,
 ) -> StageReport:
-    """In how many answers, ``raised`` of ``of``, a right step that stands there twice got the
-    answer a higher score, with the first such answer as an ``example``; no finding where there is
-    nothing to repeat.
+    """How often repeating a right step raises the score of a response.
 
-    At most ``most`` prompts, drawn by a hash of the run's seed, give one answer each: of two steps
-    or more, right by the check of the prompt's source (where that can tell; else the best rated),
-    and with the highest reward. Its best rewarded step but for the last is said twice in a row: a
-    policy that is rewarded for that would say nothing else (Gao et al. 2024, arXiv:2410.15115).
+    At most ``most`` prompts, drawn by a hash of the run's seed, give one response each: one with
+    two or more steps that the check of the prompt's source finds right (or any, if there is no such
+    check), with the highest reward. Its best rewarded step, the last step excluded, is repeated
+    directly after itself. A policy that is rewarded for that would repeat it forever (Gao et al.
+    2024, arXiv:2410.15115).
+
+    Returns:
+        A finding with the number of responses (``of``), how many of them were ``raised``, and
+            the first of these as ``example``. There is no finding if no response can be tested.
     """
     cases = _cases(responses, prompts, scores, context, most)
 
@@ -74,26 +77,29 @@ def repeats(
         dataclasses.replace(context, failure_limit=1.0),
         total=len(cases),
     )
-    found: dict[int, tuple[float, float]] = {}
+    scores_by_case: dict[int, tuple[float, float]] = {}
     for one in run:
         if isinstance(one, Done):
             scores_of = {each.response_id: each.value for each in one.result if each.step is None}
             before, after = (scores_of.get(each.response_id) for each in one.item[1:])
             if before is not None and after is not None:
-                found[one.number] = before, after
-    findings: Findings = {REPEATED: _counted(found, cases)} if found else {}
+                scores_by_case[one.number] = before, after
+    findings: Findings = {REPEATED: _counted(scores_by_case, cases)} if scores_by_case else {}
     return StageReport(run.usage, findings)
 
 
 def _counted(
-    found: Mapping[int, tuple[float, float]], cases: Sequence[tuple[Prompt, Response, Response]]
+    scores_by_case: Mapping[int, tuple[float, float]],
+    cases: Sequence[tuple[Prompt, Response, Response]],
 ) -> dict[str, Any]:
-    raised = [n for n, (before, after) in sorted(found.items()) if after > before + ROUNDING]
+    raised = [
+        n for n, (before, after) in sorted(scores_by_case.items()) if after > before + ROUNDING
+    ]
     example = None
     if raised:
-        before, after = found[raised[0]]
+        before, after = scores_by_case[raised[0]]
         example = {"text": cases[raised[0]][2].text, "before": before, "after": after}
-    return {"raised": len(raised), "of": len(found), "example": example}
+    return {"raised": len(raised), "of": len(scores_by_case), "example": example}
 
 
 def _cases(
@@ -103,33 +109,33 @@ def _cases(
     context: Context,
     most: int,
 ) -> list[tuple[Prompt, Response, Response]]:
-    """Prompts with an answer, and that answer with a step said twice."""
-    wholes = dict(
+    """Prompts with a response, and that response with a repeated step."""
+    values = dict(
         scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
         .select("response_id", "value")
         .iter_rows()
     )
     rewards = _rewards(scores)
-    written: dict[str, list[Response]] = {}
+    by_prompt: dict[str, list[Response]] = {}
     fields = responses.filter(pl.col("steps").list.len() > 1, pl.col("finish") == "stop")
     for response_id, prompt_id, text, finish, origin, steps in fields.select(
         "response_id", "prompt_id", "text", "finish", "origin", "steps"
     ).iter_rows():
         cut = tuple(Span(**span) for span in steps)
-        if response_id in wholes and len(rewards[response_id]) == len(cut):
+        if response_id in values and len(rewards[response_id]) == len(cut):
             one = Response(response_id, prompt_id, text, finish, origin, cut)
-            written.setdefault(prompt_id, []).append(one)
+            by_prompt.setdefault(prompt_id, []).append(one)
     drawn = sorted(
-        (prompt for prompt in each_prompt(prompts) if prompt.prompt_id in written),
+        (prompt for prompt in each_prompt(prompts) if prompt.prompt_id in by_prompt),
         key=lambda prompt: content_id(context.seed, prompt.prompt_id),
     )
     cases: list[tuple[Prompt, Response, Response]] = []
     for prompt in drawn[:most]:
-        answers = written[prompt.prompt_id]
+        answers = by_prompt[prompt.prompt_id]
         right = right_answers(prompt, answers, context)
         if right is not None and any(right):
             answers = [one for one, true in zip(answers, right, strict=True) if true]
-        best = max(answers, key=lambda one: (wholes[one.response_id], one.response_id))
+        best = max(answers, key=lambda one: (values[one.response_id], one.response_id))
         cases.append((prompt, best, _repeated(best, rewards[best.response_id])))
     return cases
 
@@ -140,8 +146,8 @@ def _rewards(scores: pl.DataFrame) -> Mapping[str, list[float]]:
 
 
 def _repeated(response: Response, rewards: Sequence[float]) -> Response:
-    """``response`` with its best rewarded step, but for the last, said twice."""
-    assert response.steps is not None, "only answers that are cut into steps are asked for"
+    """``response`` with its best rewarded step, the last step excluded, repeated."""
+    assert response.steps is not None, "only responses with steps are tested"
     best = max(range(len(rewards) - 1), key=lambda step: rewards[step])
     text, steps = said_twice(response.text, response.steps, best)
     return Response(

@@ -1,15 +1,15 @@
-"""What a judge or reward must tell apart before its labels count, and how it does.
+"""The probes of judges and rewards: comparisons that they must get right before their labels count.
 
-Each probe is a comparison whose outcome is beyond doubt, made of responses that the stage has
-anyway: a real answer against one without content, one off topic, one to another prompt; and for
-those that compare two at a time, one pair in both orders.
+Each probe is a comparison with a known result, made of responses that the stage has: a real answer
+against one without content, one off topic, or one to another prompt. Annotators that compare two
+responses at a time are also given one pair in both orders.
 
 | probe | the real answer must score higher than | source |
 |---|---|---|
-| ``empty`` | nothing, a sign, or one word | Zhao et al. 2025, arXiv:2507.08794 |
-| ``openers`` | a beginning that any answer could have | the same |
+| ``empty`` | an empty text, a sign, or one word | Zhao et al. 2025, arXiv:2507.08794 |
+| ``openers`` | an opening that fits any answer | the same |
 | ``off topic`` | another prompt's answer, repeated until it is long | length bias |
-| ``contrast`` | another prompt's answer, as it is | Contrast Instructions |
+| ``contrast`` | another prompt's answer, unchanged | Contrast Instructions |
 | ``order swap`` | (the same of two answers must win, whichever is shown first) | position bias |
 """
 
@@ -36,9 +36,9 @@ OPENERS = (
     "The answer is clear.",
 )
 LONG = 3
-"""How many times as long as the real answer the one off topic is, at least."""
+"""The off-topic answer is at least so many times as long as the real one."""
 LOOKED_AT = 8
-"""Prompts whose answers are checked, at most, for each one that is wanted with a right answer."""
+"""How many prompts are checked at most for each prompt that is needed."""
 SWAP = "order swap"
 
 KeepsOrder = Callable[[Prompt, Response, Response, Models], Awaitable[bool]]
@@ -46,7 +46,8 @@ KeepsOrder = Callable[[Prompt, Response, Response, Models], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One comparison: ``better`` must score higher than ``worse`` as an answer to ``prompt``."""
+    """One comparison: ``better`` must have a higher score than ``worse`` as an answer to
+    ``prompt``."""
 
     probe: str
     prompt: Prompt
@@ -56,7 +57,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """How a case went: the scores, None where there is none, and the annotator's first error."""
+    """The result of a case: the scores (None if there is none), and the annotator's first error."""
 
     passed: bool
     better: float | None = None
@@ -75,11 +76,22 @@ def probed(
     scores: pl.DataFrame,
     most: int,
 ) -> tuple[list[ProbeResult], Usage]:
-    """The result of each probe that applies, and what the models cost.
+    """Run the probes that apply.
 
-    ``score`` scores two answers at a time. ``keeps_order``: whether the same of two answers wins
-    in both orders; None where answers are not shown together. ``most``: prompts, at most. Cases
-    are drawn by a hash of the run's seed and the prompts' ids.
+    Args:
+        score: scores two responses at a time.
+        keeps_order: whether the same one of two responses wins in both orders; None if
+            responses are not shown together.
+        tables: the inputs of the stage.
+        context: the stage and its run.
+        of: the stage of the responses.
+        prompts: the stage of the prompts.
+        scores: the scores of the stage.
+        most: the maximum number of prompts. They are drawn by a hash of the run's seed and
+            their ids.
+
+    Returns:
+        The result of each probe, and the usage of the models.
     """
     chosen = _chosen(tables[prompts], tables[of], scores, context, most)
     asked = list(_cases(chosen, swap=keeps_order is not None))
@@ -88,7 +100,7 @@ def probed(
         if case.probe == SWAP:
             assert keeps_order is not None
             return _Verdict(await keeps_order(case.prompt, case.better, case.worse, models))
-        # In the order of their ids, for an annotator may favour what it is given first.
+        # In the order of their ids, because an annotator may favour the first one.
         both = sorted((case.better, case.worse), key=lambda one: one.response_id)
         return _verdict(case, await score(case.prompt, both, models))
 
@@ -110,17 +122,17 @@ def probed(
 
 
 def failed(results: Sequence[ProbeResult], *, threshold: float) -> tuple[str, ...]:
-    """The probes of which less than the share ``threshold`` of the cases were passed."""
+    """The probes with less than the share ``threshold`` of their cases passed."""
     return tuple(each.probe for each in results if each.passed < threshold * each.cases)
 
 
-def _verdict(case: Case, opinions: Sequence[Score]) -> _Verdict:
+def _verdict(case: Case, scores: Sequence[Score]) -> _Verdict:
     better, worse = (
-        _mean([o.value for o in opinions if o.response_id == one.response_id and o.step is None])
+        _mean([o.value for o in scores if o.response_id == one.response_id and o.step is None])
         for one in (case.better, case.worse)
     )
-    error = next((o.error for o in opinions if o.error is not None), None)
-    # An empty answer that gets no score makes no label; a real one without a score is lost.
+    error = next((o.error for o in scores if o.error is not None), None)
+    # An empty answer without a score makes no label. A real answer without a score fails.
     passed = better is not None and (worse is None or better > worse)
     return _Verdict(passed, better, worse, error)
 
@@ -131,8 +143,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _result(probe: str, verdicts: Sequence[tuple[Case, _Verdict]]) -> ProbeResult:
-    own = [(case, verdict) for case, verdict in verdicts if case.probe == probe]
-    passed = sum(verdict.passed for _, verdict in own)
+    of_probe = [(case, verdict) for case, verdict in verdicts if case.probe == probe]
+    passed = sum(verdict.passed for _, verdict in of_probe)
     examples = (
         ProbeExample(
             prompt=case.prompt.messages[-1]["content"],
@@ -142,15 +154,15 @@ def _result(probe: str, verdicts: Sequence[tuple[Case, _Verdict]]) -> ProbeResul
             against_score=verdict.worse,
             error=verdict.error,
         )
-        for case, verdict in own
+        for case, verdict in of_probe
         if not verdict.passed
     )
-    return ProbeResult(probe, passed, len(own), next(examples, None))
+    return ProbeResult(probe, passed, len(of_probe), next(examples, None))
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A prompt with its real answer, and the answer furthest from that."""
+    """A prompt with its real answer, and the answer that differs most from it in quality."""
 
     prompt: Prompt
     best: Response
@@ -165,18 +177,18 @@ def _cases(chosen: Sequence[_Chosen], *, swap: bool) -> Iterator[Case]:
             "empty": EMPTY[number % len(EMPTY)],
             "openers": OPENERS[number % len(OPENERS)],
         }
-        # The neighbour is another prompt, unless there is but one; an answer may fit both.
+        # The neighbour is another prompt, unless there is only one. An answer may fit both.
         if other.strip() != best.text.strip():
             times = 1 + LONG * len(best.text) // len(other)
             against |= {"off topic": "\n".join([other] * times), "contrast": other}
         for probe, text in against.items():
-            yield Case(probe, prompt, best, _written(prompt, text))
+            yield Case(probe, prompt, best, _as_response(prompt, text))
         if swap and one.worst is not None:
             yield Case(SWAP, prompt, best, one.worst)
 
 
-def _written(prompt: Prompt, text: str) -> Response:
-    """A text that nobody wrote, as a response."""
+def _as_response(prompt: Prompt, text: str) -> Response:
+    """A constructed text as a response."""
     origin = {
         "operator": "annotators.probes",
         "model": None,
@@ -194,31 +206,31 @@ def _chosen(
     context: Context,
     most: int,
 ) -> list[_Chosen]:
-    """Prompts with a real answer: the shortest that the check of the prompt's source finds right;
-    where the source has none, or it finds none right anywhere, the best rated."""
+    """Prompts with a real answer: the shortest one that the check of the prompt's source finds
+    right. If there is no check, or it finds none right for any prompt, the best scored one."""
     values = _values(scores)
-    written: dict[str, list[Response]] = {}
-    # What was cut off is neither a real answer nor a wrong one.
+    by_prompt: dict[str, list[Response]] = {}
+    # A response that was cut off is neither a real answer nor a wrong one.
     ended = responses.filter(pl.col("finish") == "stop")
     fields = ended.select("response_id", "prompt_id", "text", "finish", "origin")
     for row in fields.iter_rows():
-        written.setdefault(row[1], []).append(Response(*row))
+        by_prompt.setdefault(row[1], []).append(Response(*row))
     drawn = sorted(
-        (prompt for prompt in each_prompt(prompts) if prompt.prompt_id in written),
+        (prompt for prompt in each_prompt(prompts) if prompt.prompt_id in by_prompt),
         key=lambda prompt: content_id(context.seed, prompt.prompt_id),
     )
     chosen: list[_Chosen] = []
-    passed_over: list[_Chosen] = []
+    without_right: list[_Chosen] = []
     for prompt in drawn[: LOOKED_AT * most]:
         if len(chosen) == most:
             break
-        answers = sorted(written[prompt.prompt_id], key=lambda one: (len(one.text), one.text))
+        answers = sorted(by_prompt[prompt.prompt_id], key=lambda one: (len(one.text), one.text))
         right = right_answers(prompt, answers, context)
         if right is None or any(right):
             chosen.append(_extremes(prompt, answers, right, values))
         else:
-            passed_over.append(_extremes(prompt, answers, None, values))
-    return chosen or passed_over[:most]
+            without_right.append(_extremes(prompt, answers, None, values))
+    return chosen or without_right[:most]
 
 
 def _extremes(
@@ -227,12 +239,13 @@ def _extremes(
     right: Sequence[bool] | None,
     values: Mapping[str, float],
 ) -> _Chosen:
-    """The first right answer and the first wrong one; without ``right``, by how they are rated."""
+    """The first right answer and the first wrong one; without ``right``, the best and the worst
+    scored."""
     if right is not None:
         best = next(one for one, true in zip(answers, right, strict=True) if true)
         wrong = [one for one, true in zip(answers, right, strict=True) if not true]
     else:
-        # Shorter answers come first, and win among equals.
+        # Shorter answers come first and win ties.
         best = max(answers, key=lambda one: values.get(one.response_id, float("-inf")))
         wrong = sorted(answers, key=lambda one: values.get(one.response_id, float("-inf")))
     others = [one for one in wrong if one.text.strip() != best.text.strip()]
@@ -240,15 +253,15 @@ def _extremes(
 
 
 def _values(scores: pl.DataFrame) -> dict[str, float]:
-    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-    means = whole.group_by("response_id").agg(pl.col("value").mean())
+    of_responses = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    means = of_responses.group_by("response_id").agg(pl.col("value").mean())
     return dict(means.select("response_id", "value").iter_rows())
 
 
 def right_answers(
     prompt: Prompt, answers: Sequence[Response], context: Context
 ) -> list[bool] | None:
-    """Whether each answer is right, None where the prompt's source has no check or no telling."""
+    """Whether each answer is right; None if the prompt's source has no check."""
     path = context.checks.get(prompt.source)
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""A strong model over a weak one: how much likelier the better aligned finds a response."""
+"""The log-likelihood ratio of a strong (better aligned) model to a weak one."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from schemas import InnerFile, ScoringRole
 
 
 class Exemplar(BaseModel):
-    """A preference that shows what is wanted: a prompt, a good answer, and a worse one."""
+    """An example of the preference: a prompt, a good answer and a worse one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,14 +25,14 @@ class Exemplar(BaseModel):
 class DensityRatio(ProbedAnnotator):
     """r(x, y) = log π_strong(y | x, c) − log π_weak(y | x), in nats.
 
-    The context c is ``criteria`` and ``exemplars``, put before the prompt by ``template``; the weak
-    model never sees it. Without either, both models are asked as the prompt stands. ``normalise:
-    token`` divides each model's sum by its own number of tokens (the annotator's name is then
-    ``density_ratio_per_token``); the models' tokenizers may differ.
+    The context c is ``criteria`` and ``exemplars``; ``template`` puts it before the prompt. The
+    weak model never sees it. Without both, both models see the prompt alone. ``normalise: token``
+    divides each model's sum by its number of tokens (the annotator name is then
+    ``density_ratio_per_token``). The tokenizers of the models may differ.
 
     Source: Xu et al. 2024, CDR (arXiv:2411.02481). The formula and the default sum are those of the
-    paper and its code (RewardHub), but every token of the response counts here, where that code
-    leaves out line breaks. That c goes to the strong model alone was not confirmed there.
+    paper and its code (RewardHub). Here every token of the response counts; that code leaves out
+    line breaks. It was not confirmed there that only the strong model sees c.
     """
 
     strong: ScoringRole = "strong"
@@ -58,11 +58,11 @@ class DensityRatio(ProbedAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response."""
+        """One score per response."""
         strong, weak = models[self.strong], models[self.weak]
-        asked = prompt.messages
+        messages = prompt.messages
         if self._customised:
-            asked = self.ask(
+            messages = self.ask(
                 strong,
                 self.template,
                 prompt=prompt,
@@ -70,13 +70,13 @@ class DensityRatio(ProbedAnnotator):
                 exemplars=[exemplar.model_dump() for exemplar in self.exemplars],
             )
         ratios = await log_ratios(
-            responses, (strong, asked), (weak, prompt.messages), normalise=self.normalise
+            responses, (strong, messages), (weak, prompt.messages), normalise=self.normalise
         )
         name = "density_ratio" if self.normalise == "sum" else "density_ratio_per_token"
         revisions = f"{strong.scoring_revision} over {weak.scoring_revision}"
-        known = {
+        parameters = {
             "normalise": self.normalise,
             "criteria": self.criteria,
             "exemplars": len(self.exemplars),
         }
-        return opinions(name, responses, ratios, model=revisions, parameters=known)
+        return opinions(name, responses, ratios, model=revisions, parameters=parameters)

@@ -1,4 +1,4 @@
-"""What the user would say next: thanks, or a complaint."""
+"""Rewards by the likelihood of the next message of the user: thanks, or a complaint."""
 
 import asyncio
 import math
@@ -16,16 +16,17 @@ from schemas import InnerFile, ScoringRole
 
 class FollowupLikelihood(ProbedAnnotator):
     """How much likelier ``positive`` follow-ups of the user are after a response than ``negative``
-    ones, in nats a token.
+    ones, in nats per token.
 
-    r(x, y) = mean over p in positive of ℓ(p) − mean over n in negative of ℓ(n), where ℓ is the mean
-    log-prob of a follow-up's tokens as the user's next turn, which ``template`` asks ``model`` for.
-    What the user goes on to say after it does not count: the turn's end is not scored.
+    r(x, y) = mean over p in positive of ℓ(p) − mean over n in negative of ℓ(n). ℓ is the mean
+    log-prob of the tokens of a follow-up as the user's next turn, which ``template`` asks ``model``
+    for. The end of the turn is not scored, so what the user says after the follow-up does not
+    count.
 
     Source: Zhang et al. 2024, Follow-up Likelihood as Reward (arXiv:2409.13948): positive relative
-    to negative follow-ups. How that paper adds them up could not be confirmed; this is how its
-    forerunner FED does (Mehri and Eskenazi 2020, arXiv:2006.12719), with means for sums, so that
-    neither the number nor the length of the follow-ups has a say.
+    to negative follow-ups. How that paper combines them could not be confirmed. This is the method
+    of its predecessor FED (Mehri and Eskenazi 2020, arXiv:2006.12719), with means instead of sums,
+    so that the number and length of follow-ups do not matter.
     """
 
     model: ScoringRole = "policy"
@@ -34,43 +35,43 @@ class FollowupLikelihood(ProbedAnnotator):
     template: InnerFile = "followup"
 
     @model_validator(mode="after")
-    def _told_apart(self) -> "FollowupLikelihood":
-        said = [*self.positive, *self.negative]
-        if not all(text.strip() for text in said):
-            raise ValueError("a follow-up says nothing: write what the user would say")
-        if len(set(said)) < len(said):
+    def _different(self) -> "FollowupLikelihood":
+        followups = [*self.positive, *self.negative]
+        if not all(text.strip() for text in followups):
+            raise ValueError("a follow-up is empty: write what the user would say")
+        if len(set(followups)) < len(followups):
             raise ValueError("a follow-up is named twice: each counts once, on one side")
         return self
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response. All follow-ups of a response are scored in one call, so that the
-        dialogue before them is read once."""
+        """One score per response. All follow-ups of a response are scored in one call, so that the
+        dialogue before them is processed once."""
         model = models[self.model]
-        said = [*self.positive, *self.negative]
+        followups = [*self.positive, *self.negative]
         scored = await asyncio.gather(
             *(
                 model.score(
                     self.ask(model, self.template, prompt=prompt, response=response.text),
-                    said,
-                    end=[False] * len(said),
+                    followups,
+                    end=[False] * len(followups),
                 )
                 for response in responses
             )
         )
         values = [
-            contrast(followups[: len(self.positive)], followups[len(self.positive) :])
-            for followups in scored
+            contrast(logprobs[: len(self.positive)], logprobs[len(self.positive) :])
+            for logprobs in scored
         ]
-        known = {"positive": self.positive, "negative": self.negative}
+        parameters = {"positive": self.positive, "negative": self.negative}
         name, revision = "followup_likelihood", model.scoring_revision
-        return opinions(name, responses, values, model=revision, parameters=known)
+        return opinions(name, responses, values, model=revision, parameters=parameters)
 
 
 def contrast(positive: Sequence[Scored], negative: Sequence[Scored]) -> float:
-    """The mean log-prob a token of ``positive`` texts less that of ``negative`` ones, in nats; each
-    text counts the same, however long."""
+    """The mean log-prob per token of ``positive`` texts minus that of ``negative`` ones, in nats.
+    Each text has the same weight, whatever its length."""
     return _mean([_mean(one.logprobs) for one in positive]) - _mean(
         [_mean(one.logprobs) for one in negative]
     )

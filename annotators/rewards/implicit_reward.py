@@ -1,4 +1,4 @@
-"""The reward that a policy learnt by DPO without anybody writing it down."""
+"""The implicit reward of a policy that was trained by DPO."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -19,13 +19,13 @@ from schemas import Checkpoints, ScoringRole, Takes
 class ImplicitReward(ProbedAnnotator):
     """r(x, y) = β · (log π(y | x) − log π_ref(y | x)), in nats times ``beta``.
 
-    With ``checkpoint``, the stage that trained one, π is what it trained and π_ref what it started
-    from, which is the reference of DPO's loss: ``policy`` and ``reference`` then say only which
-    engine and number type run them. ``normalise: token`` divides each log-likelihood by its number
-    of tokens (the annotator's name is then ``implicit_reward_per_token``).
+    With ``checkpoint``, a stage that trained a policy, π is the trained policy and π_ref the
+    weights that it started from, the reference of DPO's loss. ``policy`` and ``reference`` then
+    only give the engine and number type. ``normalise: token`` divides each log-likelihood by its
+    number of tokens (the annotator name is then ``implicit_reward_per_token``).
 
-    Source: Rafailov et al. 2023, DPO (arXiv:2305.18290), equation 5, less the term of the prompt
-    alone, which is the same for all its responses.
+    Source: Rafailov et al. 2023, DPO (arXiv:2305.18290), equation 5, without the term that depends
+    on the prompt alone.
     """
 
     policy: ScoringRole = "policy"
@@ -44,7 +44,11 @@ class ImplicitReward(ProbedAnnotator):
         return self
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """The two models bound. Raises `EngineError` unless ``checkpoint`` gave one."""
+        """The two models, bound to the weights of ``checkpoint`` if it is set.
+
+        Raises:
+            EngineError: ``checkpoint`` did not give exactly one checkpoint.
+        """
         if self.checkpoint is not None:
             trained = tables[self.checkpoint]
             context = bound(context, self.policy, trained, stage=self.checkpoint)
@@ -54,7 +58,7 @@ class ImplicitReward(ProbedAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response."""
+        """One score per response."""
         policy, reference = models[self.policy], models[self.reference]
         ratios = await log_ratios(
             responses,
@@ -65,5 +69,5 @@ class ImplicitReward(ProbedAnnotator):
         name = "implicit_reward" if self.normalise == "sum" else "implicit_reward_per_token"
         revisions = f"{policy.scoring_revision} over {reference.scoring_revision}"
         values = [self.beta * ratio for ratio in ratios]
-        known = {"beta": self.beta, "normalise": self.normalise}
-        return opinions(name, responses, values, model=revisions, parameters=known)
+        parameters = {"beta": self.beta, "normalise": self.normalise}
+        return opinions(name, responses, values, model=revisions, parameters=parameters)

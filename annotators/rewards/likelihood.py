@@ -1,4 +1,4 @@
-"""How likely a model is to write what was written."""
+"""The likelihood of responses under a model."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ class Likelihood(Annotator):
 
     log p(response | prompt) = Σ_t log p(token_t | prompt, tokens before t)
 
-    Of a response that its author ended, the token that ends the turn is counted too; of one cut
-    off at the length limit it is not, for it was never written. ``normalise: token`` divides by
-    the number of tokens counted (the annotator's name is then ``likelihood_per_token``).
+    The token that ends the turn is counted for a finished response. It is not counted for a
+    response that was cut off, which does not contain it. ``normalise: token`` divides by the number
+    of counted tokens (the annotator name is then ``likelihood_per_token``).
     """
 
     model: ScoringRole = "policy"
@@ -27,7 +27,7 @@ class Likelihood(Annotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response."""
+        """One score per response."""
         model = models[self.model]
         scored = await model.score(
             prompt.messages,
@@ -40,5 +40,7 @@ class Likelihood(Annotator):
             math.fsum(one.logprobs) / (max(len(one.logprobs), 1) if per_token else 1)
             for one in scored
         ]
-        known = {"normalise": self.normalise}
-        return opinions(name, responses, values, model=model.scoring_revision, parameters=known)
+        parameters = {"normalise": self.normalise}
+        return opinions(
+            name, responses, values, model=model.scoring_revision, parameters=parameters
+        )

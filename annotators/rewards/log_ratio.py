@@ -1,4 +1,4 @@
-"""How much likelier one model finds a text than another does."""
+"""Log-likelihood ratios of texts under two models."""
 
 import asyncio
 import math
@@ -11,7 +11,7 @@ from engines.rows import Response
 from schemas import Message
 
 Normalise = Literal["sum", "token"]
-"""Log-probs of a text's tokens added up, or their mean."""
+"""The sum of the log-probs of a text's tokens, or their mean."""
 
 
 async def log_ratios(
@@ -21,11 +21,11 @@ async def log_ratios(
     *,
     normalise: Normalise,
 ) -> list[float]:
-    """log p(response | its messages) under ``above`` less the same under ``below``, in nats, for
-    each response. Each model is asked once for all of them, so that they share the prompt.
+    """For each response log p(response | its messages) under ``above`` minus the same under
+    ``below``, in nats. Each model scores all responses in one call, so that they share the prompt.
 
-    The token that ends the turn is counted of a response that its author ended; one cut off at the
-    length limit never had it.
+    The token that ends the turn is counted for a finished response. A response that was cut off
+    does not contain it.
     """
     texts = [response.text for response in responses]
     end = [response.finish == "stop" for response in responses]
@@ -36,10 +36,10 @@ async def log_ratios(
 
 
 def log_ratio(above: Scored, below: Scored, *, normalise: Normalise = "sum") -> float:
-    """Log-likelihood of a text under ``above`` less that under ``below``, in nats.
+    """The log-likelihood of a text under ``above`` minus that under ``below``, in nats.
 
-    Each is over its own model's tokens: the two need not share a tokenizer. With ``token`` each is
-    divided by how many tokens it has, before the difference is taken.
+    Each is computed over the tokens of its own model, so the tokenizers may differ. ``normalise:
+    token`` divides each by its number of tokens first.
     """
     return _likelihood(above, normalise) - _likelihood(below, normalise)
 

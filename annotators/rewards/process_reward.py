@@ -1,4 +1,4 @@
-"""The reward that a trained head gives to each step of a response."""
+"""Rewards of the steps of a response, by a trained head."""
 
 import asyncio
 import math
@@ -24,44 +24,48 @@ NAME = "process_reward"
 
 
 class ProcessReward(TrainedReward):
-    """Scores every step of a response by a process reward model, all steps in one forward pass: a
-    token classification model such as `trainers.PRM` and `trainers.ValueHead` make. A reward is
-    the probability that the step is right, or for a value head the value of the begun answer.
+    """Scores every step of a response by a process reward model, all steps in one forward pass. The
+    model is a token classification model as trained by `trainers.PRM` and `trainers.ValueHead`. A
+    reward is the probability that the step is right or, for a value head, the value of the partial
+    answer.
 
-    A step's reward sees that step and what is before it, so a begun answer is scored as it will be
-    as a part of the whole. ``aggregate`` makes one number of the rewards, which scores the response
-    as a whole (``min``: a solution is as good as its worst step, Lightman et al. 2023,
-    arXiv:2305.20050); None gives no such row.
+    The reward of a step depends only on that step and what comes before it, so a partial answer has
+    the same rewards as in the complete one. ``aggregate`` combines the rewards into the score of
+    the whole response (``min``: a solution is as good as its worst step, Lightman et al. 2023,
+    arXiv:2305.20050); None gives no such score.
 
-    A response is scored by its ``steps``; one that was not cut is cut into lines, each with its
-    newline, lines without words belonging to the step before, and a cut being moved on to where no
-    token lies across it. Of a response without words, or longer than the model, the score is an
-    error.
+    The steps are those of ``steps``. A response without steps is cut into lines, each with its
+    newline. A line without words belongs to the step before it, and a cut inside a token moves to
+    its end. The score is an error for a response without words or longer than the model's limit.
 
-    Findings: the share of responses whose lowest reward is on the last step, which is high where a
-    reward looks at outcomes and not at steps (Zhang et al. 2025, arXiv:2501.07301), and the share
-    in which repeating a right step raised the aggregate (Gao et al. 2024, arXiv:2410.15115).
+    Findings: the share of responses whose lowest reward is on the last step, which is high if the
+    reward follows the outcome and not the steps (Zhang et al. 2025, arXiv:2501.07301); and how
+    often repeating a right step raised the aggregate (Gao et al. 2024, arXiv:2410.15115).
     """
 
     aggregate: Rule | None = "min"
-    # A reward of steps has learnt nothing of answers without steps, so what it falls for is told.
+    # Such a model was not trained on answers without steps, so failed probes are only reported.
     probes: Literal["block", "warn", "off"] = "warn"
 
     @model_validator(mode="before")
     @classmethod
-    def _whole_to_be_probed(cls, given: Any) -> Any:
+    def _no_probes_without_aggregate(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and given.get("aggregate", "min") is None:
             return {"probes": "off", **given}
         return given
 
     @model_validator(mode="after")
-    def _probed_as_a_whole(self) -> "ProcessReward":
+    def _aggregate_for_probes(self) -> "ProcessReward":
         if self.aggregate is None and self.probes != "off":
-            raise ValueError("probes compare whole responses: say 'aggregate', or probes: off")
+            raise ValueError("probes compare whole responses: set 'aggregate', or probes: off")
         return self
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``. Raises `EngineError` where there is no such model."""
+        """Scores of ``tables[self.of]``.
+
+        Raises:
+            EngineError: there is no such model.
+        """
         split = super().run(tables, context)
         if split.kept.is_empty():
             return split
@@ -85,30 +89,30 @@ class ProcessReward(TrainedReward):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """Of each response one opinion a step, then one of the whole; or one error."""
-        found = await asyncio.gather(
-            *(self._opinions(prompt, response, models) for response in responses)
+        """For each response one score per step, then one of the whole; or one error."""
+        all_scores = await asyncio.gather(
+            *(self._scores(prompt, response, models) for response in responses)
         )
-        return [opinion for opinions in found for opinion in opinions]
+        return [score for scores in all_scores for score in scores]
 
-    async def _opinions(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
+    async def _scores(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
         model = models[self.model]
 
-        def opinion(value: float | None, **known: Any) -> Score:
-            return Score(response.response_id, NAME, value, model=model.reward_revision(), **known)
+        def score(value: float | None, **fields: Any) -> Score:
+            return Score(response.response_id, NAME, value, model=model.reward_revision(), **fields)
 
         ends = self._step_ends(response, models.context)
         if not response.text.strip() or not ends:
-            return [opinion(None, error="a response without words has no step")]
+            return [score(None, error="a response without words has no step")]
         try:
             rewards = await model.reward(prompt.messages, response.text, step_ends=ends)
         except RowError as error:
-            return [opinion(None, error=str(error))]
-        opinions = [opinion(reward, step=step) for step, reward in enumerate(rewards)]
+            return [score(None, error=str(error))]
+        scores = [score(reward, step=step) for step, reward in enumerate(rewards)]
         if self.aggregate is not None:
             parameters = canonical({"aggregate": self.aggregate})
-            opinions.append(opinion(aggregated(rewards, self.aggregate), parameters=parameters))
-        return opinions
+            scores.append(score(aggregated(rewards, self.aggregate), parameters=parameters))
+        return scores
 
     def _step_ends(self, response: Response, context: Context) -> list[int]:
         if response.steps is not None:
@@ -118,7 +122,7 @@ class ProcessReward(TrainedReward):
 
 
 def aggregated(rewards: Sequence[float], rule: Rule) -> float:
-    """One number of the rewards of a solution's steps, of which there is at least one."""
+    """The rewards of a solution's steps (at least one) as one number."""
     match rule:
         case "min":
             return min(rewards)

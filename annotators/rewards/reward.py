@@ -1,4 +1,4 @@
-"""The reward that a trained head gives to each response."""
+"""The reward of each response, by a trained head."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from schemas import canonical
 
 
 class Reward(TrainedReward):
-    """Scores a response by a reward model: a sequence classification model of one label, such as
-    `trainers.RewardModel` trains. The unit is its own (nats of preference, for that trainer). Every
-    answer is read as ended, as in training.
+    """Scores a response by a reward model: a sequence classification model with one label, as
+    `trainers.RewardModel` trains it. The unit is the model's (nats of preference, for that
+    trainer). Every response is read as finished, as in training.
 
-    ``passes`` above 1 gives as many opinions of each response, ``reward/pass-0`` on, each under
-    another dropout (the share ``dropout`` of the numbers that leave each feed-forward layer and
-    that enter the head, the rest scaled up, the same at every token): how far they differ says how
-    sure the model is (Gal & Ghahramani 2016, arXiv:1506.02142, and 1512.05287 for one mask a
-    sequence). A mask follows from the run's seed, the prompt and the pass, so both sides of a pair
-    are scored with the same mask. Such passes are run in this process, whatever engine the role
-    names, so the role needs weights.
+    With ``passes`` above 1, each response has so many scores, ``reward/pass-0`` and so on, each
+    with another dropout mask. ``dropout`` is the share of the values that leave each feed-forward
+    layer and enter the head that is set to 0; the rest is scaled up, and the mask is the same at
+    every token. The spread of the scores shows how certain the model is (Gal & Ghahramani 2016,
+    arXiv:1506.02142, and 1512.05287 for one mask per sequence). A mask depends on the run's seed,
+    the prompt and the pass, so both sides of a pair have the same mask. Such passes run in this
+    process, whatever the engine of the role is, so the role needs weights.
     """
 
     passes: int = Field(default=1, ge=1)
@@ -34,16 +34,17 @@ class Reward(TrainedReward):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response and pass; of one that is too long for the model an error."""
+        """One score per response and pass. A response that is too long for the model has an
+        error."""
         return await asyncio.gather(
             *(
-                self._opinion(prompt, response, number, models)
+                self._score(prompt, response, number, models)
                 for number in range(self.passes)
                 for response in responses
             )
         )
 
-    async def _opinion(
+    async def _score(
         self, prompt: Prompt, response: Response, number: int, models: Models
     ) -> Score:
         name, dropout = "reward", None

@@ -1,4 +1,4 @@
-"""What annotators share that score by a model with a trained reward head."""
+"""The base class of annotators that score by a model with a trained reward head."""
 
 import dataclasses
 import logging
@@ -17,11 +17,10 @@ log = logging.getLogger(__name__)
 
 
 class TrainedReward(ProbedAnnotator):
-    """Scores responses by the rewards of ``model``, whose engine gives them
-    (`engines.protocol.Engine.reward`).
+    """Base class: scores responses by the rewards of ``model`` (`engines.protocol.Engine.reward`).
 
-    ``checkpoint``: the stage that trained the reward model. It is then run in this process, and the
-    role gives the device and the number type only.
+    ``checkpoint``: the stage that trained the reward model. It then runs in this process, and the
+    role gives only the device and the number type.
     """
 
     model: RewardingRole = "reward"
@@ -41,11 +40,11 @@ class TrainedReward(ProbedAnnotator):
 
     @property
     def trained_by(self) -> str | None:
-        """The stage that trained the reward model, if one did."""
+        """The stage that trained the reward model, if any."""
         return self.checkpoint
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """The role bound to what ``checkpoint`` trained, if it is named."""
+        """The role, bound to the weights of ``checkpoint`` if it is set."""
         if self.checkpoint is None:
             return context
         context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)

@@ -1,4 +1,4 @@
-"""What others have said of imported responses: people, or models nobody has to ask again."""
+"""Scores of imported responses, by people or other models."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -11,10 +11,10 @@ from schemas import InnerFile, Operator, Responses, Scores, Split, Table, Takes,
 
 
 class ImportedScores(Operator):
-    """The scores that the imported ``dataset`` has of these responses, by those of ``annotators``
-    or all. Calls no model.
+    """The scores of these responses in the imported ``dataset``, by ``annotators`` or by all. Calls
+    no model.
 
-    A response that none of them has scored is dropped.
+    A response without a score is dropped.
     """
 
     gives: ClassVar[type[Table]] = Scores
@@ -25,12 +25,16 @@ class ImportedScores(Operator):
     annotators: tuple[str, ...] | None = None
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """The scores, in the order of the responses. Raises `EngineError` where there are none."""
-        asked = tables[self.of].select("response_id")
+        """The scores, in the order of the responses.
+
+        Raises:
+            EngineError: the dataset has no scores.
+        """
+        responses = tables[self.of].select("response_id")
         rows = imported(context, self.dataset, Scores)
         if self.annotators is not None:
             rows = rows.filter(pl.col("annotator").is_in(self.annotators))
-        kept = asked.join(rows, on="response_id", how="inner", maintain_order="left_right")
-        missing = asked.join(rows, on="response_id", how="anti", maintain_order="left")
-        refused = dropped(context.stage, "no score", missing["response_id"].to_list())
-        return Split(kept.select(rows.columns), refused)
+        kept = responses.join(rows, on="response_id", how="inner", maintain_order="left_right")
+        missing = responses.join(rows, on="response_id", how="anti", maintain_order="left")
+        lost = dropped(context.stage, "no score", missing["response_id"].to_list())
+        return Split(kept.select(rows.columns), lost)

@@ -1,4 +1,4 @@
-"""What people decided in ``factory review``, as scores of responses."""
+"""Decisions of people in ``factory review``, as scores of responses."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -11,13 +11,12 @@ from schemas import Operator, Responses, Scores, Split, Table, Takes, columns, d
 
 
 class Reviewed(Operator):
-    """How people who reviewed pairs judge these responses, each person an annotator of their own
-    (``person:ann``): the share of a response's pairs in which it was found the better one. Calls no
-    model.
+    """Scores by people who reviewed pairs. Each person is an annotator (``person:ann``). The score
+    of a response is the share of its pairs in which it was preferred. Calls no model.
 
-    ``reviewers`` are names of people, or all. A response of pairs that were rejected only has no
-    value, and an error that says so; one that none of them has seen is dropped. Before anybody has
-    reviewed anything there are no scores, and that is no failure.
+    ``reviewers``: names of people; all if null. A response whose pairs were all rejected has an
+    error instead of a value. A response that nobody reviewed is dropped. Before the first review
+    there are no scores, which is not an error.
     """
 
     gives: ClassVar[type[Table]] = Scores
@@ -28,14 +27,14 @@ class Reviewed(Operator):
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The scores, in the order of the responses."""
-        asked = tables[self.of].select("response_id")
-        said = reviews(context)
+        responses = tables[self.of].select("response_id")
+        decisions = reviews(context)
         if self.reviewers is not None:
             names = [f"{PERSON}{name}" for name in self.reviewers]
-            said = said.filter(pl.col("annotator").is_in(names))
+            decisions = decisions.filter(pl.col("annotator").is_in(names))
         origin = pl.col("origin").struct
         parents = origin.field("parents").explode().unique(maintain_order=True).implode()
-        told = said.group_by("response_id", "annotator", maintain_order=True).agg(
+        by_person = decisions.group_by("response_id", "annotator", maintain_order=True).agg(
             value=pl.col("value").mean(),
             raw=pl.col("raw").str.join("; "),
             origin=pl.struct(
@@ -46,7 +45,7 @@ class Reviewed(Operator):
                 parents=parents,
             ).first(),
         )
-        scores = asked.join(told, on="response_id", maintain_order="left_right").select(
+        scores = responses.join(by_person, on="response_id", maintain_order="left_right").select(
             "response_id",
             pl.lit(None, pl.Int32).alias("step"),
             "annotator",
@@ -55,6 +54,6 @@ class Reviewed(Operator):
             error=pl.when(pl.col("value").is_null()).then(pl.lit("its pairs were rejected")),
             origin="origin",
         )
-        unseen = asked.join(told, on="response_id", how="anti", maintain_order="left")
-        refused = dropped(context.stage, "not reviewed", unseen["response_id"].to_list())
-        return Split(scores.cast(columns(Scores)), refused)
+        unseen = responses.join(by_person, on="response_id", how="anti", maintain_order="left")
+        lost = dropped(context.stage, "not reviewed", unseen["response_id"].to_list())
+        return Split(scores.cast(columns(Scores)), lost)

@@ -1,4 +1,4 @@
-"""Where a solution goes wrong: the first of its steps after which nothing ends right any more."""
+"""Finds the first wrong step of a solution."""
 
 import asyncio
 import math
@@ -22,26 +22,25 @@ NAME = "first_error"
 
 
 class FirstError(RolloutAnnotator):
-    """Scores a response by the index of its first wrong step, −1 where none is wrong; and the steps
-    that it looked at by what decided that.
+    """Scores a response by the index of its first wrong step, −1 if none is wrong. Also scores the
+    steps that were examined.
 
-    ``binary``: a prefix looks right if more than ``threshold`` of its rollouts end right, and the
-    first wrong step is searched by halves: OmegaPRM (Luo et al. 2024, arXiv:2406.06592, section
-    3.2), whose threshold is 0. ``brute``: every prefix is valued, and the first that does not look
-    right is it: Math-Shepherd's labels (arXiv:2312.08935). Either way the answer is checked first:
-    a right one is a right continuation of all its prefixes, so no step of it is wrong. Where the
-    first step is found, so is the prompt itself valued: if no rollout of that ends right either,
-    nothing is told of the step, and the score is an error. With ``adaptive`` no more rollouts are
-    asked for once as many ended right as make a prefix look right of ``k``. Findings: as of
-    `annotators.RolloutValue`.
+    ``by: binary``: a prefix looks right if more than ``threshold`` of its rollouts end right; a
+    binary search finds the first wrong step: OmegaPRM (Luo et al. 2024, arXiv:2406.06592, section
+    3.2), with threshold 0. ``brute``: every prefix is valued, and the first that does not look
+    right ends with the first wrong step: the labels of Math-Shepherd (arXiv:2312.08935). Both check
+    the answer first: a right answer continues all its prefixes, so none of its steps is wrong. If
+    the first step is found wrong, the prompt itself is valued too. If no rollout of the prompt ends
+    right, the score is an error. With ``adaptive``, rollouts of a prefix stop as soon as enough end
+    right for it to look right. Findings: as of `annotators.RolloutValue`.
 
-    ``judge``: ``model`` is shown the steps and names the first that is wrong (template
-    ``first_error``), greedily, or ``votes`` times. The step most named is it, of those named as
-    often the earliest; a step's score is the share of the votes that see no error up to there. A
-    vote that cannot be read is none; without any the score is an error, and ``raw`` has the judge's
-    words. A vote that was cut off is not read, unless ``cut_verdicts: read``, and a response that
-    was cut off has an error, unless ``cut: read``. The rollouts' parameters, ``temperature`` and
-    ``max_tokens`` but for several votes, are then of no account.
+    ``by: judge``: ``model`` sees the steps and names the first wrong one (template
+    ``first_error``), greedily, or ``votes`` times. The step with the most votes is taken, the
+    earliest of equals. The score of a step is the share of votes that see no error up to it. A vote
+    that cannot be read does not count. Without a readable vote the score is an error, and ``raw``
+    has the judge's text. A vote that was cut off is not read, unless ``cut_verdicts: read``. A
+    response that was cut off has an error, unless ``cut: read``. The parameters of rollouts are
+    then not used, except ``temperature`` with several votes and ``max_tokens``.
     """
 
     names_steps: ClassVar[bool] = True
@@ -54,49 +53,48 @@ class FirstError(RolloutAnnotator):
 
     @property
     def rollouts(self) -> Rollouts:
-        """How a prefix is valued: with ``adaptive`` no further than that it surely looks right."""
+        """How a prefix is valued. With ``adaptive``, only until it is known to look right."""
         return replace(super().rollouts, enough=math.floor(self.threshold * self.k) + 1)
 
     @model_validator(mode="after")
     def _judges_vote(self) -> "FirstError":
         if self.votes > 1 and self.by != "judge":
-            raise ValueError("'votes' are a judge's, and go with by: judge")
+            raise ValueError("'votes' above 1 needs by: judge")
         return self
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """Of each response one opinion a step that was looked at, then one of the whole."""
-        told = Prefixes(
+        """For each response one score per examined step, then one of the whole."""
+        prefixes = Prefixes(
             self.rollouts, prompt, models, self.model, self.check_of(models.context, prompt.source)
         )
         scored = await asyncio.gather(
-            *(self._told(prompt, response, told, models) for response in responses)
+            *(self._scores(prompt, response, prefixes, models) for response in responses)
         )
         return [opinion for opinions in scored for opinion in opinions]
 
-    async def _told(
-        self, prompt: Prompt, response: Response, told: Prefixes, models: Models
+    async def _scores(
+        self, prompt: Prompt, response: Response, prefixes: Prefixes, models: Models
     ) -> list[Score]:
         if response.steps is None:
-            return [told.opinion(response, NAME, None, error=UNCUT)]
+            return [prefixes.opinion(response, NAME, None, error=UNCUT)]
         if self.by == "judge":
             if (refusal := cut_off(response, self.cut)) is not None:
-                return [told.opinion(response, NAME, None, error=refusal)]
+                return [prefixes.opinion(response, NAME, None, error=refusal)]
             return await self._judged(prompt, response, models)
-        seen, found, error = await self._searched(response, told)
-        count(told.model.counts, sum(one.asked for one in seen.values()))
+        seen, found, error = await self._searched(response, prefixes)
+        count(prefixes.model.counts, sum(one.asked for one in seen.values()))
         steps = [
-            told.opinion(response, NAME, one.value, step=step, raw=raw(one), of=one)
+            prefixes.opinion(response, NAME, one.value, step=step, raw=raw(one), of=one)
             for step, one in sorted(seen.items())
         ]
-        return [*steps, told.opinion(response, NAME, found, error=error)]
+        return [*steps, prefixes.opinion(response, NAME, found, error=error)]
 
     async def _searched(
-        self, response: Response, told: Prefixes
+        self, response: Response, prefixes: Prefixes
     ) -> tuple[dict[int, Estimate], float | None, str | None]:
-        """What prefixes are worth, by their last step; and the first wrong step, or why there is no
-        telling."""
+        """The values of prefixes, by their last step; and the first wrong step, or the error."""
         assert response.steps is not None
         ends = [span.end for span in response.steps]
         ended = response.finish == "stop"
@@ -105,7 +103,7 @@ class FirstError(RolloutAnnotator):
 
         async def looks_right(step: int) -> bool:
             end = ends[step] if step >= 0 else 0
-            one = await told.value(response.text[:end], ended=ended and step == last)
+            one = await prefixes.value(response.text[:end], ended=ended and step == last)
             seen[step] = one
             if one.value is None:
                 raise RowError(one.error or "no rollout could be checked")
@@ -126,26 +124,26 @@ class FirstError(RolloutAnnotator):
         return seen, float(found), None
 
     async def _judged(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
-        """What a judge says of a response."""
+        """The scores of a response by a judge."""
         judge = models.at(response.response_id)[self.model]
         steps = [step.strip() for step in response.step_texts()]
-        asked = self.ask(judge, self.template, prompt=prompt, steps=steps)
+        messages = self.ask(judge, self.template, prompt=prompt, steps=steps)
         greedy = self.votes == 1
         sampling = Sampling(
             temperature=0.0 if greedy else self.temperature, max_tokens=self.max_tokens
         )
         try:
-            written = await judge.generate(asked, n=self.votes, sampling=sampling)
+            sampled = await judge.generate(messages, n=self.votes, sampling=sampling)
             votes = Votes.of(
-                [one.text for one in written],
+                [one.text for one in sampled],
                 lambda text: read_vote(text, len(steps)),
-                refused=[cut_off(one, self.cut_verdicts) for one in written],
+                refused=[cut_off(one, self.cut_verdicts) for one in sampled],
             )
         except RowError as refusal:
             votes = Votes((), (), f"not answered: {refusal}")
         parameters = canonical({"template": self.template, "votes": self.votes})
 
-        whole = Score(
+        of_response = Score(
             response.response_id,
             NAME,
             votes.first_error,
@@ -155,12 +153,15 @@ class FirstError(RolloutAnnotator):
             parameters=parameters,
         )
         unerring = enumerate(votes.unerring(len(steps)))
-        return [*(replace(whole, value=share, raw=None, step=at) for at, share in unerring), whole]
+        return [
+            *(replace(of_response, value=share, raw=None, step=at) for at, share in unerring),
+            of_response,
+        ]
 
 
 async def _by_halves(looks_right: Callable[[int], Awaitable[bool]], last: int) -> int:
-    """The first of the steps 0 to ``last`` that does not look right, if all before it do and all
-    after it do not; ``last`` itself is known not to."""
+    """The first of the steps 0 to ``last`` that does not look right. All steps before it must look
+    right and all after it must not; ``last`` is known not to."""
     right, wrong = -1, last
     while wrong - right > 1:
         middle = (right + wrong) // 2

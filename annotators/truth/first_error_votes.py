@@ -1,4 +1,4 @@
-"""What judges said of the first wrong step of a solution, read and counted."""
+"""Reads and counts the votes of judges on the first wrong step of a solution."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from annotators.judge.parsing.statements import (
 from annotators.judge.parsing.verdicts import joined
 
 NONE = -1
-"""The index that stands for no step."""
+"""The index for "no step"."""
 
 _LABEL = re.compile(
     rf"{CLAUSE}(?:(?:so|thus|therefore|hence|the)[ ,]+){{0,4}}"
@@ -35,21 +35,24 @@ _ANOTHER = re.compile(
     r"|.*\b(?:or|maybe|perhaps|possibly)\b.*(?:\d|none)",
     re.I | re.S,
 )
-"""What says after a step that it is not the one, or not the only one."""
+"""Text after a step that makes it unclear: another step follows, or it is a guess."""
 
 
 def read_vote(text: str, steps: int) -> int:
-    """The index (from 0) of the step that ``text`` names (from 1), `NONE` for "none".
+    """The index (from 0) of the step that ``text`` names (from 1); `NONE` for "none".
 
-    It stands after "First wrong step:" or is all there is. Raises `UnparseableVerdict` where there
-    is none, or different ones, or the solution, which has ``steps``, has no such step.
+    The step follows "First wrong step:", or is the whole text.
+
+    Raises:
+        UnparseableVerdict: there is no step, or there are different ones, or the number is
+            above ``steps``.
     """
     words = plain(text)
     judged = [one for one in statements(words, _LABEL) if not one.supposed]
-    said = [one.said for one in judged]
+    answers = [one.said for one in judged]
     if not judged and len(lines(words)) == 1:
-        said = [words]
-    named = {_step(one) for one in said}
+        answers = [words]
+    named = {_step(one) for one in answers}
     if not named or None in named or (judged and all(one.quoted for one in judged)):
         raise UnparseableVerdict(f"no step in {shortened(text)}")
     if len(named) > 1:
@@ -62,9 +65,9 @@ def read_vote(text: str, steps: int) -> int:
     return int(name or 0) - 1
 
 
-def _step(said: str) -> str | None:
-    """The step with which ``said`` begins, if it is clear."""
-    found = _STEP.match(said)
+def _step(words: str) -> str | None:
+    """The step at the beginning of ``words``, if it is clear."""
+    found = _STEP.match(words)
     if found is None or _ANOTHER.match(found["rest"]):
         return None
     return found["step"].lower()
@@ -72,7 +75,7 @@ def _step(said: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """``firsts``: the indices that could be read. ``error``: why none could, if none could."""
+    """The votes. ``firsts``: the indices that could be read. ``error``: why none could be read."""
 
     firsts: tuple[int, ...]
     texts: tuple[str, ...]
@@ -82,8 +85,13 @@ class Votes:
     def of(
         cls, texts: Sequence[str], read: Callable[[str], int], *, refused: Sequence[str | None] = ()
     ) -> "Votes":
-        """``texts``, each read by ``read``, which raises `Unread`. ``refused``: why a vote is not
-        read, None where it is."""
+        """The votes ``texts``.
+
+        Args:
+            texts: the votes.
+            read: reads one vote, or raises `UnparseableVerdict`.
+            refused: for each vote why it is not read, or None.
+        """
         firsts: list[int] = []
         errors: list[str] = []
         for text, refusal in zip_longest(texts, refused):
@@ -97,12 +105,12 @@ class Votes:
 
     @property
     def raw(self) -> str | None:
-        """The judge's words: of several votes a JSON list."""
+        """The judge's text; a JSON list if there are several votes."""
         return joined(self.texts)
 
     @property
     def first_error(self) -> float | None:
-        """The index most named; of those named as often the earliest, and `NONE` after all."""
+        """The index with the most votes; of equals the earliest, and `NONE` last."""
         if not self.firsts:
             return None
         counts = Counter(self.firsts)
@@ -111,8 +119,8 @@ class Votes:
         return float(min(tied, key=lambda first: (first == NONE, first)))
 
     def unerring(self, steps: int) -> list[float]:
-        """For each of ``steps`` the share of votes that see no error up to it. Empty if none could
-        be read."""
+        """For each step the share of votes that see no error up to it. Empty if no vote could be
+        read."""
         return [
             sum(first == NONE or first > step for first in self.firsts) / len(self.firsts)
             for step in range(steps if self.firsts else 0)

@@ -1,4 +1,4 @@
-"""What annotators share that know right answers from wrong ones: the check of a prompt's source."""
+"""The base class of annotators that check answers: they use the check of a prompt's source."""
 
 from collections.abc import Mapping
 
@@ -15,13 +15,18 @@ from engines.context import Context
 
 
 class CheckedAnnotator(Annotator):
-    """Each prompt is checked by the check of its source, as ``factory.yaml`` names it (by default
-    `engines.checks.math`), or all by ``check``, the import path of a `schemas.Check`."""
+    """Base class: each prompt is checked by the check of its source, as ``factory.yaml`` sets it
+    (default `engines.checks.math`). ``check``, the import path of a `schemas.Check`, replaces it
+    for all."""
 
     check: CheckPath | None = None
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """Raises `EngineError` if a source's check is unknown."""
+        """The context unchanged.
+
+        Raises:
+            EngineError: the check of a source is unknown.
+        """
         require_checks(context, tables[self.prompts], path=self.check)
         return super().prepared(tables, context)
 

@@ -1,4 +1,4 @@
-"""What a begun answer is worth: how often a model that goes on from it ends right."""
+"""The value of a partial answer: how often continuations of it end right."""
 
 import asyncio
 from collections import Counter
@@ -22,13 +22,13 @@ UNCUT = "the response is not cut into steps: put a stage {use: generators.Segmen
 
 
 class RolloutAnnotator(CheckedAnnotator):
-    """Values prefixes by up to ``k`` continuations that ``model`` draws of each and the prompt's
-    check tells right from wrong (`engines.operators.rollouts`); by fewer where ``adaptive`` is
-    given.
+    """Base class: values prefixes by up to ``k`` continuations of ``model``, which the prompt's
+    check marks as right or wrong (`engines.operators.rollouts`). With ``adaptive``, fewer may be
+    drawn.
 
-    Operators that ask for the same prefixes of the same prompts with the same sampling pay once.
-    A continuation that was cut off is neither right nor wrong and counts in no value, unless
-    ``cut: read``, which checks it as if it were whole.
+    Operators that value the same prefixes of the same prompts with the same sampling share the
+    rollouts. A continuation that was cut off is neither right nor wrong and does not count, unless
+    ``cut: read``, which checks it as if it were complete.
     """
 
     model: GeneratingRole = "policy"
@@ -45,28 +45,27 @@ class RolloutAnnotator(CheckedAnnotator):
         return Rollouts(k=self.k, sampling=sampling, adaptive=self.adaptive, cut=self.cut)
 
     def findings(self, counts: Mapping[str, int]) -> Findings:
-        """How many solutions were valued, and how many rollouts that took."""
+        """The number of valued solutions and of rollouts."""
         if not counts.get("solutions"):
             return {}
         return {**counts, "rollouts a solution": counts["rollouts"] / counts["solutions"]}
 
 
 class RolloutValue(RolloutAnnotator):
-    """Scores every prefix of a response by the share of its rollouts that end right, the estimate
-    of Math-Shepherd (Wang et al. 2024, arXiv:2312.08935, section 3.2). ``raw`` has the counts, as
-    "3/16".
+    """Scores every prefix of a response by the share of its rollouts that end right: the estimate
+    of Math-Shepherd (Wang et al. 2024, arXiv:2312.08935, section 3.2). ``raw`` has the counts, such
+    as "3/16".
 
-    The value of a prefix stands at its last step; that of the prompt alone at step −1. ``steps:
-    last`` values the response as far as it goes only, and takes one that is not cut: the score is
-    then of the whole. A response that its author ended is checked, and not continued. Where no
-    rollout can be checked, the score is an error.
+    The value of a prefix is the score of its last step; that of the prompt alone has step −1.
+    ``steps: last`` values only the whole response, which needs no steps then. A finished response
+    is checked and not continued. If no rollout can be checked, the score is an error.
 
-    ``force`` is put after each prefix that is gone on with ("Answer: "), so that the value is that
-    of the best guess so far, and not of thinking on: MRT's (Qu et al. 2025, arXiv:2503.07572),
-    which ends the thinking by telling the model that its time is up.
+    ``force`` is added after each prefix that is continued ("Answer: "). The value is then that of
+    the best guess so far and not of further thinking: MRT (Qu et al. 2025, arXiv:2503.07572), which
+    ends the thinking by telling the model that its time is up.
 
-    Findings: solutions, rollouts asked for in all, and on average (a prefix that several responses
-    share counts for each).
+    Findings: the number of solutions, of rollouts, and of rollouts per solution (a prefix that
+    several responses share counts for each).
     """
 
     steps: Literal["all", "last"] = "all"
@@ -75,40 +74,40 @@ class RolloutValue(RolloutAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """Of each response one opinion a prefix, or one error."""
-        told = Prefixes(
+        """For each response one score per prefix, or one error."""
+        values = Prefixes(
             self.rollouts, prompt, models, self.model, self.check_of(models.context, prompt.source)
         )
-        scored = await asyncio.gather(*(self._told(response, told) for response in responses))
+        scored = await asyncio.gather(*(self._scores(response, values) for response in responses))
         return [opinion for opinions in scored for opinion in opinions]
 
-    async def _told(self, response: Response, told: "Prefixes") -> list[Score]:
+    async def _scores(self, response: Response, values: "Prefixes") -> list[Score]:
         if self.steps == "last":
             step = None if response.steps is None else len(response.steps) - 1
             prefixes: list[tuple[int | None, str]] = [(step, response.text)]
         elif response.steps is None:
-            return [told.opinion(response, "rollout_value", None, error=UNCUT)]
+            return [values.opinion(response, "rollout_value", None, error=UNCUT)]
         else:
             ends = [0, *(span.end for span in response.steps)]
             prefixes = [(number - 1, response.text[:end]) for number, end in enumerate(ends)]
-        whole = response.text if response.finish == "stop" else None
-        found = await asyncio.gather(
+        finished = response.text if response.finish == "stop" else None
+        estimates = await asyncio.gather(
             *(
-                told.value(prefix, ended=True)
-                if prefix == whole
-                else told.value(prefix + self.force)
+                values.value(prefix, ended=True)
+                if prefix == finished
+                else values.value(prefix + self.force)
                 for _, prefix in prefixes
             )
         )
-        count(told.model.counts, sum(one.asked for one in found))
+        count(values.model.counts, sum(one.asked for one in estimates))
         return [
-            told.opinion(response, "rollout_value", one.value, step=step, raw=raw(one), of=one)
-            for (step, _), one in zip(prefixes, found, strict=True)
+            values.opinion(response, "rollout_value", one.value, step=step, raw=raw(one), of=one)
+            for (step, _), one in zip(prefixes, estimates, strict=True)
         ]
 
 
 class Prefixes:
-    """The values of prefixes of one prompt's responses, each asked for once."""
+    """The values of the prefixes of one prompt's responses. Each is computed once."""
 
     def __init__(
         self, rollouts: Rollouts, prompt: Prompt, models: Models, role: str, check: BoundedCheck
@@ -116,13 +115,13 @@ class Prefixes:
         self.model: Model = models.at(prompt.prompt_id)[role]
         self.parameters = sampling_parameters(rollouts.sampling)
         self._rollouts, self._prompt, self._check = rollouts, prompt, check
-        self._asked: dict[tuple[str, bool], asyncio.Task[Estimate]] = {}
+        self._tasks: dict[tuple[str, bool], asyncio.Task[Estimate]] = {}
 
     async def value(self, prefix: str, *, ended: bool = False) -> Estimate:
-        """What ``prefix`` is worth; ``ended``: it is a whole answer."""
-        if (prefix, ended) not in self._asked:
-            self._asked[prefix, ended] = asyncio.ensure_future(self._estimate(prefix, ended))
-        return await self._asked[prefix, ended]
+        """The value of ``prefix``. ``ended``: it is a finished answer."""
+        if (prefix, ended) not in self._tasks:
+            self._tasks[prefix, ended] = asyncio.ensure_future(self._estimate(prefix, ended))
+        return await self._tasks[prefix, ended]
 
     async def _estimate(self, prefix: str, ended: bool) -> Estimate:
         try:
@@ -130,7 +129,7 @@ class Prefixes:
                 self._prompt, prefix, self.model, self._check, ended=ended
             )
         except RowError as refusal:
-            # What is too long to be gone on with has no value, and the other prefixes have theirs.
+            # A prefix that is too long to continue has no value; the other prefixes keep theirs.
             return Estimate((Rollout(prefix, None, error=f"not answered: {refusal}"),), asked=0)
 
     def opinion(
@@ -141,9 +140,10 @@ class Prefixes:
         *,
         of: Estimate | None = None,
         error: str | None = None,
-        **known: Any,
+        **fields: Any,
     ) -> Score:
-        """An opinion of ``response``; ``of`` is what tells why there is no value."""
+        """A score of ``response``. If there is no ``value``, the error is ``error`` or that of the
+        estimate ``of``."""
         if value is None and error is None and of is not None:
             error = of.error
         return Score(
@@ -153,16 +153,16 @@ class Prefixes:
             error=error,
             model=self.model.revision,
             parameters=self.parameters,
-            **known,
+            **fields,
         )
 
 
 def raw(estimate: Estimate) -> str:
-    """The counts of an estimate: how many of its rollouts were right."""
+    """The counts of an estimate: right rollouts / checked rollouts."""
     return f"{estimate.right}/{estimate.of}"
 
 
 def count(counts: Counter[str], asked: int) -> None:
-    """One more solution was valued, for which ``asked`` rollouts were asked for."""
+    """Count one more solution, and the rollouts that it needed."""
     counts["solutions"] += 1
     counts["rollouts"] += asked

@@ -1,4 +1,4 @@
-"""Which steps are right, as the maker of the problems knows it."""
+"""The truth of steps, from a check that knows it."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -22,13 +22,12 @@ NAME = "step_verifier"
 
 class StepVerifier(CheckedAnnotator):
     """Scores each step 1 if it is right and 0 if it is wrong, and the response by the index of its
-    first wrong step, −1 where there is none. Calls no model.
+    first wrong step, −1 if there is none. Calls no model.
 
-    The truth is that of the check's attribute ``steps``, a function of the prompt's messages, its
-    reference and the texts of the steps, which gives for each True, False or None (a step of which
-    there is nothing to tell). `pocket.check` has one; a check without any is refused. The labels of
-    other annotators and models are measured against it. A response that was cut off in the middle
-    of a step has an error, unless ``cut: read``.
+    The check needs an attribute ``steps``: a function of the prompt's messages, its reference and
+    the texts of the steps. It returns True, False or None (unknown) for each step. `pocket.check`
+    has one; other checks are refused. The labels of other annotators and models are compared with
+    it. A response that was cut off within a step has an error, unless ``cut: read``.
     """
 
     cut: Cut = "refuse"
@@ -36,7 +35,11 @@ class StepVerifier(CheckedAnnotator):
     names_steps: ClassVar[bool] = True
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
-        """Raises `EngineError` if a source's check is unknown, or knows nothing of steps."""
+        """The context unchanged.
+
+        Raises:
+            EngineError: the check of a source is unknown, or has no attribute ``steps``.
+        """
         context = super().prepared(tables, context)
         for source in tables[self.prompts]["source"].unique().sort():
             check = self.check_of(context, source)
@@ -52,29 +55,27 @@ class StepVerifier(CheckedAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """Of each response one opinion a step that is known and one of the whole, or one error."""
+        """For each response one score per known step and one of the whole, or one error."""
         check = self.check_of(models.context, prompt.source)
-        scored = [self._told(prompt, response, check) for response in responses]
-        return [opinion for opinions in scored for opinion in opinions]
+        scored = [self._scores(prompt, response, check) for response in responses]
+        return [score for scores in scored for score in scores]
 
-    def _told(self, prompt: Prompt, response: Response, check: BoundedCheck) -> list[Score]:
+    def _scores(self, prompt: Prompt, response: Response, check: BoundedCheck) -> list[Score]:
         parameters = canonical({"check": check.path})
 
-        def opinion(
-            value: float | None, step: int | None = None, error: str | None = None
-        ) -> Score:
+        def score(value: float | None, step: int | None = None, error: str | None = None) -> Score:
             return Score(
                 response.response_id, NAME, value, step=step, error=error, parameters=parameters
             )
 
         if response.steps is None:
-            return [opinion(None, error=UNCUT)]
+            return [score(None, error=UNCUT)]
         if (refusal := cut_off(response, self.cut)) is not None:
-            return [opinion(None, error=refusal)]
+            return [score(None, error=refusal)]
         try:
             truth = check.steps(prompt.messages, prompt.reference, response.step_texts())
         except CheckError as error:
-            return [opinion(None, error=str(error))]
+            return [score(None, error=str(error))]
         known = [(step, right) for step, right in enumerate(truth) if right is not None]
         first = next((step for step, right in known if not right), NONE)
-        return [*(opinion(float(right), step) for step, right in known), opinion(float(first))]
+        return [*(score(float(right), step) for step, right in known), score(float(first))]

@@ -1,4 +1,4 @@
-"""Right or wrong, as a checker of answers finds it."""
+"""Right or wrong, by the check of an answer."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from schemas import canonical
 
 
 class Verifier(CheckedAnnotator):
-    """Scores a response 1 if the answer it gives is right, 0 if it is wrong. Calls no model.
+    """Scores a response 1 if its answer is right, 0 if it is wrong. Calls no model.
 
-    Each prompt is checked by the check of its source, as ``factory.yaml`` names it (by default
-    `engines.checks.math`), or all by ``check``, the import path of a `schemas.Check`. Where there
-    is no telling (the reference says nothing, or the check hangs or crashes) the score is an error
-    with the reason: never a wrong answer. So is that of a response that was cut off, unless
-    ``cut: read``, which checks it as if it were whole.
+    Each prompt is checked by the check of its source, as ``factory.yaml`` sets it (default
+    `engines.checks.math`), or all by ``check``, the import path of a `schemas.Check`. If an answer
+    cannot be checked (the reference cannot be read, or the check hangs or crashes), the score is an
+    error with the reason. A response that was cut off has an error too, unless ``cut: read``, which
+    checks it as if it were complete.
     """
 
     cut: Cut = "refuse"
@@ -26,19 +26,19 @@ class Verifier(CheckedAnnotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One opinion a response; those that need a process are checked at the same time."""
+        """One score per response. Checks in other processes run at the same time."""
         check = self.check_of(models.context, prompt.source)
         refusals = [cut_off(one, self.cut) for one in responses]
-        asked = [
+        checks = [
             None if refusal else check.submit(prompt.messages, prompt.reference, one.text)
             for one, refusal in zip(responses, refusals, strict=True)
         ]
         parameters = canonical({"check": check.path})
-        opinions = []
-        for response, answer, refusal in zip(responses, asked, refusals, strict=True):
+        scores = []
+        for response, answer, refusal in zip(responses, checks, refusals, strict=True):
             right, error = (None, refusal) if answer is None else await marked(answer)
             value = None if right is None else float(right)
-            opinions.append(
+            scores.append(
                 Score(response.response_id, "verifier", value, error=error, parameters=parameters)
             )
-        return opinions
+        return scores

@@ -1,4 +1,4 @@
-"""How strongly an ensemble prefers the chosen side of each pair, and what is done about it."""
+"""The strength with which an ensemble prefers the chosen side of each pair, and its use."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -18,20 +18,20 @@ class PreferenceStrength(Filter):
     """Treats each pair by the strength with which an ensemble prefers its chosen side.
 
     The ``by`` stages of scores are the ensemble. A member's preference is its margin, in standard
-    deviations of all that it scored; the strength of a pair is the mean over the members that
-    scored both sides, of which there must be two. Bands, and an action for each:
+    deviations of all its scores. The strength of a pair is the mean over the members that scored
+    both sides; at least two must have. There are three bands, with an action for each:
 
     - ``wrong``: strength below ``wrong_below``; the label is probably false,
-    - ``ambiguous``: below ``ambiguous_below``,
+    - ``ambiguous``: strength below ``ambiguous_below``,
     - ``strong``: the rest.
 
-    ``keep`` leaves the pair its weight and gives it no margin; ``flip`` does so with its sides
-    exchanged; ``soften`` makes the weight σ(strength), the ensemble's own belief in the label;
-    ``margin`` makes the strength the pair's margin, for a loss that asks for one; ``drop`` drops.
+    ``keep`` keeps the weight of the pair and sets no margin. ``flip`` does the same with the sides
+    exchanged. ``soften`` sets the weight to σ(strength), the ensemble's belief in the label.
+    ``margin`` sets the margin to the strength, for a loss with margins. ``drop`` drops the pair.
 
     Source: Wang et al. 2024, Secrets of RLHF Part II (arXiv:2401.06080), section 2: the ensemble
-    and its mean and spread, flipping the lowest band, soft labels and adaptive margins. The paper
-    cuts bands by their share of its data set; thresholds mean the same in every set.
+    with its mean and spread, flipping the lowest band, soft labels and adaptive margins. The paper
+    defines bands by their share of its data set; thresholds mean the same in every data set.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs

@@ -1,4 +1,4 @@
-"""How far two rankings of a prompt's responses agree, as the weight of its pair."""
+"""Weights pairs by the agreement of two rankings of their prompts' responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
@@ -19,18 +19,20 @@ _STATISTICS: Mapping[str, Callable[..., Agreement]] = {
 
 
 class RankAgreement(Weighing):
-    """A pair weighs C = (τ + 1) / 2, where τ says how alike two views rank its prompt's responses.
+    """The weight of a pair is C = (τ + 1) / 2. τ measures how similarly two stages of scores rank
+    the responses to its prompt.
 
-    ``of`` are the two stages of scores, in CREAM the current and the previous policy's. τ is
-    Kendall's tau-b or Spearman's rho; with ``top_bottom`` C is 1 where both could choose the same
-    best and the same worst, else 0. With ``scope: dataset`` every pair weighs the mean C.
+    ``of`` are the two stages; in CREAM these are the current and the previous policy. τ is
+    Kendall's tau-b or Spearman's rho. With ``top_bottom``, C is 1 if both stages can have the same
+    best and the same worst response, else 0. With ``scope: dataset`` every pair has the mean C as
+    its weight.
 
-    Only responses that both views scored are compared. A prompt with fewer than two of these, or
-    whose responses are all equal to one view, has no C, under either scope: it gives no pair.
+    Only responses with scores of both stages are compared. A prompt has no C, and gives no pair, if
+    fewer than two responses can be compared or if a stage scores all of them the same.
 
-    Source: Wang et al. 2024, CREAM (arXiv:2410.12735), section 4. Its public code numbers the
-    prompts anew after skipping some, which gives later ones the C of others, and for top_bottom
-    compares the ranks of the first and last response sampled; here a C belongs to its prompt's id,
+    Source: Wang et al. 2024, CREAM (arXiv:2410.12735), section 4. Its public code skips some
+    prompts and numbers the rest anew, so that later prompts get the C of others; its top_bottom
+    compares the ranks of the first and the last sampled response. Here C belongs to a prompt's id,
     and the best and worst responses are compared.
     """
 
@@ -45,23 +47,27 @@ class RankAgreement(Weighing):
         rows[prompt] = np.arange(len(prompt))
         prompts = responses["prompt_id"].gather(rows)
         now, before = (scored(responses, tables[stage])["value"].to_numpy() for stage in self.of)
-        found = _STATISTICS[self.statistic](
+        agreement = _STATISTICS[self.statistic](
             prompt,
             now.astype(np.float64),
             before.astype(np.float64),
             count=prompts.len(),
         )
-        consistency = found.value if self.statistic == "top_bottom" else (found.value + 1) / 2
-        own = pl.col("consistency")
-        weighed = pl.DataFrame(
-            {"prompt_id": prompts, "consistency": consistency, "common": found.members}
-        ).with_columns(own.fill_nan(None))
-        return weighed.select(
+        consistency = (
+            agreement.value if self.statistic == "top_bottom" else (agreement.value + 1) / 2
+        )
+        value = pl.col("consistency")
+        weighted = pl.DataFrame(
+            {"prompt_id": prompts, "consistency": consistency, "common": agreement.members}
+        ).with_columns(value.fill_nan(None))
+        return weighted.select(
             "prompt_id",
             "common",
-            weight=own if self.scope == "prompt" else pl.when(own.is_not_null()).then(own.mean()),
+            weight=value
+            if self.scope == "prompt"
+            else pl.when(value.is_not_null()).then(value.mean()),
             unweighed=pl.when(pl.col("common") < 2)
             .then(pl.lit("fewer than two responses scored by both views"))
-            .when(own.is_null())
+            .when(value.is_null())
             .then(pl.lit("all responses equal to a view")),
         )

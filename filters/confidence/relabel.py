@@ -1,16 +1,17 @@
-"""Turning the label of a pair round."""
+"""Exchanges the sides of pairs."""
 
 import polars as pl
 
 
 def turned_where(pairs: pl.DataFrame, turned: pl.Series) -> pl.DataFrame:
-    """``pairs`` (`schemas.Pairs`) with chosen and rejected exchanged where ``turned``: Bool[pairs].
+    """``pairs`` (`schemas.Pairs`) with chosen and rejected exchanged where ``turned`` (Bool[pairs])
+    is true.
 
-    The margin changes its sign with them. ``pair_id`` stays: it is the same pair that came in.
+    The sign of the margin changes too. ``pair_id`` stays the same.
     """
-    here = pl.lit(turned)
+    exchange = pl.lit(turned)
     swapped = [
-        pl.when(here).then(pl.col(other)).otherwise(pl.col(side)).alias(side)
+        pl.when(exchange).then(pl.col(other)).otherwise(pl.col(side)).alias(side)
         for suffix in ("", "_id")
         for side, other in (
             (f"chosen{suffix}", f"rejected{suffix}"),
@@ -18,14 +19,16 @@ def turned_where(pairs: pl.DataFrame, turned: pl.Series) -> pl.DataFrame:
         )
     ]
     exchanged = [
-        pl.when(here & told.is_not_null())
-        .then(pl.struct(chosen=told.struct.field("rejected"), rejected=told.struct.field("chosen")))
-        .otherwise(told)
+        pl.when(exchange & sides.is_not_null())
+        .then(
+            pl.struct(chosen=sides.struct.field("rejected"), rejected=sides.struct.field("chosen"))
+        )
+        .otherwise(sides)
         .alias(column)
-        for column, told in ((name, pl.col(name)) for name in ("token_weights", "ends"))
+        for column, sides in ((name, pl.col(name)) for name in ("token_weights", "ends"))
     ]
     return pairs.with_columns(
         *swapped,
         *exchanged,
-        margin=pl.when(here).then(-pl.col("margin")).otherwise(pl.col("margin")),
+        margin=pl.when(exchange).then(-pl.col("margin")).otherwise(pl.col("margin")),
     )

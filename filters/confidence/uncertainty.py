@@ -1,4 +1,4 @@
-"""Pairs of which an estimator is certain, and how far each label is trusted."""
+"""Samples pairs by the certainty of an estimator, and smooths uncertain labels."""
 
 import math
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from schemas import Pairs, Scores, Split, Table, Takes, content_id
 
 
 class Uncertainty(Filter):
-    """Samples the ``keep`` share of the pairs, rather those of which an estimator is certain.
+    """Samples the share ``keep`` of the pairs; certain pairs are more likely to be kept.
 
-    Stage ``by`` scored the responses several times with dropout on, each pass under an annotator's
-    name of its own. Pass t prefers the chosen side with probability p_t = σ(r_t(w) − r_t(l)). What
-    one would learn from knowing the right pass is the gain B = H(mean p_t) − mean H(p_t), in bits:
-    0 where all passes say the same, 1 where half of them are sure of either side. How large gains
-    are depends on how much is dropped out (with a tenth: thousandths of a bit), so a pair's
-    uncertainty U is its gain in parts of the largest of all pairs.
+    Stage ``by`` scored the responses several times with dropout, each pass under its own annotator
+    name. Pass t prefers the chosen side with probability p_t = σ(r_t(w) − r_t(l)). The information
+    gain of a pair is B = H(mean p_t) − mean H(p_t), in bits. It is 0 if all passes agree and 1 if
+    half of them are sure of each side. The size of gains depends on the dropout rate (thousandths
+    of a bit at 0.1). So a pair's uncertainty U is its gain divided by the largest gain of all
+    pairs.
 
-    Pairs are drawn without replacement, the next each time with a probability in proportion to
-    1 − U (Efraimidis & Spirakis 2006); the draw depends on ``seed`` and the pairs' ids and gains
-    alone. A pair that is kept weighs 1 − α with α = ``smoothing`` · U, so the more uncertain it is
-    the smoother its label. A pair that fewer than two passes scored is dropped and not counted.
+    Pairs are drawn without replacement, each with a probability proportional to 1 − U (Efraimidis &
+    Spirakis 2006). The draw depends only on ``seed`` and on the ids and gains of the pairs. A kept
+    pair has the weight 1 − α with α = ``smoothing`` · U: the more uncertain, the smoother its
+    label. A pair scored by fewer than two passes is dropped and not counted.
 
-    Source: Wang et al. 2024, UPO (arXiv:2409.11212). There pairs are drawn by 1 − B, which is all
-    but blindly where gains are small, and α is 1 / (P + 1) with P a pair's chance to be drawn;
-    chances sum to 1, so that α is never below one half and the loss prefers the rejected side. Here
-    α is below one half.
+    Source: Wang et al. 2024, UPO (arXiv:2409.11212). There pairs are drawn by 1 − B, which is
+    almost uniform if gains are small. Its α is 1 / (P + 1) with P the probability that the pair is
+    drawn; these probabilities sum to 1, so α is at least one half and the loss prefers the rejected
+    side. Here α is below one half.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -49,16 +49,16 @@ class Uncertainty(Filter):
             .join(_gains(pairs, tables[self.by]), on="pair_id", how="left", maintain_order="left")
             .with_columns(
                 passes=pl.col("passes").fill_null(0),
-                # Where no pair has a gain none is uncertain: 0 / 0.
+                # If all gains are 0, this is 0 / 0: no pair is uncertain.
                 uncertainty=(pl.col("gain") / pl.col("gain").max()).fill_nan(0),
                 tie_break=pl.col("pair_id").map_elements(self._uniform, return_dtype=pl.Float64),
             )
         )
         known = judged.filter(pl.col("passes") >= 2)
-        room = math.ceil(round(self.keep * known.height, 6))
-        # Lots are u^(1/w); in the order of ln(u) / w, which for w = 0 is −∞: the last.
+        size = math.ceil(round(self.keep * known.height, 6))
+        # The keys are u^(1/w), sorted here by ln(u) / w; for w = 0 that is −∞, which comes last.
         tie_break = pl.col("tie_break").log() / (1 - pl.col("uncertainty"))
-        drawn = known.sort(-tie_break, "pair_id").head(room)["pair_id"]
+        drawn = known.sort(-tie_break, "pair_id").head(size)["pair_id"]
         judged = judged.with_columns(
             reason=pl.when(pl.col("passes") < 2)
             .then(pl.lit("scored by fewer than two passes"))
@@ -77,24 +77,25 @@ class Uncertainty(Filter):
         )
 
     def _uniform(self, pair_id: str) -> float:
-        """A number in (0, 1) that belongs to the pair and the seed."""
+        """A number in (0, 1) that depends only on the pair and the seed."""
         return (int(content_id(self.seed, pair_id)[:13], 16) + 0.5) / 16**13
 
 
 def _gains(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """``pair_id``; ``passes``, those that scored both sides; ``p``, their mean; ``gain``, B."""
-    read = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null()).select(
+    """Columns: ``pair_id``; ``passes``, the number of passes that scored both sides; ``p``, their
+    mean; ``gain``, B."""
+    values = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null()).select(
         "response_id", "annotator", "value"
     )
     sides = pairs.select("pair_id", "chosen_id", "rejected_id")
     p = pl.col("p")
     return (
-        sides.join(read, left_on="chosen_id", right_on="response_id")
-        .join(read, left_on=["rejected_id", "annotator"], right_on=["response_id", "annotator"])
+        sides.join(values, left_on="chosen_id", right_on="response_id")
+        .join(values, left_on=["rejected_id", "annotator"], right_on=["response_id", "annotator"])
         .sort("pair_id", "annotator")
         .with_columns(p=probability(pl.col("value") - pl.col("value_right")))
         .group_by("pair_id", maintain_order=True)
         .agg(passes=pl.len(), p=p.mean(), within=entropy(p).mean())
-        # Passes that say the same leave the error of floats (1e-16), and that is no gain.
+        # Equal passes leave a rounding error (1e-16), which is not a gain.
         .select("pair_id", "passes", "p", gain=(entropy(p) - pl.col("within")).round(12).abs())
     )

@@ -1,4 +1,4 @@
-"""Pairs on whose winner several views of the responses agree."""
+"""Pairs on whose winner several stages of scores agree."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -13,24 +13,24 @@ from filters.pairing import mean_scores
 from schemas import Pairs, Scores, Split, Table, Takes
 
 _NEAREST = 1e-6
-"""Probabilities are held this far from 0 and 1, where their log-odds would be infinite."""
+"""The smallest distance of a probability from 0 and 1, where log-odds are infinite."""
 
 
 class ViewsAgreement(Filter):
-    """Keeps the pairs on whose winner the views agree; the winner becomes the chosen side.
+    """Keeps the pairs on whose winner the views agree. The winner becomes the chosen side.
 
-    A view is a stage of scores, and prefers the chosen side with probability σ(m). For ``views``
-    m is the margin in standard deviations of what the view scored; for ``probabilities``, each a
-    response's probability to be right, m is the difference of log-odds. A view that scores both
-    sides the same votes for neither, one that did not score both has no part.
+    A view is a stage of scores. It prefers the chosen side with probability σ(m). For ``views``, m
+    is the margin in standard deviations of the view's scores. For ``probabilities``, whose scores
+    are probabilities that a response is right, m is the difference of log-odds. A view with equal
+    scores votes for neither side. A view that did not score both sides does not take part.
 
-    All views must vote for one side, or ``at_least`` so many, and their mean probability must not
-    contradict it. That mean becomes the pair's weight. With ``max_entropy``, the entropy of the
-    mean may be at most so many bits (1: any).
+    All views, or at least ``at_least`` of them, must vote for one side, and their mean probability
+    must agree. That mean becomes the pair's weight. ``max_entropy`` limits the entropy of the mean,
+    in bits (1: no limit).
 
     Source: Zhou et al. 2025, Self-Consistent Internal Rewards (arXiv:2502.08922): the generative
-    judge and the implicit reward of one model as views, of unlabelled pairs. Its penalty that
-    trains the views to agree is not part of this filter.
+    judge and the implicit reward of one model as views of unlabelled pairs. This filter does not
+    contain the penalty that trains the views to agree.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -58,13 +58,13 @@ class ViewsAgreement(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = tables[self.of]
-        seen = pl.DataFrame(
+        preferences = pl.DataFrame(
             {name: standard_margins(pairs, tables[name]) for name in self.views}
             | {name: margins(pairs, _log_odds(name, tables[name])) for name in self.probabilities}
         )
-        needed = seen.width if self.at_least is None else self.at_least
-        views = [pl.col(name) for name in seen.columns]
-        judged = seen.select(
+        needed = preferences.width if self.at_least is None else self.at_least
+        views = [pl.col(name) for name in preferences.columns]
+        judged = preferences.select(
             *[probability(view).name.prefix("p_") for view in views],
             voices=pl.sum_horizontal(view.is_not_null() for view in views),
             chosen=pl.sum_horizontal(view > 0 for view in views),
@@ -72,8 +72,10 @@ class ViewsAgreement(Filter):
             p=pl.mean_horizontal(probability(view) for view in views),
         )
         turned = judged["rejected"] > judged["chosen"]
-        sure = pl.when(pl.lit(turned)).then(1 - pl.col("p")).otherwise(pl.col("p"))
-        judged = judged.with_columns(weight=sure).with_columns(entropy=entropy(pl.col("weight")))
+        confidence = pl.when(pl.lit(turned)).then(1 - pl.col("p")).otherwise(pl.col("p"))
+        judged = judged.with_columns(weight=confidence).with_columns(
+            entropy=entropy(pl.col("weight"))
+        )
         reason = (
             pl.when(pl.col("voices") < needed)
             .then(pl.lit("scored by too few views"))
@@ -85,7 +87,13 @@ class ViewsAgreement(Filter):
         judged = judged.with_columns(reason=reason)
         kept = judged["reason"].is_null()
         relabelled = turned_where(pairs, turned).with_columns(judged["weight"])
-        decided = ("chosen", "rejected", "p", "entropy", *[f"p_{name}" for name in seen.columns])
+        decided = (
+            "chosen",
+            "rejected",
+            "p",
+            "entropy",
+            *[f"p_{name}" for name in preferences.columns],
+        )
         return Split(
             relabelled.filter(kept),
             refused(
@@ -102,7 +110,7 @@ def _log_odds(stage: str, scores: pl.DataFrame) -> pl.DataFrame:
     outside = values.filter(~pl.col("value").is_between(0, 1))["value"]
     if outside.len():
         raise ValueError(
-            f"stage {stage!r} scored {outside[0]}, which is no probability: name it in 'views'"
+            f"stage {stage!r} scored {outside[0]}, which is not a probability: name it in 'views'"
         )
     p = pl.col("value").clip(_NEAREST, 1 - _NEAREST)
     return values.select("response_id", value=(p / (1 - p)).log())

@@ -1,1 +1,1 @@
-"""Filters that keep or drop rows for what their texts are."""
+"""Filters that keep or drop rows by their texts."""

@@ -1,4 +1,4 @@
-"""No prompt and no source with more than its share of the rows."""
+"""Limits how many rows a prompt and a source have."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -14,16 +14,16 @@ from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Tak
 
 
 class Balance(Filter):
-    """Caps how many rows a prompt and a source have; which rows go is drawn by lot.
+    """Limits how many rows a prompt and a source have. The rows to drop are drawn at random.
 
-    ``per_prompt`` caps a prompt's rows. ``per_source`` caps, among those left, the rows that have
-    one value in column ``by``: of the rows themselves or, where they have no such column, of
-    their prompts (so ``source``, ``licence``); rows without a value are one group. A whole number
-    is the cap itself. A share s in (0, 1) gives the largest cap c with which no source holds more
-    than s of what is kept: c ≤ s · Σᵢ min(nᵢ, c), where nᵢ are the sources' rows. So as many rows
-    as can be are kept.
+    ``per_prompt`` limits the rows of a prompt. ``per_source`` then limits the rows with the same
+    value in column ``by``. The column belongs to the rows or, if they have no such column, to their
+    prompts (``source``, ``licence``); rows without a value are one group. A whole number is the
+    limit itself. A share s in (0, 1) gives the largest limit c for which no source has more than s
+    of the kept rows: c ≤ s · Σᵢ min(nᵢ, c), with nᵢ the number of rows of source i. So as many rows
+    as possible are kept.
 
-    Lots depend on ``seed`` and the rows' ids alone.
+    The draw depends only on ``seed`` and the ids of the rows.
     """
 
     gives: ClassVar[type[Table] | None] = None
@@ -52,8 +52,8 @@ class Balance(Filter):
         unit = id_column(table)
         if unit == "prompt_id" and self.per_prompt is not None:
             raise ValueError(
-                f"Balance of {self.of!r}: every prompt has one row there, so 'per_prompt' caps "
-                "nothing; give 'per_source'"
+                f"Balance of {self.of!r}: each prompt has one row, so 'per_prompt' has "
+                "no effect; set 'per_source'"
             )
         judged = frame.select(pl.col(unit).alias("__id"), "prompt_id", self._group(tables))
         judged = judged.with_columns(
@@ -114,19 +114,20 @@ class Balance(Filter):
 def share_cap(sizes: NDArray[np.int64], share: float) -> int:
     """The largest c ≤ max(sizes) with c ≤ share · Σ min(sizes, c); 0 if there is none above 0.
 
-    The right side minus the left is concave in c and 0 at 0, so all c up to the largest do.
+    The right side minus the left side is concave in c and 0 at 0, so every smaller c fits too.
     """
     low, high = 0, int(sizes.max(initial=0))
     while low < high:
         middle = (low + high + 1) // 2
-        # 0.1 * 30 is 3.0000000000000004 in floats, and 0.3 * 10 may be below 3.
+        # In floating point 0.1 * 30 is 3.0000000000000004, and 0.3 * 10 may be below 3.
         fits = middle <= share * int(np.minimum(sizes, middle).sum()) + 1e-9
         low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
 
 def _cap(judged: pl.DataFrame, group: str, cap: int, reason: str) -> pl.DataFrame:
-    """``judged`` with ``reason`` for all but the ``cap`` lowest lots of each group's rows left."""
+    """``judged`` with ``reason`` for the rows beyond the first ``cap`` rows of each group, in the
+    order of their tie-breaks."""
     placed = judged.filter(pl.col("reason").is_null()).select(
         "__id",
         size=pl.len().over(group),

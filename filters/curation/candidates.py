@@ -1,4 +1,4 @@
-"""Which rows might be near duplicates: rows that share a band of their MinHash."""
+"""Candidates for near duplicates: rows that share a band of their MinHash."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ SEED = 42
 ODD = np.uint64(0x9E3779B97F4A7C15)
 MISSED = 1e-3
 SMALL = 64
-"""Rows of a group up to which each is compared with each: quicker than hashing, and exact."""
+"""In groups of at most so many rows all pairs are compared: faster than hashing, and exact."""
 AT_ONCE = 20_000
-"""Rows whose digests are numbers of Python's at the same time: 90 MB."""
+"""Rows whose digests are Python numbers at the same time: 90 MB."""
 
 KNOWN = 50_000
-"""Rows whose shingles are kept as sets: some 4 kB each."""
+"""Rows whose shingles are cached as sets: about 4 kB each."""
 
 Numbers = NDArray[np.int64]
 
 
 class Candidates:
-    """Near duplicates are looked for among ``rows``, which ascend, within groups. They are asked
-    for in the order of ``shared``, each before it is kept; a row that is not there is like no
-    other.
+    """Near-duplicate candidates among ``rows`` (ascending), within groups. Call `of` and `kept_in`
+    for each row in the order of ``shared``, then `keep` if it is kept. A row that is not in
+    ``shared`` has no candidate.
 
-    The union of disjoint sets is alike by at least as much as the least alike of them, so one
-    MinHash of all parts together finds the rows that are alike in every part.
+    The union of disjoint sets is at least as similar as the least similar of them. So one MinHash
+    of all parts together finds the rows that are similar in every part.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Candidates:
         self._buckets = buckets
         self._place = {row: place for place, row in enumerate(banded.tolist())}
         self._kept: dict[int, list[int]] = defaultdict(list)
-        # Group by group, so that what is known of a group's rows can be forgotten after it.
+        # Group by group, so that the cache of a group can be freed after it.
         together = small[np.argsort(groups[small], kind="stable")]
         self.shared: list[int] = [*together.tolist(), *self._place]
 
@@ -55,28 +55,28 @@ class Candidates:
         return [bucket for bucket in self._buckets[place].tolist() if bucket >= 0]
 
     def kept_in(self, buckets: Sequence[int]) -> list[int]:
-        """The kept rows that a row of these buckets might be a near duplicate of, in order."""
+        """The kept rows of these buckets, in order: the possible near duplicates."""
         return sorted({kept for bucket in buckets for kept in self._kept.get(bucket, ())})
 
     def keep(self, row: int, buckets: Sequence[int]) -> None:
-        """Later rows may be near duplicates of ``row``."""
+        """Make ``row`` a candidate for later rows."""
         for bucket in buckets:
             self._kept[bucket].append(row)
 
 
 class Similarity:
-    """The exact Jaccard similarity of rows, in the part in which they are least alike."""
+    """The exact Jaccard similarity of rows, in their least similar part."""
 
     def __init__(self, parts: Sequence[Runs]) -> None:
         self._parts = parts
         self._sets: dict[int, list[set[int]]] = {}
 
     def of(self, row: int, other: int) -> float:
-        """How alike two rows are, in [0, 1]."""
+        """The similarity of two rows, in [0, 1]."""
         return min(map(_jaccard, self._shingles(row), self._shingles(other)))
 
     def forget(self, row: int) -> None:
-        """``row`` is not compared again."""
+        """Free the shingles of ``row``, which is not compared again."""
         self._sets.pop(row, None)
 
     def _shingles(self, row: int) -> list[set[int]]:
@@ -93,8 +93,8 @@ def _jaccard(one: set[int], other: set[int]) -> float:
 
 
 def band_length(threshold: float) -> int:
-    """The longest bands with which rows alike by ``threshold`` share none of theirs with a
-    probability of at most `MISSED`: (1 - t^r)^(128 / r)."""
+    """The longest bands for which rows of similarity ``threshold`` share no band with a probability
+    of at most `MISSED`: (1 - t^r)^(128 / r)."""
     for length in (16, 8, 4, 2):
         if (1 - threshold**length) ** (PERMUTATIONS // length) <= MISSED:
             return length
@@ -104,14 +104,14 @@ def band_length(threshold: float) -> int:
 def _banded(
     parts: Sequence[Runs], groups: Numbers, rows: Numbers, length: int
 ) -> tuple[Numbers, Numbers]:
-    """Those of ``rows`` that share a band with another row of their group, and the buckets that
-    they share, Int64[rows, bands], -1 where a band is its own."""
+    """The rows that share a band with another row of their group, and their shared buckets:
+    Int64[rows, bands], -1 for a band that is not shared."""
     from rensa import RMinHash, RMinHashLSH
 
     count = PERMUTATIONS // length
     if not len(rows):
         return rows, np.empty((0, count), dtype=np.int64)
-    # Few rows share a band with any other, and rensa finds them without handing out a digest.
+    # Few rows share a band with another. rensa finds them without returning the digests.
     lsh = RMinHashLSH(1.0, PERMUTATIONS, count)
     flat, starts = _together(parts, rows)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, starts, PERMUTATIONS, SEED)
@@ -119,8 +119,8 @@ def _banded(
     del flat, matrix
     bands = np.empty((len(rows), count), dtype=np.uint64)
     for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
-        bands[start : start + AT_ONCE] = _bands(_digests(parts, some), length)
+        batch = rows[start : start + AT_ONCE]
+        bands[start : start + AT_ONCE] = _bands(_digests(parts, batch), length)
     bands ^= (groups[rows].astype(np.uint64) * ODD)[:, None]
     buckets = np.empty(bands.shape, dtype=np.int64)
     for band in range(count):
@@ -131,16 +131,17 @@ def _banded(
 
 
 def _together(parts: Sequence[Runs], rows: Numbers) -> tuple[Hashes, NDArray[np.uint64]]:
-    """The shingles of all parts of each row, one row after another, and where each begins."""
+    """The shingles of all parts of each row, one row after another, and the offset at which each
+    row begins."""
     counts = np.sum([np.diff(part.starts)[rows] for part in parts], axis=0)
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     flat = np.empty(starts[-1], dtype=np.uint64)
     for start in range(0, len(rows), AT_ONCE):
-        some = [part.at(rows[start : start + AT_ONCE]) for part in parts]
-        row = np.concatenate([np.repeat(np.arange(len(one)), np.diff(one.starts)) for one in some])
-        # Each part's shingles are made different from the others' by an odd number of its own.
+        batch = [part.at(rows[start : start + AT_ONCE]) for part in parts]
+        row = np.concatenate([np.repeat(np.arange(len(one)), np.diff(one.starts)) for one in batch])
+        # Each part multiplies its shingles by its own odd number, so that parts do not mix.
         of = np.concatenate(
-            [one.hashes * np.uint64(2 * number + 1) for number, one in enumerate(some)]
+            [one.hashes * np.uint64(2 * number + 1) for number, one in enumerate(batch)]
         )
         end = min(start + AT_ONCE, len(rows))
         flat[starts[start] : starts[end]] = of[np.argsort(row, kind="stable")]

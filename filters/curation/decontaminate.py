@@ -1,4 +1,4 @@
-"""Prompts that a model will be measured on must not be trained on."""
+"""Drops training prompts that overlap with evaluation prompts."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -13,19 +13,19 @@ from filters.filter import Filter, refused
 from schemas import Prompts, Split, Table, Takes
 
 AT_ONCE = 50_000
-"""Prompts that are read at the same time."""
+"""Prompts that are tokenized at the same time."""
 
 
 class Decontaminate(Filter):
-    """Drops the prompts that share ``n`` words in a row with a prompt of an evaluation set.
+    """Drops the prompts that share ``n`` consecutive words with a prompt of an evaluation set.
 
     ``against`` names stages or sources of evaluation prompts. Words are compared in lower case and
-    without punctuation, system messages are not looked at. In scripts without spaces two ideographs
-    (or kana) count as a word, and four letters of Thai, Lao, Khmer or Burmese. A text of fewer than
-    ``n`` words shares none, so a prompt is dropped too if all of it is all of an evaluation prompt,
-    signs included. Here ``x²`` is ``x2``: what might be a measured prompt is not trained on.
-    Each dropped row shows the first words that are shared, with which prompt of which set, and
-    what share of its runs of ``n`` words is found there: a low one may be a common phrase.
+    without punctuation; system messages are ignored. In scripts without spaces, two ideographs (or
+    kana) count as a word, and so do four letters of Thai, Lao, Khmer or Burmese. A text of fewer
+    than ``n`` words shares none; it is dropped only if it equals an evaluation prompt, signs
+    included. ``x²`` equals ``x2`` here, to be on the safe side. Each dropped row shows the first
+    shared words, the evaluation prompt and its set, and the share of its runs of ``n`` words that
+    are shared. A low share may be a common phrase.
 
     Source: Brown et al. 2020, Language Models are Few-Shot Learners (arXiv:2005.14165), appendix C
     (13-grams).
@@ -46,26 +46,26 @@ class Decontaminate(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         prompts = tables[self.of]
-        # Where several evaluation prompts hold a text, it is shown with the first set that does,
-        # and there with the lowest id.
+        # If several evaluation prompts have the same text, the first set and in it the lowest id
+        # are shown.
         evaluations = pl.concat(
             tables[name]
             .sort("prompt_id")
             .select("messages", evaluation=pl.lit(name), evaluation_prompt="prompt_id")
             for name in self.against
         )
-        held = HeldOutPrompts(evaluations, self.n)
-        found = pl.concat(
-            held.found(prompts.slice(start, AT_ONCE)).with_columns(pl.col("row") + start)
+        held_out = HeldOutPrompts(evaluations, self.n)
+        overlaps = pl.concat(
+            held_out.overlaps(prompts.slice(start, AT_ONCE)).with_columns(pl.col("row") + start)
             for start in range(0, max(1, prompts.height), AT_ONCE)
         )
-        contaminated = prompts["prompt_id"].gather(found["row"]).to_frame()
+        contaminated = prompts["prompt_id"].gather(overlaps["row"]).to_frame()
         contaminated = contaminated.with_columns(
-            *found["reason", "matched", "share"],
-            evaluations["evaluation"].gather(found["owner"]),
-            evaluations["evaluation_prompt"].gather(found["owner"]),
+            *overlaps["reason", "matched", "share"],
+            evaluations["evaluation"].gather(overlaps["owner"]),
+            evaluations["evaluation_prompt"].gather(overlaps["owner"]),
         )
-        kept = pl.Series(np.ones(prompts.height, dtype=np.bool_)).scatter(found["row"], False)
+        kept = pl.Series(np.ones(prompts.height, dtype=np.bool_)).scatter(overlaps["row"], False)
         numbers = ("evaluation", "evaluation_prompt", "matched", "share")
         return Split(
             prompts.filter(kept),
@@ -79,22 +79,22 @@ class Decontaminate(Filter):
 
 
 class HeldOutPrompts:
-    """What evaluation prompts say: looked up for some prompts at a time, whose words take far more
-    memory than they do."""
+    """An index of evaluation prompts. Prompts are looked up in batches, because their words take
+    far more memory than their texts."""
 
     def __init__(self, evaluations: pl.DataFrame, n: int) -> None:
         self._n = n
         words = prompt_tokens(evaluations, WORDS)
         self._words = words.list.join(" ").unique()
-        self._whole = _owners(prompt_tokens(evaluations, TOKENS).list.join(" ").rename("matched"))
+        self._texts = _owners(prompt_tokens(evaluations, TOKENS).list.join(" ").rename("matched"))
         known, _ = phrases(hashed(words), n)
-        # np.unique keeps the first place of each hash, so the lowest row.
+        # np.unique returns the first place of each hash, so the lowest row.
         self._index, first = np.unique(known.hashes, return_index=True)
         self._owner = np.searchsorted(known.starts, first, side="right") - 1
 
-    def found(self, prompts: pl.DataFrame) -> pl.DataFrame:
-        """One row for each of ``prompts`` that is held: ``row``, ``reason``, what is ``matched``,
-        the ``share`` of its runs that are held, and the evaluation prompt, its ``owner``."""
+    def overlaps(self, prompts: pl.DataFrame) -> pl.DataFrame:
+        """One row for each of ``prompts`` that overlaps: ``row``; ``reason``; the ``matched`` text;
+        the ``share`` of its runs that overlap; ``owner``, the number of the evaluation prompt."""
         words = prompt_tokens(prompts, WORDS)
         columns = ("row", "reason", "matched", "share", "owner")
         same = self._same(prompts, words).with_columns(
@@ -108,30 +108,31 @@ class HeldOutPrompts:
         return pl.concat([same.select(columns), shared.select(columns)]).sort("row")
 
     def _same(self, prompts: pl.DataFrame, words: pl.Series) -> pl.DataFrame:
-        """The ``row`` of each prompt that is an evaluation prompt, what it says (``matched``) and
-        the ``owner``. Only those with its words are read with their signs."""
+        """The ``row`` of each prompt that equals an evaluation prompt, its text (``matched``) and
+        the ``owner``. Signs are compared only if the words are equal."""
         rows = words.list.join(" ").is_in(self._words.implode()).arg_true()
-        assistant_message = prompt_tokens(prompts[rows], TOKENS).list.join(" ").rename("matched")
-        return pl.DataFrame([rows.alias("row"), assistant_message]).join(self._whole, on="matched")
+        texts = prompt_tokens(prompts[rows], TOKENS).list.join(" ").rename("matched")
+        return pl.DataFrame([rows.alias("row"), texts]).join(self._texts, on="matched")
 
     def _shared(self, words: pl.Series) -> pl.DataFrame:
-        """For each row that shares a run: the word where its ``first`` such run begins, its
-        ``length``, the ``owner`` that first has it, and the ``share`` of its runs that are held."""
-        asked_for, lengths = phrases(hashed(words), self._n)
-        place = np.searchsorted(self._index, asked_for.hashes)
+        """For each row that shares a run: ``first``, the word at which its first shared run begins;
+        its ``length``; the first ``owner`` of that run; and the ``share`` of its runs that are
+        shared."""
+        prompt_runs, lengths = phrases(hashed(words), self._n)
+        place = np.searchsorted(self._index, prompt_runs.hashes)
         place[place == len(self._index)] = 0
         hits = place[:0]
         if len(self._index):
-            hits = np.flatnonzero(self._index[place] == asked_for.hashes)
-        row = np.searchsorted(asked_for.starts, hits, side="right") - 1
+            hits = np.flatnonzero(self._index[place] == prompt_runs.hashes)
+        row = np.searchsorted(prompt_runs.starts, hits, side="right") - 1
         return (
             pl.DataFrame(
                 {
                     "row": row.astype(np.uint32),
-                    "first": hits - asked_for.starts[row],
+                    "first": hits - prompt_runs.starts[row],
                     "length": lengths[hits],
                     "owner": self._owner[place[hits]].astype(np.uint32),
-                    "runs": np.diff(asked_for.starts)[row],
+                    "runs": np.diff(prompt_runs.starts)[row],
                 }
             )
             .group_by("row", maintain_order=True)
@@ -142,11 +143,11 @@ class HeldOutPrompts:
 
 
 def prompt_tokens(frame: pl.DataFrame, pattern: str) -> pl.Series:
-    """The tokens of each prompt, system messages aside."""
+    """The tokens of each prompt, without system messages."""
     return tokens(frame.select(asked(pl.col("messages"))).to_series(), pattern)
 
 
-def _owners(whole: pl.Series) -> pl.DataFrame:
-    """Each text with the first row that holds it."""
-    rows = pl.DataFrame([whole]).with_row_index("owner")
+def _owners(texts: pl.Series) -> pl.DataFrame:
+    """Each text with the first row that has it."""
+    rows = pl.DataFrame([texts]).with_row_index("owner")
     return rows.unique("matched", keep="first", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Rows that say again what an earlier row says."""
+"""Drops rows with the same or nearly the same text as an earlier row."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
@@ -26,28 +26,29 @@ from schemas import (
 
 SHINGLE = 3
 AT_ONCE = 50_000
-"""Rows that are read at the same time."""
+"""Rows that are tokenized at the same time."""
 
 
 class Deduplicate(Filter):
-    """Keeps the first of rows that say the same or nearly so, and drops the others.
+    """Keeps the first of rows with the same or nearly the same text, and drops the others.
 
-    Texts are alike to the Jaccard similarity of their sets of three tokens in a row (words and
-    signs, in lower case). A row is a duplicate if it is alike to an earlier kept row by
-    ``threshold`` or more in *every* part: a pair in prompt, chosen and rejected; a demonstration
-    or a solution with judged steps in prompt and answer; a prompt in system message and the rest.
-    So a long common prompt does not make two short answers duplicates. ``threshold`` 1 drops only
-    rows with the same tokens.
+    The similarity of two texts is the Jaccard similarity of their sets of three consecutive tokens
+    (words and signs, in lower case). A row is a duplicate if its similarity to an earlier kept row
+    is at least ``threshold`` in *every* part: prompt, chosen and rejected of a pair; prompt and
+    answer of a demonstration or of a solution with labelled steps; system message and the rest of a
+    prompt. So a long common prompt does not make two short answers duplicates. ``threshold`` 1
+    drops only rows with the same tokens.
 
-    Rows whose numbers, signs and formulas differ are never duplicates, however alike their words
-    are: neither are code with another indentation (`filters.curation.formulas`) and prompts with
-    another ``reference``.
+    Rows with different numbers, signs or formulas are never duplicates, and neither are code with
+    different indentation (`filters.curation.formulas`) and prompts with different references.
 
-    ``scope`` ``prompt`` compares rows of one prompt only. Which rows are kept follows their order.
+    ``scope: prompt`` compares only rows of the same prompt. The order of the rows decides which are
+    kept.
 
-    Candidates are found by MinHash, then confirmed by their exact similarity: what is dropped is
-    a duplicate, but of those just above the threshold about one in a thousand is overlooked.
-    Among at most 64 rows (or within a prompt of so few) all are compared, and none is.
+    Candidates are found by MinHash and confirmed by their exact similarity. So every dropped row is
+    a duplicate, but about one in a thousand duplicates just above the threshold is missed. Among at
+    most 64 rows (or within a prompt with at most 64 rows) all pairs are compared, and none is
+    missed.
 
     Source: Lee et al. 2022, Deduplicating Training Data Makes Language Models Better
     (arXiv:2107.06499), NearDup.
@@ -64,31 +65,31 @@ class Deduplicate(Filter):
         frame = tables[self.of]
         if table is Prompts and self.scope == "prompt":
             raise ValueError(
-                f"Deduplicate of {self.of!r}: every prompt is the only one of its prompt, so "
-                "'scope: prompt' compares nothing; use 'scope: all'"
+                f"Deduplicate of {self.of!r}: prompts have no other row of the same prompt, so "
+                "'scope: prompt' has no effect; use 'scope: all'"
             )
         texts = [frame.select(part).to_series() for part in _parts(table)]
-        spoken, signs, shingles = _read(texts, shingled=self.threshold < 1)
-        apart = _hashed([signs, *self._apart(frame)]).to_numpy()
-        groups = np.unique(apart, return_inverse=True)[1]
-        firsts = _first_with_the_same(spoken, groups)
+        words, signs, shingles = _read(texts, shingled=self.threshold < 1)
+        identity = _hashed([signs, *self._apart(frame)]).to_numpy()
+        groups = np.unique(identity, return_inverse=True)[1]
+        firsts = _first_with_the_same(words, groups)
         original, similarity = firsts.copy(), np.ones(frame.height)
         if self.threshold < 1:
-            # Copies of a row share its fate, so only the first of them is looked at.
-            once = np.flatnonzero(firsts == np.arange(frame.height))
-            near, near_similarity = _near(shingles, groups, once, self.threshold)
+            # Copies of a row are treated as the first of them, so only that one is compared.
+            first_rows = np.flatnonzero(firsts == np.arange(frame.height))
+            near, near_similarity = _near(shingles, groups, first_rows, self.threshold)
             original, similarity = near[firsts], near_similarity[firsts]
         unit = id_column(table)
-        again = original != np.arange(frame.height)
+        repeated = original != np.arange(frame.height)
         judged = frame.select(unit).with_columns(
             duplicate_of=frame[unit].gather(original),
             similarity=pl.Series(similarity),
             exact=pl.Series(firsts == original),
         )
         return Split(
-            frame.filter(pl.Series(~again)),
+            frame.filter(pl.Series(~repeated)),
             refused(
-                judged.filter(pl.Series(again)),
+                judged.filter(pl.Series(repeated)),
                 unit,
                 pl.when("exact")
                 .then(pl.lit("same text"))
@@ -99,7 +100,7 @@ class Deduplicate(Filter):
         )
 
     def _apart(self, frame: pl.DataFrame) -> Iterator[pl.Series]:
-        """What tells rows apart that their texts do not."""
+        """Columns that make rows different even if their texts are the same."""
         if self.scope == "prompt":
             yield frame["prompt_id"]
         if "reference" in frame.columns:
@@ -107,7 +108,7 @@ class Deduplicate(Filter):
 
 
 def _parts(table: type[Table]) -> Sequence[pl.Expr]:
-    """The texts of a row that must all be alike."""
+    """The texts of a row that must all be similar."""
     before = table.preceding_messages()
     return [*([] if before is None else [contents(before)]), *table.texts().values()]
 
@@ -115,27 +116,28 @@ def _parts(table: type[Table]) -> Sequence[pl.Expr]:
 def _read(
     texts: Sequence[pl.Series], *, shingled: bool
 ) -> tuple[pl.DataFrame, pl.Series, list[Runs]]:
-    """Two hashes of each row's tokens in every part, a hash of its formulas, and of each part the
-    shingles of its rows, where they are asked for.
+    """Two hashes of each row's tokens in every part; a hash of its formulas; and, if ``shingled``,
+    the shingles of each part.
 
-    Read some rows at a time: a million rows' tokens take gigabytes, their shingles 8 bytes each.
+    Rows are read in batches: the tokens of a million rows take gigabytes, their shingles 8 bytes
+    each.
     """
-    assistant_message: list[pl.DataFrame] = []
+    token_hashes: list[pl.DataFrame] = []
     signs: list[pl.Series] = []
     shingles: list[list[Runs]] = [[] for _ in texts]
     for start in range(0, max(1, len(texts[0])), AT_ONCE):
-        some = [part.slice(start, AT_ONCE) for part in texts]
-        spoken = [tokens(part, TOKENS) for part in some]
-        wholes = [part.list.join(" ") for part in spoken]
-        assistant_message.append(
-            pl.DataFrame({f"said {seed}": _hashed(wholes, seed) for seed in (1, 2)})
+        batch = [part.slice(start, AT_ONCE) for part in texts]
+        words = [tokens(part, TOKENS) for part in batch]
+        joined_words = [part.list.join(" ") for part in words]
+        token_hashes.append(
+            pl.DataFrame({f"said {seed}": _hashed(joined_words, seed) for seed in (1, 2)})
         )
-        signs.append(_hashed([formulas(part) for part in some]))
+        signs.append(_hashed([formulas(part) for part in batch]))
         if shingled:
-            for part, found in zip(spoken, shingles, strict=True):
-                found.append(runs(hashed(part), SHINGLE, whole=True))
+            for part, batches in zip(words, shingles, strict=True):
+                batches.append(runs(hashed(part), SHINGLE, whole=True))
     return (
-        pl.concat(assistant_message),
+        pl.concat(token_hashes),
         pl.concat(signs),
         [Runs.joined(part) for part in shingles if part],
     )
@@ -147,19 +149,18 @@ def _hashed(columns: Sequence[pl.Series], seed: int = 0) -> pl.Series:
     return pl.DataFrame(named).hash_rows(seed)
 
 
-def _first_with_the_same(spoken: pl.DataFrame, groups: np.ndarray) -> np.ndarray:
+def _first_with_the_same(words: pl.DataFrame, groups: np.ndarray) -> np.ndarray:
     """For each row the number of the first row of its group with the same tokens."""
-    frame = spoken.with_columns(group=groups).with_row_index("row")
-    first = pl.col("row").min().over("group", *spoken.columns)
+    frame = words.with_columns(group=groups).with_row_index("row")
+    first = pl.col("row").min().over("group", *words.columns)
     return frame.select(first.cast(pl.Int64)).to_series().to_numpy().copy()
 
 
 def _near(
     parts: Sequence[Runs], groups: np.ndarray, rows: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each row the earlier kept row it is a near duplicate of (itself if none), and how alike
-    the two are. Only ``rows`` are looked at, each compared with earlier kept ones in their order.
-    """
+    """For each row the earlier kept row of which it is a near duplicate (itself if none), and their
+    similarity. Only ``rows`` are compared, in their order."""
     original, similarity = np.arange(len(groups)), np.ones(len(groups))
     candidates, exact = Candidates(parts, groups, rows, threshold), Similarity(parts)
     for row in candidates.shared:

@@ -1,4 +1,4 @@
-"""Few rows that say as different things as can be."""
+"""Selects few rows that differ as much as possible."""
 
 import math
 from collections.abc import Mapping
@@ -17,20 +17,21 @@ from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Tak
 
 
 class Diverse(Filter):
-    """Keeps ``n`` rows (or a ``share`` of them, rounded up), each as far from the others as can be.
+    """Keeps ``n`` rows (or the share ``share``, rounded up) that are as different from each other
+    as possible.
 
-    The first is drawn by lot (``seed``); each further one is the row that is least alike to what is
-    chosen already, by the greatest cosine with any of it; among equals the lowest lot. The greatest
-    distance of any row to its nearest kept one (√(2 - 2·cosine)) is then at most twice the least
-    that ``n`` rows could reach.
+    The first row is drawn at random (``seed``). Each next row is the one with the smallest
+    similarity to the chosen rows, measured by its largest cosine with any of them; ties are broken
+    at random. Then the largest distance of any row to its nearest kept row (√(2 - 2·cosine)) is at
+    most twice the smallest possible with ``n`` rows.
 
     Rows are compared by their words (`filters.curation.embedding.bag_of_words`) or, with
-    ``embedder``, a folder or Hub id, by that model's embeddings. Of a pair its chosen side is
-    compared. Each dropped row names the kept row that it is most like. Takes n passes over all
+    ``embedder`` (a folder or Hub id), by that model's embeddings. Pairs are compared by their
+    chosen side. Each dropped row names the most similar kept row. The cost is n passes over all
     vectors.
 
     Source: Gonzalez 1985, Clustering to minimize the maximum intercluster distance (farthest-first
-    traversal, whence the factor 2); for choosing data Sener and Savarese 2018 (arXiv:1708.00489).
+    traversal, with the factor 2); for data selection Sener and Savarese 2018 (arXiv:1708.00489).
     """
 
     gives: ClassVar[type[Table] | None] = None
@@ -56,33 +57,33 @@ class Diverse(Filter):
             .with_columns(tie_break=tie_break("id", self.seed))
             .sort("tie_break")
         )
-        assistant_message = rows["text"]
+        contents = rows["text"]
         vectors = (
-            bag_of_words(assistant_message)
-            if self.embedder is None
-            else embedded(assistant_message, self.embedder)
+            bag_of_words(contents) if self.embedder is None else embedded(contents, self.embedder)
         )
-        # 0.3 * 10 is 3.0000000000000004 in floats.
+        # In floating point 0.3 * 10 is 3.0000000000000004.
         size = self.n or math.ceil((self.share or 1) * len(vectors) - 1e-9)
         chosen, nearest, similarity = farthest_first(vectors, min(size, len(vectors)))
-        found = rows.with_columns(
+        lost = rows.with_columns(
             most_like=rows["id"].gather(nearest), similarity=pl.Series(similarity)
         ).filter(~pl.int_range(pl.len()).is_in(chosen))
         return without(
             frame,
             table,
-            found.select(
-                "row", "most_like", "similarity", reason=pl.lit("like a row that is kept")
-            ),
+            lost.select("row", "most_like", "similarity", reason=pl.lit("like a row that is kept")),
         )
 
 
 def farthest_first(
     vectors: Vectors, n: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """``n`` rows of unit ``vectors`` in the order in which they are chosen, beginning with row 0;
-    and for each row the chosen one that it is most like, and their cosine (rounded to 5 decimals,
-    for as floats the cosine of equal vectors depends on the machine). Ties go to the first row."""
+    """Choose ``n`` rows of unit ``vectors``, beginning with row 0. Ties go to the first row.
+
+    Returns:
+        The chosen rows in order; for each row the most similar chosen row; and their cosine,
+            rounded to 5 decimals because unrounded cosines of equal vectors depend on the
+            machine.
+    """
     chosen = np.zeros(n, dtype=np.int64)
     nearest = np.zeros(len(vectors), dtype=np.int64)
     similarity = np.full(len(vectors), -np.inf)

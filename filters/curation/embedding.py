@@ -1,4 +1,4 @@
-"""Texts as unit vectors: by an embedder that lies in a folder, or by their own words."""
+"""Texts as unit vectors, by an embedding model or by their words."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,15 +22,20 @@ _MODULES = {"Transformer", "Pooling", "Normalize"}
 
 
 def embedded(texts: pl.Series, embedder: str) -> Vectors:
-    """The unit vector of each text, float32[texts, dimensions]; 0 where the embedder knows none of
-    its words.
+    """The unit vector of each text.
 
-    ``embedder`` is a folder (or a Hub id) with safetensors of one of two kinds: model2vec's static
-    embeddings, or an encoder that Transformers reads, with what sentence-transformers wrote beside
-    it of pooling and length (mean pooling unless it says otherwise). A prefix that an encoder
-    expects before its texts is not added.
+    Args:
+        texts: the texts.
+        embedder: a folder or Hub id with safetensors: static embeddings of model2vec, or an
+            encoder for Transformers with the pooling and length files of sentence-transformers
+            (mean pooling by default). A prefix that an encoder expects before its texts is not
+            added.
 
-    Raises `EngineError` if there is no such embedder, or it is of neither kind.
+    Returns:
+        float32[texts, dimensions]; zeros if the embedder knows no word of a text.
+
+    Raises:
+        EngineError: there is no such embedder, or it is of neither kind.
     """
     folder = _folder(embedder)
     try:
@@ -38,17 +43,17 @@ def embedded(texts: pl.Series, embedder: str) -> Vectors:
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(
             f"the embedder {embedder!r} cannot be read: {str(error).splitlines()[0]}. It must be "
-            "a folder of model2vec's, or of an encoder with its tokenizer and safetensors"
+            "a folder of model2vec, or of an encoder with its tokenizer and safetensors"
         ) from error
     return unit(encode(texts.to_list())) if len(texts) else np.zeros((0, 1), dtype=np.float32)
 
 
 def bag_of_words(texts: pl.Series) -> Vectors:
-    """The unit vector of each text's distinct tokens and pairs of tokens in a row, in lower case:
-    float32[texts, BUCKETS]; 0 where it has none.
+    """The unit vector of each text's distinct tokens and pairs of consecutive tokens, in lower
+    case: float32[texts, BUCKETS]; zeros if it has none.
 
-    Each adds ±1 to a bucket that its hash says, with the sign that its hash says, so that what
-    falls into one bucket by accident cancels out on average.
+    The hash of a token gives its bucket and a sign, and ±1 is added there. So collisions cancel out
+    on average.
 
     Source: Weinberger et al. 2009, Feature Hashing for Large Scale Multitask Learning
     (arXiv:0902.2206).
@@ -56,12 +61,12 @@ def bag_of_words(texts: pl.Series) -> Vectors:
     words = hashed(tokens(texts, TOKENS))
     vectors = np.zeros((len(texts), BUCKETS), dtype=np.float32)
     for length in (1, 2):
-        found = runs(words, length, whole=False)
-        text = np.repeat(np.arange(len(found)), np.diff(found.starts))
-        once = occurrence(found) == 1
-        bucket = (found.hashes % np.uint64(BUCKETS)).astype(np.int64)
-        sign = np.where(found.hashes >> np.uint64(63), 1, -1)
-        np.add.at(vectors, (text[once], bucket[once]), sign[once])
+        ngrams = runs(words, length, whole=False)
+        text = np.repeat(np.arange(len(ngrams)), np.diff(ngrams.starts))
+        first_time = occurrence(ngrams) == 1
+        bucket = (ngrams.hashes % np.uint64(BUCKETS)).astype(np.int64)
+        sign = np.where(ngrams.hashes >> np.uint64(63), 1, -1)
+        np.add.at(vectors, (text[first_time], bucket[first_time]), sign[first_time])
     return unit(vectors)
 
 
@@ -81,15 +86,16 @@ def _folder(embedder: str) -> Path:
     wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
     try:
         return Path(snapshot_download(embedder, allow_patterns=wanted))
-    except Exception as error:  # a wrong id, no connection, no such model: many types of the Hub's
+    except Exception as error:  # the Hub's client raises many types: wrong id, no connection
         raise EngineError(
-            f"there is no embedder {embedder!r}: it is no folder here, and could not be had from "
-            f"the Hub ({str(error).splitlines()[0]}). Set 'embedder' to a folder that holds one"
+            f"there is no embedder {embedder!r}: it is not a local folder, and the download from "
+            f"the Hub failed ({str(error).splitlines()[0]}). Set 'embedder' to a folder with a "
+            "model"
         ) from error
 
 
 def _is_static(folder: Path) -> bool:
-    """model2vec says so in config.json or, where it wrote no model type, in modules.json."""
+    """Whether it is model2vec: config.json says so or, if that has no model type, modules.json."""
     kind = json.loads((folder / "config.json").read_text()).get("model_type")
     return kind == "model2vec" or "StaticEmbedding" in _modules(folder)
 
@@ -101,8 +107,11 @@ def _static(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
 
 
 def _encoder(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
-    """An encoder whose token states are pooled as the folder says. Raises ValueError if it says
-    something else than mean or first token."""
+    """An encoder with the pooling that the folder states.
+
+    Raises:
+        ValueError: the pooling is neither mean nor first token.
+    """
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -140,21 +149,21 @@ def _encoder(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
 
 
 def _pooling(folder: Path) -> str:
-    strange = _modules(folder) - _MODULES
+    unknown = _modules(folder) - _MODULES
     modes = _json(folder / "1_Pooling" / "config.json")
     named = {name for name, on in modes.items() if name.startswith("pooling_mode_") and on is True}
-    if strange or len(named) > 1 or named - set(_POOLINGS):
-        raise ValueError(f"its {', '.join(sorted(strange | named))} cannot be computed here")
+    if unknown or len(named) > 1 or named - set(_POOLINGS):
+        raise ValueError(f"its {', '.join(sorted(unknown | named))} is not supported")
     return _POOLINGS[named.pop()] if named else "mean"
 
 
 def _modules(folder: Path) -> set[str]:
-    """The names of the steps that sentence-transformers lists, if it wrote this folder."""
+    """The modules that sentence-transformers lists, if it wrote this folder."""
     file = folder / "modules.json"
     listed = json.loads(file.read_text()) if file.is_file() else []
     return {str(module["type"]).rsplit(".", 1)[-1] for module in listed}
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """The object in ``file``; empty where there is no such file."""
+    """The object in ``file``; empty if there is no such file."""
     return dict(json.loads(file.read_text())) if file.is_file() else {}

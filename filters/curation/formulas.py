@@ -1,7 +1,7 @@
-"""Numbers, signs and formulas: what makes texts differ though their words are nearly the same.
+"""Numbers, signs and formulas, which make texts different even if their words are nearly the same.
 
-``12 apples`` is not ``21 apples``, ``x²`` not ``x2``, ``a < b`` not ``a > b``, and code of another
-indentation does something else. Punctuation of prose is no sign here.
+``12 apples`` differs from ``21 apples``, ``x²`` from ``x2``, ``a < b`` from ``a > b``, and code
+from the same code with another indentation. Punctuation of prose is ignored.
 """
 
 import polars as pl
@@ -43,16 +43,16 @@ WORDS = rf"\b(?:{NUMBER_WORDS}|{NEGATIONS})\b|n['’]t\b"
 
 
 def formulas(texts: pl.Series) -> pl.Series:
-    """All `FORMULAS` of each text in their order, then all number words and negations, as one text:
-    equal for texts that may be the same but for their other words."""
-    assistant_message = texts.str.replace_all("\r\n", "\n", literal=True)
-    assistant_message = assistant_message.str.replace(r"\A(?:[ \t]*\n)* ?", "")
-    assistant_message = assistant_message.str.replace_all(r"['’](?:s|m|d|re|ve|ll)\b", "")
-    # The capitals of a text that shouts are no names.
-    plain = assistant_message.str.to_lowercase()
-    shouts = assistant_message.str.contains(r"\A\P{Ll}*\p{Lu}{5}\P{Ll}*\z")
-    assistant_message = plain.zip_with(shouts, assistant_message)
-    signs = assistant_message.str.extract_all(FORMULAS).list.join("\n")
+    """All `FORMULAS` of each text in order, then all number words and negations, as one text. Equal
+    for texts that differ only in other words."""
+    text = texts.str.replace_all("\r\n", "\n", literal=True)
+    text = text.str.replace(r"\A(?:[ \t]*\n)* ?", "")
+    text = text.str.replace_all(r"['’](?:s|m|d|re|ve|ll)\b", "")
+    # In a text written in capitals, capitals do not mark names.
+    plain = text.str.to_lowercase()
+    shouts = text.str.contains(r"\A\P{Ll}*\p{Lu}{5}\P{Ll}*\z")
+    text = plain.zip_with(shouts, text)
+    signs = text.str.extract_all(FORMULAS).list.join("\n")
     return signs + "\n\n" + plain.str.extract_all(WORDS).list.join(" ")
 
 
@@ -66,10 +66,11 @@ _DIGITS_OF = {word: str(number) for number, word in enumerate(NUMBER_WORDS.split
 
 
 def quantities(texts: pl.Series) -> pl.Series:
-    """The numbers and formulas of each text in the order of their signs, so in whatever order they
-    are said, as one text: equal for texts that may say the same in other words. ``one`` is no
-    number here."""
+    """The numbers and formulas of each text, sorted, as one text. Equal for texts that may say the
+    same in other words. ``one`` does not count as a number."""
     found = texts.str.to_lowercase().str.extract_all(QUANTITIES)
     plain = pl.element().str.replace_all(r"\s|[.,:]+$", "").replace(_DIGITS_OF)
-    told = plain.filter(plain != "1").sort()
-    return found.to_frame("text").select(pl.col("text").list.eval(told).list.join(" ")).to_series()
+    numbers = plain.filter(plain != "1").sort()
+    return (
+        found.to_frame("text").select(pl.col("text").list.eval(numbers).list.join(" ")).to_series()
+    )

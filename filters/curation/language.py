@@ -1,4 +1,4 @@
-"""Texts in the languages that are wanted."""
+"""Drops texts in other languages."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lingua import ConfidenceValue, LanguageDetector
 
 KNOWN = ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pt", "ru", "zh")
-"""Languages told apart unless a recipe says which: more of them take more memory (about 300 MB for
-these) and make a short text less sure."""
+"""The default candidates. More languages take more memory (about 300 MB for these) and make short
+texts less certain."""
 
 _NOT_PROSE = (
     r"(?s)```.*?(?:```|\z)",
@@ -27,30 +27,29 @@ _NOT_PROSE = (
     r"https?://\S+",
     r"\b[A-Za-z\p{Greek}]\b|\b\w*[0-9_]\w*\b",
 )
-"""Code, formulas, LaTeX's commands, addresses, names of variables and numbers: letters that are no
-language."""
+"""Code, formulas, LaTeX commands, addresses, names of variables and numbers: not prose."""
 
 
 class Language(Filter):
     """Drops texts that are not in one of ``languages`` (ISO 639-1 codes, such as ``en``).
 
-    A text is dropped if it is surely in another language: one that is more probable than not, and
-    all of ``languages`` together less than 1 - ``minimum``, among the languages told apart: those
-    of ``among`` and ``languages``. A text whose language is unsure is kept, as names and numbers
-    make many a short one. One in an alphabet of none of these languages is dropped. With
-    ``same_as_prompt``, a text is dropped too if it and its prompt are each sure (by ``minimum``) to
-    be in a language and the two differ.
+    A text is dropped if another language has a probability above 0.5 and all of ``languages``
+    together less than 1 - ``minimum``. The candidates are the languages of ``among`` and
+    ``languages``. A text of uncertain language is kept, because names and numbers are common in
+    short texts. A text in an alphabet of none of the candidates is dropped. With
+    ``same_as_prompt``, a text is also dropped if its language and that of its prompt both have a
+    probability of at least ``minimum`` and differ.
 
-    Code, formulas, addresses and numbers are not read. A text with less than ``shortest`` bytes of
-    letters left (UTF-8, so that seven Chinese signs weigh as much as 21 Latin letters) is too short
-    to tell and kept, so mathematics is never dropped for its letters.
+    Code, formulas, addresses and numbers are removed first. A text with less than ``shortest``
+    bytes of letters left is too short to judge and is kept (in UTF-8 seven Chinese characters count
+    as much as 21 Latin letters). So mathematics is never dropped for its letters.
 
-    Of pairs the ``side`` is judged. Each dropped row names the most probable language, how probable
-    it is and how probable the wanted ones are (``wanted``; null for want of ``languages``).
+    For pairs, ``side`` names the texts to judge. Each dropped row names the most probable language,
+    its probability and that of the wanted languages (``wanted``; null without ``languages``).
 
-    Languages are told by lingua, which unlike fastText's models was made for short texts (single
-    words and up) and needs no download; ``low_accuracy`` compares trigrams only, which is as good
-    on texts of 120 characters or more and takes less memory.
+    Languages are detected by lingua, which is made for short texts (from single words) and needs no
+    download, unlike fastText's models. ``low_accuracy`` compares trigrams only; it is as good on
+    texts of 120 characters or more and takes less memory.
 
     Source: https://github.com/pemistahl/lingua-py.
     """
@@ -73,7 +72,7 @@ class Language(Filter):
     def _codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [code for code in codes if not (len(code) == 2 and code.isascii())]
         if wrong:
-            raise ValueError(f"{wrong[0]!r} is no ISO 639-1 code: write 'en', 'de', 'zh'")
+            raise ValueError(f"{wrong[0]!r} is not an ISO 639-1 code: write 'en', 'de', 'zh'")
         return tuple(code.lower() for code in codes)
 
     @model_validator(mode="after")
@@ -86,18 +85,18 @@ class Language(Filter):
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        found = texts(frame, table, side=self.side)
-        found = found.select("row", "side").hstack(self._told(found["text"]))
+        judged = texts(frame, table, side=self.side)
+        judged = judged.select("row", "side").hstack(self._detected(judged["text"]))
         other = ~pl.col("language").is_in(self.languages) & (pl.col("confidence") > 0.5)
         sure = (other | pl.col("language").is_null()) & (pl.col("wanted") <= 1 - self.minimum)
         reasons = [pl.when(sure).then(pl.lit("not in the wanted languages"))]
         if self.same_as_prompt:
-            asked_in = self._told(self._asked(tables, table))
+            prompt_languages = self._detected(self._prompts(tables, table))
             prompt = frame.select(
-                prompt_language=pl.Series(asked_in["language"]),
-                prompt_confidence=pl.Series(asked_in["confidence"]),
+                prompt_language=pl.Series(prompt_languages["language"]),
+                prompt_confidence=pl.Series(prompt_languages["confidence"]),
             ).with_row_index("row")
-            found = found.join(prompt, on="row", how="left", maintain_order="left")
+            judged = judged.join(prompt, on="row", how="left", maintain_order="left")
             sure = pl.min_horizontal("confidence", "prompt_confidence") >= self.minimum
             sure &= pl.col("confidence").is_not_null() & pl.col("prompt_confidence").is_not_null()
             reasons.append(
@@ -105,14 +104,15 @@ class Language(Filter):
                     pl.lit("not in the prompt's language")
                 )
             )
-        return without(frame, table, found.with_columns(reason=pl.coalesce(reasons)))
+        return without(frame, table, judged.with_columns(reason=pl.coalesce(reasons)))
 
-    def _asked(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> pl.Series:
-        """What each row answers."""
+    def _prompts(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> pl.Series:
+        """The prompt of each row."""
         frame = tables[self.of]
         if table is Prompts:
             raise ValueError(
-                f"Language of {self.of!r}: prompts answer no prompt, so leave 'same_as_prompt' out"
+                f"Language of {self.of!r}: prompts have no prompt to compare with: leave "
+                "'same_as_prompt' out"
             )
         before = table.preceding_messages()
         if before is not None:
@@ -123,22 +123,24 @@ class Language(Filter):
         )
         return joined["text"].fill_null("")
 
-    def _told(self, assistant_message: pl.Series) -> pl.DataFrame:
-        """For each text ``language``, its ``confidence`` and that of all ``wanted`` ones; null
-        where it is too short to tell."""
-        plain = prose(assistant_message)
+    def _detected(self, contents: pl.Series) -> pl.DataFrame:
+        """For each text the ``language``, its ``confidence`` and that of all ``wanted`` languages;
+        null if the text is too short to judge."""
+        plain = prose(contents)
         letters = plain.str.replace_all(r"\P{L}", "").str.len_bytes()
         long = pl.DataFrame({"text": plain}).with_row_index("row").filter(letters >= self.shortest)
         codes = tuple(sorted({*self.among, *self.languages}))
         detector = _detector(codes, self.low_accuracy)
-        told = detector.compute_language_confidence_values_in_parallel(long["text"].to_list())
-        best = [values[0] for values in told]
+        confidences = detector.compute_language_confidence_values_in_parallel(
+            long["text"].to_list()
+        )
+        best = [values[0] for values in confidences]
         rows = pl.DataFrame(
             {
                 "row": long["row"],
                 "language": [value.language.iso_code_639_1.name.lower() for value in best],
                 "confidence": [value.value for value in best],
-                "wanted": [self._wanted(values) for values in told],
+                "wanted": [self._wanted(values) for values in confidences],
             },
             schema_overrides={
                 "language": pl.String,
@@ -146,17 +148,15 @@ class Language(Filter):
                 "wanted": pl.Float64,
             },
         )
-        # Where lingua knows no letter of a text (Greek, unless it is among the known), every
-        # language has 0: it is in none of the wanted ones, and in which other is not known.
-        # lingua adds in no fixed order, so the last bits differ from run to run: rounded.
+        # If no candidate has the alphabet of a text (such as Greek), every language has 0: the text
+        # is in none of the wanted languages, and its language is unknown.
+        # lingua adds in no fixed order, so the last bits differ between runs: they are rounded.
         rows = rows.with_columns(
             pl.col("confidence", "wanted").round(6),
             language=pl.when(pl.col("confidence") > 0).then("language"),
         )
-        every = pl.DataFrame(
-            {"row": pl.int_range(len(assistant_message), dtype=pl.UInt32, eager=True)}
-        )
-        return every.join(rows, on="row", how="left", maintain_order="left").drop("row")
+        all_rows = pl.DataFrame({"row": pl.int_range(len(contents), dtype=pl.UInt32, eager=True)})
+        return all_rows.join(rows, on="row", how="left", maintain_order="left").drop("row")
 
     def _wanted(self, values: Sequence["ConfidenceValue"]) -> float | None:
         if not self.languages:
@@ -165,19 +165,20 @@ class Language(Filter):
         return sum(v.value for v in values if v.language.iso_code_639_1.name in codes)
 
 
-def prose(assistant_message: pl.Series) -> pl.Series:
-    """Each text without its code, formulas, addresses, numbers and names of variables."""
+def prose(contents: pl.Series) -> pl.Series:
+    """Each text without code, formulas, addresses, numbers and names of variables."""
     plain = pl.col("text")
     for pattern in _NOT_PROSE:
         plain = plain.str.replace_all(pattern, " ")
-    return assistant_message.to_frame("text").select(plain).to_series()
+    return contents.to_frame("text").select(plain).to_series()
 
 
 @lru_cache(maxsize=4)
 def _detector(codes: tuple[str, ...], low_accuracy: bool) -> "LanguageDetector":
-    """lingua's detector of ``codes``; its models are read when a text first needs them.
+    """The lingua detector of ``codes``. Its models are loaded when a text first needs them.
 
-    Raises ValueError for a code that lingua does not know.
+    Raises:
+        ValueError: lingua does not know a code.
     """
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 

@@ -1,4 +1,4 @@
-"""Rows of several sources in one order, mixed by weight."""
+"""Interleaves the rows of several sources by weight."""
 
 from collections.abc import Mapping
 
@@ -8,15 +8,21 @@ import polars as pl
 def mix(
     sources: Mapping[str, pl.DataFrame], weights: Mapping[str, float], rows: int | None = None
 ) -> pl.DataFrame:
-    """The first ``rows`` rows (all, if None) of ``sources``, interleaved in proportion to
-    ``weights``; fewer where the sources hold fewer. Each source's own order is kept.
+    """Interleave the rows of ``sources`` in proportion to ``weights``.
 
-    Row k (0, 1, …) of a source with weight w stands at (k + ½) / w, and the rows with the lowest
-    stands come first, ties in the order of ``sources``: Webster's apportionment. So the first N
-    rows are always the beginning of the first M > N, which largest remainders would not promise.
-    A source that is used up leaves the others in proportion.
+    Row k (0, 1, …) of a source with weight w has the position (k + ½) / w. Rows are sorted by
+    position; ties are in the order of ``sources`` (Webster's apportionment). So the first N rows
+    are always the beginning of the first M > N rows, which largest remainders does not guarantee.
+    After a source is used up, the others keep their proportions.
 
-    Raises ValueError if a source has no weight, a weight no source, or a weight is not above 0.
+    Args:
+        sources: the rows of each source, whose order is kept.
+        weights: the weight of each source, above 0.
+        rows: the number of rows to return; None for all. Fewer are returned if the sources have
+            fewer.
+
+    Raises:
+        ValueError: a source has no weight, a weight has no source, or a weight is not above 0.
     """
     if set(sources) != set(weights):
         raise ValueError(

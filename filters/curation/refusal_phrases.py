@@ -1,7 +1,7 @@
-"""How models refuse in English: the openings of refusals, and whether an answer follows.
+"""English refusals: their openings, and whether an answer follows.
 
-Patterns are in Rust's dialect of regular expressions, for texts in lower case with straight
-apostrophes and single spaces.
+The patterns are Rust regular expressions, for texts in lower case with straight apostrophes and
+single spaces.
 """
 
 import re
@@ -42,7 +42,7 @@ PREFACE = (
     rf"(?:{_NOTICE})\b[^.!?\n]{{0,160}}?(?:[,;:.!—–-]+[ \n]*|(?: and| but| so| that) )"
     r"(?:(?:but|however|and|so|unfortunately|sadly|regrettably|therefore|still|that said)[, ]+)*)"
 )
-"""What may stand before a refusal: apologies, thanks, understanding, reasons."""
+"""What may come before a refusal: apologies, thanks, understanding, reasons."""
 
 _ADVERBS = (
     r"(?:(?:really|simply|just|actually|currently|still|also|therefore|unfortunately|respectfully|"
@@ -198,28 +198,25 @@ _ANSWER = re.compile(
 
 
 def answers(opening: str, rest: str) -> bool:
-    """Whether a text that begins with ``opening``, a refusal, and goes on with ``rest`` gives an
-    answer all the same: ``but here is …``, a caveat before an answer, or no refusal at all."""
-    whole = opening + rest
-    if any(excuse.start() < len(opening) for excuse in _EXCUSES.finditer(whole)):
+    """Whether a text with the refusal ``opening`` and then ``rest`` still gives an answer: ``but
+    here is …``, a caveat before an answer, or no real refusal."""
+    full_text = opening + rest
+    if any(excuse.start() < len(opening) for excuse in _EXCUSES.finditer(full_text)):
         return True
     if re.match("(?:while|(?:even |al)?though)[^,]*$", opening):
         return not _OFFER.match(rest.partition(", ")[2])
     if _ANSWER.search(rest):
         return True
     turns = (rest[turn.end() :] for turn in _TURN.finditer(rest))
-    if any(
-        not _OFFER.match(assistant_message) or _answers_after_colon(assistant_message)
-        for assistant_message in turns
-    ):
+    if any(not _OFFER.match(part) or _answers_after_colon(part) for part in turns):
         return True
     return _answers_after_colon(rest)
 
 
-def _answers_after_colon(assistant_message: str) -> bool:
-    """Whether something is told after a colon, as in ``I can summarize it: a man …``, and it is
-    neither why there is no answer nor what is offered instead of one."""
-    head, colon, body = assistant_message.partition(":")
+def _answers_after_colon(text: str) -> bool:
+    """Whether an answer follows a colon, as in ``I can summarize it: a man …``: not the reason for
+    the refusal, and not an alternative."""
+    head, colon, body = text.partition(":")
     other = re.search(r"[.!?\n]|\b(?:instead|alternatives?|resources|safe|legal|options)\b", head)
     why = re.match(r"\s*(?:it|this|that|they|doing|i|my|because)\b", body)
     return bool(colon) and not other and not why and len(body.split()) > 1

@@ -1,4 +1,4 @@
-"""Responses that refuse to answer."""
+"""Drops responses that refuse to answer."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -12,22 +12,22 @@ from filters.filter import Filter
 from schemas import Demonstrations, Pairs, Responses, Split, Table, Takes
 
 READ = 600
-"""Characters of a text that are read: its opening sentences."""
+"""Characters of a text that are examined: its opening sentences."""
 
 
 class Refusals(Filter):
-    """Drops the responses that begin with a refusal ("I'm sorry, but I can't help with that") and
-    give no answer.
+    """Drops responses that begin with a refusal ("I'm sorry, but I can't help with that") and give
+    no answer.
 
-    ``patterns`` are regular expressions (Rust's dialect) that are looked for at the *beginning* of
-    the text only: white space, emphasis, apologies, thanks and reasons aside, whatever the case,
-    curly apostrophes read as straight ones. So a text that quotes a refusal, or a story in which
-    somebody refuses, is kept. Kept too is a refusal that is followed by an answer ("I'm no doctor
-    and can't give advice, but the usual dose is …"), while one that offers something else instead
-    goes. A recipe in another language gives its own patterns.
+    ``patterns`` are Rust regular expressions that must match at the *beginning* of the text, after
+    white space, emphasis, apologies, thanks and reasons. Case is ignored, and curly apostrophes
+    count as straight ones. So a text that quotes a refusal, or a story in which somebody refuses,
+    is kept. A refusal followed by an answer ("I'm no doctor and can't give advice, but the usual
+    dose is …") is kept too. A refusal that only offers an alternative is dropped. A recipe in
+    another language sets its own patterns.
 
-    Of pairs the ``side`` is judged: by default the chosen one, for a refusal that was rejected
-    teaches to answer. Each dropped row shows the words that matched.
+    For pairs, ``side`` names the texts to judge; the default is the chosen one, because a rejected
+    refusal teaches to answer. Each dropped row shows the matched words.
     """
 
     gives: ClassVar[type[Table] | None] = None
@@ -44,28 +44,30 @@ class Refusals(Filter):
             try:
                 empty = pl.Series([""]).str.contains(_beginning((pattern,))).item()
             except pl.exceptions.ComputeError as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
             if empty:
-                raise ValueError(f"{pattern!r} matches an empty text, so every text would refuse")
+                raise ValueError(
+                    f"{pattern!r} matches an empty text, so every text would count as a refusal"
+                )
         return patterns
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        found = texts(frame, table, side=self.side)
-        assistant_message = (
-            found["text"]
+        judged = texts(frame, table, side=self.side)
+        openings = (
+            judged["text"]
             .str.replace(r"\A[\s*_#]+", "")
             .str.head(READ)
             .str.replace_all("[’ʼ‘`´＇]", "'")
             .str.replace_all(r"[\s&&[^\n]]+", " ")
         )
-        words = assistant_message.str.extract(_beginning(self.patterns), 1)
+        words = openings.str.extract(_beginning(self.patterns), 1)
         refuses = [
             word is not None and not answers(word.lower(), text[len(word) :].lower())
-            for word, text in zip(words, assistant_message, strict=True)
+            for word, text in zip(words, openings, strict=True)
         ]
         reason = pl.when(pl.Series(refuses, dtype=pl.Boolean)).then(pl.lit("refuses to answer"))
-        return without(frame, table, found.select("row", "side", words=words, reason=reason))
+        return without(frame, table, judged.select("row", "side", words=words, reason=reason))
 
 
 def _beginning(patterns: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Responses that say the same again and again."""
+"""Drops responses that repeat themselves."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -14,40 +14,39 @@ from filters.filter import Filter
 from schemas import Demonstrations, Pairs, Responses, Split, Table, Takes
 
 RULES = " \t-=_*#~|"
-"""Characters whose runs draw a rule, a table or a margin."""
+"""Characters whose runs draw rules, tables or margins."""
 PHRASE, LONG_PHRASE = 6, 10
-"""Words of a phrase. Long ones have more than what rows of a table, steps of a calculation or
-records have in common between two numbers."""
+"""Words of a phrase. A long phrase is longer than the common words between two numbers in rows of a
+table, steps of a calculation or records."""
 TIMES, NUMBERS_TIMES = 4, 100
-"""How often a phrase is said before it counts as repeated; one without a letter, which may be a
-row of a matrix, more often."""
+"""Occurrences from which a phrase counts as repeated. A phrase without letters may be a row of a
+matrix, so its limit is higher."""
 SHORT = 24
-"""Words up to which a stretch is short: a refrain, or a table of few rows."""
+"""Words up to which a stretch is short, such as a refrain or a small table."""
 
 
 class Repetition(Filter):
-    """Drops degenerate texts: those in which the same is said on and on.
+    """Drops degenerate texts, which repeat the same content over and over.
 
-    - ``loop``: the longest stretch of words that lie in phrases of 6 words which the text says for
-      the fourth time at least; or in such phrases of 10 words, with numbers between them. A letter
-      of a script without spaces counts as in `filters.curation.ngrams`.
-    - ``loop_share``: the share of the words that lie in that stretch; 0 up to 24 words.
-    - ``word_run``, ``character_run``: the longest run of one word (``ha ha ha`` is 3; numbers are
-      not counted) and of one character (``aaaa`` is 4; signs that draw rules and tables are not).
-    - ``duplicate_lines``, only where ``max_duplicate_lines`` is given: the share of characters
-      (spaces around lines aside) that lie in lines which the text has said before.
-    - ``duplicate_ngrams``, only where ``max_duplicate_ngrams`` is given: the share of words that
-      lie in a run of ``n`` words which the text has assistant_message before. Texts of fewer than
-      ``min_words`` words are not judged by it.
+    - ``loop``: the number of words in the longest stretch of phrases of 6 words that the text
+      contains at least four times; or of 10 words, with numbers between them. For scripts without
+      spaces, letters count as in `filters.curation.ngrams`.
+    - ``loop_share``: the share of the words in that stretch; 0 for at most 24 words.
+    - ``word_run``, ``character_run``: the longest run of one word (``ha ha ha`` is 3; numbers do
+      not count) and of one character (``aaaa`` is 4; signs of rules and tables do not count).
+    - ``duplicate_lines``, only with ``max_duplicate_lines``: the share of characters (spaces around
+      lines excluded) in lines that the text contained before.
+    - ``duplicate_ngrams``, only with ``max_duplicate_ngrams``: the share of words in a run of ``n``
+      words that the text contained before. Not used for texts of fewer than ``min_words`` words.
 
-    Words are compared in lower case and without punctuation. A text is dropped if any of them is
-    above its ``max_``. Of pairs the ``side`` is judged.
+    Words are compared in lower case and without punctuation. A text is dropped if a measure is
+    above its ``max_``. For pairs, ``side`` names the texts to judge.
 
-    The defaults are set by texts whose quality is known (``python -m benchmarks.repetition``):
-    worked solutions, code, tables and songs stay, and loops of some hundred words go. Limits for
-    web pages would drop many of the former: 0.20 of lines and 0.15 of runs of 5 words in Rae et al.
-    2021, Scaling Language Models (Gopher, arXiv:2112.11446), appendix A.1.1, whence those two
-    measures are.
+    The defaults come from texts of known quality (``python -m benchmarks.repetition``): worked
+    solutions, code, tables and songs are kept, and loops of some hundred words are dropped. Limits
+    for web pages would drop many of the former: 0.20 of lines and 0.15 of runs of 5 words in Rae et
+    al. 2021, Scaling Language Models (Gopher, arXiv:2112.11446), appendix A.1.1, which is the
+    source of these two measures.
     """
 
     gives: ClassVar[type[Table] | None] = None
@@ -66,8 +65,8 @@ class Repetition(Filter):
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         frame = tables[self.of]
-        assistant_message = texts(frame, table, side=self.side)
-        words = tokens(assistant_message["text"], WORDS)
+        judged = texts(frame, table, side=self.side)
+        words = tokens(judged["text"], WORDS)
         numbered = hashed(words)
         letters = words.explode(empty_as_null=False).str.contains(r"\p{L}").to_numpy()
         longest, share = loop(numbered, letters)
@@ -76,13 +75,13 @@ class Repetition(Filter):
             "loop_share": (share, self.max_loop_share, "repeats a phrase again and again"),
             "word_run": (word_run(numbered, letters), self.max_word_run, "repeats one word"),
             "character_run": (
-                character_run(assistant_message["text"]),
+                character_run(judged["text"]),
                 self.max_character_run,
                 "repeats one character",
             ),
         }
         if self.max_duplicate_lines is not None:
-            share = duplicate_lines(assistant_message["text"])
+            share = duplicate_lines(judged["text"])
             measures["duplicate_lines"] = (share, self.max_duplicate_lines, "repeats lines")
         if self.max_duplicate_ngrams is not None:
             share = duplicate_ngrams(numbered, self.n, min_words=self.min_words)
@@ -91,26 +90,34 @@ class Repetition(Filter):
                 self.max_duplicate_ngrams,
                 f"repeats runs of {self.n} words",
             )
-        found = assistant_message.select("row", "side").with_columns(
+        counts = judged.select("row", "side").with_columns(
             **{name: measured for name, (measured, _, _) in measures.items()}
         )
         reason = pl.coalesce(
-            pl.when(pl.col(name) > limit).then(pl.lit(words_for_it))
-            for name, (_, limit, words_for_it) in measures.items()
+            pl.when(pl.col(name) > limit).then(pl.lit(why))
+            for name, (_, limit, why) in measures.items()
         )
-        return without(frame, table, found.with_columns(reason=reason))
+        return without(frame, table, counts.with_columns(reason=reason))
 
 
 def loop(words: Runs, letters: NDArray[np.bool_]) -> tuple[pl.Series, pl.Series]:
-    """For each text how many words the longest stretch has that lies in phrases said `TIMES` times
-    or more (Int64), and what share of all words that is (Float64, 0 where it is `SHORT`).
-    ``letters`` says which words have any; others do not end a stretch of long phrases."""
+    """The longest loop of each text.
+
+    Args:
+        words: the hashed words of the texts.
+        letters: which words contain a letter; other words do not end a loop of long phrases.
+
+    Returns:
+        The number of words in the longest stretch of phrases that the text contains `TIMES`
+            times or more (Int64), and its share of all words (Float64; 0 if it is at most
+            `SHORT` words).
+    """
     short = _stretch(words, _repeated(words, letters, PHRASE), np.ones_like(letters))
     long = _stretch(words, _repeated(words, letters, LONG_PHRASE), letters)
     longest = np.maximum(short, long)
-    weighed = np.concatenate([[0], np.cumsum(_weights(words))])
-    whole = np.diff(weighed[words.starts]) / WORD
-    share = np.where(longest > SHORT, longest / np.maximum(whole, 1), 0)
+    weights_before = np.concatenate([[0], np.cumsum(_weights(words))])
+    total = np.diff(weights_before[words.starts]) / WORD
+    share = np.where(longest > SHORT, longest / np.maximum(total, 1), 0)
     return pl.Series(longest, dtype=pl.Int64), pl.Series(share, dtype=pl.Float64)
 
 
@@ -119,19 +126,19 @@ def _weights(words: Runs) -> NDArray[np.int64]:
 
 
 def _repeated(words: Runs, letters: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
-    """Which words lie in a phrase of ``n`` words that their text said often before."""
-    found, lengths = phrases(words, n)
-    text = np.repeat(np.arange(len(found)), np.diff(found.starts))
-    first = words.starts[text] + np.arange(len(text)) - found.starts[text]
+    """The words in a phrase of ``n`` words that their text contained often before."""
+    counts, lengths = phrases(words, n)
+    text = np.repeat(np.arange(len(counts)), np.diff(counts.starts))
+    first = words.starts[text] + np.arange(len(text)) - counts.starts[text]
     lettered = np.concatenate([[0], np.cumsum(letters)])
     spoken = lettered[first + lengths] > lettered[first]
-    again = occurrence(found) >= np.where(spoken, TIMES, NUMBERS_TIMES)
-    return _covered(first[again], lengths[again], len(words.hashes))
+    repeated = occurrence(counts) >= np.where(spoken, TIMES, NUMBERS_TIMES)
+    return _covered(first[repeated], lengths[repeated], len(words.hashes))
 
 
 def _stretch(words: Runs, inside: NDArray[np.bool_], ends: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each text the most words that are ``inside`` one after another, between words that are
-    not and that end a stretch."""
+    """For each text the largest number of consecutive words ``inside``. A word that is not inside
+    ends a stretch if ``ends`` is true for it."""
     text = np.repeat(np.arange(len(words)), np.diff(words.starts))
     stretch = np.cumsum(~inside & ends) + text
     sizes = np.bincount(stretch, weights=np.where(inside, _weights(words), 0))
@@ -141,13 +148,13 @@ def _stretch(words: Runs, inside: NDArray[np.bool_], ends: NDArray[np.bool_]) ->
 
 
 def word_run(words: Runs, letters: NDArray[np.bool_]) -> pl.Series:
-    """For each text the longest run of one word that has a letter: Int64."""
+    """For each text the longest run of one word with a letter: Int64."""
     numbers = np.unique(words.hashes[~letters])
     return pl.Series(longest_runs(words.hashes, words.starts, ignored=numbers), dtype=pl.Int64)
 
 
 def duplicate_lines(texts: pl.Series) -> pl.Series:
-    """For each text the share of its characters in lines that stand earlier in it: Float64."""
+    """For each text the share of its characters in lines that it contained before: Float64."""
     lines = (
         pl.DataFrame({"line": texts.str.split("\n")})
         .with_row_index("row")
@@ -163,13 +170,13 @@ def duplicate_lines(texts: pl.Series) -> pl.Series:
 
 
 def duplicate_ngrams(words: Runs, n: int, *, min_words: int) -> pl.Series:
-    """For each text the share of its words that lie in a run of ``n`` which stands earlier in it:
-    Float64, null where it has fewer than ``min_words``."""
+    """For each text the share of its words in a run of ``n`` words that it contained before:
+    Float64, null for fewer than ``min_words`` words."""
     phrases = runs(words, n, whole=False)
     text = np.repeat(np.arange(len(words)), np.diff(phrases.starts))
     first = words.starts[text] + np.arange(len(text)) - phrases.starts[text]
-    again = first[occurrence(phrases) > 1]
-    covered = _covered(again, np.full(len(again), n), len(words.hashes))
+    repeated = first[occurrence(phrases) > 1]
+    covered = _covered(repeated, np.full(len(repeated), n), len(words.hashes))
     inside = np.concatenate([[0], np.cumsum(covered)])
     shared = inside[words.starts[1:]] - inside[words.starts[:-1]]
     sizes = np.diff(words.starts)
@@ -178,8 +185,8 @@ def duplicate_ngrams(words: Runs, n: int, *, min_words: int) -> pl.Series:
 
 
 def _covered(first: NDArray[np.int64], lengths: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """Which of ``count`` words lie in a run that begins at ``first``."""
-    # +1 where a run begins, -1 behind its end: above 0 is inside at least one.
+    """Which of ``count`` words are in a run that begins at ``first`` and has ``lengths`` words."""
+    # +1 at the start of a run, -1 after its end: a sum above 0 is inside a run.
     edges = np.zeros(count + 1, dtype=np.int64)
     np.add.at(edges, first, 1)
     np.add.at(edges, first + lengths, -1)
@@ -188,10 +195,10 @@ def _covered(first: NDArray[np.int64], lengths: NDArray[np.int64], count: int) -
 
 
 def character_run(texts: pl.Series) -> pl.Series:
-    """For each text the longest run of one character that is none of `RULES`: Int64."""
+    """For each text the longest run of one character that is not in `RULES`: Int64."""
     ignored = np.frombuffer(RULES.encode("utf-32-le"), dtype="<u4")
     longest = [np.zeros(0, dtype=np.int64)]
-    # A slice at a time: every character takes 30 bytes here.
+    # In slices: every character takes 30 bytes here.
     for part in texts.to_frame("text").iter_slices(4096):
         points = np.frombuffer("".join(part["text"]).encode("utf-32-le"), dtype="<u4")
         sizes = part["text"].str.len_chars().to_numpy()
@@ -206,8 +213,8 @@ def longest_runs(
     *,
     ignored: NDArray[np.unsignedinteger] | None = None,
 ) -> NDArray[np.int64]:
-    """The length of the longest run of one value in each part ``values[starts[i]:starts[i + 1]]``;
-    0 where a part is empty or all its values are ``ignored``: int64[parts]."""
+    """The length of the longest run of one value in each part ``values[starts[i]:starts[i + 1]]``:
+    int64[parts], 0 if a part is empty or has only ``ignored`` values."""
     longest = np.zeros(len(starts) - 1, dtype=np.int64)
     first = np.ones(len(values), dtype=np.bool_)
     first[1:] = values[1:] != values[:-1]

@@ -1,4 +1,4 @@
-"""The texts of rows, for filters that judge them, and the rows that such a filter refuses."""
+"""The texts of rows for filters, and the split by the reasons that such a filter gives."""
 
 from typing import Literal
 
@@ -12,16 +12,18 @@ Side = Literal["chosen", "rejected", "either"]
 
 
 def asked(messages: pl.Expr) -> pl.Expr:
-    """The contents of a list of messages as one text, without those of the system."""
-    spoken = pl.element().filter(pl.element().struct.field("role") != "system")
-    return contents(messages.list.eval(spoken))
+    """The contents of a list of messages as one text, without system messages."""
+    not_system = pl.element().filter(pl.element().struct.field("role") != "system")
+    return contents(messages.list.eval(not_system))
 
 
 def texts(frame: pl.DataFrame, table: type[Table], *, side: Side = "either") -> pl.DataFrame:
-    """The texts of the rows of ``frame``: columns ``row`` (its number), ``side`` and ``text``.
+    """The texts of the rows of ``frame``.
 
-    One text a row, as `texts` of its ``table`` says. Of pairs those of ``side``: all chosen ones,
-    then all rejected ones.
+    Returns:
+        Columns ``row`` (its number), ``side`` and ``text``. One text per row, as `texts` of its
+            ``table`` gives it. For pairs the texts of ``side``: all chosen ones, then all
+            rejected ones.
     """
     columns = table.texts()
     if side in columns:
@@ -30,21 +32,21 @@ def texts(frame: pl.DataFrame, table: type[Table], *, side: Side = "either") -> 
     return pl.concat([rows.select("row", side=pl.lit(name), text=name) for name in columns])
 
 
-def without(frame: pl.DataFrame, table: type[Table], found: pl.DataFrame) -> Split:
-    """``frame`` without the rows that ``found`` gives a ``reason`` against.
+def without(frame: pl.DataFrame, table: type[Table], judged: pl.DataFrame) -> Split:
+    """``frame`` without the rows that have a ``reason`` in ``judged``.
 
-    ``found`` has a ``row``, a ``reason`` and numbers, under their names. Rows whose reason is null
-    are kept; where a row has several reasons, the first is given.
+    ``judged`` has columns ``row`` and ``reason``; the others are numbers for the dropped rows. Rows
+    whose reason is null are kept. If a row has several reasons, the first is given.
     """
     unit = id_column(table)
-    against = found.filter(pl.col("reason").is_not_null())
-    against = against.unique("row", keep="first", maintain_order=True)
-    numbers = [name for name in found.columns if name not in ("row", "reason")]
+    bad = judged.filter(pl.col("reason").is_not_null())
+    bad = bad.unique("row", keep="first", maintain_order=True)
+    numbers = [name for name in judged.columns if name not in ("row", "reason")]
     rows = frame.select(pl.col(unit).alias("__id")).with_row_index("row")
     return Split(
-        frame.filter(~rows["row"].is_in(against["row"].implode())),
+        frame.filter(~rows["row"].is_in(bad["row"].implode())),
         refused(
-            rows.join(against, on="row", maintain_order="left"),
+            rows.join(bad, on="row", maintain_order="left"),
             "__id",
             pl.col("reason"),
             **{name: pl.col(name) for name in numbers},

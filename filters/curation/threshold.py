@@ -1,4 +1,4 @@
-"""Responses whose score lies within bounds."""
+"""Responses with scores within bounds."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -12,8 +12,8 @@ from schemas import Responses, Scores, Split, Table, Takes
 
 
 class Threshold(Filter):
-    """Keeps the responses whose score (mean opinion of stage ``by``) is at least ``at_least`` and
-    at most ``at_most``. A response without a readable score is dropped, never counted as low."""
+    """Keeps the responses whose score (the mean score of stage ``by``) is at least ``at_least`` and
+    at most ``at_most``. A response without a valid score is dropped."""
 
     gives: ClassVar[type[Table] | None] = Responses
     unit: ClassVar[str] = "response_id"

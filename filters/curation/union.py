@@ -1,4 +1,4 @@
-"""Rows of several stages as one."""
+"""The rows of several stages as one table."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -23,10 +23,10 @@ from schemas import (
 
 class Union(Filter):
     """The rows of all stages ``of``, which must give the same table: stage after stage, each in its
-    own order. Rows of one id say the same and count once. Nothing is dropped.
+    order. Rows with the same id count once. Nothing is dropped.
 
-    Mixes pairs made in different ways, as RISE does (Xu et al. 2024, arXiv:2410.06638), or
-    drafts and their revisions, to choose among both.
+    Use it to mix pairs that were made in different ways, as RISE does (Xu et al. 2024,
+    arXiv:2410.06638), or to choose among drafts and their revisions.
     """
 
     gives: ClassVar[type[Table] | None] = None

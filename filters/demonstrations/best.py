@@ -1,4 +1,4 @@
-"""The best responses of each prompt, to imitate."""
+"""The best responses of each prompt as demonstrations."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -12,10 +12,10 @@ from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Ta
 
 
 class Best(Filter):
-    """The ``n`` highest scored responses of each prompt, as examples to imitate.
+    """The ``n`` highest scored responses of each prompt, as demonstrations.
 
-    Responses that say the same count once; among equals a lot decides. With ``at_least``, only
-    responses scored that high. A prompt without any such response is dropped.
+    Equal texts count once; ties are broken at random. With ``at_least``, only responses with at
+    least this score are used. A prompt without such a response is dropped.
 
     Source: Dong et al. 2023, RAFT: Reward rAnked FineTuning (arXiv:2304.06767), algorithm 1.
     """
@@ -58,10 +58,10 @@ class Best(Filter):
             .join(prompts.filter(pl.col("reason").is_null()), on="prompt_id")
             .with_columns(
                 tie_break=tie_break("response_id"),
-                assistant_message=pl.col("text").str.strip_chars(),
+                stripped=pl.col("text").str.strip_chars(),
             )
             .sort("place", -pl.col("value"), "tie_break")
-            .unique(["prompt_id", "assistant_message"], keep="first", maintain_order=True)
+            .unique(["prompt_id", "stripped"], keep="first", maintain_order=True)
             .group_by("prompt_id", maintain_order=True)
             .head(self.n)
         )

@@ -1,4 +1,4 @@
-"""Responses as examples to imitate, all of them."""
+"""All responses as demonstrations."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -11,10 +11,10 @@ from schemas import Demonstrations, Prompts, Responses, Split, Table, Takes
 
 
 class Imitate(Filter):
-    """Every response of ``of`` as the answer to its prompt, for supervised fine-tuning: where they
-    were chosen before, or are what they should be by construction. `filters.Best` chooses.
+    """Every response of ``of`` as the answer to its prompt, for supervised fine-tuning. Use it for
+    responses that were chosen before or are right by construction; `filters.Best` chooses.
 
-    A response whose prompt is not there is dropped.
+    A response whose prompt is missing is dropped.
     """
 
     gives: ClassVar[type[Table] | None] = Demonstrations
@@ -25,8 +25,8 @@ class Imitate(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         rows = tables[self.of].pipe(with_messages, tables[self.prompts])
-        found = rows.filter(pl.col("messages").is_not_null())
+        known = rows.filter(pl.col("messages").is_not_null())
         return Split(
-            as_demonstrations(found),
+            as_demonstrations(known),
             refused(rows.filter(pl.col("messages").is_null()), "response_id", "prompt not found"),
         )

@@ -1,4 +1,4 @@
-"""Answers with the thoughts that led to them, to be learnt together."""
+"""Joins the reasoning of responses to their texts, so that both are learned."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -10,13 +10,13 @@ from schemas import Responses, Split, Table, Takes
 
 
 class JoinReasoning(Filter):
-    """The same responses, each with its thought before its text: ``opens``, the reasoning,
-    ``closes`` and the text. One without a thought stays as it is.
+    """The same responses, each with its reasoning before its text: ``opens``, the reasoning,
+    ``closes``, the text. A response without reasoning is not changed.
 
-    A thought is kept apart from the answer and is not learnt; what pairs or demonstrations are made
-    of behind this stage teaches both. The marks are those of Qwen, DeepSeek, GLM and others unless
-    they are set. Responses are scored before this stage (their ids stay), or the thought is judged
-    as if it were said, and cut into steps after it: one that has steps is dropped.
+    Reasoning is stored apart from the text and is not learned. Pairs and demonstrations that are
+    made after this stage teach both. The default marks are those of Qwen, DeepSeek, GLM and others.
+    Score responses before this stage (their ids stay the same), or the reasoning is judged as a
+    part of the answer. Cut them into steps after it: a response with steps is dropped.
     """
 
     gives: ClassVar[type[Table] | None] = Responses

@@ -1,4 +1,4 @@
-"""The answer that most responses give."""
+"""One response with the most frequent answer."""
 
 import re
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ ANSWER = r"(?i)(?:\banswer:[ \t]*|####[ \t]*|\\boxed\{)([^\n}]+)"
 
 
 class MajorityVote(Filter):
-    """Keeps one response a prompt: of those that give the answer which most responses give
-    (self-consistency, Wang et al. 2022, arXiv:2203.11171).
+    """Keeps one response per prompt, with the answer that most responses give (self-consistency,
+    Wang et al. 2022, arXiv:2203.11171).
 
-    An answer is the last thing that the group of ``answer`` finds in a text, spaces and a full stop
-    at its end aside: what follows "Answer:" or "####", or is in a box. A response without one does
-    not vote, nor does one that was cut off, unless ``cut: read``. With ``by`` a vote counts its
-    score, so that the answer with the largest sum wins (weighted self-consistency: OmegaPRM, Luo et
-    al. 2024, arXiv:2406.06592); a response without a readable score does not vote then, and of
-    those that give the answer the best scored is kept.
+    An answer is the last match of the group of ``answer`` in a text, without spaces and a final
+    full stop: what follows "Answer:" or "####", or is in a box. A response without an answer does
+    not vote. A response that was cut off does not vote unless ``cut: read``. With ``by``, a vote
+    counts its score, and the answer with the largest sum wins (weighted self-consistency: OmegaPRM,
+    Luo et al. 2024, arXiv:2406.06592). Then a response without a valid score does not vote, and the
+    best scored response with the winning answer is kept.
 
-    Of answers with equal votes, and of responses that are otherwise equal, a lot decides: a hash of
-    the prompt and the answer, and of the response's id. A prompt without a vote is dropped.
+    Ties are broken by hashes: of the prompt and answer between answers, of the response's id
+    between responses. A prompt without a vote is dropped.
     """
 
     gives: ClassVar[type[Table] | None] = Responses
@@ -58,21 +58,21 @@ class MajorityVote(Filter):
         voting = voting.with_columns(
             votes=pl.col("answer").is_not_null() & pl.col("value").is_not_null()
         )
-        names = voting.filter("votes").select("prompt_id", "answer").unique()
-        lots = [content_id(*row) for row in names.iter_rows()]
+        answers = voting.filter("votes").select("prompt_id", "answer").unique()
+        hashes = [content_id(*row) for row in answers.iter_rows()]
         tally = (
             voting.filter("votes")
             .group_by("prompt_id", "answer")
             .agg(sum=pl.col("value").sort().sum().round_sig_figs(12))
             .join(
-                names.with_columns(tie_break=pl.Series(lots, dtype=pl.String)),
+                answers.with_columns(tie_break=pl.Series(hashes, dtype=pl.String)),
                 on=["prompt_id", "answer"],
             )
             .sort("prompt_id", -pl.col("sum"), "tie_break")
             .unique("prompt_id", keep="first", maintain_order=True)
             .select("prompt_id", "answer")
         )
-        won = (
+        winners = (
             voting.filter("votes")
             .join(tally, on=["prompt_id", "answer"], how="semi")
             .with_columns(tie_break=tie_break("response_id"))
@@ -84,8 +84,8 @@ class MajorityVote(Filter):
             .agg(responses=pl.len(), stated=pl.col("answer").count(), votes=pl.col("votes").sum())
             .filter(pl.col("votes") == 0)
         )
-        asked = responses.select("prompt_id").unique(maintain_order=True)
-        kept = asked.join(won, on="prompt_id", maintain_order="left")
+        prompts = responses.select("prompt_id").unique(maintain_order=True)
+        kept = prompts.join(winners, on="prompt_id", maintain_order="left")
         return Split(
             kept.select(responses.columns),
             refused(
@@ -98,7 +98,7 @@ class MajorityVote(Filter):
 
 
 def stated(text: str, pattern: str = ANSWER) -> pl.Expr:
-    """The answer that column ``text`` gives, null where there is none."""
-    assistant_message = pl.col(text).str.extract_all(pattern).list.last().str.extract(pattern, 1)
-    plain = assistant_message.str.strip_chars().str.strip_chars_end(".").str.strip_chars()
+    """The answer in column ``text``, null if there is none."""
+    last = pl.col(text).str.extract_all(pattern).list.last().str.extract(pattern, 1)
+    plain = last.str.strip_chars().str.strip_chars_end(".").str.strip_chars()
     return pl.when(plain != "").then(plain)

@@ -10,13 +10,14 @@ from schemas import Rankings, Table, content_id
 
 
 class RankedTraces(TreeFilter):
-    """The different answers in a tree, best first: the reward of one is the mean value of its
-    steps, the last of which is right or wrong. Of more than ``most``, those are kept that lie
-    evenly from the best to the worst, both included, so that what is ranked differs.
+    """The different answers in a tree, best first. The reward of an answer is the mean value of its
+    steps; the value of the last step is whether the answer is right. If there are more than
+    ``most`` answers, ``most`` evenly spaced ones are kept, the best and the worst included, so that
+    the list has clear differences.
 
-    Source: Liao et al. 2024, TPO (arXiv:2410.12854), which learns from lists of answers that part
-    from each other step by step; its public code has them rewarded by a judge who knows the worked
-    answer, here it is the search that values them.
+    Source: Liao et al. 2024, TPO (arXiv:2410.12854), which learns from lists of answers that branch
+    step by step. In its public code a judge who knows the worked answer rewards them; here the
+    search values them.
     """
 
     gives: ClassVar[type[Table] | None] = Rankings
@@ -35,12 +36,12 @@ class RankedTraces(TreeFilter):
             )
             .filter(pl.col("of") > 1)
         )
-        # Of the places 0 to `last` those are kept that divide them evenly.
+        # Evenly spaced places from 0 to `last` are kept.
         last, slots = pl.col("of") - 1, pl.min_horizontal("of", pl.lit(self.most)) - 1
         slot = (pl.col("place") * slots + last - 1) // last
         kept = ranked.filter(slot * last // slots == pl.col("place"))
         after = pl.element().str.len_chars().cum_sum().cast(pl.UInt32)
-        # A step without a character ends where the one before it does.
+        # An empty step ends where the step before it ends.
         places = pl.col("steps").list.eval(after.filter(after > 0).unique(maintain_order=True))
         lists = (
             kept.with_columns(places.alias("steps"))

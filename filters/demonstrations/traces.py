@@ -1,4 +1,4 @@
-"""The right ways through a search tree, to imitate."""
+"""The right answers of a search tree as demonstrations."""
 
 from typing import ClassVar
 
@@ -11,12 +11,12 @@ from schemas import Demonstrations, Table, content_id
 
 
 class Traces(TreeFilter):
-    """The answers in a tree that are right, as demonstrations: those none of whose steps is worth
-    less than ``at_least``, and of them the ``most`` whose steps are worth most in the mean (all if
-    None). A step of which no value is known is not held against an answer.
+    """The right answers in a tree, as demonstrations. No step of an answer may have a value below
+    ``at_least``. Of these answers the ``most`` with the highest mean value are kept (all if None).
+    A step without a value is ignored.
 
     Sources: AlphaMath (Chen et al. 2024, arXiv:2405.03553) imitates the right answers of its trees;
-    ReST-MCTS* (Zhang et al. 2024, arXiv:2406.03816) those that are right and of high value.
+    ReST-MCTS* (Zhang et al. 2024, arXiv:2406.03816) those that are right and have a high value.
     """
 
     gives: ClassVar[type[Table] | None] = Demonstrations
@@ -27,13 +27,13 @@ class Traces(TreeFilter):
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row an answer."""
-        found = ends(nodes).filter("right")
+        answers = ends(nodes).filter("right")
         lowest = pl.col("values").list.min()
-        found = found.filter(lowest.is_null() | (lowest >= self.at_least))
+        answers = answers.filter(lowest.is_null() | (lowest >= self.at_least))
         if self.most is not None:
-            found = found.group_by("prompt_id", maintain_order=True).head(self.most)
-        ids = found.select("prompt_id", "node_id").iter_rows()
-        return found.select(
+            answers = answers.group_by("prompt_id", maintain_order=True).head(self.most)
+        ids = answers.select("prompt_id", "node_id").iter_rows()
+        return answers.select(
             pl.Series("demonstration_id", [content_id(*row) for row in ids], dtype=pl.String),
             "prompt_id",
             pl.concat_list("messages", assistant_message("text")).alias("messages"),

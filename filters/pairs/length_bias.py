@@ -151,5 +151,5 @@ def _lengths() -> list[pl.Expr]:
 
 def _refuse(judged: pl.DataFrame, when: pl.Expr, reason: str) -> pl.DataFrame:
     """``judged`` with ``reason`` for the rows not refused yet in which ``when`` holds."""
-    assistant_message = pl.when(when).then(pl.lit(reason))
-    return judged.with_columns(reason=pl.coalesce("reason", assistant_message))
+    refusal = pl.when(when).then(pl.lit(reason))
+    return judged.with_columns(reason=pl.coalesce("reason", refusal))

@@ -50,13 +50,10 @@ def test_kept_and_dropped_are_what_came_in(operator, texts, times, written):
 def test_prompts_kept_and_dropped_are_what_came_in(asked, held):
     def prompts(texts):
         known = {"source": "s", "source_revision": "1", "licence": "MIT"}
-        assistant_message = [[{"role": "user", "content": f"a{text}"}] for text in texts]
+        chats = [[{"role": "user", "content": f"a{text}"}] for text in texts]
         return rows(
             Prompts,
-            [
-                {"prompt_id": f"p{n}", "messages": each, **known}
-                for n, each in enumerate(assistant_message)
-            ],
+            [{"prompt_id": f"p{n}", "messages": each, **known} for n, each in enumerate(chats)],
         )
 
     tables = {"prompts": prompts(asked), "held": prompts(held)}

@@ -1,1 +1,1 @@
-"""What a judge's words say: grades, choices and rankings, or that they say none."""
+"""Reads grades, choices and rankings from a judge's text."""

@@ -1,4 +1,4 @@
-"""Which of two responses a judge calls better, from its words."""
+"""Reads which of two responses a judge's text calls better."""
 
 import re
 
@@ -17,7 +17,7 @@ from annotators.judge.parsing.statements import (
 FIRST, SECOND, TIE = "A", "B", "C"
 """The answers to "which is better": the one shown first, the one shown second, neither."""
 CREDIT = {FIRST: 1.0, SECOND: 0.0, TIE: 0.5}
-"""What each of them is worth to the one shown first."""
+"""The value of each answer for the response shown first."""
 
 _LABEL = re.compile(
     rf"""
@@ -54,7 +54,7 @@ _ALIKE = re.compile(
     r" (?:good|fine|great|excellent|right|correct|bad|poor|wrong|incorrect)\W*",
     re.I,
 )
-"""Words that say of both the same, and nothing else."""
+"""A text that only says the same about both."""
 _UNDECIDED = re.compile(
     rf"(?:(?:so|thus|overall|therefore|in the end|i (?:think|believe|conclude)(?: that)?)[ ,]+)*"
     rf"(?:neither(?: {NOUN}| a nor b)? is (?:\w+ly )?(?:better|superior)(?: than the other)?"
@@ -62,12 +62,12 @@ _UNDECIDED = re.compile(
     rf"|(?:both|they|both {NOUN}|a and b) are (?:tied|equally (?:good|bad)))\W*",
     re.I,
 )
-"""A sentence that says that neither is better."""
+"""A sentence that calls neither better."""
 _END = r"[\s.,;!…)}\]\"'”’*|]*\Z"
 _WHY = re.compile(
     rf"{_END}|[.,;!(|]|:[ \n]*\w|:[ ]*\[\[|[ ]+[-–—(\[]|[ ]+(?:because|since|due to|given|as)\b"
 )
-"""How a verdict may go on."""
+"""What may follow a verdict."""
 _NOTHING = re.compile(_END)
 _HEDGED = re.compile(
     r".*\b(?:or|maybe|perhaps|possibly|could|might|may|alternatively|almost|nearly)\b"
@@ -82,19 +82,22 @@ _OPTION = re.compile(r"[\W_]*(?:(?:or|and|maybe|perhaps|possibly|then)\b\W*)*", 
 _WINS = re.compile(r"\b([AB]) (?:(?P<good>✓|is (?:correct|right)\b)|[<>=] [AB]\b)")
 _ITEM = re.compile(r"(?:\A|[.;,|\n])[ ]*([AB])[):](?!\w)")
 _HEADING = re.compile(rf"(?:the )?{NOUN} ?\(?[ab]\b\W{{0,3}}:", re.I)
-"""What is said of one response, and not which is better."""
+"""The heading of one response, which is not a choice."""
 _SENTENCE = re.compile(r"(?<=[^\d\s][.!;])\s+|\n+")
 _MARKED = re.compile(r"\[\[([^\[\]\n]{1,40})\]\]")
 
 
 def read_choice(text: str, pattern: str | None = None) -> float:
-    """What ``text`` is worth to the response shown first: 1 for "A", 0 for "B", 0.5 for "C" or a
+    """The value of ``text`` for the response shown first: 1 for "A", 0 for "B", 0.5 for "C" or a
     tie.
 
-    A choice stands after a label ("Verdict:", "The better answer is", a heading), or in ``[[A]]``
-    at the end, or is the first line or the last sentence. It is a letter, a relation ("A > B",
-    "B is better than A"), or a tie. ``pattern``: a regular expression whose one group is the
-    letter, instead. Raises `UnparseableVerdict` where there is none, or two different ones.
+    A choice follows a label ("Verdict:", "The better answer is", a heading), or is in ``[[A]]`` at
+    the end, or is the first line or the last sentence. It is a letter, a relation ("A > B", "B is
+    better than A"), or a tie. ``pattern`` replaces these rules: a regular expression whose one
+    group is the letter.
+
+    Raises:
+        UnparseableVerdict: there is no choice, or there are two different ones.
     """
     if pattern is not None:
         found = {_credit(one) for one in re.findall(pattern, answered(text))}
@@ -110,12 +113,12 @@ def read_choice(text: str, pattern: str | None = None) -> float:
 def _credit(found: str) -> float:
     choice = TIE if found.lower() == "tie" else found.upper()
     if choice not in CREDIT:
-        raise UnparseableVerdict(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
+        raise UnparseableVerdict(f"choice {shortened(found)} is not one of {', '.join(CREDIT)}")
     return CREDIT[choice]
 
 
 def _choices(plain_words: str) -> set[float]:
-    """All choices that words make, by the best of the ways in which they make any."""
+    """All choices in a text, by the most reliable rule that finds any."""
     if _ALIKE.fullmatch(plain_words):
         return {CREDIT[TIE]}
     words = in_symbols(plain_words)
@@ -130,7 +133,7 @@ def _choices(plain_words: str) -> set[float]:
         credit = _decided(stated, favours=_FAVOURS.search(one.label[0]) is not None)
         if credit is not None:
             (doubts if one.quoted else verdicts if one.label["firm"] else answers).add(credit)
-        # What was decided last must be clear.
+        # The last statement must be clear.
         readable = credit is not None or (readable and not _MENTIONS.search(one.said))
     if not readable:
         return set()
@@ -138,33 +141,33 @@ def _choices(plain_words: str) -> set[float]:
         doubts.add(CREDIT[TIE])
     if verdicts:
         return verdicts | answers | doubts | _own_lines(words)
-    said = answers | _own_lines(words) if answers else _in_sentences(plain_words)
-    return said | doubts | _won(words) if said else said
+    credits = answers | _own_lines(words) if answers else _in_sentences(plain_words)
+    return credits | doubts | _won(words) if credits else credits
 
 
 def _own_lines(words: str) -> set[float]:
-    """The choices that are the first or the last line, and nothing else."""
-    said = lines(words)
-    found = {_first(words, alone=True), *(_decided(line, alone=True) for line in said[-1:])}
+    """The choices that are the whole of the first or the last line."""
+    all_lines = lines(words)
+    found = {_first(words, alone=True), *(_decided(line, alone=True) for line in all_lines[-1:])}
     return {credit for credit in found if credit is not None}
 
 
 def _first(words: str, *, alone: bool = False) -> float | None:
-    """The choice that the first line makes; none where it is the heading of one response, as the
-    other one has a heading further on."""
-    said = lines(words)
-    credit = _decided(said[0], alone=alone) if said else None
-    headings = {_decided(line.rstrip(":"), alone=True) for line in said[1:-1]}
+    """The choice in the first line; None if it is the heading of one response and the other
+    response has a heading too."""
+    all_lines = lines(words)
+    credit = _decided(all_lines[0], alone=alone) if all_lines else None
+    headings = {_decided(line.rstrip(":"), alone=True) for line in all_lines[1:-1]}
     return credit if headings <= {None, credit} and not _is_list(words) else None
 
 
 def _is_list(words: str) -> bool:
-    """Whether each of the two has an item ("A: good, B: bad")."""
+    """Whether each response has a list item ("A: good, B: bad")."""
     return len(set(_ITEM.findall(words))) > 1
 
 
 def _in_sentences(plain_words: str) -> set[float]:
-    """The choices that the first line, the last sentence, and double brackets at the end make."""
+    """The choices in the first line, in the last sentence, and in double brackets at the end."""
     sentences = [part.strip() for part in _SENTENCE.split(plain_words) if part.strip(" |-")]
     if not sentences:
         return set()
@@ -185,19 +188,22 @@ def _in_sentences(plain_words: str) -> set[float]:
     return {credit for credit in found if credit is not None}
 
 
-def _decided(said: str, *, favours: bool = False, alone: bool = False) -> float | None:
-    """The choice with which ``said`` begins, if it is clear.
+def _decided(words: str, *, favours: bool = False, alone: bool = False) -> float | None:
+    """The choice at the beginning of ``words``, if it is clear.
 
-    ``favours``: it stands after a label that asks for the better one, so that nothing can be said
-    of the worse one there. ``alone``: nothing may follow it.
+    Args:
+        words: the text after a label, a line, or a sentence.
+        favours: the text follows a label that asks for the better response, so it cannot name
+            the worse one.
+        alone: nothing may follow the choice.
     """
-    lead = _LEAD.match(said)
+    lead = _LEAD.match(words)
     start = lead.end() if lead else 0
-    found = _VERDICT.match(said, start)
-    if found is None or supposed(said, start) or _is_list(said):
+    found = _VERDICT.match(words, start)
+    if found is None or supposed(words, start) or _is_list(words):
         return None
     one, relation, two = found["one"], found["relation"], found["two"]
-    rest = said[found.end() :]
+    rest = words[found.end() :]
     unclear = (one and one == two) or (relation == "<" and favours)
     if unclear or not (_NOTHING if alone else _WHY).match(rest):
         return None
@@ -207,7 +213,7 @@ def _decided(said: str, *, favours: bool = False, alone: bool = False) -> float 
 
 
 def _stands(rest: str, credit: float) -> bool:
-    """Whether what follows a choice of ``credit`` leaves it as it is."""
+    """Whether the text after a choice leaves the choice unchanged."""
     option = _OPTION.match(rest)
     other = _decided(rest[option.end() if option else 0 :], alone=True)
     hedged = _HEDGED.match(rest) or (credit == CREDIT[TIE] and _NO_TIE.match(rest))
@@ -215,7 +221,7 @@ def _stands(rest: str, credit: float) -> bool:
 
 
 def _won(words: str) -> set[float]:
-    """What sentences say of who wins, wherever they stand."""
+    """The choices in sentences that name the winner, anywhere in the text."""
     return {
         credit
         for found in _WINS.finditer(words)

@@ -1,6 +1,6 @@
-"""Words that compare two responses, as symbols.
+"""Rewrites comparisons of two responses as symbols.
 
-"Response B is clearly better than A's answer" is ``B > A``, so that the grammar of a choice is
+"Response B is clearly better than A's answer" becomes ``B > A``. So the grammar of a choice is
 small: ``A > B``, ``A < B``, ``A = B``, ``A ✓`` (A is the better one), ``A`` alone, ``C`` or ``≡``
 (a tie).
 """
@@ -28,7 +28,7 @@ _SAME = r"(?:equally \w+|tied|equal|equivalent|comparable|the same|even|on (?:a 
 _OF_TWO = rf"(?: (?:{NOUN}|one|overall|here|of the two|choice))*"
 _IS = r" (?:is|was|are) "
 
-# The names first. Each of the others stands after a letter, and between two where it compares.
+# Names come first. Other patterns follow a letter, or stand between two letters to compare.
 _SYMBOLS = tuple(
     (re.compile(pattern, flags), by)
     for pattern, by, flags in (

@@ -1,4 +1,4 @@
-"""A grade from a judge's words."""
+"""Reads a grade from a judge's text."""
 
 import re
 
@@ -27,7 +27,7 @@ _VALUE = re.compile(
     """,
     re.I | re.X | re.S,
 )
-"""A grade at the beginning of what is said."""
+"""A grade at the beginning of a text."""
 _ANOTHER = re.compile(
     rf"\s*(?:[-–—~→,/&+=:|]|->|=>|to\b|or\b|and\b|vs\b)[\s\[(\"'+-]*{_NUMBER}"
     rf"|.*\b(?:or|maybe|perhaps|possibly|could be|might be|closer to|wait)\b[^.\n]{{0,20}}?"
@@ -41,19 +41,19 @@ _ANOTHER = re.compile(
     r"|\s*(?:and|,)\s*a\s*(?:half|quarter)|\s*[-–—]\s*(?:ish\b|\Z)",
     re.I,
 )
-"""What says after a grade that this is not the one: a range, a second option, a fraction."""
+"""Text after a grade that makes it unclear: a range, a second option, a fraction."""
 _SCALE = re.compile(rf"(?:\d\s*(?:-|–|—|to)|out of|/|max\w*\W)\s*({_NUMBER})", re.I)
 _ON_SCALE = re.compile(rf"\bscale\D{{0,12}}\d+\s*(?:-|–|—|to)\s*({_NUMBER})", re.I)
-"""The end of a scale that is named beside a label, and anywhere."""
+"""The end of a scale: next to a label, and anywhere."""
 _STARS = re.compile(r"(?<!\d)(?<!\d )([★⭐]+)(☆*)")
 _REASON = re.compile(r"(?:\s*[.!,;:]*\s*|\s*(?:[-–—,:(]|\s(?:because|since)\b)\D*)", re.I)
-"""What may stand after a grade without a label: nothing, or why."""
+"""What may follow a grade without a label: nothing, or a reason."""
 _FRACTION = re.compile(
     r"(?:(?:so|thus|overall)[ ,]+)?(?:(?:it|this)(?:['’]s| is) |i['’]d say )?(?:rated )?"
     rf"(?:an? (?:[a-z]+ ){{0,2}})?(?={_NUMBER} ?(?:/|out of))",
     re.I,
 )
-"""What may stand before a grade without a label that names its scale: "A solid 7/10"."""
+"""What may come before a grade without a label that names its scale: "A solid 7/10"."""
 _PUNCTUATION = re.compile(r"[\s.!]*")
 _MARKED = re.compile(r"\[\[([^\[\]\n]{1,20})\]\]")
 
@@ -99,14 +99,14 @@ _BOUND = re.compile(
     r"\b(?:between|above|below|over|under|around|about|near\w*|almost|not|than|least|most|up to)\b",
     re.I,
 )
-"""With these words a sentence gives no grade itself."""
+"""Words with which a sentence does not give a grade."""
 _OF_THE_WHOLE = re.compile(
     r"(?:(?:an?|and|answer's|assigned|assessment|conclusion|evaluation|final|first|given|gets|hence|i"
     r"|in|initial|is|it's|its|judge's|my|numeric|numerical|our|overall|preliminary|previous|quality"
     r"|response's|resulting|say|single|so|that|the|therefore|this|thus|total|would|your)\s+)*",
     re.I,
 )
-"""Words before "score" with which it is the grade; with others it is that of one criterion."""
+"""Words before "score" that mark the overall grade; other words mark a criterion."""
 _NO_GRADE = re.compile(
     r"\b(?:baseline|best|confidence|expected|full|highest|human|lowest|max|maximum|min|minimum"
     r"|passing|perfect|possible|reference|target|top|worst)\b"
@@ -116,14 +116,16 @@ _NO_GRADE = re.compile(
 
 
 def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) -> float:
-    """The grade that ``text`` gives, from ``scale[0]`` to ``scale[1]``.
+    """The grade in ``text``, from ``scale[0]`` to ``scale[1]``.
 
-    A grade stands after a label ("Score:", "Final rating:", a heading), or is given in a sentence
-    ("I give it a 4"), or is a line of its own ("A solid 4/5"). The overall one
-    counts before those of criteria.
-    ``pattern``: a regular expression whose one group is the grade, instead. Raises `Unread` where
-    there is none, one off the scale ("4/10" on a scale to 5 too), or two different ones, be it that
-    one of them is only quoted or mentioned.
+    A grade follows a label ("Score:", "Final rating:", a heading), or is given in a sentence ("I
+    give it a 4"), or is a line of its own ("A solid 4/5"). An overall grade comes before grades of
+    criteria. ``pattern`` replaces these rules: a regular expression whose one group is the grade.
+
+    Raises:
+        UnparseableVerdict: there is no grade, or it is not on the scale ("4/10" on a scale to 5
+            too), or there are two different grades, even if one of them is only quoted or
+            mentioned.
     """
     low, high = scale
     if pattern is not None:
@@ -141,7 +143,7 @@ def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) ->
 
 
 def _grades(words: str, high: int) -> set[float]:
-    """All grades that ``words`` give, by the best of the ways in which they give any."""
+    """All grades in ``words``, by the most reliable rule that finds any."""
     words = _STARS.sub(_counted, words)
     if any(float(end) != high for end in _ON_SCALE.findall(words)):
         raise UnparseableVerdict(f"a grade on another scale than one to {high}: {shortened(words)}")
@@ -166,12 +168,12 @@ def _grades(words: str, high: int) -> set[float]:
         return {*overall, *doubts, *_own_lines(words, high)}
     if criteria:
         return {*criteria, *doubts} if len(criteria) == 1 else set()
-    said = {*given, *_own_lines(words, high), *_marked(words, high)}
-    return said | {*doubts} if said else said
+    grades = {*given, *_own_lines(words, high), *_marked(words, high)}
+    return grades | {*doubts} if grades else grades
 
 
 def _in_sentences(words: str, high: int) -> tuple[list[float], list[float]]:
-    """The grades that sentences give, and those that they name."""
+    """The grades that sentences give, and those that they only name."""
     given, named = [], []
     for found in _SENTENCE.finditer(words):
         line = rest_of_line(words, found.end())
@@ -191,29 +193,36 @@ def _in_sentences(words: str, high: int) -> tuple[list[float], list[float]]:
 
 
 def _own_lines(words: str, high: int) -> list[float]:
-    """The grade that is the first or the last line, or all there is with why."""
-    said = lines(words)
-    may_follow = _REASON if len(said) == 1 else _PUNCTUATION
+    """The grade that is the whole of the first or the last line, or the only line with a reason."""
+    all_lines = lines(words)
+    may_follow = _REASON if len(all_lines) == 1 else _PUNCTUATION
     found = []
-    for line in said[:1] + said[-1:]:
+    for line in all_lines[:1] + all_lines[-1:]:
         lead = _FRACTION.match(line)
         if lead is not None and not supposed(line, lead.end()):
             line = line[lead.end() :]
         value = _VALUE.match(line)
-        if value is not None and may_follow.fullmatch(value["rest"]) and not _is_item(line, said):
+        if (
+            value is not None
+            and may_follow.fullmatch(value["rest"])
+            and not _is_item(line, all_lines)
+        ):
             found.append(_value(line, high))
     return [grade for grade in found if grade is not None]
 
 
-def _is_item(line: str, said: list[str]) -> bool:
-    """Whether a line that begins with a number is an item of a list, by the one before or after."""
+def _is_item(line: str, all_lines: list[str]) -> bool:
+    """Whether a line that begins with a number is an item of a list, by its neighbours in the
+    list."""
     number = re.match(r"\d{1,3}", line)
-    beside = () if number is None else (int(number[0]) - 1, int(number[0]) + 1)
-    return any(other.startswith((f"{one}.", f"{one})")) for one in beside for other in said)
+    neighbours = () if number is None else (int(number[0]) - 1, int(number[0]) + 1)
+    return any(
+        other.startswith((f"{one}.", f"{one})")) for one in neighbours for other in all_lines
+    )
 
 
 def _marked(words: str, high: int) -> list[float]:
-    """The grades in double brackets, if one ends the text."""
+    """The grades in double brackets, if one of them ends the text."""
     found = list(_MARKED.finditer(words))
     if not found or words[found[-1].end() :].strip(" .!\n"):
         return []
@@ -221,15 +230,18 @@ def _marked(words: str, high: int) -> list[float]:
     return [grade for grade in grades if grade is not None]
 
 
-def _value(said: str, high: int, aside: str = "") -> float | None:
-    """The grade with which ``said`` begins, if it is clear. Raises `Unread` where it is one on
-    another scale than to ``high``."""
-    value = _VALUE.match(said)
+def _value(words: str, high: int, aside: str = "") -> float | None:
+    """The grade at the beginning of ``words``, if it is clear.
+
+    Raises:
+        UnparseableVerdict: the grade is on another scale than to ``high``.
+    """
+    value = _VALUE.match(words)
     if value is None or _ANOTHER.match(value["rest"]):
         return None
     ends = [value["most"], value["percent"] and "100", *_SCALE.findall(aside)[-1:]]
     if any(end is not None and float(end) != high for end in ends):
-        raise UnparseableVerdict(f"a grade on another scale than one to {high}: {shortened(said)}")
+        raise UnparseableVerdict(f"a grade on another scale than one to {high}: {shortened(words)}")
     return float(value["grade"])
 
 
@@ -243,5 +255,5 @@ def _number(found: str, pattern: str) -> float:
         return float(found)
     except ValueError:
         raise UnparseableVerdict(
-            f"what {pattern!r} finds, {shortened(found)}, is no number"
+            f"what {pattern!r} finds, {shortened(found)}, is not a number"
         ) from None

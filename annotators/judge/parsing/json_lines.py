@@ -1,15 +1,15 @@
-"""JSON in a judge's words, told as lines ``key: value``."""
+"""Rewrites JSON in a judge's text as lines ``key: value``."""
 
 import json
 import re
 from typing import Any
 
 _MOST = 20
-"""Places where JSON is looked for; a text with more braces than that is code."""
+"""How many places are tried for JSON. A text with more braces is code."""
 
 
 class _Object(list[tuple[str, Any]]):
-    """A JSON object as pairs, so that a key that stands there twice is not lost."""
+    """A JSON object as pairs, so that a repeated key is not lost."""
 
 
 _DECODER = json.JSONDecoder(
@@ -21,7 +21,7 @@ _KEY_PARTS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 def flattened(text: str) -> str:
-    """``text`` with its objects as lines; a text that is one JSON list as one line."""
+    """``text`` with its JSON objects as lines; a text that is one JSON list becomes one line."""
     parts: list[str] = []
     at = 0
     for found in list(_BEGIN.finditer(text))[:_MOST]:
@@ -47,20 +47,20 @@ def _lines(value: Any) -> str:
             for key, inner in value
         )
     if isinstance(value, list):
-        told = [_lines(one) for one in value]
+        items = [_lines(one) for one in value]
         if any(isinstance(one, _Object) for one in value):
-            return "\n" + "\n".join(one.replace("\n", ", ") for one in told)
+            return "\n" + "\n".join(one.replace("\n", ", ") for one in items)
         lists = (isinstance(one, list) for one in value)
         return ", ".join(
-            f"({one})" if inner else one for one, inner in zip(told, lists, strict=True)
+            f"({one})" if inner else one for one, inner in zip(items, lists, strict=True)
         )
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _value(value: Any) -> str:
-    """The value of a key; a list of one number is no number."""
-    said = _lines(value)
-    return f"list of {said}" if isinstance(value, list) and _NUMBER.fullmatch(said) else said
+    """The value of a key as text. A list of one number is not a number."""
+    text = _lines(value)
+    return f"list of {text}" if isinstance(value, list) and _NUMBER.fullmatch(text) else text
 
 
 def _words(key: str) -> str:

@@ -1,7 +1,7 @@
-"""A judge's words as its verdict is read from them: without thoughts, markup and quotations.
+"""Reduces a judge's text to the words that may give a verdict.
 
-A thought is not said to anyone. Markup says nothing and goes, JSON becomes lines ``key: value``, a
-question is no verdict, and what stands after ``[RESULT]`` or in ``<answer>`` is all that counts.
+Reasoning, markup, quotations and questions are removed. JSON becomes lines ``key: value``. If
+something follows ``[RESULT]`` or is in ``<answer>``, only that is kept.
 """
 
 import html
@@ -13,7 +13,11 @@ from engines.chat.thinking import split
 
 
 def answered(text: str) -> str:
-    """``text`` without its thought. Raises `Unread` where that does not end."""
+    """``text`` without its reasoning.
+
+    Raises:
+        UnparseableVerdict: the reasoning does not end.
+    """
     thoughts, answer = split(text)
     if (thoughts and not answer.strip()) or _UNENDED.search(answer):
         raise UnparseableVerdict(f"a thought that does not end in {shortened(text)}")
@@ -21,7 +25,11 @@ def answered(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The words of ``text`` that may give a verdict. Raises `Unread` where it is all thought."""
+    """The words of ``text`` that may give a verdict.
+
+    Raises:
+        UnparseableVerdict: the text is only reasoning.
+    """
     text = answered(text).translate(_CHARACTERS)
     text = _result(_OWN_THOUGHT.sub("", text))
     text = html.unescape(flattened(_without_quotations(_unfenced(text))))
@@ -33,7 +41,7 @@ def plain(text: str) -> str:
     return text
 
 
-# Fullwidth forms are the characters they are forms of; what has no width is nothing.
+# Fullwidth forms become their normal characters; characters without width are removed.
 _CHARACTERS: dict[int, int | str | None] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _CHARACTERS |= dict.fromkeys((*range(0x200B, 0x2010), 0x2060, 0xFE0F, 0xFEFF))
 _CHARACTERS |= {
@@ -63,11 +71,11 @@ _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", 
 _QUOTATION = re.compile(r"^[ \t]*>[ \t]+", re.M)
 _QUESTION = re.compile(r"\?[\s\"'”’»)]*\Z")
 _FOR_THE_WORSE = re.compile(r"\b(?:worse|worst|weaker|weakest|inferior)\b", re.I)
-"""A question after which a letter is not the better one."""
+"""A question for the worse one: a letter after it is not the better one."""
 _IN_QUOTES = re.compile(r"[\"“«']([^\"“”«»'\n]*)[\"”»']\.?")
 _TAGS = "a|b|body|br|center|code|div|em|font|h[1-6]|html|i|mark|p|pre|small|span|strong|u"
 _MARKUP = (
-    # Emoji, but for stars and those that say no.
+    # Emoji, except stars and those that mean no.
     (
         re.compile(
             "[\U0001f000-\U0001f44d\U0001f44f-\U0001f6aa\U0001f6ac-\U0001faff"
@@ -75,7 +83,7 @@ _MARKUP = (
         ),
         "",
     ),
-    # What is struck out is taken back.
+    # Text that is struck out does not count.
     (re.compile(r"~~[^~\n]*~~|<(del|s|strike)>[^<]*</\1>", re.I), ""),
     (re.compile(rf"</?(?:{_TAGS})\b[^<>]*>", re.I), ""),
     (re.compile(r"\\(?:text|mathbf|mathrm|textbf|textit|emph|bf|rm)\s*\{([^{}]*)\}"), r"\1"),
@@ -91,14 +99,14 @@ _MARKUP = (
 
 
 def _result(text: str) -> str:
-    """What is marked as the result, each on a line of its own; all of ``text`` if nothing is."""
+    """The parts that are marked as the result, one a line; all of ``text`` if there are none."""
     found = ["".join(part for part in one.group(1, 3, 4) if part) for one in _RESULT.finditer(text)]
     return "\n".join(part.strip() for part in found) if found else text
 
 
 def _unfenced(text: str) -> str:
-    """``text`` without fenced blocks; of JSON, and of a block that ends it, the fence alone goes.
-    Others are quoted."""
+    """``text`` without fenced blocks. Of JSON, and of a block at the end, only the fence is
+    removed. Other blocks are quotations."""
     end = len(text.rstrip())
 
     def block(found: re.Match[str]) -> str:
@@ -109,9 +117,10 @@ def _unfenced(text: str) -> str:
 
 
 def _without_quotations(text: str) -> str:
-    """``text`` without its quoted lines (``> …``); where all are quoted, without their marks."""
-    own = [line for line in text.splitlines() if not _QUOTATION.match(line)]
-    return "\n".join(own) if any(map(str.strip, own)) else _QUOTATION.sub("", text)
+    """``text`` without its quoted lines (``> …``). If all lines are quoted, only the marks are
+    removed."""
+    unquoted = [line for line in text.splitlines() if not _QUOTATION.match(line)]
+    return "\n".join(unquoted) if any(map(str.strip, unquoted)) else _QUOTATION.sub("", text)
 
 
 def _without_questions(line: str) -> str:

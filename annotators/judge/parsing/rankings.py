@@ -1,4 +1,4 @@
-"""A ranking of responses from a judge's words."""
+"""Reads a ranking of responses from a judge's text."""
 
 import re
 from itertools import pairwise
@@ -14,25 +14,25 @@ _THEN = (
     *(r"[ ]*[>≫≻≥]+=?[ ]*", r"[ ]*(?:->|=>|→)[ ]*", r"[ ]*/[ ]*", r"[ ]*;[ ]*", r"[ ]*\|[ ]*"),
     *(r"[ ]*[-–—][ ]*", r",?[ ](?:and[ ])?then[ ]", r",?[ ]followed[ ]by[ ]", r"[ ]+"),
 )
-"""What stands between the letters of a ranking, the same everywhere."""
+"""What may separate the letters of a ranking; one ranking uses one separator."""
 _DOWNWARD = re.compile(
     "|".join(rf"[\[(]?{_NAME}(?:{then}{_NAME})+[\])]?" for then in _THEN)
     + rf"|[\[(]?{_NAME}(?:,[ ]*{_NAME})*(?:,|,?[ ]and[ ])[ ]*{_NAME}[\])]?"
 )
 _COMPARED = re.compile("|".join(rf"{_NAME}(?:{then}{_NAME})+" for then in _THEN[:2]))
-"""A ranking by signs, which may stand in a sentence."""
+"""A ranking with signs, which may be part of a sentence."""
 _REASON = re.compile(
     r"[\s.]*|(?:,? (?:because|since|as|given|due to|with)\b|[.;:] | ?[-–—(])"
     r"(?!.*(?:\b(?:or|but|tie[ds]?|equal\w*|same|close\w*|maybe|perhaps|could|might|wait|actually"
     r"|though|however|swap\w*|worst)\b|[<>=≈~?])).*",
     re.I,
 )
-"""What may follow it: why."""
+"""What may follow it: a reason."""
 _ASIDE = re.compile(
     r"(?<=[A-Z]) ?\((?!tie|equal)[a-z ,]+\)(?=[ ]*[>≫≻→])|(?<=^[A-Z]) \(best\)"
     r"|(?<=[A-Z]) \((?:worst|best to worst)\)$"
 )
-"""What is said of one of them in between."""
+"""A remark about one response inside a ranking."""
 _SMALL = re.compile(r"[\[(]?[a-z](?:[ ,>→]+[a-z])+[\])]?")
 _UPWARD = re.compile(rf"{_NAME}(?:[ ]*[<≪≺≤]+=?[ ]*{_NAME})+")
 _NUMBERS = re.compile(r"\[?\d+\]?(?:[ ]*[>≫≻]+[ ]*\[?\d+\]?)+")
@@ -64,7 +64,7 @@ _I_RANK = re.compile(
     r"(?: as(?: follows)?)?[ ]+"
 )
 _LONGEST = 60
-"""Characters of a heading."""
+"""The maximum length of a heading, in characters."""
 _MARKED = re.compile(r"^\[\[([^\[\]]+)\]\]$")
 _WORST_FIRST = re.compile(
     r"\b(?:worst|lowest|least|weakest)[ \w]*(?:to|first|->|→)|\bascending\b|\bties?:"
@@ -76,16 +76,19 @@ _DENIED = re.compile(
     r"|wants?|states?|stated|demand\w*|would be|tempting)\b|n['’]t\b",
     re.I,
 )
-"""What is denied, or in somebody else's words."""
+"""A ranking that is denied, or in another person's words."""
 
 
 def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]:
-    """Which of ``count`` responses (from 0, as shown) comes first, second, …
+    """The order of ``count`` responses (numbered from 0, as shown), best first.
 
-    A ranking is their letters in order on a line, after a label or on the last line ("B > A > C",
-    "Ranking: B, A, C", "BAC"), or a line each, or with a place for each ("1. B", "first: B").
-    ``pattern``: a regular expression whose one group is the letters, instead. Raises
-    `UnparseableVerdict` unless each is there once, or where some are tied, or two rankings differ.
+    A ranking is their letters in order on one line, after a label or on the last line ("B > A > C",
+    "Ranking: B, A, C", "BAC"), or one letter a line, or a place for each ("1. B", "first: B").
+    ``pattern`` replaces these rules: a regular expression whose one group is the letters.
+
+    Raises:
+        UnparseableVerdict: a response is missing or named twice, some are tied, or two rankings
+            differ.
     """
     if pattern is not None:
         found = re.findall(pattern, answered(text))
@@ -101,37 +104,37 @@ def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]
 
 
 def _rankings(words: str) -> list[list[str]]:
-    """All rankings that ``words`` give, by the best of the ways in which they give any."""
+    """All rankings in ``words``, by the most reliable rule that finds any."""
     if _WORST_FIRST.search(words):
         return []
-    said = lines(words)
-    found = [letters for line in said for letters in _labelled(line, _LABEL)]
+    all_lines = lines(words)
+    found = [letters for line in all_lines for letters in _labelled(line, _LABEL)]
     found += [
         letters
-        for heading, line in pairwise(said)
+        for heading, line in pairwise(all_lines)
         if _LABEL.search(heading) and not _DENIED.search(heading) and len(heading) <= _LONGEST
         for letters in [_letters(line)]
         if letters
     ]
-    found += [letters for letters in map(_letters, said[:1] + said[-1:]) if letters]
-    found += _column(said)
-    if not found and said:
-        found = _labelled(said[-1], _ANY)
+    found += [letters for letters in map(_letters, all_lines[:1] + all_lines[-1:]) if letters]
+    found += _column(all_lines)
+    if not found and all_lines:
+        found = _labelled(all_lines[-1], _ANY)
     places = _places(words)
     return [*found, places] if len(places) > 1 else found
 
 
-def _column(said: list[str]) -> list[list[str]]:
-    """The letters that are a line each, below a heading or alone."""
-    if len(said) > 1 and _LABEL.search(said[0]) and not _DENIED.search(said[0]):
-        said = said[1:]
-    names = [re.fullmatch(_NAME, line.strip(" .,")) for line in said]
+def _column(all_lines: list[str]) -> list[list[str]]:
+    """The letters on lines of their own, below a heading or alone."""
+    if len(all_lines) > 1 and _LABEL.search(all_lines[0]) and not _DENIED.search(all_lines[0]):
+        all_lines = all_lines[1:]
+    names = [re.fullmatch(_NAME, line.strip(" .,")) for line in all_lines]
     letters = [_LETTER.findall(one[0])[-1] for one in names if one]
-    return [letters] if len(letters) > 1 and len(letters) == len(said) else []
+    return [letters] if len(letters) > 1 and len(letters) == len(all_lines) else []
 
 
 def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
-    """The letters that stand in a line after ``label`` and the first or last separator."""
+    """The letters in a line after ``label`` and the first or last separator."""
     starts = [separator.end() for separator in _SEPARATOR.finditer(line)]
     starts += [found.end() for found in _I_RANK.finditer(line)]
     for start in starts[:1] + starts[-1:]:
@@ -142,7 +145,7 @@ def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
 
 
 def _letters(line: str) -> list[str]:
-    """The letters of a line that is nothing but letters in order, else none."""
+    """The letters of a line that contains only letters in order; else empty."""
     line = _ASIDE.sub("", _MARKED.sub(r"\1", line.strip(" .|")))
     if _SMALL.fullmatch(line):
         line = line.upper()
@@ -160,8 +163,8 @@ def _letters(line: str) -> list[str]:
 
 
 def _places(words: str) -> list[str]:
-    """The letters in the order of the places that ``words`` give them; none where a place or a
-    letter is given twice."""
+    """The letters in the order of their places in ``words``; empty if a place or a letter is
+    repeated."""
     for pattern in (_RANKED, _PLACE):
         given = {(_number(one), one["letter"]) for one in pattern.finditer(words)}
         if given and sorted(number for number, _ in given) == list(range(1, len(given) + 1)):

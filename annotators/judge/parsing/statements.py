@@ -1,4 +1,4 @@
-"""What a judge states: what stands after a label, and whether the judge says it itself."""
+"""Statements of a judge: the text after a label, and whether the judge itself states it."""
 
 import re
 from bisect import bisect_right
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 
 class UnparseableVerdict(ValueError):
-    """A vote that does not say one thing clearly; the message says why."""
+    """A vote without one clear verdict. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What stands after a label: the rest of its line, or the next one where that is empty.
+    """The text after a label: the rest of its line or, if that is empty, the next line.
 
-    ``quoted``: in somebody else's words. ``supposed``: denied, or said of what might have been.
+    ``quoted``: it is in another person's words. ``supposed``: it is denied or hypothetical.
     """
 
     label: re.Match[str]
@@ -30,7 +30,7 @@ SEPARATOR = (
     r"[\"'”]?[ \t]*(?:(?:is|was|would[ ]be|goes[ ]to)\b[ \t]*(?:that\b|now\b)?[ \t]*[:=]?"
     r"|[:=|]+|->|→|[-–—](?=[ \t])|(?=\n))"
 )
-"""What stands between a label and its value."""
+"""What separates a label from its value."""
 
 SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n")
 
@@ -48,9 +48,9 @@ _SUPPOSED = re.compile(
 _ATTRIBUTED = re.compile(
     r"^(?!.*\b[Ii]\b).*\b(?:says?|said|claim(?:s|ed)?|wrote|writes|asks?|asked|states?|stated)\b"
 )
-"""Whose words follow: somebody else's."""
+"""Another person's words follow."""
 _FARTHEST = 500
-"""Characters after a label that belong to what it says."""
+"""How many characters after a label belong to its statement."""
 _QUOTE = re.compile(
     r"\"[^\"\n]*\"|“[^“”\n]*”|«[^«»\n]*»|(?<!\w)'[^\s'](?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)"
 )
@@ -64,29 +64,29 @@ def shortened(text: str, longest: int = 80) -> str:
 
 
 def lines(text: str) -> list[str]:
-    """The lines of ``text`` that say something."""
+    """The lines of ``text`` that contain words."""
     return [line.strip() for line in text.splitlines() if line.strip(" \t|-")]
 
 
 def rest_of_line(text: str, at: int) -> str:
-    """What stands after ``at`` in its line, as far as a verdict may reach."""
+    """The text after ``at`` in its line, up to the length that a verdict may have."""
     return text[at : at + _FARTHEST].partition("\n")[0]
 
 
 def supposed(text: str, at: int) -> bool:
-    """Whether the sentence of ``text`` before ``at`` denies or only supposes what follows."""
+    """Whether the sentence before ``at`` denies or only supposes what follows."""
     sentence = _before(text, at)
     clause = re.split("[,:]", sentence.rstrip(" :"))[-1]
     return _SUPPOSED.search(sentence) is not None or _DENIED.search(clause) is not None
 
 
 def _before(text: str, at: int) -> str:
-    """What stands before ``at`` in its sentence."""
+    """The part of the sentence before ``at``."""
     return SENTENCE_END.split(text[max(0, at - 200) : at])[-1]
 
 
 def statements(text: str, label: re.Pattern[str]) -> Iterator[Statement]:
-    """What stands after each ``label``, a pattern that ends where the statement begins."""
+    """The text after each match of ``label``, a pattern that ends where the statement begins."""
     quotes = [found.span() for found in _QUOTE.finditer(text)]
     starts = [start for start, _ in quotes]
     for found in label.finditer(text):

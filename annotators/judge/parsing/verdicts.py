@@ -1,6 +1,6 @@
-"""What a judge said: grades, choices and rankings read from its words, and votes made one verdict.
+"""Verdicts of a judge: its votes, read as grades, choices or rankings and aggregated.
 
-A vote that does not say one thing clearly is `UnparseableVerdict`: it is never a score.
+A vote without one clear verdict raises `UnparseableVerdict` and is never a score.
 """
 
 import math
@@ -38,12 +38,12 @@ Aggregate = Literal["mean", "median", "majority"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the judge said to one question: ``value`` None where no vote could be read.
+    """The verdict of a judge on one question. ``value`` is None if no vote could be read.
 
-    ``raw``: its own words, a JSON list of them where there are several votes. ``votes`` were
-    asked for, ``unread`` of them could not be read, ``dissent`` of the others differ from the
-    commonest. ``named``: what the answer that it names is worth; of a probability the likeliest
-    one, where ``value`` is the expectation over all.
+    ``raw``: the judge's text, or a JSON list of texts if there are several votes. ``votes``: the
+    number of votes; ``unread``: how many could not be read; ``dissent``: how many of the others
+    differ from the most frequent vote. ``named``: the value of the named answer. For a verdict by
+    probability that is the most likely answer, and ``value`` is the expected value.
     """
 
     value: float | None
@@ -56,11 +56,18 @@ class Verdict:
 
 
 def weighed(answers: Mapping[str, float], logprobs: Sequence[float]) -> Verdict:
-    """The expected worth of ``answers``, Σ worth·p: ``logprobs`` are theirs (natural log), and
-    normalised. ``raw`` is a JSON object of the probabilities. The likeliest answer is named, or
-    where several are as likely the mean of these."""
+    """The expected value of ``answers``, Σ value·p.
+
+    Args:
+        answers: the value of each answer.
+        logprobs: their log-probabilities (natural log); they are normalised here.
+
+    Returns:
+        The verdict. ``raw`` is a JSON object of the probabilities. ``named`` is the value of
+            the most likely answer, or the mean if several are equally likely.
+    """
     shares = dict(zip(answers, map(math.exp, logprobs), strict=True))
-    # Floats that add up to a little more than 1 must not give more than the best answer.
+    # Probabilities may sum to slightly more than 1; the result must not exceed the best answer.
     total = math.fsum(shares.values())
     value = math.fsum(answers[answer] * share for answer, share in shares.items()) / total
     most = max(shares.values())
@@ -78,8 +85,14 @@ def polled(
     *,
     refused: Sequence[str | None] = (),
 ) -> Verdict:
-    """The votes ``texts``, each read by ``read`` (which raises `Unread`), as one verdict.
-    ``refused``: why a vote is not read, None where it is."""
+    """The votes ``texts`` as one verdict.
+
+    Args:
+        texts: the votes.
+        read: reads one vote, or raises `UnparseableVerdict`.
+        how: how the votes are aggregated.
+        refused: for each vote why it is not read, or None.
+    """
     values: list[float] = []
     errors: list[UnparseableVerdict] = []
     for text, refusal in zip_longest(texts, refused):
@@ -102,14 +115,15 @@ def polled(
 
 
 def joined(texts: Sequence[str]) -> str | None:
-    """The words of several votes as a JSON list; of one, as they are; None of none."""
+    """One text unchanged; several texts as a JSON list; None if there are none."""
     if len(texts) == 1:
         return texts[0]
     return canonical(list(texts)) if texts else None
 
 
 def aggregated(values: Sequence[float], how: Aggregate) -> float:
-    """Votes as one value. ``majority``: the commonest, or the mean of those that are as common."""
+    """The votes as one value. ``majority``: the most frequent one, or the mean of the most frequent
+    ones."""
     if how == "median":
         return float(median(values))
     if how == "majority":
@@ -125,5 +139,5 @@ def commonest(values: Sequence[float]) -> list[float]:
 
 
 def dissent(values: Sequence[float]) -> int:
-    """How many votes differ from the commonest."""
+    """The number of votes that differ from the most frequent one."""
     return len(values) - max(Counter(values).values(), default=0)

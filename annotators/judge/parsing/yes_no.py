@@ -1,4 +1,4 @@
-"""Whether a judge says yes or no."""
+"""Reads yes or no from a judge's text."""
 
 import re
 
@@ -17,24 +17,28 @@ _LABEL = re.compile(
     rf"(?:answer|verdict|judge?ment|result|decision|reply|response)(?:{SEPARATOR})",
     re.I | re.X | re.M,
 )
-_SAID = re.compile(
+_ANSWER = re.compile(
     r"[\W_]*(yes|no)\b(?=[\W_]*\Z|[\"'”’)\]]*[.,;:!\n(]|[ ]+[-–—(]|[ ]+because\b)", re.I
 )
 _BOTH = re.compile(r"\W*(?:yes|no|maybe|partly|partially|mostly|somewhat)\b", re.I)
-"""After a yes or no: it is not the answer, or not the whole of it."""
+"""After a yes or no: it is not the answer, or only a part of it."""
 
 
 def read_yes(text: str) -> bool:
-    """Whether ``text`` says yes: after a label ("Answer:"), or as its first word, or as its last
-    line. Raises `UnparseableVerdict` where it says neither ("No doubt, …"), or both."""
+    """Whether ``text`` answers yes: after a label ("Answer:"), as its first word, or as its last
+    line.
+
+    Raises:
+        UnparseableVerdict: it answers neither ("No doubt, …"), or both.
+    """
     words = plain(text)
-    said = [one.said for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
-    if not said:
-        own = lines(words)
-        said = own[:1] + [
-            line for line in own[1:][-1:] if re.fullmatch(r"\W*(?:yes|no)\W*", line, re.I)
+    replies = [one.said for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
+    if not replies:
+        all_lines = lines(words)
+        replies = all_lines[:1] + [
+            line for line in all_lines[1:][-1:] if re.fullmatch(r"\W*(?:yes|no)\W*", line, re.I)
         ]
-    found = {answer for answer in map(_answer, said) if answer is not None}
+    found = {answer for answer in map(_answer, replies) if answer is not None}
     if len(found) != 1:
         raise UnparseableVerdict(
             f"{'both yes and no' if found else 'neither yes nor no'} in {shortened(text)}"
@@ -42,8 +46,8 @@ def read_yes(text: str) -> bool:
     return found.pop()
 
 
-def _answer(said: str) -> bool | None:
-    found = _SAID.match(said)
-    if found is None or _BOTH.match(said, found.end()):
+def _answer(text: str) -> bool | None:
+    found = _ANSWER.match(text)
+    if found is None or _BOTH.match(text, found.end()):
         return None
     return found[1].lower() == "yes"

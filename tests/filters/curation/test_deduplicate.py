@@ -99,11 +99,11 @@ def test_threshold_1_drops_only_the_same_tokens(texts):
     texts = [f"x {text}" for text in texts]
     split = Deduplicate(of="r", threshold=1).run({"r": responses(texts)})
     signs = formulas(pl.Series(texts, dtype=pl.String))
-    assistant_message = [
+    token_lists = [
         (re.findall(r"\w+|[^\w\s]", text.lower()), sign)
         for text, sign in zip(texts, signs, strict=True)
     ]
-    first = [assistant_message.index(tokens) for tokens in assistant_message]
+    first = [token_lists.index(tokens) for tokens in token_lists]
     assert found(split, len(texts)) == [
         None if first[row] == row else first[row] for row in range(len(texts))
     ]
@@ -227,7 +227,7 @@ def test_rows_that_differ_in_words_or_punctuation_only_may_be(one, other):
 
 
 def test_prompts_with_another_reference_are_other_prompts():
-    asked = [prompt(number, assistant_message("user", SENTENCE)) for number in range(5)]
+    asked = [prompt(number, token_lists("user", SENTENCE)) for number in range(5)]
     references = ["4", "5", None, " 4", "5"]
     told = [{**row, "reference": ref} for row, ref in zip(asked, references, strict=True)]
     split = Deduplicate(of="prompts", threshold=0.5).run({"prompts": rows(Prompts, told)})
@@ -243,7 +243,7 @@ def test_no_real_problem_is_dropped_for_one_with_another_answer(threshold):
     problems = [json.loads(line) for line in PROBLEMS.read_text().splitlines()]
     frame = rows(
         Prompts,
-        [prompt(n, assistant_message("user", each["question"])) for n, each in enumerate(problems)],
+        [prompt(n, token_lists("user", each["question"])) for n, each in enumerate(problems)],
     )
     split = Deduplicate(of="prompts", threshold=threshold).run({"prompts": frame})
     answer = [each["answer"].rsplit("####", 1)[1].strip() for each in problems]
@@ -252,7 +252,7 @@ def test_no_real_problem_is_dropped_for_one_with_another_answer(threshold):
         assert answer[int(row[1:])] == answer[int(first[1:])]
 
 
-def assistant_message(role, text):
+def token_lists(role, text):
     return {"role": role, "content": text}
 
 
@@ -275,23 +275,17 @@ def test_prompts_with_another_system_message_are_other_prompts():
         [
             prompt(
                 0,
-                assistant_message("system", "Be brief."),
-                assistant_message("user", "Why is it so?"),
+                token_lists("system", "Be brief."),
+                token_lists("user", "Why is it so?"),
             ),
             prompt(
                 1,
-                assistant_message("system", "Be long and kind."),
-                assistant_message("user", "Why is it so?"),
+                token_lists("system", "Be long and kind."),
+                token_lists("user", "Why is it so?"),
             ),
-            prompt(
-                2, assistant_message("system", LONG), assistant_message("user", "Why is it so?")
-            ),
-            prompt(
-                3, assistant_message("system", LONG), assistant_message("user", "How can it be?")
-            ),
-            prompt(
-                4, assistant_message("system", LONG), assistant_message("user", "why is it  so?")
-            ),
+            prompt(2, token_lists("system", LONG), token_lists("user", "Why is it so?")),
+            prompt(3, token_lists("system", LONG), token_lists("user", "How can it be?")),
+            prompt(4, token_lists("system", LONG), token_lists("user", "why is it  so?")),
         ],
     )
     split = Deduplicate(of="prompts").run({"prompts": frame})
@@ -305,9 +299,9 @@ def test_pairs_and_demonstrations_must_be_alike_in_every_part():
         return {
             "pair_id": f"x{number}",
             "prompt_id": "p",
-            "prompt": [assistant_message("user", LONG)],
-            "chosen": [assistant_message("assistant", chosen)],
-            "rejected": [assistant_message("assistant", rejected)],
+            "prompt": [token_lists("user", LONG)],
+            "chosen": [token_lists("assistant", chosen)],
+            "rejected": [token_lists("assistant", rejected)],
             "chosen_id": "c",
             "rejected_id": "r",
             "weight": 1.0,
@@ -321,7 +315,7 @@ def test_pairs_and_demonstrations_must_be_alike_in_every_part():
         return {
             "demonstration_id": f"d{number}",
             "prompt_id": "p",
-            "messages": [assistant_message("user", LONG), assistant_message("assistant", answer)],
+            "messages": [token_lists("user", LONG), token_lists("assistant", answer)],
         }
 
     frame = rows(Demonstrations, [demonstration(n, answer) for n, answer in enumerate("454")])

@@ -85,8 +85,8 @@ def test_copies_go_first_and_name_the_row_that_is_kept(written):
     texts = ["a pear", "a pear", "two plums", "two plums", "4 + 4"]
     split = Diverse(of="r", n=3).run({"r": written(texts)})
     assert sorted(split.kept["text"]) == ["4 + 4", "a pear", "two plums"]
-    for row, assistant_message in split.dropped.select("row_id", "numbers").rows():
-        numbers = json.loads(assistant_message)
+    for row, row_numbers in split.dropped.select("row_id", "numbers").rows():
+        numbers = json.loads(row_numbers)
         assert numbers["similarity"] == 1
         assert texts[int(numbers["most_like"][1:])] == texts[int(row[1:])]
 

@@ -79,9 +79,7 @@ def slowly(text):
 
 
 mixed = st.lists(
-    st.sampled_from(
-        [word for assistant_message in SAID.values() for word in assistant_message.split()]
-    ),
+    st.sampled_from([word for contents in SAID.values() for word in contents.split()]),
     min_size=1,
     max_size=8,
 ).map(" ".join)
@@ -172,10 +170,8 @@ def test_pairs_and_demonstrations_hold_their_own_prompt(compared, world):
 
 
 def test_prose_is_what_is_left_without_formulas_and_code():
-    assistant_message = pl.Series(
-        ["So $x^2$ is `len(x)` of \\text{a pear}, see https://a.b/c: 3x or x_1."]
-    )
-    assert prose(assistant_message)[0].split() == [
+    contents = pl.Series(["So $x^2$ is `len(x)` of \\text{a pear}, see https://a.b/c: 3x or x_1."])
+    assert prose(contents)[0].split() == [
         "So",
         "is",
         "of",

@@ -27,8 +27,8 @@ def test_scripts_without_spaces_have_words_of_a_letter(text, words):
 
 
 def test_signs_are_tokens_and_numbers_are_whole():
-    assistant_message = tokens(pl.Series(["12-3=९, 答：12。"]), TOKENS)[0].to_list()
-    assert assistant_message == ["12", "-", "3", "=", "९", ",", "答", ":", "12", "。"]
+    found_tokens = tokens(pl.Series(["12-3=९, 答：12。"]), TOKENS)[0].to_list()
+    assert found_tokens == ["12", "-", "3", "=", "९", ",", "答", ":", "12", "。"]
 
 
 WEIGHTS = {"pear": 4, "plum": 4, "梨": 2, "果": 2, "ก": 1, "น": 1}

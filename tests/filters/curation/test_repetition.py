@@ -82,8 +82,7 @@ def loop_slowly(text):
 def test_loops_equal_the_slow_version(cycles, most, written):
     texts = [
         "start",
-        "x "
-        + " ".join(" ".join([assistant_message] * times) for assistant_message, times in cycles),
+        "x " + " ".join(" ".join([cycle] * times) for cycle, times in cycles),
     ]
     split = Repetition(of="r", max_loop=most, max_loop_share=1, max_word_run=10_000).run(
         {"r": written(texts)}

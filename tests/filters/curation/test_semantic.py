@@ -62,10 +62,10 @@ def test_equals_the_slow_version(
     duplicates = slowly(texts, embedded(pl.Series(texts), embedder), ids, groups, threshold, seed)
     assert 0 < len(duplicates) < len(texts)
     assert set(split.dropped["row_id"]) == set(duplicates)
-    for row, assistant_message in split.dropped.select("row_id", "numbers").rows():
+    for row, row_numbers in split.dropped.select("row_id", "numbers").rows():
         similarity, nearest = duplicates[row]
-        assert json.loads(assistant_message)["duplicate_of"] in nearest
-        assert json.loads(assistant_message)["similarity"] == pytest.approx(similarity, abs=1e-5)
+        assert json.loads(row_numbers)["duplicate_of"] in nearest
+        assert json.loads(row_numbers)["similarity"] == pytest.approx(similarity, abs=1e-5)
     assert split.kept["response_id"].to_list() == [name for name in ids if name not in duplicates]
 
     other = SemanticDuplicates(of="r", **fields).run(shuffled({"r": frame}, seed))
@@ -87,7 +87,7 @@ def test_prompts_with_another_system_message_are_other_prompts(static_embedder):
     asked = [("big",), ("large",), ("small",), ("large", "big"), ("unknown",), ("words",)]
     frame = rows(
         Prompts,
-        [prompt(number, *assistant_message) for number, assistant_message in enumerate(asked)],
+        [prompt(number, *contents) for number, contents in enumerate(asked)],
     )
     filter_ = SemanticDuplicates(of="prompts", embedder=embedder)
     split = filter_.run({"prompts": frame})

@@ -22,10 +22,10 @@ def slowly(world, n, at_least):
                 tie_break = content_id(0, response["response_id"])
                 scored.append((-value, tie_break, response))
         enough = [row for row in sorted(scored, key=lambda r: r[:2]) if -row[0] >= at_least]
-        taken, assistant_message = [], set()
+        taken, seen = [], set()
         for _, _, response in enough:
-            if response["text"].strip() not in assistant_message and len(taken) < n:
-                assistant_message.add(response["text"].strip())
+            if response["text"].strip() not in seen and len(taken) < n:
+                seen.add(response["text"].strip())
                 taken.append(response["response_id"])
         if taken:
             best[prompt] = taken

@@ -14,10 +14,8 @@ def test_every_response_is_the_answer_to_its_prompt(stand: Any) -> None:
     tables = {"prompts": prompts, "responses": responses}
     split = Imitate(of="responses").run(tables)
     assert split.dropped.is_empty()
-    assistant_message = [
-        [turn["content"] for turn in messages] for messages in split.kept["messages"]
-    ]
-    assert assistant_message == [["a", "1"], ["a", "2"], ["b", "1"], ["b", "2"]]
+    answers = [[turn["content"] for turn in messages] for messages in split.kept["messages"]]
+    assert answers == [["a", "1"], ["a", "2"], ["b", "1"], ["b", "2"]]
     assert split.kept["response_id"].to_list() == responses["response_id"].to_list()
     assert split.kept["demonstration_id"].n_unique() == 4
     few = Imitate(of="responses").run({**tables, "prompts": prompts.head(1)})

@@ -8,8 +8,8 @@ from schemas import Responses, columns
 
 def thinking(world, answers, thoughts):
     made = world({"a": [(text, [value]) for text, value in answers]})
-    assistant_message = pl.Series(thoughts, dtype=pl.String)
-    made["responses"] = made["responses"].with_columns(reasoning=assistant_message)
+    column = pl.Series(thoughts, dtype=pl.String)
+    made["responses"] = made["responses"].with_columns(reasoning=column)
     return made
 
 

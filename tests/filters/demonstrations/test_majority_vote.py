@@ -41,16 +41,9 @@ def slowly(answers, weighted):
                 name = f"{prompt}-{place}"
                 votes[GIVEN[text]].append((value if weighted else 1.0, name))
         if votes:
-            sums = {
-                assistant_message: math.fsum(value for value, _ in of)
-                for assistant_message, of in votes.items()
-            }
-            assistant_message = min(
-                sums, key=lambda each: (-round(sums[each], 9), content_id(prompt, each))
-            )
-            kept[prompt] = min(
-                votes[assistant_message], key=lambda one: (-one[0], content_id(0, one[1]))
-            )[1]
+            sums = {winner: math.fsum(value for value, _ in of) for winner, of in votes.items()}
+            winner = min(sums, key=lambda each: (-round(sums[each], 9), content_id(prompt, each)))
+            kept[prompt] = min(votes[winner], key=lambda one: (-one[0], content_id(0, one[1])))[1]
     return kept
 
 

@@ -162,8 +162,5 @@ def test_every_answer_is_kept_or_dropped_whatever_the_order(
     assert again.kept.sort("pair_id").equals(split.kept.sort("pair_id"))
     assert again.dropped.sort("row_id").equals(split.dropped.sort("row_id"))
     for row in split.kept.iter_rows(named=True):
-        assistant_message = [row[side][0]["content"] for side in ("chosen", "rejected")]
-        assert (
-            assistant_message[0][: row["shared_prefix"]]
-            == assistant_message[1][: row["shared_prefix"]]
-        )
+        contents = [row[side][0]["content"] for side in ("chosen", "rejected")]
+        assert contents[0][: row["shared_prefix"]] == contents[1][: row["shared_prefix"]]

@@ -151,7 +151,7 @@ def test_a_prover_goes_with_advantages() -> None:
 def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
     """`LabelSteps`, one step at a time."""
 
-    def assistant_message(stage: str, response_id: str, step: int | None) -> list[float]:
+    def values_of(stage: str, response_id: str, step: int | None) -> list[float]:
         return [
             row["value"]
             for row in world[stage].iter_rows(named=True)
@@ -161,7 +161,7 @@ def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
         ]
 
     def mean(stage: str, response_id: str, step: int) -> float | None:
-        found = assistant_message(stage, response_id, step)
+        found = values_of(stage, response_id, step)
         return sum(found) / len(found) if found else None
 
     found = {}
@@ -171,7 +171,7 @@ def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
         response_id, steps = response["response_id"], range(len(response["steps"]))
         judge = operator.prover or operator.by
         value = {step: mean(judge, response_id, step) for step in (-1, *steps)}
-        whole = set(assistant_message(judge, response_id, None))
+        whole = set(values_of(judge, response_id, None))
         first = whole.pop() if len(whole) == 1 else None
         labels: list[bool | None] = []
         worths: list[float | None] = []
