@@ -1,4 +1,4 @@
-"""What filters of search trees share: the path to each node, for all trees at once."""
+"""Shared by filters of search trees: the path to each node, for all trees at once."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -10,29 +10,30 @@ from schemas import Nodes, Prompts, Split, Takes
 
 
 class TreeFilter(Filter):
-    """A filter of trees makes rows of their nodes in `exported`. A prompt of which it makes none is
-    dropped, with what its tree holds; a node that hangs on no root under its own id.
+    """Base class: makes rows from the nodes of trees in `exported`. A prompt without rows is
+    dropped, with the counts of its tree. A node that is not connected to a root is dropped under
+    its own id.
 
-    What it makes depends on the nodes alone, not on the order of their rows; it is in the order in
+    The rows depend only on the nodes, not on the order of their rows. They are in the order in
     which ``of`` first names the prompts.
     """
 
     unit: ClassVar[str] = "prompt_id"
     nothing: ClassVar[str]
-    """Why a prompt gives no row."""
+    """The reason for a prompt without rows."""
 
     of: Annotated[str, Takes(Nodes)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
-        """Rows of ``gives`` from `paths`, which have their prompt's ``messages`` too."""
-        raise TypeError(f"{type(self).__name__} does not say what it makes of a tree")
+        """Rows of ``gives`` from `paths` with the ``messages`` of their prompts."""
+        raise TypeError(f"{type(self).__name__} does not implement exported()")
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         nodes = tables[self.of]
         known = paths(nodes)
-        asked = tables[self.prompts].select("prompt_id", "messages")
-        made = self.exported(known.join(asked, on="prompt_id"))
+        messages = tables[self.prompts].select("prompt_id", "messages")
+        rows = self.exported(known.join(messages, on="prompt_id"))
         right = pl.col("terminal_correct").fill_null(False)
         trees = nodes.group_by("prompt_id", maintain_order=True).agg(
             nodes=pl.len(),
@@ -41,16 +42,16 @@ class TreeFilter(Filter):
             expanded=pl.col("expanded").sum(),
         )
         kept = trees.select("prompt_id").join(
-            made, on="prompt_id", how="inner", maintain_order="left_right"
+            rows, on="prompt_id", how="inner", maintain_order="left_right"
         )
-        empty = trees.join(made, on="prompt_id", how="anti", maintain_order="left").join(
-            asked, on="prompt_id", how="left", maintain_order="left"
+        empty = trees.join(rows, on="prompt_id", how="anti", maintain_order="left").join(
+            messages, on="prompt_id", how="left", maintain_order="left"
         )
         reason = pl.when(pl.col("messages").is_null()).then(pl.lit("prompt not found"))
         numbers = {name: pl.col(name) for name in ("nodes", "ends", "right_ends", "expanded")}
         lost = nodes.join(known, on="node_id", how="anti", maintain_order="left")
         return Split(
-            kept.select(made.columns),
+            kept.select(rows.columns),
             pl.concat(
                 [
                     refused(empty, "prompt_id", reason.otherwise(pl.lit(self.nothing)), **numbers),
@@ -61,8 +62,9 @@ class TreeFilter(Filter):
 
 
 def paths(nodes: pl.DataFrame) -> pl.DataFrame:
-    """``nodes`` (`schemas.Nodes`) that hang on a root, each with the way to it: ``text``, all of
-    the beginning; and one entry a node below the root in ``path`` (ids), ``steps``, ``values``."""
+    """``nodes`` (`schemas.Nodes`) that are connected to a root, each with its path: ``text``, the
+    whole prefix; and lists with one entry for each node below the root: ``path`` (ids), ``steps``,
+    ``values``."""
     lists = {"path": "node_id", "steps": "step", "values": "value"}
     level = nodes.filter(pl.col("depth") == 0).with_columns(
         pl.col("step").alias("text"),
@@ -81,24 +83,25 @@ def paths(nodes: pl.DataFrame) -> pl.DataFrame:
 
 
 def mean_value() -> pl.Expr:
-    """How good a path is: the mean of its nodes' values that are known; null where none is."""
+    """The mean of the known values of the nodes of a path; null if none is known."""
     return pl.col("values").list.drop_nulls().list.mean()
 
 
 def ends(nodes: pl.DataFrame) -> pl.DataFrame:
-    """The `paths` that end an answer of which it is known whether it is right (``right``), with how
-    good each is (``worth``); the best first, and of equals the one with the smaller id."""
+    """The `paths` that end an answer whose check gave a result (``right``), with their mean value
+    (``worth``). The best come first; of equals the one with the smaller id."""
     known = nodes.filter("terminal", pl.col("terminal_correct").is_not_null())
     return known.with_columns(
         right=pl.col("terminal_correct"), worth=mean_value().fill_null(0.5)
     ).sort("prompt_id", pl.col("worth"), "node_id", descending=[False, True, False])
 
 
-def steps_of(found: pl.DataFrame, *, keep: list[str]) -> pl.DataFrame:
-    """One row for each node below the root on each path of ``found``: ``at`` (its id), ``from``
-    (its parent's; null for the root's children), ``place`` from 0, and the columns ``keep``."""
+def steps_of(answers: pl.DataFrame, *, keep: list[str]) -> pl.DataFrame:
+    """One row for each node below the root on each path of ``answers``: ``at`` (its id), ``from``
+    (the id of its parent; null for children of the root), ``place`` from 0, and the columns
+    ``keep``."""
     return (
-        found.select(*keep, pl.col("path").alias("at"))
+        answers.select(*keep, pl.col("path").alias("at"))
         .with_columns(
             pl.col("at").list.eval(pl.element().shift(1)).alias("from"),
             pl.int_ranges(pl.col("at").list.len()).alias("place"),

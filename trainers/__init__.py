@@ -1,4 +1,4 @@
-"""Learn and measure: curated rows → a trained policy → what it answers right, before and after."""
+"""Trainers train a policy or reward model on curated rows; `Validate` measures the result."""
 
 from trainers.dpo.dpo import DPO
 from trainers.evaluation.validate import Validate

@@ -1,4 +1,4 @@
-"""The best response of a prompt against its worst."""
+"""The best response to a prompt against the worst."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -13,16 +13,16 @@ from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load
 
 
 class BestWorst(Filter):
-    """One pair a prompt: the highest scored response chosen, the lowest scored rejected.
+    """One pair per prompt: the highest scored response is chosen, the lowest scored rejected.
 
-    The ``margin`` is the difference of their scores. A response's score is the mean of the
-    opinions that stage ``by`` has of it as a whole; scores that could not be read are not used.
-    Among equals a lot decides. A prompt gives no pair, and is dropped, where fewer than two of its
-    responses are scored, where all scores are equal, where the margin is below ``min_margin``,
-    or where best and worst say the same.
+    The ``margin`` is the difference of their scores. The score of a response is the mean of the
+    scores of stage ``by`` for the whole response; scores that are errors are not used. Ties are
+    broken at random. A prompt is dropped if fewer than two of its responses have a score, if all
+    scores are equal, if the margin is below ``min_margin``, or if best and worst have the same
+    text.
 
-    Every pair weighs 1, or what ``weight`` gives its prompt; a prompt to which that can give no
-    weight is dropped for that reason.
+    Every pair has the weight 1, or the weight that ``weight`` gives its prompt. A prompt without
+    such a weight is dropped with that reason.
 
     Source: Yuan et al. 2024, Self-Rewarding Language Models (arXiv:2401.10020), section 2.3.
     """
@@ -89,17 +89,17 @@ class BestWorst(Filter):
 
 
 def _at(end: pl.Expr, ranked: pl.DataFrame) -> pl.DataFrame:
-    """One row of ``ranked`` for each prompt that has a value: the response whose value is its
-    prompt's ``end``, one drawn by `lot` where there are several."""
-    there = ranked.filter(pl.col("value") == end.over("prompt_id"))
-    several = there["prompt_id"].is_duplicated()
-    # Drawn only where it decides: hashing a million ids takes longer than all else here.
+    """One row of ``ranked`` per prompt with a value: the response with the value ``end``.
+    `tie_break` decides among several."""
+    at_end = ranked.filter(pl.col("value") == end.over("prompt_id"))
+    tied = at_end["prompt_id"].is_duplicated()
+    # Only ties are hashed: hashing a million ids takes longer than everything else here.
     drawn = (
-        there.filter(several)
+        at_end.filter(tied)
         .with_columns(tie_break=tie_break("response_id"))
         .sort("tie_break")
         .drop("tie_break")
     )
     return pl.concat(
-        [there.filter(~several), drawn.unique("prompt_id", keep="first", maintain_order=True)]
+        [at_end.filter(~tied), drawn.unique("prompt_id", keep="first", maintain_order=True)]
     )

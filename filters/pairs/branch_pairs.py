@@ -1,4 +1,4 @@
-"""Whole answers of a search tree that part at a step: one goes on to be right, the other not."""
+"""Complete answers of a search tree that branch at a step: a right one against a wrong one."""
 
 from typing import ClassVar
 
@@ -10,28 +10,28 @@ from schemas import Pairs, Table
 
 
 class BranchPairs(TreeFilter):
-    """For each beginning after which some answers of the tree are right and some wrong, by
-    different next steps: the right answer whose steps are worth most in the mean against the wrong
-    one whose steps are worth least, of those that part there.
+    """One pair for each prefix after which some answers of the tree are right and some wrong, by
+    different next steps. The chosen side is the right answer with the highest mean value of its
+    steps, the rejected side the wrong answer with the lowest, among those that branch there.
 
-    Both sides are whole answers; ``shared_prefix`` is the length of the beginning that they share,
-    ``margin`` the difference of their steps' mean values (1/2 where nothing is known of a step).
+    Both sides are complete answers. ``shared_prefix`` is the length of their common prefix.
+    ``margin`` is the difference of the mean values (1/2 for an unknown value).
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
     nothing: ClassVar[str] = "no right and wrong answer part in the tree"
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
-        """One row a beginning."""
-        found = ends(nodes)
+        """One row per prefix."""
+        answers = ends(nodes)
         roots = nodes.filter(pl.col("depth") == 0).select("prompt_id", root="node_id")
-        ways = (
-            steps_of(found, keep=["prompt_id", "node_id", "text", "worth", "right"])
+        steps = (
+            steps_of(answers, keep=["prompt_id", "node_id", "text", "worth", "right"])
             .join(roots, on="prompt_id")
             .with_columns(pl.coalesce("from", "root").alias("from"))
         )
         sides = [
-            ways.filter(pl.col("right") == right).select(
+            steps.filter(pl.col("right") == right).select(
                 "from",
                 pl.col("at").alias(f"{side}_at"),
                 pl.col("node_id").alias(f"{side}_id"),
@@ -40,7 +40,7 @@ class BranchPairs(TreeFilter):
             )
             for side, right in (("chosen", True), ("rejected", False))
         ]
-        parted = (
+        branches = (
             sides[0]
             .join(sides[1], on="from")
             .filter(pl.col("chosen_at") != pl.col("rejected_at"), ~same_text())
@@ -60,6 +60,6 @@ class BranchPairs(TreeFilter):
             pl.col("node_id").alias("from"),
             pl.col("text").str.len_chars().alias("shared"),
         )
-        pairs = parted.join(before, on="from").sort("from")
+        pairs = branches.join(before, on="from").sort("from")
         pairs = pairs.with_columns(margin=pl.col("chosen_worth") - pl.col("rejected_worth"))
         return as_pairs(pairs).with_columns(pairs["shared"].cast(pl.UInt32).alias("shared_prefix"))

@@ -1,4 +1,4 @@
-"""A right response against the same with a small error in it."""
+"""A right response against the same response with a small error."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -15,20 +15,20 @@ TELLTALES = ("mistake", "incorrect", "wrong", "error", "should be", "should have
 
 
 class EditedPairs(Filter):
-    """Each response of ``of`` (edited) rejected, the response of ``originals`` it was made from
-    chosen, where the edit is small and turned a right answer into a wrong one.
+    """Pairs of an edited response of ``of`` (rejected) and the response of ``originals`` that it
+    was made from (chosen), if the edit is small and made a right answer wrong.
 
-    Small: at most the share ``most_changed`` of tokens is changed (`filters.pairs.edits`). Turned:
-    the original has 1 or more by stage ``originals_by``, the edited one 0 or less by stage ``by``;
-    one without a readable score is not counted as either. An edit that tells of its error (it has
-    a word of ``telltales`` that the original has not) is dropped too: that word would be what is
-    learnt. Every dropped response is dropped under its own id, with the share that was changed and
-    both scores; a prompt of which no pair is left is dropped as well. ``shared_prefix`` is the
-    number of characters that both sides begin with, ``margin`` the difference of their scores.
+    Small: at most the share ``most_changed`` of tokens is changed (`filters.pairs.edits`). Made
+    wrong: the score of the original by stage ``originals_by`` is 1 or more, that of the edited
+    response by stage ``by`` is 0 or less; both must be valid. An edit that announces its error (it
+    has a word of ``telltales`` that the original does not have) is dropped, because the model would
+    learn that word. Each dropped response is dropped under its own id, with the changed share and
+    both scores. A prompt without a pair is dropped too. ``shared_prefix`` is the number of common
+    characters at the beginning, ``margin`` the difference of the scores.
 
-    Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638); the words that tell are
-    among those that its public code looks for. That does not check that an edit changed the
-    text or made it wrong.
+    Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638). The telltale words are
+    among those of its public code, which does not check that an edit changed the text or made it
+    wrong.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -54,8 +54,8 @@ class EditedPairs(Filter):
             common_prefix(kept["chosen_text"], kept["rejected_text"])
         )
         numbers = ("changed", "original_score", "edited_score")
-        emptied = bad.select("prompt_id").unique(maintain_order=True)
-        emptied = emptied.join(pairs, on="prompt_id", how="anti", maintain_order="left")
+        without_pair = bad.select("prompt_id").unique(maintain_order=True)
+        without_pair = without_pair.join(pairs, on="prompt_id", how="anti", maintain_order="left")
         return Split(
             pairs,
             pl.concat(
@@ -66,13 +66,13 @@ class EditedPairs(Filter):
                         pl.col("reason"),
                         **{name: pl.col(name) for name in numbers},
                     ),
-                    refused(emptied, "prompt_id", "no pair left"),
+                    refused(without_pair, "prompt_id", "no pair left"),
                 ]
             ),
         )
 
     def _read(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """One row an edited response, in order, with its original and what is said of both."""
+        """One row per edited response, in order, with its original and both scores."""
         edited = scored(
             tables[self.of].select("response_id", "prompt_id", "text", "origin"), tables[self.by]
         )
@@ -103,10 +103,10 @@ class EditedPairs(Filter):
 
     def _reason(self) -> pl.Expr:
         """Why a row gives no pair; null if it does."""
-        told = pl.lit(False)
+        announced = pl.lit(False)
         if self.telltales:
             words = list(self.telltales)
-            told = pl.any_horizontal(
+            announced = pl.any_horizontal(
                 pl.col("rejected_text").str.to_lowercase().str.contains(word, literal=True)
                 & ~pl.col("chosen_text").str.to_lowercase().str.contains(word, literal=True)
                 for word in words
@@ -128,6 +128,6 @@ class EditedPairs(Filter):
             .then(pl.lit("verdict not flipped"))
             .when(pl.col("changed") > self.most_changed)
             .then(pl.lit("changed too much"))
-            .when(told)
+            .when(announced)
             .then(pl.lit("edit tells of its error"))
         )

@@ -1,4 +1,4 @@
-"""How much of a text an edit changed, counted in tokens that no model's tokenizer decides."""
+"""How much of a text an edit changed, in tokens that do not depend on a model's tokenizer."""
 
 from collections.abc import Sequence
 
@@ -6,29 +6,29 @@ import numpy as np
 import polars as pl
 
 TOKEN = r"[^\W\d_]+|\d|[^\w\s]|_"
-"""A word, a digit or a sign: ``16`` is two tokens, so that ``16`` to ``15`` is a change of one, as
-it is to most models' tokenizers."""
+"""A word, a digit or a sign. ``16`` is two tokens, so ``16`` to ``15`` changes one token, as with
+most tokenizers of models."""
 
 
 def changed(before: pl.Series, after: pl.Series) -> pl.Series:
-    """The share of tokens in which each pair of texts differs: Float64[pairs], in [0, 1].
+    """The share of changed tokens of each pair of texts: Float64[pairs], in [0, 1].
 
-    The fewest tokens to put in, take out or replace (Levenshtein), over the tokens of the longer
-    text. 0 for two texts without tokens. Spaces are no tokens.
+    It is the smallest number of insertions, deletions and replacements (Levenshtein), divided by
+    the tokens of the longer text; 0 for two texts without tokens. Spaces are not tokens.
     """
     pairs = zip(before.str.extract_all(TOKEN), after.str.extract_all(TOKEN), strict=True)
     return pl.Series("changed", [_share(list(a), list(b)) for a, b in pairs], dtype=pl.Float64)
 
 
 def common_prefix(before: pl.Series, after: pl.Series) -> pl.Series:
-    """How many characters each pair of texts begins with in common: UInt32[pairs]."""
+    """The number of common characters at the beginning of each pair of texts: UInt32[pairs]."""
     lengths = [_same(a, b) for a, b in zip(before, after, strict=True)]
     return pl.Series("shared_prefix", lengths, dtype=pl.UInt32)
 
 
 def distance(before: Sequence[str], after: Sequence[str]) -> int:
-    """The fewest tokens to put in, take out or replace to get from one list to the other."""
-    # An edit is small: what both begin and end with is most of them, and costs no table.
+    """The smallest number of insertions, deletions and replacements between two lists of tokens."""
+    # An edit is small: removing the common beginning and end leaves little for the table.
     start = _same(before, after)
     before, after = before[start:], after[start:]
     end = _same(before[::-1], after[::-1])
@@ -41,7 +41,7 @@ def distance(before: Sequence[str], after: Sequence[str]) -> int:
     row = places
     for token in before:
         best = np.minimum(row[1:] + 1, row[:-1] + (columns != numbers[token]))
-        # What is put in costs 1 a token along the row: a running minimum of the row less its slope.
+        # An insertion costs 1 per place in the row: a running minimum of the row minus its slope.
         row = np.minimum.accumulate(np.concatenate([[row[0] + 1], best]) - places) + places
     return int(row[-1])
 
@@ -52,7 +52,7 @@ def _share(before: list[str], after: list[str]) -> float:
 
 
 def _same(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many elements two sequences begin with in common."""
+    """The number of common elements at the beginning of two sequences."""
     for place, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return place

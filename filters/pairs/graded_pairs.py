@@ -1,4 +1,4 @@
-"""Versions of a response against versions of it that are more degraded."""
+"""Versions of a response against more degraded versions of it."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -12,14 +12,14 @@ from schemas import Pairs, Prompts, Responses, Split, Table, Takes
 
 
 class GradedPairs(Filter):
-    """Of two versions of one response the less degraded chosen, the other rejected.
+    """Pairs of two versions of one response: the less degraded one is chosen.
 
-    ``of`` holds the degraded versions (`generators.Degrade`: the level is in
-    ``origin.parameters``), ``originals`` what they were made from, which are of level 0.
-    ``adjacent`` pairs each version with the next more degraded one, ``original`` the original with
-    each, ``all`` each with all more degraded ones. ``margin`` is the difference of the levels: the
-    degree of preference (SPO, Li et al. 2024, arXiv:2409.17791). A version without a level, or
-    whose original is not there, is dropped under its own id; a prompt that gives no pair, too.
+    ``of`` has the degraded versions (`generators.Degrade`; the level is in ``origin.parameters``),
+    ``originals`` the responses that they were made from, which have level 0. ``adjacent`` pairs
+    each version with the next more degraded one, ``original`` the original with each version,
+    ``all`` each version with all more degraded ones. ``margin`` is the difference of the levels,
+    the degree of preference (SPO, Li et al. 2024, arXiv:2409.17791). A version without a level or
+    without its original is dropped under its own id. A prompt without a pair is dropped too.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -36,8 +36,10 @@ class GradedPairs(Filter):
             pl.col("response_id").alias("original"), pl.col("text").alias("original_text")
         )
         messages = tables[self.prompts].select("prompt_id", "messages")
-        read = versions.join(originals, on="original", how="left", maintain_order="left")
-        read = read.join(messages, on="prompt_id", how="left", maintain_order="left").with_columns(
+        judged = versions.join(originals, on="original", how="left", maintain_order="left")
+        judged = judged.join(
+            messages, on="prompt_id", how="left", maintain_order="left"
+        ).with_columns(
             reason=pl.when(pl.col("messages").is_null())
             .then(pl.lit("prompt not found"))
             .when(pl.col("level").is_null())
@@ -45,10 +47,10 @@ class GradedPairs(Filter):
             .when(pl.col("original_text").is_null())
             .then(pl.lit("original not found"))
         )
-        pairs = self._paired(read.filter(pl.col("reason").is_null()))
-        bad = read.filter(pl.col("reason").is_not_null())
-        emptied = versions.select("prompt_id").unique(maintain_order=True)
-        emptied = emptied.join(pairs, on="prompt_id", how="anti", maintain_order="left")
+        pairs = self._paired(judged.filter(pl.col("reason").is_null()))
+        bad = judged.filter(pl.col("reason").is_not_null())
+        without_pair = versions.select("prompt_id").unique(maintain_order=True)
+        without_pair = without_pair.join(pairs, on="prompt_id", how="anti", maintain_order="left")
         return Split(
             as_pairs(pairs).with_columns(
                 common_prefix(pairs["chosen_text"], pairs["rejected_text"])
@@ -56,7 +58,7 @@ class GradedPairs(Filter):
             pl.concat(
                 [
                     refused(bad, "response_id", pl.col("reason"), level=pl.col("level")),
-                    refused(emptied, "prompt_id", "no pair left"),
+                    refused(without_pair, "prompt_id", "no pair left"),
                 ]
             ),
         )
@@ -89,8 +91,8 @@ class GradedPairs(Filter):
 
 
 def levels(degraded: pl.DataFrame) -> pl.DataFrame:
-    """Degraded `Responses` by ``response_id``, ``prompt_id``, ``text``, ``original`` (the id of
-    what each was made from) and ``level`` (Float64, null where it has none)."""
+    """Degraded `Responses` with columns ``response_id``, ``prompt_id``, ``text``, ``original`` (the
+    id of the response that it was made from) and ``level`` (Float64, null if missing)."""
     origin = pl.col("origin").struct
     return degraded.select(
         "response_id",

@@ -1,4 +1,4 @@
-"""Pairs in which the longer side is not the chosen one more often than not."""
+"""Removes the bias of pairs towards longer responses."""
 
 import math
 from collections.abc import Mapping
@@ -12,29 +12,30 @@ from filters.pairing import tie_break
 from schemas import Findings, Pairs, Split, StageReport, Table, Takes, contents
 
 PER_STRATUM = 20
-"""Fewer pairs that differ in length make no stratum of their own."""
+"""The smallest number of pairs of different lengths in a stratum."""
 
 
 class LengthBias(Filter):
-    """Keeps length from telling which side of a pair was chosen. Lengths are characters.
+    """Makes the length of a side independent of whether it was chosen. Lengths are in characters.
 
     In this order:
 
-    - ``max_ratio``: a pair whose longer side is more than so many times as long is dropped.
-    - ``debias``: the margin m becomes m − b·d, with d the chosen side's length less the rejected
-      one's and b = Σ m·d / Σ d². That is the slope of the score on length that least squares find
-      with a mean of its own for each pair. Where nothing above 0 is left, length explains the
-      margin, and the pair is dropped. A pair without a margin stays as it is.
-    - ``balance``: of the pairs in which the chosen side is longer, as few as can be are dropped, by
-      lot, until they are at most ``0.5 + tolerance`` of those whose sides differ in length. That
-      holds within each of ``strata`` equal parts by |d| as well, so that a great difference tells
-      no more than a small one; there are fewer strata where one would have less than 20 pairs.
+    - ``max_ratio``: drops pairs whose longer side is more than so many times as long as the other.
+    - ``debias``: the margin m becomes m − b·d. d is the length of the chosen side minus that of the
+      rejected one, and b = Σ m·d / Σ d². b is the slope of the score on length by least squares,
+      with a separate mean for each pair. A pair whose new margin is not above 0 is dropped, because
+      length explains its margin. A pair without a margin is not changed.
+    - ``balance``: drops pairs with a longer chosen side, at random and as few as possible, until
+      they are at most ``0.5 + tolerance`` of the pairs whose sides differ in length. This is done
+      in each of ``strata`` equal parts by |d|, so that large differences have no more bias than
+      small ones. There are fewer strata if one would have less than 20 pairs.
 
-    Every dropped row has the share of longer chosen sides before and after; so have the findings.
+    Every dropped row, and the findings, have the share of pairs with a longer chosen side before
+    and after.
 
-    Source: subsampling towards equal numbers follows the length balancing of Singhal et al. 2023,
-    A Long Way to Go (arXiv:2310.03716); taking out what length explains by regression Dubois et
-    al. 2024, Length-Controlled AlpacaEval (arXiv:2404.04475), there with a logistic one.
+    Source: subsampling to equal numbers follows the length balancing of Singhal et al. 2023, A Long
+    Way to Go (arXiv:2310.03716). Removing the effect of length by regression follows Dubois et al.
+    2024, Length-Controlled AlpacaEval (arXiv:2404.04475), which uses a logistic one.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -112,7 +113,7 @@ class LengthBias(Filter):
         place = pl.col("difference").abs().rank("min") - 1
         longer = pl.col("difference") > 0
         share = 0.5 + self.tolerance
-        # With S shorter ones, L longer ones are at most the share s where L ≤ S · s / (1 - s).
+        # L longer ones among S shorter ones have at most the share s if L ≤ S · s / (1 - s).
         allowed = ((~longer).sum() * (share / (1 - share)) + 1e-9).floor()
         over = (
             differ.with_columns(stratum=(place.cast(pl.Int64) * strata) // pl.len())
@@ -126,8 +127,8 @@ class LengthBias(Filter):
 
 
 def longer_share(pairs: pl.DataFrame) -> float | None:
-    """The share of pairs in which the chosen side is longer, of those whose sides differ in length;
-    None where none does."""
+    """The share of pairs with a longer chosen side, among pairs whose sides differ in length; None
+    if there are none."""
     difference = pairs.select(*_lengths()).select(
         pl.col("chosen_length") - pl.col("rejected_length")
     )
@@ -136,8 +137,8 @@ def longer_share(pairs: pl.DataFrame) -> float | None:
 
 
 def length_slope(margins: pl.Series, differences: pl.Series) -> float:
-    """b = Σ m·d / Σ d², in margin a character; 0 where no pair differs in length."""
-    # fsum is exact, so the order of rows cannot matter.
+    """b = Σ m·d / Σ d², in margin per character; 0 if no pair differs in length."""
+    # fsum is exact, so the order of rows does not matter.
     squares = math.fsum((differences * differences).to_list())
     return math.fsum((margins * differences).to_list()) / squares if squares else 0.0
 
@@ -150,6 +151,6 @@ def _lengths() -> list[pl.Expr]:
 
 
 def _refuse(judged: pl.DataFrame, when: pl.Expr, reason: str) -> pl.DataFrame:
-    """``judged`` with ``reason`` for the rows not refused yet in which ``when`` holds."""
+    """``judged`` with ``reason`` for rows without a reason for which ``when`` is true."""
     refusal = pl.when(when).then(pl.lit(reason))
     return judged.with_columns(reason=pl.coalesce("reason", refusal))

@@ -1,4 +1,4 @@
-"""Pairs whose sides are far enough apart."""
+"""Pairs with a sufficient margin."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -12,10 +12,10 @@ from schemas import Pairs, Scores, Split, Table, Takes
 
 
 class MinimumMargin(Filter):
-    """Keeps the pairs whose margin is ``at_least`` so large: the one they came with or, if ``by``
-    names a stage of scores, the chosen side's score there less the rejected side's.
+    """Keeps the pairs whose margin is at least ``at_least``: their own margin or, if ``by`` names a
+    stage of scores, the difference of the scores of the sides.
 
-    A pair without a margin is dropped, never counted as 0. Kept pairs are left as they are.
+    A pair without a margin is dropped. Kept pairs are not changed.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -27,8 +27,10 @@ class MinimumMargin(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = tables[self.of]
-        found = pairs["margin"] if self.by is None else margins(pairs, mean_scores(tables[self.by]))
-        judged = pairs.select("pair_id", found.alias("margin")).with_columns(
+        values = (
+            pairs["margin"] if self.by is None else margins(pairs, mean_scores(tables[self.by]))
+        )
+        judged = pairs.select("pair_id", values.alias("margin")).with_columns(
             reason=pl.when(pl.col("margin").is_null())
             .then(pl.lit("no margin"))
             .when(pl.col("margin") < self.at_least)

@@ -1,4 +1,4 @@
-"""The control of every claim about pairs: two responses drawn by lot."""
+"""Random pairs, the control for claims about pairs."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -11,10 +11,10 @@ from schemas import Pairs, Prompts, Responses, Split, Table, Takes
 
 
 class RandomPairs(Filter):
-    """One pair a prompt: two of its responses drawn by lot, without looking at any score.
+    """One pair per prompt: two of its responses, drawn at random without their scores.
 
-    The draw depends on ``seed`` and the responses' ids alone. A prompt with fewer than two
-    responses, or whose two say the same, gives no pair and is dropped.
+    The draw depends only on ``seed`` and the ids of the responses. A prompt with fewer than two
+    responses, or whose two responses have the same text, is dropped.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -26,14 +26,14 @@ class RandomPairs(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         drawn = tables[self.of].with_columns(tie_break=tie_break("response_id", self.seed))
-        by_lot = {
+        sides = {
             name: pl.col(column).sort_by("tie_break").get(place, null_on_oob=True)
             for place, side in enumerate(("chosen", "rejected"))
             for name, column in ((f"{side}_id", "response_id"), (f"{side}_text", "text"))
         }
         prompts = (
             drawn.group_by("prompt_id", maintain_order=True)
-            .agg(**by_lot, responses=pl.len())
+            .agg(**sides, responses=pl.len())
             .pipe(with_messages, tables[self.prompts])
             .with_columns(margin=pl.lit(None, pl.Float64))
             .with_columns(

@@ -1,4 +1,4 @@
-"""Steps that a search tree has side by side, the better against the worse."""
+"""Sibling steps of a search tree: the better against the worse."""
 
 from typing import ClassVar, Literal
 
@@ -11,19 +11,19 @@ from schemas import Pairs, Table
 
 
 class SiblingPairs(TreeFilter):
-    """For each beginning that a tree goes on with in several ways: the next step of the highest
-    value against that of the lowest (``against: next``: of the next highest), where they are
-    ``min_gap`` or more apart. Both sides are the beginning and the step; ``shared_prefix`` is the
-    length of the beginning, which neither is credited for, ``ends`` whether a step ends its answer,
-    and ``margin`` the difference of values.
+    """One pair for each node of a tree with several children: the step with the highest value
+    against the one with the lowest (``against: next``: the second highest), if they differ by at
+    least ``min_gap``. Both sides are the common prefix and the step. ``shared_prefix`` is the
+    length of the prefix, ``ends`` whether a step ends its answer, ``margin`` the difference of
+    values.
 
-    ``along: visits`` pairs only along one path of each tree: the one that goes on by the child that
-    was visited most, of equals the one of the highest value.
+    ``along: visits`` makes pairs only along one path of each tree, which follows the most visited
+    child; of equals the one with the highest value.
 
-    With ``confidence`` a pair weighs 1 - min(1 - c, 1/2), c = 1 / (1 + N_l / max(1, N_w)), from the
-    visits N_w of the chosen and N_l of the rejected step: the conservative DPO of MCTS-DPO, whose
-    label smoothing is what is left of 1. A better step that was visited less weighs 1/2 and so
-    teaches next to nothing. Otherwise a pair weighs 1.
+    With ``confidence`` the weight of a pair is 1 - min(1 - c, 1/2), c = 1 / (1 + N_l / max(1,
+    N_w)), with the visits N_w of the chosen and N_l of the rejected step: the conservative DPO of
+    MCTS-DPO, whose label smoothing is 1 minus the weight. A better step with fewer visits has a
+    weight near 1/2 and so almost no effect. Otherwise the weight is 1.
 
     Sources: Xie et al. 2024, MCTS-DPO (arXiv:2405.00451), for path, worst or next best, and
     confidence; He et al. 2024, Tree-PLV (arXiv:2407.00390), for the gap; Wang et al. 2024, CPL
@@ -39,7 +39,7 @@ class SiblingPairs(TreeFilter):
     confidence: bool = False
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
-        """One row a beginning."""
+        """One row per prefix."""
         valued = nodes.filter(pl.col("depth") > 0, pl.col("value").is_not_null())
         valued = valued.sort("value", "node_id", descending=[True, False])
         other = -1 if self.against == "worst" else 1
@@ -59,8 +59,8 @@ class SiblingPairs(TreeFilter):
             ),
         )
         if self.along == "visits":
-            walked = most_visited(nodes)
-            sides = sides.filter(pl.col("parent_id").is_in(walked.implode()))
+            path = most_visited(nodes)
+            sides = sides.filter(pl.col("parent_id").is_in(path.implode()))
         before = nodes.select(parent_id="node_id", shared=pl.col("text").str.len_chars())
         pairs = (
             sides.with_columns(margin=pl.col("chosen_value") - pl.col("rejected_value"))
@@ -74,12 +74,12 @@ class SiblingPairs(TreeFilter):
             .sort("parent_id")
         )
         ends = pl.struct(chosen="chosen_ends", rejected="rejected_ends").alias("ends")
-        begun = pl.col("shared").cast(pl.UInt32).alias("shared_prefix")
-        made = as_pairs(pairs).with_columns(pairs.select(begun, ends))
+        prefix = pl.col("shared").cast(pl.UInt32).alias("shared_prefix")
+        rows = as_pairs(pairs).with_columns(pairs.select(prefix, ends))
         if self.confidence:
             certain = confident(pl.col("chosen_visits"), pl.col("rejected_visits"))
-            made = made.with_columns(pairs.select(weight=certain)["weight"])
-        return made
+            rows = rows.with_columns(pairs.select(weight=certain)["weight"])
+        return rows
 
 
 def confident(better: pl.Expr, worse: pl.Expr) -> pl.Expr:
@@ -90,7 +90,7 @@ def confident(better: pl.Expr, worse: pl.Expr) -> pl.Expr:
 
 
 def most_visited(nodes: pl.DataFrame) -> pl.Series:
-    """The ids of the nodes, roots included, on the path that goes on by the most visited child."""
+    """The ids of the nodes, roots included, on the path of the most visited children."""
     order = ["visits", "value", "node_id"]
     best = (
         nodes.filter(pl.col("depth") > 0)
@@ -99,8 +99,8 @@ def most_visited(nodes: pl.DataFrame) -> pl.Series:
         .agg(pl.col("node_id").first().alias("child"))
     )
     level = nodes.filter(pl.col("depth") == 0).select("node_id")
-    walked = [level["node_id"]]
+    path = [level["node_id"]]
     while level.height:
         level = level.join(best, left_on="node_id", right_on="parent_id").select(node_id="child")
-        walked.append(level["node_id"])
-    return pl.concat(walked)
+        path.append(level["node_id"])
+    return pl.concat(path)

@@ -1,4 +1,4 @@
-"""The step at which a solution goes wrong against one from which it comes right."""
+"""The wrong step of a solution against a step that leads to a right answer."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -13,19 +13,19 @@ Side = Literal["step", "answer"]
 
 
 class StepPairs(Filter):
-    """For each response of ``of``, which goes on from the beginning of one of ``wrong`` and comes
-    right (`generators.Rectify`): its step after that beginning chosen, the step that ``wrong`` has
-    there rejected. That step is the one whose index stage ``by`` has as the score of the wrong
-    response as a whole (`annotators.FirstError`, `filters.LowestStep`).
+    """One pair for each response of ``of``, which continues a prefix of a response of ``wrong`` to
+    a right answer (`generators.Rectify`). Its step after the prefix is chosen; the step of the
+    wrong response there is rejected. Stage ``by`` gives the index of that step as the score of the
+    whole wrong response (`annotators.FirstError`, `filters.LowestStep`).
 
-    Both sides are the beginning and a step, or with ``answer`` all the rest of the answer;
-    ``shared_prefix`` is the length of the beginning, and ``ends`` whether a side is where its
-    author ended. The margin is not known. Each response that gives no pair is dropped under its own
-    id, a prompt of which no pair is left as well.
+    A side is the prefix and a step or, with ``answer``, the prefix and all the rest.
+    ``shared_prefix`` is the length of the prefix, ``ends`` whether a side ends its answer. The
+    margin is unknown. Each response without a pair is dropped under its own id; a prompt without a
+    pair is dropped too.
 
     Sources: Lai et al. 2024, Step-DPO (arXiv:2406.18629), for two steps; Setlur et al. 2024
-    (arXiv:2406.14532), for an answer against a step. Where several wrong responses give the same
-    pair, it counts once, as in Step-DPO's public code.
+    (arXiv:2406.14532), for an answer against a step. Equal pairs from several wrong responses count
+    once, as in the public code of Step-DPO.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -40,39 +40,39 @@ class StepPairs(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = self._read(tables).with_columns(reason=self._reason())
-        # Of several that say the same that of the smallest ids, so that order decides nothing.
+        # Of equal pairs the one with the smallest ids is kept, so that order does not matter.
         name = pl.concat_str("rejected_id", "chosen_id", separator=" ")
-        sound = pl.col("reason").is_null()
+        is_pair = pl.col("reason").is_null()
         alike = ["prompt_id", "chosen_text", "rejected_text", "reason"]
         pairs = pairs.with_columns(
-            reason=pl.when(sound & (name != name.min().over(alike)))
+            reason=pl.when(is_pair & (name != name.min().over(alike)))
             .then(pl.lit("the same pair as another"))
             .otherwise("reason")
         )
-        kept, bad = pairs.filter(sound), pairs.filter(~sound)
-        made = as_pairs(kept.with_columns(margin=pl.lit(None, pl.Float64))).with_columns(
+        kept, bad = pairs.filter(is_pair), pairs.filter(~is_pair)
+        rows = as_pairs(kept.with_columns(margin=pl.lit(None, pl.Float64))).with_columns(
             kept.select(
                 pl.col("start").alias("shared_prefix"),
                 pl.struct(chosen="chosen_ends", rejected="rejected_ends").alias("ends"),
             )
         )
-        emptied = bad.select("prompt_id").unique(maintain_order=True)
-        emptied = emptied.join(made, on="prompt_id", how="anti", maintain_order="left")
+        without_pair = bad.select("prompt_id").unique(maintain_order=True)
+        without_pair = without_pair.join(rows, on="prompt_id", how="anti", maintain_order="left")
         return Split(
-            made,
+            rows,
             pl.concat(
                 [
                     refused(bad, "chosen_id", pl.col("reason"), step=pl.col("step")),
-                    refused(emptied, "prompt_id", "no pair left"),
+                    refused(without_pair, "prompt_id", "no pair left"),
                 ]
             ),
         )
 
     def _read(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """One row a response of ``of``, in order, with the wrong response it goes on from, the step
-        and the texts of both sides."""
+        """One row per response of ``of``, in order, with the wrong response that it continues, the
+        step and the texts of both sides."""
         index = pl.col("value").drop_nulls()
-        told = (
+        first_errors = (
             tables[self.by]
             .filter(pl.col("step").is_null())
             .group_by("response_id")
@@ -81,10 +81,10 @@ class StepPairs(Filter):
         wrong = (
             tables[self.wrong]
             .select("response_id", "text", "steps", "finish")
-            .join(told, on="response_id", how="left")
+            .join(first_errors, on="response_id", how="left")
         )
         parents = pl.col("origin").struct.field("parents")
-        found = (
+        sides = (
             tables[self.of]
             .select(
                 "prompt_id",
@@ -103,20 +103,20 @@ class StepPairs(Filter):
             )
             .pipe(with_messages, tables[self.prompts])
         )
-        # A list indexed from its end is not what -1, "no step is wrong", means.
+        # -1 means that no step is wrong; it must not index a list from its end.
         place = pl.when(pl.col("step") >= 0).then("step")
         spans = {
             side: pl.col(f"{side}_steps").list.get(place, null_on_oob=True)
             for side in ("chosen", "rejected")
         }
-        found = found.with_columns(
+        sides = sides.with_columns(
             start=spans["rejected"].struct.field("start"),
             chosen_start=spans["chosen"].struct.field("start"),
             **{f"{side}_end": span.struct.field("end") for side, span in spans.items()},
         ).with_columns(
             begun=pl.col("rejected_text").str.head(pl.col("start")),
         )
-        return found.with_columns(
+        return sides.with_columns(
             continues=pl.col("chosen_text").str.head(pl.col("start")) == pl.col("begun"),
             **{
                 f"{side}_text": pl.col(f"{side}_text").str.head(pl.col(f"{side}_end"))
@@ -128,7 +128,7 @@ class StepPairs(Filter):
         )
 
     def _ends(self, side: Literal["chosen", "rejected"]) -> pl.Expr:
-        """Whether a side is where its author ended: a step is if it is the last."""
+        """Whether a side ends its answer; a step does if it is the last one."""
         stopped = pl.col(f"{side}_finish") == "stop"
         if getattr(self, side) == "answer":
             return stopped

@@ -1,4 +1,4 @@
-"""Responses of one author against responses of another to the same prompt."""
+"""Responses of one source against responses of another to the same prompt."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -12,21 +12,21 @@ from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
 
 
 class Versus(Filter):
-    """One pair a prompt: chosen is a response of stage ``of``, rejected one of ``against``.
+    """One pair per prompt: a response of stage ``of`` is chosen, one of ``against`` rejected.
 
-    With ``by``, scores of the chosen side, it is the highest scored, else one drawn by lot; with
-    ``against_by`` the rejected one is the lowest scored, else one drawn by lot. A response's score
-    is the mean of the opinions of it as a whole; those that could not be read are not used, and
-    among equals a lot decides, which depends on ``seed`` and the responses' ids alone.
+    With ``by``, scores of the chosen side, the highest scored response is chosen, else a random
+    one. With ``against_by``, the lowest scored response is rejected, else a random one. The score
+    of a response is the mean of its scores as a whole; scores that are errors are not used. Ties
+    and draws depend only on ``seed`` and the ids of the responses.
 
-    Where both sides are scored the ``margin`` is the difference, else null. A prompt of ``of``
-    gives no pair, and is dropped, where a side has no (scored) response, where the best is scored
-    below ``at_least``, where it is not above the worst or less than ``min_margin`` above it, or
-    where both say the same.
+    If both sides have scores, ``margin`` is the difference, else null. A prompt of ``of`` is
+    dropped if a side has no (scored) response, if the chosen score is below ``at_least``, if it is
+    not above the rejected one by more than 0 and at least ``min_margin``, or if both have the same
+    text.
 
     Source: Chen et al. 2024, SPIN (arXiv:2401.01335): worked answers against samples of the policy;
-    Temporal Self-Rewarding (arXiv:2508.06026): the best of now and of later against the worst of
-    the initial policy's.
+    Temporal Self-Rewarding (arXiv:2508.06026): the best present and later responses against the
+    worst of the initial policy.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -94,8 +94,8 @@ class Versus(Filter):
         *,
         highest: bool,
     ) -> pl.DataFrame:
-        """For each prompt the response that stands for the side: ``{side}_id``, ``{side}_text``,
-        ``{side}_value``, and of how many (``{side}_of``)."""
+        """For each prompt the response of the side: ``{side}_id``, ``{side}_text``,
+        ``{side}_value``, and the number of candidates (``{side}_of``)."""
         responses = tables[of].select("response_id", "prompt_id", "text")
         if by is None:
             values = responses.with_columns(value=pl.lit(None, pl.Float64), order=pl.lit(0.0))

@@ -1,4 +1,4 @@
-"""One score of a response from those of its steps."""
+"""One score per response from the scores of its steps."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -11,13 +11,13 @@ from schemas import Scores, Split, Table, Takes
 
 
 class AggregateSteps(Filter):
-    """Makes one score of a response from those of its steps: the lowest, the product (the chance
-    that all are right, if they are chances; Lightman et al. 2023, arXiv:2305.20050), the mean, the
-    last or the sum (the return of a policy that is rewarded step by step).
+    """Replaces the score of a response by an aggregate of the scores of its steps: the lowest, the
+    product (the probability that all are right, if the scores are probabilities; Lightman et al.
+    2023, arXiv:2305.20050), the mean, the last, or the sum (the return of a policy that is rewarded
+    for each step).
 
-    Only steps are read: a score of the whole is replaced. Annotators keep their names, and each
-    gives one score. A response one of whose steps could not be scored is dropped, as is one whose
-    steps were not scored.
+    Annotators keep their names; each gives one score. A response is dropped if its steps have no
+    scores or if one of these is an error.
     """
 
     gives: ClassVar[type[Table] | None] = Scores

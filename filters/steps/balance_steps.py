@@ -1,4 +1,4 @@
-"""As many right steps as wrong ones."""
+"""Balances right and wrong steps."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -10,14 +10,14 @@ from schemas import Split, StepLabels, Table, Takes, columns, content_id
 
 
 class BalanceSteps(Filter):
-    """Leaves as many steps labelled right as wrong, ``by: position`` (of the first steps, of the
-    second ones, …) or in all. Of the kind that there is more of, a lot decides which lose their
-    label and value and are no longer learnt from; it depends on ``seed``, the response and the step
-    alone. A solution of which no label is left is dropped.
+    """Keeps as many labels of right steps as of wrong steps, for each position (``by: position``:
+    first steps, second steps, …) or in all. Labels and values of the more frequent kind are removed
+    at random; the draw depends only on ``seed``, the response and the step. A solution without a
+    label left is dropped.
 
-    Where early steps are mostly right and late ones mostly wrong, a model would learn to tell the
-    place of a step. By position: GLoRe (Havrilla et al. 2024, arXiv:2402.10963). In all: OmegaPRM
-    (Luo et al. 2024, arXiv:2406.06592) balances right and wrong examples.
+    If early steps are mostly right and late ones mostly wrong, a model would learn the position of
+    a step. By position: GLoRe (Havrilla et al. 2024, arXiv:2402.10963). In all: OmegaPRM (Luo et
+    al. 2024, arXiv:2406.06592) balances right and wrong examples.
     """
 
     gives: ClassVar[type[Table] | None] = StepLabels
@@ -36,11 +36,11 @@ class BalanceSteps(Filter):
             .explode("label", "worth", "step")
         )
         ids = steps.select("response_id", "step").iter_rows()
-        lots = [content_id(self.seed, response_id, step) for response_id, step in ids]
+        hashes = [content_id(self.seed, response_id, step) for response_id, step in ids]
         right, wrong = (pl.col("label").eq(kind).sum().over(groups) for kind in (True, False))
         rank = pl.col("tie_break").rank("ordinal").over([*groups, "label"])
         left = rank <= pl.min_horizontal(right, wrong)
-        steps = steps.with_columns(pl.Series("tie_break", lots, dtype=pl.String)).with_columns(
+        steps = steps.with_columns(pl.Series("tie_break", hashes, dtype=pl.String)).with_columns(
             left=left & pl.col("label").is_not_null()
         )
         kept = steps.group_by("response_id").agg(
@@ -49,13 +49,13 @@ class BalanceSteps(Filter):
             had=pl.col("label").count(),
             left=pl.col("left").sum(),
         )
-        told = labels.drop("labels", "values").join(
+        balanced = labels.drop("labels", "values").join(
             kept, on="response_id", how="left", maintain_order="left"
         )
         return Split(
-            told.filter(pl.col("left") > 0).select(columns(StepLabels).names()),
+            balanced.filter(pl.col("left") > 0).select(columns(StepLabels).names()),
             refused(
-                told.filter(pl.col("left") == 0),
+                balanced.filter(pl.col("left") == 0),
                 "response_id",
                 "no label left",
                 labels=pl.col("had"),

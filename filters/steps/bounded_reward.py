@@ -1,4 +1,4 @@
-"""Rewards of steps that a policy cannot collect without end."""
+"""Bounded rewards of steps."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -11,22 +11,21 @@ from schemas import Scores, Split, Table, Takes
 
 
 class BoundedReward(Filter):
-    """Makes rewards of steps whose sum, the return of a policy that is trained on them, is bounded,
-    so that saying right but needless steps earns nothing.
+    """Changes the rewards of steps so that their sum, the return of a policy trained on them, is
+    bounded. Then a policy gains nothing by right but useless steps.
 
-    ``clip``: r_k becomes min(r_k − eta, 0). No step earns anything, a poor one costs: the return is
-    0 at most. ``delta``: r_k becomes r_k − r_{k+1}, that of the last step but one stays r_k, and
-    that of the last is 0 (whether the answer is right is rewarded there). The sum telescopes to the
-    reward of the first step, whatever comes between.
+    ``clip``: r_k becomes min(r_k − eta, 0). No step has a positive reward, so the return is at most
+    0. ``delta``: r_k becomes r_k − r_{k+1}; the last but one stays r_k, and the last is 0, because
+    the answer itself is rewarded there. The sum is the reward of the first step, whatever comes
+    between. A response of one step has the return 0.
 
-    Gives the bounded rewards of the steps and, as the score of the whole, their sum. With ``delta``
-    a response of one step has the return 0. A response one of whose steps could not be scored is
-    dropped, as is one whose steps were not scored.
+    Gives the new rewards of the steps and their sum as the score of the whole. A response is
+    dropped if its steps have no scores or if one of these is an error.
 
     Source: Gao et al. 2024, On Designing Effective RL Reward at Training Time for LLM Reasoning
-    (arXiv:2410.15115). That rewards are clipped and differenced so that the return is bounded could
-    be confirmed; the threshold, and what becomes of the last two steps, could not. Here ``eta`` is
-    one half: where a process reward model does not know.
+    (arXiv:2410.15115). Clipping and differences for a bounded return could be confirmed. The
+    threshold, and the treatment of the last two steps, could not. Here ``eta`` is one half, where a
+    process reward model is undecided.
     """
 
     gives: ClassVar[type[Table] | None] = Scores

@@ -12,15 +12,15 @@ NONE = -1
 
 
 class ConsensusSteps(Filter):
-    """Keeps the labelled solutions whose first wrong step is the one that ``by`` names too, or of
-    which both say that no step is wrong.
+    """Keeps the labelled solutions whose first wrong step is the one that ``by`` names too, or in
+    which both find no wrong step.
 
-    ``by`` has the index as its score of the response as a whole, −1 for none
-    (`annotators.FirstError` by a judge, where the labels are by rollouts). Where it has none that
-    could be read, or several that differ, the solution is dropped: nobody agreed.
+    The score of the whole response by ``by`` is the index, −1 for none (for example
+    `annotators.FirstError` by a judge, with labels from rollouts). A solution without a valid
+    index, or with different ones, is dropped.
 
     Source: Zhang et al. 2025, The Lessons of Developing Process Reward Models (arXiv:2501.07301),
-    section 3.1: Monte Carlo estimates and a judge, who must agree on where the error is.
+    section 3.1: Monte Carlo estimates and a judge must agree on the position of the error.
     """
 
     gives: ClassVar[type[Table] | None] = StepLabels
@@ -31,19 +31,19 @@ class ConsensusSteps(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         labels = tables[self.of]
-        read = pl.col("value").drop_nulls()
-        named = (
+        indices = pl.col("value").drop_nulls()
+        votes = (
             tables[self.by]
             .filter(pl.col("step").is_null())
             .group_by("response_id")
             .agg(
-                theirs=pl.when(read.n_unique() == 1).then(read.first()),
-                scored=read.len(),
+                theirs=pl.when(indices.n_unique() == 1).then(indices.first()),
+                scored=indices.len(),
                 errors=pl.col("error").count(),
             )
         )
         judged = labels.join(
-            named, on="response_id", how="left", maintain_order="left"
+            votes, on="response_id", how="left", maintain_order="left"
         ).with_columns(
             pl.col("scored", "errors").fill_null(0),
             ours=pl.col("first_error").fill_null(NONE),

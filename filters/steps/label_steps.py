@@ -25,15 +25,15 @@ class LabelSteps(Filter):
     | ``progress`` | its worth ≥ ``threshold`` | the same, with v by forced answers (``force``) | MRT (arXiv:2503.07572) |
     | ``first_error`` | it is before the index that the response has as a whole | 1, else 0 | |
 
-    With ``prover``, rule ``advantage`` takes the differences of that stage's values, and a step is
-    worth v + ``alpha`` times its difference: PAV's effective reward, Q of the policy and A of the
-    prover. ``after``: steps after the first that is wrong keep their labels, are not known, or are
-    wrong too. A step whose value is not known (it was not looked at, or its score is an error) has
-    no label, except by the rules that say more; several opinions of a prefix count as their mean,
-    and those of a whole response must agree.
+    With ``prover``, rule ``advantage`` uses the differences of that stage's values, and the worth of
+    a step is v + ``alpha`` · difference: PAV's effective reward, Q of the policy and A of the
+    prover. ``after``: steps after the first wrong one keep their labels, have none, or are wrong
+    too. A step without a value (not examined, or its score is an error) has no label, except by the
+    rules above that give one. Several scores of a prefix count as their mean; those of a whole
+    response must agree.
 
-    The default of ``eta`` could not be confirmed to be the paper's. A response that is not cut, or
-    of which no step is known, is dropped.
+    The default of ``eta`` could not be confirmed in the paper. A response without steps, or without
+    a known step, is dropped.
     """  # noqa: E501  # a table cell cannot be broken
 
     gives: ClassVar[type[Table] | None] = StepLabels
@@ -52,7 +52,7 @@ class LabelSteps(Filter):
     @model_validator(mode="after")
     def _prover_advances(self) -> "LabelSteps":
         if self.prover is not None and self.rule != "advantage":
-            raise ValueError("'prover' is whose advantage counts, and goes with rule: advantage")
+            raise ValueError("'prover' needs rule: advantage")
         return self
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
@@ -66,8 +66,8 @@ class LabelSteps(Filter):
         known = valued(each_step(responses), tables[self.prover or self.by])
         steps = judged(known, self.rule, threshold=self.threshold, eta=self.eta)
         if self.prover is not None:
-            own = valued(each_step(responses), tables[self.by])
-            steps = steps.with_columns(worth=own["value"] + self.alpha * steps["worth"])
+            policy_steps = valued(each_step(responses), tables[self.by])
+            steps = steps.with_columns(worth=policy_steps["value"] + self.alpha * steps["worth"])
         labelled = settled(steps, self.after)
         lists = labelled.group_by("place").agg(
             completions=pl.col("completion"),
@@ -78,7 +78,9 @@ class LabelSteps(Filter):
             scored=pl.col("value").count(),
             errors=pl.col("errors").sum() + pl.col("whole_errors").first(),
         )
-        told = responses.join(lists, on="place", how="left", maintain_order="left").with_columns(
+        judged_responses = responses.join(
+            lists, on="place", how="left", maintain_order="left"
+        ).with_columns(
             reason=pl.when(pl.col("steps").is_null())
             .then(pl.lit("not cut into steps"))
             .when(pl.col("prompt").is_null())
@@ -88,14 +90,14 @@ class LabelSteps(Filter):
         )
         numbers = {name: pl.col(name) for name in ("scored", "errors")}
         return Split(
-            told.filter(pl.col("reason").is_null()).select(
+            judged_responses.filter(pl.col("reason").is_null()).select(
                 *(
                     pl.col("steps").alias(name) if name == "spans" else pl.col(name)
                     for name in columns(StepLabels)
                 )
             ),
             refused(
-                told.filter(pl.col("reason").is_not_null()),
+                judged_responses.filter(pl.col("reason").is_not_null()),
                 "response_id",
                 pl.col("reason"),
                 **numbers,
@@ -104,8 +106,8 @@ class LabelSteps(Filter):
 
 
 def each_step(responses: pl.DataFrame) -> pl.DataFrame:
-    """One row a step of the responses that are cut: ``place`` and ``response_id`` of its response,
-    ``step`` and its text, ``completion``."""
+    """One row per step of the responses with steps: ``place`` and ``response_id`` of its response,
+    ``step``, and its text ``completion``."""
     start, end = pl.col("start"), pl.col("end")
     return (
         responses.filter(pl.col("steps").is_not_null())
@@ -122,23 +124,23 @@ def each_step(responses: pl.DataFrame) -> pl.DataFrame:
 
 
 def valued(steps: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """``steps`` with ``value`` and ``before`` (`filters.steps.step_rules`), ``first``, what the
-    response has as a whole, and how many of their scores (``errors``) and of the whole's are
-    errors."""
-    read = pl.col("value").drop_nulls()
-    every = scores.group_by("response_id", "step").agg(
-        # A mean of equal values may differ from them in the last bit.
-        value=pl.when(read.n_unique() == 1).then(read.first()).otherwise(read.sort().mean()),
-        agreed=pl.when(read.n_unique() == 1).then(read.first()),
+    """``steps`` with ``value`` and ``before`` (`filters.steps.step_rules`), ``first``, the score of
+    the whole response, and the numbers of errors among the scores of the step (``errors``) and of
+    the whole (``whole_errors``)."""
+    values = pl.col("value").drop_nulls()
+    by_step = scores.group_by("response_id", "step").agg(
+        # The mean of equal values may differ from them in the last bit.
+        value=pl.when(values.n_unique() == 1).then(values.first()).otherwise(values.sort().mean()),
+        agreed=pl.when(values.n_unique() == 1).then(values.first()),
         errors=pl.col("error").count(),
     )
-    root = every.filter(pl.col("step") == -1).select("response_id", root="value")
-    whole = every.filter(pl.col("step").is_null()).select(
+    root = by_step.filter(pl.col("step") == -1).select("response_id", root="value")
+    whole = by_step.filter(pl.col("step").is_null()).select(
         "response_id", first="agreed", whole_errors="errors"
     )
     return (
         steps.join(
-            every.drop("agreed"), on=["response_id", "step"], how="left", maintain_order="left"
+            by_step.drop("agreed"), on=["response_id", "step"], how="left", maintain_order="left"
         )
         .join(root, on="response_id", how="left", maintain_order="left")
         .join(whole, on="response_id", how="left", maintain_order="left")

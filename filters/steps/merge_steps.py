@@ -1,4 +1,4 @@
-"""Two steps as one, so that a step model learns what both came to."""
+"""Merges two consecutive steps into one."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -10,19 +10,18 @@ from schemas import Dropped, Split, StepLabels, Takes, content_id, empty
 
 
 class MergeSteps(Filter):
-    """Every solution as it came, and again with each two consecutive steps made one, which is
-    labelled by the second of them: whether an error was mended is what is asked, not that there was
-    one. Of a solution of two steps or more there are two such rows, one that merges the first and
-    second step, third and fourth, and so on, the other the second and third, and so on; a step that
-    is left over has no label there.
+    """Every solution unchanged, and again with each two consecutive steps merged into one, with the
+    label of the second step: whether an error was corrected counts, not that there was one. A
+    solution of two or more steps gives two such rows: one merges steps 1 and 2, 3 and 4, and so on,
+    the other steps 2 and 3, 4 and 5, and so on. A step that is left over has no label there.
 
-    A model that reads a solution once and is asked at the end of each step reads the same text up
-    to the same place either way. For it, merging weighs a step's label against that of the step
-    before; one that is shown the step it judges apart from those before it sees longer steps.
+    A model that reads a solution once and is scored at the end of each step reads the same text
+    either way. For it, merging changes the weight of the labels. A model that sees the current step
+    apart from the steps before it sees longer steps.
 
     Source: Wang et al. 2025, Towards Hierarchical Multi-Step Reward Models (arXiv:2503.13551); its
-    public code gives the pair the later step's label. It also hangs some nodes one level higher at
-    random, which moves labels by as much as chance has it; that is not done here.
+    public code gives the pair the label of the later step. It also moves some nodes one level up at
+    random, which changes labels at random; that is not done here.
     """
 
     gives: ClassVar = StepLabels
@@ -32,14 +31,14 @@ class MergeSteps(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         rows = tables[self.of]
-        several = rows.filter(pl.col("completions").list.len() > 1)
-        merged = [_merged(several, offset) for offset in (0, 1)]
+        longer = rows.filter(pl.col("completions").list.len() > 1)
+        merged = [_merged(longer, offset) for offset in (0, 1)]
         return Split(pl.concat([rows, *merged]), empty(Dropped))
 
 
 def _merged(rows: pl.DataFrame, offset: int) -> pl.DataFrame:
-    """``rows`` with each two steps made one, beginning with the first or, at ``offset`` 1, with the
-    second; a row in which no merged step has a label or a value is left out."""
+    """``rows`` with each two steps merged, beginning with the first step or, with ``offset`` 1,
+    with the second. A row without a label or value of a merged step is left out."""
     pair = (pl.col("place") + offset) // 2
     steps = (
         rows.select("response_id", "completions", "labels", "values")

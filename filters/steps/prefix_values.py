@@ -1,4 +1,4 @@
-"""What a search found every beginning to be worth, as steps to learn from."""
+"""The values of prefixes in a search tree, as steps to train on."""
 
 from typing import ClassVar, Literal
 
@@ -10,17 +10,17 @@ from schemas import StepLabels, Table, columns
 
 
 class PrefixValues(TreeFilter):
-    """Each way from the root to a leaf of a tree, a step a node, with the values of its beginnings.
+    """Each path from the root to a leaf of a tree, one step per node, with the values of its
+    prefixes.
 
-    ``values: search`` are those that the search backed up; a node that it visited less than
-    ``min_visits`` times has none here (from 1 on, what nobody went on with teaches a value model
-    only what it said itself). ``values: ends`` is the share of right ones among the ends below a
+    ``values: search`` are the backed-up values of the search. A node with fewer than ``min_visits``
+    visits has no value here. (From 1 on, nodes that were never expanded are left out; they would
+    only teach a value model its own output.) ``values: ends`` is the share of right ends below a
     node (Wang et al. 2025, arXiv:2503.13551, and its public code).
 
-    A beginning that several ways share has its value in the first of them alone, so that it is
-    learnt once: null values are not learnt from. A way without any value is left out. With
-    ``right_above``, a step is labelled right where its beginning is worth more than that; else
-    labels are null.
+    A prefix that several paths share has its value only in the first of them, so that it is trained
+    on once; null values are ignored. A path without any value is left out. With ``right_above``, a
+    step is labelled right if the value of its prefix is above that; otherwise labels are null.
     """
 
     gives: ClassVar[type[Table] | None] = StepLabels
@@ -31,14 +31,14 @@ class PrefixValues(TreeFilter):
     right_above: float | None = Field(default=None, ge=0, lt=1)
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
-        """One row a leaf."""
+        """One row per leaf."""
         leaves = nodes.join(nodes.select(node_id="parent_id"), on="node_id", how="anti").filter(
             pl.col("depth") > 0
         )
-        told = self._told(nodes)
+        node_values = self._node_values(nodes)
         steps = (
             steps_of(leaves.sort("node_id"), keep=["node_id"])
-            .join(told, left_on="at", right_on="node_id", how="left", maintain_order="left")
+            .join(node_values, left_on="at", right_on="node_id", how="left", maintain_order="left")
             .with_columns(value=pl.when(pl.col("at").is_first_distinct()).then(pl.col("value")))
             .group_by("node_id", maintain_order=True)
             .agg(pl.col("value").alias("known"))
@@ -63,8 +63,8 @@ class PrefixValues(TreeFilter):
             wrong.cast(pl.Int32).alias("first_error"),
         )
 
-    def _told(self, nodes: pl.DataFrame) -> pl.DataFrame:
-        """``node_id`` and ``value``, for those that have one."""
+    def _node_values(self, nodes: pl.DataFrame) -> pl.DataFrame:
+        """``node_id`` and ``value`` of the nodes with a value."""
         if self.values == "search":
             visited = pl.col("visits") >= self.min_visits
             return nodes.filter(visited).select("node_id", "value").drop_nulls()

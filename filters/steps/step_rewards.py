@@ -1,4 +1,4 @@
-"""The rewards of a response's steps, as one row with lists, and back as rows of `Scores`."""
+"""The rewards of the steps of a response as one row with lists, and back as rows of `Scores`."""
 
 import polars as pl
 
@@ -7,11 +7,10 @@ from schemas import Scores, Split, columns
 
 
 def by_response(scores: pl.DataFrame) -> pl.DataFrame:
-    """One row for each response and annotator, in the order in which they come.
+    """One row for each response and annotator, in their order.
 
-    ``values``: what it says of the steps, in their order, null where that could not be read;
-    ``errors``: how many could not; ``origin``: of the first step. Of a response whose steps were
-    not scored ``values`` is empty.
+    ``values``: the scores of the steps, in order, null for errors; empty if the steps have no
+    scores. ``errors``: the number of errors. ``origin``: that of the first step.
     """
     step = pl.col("step") >= 0
     return scores.group_by("response_id", "annotator", maintain_order=True).agg(
@@ -22,16 +21,16 @@ def by_response(scores: pl.DataFrame) -> pl.DataFrame:
 
 
 def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
-    """`Scores` from `by_response` with ``value``, of the whole, and the steps' ``values``, those
-    only where ``keep_steps``.
+    """`Scores` from the rows of `by_response`, with a ``value`` for the whole and, if
+    ``keep_steps``, the ``values`` of the steps.
 
-    A response some step of which has no reward is dropped: the rest would be another solution.
+    A response with a step without a reward is dropped, because the rest would be another solution.
     """
-    short = pl.col("values").list.eval(pl.element().is_null()).list.any()
+    has_error = pl.col("values").list.eval(pl.element().is_null()).list.any()
     judged = rewards.with_columns(
         reason=pl.when(pl.col("values").list.len() == 0)
         .then(pl.lit("no step is scored"))
-        .when(short)
+        .when(has_error)
         .then(pl.lit("a step's score is an error"))
     )
     dropped = refused(
@@ -41,7 +40,7 @@ def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
         errors=pl.col("errors"),
     )
     kept = judged.filter(~pl.col("response_id").is_in(dropped["row_id"].implode()))
-    whole = kept.select(
+    of_responses = kept.select(
         "response_id",
         pl.lit(None, pl.Int32).alias("step"),
         "annotator",
@@ -51,7 +50,7 @@ def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
         "origin",
     )
     if not keep_steps:
-        return Split(whole.cast(columns(Scores)), dropped)
+        return Split(of_responses.cast(columns(Scores)), dropped)
     steps = (
         kept.with_columns(
             step=pl.int_ranges(pl.col("values").list.len().cast(pl.Int64)), value=pl.col("values")
@@ -68,6 +67,6 @@ def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
         )
     )
     order = kept.select("response_id", "annotator").with_row_index("place")
-    told = pl.concat([steps, whole]).join(order, on=["response_id", "annotator"])
-    ordered = told.sort("place", pl.col("step").fill_null(2**31 - 1)).drop("place")
+    rows = pl.concat([steps, of_responses]).join(order, on=["response_id", "annotator"])
+    ordered = rows.sort("place", pl.col("step").fill_null(2**31 - 1)).drop("place")
     return Split(ordered.cast(columns(Scores)), dropped)

@@ -1,8 +1,8 @@
-"""What a step is worth, and whether it is right, by the values of the prefixes before and after it.
+"""The worth of a step, and whether it is right, by the values of the prefixes before and after it.
 
-Every rule is a pure function of the values, for all solutions at once. The frames have one row a
-step: ``place`` (which solution), ``step`` (from 0, in order), ``value`` of the prefix that ends
-with it and ``before``, that of the prefix before it (both null where not known).
+Every rule is a pure function of the values, for all solutions at once. The frames have one row per
+step: ``place`` (the solution), ``step`` (from 0, in order), ``value`` of the prefix that ends with
+it, and ``before``, the value of the prefix before it (both null if unknown).
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ After = Literal["keep", "null", "wrong"]
 def judged(steps: pl.DataFrame, rule: Rule, *, threshold: float, eta: float) -> pl.DataFrame:
     """``steps`` with ``label`` (bool) and ``worth``, by the table of `filters.LabelSteps`.
 
-    Rule ``first_error`` reads ``first``, the index of the first wrong step, −1 for none.
+    Rule ``first_error`` uses ``first``, the index of the first wrong step, −1 for none.
     """
     value = pl.col("value")
     label = value > threshold
@@ -40,16 +40,16 @@ def judged(steps: pl.DataFrame, rule: Rule, *, threshold: float, eta: float) -> 
 
 
 def settled(steps: pl.DataFrame, after: After) -> pl.DataFrame:
-    """``steps`` with ``first_error``, the index of the solution's first step that is labelled wrong
-    (null where none is), and what comes after it kept, unknown, or labelled wrong too and worth 0.
-    """
+    """``steps`` with ``first_error``, the index of the first step of the solution that is labelled
+    wrong (null if none). Later steps keep their labels, lose them, or are labelled wrong with a
+    worth of 0."""
     wrong = pl.col("step").filter(pl.col("label").eq(False)).min().over("place")
     steps = steps.with_columns(first_error=wrong.cast(pl.Int32))
     if after == "keep":
         return steps
-    beyond = (pl.col("step") > pl.col("first_error")).fill_null(False)
+    is_after = (pl.col("step") > pl.col("first_error")).fill_null(False)
     label, worth = (None, None) if after == "null" else (False, 0.0)
     return steps.with_columns(
-        label=pl.when(beyond).then(pl.lit(label, pl.Boolean)).otherwise("label"),
-        worth=pl.when(beyond).then(pl.lit(worth, pl.Float64)).otherwise("worth"),
+        label=pl.when(is_after).then(pl.lit(label, pl.Boolean)).otherwise("label"),
+        worth=pl.when(is_after).then(pl.lit(worth, pl.Float64)).otherwise("worth"),
     )

@@ -44,7 +44,7 @@ def test_without_a_plan_the_columns_say_it(world):
     responses = world({"p": [("a", [0.0])]})["responses"]
     more = responses.with_columns(mine=pl.lit(1))
     assert Deduplicate(of="r").run({"r": more}).kept.equals(responses)
-    with pytest.raises(ValueError, match="of Responses it lacks text"):
+    with pytest.raises(ValueError, match="Responses, which also needs text"):
         Deduplicate(of="r").run({"r": responses.drop("text")})
 
 

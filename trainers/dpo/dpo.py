@@ -17,45 +17,46 @@ if TYPE_CHECKING:
 
 
 class DPO(Trainer):
-    """Trains a policy to prefer ``chosen`` over ``rejected``, each pair as much as its ``weight``.
+    """Trains a policy to prefer ``chosen`` over ``rejected``, each pair by its ``weight``.
 
-    The loss of a pair of weight C is C·L(w, l) + (1−C)·L(l, w), with
-    L(w, l) = −log σ(h), L(l, w) = −log σ(−h), h = r(w) − r(l), r(y) = β·log π(y)/π₀(y) and π₀ the
-    policy it starts from (Rafailov et al. 2023, arXiv:2305.18290; the mixture: CREAM, Wang et al.
-    2024, arXiv:2410.12735; with C = 1 − ε the label smoothing ε of conservative DPO, as in
-    MCTS-DPO, Xie et al. 2024, arXiv:2405.00451). A log-prob is the sum over the answer's tokens and
-    the end of the turn, but for a side that does not end (``ends``): a step after which the answer
-    would have gone on must not teach the policy to stop.
+    The loss of a pair of weight C is C·L(w, l) + (1−C)·L(l, w), with L(w, l) = −log σ(h), L(l, w) =
+    −log σ(−h), h = r(w) − r(l), r(y) = β·log π(y)/π₀(y), and π₀ the policy before training
+    (Rafailov et al. 2023, arXiv:2305.18290; the mixture: CREAM, Wang et al. 2024, arXiv:2410.12735;
+    C = 1 − ε is the label smoothing ε of conservative DPO, as in MCTS-DPO, Xie et al. 2024,
+    arXiv:2405.00451). A log-prob is the sum over the tokens of the answer and the end of the turn.
+    A side that does not end (``ends``) has no end of the turn: a step in the middle of an answer
+    must not teach the policy to stop.
 
-    ``shared_prefix``: the tokens that both sides begin with count as a part of the prompt, as far
-    as they lie within those characters (`Reader.shared`). So nothing is summed over them and no
-    length holds them; by loss dpo without ``nll`` they would cancel out.
+    ``shared_prefix``: the tokens that both sides begin with are treated as part of the prompt, if
+    they lie within so many characters (`Reader.shared`). They count in no sum and no length. With
+    loss dpo and without ``nll`` they would cancel out anyway.
 
-    ``loss: simpo``: r(y) is β·log π(y) a token instead, without a reference (Meng et al. 2024,
+    ``loss: simpo``: r(y) is β·log π(y) per token, without a reference (Meng et al. 2024,
     arXiv:2405.14734; there β is 2 to 10).
 
-    ``gamma``, ``margin_scale``: h is less by gamma + margin_scale · the pair's ``margin`` (0 if
-    null), so that it has to be that large: gamma is SimPO's target, the other the margin loss of
-    Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2), and Step-APO's (CPL, Wang et al. 2024,
-    arXiv:2409.08642) at scale 1 where the margin is the value of the chosen step less that of the
-    rejected one: −log σ((r(w) − V(w)) − (r(l) − V(l))). The margin is in the annotator's units (a
-    grade, nats), hence the scale; at 0 the column is not read.
+    ``gamma``, ``margin_scale``: gamma + margin_scale · the pair's ``margin`` (0 if null) is
+    subtracted from h, which then has to be that large. gamma is SimPO's target. The other is the
+    margin loss of Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). With scale 1 and the
+    difference of step values as margin it is Step-APO: −log σ((r(w) − V(w)) − (r(l) − V(l))) (CPL,
+    Wang et al. 2024, arXiv:2409.08642). The margin has the annotator's units (a grade, nats), so it
+    needs a scale. At scale 0 the column is not read.
 
-    ``token_weights`` of a pair, one weight a token of each side's text and one for the end of its
-    turn under this policy's tokenizer, multiply the log-probs (or log-ratios) in the sums; a
-    length is then their sum. A pair with another number of weights than tokens is dropped. Pairs
-    without them have 1 everywhere, or with ``focus`` that much for the tokens that the other side
-    does not have: RISE's attention to the tokens in error (Xu et al. 2024, arXiv:2410.06638).
+    ``token_weights`` of a pair have one weight for each token of each side's text and one for the
+    end of its turn, under this policy's tokenizer. They multiply the log-probs (or log-ratios) in
+    the sums; a length is then the sum of the weights. A pair with a wrong number of weights is
+    dropped. Pairs without weights have 1 everywhere or, with ``focus``, that weight for tokens that
+    the other side does not have: RISE's focus on the tokens in error (Xu et al. 2024,
+    arXiv:2410.06638).
 
-    ``nll``: adds nll · C · the negative log-likelihood of ``chosen`` in nats a token (Pang et al.
-    2024, arXiv:2404.19733; UPO and RISE have such a term too). With ``anchor: falling`` only for a
-    pair whose chosen answer has become less likely than under the reference. RISE's term is known
-    to be adaptive, but how could not be confirmed: this is the plainest term that is.
+    ``nll``: adds nll · C · the negative log-likelihood of ``chosen``, in nats per token (Pang et
+    al. 2024, arXiv:2404.19733; UPO and RISE have such a term too). With ``anchor: falling`` it is
+    added only for a pair whose chosen answer is less likely than under the reference. RISE's term
+    is adaptive, but how could not be confirmed; this is the simplest adaptive term.
 
-    ``group_by_length``: a batch holds pairs of about the same length, so less of it is padding:
-    worth it where lengths differ much. The batches are other ones then, and so are the weights.
+    ``group_by_length``: batches hold pairs of similar length, so there is less padding. Use it if
+    lengths differ much. The batches are different then, and so are the trained weights.
 
-    ``learning_rate``: 5e-7 for a 7B model, as most published recipes; 3e-5 for a pocket model or
+    ``learning_rate``: 5e-7 for a 7B model, as in most published recipes; 3e-5 for a pocket model or
     with ``lora``.
     """
 
@@ -74,16 +75,18 @@ class DPO(Trainer):
     learning_rate: float = Field(5e-7, gt=0)
 
     @model_validator(mode="after")
-    def _has_what_it_needs(self) -> "DPO":
+    def _anchor_needs_reference(self) -> "DPO":
         if self.loss == "simpo" and self.anchor == "falling":
-            raise ValueError("anchor 'falling' compares with the reference, and simpo has none")
+            raise ValueError(
+                "anchor 'falling' needs a reference, which simpo does not have: set loss: dpo"
+            )
         return self
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """A margin that is not read changes no training, so it is not among the columns then."""
-        read = ["pair_id", "prompt", "chosen", "rejected", "weight", "token_weights"]
-        read += ["shared_prefix", "ends"]
-        return frame.select([*read, "margin"] if self.margin_scale else read)
+        """The columns that training reads. The margin is one of them only if it is used."""
+        names = ["pair_id", "prompt", "chosen", "rejected", "weight", "token_weights"]
+        names += ["shared_prefix", "ends"]
+        return frame.select([*names, "margin"] if self.margin_scale else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         texts = {side: one_answer(row[side], side) for side in ("chosen", "rejected")}

@@ -1,5 +1,5 @@
-"""TRL's DPO trainer with a confidence for each pair, a target and a weight for each token, on ids
-that are given and never re-split. Imported only when something is trained."""
+"""TRL's DPO trainer with a weight and a target for each pair and a weight for each token, on given
+token ids. Imported only when something is trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from trainers.training.train import single_device
 
 @dataclass
 class PairCollator(DataCollatorForPreference):
-    """TRL's batch, chosen above rejected, and what it does not know of: ``weight`` and ``target``,
+    """TRL's batch, chosen above rejected, with our columns: ``weight`` and ``target``,
     Float[pairs], and ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class PairCollator(DataCollatorForPreference):
 
 
 class PreferenceTrainer(PairTrainer, DPOTrainer):
-    """The losses that `trainers.DPO` describes. The reference is the policy as it was given."""
+    """The losses of `trainers.DPO`. The reference is the policy before training."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         reference: Reference | None,
         **parts: Any,
     ) -> None:
-        # Before TRL's own, which already asks for the reference's log-probs.
+        # Before TRL's __init__, which already calls `_precompute_ref_logps`.
         self._relative = loss == "dpo"
         self._reference = reference
         self._nll = nll
@@ -53,24 +53,26 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         super().__init__(**parts)
 
     def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
-        # TRL keeps them for the life of the process only, and pads them as they come.
+        # TRL keeps them only in this process, and pads without sorting by length.
         if not self._relative:
             return dataset
-        read = ("prompt_ids", "chosen_ids", "rejected_ids", "token_weights")
-        examples = dataset.select_columns(read).to_list()
+        names = ("prompt_ids", "chosen_ids", "rejected_ids", "token_weights")
+        examples = dataset.select_columns(names).to_list()
         if self._reference is None:
-            found = self._reference_log_probs(dataset)
+            log_probs_by_side = self._reference_log_probs(dataset)
         else:
-            found = self._reference.figures(examples, lambda: self._reference_log_probs(dataset))
-        for column, figures in found.items():
+            log_probs_by_side = self._reference.figures(
+                examples, lambda: self._reference_log_probs(dataset)
+            )
+        for column, figures in log_probs_by_side.items():
             dataset = dataset.add_column(column, figures)
         return dataset
 
     def _reference_log_probs(self, dataset: Dataset) -> dict[str, list[float]]:
-        """Of either side, tokens weighted, in order. Asked before the first step only: a LoRA
-        adapter still adds nothing then, so no other model is the reference."""
+        """The weighted log-probs of both sides, in order. Called before the first step only: a LoRA
+        adapter adds nothing then, so no second model is needed."""
         examples = list(dataset)
-        found: dict[str, list[float]] = {
+        log_probs_by_side: dict[str, list[float]] = {
             side: [0.0] * len(examples) for side in ("ref_chosen_logps", "ref_rejected_logps")
         }
         cells = CELLS[self.accelerator.device.type]
@@ -79,10 +81,10 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
             with torch.no_grad(), self.accelerator.autocast():
                 log_probs = self._forward(self.model, inputs).log_probs
             sums = (log_probs * inputs["token_weights"][:, 1:]).sum(dim=1)
-            for figures, sides in zip(found.values(), sums.chunk(2), strict=True):
+            for figures, sides in zip(log_probs_by_side.values(), sums.chunk(2), strict=True):
                 for at, figure in zip(batch, sides.tolist(), strict=True):
                     figures[at] = figure
-        return found
+        return log_probs_by_side
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
@@ -99,17 +101,18 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
             chosen_rewards, rejected_rewards = (self.beta * sums / weights.sum(dim=1)).chunk(2)
         loss = mixture(chosen_rewards - rejected_rewards - inputs["target"], inputs["weight"])
         if self._nll:
-            written, _ = outputs.log_probs.sum(dim=1).chunk(2)
+            chosen_log_probs, _ = outputs.log_probs.sum(dim=1).chunk(2)
             lengths, _ = inputs["completion_mask"].sum(dim=1).chunk(2)
             loss = loss + self._nll * anchored(
-                written, chosen_ratios, lengths, inputs["weight"], self._anchor
+                chosen_log_probs, chosen_ratios, lengths, inputs["weight"], self._anchor
             )
         logps = {"logps/chosen": chosen, "logps/rejected": rejected}
         self.report(chosen_rewards, rejected_rewards, **logps)
         return loss.mean(), outputs
 
     def _forward(self, model: Any, inputs: Mapping[str, Any]) -> Any:
-        """``log_probs``: Float[2 · pairs, tokens − 1], 0 where no answer's token is predicted."""
+        """The outputs. ``log_probs``: Float[2 · pairs, tokens − 1], 0 where the predicted token is
+        not part of an answer."""
         return model(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
@@ -120,7 +123,7 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
 
 
 def pair_length(pair: Mapping[str, Any]) -> int:
-    """Tokens of the prompt and the longer side."""
+    """The number of tokens of the prompt and the longer side."""
     return len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"]))
 
 
@@ -136,9 +139,9 @@ def preference_trainer(
     reference: Reference | None = None,
     **parts: Any,
 ) -> PreferenceTrainer:
-    """A trainer on pairs of ids. Reference log-probs are computed once, before the first step:
-    the policy is its own reference then, so no second model is held in memory. They are kept
-    where ``reference`` says."""
+    """A trainer on pairs of token ids. Reference log-probs are computed once, before the first
+    step, when the policy is its own reference; so no second model is in memory. ``reference``
+    stores them."""
     config = DPOConfig(
         **arguments,
         beta=beta,
@@ -146,7 +149,7 @@ def preference_trainer(
         max_length=None,
         precompute_ref_log_probs=True,
         train_sampling_strategy="group_by_length" if group_by_length else "random",
-        # All columns are read, and TRL does not know of ours.
+        # All columns are used, and TRL does not know ours.
         remove_unused_columns=False,
     )
     pairs = [{**pair, "length": pair_length(pair)} for pair in encoded]

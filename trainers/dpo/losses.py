@@ -1,5 +1,5 @@
-"""What a pair costs: the losses that `trainers.DPO` and `trainers.RewardModel` lower, as plain
-functions of rewards. Imported only when something is trained."""
+"""The losses of pairs in `trainers.DPO` and `trainers.RewardModel`, as functions of rewards.
+Imported only when something is trained."""
 
 from typing import Literal
 
@@ -7,15 +7,18 @@ import torch
 import torch.nn.functional as F
 
 Anchor = Literal["always", "falling"]
-"""For which pairs the likelihood of the chosen side is kept up: all, or those where it is below
-what the reference gives it."""
+"""The pairs with a likelihood term: all, or those whose chosen side is less likely than under the
+reference."""
 
 
 def mixture(margin: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """C·L(w, l) + (1−C)·L(l, w) of each pair; both Float[pairs], ``margin`` = r(w) − r(l).
+    """The loss C·L(w, l) + (1−C)·L(l, w) of each pair: Float[pairs].
 
-    Less a pair's own target m, ``margin`` = r(w) − r(l) − m, it is lowest where r(w) − r(l) is
-    m + log(C / (1−C)).
+    Args:
+        margin: r(w) − r(l), minus the target m of the pair if it has one, Float[pairs].
+        weight: C, Float[pairs].
+
+    The minimum is where r(w) − r(l) = m + log(C / (1−C)).
     """
     return -weight * F.logsigmoid(margin) - (1 - weight) * F.logsigmoid(-margin)
 
@@ -27,11 +30,15 @@ def anchored(
     weight: torch.Tensor,
     anchor: Anchor,
 ) -> torch.Tensor:
-    """The negative log-likelihood of each chosen answer, in nats a token, times the pair's weight.
+    """The negative log-likelihood of each chosen answer in nats per token, times the weight of the
+    pair: Float[pairs].
 
-    All are Float[pairs]: log π(w), log π(w)/π₀(w), the number of tokens of w, and C. It is 0 where
-    ``anchor`` is "falling" and the ratio is not below 0. The weight, because an answer that is
-    likely to be the worse one must not be imitated.
+    Args:
+        log_probs: log π(w), Float[pairs].
+        ratios: log π(w)/π₀(w), Float[pairs].
+        lengths: the number of tokens of w, Float[pairs].
+        weight: C, Float[pairs]. An answer that is probably the worse one must not be imitated.
+        anchor: with "falling", the loss is 0 for pairs whose ratio is not below 0.
     """
     cost = -weight * log_probs / lengths
     return cost if anchor == "always" else torch.where(ratios.detach() < 0, cost, 0.0)

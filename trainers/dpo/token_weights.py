@@ -1,8 +1,9 @@
-"""How much each token of a pair counts in the loss: as the pair says, or by where its sides differ.
+"""The weight of each token of a pair in the loss: given with the pair, or by where its sides
+differ.
 
-A weight belongs to one token of a side's answer as the policy's tokenizer splits it, the last one
-to the token that ends the turn, where the side has one. 1 everywhere is plain DPO. What both sides
-begin with cancels out whatever its weight is: its log-ratio is the same on both.
+A weight belongs to one token of a side's answer under the policy's tokenizer; the last weight
+belongs to the token that ends the turn, if the side has one. Weights of 1 are plain DPO. The
+weights of a shared beginning do not matter: its log-ratio is the same on both sides.
 """
 
 import math
@@ -12,7 +13,7 @@ from difflib import SequenceMatcher
 from engines.protocol import RowError
 
 Weights = tuple[list[float], list[float]]
-"""Of the chosen side's tokens and of the rejected side's."""
+"""The weights of the chosen side and of the rejected side."""
 
 
 def stated(
@@ -22,11 +23,12 @@ def stated(
     *,
     shared: int = 0,
 ) -> Weights:
-    """The pair's own ``token_weights``, held against the ids of its sides (ends included), without
-    those of the first ``shared`` tokens.
+    """The pair's ``token_weights``, checked against the token ids of its sides (end tokens
+    included), without those of the first ``shared`` tokens.
 
-    Raises `RowError` if a side has more or fewer weights than tokens, or one that is negative or
-    not finite, or has none above 0 among those that are left.
+    Raises:
+        RowError: a side has more or fewer weights than tokens, or a negative or infinite
+            weight, or no remaining weight above 0.
     """
     sides = {"chosen": chosen, "rejected": rejected}
     for side, ids in sides.items():
@@ -46,10 +48,10 @@ def stated(
 def focused(chosen: Sequence[int], rejected: Sequence[int], focus: float) -> Weights:
     """``focus`` for each token that the other side does not have, 1 for the others.
 
-    Tokens are matched in order, the longest run first (Ratcliff and Obershelp, as `difflib`).
+    Tokens are matched in order, the longest run first (Ratcliff and Obershelp, as in `difflib`).
     """
     weights = [focus] * len(chosen), [focus] * len(rejected)
-    # Without autojunk: it takes tokens that are frequent in a long text for noise.
+    # autojunk would ignore tokens that are frequent in a long text.
     for a, b, size in SequenceMatcher(None, chosen, rejected, autojunk=False).get_matching_blocks():
         weights[0][a : a + size] = [1.0] * size
         weights[1][b : b + size] = [1.0] * size

@@ -1,6 +1,7 @@
-"""What a policy's answers say about it: accuracy, pass@k, and whether training made it better.
+"""The figures of an evaluation: accuracy, pass@k, and whether training improved the policy.
 
-Everything is over `schemas.Evaluations`: one row a held-out prompt, answered before and after.
+All are computed from `schemas.Evaluations`: one row per held-out prompt, answered before and after
+training.
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,20 @@ RESAMPLES = 10_000
 
 
 def pass_at_k(right: npt.ArrayLike, samples: int, k: int) -> Floats:
-    """The chance that at least one of ``k`` answers is right, given ``right`` of ``samples`` were.
+    """The probability that at least one of ``k`` answers is right, if ``right`` of ``samples``
+    were.
 
-    ``right``: Int[prompts]; returns Float[prompts] in [0, 1]. Unbiased, after Chen et al. 2021
-    (arXiv:2107.03374): 1 − C(n−c, k) / C(n, k), as a product so that nothing overflows. Raises
-    `ValueError` unless 1 ≤ k ≤ samples.
+    Args:
+        right: Int[prompts].
+        samples: the number of answers per prompt.
+        k: from 1 to ``samples``.
+
+    Returns:
+        Float[prompts] in [0, 1]. The unbiased estimate of Chen et al. 2021 (arXiv:2107.03374),
+            1 − C(n−c, k) / C(n, k), as a product so that nothing overflows.
+
+    Raises:
+        ValueError: ``k`` is out of range.
     """
     if not 1 <= k <= samples:
         raise ValueError(f"pass@{k} needs between 1 and {samples} answers a prompt")
@@ -38,8 +48,8 @@ def paired_interval(
     """The 95 % interval of mean(after − before), by a percentile bootstrap over prompts.
 
     Both are Float[prompts] and paired: a resample draws prompts, never one side alone. The mean of
-    a resample depends only on how often each distinct difference was drawn, and those counts are
-    multinomial; so 10,000 resamples cost one draw of counts, however many prompts there are.
+    a resample depends only on how often each distinct difference was drawn, and these counts are
+    multinomial. So 10,000 resamples cost one draw of counts, whatever the number of prompts is.
     """
     difference = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
     if difference.size == 0:
@@ -54,12 +64,16 @@ def paired_interval(
 
 
 def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
-    """The figures of an `Evaluations` frame, as a JSON object. All but ``prompts`` are in [0, 1].
+    """The figures of an `Evaluations` frame, as a JSON object. All but ``prompts`` and ``samples``
+    are in [0, 1], differences in [-1, 1].
 
-    ``before``, ``after``: accuracy of the greedy answer; ``difference`` between them with its 95 %
-    interval ``low``, ``high``. The same with ``sampled_`` in front: the share of sampled answers
-    that are right. ``pass_at_k``: {"1": {"before", "after"}, "2": ..., up to the samples taken}.
-    Raises `ValueError` if there is no row.
+    ``before``, ``after``: accuracy of the greedy answer. ``difference``: after − before, with its
+    95 % interval ``low``, ``high``. The same with the prefix ``sampled_``: the share of sampled
+    answers that are right. ``pass_at_k``: {"1": {"before", "after"}, "2": ..., up to the number of
+    samples}.
+
+    Raises:
+        ValueError: there is no row.
     """
     if frame.is_empty():
         raise ValueError("nothing was measured: there is no held-out prompt")

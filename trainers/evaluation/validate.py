@@ -1,4 +1,4 @@
-"""Did training help? Held-out prompts answered by the policy after, and before."""
+"""Measures a trained policy on held-out prompts, before and after training."""
 
 import asyncio
 import dataclasses
@@ -42,30 +42,33 @@ log = logging.getLogger(__name__)
 
 
 class UnreadableReference(RowError):
-    """A prompt's reference says nothing, so no answer to it can be right or wrong."""
+    """The reference of a prompt cannot be read, so no answer can be checked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Marks:
-    """How one policy did on one prompt: is its greedy answer right, and how many sampled ones."""
+    """The results of one policy on one prompt: whether the greedy answer is right, and how many
+    sampled ones are."""
 
     greedy: bool
     right: int
 
 
 class Validate(RowOperator):
-    """Answers each held-out prompt greedily and ``samples`` times, with both policies.
+    """Answers each held-out prompt greedily and ``samples`` times, with the policy before and after
+    training.
 
-    Answers are checked as `annotators.Verifier` does: by the check of the prompt's source, or all
-    by ``check``, the import path of a `schemas.Check`. An answer whose check hangs or crashes is
-    not right, nor is one that was cut off, unless ``cut: read``; a prompt whose reference cannot be
-    read is dropped. `trainers.evaluation.metrics` sums up.
+    Answers are checked as by `annotators.Verifier`: by the check of the prompt's source, or all by
+    ``check``, the import path of a `schemas.Check`. An answer counts as wrong if its check hangs or
+    crashes, or if it was cut off, unless ``cut: read``. A prompt whose reference cannot be read is
+    dropped. `trainers.evaluation.metrics` computes the figures.
 
-    Both policies draw with the same seeds, so what differs is the policy. One is loaded after the
-    other, as ``policy`` is bound, and answers are journaled: the next refresh, which starts from
-    this policy, has its "before" for nothing. Where nothing was trained the policy answers once.
+    Both policies sample with the same seeds, so differences come from the policy. The policies are
+    loaded one after the other, and answers are journaled: the next refresh, which starts from this
+    policy, has its answers before training already. If nothing was trained, the policy answers
+    once.
 
-    ``policy``: the role whose engine, number type and device are used.
+    ``policy``: the role that gives the engine, number type and device.
     """
 
     gives: ClassVar = Evaluations
@@ -81,12 +84,16 @@ class Validate(RowOperator):
     cut: Cut = "refuse"
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """One `Evaluations` row a prompt. Raises `EngineError` if a source's check is unknown, or
-        the checkpoint's stage gave more or less than one."""
+        """One `Evaluations` row per prompt.
+
+        Raises:
+            EngineError: the check of a source is unknown, or there is not exactly one
+                checkpoint.
+        """
         if tables[self.of].height != 1:
             raise EngineError(
-                f"recipe {context.recipe!r}, stage {context.stage!r}: one checkpoint is measured, "
-                f"but stage {self.of!r} gave {tables[self.of].height}"
+                f"recipe {context.recipe!r}, stage {context.stage!r}: exactly one checkpoint is "
+                f"needed, but stage {self.of!r} gave {tables[self.of].height}"
             )
         checkpoint = tables[self.of].row(0, named=True)
         prompts = tables[self.prompts]
@@ -96,9 +103,9 @@ class Validate(RowOperator):
         if checkpoint["path"] == checkpoint["start"]:
             before = after
         else:
-            # A prompt that failed is not asked again.
-            asked = prompts.filter(pl.col("prompt_id").is_in(list(after)))
-            before, more = self._measured(asked, checkpoint["start"], context, failed)
+            # A prompt that failed is not tried again.
+            remaining = prompts.filter(pl.col("prompt_id").is_in(list(after)))
+            before, more = self._measured(remaining, checkpoint["start"], context, failed)
             usage += more
         evaluations = [
             {
@@ -121,7 +128,7 @@ class Validate(RowOperator):
     def _measured(
         self, prompts: pl.DataFrame, model: str, context: Context, failed: FailedRows
     ) -> tuple[dict[str, Marks], Usage]:
-        """What the policy of weights ``model`` answers right, by prompt id, and what it cost."""
+        """The results of the policy with weights ``model``, by prompt id, and its usage."""
         run = run_rows(
             ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
             self._answer,
@@ -153,11 +160,11 @@ class Validate(RowOperator):
         )
         check = check_for(models.context, prompt.source, path=self.check)
         answers = [*greedy, *sampled]
-        asked = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
-        # All are checked, for a reference that says nothing is to be known of.
+        checks = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
+        # All answers are checked, so that an unreadable reference is always reported.
         right = [
             await _right(answer) and cut_off(one, self.cut) is None
-            for one, answer in zip(answers, asked, strict=True)
+            for one, answer in zip(answers, checks, strict=True)
         ]
         return Marks(right[0], sum(right[1:]))
 

@@ -1,5 +1,5 @@
-"""Transformers' trainer on rewards read at the ends of steps, on ids that are given. Imported only
-when something is trained."""
+"""Transformers' trainer on rewards at the ends of steps, on given token ids. Imported only when
+something is trained."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,17 +17,19 @@ from trainers.training.loop import padding_of, with_adapter
 from trainers.training.train import single_device
 
 Meaning = Literal["probability", "value"]
-"""What a head's output says: the logit of a probability, or a value as it stands. It is kept in
-the model's configuration as ``step_reward``, for whoever loads the folder."""
+"""The meaning of a head's output: the logit of a probability, or a value. The model's configuration
+records it as ``step_reward``."""
 
 StepLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def with_step_head(model: Any, *, meaning: Meaning) -> Any:
-    """A token classification model of one label on the body of the language model ``model``.
+    """A token classification model with one label on the body of the language model ``model``.
 
-    Without dropout before the head, which the language model was not trained with either. Raises
-    `EngineError` where Transformers has no such model.
+    It has no dropout before the head, as the language model was trained without it.
+
+    Raises:
+        EngineError: Transformers has no such model.
     """
     return with_head(
         model,
@@ -67,10 +69,10 @@ class StepCollator:
 
 
 class StepLearner(AveragingTrainer):
-    """The losses that `trainers.PRM` describes."""
+    """The losses of `trainers.PRM`."""
 
     def __init__(self, *, loss: StepLoss | None, **parts: Any) -> None:
-        """``loss`` None compares the two sequences of each example."""
+        """With ``loss`` None, the two sequences of each example are compared."""
         super().__init__(**parts)
         self._loss = loss
 
@@ -79,19 +81,19 @@ class StepLearner(AveragingTrainer):
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         )
-        said = outputs.logits.squeeze(-1).float().gather(1, inputs["positions"])
+        outputs_at_ends = outputs.logits.squeeze(-1).float().gather(1, inputs["positions"])
         if self._loss is None:
-            chosen, rejected = said[0::2, 0], said[1::2, 0]
+            chosen, rejected = outputs_at_ends[0::2, 0], outputs_at_ends[1::2, 0]
             loss = mixture(chosen - rejected, inputs["weight"]).mean()
             self._report(chosen, rejected)
         else:
-            loss = self._loss(said, inputs["targets"], inputs["known"])
+            loss = self._loss(outputs_at_ends, inputs["targets"], inputs["known"])
             right = inputs["known"] & (inputs["targets"] > 0.5)
-            self._report(said[right], said[inputs["known"] & ~right])
+            self._report(outputs_at_ends[right], outputs_at_ends[inputs["known"] & ~right])
         return loss, outputs
 
     def _report(self, better: torch.Tensor, worse: torch.Tensor) -> None:
-        """What the head says of steps that are right (or chosen), and of the others."""
+        """Report the outputs for steps that are right (or chosen), and for the others."""
         self.note("rewards/right", better)
         self.note("rewards/wrong", worse)
 
@@ -108,9 +110,9 @@ def step_learner(
     peft_config: Any,
     **parts: Any,
 ) -> StepLearner:
-    """A trainer on ``ids``, ``positions`` and ``targets`` (a list for each sequence) and
+    """A trainer on ``ids``, ``positions`` and ``targets`` (one list per sequence) and
     ``weight``."""
-    # The head is trained fully, and "all-linear" means it too.
+    # The head is trained fully; "all-linear" would include it.
     parts["model"] = with_adapter(parts["model"], peft_config, excluded=frozenset({"score"}))
     cost: StepLoss | None = LOSSES.get(loss)
     if loss == "pqm":
@@ -120,7 +122,7 @@ def step_learner(
 
     return StepLearner(
         loss=cost,
-        # The collator reads all columns, and Transformers does not know of ours.
+        # The collator reads all columns, and Transformers does not know ours.
         args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
         train_dataset=list(encoded),
         data_collator=StepCollator(padding_of(parts["processing_class"])),

@@ -1,5 +1,5 @@
-"""TRL's reward trainer with a confidence and a target for each pair, on ids that are given.
-Imported only when something is trained."""
+"""TRL's reward trainer with a weight and a target for each pair, on given token ids. Imported only
+when something is trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,13 @@ from trainers.training.train import single_device
 
 
 def with_reward_head(model: Any, *, end: int) -> Any:
-    """A sequence classification model of one label on the body of the language model ``model``.
+    """A sequence classification model with one label on the body of the language model ``model``.
 
-    Its padding is never ``end``, the token that every answer ends with: Transformers reads the
-    reward at the last token that is no padding, which would be the one before. Raises
-    `EngineError` where Transformers has no such model.
+    Its padding token is never ``end``, the token that ends every answer: Transformers reads the
+    reward at the last token that is not padding, which would be the token before.
+
+    Raises:
+        EngineError: Transformers has no such model.
     """
     padding = model.config.pad_token_id
     return with_head(
@@ -42,7 +44,7 @@ class RewardCollator(DataCollatorForPreference):
 
 
 class WeightedRewardTrainer(PairTrainer, RewardTrainer):
-    """The loss that `trainers.RewardModel` describes."""
+    """The loss of `trainers.RewardModel`."""
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
@@ -58,16 +60,16 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
 def reward_trainer(
     encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
 ) -> WeightedRewardTrainer:
-    """A trainer on pairs of whole sequences of ids."""
+    """A trainer on pairs of token id sequences, prompts included."""
     model = parts["model"]
     padding = model.config.pad_token_id
     trainer = WeightedRewardTrainer(
-        # All columns are read, and TRL does not know of ours.
+        # All columns are used, and TRL does not know ours.
         args=single_device(RewardConfig(**arguments, max_length=None, remove_unused_columns=False)),
         train_dataset=Dataset.from_list(list(encoded)),
         data_collator=RewardCollator(pad_token_id=padding),
         **parts,
     )
-    # TRL has put the tokenizer's padding there, which may be what ends a turn.
+    # TRL set this to the tokenizer's padding token, which may be the token that ends a turn.
     model.config.pad_token_id = padding
     return trainer

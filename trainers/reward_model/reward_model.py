@@ -1,4 +1,4 @@
-"""A reward model: a number for a text, learnt from which of two texts is the better one."""
+"""A reward model: a number for a response, trained on pairs."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -15,19 +15,18 @@ if TYPE_CHECKING:
 
 
 class RewardModel(Trainer):
-    """Trains the weights of a role, with a linear head in the place of its vocabulary, to reward
+    """Trains the weights of a role, with a linear head instead of its vocabulary, to reward
     ``chosen`` more than ``rejected``: a reward r(x, y) in nats of preference, for
     `annotators.Reward`.
 
     The loss of a pair of weight C is −C·log σ(h) − (1−C)·log σ(−h), with h = r(w) − r(l) −
-    margin_scale · ``margin`` (null: 0): the Bradley-Terry model with the soft labels of CREAM and
-    the margin of Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). The reward is read where
-    the answer's turn ends, and is 0 for every text before the first step.
+    margin_scale · ``margin`` (0 if null): the Bradley-Terry model with the soft labels of CREAM and
+    the margin of Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). The reward is read at the
+    end of the answer's turn. Before the first step it is 0 for every text.
 
-    The folder holds a sequence classification model with one label, so it cannot answer: a stage
-    that trains a policy must come after it, for the last checkpoint of a recipe is the policy that
-    its next refresh starts from. ``learning_rate``: 1e-5 for a 7B model (TRL's example), 1e-4 for
-    a pocket model.
+    The folder holds a sequence classification model with one label, which cannot generate. The next
+    refresh of a recipe starts from its last checkpoint, so a stage that trains a policy must come
+    after this one. ``learning_rate``: 1e-5 for a 7B model (TRL's example), 1e-4 for a pocket model.
     """
 
     unit: ClassVar = "pair_id"
@@ -38,9 +37,9 @@ class RewardModel(Trainer):
     learning_rate: float = Field(1e-5, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """A margin that is not read changes no training, so it is not among the columns then."""
-        read = ["pair_id", "prompt", "chosen", "rejected", "weight"]
-        return frame.select([*read, "margin"] if self.margin_scale else read)
+        """The columns that training reads. The margin is one of them only if it is used."""
+        names = ["pair_id", "prompt", "chosen", "rejected", "weight"]
+        return frame.select([*names, "margin"] if self.margin_scale else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         texts = [one_answer(row[side], side) for side in ("chosen", "rejected")]

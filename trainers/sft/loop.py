@@ -12,7 +12,7 @@ from trainers.training.train import single_device
 
 
 class CompletionTrainer(Offline, SFTTrainer):
-    """Learns the tokens whose label is not −100; the loss is the mean over those of a step."""
+    """The loss is the mean over the tokens of a step whose label is not −100."""
 
 
 def completion_trainer(

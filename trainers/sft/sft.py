@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class SFT(Trainer):
     """Trains a policy to write the last message of each demonstration, and to end its turn there.
 
-    Everything before the last message is context and is not learned. ``loss_spans``, where a row
-    has them, leave out the characters of the last message outside them; the end of the turn is
-    learned if the text's last token is. The loss is the mean over the learned tokens of a step.
+    Everything before the last message is context and is not learned. If a row has ``loss_spans``,
+    only the characters of the last message inside them are learned; the end of the turn is learned
+    if the last token of the text is. The loss is the mean over the learned tokens of a step.
 
     ``learning_rate``: 1e-5 for a 7B model; 2e-4 with ``lora``; 5e-5 to 5e-4 for a pocket model.
     """

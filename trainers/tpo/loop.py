@@ -1,4 +1,4 @@
-"""Transformers' trainer on ranked lists of answers, on ids that are given. Imported only when
+"""Transformers' trainer on ranked lists of answers, on given token ids. Imported only when
 something is trained."""
 
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,16 @@ from trainers.training.loop import padding_of, with_adapter
 from trainers.training.train import single_device
 
 BEFORE = -1
-"""The step of what is no answer: the prompt, and padding."""
+"""The step of tokens that are not part of an answer: the prompt, and padding."""
 
 
 @dataclass
 class ListCollator:
-    """A batch of lists, their answers one after another.
+    """A batch of lists, with their answers one after another.
 
-    ``input_ids``, ``attention_mask``, ``steps`` (the step of each token, `BEFORE` of the others):
-    Long[answers, tokens]. ``rewards``, ``reference`` and ``weights``: a tensor for each list, those
-    of `trainers.tpo.losses.ranked_list`, the last two where the examples have them.
+    ``input_ids``, ``attention_mask``, ``steps`` (the step of each token, `BEFORE` for other
+    tokens): Long[answers, tokens]. ``rewards``, ``reference`` and ``weights``: one tensor per list,
+    the arguments of `trainers.tpo.losses.ranked_list`; the last two only if the examples have them.
     """
 
     padding: int
@@ -37,7 +37,9 @@ class ListCollator:
             for ids, steps in zip(example["answer_ids"], example["steps"], strict=True)
         ]
         ids = [torch.tensor([*prompt, *answer]) for prompt, answer, _ in answers]
-        steps = [torch.tensor([BEFORE] * len(prompt) + told) for prompt, _, told in answers]
+        steps = [
+            torch.tensor([BEFORE] * len(prompt) + of_tokens) for prompt, _, of_tokens in answers
+        ]
         lengths = torch.tensor([len(one) for one in ids])
         padded = pad_sequence(ids, batch_first=True, padding_value=self.padding)
         given = {
@@ -55,8 +57,8 @@ class ListCollator:
 
 
 class ListTrainer(AveragingTrainer):
-    """The loss that `trainers.TPO` describes. The reference is the policy as it was given, and so
-    is what weighs the steps: both are asked once, before the first step of training."""
+    """The loss of `trainers.TPO`. The reference and the step weights come from the policy before
+    training; both are computed once, before the first step."""
 
     def __init__(
         self,
@@ -81,46 +83,46 @@ class ListTrainer(AveragingTrainer):
         sums = by_step(log_probs, inputs["steps"][:, 1:])
         lists = torch.split(sums, [len(rewards) for rewards in inputs["rewards"]])
         costs = []
-        for own, rewards, reference, weights in zip(
+        for sums_of_list, rewards, reference, weights in zip(
             lists, inputs["rewards"], inputs["reference"], inputs["weights"], strict=True
         ):
-            ratios = own[:, : reference.shape[1]] - reference.to(own.device)
+            ratios = sums_of_list[:, : reference.shape[1]] - reference.to(sums_of_list.device)
             costs.append(
                 ranked_list(
                     ratios,
-                    rewards.to(own.device),
-                    weights.to(own.device),
+                    rewards.to(sums_of_list.device),
+                    weights.to(sums_of_list.device),
                     beta=self._beta,
                     pairs=self._pairs,
                 )
             )
-            self._report(self._beta * ratios.sum(dim=1), rewards.to(own.device))
+            self._report(self._beta * ratios.sum(dim=1), rewards.to(sums_of_list.device))
         loss = torch.stack(costs).mean()
         return loss, {}
 
     def _report(self, scores: torch.Tensor, rewards: torch.Tensor) -> None:
         better = rewards[:, None] > rewards[None, :]
-        rightly = (scores[:, None] > scores[None, :]).float()
+        accuracy = (scores[:, None] > scores[None, :]).float()
         self.note("rewards/best", scores[:1])
         self.note("rewards/worst", scores[-1:])
-        self.note("rewards/accuracies", rightly[better])
+        self.note("rewards/accuracies", accuracy[better])
 
     def _log_probs(self, model: Any, inputs: Mapping[str, Any]) -> torch.Tensor:
-        """Float[answers, tokens − 1], 0 where no answer's token is predicted."""
-        found: torch.Tensor = model(
+        """Float[answers, tokens − 1], 0 where the predicted token is not part of an answer."""
+        log_probs: torch.Tensor = model(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
             labels=inputs["input_ids"].masked_fill(inputs["steps"] == BEFORE, -100),
             use_cache=False,
             fused_lm_head=True,
         ).log_probs
-        return found
+        return log_probs
 
     @torch.no_grad()
     def _with_reference(self, model: Any, example: dict[str, Any]) -> dict[str, Any]:
         """``example`` with ``reference``, Float[answers, steps], and ``weights``.
 
-        A LoRA adapter still adds nothing, so the policy is its own reference.
+        A LoRA adapter adds nothing yet, so the policy is its own reference.
         """
         batch = self._prepare_inputs(self.data_collator([example]))
         with self.accelerator.autocast():
@@ -133,28 +135,32 @@ class ListTrainer(AveragingTrainer):
         return {**example, "reference": reference, "weights": weights}
 
     def _states(self, model: Any, batch: Mapping[str, Any]) -> list[torch.Tensor]:
-        """Of each answer the mean of the last layer's hidden states over each step's tokens."""
-        whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+        """For each answer the mean of the last layer's hidden states over the tokens of each
+        step."""
+        base = model.get_base_model() if hasattr(model, "get_base_model") else model
         with self.accelerator.autocast():
-            hidden = whole.base_model(
+            hidden = base.base_model(
                 input_ids=batch["input_ids"],
                 attention_mask=batch["attention_mask"],
                 use_cache=False,
             ).last_hidden_state
-        found = []
+        means = []
         for states, steps in zip(hidden.float(), batch["steps"], strict=True):
             present = torch.arange(int(steps.max()) + 1, device=steps.device)
             of = (steps[None, :] == present[:, None]).float()
-            found.append(of @ states / of.sum(dim=1, keepdim=True).clamp(min=1))
-        return found
+            means.append(of @ states / of.sum(dim=1, keepdim=True).clamp(min=1))
+        return means
 
 
 def by_step(values: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-    """``values``, Float[answers, tokens], summed over the tokens of each step of ``steps``, Long of
-    the same shape: Float[answers, steps]; what is of step `BEFORE` is left out."""
+    """``values``, Float[answers, tokens], summed over the tokens of each step.
+
+    ``steps`` is the step of each token, Long of the same shape; tokens of `BEFORE` are ignored.
+    Returns Float[answers, steps].
+    """
     count = int(steps.max()) + 1
-    room = values.new_zeros(len(values), count + 1)
-    return room.scatter_add(1, steps + 1, values)[:, 1:]
+    sums = values.new_zeros(len(values), count + 1)
+    return sums.scatter_add(1, steps + 1, values)[:, 1:]
 
 
 def list_trainer(
@@ -167,9 +173,9 @@ def list_trainer(
     peft_config: Any,
     **parts: Any,
 ) -> ListTrainer:
-    """A trainer on ``prompt_ids``, and of each of a list's answers ``answer_ids`` and ``steps``,
-    with the list's ``rewards``."""
-    # A policy that differs from its reference by dropout alone would have to unlearn that.
+    """A trainer on ``prompt_ids``, the ``answer_ids`` and ``steps`` of each answer, and
+    ``rewards``."""
+    # With dropout, the policy would differ from its reference before training.
     disable_dropout_in_model(parts["model"])
     add_fused_lm_head(parts["model"])
     parts["model"] = with_adapter(parts["model"], peft_config)
@@ -178,7 +184,7 @@ def list_trainer(
         beta=beta,
         pairs=pairs,
         adaptive=adaptive,
-        # The collator reads all columns, and Transformers does not know of ours.
+        # The collator reads all columns, and Transformers does not know ours.
         args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
         data_collator=ListCollator(padding_of(parts["processing_class"])),
         **parts,

@@ -1,5 +1,5 @@
-"""What a ranked list costs: the loss that `trainers.TPO` lowers, as plain functions. Imported only
-when something is trained."""
+"""The loss of a ranked list in `trainers.TPO`, as plain functions. Imported only when something is
+trained."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 Pairs = Literal["lambda", "equal"]
-"""How much each pair of a list counts."""
+"""How the pairs of a list are weighted."""
 
 
 def ranked_list(
@@ -19,13 +19,17 @@ def ranked_list(
     beta: float,
     pairs: Pairs,
 ) -> torch.Tensor:
-    """The mean over the pairs (i, j) of which i has the higher reward of −λ_ij·log σ(h_ij), with
+    """The mean of −λ_ij·log σ(h_ij) over the pairs (i, j) in which i has the higher reward, with
     h_ij = β·Σ_t w_ijt·(ratio_it − ratio_jt).
 
-    ratios: Float[answers, steps], log π/π₀ summed over the tokens of each step, 0 where an answer
-    has no such step; rewards: Float[answers]; weights: Float[answers, answers, steps]. λ is 1, or
-    by ``pairs`` "lambda" what the gain in DCG would be of putting the two the right way round,
-    `lambdas` of how the policy ranks them now.
+    Args:
+        ratios: log π/π₀ summed over the tokens of each step, 0 for missing steps,
+            Float[answers, steps].
+        rewards: Float[answers].
+        weights: w, Float[answers, answers, steps].
+        beta: β.
+        pairs: λ is 1 for "equal". For "lambda" it is the gain in DCG of exchanging the two in
+            the policy's current ranking (`lambdas`).
     """
     margins = beta * ((ratios[:, None] - ratios[None, :]) * weights).sum(dim=-1)
     better = rewards[:, None] > rewards[None, :]
@@ -36,8 +40,8 @@ def ranked_list(
 
 
 def lambdas(rewards: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-    """Float[answers, answers]: |2^v_i − 2^v_j|·|1/log2(1 + τ_i) − 1/log2(1 + τ_j)| with v the
-    rewards and τ the places by ``scores``, 1 the highest; of equals the first comes first.
+    """|2^v_i − 2^v_j|·|1/log2(1 + τ_i) − 1/log2(1 + τ_j)|, Float[answers, answers]. v are the
+    rewards, τ the places by ``scores``, 1 the highest; the first of equals comes first.
 
     Source: LiPO, Liu et al. 2024 (arXiv:2402.01878), after LambdaRank.
     """
@@ -51,12 +55,13 @@ def lambdas(rewards: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
 
 
 def step_weights(states: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Float[answers, answers, steps]: how much step t counts where two answers are compared, from
-    ``states``, of each answer the mean hidden state of each step, Float[steps, hidden].
+    """The weight of step t in the comparison of two answers, Float[answers, answers, steps].
 
-    1 − cos of the two answers' t-th steps, 1 where only one of them has a t-th, and then as large
-    that the mean over the steps that either has is 1: steps that say the same count for little, and
-    those that they share for nothing. 0 beyond both answers, and 1 where all steps are the same.
+    ``states``: for each answer the mean hidden state of each step, Float[steps, hidden]. The weight
+    is 1 − cos of the t-th steps of the two answers, or 1 if only one of them has a t-th step. The
+    weights are scaled so that their mean over the steps of either answer is 1. So similar steps
+    have a small weight, and shared steps have none. The weight is 0 beyond both answers, and 1 if
+    all steps are the same.
     """
     count, longest = len(states), max(len(steps) for steps in states)
     weights = torch.zeros(count, count, longest)

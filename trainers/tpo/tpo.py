@@ -1,4 +1,4 @@
-"""Tree preference optimization: learning from a ranked list of answers instead of from pairs."""
+"""Tree preference optimization: training on ranked lists of answers instead of pairs."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 class TPO(Trainer):
     """Trains a policy to rank the answers of a list as their rewards do.
 
-    The loss of a list is the mean over its pairs of answers with v_i > v_j of −λ_ij·log σ(h_ij),
-    with h_ij = β·Σ_t w_ijt·(ℓ_it − ℓ_jt) and ℓ_it = log π/π₀ of the t-th step of answer i, π₀ the
-    policy it starts from: DPO's, of every pair, if λ and w are 1.
+    The loss of a list is the mean of −λ_ij·log σ(h_ij) over its pairs of answers with v_i > v_j,
+    with h_ij = β·Σ_t w_ijt·(ℓ_it − ℓ_jt), ℓ_it = log π/π₀ of the t-th step of answer i, and π₀ the
+    policy before training. With λ = w = 1 it is the DPO loss of every pair.
 
-    ``pairs: lambda``: λ is the gain in DCG of having the two the right way round where the policy
-    has them now (`trainers.tpo.losses.lambdas`), so that the top of the list counts most.
-    ``equal``: all pairs of a list count alike.
+    ``pairs: lambda``: λ is the gain in DCG of exchanging the two answers in the policy's current
+    ranking (`trainers.tpo.losses.lambdas`), so the top of the list counts most. ``equal``: all
+    pairs of a list have the same weight.
 
-    ``adaptive``: w_ijt grows with how much the t-th steps of the two differ
-    (`trainers.tpo.losses.step_weights`), so that what sets an answer apart counts, and steps that
-    both share, as answers from one tree do, do not. Otherwise all steps count alike.
+    ``adaptive``: w_ijt grows with the difference between the t-th steps of the two answers
+    (`trainers.tpo.losses.step_weights`). So distinguishing steps count, and steps that both share,
+    as answers of one tree do, do not count. Otherwise all steps have the same weight.
 
-    Source: Liao et al. 2024, TPO (arXiv:2410.12854), for lists, pairwise logistic losses of them
-    and weights by the cosine of steps' hidden states. How it weighs pairs and steps could not be
-    read in the paper, and its public code was not followed: it puts the loss into another
-    log-sigmoid, which turns its sign, and weighs a step by 1 + cos, the more the more alike. Here
-    the policy's hidden states are taken once, before training, and no gradient goes through them.
+    Source: Liao et al. 2024, TPO (arXiv:2410.12854), for lists, pairwise logistic losses, and
+    weights by the cosine of the hidden states of steps. How it weights pairs and steps could not be
+    read in the paper. Its public code was not followed: it puts the loss into another log-sigmoid,
+    which reverses its sign, and weights a step by 1 + cos, more for similar steps. Here the hidden
+    states of the policy are computed once, before training, without gradients.
 
-    A list whose rewards are all equal ranks nothing and is dropped. ``learning_rate``: as for
-    `trainers.DPO`. ``batch_size`` counts lists.
+    A list with equal rewards is dropped. ``learning_rate``: as for `trainers.DPO`. ``batch_size``
+    counts lists.
     """
 
     unit: ClassVar = "ranking_id"

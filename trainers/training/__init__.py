@@ -1,1 +1,1 @@
-"""What all trainers share."""
+"""Shared by all trainers."""

@@ -1,5 +1,4 @@
-"""What happens beside the steps of a training: it saves itself, and shows how far it is. Imported
-only when something is trained."""
+"""Callbacks of a training: saving and progress. Imported only when something is trained."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from trainers.training.checkpoint_folder import mark_complete
 
 
 class Saving(TrainerCallback):
-    """Saves the training every so many seconds, and marks what was saved to its end."""
+    """Saves the training every ``seconds`` seconds, and marks complete checkpoints."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -38,8 +37,8 @@ class Saving(TrainerCallback):
 
 
 class Progress(ProgressCallback):
-    """Transformers' bar on stderr, with the loss beside it: Transformers prints the loss to stdout,
-    which belongs to the command's ``--json``."""
+    """Transformers' progress bar on stderr, with the loss. Transformers itself prints the loss to
+    stdout, which ``--json`` uses."""
 
     def __init__(self, title: str) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The folder of a trained model: whole or not there, and what it was made from written inside.
+"""The folder of a trained model: complete or absent, with a record of what it was made from.
 
-``training.json`` is written last, after every other file is on the disk, and the folder gets its
-name last of all. So a folder by that name is a whole model, a killed training leaves only hidden
-folders beside it, and a training that has been done is known by its identity and not repeated.
+``training.json`` is written last, after all other files are on disk, and the folder is renamed
+after that. So a folder with this name holds a complete model, a killed training leaves only hidden
+folders next to it, and a finished training is recognised by its identity and not repeated.
 """
 
 import json
@@ -17,24 +17,25 @@ from schemas.atomic import replace_folder, sync, sync_tree, write_file
 RECORD = "training.json"
 COMPLETE = "complete"
 DIGITS = 32
-"""Of an identity: `schemas.content_id`."""
+"""The number of digits of an identity (`schemas.content_id`)."""
 
 
 @dataclass(frozen=True)
 class TrainedFolder:
-    """Where a training's model goes; ``identity`` is the digest of all that decides its weights."""
+    """The folder of a trained model. ``identity`` is the digest of everything that determines its
+    weights."""
 
     path: Path
     identity: str
 
     @property
     def work(self) -> Path:
-        """The hidden folder beside ``path`` that this training, and no other, works in."""
+        """The hidden work folder of this training, next to ``path``."""
         return self.path.parent / f".{self.path.name}.{self.identity}"
 
     @property
     def model(self) -> Path:
-        """Where the model is written before it gets its name."""
+        """Where the model is written before the folder is renamed."""
         return self.work / "model"
 
     @property
@@ -43,30 +44,32 @@ class TrainedFolder:
         return self.work / "checkpoints"
 
     def finished(self) -> dict[str, Any] | None:
-        """The record of this training if it has been done, else None."""
+        """The record of this training if it is finished, else None."""
         if (record := self._record(self.path)) is not None:
             return record
         if (record := self._record(self.model)) is not None:
-            # Killed between the last write and the name.
-            self._name()
+            # The training was killed between the last write and the rename.
+            self._rename()
         return record
 
     def publish(self, record: Mapping[str, Any]) -> None:
-        """Give the files in ``model`` their place, with ``record`` beside them."""
+        """Write ``record`` into ``model`` and move the folder to ``path``."""
         sync_tree(self.model)
         known = {**record, "identity_digest": self.identity}
         write_file(self.model / RECORD, json.dumps(known, indent=2, sort_keys=True).encode())
-        self._name()
+        self._rename()
 
     def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint that was written to its end; half-written ones are removed."""
-        found = []
+        """The newest complete checkpoint. Incomplete ones are removed."""
+        complete = []
         for checkpoint in self.checkpoints.glob("checkpoint-*"):
             if (checkpoint / COMPLETE).exists():
-                found.append(checkpoint)
+                complete.append(checkpoint)
             else:
                 shutil.rmtree(checkpoint)
-        return max(found, key=lambda checkpoint: int(checkpoint.name.split("-")[1]), default=None)
+        return max(
+            complete, key=lambda checkpoint: int(checkpoint.name.split("-")[1]), default=None
+        )
 
     def _record(self, folder: Path) -> dict[str, Any] | None:
         try:
@@ -75,14 +78,14 @@ class TrainedFolder:
             return None
         return dict(record) if record.get("identity_digest") == self.identity else None
 
-    def _name(self) -> None:
+    def _rename(self) -> None:
         replace_folder(self.model, self.path, old=self.work / "replaced")
         for leftover in self.path.parent.glob(f".{self.path.name}.{'[0-9a-f]' * DIGITS}"):
             shutil.rmtree(leftover)
 
 
 def mark_complete(checkpoint: Path) -> None:
-    """Say that ``checkpoint`` was written to its end, once it is on the disk."""
+    """Mark ``checkpoint`` as complete, after all its files are on disk."""
     sync_tree(checkpoint)
     (checkpoint / COMPLETE).touch()
     sync(checkpoint)

@@ -1,4 +1,4 @@
-"""A language model's body with a linear head in the place of its vocabulary. Imported only when
+"""A language model's body with a linear head instead of its vocabulary. Imported only when
 something is trained."""
 
 import copy
@@ -11,11 +11,18 @@ from engines.protocol import EngineError
 
 
 def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) -> Any:
-    """A model of ``kind`` (an ``AutoModelFor...Classification``) with one label on the body of the
-    language model ``model``; ``settings`` are put into its configuration.
+    """A model of ``kind`` (an ``AutoModelFor...Classification``) with one label, on the body of the
+    language model ``model``. The weights of its head are 0: random ones would need a seed and would
+    have to be unlearned.
 
-    Its head begins at 0: a random one would have to be learnt away, and needs a seed. Raises
-    `EngineError`, calling the head ``what``, where Transformers has no such model.
+    Args:
+        model: the language model.
+        kind: the class of the new model.
+        what: the name of the head in errors.
+        settings: added to the configuration.
+
+    Raises:
+        EngineError: Transformers has no such model.
     """
     config = copy.deepcopy(model.config)
     config.num_labels = 1
@@ -29,7 +36,7 @@ def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) 
             torch.nn.init.zeros_(weights)
     except (ValueError, AttributeError, RuntimeError) as error:
         raise EngineError(
-            f"{model.name_or_path}: a {type(model).__name__} takes no {what} ({error})"
+            f"{model.name_or_path}: a {type(model).__name__} does not support a {what} ({error})"
         ) from error
     headed.to(device=model.device, dtype=model.dtype)
     headed.name_or_path = model.name_or_path

@@ -1,4 +1,4 @@
-"""What the training loops share, on Transformers' trainer or TRL's. Imported only when something is
+"""Shared by the training loops on Transformers' trainer or TRL's. Imported only when something is
 trained."""
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from datasets import Dataset
 
 
 class MeanLoss:
-    """Mixed into a trainer whose loss of a batch is `mean_loss`."""
+    """A mixin for trainers: the loss of a batch is `mean_loss`."""
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch, and the model's outputs."""
@@ -22,13 +22,13 @@ class MeanLoss:
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """What Transformers asks of a trainer."""
+        """Called by Transformers."""
         loss, outputs = self.mean_loss(model, inputs)
         return (loss, outputs) if return_outputs else loss
 
 
 class Offline:
-    """Mixed into TRL's trainers: no telemetry, and no model card in every checkpoint."""
+    """A mixin for TRL's trainers: no telemetry, and no model card in every checkpoint."""
 
     def _send_telemetry(self) -> None:
         pass
@@ -38,16 +38,16 @@ class Offline:
 
 
 class PairTrainer(MeanLoss, Offline):
-    """Mixed into TRL's trainers on pairs that are given as ids."""
+    """A mixin for TRL's trainers on pairs of token ids."""
 
     _metrics: Any
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        # TRL would render and tokenize again; ours are tokenized as the engine does it.
+        # TRL would render and tokenize again. The rows are already tokenized as the engine does it.
         return dataset
 
     def report(self, chosen: torch.Tensor, rejected: torch.Tensor, **more: torch.Tensor) -> None:
-        """Adds the means of the rewards of a batch's pairs, and of ``more``, to TRL's report."""
+        """Add the means of the rewards of a batch's pairs, and of ``more``, to TRL's report."""
         figures = {
             "rewards/chosen": chosen,
             "rewards/rejected": rejected,
@@ -68,7 +68,7 @@ def with_confidences(
 
 
 def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozenset()) -> Any:
-    """``model`` with the LoRA adapter of ``config``, or as it is where that is None.
+    """``model`` with the LoRA adapter of ``config``, or unchanged if that is None.
 
     Args:
         excluded: names of modules that are trained fully.
@@ -83,5 +83,5 @@ def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozense
 
 
 def padding_of(tokenizer: Any) -> int:
-    """The id that fills up sequences. It is masked, so any will do where a tokenizer has none."""
+    """The padding token id. Padding is masked, so any id will do if the tokenizer has none."""
     return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)

@@ -1,4 +1,4 @@
-"""What `trainers.training.train` asks of the method that it trains by."""
+"""The interface of a training method for `trainers.training.train`."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LoRA(BaseModel):
-    """Train a low-rank difference instead of all weights (Hu et al. 2021, arXiv:2106.09685).
+    """Trains a low-rank difference instead of all weights (Hu et al. 2021, arXiv:2106.09685).
 
     It is merged into the weights at the end, so the result loads like any model. Needs ``peft``.
     """

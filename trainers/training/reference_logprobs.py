@@ -1,9 +1,9 @@
-"""What the reference gives the answers of a training: computed once, then kept beside the journal.
+"""Reference log-probs of training examples, computed once and stored next to the journal.
 
-A reference is the policy as it was given, so what it gives a pair is decided by its weights, the
-pair's token ids and weights, and the arithmetic. That is the key, as `engines.journal.identity` is
-of an answer; learning rate, loss or seed are not in it, so a training with others, or one that was
-killed, asks the reference nothing again.
+The reference is the policy before training. Its log-probs depend on its weights, on the token ids
+and weights of the examples, and on the arithmetic; these are the key. Learning rate, loss and seed
+are not part of it. So a training with other settings, or one that was killed, does not compute them
+again.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,16 +19,17 @@ from schemas import content_id
 from schemas.atomic import write_file
 
 VERSION = 1
-"""Of what is in the key, and of how the figures are computed."""
+"""The version of the key and of the computation."""
 CELLS = {"cpu": 2_048, "cuda": 16_384}
-"""Tokens of a forward pass, padding among them: what a processor's cache holds, and what keeps a
-GPU busy."""
+"""Tokens of a forward pass, padding included: as many as a processor's cache holds, and enough to
+keep a GPU busy."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The ``revision`` of the weights with their number type, the ``arithmetic`` of forward passes
-    (``float32`` or ``bfloat16``), and the ``folder`` in which figures are kept."""
+    """The stored log-probs of a reference. ``revision``: its weights and number type.
+    ``arithmetic``: that of forward passes (``float32`` or ``bfloat16``). ``folder``: where they are
+    stored."""
 
     revision: str
     arithmetic: str
@@ -37,31 +38,36 @@ class Reference:
     def figures(
         self, examples: Sequence[dict[str, Any]], compute: Callable[[], dict[str, list[float]]]
     ) -> dict[str, list[float]]:
-        """Columns of one figure an example: those that were kept, else those of ``compute``."""
+        """Columns with one number per example: stored ones, or else the result of ``compute``."""
         libraries = {name: version(name) for name in ("torch", "transformers")}
         key = content_id(VERSION, self.revision, self.arithmetic, libraries, list(examples))
         path = self.folder / f"{key}.parquet"
         if path.exists():
             return pl.read_parquet(path).to_dict(as_series=False)
-        found = compute()
+        figures_by_name = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Two trainings may compute the same; either's file is complete, and they are alike.
+        # Two trainings may compute the same file at once; both are complete and equal.
         content = BytesIO()
-        pl.DataFrame(found).write_parquet(content)
+        pl.DataFrame(figures_by_name).write_parquet(content)
         write_file(path, content.getvalue())
-        return found
+        return figures_by_name
 
 
 def batches(lengths: Sequence[int], *, rows: int, cells: int) -> list[list[int]]:
-    """Examples by number, in batches of about the same length, the longest first: at most ``cells``
-    tokens in a batch of ``rows`` sequences an example, unless a single one has more."""
+    """Examples by number, in batches of similar length, the longest first.
+
+    Args:
+        lengths: the tokens of each example.
+        rows: sequences per example.
+        cells: the maximum number of tokens in a batch; a single longer example is a batch.
+    """
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-    made: list[list[int]] = []
-    room = 0
+    groups: list[list[int]] = []
+    left = 0
     for number in order:
-        if room == 0:
-            made.append([])
-            room = max(1, cells // (rows * max(1, lengths[number])))
-        made[-1].append(number)
-        room -= 1
-    return made
+        if left == 0:
+            groups.append([])
+            left = max(1, cells // (rows * max(1, lengths[number])))
+        groups[-1].append(number)
+        left -= 1
+    return groups

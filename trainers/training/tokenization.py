@@ -1,9 +1,9 @@
-"""The token ids a policy is trained on: exactly those its engine reads and writes.
+"""The token ids for training: exactly those that the engine reads and writes.
 
-A template is applied once, to the prompt with its generation header; the answer's ids follow and
-then the token that ends the turn. To render the whole conversation and look for where the prompt
-stops loses the answer's first tokens, or trains on a header that is never generated, as soon as a
-template treats the last turn differently (trl#6433).
+The chat template is applied once, to the prompt with its generation header. The ids of the answer
+follow, then the token that ends the turn. Rendering the whole conversation and searching for the
+end of the prompt would lose the first tokens of the answer, or train on a header that is never
+generated, if a template treats the last turn differently (trl#6433).
 """
 
 from bisect import bisect_right
@@ -18,12 +18,12 @@ from engines.protocol import RowError
 from schemas import Message
 
 UNLEARNED = -100
-"""The label that torch's cross entropy leaves out."""
+"""The label that torch's cross entropy ignores."""
 
 
 class Reader:
-    """Turns messages into ids with ``tokenizer``; ``end`` is the id that ends a turn, ``arguments``
-    are those of its chat template."""
+    """Turns messages into token ids. ``end`` is the id that ends a turn; ``arguments`` are those of
+    the chat template."""
 
     def __init__(
         self, tokenizer: Any, end: int, arguments: Mapping[str, Any] | None = None
@@ -33,21 +33,22 @@ class Reader:
         self._arguments = arguments
 
     def prompt(self, messages: Sequence[Message], answer: str = "") -> list[int]:
-        """The ids of ``messages`` and of the header that starts the assistant's turn. A thought
-        that the header opens is ended, unless ``answer``, which follows, begins with one."""
+        """The ids of ``messages`` and of the header of the assistant's turn. Reasoning that the
+        header opens is closed, unless ``answer``, which follows, begins with reasoning."""
         header = chat_text(self._tokenizer, messages, self._arguments)
         return prompt_ids(self._tokenizer, answering(header, begins=answer))
 
     def answer(self, text: str, *, ended: bool = True) -> list[int]:
-        """The ids of ``text`` and, where it is ``ended``, of the end of the turn."""
+        """The ids of ``text`` and, if ``ended``, of the end of the turn."""
         ids = token_ids(self._tokenizer, text)
         return [*ids, self._end] if ended else ids
 
     def shared(self, one: str, other: str, characters: int) -> int:
-        """How many tokens both texts begin with that end within their first ``characters``.
+        """The number of tokens that both texts begin with and that end within the first
+        ``characters``.
 
-        A token that reaches beyond those is a part of what differs, and so are all tokens after
-        the first that the two do not have in common, even of characters that they have.
+        A token that reaches beyond these characters does not count. Counting stops at the first
+        token that differs, even if the characters after it are the same.
         """
         if not characters:
             return 0
@@ -58,17 +59,24 @@ class Reader:
         return sum(1 for _ in within)
 
     def steps(self, prompt: Sequence[int], texts: Sequence[str]) -> tuple[list[int], list[int]]:
-        """The ids of ``prompt`` and of the answer that ``texts`` joined are, unended, and where in
-        them the last token of each step is. A step without a token ends where the one before it
-        does, at the prompt's last token if it is the first."""
+        """Token ids and the ends of steps.
+
+        Returns:
+            The ids of ``prompt`` and of the joined ``texts``, without an end of the turn; and
+                for each step the position of its last token. A step without a token ends where
+                the step before it ends; the first step then ends at the last token of the
+                prompt.
+        """
         ends = list(accumulate(map(len, texts)))
         ids, counts = tokens_until(self._tokenizer, "".join(texts), ends)
         return [*prompt, *ids], [len(prompt) + count - 1 for count in counts]
 
     def numbered(self, text: str, ends: Sequence[int]) -> tuple[list[int], list[int]]:
-        """The ids of `answer`, and of each the number of the step that it is of, from 0: steps end
-        after ``ends`` characters. The end of the turn is of the last step, and a token that lies
-        across an end of the step before it."""
+        """The ids of `answer`, and for each id the number of its step, from 0.
+
+        ``ends`` are the offsets in characters at which steps end. The end of the turn belongs to
+        the last step. A token across an end belongs to the step before that end.
+        """
         ids, counts = tokens_until(self._tokenizer, text, ends)
         return [*ids, self._end], [
             *(bisect_right(counts, place) for place in range(len(ids))),
@@ -76,11 +84,13 @@ class Reader:
         ]
 
     def labels(self, text: str, spans: Sequence[Sequence[int]] | None) -> list[int]:
-        """What is learned of `answer`: its ids, and −100 for tokens outside of ``spans``.
+        """The labels for `answer`: its ids, and −100 for tokens outside of ``spans``.
 
-        A token with a character in one of the [start, end) spans is learned; the end of the turn
-        is if the last token is. None stands for the whole text. Raises `RowError` if no token is
-        learned.
+        A token with a character in one of the [start, end) spans is learned; the end of the turn is
+        learned if the last token is. None means the whole text.
+
+        Raises:
+            RowError: no token is learned.
         """
         if spans is None:
             return self.answer(text)
@@ -95,7 +105,11 @@ class Reader:
 
 
 def one_answer(messages: Sequence[Message], side: str) -> str:
-    """The text of one side of a pair: one message, the assistant's, or else `RowError`."""
+    """The text of one side of a pair.
+
+    Raises:
+        RowError: the side is not exactly one message of the assistant.
+    """
     if len(messages) != 1 or messages[0]["role"] != "assistant":
         raise RowError(f"{side} is not one message of the assistant")
     return messages[0]["content"]

@@ -1,5 +1,5 @@
-"""One training, with Transformers' loop: load, encode, train, check, save. Imported only when
-something is trained, since torch, transformers and trl take seconds to import."""
+"""One training with Transformers: load, encode, train, check, save. Imported only when something is
+trained, because torch, transformers and trl take seconds to import."""
 
 import copy
 import gc
@@ -29,7 +29,7 @@ from trainers.training.tokenization import Reader
 Arguments = TypeVar("Arguments", bound=TrainingArguments)
 
 REPORTS = 20
-"""How many times a training reports its figures; each averages the steps since the last."""
+"""The number of reports of a training; each averages the steps since the last one."""
 
 
 def train(
@@ -39,10 +39,13 @@ def train(
     folder: TrainedFolder,
     context: Context,
 ) -> dict[str, Any]:
-    """Train on ``examples`` and write the model to ``folder.model``; nothing if all are refused.
+    """Train on ``examples`` and write the model to ``folder.model``; write nothing if all examples
+    are refused.
 
-    Returns ``rows`` trained on, ``steps``, ``seconds``, ``metrics`` (averages over the last quarter
-    of the training), ``history`` (every report) and ``refused`` (`Dropped` rows but for the stage).
+    Returns:
+        ``rows`` trained on; ``steps``; ``seconds``; ``metrics``, averages over the last quarter
+            of the training; ``history``, every report; ``refused``, `Dropped` rows without the
+            stage; ``resumed_from``, the step of the checkpoint that it continued from, or None.
     """
     began = time.monotonic()
     gpu = _on_gpu(binding, context)
@@ -57,7 +60,7 @@ def train(
         return {"rows": 0, "refused": refused}
     model = method.learned(model, end=end)
 
-    # TRL and Transformers write their own idea of padding and of end tokens into these.
+    # TRL and Transformers change padding and end tokens in these.
     config, generation_config = copy.deepcopy(
         (model.config, getattr(model, "generation_config", None))
     )
@@ -95,7 +98,7 @@ def train(
 
     history = [report for report in learner.state.log_history if "loss" in report]
     steps = learner.state.global_step
-    # The optimizer's memory, three times the model's, is freed before the next stage begins.
+    # Free the memory of the optimizer (three times the model's) before the next stage begins.
     del learner, model, trained
     gc.collect()
     if gpu:
@@ -133,7 +136,7 @@ def _refuse_adapter(binding: Binding, context: Context) -> None:
 def _encode(
     method: Method, examples: pl.DataFrame, model: Any, reader: Reader
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """The examples as token ids, and those refused."""
+    """The examples as token ids, and the refused ones."""
     limit = min(
         method.max_length,
         getattr(model.config.get_text_config(), "max_position_embeddings", method.max_length),
@@ -165,8 +168,9 @@ def _turn_end(model: Any, tokenizer: Any) -> int:
     end = turn_end(tokenizer, frozenset({*listed, tokenizer.eos_token_id} - {None}))
     if end is None:
         raise EngineError(
-            f"{model.name_or_path}: no token ends a turn, so no answer's end can be learned: give "
-            "the tokenizer an eos_token that its chat template writes after the assistant's words"
+            f"{model.name_or_path}: no token ends a turn, so the end of an answer cannot be "
+            "learned: set an eos_token in the tokenizer that its chat template writes after the "
+            "assistant's text"
         )
     return end
 
@@ -182,7 +186,7 @@ def _arguments(
         "num_train_epochs": method.epochs,
         "per_device_train_batch_size": method.batch_size,
         "gradient_accumulation_steps": method.gradient_accumulation,
-        # Rounded down: Transformers rounds up, and a first step of warm-up has a rate of 0, so a
+        # Rounded down. Transformers rounds up, and the first warm-up step has a rate of 0, so a
         # training of one step would change nothing.
         "warmup_steps": int(steps * method.warmup),
         "lr_scheduler_type": "linear",
@@ -190,11 +194,11 @@ def _arguments(
         "data_seed": seed,
         "use_cpu": not gpu,
         "bf16": gpu,
-        # Costs a fifth of the time and saves most of the memory: on a CPU models are small.
+        # Costs a fifth of the time and saves most of the memory. Models on a CPU are small.
         "gradient_checkpointing": gpu,
         "dataloader_pin_memory": gpu,
         "logging_steps": math.ceil(steps / REPORTS),
-        # `Saving` says when. Two are kept, since the newest may be half written.
+        # `Saving` decides when. Two are kept, because the newest may be incomplete.
         "save_strategy": "no",
         "save_total_limit": 2,
         "disable_tqdm": True,
@@ -203,7 +207,7 @@ def _arguments(
 
 
 def single_device(arguments: Arguments) -> Arguments:
-    """``arguments`` that use one GPU even if more are visible, which TRL otherwise refuses."""
+    """``arguments`` for one GPU, even if more are visible; otherwise TRL refuses to run."""
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
     return arguments
@@ -231,10 +235,10 @@ def _refuse_broken(model: Any, loss: float, method: Method, context: Context) ->
 
 
 def _final(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Averages over the last quarter of the reports: one batch alone says little."""
+    """Averages over the last quarter of the reports, because one batch alone varies too much."""
     last = history[-max(1, len(history) // 4) :]
     skipped = {"epoch", "step", "learning_rate", "num_tokens"}
-    # Not every report has every figure: a batch may hold no wrong step, say.
+    # Not every report has every figure: a batch may have no wrong step, for example.
     seen: dict[str, list[float]] = {}
     for report in last:
         for name, figure in report.items():

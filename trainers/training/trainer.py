@@ -1,4 +1,4 @@
-"""What all trainers share: where the weights come from, where they go, and when to train at all."""
+"""The base class of trainers: starting weights, the result folder, and when to train."""
 
 import hashlib
 import logging
@@ -39,29 +39,33 @@ LIBRARIES = ("torch", "transformers", "trl")
 
 
 class Trainer(Operator):
-    """Trains the weights of a role on curated rows and writes a folder that loads like any model.
+    """Base class: trains the weights of a role on curated rows and writes a folder that loads like
+    any model.
 
-    The folder is ``<models>/<refresh>/<stage>``: safetensors in the number type of the weights it
-    started from, tokenizer, chat template, generation config, and ``training.json``. A training
-    whose parameters, rows (in any order), starting weights and library versions are those of the
-    folder already there is not repeated. A killed one goes on from its last checkpoint, if it ran
-    for ``checkpoint_seconds``, else from the start; on a CPU both give the same weights as no kill.
+    The folder is ``<models>/<refresh>/<stage>``: safetensors in the number type of the starting
+    weights, tokenizer, chat template, generation config, and ``training.json``. A training is not
+    repeated if the folder has the same parameters, rows (in any order), starting weights and
+    library versions. A killed training continues from its last checkpoint if it ran for
+    ``checkpoint_seconds``, else from the start. On a CPU both give the same weights as an
+    uninterrupted training.
 
-    ``batch_size`` rows make a forward pass and ``gradient_accumulation`` of those an optimizer
-    step, with AdamW; the learning rate rises over the share ``warmup`` of the steps and falls
-    linearly to 0. A row longer than ``max_length`` tokens (or than the model) is dropped, never
-    cut: an answer without its end teaches the policy not to end. ``seed``: the recipe's if None.
+    A forward pass has ``batch_size`` rows, and an optimizer step (AdamW) ``gradient_accumulation``
+    forward passes. The learning rate rises over the share ``warmup`` of the steps and then falls
+    linearly to 0. A row longer than ``max_length`` tokens (or than the model's limit) is dropped
+    and never cut: an answer without its end teaches the policy not to end. ``seed``: that of the
+    recipe if None.
 
-    All weights are trained in float32 (bfloat16 forward passes on a GPU): a step of 5e-7 is lost
-    in the rounding of a bfloat16 weight. With ``lora`` the weights stay in their own type.
+    All weights are trained in float32 (with bfloat16 forward passes on a GPU), because a step of
+    5e-7 is lost in the rounding of a bfloat16 weight. With ``lora`` the weights stay in their own
+    type.
     """
 
     gives: ClassVar = Checkpoints
     task: ClassVar[Literal["CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS"]] = "CAUSAL_LM"
-    """What `peft` calls the kind of model that is trained."""
+    """The task type of the trained model for `peft`."""
     relative: ClassVar[bool] = False
-    """Whether `learner` takes a `trainers.training.reference_logprobs.Reference`, where what the
-    policy gave the answers before training is kept."""
+    """Whether `learner` takes a `trainers.training.reference_logprobs.Reference`, which stores the
+    log-probs of the policy before training."""
 
     start: TrainedRole = "policy"
     learning_rate: float = Field(gt=0)
@@ -75,37 +79,42 @@ class Trainer(Operator):
     checkpoint_seconds: float = Field(600.0, ge=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The columns that training reads, the ``unit`` among them."""
+        """The columns that training reads, including ``unit``."""
         raise NotImplementedError
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        """Token ids of one example, its longest sequence's ``length`` among them.
+        """The token ids of one example, with the ``length`` of its longest sequence.
 
-        Raises `RowError` if the row cannot be trained on.
+        Raises:
+            RowError: the row cannot be trained on.
         """
         raise NotImplementedError
 
     def learned(self, model: Any, *, end: int) -> Any:
-        """What is trained of the language model ``model``, whose turns the token ``end`` ends."""
+        """The model to train, made from the language model ``model``. The token ``end`` ends its
+        turns."""
         return model
 
     def learner(
         self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
     ) -> "Learner":
-        """What trains on ``encoded``; ``parts`` are the model, tokenizer and LoRA settings."""
+        """The Transformers trainer for ``encoded``. ``parts`` are the model, tokenizer and LoRA
+        settings."""
         raise NotImplementedError
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Train on the rows of ``of``; one `Checkpoints` row, and `Dropped` for unusable rows.
+        """Train on the rows of ``of``: one `Checkpoints` row, and `Dropped` for unusable rows.
 
-        With no row to train on nothing is trained: ``path`` is ``start`` and ``reason`` says why.
-        Raises `EngineError` if the role has no weights, or training gave numbers that are not
-        finite.
+        Without a row to train on nothing is trained: ``path`` is ``start``, and ``reason`` says
+        why.
+
+        Raises:
+            EngineError: the role has no weights, or the training diverged.
         """
         source = next(given for given in self.inputs() if given.field == "of")
         noun = source.tables[0].__name__.lower()
         binding = self._binding(context)
-        # Sorted, so that the order in which rows arrive changes neither identity nor weights.
+        # Sorted, so that the order of rows changes neither the identity nor the weights.
         examples = self.examples(tables[source.stage]).sort(self.unit)
         if examples.is_empty():
             reason = f"no {noun}: stage {source.stage!r} kept no row"
@@ -153,8 +162,8 @@ class Trainer(Operator):
     def _identity(
         self, examples: pl.DataFrame, binding: Binding, context: Context
     ) -> dict[str, Any]:
-        """All that decides the trained weights. Stage and role names do not, their rows and
-        weights do; nor does how often a training saves itself."""
+        """Everything that determines the trained weights. Names of stages and roles do not, but
+        their rows and weights do. How often a training saves itself does not."""
         from engines.weights import weights_revision
 
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
@@ -178,7 +187,7 @@ class Trainer(Operator):
         return binding if self.lora else binding.model_copy(update={"dtype": "float32"})
 
     def seed_in(self, context: Context) -> int:
-        """The seed of this training: its own, or the recipe's."""
+        """The seed of this training: its own, or that of the recipe."""
         return context.seed if self.seed is None else self.seed
 
     def _untrained(
@@ -212,9 +221,10 @@ def _digest(examples: pl.DataFrame) -> str:
 
 
 def _import_path(trainer: type) -> str:
-    """``package.method.Class``: by the nearest sub-package that exports the class, else its module.
+    """``package.method.Class``, by the nearest package that exports the class, else by its module.
 
-    Part of the identity of trained weights: it stays where files move inside that package.
+    It is part of the identity of trained weights, so it must not change when files move inside that
+    package.
     """
     parts = trainer.__module__.split(".")
     for length in range(len(parts) - 1, 1, -1):

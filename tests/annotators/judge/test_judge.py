@@ -347,7 +347,7 @@ def test_the_weights_of_a_stage_judge_in_the_place_of_the_roles(bench: Bench) ->
     [
         ({"scale": (5, 1)}, "lowest"),
         ({"parse": "no group", "verdict": "sampled"}, "one group"),
-        ({"parse": "(", "verdict": "sampled"}, "no regular expression"),
+        ({"parse": "(", "verdict": "sampled"}, "not a regular expression"),
         ({"votes": 3}, "sampled"),
         ({"mode": "listwise"}, "sampled"),
         ({"votes": 3, "verdict": "sampled", "temperature": 0}, "all the same"),

@@ -124,7 +124,7 @@ def test_what_was_dropped_shows_every_views_probability(paired):
 def test_what_is_no_probability_is_refused(paired):
     views = {"one": {"a": [0.0], "b": [1.0]}, "two": {"a": [4.0], "b": [5.0]}}
     agree = ViewsAgreement(of="pairs", views=["one"], probabilities=["two"])
-    with pytest.raises(ValueError, match=r"stage 'two' scored 4.0, which is no probability"):
+    with pytest.raises(ValueError, match=r"stage 'two' scored 4.0, which is not a probability"):
         agree.run(paired([("a", "b")], views))
 
 

@@ -105,7 +105,7 @@ def test_what_cannot_be_is_said(world):
         Balance(of="responses", per_source=2, by="colour").run(tables)
     with pytest.raises(ValueError, match="cannot be grouped"):
         Balance(of="responses", per_source=2, by="origin").run(tables)
-    with pytest.raises(ValueError, match="caps nothing"):
+    with pytest.raises(ValueError, match="has no effect"):
         Balance(of="prompts", per_prompt=1).run(tables)
     with pytest.raises(ValueError, match="needs 'per_prompt'"):
         Balance(of="responses")

@@ -290,7 +290,7 @@ def test_prompts_with_another_system_message_are_other_prompts():
     )
     split = Deduplicate(of="prompts").run({"prompts": frame})
     assert split.dropped["row_id"].to_list() == ["p4"]
-    with pytest.raises(ValueError, match="compares nothing"):
+    with pytest.raises(ValueError, match="has no effect"):
         Deduplicate(of="prompts", scope="prompt").run({"prompts": frame})
 
 

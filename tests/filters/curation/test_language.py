@@ -197,7 +197,7 @@ def test_parameters_that_cannot_work_are_refused(fields, message):
 
 
 def test_what_cannot_be_asked_is_said(world, written):
-    with pytest.raises(ValueError, match="prompts answer no prompt"):
+    with pytest.raises(ValueError, match="prompts have no prompt to compare with"):
         Language(of="prompts", same_as_prompt=True).run(world({"p": []}))
     with pytest.raises(ValueError, match="knows no such language"):
         Language(of="r", languages=("xx",)).run({"r": written([SAID["en"]])})

@@ -86,7 +86,7 @@ def test_a_recipe_may_bring_its_own_patterns(written):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "message"), [("(", "no regular expression"), ("x*", "every text")]
+    ("pattern", "message"), [("(", "not a regular expression"), ("x*", "every text")]
 )
 def test_patterns_that_cannot_work_are_refused(pattern, message):
     with pytest.raises(ValueError, match=message):

@@ -94,7 +94,7 @@ def test_prompts_with_another_system_message_are_other_prompts(static_embedder):
     assert split.dropped.height == 1
     assert split.dropped["row_id"][0] in ("p0", "p1")
     assert split.dropped["reason"].to_list() == ["means the same"]
-    with pytest.raises(ValueError, match="compares nothing"):
+    with pytest.raises(ValueError, match="has no effect"):
         SemanticDuplicates(of="prompts", embedder=embedder, scope="prompt").run({"prompts": frame})
     empty = filter_.run({"prompts": frame.clear()})
     assert empty.kept.is_empty()
