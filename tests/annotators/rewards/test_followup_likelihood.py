@@ -67,7 +67,7 @@ def test_it_is_mean_over_mean_of_means(
     ("positive", "negative", "told"),
     [
         ((), COMPLAINTS, "at least 1"),
-        (THANKS, (" ",), "says nothing"),
+        (THANKS, (" ",), "is empty"),
         (THANKS, ("Yes!",), "named twice"),
     ],
 )

@@ -187,7 +187,7 @@ def test_prose_is_what_is_left_without_formulas_and_code():
     ("fields", "message"),
     [
         ({}, "needs 'languages'"),
-        ({"languages": ("english",)}, "no ISO 639-1 code"),
+        ({"languages": ("english",)}, "not an ISO 639-1 code"),
         ({"languages": ("en",), "among": ("en",)}, "must name another language"),
     ],
 )

@@ -247,7 +247,7 @@ def test_a_column_that_is_read_makes_another_training_and_one_that_is_not_does_n
 
 
 def test_simpo_has_no_reference_to_fall_below() -> None:
-    with pytest.raises(ValidationError, match="simpo has none"):
+    with pytest.raises(ValidationError, match="simpo does not have"):
         DPO(of="pairs", loss="simpo", anchor="falling")
 
 
