@@ -68,5 +68,5 @@ def test_the_check_says_what_the_scores_say(stand: Any) -> None:
     for reference in "12345":
         values = judged(stand, reference, SAID)["value"].to_list()
         assert [agrees([], reference, text) for text in SAID] == [value == 0.0 for value in values]
-    with pytest.raises(ValueError, match="no grade"):
+    with pytest.raises(ValueError, match="not a grade"):
         agrees([], None, "Score: 4")
