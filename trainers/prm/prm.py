@@ -96,7 +96,7 @@ class PRM(Trainer):
         if not known:
             raise RowError(f"no step has a {self._target[:-1]}")
         if self.loss == "soft" and not all(0 <= value <= 1 for value in known.values()):
-            raise RowError("a value is not a probability: use loss mse for values of any size")
+            raise RowError("a value is no probability; values of any size are learnt by loss mse")
         return known
 
     def learned(self, model: Any, *, end: int) -> Any:

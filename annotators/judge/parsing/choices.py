@@ -113,7 +113,7 @@ def read_choice(text: str, pattern: str | None = None) -> float:
 def _credit(found: str) -> float:
     choice = TIE if found.lower() == "tie" else found.upper()
     if choice not in CREDIT:
-        raise UnparseableVerdict(f"choice {shortened(found)} is not one of {', '.join(CREDIT)}")
+        raise UnparseableVerdict(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
     return CREDIT[choice]
 
 

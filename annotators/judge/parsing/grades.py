@@ -255,5 +255,5 @@ def _number(found: str, pattern: str) -> float:
         return float(found)
     except ValueError:
         raise UnparseableVerdict(
-            f"what {pattern!r} finds, {shortened(found)}, is not a number"
+            f"what {pattern!r} finds, {shortened(found)}, is no number"
         ) from None
