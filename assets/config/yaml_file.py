@@ -23,8 +23,8 @@ MOST = 20_000
 DOCUMENTS = 100
 LONGEST_NAME = 100
 _KEY = (
-    "looks like it holds a key or a password, which is not allowed here: others may have seen it, "
-    "so replace it (for a key, api_key_env names the environment variable that holds it)"
+    "holds what looks like a key or a password, which is not allowed here: others may have seen "
+    "it, so replace it (for a key, api_key_env names the environment variable that holds it)"
 )
 _NUMBER = re.compile(r"[-+]?[0-9.][-+0-9_:.xa-fA-F]{300,}")
 
@@ -64,7 +64,7 @@ def documents(file: Path) -> list[Document]:
     """
     try:
         if file.stat().st_size > LARGEST:
-            raise YamlError(f"is larger than {LARGEST:,} bytes")
+            raise YamlError(f"has more than {LARGEST:,} bytes")
         text = file.read_bytes().decode("utf-8-sig")
         _measure(text)
         return list(_built(text))
