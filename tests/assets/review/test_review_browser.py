@@ -5,7 +5,6 @@ Screenshots are left in ``artefacts/review`` of the project.
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -41,22 +40,14 @@ def address(reviewed: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for found in map(shutil.which, names) if found), None)
-    if path is None:
-        pytest.fail("no Chromium is on the path: make test-browser installs one")
+def page(address: str, browser: Any) -> Iterator[Any]:
     errors: list[str] = []
-    with api.sync_playwright() as playwright:
-        # Root, as CI runs, has no sandbox; the page is this project's own.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.on("console", lambda said: said.type == "error" and errors.append(said.text))
-        opened.goto(address)
-        yield opened
-        browser.close()
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda entry: entry.type == "error" and errors.append(entry.text))
+    opened.goto(address)
+    yield opened
+    opened.close()
     assert errors == []
 
 
