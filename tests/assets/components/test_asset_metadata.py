@@ -26,7 +26,7 @@ def test_an_asset_says_paper_claim_operator_and_parameters(workshop: Any) -> Non
     assert said is not None
     assert "[Chosen&#42;Rejected: A Study](https://example.org/code)" in said
     assert "**Claim:** &lt;b&gt;it&lt;/b&gt; helps" in said
-    assert "responses a prompt, drawn independently" in said
+    assert "independent responses per prompt" in said
     assert "| n | 2 | the recipe |" in said
     assert "| top&#95;p | 1 | by default |" in said
 

@@ -179,7 +179,7 @@ def test_the_command_line_shows_exports_and_prunes(grower: Any, tmp_path: Path) 
     listed = factory("datasets")
     assert "typed" in listed.stdout
     done = factory("export", "datasets/typed", str(tmp_path / "out"))
-    assert "20 pairs of datasets/typed lie in" in done.stdout
+    assert "20 pairs of datasets/typed are in" in done.stdout
     assert "versions removed" in factory("datasets", "prune", "--keep", "1").stdout
     gone = factory("export", "datasets/typed", str(tmp_path / "out"), "--version", "1")
     assert gone.exit_code == 1
@@ -223,7 +223,7 @@ def test_what_is_not_there_is_told(arguments: tuple[str, ...], told: str) -> Non
         (
             {"of": ["cream"], "deduplicate": {"use": "annotators.Judge"}},
             "deduplicate.use",
-            "no filter of Pairs",
+            "not a filter of Pairs",
         ),
         (
             {"of": ["cream"], "decontaminate": {"use": "filters.Decontaminate", "against": ["x"]}},

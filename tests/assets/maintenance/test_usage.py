@@ -142,7 +142,7 @@ def test_the_command_removes_nothing_until_it_is_told_to(workshop: Any) -> None:
     command = ["prune", "--keep-refreshes", "2"]
     told = CliRunner().invoke(app, command)
     assert told.exit_code == 0, told.output
-    assert "0.0 MB can go; nothing was removed: --yes removes it" in told.output
+    assert "0.0 MB can be removed; nothing was removed: --yes removes it" in told.output
     assert left(workshop) == DAYS
     assert CliRunner().invoke(app, [*command, "--yes"]).exit_code == 0
     assert left(workshop) == DAYS[-2:]
