@@ -254,7 +254,7 @@ def test_two_labels_are_read_as_probabilities_and_a_value_as_it_is(
 def test_a_model_without_a_head_is_refused_in_plain_words(
     tables: dict[str, pl.DataFrame], context: Any
 ) -> None:
-    with pytest.raises(EngineError, match=r"no process reward model.*trainers\.PRM"):
+    with pytest.raises(EngineError, match=r"not a process reward model.*trainers\.PRM"):
         annotator(checkpoint=None).run(tables, context)
 
 
@@ -272,7 +272,7 @@ def test_where_nothing_was_trained_nothing_is_scored_and_it_says_so(
     assert "stage 'l' kept no row" in split.dropped["numbers"][0]
     assert split.report.probes is not None
     assert not split.report.probes.failed
-    with pytest.raises(EngineError, match="no process reward model"):
+    with pytest.raises(EngineError, match="not a process reward model"):
         annotator().run({**tables, "trained": tables["trained"].with_columns(headless)}, context)
 
 

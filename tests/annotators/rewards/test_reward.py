@@ -166,7 +166,7 @@ def test_a_role_may_be_bound_to_the_reward_model_itself(
 def test_a_model_without_a_head_is_refused_in_plain_words(
     tables: dict[str, pl.DataFrame], context: Any
 ) -> None:
-    with pytest.raises(EngineError, match=r"no reward model.*trainers\.RewardModel"):
+    with pytest.raises(EngineError, match=r"not a reward model.*trainers\.RewardModel"):
         reward(checkpoint=None).run(tables, context)
 
 

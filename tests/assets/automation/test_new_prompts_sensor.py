@@ -118,7 +118,7 @@ def test_each_change_of_a_file_starts_one_refresh(desk: Desk) -> None:
         "the new ones"
     )
     begins = desk.look(datetime(2026, 11, 4, 0, 2, tzinfo=UTC))
-    assert "watched_nightly goes first" in begins  # type: ignore[operator]
+    assert "watched_nightly runs first" in begins  # type: ignore[operator]
     tomorrow = desk.look(datetime(2026, 11, 4, 0, 6, tzinfo=UTC))
     assert isinstance(tomorrow, dg.RunRequest)
     assert tomorrow.partition_key == "2026-11-04"

@@ -121,7 +121,7 @@ def on_save(self, args, state, control, **kwargs):
 if where == "in a checkpoint":
     trainers.training.callbacks.Saving.on_save = on_save
 else:
-    trainers.training.checkpoint_folder.TrainedFolder._name = die
+    trainers.training.checkpoint_folder.TrainedFolder._rename = die
 trainer.run({"pairs": frame}, context)
 """
 
