@@ -259,9 +259,9 @@ class Models:
         """What an operator counts as it goes, by name."""
         return self._session.counts
 
-    def bound(self, context: Context, counts: Counter[str]) -> "Models":
+    def in_context(self, context: Context, counts: Counter[str]) -> "Models":
         """The same row's models, with the roles of ``context`` and with other ``counts``."""
-        return Models(self._session.bound(context, counts), self._row_id, self._calls)
+        return Models(self._session.in_context(context, counts), self._row_id, self._calls)
 
     def __getattr__(self, role: str) -> Model:
         if role.startswith("_"):

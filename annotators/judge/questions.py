@@ -13,7 +13,7 @@ from annotators.probes.probed import ProbedAnnotator
 from engines.context import Context
 from engines.model import Model
 from engines.operators.cut_off import Cut, cut_off
-from engines.operators.rebinding import bound
+from engines.operators.rebinding import bind_checkpoint
 from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Response
@@ -103,7 +103,9 @@ class JudgeQuestions(ProbedAnnotator):
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """The judge, bound to the weights of ``checkpoint`` if it is set."""
         if self.checkpoint is not None:
-            return bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+            return bind_checkpoint(
+                context, self.model, tables[self.checkpoint], stage=self.checkpoint
+            )
         return context
 
     async def verdict_on(

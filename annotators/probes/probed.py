@@ -82,7 +82,7 @@ class ProbedAnnotator(Annotator):
             async def keeps_order(
                 prompt: Prompt, first: Response, second: Response, models: Models
             ) -> bool:
-                return await self.keeps_order(prompt, first, second, scorer.bound(models))
+                return await self.keeps_order(prompt, first, second, scorer.bind(models))
 
             results, usage = probed(
                 scorer.score,

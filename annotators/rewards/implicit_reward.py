@@ -10,7 +10,7 @@ from annotators.probes.probed import ProbedAnnotator
 from annotators.rewards.log_ratio import Normalise, log_ratios
 from engines.context import Context
 from engines.model import Models
-from engines.operators.rebinding import bound, with_weights
+from engines.operators.rebinding import bind_checkpoint, with_weights
 from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
 from schemas import Checkpoints, ScoringRole, Takes
@@ -51,7 +51,7 @@ class ImplicitReward(ProbedAnnotator):
         """
         if self.checkpoint is not None:
             trained = tables[self.checkpoint]
-            context = bound(context, self.policy, trained, stage=self.checkpoint)
+            context = bind_checkpoint(context, self.policy, trained, stage=self.checkpoint)
             context = with_weights(context, self.reference, trained["start"][0])
         return super().prepared(tables, context)
 

@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from annotators.probes.probed import ProbedAnnotator
 from engines.context import Context
-from engines.operators.rebinding import bound
+from engines.operators.rebinding import bind_checkpoint
 from schemas import Checkpoints, RewardingRole, Takes
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ class TrainedReward(ProbedAnnotator):
         """The role, bound to the weights of ``checkpoint`` if it is set."""
         if self.checkpoint is None:
             return context
-        context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+        context = bind_checkpoint(
+            context, self.model, tables[self.checkpoint], stage=self.checkpoint
+        )
         here = context.roles[self.model].in_process()
         return dataclasses.replace(context, roles={**context.roles, self.model: here})

@@ -12,7 +12,9 @@ from engines.protocol import EngineError
 log = logging.getLogger(__name__)
 
 
-def bound(context: Context, role: str, checkpoints: pl.DataFrame, *, stage: str) -> Context:
+def bind_checkpoint(
+    context: Context, role: str, checkpoints: pl.DataFrame, *, stage: str
+) -> Context:
     """``context`` with ``role`` bound to a stage's checkpoint.
 
     Args:

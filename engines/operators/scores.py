@@ -84,11 +84,11 @@ class ScorerSession:
     ) -> Sequence[Score]:
         """Scores of ``responses``, which may be unfinished answers. ``models``: any models of the
         row; the scorer's own bindings are used."""
-        return await self._score(prompt, responses, self.bound(models))
+        return await self._score(prompt, responses, self.bind(models))
 
-    def bound(self, models: Models) -> Models:
+    def bind(self, models: Models) -> Models:
         """``models`` with the scorer's bindings and counts."""
-        return models.bound(self.context, self.counts)
+        return models.in_context(self.context, self.counts)
 
 
 @runtime_checkable

@@ -72,7 +72,7 @@ class Session:
         self.counts: Counter[str] = Counter()
         self._opened = _Opened()
 
-    def bound(self, context: "Context", counts: Counter[str]) -> "Session":
+    def in_context(self, context: "Context", counts: Counter[str]) -> "Session":
         """The roles of ``context`` over this session's engines, journal and usage."""
         other = copy.copy(self)
         other.context, other.counts = context, counts

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from engines.context import Context
 from engines.model import Models
-from engines.operators.rebinding import bound
+from engines.operators.rebinding import bind_checkpoint
 from engines.protocol import Sampling
 from engines.rows import Prompt
 from generators.drafts import Draft
@@ -37,7 +37,9 @@ class Sample(Generator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
         if self.checkpoint is not None:
-            context = bound(context, self.model, tables[self.checkpoint], stage=self.checkpoint)
+            context = bind_checkpoint(
+                context, self.model, tables[self.checkpoint], stage=self.checkpoint
+            )
         return super().run(tables, context)
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:

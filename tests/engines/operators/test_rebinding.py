@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engines.bindings import Binding
-from engines.operators.rebinding import bound, with_weights
+from engines.operators.rebinding import bind_checkpoint, with_weights
 from engines.protocol import EngineError
 from schemas import Checkpoints, rows
 
@@ -30,14 +30,17 @@ def checkpoints(*paths: str) -> Any:
 
 def test_the_role_has_the_stages_weights_and_the_others_their_own(stand: Any) -> None:
     context = stand.context(roles=ROLES)
-    found = bound(context, "policy", checkpoints("trained"), stage="ahead").roles
+    found = bind_checkpoint(context, "policy", checkpoints("trained"), stage="ahead").roles
     assert found["policy"] == Binding(model="trained", dtype="bfloat16", device="cpu")
     assert {**found, "policy": ROLES["policy"]} == context.roles
 
 
 def test_where_nothing_was_trained_the_role_stays_as_it_was(stand: Any) -> None:
     context = stand.context(roles=ROLES)
-    assert bound(context, "policy", checkpoints("start"), stage="ahead").roles == context.roles
+    assert (
+        bind_checkpoint(context, "policy", checkpoints("start"), stage="ahead").roles
+        == context.roles
+    )
 
 
 @pytest.mark.parametrize("role", ["judge", "server"])
@@ -51,7 +54,7 @@ def test_a_served_role_answers_in_process(role: str, stand: Any) -> None:
 @pytest.mark.parametrize("paths", [(), ("one", "other")])
 def test_there_must_be_one_checkpoint(paths: tuple[str, ...], stand: Any) -> None:
     with pytest.raises(EngineError, match=f"'ahead', which gave {len(paths)}"):
-        bound(stand.context(), "policy", checkpoints(*paths), stage="ahead")
+        bind_checkpoint(stand.context(), "policy", checkpoints(*paths), stage="ahead")
 
 
 def test_an_unbound_role_is_named(stand: Any) -> None:
