@@ -73,9 +73,9 @@ def _by_size(
     starts = np.cumsum(members) - members
     value = np.full(count, np.nan)
     for size in np.unique(members[members >= 2]):
-        (found,) = np.nonzero(members == size)
-        cells = starts[found, None] + np.arange(size)
-        value[found] = measure(a[cells], b[cells])
+        (complete,) = np.nonzero(members == size)
+        cells = starts[complete, None] + np.arange(size)
+        value[complete] = measure(a[cells], b[cells])
     return Agreement(value, members)
 
 

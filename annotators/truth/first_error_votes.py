@@ -49,7 +49,7 @@ def read_vote(text: str, steps: int) -> int:
     """
     words = plain(text)
     judged = [one for one in statements(words, _LABEL) if not one.supposed]
-    answers = [one.said for one in judged]
+    answers = [one.text for one in judged]
     if not judged and len(lines(words)) == 1:
         answers = [words]
     named = {_step(one) for one in answers}

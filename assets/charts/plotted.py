@@ -30,9 +30,9 @@ def plotted(plot: Plot) -> Picture:
     shapes = [text(EDGE, 26, shortened(plot.title, 80), "title")]
     x = float(EDGE)
     for series in plot.series:
-        told = f"{series.name} {series.count:,}, median {figure(series.median)}".strip()
-        shapes += [rect(x, 37, 9, 9, f"{series.tone}-bar"), text(x + 14, 46, told, "quiet")]
-        x += 34 + 6.6 * len(told)
+        label = f"{series.name} {series.count:,}, median {figure(series.median)}".strip()
+        shapes += [rect(x, 37, 9, 9, f"{series.tone}-bar"), text(x + 14, 46, label, "quiet")]
+        x += 34 + 6.6 * len(label)
     shapes.append(text(WIDTH - EDGE, 46, f"{plot.highest:,}", "quiet", anchor="end"))
     for series in plot.series:
         shapes += _bars(series)

@@ -141,7 +141,7 @@ def agreement_table(found: Iterable["WithPeople"]) -> Table:
             Text(one.annotator),
             "" if one.rate is None else f"{one.rate:.1%}",
             "" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}",
-            f"{one.told:,}",
+            f"{one.decided:,}",
             f"{one.ties:,}",
         )
     return table

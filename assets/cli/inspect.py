@@ -31,11 +31,11 @@ def show(
         project = load_project()
         name, _, stage = dataset.partition("/")
         if name == "datasets":
-            from assets.datasets.curate import TOLD
+            from assets.datasets.curate import PROVENANCE
 
             found, of_split = found_dataset(project, stage, version=version, split=split)
             console.console().print(console.version_line(stage, found), soft_wrap=True)
-            shown_columns = of_split.drop(TOLD, "split", strict=False)
+            shown_columns = of_split.drop(PROVENANCE, "split", strict=False)
             for shown in rows_shown(shown_columns, rows, shown_columns):
                 console.console().print(shown)
             return

@@ -59,12 +59,12 @@ def prune_(
 
         project = load_project()
         with shown_instance() as instance:
-            found = pruning.prunable(
+            folders = pruning.prunable(
                 project, instance, keep_refreshes=keep_refreshes, keep_days=keep_days
             )
             if yes:
-                pruning.prune(instance, found)
-        for line in console.pruned_lines(found, removed=yes):
+                pruning.prune(instance, folders)
+        for line in console.pruned_lines(folders, removed=yes):
             console.console().print(line, soft_wrap=True)
 
 
@@ -79,15 +79,15 @@ def journal_shown(context: typer.Context) -> None:
         from engines.journal.store import statistics
 
         path = load_settings().journal_path
-        found = statistics(path)
-        asked = found.hits + found.misses
-        rate = f", hit rate {found.hits / asked:.1%} of {asked:,} asked" if asked else ""
+        journal = statistics(path)
+        asked = journal.hits + journal.misses
+        rate = f", hit rate {journal.hits / asked:.1%} of {asked:,} asked" if asked else ""
         screen = console.console()
         screen.print(
-            f"{path}: {found.answers:,} answers, {found.bytes / 1e6:,.1f} MB{rate}, "
-            f"identity version {found.identity}",
+            f"{path}: {journal.answers:,} answers, {journal.bytes / 1e6:,.1f} MB{rate}, "
+            f"identity version {journal.identity}",
         )
-        screen.print(console.journal_table(found.usage))
+        screen.print(console.journal_table(journal.usage))
 
 
 @journal.command()

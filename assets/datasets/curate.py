@@ -12,7 +12,7 @@ from filters.curation.texts import asked
 from filters.filter import Filter
 from schemas import Dropped, Prompts, Table, columns, contents, dropped
 
-TOLD = ("recipe", "refresh", "source", "source_revision", "licence")
+PROVENANCE = ("recipe", "refresh", "source", "source_revision", "licence")
 """The columns on the origin of a row, in addition to the columns of its table."""
 
 
@@ -32,7 +32,7 @@ class Curated:
 
 
 def curated(
-    found: pl.DataFrame,
+    gathered: pl.DataFrame,
     table: type[Table],
     *,
     name: str,
@@ -46,8 +46,9 @@ def curated(
     """Select the rows of a curated dataset. Every row is either kept or dropped.
 
     Args:
-        found: Rows of ``table`` with the columns `TOLD`. They count as older by refresh, then by
-            their order.
+        gathered: Rows of ``table`` with the columns `PROVENANCE`. They are ordered by refresh, then
+        by
+            their place in the frame.
         table: The table of the rows.
         name: The name of the dataset.
         filters: Filters that read ``rows`` or ``prompts``, and ``evaluations`` by name.
@@ -58,7 +59,7 @@ def curated(
         remembered: The split of earlier prompts, by key.
     """
     (unit,) = table.primary_key()
-    rows = found.sort("refresh", maintain_order=True).with_row_index("row")
+    rows = gathered.sort("refresh", maintain_order=True).with_row_index("row")
     stage = f"datasets/{name}"
     out: list[pl.DataFrame] = []
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.datasets.curate import TOLD
+from assets.datasets.curate import PROVENANCE
 from assets.project.dataset_plan import DatasetPlan
 from assets.storage.tables import Tables
 from schemas import columns
@@ -12,10 +12,10 @@ def gathered(plan: DatasetPlan, tables: Tables) -> pl.DataFrame:
     """Gather the rows of a dataset.
 
     Returns:
-        The columns of the table and `assets.datasets.curate.TOLD`. The source of a prompt that a
-        stage wrote itself is null.
+        The columns of the table and `assets.datasets.curate.PROVENANCE`. The source of a prompt
+        that a stage wrote itself is null.
     """
-    schema = pl.Schema({**columns(plan.table), **{name: pl.String() for name in TOLD}})
+    schema = pl.Schema({**columns(plan.table), **{name: pl.String() for name in PROVENANCE}})
     frames = [pl.DataFrame(schema=schema)]
     for recipe, stage in plan.parts.items():
         with_prompts = tables.refreshes((recipe, "prompts"))
@@ -24,7 +24,7 @@ def gathered(plan: DatasetPlan, tables: Tables) -> pl.DataFrame:
                 recipe=pl.lit(recipe), refresh=pl.lit(refresh)
             )
             origins = pl.DataFrame(
-                schema={"prompt_id": pl.String, **dict.fromkeys(TOLD[2:], pl.String)}
+                schema={"prompt_id": pl.String, **dict.fromkeys(PROVENANCE[2:], pl.String)}
             )
             if refresh in with_prompts:
                 origins = tables.read((recipe, "prompts"), refresh).select(origins.columns)

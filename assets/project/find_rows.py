@@ -86,7 +86,7 @@ def found_dataset(
     project: Project, name: str, *, version: int | None, split: str | None
 ) -> tuple[Version, pl.DataFrame]:
     """A curated dataset's version (by default the newest) and its rows, of one split or of both:
-    its table's columns and where each row is from (`assets.datasets.curate.TOLD`).
+    its table's columns and where each row is from (`assets.datasets.curate.PROVENANCE`).
 
     Raises `FactoryError` if there is no such dataset, version or split.
     """

@@ -19,44 +19,46 @@ def browsed(data: ReportData) -> Browsed:
     """The rows of the reported stage, by refresh, in the order of the tables."""
     rows = data.rows(data.stage.name)
     (unit,) = data.stage.gives.primary_key()
-    found = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list())
-    _SHAPES[data.stage.gives][1](found, rows, data)
+    browsed = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list())
+    _SHAPES[data.stage.gives][1](browsed, rows, data)
     sources = rows.select("prompt_id").join(
         data.prompts().select("prompt_id", "source"),
         on="prompt_id",
         how="left",
         maintain_order="left",
     )["source"]
-    found.choices += [chosen("refresh", rows["refresh"]), chosen("source", sources)]
-    truths = next(each for each in found.choices if each.name in ("label", "answer"))
+    browsed.choices += [chosen("refresh", rows["refresh"]), chosen("source", sources)]
+    truths = next(each for each in browsed.choices if each.name in ("label", "answer"))
     counts = Counter(truths.values)
-    found.labels = {option: counts[number] for number, option in enumerate(truths.options)}
-    found.choices = [choice for choice in found.choices if len(choice.options) > 1]
-    found.numbers = {name: values for name, values in found.numbers.items() if len(set(values)) > 1}
-    return found
+    browsed.labels = {option: counts[number] for number, option in enumerate(truths.options)}
+    browsed.choices = [choice for choice in browsed.choices if len(choice.options) > 1]
+    browsed.numbers = {
+        name: values for name, values in browsed.numbers.items() if len(set(values)) > 1
+    }
+    return browsed
 
 
-def _pairs(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
-    put = interned(found.texts)
-    found.prompts = put(map(conversation, rows["prompt"].to_list()))
+def _pairs(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    put = interned(browsed.texts)
+    browsed.prompts = put(map(conversation, rows["prompt"].to_list()))
     lengths = {}
     for side in ("chosen", "rejected"):
         texts = pl.Series(list(map(conversation, rows[side].to_list())), dtype=pl.String)
-        found.sides[side] = put(texts)
-        found.right[side] = data.right(answered(rows, side)).to_list()
+        browsed.sides[side] = put(texts)
+        browsed.right[side] = data.right(answered(rows, side)).to_list()
         lengths[side] = texts.str.len_chars().cast(pl.Int64)
-        _score(found, data, side, rows[f"{side}_id"])
+        _score(browsed, data, side, rows[f"{side}_id"])
     truths = [
         _pair_truth(one, other)
-        for one, other in zip(found.right["chosen"], found.right["rejected"], strict=True)
+        for one, other in zip(browsed.right["chosen"], browsed.right["rejected"], strict=True)
     ]
-    found.choices.append(chosen("label", pl.Series(truths, dtype=pl.String)))
+    browsed.choices.append(chosen("label", pl.Series(truths, dtype=pl.String)))
     if rows["shared_prefix"].fill_null(0).max():
-        found.shared = [
+        browsed.shared = [
             units(text[: shared or 0])
             for text, shared in rows.select(_last("chosen"), "shared_prefix").iter_rows()
         ]
-    found.numbers = {
+    browsed.numbers = {
         "margin": rounded(rows["margin"]),
         "weight": rounded(rows["weight"]),
         "characters, chosen less rejected": rounded(lengths["chosen"] - lengths["rejected"]),
@@ -72,62 +74,62 @@ def _pair_truth(chosen_right: bool | None, rejected_right: bool | None) -> str:
     return "right" if chosen_right else "wrong"
 
 
-def _solutions(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
-    put = interned(found.texts)
-    found.prompts = put(map(conversation, rows["prompt"].to_list()))
+def _solutions(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    put = interned(browsed.texts)
+    browsed.prompts = put(map(conversation, rows["prompt"].to_list()))
     whole = rows["completions"].list.join("")
-    found.sides["solution"] = put(whole)
+    browsed.sides["solution"] = put(whole)
     answers = rows.select("prompt_id").with_columns(text=whole)
-    found.right["solution"] = data.right(answers).to_list()
+    browsed.right["solution"] = data.right(answers).to_list()
     truth = step_columns(rows, data)
-    found.steps = {
+    browsed.steps = {
         "lengths": [[units(step) for step in steps] for steps in rows["completions"]],
         "labels": rows["labels"].to_list(),
         "values": [rounded(values) for values in rows["values"]],
         "truths": truth.truths,
     }
-    found.choices.append(chosen("label", truth.labels))
-    found.choices.append(chosen("answer", _answer(found.right["solution"])))
+    browsed.choices.append(chosen("label", truth.labels))
+    browsed.choices.append(chosen("answer", _answer(browsed.right["solution"])))
     error = rows["first_error"].is_not_null()
     marked = pl.select(
         pl.when(error).then(pl.lit("a wrong step")).otherwise(pl.lit("no wrong step"))
     ).to_series()
-    found.choices.append(chosen("labelled with", marked))
-    found.numbers = {
+    browsed.choices.append(chosen("labelled with", marked))
+    browsed.numbers = {
         "lowest value of a step": rounded(rows["values"].list.min()),
         "first wrong step": rounded(rows["first_error"] + 1),
         "steps": rounded(rows["completions"].list.len()),
     }
-    _score(found, data, "solution", rows["response_id"])
+    _score(browsed, data, "solution", rows["response_id"])
 
 
-def _demonstrations(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
-    put = interned(found.texts)
+def _demonstrations(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    put = interned(browsed.texts)
     messages = rows["messages"].to_list()
-    found.prompts = put(conversation(turns[:-1]) if turns[:-1] else "" for turns in messages)
-    found.sides["answer"] = put(turns[-1]["content"] for turns in messages)
-    found.right["answer"] = data.right(rows.select("prompt_id", text=_last("messages"))).to_list()
-    found.choices.append(chosen("answer", _answer(found.right["answer"])))
+    browsed.prompts = put(conversation(turns[:-1]) if turns[:-1] else "" for turns in messages)
+    browsed.sides["answer"] = put(turns[-1]["content"] for turns in messages)
+    browsed.right["answer"] = data.right(rows.select("prompt_id", text=_last("messages"))).to_list()
+    browsed.choices.append(chosen("answer", _answer(browsed.right["answer"])))
     if rows["condition"].n_unique() > 1:
-        found.choices.append(chosen("condition", rows["condition"]))
-    found.numbers = {
+        browsed.choices.append(chosen("condition", rows["condition"]))
+    browsed.numbers = {
         "characters": rounded(rows.select(_last("messages").str.len_chars()).to_series())
     }
-    _score(found, data, "answer", rows["response_id"])
+    _score(browsed, data, "answer", rows["response_id"])
 
 
-def _responses(found: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
-    put = interned(found.texts)
+def _responses(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    put = interned(browsed.texts)
     prompts = data.prompts().select("prompt_id", "messages")
     joined = rows.join(prompts, on="prompt_id", how="left", maintain_order="left")["messages"]
-    found.prompts = put(conversation(turns) if turns else "" for turns in joined.to_list())
-    found.sides["response"] = put(rows["text"])
-    found.right["response"] = data.right(rows).to_list()
-    found.choices.append(chosen("answer", _answer(found.right["response"])))
-    found.choices.append(chosen("ended by", rows["finish"].cast(pl.String)))
-    _score(found, data, "response", rows["response_id"])
-    found.numbers = {"tokens": rounded(rows["tokens"])} | {
-        name: sides["response"] for name, sides in found.scores.items()
+    browsed.prompts = put(conversation(turns) if turns else "" for turns in joined.to_list())
+    browsed.sides["response"] = put(rows["text"])
+    browsed.right["response"] = data.right(rows).to_list()
+    browsed.choices.append(chosen("answer", _answer(browsed.right["response"])))
+    browsed.choices.append(chosen("ended by", rows["finish"].cast(pl.String)))
+    _score(browsed, data, "response", rows["response_id"])
+    browsed.numbers = {"tokens": rounded(rows["tokens"])} | {
+        name: sides["response"] for name, sides in browsed.scores.items()
     }
 
 
@@ -139,14 +141,14 @@ _SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, ReportData], N
 }
 
 
-def _score(found: Browsed, data: ReportData, side: str, ids: pl.Series) -> None:
+def _score(browsed: Browsed, data: ReportData, side: str, ids: pl.Series) -> None:
     """Add the scores of the responses ``ids`` by each annotator that scored any of them."""
     for name, scores in response_scores(data).items():
         values = pl.DataFrame({"response_id": ids}).join(
             scores, on="response_id", how="left", maintain_order="left"
         )["value"]
         if values.count():
-            found.scores.setdefault(name, {})[side] = rounded(values)
+            browsed.scores.setdefault(name, {})[side] = rounded(values)
 
 
 def _answer(right: Sequence[bool | None]) -> pl.Series:

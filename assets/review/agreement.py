@@ -27,21 +27,21 @@ class WithPeople:
     ties: int
 
     @property
-    def told(self) -> int:
+    def decided(self) -> int:
         return self.same + self.other
 
     @property
     def rate(self) -> float | None:
         """The share of ``same`` among pairs without a tie, in [0, 1]; None if there are none.
         Chance is 1/2, because the sides are drawn at random."""
-        return self.same / self.told if self.told else None
+        return self.same / self.decided if self.decided else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of ``rate`` (Wilson 1927)."""
-        if not self.told:
+        if not self.decided:
             return None
-        return wilson_interval(self.same, self.told)
+        return wilson_interval(self.same, self.decided)
 
 
 def with_people(project: Project, recipe: str) -> list[WithPeople]:

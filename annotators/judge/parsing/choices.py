@@ -100,20 +100,20 @@ def read_choice(text: str, pattern: str | None = None) -> float:
         UnparseableVerdict: there is no choice, or there are two different ones.
     """
     if pattern is not None:
-        found = {_credit(one) for one in re.findall(pattern, answered(text))}
+        credits = {_credit(one) for one in re.findall(pattern, answered(text))}
     else:
-        found = _choices(plain(text))
-    if not found:
+        credits = _choices(plain(text))
+    if not credits:
         raise UnparseableVerdict(f"no choice in {shortened(text)}")
-    if len(found) > 1:
+    if len(credits) > 1:
         raise UnparseableVerdict(f"different choices in {shortened(text)}")
-    return found.pop()
+    return credits.pop()
 
 
-def _credit(found: str) -> float:
-    choice = TIE if found.lower() == "tie" else found.upper()
+def _credit(text: str) -> float:
+    choice = TIE if text.lower() == "tie" else text.upper()
     if choice not in CREDIT:
-        raise UnparseableVerdict(f"choice {shortened(found)} is none of {', '.join(CREDIT)}")
+        raise UnparseableVerdict(f"choice {shortened(text)} is none of {', '.join(CREDIT)}")
     return CREDIT[choice]
 
 
@@ -129,12 +129,12 @@ def _choices(plain_words: str) -> set[float]:
     for one in statements(words, _LABEL):
         if one.supposed:
             continue
-        stated = one.said.upper() if _LOWER.fullmatch(one.said) else one.said
+        stated = one.text.upper() if _LOWER.fullmatch(one.text) else one.text
         credit = _decided(stated, favours=_FAVOURS.search(one.label[0]) is not None)
         if credit is not None:
             (doubts if one.quoted else verdicts if one.label["firm"] else answers).add(credit)
         # The last statement must be clear.
-        readable = credit is not None or (readable and not _MENTIONS.search(one.said))
+        readable = credit is not None or (readable and not _MENTIONS.search(one.text))
     if not readable:
         return set()
     if any(map(_UNDECIDED.fullmatch, _SENTENCE.split(plain_words))):
@@ -148,8 +148,8 @@ def _choices(plain_words: str) -> set[float]:
 def _own_lines(words: str) -> set[float]:
     """The choices that are the whole of the first or the last line."""
     all_lines = lines(words)
-    found = {_first(words, alone=True), *(_decided(line, alone=True) for line in all_lines[-1:])}
-    return {credit for credit in found if credit is not None}
+    credits = {_first(words, alone=True), *(_decided(line, alone=True) for line in all_lines[-1:])}
+    return {credit for credit in credits if credit is not None}
 
 
 def _first(words: str, *, alone: bool = False) -> float | None:
@@ -184,8 +184,8 @@ def _in_sentences(plain_words: str) -> set[float]:
     marks = list(_MARKED.finditer(marked))
     if any(supposed(marked, mark.start()) for mark in marks):
         return set()
-    found = {first, last, *(_decided(in_symbols(mark[1])) for mark in marks)}
-    return {credit for credit in found if credit is not None}
+    credits = {first, last, *(_decided(in_symbols(mark[1])) for mark in marks)}
+    return {credit for credit in credits if credit is not None}
 
 
 def _decided(words: str, *, favours: bool = False, alone: bool = False) -> float | None:
@@ -199,15 +199,15 @@ def _decided(words: str, *, favours: bool = False, alone: bool = False) -> float
     """
     lead = _LEAD.match(words)
     start = lead.end() if lead else 0
-    found = _VERDICT.match(words, start)
-    if found is None or supposed(words, start) or _is_list(words):
+    match = _VERDICT.match(words, start)
+    if match is None or supposed(words, start) or _is_list(words):
         return None
-    one, relation, two = found["one"], found["relation"], found["two"]
-    rest = words[found.end() :]
+    one, relation, two = match["one"], match["relation"], match["two"]
+    rest = words[match.end() :]
     unclear = (one and one == two) or (relation == "<" and favours)
     if unclear or not (_NOTHING if alone else _WHY).match(rest):
         return None
-    best = TIE if found["tie"] or relation == "=" else two if relation == "<" else one
+    best = TIE if match["tie"] or relation == "=" else two if relation == "<" else one
     credit = CREDIT[best]
     return credit if alone or _stands(rest, credit) else None
 
@@ -224,7 +224,7 @@ def _won(words: str) -> set[float]:
     """The choices in sentences that name the winner, anywhere in the text."""
     return {
         credit
-        for found in _WINS.finditer(words)
-        for credit in [CREDIT[found[1]] if found["good"] else _decided(found[0], alone=True)]
+        for match in _WINS.finditer(words)
+        for credit in [CREDIT[match[1]] if match["good"] else _decided(match[0], alone=True)]
         if credit is not None
     }

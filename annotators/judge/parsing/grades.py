@@ -129,14 +129,14 @@ def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) ->
     """
     low, high = scale
     if pattern is not None:
-        found = {_number(one, pattern) for one in re.findall(pattern, answered(text))}
+        grades = {_number(one, pattern) for one in re.findall(pattern, answered(text))}
     else:
-        found = _grades(plain(text), high)
-    if not found:
+        grades = _grades(plain(text), high)
+    if not grades:
         raise UnparseableVerdict(f"no grade in {shortened(text)}")
-    if len(found) > 1:
+    if len(grades) > 1:
         raise UnparseableVerdict(f"different grades in {shortened(text)}")
-    (grade,) = found
+    (grade,) = grades
     if not low <= grade <= high:
         raise UnparseableVerdict(f"grade {grade:g} is not from {low} to {high}")
     return grade
@@ -154,9 +154,9 @@ def _grades(words: str, high: int) -> set[float]:
         about = one.label["words"]
         if one.supposed or _NO_GRADE.search(about):
             continue
-        grade = _value(one.said, high, one.label["aside"] or "")
+        grade = _value(one.text, high, one.label["aside"] or "")
         if grade is None:
-            if one.label["noun"] and one.said[:1].isdecimal():
+            if one.label["noun"] and one.text[:1].isdecimal():
                 return set()
         elif one.quoted:
             doubts.append(grade)
@@ -175,19 +175,19 @@ def _grades(words: str, high: int) -> set[float]:
 def _in_sentences(words: str, high: int) -> tuple[list[float], list[float]]:
     """The grades that sentences give, and those that they only name."""
     given, named = [], []
-    for found in _SENTENCE.finditer(words):
-        line = rest_of_line(words, found.end())
+    for match in _SENTENCE.finditer(words):
+        line = rest_of_line(words, match.end())
         value = _VALUE.match(line)
-        if value is None or _NEEDS.match(value["rest"]) or _BOUND.search(found[0]):
+        if value is None or _NEEDS.match(value["rest"]) or _BOUND.search(match[0]):
             continue
-        if supposed(words, found.start()):
+        if supposed(words, match.start()):
             continue
         grade = _value(line, high)
         if grade is None:
             continue
-        if found["given_of"] or found["of"]:
+        if match["given_of"] or match["of"]:
             named.append(grade)
-        if found["gives"] or words[: found.start()].strip() in ("", "A", "a"):
+        if match["gives"] or words[: match.start()].strip() in ("", "A", "a"):
             given.append(grade)
     return given, named
 
@@ -196,7 +196,7 @@ def _own_lines(words: str, high: int) -> list[float]:
     """The grade that is the whole of the first or the last line, or the only line with a reason."""
     all_lines = lines(words)
     may_follow = _REASON if len(all_lines) == 1 else _PUNCTUATION
-    found = []
+    grades = []
     for line in all_lines[:1] + all_lines[-1:]:
         lead = _FRACTION.match(line)
         if lead is not None and not supposed(line, lead.end()):
@@ -207,8 +207,8 @@ def _own_lines(words: str, high: int) -> list[float]:
             and may_follow.fullmatch(value["rest"])
             and not _is_item(line, all_lines)
         ):
-            found.append(_value(line, high))
-    return [grade for grade in found if grade is not None]
+            grades.append(_value(line, high))
+    return [grade for grade in grades if grade is not None]
 
 
 def _is_item(line: str, all_lines: list[str]) -> bool:
@@ -223,10 +223,10 @@ def _is_item(line: str, all_lines: list[str]) -> bool:
 
 def _marked(words: str, high: int) -> list[float]:
     """The grades in double brackets, if one of them ends the text."""
-    found = list(_MARKED.finditer(words))
-    if not found or words[found[-1].end() :].strip(" .!\n"):
+    marked = list(_MARKED.finditer(words))
+    if not marked or words[marked[-1].end() :].strip(" .!\n"):
         return []
-    grades = [_value(one[1], high) for one in found]
+    grades = [_value(one[1], high) for one in marked]
     return [grade for grade in grades if grade is not None]
 
 
@@ -250,10 +250,10 @@ def _counted(stars: re.Match[str]) -> str:
     return f"{given}/{given + missing}" if missing else str(given)
 
 
-def _number(found: str, pattern: str) -> float:
+def _number(text: str, pattern: str) -> float:
     try:
-        return float(found)
+        return float(text)
     except ValueError:
         raise UnparseableVerdict(
-            f"what {pattern!r} finds, {shortened(found)}, is no number"
+            f"what {pattern!r} finds, {shortened(text)}, is no number"
         ) from None

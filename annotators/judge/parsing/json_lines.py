@@ -24,8 +24,8 @@ def flattened(text: str) -> str:
     """``text`` with its JSON objects as lines; a text that is one JSON list becomes one line."""
     parts: list[str] = []
     at = 0
-    for found in list(_BEGIN.finditer(text))[:_MOST]:
-        start = found.end() if text[found.end() : found.end() + 1] == "[" else found.start()
+    for match in list(_BEGIN.finditer(text))[:_MOST]:
+        start = match.end() if text[match.end() : match.end() + 1] == "[" else match.start()
         if start < at:
             continue
         try:

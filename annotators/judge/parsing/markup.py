@@ -100,8 +100,10 @@ _MARKUP = (
 
 def _result(text: str) -> str:
     """The parts that are marked as the result, one a line; all of ``text`` if there are none."""
-    found = ["".join(part for part in one.group(1, 3, 4) if part) for one in _RESULT.finditer(text)]
-    return "\n".join(part.strip() for part in found) if found else text
+    results = [
+        "".join(part for part in one.group(1, 3, 4) if part) for one in _RESULT.finditer(text)
+    ]
+    return "\n".join(part.strip() for part in results) if results else text
 
 
 def _unfenced(text: str) -> str:
@@ -109,9 +111,9 @@ def _unfenced(text: str) -> str:
     removed. Other blocks are quotations."""
     end = len(text.rstrip())
 
-    def block(found: re.Match[str]) -> str:
-        inside = found[2].strip()
-        return inside if found.end() >= end or inside.startswith(("{", "[")) else ""
+    def block(match: re.Match[str]) -> str:
+        inside = match[2].strip()
+        return inside if match.end() >= end or inside.startswith(("{", "[")) else ""
 
     return _FENCE.sub(block, text)
 

@@ -91,8 +91,8 @@ def read_ranking(text: str, count: int, pattern: str | None = None) -> list[int]
             differ.
     """
     if pattern is not None:
-        found = re.findall(pattern, answered(text))
-        rankings = [re.findall("[A-Z]", found[-1])] if found else []
+        matches = re.findall(pattern, answered(text))
+        rankings = [re.findall("[A-Z]", matches[-1])] if matches else []
     else:
         rankings = _rankings(plain(text))
     named = list(ascii_uppercase[:count])
@@ -108,20 +108,20 @@ def _rankings(words: str) -> list[list[str]]:
     if _WORST_FIRST.search(words):
         return []
     all_lines = lines(words)
-    found = [letters for line in all_lines for letters in _labelled(line, _LABEL)]
-    found += [
+    rankings = [letters for line in all_lines for letters in _labelled(line, _LABEL)]
+    rankings += [
         letters
         for heading, line in pairwise(all_lines)
         if _LABEL.search(heading) and not _DENIED.search(heading) and len(heading) <= _LONGEST
         for letters in [_letters(line)]
         if letters
     ]
-    found += [letters for letters in map(_letters, all_lines[:1] + all_lines[-1:]) if letters]
-    found += _column(all_lines)
-    if not found and all_lines:
-        found = _labelled(all_lines[-1], _ANY)
+    rankings += [letters for letters in map(_letters, all_lines[:1] + all_lines[-1:]) if letters]
+    rankings += _column(all_lines)
+    if not rankings and all_lines:
+        rankings = _labelled(all_lines[-1], _ANY)
     places = _places(words)
-    return [*found, places] if len(places) > 1 else found
+    return [*rankings, places] if len(places) > 1 else rankings
 
 
 def _column(all_lines: list[str]) -> list[list[str]]:
@@ -136,7 +136,7 @@ def _column(all_lines: list[str]) -> list[list[str]]:
 def _labelled(line: str, label: re.Pattern[str]) -> list[list[str]]:
     """The letters in a line after ``label`` and the first or last separator."""
     starts = [separator.end() for separator in _SEPARATOR.finditer(line)]
-    starts += [found.end() for found in _I_RANK.finditer(line)]
+    starts += [match.end() for match in _I_RANK.finditer(line)]
     for start in starts[:1] + starts[-1:]:
         before, letters = line[:start], _letters(line[start:])
         if letters and label.search(before) and not _DENIED.search(before):
@@ -172,7 +172,7 @@ def _places(words: str) -> list[str]:
     return []
 
 
-def _number(found: re.Match[str]) -> int:
-    named = found.groupdict()
+def _number(match: re.Match[str]) -> int:
+    named = match.groupdict()
     word = named.get("word")
     return int(named["number"]) if not word else _ORDINALS.index(word.lower()) + 1

@@ -18,7 +18,7 @@ class Statement:
     """
 
     label: re.Match[str]
-    said: str
+    text: str
     quoted: bool
     supposed: bool
 
@@ -87,18 +87,18 @@ def _before(text: str, at: int) -> str:
 
 def statements(text: str, label: re.Pattern[str]) -> Iterator[Statement]:
     """The text after each match of ``label``, a pattern that ends where the statement begins."""
-    quotes = [found.span() for found in _QUOTE.finditer(text)]
+    quotes = [match.span() for match in _QUOTE.finditer(text)]
     starts = [start for start, _ in quotes]
-    for found in label.finditer(text):
-        said = rest_of_line(text, found.end()).strip(" \t|")
-        if not said:
-            below = _BELOW.match(text, found.end())
+    for match in label.finditer(text):
+        statement = rest_of_line(text, match.end()).strip(" \t|")
+        if not statement:
+            below = _BELOW.match(text, match.end())
             if below is None:
                 continue
-            said = below[1].strip(" \t|")
-        within = bisect_right(starts, found.start()) - 1
-        in_quotes = within >= 0 and quotes[within][1] > found.end()
+            statement = below[1].strip(" \t|")
+        within = bisect_right(starts, match.start()) - 1
+        in_quotes = within >= 0 and quotes[within][1] > match.end()
         if in_quotes:
-            said = text[found.end() : quotes[within][1] - 1].strip()
-        others = _ATTRIBUTED.search(_before(text, found.end())) is not None
-        yield Statement(found, said, in_quotes or others, supposed(text, found.end()))
+            statement = text[match.end() : quotes[within][1] - 1].strip()
+        others = _ATTRIBUTED.search(_before(text, match.end())) is not None
+        yield Statement(match, statement, in_quotes or others, supposed(text, match.end()))

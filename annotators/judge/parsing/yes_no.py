@@ -32,22 +32,22 @@ def read_yes(text: str) -> bool:
         UnparseableVerdict: it answers neither ("No doubt, …"), or both.
     """
     words = plain(text)
-    replies = [one.said for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
+    replies = [one.text for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
     if not replies:
         all_lines = lines(words)
         replies = all_lines[:1] + [
             line for line in all_lines[1:][-1:] if re.fullmatch(r"\W*(?:yes|no)\W*", line, re.I)
         ]
-    found = {answer for answer in map(_answer, replies) if answer is not None}
-    if len(found) != 1:
+    answers = {answer for answer in map(_answer, replies) if answer is not None}
+    if len(answers) != 1:
         raise UnparseableVerdict(
-            f"{'both yes and no' if found else 'neither yes nor no'} in {shortened(text)}"
+            f"{'both yes and no' if answers else 'neither yes nor no'} in {shortened(text)}"
         )
-    return found.pop()
+    return answers.pop()
 
 
 def _answer(text: str) -> bool | None:
-    found = _ANSWER.match(text)
-    if found is None or _BOTH.match(text, found.end()):
+    match = _ANSWER.match(text)
+    if match is None or _BOTH.match(text, match.end()):
         return None
-    return found[1].lower() == "yes"
+    return match[1].lower() == "yes"

@@ -62,10 +62,10 @@ class Agreement:
                 letter == latex
             ):
                 return True
-            case Choice(beside=beside), _:
-                return beside is not None and self.same(beside, given)
-            case _, Choice(beside=beside):
-                return beside is not None and self.same(gold, beside)
+            case Choice(answer=answer), _:
+                return answer is not None and self.same(answer, given)
+            case _, Choice(answer=answer):
+                return answer is not None and self.same(gold, answer)
             case (Words(text), Formula(latex)) | (Formula(latex), Words(text)):
                 return text == "".join(latex.lower().split())
             case (Words() | Based(), _) | (_, Words() | Based()):
@@ -103,12 +103,12 @@ class Agreement:
     def _unordered(self, gold: Sequence[Form], given: Sequence[Form]) -> bool:
         left = list(given)
         for one in gold:
-            found = next(
+            place = next(
                 (n for n, other in enumerate(left) if self._same_members(one, other)), None
             )
-            if found is None:
+            if place is None:
                 return False
-            del left[found]
+            del left[place]
         return True
 
     def _same_members(self, gold: Form, given: Form) -> bool:

@@ -27,18 +27,18 @@ def expressions(sentence: str) -> Iterator[str]:
     formulas among its words, with the words after them that may be their unit. Those that "or",
     "and" or a comma joins are one."""
     place, joined = 0, ""
-    for found in _MATHS.finditer(sentence):
-        inside = next(group for group in found.groups() if group is not None)
+    for match in _MATHS.finditer(sentence):
+        inside = next(group for group in match.groups() if group is not None)
         if _PROSE.search(_TEXT.sub("", inside)):
             continue
-        between = sentence[place : found.start()]
+        between = sentence[place : match.start()]
         if joined and not _JOINT.fullmatch(between):
             yield joined
             joined = ""
         if not joined:
             yield from _among_words(between)
         joined += (between if joined else "") + inside
-        place = found.end()
+        place = match.end()
     rest = sentence[place:]
     if joined:
         unit = re.match(r"\s*(?:\\?%|[a-zA-Z]+(?:\^?\d)?)", rest)

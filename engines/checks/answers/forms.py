@@ -17,10 +17,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of lettered options, and the answer that stands beside the letter."""
+    """One of lettered options, and the answer after the letter."""
 
     letter: str
-    beside: "Form | None" = None
+    answer: "Form | None" = None
 
 
 @dataclass(frozen=True)

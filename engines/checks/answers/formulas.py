@@ -75,7 +75,7 @@ def _parsed(latex: str) -> Any:
     for pattern, put in _REWRITTEN:
         latex = pattern.sub(put, latex)
     try:
-        found = latex2sympy(
+        parsed = latex2sympy(
             latex,
             is_real=True,
             normalization_config=spelling,
@@ -84,9 +84,9 @@ def _parsed(latex: str) -> Any:
     except Exception:
         # A parser of LaTeX has no end of its own errors.
         return None
-    if not isinstance(found, sympy.Basic | sympy.MatrixBase):
+    if not isinstance(parsed, sympy.Basic | sympy.MatrixBase):
         return None
-    return found.subs(sympy.Symbol("i", real=True), sympy.I)
+    return parsed.subs(sympy.Symbol("i", real=True), sympy.I)
 
 
 def _close(gold: Any, given: Any) -> bool:

@@ -18,11 +18,11 @@ _BETWEEN = ("st", "nd", "rd", "th", "of", "the", "on")
 
 def read_time(text: str) -> Time | None:
     """``3:30 pm``, ``15:30``; None where ``text`` is no time."""
-    found = _TIME.fullmatch(bare(without_text(text)))
-    if found is None:
+    match = _TIME.fullmatch(bare(without_text(text)))
+    if match is None:
         return None
-    half = (found[3] or "").lower()
-    return Time(int(found[1] or found[4]), int(found[2] or found[5] or 0), half)
+    half = (match[3] or "").lower()
+    return Time(int(match[1] or match[4]), int(match[2] or match[5] or 0), half)
 
 
 def read_date(text: str) -> Words | None:
@@ -42,6 +42,6 @@ def same_time(gold: Time, given: Time) -> bool:
     """Whether two times are the same; "3:30" may be either half of the day."""
     if (gold.half and given.half) or not (gold.half or given.half):
         return gold == given
-    said, open_ = (gold, given) if gold.half else (given, gold)
-    hour = said.hour % 12 + (12 if said.half == "p" else 0)
-    return said.minute == open_.minute and open_.hour in (said.hour, hour)
+    stated, unstated = (gold, given) if gold.half else (given, gold)
+    hour = stated.hour % 12 + (12 if stated.half == "p" else 0)
+    return stated.minute == unstated.minute and unstated.hour in (stated.hour, hour)

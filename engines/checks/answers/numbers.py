@@ -92,17 +92,17 @@ def read_number(text: str, *, words: bool = True) -> Number | None:
     text = re.sub(r"^[(\[]\s*([-+]?[\d.,]+)\s*[)\]]$", r"\1", text)
     # "5 (five)", "72 (i.e. 6 dozen)"
     text = _ASIDE.sub("", text) if re.match(r"\W*\d", text) else text
-    found = _NUMBER.fullmatch(text)
-    if found is None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         return _from_words(text) if words else None
-    value = _value(found)
+    value = _value(match)
     if value is None:
         return None
-    if (found["sign"] == "-") != (found["minus"] == "-"):
+    if (match["sign"] == "-") != (match["minus"] == "-"):
         value = -value
     fractions = ("part", "over", "bottom1", "bottom2", "bottom3", "again")
-    written = not any(found[name] for name in fractions)
-    return _with_unit(value, written, found["money"] or "", found["rest"])
+    written = not any(match[name] for name in fractions)
+    return _with_unit(value, written, match["money"] or "", match["rest"])
 
 
 def in_dozens(text: str, *wanted: str) -> str:
@@ -161,11 +161,11 @@ def _equal(gold: Number, given: Number) -> bool:
     return False
 
 
-def _value(found: re.Match[str]) -> Fraction | None:
+def _value(match: re.Match[str]) -> Fraction | None:
     """The value that a match of `_NUMBER` states; None if it has none, or is too large."""
 
     def first(*names: str) -> str:
-        return next((found[name] for name in names if found[name]), "")
+        return next((match[name] for name in names if match[name]), "")
 
     if whole := first("whole", "wholes"):
         bottom = int(first("parts", "under"))
@@ -173,14 +173,14 @@ def _value(found: re.Match[str]) -> Fraction | None:
     if top := first("top1", "top2", "top3"):
         below = _decimal(first("bottom1", "bottom2", "bottom3"))
         return _decimal(top) / below if below else None
-    if again := found["again"]:
-        places = len(found["start"].partition(".")[2])
+    if again := match["again"]:
+        places = len(match["start"].partition(".")[2])
         tail = Fraction(int(again), (10 ** len(again) - 1) * 10**places)
-        return _decimal("0" + found["start"]) + tail
+        return _decimal("0" + match["start"]) + tail
     exponent = first("e", "times1", "times2", "power1", "power2").replace(" ", "") or "0"
     if len(exponent) > 5 or abs(int(exponent)) > _MOST_DIGITS:
         return None
-    return (_decimal(found["digits"]) if found["digits"] else 1) * Fraction(10) ** int(exponent)
+    return (_decimal(match["digits"]) if match["digits"] else 1) * Fraction(10) ** int(exponent)
 
 
 def _decimal(digits: str) -> Fraction:

@@ -97,14 +97,14 @@ def _measured(forms: list[Form]) -> Number | None:
 
 def _union(parts: list[str]) -> str | None:
     """The set of numbers that "x < 1 or x > 2" describes."""
-    found = [_INEQUALITY.fullmatch(part.strip()) for part in parts]
+    matches = [_INEQUALITY.fullmatch(part.strip()) for part in parts]
     sets = {
         "<": "(-\\infty,{})",
         "\\le": "(-\\infty,{}]",
         ">": "({},\\infty)",
         "\\ge": "[{},\\infty)",
     }
-    intervals = [sets[one[1]].format(one[2].strip()) for one in found if one is not None]
+    intervals = [sets[one[1]].format(one[2].strip()) for one in matches if one is not None]
     return "\\cup".join(intervals) if len(intervals) == len(parts) else None
 
 
@@ -127,17 +127,17 @@ def _split(text: str) -> tuple[list[str], set[str]]:
     """The parts of ``text`` between its separators outside brackets, and those separators."""
     spaced = bool(re.search(r",\s", text))
     parts, joints, start, depth, place = [], set(), 0, 0, 0
-    for found in _BETWEEN.finditer(text):
-        between = text[place : found.start()]
+    for match in _BETWEEN.finditer(text):
+        between = text[place : match.start()]
         depth += sum(map(between.count, "([{")) - sum(map(between.count, ")]}"))
-        place = found.start()
+        place = match.start()
         if depth > 0:
             continue
-        if found[3] == "," and spaced and _thousands(text, found.start()):
+        if match[3] == "," and spaced and _thousands(text, match.start()):
             continue
-        parts.append(text[start : found.start()])
-        joints.add(found[1] or found[2] or found[3])
-        start = found.end()
+        parts.append(text[start : match.start()])
+        joints.add(match[1] or match[2] or match[3])
+        start = match.end()
     parts.append(text[start:])
     return [part for part in parts if part.strip()], joints
 

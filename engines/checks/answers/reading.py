@@ -34,7 +34,7 @@ _FUNCTION = re.compile(FUNCTIONS)
 _SHORT = re.compile(
     "no|on|is|of|if|it|so|we|he|me|my|in|at|as|by|do|go|up|us|or|to|be|an|am", re.IGNORECASE
 )
-_SAID = re.compile(r"(yes|no|true|false)\s*[,.;:(-]", re.IGNORECASE)
+_WORD_ALONE = re.compile(r"(yes|no|true|false)\s*[,.;:(-]", re.IGNORECASE)
 
 
 def read_forms(text: str) -> Iterator[Form]:
@@ -56,8 +56,8 @@ def read_forms(text: str) -> Iterator[Form]:
         decimal = read_number(answer.replace(",", ".", 1))
         if decimal is not None and decimal.value.denominator > 1:
             yield decimal
-    if said := _SAID.match(answer):
-        yield Words(said[1].lower())
+    if word := _WORD_ALONE.match(answer):
+        yield Words(word[1].lower())
 
 
 def _read(text: str) -> Form:
@@ -96,40 +96,44 @@ def _is_prose(text: str) -> bool:
     """Whether ``text`` is words, or holds some that are no part of a formula."""
     loose = re.sub(r"\\(?:begin|end)\s?\{[a-z]+\}|\\(?!text)[a-zA-Z]+", " ", text)
     loose = loose.replace("\\text", " ")
-    found = [word for word in re.findall(r"[^\W\d_]{2,}", loose) if not _FUNCTION.fullmatch(word)]
-    if "\\text" in text and found:
+    words_in_text = [
+        word for word in re.findall(r"[^\W\d_]{2,}", loose) if not _FUNCTION.fullmatch(word)
+    ]
+    if "\\text" in text and words_in_text:
         return True
     if re.search(r":(?!=)", loose) or (
         "\\frac" not in text and re.search(r"(?<![\w^{.])[\d.]+\s+\d", text)
     ):
         # "12: 3*4" explains itself, and two numbers side by side are no product.
         return True
-    return any((len(word) > 2 and not is_product(word)) or _SHORT.fullmatch(word) for word in found)
+    return any(
+        (len(word) > 2 and not is_product(word)) or _SHORT.fullmatch(word) for word in words_in_text
+    )
 
 
 def _choice(words: str) -> Choice | None:
-    found = _CHOICE.fullmatch(words)
-    if found is None:
+    match = _CHOICE.fullmatch(words)
+    if match is None:
         return None
-    letter = (found[1] or found[3] or found[5]).upper()
-    beside = bare(found[2] or found[4] or "")
-    return Choice(letter, _read(beside) if beside else None)
+    letter = (match[1] or match[3] or match[5]).upper()
+    after_letter = bare(match[2] or match[4] or "")
+    return Choice(letter, _read(after_letter) if after_letter else None)
 
 
 def _based(words: str) -> Based | None:
-    found = _BASED.fullmatch(words)
-    if found is None:
+    match = _BASED.fullmatch(words)
+    if match is None:
         return None
-    name = found[2] or found[3]
+    name = match[2] or match[3]
     base = _BASES.get(name) or int(name if re.fullmatch(r"\d{1,2}", name) else 0)
-    return Based(found[1].upper().lstrip("0") or "0", base) if 2 <= base <= 36 else None
+    return Based(match[1].upper().lstrip("0") or "0", base) if 2 <= base <= 36 else None
 
 
 def _formula(text: str) -> Formula:
     """A formula without its currency sign, percent sign or unit."""
     text = re.sub(r"^\\approx\s*", "", text)
     text = re.sub(r"^\\?\$\s*(?=\S)|\s*\\?\$$", "", text)
-    found = None if _ANGLE.search(text) else _UNIT.fullmatch(text)
-    if found and is_unit(found[2].strip(), marked="\\text" in found[2], glued=False):
-        return Formula(found[1].strip(), read_unit(found[2].strip()))
+    match = None if _ANGLE.search(text) else _UNIT.fullmatch(text)
+    if match and is_unit(match[2].strip(), marked="\\text" in match[2], glued=False):
+        return Formula(match[1].strip(), read_unit(match[2].strip()))
     return Formula(text)

@@ -112,8 +112,8 @@ def bare(text: str) -> str:
         text = text.strip().strip(",;:").strip()
         text = re.sub(r"(?<=[^\s.])\.$|(?<![\\A-Z])\\$", "", text)
         for wrapped in _WRAPPED:
-            if found := wrapped.fullmatch(text):
-                inner = next(group for group in found.groups() if group is not None)
+            if match := wrapped.fullmatch(text):
+                inner = next(group for group in match.groups() if group is not None)
                 if balanced(inner):
                     text = inner.strip()
     return text
@@ -142,6 +142,6 @@ def _power(raised: re.Match[str]) -> str:
     return f"^{{{unicodedata.normalize('NFKC', raised[0])}}}"
 
 
-def _fraction(found: re.Match[str]) -> str:
-    top, _, bottom = unicodedata.normalize("NFKC", found[0]).partition("⁄")
+def _fraction(match: re.Match[str]) -> str:
+    top, _, bottom = unicodedata.normalize("NFKC", match[0]).partition("⁄")
     return f"\\frac{{{top}}}{{{bottom}}}"

@@ -104,14 +104,14 @@ def stated_answers(text: str, *, last: bool = True) -> list[str]:
 
 def _boxed(text: str) -> list[str]:
     boxes: list[tuple[int, int, str]] = []
-    for found in list(_BOX.finditer(text))[-_BOXES:]:
-        end = _closing(text, found.end())
-        inside = text[found.end() : end].strip()
+    for match in list(_BOX.finditer(text))[-_BOXES:]:
+        end = _closing(text, match.end())
+        inside = text[match.end() : end].strip()
         if inside.startswith("{"):
             inside = inside.removeprefix("{").removesuffix("}").strip()
-        nested = boxes and found.start() < boxes[-1][1]
+        nested = boxes and match.start() < boxes[-1][1]
         if inside.strip("{}. ") and not nested:
-            boxes.append((found.start(), end, inside))
+            boxes.append((match.start(), end, inside))
     if not boxes:
         return []
     answer = [boxes[-1][2]]
@@ -134,8 +134,8 @@ def _closing(text: str, start: int) -> int:
     line = text.find("\n", start)
     end_of_line = len(text) if line < 0 else line
     if text[start] != "{":
-        found = re.compile(r"\S+?(?=[\s$.,]|$)").match(text, start)
-        return found.end() if found else end_of_line
+        match = re.compile(r"\S+?(?=[\s$.,]|$)").match(text, start)
+        return match.end() if match else end_of_line
     depth = 0
     for brace in re.compile(r"(?<!\\)[{}]").finditer(text, start):
         depth += 1 if brace[0] == "{" else -1
@@ -153,18 +153,18 @@ def _marked(text: str) -> list[str]:
 
 
 def _tagged(text: str) -> list[str]:
-    found = _TAGGED.findall(text)
-    return list(_spellings(found[-1].strip()[:_LONGEST])) if found else []
+    tagged = _TAGGED.findall(text)
+    return list(_spellings(tagged[-1].strip()[:_LONGEST])) if tagged else []
 
 
 def _after_phrase(text: str) -> list[str]:
-    for found in reversed(list(_SAYS.finditer(text))):
-        tail = text[found.end() : found.end() + _LONGEST]
+    for match in reversed(list(_SAYS.finditer(text))):
+        tail = text[match.end() : match.end() + _LONGEST]
         if _NOT.match(tail):
             continue
         line = tail if tail.split("\n", 1)[0].strip(" *_`:") else tail.lstrip()
-        if said := list(_spellings(_sentence(line))):
-            return said
+        if spellings := list(_spellings(_sentence(line))):
+            return spellings
     return []
 
 
@@ -182,11 +182,11 @@ def _last(text: str) -> list[str]:
     end = kept[-1]
     if _GIVEN_UP.search(end):
         return []
-    said = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end), *_EMPHASIZED.findall(end)]
+    candidates = [end, *_OPTION.findall(end)[-1:], *_IS.findall(end), *_EMPHASIZED.findall(end)]
     for sentence in reversed(kept):
-        if found := list(expressions(sentence)):
-            return [] if _denied(found[-1], sentence) else [*said, found[-1]]
-    return said
+        if formulas := list(expressions(sentence)):
+            return [] if _denied(formulas[-1], sentence) else [*candidates, formulas[-1]]
+    return candidates
 
 
 def _spellings(sentence: str) -> Iterator[str]:
@@ -198,10 +198,10 @@ def _spellings(sentence: str) -> Iterator[str]:
     yield sentence
     if lettered := _LETTER.match(sentence):
         yield lettered[1]
-    if found := list(expressions(sentence)):
-        first = found[0][:3].lstrip("*$ ")
+    if formulas := list(expressions(sentence)):
+        first = formulas[0][:3].lstrip("*$ ")
         begins = re.match(rf"[*_`$\\(\[ ]*{re.escape(first)}", sentence)
-        stated = found[0] if begins else found[-1]
+        stated = formulas[0] if begins else formulas[-1]
         if not _denied(stated, sentence) and not _BOUND.search(sentence):
             yield stated
 

@@ -128,12 +128,12 @@ def size_of(unit: str) -> Size | None:
             continue
         size, measures = Fraction(1), dict[str, int]()
         for sign, name, power in _FACTOR.findall(words):
-            found = _named_size(name)
-            if found is None:
+            named_size = _named_size(name)
+            if named_size is None:
                 break
             exponent = int(power or 1) * (-1 if sign == "/" else 1)
-            size *= found.size**exponent
-            for base, times in found.measures:
+            size *= named_size.size**exponent
+            for base, times in named_size.measures:
                 measures[base] = measures.get(base, 0) + times * exponent
         else:
             return Size(size, tuple(sorted((base, n) for base, n in measures.items() if n)))

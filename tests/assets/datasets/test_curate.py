@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets.clusters import ALIKE, clusters
-from assets.datasets.curate import TOLD, curated
+from assets.datasets.curate import PROVENANCE, curated
 from assets.datasets.mixture import Cap
 from assets.datasets.splits import keys, shares, splits
 from filters import Decontaminate, Deduplicate
@@ -52,7 +52,7 @@ def pair(seed: int, *, recipe: str = "one", refresh: str = "2026-01-01", source:
 
 
 SIDES = ("chosen", "rejected")
-SCHEMA = pl.Schema({**columns(Pairs), **{name: pl.String() for name in TOLD}})
+SCHEMA = pl.Schema({**columns(Pairs), **{name: pl.String() for name in PROVENANCE}})
 
 
 def frame(records: list[Any]) -> pl.DataFrame:
@@ -317,12 +317,12 @@ def of_table(kind: Any, seed: int) -> dict[str, Any]:
             "demonstration_id": str(seed),
             "messages": [*prompt["prompt"], answer],
         },
-    }[kind] | {name: prompt[name] for name in ("prompt_id", *TOLD)}
+    }[kind] | {name: prompt[name] for name in ("prompt_id", *PROVENANCE)}
 
 
 @pytest.mark.parametrize("kind", [StepLabels, Demonstrations])
 def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None:
-    schema = pl.Schema({**columns(kind), **{name: pl.String() for name in TOLD}})
+    schema = pl.Schema({**columns(kind), **{name: pl.String() for name in PROVENANCE}})
     records = [of_table(kind, seed) for seed in [*range(60), 9_000]]
     again = {**of_table(kind, 5), kind.primary_key()[0]: "again", "refresh": "2026-01-02"}
     found = curated(
@@ -341,7 +341,7 @@ def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None
 
 
 def test_an_answer_to_nothing_is_its_own_prompt() -> None:
-    schema = pl.Schema({**columns(Demonstrations), **{name: pl.String() for name in TOLD}})
+    schema = pl.Schema({**columns(Demonstrations), **{name: pl.String() for name in PROVENANCE}})
     said = [
         {**of_table(Demonstrations, seed), "messages": [{"role": "assistant", "content": text}]}
         for seed, text in enumerate((asked(9_000), asked(3)))

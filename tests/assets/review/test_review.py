@@ -181,7 +181,7 @@ def test_labels_and_annotators_are_measured_by_people(reviewed: Any) -> None:
     # Every tenth label is false, and the verifier knows the truth.
     assert (found[LABELS].same, found[LABELS].other) == (18, 2)
     assert (found["right"].same, found["right"].other, found["right"].ties) == (20, 0, 0)
-    assert found["likely"].told == 20
+    assert found["likely"].decided == 20
     assert 0 < found["likely"].same < 20
     printed = CliRunner().invoke(app, ["review", NAME, "--agreement"])
     assert printed.exit_code == 0, printed.output
