@@ -36,13 +36,14 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
         # Dagster warns about its own beta features, once for each component.
         warnings.simplefilter("ignore", category=dg.BetaWarning)
         if of is None:
-            trees = [RecipeTree.of(folder) for folder in settings.recipe_folders]
+            trees = [RecipeTree.of(folder, project) for folder in settings.recipe_folders]
             shipped, *added = [tree.build_defs() for tree in trees]
         else:
             shipped, *added = [
                 *(Source.of(source).definitions() for source in project.sources.values()),
                 *(Recipe.of(project.recipes[name]).definitions(settings) for name in of),
             ]
+    refused = project.refused.keys()
     alerts = alerts_sensor(settings)
     merged = dg.Definitions.merge(
         shipped,
@@ -56,7 +57,8 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
             assets=[
                 dataset_asset(plan, settings.freshness)
                 for plan in project.datasets.values()
-                if of is None or not plan.parts.keys().isdisjoint(of)
+                if (of is None and not plan.parts.keys() <= refused)
+                or (of is not None and not plan.parts.keys().isdisjoint(of))
             ],
             executor=EXECUTOR,
             sensors=[] if alerts is None else [alerts],

@@ -135,6 +135,7 @@ class Factory:
             EngineError: No row can be answered, or too many rows failed.
         """
         spec = self._recipe(recipe)
+        self.project.require(recipe)
         stages = spec.planned(self.settings)
         weights = spec.weights(self.settings)
         refresh = _today()
@@ -151,6 +152,7 @@ class Factory:
                 rows=rows,
                 weights=weights,
                 held_out=held_out,
+                referenced=spec.fitted(self.settings).referenced,
             )
         splits = {"prompts": drawn.split}
         frames = {"prompts": drawn.split.kept, "held_out": held_out}
@@ -192,6 +194,7 @@ class Factory:
         from assets.refresh import rounds, run_refresh
 
         self._recipe(recipe)
+        self.project.require(recipe)
         (day,) = rounds(refresh, 1)
         definitions = build_definitions(self.project, [recipe])
         return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows)

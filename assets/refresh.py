@@ -140,6 +140,7 @@ def run_refresh(
         {name: value.value for name, value in by_group[recipe][stage].items()} for stage in order
     ]
     labels = _last(by_stage, "label_accuracy")
+    notices = [metadata.get("says") for metadata in by_stage]
     return Outcome(
         recipe=recipe,
         refresh=refresh,
@@ -161,7 +162,7 @@ def run_refresh(
             (each for each in result.get_asset_check_evaluations() if each.check_name == CHECK),
             None,
         ),
-        says=tuple(metadata["says"] for metadata in by_stage if "says" in metadata),
+        says=tuple(filter(None, [component.fitted(project.settings).says, *notices])),
     )
 
 

@@ -26,7 +26,7 @@ from schemas.report import (
     StageReport,
     Usage,
 )
-from schemas.sources import Check, PromptSource, SourceRowError, Stamped
+from schemas.sources import Check, KnowsReferences, PromptSource, SourceRowError, Stamped
 from schemas.tables import (
     Checkpoints,
     Demonstrations,
@@ -43,6 +43,7 @@ from schemas.tables import (
     contents,
     id_column,
 )
+from schemas.truth import Truth, TruthNeed
 
 __all__ = [
     "Check",
@@ -55,6 +56,7 @@ __all__ = [
     "GeneratingRole",
     "InnerFile",
     "Input",
+    "KnowsReferences",
     "Message",
     "Nodes",
     "Operator",
@@ -78,6 +80,8 @@ __all__ = [
     "Table",
     "Takes",
     "TrainedRole",
+    "Truth",
+    "TruthNeed",
     "UnknownOperatorError",
     "Usage",
     "accept",

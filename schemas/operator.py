@@ -13,9 +13,9 @@ runs.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 import polars as pl
 from pydantic import (
@@ -26,7 +26,8 @@ from pydantic import (
 from schemas.accept import Split
 from schemas.named import UnknownNameError, named, subclass_of
 from schemas.parameters import Parameters
-from schemas.tables import Table
+from schemas.tables import Prompts, Table
+from schemas.truth import Truth, TruthNeed
 
 
 class Takes:
@@ -92,6 +93,8 @@ class Operator(Parameters):
     unit: ClassVar[str]
     supplies: ClassVar[frozenset[str]] = frozenset()
     """Input fields of nested operators that are not inputs of this one, as it supplies the rows."""
+    instead_of_truth: ClassVar[str] = ""
+    """The parameters with which the operator needs no truth, for the error where there is none."""
 
     def inputs(self) -> list[Input]:
         """The input stages of this operator and of its nested operators."""
@@ -108,6 +111,25 @@ class Operator(Parameters):
         found = [RoleUse(name, value, mark.needs) for name, value, mark in self._marks(RoleMark)]
         for nested in self._nested():
             found += nested.roles()
+        return found
+
+    def needs_truth(self) -> Truth | None:
+        """How this operator uses the truth of its prompts; None if it does not need it."""
+        return None
+
+    def without_truth(self) -> Self | None:
+        """This operator as it runs where its prompts have no truth; None if it cannot."""
+        return None
+
+    def truth_needs(self) -> list[TruthNeed]:
+        """The truth that this operator and its nested operators need."""
+        prompts = next((read.stage for read in self.inputs() if Prompts in read.tables), "prompts")
+        found = [need for nested in self._nested() for need in nested.truth_needs()]
+        if self.supplies:
+            found = [replace(need, prompts=prompts) for need in found]
+        if (truth := self.needs_truth()) is not None:
+            check = getattr(self, "check", None)
+            found.insert(0, TruthNeed(truth, prompts, check, self.instead_of_truth))
         return found
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any) -> Split:

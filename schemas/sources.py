@@ -36,6 +36,16 @@ class Stamped(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsReferences(Protocol):
+    """A source that knows, without reading its tasks, whether any can have a reference."""
+
+    @property
+    def has_references(self) -> bool:
+        """Whether tasks can have references. Each may still lack one."""
+        ...
+
+
 class Check(Protocol):
     """Is the answer of ``text`` right? Raises ValueError if ``reference`` is unusable."""
 

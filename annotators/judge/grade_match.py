@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.rows import Prompt, Response
-from schemas import Message, canonical
+from schemas import Message, Truth, canonical
 
 SCALE = (1, 5)
 PASS = 4.0
@@ -48,6 +48,11 @@ class GradeMatch(Annotator):
     scale: tuple[int, int] = SCALE
     pass_grade: float = Field(default=PASS)
     cut: Cut = "refuse"
+
+    instead_of_truth: ClassVar[str] = "against: majority"
+
+    def needs_truth(self) -> Truth | None:
+        return "reference" if self.against == "reference" else None
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -16,7 +16,7 @@ from engines.operators.rollouts import Estimate, Rollouts
 from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import InnerFile, canonical
+from schemas import InnerFile, Truth, canonical
 
 NAME = "first_error"
 
@@ -44,12 +44,16 @@ class FirstError(RolloutAnnotator):
     """
 
     names_steps: ClassVar[bool] = True
+    instead_of_truth: ClassVar[str] = "by: judge"
 
     by: Literal["binary", "brute", "judge"] = "binary"
     threshold: float = Field(default=0.0, ge=0, lt=1)
     votes: int = Field(default=1, ge=1)
     template: InnerFile = "first_error"
     cut_verdicts: Cut = "refuse"
+
+    def needs_truth(self) -> Truth | None:
+        return None if self.by == "judge" else super().needs_truth()
 
     @property
     def rollouts(self) -> Rollouts:

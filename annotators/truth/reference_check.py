@@ -12,6 +12,7 @@ from engines.checks import (
     require_checks,
 )
 from engines.context import Context
+from schemas import Truth
 
 
 class CheckedAnnotator(Annotator):
@@ -20,6 +21,9 @@ class CheckedAnnotator(Annotator):
     for all."""
 
     check: CheckPath | None = None
+
+    def needs_truth(self) -> Truth | None:
+        return "check"
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """The context unchanged.

@@ -16,7 +16,7 @@ from engines.operators.row_operator import sampling_parameters
 from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import Findings, GeneratingRole
+from schemas import Findings, GeneratingRole, Truth
 
 UNCUT = "the response is not cut into steps: put a stage {use: generators.Segment} before"
 
@@ -37,6 +37,9 @@ class RolloutAnnotator(CheckedAnnotator):
     max_tokens: int = Field(default=256, ge=1)
     adaptive: Adaptive | None = None
     cut: Cut = "refuse"
+
+    def needs_truth(self) -> Truth | None:
+        return "rollouts"
 
     @property
     def rollouts(self) -> Rollouts:

@@ -15,7 +15,7 @@ from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.protocol import EngineError
 from engines.rows import Prompt, Response
-from schemas import canonical
+from schemas import Truth, canonical
 
 NAME = "step_verifier"
 
@@ -33,6 +33,9 @@ class StepVerifier(CheckedAnnotator):
     cut: Cut = "refuse"
 
     names_steps: ClassVar[bool] = True
+
+    def needs_truth(self) -> Truth | None:
+        return "steps"
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """The context unchanged.

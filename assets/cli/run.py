@@ -38,6 +38,7 @@ def run(
         days = runs.rounds(refresh, rounds)
         project = load_project()
         name = recipe_id(recipe, project.recipes)
+        project.require(name)
         definitions = build_definitions(project, [name])
         screen = console.console(stderr=as_json)
         outcomes = []

@@ -1,8 +1,10 @@
 """The Dagster component of a recipe: ``type: assets.Recipe`` (`assets.project.recipe`)."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
+from typing import Self
 
 import dagster as dg
 import polars as pl
@@ -24,11 +26,14 @@ from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext
 from assets.policy.promotion import gate_of
 from assets.project.dataset import DATASETS
+from assets.project.declaration import Declaration
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage, policy_stage
 from assets.project.resources import Resources
 from assets.prompts.sample_prompts import draw
 from schemas import Pairs, Prompts, Split, Usage
+
+log = logging.getLogger(__name__)
 
 
 class DrawConfig(dg.Config):
@@ -49,9 +54,24 @@ class DrawConfig(dg.Config):
 class Recipe(RecipeSpec, DeclaredComponent):
     """A recipe: an asset for each of its stages, a job, a schedule and a sensor."""
 
+    @classmethod
+    def of(cls, spec: Declaration) -> Self:
+        """Make the component of a recipe of the project, fitted to the same sources."""
+        component = super().of(spec)
+        if isinstance(spec, RecipeSpec):
+            component._sources = spec._sources
+        return component
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return `definitions`. Dagster calls this when it loads the components of a folder."""
-        return self.definitions(load_settings())
+        """Return `definitions`. Dagster calls this when it loads the components of a folder.
+
+        A recipe that cannot run on today's sources has none; the log says why.
+        """
+        settings = load_settings()
+        if (refusal := self.fitted(settings).refusal) is not None:
+            log.warning("%s is not loaded: %s", self.name, refusal)
+            return dg.Definitions()
+        return self.definitions(settings)
 
     def definitions(self, settings: Settings) -> dg.Definitions:
         """The Dagster definitions of the recipe.
@@ -69,7 +89,8 @@ class Recipe(RecipeSpec, DeclaredComponent):
             Path(self.file).parent,
             gate_of(self.name, stages, trains, self.gate, self.seed),
         )
-        assets = [self._prompts(weights, settings)]
+        referenced = self.fitted(settings).referenced
+        assets = [self._prompts(weights, settings, referenced)]
         assets += [self._asset(stage, recipe, settings) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
         keys = [asset.key for asset in assets]
@@ -99,7 +120,9 @@ class Recipe(RecipeSpec, DeclaredComponent):
             sensors=[news_sensor(self.name, job, list(weights))],
         )
 
-    def _prompts(self, weights: Mapping[str, float], settings: Settings) -> dg.AssetsDefinition:
+    def _prompts(
+        self, weights: Mapping[str, float], settings: Settings, referenced: frozenset[str]
+    ) -> dg.AssetsDefinition:
         recipe, rows = self.name, self.rows
         key = [recipe, "prompts"]
 
@@ -136,6 +159,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     rows=rows if config.rows is None else config.rows,
                     weights=weights,
                     held_out=held_out,
+                    referenced=referenced,
                 )
             seconds = perf_counter() - began
             counts = RowCounts.of(drawn.split)

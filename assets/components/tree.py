@@ -22,6 +22,7 @@ from assets.components.recipe import Recipe
 from assets.components.source import Source
 from assets.config.bundled import PACKAGES
 from assets.project.folders import Entry, declaring_file, read_file, subfolders
+from assets.project.project import Project
 
 TYPES: Mapping[str, type[DeclaredComponent]] = {
     kind.type_name: kind for kind in (Recipe, Source, Dataset)
@@ -40,15 +41,25 @@ class _Declaration(YamlDecl):
         assert self.component_file_model is not None
         assert isinstance(self.loc, ComponentPath)
         folder = self.loc.file_path
-        attributes = self.component_file_model.attributes
+        attributes = self.component_file_model.attributes or {}
+        tree = self.context.component_tree
+        project = tree.project if isinstance(tree, RecipeTree) else None
+        if project is not None and self.component_type is Recipe:
+            return Recipe.of(project.recipes[attributes["name"]])
         return self.component_type.declared(attributes, declaring_file(folder) or folder)
 
 
 class RecipeTree(ComponentTree):
-    """The components in a folder of recipes and its subfolders."""
+    """The components in a folder of recipes and its subfolders.
+
+    Attributes:
+        project: The project of the recipes; None if they are not fitted to its sources.
+    """
+
+    project: Project | None = None
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
+    def of(cls, folder: Path, project: Project | None = None) -> Self:
         """The tree of ``folder``.
 
         A folder of recipes holds data and is not a Python package. Dagster needs a module, so it
@@ -57,7 +68,9 @@ class RecipeTree(ComponentTree):
         module = ModuleType(f"recipes_{abs(hash(folder))}")
         module.__path__ = [str(folder)]
         module.__file__ = None
-        return cls(defs_module=module, project_root=PACKAGES)
+        tree = cls(defs_module=module, project_root=PACKAGES)
+        tree.project = project
+        return tree
 
     def _get_filesystem_decl(self) -> DefsFolderDecl:
         location = ComponentPath.from_path(self.defs_module_path)

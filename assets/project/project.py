@@ -35,12 +35,26 @@ class Project:
         self.sources = _by_name(each for each in declared if isinstance(each, SourceSpec))
         self.recipes = _by_name(each for each in declared if isinstance(each, RecipeSpec))
         self._check_sources()
+        for recipe in self.recipes.values():
+            recipe.draw_from(self.sources, settings)
         self.datasets = self._datasets(
             _by_name(each for each in declared if isinstance(each, DatasetSpec))
         )
         for recipe in self.recipes.values():
             if recipe.control is not None:
                 self._check_control(recipe, recipe.control)
+
+    @property
+    def refused(self) -> Mapping[str, RecipeError]:
+        """Why a recipe cannot run on today's sources, by its name. The others can run, and the
+        stored tables of all recipes can be read."""
+        found = {name: each.fitted(self.settings).refusal for name, each in self.recipes.items()}
+        return {name: refusal for name, refusal in found.items() if refusal is not None}
+
+    def require(self, recipe: str) -> None:
+        """Raise `RecipeError` if a recipe cannot run on today's sources."""
+        if (refusal := self.recipes[recipe].fitted(self.settings).refusal) is not None:
+            raise refusal
 
     @property
     def checks(self) -> Mapping[str, str]:

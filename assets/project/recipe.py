@@ -23,7 +23,7 @@ schedule ``<name>_nightly`` starts a refresh every day, and the sensor ``<name>_
 one when a source has changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -36,6 +36,8 @@ from assets.project.declaration import Declaration
 from assets.project.import_path import built
 from assets.project.measure import Measure
 from assets.project.recipe_plan import GIVEN, Stage, plan
+from assets.project.source import SourceSpec
+from assets.project.source_truth import Fitted, fit
 from engines.bindings import Binding
 from schemas.named import subclass_of
 
@@ -72,7 +74,8 @@ class RecipeSpec(Declaration):
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     gate: Rule = "no_worse"
 
-    _plan: tuple[Mapping[str, Binding], list[Stage]] | None = PrivateAttr(default=None)
+    _sources: Mapping[str, Sequence[SourceSpec]] | None = PrivateAttr(default=None)
+    _fitted: tuple[Mapping[str, Binding], Fitted] | None = PrivateAttr(default=None)
 
     def ensure_valid(self) -> None:
         """Raise `RecipeError` if the stages or the measure cannot work."""
@@ -96,15 +99,46 @@ class RecipeSpec(Declaration):
         Raises:
             RecipeError: The stages cannot run.
         """
+        return list(self.fitted(settings).stages)
+
+    def fitted(self, settings: Settings) -> Fitted:
+        """The stages in running order, for the sources of `draw_from`.
+
+        Raises:
+            RecipeError: The stages cannot run on any prompts.
+        """
         if not self.weights(settings):
             raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
         # Cached: many callers need it, and it changes only with the bindings of roles.
-        if self._plan is None or self._plan[0] != settings.roles:
-            self._plan = settings.roles, plan(self.stages, file=self.file, roles=settings.roles)
-        return list(self._plan[1])
+        if self._fitted is None or self._fitted[0] != settings.roles:
+            stages = plan(self.stages, file=self.file, roles=settings.roles)
+            fitted = Fitted(stages, {}, None, frozenset())
+            if self._sources is not None:
+                measured = None if self.measure is None else self.measure.get("of")
+                fitted = fit(
+                    stages,
+                    self._sources,
+                    file=self.file,
+                    roles=settings.roles,
+                    measured=measured,
+                )
+            self._fitted = settings.roles, fitted
+        return self._fitted[1]
+
+    def draw_from(self, sources: Mapping[str, SourceSpec], settings: Settings) -> None:
+        """Fit the stages to the sources of the recipe's prompts and of the held-out prompts.
+
+        Args:
+            sources: All sources of the project, by name.
+            settings: The configuration.
+        """
+        drawn = [sources[name] for name in self.weights(settings)]
+        self._sources = {"prompts": drawn, "held_out": [sources[settings.held_out]]}
+        self._fitted = None
 
     def measured_by(self, settings: Settings) -> Measure | None:
-        """The measure of the claim; None if the recipe has none.
+        """The measure of the claim; None if the recipe has none, or if a stage that it reads is
+        left out.
 
         Raises:
             RecipeError: The measure is wrong, or names a stage that does not exist.
@@ -115,8 +149,11 @@ class RecipeSpec(Declaration):
         measure: Measure = built(
             self.measure, _MEASURE, file=file, field="measure", folder=Path(file).parent
         )
-        stages = [stage.name for stage in self.planned(settings)]
+        fitted = self.fitted(settings)
+        stages = [stage.name for stage in fitted.stages]
         read = measure.stages() + (measure.control_stages() if self.control is None else [])
+        if not fitted.left_out.keys().isdisjoint(read):
+            return None
         for name in read:
             if name not in [*stages, *GIVEN]:
                 problem = f"there is no stage {name!r}; {near(name, stages)}"

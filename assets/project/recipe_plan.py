@@ -90,7 +90,7 @@ def plan(
             operator = waiting.pop(name)
             gives[name] = _fit(name, operator, gives, known=operators, file=file)
             for use in operator.roles():
-                _check_role(name, operator, use, roles, file=file)
+                check_role(name, operator, use, roles, file=file)
             reads = dict.fromkeys(read.stage for read in operator.inputs())
             ordered.append(Stage(name, operator, gives[name], tuple(reads)))
     return _as_written(ordered, list(stages))
@@ -173,7 +173,7 @@ def _fit(
     return gives[of[0]]
 
 
-def _check_role(
+def check_role(
     stage: str,
     operator: Operator,
     use: RoleUse,
@@ -181,6 +181,11 @@ def _check_role(
     *,
     file: Path | str,
 ) -> None:
+    """Check that a role of a stage is bound to a model that can do what it is asked.
+
+    Raises:
+        RecipeError: It is not.
+    """
     role, _, which = use.role.partition("@")
     if which and (role != "policy" or which not in DERIVED):
         raise RecipeError(

@@ -21,7 +21,7 @@ from assets.config.settings import load_settings
 from assets.project.declaration import Declaration
 from assets.project.import_path import built
 from engines.checks import UnknownCheckError, load_check
-from schemas import Check, PromptSource
+from schemas import Check, KnowsReferences, PromptSource
 from schemas.named import source_class
 
 
@@ -45,6 +45,12 @@ class SourceSpec(Declaration):
     def key(self) -> tuple[str, str]:
         """The asset's key."""
         return ("prompts", self.name)
+
+    @property
+    def has_references(self) -> bool:
+        """Whether its prompts can have references: they can unless the reader knows better."""
+        reader = self.reader()
+        return reader.has_references if isinstance(reader, KnowsReferences) else True
 
     def reader(self) -> PromptSource:
         """Build the reader of the prompts.

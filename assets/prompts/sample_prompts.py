@@ -16,6 +16,8 @@ from assets.storage.tables import Tables
 from filters.curation.mix import mix
 from schemas import Split, dropped
 
+NO_REFERENCE = "no reference, which the recipe needs"
+
 
 @dataclass(frozen=True)
 class PromptSample:
@@ -34,8 +36,8 @@ class PromptSample:
     @property
     def says(self) -> str:
         """A sentence on why there is no prompt."""
-        held_out = self.split.dropped.height
-        but = f", but {held_out:,} that are held out" if held_out else ""
+        counts = self.split.dropped["reason"].value_counts(sort=True).iter_rows()
+        but = "".join(f", but {rows:,} dropped ({reason})" for reason, rows in counts)
         return f"no new prompts: earlier refreshes took all of {', '.join(self.mixture)}{but}"
 
 
@@ -47,11 +49,12 @@ def draw(
     rows: int,
     weights: Mapping[str, float],
     held_out: pl.DataFrame,
+    referenced: frozenset[str] = frozenset(),
 ) -> PromptSample:
     """Draw the prompts of one refresh of a recipe.
 
     If a source has too few prompts, the other sources fill its share. Held-out prompts are
-    dropped.
+    dropped, and prompts without the reference that the recipe needs.
 
     Args:
         tables: The stored tables.
@@ -60,6 +63,7 @@ def draw(
         rows: The largest number of prompts.
         weights: The weight of each source; any positive numbers.
         held_out: The held-out prompts.
+        referenced: The sources whose prompts need a reference.
 
     Raises:
         FactoryError: A source has not been read for this refresh.
@@ -82,6 +86,10 @@ def draw(
         kept_out = fresh.filter(pl.col("prompt_id").is_in(held))
         refused.append(dropped(stage, "held out", list(kept_out["prompt_id"])))
         offered[source] = fresh.filter(~pl.col("prompt_id").is_in(held))
+        if source in referenced:
+            unreferenced = offered[source].filter(pl.col("reference").is_null())
+            refused.append(dropped(stage, NO_REFERENCE, list(unreferenced["prompt_id"])))
+            offered[source] = offered[source].filter(pl.col("reference").is_not_null())
     # Sources are interleaved. So a smaller sample is the start of a larger one.
     kept = mix(offered, weights, rows)
     counts = dict(kept["source"].value_counts().iter_rows())

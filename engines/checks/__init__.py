@@ -16,7 +16,8 @@ long::
 
 ``readable`` is a quick function of a reference. It returns why the check cannot read the reference,
 or None if it can. Prompts with an unreadable reference are refused when their source is read,
-before any model is called::
+before any model is called. A check without ``readable`` may need no reference: a recipe then also
+keeps prompts that have none::
 
     is_mate.readable = not_a_position  # optional
 

@@ -64,6 +64,11 @@ class BoundedCheck:
         return self.submit(messages, reference, text).result()
 
     @property
+    def reads_references(self) -> bool:
+        """Whether the check compares with a reference: it says which references it can read."""
+        return callable(getattr(self.check, "readable", None))
+
+    @property
     def knows_steps(self) -> bool:
         """Whether the check can say which steps of a solution are right."""
         return callable(getattr(self.check, "steps", None))

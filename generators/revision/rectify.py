@@ -18,7 +18,7 @@ from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
 from generators.sampling.segment import Pattern, places, spans
-from schemas import Scores, Split, Takes
+from schemas import Scores, Split, Takes, Truth
 from schemas.operator import RoleMark
 
 
@@ -50,6 +50,9 @@ class Rectify(Reviser):
     pattern: Pattern | None = None
     check: CheckPath | None = None
     cut: Cut = "refuse"
+
+    def needs_truth(self) -> Truth | None:
+        return "check"
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Right answers that continue ``tables[self.of]``, in their order.

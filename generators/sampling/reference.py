@@ -6,6 +6,7 @@ from engines.model import Models
 from engines.rows import Prompt
 from generators.drafts import Draft, Refusal
 from generators.generator import Generator
+from schemas import Truth
 
 
 class Reference(Generator):
@@ -14,6 +15,9 @@ class Reference(Generator):
     With worked answers as references, this is what self-play learns to write (SPIN, Chen et al.
     2024, arXiv:2401.01335). A prompt whose reference is missing or blank is dropped.
     """
+
+    def needs_truth(self) -> Truth | None:
+        return "reference"
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft] | Refusal:
         """One draft, whose text is the reference."""

@@ -29,6 +29,7 @@ from schemas import (
     StageReport,
     Table,
     Takes,
+    Truth,
 )
 
 
@@ -72,6 +73,9 @@ class OmegaPRM(RowOperator):
     max_tokens: int = Field(default=256, ge=1)
     check: CheckPath | None = None
     cut: Cut = "refuse"
+
+    def needs_truth(self) -> Truth | None:
+        return "rollouts"
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their

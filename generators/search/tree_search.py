@@ -18,12 +18,12 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
+from engines.operators.nested_scorer import SUPPLIED, NestedScorer, scorer_session
 from engines.operators.row_operator import RowOperator, sound_text
 from engines.operators.scores import ScorerSession
 from engines.protocol import RowError
 from engines.rows import Prompt
 from generators.search.backups import RULES, Backup, back_up, infer
-from generators.search.chooser import SUPPLIED, NestedScorer, scorer_session
 from generators.search.evaluation import Evaluation
 from generators.search.grown_trees import grow_trees
 from generators.search.proposer import Proposed, Proposer
@@ -37,6 +37,7 @@ from schemas import (
     StageReport,
     Table,
     Takes,
+    Truth,
 )
 
 NO_PROPOSAL = "no step was proposed"
@@ -55,7 +56,7 @@ class TreeSearch(RowOperator):
     `annotators.Verifier`, with the check of the prompt's source or ``check``. Its value is
     ``outcome`` · right + (1 − ``outcome``) · score. MCTS-DPO (Xie et al. 2024, arXiv:2405.00451)
     adds the two, which ranks ends as ``outcome: 0.5`` does. Without a scorer only ends have values
-    of their own.
+    of their own. With ``outcome: 0``, ends of prompts whose source has no check are not checked.
 
     An end that was cut off is not checked, unless ``cut: read``. An end that cannot be checked and
     a partial answer that cannot be scored have no value of their own; ``error`` says why. If
@@ -76,6 +77,7 @@ class TreeSearch(RowOperator):
     gives: ClassVar[type[Table]] = Nodes
     unit: ClassVar[str] = "prompt_id"
     supplies: ClassVar[frozenset[str]] = SUPPLIED
+    instead_of_truth: ClassVar[str] = "outcome: 0 and a scorer that needs none"
 
     of: Annotated[str, Takes(Prompts)] = "prompts"
     tree: Annotated[str | None, Takes(Nodes)] = None
@@ -105,6 +107,9 @@ class TreeSearch(RowOperator):
                 "an outcome below 1 is mixed with a score: set 'scorer', or leave out 'outcome'"
             )
         return self
+
+    def needs_truth(self) -> Truth | None:
+        return None if self.outcome == 0 else "check"
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
@@ -146,7 +151,9 @@ class TreeSearch(RowOperator):
     async def _search(
         self, prompt: Prompt, root: Node, models: Models, evaluation: Evaluation
     ) -> None:
-        check = check_for(models.context, prompt.source, path=self.check)
+        check = None
+        if self.needs_truth() or self.check or prompt.source in models.context.checks:
+            check = check_for(models.context, prompt.source, path=self.check)
         for _ in range(self.simulations):
             leaf = self.selection.leaf(root)
             if leaf is None:
@@ -165,7 +172,7 @@ class TreeSearch(RowOperator):
         prompt: Prompt,
         leaf: Node,
         models: Models,
-        check: BoundedCheck,
+        check: BoundedCheck | None,
         evaluation: Evaluation,
     ) -> None:
         """Add the proposed children to ``leaf``, and value them."""
@@ -193,8 +200,9 @@ class TreeSearch(RowOperator):
             if finish == "length" and self.cut == "refuse":
                 end.error = f"cut off at {self.proposer.max_tokens:,} tokens"
                 continue
-            answer = check.submit(prompt.messages, prompt.reference, end.text)
-            end.right, end.error = await marked(answer)
+            if check is not None:
+                answer = check.submit(prompt.messages, prompt.reference, end.text)
+                end.right, end.error = await marked(answer)
         await evaluation.value(prompt, leaf.children or list(ends), ends, models)
         for child in leaf.children:
             if child.terminal or child.depth >= self.max_steps:

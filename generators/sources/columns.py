@@ -52,6 +52,11 @@ class Columns(BaseModel):
         return self.messages or self.prompt or "prompt"
 
     @property
+    def has_references(self) -> bool:
+        """Whether a column of right answers is named."""
+        return self.reference is not None
+
+    @property
     def needed(self) -> list[str]:
         """The names of the columns to read, which may contain dots."""
         return [self.task] + ([self.reference] if self.reference else [])
