@@ -74,6 +74,10 @@ class Annotator(RowOperator):
         ``models.counts``."""
         return {}
 
+    def report(self, scorer: ScorerSession) -> StageReport:
+        """What the stage reports of a scorer whose session has ended."""
+        return StageReport(findings=scorer.findings)
+
     @contextmanager
     def session(
         self, tables: Mapping[str, pl.DataFrame], context: Context
@@ -120,7 +124,7 @@ class Annotator(RowOperator):
             responses["response_id"], scored.kept["response_id"], with_reason["row_id"]
         )
         lost = pl.concat([with_reason, dropped(stage, "no score", unscored)])
-        return replace(scored, dropped=lost).with_report(StageReport(findings=scorer.findings))
+        return replace(scored, dropped=lost).with_report(self.report(scorer))
 
 
 _RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
@@ -156,6 +160,7 @@ def _row(task: _Task, operator: str, score: Score) -> TableRow:
         score.value,
         None if score.raw is None else sound_text(score.raw),
         score.error,
+        score.mass,
         operator,
         score.model,
         score.parameters,

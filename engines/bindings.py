@@ -134,6 +134,12 @@ class Binding(Parameters):
         return self
 
     @property
+    def sums_spellings(self) -> bool:
+        """Whether the model may write an option in several ways (`engines.choices.spellings`). The
+        pocket models write each in one way."""
+        return not (self.templates or "").endswith("pocket/templates")
+
+    @property
     def engine_class(self) -> type[Engine]:
         """The class that ``engine`` names."""
         return engine_class(self.engine)

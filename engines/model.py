@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engines.chat.thinking import answering, apart, open_thought
+from engines.choices import exact, spellings
 from engines.context import Context
 from engines.journal.codec import (
     pack_choice,
@@ -19,6 +20,7 @@ from engines.journal.codec import (
     unpack_scored,
 )
 from engines.protocol import (
+    Choice,
     Dropout,
     Generation,
     Rendered,
@@ -27,6 +29,7 @@ from engines.protocol import (
     Sampling,
     Scored,
 )
+from engines.runtime.masses import Masses
 from engines.runtime.seeds import sample_seed
 from engines.runtime.session import Codec, OpenedEngine, Session
 from schemas import Message, Usage
@@ -149,6 +152,28 @@ class Model:
             for answer, seed in zip((apart(prompt, raw) for raw in raws), seeds, strict=True)
         ]
 
+    @property
+    def continues(self) -> bool:
+        """Whether it chooses the continuation of a last message that is the assistant's."""
+        return self._session.engine_for(self.role, "choose").engine.continues
+
+    async def first_words(self, messages: Sequence[Message], *, tokens: int) -> str:
+        """What the model writes where `choose` reads its options: the first ``tokens`` tokens,
+        greedily."""
+        opened = self._session.engine_for(self.role, "generate")
+        engine = opened.engine
+        prompt = _answered(engine.render(messages))
+        sampling = Sampling(temperature=0, max_tokens=tokens)
+
+        async def ask(positions: list[int]) -> list[Generation]:
+            return [await engine.generate(prompt, sampling, 0) for _ in positions]
+
+        keys = opened.identity("generate", sampling).generations(prompt.text, [0])
+        (answer,) = await self._session.answers(
+            opened, "generate", keys, ask, _GENERATION, together=False
+        )
+        return answer.text
+
     async def score(
         self,
         messages: Sequence[Message],
@@ -177,24 +202,35 @@ class Model:
         keys = opened.identity("score").scores(prompt.text, continuations, ends)
         return await session.answers(opened, "score", keys, ask, _SCORED, together=True)
 
-    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
-        """Log-probs (natural log) of ``options`` as the answer, normalised over the options."""
-        ordered = sorted(options)
-        if len(set(ordered)) < len(ordered) or not ordered:
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> Choice:
+        """The probabilities of ``options`` as the beginning of the answer.
+
+        An option's probability is summed over the spellings in which a model may write it
+        (`engines.choices.spellings`), if the binding says so (`Binding.sums_spellings`).
+
+        Returns:
+            Log-probs in the order of ``options``, and the probability of all of them together.
+        """
+        if len(set(options)) < len(options) or not options:
             raise ValueError(f"options must differ from each other, got {list(options)}")
         session = self._session
         opened = session.engine_for(self.role, "choose")
         engine = opened.engine
         prompt = _answered(engine.render(messages))
+        ordered = tuple(sorted(options))
+        summed = session.binding(self.role).sums_spellings
+        spelled = spellings(ordered) if summed else exact(ordered)
 
-        async def ask(positions: list[int]) -> list[tuple[float, ...]]:
-            return [tuple(await engine.choose(prompt, ordered)) for _ in positions]
+        async def ask(positions: list[int]) -> list[Choice]:
+            return [await engine.choose(prompt, spelled) for _ in positions]
 
-        keys = [opened.identity("choose").choice(prompt.text, ordered)]
-        (logprobs,) = await session.answers(opened, "choose", keys, ask, _CHOICE, together=True)
-        if len(logprobs) != len(ordered):
-            raise RowError(f"{len(logprobs)} log-probs came for {len(ordered)} options")
-        return [logprobs[ordered.index(option)] for option in options]
+        keys = [opened.identity("choose").choice(prompt.text, spelled)]
+        (chosen,) = await session.answers(opened, "choose", keys, ask, _CHOICE, together=True)
+        if len(chosen.logprobs) != len(ordered):
+            raise RowError(f"{len(chosen.logprobs)} log-probs came for {len(ordered)} options")
+        session.masses.add(self.role, messages, options, chosen)
+        by_option = dict(zip(ordered, chosen.logprobs, strict=True))
+        return replace(chosen, logprobs=tuple(by_option[option] for option in options))
 
     async def reward(
         self,
@@ -259,9 +295,11 @@ class Models:
         """What an operator counts as it goes, by name."""
         return self._session.counts
 
-    def in_context(self, context: Context, counts: Counter[str]) -> "Models":
-        """The same row's models, with the roles of ``context`` and with other ``counts``."""
-        return Models(self._session.in_context(context, counts), self._row_id, self._calls)
+    def in_context(self, context: Context, counts: Counter[str], masses: Masses) -> "Models":
+        """The same row's models, with the roles of ``context``, other ``counts`` and other
+        ``masses`` of choices."""
+        session = self._session.in_context(context, counts, masses)
+        return Models(session, self._row_id, self._calls)
 
     def __getattr__(self, role: str) -> Model:
         if role.startswith("_"):

@@ -1,6 +1,7 @@
 """The interface of an engine: generate, score, choose and reward. The journal, seeds and retries
 build on these four methods."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
@@ -80,6 +81,25 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """The probabilities of a few options as the answer.
+
+    Attributes:
+        logprobs: one per option (natural log), normalised over the options.
+        log_mass: the natural log of the probability of all options together, at most 0; None if it
+            is not known.
+    """
+
+    logprobs: tuple[float, ...]
+    log_mass: float | None
+
+    @property
+    def mass(self) -> float | None:
+        """The probability of all options together, in [0, 1]; None if it is not known."""
+        return None if self.log_mass is None else math.exp(self.log_mass)
+
+
+@dataclass(frozen=True, slots=True)
 class Dropout:
     """Monte Carlo dropout of a reward model: the ``share`` of activations in (0, 1) that are set to
     0. ``seed`` selects them."""
@@ -152,6 +172,8 @@ class Engine(Protocol):
     a served model, of the server's description. It is part of each journal key."""
     constrains: bool = False
     """Whether `generate` supports `Sampling.pattern`."""
+    continues: bool = True
+    """Whether it continues the last message if that is the assistant's. Some servers cannot."""
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """Apply the chat template, with the generation header.
@@ -172,8 +194,18 @@ class Engine(Protocol):
         continuation, whether the token that ends the turn is scored too."""
         raise EngineError(f"engine {self.name!r} does not score")
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        """Log-probs of ``options`` as the answer, normalised over the options (natural log)."""
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        """The probabilities of ``options`` as the beginning of the answer.
+
+        Args:
+            prompt: the output of `render`.
+            options: for each option its spellings, the plain one first
+                (`engines.choices.spellings`). The probability of an option is the sum over its
+                spellings; no text counts twice (`engines.choices.probabilities`).
+
+        Raises:
+            RowError: two options cannot be told apart.
+        """
         raise EngineError(f"engine {self.name!r} does not choose")
 
     async def reward(

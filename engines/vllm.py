@@ -15,8 +15,9 @@ from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer
 from engines.chat.template import chat_text, prompt_ids, require_room, token_ids, turn_end
 from engines.chat.thinking import marking
-from engines.choice_logprobs import next_tokens, spelled_choice
+from engines.choices import choice, next_tokens, option_logprobs, tokenised, total
 from engines.protocol import (
+    Choice,
     Dropout,
     Engine,
     EngineError,
@@ -138,16 +139,15 @@ class VLLMEngine(Engine):
             finish=output.finish_reason,
         )
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        """Log-probs of the options under the model's own distribution, normalised.
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        """The probabilities of the options under the model's own distribution.
 
-        One request per beginning that options share: a single one if each option is one token.
+        One request per beginning that spellings share: a single one if each is one token.
         """
-        if len(set(options)) != len(options) or not all(options):
-            raise RowError(f"options must differ and none may be empty: {list(options)}")
         start = self._prompt(prompt)
-        spelled = [tuple(token_ids(self._tokenizer, option)) for option in options]
-        following = next_tokens(spelled)
+        spelled = tokenised(options, lambda text: tuple(token_ids(self._tokenizer, text)))
+        flat = [spelling for own in spelled for spelling in own]
+        following = next_tokens(flat)
         if len(start) + max(map(len, following)) >= self._positions:
             raise RowError(
                 f"the prompt has {len(start)} tokens and the model takes {self._positions}, the "
@@ -156,7 +156,8 @@ class VLLMEngine(Engine):
         answers = await asyncio.gather(
             *(self._next(start + list(prefix), tokens) for prefix, tokens in following.items())
         )
-        return spelled_choice(spelled, dict(zip(following, answers, strict=True)))
+        known = dict(zip(following, answers, strict=True))
+        return choice(option_logprobs(spelled, {each: total(each, known) for each in flat}))
 
     async def reward(
         self,

@@ -19,6 +19,8 @@ from schemas.operator import (
     operator_class,
 )
 from schemas.report import (
+    ChoiceExample,
+    ChoiceReport,
     Findings,
     ProbeExample,
     ProbeReport,
@@ -48,6 +50,8 @@ from schemas.truth import Truth, TruthNeed
 __all__ = [
     "Check",
     "Checkpoints",
+    "ChoiceExample",
+    "ChoiceReport",
     "ChoosingRole",
     "Demonstrations",
     "Dropped",

@@ -3,9 +3,12 @@
 import polars as pl
 
 from schemas.accept import columns
-from schemas.tables import Responses, Table
+from schemas.tables import Responses, Scores, Table
 
-_ADDED: dict[type[Table], tuple[str, ...]] = {Responses: ("reasoning",)}
+_ADDED: dict[type[Table], tuple[str, ...]] = {
+    Responses: ("reasoning",),
+    Scores: ("mass",),
+}
 """The nullable columns that were added to a table after the first version of its schema."""
 
 

@@ -81,17 +81,63 @@ class ProbeReport:
 
 
 @dataclass(frozen=True)
+class ChoiceExample:
+    """A question whose options have little of the model's probability.
+
+    Attributes:
+        question: the last message to the model.
+        options: the options.
+        mass: the probability of all options together, in [0, 1].
+        words: the first words of the model's own answer; None if it writes none.
+    """
+
+    question: str
+    options: tuple[str, ...]
+    mass: float
+    words: str | None
+
+
+@dataclass(frozen=True)
+class ChoiceReport:
+    """How much of its probability a model put on the options that it chose among.
+
+    Attributes:
+        blocks: whether a low mass stops the recipe after the stage.
+        least: the median mass below which the mass is low.
+        choices: the number of choices whose mass is known.
+        median: the median of their masses, in [0, 1]; None if there is none.
+        below: the share of them with a mass below ``least``; None if there is none.
+        examples: if the mass is low, the questions with the lowest masses.
+    """
+
+    blocks: bool
+    least: float
+    choices: int
+    median: float | None = None
+    below: float | None = None
+    examples: tuple[ChoiceExample, ...] = ()
+
+    @property
+    def low(self) -> bool:
+        """Whether the median mass is below ``least``."""
+        return self.median is not None and self.median < self.least
+
+
+@dataclass(frozen=True)
 class StageReport:
     """The results of a stage other than its rows."""
 
     usage: Usage = field(default_factory=Usage)
     findings: Findings = field(default_factory=dict)
     probes: ProbeReport | None = None
+    choices: ChoiceReport | None = None
 
     def __add__(self, other: "StageReport") -> "StageReport":
-        """The sum of usages, and the findings and probes of both. ``other`` has precedence."""
+        """The sum of usages, and the findings, probes and choices of both. ``other`` has
+        precedence."""
         return StageReport(
             self.usage + other.usage,
             {**self.findings, **other.findings},
             self.probes if other.probes is None else other.probes,
+            self.choices if other.choices is None else other.choices,
         )

@@ -179,7 +179,8 @@ class Scores(Table):
     ``step`` counts from 0. It is null for the full response, and -1 for the prompt before any step
     (the value of an empty prefix). The value of a prefix has the number of its last step. ``raw``
     keeps the judge's text even if it could not be parsed. Then ``value`` is null and ``error`` says
-    why.
+    why. ``mass``: if a model chose among options (grades, yes or no), the probability of all of
+    them together, the lowest of the questions behind the score; null if it is not known.
     """
 
     response_id = dy.String()
@@ -188,6 +189,7 @@ class Scores(Table):
     value = dy.Float64(nullable=True)
     raw = dy.String(nullable=True)
     error = dy.String(nullable=True)
+    mass = dy.Float64(nullable=True, min=0, max=1)
     origin = _origin()
 
     @dy.rule()

@@ -19,7 +19,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from engines.bindings import Binding
 from engines.context import Context
-from engines.protocol import EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import (
+    Choice,
+    EngineError,
+    Generation,
+    Rendered,
+    RowError,
+    Sampling,
+    Scored,
+)
 from schemas import Message, Prompts, prompt_id, rows
 
 # Speed is measured in benchmarks/: a busy machine fails no test.
@@ -118,6 +126,7 @@ class AnsweringEngine:
 
     name = "answering"
     constrains = False
+    continues = True
 
     def __init__(self, binding: Binding, asked: list[tuple[object, ...]]) -> None:
         self.revision = f"answering-{binding.model}"
@@ -153,10 +162,12 @@ class AnsweringEngine:
             scored.append(Scored(tuple(digest), tuple(-nan * byte / 100 for byte in digest)))
         return scored
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        await self._asked("choose", prompt.text, tuple(options))
-        weights = [float(len(option)) for option in options]
-        return [math.log(weight / sum(weights)) for weight in weights]
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        plain = [option[0] for option in options]
+        await self._asked("choose", prompt.text, tuple(plain))
+        weights = [float(len(option)) for option in plain]
+        shares = tuple(math.log(weight / sum(weights)) for weight in weights)
+        return Choice(shares, math.log(0.75))
 
     async def close(self) -> None:
         self.closed = True

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
+from annotators.judge.choosing import ChoosingAnnotator
 from annotators.judge.parsing.statements import UnparseableVerdict
 from annotators.judge.parsing.yes_no import read_yes
-from annotators.probes.probed import ProbedAnnotator
 from engines.context import Context
 from engines.model import Model, Models
 from engines.operators.cut_off import Cut, cut_off
@@ -41,7 +41,18 @@ class _PromptChecklist:
     error: str | None = None
 
 
-class Checklist(ProbedAnnotator):
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """The answer to one question: P(yes) or None, the text, why it could not be read, and the mass
+    of the options."""
+
+    yes: float | None
+    text: str = ""
+    error: str | None = None
+    mass: float | None = None
+
+
+class Checklist(ChoosingAnnotator):
     """The share of the yes/no questions of a checklist that ``model`` answers with yes.
 
     ``writer`` (``model`` if null) writes the questions once per prompt, greedily; all responses to
@@ -80,6 +91,10 @@ class Checklist(ProbedAnnotator):
             raise ValueError("items must be different questions, none of them empty")
         return items
 
+    @property
+    def chooses(self) -> bool:
+        return self.answers == "chosen"
+
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
@@ -114,6 +129,7 @@ class Checklist(ProbedAnnotator):
         model = models.at(response.response_id)[self.model]
         parameters: dict[str, Any] = {"score_by": self.score_by, "answers": self.answers}
         value, raw, error = None, checklist.raw, checklist.error
+        masses: list[float] = []
         if error is None and (error := cut_off(response, self.cut)) is not None:
             raw = json.dumps({"items": checklist.items}, ensure_ascii=False)
         elif error is None:
@@ -123,12 +139,13 @@ class Checklist(ProbedAnnotator):
                     for number, item in enumerate(checklist.items)
                 )
             )
-            answers = [answer for answer, _, _ in replies]
+            answers = [reply.yes for reply in replies]
+            masses = [reply.mass for reply in replies if reply.mass is not None]
             judged: dict[str, Any] = {"items": checklist.items, "answers": answers}
             unread = [number for number, answer in enumerate(answers) if answer is None]
             if unread:
-                judged["said"] = [words for _, words, _ in replies]
-                error = f"item {unread[0] + 1} {replies[unread[0]][2]}"
+                judged["said"] = [reply.text for reply in replies]
+                error = f"item {unread[0] + 1} {replies[unread[0]].error}"
             else:
                 value = self._value([answer for answer in answers if answer is not None])
             raw = json.dumps(judged, ensure_ascii=False)
@@ -138,26 +155,27 @@ class Checklist(ProbedAnnotator):
             value,
             raw=raw,
             error=error,
+            mass=min(masses, default=None),
             model=model.revision,
             parameters=canonical(parameters),
         )
 
     async def _answer(
         self, prompt: Prompt, response: Response, number: int, item: str, model: Model
-    ) -> tuple[float | None, str, str | None]:
-        """P(yes) or None, the text of the answer, and why it could not be read."""
+    ) -> _Reply:
         messages = self.ask(model, self.template, prompt=prompt, response=response.text, item=item)
         if self.answers == "chosen":
-            yes, _ = await model.choose(messages, OPTIONS)
-            return math.exp(yes), "", None
+            chosen = await model.choose(messages, OPTIONS)
+            return _Reply(math.exp(chosen.logprobs[0]), mass=chosen.mass)
         sampling = Sampling(max_tokens=self.answer_tokens, pattern="[Yy]es|[Nn]o")
         (sampled,) = await model.generate(messages, sampling=sampling, call=f"item {number}")
         if (refusal := cut_off(sampled, self.cut_verdicts)) is not None:
-            return None, sampled.text, f"is not answered: {refusal}"
+            return _Reply(None, sampled.text, f"is not answered: {refusal}")
         try:
-            return float(read_yes(sampled.text)), sampled.text, None
+            return _Reply(float(read_yes(sampled.text)), sampled.text)
         except UnparseableVerdict:
-            return None, sampled.text, f"is answered neither yes nor no: {sampled.text[:80]!r}"
+            error = f"is answered neither yes nor no: {sampled.text[:80]!r}"
+            return _Reply(None, sampled.text, error)
 
     def _value(self, answers: Sequence[float]) -> float:
         if self.score_by == "share":

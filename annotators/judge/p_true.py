@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from annotators.probes.probed import ProbedAnnotator
+from annotators.judge.choosing import ChoosingAnnotator
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
@@ -16,7 +16,7 @@ from schemas import ChoosingRole, InnerFile, canonical
 OPTIONS = ("True", "False")
 
 
-class PTrue(ProbedAnnotator):
+class PTrue(ChoosingAnnotator):
     """P(True), in [0, 1]: the probability with which ``model``, asked whether a response is right,
     answers "True" instead of "False".
 
@@ -41,18 +41,6 @@ class PTrue(ProbedAnnotator):
         model = models[self.model]
         parameters = canonical({"samples": self.samples})
 
-        def score_of(
-            response: Response, value: float | None = None, error: str | None = None
-        ) -> Score:
-            return Score(
-                response.response_id,
-                "p_true",
-                value,
-                error=error,
-                model=model.revision,
-                parameters=parameters,
-            )
-
         cut_errors = {
             one.response_id: error
             for one in responses
@@ -74,13 +62,21 @@ class PTrue(ProbedAnnotator):
                 for response in complete
             )
         )
-        values = {
-            one.response_id: math.exp(true) for one, (true, _) in zip(complete, chosen, strict=True)
-        }
-        return [
-            score_of(one, values.get(one.response_id), cut_errors.get(one.response_id))
-            for one in responses
-        ]
+        choices = dict(zip((one.response_id for one in complete), chosen, strict=True))
+
+        def score_of(response: Response) -> Score:
+            choice = choices.get(response.response_id)
+            return Score(
+                response.response_id,
+                "p_true",
+                None if choice is None else math.exp(choice.logprobs[0]),
+                error=cut_errors.get(response.response_id),
+                mass=None if choice is None else choice.mass,
+                model=model.revision,
+                parameters=parameters,
+            )
+
+        return [score_of(one) for one in responses]
 
     def _others(self, response: Response, responses: Sequence[Response]) -> list[str]:
         # A text that occurs twice is shown twice: its frequency is information.

@@ -13,12 +13,13 @@ class Comparison:
     first. None: the verdict could not be read, or this order was not asked for (``asked``).
     ``named``: the values of the most likely answers, if ``forward`` and ``backward`` are expected
     values. An expected value is almost never exactly a half, even if the most likely answer is a
-    tie."""
+    tie. ``mass``: the lowest mass of the options in the orders, if it is known."""
 
     forward: float | None
     backward: float | None
     asked: tuple[bool, bool] = (True, True)
     named: tuple[float | None, float | None] | None = None
+    mass: float | None = None
 
     @property
     def orders(self) -> list[float]:

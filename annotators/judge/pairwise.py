@@ -28,12 +28,14 @@ async def compared(
     shares: list[list[float]] = [[] for _ in responses]
     raws: list[list[dict[str, Any]]] = [[] for _ in responses]
     errors: list[list[str]] = [[] for _ in responses]
+    masses: list[list[float]] = [[] for _ in responses]
     for (i, j), (comparison, orders) in zip(pairs, comparisons, strict=True):
         value = comparison.value
         for this, other, share in ((i, j, value), (j, i, None if value is None else 1 - value)):
             raws[this].append({"against": ids[other], "said": orders})
             errors[this] += [order["error"] for order in orders if order["error"] is not None]
             shares[this] += [] if share is None else [share]
+            masses[this] += [] if comparison.mass is None else [comparison.mass]
     model = models[judge.model]
     return [
         judge.opinion(
@@ -42,8 +44,11 @@ async def compared(
             sum(share) / len(share) if share else None,
             canonical(raw) if raw else None,
             error[0] if error else "there is no other response to compare it with",
+            min(mass, default=None),
         )
-        for response, share, raw, error in zip(responses, shares, raws, errors, strict=True)
+        for response, share, raw, error, mass in zip(
+            responses, shares, raws, errors, masses, strict=True
+        )
     ]
 
 
@@ -90,7 +95,14 @@ def _of_orders(
     forward: Verdict, backward: Verdict, asked: tuple[bool, bool] = (True, True)
 ) -> Comparison:
     """The comparison from the verdicts of both orders."""
-    return Comparison(forward.value, backward.value, asked, named=(forward.named, backward.named))
+    masses = [verdict.mass for verdict in (forward, backward) if verdict.mass is not None]
+    return Comparison(
+        forward.value,
+        backward.value,
+        asked,
+        named=(forward.named, backward.named),
+        mass=min(masses, default=None),
+    )
 
 
 async def _preferred(

@@ -31,6 +31,8 @@ async def graded(
             high=high,
         )
         verdict = await judge.verdict_on(model, question, grades, read)
-        return judge.opinion(response, model, verdict.value, verdict.raw, verdict.error or "")
+        return judge.opinion(
+            response, model, verdict.value, verdict.raw, verdict.error or "", verdict.mass
+        )
 
     return list(await asyncio.gather(*map(one, responses)))

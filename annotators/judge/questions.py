@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
+from annotators.judge.choosing import ChoosingAnnotator
 from annotators.judge.metrics import count_verdict
 from annotators.judge.parsing.verdicts import Aggregate, Verdict, polled, weighed
-from annotators.probes.probed import ProbedAnnotator
 from engines.context import Context
 from engines.model import Model
 from engines.operators.cut_off import Cut, cut_off
@@ -20,7 +20,7 @@ from engines.rows import Response
 from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Takes, canonical
 
 
-class JudgeQuestions(ProbedAnnotator):
+class JudgeQuestions(ChoosingAnnotator):
     """The parameters of a judge, its questions, and how its answers are read."""
 
     mode: Literal["pointwise", "pairwise", "listwise"] = "pointwise"
@@ -97,6 +97,10 @@ class JudgeQuestions(ProbedAnnotator):
         )
 
     @property
+    def chooses(self) -> bool:
+        return self.verdict == "probability"
+
+    @property
     def compares(self) -> bool:
         return self.mode == "pairwise"
 
@@ -127,8 +131,8 @@ class JudgeQuestions(ProbedAnnotator):
         """
         try:
             if self.verdict == "probability":
-                logprobs = await model.choose(question, list(answers))
-                verdict = weighed(answers, logprobs)
+                chosen = await model.choose(question, list(answers))
+                verdict = weighed(answers, chosen.logprobs, mass=chosen.mass)
             else:
                 sampled = await model.generate(question, n=self.votes, sampling=self.sampling)
                 verdict = polled(
@@ -143,7 +147,13 @@ class JudgeQuestions(ProbedAnnotator):
         return verdict
 
     def opinion(
-        self, response: Response, model: Model, value: float | None, raw: str | None, error: str
+        self,
+        response: Response,
+        model: Model,
+        value: float | None,
+        raw: str | None,
+        error: str,
+        mass: float | None = None,
     ) -> Score:
         """The score of ``response``. ``error`` says why there is no ``value``; it is ignored if
         there is one."""
@@ -169,6 +179,7 @@ class JudgeQuestions(ProbedAnnotator):
             value,
             raw=raw,
             error=error if value is None else None,
+            mass=mass,
             model=model.revision,
             parameters=canonical(parameters),
         )

@@ -52,6 +52,7 @@ class Reviewed(Operator):
             "value",
             "raw",
             error=pl.when(pl.col("value").is_null()).then(pl.lit("its pairs were rejected")),
+            mass=pl.lit(None, pl.Float64),
             origin="origin",
         )
         unseen = responses.join(by_person, on="response_id", how="anti", maintain_order="left")

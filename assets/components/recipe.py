@@ -18,6 +18,7 @@ from assets.config.settings import Settings, load_settings
 from assets.execution.claim_check import claim_check
 from assets.execution.executor import EXECUTOR, pool_of
 from assets.execution.judge_probes import stop_if_blocked
+from assets.execution.option_mass import stop_if_low
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
@@ -231,5 +232,6 @@ class Recipe(RecipeSpec, DeclaredComponent):
             # At this point the rows and the results of their checks are stored.
             with as_dagster_failure():
                 stop_if_blocked(outcome.probes, recipe=recipe.recipe, stage=stage.name)
+                stop_if_low(outcome.choices, recipe=recipe.recipe, stage=stage.name)
 
         return run

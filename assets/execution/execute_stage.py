@@ -12,7 +12,7 @@ from assets.execution.row_counts import RowCounts, count_rows
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
 from engines.context import Context
-from schemas import Evaluations, Findings, Operator, Pairs, ProbeReport, Split, Usage
+from schemas import ChoiceReport, Evaluations, Findings, Operator, Pairs, ProbeReport, Split, Usage
 
 CHECKED_PROMPTS = 1000
 """The largest number of prompts for the accuracy of a scorer, because checks can take long."""
@@ -60,6 +60,12 @@ class StageOutcome:
     def probes(self) -> ProbeReport | None:
         """The probe results of an annotator; None if no probes were run."""
         return self.split.report.probes
+
+    @property
+    def choices(self) -> ChoiceReport | None:
+        """The masses of the options that an annotator's model chose among; None if it chose among
+        none, or if they are not checked."""
+        return self.split.report.choices
 
 
 def execute_stage(

@@ -15,6 +15,7 @@ from assets.execution.judge_probes import (
     probes_result,
     probes_spec,
 )
+from assets.execution.option_mass import MASS, describe_mass, mass_result, mass_spec
 from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, stage_context
@@ -107,6 +108,8 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
     findings = dict(outcome.findings)
     if outcome.probes is not None:
         findings[PROBES] = describe_probes(outcome.probes)
+    if outcome.choices is not None:
+        findings[MASS] = describe_mass(outcome.choices)
     if findings:
         metadata["findings"] = dg.MetadataValue.json(findings)
     if stage.gives is Pairs:
@@ -130,6 +133,8 @@ def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetChe
     checks = [schema_check(stage.gives, outcome.split.kept), adds_up(outcome.counts)]
     if outcome.probes is not None:
         checks.append(probes_result(outcome.probes))
+    if outcome.choices is not None:
+        checks.append(mass_result(outcome.choices))
     if stage.gives is Pairs:
         checks.append(_label_accuracy(outcome))
     if stage.gives is Evaluations:
@@ -152,7 +157,7 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
     specs = [
         dg.AssetCheckSpec(name, asset=key, description=text) for name, text in descriptions.items()
     ]
-    return specs + probes_spec(key, stage.operator)
+    return specs + probes_spec(key, stage.operator) + mass_spec(key, stage.operator)
 
 
 def _missing_journal_warning(stage: Stage, recipe: RecipeContext, factory: Resources) -> str | None:

@@ -8,10 +8,11 @@ last bit.
 import struct
 from collections.abc import Sequence
 
-from engines.protocol import Generation, Rewards, Scored
+from engines.protocol import Choice, Generation, Rewards, Scored
 
 _TOKENS = struct.Struct("<BII")
 _NUMBER = struct.Struct("<I")
+_MASS = struct.Struct("<f")
 _CUT_OFF, _REASONING, _COUNTED = 1, 2, 4
 """Bits of the first byte. An answer without a separate thought has the format of old versions."""
 
@@ -72,25 +73,37 @@ def unpack_scored(answer: bytes) -> Scored:
     return Scored(numbers[:count], numbers[count:])
 
 
-def pack_choice(logprobs: Sequence[float]) -> bytes:
-    """Log-probs (f64), in the sorted order of the options."""
-    return struct.pack(f"<{len(logprobs)}d", *logprobs)
+def pack_choice(choice: Choice) -> bytes:
+    """Log-probs (f64), in the sorted order of the options; then the log of their mass (f32), if it
+    is known. Old versions kept none: the length tells."""
+    mass = b"" if choice.log_mass is None else _MASS.pack(choice.log_mass)
+    return _packed(choice.logprobs) + mass
 
 
-def unpack_choice(answer: bytes) -> tuple[float, ...]:
+def unpack_choice(answer: bytes) -> Choice:
     """The inverse of `pack_choice`."""
-    return struct.unpack(f"<{len(answer) // 8}d", answer)
+    end = len(answer) - len(answer) % 8
+    (log_mass,) = _MASS.unpack_from(answer, end) if end < len(answer) else (None,)
+    return Choice(_unpacked(answer[:end]), log_mass)
 
 
 def pack_rewards(rewards: Rewards) -> bytes:
     """The number of tokens read (u32), then the values (f64)."""
-    return _NUMBER.pack(rewards.tokens) + pack_choice(rewards.values)
+    return _NUMBER.pack(rewards.tokens) + _packed(rewards.values)
 
 
 def unpack_rewards(answer: bytes) -> Rewards:
     """What `pack_rewards` packed."""
     (tokens,) = _NUMBER.unpack_from(answer)
-    return Rewards(unpack_choice(answer[_NUMBER.size :]), tokens)
+    return Rewards(_unpacked(answer[_NUMBER.size :]), tokens)
+
+
+def _packed(values: Sequence[float]) -> bytes:
+    return struct.pack(f"<{len(values)}d", *values)
+
+
+def _unpacked(values: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(values) // 8}d", values)
 
 
 def _encoded(text: str) -> bytes:

@@ -14,6 +14,7 @@ is a BLAKE2b digest (128 bits) of these fields, in this order. Each is preceded 
 | seed (``generate``) | it picks the sample |
 | continuation, end flag (``score``) | what is scored, and whether the turn's end is |
 | options (``choose``), sorted | the answer is a distribution over this set |
+| spellings of options, if one has several | their probabilities are summed |
 | answer, ends of its steps (``reward``) | the rewarded text, in one piece or step by step |
 | dropout (``reward``), if there is any | its share and seed pick the activations left out |
 
@@ -85,11 +86,15 @@ class Identity:
             keys.append(key.digest())
         return keys
 
-    def choice(self, text: str, options: Sequence[str]) -> bytes:
-        """The key of a choice among the set of ``options``."""
+    def choice(self, text: str, options: Sequence[Sequence[str]]) -> bytes:
+        """The key of a choice among ``options``, each given by its spellings, the plain one
+        first."""
         digest = self._common.copy()
         digest.update(_framed(text.encode("utf-8", "surrogatepass")))
-        digest.update(canonical(sorted(options)).encode("utf-8", "surrogatepass"))
+        asked: list[object] = [*sorted(spellings[0] for spellings in options)]
+        if any(len(spellings) > 1 for spellings in options):
+            asked = [*sorted(list(spellings) for spellings in options)]
+        digest.update(canonical(asked).encode("utf-8", "surrogatepass"))
         return digest.digest()
 
     def reward(

@@ -5,6 +5,7 @@ import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,12 +13,22 @@ import torch
 from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, require_room, token_ids
 from engines.chat.thinking import marking
+from engines.choices import Spelling, choice, option_logprobs, tokenised
 from engines.local.causal_lm import LanguageModel
 from engines.local.continuous_batching import Decoder, RunningSequence, check_decoding
 from engines.local.options import Options
 from engines.local.prefix_scoring import LogProbs, PrefixScorer, ScoreRequest
 from engines.local.scheduler import Worker
-from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import (
+    Choice,
+    Engine,
+    EngineError,
+    Generation,
+    Rendered,
+    RowError,
+    Sampling,
+    Scored,
+)
 from engines.weights import weights_revision
 from schemas import Message
 
@@ -95,22 +106,28 @@ class TransformersEngine(Engine):
                     f"continuation {number} has {len(tokens)} tokens after a prompt of {len(ids)}; "
                     f"the model takes {self._positions} together"
                 )
-        answer: LogProbs = await self._ask(
-            lambda done, cancelled: ScoreRequest(ids, tuple(targets), done, cancelled),
-            self._worker.score,
-        )
+        answer = await self._logprobs(ids, targets)
         if not all(-float("inf") < value <= 0 for values in answer for value in values):
             raise RowError("the model gives a token of this continuation no (or a nan) probability")
         return [
             Scored(tokens, tuple(values)) for tokens, values in zip(targets, answer, strict=True)
         ]
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        if len(set(options)) != len(options) or not all(options):
-            raise RowError(f"options must differ and none may be empty: {list(options)}")
-        scored = await self.score(prompt, options, end=[False] * len(options))
-        totals = torch.tensor([sum(s.logprobs) for s in scored], dtype=torch.float64)
-        return [float(value) for value in totals.log_softmax(0)]
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        ids = self._prompt(prompt)
+        spelled = tokenised(options, self._tokens)
+        flat = [spelling for own in spelled for spelling in own]
+        if len(ids) + max(map(len, flat)) > self._positions:
+            raise RowError(
+                f"the prompt has {len(ids)} tokens and the model takes {self._positions}, the "
+                "longest option included"
+            )
+        answer = await self._logprobs(ids, flat)
+        totals = option_logprobs(spelled, dict(zip(flat, map(sum, answer), strict=True)))
+        chosen = choice(totals)
+        # Options with one spelling have the log-probs, to the last bit, of earlier versions.
+        normalised = torch.tensor(totals, dtype=torch.float64).log_softmax(0).tolist()
+        return replace(chosen, logprobs=tuple(normalised))
 
     async def close(self) -> None:
         """Free the model's memory. Waiting calls fail with `EngineError`."""
@@ -148,6 +165,13 @@ class TransformersEngine(Engine):
     def _tokens(self, text: str) -> tuple[int, ...]:
         with self._lock:
             return tuple(token_ids(self._tokenizer, text))
+
+    async def _logprobs(self, ids: tuple[int, ...], targets: Sequence[Spelling]) -> LogProbs:
+        answer: LogProbs = await self._ask(
+            lambda done, cancelled: ScoreRequest(ids, tuple(targets), done, cancelled),
+            self._worker.score,
+        )
+        return answer
 
     async def _ask(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engines.bindings import Binding
 from engines.local.options import Options
 from engines.protocol import (
+    Choice,
     Dropout,
     Engine,
     EngineError,
@@ -61,7 +62,7 @@ class LazyEngine(Engine):
     ) -> list[Scored]:
         return await self._loaded().score(prompt, continuations, end=end)
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
         return await self._loaded().choose(prompt, options)
 
     async def reward(

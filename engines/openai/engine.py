@@ -27,12 +27,13 @@ from typing import Any, Literal
 
 from engines.bindings import Binding
 from engines.chat.spelling import spelled_apart, spelled_together
-from engines.choice_logprobs import Spelling, next_tokens, spelled_choice
+from engines.choices import Spelling, choice, next_tokens, option_logprobs, tokenised, total
 from engines.openai.client import GREETING, Server, ServerOptions
 from engines.openai.listed_choice import listed_choice, without_logprobs
 from engines.openai.responses import ChatChoice, ChatReply
 from engines.openai.rewards import ServedRewards
 from engines.protocol import (
+    Choice,
     Dropout,
     Engine,
     EngineError,
@@ -75,7 +76,7 @@ class OpenAIEngine(Engine):
         """Raises `EngineError` if the server is down, refuses the key or serves another model."""
         self.server = Server(binding)
         entry = self.server.entry()
-        self._is_vllm = self.constrains = entry.get("owned_by") == "vllm"
+        self._is_vllm = self.constrains = self.continues = entry.get("owned_by") == "vllm"
         # vLLM refuses a request for more tokens than its context length.
         self._longest = int(entry.get("max_model_len") or sys.maxsize)
         self._spellings: dict[str, Spelling] = {}
@@ -135,15 +136,16 @@ class OpenAIEngine(Engine):
             counted=None if choice.token_ids else reply.written,
         )
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        """Log-probs of the options: by all their tokens with vLLM, else by the first token.
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        """The probabilities of the options: by all their tokens with vLLM, else by the first token.
 
         vLLM gives the log-probs of requested tokens (``logprob_token_ids``): one request if each
-        option is a single token. Other servers list their most likely first tokens, which
+        spelling is a single token. Other servers list their most likely first tokens, which
         `engines.openai.listed_choice` reads.
         """
-        if len(set(options)) != len(options) or not all(options):
-            raise RowError(f"options must differ and none may be empty: {list(options)}")
+        names = [option[0] for option in options]
+        if len(set(names)) != len(names) or not all(names):
+            raise RowError(f"options must differ and none may be empty: {names}")
         if self._is_vllm:
             return await self._spelled_choice(prompt, options)
         body = {"temperature": 0.0, "max_tokens": 1, "seed": 0, "logprobs": True}
@@ -195,9 +197,12 @@ class OpenAIEngine(Engine):
             raise without_logprobs(str(self.server))
         return choice
 
-    async def _spelled_choice(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
-        spelled = await asyncio.gather(*map(self._spelling, options))
-        following = next_tokens(spelled)
+    async def _spelled_choice(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        texts = [text for option in options for text in option]
+        tokens = dict(zip(texts, await asyncio.gather(*map(self._spelling, texts)), strict=True))
+        spelled = tokenised(options, tokens.__getitem__)
+        flat = [spelling for own in spelled for spelling in own]
+        following = next_tokens(flat)
         body = {**_likelihoods(following.pop(())), "logprobs": True}
         start = await self._ask(prompt, body, needs=("logprobs", "return_token_ids"))
         answers: dict[Spelling, dict[int, float]] = {(): start.first_logprobs()}
@@ -220,7 +225,7 @@ class OpenAIEngine(Engine):
                 raise RowError(f"{self.server} gives no log-probs for this prompt")
             raise without_logprobs(str(self.server))
         endpoint.lists = True
-        return spelled_choice(spelled, answers)
+        return choice(option_logprobs(spelled, {each: total(each, answers) for each in flat}))
 
     async def _spelling(self, option: str) -> Spelling:
         """The option's tokens. One request per option: a completion returns its prompt's tokens."""

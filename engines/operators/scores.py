@@ -11,6 +11,7 @@ import polars as pl
 from engines.context import Context
 from engines.model import Models
 from engines.rows import Prompt, Response
+from engines.runtime.masses import Masses
 from schemas import Findings, canonical
 
 
@@ -28,6 +29,8 @@ class Score:
             step.
         model: the revision of the model.
         parameters: a JSON object.
+        mass: for a model that chose among options, the probability of all options together, in
+            [0, 1]: the lowest of its questions. None if it is not known.
         seed: the seed of the judge's sample.
         parents: ids from which the score was computed.
     """
@@ -37,6 +40,7 @@ class Score:
     value: float | None
     raw: str | None = None
     error: str | None = None
+    mass: float | None = None
     step: int | None = None
     model: str | None = None
     parameters: str = "{}"
@@ -70,12 +74,14 @@ class ScorerSession:
     Attributes:
         context: the stage's context, with the scorer's bindings of roles.
         counts: the scorer's counts, by name.
+        masses: the masses of the scorer's choices.
         findings: figures about the scorer; complete after the session has ended.
     """
 
     def __init__(self, score: ScoreResponses, context: Context) -> None:
         self.context = context
         self.counts: Counter[str] = Counter()
+        self.masses = Masses()
         self.findings: Findings = {}
         self._score = score
 
@@ -87,8 +93,8 @@ class ScorerSession:
         return await self._score(prompt, responses, self.bind(models))
 
     def bind(self, models: Models) -> Models:
-        """``models`` with the scorer's bindings and counts."""
-        return models.in_context(self.context, self.counts)
+        """``models`` with the scorer's bindings, counts and masses."""
+        return models.in_context(self.context, self.counts, self.masses)
 
 
 @runtime_checkable

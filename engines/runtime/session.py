@@ -12,6 +12,7 @@ from engines.bindings import Binding
 from engines.journal.identity import Identity, Verb
 from engines.journal.store import Journal
 from engines.protocol import Engine, EngineError, Sampling
+from engines.runtime.masses import Masses
 from schemas import Usage
 
 if TYPE_CHECKING:
@@ -65,17 +66,19 @@ class Session:
     Attributes:
         context: has the binding of each role.
         counts: counts of operators, by name.
+        masses: the masses of choices.
     """
 
     def __init__(self, context: "Context") -> None:
         self.context = context
         self.counts: Counter[str] = Counter()
+        self.masses = Masses()
         self._opened = _Opened()
 
-    def in_context(self, context: "Context", counts: Counter[str]) -> "Session":
+    def in_context(self, context: "Context", counts: Counter[str], masses: Masses) -> "Session":
         """The roles of ``context`` over this session's engines, journal and usage."""
         other = copy.copy(self)
-        other.context, other.counts = context, counts
+        other.context, other.counts, other.masses = context, counts, masses
         return other
 
     @property
@@ -97,7 +100,7 @@ class Session:
         Raises:
             EngineError: no engine answers the verb, or the role is not bound.
         """
-        binding = self._binding(role)
+        binding = self.binding(role)
         local = in_process and binding.model is not None
         answering = binding.in_process() if local else binding.answering(verb)
         if answering is None:
@@ -107,7 +110,8 @@ class Session:
             )
         return self._open(role, answering)
 
-    def _binding(self, role: str) -> Binding:
+    def binding(self, role: str) -> Binding:
+        """The binding of ``role``. Raises `EngineError` if it is not bound."""
         try:
             return self.context.roles[role]
         except KeyError:

@@ -47,6 +47,7 @@ def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
         "value",
         pl.lit(None, pl.String).alias("raw"),
         pl.lit(None, pl.String).alias("error"),
+        pl.lit(None, pl.Float64).alias("mass"),
         "origin",
     )
     if not keep_steps:
@@ -63,6 +64,7 @@ def rewritten(rewards: pl.DataFrame, *, keep_steps: bool) -> Split:
             "value",
             pl.lit(None, pl.String).alias("raw"),
             pl.lit(None, pl.String).alias("error"),
+            pl.lit(None, pl.Float64).alias("mass"),
             "origin",
         )
     )

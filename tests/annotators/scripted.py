@@ -11,7 +11,7 @@ import polars as pl
 
 from engines.bindings import Binding
 from engines.context import Context
-from engines.protocol import Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import Choice, Generation, Rendered, RowError, Sampling, Scored
 from schemas import Message, Prompts, Responses, prompt_id, rows
 
 TEMPLATES = {
@@ -31,7 +31,9 @@ class ScriptedEngine:
 
     name = "scripted"
     constrains = False
+    continues = True
     revision = "scripted"
+    mass = 0.75
 
     def __init__(self, say: Say, asked: list[str], *, seeded: bool) -> None:
         self._say, self._asked, self._seeded = say, asked, seeded
@@ -50,14 +52,16 @@ class ScriptedEngine:
     async def score(self, *_: Any, **__: Any) -> list[Scored]:
         raise NotImplementedError
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
         self._asked.append(prompt.text)
         chosen = self._say(*prompt.text.split("|"))
         rest = 0.1 / (len(options) - 1)
         # A judge that would say something else is indifferent between what it may say.
-        shares = [0.9 if option == chosen else rest for option in options]
-        even = chosen not in options
-        return [math.log(1 / len(options) if even else share) for share in shares]
+        plain = [option[0] for option in options]
+        shares = [0.9 if option == chosen else rest for option in plain]
+        even = chosen not in plain
+        logprobs = [math.log(1 / len(plain) if even else share) for share in shares]
+        return Choice(tuple(logprobs), math.log(self.mass))
 
     async def close(self) -> None: ...
 

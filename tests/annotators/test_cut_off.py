@@ -10,7 +10,7 @@ import pytest
 from annotators import Checklist, FirstError, GradeMatch, Judge, PTrue, StepVerifier, Verifier
 from engines.bindings import Binding
 from engines.context import Context
-from engines.protocol import Generation, Rendered, Sampling
+from engines.protocol import Choice, Generation, Rendered, Sampling
 from schemas import Message, Responses, content_id, prompt_id, rows
 from schemas import Prompts as PromptsTable
 
@@ -66,9 +66,9 @@ def judging(stand: Any) -> Callable[..., Context]:
                 stand.asked.append(("generate", prompt.text))
                 return Generation(says, (1,) * 7, (), finish)
 
-            async def choose(prompt: Rendered, options: Sequence[str]) -> list[float]:
+            async def choose(prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
                 stand.asked.append(("choose", prompt.text))
-                return [math.log(1 / len(options))] * len(options)
+                return Choice((math.log(1 / len(options)),) * len(options), None)
 
             engine.generate, engine.choose, engine.constrains = generate, choose, False
             return engine

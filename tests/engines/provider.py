@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.bindings import Binding
+from engines.choices import exact, spellings
 from engines.openai.engine import OpenAIEngine
-from engines.protocol import Generation, Sampling
+from engines.protocol import Choice, Generation, Sampling
 
 MESSAGES = [{"role": "user", "content": "How many apples?"}]
 
@@ -68,11 +69,12 @@ def ask(
     return asyncio.run(asked())
 
 
-def choose(bound: Binding, options: list[str]) -> list[float]:
-    async def asked() -> list[float]:
+def choose(bound: Binding, options: list[str], *, spelled: bool = False) -> Choice:
+    async def asked() -> Choice:
         engine = OpenAIEngine(bound)
         try:
-            return await engine.choose(engine.render(MESSAGES), options)
+            ways = spellings(tuple(options)) if spelled else exact(options)
+            return await engine.choose(engine.render(MESSAGES), ways)
         finally:
             await engine.close()
 

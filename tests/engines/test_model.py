@@ -173,7 +173,7 @@ def test_scores_are_kept_one_by_one(stand: Any) -> None:
 def test_a_choice_does_not_depend_on_the_order_of_options(stand: Any) -> None:
     async def work(models: Models) -> Any:
         one = await models.judge.choose(HELLO, ["wrong", "yes"])
-        return one, await models.judge.choose(HELLO, ["yes", "wrong"])
+        return one.logprobs, (await models.judge.choose(HELLO, ["yes", "wrong"])).logprobs
 
     ((one, other),) = ask(work, stand.context())
     assert one == other[::-1]
@@ -280,7 +280,7 @@ def test_a_model_without_a_template_is_explained_when_it_is_rendered(
 def test_weights_that_change_while_they_sleep_are_noticed(stand: Any, tiny_model: Path) -> None:
     lazy = LazyEngine(Binding(model=str(tiny_model)), stand.open)
     with pytest.raises(EngineError, match="changed while this run was using it"):
-        asyncio.run(lazy.choose(lazy.render(HELLO), ["a", "b"]))
+        asyncio.run(lazy.choose(lazy.render(HELLO), [["a"], ["b"]]))
 
 
 def test_a_session_parks_new_calls_once_it_drains(stand: Any) -> None:

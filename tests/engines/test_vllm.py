@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import pytest
 
 from engines.bindings import Binding
+from engines.choices import exact, spellings
 from engines.openai import retry_budget as patience
-from engines.protocol import Engine, EngineError, Generation, Rendered, RowError, Sampling
+from engines.protocol import Choice, Engine, EngineError, Generation, Rendered, RowError, Sampling
 from tests.served import SETTINGS, STARTS, Served
 
 pytestmark = pytest.mark.vllm
@@ -84,8 +85,9 @@ class Here:
 
         return self.run(together())
 
-    def choose(self, text: str, options: Sequence[str]) -> list[float]:
-        return self.run(self.engine.choose(self.prompt(text), options))
+    def choose(self, text: str, options: Sequence[str], *, spelled: bool = False) -> Choice:
+        ways = spellings(tuple(options)) if spelled else exact(options)
+        return self.run(self.engine.choose(self.prompt(text), ways))
 
 
 @pytest.fixture(scope="module")
@@ -220,22 +222,27 @@ def test_a_choice_is_that_of_the_embedded_engine(
     vllm: Here, embedded: Here, options: list[str]
 ) -> None:
     text = f"Is this solution right? {PROBLEMS[0]} Answer: 9"
-    chosen = vllm.choose(text, options)
-    assert chosen == pytest.approx(embedded.choose(text, options), abs=1e-3)
-    assert math.fsum(map(math.exp, chosen)) == pytest.approx(1.0)
+    for spelled in (False, True):
+        chosen = vllm.choose(text, options, spelled=spelled)
+        expected = embedded.choose(text, options, spelled=spelled)
+        assert chosen.logprobs == pytest.approx(expected.logprobs, abs=1e-3)
+        assert math.fsum(map(math.exp, chosen.logprobs)) == pytest.approx(1.0)
+        assert chosen.mass == pytest.approx(expected.mass, abs=1e-3)
 
 
 def test_choosing_and_writing_share_a_batch(vllm: Here) -> None:
-    async def both() -> tuple[list[Generation], list[list[float]]]:
+    async def both() -> tuple[list[Generation], list[Choice]]:
         prompts = [vllm.prompt(text) for text in PROBLEMS]
         written = asyncio.gather(*(vllm.engine.generate(p, DRAWN, 1) for p in prompts))
-        chosen = asyncio.gather(*(vllm.engine.choose(p, ["yes", "no"]) for p in prompts))
+        options = exact(["yes", "no"])
+        chosen = asyncio.gather(*(vllm.engine.choose(p, options) for p in prompts))
         return await written, await chosen
 
     written, chosen = vllm.run(both())
     assert all(-math.inf < value <= 0 for one in written for value in one.logprobs)
     for text, choice in zip(PROBLEMS, chosen, strict=True):
-        assert choice == pytest.approx(vllm.choose(text, ["yes", "no"]), abs=1e-3)
+        alone = vllm.choose(text, ["yes", "no"])
+        assert choice.logprobs == pytest.approx(alone.logprobs, abs=1e-3)
 
 
 def test_a_prompt_too_long_costs_its_row(vllm: Here) -> None:

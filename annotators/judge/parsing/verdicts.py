@@ -43,7 +43,8 @@ class Verdict:
     ``raw``: the judge's text, or a JSON list of texts if there are several votes. ``votes``: the
     number of votes; ``unread``: how many could not be read; ``dissent``: how many of the others
     differ from the most frequent vote. ``named``: the value of the named answer. For a verdict by
-    probability that is the most likely answer, and ``value`` is the expected value.
+    probability that is the most likely answer, and ``value`` is the expected value. ``mass``: for a
+    verdict by probability, the probability of all allowed answers, in [0, 1], if it is known.
     """
 
     value: float | None
@@ -53,14 +54,18 @@ class Verdict:
     unread: int = 0
     dissent: int = 0
     named: float | None = None
+    mass: float | None = None
 
 
-def weighed(answers: Mapping[str, float], logprobs: Sequence[float]) -> Verdict:
+def weighed(
+    answers: Mapping[str, float], logprobs: Sequence[float], *, mass: float | None = None
+) -> Verdict:
     """The expected value of ``answers``, Σ value·p.
 
     Args:
         answers: the value of each answer.
         logprobs: their log-probabilities (natural log); they are normalised here.
+        mass: the probability of all answers together, in [0, 1]; None if it is not known.
 
     Returns:
         The verdict. ``raw`` is a JSON object of the probabilities. ``named`` is the value of
@@ -75,6 +80,7 @@ def weighed(answers: Mapping[str, float], logprobs: Sequence[float]) -> Verdict:
         value,
         canonical({name: round(share, 4) for name, share in shares.items()}),
         named=fmean(answers[answer] for answer, share in shares.items() if share == most),
+        mass=mass,
     )
 
 

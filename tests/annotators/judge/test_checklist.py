@@ -16,7 +16,7 @@ from annotators import Checklist
 from annotators.judge.checklist import questions
 from engines.bindings import Binding
 from engines.context import Context
-from engines.protocol import Generation, Rendered, Sampling
+from engines.protocol import Choice, Generation, Rendered, Sampling
 from generators import Sample
 
 LIST = "1. Is it short?\n2. **Is it right?**\n3. Is it short?"
@@ -36,10 +36,11 @@ def judging(stand: Any) -> Judging:
                 stand.asked.append(("generate", prompt.text, seed))
                 return Generation(says(prompt.text), (1,), (-0.1,), "stop")
 
-            async def choose(prompt: Rendered, options: Sequence[str]) -> list[float]:
-                stand.asked.append(("choose", prompt.text, tuple(options)))
+            async def choose(prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+                plain = tuple(option[0] for option in options)
+                stand.asked.append(("choose", prompt.text, plain))
                 chance = {"yes": yes(prompt.text), "no": 1 - yes(prompt.text)}
-                return [math.log(chance[option]) for option in options]
+                return Choice(tuple(math.log(chance[option]) for option in plain), None)
 
             engine.generate, engine.choose, engine.constrains = generate, choose, False
             return engine

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from annotators import Judge
 from assets.execution.execute_stage import scorer_accuracy
-from engines.protocol import EngineError, Generation, Rendered, Sampling
+from engines.protocol import Choice, EngineError, Generation, Rendered, Sampling
 from schemas import Checkpoints, rows
 from tests.annotators.scripted import Bench, ScriptedEngine
 
@@ -161,10 +161,11 @@ def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str
 class Leaning(ScriptedEngine):
     """Gives what it does not mean to say to the one shown first rather than to the other."""
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
         chosen = self._say(*prompt.text.split("|"))
         rest = iter((0.3, 0.1))
-        return [math.log(0.6 if option == chosen else next(rest)) for option in options]
+        shares = [0.6 if option[0] == chosen else next(rest) for option in options]
+        return Choice(tuple(map(math.log, shares)), None)
 
 
 @many

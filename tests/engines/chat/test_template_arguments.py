@@ -15,7 +15,7 @@ from engines.chat.template import chat_text
 from engines.chat.thinking import apart, marking
 from engines.local.lazy_engine import LazyEngine
 from engines.model import Model, Models
-from engines.protocol import Generation, Rendered, Sampling
+from engines.protocol import Choice, Generation, Rendered, Sampling
 from engines.runtime.session import Session
 
 HEADER = "<|im_start|>assistant\n"
@@ -127,9 +127,9 @@ class Thinker:
         self.asked.append((prompt.text, sampling))
         return Generation(self.says, (1, 2, 3), (), "stop")
 
-    async def choose(self, prompt: Rendered, options: Sequence[str]) -> list[float]:
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
         self.asked.append((prompt.text, None))
-        return [0.0] * len(options)
+        return Choice((0.0,) * len(options), None)
 
     async def close(self) -> None: ...
 

@@ -15,7 +15,7 @@ from engines.journal.codec import (
     unpack_generation,
     unpack_scored,
 )
-from engines.protocol import Generation, Scored
+from engines.protocol import Choice, Generation, Scored
 
 tokens = st.lists(st.integers(0, 2**32 - 1), max_size=8).map(tuple)
 floats = st.floats(max_value=0, width=32)
@@ -55,9 +55,14 @@ def test_scores(pairs: list[tuple[int, float]]) -> None:
     assert unpack_scored(pack_scored(scored)) == scored
 
 
-@given(st.lists(st.floats(max_value=0), max_size=5).map(tuple))
-def test_choices(logprobs: tuple[float, ...]) -> None:
-    assert unpack_choice(pack_choice(logprobs)) == logprobs
+@given(st.lists(st.floats(max_value=0), max_size=5).map(tuple), st.none() | floats)
+def test_choices(logprobs: tuple[float, ...], mass: float | None) -> None:
+    choice = Choice(logprobs, mass)
+    assert unpack_choice(pack_choice(choice)) == choice
+
+
+def test_a_choice_of_an_earlier_version_has_no_mass() -> None:
+    assert unpack_choice(struct.pack("<3d", -1.0, -2.0, -0.5)) == Choice((-1.0, -2.0, -0.5), None)
 
 
 def test_a_score_that_is_no_number_is_still_none() -> None:

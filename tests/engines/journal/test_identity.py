@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.choices import exact
 from engines.journal import identity
 from engines.journal.identity import Identity
 from engines.protocol import Dropout, Sampling
@@ -49,7 +50,7 @@ def test_what_greedy_decoding_ignores_is_not_in_its_key(change: dict[str, object
 def test_verbs_never_share_a_key() -> None:
     keys = {
         Identity("score", engine="e", revision="r").scores("Hello", ["a"], [True])[0],
-        Identity("choose", engine="e", revision="r").choice("Hello", ["a"]),
+        Identity("choose", engine="e", revision="r").choice("Hello", exact(["a"])),
         Identity("reward", engine="e", revision="r").reward("Hello", "a", None, None),
         key(),
     }
@@ -58,8 +59,15 @@ def test_verbs_never_share_a_key() -> None:
 
 def test_options_are_a_set() -> None:
     known = Identity("choose", engine="e", revision="r")
-    assert known.choice("Hello", ["yes", "no"]) == known.choice("Hello", ["no", "yes"])
-    assert known.choice("Hello", ["yes", "no"]) != known.choice("Hello", ["yes", "no", "maybe"])
+    asked = known.choice("Hello", exact(["yes", "no"]))
+    assert asked == known.choice("Hello", exact(["no", "yes"]))
+    assert asked != known.choice("Hello", exact(["yes", "no", "maybe"]))
+    assert asked != known.choice("Hello", [["yes", "Yes"], ["no"]])
+
+
+def test_a_choice_of_an_earlier_version_is_found() -> None:
+    known = Identity("choose", engine="e", revision="r")
+    assert known.choice("Hello", exact(["yes", "no"])).hex() == "ec7b3fec4f54213c3f65ed8e3d81027c"
 
 
 questions = st.tuples(st.text(max_size=6), st.text(max_size=6), st.booleans())

@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from engines.bindings import Binding
+from engines.choices import exact
 from engines.local.engine import TransformersEngine
 from engines.protocol import EngineError, RowError, Sampling
 from engines.weights import load
@@ -84,7 +85,7 @@ def test_an_answer_is_the_same_to_the_bit_whatever_is_asked_beside_it(folder: Pa
     async def answer(prompt: str, said: list[str]) -> tuple[Any, Any]:
         rendered = opened.render(user(prompt))
         scored = await opened.score(rendered, said, end=[True] * len(said))
-        return scored, await opened.choose(rendered, said)
+        return scored, await opened.choose(rendered, exact(said))
 
     async def both() -> None:
         together = await asyncio.gather(*(answer(*one) for one in asked))
@@ -167,17 +168,18 @@ def test_a_response_is_the_product_of_its_prefix_and_the_rest(engine):
 def test_choices_are_normalised_over_the_options(engine, folder: Path):
     prompt = engine.render(user("Which is better, A or B?"))
     options = ["A", "B", "neither of them"]
-    found = asyncio.run(engine.choose(prompt, options))
+    found = asyncio.run(engine.choose(prompt, exact(options)))
     totals = [sum(slow(folder, prompt.text, option, end=False)) for option in options]
     expected = torch.tensor(totals, dtype=torch.float64).log_softmax(0).tolist()
-    assert found == pytest.approx(expected, abs=1e-3)
-    assert sum(map(math.exp, found)) == pytest.approx(1)
+    assert found.logprobs == pytest.approx(expected, abs=1e-3)
+    assert sum(map(math.exp, found.logprobs)) == pytest.approx(1)
+    assert found.mass == pytest.approx(sum(map(math.exp, totals)), abs=1e-4)
 
 
 @pytest.mark.parametrize("options", [["A", "A"], ["A", ""]])
 def test_options_that_cannot_be_told_apart_are_refused(engine, options: list[str]):
     with pytest.raises(RowError, match="options must differ"):
-        asyncio.run(engine.choose(engine.render(user("?")), options))
+        asyncio.run(engine.choose(engine.render(user("?")), exact(options)))
 
 
 def test_one_bad_row_does_not_hurt_the_others(engine):

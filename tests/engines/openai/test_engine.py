@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from engines.bindings import Binding
+from engines.choices import exact
 from engines.openai.engine import OpenAIEngine
-from engines.protocol import EngineError, Generation, RowError, Sampling, UnavailableError
+from engines.protocol import Choice, EngineError, Generation, RowError, Sampling, UnavailableError
 from tests.engines.provider import MESSAGES, Provider, ask, binding, choose, error
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -436,15 +437,24 @@ def listing(provider: Provider, likely: dict[str, float]) -> None:
 
 def test_a_choice_is_a_distribution_over_the_options(provider: Provider, url: str) -> None:
     listing(provider, {"Yes": 0.5, " Yes": 0.1, "Maybe": 0.1, "N": 0.2, "Nobody": 0.05})
-    yes, no = choose(binding(url), ["Yes", "No"])
-    assert math.exp(yes) == pytest.approx(0.6 / 0.8)
-    assert math.exp(no) == pytest.approx(0.2 / 0.8)
+    chosen = choose(binding(url), ["Yes", "No"])
+    assert [*map(math.exp, chosen.logprobs)] == pytest.approx([0.6 / 0.8, 0.2 / 0.8])
+    assert chosen.mass == pytest.approx(0.8)
     assert provider.posts[0]["top_logprobs"] == 20
 
 
 def test_an_option_that_is_not_listed_has_the_least_listed(provider: Provider, url: str) -> None:
     listing(provider, {"A": 0.9, "Both": 0.02})
-    assert math.exp(choose(binding(url), ["A", "B"])[1]) == pytest.approx(0.02 / 0.92)
+    chosen = choose(binding(url), ["A", "B"])
+    assert math.exp(chosen.logprobs[1]) == pytest.approx(0.02 / 0.92)
+    assert chosen.mass == pytest.approx(0.9)
+
+
+def test_the_tokens_of_all_spellings_count(provider: Provider, url: str) -> None:
+    listing(provider, {"yes": 0.3, "No": 0.2, " YES": 0.1, "**": 0.1, "n": 0.05})
+    chosen = choose(binding(url), ["Yes", "No"], spelled=True)
+    assert chosen.mass == pytest.approx(0.65)
+    assert math.exp(chosen.logprobs[0]) == pytest.approx(0.4 / 0.65)
 
 
 @pytest.mark.parametrize(
@@ -467,7 +477,7 @@ def test_a_token_tells_options_apart_where_the_longer_is_one_too(
     provider: Provider, url: str
 ) -> None:
     listing(provider, {"10": 0.6, "1": 0.2, "9": 0.1})
-    ten, one = choose(binding(url), ["10", "1"])
+    ten, one = choose(binding(url), ["10", "1"]).logprobs
     assert math.exp(ten - one) == pytest.approx(3.0)
 
 
@@ -486,21 +496,21 @@ def test_one_choice_without_logprobs_costs_its_row(
 ) -> None:
     tops = [{"token": "yes", "logprob": -0.1, "top_logprobs": None}]
 
-    async def run() -> list[float]:
+    async def run() -> Choice:
         engine = OpenAIEngine(binding(url))
         prompt = engine.render(MESSAGES)
         for silent in (logprobs, {"content": tops}):
             listing(provider, {"yes": 0.9, "no": 0.1})
             provider.replies.insert(0, changed(provider, {"logprobs": silent}))
             with pytest.raises(RowError):
-                await engine.choose(prompt, ["yes", "no"])
+                await engine.choose(prompt, exact(["yes", "no"]))
             provider.replies = []
         listing(provider, {"yes": 0.9, "no": 0.1})
-        chosen = await engine.choose(prompt, ["yes", "no"])
+        chosen = await engine.choose(prompt, exact(["yes", "no"]))
         await engine.close()
         return chosen
 
-    assert math.exp(asyncio.run(run())[0]) == pytest.approx(0.9)
+    assert math.exp(asyncio.run(run()).logprobs[0]) == pytest.approx(0.9)
 
 
 def test_an_option_whose_logprob_is_null_is_not_made_up(provider: Provider, url: str) -> None:
@@ -535,22 +545,23 @@ def test_vllm_is_asked_for_whole_options(http_stub: Callable[..., Any]) -> None:
     model = LetterModel(owned_by="vllm")
     chosen = choose(binding(http_stub(model).url), ["ab", "ac", "ba"])
     whole = [0.5 * 0.5, 0.5 * 0.125, 0.25 * 0.1]
-    assert [math.exp(value) for value in chosen] == pytest.approx(
+    assert [math.exp(value) for value in chosen.logprobs] == pytest.approx(
         [share / sum(whole) for share in whole]
     )
+    assert chosen.mass == pytest.approx(sum(whole))
 
 
 def test_single_tokens_cost_vllm_one_request_a_choice(http_stub: Callable[..., Any]) -> None:
     model = LetterModel(owned_by="vllm")
 
-    async def run() -> list[list[float]]:
+    async def run() -> list[Choice]:
         engine = OpenAIEngine(binding(http_stub(model).url))
         prompt = engine.render(MESSAGES)
-        chosen = [await engine.choose(prompt, ["a", "b"]) for _ in range(3)]
+        chosen = [await engine.choose(prompt, exact(["a", "b"])) for _ in range(3)]
         await engine.close()
         return chosen
 
-    assert math.exp(asyncio.run(run())[2][0]) == pytest.approx(2 / 3)
+    assert math.exp(asyncio.run(run())[2].logprobs[0]) == pytest.approx(2 / 3)
     assert len([post for post in model.posts if "messages" in post]) == 3
     assert len(model.posts) == 5
 
