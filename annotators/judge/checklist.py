@@ -163,7 +163,14 @@ class Checklist(ChoosingAnnotator):
     async def _answer(
         self, prompt: Prompt, response: Response, number: int, item: str, model: Model
     ) -> _Reply:
-        messages = self.ask(model, self.template, prompt=prompt, response=response.text, item=item)
+        messages = self.ask(
+            model,
+            self.template,
+            prompt=prompt,
+            begun=self.chooses,
+            response=response.text,
+            item=item,
+        )
         if self.answers == "chosen":
             chosen = await model.choose(messages, OPTIONS)
             return _Reply(math.exp(chosen.logprobs[0]), mass=chosen.mass)

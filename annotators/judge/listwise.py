@@ -52,13 +52,7 @@ async def _vote(
     """The value of each response, or the error; and the judge's text."""
     ids = [response.response_id for response in responses]
     shown = placed(ids, "shown", vote, prompt.prompt_id)
-    question = judge.ask(
-        model,
-        judge.asks,
-        prompt=prompt,
-        responses=[responses[at].text for at in shown],
-        criteria=judge.criteria,
-    )
+    question = judge.question(model, prompt=prompt, responses=[responses[at].text for at in shown])
     try:
         (sampled,) = await model.generate(question, sampling=judge.sampling, call=f"ranking {vote}")
     except RowError as refusal:

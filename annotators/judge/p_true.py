@@ -54,6 +54,7 @@ class PTrue(ChoosingAnnotator):
                         model,
                         self.template,
                         prompt=prompt,
+                        begun=True,
                         response=response.text,
                         samples=self._others(response, complete),
                     ),

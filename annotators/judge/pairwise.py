@@ -110,14 +110,7 @@ async def _preferred(
 ) -> Verdict:
     """The value of the judge's choice for ``first``, which is shown first."""
     model = models.at(f"{first.response_id}|{second.response_id}")[judge.model]
-    question = judge.ask(
-        model,
-        judge.asks,
-        prompt=prompt,
-        a=first.text,
-        b=second.text,
-        criteria=judge.criteria,
-    )
+    question = judge.question(model, prompt=prompt, a=first.text, b=second.text)
     return await judge.verdict_on(
         model, question, CREDIT, partial(read_choice, pattern=judge.parse)
     )

@@ -21,15 +21,7 @@ async def graded(
 
     async def one(response: Response) -> Score:
         model = models.at(response.response_id)[judge.model]
-        question = judge.ask(
-            model,
-            judge.asks,
-            prompt=prompt,
-            response=response.text,
-            criteria=judge.criteria,
-            low=low,
-            high=high,
-        )
+        question = judge.question(model, prompt=prompt, response=response.text, low=low, high=high)
         verdict = await judge.verdict_on(model, question, grades, read)
         return judge.opinion(
             response, model, verdict.value, verdict.raw, verdict.error or "", verdict.mass

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
@@ -16,7 +16,7 @@ from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rebinding import bind_checkpoint
 from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
-from engines.rows import Response
+from engines.rows import Prompt, Response
 from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Takes, canonical
 
 
@@ -111,6 +111,17 @@ class JudgeQuestions(ChoosingAnnotator):
                 context, self.model, tables[self.checkpoint], stage=self.checkpoint
             )
         return context
+
+    def question(self, model: Model, *, prompt: Prompt, **variables: Any) -> tuple[Message, ...]:
+        """The question to ``model``, with the beginning of its answer if it chooses."""
+        return self.ask(
+            model,
+            self.asks,
+            prompt=prompt,
+            begun=self.chooses,
+            criteria=self.criteria,
+            **variables,
+        )
 
     async def verdict_on(
         self,

@@ -2,7 +2,9 @@
 
 A name is searched in the folder of the role's binding (``templates:``), then in the folder of the
 recipe's ``defs.yaml``, then in ``templates/`` next to the operator. The first match is used. A
-template with blocks ``system`` or ``user`` gives those turns; any other gives one user turn.
+template with blocks ``system`` or ``user`` gives those turns; any other gives one user turn. A
+block ``assistant`` beside them begins the answer of a model that chooses among options
+(``Grade:``): the options then follow where the model writes them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +21,7 @@ from engines.protocol import EngineError
 from schemas import Message
 
 TURNS = ("system", "user")
+ANSWER = "assistant"
 
 
 def rendered(
@@ -27,6 +30,7 @@ def rendered(
     variables: Mapping[str, Any],
     *,
     needed: Collection[str] = (),
+    begun: bool = False,
 ) -> tuple[Message, ...]:
     """Fill in the template ``name``.
 
@@ -37,13 +41,14 @@ def rendered(
         folders: where it is searched; the first match is used.
         variables: the values.
         needed: the variables that the template must use.
+        begun: whether the last turn is the beginning of the answer, if the template has one.
 
     Returns:
         The turns of the prompt.
 
     Raises:
         EngineError: no folder has the template, it is not valid Jinja, it uses an unknown variable,
-            or it does not use one of ``needed``.
+            it does not use one of ``needed``, or it has a block ``assistant`` only.
     """
     try:
         places = tuple(map(str, folders))
@@ -59,9 +64,14 @@ def rendered(
             context = template.new_context(dict(variables))
             texts = [
                 (turn, "".join(template.blocks[turn](context)))
-                for turn in TURNS
+                for turn in (*TURNS, *([ANSWER] if begun else []))
                 if turn in template.blocks
             ]
+        elif ANSWER in template.blocks:
+            raise EngineError(
+                f"template {name!r} has a block 'assistant', so its question must be in a block "
+                f"'user': {template.filename}"
+            )
         else:
             texts = [("user", template.render(variables))]
     except TemplateNotFound as error:

@@ -25,7 +25,7 @@ class RowOperator(Operator):
         return _path(type(self))
 
     def ask(
-        self, model: Model, template: str, *, prompt: Prompt, **variables: Any
+        self, model: Model, template: str, *, prompt: Prompt, begun: bool = False, **variables: Any
     ) -> tuple[Message, ...]:
         """The messages for ``model``: a template, filled in (`engines.operators.prompt_templates`).
 
@@ -33,6 +33,8 @@ class RowOperator(Operator):
             model: the model that will get the messages.
             template: the template's name.
             prompt: its conversation is the variable ``prompt``.
+            begun: for `Model.choose`: whether the answer begins as the template says. A model on a
+                server that cannot continue an answer gets the question alone.
             variables: further variables.
 
         Raises:
@@ -49,6 +51,7 @@ class RowOperator(Operator):
             folders,
             {"prompt": conversation(prompt.messages), **variables},
             needed=[name for name in type(self).model_fields if variables.get(name)],
+            begun=begun and model.continues,
         )
 
 

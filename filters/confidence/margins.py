@@ -32,9 +32,16 @@ def standard_margins(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.Series:
     """`margins` in standard deviations of all responses that the stage scored, so that stages with
     different scales can be compared; 0 if the stage gives all responses the same score."""
     values = mean_scores(scores)
-    spread = values["value"].drop_nulls().sort().std(ddof=0)
+    spread = deviation(values)
     margin = margins(pairs, values)
     return margin / spread if spread else margin * 0.0
+
+
+def deviation(values: pl.DataFrame) -> float | None:
+    """The standard deviation of the ``value`` of all responses; None if there are none."""
+    # Sorted, so that the order of the rows does not change the last digits.
+    spread = values["value"].drop_nulls().sort().std(ddof=0)
+    return spread if isinstance(spread, float) else None
 
 
 def probability(margin: pl.Expr) -> pl.Expr:

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
+from filters.confidence.margins import deviation
 from filters.confidence.weighing import Weighing
 from filters.filter import Filter, refused_by_reason
-from filters.pairing import as_pairs, same_text, scored, tie_break, with_messages
+from filters.pairing import as_pairs, mean_scores, same_text, scored, tie_break, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
 
 
@@ -20,6 +21,11 @@ class BestWorst(Filter):
     broken at random. A prompt is dropped if fewer than two of its responses have a score, if all
     scores are equal, if the margin is below ``min_margin``, or if best and worst have the same
     text.
+
+    ``min_standard_margin`` is the smallest margin in standard deviations of all scores of the stage
+    ``by``. A judge that reads its grade from probabilities hardly ever gives two responses the same
+    grade, so without such a floor its smallest differences, which another wording of its question
+    would turn around, become pairs too.
 
     Every pair has the weight 1, or the weight that ``weight`` gives its prompt. A prompt without
     such a weight is dropped with that reason.
@@ -34,6 +40,7 @@ class BestWorst(Filter):
     by: Annotated[str, Takes(Scores)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     min_margin: float = Field(default=0.0, ge=0)
+    min_standard_margin: float = Field(default=0.0, ge=0)
     weight: Annotated[SerializeAsAny[Weighing] | None, BeforeValidator(load_operator)] = None
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
@@ -61,6 +68,13 @@ class BestWorst(Filter):
         prompts = prompts.with_columns(margin=pl.col("highest") - pl.col("lowest")).pipe(
             with_messages, tables[self.prompts]
         )
+        numbers = ["highest", "lowest", "margin", "responses", "scored", "errors"]
+        floor = 0.0
+        if self.min_standard_margin:
+            spread = deviation(mean_scores(tables[self.by])) or 0.0
+            floor = self.min_standard_margin * spread
+            prompts = prompts.with_columns(deviation=pl.lit(spread))
+            numbers.append("deviation")
         prompts = prompts.with_columns(
             reason=pl.when(pl.col("messages").is_null())
             .then(pl.lit("prompt not found"))
@@ -70,10 +84,11 @@ class BestWorst(Filter):
             .then(pl.lit("all equal"))
             .when(pl.col("margin") < self.min_margin)
             .then(pl.lit("margin below min_margin"))
+            .when(pl.col("margin") < floor)
+            .then(pl.lit("margin below min_standard_margin"))
             .when(same_text())
             .then(pl.lit("same text"))
         )
-        numbers = ["highest", "lowest", "margin", "responses", "scored", "errors"]
         if self.weight is None:
             prompts = prompts.with_columns(weight=pl.lit(1.0))
         else:

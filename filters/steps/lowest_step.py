@@ -68,6 +68,7 @@ class LowestStep(Filter):
             step=pl.lit(None, pl.Int32),
             raw=pl.lit(None, pl.String),
             error=pl.lit(None, pl.String),
+            mass=pl.lit(None, pl.Float64),
         )
         return Split(
             scores.select(columns(Scores).names()).cast(columns(Scores)),

@@ -53,6 +53,34 @@ def test_a_recipe_has_its_own_words_and_a_model_before_it(stand: Stand, tmp_path
     assert asked(stand, folder=recipe, roles=roles, role="policy") == expected
 
 
+QUESTION = (
+    "{% block user %}How good is {{ response }}?{% endblock %}\n"
+    "{% block assistant %}Grade: {% endblock %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("begun", "continues", "last"),
+    [(True, True, "Grade:"), (False, True, "How good is 3?"), (True, False, "How good is 3?")],
+)
+def test_an_answer_is_begun_for_a_choice_by_a_model_that_continues_it(
+    stand: Stand, tmp_path: Path, *, begun: bool, continues: bool, last: str
+) -> None:
+    context: Context = stand.context(folder=write(tmp_path, QUESTION))
+    model = Models(Session(context), "row").judge
+    assert model.continues
+    stand.opened[-1].continues = continues
+    turns = Asking().ask(model, "judge", prompt=PROMPT, begun=begun, response="3")
+    assert turns[-1]["content"] == last
+    assert turns[0] == {"role": "user", "content": "How good is 3?"}
+
+
+def test_a_begun_answer_needs_its_question_in_a_block(stand: Stand, tmp_path: Path) -> None:
+    folder = write(tmp_path, "{{ prompt }} {{ response }} {% block assistant %}Yes{% endblock %}")
+    with pytest.raises(EngineError, match="block 'user'"):
+        asked(stand, folder=folder)
+
+
 def test_blocks_become_turns(tmp_path: Path) -> None:
     folder = write(
         tmp_path,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 
 import polars as pl
 from hypothesis import given
@@ -13,9 +14,14 @@ from schemas import content_id
 best_worst = BestWorst(of="responses", by="scores")
 
 
-def slowly(world, min_margin=0.0):
+def slowly(world, min_margin=0.0, min_standard_margin=0.0):
     """What `BestWorst` says it does, one prompt at a time: pairs and reasons by prompt."""
     pairs, reasons = {}, {}
+    means = []
+    for scores in world["scores"].partition_by("response_id"):
+        votes = [value for value in scores["value"] if value is not None]
+        means += [float(f"{math.fsum(votes) / len(votes):.12g}")] if votes else []
+    floor = min_standard_margin * statistics.pstdev(means) if means else 0.0
     for prompt in world["responses"]["prompt_id"].unique():
         scored = []
         for response in world["responses"].filter(pl.col("prompt_id") == prompt).to_dicts():
@@ -34,6 +40,8 @@ def slowly(world, min_margin=0.0):
             reasons[prompt] = "all equal"
         elif best[0] - worst[0] < min_margin:
             reasons[prompt] = "margin below min_margin"
+        elif best[0] - worst[0] < floor:
+            reasons[prompt] = "margin below min_standard_margin"
         elif best[3].strip() == worst[3].strip():
             reasons[prompt] = "same text"
         else:
@@ -41,11 +49,17 @@ def slowly(world, min_margin=0.0):
     return pairs, reasons
 
 
-@given(data=st.data(), min_margin=st.sampled_from([0.0, 0.25]))
-def test_equals_the_slow_version(data, min_margin, worlds):
+@given(
+    data=st.data(),
+    min_margin=st.sampled_from([0.0, 0.25]),
+    standard=st.sampled_from([0.0, 0.7, 1.9]),
+)
+def test_equals_the_slow_version(data, min_margin, standard, worlds):
     world = data.draw(worlds)
-    split = BestWorst(of="responses", by="scores", min_margin=min_margin).run(world)
-    pairs, reasons = slowly(world, min_margin)
+    split = BestWorst(
+        of="responses", by="scores", min_margin=min_margin, min_standard_margin=standard
+    ).run(world)
+    pairs, reasons = slowly(world, min_margin, standard)
     kept = split.kept.select("prompt_id", "chosen_id", "rejected_id", "margin").rows()
     assert {row[0]: row[1:] for row in kept} == pairs
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
