@@ -20,6 +20,7 @@ PACKAGE_NAMES = (
     "kernels",
     "schemas",
     "pocket",
+    "instructions",
 )
 """The top-level packages of the factory."""
 
