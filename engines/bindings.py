@@ -111,6 +111,14 @@ class Binding(Parameters):
     def _no_address(cls, model: str | None) -> str | None:
         if model and "://" in model:
             raise ValueError("must be a folder or a Hub id, not an address")
+        if model and model.lower().endswith(".gguf"):
+            raise ValueError(
+                "is a GGUF file, which the factory does not read. Convert it once: transformers "
+                "loads it with from_pretrained(folder, gguf_file=name, quantization_config="
+                "GgufConfig(dequantize=True)), and save_pretrained(folder) writes safetensors. Or "
+                "serve it with llama.cpp or vLLM, and bind the role with engine: openai, url and "
+                "served_as"
+            )
         return model
 
     @field_validator("engine")

@@ -61,7 +61,7 @@ _APART = (
     {"without", "ends"},
 )
 _WORDS_EACH = 5
-_TWO = 0.4
+_TWO = 0.25
 _CONSTRAINT_FIRST = 0.25
 
 

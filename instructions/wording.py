@@ -8,22 +8,23 @@ VERSION = "1"
 
 Split = Literal["train", "held_out"]
 
+# All ask for something short, so that an answer ends within some dozens of tokens.
 REQUESTS: Mapping[Split, tuple[str, ...]] = {
     "train": (
-        "Tell me about {topic}.",
-        "Write about {topic}.",
-        "Describe {topic}.",
-        "Say something about {topic}.",
-        "What is interesting about {topic}?",
-        "Why do people like {topic}?",
-        "What should I know about {topic}?",
-        "Explain {topic} to a child.",
+        "Tell me briefly about {topic}.",
+        "Write a short note on {topic}.",
+        "Describe {topic} in brief.",
+        "Say something short about {topic}.",
+        "Name one interesting thing about {topic}.",
+        "Give one reason why people like {topic}.",
+        "What is one thing to know about {topic}?",
+        "Explain {topic} to a child, but briefly.",
     ),
     "held_out": (
-        "Teach me something about {topic}.",
-        "What is important about {topic}?",
-        "Share a thought on {topic}.",
-        "Introduce {topic} to a beginner.",
+        "Teach me one thing about {topic}.",
+        "Share a short thought on {topic}.",
+        "Give a quick idea of {topic}.",
+        "What matters most about {topic}, in short?",
     ),
 }
 

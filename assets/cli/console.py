@@ -180,14 +180,14 @@ def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Tabl
 def claims_table(claims: Iterable[Mapping[str, Any]]) -> Table:
     """The claims of recipes with the measured figures and those of the controls."""
     table = Table(show_lines=True)
-    for heading in ("recipe", "claim", "measured", "control", "difference", "held"):
+    for heading in ("recipe", "claim", "measured", "control", "difference", "verdict"):
         table.add_column(heading)
     for claim in claims:
         table.add_row(
             Text(claim["id"], style="bold"),
             Text(claim["claim"]),
             *(Text(cell) for cell in figures(claim)),
-            Text({True: "held", False: "did not hold", None: claim["says"]}[claim["held"]]),
+            Text(claim["verdict"] or claim["says"]),
         )
     return table
 

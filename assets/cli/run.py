@@ -94,6 +94,13 @@ def claims(
         int | None, typer.Option(min=1, help="Prompts a refresh (default: the recipe's).")
     ] = None,
     refresh: Refresh = None,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            help="A source of prompts with a check, as instructions; policies are validated on "
+            "NAME_held_out (default: the configured sources)."
+        ),
+    ] = None,
     docs: Annotated[
         Path | None, typer.Option(help="Also keep the results in this folder, as a table.")
     ] = None,
@@ -106,14 +113,15 @@ def claims(
     with printed(as_json) as answer:
         from assets import refresh as runs
         from assets.cli import console
-        from assets.cli.claims import measure_claims, write_claims
+        from assets.cli.claims import measure_claims
+        from assets.cli.claims_page import write_claims
         from assets.project.project import load_project
 
         project = load_project()
         measured = [name for name, each in project.recipes.items() if each.measure is not None]
         names = [recipe_id(name, project.recipes) for name in ids or sorted(measured)]
         (day,) = runs.rounds(refresh, 1)
-        found = measure_claims(project.settings, names, rows=rows, refresh=day)
+        found = measure_claims(project.settings, names, rows=rows, refresh=day, world=world)
         if docs is not None:
             write_claims(docs, found, project)
         if not as_json:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import polars as pl
 
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import Figures, Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
 from assets.project.resources import Resources
@@ -56,9 +56,11 @@ def claim_check(
         return dg.AssetCheckResult(
             passed=figures.held,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{'held' if figures.held else 'did not hold'}: {figures.says}",
+            description=with_verdict(figures.verdict, figures.says),
             metadata={
-                "figures": dg.MetadataValue.json({**numbers, "held": figures.held}),
+                "figures": dg.MetadataValue.json(
+                    {**numbers, "held": figures.held, "verdict": figures.verdict}
+                ),
                 **{name: value for name, value in numbers.items() if value is not None},
             },
         )

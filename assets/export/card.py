@@ -16,9 +16,10 @@ import polars as pl
 from assets.execution.claim_check import CHECK
 from assets.execution.row_counts import count_reasons
 from assets.export.formats import Format
+from assets.project.measure import without_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage
-from assets.provenance.check_results import Checked, kept_claim
+from assets.provenance.check_results import Checked, kept_claims
 from assets.provenance.licences import consequences, identifier
 from assets.provenance.models import Answered, UsedModel
 from assets.provenance.reproduction import commands, versions
@@ -172,16 +173,15 @@ def _claim(facts: CardData) -> str:
     recipe = facts.recipe
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     lines = [f"{escaped(recipe.claim)}.{control}"]
-    measured = kept_claim(recipe.name)
-    if measured is not None:
-        lines.append(
-            f"Measured in the pocket world, where the truth is known, on {measured['rows']} "
-            f"prompts: {escaped(str(measured['says']))}."
-        )
+    measured = kept_claims(recipe.name)
+    lines += [
+        f"Measured in the {claim['world']} world, where the truth is known, on {claim['rows']} "
+        f"prompts: {escaped(str(claim['says']))}."
+        for claim in measured
+    ]
     # A check without a result (its control has not run, for example) is not shown.
-    results = ("held: ", "did not hold: ")
     checked = [check.says for check in facts.checks if check.name == CHECK]
-    checked = [says for says in checked if says.startswith(results)]
+    checked = [says for says in checked if without_verdict(says) is not None]
     lines += [f"Of this data: {escaped(says)}." for says in checked]
     return "\n\n".join(lines if measured or checked else [*lines, "It was not measured."])
 

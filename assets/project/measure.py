@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,28 @@ Tables = Mapping[str, pl.DataFrame]
 
 class UnmeasurableError(ValueError):
     """The tables do not hold the data that the claim needs. The message says what is missing."""
+
+
+Verdict = Literal["held", "undecided", "did not hold"]
+"""Undecided: the interval of the difference holds 0, so more prompts are needed."""
+
+
+def verdict(*, held: bool, low: float, high: float) -> Verdict:
+    """The verdict on a claim, from the interval of the difference that decides it."""
+    if held:
+        return "held"
+    return "undecided" if low <= 0 <= high and low < high else "did not hold"
+
+
+def with_verdict(given: Verdict, says: str) -> str:
+    """A sentence with the verdict before it."""
+    return f"{given}: {says}"
+
+
+def without_verdict(says: str) -> str | None:
+    """The sentence after the verdict; None if there is no verdict before it."""
+    before, _, after = says.partition(": ")
+    return after if before in get_args(Verdict) else None
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,11 @@ class Figures:
         """
         held = both.low > 0 if held is None else held
         return cls(both.measured, both.control, both.low, both.high, held=held, says=says)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the claim."""
+        return verdict(held=self.held, low=self.low, high=self.high)
 
 
 class Measure(BaseModel):

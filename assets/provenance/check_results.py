@@ -53,10 +53,11 @@ def latest_checks(recipe: str, stages: Sequence[Stage]) -> list[Checked]:
     return results
 
 
-def kept_claim(recipe: str) -> Mapping[str, Any] | None:
-    """The entry of a recipe in ``docs/claims.json``; None if its claim was not measured there."""
+def kept_claims(recipe: str) -> list[Mapping[str, Any]]:
+    """The entries of a recipe in ``docs/claims.json``: one for each world that its claim was
+    measured in."""
     results = bundled("docs/claims.json")
     if not results.is_file():
-        return None
+        return []
     entries = json.loads(results.read_text(encoding="utf-8"))
-    return next((entry for entry in entries if entry["id"] == recipe), None)
+    return [entry for entry in entries if entry["id"] == recipe]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from assets.execution.claim_check import measured
-from assets.project.measure import UnmeasurableError
+from assets.project.measure import UnmeasurableError, Verdict, without_verdict
 from assets.project.resources import Resources
-from assets.provenance.check_results import kept_claim
+from assets.provenance.check_results import kept_claims
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 
@@ -15,11 +15,11 @@ from assets.storage.tables import MissingTableError
 @dataclass(frozen=True)
 class Finding:
     """A result of a claim. ``on`` names the data; ``low`` and ``high`` bound the difference that
-    decides. ``held``, ``low`` and ``high`` are None if the claim could not be measured."""
+    decides. ``verdict``, ``low`` and ``high`` are None if the claim could not be measured."""
 
     on: str
     says: str
-    held: bool | None
+    verdict: Verdict | None
     low: float | None
     high: float | None
 
@@ -30,15 +30,12 @@ class Finding:
 
 
 def findings(data: ReportData) -> list[Finding]:
-    """The result in the docs, if there is one, and a result on the reported data.
+    """The results in the docs, and a result on the reported data.
 
-    The second is of the newest refresh that can be compared with the control, or says why none can.
+    The last is of the newest refresh that can be compared with the control, or says why none can.
     It is computed from tables; no model is called.
     """
-    results = []
-    documented = kept_claim(data.recipe.name)
-    if documented is not None:
-        results.append(_documented(documented))
+    results = [_documented(claim) for claim in kept_claims(data.recipe.name)]
     measure = data.recipe.measured_by(data.project.settings)
     if measure is None:
         return results
@@ -51,11 +48,13 @@ def findings(data: ReportData) -> list[Finding]:
             reason = reason or str(error)
             continue
         on = f"this data, refresh {refresh}"
-        return [*results, Finding(on, figures.says, figures.held, figures.low, figures.high)]
+        return [*results, Finding(on, figures.says, figures.verdict, figures.low, figures.high)]
     return [*results, Finding("this data", reason, None, None, None)]
 
 
 def _documented(claim: Mapping[str, Any]) -> Finding:
-    on = f"the pocket world, {claim['rows']:,} prompts (docs/claims.md)"
-    says = str(claim["says"]).removeprefix("held: ").removeprefix("did not hold: ")
-    return Finding(on, says, claim["held"], claim["low"], claim["high"])
+    on = f"the {claim['world']} world, {claim['rows']:,} prompts (docs/claims.md)"
+    says = str(claim["says"])
+    return Finding(
+        on, without_verdict(says) or says, claim["verdict"], claim["low"], claim["high"]
+    )

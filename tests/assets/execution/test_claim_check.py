@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -36,6 +37,37 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     assert (told["low"], told["high"], told["held"]) == (0.0, 0.0, False)
     assert json.loads((tmp_path / "claims.json").read_text()) == [told]
     assert "| `claiming` | A paper | It helps | `first` |" in (tmp_path / "claims.md").read_text()
+
+
+def test_a_claim_is_measured_in_another_world(
+    ran: tuple[Workshop, Outcome], tmp_path: Any
+) -> None:
+    workshop, _ = ran
+    read = {"use": "instructions.Instructions"}
+    workshop.source("orders", read=read, check="instructions.check", rows=3)
+    held_out = {"read": {**read, "split": "held_out"}, "check": "instructions.check"}
+    workshop.source("orders_held_out", **held_out, rows=3, fixed=True)
+    gain = {"use": "claims.PolicyGain", "of": "validated"}
+    workshop.recipe("worldly", measure=gain)
+    workshop.recipe("settled", measure=gain, sources={"pocket": 1.0})
+    told = []
+    for world in ("orders", "pocket_worked"):
+        command = ["claims", "worldly", "settled", "--rows", "3", "--refresh", "2026-11-07"]
+        done = CliRunner().invoke(
+            app, [*command, "--world", world, "--docs", str(tmp_path), "--json"]
+        )
+        told.append((done.exit_code, done.output))
+    (code, output), (wrong, reason) = told
+    assert code == 0, output
+    worldly, settled = json.loads((tmp_path / "claims.json").read_text())[::-1]
+    assert worldly["world"] == settled["world"] == "orders"
+    assert worldly["measured"] is not None
+    assert settled["verdict"] is None
+    assert "pocket" in settled["says"]
+    (file,) = workshop.folder.glob("data/claims/orders/*/tables/worldly/prompts/*-07.parquet")
+    assert pl.read_parquet(file)["source"].unique().to_list() == ["orders"]
+    assert wrong == 1
+    assert "there is no source 'pocket_worked_held_out'" in reason
 
 
 def test_a_run_whose_control_has_not_run_says_what_to_run(ran: tuple[Workshop, Outcome]) -> None:

@@ -1,0 +1,58 @@
+"""The page of measured claims in the docs, with a table for each world."""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.project.measure import without_verdict
+
+if TYPE_CHECKING:
+    from assets.project.project import Project
+
+RESULTS, TABLE = "claims.json", "claims.md"
+
+
+def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Project") -> None:
+    """Write ``claims`` into the tables in ``folder``. Earlier results of other recipes, and of
+    other worlds, stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results = folder / RESULTS
+    earlier = json.loads(results.read_text()) if results.exists() else []
+    kept = {(claim["world"], claim["id"]): dict(claim) for claim in [*earlier, *claims]}
+    known = [kept[key] for key in sorted(kept) if key[1] in project.recipes]
+    results.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    lines = [
+        "# What the recipes claim, and what came out",
+        "",
+        "Written by `factory claims --docs docs`, not by hand. A world is a source of prompts whose",
+        "check tells the truth of every answer. The interval is of the difference that decides a",
+        "claim (95 %, bootstrap over prompts). A claim whose interval holds 0 is undecided: it needs",
+        "more prompts. A claim that did not hold stays here as it is.",
+    ]
+    for world, members in groupby(known, key=lambda claim: claim["world"]):
+        lines += [
+            "",
+            f"## {world}",
+            "",
+            "| recipe | paper | claim | control | policy | prompts | what came out | verdict |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            *(_line(claim, project) for claim in members),
+        ]
+    (folder / TABLE).write_text("\n".join(lines) + "\n")
+
+
+def _line(claim: Mapping[str, Any], project: "Project") -> str:
+    recipe = project.recipes[claim["id"]]
+    cells = (
+        f"`{recipe.name}`",
+        recipe.paper.title,
+        claim["claim"],
+        f"`{recipe.control}`" if recipe.control else "in the recipe",
+        f"`{claim['policy']}`",
+        str(claim["rows"]),
+        without_verdict(claim["says"]) or claim["says"],
+        claim["verdict"] or "not measured",
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
