@@ -136,7 +136,6 @@ def _measured(
     return {**claim, **figures, "says": evaluation.description}
 
 
-
 def _policy(settings: Settings) -> str | None:
     """The name of the policy's model, without its folder."""
     binding = settings.roles.get("policy")

@@ -55,6 +55,4 @@ def findings(data: ReportData) -> list[Finding]:
 def _documented(claim: Mapping[str, Any]) -> Finding:
     on = f"the {claim['world']} world, {claim['rows']:,} prompts (docs/claims.md)"
     says = str(claim["says"])
-    return Finding(
-        on, without_verdict(says) or says, claim["verdict"], claim["low"], claim["high"]
-    )
+    return Finding(on, without_verdict(says) or says, claim["verdict"], claim["low"], claim["high"])

@@ -39,9 +39,7 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     assert "| `claiming` | A paper | It helps | `first` |" in (tmp_path / "claims.md").read_text()
 
 
-def test_a_claim_is_measured_in_another_world(
-    ran: tuple[Workshop, Outcome], tmp_path: Any
-) -> None:
+def test_a_claim_is_measured_in_another_world(ran: tuple[Workshop, Outcome], tmp_path: Any) -> None:
     workshop, _ = ran
     read = {"use": "instructions.Instructions"}
     workshop.source("orders", read=read, check="instructions.check", rows=3)
