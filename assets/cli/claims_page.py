@@ -26,10 +26,10 @@ def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Pr
     lines = [
         "# What the recipes claim, and what came out",
         "",
-        "Written by `factory claims --docs docs`, not by hand. A world is a source of prompts whose",
-        "check tells the truth of every answer. The interval is of the difference that decides a",
-        "claim (95 %, bootstrap over prompts). A claim whose interval holds 0 is undecided: it needs",
-        "more prompts. A claim that did not hold stays here as it is.",
+        "Written by `factory claims --docs docs`, not by hand. A world is a source of prompts",
+        "whose check tells the truth of every answer. The interval is of the difference that",
+        "decides a claim (95 %, bootstrap over prompts). If it holds 0, the claim is undecided: it",
+        "needs more prompts. A claim that did not hold stays here as it is.",
     ]
     for world, members in groupby(known, key=lambda claim: claim["world"]):
         lines += [
