@@ -25,6 +25,7 @@ from schemas import (
     Table,
     Takes,
     dropped,
+    messages_of,
 )
 
 
@@ -141,7 +142,7 @@ def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
 def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
     for prompt_id, positions, *lists, messages, reference, source in tasks.iter_rows():
         yield _Task(
-            Prompt(prompt_id, tuple(messages), reference, source),
+            Prompt(prompt_id, messages_of(messages), reference, source),
             tuple(
                 Response(response_id, prompt_id, text, finish, origin, spans(cut), *more)
                 for response_id, text, finish, origin, cut, *more in zip(*lists, strict=True)

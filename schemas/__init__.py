@@ -1,7 +1,8 @@
 """The shape of all data: tables, ids, and what an operator is."""
 
 from schemas.accept import Split, accept, columns, dropped, empty, rows
-from schemas.ids import Message, canonical, content_id, prompt_id
+from schemas.ids import canonical, content_id, prompt_id
+from schemas.messages import MESSAGES, ROLES, Message, ToolCall, contents, messages_of, named_rows
 from schemas.migration import migrated
 from schemas.operator import (
     ChoosingRole,
@@ -42,12 +43,13 @@ from schemas.tables import (
     Scores,
     StepLabels,
     Table,
-    contents,
     id_column,
 )
 from schemas.truth import Truth, TruthNeed
 
 __all__ = [
+    "MESSAGES",
+    "ROLES",
     "Check",
     "Checkpoints",
     "ChoiceExample",
@@ -83,6 +85,7 @@ __all__ = [
     "StepLabels",
     "Table",
     "Takes",
+    "ToolCall",
     "TrainedRole",
     "Truth",
     "TruthNeed",
@@ -97,7 +100,9 @@ __all__ = [
     "empty",
     "id_column",
     "load_operator",
+    "messages_of",
     "migrated",
+    "named_rows",
     "operator_class",
     "prompt_id",
     "rows",

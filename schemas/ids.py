@@ -3,14 +3,12 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-Message = Mapping[str, str]
-"""One turn of a chat: ``{"role": "user" | "assistant" | "system", "content": text}``."""
-
+from schemas.messages import Message, messages_of
 
 # json.dumps with any of these settings creates a new encoder at each call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -57,4 +55,8 @@ def content_ids(*parts: Any) -> pl.Series:
 
 def prompt_id(messages: Sequence[Message]) -> str:
     """The id of a prompt. It depends on the messages only: a task from two sources has one id."""
-    return content_id([[message["role"], message["content"]] for message in messages])
+    return content_id([_identity(**message) for message in messages_of(messages)])
+
+
+def _identity(role: str, content: str, **others: Any) -> list[Any]:
+    return [role, content, others] if others else [role, content]

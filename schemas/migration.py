@@ -1,8 +1,9 @@
-"""Adds columns to tables of older versions."""
+"""Adds columns, and the fields of messages, to tables of older versions."""
 
 import polars as pl
 
 from schemas.accept import columns
+from schemas.messages import MESSAGES, PLAIN_MESSAGES
 from schemas.tables import Responses, Scores, Table
 
 _ADDED: dict[type[Table], tuple[str, ...]] = {
@@ -13,8 +14,11 @@ _ADDED: dict[type[Table], tuple[str, ...]] = {
 
 
 def migrated(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with all columns of its table; new columns are null. Any other frame is returned
-    unchanged."""
+    """``frame`` with all columns of its table, and all fields of its messages; new ones are null.
+    Any other frame is returned unchanged."""
+    plain = [name for name, dtype in frame.schema.items() if dtype == PLAIN_MESSAGES]
+    if plain:
+        frame = frame.with_columns(pl.col(plain).cast(MESSAGES))
     for table, added in _ADDED.items():
         schema = columns(table)
         missing = set(schema) - set(frame.columns)

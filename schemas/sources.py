@@ -4,7 +4,7 @@ import path, so they do not need to import the factory."""
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from schemas.ids import Message
+from schemas.messages import Message
 
 
 class SourceRowError(ValueError):

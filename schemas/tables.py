@@ -8,8 +8,14 @@ the reason.
 import dataframely as dy
 import polars as pl
 
-ROLES = ("system", "user", "assistant", "tool")
-"""The allowed roles of messages."""
+from schemas.messages import (
+    all_of_known_roles,
+    all_spoken,
+    all_texts,
+    contents,
+    message_list,
+    of_system,
+)
 
 
 class Table(dy.Schema):
@@ -24,23 +30,6 @@ class Table(dy.Schema):
     def preceding_messages(cls) -> pl.Expr | None:
         """The messages before these texts; None if the table does not have them."""
         return None
-
-
-def contents(messages: pl.Expr) -> pl.Expr:
-    """The contents of a list of messages as one text."""
-    return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
-
-
-def _of_system(messages: pl.Expr, *, wanted: bool) -> pl.Expr:
-    """The system messages, or all others."""
-    system = pl.element().struct.field("role") == "system"
-    return messages.list.eval(pl.element().filter(system if wanted else ~system))
-
-
-def _messages(*, nullable: bool = False) -> dy.List:
-    return dy.List(
-        dy.Struct({"role": dy.String(), "content": dy.String()}), nullable=nullable, min_length=1
-    )
 
 
 def _origin() -> dy.Struct:
@@ -93,27 +82,11 @@ def _tiled(column: str, end: pl.Expr) -> pl.Expr:
     return pl.col(column).is_null() | (pl.col(column).list.eval(follows).list.all() & whole)
 
 
-def _spoken(column: str) -> pl.Expr:
-    """Whether no message is empty."""
-    return (
-        pl.col(column)
-        .list.eval(pl.element().struct.field("content").str.strip_chars().str.len_chars() > 0)
-        .list.all()
-    )
-
-
-def _of_known_roles(column: str) -> pl.Expr:
-    """Whether all messages have a role that chat templates know: they write it next to control
-    tokens."""
-    role = pl.element().struct.field("role")
-    return pl.col(column).list.eval(role.is_in(ROLES)).list.all()
-
-
 class Prompts(Table):
     """A task to answer."""
 
     prompt_id = dy.String(primary_key=True)
-    messages = _messages()
+    messages = message_list()
     reference = dy.String(nullable=True)
     source = dy.String(min_length=1)
     source_revision = dy.String()
@@ -122,24 +95,25 @@ class Prompts(Table):
     @classmethod
     def texts(cls) -> dict[str, pl.Expr]:
         """All messages but those of the system."""
-        return {"prompt": contents(_of_system(pl.col("messages"), wanted=False))}
+        return {"prompt": contents(of_system(pl.col("messages"), wanted=False))}
 
     @classmethod
     def preceding_messages(cls) -> pl.Expr:
         """The system messages."""
-        return _of_system(pl.col("messages"), wanted=True)
+        return of_system(pl.col("messages"), wanted=True)
 
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
-        return _spoken("messages")
+        return all_spoken(pl.col("messages"))
 
     @dy.rule()
     def messages_of_known_roles(cls) -> pl.Expr:
-        return _of_known_roles("messages")
+        return all_of_known_roles(pl.col("messages"))
 
     @dy.rule()
     def ends_with_the_user(cls) -> pl.Expr:
-        return pl.col("messages").list.last().struct.field("role") == "user"
+        # What a tool gave is answered too.
+        return pl.col("messages").list.last().struct.field("role").is_in(["user", "tool"])
 
 
 class Responses(Table):
@@ -256,9 +230,9 @@ class Pairs(Table):
 
     pair_id = dy.String(primary_key=True)
     prompt_id = dy.String()
-    prompt = _messages()
-    chosen = _messages()
-    rejected = _messages()
+    prompt = message_list()
+    chosen = message_list()
+    rejected = message_list()
     chosen_id = dy.String()
     rejected_id = dy.String()
     margin = dy.Float64(nullable=True)
@@ -294,7 +268,11 @@ class Pairs(Table):
 
     @dy.rule()
     def both_not_empty(cls) -> pl.Expr:
-        return _spoken("chosen") & _spoken("rejected")
+        return all_spoken(pl.col("chosen")) & all_spoken(pl.col("rejected"))
+
+    @dy.rule()
+    def both_are_texts(cls) -> pl.Expr:
+        return all_texts(pl.col("chosen")) & all_texts(pl.col("rejected"))
 
     @dy.rule()
     def weight_finite(cls) -> pl.Expr:
@@ -316,7 +294,7 @@ class StepLabels(Table):
 
     response_id = dy.String(primary_key=True)
     prompt_id = dy.String()
-    prompt = _messages()
+    prompt = message_list()
     completions = dy.List(dy.String(), min_length=1)
     spans = _spans()
     labels = dy.List(dy.Bool(nullable=True))
@@ -375,7 +353,7 @@ class Rankings(Table):
 
     ranking_id = dy.String(primary_key=True)
     prompt_id = dy.String()
-    prompt = _messages()
+    prompt = message_list()
     completions = dy.List(dy.String(), min_length=2)
     rewards = dy.List(dy.Float64(), min_length=2)
     steps = dy.List(dy.List(dy.UInt32(), min_length=1))
@@ -410,7 +388,7 @@ class Demonstrations(Table):
 
     demonstration_id = dy.String(primary_key=True)
     prompt_id = dy.String()
-    messages = _messages()
+    messages = message_list()
     response_id = dy.String(nullable=True)
     loss_spans = dy.List(dy.List(dy.UInt32()), nullable=True)
     condition = dy.String(nullable=True)
@@ -427,15 +405,19 @@ class Demonstrations(Table):
 
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
-        return _spoken("messages")
+        return all_spoken(pl.col("messages"))
 
     @dy.rule()
     def messages_of_known_roles(cls) -> pl.Expr:
-        return _of_known_roles("messages")
+        return all_of_known_roles(pl.col("messages"))
 
     @dy.rule()
     def ends_with_the_assistant(cls) -> pl.Expr:
         return pl.col("messages").list.last().struct.field("role") == "assistant"
+
+    @dy.rule()
+    def answer_is_text(cls) -> pl.Expr:
+        return all_texts(pl.col("messages").list.tail(1))
 
 
 class Checkpoints(Table):

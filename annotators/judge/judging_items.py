@@ -25,6 +25,7 @@ from schemas import (
     Table,
     Takes,
     dropped,
+    messages_of,
     prompt_id,
 )
 
@@ -115,5 +116,5 @@ class JudgingItems(RowOperator):
         columns = ["response_id", "text", "prompt_id", "messages", "reference", "source"]
         for row in judged.select(*columns, "source_revision", "licence").iter_rows():
             response_id, text, task, messages, reference, source, revision, licence = row
-            prompt = Prompt(task, tuple(messages), reference, source)
+            prompt = Prompt(task, messages_of(messages), reference, source)
             yield _Item(response_id, text, known.get(response_id), prompt, revision, licence)

@@ -17,6 +17,7 @@ from assets.config.errors import FactoryError, near
 from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
 from assets.export.formats import fitting, format_of
+from assets.export.messages import only_texts
 from assets.export.shards import write_shards
 from assets.export.writer import DATA, Exported, Writer, with_scores
 from assets.project.dataset_plan import DatasetPlan
@@ -78,9 +79,10 @@ def _write(
             f"version {chosen.number} of datasets/{name} has no rows to export{why} (factory show "
             f"datasets/{name} shows what was dropped)"
         )
+    plain = only_texts(kept.values())
     for split, part in kept.items():
         for (refresh,), of_refresh in part.partition_by("refresh", as_dict=True).items():
-            write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split)
+            write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split, plain=plain)
     card = curated_card(
         DatasetCardData(
             project=project,

@@ -27,6 +27,7 @@ from assets.export.candidates import candidates
 from assets.export.card import CardData, dataset_card
 from assets.export.formats import Format, fitting, format_of
 from assets.export.hub import FOLDERS, Published, publish
+from assets.export.messages import only_texts
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_shards
 from assets.project.project import Project
@@ -117,12 +118,14 @@ def _write(
         part = shape.converters[stage.gives](
             _rows(tables, recipe, stage, stages, drawn, refresh=refresh)
         )
-        write_shards(part.kept, folder / DATA, refresh=refresh)
-        responses = candidates(tables, recipe, stages, drawn, refresh=refresh)
-        write_shards(responses, folder / CANDIDATES, refresh=refresh)
-        written += responses.height
         shaped.append(part)
         prompts.append(drawn)
+    plain = only_texts([*prompts, *(part.kept for part in shaped)])
+    for refresh, part, drawn in zip(refreshes, shaped, prompts, strict=True):
+        write_shards(part.kept, folder / DATA, refresh=refresh, plain=plain)
+        responses = candidates(tables, recipe, stages, drawn, refresh=refresh)
+        write_shards(responses, folder / CANDIDATES, refresh=refresh, plain=plain)
+        written += responses.height
     rows = pl.concat([part.kept for part in shaped])
     left_out = pl.concat([part.dropped for part in shaped])
     if rows.is_empty():

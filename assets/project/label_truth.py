@@ -12,6 +12,7 @@ import polars as pl
 
 from engines.checks import BoundedCheck, CheckError, bounded
 from engines.operators.line_steps import line_ends
+from schemas import named_rows
 
 
 def label_accuracy(
@@ -146,7 +147,7 @@ def _right(
     """Whether each (prompt_id, text, ended) is a right answer, or ends with a right step."""
     by_id: dict[str, dict[str, Any]] = {
         row["prompt_id"]: row
-        for row in prompts.filter(pl.col("source").is_in(list(checks))).iter_rows(named=True)
+        for row in named_rows(prompts.filter(pl.col("source").is_in(list(checks))))
     }
     check_of = {source: bounded(checks[source]) for source in {t["source"] for t in by_id.values()}}
     results: list[Future[bool] | bool | None] = []

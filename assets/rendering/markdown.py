@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import polars as pl
 
+from engines.operators.prompt_templates import said
+
 SAMPLES = 5
 LONGEST = 300
 
@@ -79,11 +81,11 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Sequence) and value and all(_is_message(turn) for turn in value):
-        return " ".join(f"{turn['role']}: {turn['content']}" for turn in value)
+        return " ".join(f"{turn['role']}: {said(turn)}" for turn in value)
     if isinstance(value, Mapping | Sequence):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, Mapping) and set(value) == {"role", "content"}
+    return isinstance(value, Mapping) and {"role", "content"} <= set(value)

@@ -7,6 +7,7 @@ import polars as pl
 
 from assets.report.report_data import ReportData
 from engines.checks import CheckError, bounded
+from schemas import named_rows
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ def step_columns(step_labels: pl.DataFrame, data: ReportData) -> StepTruths:
     Steps after the first wrong one are not compared: methods differ in what is right there. A
     solution is ``unknown`` if a step up to there has no label or no known truth.
     """
-    prompts = {row["prompt_id"]: row for row in data.given_prompts().iter_rows(named=True)}
+    prompts = {row["prompt_id"]: row for row in named_rows(data.given_prompts())}
     checks = {source: bounded(path) for source, path in data.checks.items()}
     truths: list[list[bool | None] | None] = []
     for prompt_id, steps in step_labels.select("prompt_id", "completions").iter_rows():

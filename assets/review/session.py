@@ -9,6 +9,8 @@ from upath import UPath
 
 from assets.review.decisions import Decision, Decisions, Verdict
 from assets.review.items import Item
+from engines.operators.prompt_templates import said
+from schemas import Message
 
 CHOICES = ("left", "right", "reject")
 
@@ -116,18 +118,22 @@ def _shown(item: Item) -> dict[str, Any]:
         "pair": item.pair_id,
         "recipe": item.recipe,
         "refresh": item.refresh,
-        "prompt": item.row["prompt"],
+        "prompt": list(map(_turn, item.row["prompt"])),
         "left": left,
         "right": right,
     }
 
 
-def _side(messages: Sequence[Mapping[str, str]], shared: int) -> dict[str, Any]:
+def _turn(message: Message) -> dict[str, str]:
+    return {"role": message["role"], "content": said(message)}
+
+
+def _side(messages: Sequence[Message], shared: int) -> dict[str, Any]:
     """A side: the turns before the last, and the last turn in two parts: the prefix that both sides
     share, and the rest."""
     last = messages[-1]["content"]
     return {
-        "before": messages[:-1],
+        "before": list(map(_turn, messages[:-1])),
         "shared": last[:shared],
         "own": last[shared:],
     }

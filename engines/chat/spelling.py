@@ -7,6 +7,7 @@ tokenizer then reads them as text. The character is removed from answers.
 
 import re
 
+from engines.chat.turns import with_texts
 from schemas import Message
 
 _JOINER = "\u2060"
@@ -20,7 +21,7 @@ _APART = re.compile(rf"([<\[]){_JOINER}")
 
 def spelled_apart(message: Message) -> Message:
     """``message`` with a zero-width character inside each spelling of a control token."""
-    return {key: _CONTROL.sub(rf"\g<0>{_JOINER}", value) for key, value in message.items()}
+    return with_texts(message, lambda text: _CONTROL.sub(rf"\g<0>{_JOINER}", text))
 
 
 def spelled_together(text: str) -> str:

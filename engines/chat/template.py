@@ -1,17 +1,19 @@
 """From messages to a model's input text and tokens; the token that ends an assistant's turn."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import TemplateError
 
 from engines.chat.control_tokens import marked, template_ids, text_ids, text_spans
 from engines.chat.thinking import answering
+from engines.chat.turns import REASONING, tools_of, turn_of, unread, with_texts
 from engines.protocol import RowError
-from schemas import Message
+from schemas import Message, messages_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -29,7 +31,8 @@ def chat_text(
     """The chat template's output for ``messages``, with the header of the assistant's turn.
 
     Control tokens in the messages are marked as text (`engines.chat.control_tokens`). If the
-    template refuses or ignores a system turn, that turn is merged into the next user turn.
+    template refuses or ignores a system turn, that turn is merged into the next user turn. A
+    thought of an earlier turn is given to the template, which may leave it out.
 
     Args:
         tokenizer: the model's tokenizer, which has the chat template.
@@ -39,23 +42,21 @@ def chat_text(
         arguments: arguments of the template, such as ``enable_thinking``.
 
     Raises:
-        RowError: the template refuses the messages.
+        RowError: the template refuses the messages, or leaves out a part of them.
     """
-    turns = [
-        {key: marked(tokenizer, value) for key, value in message.items()} for message in messages
-    ]
+    turns = [with_texts(message, partial(marked, tokenizer)) for message in messages_of(messages)]
+    tools = tools_of(turns)
     answer_start = ""
     if turns and turns[-1]["role"] == "assistant":
+        if "tool_calls" in turns[-1]:
+            raise RowError("the last message calls tools: only a text can be continued")
         answer_start = turns.pop()["content"]
+    render = partial(_rendered, tokenizer, arguments or {})
     system_texts = [turn["content"].strip() for turn in turns if turn["role"] == "system"]
     merged = without_system(turns)
     for form in [turns, merged] if system_texts else [turns]:
         try:
-            text = str(
-                tokenizer.apply_chat_template(
-                    form, tokenize=False, add_generation_prompt=True, **(arguments or {})
-                )
-            )
+            text = render(form, tools)
         # A template is a user's program and may raise anything; the error concerns this row only.
         except Exception as error:
             refusal = error
@@ -63,30 +64,76 @@ def chat_text(
         if form is merged:
             _warn_merged(str(tokenizer.name_or_path))
         if form is merged or all(system in text for system in system_texts):
+            _refuse_unread(tokenizer, text, form, tools, render)
             return answering(text, begins=answer_start) + answer_start if answer_start else text
     raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
 
 
-def without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+def _rendered(
+    tokenizer: "PreTrainedTokenizerBase",
+    arguments: Mapping[str, Any],
+    messages: Sequence[Message],
+    tools: list[Any] | None,
+) -> str:
+    def applied(*, parsed: bool) -> str:
+        turns = [turn_of(message, reasoning=REASONING, parsed=parsed) for message in messages]
+        text: Any = tokenizer.apply_chat_template(
+            turns, tools=tools, tokenize=False, add_generation_prompt=True, **arguments
+        )
+        return str(text)
+
+    try:
+        return applied(parsed=True)
+    except TypeError:
+        # Some templates (DeepSeek-V3) join the arguments of a call to a text.
+        return applied(parsed=False)
+
+
+def _refuse_unread(
+    tokenizer: "PreTrainedTokenizerBase",
+    text: str,
+    turns: Sequence[Message],
+    tools: list[Any] | None,
+    render: Callable[[Sequence[Message], list[Any] | None], str],
+) -> None:
+    missing = next(unread(text, turns, tools, render), None)
+    if missing is None:
+        thought = next((at for at, turn in enumerate(turns) if "reasoning" in turn), None)
+        if thought is not None and not _reads_reasoning(tokenizer):
+            missing = f"'reasoning' of message {thought}"
+    if missing is not None:
+        raise RowError(
+            f"the chat template leaves out {missing}: bind a model whose template has it, or "
+            "remove it from the prompt"
+        )
+
+
+def _reads_reasoning(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether the template names the field of a thought. It may still leave out earlier ones."""
+    return any(re.search(rf"\b{name}\b", str(tokenizer.chat_template)) for name in REASONING)
+
+
+def without_system(messages: Sequence[Message]) -> list[Message]:
     """The messages with each system turn merged into the next user turn, before its text and a
     blank line. If the next turn is not a user's, the system turn becomes a user turn."""
-    turns: list[dict[str, str]] = []
+    turns: list[Message] = []
     waiting: list[str] = []
     for message in messages:
         if message["role"] == "system":
             waiting.append(message["content"])
             continue
         if waiting and message["role"] == "user":
-            turns.append(_user(*waiting, message["content"]))
+            merged = "\n\n".join([*waiting, message["content"]])
+            turns.append(cast(Message, {**message, "content": merged}))
         elif waiting:
-            turns += [_user(*waiting), dict(message)]
+            turns += [_user(*waiting), message]
         else:
-            turns.append(dict(message))
+            turns.append(message)
         waiting = []
     return [*turns, _user(*waiting)] if waiting else turns
 
 
-def _user(*texts: str) -> dict[str, str]:
+def _user(*texts: str) -> Message:
     return {"role": "user", "content": "\n\n".join(texts)}
 
 

@@ -8,6 +8,7 @@ from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer
 from engines.chat.spelling import spelled_apart, spelled_together
 from engines.chat.template import chat_text
+from engines.chat.turns import with_texts
 from engines.openai.client import Server
 from engines.protocol import EngineError, Rewards
 from engines.reward_heads import step_rewards
@@ -40,19 +41,19 @@ class ServedRewards:
                 f"{self._server}: rewards of steps need the model's tokenizer. Name its weights "
                 "in the binding ('model': a folder or a Hub id)"
             )
-        turns = [dict(message) for message in messages]
+        turns: list[Message] = [message.copy() for message in messages]
         answer = spelled_apart({"role": "assistant", "content": text})
         if turns and turns[-1]["role"] == "assistant":
             turns[-1]["content"] += answer["content"]
         else:
-            turns.append(dict(answer))
+            turns.append(answer)
         rows, tokens = await self._logits({"messages": turns})
         return Rewards((self._outcome(rows),), tokens)
 
     async def _of_tokens(
         self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
     ) -> Rewards:
-        turns = [{**turn, "content": spelled_together(turn["content"])} for turn in messages]
+        turns = [with_texts(turn, spelled_together) for turn in messages]
         prompt = chat_text(self._tokenizer, turns, self._binding.template_arguments)
         answer = self._answers.tokens(prompt, text, step_ends)
         rows, _ = await self._logits({"input": list(answer.ids)})

@@ -90,10 +90,18 @@ def rendered(
 
 def conversation(messages: Sequence[Message]) -> str:
     """The value of the variable ``prompt``: the text of a single turn, or several turns with their
-    roles."""
-    if len(messages) == 1:
-        return messages[0]["content"]
-    return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in messages)
+    roles, after the tools if there are any. Thoughts of earlier turns are left out."""
+    tools = [f"Tools: {turn['tools']}" for turn in messages if turn.get("tools")]
+    if len(messages) == 1 and not tools:
+        return said(messages[0])
+    turns = (f"{turn['role'].capitalize()}: {said(turn)}" for turn in messages)
+    return "\n\n".join([*tools, *turns])
+
+
+def said(message: Message) -> str:
+    """The content of a message, and a line for each tool that it calls."""
+    calls = [f"{call['name']}({call['arguments']})" for call in message.get("tool_calls") or ()]
+    return "\n".join([message["content"], *calls] if message["content"] else calls)
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ from engines.model import Model
 from engines.operators.prompt_templates import conversation, rendered
 from engines.protocol import Sampling
 from engines.rows import Prompt
-from schemas import Message, Operator, canonical
+from schemas import Message, Operator, canonical, messages_of
 
 
 class RowOperator(Operator):
@@ -104,7 +104,7 @@ def each_prompt(prompts: pl.DataFrame) -> Iterator[Prompt]:
     """The rows of a `schemas.Prompts` frame."""
     fields = prompts.select("prompt_id", "messages", "reference", "source")
     for prompt_id, messages, reference, source in fields.iter_rows():
-        yield Prompt(prompt_id, tuple(messages), reference, source)
+        yield Prompt(prompt_id, messages_of(messages), reference, source)
 
 
 def unanswered(requested: Sequence[str] | pl.Series, *answered: pl.Series) -> list[Any]:

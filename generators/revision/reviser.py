@@ -11,7 +11,7 @@ from engines.model import Models
 from engines.operators.row_operator import RowOperator
 from engines.rows import Prompt, Response, spans
 from generators.drafts import Draft, Refusal, write_responses
-from schemas import Prompts, Responses, Split, Table, Takes, dropped
+from schemas import Prompts, Responses, Split, Table, Takes, dropped, messages_of
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")
 _TASK = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
@@ -74,6 +74,6 @@ def _each_task(tasks: pl.DataFrame) -> Iterator[tuple[str, str, tuple[Prompt, Re
         prompt_id, messages, reference, source, response_id, text, finish, origin, steps, *more = (
             row
         )
-        prompt = Prompt(prompt_id, tuple(messages), reference, source)
+        prompt = Prompt(prompt_id, messages_of(messages), reference, source)
         response = Response(response_id, prompt_id, text, finish, origin, spans(steps), *more)
         yield response_id, prompt_id, (prompt, response)

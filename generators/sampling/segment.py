@@ -32,6 +32,7 @@ from schemas import (
     columns,
     dropped,
     empty,
+    messages_of,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -130,7 +131,7 @@ class Segment(RowOperator):
 
         async def work(item: tuple[str, list[Message], str], models: Models) -> Floats:
             _, messages, text = item
-            (one,) = await models[self.model].score(messages, [text], end=[False])
+            (one,) = await models[self.model].score(messages_of(messages), [text], end=[False])
             return np.array([math.exp(logprob) for logprob in one.logprobs])
 
         rows = scored.select("response_id", "messages", "text").iter_rows()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from schemas import Message
+
 ROLES: Mapping[str, str] = {
     **{"system": "system", "developer": "system"},
     **{"user": "user", "human": "user", "prompter": "user"},
@@ -14,7 +16,7 @@ ROLES: Mapping[str, str] = {
 _AUTHOR, _WORDS = ("role", "from"), ("content", "value", "text", "parts")
 
 
-def chat(value: Any, what: str, *, first: int = 0) -> list[dict[str, str]]:
+def chat(value: Any, what: str, *, first: int = 0) -> list[Message]:
     """The messages of a conversation.
 
     Args:
@@ -30,7 +32,7 @@ def chat(value: Any, what: str, *, first: int = 0) -> list[dict[str, str]]:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
         kind = "an empty list" if value == [] else "null" if value is None else _kind(value)
         raise ValueError(f"{what} must be a list of messages {{role, content}}, not {kind}")
-    messages = []
+    messages: list[Message] = []
     for number, message in enumerate(value, start=first):
         named = f"message {number} of {what}"
         if not isinstance(message, Mapping):
@@ -79,7 +81,7 @@ def joined(content: Any, named: str) -> Any:
     return "".join(texts)
 
 
-def asked_of(messages: list[dict[str, str]], what: str) -> list[dict[str, str]]:
+def asked_of(messages: list[Message], what: str) -> list[Message]:
     """The prompt of a conversation: its messages without a final answer of the assistant.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from generators.sources.chats import asked_of, chat, joined, whole_text
-from schemas import SourceRowError
+from schemas import Message, SourceRowError
 
 
 class SourceError(ValueError):
@@ -100,7 +100,7 @@ class Columns(BaseModel):
         except ValueError as error:
             return SourceRowError(where, str(error))
 
-    def _messages(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
+    def _messages(self, row: Mapping[str, Any]) -> list[Message]:
         column = self.task
         if _top(column, list(row)) is None:
             raise ValueError(f"no column {column!r}; the row has {', '.join(map(repr, row))}")

@@ -2,12 +2,22 @@
 
 import polars as pl
 
-from schemas import Pairs, Responses, columns, empty, migrated
+from schemas import Pairs, Responses, columns, empty, messages_of, migrated
+from schemas.messages import PLAIN_MESSAGES
 
 
 def test_responses_of_before_there_were_thoughts() -> None:
     before = empty(Responses).drop("reasoning")
     assert migrated(before).schema == columns(Responses)
+
+
+def test_messages_of_before_they_called_tools() -> None:
+    plain = [{"role": "user", "content": "2 + 2"}]
+    chats = ("prompt", "chosen", "rejected")
+    before = empty(Pairs).with_columns(pl.col(chats).cast(PLAIN_MESSAGES))
+    assert migrated(before).schema == columns(Pairs)
+    held = migrated(pl.DataFrame({"prompt": [plain]}))["prompt"].to_list()
+    assert [messages_of(cell) for cell in held] == [tuple(plain)]
 
 
 def test_other_frames_stay_as_they_are() -> None:

@@ -19,7 +19,7 @@ from engines.chat.template import turn_end
 from engines.context import Context
 from engines.protocol import EngineError, RowError
 from engines.weights import load, model_folder, weights_revision
-from schemas import canonical
+from schemas import canonical, named_rows
 from trainers.training.callbacks import Progress, Saving
 from trainers.training.checkpoint_folder import TrainedFolder
 from trainers.training.method import LoRA, Method
@@ -142,7 +142,7 @@ def _encode(
         getattr(model.config.get_text_config(), "max_position_embeddings", method.max_length),
     )
     encoded, refused = [], []
-    for row in examples.iter_rows(named=True):
+    for row in named_rows(examples):
         reason, numbers = None, {}
         try:
             example = method.encode(row, reader)

@@ -23,6 +23,7 @@ from schemas import (
     accept,
     canonical,
     content_id,
+    named_rows,
     rows,
 )
 from trainers.training.checkpoint_folder import TrainedFolder
@@ -215,7 +216,7 @@ def _split(row: Mapping[str, Any], refused: Sequence[Mapping[str, Any]], context
 
 def _digest(examples: pl.DataFrame) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for row in examples.iter_rows(named=True):
+    for row in named_rows(examples):
         digest.update(canonical(row).encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
 

@@ -26,6 +26,7 @@ from assets.importers.shapes.sample import (
     ShapeError,
 )
 from generators.sources.chats import ROLES
+from schemas import Message
 
 SIDES = ("chosen", "rejected")
 
@@ -50,7 +51,7 @@ def alpaca(row: Row) -> Sample:
     be a chosen and a rejected output, also as a list of two."""
     given = optional_text(row, "input")
     question = text(row, "prompt") if given is None else f"{text(row, 'prompt')}\n{given}"
-    before = []
+    before: list[Message] = []
     if (system := optional_text(row, "system")) is not None:
         before.append({"role": "system", "content": system})
     for turn in listing(row, "history") if row.get("history") else []:
@@ -58,7 +59,7 @@ def alpaca(row: Row) -> Sample:
             raise ShapeError("'history' must be a list of [question, answer]")
         messages = {"user": turn[0], "assistant": turn[1]}
         before += [{"role": role, "content": text(messages, role)} for role in messages]
-    prompt = (*before, {"role": "user", "content": question})
+    prompt: Messages = (*before, {"role": "user", "content": question})
     if _is_ranking(row):
         return _compared(row, prompt)
     if "output" not in row:

@@ -134,7 +134,7 @@ def prompt_messages(row: Row, field: str = "prompt", *, cut: bool = False) -> Me
     return (*before, *(asked_of(turns, what) if cut else ending_with_user(turns, what)))
 
 
-def ending_with_user(turns: list[dict[str, str]], what: str) -> list[dict[str, str]]:
+def ending_with_user(turns: list[Message], what: str) -> list[Message]:
     """``turns``, if the last one is the user's."""
     if not turns or turns[-1]["role"] != "user":
         raise ShapeError(f"{what} must end with a message of the user, who asks")
@@ -167,7 +167,7 @@ def is_chat(value: Any) -> bool:
 _SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
 
 
-def transcript(value: str) -> list[dict[str, str]]:
+def transcript(value: str) -> list[Message]:
     """The turns of ``\\n\\nHuman: …\\n\\nAssistant: …``; empty if ``value`` is not a transcript.
 
     The texts are not changed.
@@ -176,14 +176,14 @@ def transcript(value: str) -> list[dict[str, str]]:
     if before.strip() or not rest or rest[0] != "Human":
         return []
     roles = {"Human": "user", "Assistant": "assistant"}
-    turns = [
+    turns: list[Message] = [
         {"role": roles[speaker], "content": content}
         for speaker, content in zip(rest[::2], rest[1::2], strict=True)
     ]
     return turns
 
 
-def assistant_turns(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+def assistant_turns(turns: list[Message]) -> list[Message]:
     """``turns`` without an empty last turn. Raises `ValueError` if another turn is blank."""
     if turns and not turns[-1]["content"].strip():
         turns = turns[:-1]
@@ -201,7 +201,7 @@ Answers = list[Callable[[], str]]
 """A function for each answer that reads its text. If it raises, only this answer is refused."""
 
 
-def answered(conversation: Any, what: str) -> tuple[list[dict[str, str]], Callable[[], str]]:
+def answered(conversation: Any, what: str) -> tuple[list[Message], Callable[[], str]]:
     """Split a conversation into the turns before its last answer, and a function that reads it."""
     if not is_chat(conversation) or len(conversation) < 2:
         raise ShapeError(f"{what} must be a conversation that ends with an answer")

@@ -36,6 +36,7 @@ from assets.importers.shapes.sample import (
     ShapeError,
     Solution,
 )
+from schemas import Message
 
 SIDES = ("chosen", "rejected")
 
@@ -129,7 +130,7 @@ def _sides(row: Row) -> tuple[Messages, Answers]:
     return user(shared), [lambda: one[len(shared) :], lambda: other[len(shared) :]]
 
 
-def _last_answer(turns: list[dict[str, str]]) -> tuple[list[dict[str, str]], Callable[[], str]]:
+def _last_answer(turns: list[Message]) -> tuple[list[Message], Callable[[], str]]:
     """The turns of a transcript before its last answer, and a function that reads the answer."""
     if turns[-1]["role"] != "assistant":
         raise ShapeError("a transcript must end with an answer of the assistant")
@@ -138,8 +139,8 @@ def _last_answer(turns: list[dict[str, str]]) -> tuple[list[dict[str, str]], Cal
 
 
 def _shared_prompt(
-    one: tuple[list[dict[str, str]], Callable[[], str]],
-    other: tuple[list[dict[str, str]], Callable[[], str]],
+    one: tuple[list[Message], Callable[[], str]],
+    other: tuple[list[Message], Callable[[], str]],
 ) -> tuple[Messages, Answers]:
     """The turns that two conversations share, and functions that read the two answers."""
     if one[0] != other[0]:

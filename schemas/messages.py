@@ -1,0 +1,123 @@
+"""The messages of a chat: their fields in tables, and as Python values."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+import dataframely as dy
+import polars as pl
+
+ROLES = ("system", "user", "assistant", "tool")
+"""The allowed roles of messages."""
+
+
+class ToolCall(TypedDict):
+    """A call of a tool. ``arguments`` is the JSON of an object."""
+
+    id: NotRequired[str]
+    name: str
+    arguments: str
+
+
+class Message(TypedDict):
+    """One turn of a chat. Fields that it does not have are null in a table and absent in Python.
+
+    Attributes:
+        role: one of `ROLES`.
+        content: the text. It may be empty for an assistant that calls tools, and for a tool.
+        reasoning: the assistant's thought before the content.
+        tool_calls: the calls of an assistant.
+        tool_call_id: the id of the call that a tool answers.
+        name: the name of the speaker, or of the tool that answers.
+        tools: the tools that the assistant may call: the JSON of a list of function schemas. A
+            conversation has them in its first message, so they are wherever its messages are.
+    """
+
+    role: str
+    content: str
+    reasoning: NotRequired[str]
+    tool_calls: NotRequired[Sequence[ToolCall]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
+    tools: NotRequired[str]
+
+
+def messages_of(cell: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
+    """The messages in a cell of a table, without the fields that are null."""
+    return tuple(_present(message) for message in cell)
+
+
+def _present(message: Mapping[str, Any]) -> Any:
+    return {
+        name: [_present(call) for call in value] if name == "tool_calls" else value
+        for name, value in message.items()
+        if value is not None
+    }
+
+
+def named_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows of ``frame`` by column name; fields of messages that are null are left out."""
+    chats = [name for name, dtype in frame.schema.items() if dtype == MESSAGES]
+    for row in frame.iter_rows(named=True):
+        for name in chats:
+            row[name] = row[name] and list(messages_of(row[name]))
+        yield row
+
+
+def message_list() -> dy.List:
+    """A column of messages. There is at least one."""
+    call = dy.Struct(
+        {"id": dy.String(nullable=True), "name": dy.String(), "arguments": dy.String()}
+    )
+    return dy.List(
+        dy.Struct(
+            {
+                "role": dy.String(),
+                "content": dy.String(),
+                "reasoning": dy.String(nullable=True),
+                "tool_calls": dy.List(call, nullable=True),
+                "tool_call_id": dy.String(nullable=True),
+                "name": dy.String(nullable=True),
+                "tools": dy.String(nullable=True),
+            }
+        ),
+        min_length=1,
+    )
+
+
+MESSAGES: pl.DataType = message_list().dtype
+PLAIN_MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+"""The type of messages before they had more fields."""
+
+
+def contents(messages: pl.Expr) -> pl.Expr:
+    """The contents of a list of messages as one text."""
+    return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
+
+
+def of_system(messages: pl.Expr, *, wanted: bool) -> pl.Expr:
+    """The system messages, or all others."""
+    system = pl.element().struct.field("role") == "system"
+    return messages.list.eval(pl.element().filter(system if wanted else ~system))
+
+
+def all_spoken(messages: pl.Expr) -> pl.Expr:
+    """Whether each message has a content, calls a tool, or is what a tool gave."""
+    message = pl.element().struct
+    has_text = message.field("content").str.strip_chars().str.len_chars() > 0
+    given = message.field("role") == "tool"
+    return messages.list.eval(has_text | _calls_tools() | given).list.all()
+
+
+def all_texts(messages: pl.Expr) -> pl.Expr:
+    """Whether no message calls a tool."""
+    return messages.list.eval(~_calls_tools()).list.all()
+
+
+def _calls_tools() -> pl.Expr:
+    return (pl.element().struct.field("tool_calls").list.len() > 0).fill_null(value=False)
+
+
+def all_of_known_roles(messages: pl.Expr) -> pl.Expr:
+    """Whether all messages have a role that chat templates know: they write it next to control
+    tokens."""
+    return messages.list.eval(pl.element().struct.field("role").is_in(ROLES)).list.all()
