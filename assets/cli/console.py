@@ -201,6 +201,28 @@ def figures(claim: Mapping[str, Any]) -> tuple[str, str, str]:
     return measured, control, "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
 
 
+def gains_table(found: Iterable[Mapping[str, Any]]) -> Table:
+    """The held-out accuracy of a policy, refresh by refresh."""
+    table = Table()
+    for heading in ("refresh", "prompts", "trained on", "greedy", "gain", "sampled", "gain"):
+        table.add_column(heading, justify="right")
+    for row in found:
+        cells = []
+        for kind in ("", "sampled_"):
+            v = {name: row[f"{kind}{name}"] for name in ("after", "difference", "low", "high")}
+            known = v["after"] is not None
+            cells += [
+                f"{v['after']:.1%}" if known else "",
+                "{difference:+.1f} [{low:+.1f}, {high:+.1f}]".format(
+                    **{name: 100 * value for name, value in v.items()}
+                )
+                if known
+                else "",
+            ]
+        table.add_row(row["refresh"], f"{row['prompts']:,}", f"{row['trained']:,}", *cells)
+    return table
+
+
 def journal_table(usage: Iterable[Any]) -> Table:
     """The contents of the journal, one line for each model and verb."""
     table = Table()

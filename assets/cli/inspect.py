@@ -1,11 +1,11 @@
-"""``factory show``, ``report`` and ``review``: commands to look at the data."""
+"""``factory show``, ``gains``, ``report`` and ``review``: commands to look at the data."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from assets.cli.errors import Refresh, Version, printed, recipe_id
+from assets.cli.errors import Json, Refresh, Version, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -49,6 +49,24 @@ def show(
         )
         for shown in rows_shown(frame, rows, drawn_prompts(project, key[0], day)):
             screen.print(shown)
+
+
+@commands.command("gains")
+def gains_(
+    recipe: Annotated[str, typer.Argument(help="A recipe that validates its policy.")],
+    as_json: Json = False,
+) -> None:
+    """Show the held-out accuracy of a policy by refresh, against where the first one started."""
+    with printed(as_json) as answer:
+        from assets.cli import console
+        from assets.cli.gains import gains
+        from assets.project.project import load_project
+
+        project = load_project()
+        found = list(gains(project, recipe_id(recipe, project.recipes)))
+        if not as_json:
+            console.console().print(console.gains_table(found))
+        answer(found)
 
 
 @commands.command("report")
