@@ -55,6 +55,12 @@ class Annotator(RowOperator):
     of: Annotated[str, Takes(Responses)] = "responses"
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
 
+    @property
+    def compares(self) -> bool:
+        """Whether responses are shown two at a time, so that their order may matter. The score is
+        then the share of the comparisons that a response wins, in [0, 1]."""
+        return False
+
     @abstractmethod
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

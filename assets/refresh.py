@@ -43,7 +43,7 @@ class Outcome:
     sources: Mapping[str, Mapping[str, Any]]
     stages: Mapping[str, Mapping[str, Any]]
     label_accuracy: float | None
-    validated: Mapping[str, float] | None
+    validated: Mapping[str, Any] | None
     checkpoint: Mapping[str, Any] | None
     findings: Mapping[str, Mapping[str, Any]]
     claim: dg.AssetCheckEvaluation | None
@@ -52,7 +52,7 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``factory run --json`` prints."""
-        figures = ("before", "after", "difference", "low", "high")
+        figures = ("by", "before", "after", "difference", "low", "high")
         validated = self.validated
         return {
             "recipe": self.recipe,

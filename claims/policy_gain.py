@@ -5,18 +5,28 @@ from collections.abc import Mapping
 import polars as pl
 
 from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
-from trainers.evaluation.metrics import paired_interval
+from trainers.evaluation.metrics import Measured, gains, measured_by, paired_interval
 
 
 class PolicyGain(Measure):
-    """The gain of held-out accuracy (greedy) by training on a recipe's data, compared with the gain
-    by training on the control's data, or with 0 without a control."""
+    """The gain on held-out prompts by training on a recipe's data, compared with the gain by
+    training on the control's data, or with 0 without a control.
+
+    Both policies are measured in the same way: by the accuracy of greedy answers, by the win rate
+    over a tie (at any length), or by the reward.
+    """
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = _gains(tables[self.of])
+        by = measured_by(tables[self.of])
         if self.control is None:
             ours = ours.with_columns(control=pl.lit(0.0))
         else:
+            if control[self.control].height and measured_by(control[self.control]) != by:
+                raise UnmeasurableError(
+                    f"the policy is measured by a {by}, the control's in another way: set the same "
+                    "'by' in both"
+                )
             theirs = _gains(control[self.control]).rename({"gain": "control"})
             ours = ours.join(theirs, on="prompt_id", how="inner")
         if ours.is_empty():
@@ -31,13 +41,27 @@ class PolicyGain(Measure):
             high,
             held=low > 0,
             says=(
-                f"held-out accuracy rose by {100 * measured:+.1f} points, with the control by "
-                f"{100 * baseline:+.1f}: difference {100 * (measured - baseline):+.1f} points "
-                f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+                f"held-out {_NAMES[by]} rose by {_shown(measured, by)}, with the control by "
+                f"{_shown(baseline, by)}: difference {_shown(measured - baseline, by)} "
+                f"[{_bare(low, by)}, {_bare(high, by)}]"
             ),
         )
 
 
+_NAMES: Mapping[Measured, str] = {
+    "check": "accuracy",
+    "judge": "win rate over a tie",
+    "reward": "reward",
+}
+
+
+def _shown(value: float, by: Measured) -> str:
+    return _bare(value, by) + ("" if by == "reward" else " points")
+
+
+def _bare(value: float, by: Measured) -> str:
+    return f"{value:+.3g}" if by == "reward" else f"{100 * value:+.1f}"
+
+
 def _gains(evaluations: pl.DataFrame) -> pl.DataFrame:
-    after, before = (pl.col(f"greedy_{when}").cast(pl.Float64) for when in ("after", "before"))
-    return evaluations.select("prompt_id", gain=after - before).sort("prompt_id")
+    return evaluations.select("prompt_id", gain=gains()).sort("prompt_id")

@@ -4,11 +4,18 @@ import polars as pl
 
 from schemas.accept import columns
 from schemas.messages import MESSAGES, PLAIN_MESSAGES
-from schemas.tables import Responses, Scores, Table
+from schemas.tables import Evaluations, Responses, Scores, Table
 
 _ADDED: dict[type[Table], tuple[str, ...]] = {
     Responses: ("reasoning",),
     Scores: ("mass",),
+    Evaluations: (
+        "preference",
+        "reward_before",
+        "reward_after",
+        "length_before",
+        "length_after",
+    ),
 }
 """The nullable columns that were added to a table after the first version of its schema."""
 

@@ -440,16 +440,44 @@ class Checkpoints(Table):
 class Evaluations(Table):
     """One held-out prompt answered by a policy and by the policy it started from.
 
-    ``greedy_*``: whether the greedy answer was right. ``right_*``: how many of ``samples`` sampled
-    answers were right.
+    It is measured in one way; the columns of the others are null. By a check: ``greedy_*`` says
+    whether the greedy answer was right, and ``right_*`` how many of ``samples`` sampled answers
+    were. By a judge: ``preference`` is how much it prefers the greedy answer after training, in
+    [0, 1]; 0.5 is a tie. By a reward: ``reward_*`` of the greedy answers. ``length_*``: the
+    characters of the greedy answers.
     """
 
     prompt_id = dy.String(primary_key=True)
-    greedy_before = dy.Bool()
-    greedy_after = dy.Bool()
+    greedy_before = dy.Bool(nullable=True)
+    greedy_after = dy.Bool(nullable=True)
     samples = dy.UInt32()
-    right_before = dy.UInt32()
-    right_after = dy.UInt32()
+    right_before = dy.UInt32(nullable=True)
+    right_after = dy.UInt32(nullable=True)
+    preference = dy.Float64(nullable=True, min=0, max=1)
+    reward_before = dy.Float64(nullable=True)
+    reward_after = dy.Float64(nullable=True)
+    length_before = dy.UInt32(nullable=True)
+    length_after = dy.UInt32(nullable=True)
+
+    @dy.rule()
+    def measured_in_one_way(cls) -> pl.Expr:
+        return pl.sum_horizontal(
+            pl.col(name).is_not_null() for name in ("greedy_after", "preference", "reward_after")
+        ).eq(1)
+
+    @dy.rule()
+    def both_policies_measured(cls) -> pl.Expr:
+        return pl.all_horizontal(
+            pl.col(f"{name}_before").is_null() == pl.col(f"{name}_after").is_null()
+            for name in ("greedy", "right", "reward", "length")
+        )
+
+    @dy.rule()
+    def rewards_finite(cls) -> pl.Expr:
+        return pl.all_horizontal(
+            pl.col(name).is_finite() | pl.col(name).is_null()
+            for name in ("reward_before", "reward_after")
+        )
 
 
 class Dropped(Table):

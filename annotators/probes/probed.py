@@ -21,6 +21,8 @@ class ProbedAnnotator(Annotator):
     """Base class: scores responses by a model, which may be fooled. After the responses have been
     scored, the same ``score`` is tested by the probes of `annotators.probes.suite`.
 
+    If it `compares` responses, `keeps_order` is probed too.
+
     ``probes``: ``block`` stops the recipe after this stage if a probe fails (the scores are kept),
     ``warn`` only reports it, ``off`` runs no probes. A probe is passed if at least the share
     ``probe_threshold`` of its cases (at most ``probe_prompts``) is passed.
@@ -40,12 +42,6 @@ class ProbedAnnotator(Annotator):
     def trained_by(self) -> str | None:
         """The stage of the recipe that trained the scoring model, if any."""
         return None
-
-    @property
-    def compares(self) -> bool:
-        """Whether responses are shown to the model two at a time, so that their order may matter.
-        If so, `keeps_order` is probed too."""
-        return False
 
     async def keeps_order(
         self, prompt: Prompt, first: Response, second: Response, models: Models

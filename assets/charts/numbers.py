@@ -53,6 +53,9 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
     elif table is Demonstrations:
         yield _plain("characters an answer", _characters(rows["messages"]))
     elif table is Evaluations:
+        yield _plain("preference for the answer after training", rows["preference"].drop_nulls())
+        gained = rows["reward_after"] - rows["reward_before"]
+        yield _plain("reward after training less that before", gained.drop_nulls())
         sampled = rows.filter(pl.col("samples") > 0)
         for when in ("before", "after"):
             share = sampled[f"right_{when}"] / sampled["samples"]

@@ -50,15 +50,11 @@ def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def validated_line(validated: Mapping[str, float]) -> Text:
-    """Held-out accuracy before and after, with the interval of the difference."""
-    v = validated
-    return Text.assemble(
-        "held-out accuracy ",
-        (f"{v['before']:.1%} → {v['after']:.1%}", "bold"),
-        f", difference {100 * v['difference']:+.1f} points "
-        f"(95 % interval {100 * v['low']:+.1f} to {100 * v['high']:+.1f})",
-    )
+def validated_line(validated: Mapping[str, Any]) -> Text:
+    """The policy on held-out prompts before and after, with the interval of the difference."""
+    from trainers.evaluation.sentences import described
+
+    return Text(described(validated))
 
 
 def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:

@@ -20,7 +20,7 @@ from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.policy.lineage import line_before
-from assets.policy.promotion import UNPROMOTED
+from assets.policy.promotion import UNMEASURED, UNPROMOTED
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
 from schemas import Checkpoints, Evaluations, Pairs, Split
@@ -63,8 +63,8 @@ def run_stage(
     gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
     metadata = metadata_of(outcome, tables)
     notices = [] if warning is None else [warning]
-    if gated and _regressed(outcome):
-        notices.append(UNPROMOTED)
+    if gated and (held_back := _held_back(outcome)) is not None:
+        notices.append(f"{held_back}; {UNPROMOTED}")
     if stage.name == recipe.trains:
         lineage = line_before(
             refresh,
@@ -186,27 +186,26 @@ def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
     )
 
 
-def _regressed(outcome: StageOutcome) -> bool:
+def _held_back(outcome: StageOutcome) -> str | None:
+    """Why the policy that a stage measured is not promoted; None if it is."""
     from trainers.evaluation.metrics import regressed
 
-    return outcome.validation is not None and regressed(outcome.validation)
+    if outcome.validation is None:
+        return UNMEASURED
+    return "it is worse" if regressed(outcome.validation) else None
 
 
 def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
+    from trainers.evaluation.sentences import described
+
     figures = outcome.validation
-    if figures is None:
-        return dg.AssetCheckResult(
-            check_name="no_worse", passed=True, description="nothing was measured"
-        )
-    worse = _regressed(outcome)
+    held_back = _held_back(outcome)
+    says = UNMEASURED if figures is None else described(figures)
+    numbers = ("before", "after", "difference", "low", "high")
     return dg.AssetCheckResult(
         check_name="no_worse",
-        passed=not worse,
+        passed=held_back is None,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={name: figures[name] for name in ("before", "after", "difference", "low", "high")},
-        description=(
-            f"held-out accuracy {figures['before']:.1%} → {figures['after']:.1%}, difference "
-            f"{figures['difference']:+.1%} [{figures['low']:+.1%}, {figures['high']:+.1%}]"
-            + (f"; {UNPROMOTED}" if gated and worse else "")
-        ),
+        metadata={} if figures is None else {name: figures[name] for name in numbers},
+        description=says + (f"; {UNPROMOTED}" if gated and held_back else ""),
     )

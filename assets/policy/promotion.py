@@ -1,9 +1,9 @@
 """Whether a trained policy is promoted: whether the next refresh starts from it.
 
-With the default gate ``no_worse``, a policy is promoted if its evaluations (stages of
-`schemas.Evaluations`) are not worse than those of the policy that it started from. The check
-``no_worse`` uses the same rule. With ``gate: none``, or without evaluations, every policy is
-promoted.
+With the default gate ``no_worse``, a policy is promoted if it was measured (by stages of
+`schemas.Evaluations`) and is not worse than the policy that it started from. The check ``no_worse``
+uses the same rule. A policy that nothing measured is not promoted. With ``gate: none``, every
+policy is promoted.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,11 @@ from schemas import Evaluations
 UNPROMOTED = "not promoted: the next refresh starts where this one started"
 """The notice about a policy that is not promoted."""
 
+UNMEASURED = "nothing was measured"
+NO_STAGE = (
+    "no stage measures it: add validated: {use: trainers.Validate, of: ...}, or set gate: none"
+)
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -26,7 +31,7 @@ class Gate:
 
     Attributes:
         recipe: The name of the recipe.
-        measured_by: The stages that evaluate the policy. Without one, every policy is promoted.
+        measured_by: The stages that evaluate the policy. Without one, no policy is promoted.
         seed: The seed of the bootstrap interval.
     """
 
@@ -36,6 +41,8 @@ class Gate:
 
     def closed(self, refresh: str, tables: Tables) -> str | None:
         """The reason why the policy of ``refresh`` is not promoted; None if it is."""
+        if not self.measured_by:
+            return NO_STAGE
         for stage in self.measured_by:
             try:
                 measured = tables.read((self.recipe, stage), refresh)
@@ -52,8 +59,8 @@ class Gate:
 
 def gate_of(
     recipe: str, stages: Sequence[Stage], trains: Stage | None, rule: Rule, seed: int
-) -> Gate:
-    """The gate of a recipe.
+) -> Gate | None:
+    """The gate of a recipe; None if every policy is promoted.
 
     Args:
         recipe: The name of the recipe.
@@ -62,35 +69,30 @@ def gate_of(
         rule: The recipe's field ``gate``.
         seed: The recipe's seed.
     """
+    if rule == "none" or trains is None:
+        return None
     measured_by = tuple(
-        stage.name
-        for stage in stages
-        if rule != "none"
-        and trains is not None
-        and stage.gives is Evaluations
-        and trains.name in stage.reads
+        stage.name for stage in stages if stage.gives is Evaluations and trains.name in stage.reads
     )
     return Gate(recipe, measured_by, seed)
 
 
 def worsened(evaluations: pl.DataFrame, *, seed: int) -> str | None:
-    """A sentence on how much worse the policy is than the one that it started from.
+    """Why a policy is not promoted: how much worse it is than the one that it started from.
 
     Args:
         evaluations: A `schemas.Evaluations` table.
         seed: The seed of the bootstrap interval.
 
     Returns:
-        The sentence, or None if the policy is not worse or nothing was measured.
+        The sentence, or that nothing was measured; None if the policy is not worse.
     """
     from trainers.evaluation.metrics import regressed, summary
+    from trainers.evaluation.sentences import change, difference
 
     if evaluations.is_empty():
-        return None
+        return UNMEASURED
     figures = summary(evaluations, seed=seed)
     if not regressed(figures):
         return None
-    return (
-        f"held-out accuracy fell from {figures['before']:.1%} to {figures['after']:.1%} "
-        f"(difference {figures['difference']:+.1%} [{figures['low']:+.1%}, {figures['high']:+.1%}])"
-    )
+    return f"{change(figures)}, difference {difference(figures)}"

@@ -102,6 +102,11 @@ class Scorer(Protocol):
     """The interface of annotators for other operators. A generator that searches or chooses has one
     as a parameter (``scorer: {use: annotators.ProcessReward, ...}``) and gives it the rows."""
 
+    @property
+    def compares(self) -> bool:
+        """Whether a score is the share of the comparisons with other responses that it wins."""
+        ...
+
     def session(
         self, tables: Mapping[str, pl.DataFrame], context: Context
     ) -> AbstractContextManager[ScorerSession]:

@@ -1,21 +1,24 @@
-"""The figures of an evaluation: accuracy, pass@k, and whether training improved the policy.
+"""The figures of an evaluation: accuracy, pass@k, win rate or reward, and whether training improved
+the policy.
 
 All are computed from `schemas.Evaluations`: one row per held-out prompt, answered before and after
 training.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from kernels.intervals import bootstrap_interval
+from trainers.evaluation.win_rate import length_controlled
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
+TIE = 0.5
 
 
 def pass_at_k(right: npt.ArrayLike, samples: int, k: int) -> Floats:
@@ -63,43 +66,94 @@ def paired_interval(
     )
 
 
-def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
-    """The figures of an `Evaluations` frame, as a JSON object. All but ``prompts`` and ``samples``
-    are in [0, 1], differences in [-1, 1].
+Measured = Literal["check", "judge", "reward"]
 
-    ``before``, ``after``: accuracy of the greedy answer. ``difference``: after − before, with its
-    95 % interval ``low``, ``high``. The same with the prefix ``sampled_``: the share of sampled
-    answers that are right. ``pass_at_k``: {"1": {"before", "after"}, "2": ..., up to the number of
-    samples}.
+
+def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
+    """The figures of an `Evaluations` frame, as a JSON object.
+
+    ``by``: how the policy was measured. ``before``, ``after`` and ``difference`` = after − before,
+    with its 95 % interval ``low``, ``high``:
+
+    - by a check, the accuracy of the greedy answer, in [0, 1]. The same with the prefix
+      ``sampled_``: the share of sampled answers that are right. ``pass_at_k``: {"1": {"before",
+      "after"}, "2": ..., up to the number of samples}.
+    - by a judge, the win rate at equal length (`trainers.evaluation.win_rate`), in [0, 1].
+      ``before`` is 0.5, the rate of the start policy against itself. ``win_rate`` is the mean
+      preference at any length.
+    - by a reward, the mean reward, in the reward's unit.
+
+    ``length_before``, ``length_after``: the mean characters of greedy answers; None if unknown.
 
     Raises:
         ValueError: there is no row.
     """
     if frame.is_empty():
         raise ValueError("nothing was measured: there is no held-out prompt")
-    greedy = (frame["greedy_before"].to_numpy(), frame["greedy_after"].to_numpy())
-    samples = int(frame["samples"].min())  # type: ignore[arg-type]  # a UInt32 column's minimum
-    figures: dict[str, Any] = {"prompts": frame.height, "samples": samples}
-    figures |= _compared(greedy, seed=seed)
-    if samples:
-        right = (frame["right_before"].to_numpy(), frame["right_after"].to_numpy())
-        taken = frame["samples"].to_numpy()
-        shares = (right[0] / taken, right[1] / taken)
-        compared = _compared(shares, seed=seed)
-        figures |= {f"sampled_{name}": figure for name, figure in compared.items()}
-        figures["pass_at_k"] = {
+    by = measured_by(frame)
+    figures: dict[str, Any] = {"by": by, "prompts": frame.height}
+    figures["samples"] = int(frame["samples"].min())  # type: ignore[arg-type]  # of a UInt32 column
+    figures |= {name: frame[name].mean() for name in ("length_before", "length_after")}
+    if by == "judge":
+        return figures | _win_rate(frame, seed=seed)
+    column = {"check": "greedy", "reward": "reward"}[by]
+    figures |= _compared(_sides(frame, column), seed=seed)
+    if by == "check" and figures["samples"]:
+        figures |= _sampled(frame, figures["samples"], seed=seed)
+    return figures
+
+
+def measured_by(frame: pl.DataFrame) -> Measured:
+    """How the rows of an `Evaluations` frame were measured."""
+    if frame["preference"].count():
+        return "judge"
+    return "reward" if frame["reward_after"].count() else "check"
+
+
+def gains() -> pl.Expr:
+    """What a row of an `Evaluations` frame says for the policy after training: the difference of
+    greedy correctness or of rewards, or the preference over a tie."""
+    after, before = (pl.col(f"greedy_{when}").cast(pl.Float64) for when in ("after", "before"))
+    rewards = pl.col("reward_after") - pl.col("reward_before")
+    return pl.coalesce(after - before, pl.col("preference") - TIE, rewards)
+
+
+def regressed(figures: Mapping[str, Any]) -> bool:
+    """Whether the policy is worse than before: the whole interval of ``difference`` is below 0."""
+    return bool(figures["high"] < 0)
+
+
+def _win_rate(frame: pl.DataFrame, *, seed: int) -> dict[str, float]:
+    lengths = _sides(frame, "length")
+    rate, low, high = length_controlled(frame["preference"].to_numpy(), *lengths, seed=seed)
+    return {
+        "before": TIE,
+        "after": rate,
+        "difference": rate - TIE,
+        "low": low - TIE,
+        "high": high - TIE,
+        "win_rate": float(frame["preference"].to_numpy().mean()),
+    }
+
+
+def _sampled(frame: pl.DataFrame, samples: int, *, seed: int) -> dict[str, Any]:
+    right = _sides(frame, "right")
+    taken = frame["samples"].to_numpy()
+    compared = _compared((right[0] / taken, right[1] / taken), seed=seed)
+    return {f"sampled_{name}": figure for name, figure in compared.items()} | {
+        "pass_at_k": {
             str(k): {
                 "before": float(pass_at_k(right[0], samples, k).mean()),
                 "after": float(pass_at_k(right[1], samples, k).mean()),
             }
             for k in _powers_of_two(samples)
         }
-    return figures
+    }
 
 
-def regressed(figures: Mapping[str, Any]) -> bool:
-    """Whether the policy is worse than before: the whole interval of ``difference`` is below 0."""
-    return bool(figures["high"] < 0)
+def _sides(frame: pl.DataFrame, column: str) -> tuple[Floats, Floats]:
+    before, after = (frame[f"{column}_{when}"].to_numpy() for when in ("before", "after"))
+    return before, after
 
 
 def _compared(sides: tuple[npt.ArrayLike, npt.ArrayLike], *, seed: int) -> dict[str, float]:

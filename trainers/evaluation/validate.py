@@ -1,67 +1,62 @@
 """Measures a trained policy on held-out prompts, before and after training."""
 
 import asyncio
-import dataclasses
-import logging
 from collections.abc import Mapping
-from concurrent.futures import Future
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from engines.checks import (
-    CheckError,
-    CheckPath,
-    check_for,
-    require_checks,
-)
+from engines.checks import CheckPath
 from engines.context import Context
-from engines.model import Models
+from engines.model import Models, SampledText
 from engines.operators.collect import FailedRows
-from engines.operators.cut_off import Cut, cut_off
-from engines.operators.rebinding import with_weights
+from engines.operators.cut_off import Cut
+from engines.operators.nested_scorer import SUPPLIED, NestedScorer
 from engines.operators.row_operator import RowOperator, each_prompt
-from engines.operators.run_rows import Failed, run_rows
-from engines.protocol import EngineError, RowError, Sampling
+from engines.protocol import EngineError, Sampling
 from engines.rows import Prompt
 from schemas import (
     Checkpoints,
     Evaluations,
     GeneratingRole,
+    Operator,
     Prompts,
     Split,
     StageReport,
     Takes,
-    Usage,
+    Truth,
     accept,
+    dropped,
     rows,
 )
+from trainers.evaluation.both_policies import with_both_policies
+from trainers.evaluation.checked import Marks, marks, usable
+from trainers.evaluation.preferences import Answered, compare, compares
 
-log = logging.getLogger(__name__)
-
-
-class UnreadableReference(RowError):
-    """The reference of a prompt cannot be read, so no answer can be checked."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Marks:
-    """The results of one policy on one prompt: whether the greedy answer is right, and how many
-    sampled ones are."""
-
-    greedy: bool
-    right: int
+SCORERS = {
+    "judge": {"use": "annotators.Judge", "mode": "pairwise"},
+    "reward": {"use": "annotators.Reward"},
+}
+"""The annotator of each measure, if the recipe names none."""
 
 
 class Validate(RowOperator):
-    """Answers each held-out prompt greedily and ``samples`` times, with the policy before and after
-    training.
+    """Measures a trained policy on held-out prompts, beside the policy that training started from.
 
-    Answers are checked as by `annotators.Verifier`: by the check of the prompt's source, or all by
-    ``check``, the import path of a `schemas.Check`. An answer counts as wrong if its check hangs or
-    crashes, or if it was cut off, unless ``cut: read``. A prompt whose reference cannot be read is
-    dropped. `trainers.evaluation.metrics` computes the figures.
+    ``by: check``: each prompt is answered greedily and ``samples`` times, and the answers are
+    checked as by `annotators.Verifier`: by the check of the prompt's source, or all by ``check``,
+    the import path of a `schemas.Check`. An answer counts as wrong if its check hangs or crashes,
+    or if it was cut off, unless ``cut: read``. A prompt without a readable reference is dropped.
+
+    ``by: judge``: a judge compares the greedy answers of both policies in both orders, and the
+    result is a win rate with the length controlled (`trainers.evaluation.win_rate`). An answer that
+    was cut off loses. ``by: reward``: a reward model scores the greedy answers; a prompt with an
+    answer that was cut off is dropped. ``scorer`` is the annotator in place of
+    `annotators.Judge` and `annotators.Reward`. Its findings are those of the stage.
+
+    By default ``by`` is ``check`` if the prompts have a check, else ``judge``.
+    `trainers.evaluation.metrics` computes the figures.
 
     Both policies sample with the same seeds, so differences come from the policy. The policies are
     loaded one after the other, and answers are journaled: the next refresh, which starts from this
@@ -73,15 +68,47 @@ class Validate(RowOperator):
 
     gives: ClassVar = Evaluations
     unit: ClassVar = "prompt_id"
+    supplies: ClassVar[frozenset[str]] = SUPPLIED
+    instead_of_truth: ClassVar[str] = "by: judge"
 
     of: Annotated[str, Takes(Checkpoints)]
     prompts: Annotated[str, Takes(Prompts)] = "held_out"
     policy: GeneratingRole = "policy"
+    by: Literal["check", "judge", "reward"] | None = None
+    scorer: NestedScorer | None = None
     samples: int = Field(8, ge=0)
     temperature: float = Field(1.0, gt=0)
     max_tokens: int = Field(256, ge=1)
     check: CheckPath | None = None
     cut: Cut = "refuse"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_scorer(cls, given: Any) -> Any:
+        by = given.get("by") if isinstance(given, Mapping) else None
+        if isinstance(by, str) and by in SCORERS and given.get("scorer") is None:
+            return {**given, "scorer": SCORERS[by]}
+        return given
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Validate":
+        if self.scorer is not None and self.by not in SCORERS:
+            raise ValueError("'scorer' needs by: judge or by: reward")
+        if self.scorer is not None and compares(self.scorer) != (self.by == "judge"):
+            raise ValueError(
+                "by: judge needs a scorer that compares two answers (mode: pairwise), by: reward "
+                "one that scores each answer alone"
+            )
+        return self
+
+    def needs_truth(self) -> Truth | None:
+        return "check" if self.scorer is None else None
+
+    def without_truth(self) -> "Validate | None":
+        if self.by is not None or self.check is not None:
+            return None
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return Validate.model_validate(given | {"by": "judge"})
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """One `Evaluations` row per prompt.
@@ -95,85 +122,90 @@ class Validate(RowOperator):
                 f"recipe {context.recipe!r}, stage {context.stage!r}: exactly one checkpoint is "
                 f"needed, but stage {self.of!r} gave {tables[self.of].height}"
             )
-        checkpoint = tables[self.of].row(0, named=True)
-        prompts = tables[self.prompts]
-        require_checks(context, prompts, path=self.check)
         failed = FailedRows(context.stage)
-        after, usage = self._measured(prompts, checkpoint["path"], context, failed)
-        if checkpoint["path"] == checkpoint["start"]:
-            before = after
+        if self.scorer is None:
+            found, lost, report = self._checked(tables, context, failed)
         else:
-            # A prompt that failed is not tried again.
-            remaining = prompts.filter(pl.col("prompt_id").is_in(list(after)))
-            before, more = self._measured(remaining, checkpoint["start"], context, failed)
-            usage += more
-        evaluations = [
+            found, lost, report = self._compared(self.scorer, tables, context, failed)
+        by_prompt = {row["prompt_id"]: row for row in found}
+        ordered = [
+            by_prompt[each] for each in tables[self.prompts]["prompt_id"] if each in by_prompt
+        ]
+        split = accept(Evaluations, rows(Evaluations, ordered), stage=context.stage, unit=self.unit)
+        return Split(split.kept, pl.concat([failed.frame(), lost, split.dropped]), report)
+
+    def _checked(
+        self, tables: Mapping[str, pl.DataFrame], context: Context, failed: FailedRows
+    ) -> tuple[list[dict[str, Any]], pl.DataFrame, StageReport]:
+        prompts = tables[self.prompts]
+        checkable = usable(prompts, context, path=self.check)
+        before, after, usage = with_both_policies(
+            self._marks_of,
+            prompts.filter(checkable),
+            tables[self.of].row(0, named=True),
+            context,
+            role=self.policy,
+            failed=failed,
+        )
+        found = [
             {
                 "prompt_id": prompt_id,
-                "greedy_before": before[prompt_id].greedy,
+                "greedy_before": marks.greedy,
                 "greedy_after": after[prompt_id].greedy,
                 "samples": self.samples,
-                "right_before": before[prompt_id].right,
+                "right_before": marks.right,
                 "right_after": after[prompt_id].right,
+                "length_before": marks.length,
+                "length_after": after[prompt_id].length,
             }
-            for prompt_id in prompts["prompt_id"]
-            if prompt_id in before
+            for prompt_id, marks in before.items()
         ]
-        split = accept(
-            Evaluations, rows(Evaluations, evaluations), stage=context.stage, unit=self.unit
-        )
-        lost = pl.concat([failed.frame(), split.dropped])
-        return Split(split.kept, lost, StageReport(usage))
+        unreferenced = prompts.filter(~checkable)["prompt_id"].to_list()
+        return found, dropped(context.stage, "no reference", unreferenced), StageReport(usage)
 
-    def _measured(
-        self, prompts: pl.DataFrame, model: str, context: Context, failed: FailedRows
-    ) -> tuple[dict[str, Marks], Usage]:
-        """The results of the policy with weights ``model``, by prompt id, and its usage."""
-        run = run_rows(
-            ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
-            self._answer,
-            with_weights(context, self.policy, model),
-            total=prompts.height,
+    def _compared(
+        self,
+        scorer: Operator,
+        tables: Mapping[str, pl.DataFrame],
+        context: Context,
+        failed: FailedRows,
+    ) -> tuple[list[dict[str, Any]], pl.DataFrame, StageReport]:
+        prompts = tables[self.prompts]
+        before, after, usage = with_both_policies(
+            self._greedy,
+            prompts,
+            tables[self.of].row(0, named=True),
+            context,
+            role=self.policy,
+            failed=failed,
         )
-        marks: dict[str, Marks] = {}
-        for outcome in run:
-            if isinstance(outcome, Failed):
-                failed.add(outcome, [outcome.item.prompt_id])
-            else:
-                marks[outcome.item.prompt_id] = outcome.result
-        return marks, run.usage
+        answered = [
+            Answered(prompt, before[prompt.prompt_id], after[prompt.prompt_id])
+            for prompt in each_prompt(prompts)
+            if prompt.prompt_id in before
+        ]
+        found = compare(
+            answered, scorer, tables, context, prompts=self.prompts, cut=self.cut, failed=failed
+        )
+        report = StageReport(usage + found.usage, findings=found.findings)
+        return found.rows, found.dropped, report
 
-    async def _answer(self, prompt: Prompt, models: Models) -> Marks:
-        policy = models[self.policy]
+    async def _greedy(self, prompt: Prompt, models: Models) -> SampledText:
+        (greedy,) = await models[self.policy].generate(
+            prompt.messages,
+            sampling=Sampling(temperature=0.0, max_tokens=self.max_tokens),
+            call="greedy",
+        )
+        return greedy
+
+    async def _marks_of(self, prompt: Prompt, models: Models) -> Marks:
         greedy, sampled = await asyncio.gather(
-            policy.generate(
-                prompt.messages,
-                sampling=Sampling(temperature=0.0, max_tokens=self.max_tokens),
-                call="greedy",
-            ),
-            policy.generate(
+            self._greedy(prompt, models),
+            models[self.policy].generate(
                 prompt.messages,
                 n=self.samples,
                 sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens),
                 call="sampled",
             ),
         )
-        check = check_for(models.context, prompt.source, path=self.check)
-        answers = [*greedy, *sampled]
-        checks = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
-        # All answers are checked, so that an unreadable reference is always reported.
-        right = [
-            await _right(answer) and cut_off(one, self.cut) is None
-            for one, answer in zip(answers, checks, strict=True)
-        ]
-        return Marks(right[0], sum(right[1:]))
-
-
-async def _right(answer: "Future[bool]") -> bool:
-    try:
-        return answer.result() if answer.done() else await asyncio.wrap_future(answer)
-    except ValueError as error:
-        raise UnreadableReference(str(error)) from error
-    except CheckError as error:
-        log.debug("an answer counts as wrong: %s", error)
-        return False
+        return await marks(prompt, greedy, sampled, models.context, path=self.check, cut=self.cut)

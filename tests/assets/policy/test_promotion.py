@@ -71,12 +71,12 @@ def test_a_policy_that_got_worse_is_passed_over_and_said_to_be(
     assert starts(tables, "2026-01-03") == (first, "base")
     assert says(tables, "2026-01-03").startswith(
         "starts from the policy of 2026-01-01; that of 2026-01-02 is not promoted: held-out "
-        "accuracy fell from 50.0% to 12.5%"
+        "accuracy 50.0% → 12.5%, difference -37.5 points"
     )
     third = refreshed(tables, "2026-01-03", tmp_path, before=20, after=30)
     assert starts(tables, "2026-01-04") == (third, first)
     assert says(tables, "2026-01-04") == "starts from the policy of 2026-01-03"
-    assert starts(tables, "2026-01-03", Gate("recipe")) == (worse, first)
+    assert starts(tables, "2026-01-03", None) == (worse, first)
 
 
 def test_the_first_policy_can_fail_the_gate_too(tables: Tables, tmp_path: Path) -> None:
@@ -97,8 +97,21 @@ def test_a_policy_that_nobody_measured_is_not_promoted(tables: Tables, tmp_path:
     assert "factory run recipe --refresh 2026-01-01" in says(tables, "2026-01-02")
 
 
-def test_where_there_was_nothing_to_measure_on_the_policy_is_promoted() -> None:
-    assert worsened(empty(Evaluations), seed=0) is None
+def test_a_policy_that_was_measured_on_nothing_is_not_promoted(
+    tables: Tables, tmp_path: Path
+) -> None:
+    refreshed(tables, "2026-01-01", tmp_path, before=0, after=None)
+    tables.write(("recipe", "validated"), "2026-01-01", Split(empty(Evaluations), empty(Dropped)))
+    assert starts(tables, "2026-01-02") == ("base", "base")
+    assert "not promoted: nothing was measured" in says(tables, "2026-01-02")
+
+
+def test_a_policy_that_loses_by_a_judge_is_not_promoted() -> None:
+    known = {"samples": 0, "length_before": 10, "length_after": 10}
+    lost = [{"prompt_id": f"{n:032x}", "preference": 0.1, **known} for n in range(40)]
+    reason = worsened(rows(Evaluations, lost), seed=0)
+    assert reason is not None
+    assert "win rate against the start policy" in reason
 
 
 @pytest.mark.parametrize(
@@ -106,12 +119,19 @@ def test_where_there_was_nothing_to_measure_on_the_policy_is_promoted() -> None:
     [
         ("no_worse", None, ("validated",)),
         ("no_worse", "validated", ()),
-        ("none", None, ()),
+        ("none", None, None),
     ],
 )
 def test_what_measures_the_policy_is_its_gate(
-    rule: Rule, left_out: str | None, expected: tuple[str, ...]
+    tables: Tables,
+    tmp_path: Path,
+    rule: Rule,
+    left_out: str | None,
+    expected: tuple[str, ...] | None,
 ) -> None:
     stages = {name: spec for name, spec in STAGES.items() if name != left_out}
     planned = plan(stages, file="defs.yaml", roles=BOUND)
-    assert gate_of("recipe", planned, policy_stage(planned), rule, 0).measured_by == expected
+    gate = gate_of("recipe", planned, policy_stage(planned), rule, 0)
+    assert (None if gate is None else gate.measured_by) == expected
+    path = refreshed(tables, "2026-01-01", tmp_path, before=1, after=2)
+    assert starts(tables, "2026-01-02", gate)[0] == ("base" if expected == () else path)

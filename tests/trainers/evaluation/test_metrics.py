@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import Evaluations, rows
-from trainers.evaluation.metrics import paired_interval, pass_at_k, regressed, summary
+from trainers.evaluation.metrics import gains, paired_interval, pass_at_k, regressed, summary
 
 
 @given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.data())
@@ -88,6 +88,9 @@ def test_regressed_only_where_the_whole_interval_is_below_zero() -> None:
 def test_summary_without_samples_has_the_greedy_figures_only() -> None:
     frame = evaluations([(False, True)], [(0, 0)]).with_columns(samples=pl.lit(0, pl.UInt32))
     assert set(summary(frame)) == {
+        "by",
+        "length_before",
+        "length_after",
         "prompts",
         "samples",
         "before",
@@ -101,3 +104,33 @@ def test_summary_without_samples_has_the_greedy_figures_only() -> None:
 def test_summary_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no held-out prompt"):
         summary(evaluations([], []))
+
+
+def compared(rows_: list[dict[str, object]]) -> pl.DataFrame:
+    known = {"samples": 0, "length_before": 100, "length_after": 120}
+    return rows(Evaluations, [{"prompt_id": str(n), **known, **row} for n, row in enumerate(rows_)])
+
+
+def test_summary_by_a_judge_is_a_win_rate_against_a_tie() -> None:
+    figures = summary(compared([{"preference": 0.9}] * 30 + [{"preference": 0.6}] * 10))
+    assert figures["by"] == "judge"
+    assert figures["before"] == 0.5
+    assert figures["win_rate"] == pytest.approx(0.825)
+    assert figures["low"] < figures["difference"] < figures["high"]
+    assert figures["difference"] == figures["after"] - 0.5
+    assert not regressed(figures)
+    assert regressed(summary(compared([{"preference": 0.1}] * 40)))
+
+
+def test_summary_by_a_reward_has_its_unit() -> None:
+    rewarded = [{"reward_before": -3.0, "reward_after": 1.0 + n} for n in range(4)]
+    figures = summary(compared(rewarded))
+    assert figures["by"] == "reward"
+    assert (figures["before"], figures["after"], figures["difference"]) == (-3.0, 2.5, 5.5)
+
+
+def test_gains_are_per_prompt_in_every_measure() -> None:
+    checked = evaluations([(False, True)], [(0, 0)])
+    assert checked.select(gains()).item() == 1.0
+    assert compared([{"preference": 0.75}]).select(gains()).item() == 0.25
+    assert compared([{"reward_before": 1.0, "reward_after": 3.0}]).select(gains()).item() == 2.0

@@ -9,9 +9,12 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from annotators import Annotator, Score
 from engines.bindings import Binding
 from engines.context import Context
+from engines.model import Models
 from engines.protocol import EngineError
+from engines.rows import Prompt, Response
 from schemas import Checkpoints, Prompts, prompt_id, rows
 from trainers import Validate
 
@@ -24,6 +27,41 @@ def even(messages: Sequence[Any], reference: str | None, text: str) -> bool:
 
 
 CHECK = f"{__name__}.even"
+
+
+def compares_references(messages: Sequence[Any], reference: str | None, text: str) -> bool:
+    """A check that compares with a reference."""
+    return text == reference
+
+
+compares_references.readable = lambda reference: None  # type: ignore[attr-defined]
+
+
+class Codes(Annotator):
+    """Scores an answer by its first character."""
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Score]:
+        return [Score(one.response_id, "codes", float(ord(one.text[0]))) for one in responses]
+
+
+class HigherCode(Annotator):
+    """Compares two answers by their first characters."""
+
+    @property
+    def compares(self) -> bool:
+        return True
+
+    async def score(
+        self, prompt: Prompt, responses: Sequence[Response], models: Models
+    ) -> list[Score]:
+        one, other = (ord(each.text[0]) for each in responses)
+        win = 0.5 if one == other else float(one > other)
+        return [
+            Score(responses[0].response_id, "higher", win),
+            Score(responses[1].response_id, "higher", 1 - win),
+        ]
 
 
 def held_out(references: Sequence[str | None]) -> pl.DataFrame:
@@ -169,3 +207,75 @@ def test_one_checkpoint_is_measured(
     both = pl.concat([checkpoint(tiny_model, tiny_model), checkpoint(other_model, tiny_model)])
     with pytest.raises(EngineError, match="'policy' gave 2"):
         validate.run({"policy": both, "held_out": held_out(["even"])}, context_for())
+
+
+def test_a_judge_compares_the_greedy_answers_of_both_policies(
+    tiny_model: Path, other_model: Path, context_for: Callable[..., Context]
+) -> None:
+    both = {"judge": f"{__name__}.HigherCode", "reward": f"{__name__}.Codes"}
+    tables = {"policy": checkpoint(other_model, tiny_model), "held_out": held_out([None] * 6)}
+    by_judge, by_reward = (
+        Validate.model_validate(
+            {"of": "policy", "by": by, "scorer": {"use": path}, "max_tokens": 6, "cut": "read"}
+        ).run(tables, context_for())
+        for by, path in both.items()
+    )
+    assert by_judge.kept["prompt_id"].to_list() == tables["held_out"]["prompt_id"].to_list()
+    difference = by_reward.kept["reward_after"] - by_reward.kept["reward_before"]
+    assert by_judge.kept["preference"].to_list() == [
+        0.5 if gained == 0 else float(gained > 0) for gained in difference
+    ]
+    assert by_judge.kept["length_after"].min() > 0
+    # One greedy answer of each policy, which the second measure finds in the journal.
+    assert by_judge.report.usage.model_calls == 2 * 6
+    assert by_reward.report.usage.model_calls == 0
+
+
+def test_an_answer_that_was_cut_off_loses_and_has_no_reward(
+    tiny_model: Path, context_for: Callable[..., Context]
+) -> None:
+    tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": held_out([None] * 2)}
+    given = {"of": "policy", "max_tokens": 6}
+    judge = {"by": "judge", "scorer": {"use": f"{__name__}.HigherCode"}}
+    reward = {"by": "reward", "scorer": {"use": f"{__name__}.Codes"}}
+    judged = Validate.model_validate(given | judge).run(tables, context_for())
+    rewarded = Validate.model_validate(given | reward).run(tables, context_for())
+    assert judged.kept["preference"].to_list() == [0.5, 0.5]
+    assert rewarded.kept.is_empty()
+    assert rewarded.dropped["reason"].str.starts_with("cut off at 6 tokens").all()
+
+
+def test_prompts_without_the_reference_of_their_check_are_not_asked(
+    tiny_model: Path, context_for: Callable[..., Context]
+) -> None:
+    prompts = held_out([None, "yes", None, None])
+    validate = Validate(
+        of="policy", samples=0, max_tokens=6, check=f"{__name__}.compares_references"
+    )
+    tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": prompts}
+    split = validate.run(tables, context_for())
+    assert split.kept["prompt_id"].to_list() == [prompts["prompt_id"][1]]
+    assert split.dropped["reason"].to_list() == ["no reference"] * 3
+    assert split.report.usage.model_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"scorer": {"use": f"{__name__}.Codes"}}, "needs by: judge or by: reward"),
+        ({"by": "judge", "scorer": {"use": f"{__name__}.Codes"}}, "compares two answers"),
+        ({"by": "reward", "scorer": {"use": f"{__name__}.HigherCode"}}, "each answer alone"),
+    ],
+)
+def test_the_scorer_fits_the_measure(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Validate.model_validate({"of": "policy"} | given)
+
+
+def test_without_a_check_a_judge_measures() -> None:
+    assert Validate(of="policy").needs_truth() == "check"
+    instead = Validate(of="policy", samples=4).without_truth()
+    assert instead is not None
+    assert (instead.by, instead.samples, instead.needs_truth()) == ("judge", 4, None)
+    assert {use.role for use in instead.roles()} == {"policy", "judge"}
+    assert Validate(of="policy", by="check").without_truth() is None

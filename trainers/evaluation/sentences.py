@@ -1,0 +1,39 @@
+"""The figures of an evaluation in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def change(figures: Mapping[str, Any]) -> str:
+    """What was measured, before and after training: "held-out accuracy 35.0% → 52.0%".
+
+    ``figures``: of `trainers.evaluation.metrics.summary`.
+    """
+    before, after = figures["before"], figures["after"]
+    if figures.get("by", "check") == "judge":
+        return f"held-out win rate against the start policy {after:.1%} at equal length"
+    if figures.get("by") == "reward":
+        return f"held-out reward {before:.3g} → {after:.3g}"
+    return f"held-out accuracy {before:.1%} → {after:.1%}"
+
+
+def difference(figures: Mapping[str, Any]) -> str:
+    """The difference and its interval: "+17.0 points (95 % interval +12.7 to +21.3)"; of rewards in
+    their unit."""
+    values = [figures[name] for name in ("difference", "low", "high")]
+    if figures.get("by") == "reward":
+        return "{:+.3g} (95 % interval {:+.3g} to {:+.3g})".format(*values)
+    points = (100 * value for value in values)
+    return "{:+.1f} points (95 % interval {:+.1f} to {:+.1f})".format(*points)
+
+
+def described(figures: Mapping[str, Any]) -> str:
+    """The change, the difference with its interval, and the win rate at any length."""
+    says = f"{change(figures)}, difference {difference(figures)}"
+    if figures.get("by") != "judge":
+        return says
+    before, after = figures["length_before"], figures["length_after"]
+    return (
+        f"{says}; {figures['win_rate']:.1%} at any length "
+        f"(answers of {before:,.0f} → {after:,.0f} characters)"
+    )
