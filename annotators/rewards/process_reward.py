@@ -13,8 +13,8 @@ from annotators.rewards.trained_reward import TrainedReward
 from engines.chat.tokenizer import tokenizing
 from engines.context import Context
 from engines.model import Models
-from engines.operators.line_steps import line_ends
 from engines.operators.scores import Score
+from engines.operators.step_ends import line_ends
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
 from schemas import Split, StageReport, canonical

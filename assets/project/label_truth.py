@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from engines.checks import BoundedCheck, CheckError, bounded
-from engines.operators.line_steps import line_ends
+from engines.operators.step_ends import line_ends
 from schemas import named_rows
 
 

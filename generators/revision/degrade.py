@@ -2,7 +2,6 @@
 
 import math
 import random
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -12,17 +11,17 @@ from pydantic import Field, field_validator
 from engines.model import Models
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
+from generators.revision.removal import (
+    key_lines,
+    key_words,
+    removable,
+    without_lines,
+    without_words,
+)
 from generators.revision.reviser import Reviser
 from schemas import content_id
 
 Level = Annotated[float, Gt(0), Le(1)]
-
-_KEYS = {
-    # Short words are mostly function words. The rule needs no word list, so it is the same in
-    # every language that puts spaces between words.
-    "words": re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]{4,}"),
-    "steps": re.compile(r"[^\n]*\S[^\n]*(?:\n|$)"),
-}
 
 
 class Degrade(Reviser):
@@ -34,13 +33,18 @@ class Degrade(Reviser):
     the same at every level: a higher level removes what a lower level removes, and more. So each
     version is worse than the one before by construction.
 
-    Level L removes ⌈L·K⌉ of K pieces; at least one piece is left. Levels that remove the same
+    The layout stays, so that it does not tell the versions apart: indentation, blank lines, markers
+    of lists and headings, fences of code, rules of tables. ``keys: words`` leaves a word on every
+    line and in every cell of a table (`generators.revision.removal`).
+
+    Level L removes ⌈L·K⌉ of K pieces, or all that the layout lets go. Levels that remove the same
     pieces give one version, with the lowest of these levels. A response with fewer than ``least``
     pieces is dropped. ``origin.parameters`` has the ``level`` and the number of pieces ``removed``.
 
     Source: Li et al. 2024, Self-supervised Preference Optimization (SPO, arXiv:2409.17791). The
     paper finds key content with RAKE. Its code is not public and RAKE needs a list of stop words,
-    so the rule above replaces it.
+    so the rule above replaces it. It needs no list, so it is the same in every language that puts
+    spaces between words.
     """
 
     levels: tuple[Level, ...] = Field(default=(0.25, 0.5, 0.75), min_length=1)
@@ -61,18 +65,23 @@ class Degrade(Reviser):
         self, prompt: Prompt, response: Response, remark: Any, models: Models
     ) -> Sequence[Draft] | Refusal:
         """One draft per level, the least degraded first."""
-        spans = [match.span() for match in _KEYS[self.keys].finditer(response.text)]
-        if len(spans) < self.least:
-            return Refusal("too little key content", {"pieces": len(spans), "least": self.least})
+        find, without = _KEYS[self.keys]
+        pieces, kept = find(response.text)
+        if len(pieces) < self.least:
+            return Refusal("too little key content", {"pieces": len(pieces), "least": self.least})
         seed = int(content_id(self.seed, response.response_id), 16) >> 65
-        random.Random(seed).shuffle(spans)
+        random.Random(seed).shuffle(pieces)
+        removed = removable(pieces, kept)
+        if not removed:
+            return Refusal("no piece can go without its line", {"pieces": len(pieces)})
+        most = min(len(removed), len(pieces) - 1)
         counts: dict[int, float] = {}
         for level in self.levels:
             # 0.1 · 30 is slightly more than 3 in floating point; it must remove 3, not 4.
-            counts.setdefault(min(math.ceil(round(level * len(spans), 9)), len(spans) - 1), level)
+            counts.setdefault(min(math.ceil(round(level * len(pieces), 9)), most), level)
         return [
             Draft.by_rule(
-                without(response.text, spans[:count]),
+                without(response.text, removed[:count]),
                 parents=(response.response_id,),
                 seed=seed,
                 level=level,
@@ -83,13 +92,4 @@ class Degrade(Reviser):
         ]
 
 
-def without(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """``text`` without the characters of ``spans`` ([start, end), not overlapping), and without the
-    double spaces and empty lines that remain."""
-    left, begin = [], 0
-    for start, end in sorted(spans):
-        left.append(text[begin:start])
-        begin = end
-    lines = "".join([*left, text[begin:]]).split("\n")
-    kept = [re.sub(r" {2,}", " ", line).strip() for line in lines]
-    return "\n".join(line for line in kept if line)
+_KEYS = {"words": (key_words, without_words), "steps": (key_lines, without_lines)}

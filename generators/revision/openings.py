@@ -7,12 +7,13 @@ from typing import Any
 from pydantic import Field
 
 from engines.model import Models
+from engines.operators.step_ends import sentence_ends
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
 
-_END = re.compile(r"(?:(?<=[.!?:])(?=\s)|\n)")
-"""The end of a sentence: its punctuation mark before a space, or the end of the line."""
+_END = re.compile(r"(?<=:)(?=\s)|\n")
+"""An end inside a step of `sentence_ends`: after a colon, or the end of the line."""
 
 
 class Openings(Reviser):
@@ -31,7 +32,7 @@ class Openings(Reviser):
     ) -> Sequence[Draft] | Refusal:
         """One draft."""
         text = response.text.strip()
-        sentence = _END.split(text, maxsplit=1)[0]
+        sentence = _END.split(text[: next(iter(sentence_ends(text)), 0)], maxsplit=1)[0].rstrip()
         # The text is cut, not split and rejoined, so the spaces between words stay unchanged.
         ends = [match.end() for match in re.finditer(r"\S+", sentence)]
         opening = sentence[: ends[self.words - 1]] if len(ends) > self.words else sentence

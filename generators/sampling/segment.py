@@ -1,4 +1,5 @@
-"""Cuts responses into steps: at lines, at a pattern, or where the model was unsure."""
+"""Cuts responses into steps: at lines, paragraphs, sentences or a pattern, or where the model was
+unsure."""
 
 import math
 import re
@@ -15,9 +16,10 @@ from engines.chat.tokenizer import Tokenizing, tokenizing
 from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
-from engines.operators.line_steps import line_ends
+from engines.operators.markdown_blocks import undivided
 from engines.operators.row_operator import RowOperator
 from engines.operators.run_rows import Failed, run_rows
+from engines.operators.step_ends import line_ends, paragraph_ends, sentence_ends
 from engines.rows import Span
 from schemas import (
     Dropped,
@@ -54,11 +56,15 @@ class Segment(RowOperator):
     """The same responses, cut into steps (`schemas.Responses.steps`). The joined steps are the
     text.
 
-    ``by: line``: a step is a line with its newline. ``by: pattern``: a step begins at each match of
-    the regular expression ``pattern`` (^ matches at the beginning of a line). ``by: confidence``: a
-    step begins with a token whose probability under ``model`` is less than ``below``. Without
-    ``below``, the limit is the ``quantile`` of all tokens of the stage's responses: AdaptiveStep
-    (Liu et al. 2025, arXiv:2502.13943), which takes the lowest 2 %.
+    ``by: line``: a step is a line with its newline. ``by: paragraph``: a step is a paragraph or an
+    item of a list. ``by: sentence``: a step is a sentence of ``language`` (ISO 639-1). ``by:
+    pattern``: a step begins at each match of the regular expression ``pattern`` (^ matches at the
+    beginning of a line). None of these cuts inside a block of code, a table or a displayed formula
+    (`engines.operators.step_ends`).
+
+    ``by: confidence``: a step begins with a token whose probability under ``model`` is less than
+    ``below``. Without ``below``, the limit is the ``quantile`` of all tokens of the stage's
+    responses: AdaptiveStep (Liu et al. 2025, arXiv:2502.13943), which takes the lowest 2 %.
 
     A line or part without words belongs to the step before it, or to the first step. A cut inside a
     token of ``model``'s tokenizer moves to the end of that token (`engines.chat.tokenizer`).
@@ -73,8 +79,9 @@ class Segment(RowOperator):
     of: Annotated[str, Takes(Responses)] = "responses"
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     model: ScoringRole = "policy"
-    by: Literal["line", "pattern", "confidence"] = "line"
+    by: Literal["line", "paragraph", "sentence", "pattern", "confidence"] = "line"
     pattern: Pattern | None = None
+    language: str = "en"
     below: float | None = Field(default=None, gt=0, le=1)
     quantile: float = Field(default=0.02, gt=0, lt=1)
 
@@ -116,7 +123,15 @@ class Segment(RowOperator):
 
     def _offsets(self, text: str, unsure: list[int]) -> list[int]:
         """The offsets in characters at which the text should be cut."""
-        return unsure if self.by == "confidence" else places(text, self.pattern)
+        match self.by:
+            case "confidence":
+                return unsure
+            case "paragraph":
+                return paragraph_ends(text)
+            case "sentence":
+                return sentence_ends(text, self.language)
+            case _:
+                return places(text, self.pattern)
 
     def _unsure(
         self, responses: pl.DataFrame, prompts: pl.DataFrame, of: Tokenizing, context: Context
@@ -160,11 +175,13 @@ class Segment(RowOperator):
 
 
 def places(text: str, pattern: str | None) -> list[int]:
-    """The offsets in characters at which ``text`` should be cut: at each match of ``pattern``, or
-    after each line if there is none."""
+    """The offsets in characters at which ``text`` should be cut: at each match of ``pattern``
+    outside of code, tables and displayed formulas, or after each line if there is none."""
     if pattern is None:
         return line_ends(text)
-    return [match.start() for match in re.finditer(pattern, text, re.MULTILINE)]
+    whole = undivided(text)
+    matches = (match.start() for match in re.finditer(pattern, text, re.MULTILINE))
+    return [at for at in matches if not any(one.start < at < one.end for one in whole)]
 
 
 def spans(of: Tokenizing, text: str, offsets: list[int]) -> list[Span]:

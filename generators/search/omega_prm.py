@@ -13,9 +13,9 @@ from engines.context import Context
 from engines.model import Model, Models
 from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
-from engines.operators.line_steps import line_ends
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
 from engines.operators.row_operator import RowOperator, sampling_parameters, sound_text
+from engines.operators.step_ends import line_ends
 from engines.protocol import Sampling
 from engines.rows import Prompt
 from generators.drafts import Refusal
@@ -46,7 +46,7 @@ class OmegaPRM(RowOperator):
 
     Every valued prefix becomes a node, and its rollouts can be chosen later. Every searched answer
     is a node too, and so is every right answer to the prompt itself. A step is a line
-    (`engines.operators.line_steps`). The parent of a node is its longest prefix in the tree, so the
+    (`engines.operators.step_ends`). The parent of a node is its longest prefix in the tree, so the
     step of a node may have several lines.
 
     ``value`` and ``own`` are MC, ``visits`` is N. A prompt whose rollouts all end right, or all

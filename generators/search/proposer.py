@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.model import Model, SampledText
-from engines.operators.line_steps import line_ends
 from engines.operators.rollouts import Rollouts, begun, continuation
 from engines.operators.row_operator import sampling_parameters
+from engines.operators.step_ends import line_ends
 from engines.protocol import Sampling
 from engines.rows import Prompt
 
@@ -42,7 +42,7 @@ class Proposer(BaseModel):
     """Draws ``n`` continuations from the model and takes their first steps. Equal steps are one
     step, whose prior is its share. A continuation without words is not a step.
 
-    A step is a line with its newline (`engines.operators.line_steps`). An engine does not say
+    A step is a line with its newline (`engines.operators.step_ends`). An engine does not say
     whether a text stopped at a newline or at its end. So a full continuation is drawn and its first
     line is used. The continuations are the first rollouts of the prefix
     (`engines.operators.rollouts`): if rollouts with the same sampling value it, they are generated

@@ -13,7 +13,7 @@ import polars as pl
 
 from engines.bindings import Binding
 from engines.context import Context
-from engines.operators.line_steps import line_ends
+from engines.operators.step_ends import line_ends
 from engines.protocol import Generation, Rendered, RowError, Sampling
 from schemas import Message, Responses, rows
 

@@ -30,6 +30,8 @@ def openings(stand: Any, *texts: str, words: int = 20) -> tuple[list[str], dict[
         ("Gains 4: 12 + 4 = 16.\nAnswer: 16", "Gains 4:"),
         ("No sign at all\nAnswer: 16", "No sign at all"),
         ("It costs 2.50 for each. So 5.", "It costs 2.50 for each."),
+        ("Ask Dr. Smith, e.g. today. Then go.", "Ask Dr. Smith, e.g. today."),
+        ("1. Add them. 2. Go.", "1. Add them."),
         ("one two three four", "one two three"),
     ],
 )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from annotators import FirstError
 from engines.bindings import Binding
 from engines.context import Context
-from engines.operators.line_steps import line_ends
+from engines.operators.step_ends import line_ends
 from engines.protocol import EngineError
 from generators import Rectify
 from schemas import Responses, Scores, Split, rows

@@ -58,6 +58,19 @@ def test_a_step_is_a_line_and_blank_lines_are_the_step_befores(
     assert steps(cut(Segment(), text)) == [wanted]
 
 
+def test_steps_of_chat_answers(cut: Any) -> None:
+    text = "So, e.g. 2.5. Then:\n1. One\n   more\n```\nStep 1\nStep 2\n```\n"
+    code = "```\nStep 1\nStep 2\n```\n"
+    assert steps(cut(Segment(by="paragraph"), text)) == [
+        ["So, e.g. 2.5. Then:\n", "1. One\n   more\n", code]
+    ]
+    assert steps(cut(Segment(by="sentence"), text)) == [
+        ["So, e.g. 2.5. ", "Then:\n", "1. One\n", "   more\n", code]
+    ]
+    by_pattern = Segment(by="pattern", pattern=r"^(?:Step )?\d")
+    assert steps(cut(by_pattern, text)) == [["So, e.g. 2.5. Then:\n", f"1. One\n   more\n{code}"]]
+
+
 def test_a_step_keeps_its_place_in_characters_and_tokens(cut: Any) -> None:
     split = cut(Segment(), "né\nb")
     assert split.kept["steps"].item().to_list() == [
