@@ -1,10 +1,11 @@
 """The messages of a chat: their fields in tables, and as Python values."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import dataframely as dy
 import polars as pl
+from typing_extensions import NotRequired, TypedDict
 
 ROLES = ("system", "user", "assistant", "tool")
 """The allowed roles of messages."""
