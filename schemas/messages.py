@@ -1,11 +1,11 @@
 """The messages of a chat: their fields in tables, and as Python values."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired
 
 import dataframely as dy
 import polars as pl
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 ROLES = ("system", "user", "assistant", "tool")
 """The allowed roles of messages."""
