@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -12,10 +11,11 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from annotators.judge.choosing import ChoosingAnnotator
-from annotators.judge.parsing.statements import UnparseableVerdict
+from annotators.judge.parsing.checklists import LEAST, questions
+from annotators.judge.parsing.statements import UnparseableVerdict, shortened
 from annotators.judge.parsing.yes_no import read_yes
 from engines.context import Context
-from engines.model import Model, Models
+from engines.model import Model, Models, SampledText
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.protocol import Sampling
@@ -24,12 +24,8 @@ from schemas import GeneratingRole, InnerFile, Split, StageReport, canonical
 from schemas.operator import RoleMark
 
 OPTIONS = ("yes", "no")
-UNWRITTEN = "no question could be read in the checklist"
-
-# "1.", "(2)", "a)", "-", "*", "•", "[ ]" and "Q3:" before a question, several of them too.
-_BULLET = re.compile(
-    r"^(?:\s*(?:[-*+•–](?=\s)|\[[ xX]?\]|\(?(?:[Qq]?\d{1,3}|[A-Za-z])[.):](?=\s)))*\s*"
-)
+RETRY_TEMPERATURE = 0.7
+UNWRITTEN = "the checklist does not have two questions that are answered yes or no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +51,17 @@ class _Reply:
 class Checklist(ChoosingAnnotator):
     """The share of the yes/no questions of a checklist that ``model`` answers with yes.
 
-    ``writer`` (``model`` if null) writes the questions once per prompt, greedily; all responses to
-    the prompt are judged by the same questions. Or ``items`` gives the questions for all prompts.
+    ``writer`` (``model`` if null) writes the questions once per prompt, greedily, and again at
+    temperature 0.7 if two cannot be read; all responses to the prompt are judged by the same
+    questions. Or ``items`` gives the questions for all prompts.
     ``answers: chosen`` uses the probability of yes against no; ``sampled`` reads a generated
     answer. ``score_by: share`` is the share of questions with P(yes) above a half; ``mean`` is the
     mean of P(yes). The value is in [0, 1]. ``raw`` is a JSON object of ``items`` and ``answers``
     (each P(yes), or null if it could not be read), for `generators.Refine`.
 
-    A checklist without a question, or an answer that is neither yes nor no, gives an error and no
-    score; ``raw`` then holds the text of the model. A checklist of more than ``max_tokens`` tokens
+    A checklist without two yes/no questions (`annotators.judge.parsing.checklists`), or an answer
+    that is neither yes nor no, gives an error and no score; ``raw`` then holds the text of the
+    model. A checklist of more than ``max_tokens`` tokens that has fewer than ``most`` questions,
     or a sampled answer of more than ``answer_tokens`` tokens was cut off and gives an error, unless
     ``cut_verdicts: read``. A response that was cut off is not scored, unless ``cut: read``.
 
@@ -74,7 +72,7 @@ class Checklist(ChoosingAnnotator):
     model: Annotated[str, RoleMark("generate", "choose")] = "judge"
     writer: GeneratingRole | None = None
     items: tuple[str, ...] | None = Field(default=None, min_length=1)
-    most: int = Field(default=8, ge=1)
+    most: int = Field(default=8, ge=LEAST)
     answers: Literal["chosen", "sampled"] = "chosen"
     score_by: Literal["share", "mean"] = "share"
     max_tokens: int = Field(default=512, ge=1)
@@ -115,13 +113,23 @@ class Checklist(ChoosingAnnotator):
             return _PromptChecklist(self.items)
         model = models[self.writer or self.model]
         messages = self.ask(model, self.checklist_template, prompt=prompt)
-        sampling = Sampling(temperature=0, max_tokens=self.max_tokens)
-        (sampled,) = await model.generate(messages, sampling=sampling)
+        # A model that repeats itself at temperature 0 may not at a higher one.
+        for temperature in (0.0, RETRY_TEMPERATURE):
+            sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens)
+            (sampled,) = await model.generate(messages, sampling=sampling)
+            checklist = self._read(sampled)
+            if checklist.error is None:
+                break
+        return checklist
+
+    def _read(self, sampled: SampledText) -> _PromptChecklist:
         items = questions(sampled.text)[: self.most]
         refusal = cut_off(sampled, self.cut_verdicts)
-        if refusal is not None:
+        if refusal is not None and len(items) < self.most:
             return _PromptChecklist((), sampled.text, f"{UNWRITTEN}: {refusal}")
-        return _PromptChecklist(items, sampled.text, None if items else UNWRITTEN)
+        if len(items) < LEAST:
+            return _PromptChecklist((), sampled.text, f"{UNWRITTEN}: {shortened(sampled.text)}")
+        return _PromptChecklist(items, sampled.text)
 
     async def _score(
         self, prompt: Prompt, response: Response, checklist: _PromptChecklist, models: Models
@@ -188,20 +196,6 @@ class Checklist(ChoosingAnnotator):
         if self.score_by == "share":
             return sum(answer > 0.5 for answer in answers) / len(answers)
         return math.fsum(answers) / len(answers)
-
-
-def questions(text: str) -> tuple[str, ...]:
-    """The questions of a written list, in order and without repeats: the lines with a question
-    mark, without numbers, bullets, emphasis and any text after the question."""
-    by_words: dict[str, str] = {}
-    for line in text.splitlines():
-        if "?" not in line:
-            continue
-        question = _BULLET.sub("", line.replace("**", ""))
-        question = question[: question.rindex("?") + 1].strip(" \"'`“”*_")
-        if any(letter.isalpha() for letter in question):
-            by_words.setdefault(" ".join(question.casefold().split()), question)
-    return tuple(by_words.values())
 
 
 def _findings(scores: pl.DataFrame, responses: pl.DataFrame) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def test_a_judgement_that_was_cut_off_gives_no_grade(judging: Callable[..., Cont
         (Judge(**NONE, verdict="sampled", mode="listwise"), "A B"),
         (FirstError(by="judge"), "First wrong step: 1"),
         (Checklist(**NONE, items=("Is it four?",), answers="sampled"), "Yes, it"),
-        (Checklist(**NONE), "1. Is it four?\n2. Is it"),
+        (Checklist(**NONE), "1. Is it four?\n2. Is it so?\n3. Is"),
     ],
 )
 def test_a_verdict_that_was_cut_off_is_not_read(

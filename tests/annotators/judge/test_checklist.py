@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from annotators import Checklist
-from annotators.judge.checklist import questions
+from annotators.judge.parsing.checklists import questions
 from engines.bindings import Binding
 from engines.context import Context
 from engines.protocol import Choice, Generation, Rendered, Sampling
@@ -108,12 +108,34 @@ def test_a_checklist_without_a_question_is_an_error_and_no_score(
     of_p = scored.filter(pl.col("prompt_id") == p)
     assert of_p["value"].is_null().all()
     assert of_p["raw"].to_list() == ["I think not."] * 3
-    assert of_p["error"].str.contains("no question").all()
+    assert of_p["error"].str.contains("two questions.*'I think not.'").all()
     assert split.report.findings == {
         "items_a_checklist": 2.0,
         "responses_without_a_checklist": 3,
         "responses_with_unread_answers": 0,
     }
+
+
+def test_a_checklist_that_cannot_be_read_is_written_once_more(stand: Any, judging: Judging) -> None:
+    tables = responses(stand, "p", n=1)
+    written = iter(["What is your task?", LIST])
+    split = Checklist(probes="off").run(tables, judging(lambda _: next(written), lambda _: 0.9))
+    assert split.kept["value"].to_list() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "text", ["What is your task?", "1. Is it short?", "1. Is it short?\n2. What is it about?"]
+)
+def test_fewer_than_two_yes_no_questions_are_an_error(
+    text: str, stand: Any, judging: Judging
+) -> None:
+    split = Checklist(probes="off").run(
+        responses(stand, "p", n=1), judging(lambda _: text, lambda _: 0.9)
+    )
+    (row,) = split.kept.rows(named=True)
+    assert row["value"] is None
+    assert "two questions" in row["error"]
+    assert row["raw"] == text
 
 
 def test_sampled_answers_are_read_or_are_errors(stand: Any, judging: Judging) -> None:
@@ -150,6 +172,13 @@ def test_sampled_answers_are_read_or_are_errors(stand: Any, judging: Judging) ->
         "[ ] Is it short? (yes/no)\n[x] Is it right? YES",
         "a) is it short?\nb) Is it right?\nc) IS IT  RIGHT?",
         "Q1: Is it short?\r\nQ2. Is it right?",
+        "Question 1: Is it short?\nQuestion 2: Is it right?",
+        "1. Is it short? Is it right?",
+        "1) **Length:** Is it short?\n2) **Content**: Is it right?",
+        "What is your task? Here is a list:\n1. Is it short?\n2. Is it right?\nIs that all?",
+        "Would you like a list?\nIs it short?\nIs it right?\nWhat else do you need?",
+        "1. Is it short?\n2. What is the answer?\n3. How long is it?\n4. Is it right?",
+        "Sure! Here are the questions:\n\n1. *Is it short?*\n\n2. `Is it right?`\n\nGood luck!",
     ],
 )
 def test_written_lists_as_models_write_them(text: str) -> None:
