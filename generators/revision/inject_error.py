@@ -1,6 +1,7 @@
 """Responses rewritten by a model with one small error."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from engines.model import Models
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
+from generators.revision.edited_text import edit_in, same_layout
 from generators.revision.reviser import Reviser
 from schemas import GeneratingRole, InnerFile, content_id
 
@@ -22,8 +24,10 @@ class InjectError(Reviser):
     ``term`` (leave out a term). Any other kind is given to the model as written. The kind is in
     ``parameters`` of the response's origin.
 
-    Give it right responses (`filters.Threshold`). It keeps whatever the model writes;
-    `filters.EditedPairs` checks that the error is small and real.
+    Give it right responses (`filters.Threshold`). What the model says about its edit is removed
+    (`generators.revision.edited_text`). An edit is dropped if it is the same text, if it still
+    speaks about the edit, or if it changes the layout (lines, indentation, markers of lists), which
+    would tell it from the response. `filters.EditedPairs` checks that the error is small and real.
 
     Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638), with the kinds of its
     public code (kaishxu/RISE: value, substitution, symbol, deleted term, swapped terms). That code
@@ -46,8 +50,13 @@ class InjectError(Reviser):
         kind = self.kind(response.response_id)
         messages = self.ask(model, self.template, prompt=prompt, response=response.text, kind=kind)
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        (edited,) = await model.generate(messages, sampling=sampling)
-        return [Draft.of(edited, parents=(response.response_id,), kind=kind)]
+        (reply,) = await model.generate(messages, sampling=sampling)
+        edit = edit_in(reply.text, response.text)
+        if isinstance(edit, Refusal):
+            return edit
+        if not same_layout(edit, response.text):
+            return Refusal("the edit changed the layout", {"lines": edit.count("\n") + 1})
+        return [Draft.of(replace(reply, text=edit), parents=(response.response_id,), kind=kind)]
 
     def kind(self, response_id: str) -> str:
         """The kind of error for this response."""

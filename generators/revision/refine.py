@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from engines.model import Models
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
+from generators.revision.edited_text import edit_in
 from generators.revision.reviser import Reviser
 from schemas import GeneratingRole, InnerFile, Scores, Takes
 
@@ -25,7 +27,8 @@ class Refine(Reviser):
     writes the critique itself (template ``critique``; Self-Refine, Madaan et al. 2023,
     arXiv:2303.17651).
 
-    A revision with the same text as the response is dropped.
+    What the model says about its revision is removed (`generators.revision.edited_text`). A
+    revision is dropped if it is the same text or if it still speaks about the revision.
     """
 
     by: Annotated[str, Takes(Scores)] | None = None
@@ -56,14 +59,20 @@ class Refine(Reviser):
                 messages = self.ask(model, self.critique_template, prompt=prompt, response=text)
                 (sampled,) = await model.generate(messages, sampling=sampling)
                 critique = sampled.text.strip()
+                if not critique:
+                    return Refusal("the critique is empty")
             messages = self.ask(
                 model, self.template, prompt=prompt, response=text, critique=critique
             )
             (last,) = await model.generate(messages, sampling=sampling)
-            text, critique = last.text, ""
-        if text.strip() == response.text.strip():
-            return Refusal("the revision changed nothing")
-        return [Draft.of(last, parents=(response.response_id,), rounds=self.rounds)]
+            edit = edit_in(last.text, text)
+            if isinstance(edit, Refusal):
+                return edit
+            text, critique = edit, ""
+        if text.split() == response.text.split():
+            return Refusal("the edit changed nothing")
+        revised = replace(last, text=text)
+        return [Draft.of(revised, parents=(response.response_id,), rounds=self.rounds)]
 
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
         """The questions that stage ``by`` answered no, or why they are unknown, by response id."""

@@ -20,7 +20,7 @@ class Piece(NamedTuple):
     within: Container
 
 
-_PREFIX = re.compile(
+PREFIX = re.compile(
     r"[ \t>]*(?:(?:[-*+•–]|\(?\d{1,3}[.)]|#{1,6}|\||\[[ xX]\])[ \t]+)*", re.MULTILINE
 )
 """Indentation, marks of quotations, and the marker of a list's item, a heading or a table's row."""
@@ -41,7 +41,7 @@ def key_words(text: str) -> tuple[list[Piece], Counter[Container]]:
         if _FENCE.match(line):
             continue
         table = line.lstrip().startswith("|")
-        for word in _WORD.finditer(line, _PREFIX.match(line).end()):  # type: ignore[union-attr]
+        for word in _WORD.finditer(line, PREFIX.match(line).end()):  # type: ignore[union-attr]
             within = (start, line.count("|", 0, word.start()) if table else 0)
             if word["key"] is None:
                 others[within] += 1
@@ -110,7 +110,7 @@ _EMPTY = (
 )
 """Patterns for what a removed word □ leaves empty."""
 _SPACES = (
-    (f"(^{_PREFIX.pattern})(?:□[.,:;!?]* ?)+(?=.)", r"\1"),
+    (f"(^{PREFIX.pattern})(?:□[.,:;!?]* ?)+(?=.)", r"\1"),
     (r"(?<=\S) □(?!\w)", ""),
     (r"(?<=[(\[{\"“«*_`])□ ?", ""),
     ("□", ""),

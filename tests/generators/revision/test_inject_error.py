@@ -27,6 +27,17 @@ def test_a_kind_of_ones_own_is_put_in_its_words(answered: Any, speaking: Any, st
     assert "forget a carry." in stand.asked[0][0]
 
 
+def test_what_cannot_be_told_from_the_response_is_kept_alone(answered: Any, speaking: Any) -> None:
+    tables = answered({"p": ["1. one\n2. two", "one\n\ntwo", "one", "two"]})
+    said = iter(["Here is the solution:\n1. one\n2. three", "one two three", "one", "two more"])
+    split = InjectError().run(tables, speaking(lambda text: next(said)))
+    assert split.kept["text"].to_list() == ["1. one\n2. three", "two more"]
+    assert split.dropped.select("row_id", "reason").rows() == [
+        ("p-1", "the edit changed the layout"),
+        ("p-2", "the edit changed nothing"),
+    ]
+
+
 def test_kinds_are_drawn_evenly_by_seed_and_response() -> None:
     ids = [f"response {n}" for n in range(3000)]
     drawn = Counter(InjectError().kind(one) for one in ids)

@@ -65,7 +65,7 @@ def test_what_cannot_be_mended_is_dropped_with_the_reason(answered: Any, speakin
         ("p-1", "score is an error"),
         ("p-2", "score is no checklist's"),
         ("p-3", "no score"),
-        ("p-4", "the revision changed nothing"),
+        ("p-4", "the edit changed nothing"),
     ]
 
 
