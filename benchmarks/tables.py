@@ -60,6 +60,7 @@ def scores(count: int, annotator: str, *, seed: int, grades: int | None = None) 
             value=pl.lit(pl.Series(drawn)),
             raw=pl.lit(None),
             error=pl.lit(None),
+            mass=pl.lit(None),
             origin=_origin(),
         ),
     )

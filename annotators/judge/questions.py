@@ -113,12 +113,13 @@ class JudgeQuestions(ChoosingAnnotator):
         return context
 
     def question(self, model: Model, *, prompt: Prompt, **variables: Any) -> tuple[Message, ...]:
-        """The question to ``model``, with the beginning of its answer if it chooses."""
+        """The question to ``model``, with the beginning of its answer if it chooses. Weights that a
+        stage trained to judge answer the question alone, as they learned to."""
         return self.ask(
             model,
             self.asks,
             prompt=prompt,
-            begun=self.chooses,
+            begun=self.chooses and self.checkpoint is None,
             criteria=self.criteria,
             **variables,
         )
