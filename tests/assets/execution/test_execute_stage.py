@@ -42,7 +42,9 @@ def test_a_judge_stage(bench: Bench) -> None:
     assert outcome.findings["judgements"] == 6
     assert outcome.findings["accuracy"] == 1.0
     assert outcome.probes is not None
-    assert {check.check_name for check in checks_of(outcome)} == {"schema", "adds_up", "probes"}
+    assert {check.check_name for check in checks_of(outcome)} == {
+        *("schema", "adds_up", "probes", "option_mass")
+    }
     shown = metadata_of(outcome, tables)
     assert shown["account"].value["model_calls"] == outcome.usage.model_calls
     assert json.dumps(shown["findings"].value)
