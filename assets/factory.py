@@ -27,12 +27,14 @@ from assets.config.errors import FactoryError, near
 from assets.config.settings import Settings
 from assets.execution.execute_stage import execute_stage
 from assets.execution.stage_context import RecipeContext, stage_context
+from assets.project.changes import Changes
 from assets.project.find_rows import found_table
 from assets.project.project import Project, load_project
 from assets.project.recipe import RecipeSpec
 from assets.prompts.incremental_read import read_on
 from assets.prompts.sample_prompts import draw
 from assets.storage.tables import Tables
+from engines.operators.model_defaults import with_model_defaults
 from schemas import Checkpoints, Operator, Split
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ class Factory:
     def run(self, operator: Operator, /, **tables: pl.DataFrame) -> Split:
         """Run one operator. Answers of models are journaled; no table is stored.
 
+        Parameters that are not set have the defaults of the role's model, as in a recipe.
+
         Args:
             operator: An operator with its parameters, such as ``generators.Sample(n=4)``.
             tables: The tables that it reads, by the names that the operator uses: ``prompts=…``,
@@ -114,7 +118,8 @@ class Factory:
             tables=self.project.tables,
             checks=self.project.checks,
         )
-        return operator.run(tables, context)
+        filled, _ = with_model_defaults(operator, self.settings.defaults())
+        return filled.run(tables, context)
 
     def preview(self, recipe: str, *, rows: int = 4) -> dict[str, Split]:
         """Run the stages of a recipe on a few prompts, without training.
@@ -175,7 +180,12 @@ class Factory:
         return splits
 
     def refresh(
-        self, recipe: str, *, refresh: str | None = None, rows: int | None = None
+        self,
+        recipe: str,
+        *,
+        refresh: str | None = None,
+        rows: int | None = None,
+        set: Changes | None = None,
     ) -> "Outcome":
         """Run all stages of a recipe and store their tables, as ``factory run`` does.
 
@@ -183,6 +193,7 @@ class Factory:
             recipe: The name of a recipe.
             refresh: A day, such as ``2026-01-31``; by default today (UTC).
             rows: The largest number of prompts; by default the number that the recipe sets.
+            set: Parameters of stages for this run, such as ``{"responses.max_tokens": 64}``.
 
         Returns:
             The result of the refresh.
@@ -197,7 +208,7 @@ class Factory:
         self.project.require(recipe)
         (day,) = rounds(refresh, 1)
         definitions = build_definitions(self.project, [recipe])
-        return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows)
+        return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows, changes=set)
 
     def read(
         self, recipe: str, stage: str | None = None, *, refresh: str | None = None

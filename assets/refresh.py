@@ -16,6 +16,7 @@ from assets.execution.claim_check import CHECK
 from assets.execution.executor import holders
 from assets.execution.instance import home
 from assets.execution.run_liveness import PID, here, killed
+from assets.project.changes import Changes
 from assets.project.dataset import DATASETS
 from assets.project.project import Project
 
@@ -94,6 +95,7 @@ def run_refresh(
     *,
     refresh: str,
     rows: int | None,
+    changes: Changes | None = None,
     shown: bool = True,
 ) -> Outcome:
     """Run all stages of a recipe at a refresh. Journaled answers cost nothing.
@@ -104,15 +106,22 @@ def run_refresh(
         recipe: The name of the recipe.
         refresh: The refresh.
         rows: The largest number of prompts; None for the number that the recipe sets.
+        changes: The parameters of stages that this run sets.
         shown: Whether the run is on the Dagster instance that the UI shows, or on a temporary one.
 
     Raises:
+        RecipeError: A parameter cannot be set.
         Exception: The error of a stage.
     """
     component = project.recipes[recipe]
     wanted = component.rows if rows is None else rows
     config = {"config": {"rows": wanted}}
     sources = component.weights(project.settings)
+    component.changed(project.settings, changes or {})
+    changed: dict[str, dict[str, Any]] = {}
+    for name, value in (changes or {}).items():
+        stage, _, parameter = name.partition(".")
+        changed.setdefault(stage, {})[parameter] = value
     context = _ui_instance() if shown else dg.DagsterInstance.ephemeral()
     with context as instance, _interruptible(f"{recipe} at {refresh}"):
         fail_dead_runs(instance)
@@ -121,7 +130,11 @@ def run_refresh(
         result = definitions.resolve_job_def(recipe).execute_in_process(
             run_config={
                 "ops": {f"{recipe}__prompts": config}
-                | {f"prompts__{source}": config for source in sources},
+                | {f"prompts__{source}": config for source in sources}
+                | {
+                    f"{recipe}__{stage}": {"config": {"set": given}}
+                    for stage, given in changed.items()
+                },
                 # Dagster keeps every event for the UI, so its log is not printed here.
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },

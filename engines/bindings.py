@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from engines.profiles import Profile
 from engines.protocol import Engine
 from engines.registry import IN_PROCESS, VERBS, engine_class
 from schemas.parameters import Parameters
@@ -56,6 +57,10 @@ class Binding(Parameters):
     Attributes:
         model: a folder of safetensors with a tokenizer, or a Hub id (then set ``revision``).
         revision: the revision of a Hub id.
+        profile: the profile of the model: ``chat``, ``reasoning``, ``pocket`` or one of
+            ``profiles:`` in the same file. It has the defaults of operators' parameters that depend
+            on the model, such as ``max_tokens`` and learning rates (`engines.profiles`).
+        defaults: values of this role in place of those of the profile.
         engine: what generates: ``transformers``, ``vllm``, ``openai``, or the import path of an
             `engines.protocol.Engine`. ``openai`` needs ``url`` and ``served_as``. It needs
             ``model`` only if the role is scored in process or trained.
@@ -76,6 +81,8 @@ class Binding(Parameters):
 
     model: str | None = None
     revision: str | None = None
+    profile: str = "chat"
+    defaults: Profile = Profile()
     engine: str = IN_PROCESS
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
     device: str | None = None
@@ -186,6 +193,8 @@ class Binding(Parameters):
         return Binding(
             model=self.model,
             revision=self.revision,
+            profile=self.profile,
+            defaults=self.defaults,
             dtype=self.dtype,
             device=self.device,
             templates=self.templates,

@@ -52,7 +52,7 @@ def weights_revision(binding: Binding) -> str:
     folder = model_folder(binding)
     base = _adapted(folder)
     parts = [] if base is None else [weights_revision(base)]
-    if _is_hub_id(binding):
+    if is_hub_id(binding):
         parts.insert(0, f"{binding.model}@{folder.name}")
         return f"{'+'.join(parts)}/{resolved_dtype(binding)}"
     digest = hashlib.blake2b(_VERSION.encode(), digest_size=16)
@@ -145,7 +145,7 @@ def model_folder(binding: Binding) -> Path:
     folder = Path(expanduser(binding.model))
     if folder.is_dir():
         return folder
-    if not _is_hub_id(binding):
+    if not is_hub_id(binding):
         raise EngineError(
             f"there is no model at {binding.model}: expected a folder with safetensors, a "
             "tokenizer and a config.json, or a Hub id such as Qwen/Qwen2.5-7B-Instruct"
@@ -179,7 +179,7 @@ def resolved_dtype(binding: Binding) -> str:
     return str(next((name for name in names if name), "float32"))
 
 
-def _is_hub_id(binding: Binding) -> bool:
+def is_hub_id(binding: Binding) -> bool:
     """Whether it has the form ``owner/name`` and is not a path."""
     name = binding.model or ""
     parts = name.split("/")

@@ -19,6 +19,7 @@ from schemas.operator import (
     load_operator,
     operator_class,
 )
+from schemas.parameters import ModelDefault
 from schemas.report import (
     ChoiceExample,
     ChoiceReport,
@@ -64,6 +65,7 @@ __all__ = [
     "Input",
     "KnowsReferences",
     "Message",
+    "ModelDefault",
     "Nodes",
     "Operator",
     "Pairs",

@@ -14,8 +14,7 @@ runs.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self
 
 import polars as pl
 from pydantic import (
@@ -25,7 +24,7 @@ from pydantic import (
 
 from schemas.accept import Split
 from schemas.named import UnknownNameError, named, subclass_of
-from schemas.parameters import Parameters
+from schemas.parameters import Parameters, field_marks
 from schemas.tables import Prompts, Table
 from schemas.truth import Truth, TruthNeed
 
@@ -132,6 +131,14 @@ class Operator(Parameters):
             found.insert(0, TruthNeed(truth, prompts, check, self.instead_of_truth))
         return found
 
+    def role_of(self, field: str) -> str | None:
+        """The role whose model decides the default of ``field``, which is marked with
+        `schemas.ModelDefault`: the first that writes, or else the first. None if the operator has
+        no role."""
+        uses = [(value, mark.needs) for _, value, mark in self._marks(RoleMark)]
+        writing = [role for role, needs in uses if "generate" in needs]
+        return next(iter([*writing, *(role for role, _ in uses)]), None)
+
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any) -> Split:
         """Run on ``tables`` (by stage name) and return kept and dropped rows.
 
@@ -140,7 +147,7 @@ class Operator(Parameters):
         raise TypeError(f"{type(self).__name__} does not say how it runs")
 
     def _marks(self, kind: type) -> Iterator[tuple[str, Any, Any]]:
-        for name, mark in _field_marks(type(self)):
+        for name, mark in field_marks(type(self)):
             if isinstance(mark, kind) and getattr(self, name) is not None:
                 yield name, getattr(self, name), mark
 
@@ -148,19 +155,6 @@ class Operator(Parameters):
         for name in type(self).model_fields:
             if isinstance(getattr(self, name), Operator):
                 yield getattr(self, name)
-
-
-@cache
-def _field_marks(operator: type[Operator]) -> tuple[tuple[str, Any], ...]:
-    """The marks of each field. An optional field keeps its mark inside the union."""
-    return tuple(
-        (name, mark)
-        for name, field in operator.model_fields.items()
-        for mark in [
-            *field.metadata,
-            *(m for part in get_args(field.annotation) for m in getattr(part, "__metadata__", ())),
-        ]
-    )
 
 
 def operator_class(path: Any) -> type[Operator]:

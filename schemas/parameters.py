@@ -1,10 +1,25 @@
 """Parameters from YAML: unknown names, and true or false for a number, are errors."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+
+class ModelDefault:
+    """Marks a field whose default depends on the model, such as ``max_tokens``.
+
+    When a recipe is planned, the field gets the default of the role's model
+    (`engines.operators.model_defaults`) unless the recipe sets it. The field's own default holds
+    only for an operator that runs without a plan, and for a model that has no such default.
+
+    ``name``: the name of the default in `engines.profiles.Profile`; by default that of the field.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
 
 
 class Parameters(BaseModel):
@@ -13,10 +28,32 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    def model_defaults(self) -> dict[str, str]:
+        """The fields that are marked with `ModelDefault`, each with the name of its default. A
+        subclass may choose another name by its other fields."""
+        return {
+            field: mark.name or field
+            for field, mark in field_marks(type(self))
+            if isinstance(mark, ModelDefault)
+        }
+
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
         return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
+
+
+@cache
+def field_marks(parameters: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
+    """The marks of each field. An optional field keeps its mark inside the union."""
+    return tuple(
+        (name, mark)
+        for name, field in parameters.model_fields.items()
+        for mark in [
+            *field.metadata,
+            *(m for part in get_args(field.annotation) for m in getattr(part, "__metadata__", ())),
+        ]
+    )
 
 
 def refuse_truth(given: Any, kind: Any) -> Any:

@@ -88,7 +88,7 @@ def test_what_ones_own_engine_does_not_do_is_refused_with_the_recipe(mine: Path)
         r"stage 'scores'.*Likelihood asks the role 'policy' to score, .*'mine\.engines\.Writer'"
     )
     with pytest.raises(RecipeError, match=message):
-        plan(stages, file="defs.yaml", roles=load_settings().bindings())
+        plan(stages, file="defs.yaml", roles=load_settings().defaults())
 
 
 def test_a_shape_of_ones_own_is_imported(mine: Path) -> None:

@@ -20,7 +20,7 @@ from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from schemas import GeneratingRole, InnerFile, Split, StageReport, canonical
+from schemas import GeneratingRole, InnerFile, ModelDefault, Split, StageReport, canonical
 from schemas.operator import RoleMark
 
 OPTIONS = ("yes", "no")
@@ -75,8 +75,8 @@ class Checklist(ChoosingAnnotator):
     most: int = Field(default=8, ge=LEAST)
     answers: Literal["chosen", "sampled"] = "chosen"
     score_by: Literal["share", "mean"] = "share"
-    max_tokens: int = Field(default=512, ge=1)
-    answer_tokens: int = Field(default=8, ge=1)
+    max_tokens: Annotated[int, ModelDefault("checklist_tokens")] = Field(default=512, ge=1)
+    answer_tokens: Annotated[int, ModelDefault("reply_tokens")] = Field(default=8, ge=1)
     cut: Cut = "refuse"
     cut_verdicts: Cut = "refuse"
     template: InnerFile = "checklist_item"
@@ -92,6 +92,10 @@ class Checklist(ChoosingAnnotator):
     @property
     def chooses(self) -> bool:
         return self.answers == "chosen"
+
+    def role_of(self, field: str) -> str | None:
+        """The checklist is the writer's, all else the judge's."""
+        return self.writer if field == "max_tokens" and self.writer else self.model
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

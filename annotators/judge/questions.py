@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -14,13 +15,14 @@ from engines.context import Context
 from engines.model import Model
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rebinding import bind_checkpoint
+from engines.operators.sampled import Sampled
 from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, ChoosingRole, InnerFile, Message, Takes, canonical
+from schemas import Checkpoints, ChoosingRole, InnerFile, Message, ModelDefault, Takes, canonical
 
 
-class JudgeQuestions(ChoosingAnnotator):
+class JudgeQuestions(Sampled, ChoosingAnnotator):
     """The parameters of a judge, its questions, and how its answers are read."""
 
     mode: Literal["pointwise", "pairwise", "listwise"] = "pointwise"
@@ -34,9 +36,7 @@ class JudgeQuestions(ChoosingAnnotator):
     aggregate: Aggregate = "mean"
     parse: str | None = None
     pattern: str | None = None
-    temperature: float = Field(default=1.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int = Field(default=256, ge=1)
+    max_tokens: Annotated[int, ModelDefault("verdict_tokens")] = Field(default=256, ge=1)
     both_orders: bool = True
     opponents: int | None = Field(default=None, ge=1)
     cut: Cut = "refuse"
@@ -89,12 +89,8 @@ class JudgeQuestions(ChoosingAnnotator):
             "judge_listwise": "[A-Z]( [A-Z])*",
             "judge_rationale": rf"(.|\n)*Score: ({'|'.join(map(str, range(low, high + 1)))})",
         }
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_tokens=self.max_tokens,
-            pattern=verdicts.get(self.asks) if self.pattern is None else self.pattern,
-        )
+        pattern = verdicts.get(self.asks) if self.pattern is None else self.pattern
+        return replace(super().sampling, pattern=pattern)
 
     @property
     def chooses(self) -> bool:
@@ -183,6 +179,8 @@ class JudgeQuestions(ChoosingAnnotator):
                 "top_p",
                 "max_tokens",
             }
+            if self.top_k:
+                fields.add("top_k")
         fields |= {name for name in ("cut", "cut_verdicts") if getattr(self, name) == "read"}
         parameters = self.model_dump(mode="json", include=fields)
         return Score(

@@ -1,15 +1,16 @@
 """The log-likelihood ratio of a strong (better aligned) model to a weak one."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
 from annotators.rewards.log_ratio import Normalise, log_ratios
 from engines.model import Models
 from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
-from schemas import InnerFile, ScoringRole
+from schemas import InnerFile, ModelDefault, ScoringRole
 
 
 class Exemplar(BaseModel):
@@ -22,13 +23,22 @@ class Exemplar(BaseModel):
     rejected: str
 
 
+CRITERIA = (
+    "It is correct, and it does all that was asked and nothing else. It follows every instruction "
+    "on form and length. It says what it does not know, invents nothing, and harms nobody. It is "
+    "clear, and no longer than it needs to be."
+)
+"""What a good answer is, for a model whose profile says nothing of it."""
+
+
 class DensityRatio(ProbedAnnotator):
     """r(x, y) = log π_strong(y | x, c) − log π_weak(y | x), in nats.
 
     The context c is ``criteria`` and ``exemplars``; ``template`` puts it before the prompt. The
-    weak model never sees it. Without both, both models see the prompt alone. ``normalise: token``
-    divides each model's sum by its number of tokens (the annotator name is then
-    ``density_ratio_per_token``). The tokenizers of the models may differ.
+    weak model never sees it. Without both, both models see the prompt alone. ``by_criteria`` is for
+    a recipe that has neither: both are then those of the model's profile, or else general criteria.
+    ``normalise: token`` divides each model's sum by its number of tokens (the annotator name is
+    then ``density_ratio_per_token``). The tokenizers of the models may differ.
 
     Source: Xu et al. 2024, CDR (arXiv:2411.02481). The formula and the default sum are those of the
     paper and its code (RewardHub). Here every token of the response counts; that code leaves out
@@ -38,9 +48,17 @@ class DensityRatio(ProbedAnnotator):
     strong: ScoringRole = "strong"
     weak: ScoringRole = "weak"
     normalise: Normalise = "sum"
-    criteria: str | None = None
-    exemplars: tuple[Exemplar, ...] = ()
+    by_criteria: bool = False
+    criteria: Annotated[str | None, ModelDefault()] = Field(
+        default_factory=lambda given: CRITERIA if given.get("by_criteria") else None
+    )
+    exemplars: Annotated[tuple[Exemplar, ...], ModelDefault()] = ()
     template: InnerFile = "with_criteria"
+
+    def model_defaults(self) -> dict[str, str]:
+        """Criteria and exemplars, if the recipe wants some and has none."""
+        given = self.model_fields_set & {"criteria", "exemplars"}
+        return super().model_defaults() if self.by_criteria and not given else {}
 
     @model_validator(mode="after")
     def _two_models(self) -> "DensityRatio":

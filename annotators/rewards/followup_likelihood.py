@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -11,7 +12,7 @@ from engines.model import Models
 from engines.operators.scores import Score, opinions
 from engines.protocol import Scored
 from engines.rows import Prompt, Response
-from schemas import InnerFile, ScoringRole
+from schemas import InnerFile, ModelDefault, ScoringRole
 
 
 class FollowupLikelihood(ProbedAnnotator):
@@ -30,8 +31,23 @@ class FollowupLikelihood(ProbedAnnotator):
     """
 
     model: ScoringRole = "policy"
-    positive: tuple[str, ...] = Field(min_length=1)
-    negative: tuple[str, ...] = Field(min_length=1)
+    positive: Annotated[tuple[str, ...], ModelDefault("positive_followups")] = Field(
+        default=(
+            "Thank you, that is exactly what I asked for.",
+            "That answers my question.",
+            "Great, this helps me a lot.",
+        ),
+        min_length=1,
+    )
+    negative: Annotated[tuple[str, ...], ModelDefault("negative_followups")] = Field(
+        default=(
+            "That is not what I asked for.",
+            "Are you sure? That does not look right.",
+            "I don't understand what you mean.",
+            "You left out part of what I asked.",
+        ),
+        min_length=1,
+    )
     template: InnerFile = "followup"
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import Estimate, Rollouts
 from engines.operators.scores import Score
-from engines.protocol import RowError, Sampling
+from engines.protocol import RowError
 from engines.rows import Prompt, Response
 from schemas import InnerFile, Truth, canonical
 
@@ -40,7 +40,7 @@ class FirstError(RolloutAnnotator):
     that cannot be read does not count. Without a readable vote the score is an error, and ``raw``
     has the judge's text. A vote that was cut off is not read, unless ``cut_verdicts: read``. A
     response that was cut off has an error, unless ``cut: read``. The parameters of rollouts are
-    then not used, except ``temperature`` with several votes and ``max_tokens``.
+    then not used, except those of sampling with several votes and ``max_tokens``.
     """
 
     names_steps: ClassVar[bool] = True
@@ -54,6 +54,11 @@ class FirstError(RolloutAnnotator):
 
     def needs_truth(self) -> Truth | None:
         return None if self.by == "judge" else super().needs_truth()
+
+    def model_defaults(self) -> dict[str, str]:
+        """What a judge writes is a verdict."""
+        names = super().model_defaults()
+        return names | {"max_tokens": "verdict_tokens"} if self.by == "judge" else names
 
     @property
     def rollouts(self) -> Rollouts:
@@ -133,9 +138,7 @@ class FirstError(RolloutAnnotator):
         steps = [step.strip() for step in response.step_texts()]
         messages = self.ask(judge, self.template, prompt=prompt, steps=steps)
         greedy = self.votes == 1
-        sampling = Sampling(
-            temperature=0.0 if greedy else self.temperature, max_tokens=self.max_tokens
-        )
+        sampling = replace(self.sampling, temperature=0.0) if greedy else self.sampling
         try:
             sampled = await judge.generate(messages, n=self.votes, sampling=sampling)
             votes = Votes.of(

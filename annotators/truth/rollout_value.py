@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,15 +13,18 @@ from engines.model import Model, Models
 from engines.operators.cut_off import Cut
 from engines.operators.rollouts import Adaptive, Estimate, Rollout, Rollouts
 from engines.operators.row_operator import sampling_parameters
+from engines.operators.sampled import Varied
 from engines.operators.scores import Score
-from engines.protocol import RowError, Sampling
+from engines.protocol import RowError
 from engines.rows import Prompt, Response
-from schemas import Findings, GeneratingRole, Truth
+from schemas import Findings, GeneratingRole, ModelDefault, Truth
 
+FORCE = "\n\nTime is up. Without further thought, the final answer is: "
+"""The words before a forced answer, for a model whose profile has none."""
 UNCUT = "the response is not cut into steps: put a stage {use: generators.Segment} before"
 
 
-class RolloutAnnotator(CheckedAnnotator):
+class RolloutAnnotator(Varied, CheckedAnnotator):
     """Base class: values prefixes by up to ``k`` continuations of ``model``, which the prompt's
     check marks as right or wrong (`engines.operators.rollouts`). With ``adaptive``, fewer may be
     drawn.
@@ -33,8 +36,6 @@ class RolloutAnnotator(CheckedAnnotator):
 
     model: GeneratingRole = "policy"
     k: int = Field(default=16, ge=1)
-    temperature: float = Field(default=1.0, gt=0)
-    max_tokens: int = Field(default=256, ge=1)
     adaptive: Adaptive | None = None
     cut: Cut = "refuse"
 
@@ -44,8 +45,7 @@ class RolloutAnnotator(CheckedAnnotator):
     @property
     def rollouts(self) -> Rollouts:
         """How a prefix is valued."""
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        return Rollouts(k=self.k, sampling=sampling, adaptive=self.adaptive, cut=self.cut)
+        return Rollouts(k=self.k, sampling=self.sampling, adaptive=self.adaptive, cut=self.cut)
 
     def findings(self, counts: Mapping[str, int]) -> Findings:
         """The number of valued solutions and of rollouts."""
@@ -65,14 +65,27 @@ class RolloutValue(RolloutAnnotator):
 
     ``force`` is added after each prefix that is continued ("Answer: "). The value is then that of
     the best guess so far and not of further thinking: MRT (Qu et al. 2025, arXiv:2503.07572), which
-    ends the thinking by telling the model that its time is up.
+    ends the thinking by telling the model that its time is up. ``forced`` does so with the words of
+    the model's profile, or else general ones. A forced continuation is an answer alone, so
+    ``max_tokens`` is the model's ``reply_tokens`` by default.
 
     Findings: the number of solutions, of rollouts, and of rollouts per solution (a prefix that
     several responses share counts for each).
     """
 
     steps: Literal["all", "last"] = "all"
-    force: str = ""
+    forced: bool = False
+    force: Annotated[str, ModelDefault()] = Field(
+        default_factory=lambda given: FORCE if given.get("forced") else ""
+    )
+
+    def model_defaults(self) -> dict[str, str]:
+        """Only a forced answer has words before it."""
+        names = super().model_defaults()
+        if self.forced:
+            return names | {"max_tokens": "reply_tokens"}
+        del names["force"]
+        return names
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -23,6 +23,14 @@ def run(
             min=1, help="Consecutive refreshes ending at DATE, each from the last one's policy."
         ),
     ] = 1,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="STAGE.PARAMETER=VALUE",
+            help="A parameter of a stage for this run, as responses.max_tokens=64. Repeatable.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: draw prompts, write, score, choose, train, validate.
@@ -33,17 +41,21 @@ def run(
         from assets import refresh as runs
         from assets.cli import console
         from assets.definitions import build_definitions
+        from assets.project.changes import read_changes
         from assets.project.project import load_project
 
         days = runs.rounds(refresh, rounds)
         project = load_project()
         name = recipe_id(recipe, project.recipes)
         project.require(name)
+        given = read_changes(changes or [])
         definitions = build_definitions(project, [name])
         screen = console.console(stderr=as_json)
         outcomes = []
         for day in days:
-            outcome = runs.run_refresh(project, definitions, name, refresh=day, rows=rows)
+            outcome = runs.run_refresh(
+                project, definitions, name, refresh=day, rows=rows, changes=given
+            )
             outcomes.append(outcome)
             screen.print(console.stages_table(f"{name}, refresh {day}", outcome.stages))
             for line in console.outcome_lines(outcome, project.settings):

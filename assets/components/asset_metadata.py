@@ -125,7 +125,8 @@ def code_version(stage: Stage, spec: Mapping[str, Any], settings: Settings, *, s
     roles = sorted({use.role.partition("@")[0] for use in stage.operator.roles()})
     models = {
         role: settings.roles[role].model_dump(
-            mode="json", exclude={"url", "api_key_env", "concurrency", "licence"}
+            mode="json",
+            exclude={"url", "api_key_env", "concurrency", "licence", "profile", "defaults"},
         )
         for role in roles
     }
@@ -145,10 +146,16 @@ def _release() -> str:
 
 
 def _parameters(stage: Stage) -> str:
-    """A Markdown table of the parameters: value, and whether the recipe sets it."""
+    """A Markdown table of the parameters: value, and what sets it."""
     operator: Operator = stage.operator
     rows = [
-        [name, value, "the recipe" if name in operator.model_fields_set else "by default"]
+        [name, value, _setter(stage, name)]
         for name, value in operator.model_dump(mode="json").items()
     ]
     return markdown(["parameter", "value", "set by"], rows)
+
+
+def _setter(stage: Stage, name: str) -> str:
+    if name in stage.origins:
+        return stage.origins[name]
+    return "the recipe" if name in stage.operator.model_fields_set else "by default"

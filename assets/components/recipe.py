@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 import polars as pl
@@ -14,6 +14,7 @@ from assets.automation.new_prompts_sensor import news_sensor
 from assets.automation.partitions import REFRESHES, days_before
 from assets.components import asset_metadata as catalogue
 from assets.components.declared import DeclaredComponent
+from assets.config.errors import RecipeError
 from assets.config.settings import Settings, load_settings
 from assets.execution.claim_check import claim_check
 from assets.execution.executor import EXECUTOR, pool_of
@@ -26,6 +27,7 @@ from assets.execution.run_stage import check_specs, run_stage
 from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext
 from assets.policy.promotion import gate_of
+from assets.project.changes import WHERE
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.recipe import RecipeSpec
@@ -38,17 +40,23 @@ log = logging.getLogger(__name__)
 
 
 class DrawConfig(dg.Config):
-    """The run configuration of the stage prompts.
-
-    A run cannot change the parameters of other stages. Tables, card and claim always belong to
-    the parameters in the recipe's ``defs.yaml``.
-    """
+    """The run configuration of the stage prompts."""
 
     rows: int | None = Field(
         default=None,
         ge=1,
         description="The largest number of prompts of this refresh. By default the number that "
         "the recipe sets. A smaller number draws the first of the same prompts.",
+    )
+
+
+class StageConfig(dg.Config):
+    """The run configuration of every other stage."""
+
+    set: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Parameters of the stage's operator for this run, by name, such as "
+        "{max_tokens: 64}. What a run sets is kept with the table.",
     )
 
 
@@ -120,6 +128,21 @@ class Recipe(RecipeSpec, DeclaredComponent):
             schedules=[nightly],
             sensors=[news_sensor(self.name, job, list(weights))],
         )
+
+    def _for_run(self, stage: Stage, given: Mapping[str, Any], settings: Settings) -> Stage:
+        """The stage with the parameters that a run sets."""
+        if not given:
+            return stage
+        changes = {f"{stage.name}.{name}": value for name, value in given.items()}
+        (changed,) = (each for each in self.changed(settings, changes) if each.name == stage.name)
+        if check_specs([], changed) != check_specs([], stage):
+            raise RecipeError(
+                "this decides which checks the stage has: change the recipe",
+                file=WHERE,
+                stage=stage.name,
+                field="probes",
+            )
+        return changed
 
     def _prompts(
         self, weights: Mapping[str, float], settings: Settings, referenced: frozenset[str]
@@ -214,7 +237,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             check_specs=check_specs(key, stage),
         )
         def run(
-            context: dg.AssetExecutionContext, **tables: pl.DataFrame
+            context: dg.AssetExecutionContext, config: StageConfig, **tables: pl.DataFrame
         ) -> Iterator[dg.MaterializeResult[Split]]:
             factory: Resources = context.resources.factory
             with (
@@ -222,7 +245,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                 as_dagster_failure(),
             ):
                 outcome, result = run_stage(
-                    stage,
+                    self._for_run(stage, config.set, settings),
                     recipe,
                     factory,
                     refresh=context.partition_key,

@@ -41,6 +41,8 @@ from assets.config.modules import make_importable
 from assets.config.operation import Alerts, Freshness, Retries
 from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
 from engines.bindings import Binding
+from engines.operators.model_defaults import RoleDefaults
+from engines.profiles import SHIPPED, ByTraining, LoRADefaults, Profile, merged
 from schemas.parameters import refuse_truth
 
 _PREFIX = "FACTORY_"
@@ -59,11 +61,21 @@ def _name(name: str) -> str:
 
 _Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
 _PathText = Annotated[str, Field(min_length=1)]
-_NESTED = frozenset({"ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
+_NESTED = frozenset({"PROFILES", "ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
 """Fields with inner fields that a variable can set, such as FACTORY_SOURCES__POCKET."""
 
 FILE = "factory.yaml"
 _OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
+
+
+class OwnProfile(Profile):
+    """A profile in ``factory.yaml``.
+
+    Attributes:
+        base: The shipped profile whose values it has where it sets none.
+    """
+
+    base: str = "chat"
 
 
 class SettingsError(FactoryError):
@@ -80,6 +92,8 @@ class Settings(BaseSettings):
         models: The local folder of trained models; by default inside ``root``. An object store as
             root needs it.
         imports: The folder of imported datasets; by default inside ``root``.
+        profiles: Profiles of models of your own, by name: the defaults of operators' parameters
+            (`engines.profiles.Profile`). Each may name a profile that it changes as its ``base``.
         roles: The binding of each model role.
         sources: The weight of each source that recipes draw prompts from.
         held_out: The fixed source that policies are validated on.
@@ -104,6 +118,7 @@ class Settings(BaseSettings):
     journal: _PathText | None = None
     models: _PathText | None = None
     imports: _PathText | None = None
+    profiles: Mapping[_Name, OwnProfile] = Field(default_factory=dict)
     roles: Mapping[_Name, Binding]
     sources: Mapping[_Name, float] = Field(min_length=1)
     held_out: str = "held_out"
@@ -139,6 +154,33 @@ class Settings(BaseSettings):
                     f"{owner!r} is neither an e-mail address nor a team: write team:{owner}"
                 )
         return owners
+
+    @field_validator("profiles")
+    @classmethod
+    def _based_on_a_shipped_one(cls, own: Mapping[str, OwnProfile]) -> Mapping[str, OwnProfile]:
+        for name, profile in own.items():
+            if name in SHIPPED:
+                raise ValueError(f"{name!r} is the name of a shipped profile: choose another name")
+            if profile.base not in SHIPPED:
+                raise ValueError(
+                    f"{name!r} has the base {profile.base!r}, which is no shipped profile; "
+                    f"{near(profile.base, SHIPPED)}"
+                )
+        return own
+
+    @field_validator("roles")
+    @classmethod
+    def _known_profiles(
+        cls, roles: Mapping[str, Binding], info: ValidationInfo
+    ) -> Mapping[str, Binding]:
+        known = [*SHIPPED, *info.data.get("profiles", ())]
+        for role, binding in roles.items():
+            if binding.profile not in known:
+                raise ValueError(
+                    f"{role}: there is no profile {binding.profile!r}; "
+                    f"{near(binding.profile, known)}"
+                )
+        return roles
 
     @classmethod
     def settings_customise_sources(
@@ -211,16 +253,30 @@ class Settings(BaseSettings):
         return [bundled("recipes"), *added]
 
     def bindings(self) -> dict[str, Binding]:
-        """Every role's binding, with the paths of local models and templates made absolute."""
+        """Every role's binding, with the paths of local models and templates made absolute and the
+        number type of its profile."""
+        return {role: self._completed(binding) for role, binding in self.roles.items()}
+
+    def defaults(self) -> dict[str, RoleDefaults]:
+        """What each role's model needs."""
         return {
-            role: binding.model_copy(
-                update={
-                    "model": self._model(binding.model),
-                    "templates": binding.templates and str(self._path(binding.templates)),
-                }
-            )
-            for role, binding in self.roles.items()
+            role: RoleDefaults(role, binding, self._profile(binding))
+            for role, binding in self.bindings().items()
         }
+
+    def _completed(self, binding: Binding) -> Binding:
+        update: dict[str, Any] = {
+            "model": self._model(binding.model),
+            "templates": binding.templates and str(self._path(binding.templates)),
+        }
+        dtype = merged(self._profile(binding), binding.defaults).dtype
+        if dtype is not None and "dtype" not in binding.model_fields_set:
+            update["dtype"] = dtype
+        return binding.model_copy(update=update)
+
+    def _profile(self, binding: Binding) -> Profile:
+        own = self.profiles.get(binding.profile)
+        return SHIPPED[binding.profile] if own is None else merged(SHIPPED[own.base], own)
 
     def _model(self, model: str | None) -> str | None:
         if model is None:
@@ -427,6 +483,11 @@ def _fields(where: tuple[int | str, ...]) -> Mapping[str, object]:
         "freshness": Freshness,
     }
     known = parts.get(str(where[0]), Binding) if len(where) > 1 else Settings
+    inner = {"profiles": where[2:-1], "roles": where[3:-1]}.get(str(where[0]), ())
+    if where[0] == "profiles" or "defaults" in where[2:3]:
+        known = OwnProfile if where[0] == "profiles" else Profile
+        if inner:
+            known = LoRADefaults if inner[0] == "lora" else ByTraining
     return known.model_fields
 
 

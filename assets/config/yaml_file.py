@@ -66,12 +66,29 @@ def documents(file: Path) -> list[Document]:
         if file.stat().st_size > LARGEST:
             raise YamlError(f"has more than {LARGEST:,} bytes")
         text = file.read_bytes().decode("utf-8-sig")
-        _measure(text)
-        return list(_built(text))
     except UnicodeDecodeError as error:
         raise YamlError(f"is not UTF-8 text: {error.reason}") from None
     except OSError as error:
         raise YamlError(f"cannot be read: {error.strerror}") from None
+    return _read(text)
+
+
+def value(text: str) -> Any:
+    """The value that ``text`` is in YAML: ``64``, ``[a, b]``. None if it is empty.
+
+    Raises:
+        YamlError: It is no single value. The message does not show it.
+    """
+    read = _read(text)
+    if len(read) > 1:
+        raise YamlError("is more than one value")
+    return read[0].value if read else None
+
+
+def _read(text: str) -> list[Document]:
+    try:
+        _measure(text)
+        return list(_built(text))
     except YamlError:
         raise
     except ValueError:

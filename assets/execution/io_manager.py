@@ -12,6 +12,9 @@ from assets.execution.retry import as_dagster_failure, retried
 from assets.storage.tables import MissingTableError, read_table, write_split
 from schemas import Split
 
+SET = "set"
+"""The parameters that a run has set: their entry in the metadata and in the file of a table."""
+
 
 class TablesIOManager(dg.UPathIOManager):
     """Writes the `schemas.Split` of a stage, and reads its kept rows for later stages.
@@ -47,7 +50,8 @@ class TablesIOManager(dg.UPathIOManager):
         """Do nothing. `write_split` makes local folders, and an object store has none."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
-        write_split(path, obj)
+        changed = context.output_metadata.get(SET)
+        write_split(path, obj, about={} if changed is None else {SET: changed.value})
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
         if not path.exists():

@@ -9,6 +9,7 @@ import polars as pl
 
 from assets.charts import pictures
 from assets.execution.execute_stage import StageOutcome, execute_stage
+from assets.execution.io_manager import SET
 from assets.execution.judge_probes import (
     PROBES,
     describe_probes,
@@ -21,6 +22,7 @@ from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.policy.lineage import line_before
 from assets.policy.promotion import UNMEASURED, UNPROMOTED
+from assets.project.changes import set_by_run
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
 from schemas import Checkpoints, Evaluations, Pairs, Split
@@ -62,6 +64,10 @@ def run_stage(
     outcome = execute_stage(stage, tables, context)
     gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
     metadata = metadata_of(outcome, tables)
+    changed = set_by_run(stage)
+    if changed:
+        metadata[SET] = dg.MetadataValue.json(changed)
+        metadata["parameters"] = dg.MetadataValue.json(stage.operator.model_dump(mode="json"))
     notices = [] if warning is None else [warning]
     if gated and (held_back := _held_back(outcome)) is not None:
         notices.append(f"{held_back}; {UNPROMOTED}")

@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
 
 from assets.config.errors import RecipeError, near
 from assets.config.settings import Settings, load_settings
+from assets.project.changes import WHERE, Changes, changed_specs, check_changes, with_origins
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.import_path import built
@@ -38,7 +39,6 @@ from assets.project.measure import Measure
 from assets.project.recipe_plan import GIVEN, Stage, plan
 from assets.project.source import SourceSpec
 from assets.project.source_truth import Fitted, fit
-from engines.bindings import Binding
 from schemas.named import subclass_of
 
 _MEASURE = subclass_of(Measure, "a measure")
@@ -75,7 +75,7 @@ class RecipeSpec(Declaration):
     gate: Rule = "no_worse"
 
     _sources: Mapping[str, Sequence[SourceSpec]] | None = PrivateAttr(default=None)
-    _fitted: tuple[Mapping[str, Binding], Fitted] | None = PrivateAttr(default=None)
+    _fitted: tuple[Any, Fitted] | None = PrivateAttr(default=None)
 
     def ensure_valid(self) -> None:
         """Raise `RecipeError` if the stages or the measure cannot work."""
@@ -110,19 +110,9 @@ class RecipeSpec(Declaration):
         if not self.weights(settings):
             raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
         # Cached: many callers need it, and it changes only with the bindings of roles.
-        if self._fitted is None or self._fitted[0] != settings.roles:
-            stages = plan(self.stages, file=self.file, roles=settings.roles)
-            fitted = Fitted(stages, {}, None, frozenset())
-            if self._sources is not None:
-                measured = None if self.measure is None else self.measure.get("of")
-                fitted = fit(
-                    stages,
-                    self._sources,
-                    file=self.file,
-                    roles=settings.roles,
-                    measured=measured,
-                )
-            self._fitted = settings.roles, fitted
+        bound = settings.roles, settings.profiles
+        if self._fitted is None or self._fitted[0] != bound:
+            self._fitted = bound, self._fit(self.stages, settings, file=self.file)
         return self._fitted[1]
 
     def draw_from(self, sources: Mapping[str, SourceSpec], settings: Settings) -> None:
@@ -135,6 +125,28 @@ class RecipeSpec(Declaration):
         drawn = [sources[name] for name in self.weights(settings)]
         self._sources = {"prompts": drawn, "held_out": [sources[settings.held_out]]}
         self._fitted = None
+
+    def _fit(self, specs: Mapping[str, Any], settings: Settings, *, file: Path | str) -> Fitted:
+        roles = settings.defaults()
+        stages = plan(specs, file=file, roles=roles)
+        if self._sources is None:
+            return Fitted(stages, {}, None, frozenset())
+        measured = None if self.measure is None else self.measure.get("of")
+        return fit(stages, self._sources, file=file, roles=roles, measured=measured)
+
+    def changed(self, settings: Settings, changes: Changes) -> list[Stage]:
+        """The stages in running order, with the parameters that a run sets.
+
+        Raises:
+            RecipeError: A value cannot be set.
+        """
+        before = self.planned(settings)
+        if not changes:
+            return before
+        specs = changed_specs(self.stages, changes)
+        after = self._fit(specs, settings, file=WHERE).stages
+        check_changes(before, after)
+        return [with_origins(stage, changes) for stage in after]
 
     def measured_by(self, settings: Settings) -> Measure | None:
         """The measure of the claim; None if the recipe has none, or if a stage that it reads is

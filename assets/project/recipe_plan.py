@@ -6,7 +6,7 @@ are bound to their roles.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from assets.config.errors import (
     near,
     parameter_error,
 )
-from engines.bindings import Binding
+from engines.operators.model_defaults import RoleDefaults, with_model_defaults
+from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
     Demonstrations,
@@ -47,23 +48,34 @@ DERIVED = ("previous", "initial")
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a recipe: its operator, the table it gives, and the stages it reads."""
+    """One stage of a recipe.
+
+    Attributes:
+        name: Its name.
+        operator: Its operator.
+        gives: The table that it gives.
+        reads: The stages that it reads.
+        origins: Where parameters come from that the recipe does not set: from the profile of the
+            model, for example, or from this run. Of all others it sets the value, or the operator
+            has a default.
+    """
 
     name: str
     operator: Operator
     gives: type[Table]
     reads: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(
-    stages: Mapping[str, Any], *, file: Path | str, roles: Mapping[str, Binding]
+    stages: Mapping[str, Any], *, file: Path | str, roles: Mapping[str, RoleDefaults]
 ) -> list[Stage]:
     """Plan the stages of a recipe.
 
     Args:
         stages: The spec of each stage, by its name.
         file: The file that declares the recipe.
-        roles: The binding of each role.
+        roles: The binding of each role, with the defaults of its model.
 
     Returns:
         The stages in running order: each comes after the stages that it reads. The order of the
@@ -92,7 +104,8 @@ def plan(
             for use in operator.roles():
                 check_role(name, operator, use, roles, file=file)
             reads = dict.fromkeys(read.stage for read in operator.inputs())
-            ordered.append(Stage(name, operator, gives[name], tuple(reads)))
+            filled, origins = with_defaults(name, operator, roles, file=file)
+            ordered.append(Stage(name, filled, gives[name], tuple(reads), origins))
     return _as_written(ordered, list(stages))
 
 
@@ -177,7 +190,7 @@ def check_role(
     stage: str,
     operator: Operator,
     use: RoleUse,
-    roles: Mapping[str, Binding],
+    roles: Mapping[str, RoleDefaults],
     *,
     file: Path | str,
 ) -> None:
@@ -205,15 +218,34 @@ def check_role(
             field=use.field,
         )
     for need in use.needs:
-        if not roles[role].can(need):
+        if not roles[role].binding.can(need):
             action = "be trained" if need == "weights" else need
             raise RecipeError(
                 f"{type(operator).__name__} asks the role {role!r} to {action}, "
-                f"{roles[role].lacking(need)}",
+                f"{roles[role].binding.lacking(need)}",
                 file=file,
                 stage=stage,
                 field=use.field,
             )
+
+
+def with_defaults(
+    stage: str, operator: Operator, roles: Mapping[str, RoleDefaults], *, file: Path | str
+) -> tuple[Operator, Mapping[str, str]]:
+    """The operator with the defaults of its models, and where these come from."""
+    try:
+        return with_model_defaults(operator, roles)
+    except EngineError as error:
+        raise RecipeError(str(error), file=file, stage=stage) from error
+    except ValidationError as error:
+        kind = type(operator)
+        raise parameter_error(
+            error,
+            kind.model_fields,
+            of=f"{kind.__name__} with its model's defaults",
+            file=file,
+            stage=stage,
+        ) from error
 
 
 def _refuse_cycle(waiting: Mapping[str, Operator], *, file: Path | str) -> None:

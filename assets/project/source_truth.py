@@ -9,10 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assets.config.errors import RecipeError
-from assets.project.recipe_plan import GIVEN, Stage, check_role, exported_stage, policy_stage
+from assets.project.recipe_plan import (
+    GIVEN,
+    Stage,
+    check_role,
+    exported_stage,
+    policy_stage,
+    with_defaults,
+)
 from assets.project.source import SourceSpec
-from engines.bindings import Binding
 from engines.checks import bounded
+from engines.operators.model_defaults import RoleDefaults
 from schemas import TruthNeed
 
 _WHAT = {
@@ -53,7 +60,7 @@ def fit(
     sources: Mapping[str, Collection[SourceSpec]],
     *,
     file: Path | str,
-    roles: Mapping[str, Binding],
+    roles: Mapping[str, RoleDefaults],
     measured: str | None,
 ) -> Fitted:
     """Fit the stages of a recipe to the sources of its prompts.
@@ -62,7 +69,7 @@ def fit(
         stages: The stages in running order.
         sources: The sources of ``prompts`` and of ``held_out``.
         file: The file that declares the recipe.
-        roles: The binding of each role.
+        roles: The binding of each role, with the defaults of its model.
         measured: The stage that the claim is about; None if there is none.
     """
     fitted = {stage.name: stage for stage in stages}
@@ -72,7 +79,10 @@ def fit(
         if missing is not None and (instead := stage.operator.without_truth()) is not None:
             for use in instead.roles():
                 check_role(stage.name, instead, use, roles, file=file)
-            fitted[stage.name] = replace(stage, operator=instead)
+            filled, origins = with_defaults(stage.name, instead, roles, file=file)
+            fitted[stage.name] = replace(
+                stage, operator=filled, origins={**stage.origins, **origins}
+            )
             missing = _missing(fitted[stage.name], fitted, sources)
         if missing is not None:
             lacking[stage.name] = missing

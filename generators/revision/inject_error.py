@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from engines.model import Models
-from engines.protocol import Sampling
+from engines.operators.sampled import Sampled
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.edited_text import edit_in, same_layout
 from generators.revision.reviser import Reviser
-from schemas import GeneratingRole, InnerFile, content_id
+from schemas import GeneratingRole, InnerFile, ModelDefault, content_id
 
 
-class InjectError(Reviser):
+class InjectError(Sampled, Reviser):
     """``model`` rewrites each response with one error of a given kind.
 
     ``seed`` and the response's id choose one of ``kinds``, which the template gets as ``kind``. The
@@ -37,8 +37,7 @@ class InjectError(Reviser):
 
     model: GeneratingRole = "policy"
     kinds: tuple[str, ...] = Field(default=("number", "operation", "sum"), min_length=1)
-    temperature: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=512, ge=1)
+    max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
     seed: int = 0
     template: InnerFile = "inject_error"
 
@@ -49,8 +48,7 @@ class InjectError(Reviser):
         model = models[self.model]
         kind = self.kind(response.response_id)
         messages = self.ask(model, self.template, prompt=prompt, response=response.text, kind=kind)
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        (reply,) = await model.generate(messages, sampling=sampling)
+        (reply,) = await model.generate(messages, sampling=self.sampling)
         edit = edit_in(reply.text, response.text)
         if isinstance(edit, Refusal):
             return edit

@@ -13,7 +13,7 @@ from engines.context import Context
 from engines.model import Models, SampledText
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import continuation
-from engines.protocol import Sampling
+from engines.operators.sampled import Varied
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
@@ -22,7 +22,7 @@ from schemas import Scores, Split, Takes, Truth
 from schemas.operator import RoleMark
 
 
-class Rectify(Reviser):
+class Rectify(Varied, Reviser):
     """Cuts each response before its first wrong step and lets ``model`` continue it until an answer
     is right, at most ``k`` times. The result is that answer, cut into steps.
 
@@ -45,8 +45,6 @@ class Rectify(Reviser):
     by: Annotated[str, Takes(Scores)]
     model: Annotated[str, RoleMark("generate", "score")] = "policy"
     k: int = Field(default=16, ge=1)
-    temperature: float = Field(default=1.0, gt=0)
-    max_tokens: int = Field(default=256, ge=1)
     pattern: Pattern | None = None
     check: CheckPath | None = None
     cut: Cut = "refuse"
@@ -99,10 +97,9 @@ class Rectify(Reviser):
     ) -> SampledText | Refusal:
         """The first continuation of ``prefix`` that is right and does not begin with ``wrong``."""
         model = models.at(prompt.prompt_id)[self.model]
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
         repeated, unknown, unfinished = 0, 0, 0
         for number in range(self.k):
-            sampled = await continuation(prompt, prefix, model, number, sampling=sampling)
+            sampled = await continuation(prompt, prefix, model, number, sampling=self.sampling)
             if cut_off(sampled, self.cut) is not None:
                 unfinished += 1
                 continue

@@ -9,15 +9,15 @@ import polars as pl
 from pydantic import Field
 
 from engines.model import Models
-from engines.protocol import Sampling
+from engines.operators.sampled import Sampled
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.edited_text import edit_in
 from generators.revision.reviser import Reviser
-from schemas import GeneratingRole, InnerFile, Scores, Takes
+from schemas import GeneratingRole, InnerFile, ModelDefault, Scores, Takes
 
 
-class Refine(Reviser):
+class Refine(Sampled, Reviser):
     """``model`` revises each response ``rounds`` times; only the last revision is kept.
 
     With ``by``, the scores of a checklist (`annotators.Checklist`), the first critique lists the
@@ -34,8 +34,7 @@ class Refine(Reviser):
     by: Annotated[str, Takes(Scores)] | None = None
     model: GeneratingRole = "policy"
     rounds: int = Field(default=1, ge=1)
-    temperature: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=512, ge=1)
+    max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
     template: InnerFile = "revise"
     critique_template: InnerFile = "critique"
 
@@ -52,19 +51,18 @@ class Refine(Reviser):
         if self.by is not None and not remark:
             return Refusal("no score" if remark is None else "nothing to mend")
         model = models[self.model]
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
         text, critique = response.text, failings(remark or ())
         for _ in range(self.rounds):
             if not critique:
                 messages = self.ask(model, self.critique_template, prompt=prompt, response=text)
-                (sampled,) = await model.generate(messages, sampling=sampling)
+                (sampled,) = await model.generate(messages, sampling=self.sampling)
                 critique = sampled.text.strip()
                 if not critique:
                     return Refusal("the critique is empty")
             messages = self.ask(
                 model, self.template, prompt=prompt, response=text, critique=critique
             )
-            (last,) = await model.generate(messages, sampling=sampling)
+            (last,) = await model.generate(messages, sampling=self.sampling)
             edit = edit_in(last.text, text)
             if isinstance(edit, Refusal):
                 return edit

@@ -1,7 +1,8 @@
 """Independent samples of one model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import Field
@@ -9,30 +10,35 @@ from pydantic import Field
 from engines.context import Context
 from engines.model import Models
 from engines.operators.rebinding import bind_checkpoint
-from engines.protocol import Sampling
+from engines.operators.sampled import Sampled
 from engines.rows import Prompt
 from generators.drafts import Draft
 from generators.generator import Generator
 from schemas import Checkpoints, GeneratingRole, Message, Split, Takes
 
 
-class Sample(Generator):
+class Sample(Sampled, Generator):
     """Samples ``n`` independent responses per prompt (best-of-n, self-rewarding, rejection sampling
     and others). A larger ``n`` keeps the first responses unchanged.
 
     With ``checkpoint``, the weights that this stage trained are used instead of the role's: the
     policy after a training step of the same refresh.
+
+    ``writes: reply``: a text is one word or number, such as a grade, and no answer. Then
+    ``max_tokens`` is the model's ``reply_tokens`` by default.
     """
 
     model: GeneratingRole = "policy"
     checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
     n: int = Field(default=1, ge=1)
-    temperature: float = Field(default=1.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
+    writes: Literal["answer", "reply"] = "answer"
     stop: tuple[str, ...] = ()
     system: str | None = None
+
+    def model_defaults(self) -> dict[str, str]:
+        """The length of a reply has a default of its own."""
+        names = super().model_defaults()
+        return names | {"max_tokens": "reply_tokens"} if self.writes == "reply" else names
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
@@ -47,12 +53,6 @@ class Sample(Generator):
         messages: tuple[Message, ...] = prompt.messages
         if self.system is not None:
             messages = ({"role": "system", "content": self.system}, *messages)
-        sampling = Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            max_tokens=self.max_tokens,
-            stop=self.stop,
-        )
+        sampling = replace(self.sampling, stop=self.stop)
         sampled = await models[self.model].generate(messages, n=self.n, sampling=sampling)
         return [Draft.of(one) for one in sampled]

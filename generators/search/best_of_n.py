@@ -6,7 +6,6 @@ from pydantic import Field
 
 from engines.model import Models
 from engines.operators.scores import ScorerSession, verdict_of
-from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.search.chooser import Chooser
@@ -27,8 +26,9 @@ class BestOfN(Chooser):
         self, prompt: Prompt, models: Models, scorer: ScorerSession
     ) -> Sequence[Draft] | Refusal:
         """One draft."""
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        sampled = await models[self.model].generate(prompt.messages, n=self.n, sampling=sampling)
+        sampled = await models[self.model].generate(
+            prompt.messages, n=self.n, sampling=self.sampling
+        )
         # Equal texts are scored once.
         texts = dict.fromkeys(one.text for one in sampled)
         first = {one.text: one for one in reversed(sampled)}

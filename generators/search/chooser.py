@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import polars as pl
-from pydantic import Field
 
 from engines.context import Context
 from engines.model import Models
 from engines.operators.nested_scorer import SUPPLIED, NestedScorer, scorer_session
 from engines.operators.row_operator import RowOperator
+from engines.operators.sampled import Sampled
 from engines.operators.scores import ScorerSession
 from engines.rows import Prompt
 from generators.drafts import Draft, Refusal
@@ -26,7 +26,7 @@ from schemas import (
 )
 
 
-class Chooser(RowOperator):
+class Chooser(Sampled, RowOperator):
     """Base class: writes with ``model`` what ``scorer``, any annotator, scores highest. A subclass
     implements ``choose`` for one prompt.
 
@@ -41,8 +41,6 @@ class Chooser(RowOperator):
     of: Annotated[str, Takes(Prompts)] = "prompts"
     model: GeneratingRole = "policy"
     scorer: NestedScorer
-    temperature: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
 
     @abstractmethod
     async def choose(

@@ -15,8 +15,8 @@ from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
 from engines.operators.row_operator import RowOperator, sampling_parameters, sound_text
+from engines.operators.sampled import Varied
 from engines.operators.step_ends import line_ends
-from engines.protocol import Sampling
 from engines.rows import Prompt
 from generators.drafts import Refusal
 from generators.search.grown_trees import grow_trees
@@ -33,7 +33,7 @@ from schemas import (
 )
 
 
-class OmegaPRM(RowOperator):
+class OmegaPRM(Varied, RowOperator):
     """One tree of prefixes per prompt. The value of a prefix is MC, the share of its ``k`` rollouts
     that end right.
 
@@ -69,8 +69,6 @@ class OmegaPRM(RowOperator):
     beta: float = Field(default=0.9, gt=0, le=1)
     length: int = Field(default=500, ge=1)
     c_puct: float = Field(default=0.125, ge=0)
-    temperature: float = Field(default=1.0, gt=0)
-    max_tokens: int = Field(default=256, ge=1)
     check: CheckPath | None = None
     cut: Cut = "refuse"
 
@@ -104,8 +102,7 @@ class OmegaPRM(RowOperator):
     @property
     def rollouts(self) -> Rollouts:
         """How a prefix is valued."""
-        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        return Rollouts(k=self.k, sampling=sampling, cut=self.cut)
+        return Rollouts(k=self.k, sampling=self.sampling, cut=self.cut)
 
 
 @dataclass(slots=True)

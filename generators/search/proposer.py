@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engines.model import Model, SampledText
 from engines.operators.rollouts import Rollouts, begun, continuation
 from engines.operators.row_operator import sampling_parameters
+from engines.operators.sampled import Sampled
 from engines.operators.step_ends import line_ends
 from engines.protocol import Sampling
 from engines.rows import Prompt
@@ -38,7 +39,7 @@ class Proposed:
     seed: int | None
 
 
-class Proposer(BaseModel):
+class Proposer(Sampled):
     """Draws ``n`` continuations from the model and takes their first steps. Equal steps are one
     step, whose prior is its share. A continuation without words is not a step.
 
@@ -56,12 +57,8 @@ class Proposer(BaseModel):
     which plan and solution alternate; in the paper all plan steps come first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     n: int = Field(default=4, ge=1)
     steps: Literal["line", "plan"] = "line"
-    temperature: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
     lookahead: int | None = Field(default=None, ge=1)
 
     def for_scorer(self, scorer: object) -> "Proposer":
@@ -69,7 +66,7 @@ class Proposer(BaseModel):
         rollouts with the same sampling (`annotators.RolloutValue`). With such rollouts, full
         continuations are generated once for both."""
         rollouts = getattr(scorer, "rollouts", None)
-        shared = isinstance(rollouts, Rollouts) and rollouts.sampling == self._sampling
+        shared = isinstance(rollouts, Rollouts) and rollouts.sampling == self.sampling
         if shared or self.lookahead is not None:
             return self
         return self.model_copy(update={"lookahead": AHEAD})
@@ -92,7 +89,7 @@ class Proposer(BaseModel):
         self, prompt: Prompt, text: str, model: Model, number: int, cut: Cut
     ) -> SampledText:
         """The continuation of proposal ``number``."""
-        full = self._sampling
+        full = self.sampling
         if self.lookahead is not None and self.lookahead < self.max_tokens:
             short = replace(full, max_tokens=self.lookahead)
             sampled = await continuation(prompt, text, model, number, sampling=short)
@@ -100,10 +97,6 @@ class Proposer(BaseModel):
             if sampled.finish == "stop" or not ended:
                 return sampled
         return await continuation(prompt, text, model, number, sampling=full)
-
-    @property
-    def _sampling(self) -> Sampling:
-        return Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
 
     def draws(self, text: str) -> int:
         """The number of continuations of ``text`` that are drawn."""

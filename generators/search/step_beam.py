@@ -83,7 +83,13 @@ class StepBeam(Chooser):
 
     async def _grown(self, prompt: Prompt, start: Beginning, models: Models) -> list[Beginning]:
         """``start`` extended by each proposed step, or marked as complete if none is proposed."""
-        proposer = Proposer(n=self.width, temperature=self.temperature, max_tokens=self.max_tokens)
+        proposer = Proposer(
+            n=self.width,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+        )
         proposed = await proposer.for_scorer(self.scorer).next_steps(
             prompt, start.text, models[self.model]
         )

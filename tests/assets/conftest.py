@@ -66,13 +66,16 @@ class Workshop:
         refresh: str = "2026-11-01",
         rows: int | None = None,
         *,
+        changes: dict[str, Any] | None = None,
         shown: bool = False,
     ) -> Outcome:
         """Run a recipe at a refresh, in this process; ``shown``: on the instance of the UI, which
         takes a second of writing to SQLite."""
         project = self.project()
         definitions = build_definitions(project, [name])
-        return run_refresh(project, definitions, name, refresh=refresh, rows=rows, shown=shown)
+        return run_refresh(
+            project, definitions, name, refresh=refresh, rows=rows, changes=changes, shown=shown
+        )
 
     def project(self) -> Project:
         """All that the present configuration loads."""
@@ -90,7 +93,7 @@ def _workshop(folder: Path, model: Path, patch: pytest.MonkeyPatch) -> Workshop:
     config = {
         "root": "data",
         "roles": {
-            role: {"model": str(model), "dtype": "float32"}
+            role: {"model": str(model), "profile": "pocket"}
             for role in ("policy", "strong", "weak", "judge", "prover", "reward")
         },
         "sources": {"pocket": 1.0},

@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from engines.protocol import RowError
-from schemas import Pairs, Takes
+from schemas import ModelDefault, Pairs, Takes
 from trainers.dpo.token_weights import focused, stated
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer
@@ -55,11 +55,9 @@ class DPO(Trainer):
 
     ``group_by_length``: batches hold pairs of similar length, so there is less padding. Use it if
     lengths differ much. The batches are different then, and so are the trained weights.
-
-    ``learning_rate``: 5e-7 for a 7B model, as in most published recipes; 3e-5 for a pocket model or
-    with ``lora``.
     """
 
+    training: ClassVar = "dpo"
     unit: ClassVar = "pair_id"
     relative: ClassVar = True
 
@@ -72,7 +70,7 @@ class DPO(Trainer):
     nll: float = Field(0.0, ge=0)
     anchor: Literal["always", "falling"] = "always"
     group_by_length: bool = False
-    learning_rate: float = Field(5e-7, gt=0)
+    learning_rate: Annotated[float, ModelDefault()] = Field(5e-7, gt=0)
 
     @model_validator(mode="after")
     def _anchor_needs_reference(self) -> "DPO":

@@ -14,6 +14,7 @@ from engines.operators.collect import FailedRows
 from engines.operators.cut_off import Cut
 from engines.operators.nested_scorer import SUPPLIED, NestedScorer
 from engines.operators.row_operator import RowOperator, each_prompt
+from engines.operators.sampled import Varied
 from engines.protocol import EngineError, Sampling
 from engines.rows import Prompt
 from schemas import (
@@ -41,7 +42,7 @@ SCORERS = {
 """The annotator of each measure, if the recipe names none."""
 
 
-class Validate(RowOperator):
+class Validate(Varied, RowOperator):
     """Measures a trained policy on held-out prompts, beside the policy that training started from.
 
     ``by: check``: each prompt is answered greedily and ``samples`` times, and the answers are
@@ -77,8 +78,6 @@ class Validate(RowOperator):
     by: Literal["check", "judge", "reward"] | None = None
     scorer: NestedScorer | None = None
     samples: int = Field(8, ge=0)
-    temperature: float = Field(1.0, gt=0)
-    max_tokens: int = Field(256, ge=1)
     check: CheckPath | None = None
     cut: Cut = "refuse"
 
@@ -204,7 +203,7 @@ class Validate(RowOperator):
             models[self.policy].generate(
                 prompt.messages,
                 n=self.samples,
-                sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens),
+                sampling=self.sampling,
                 call="sampled",
             ),
         )

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from engines.protocol import RowError
-from schemas import Input, Pairs, StepLabels, Takes, TrainedRole
+from schemas import Input, ModelDefault, Pairs, StepLabels, Takes, TrainedRole
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer
 
@@ -36,17 +36,17 @@ class PRM(Trainer):
     that step and those before it, never on later ones.
 
     The folder holds a token classification model with one label. It cannot generate, so the next
-    refresh of the recipe does not start from it. ``learning_rate``: 1e-5 for a 7B model,
-    1e-3 for a pocket model.
+    refresh of the recipe does not start from it.
     """  # noqa: E501  # a table cell cannot be broken
 
+    training: ClassVar = "prm"
     task: ClassVar = "TOKEN_CLS"
 
     of: Annotated[str, Takes(StepLabels, Pairs)]
     start: TrainedRole = "reward"
     loss: Loss = "bce"
     zeta: float = Field(4.0, ge=0)
-    learning_rate: float = Field(1e-5, gt=0)
+    learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
 
     @property
     def unit(self) -> str:  # type: ignore[override]  # which table it reads decides it

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field
 
-from schemas import Pairs, Takes
+from schemas import ModelDefault, Pairs, Takes
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer
 
@@ -26,15 +26,16 @@ class RewardModel(Trainer):
 
     The folder holds a sequence classification model with one label, which cannot generate. The next
     refresh of a recipe starts from its last checkpoint, so a stage that trains a policy must come
-    after this one. ``learning_rate``: 1e-5 for a 7B model (TRL's example), 1e-4 for a pocket model.
+    after this one.
     """
 
+    training: ClassVar = "reward"
     unit: ClassVar = "pair_id"
     task: ClassVar = "SEQ_CLS"
 
     of: Annotated[str, Takes(Pairs)]
     margin_scale: float = Field(0.0, ge=0)
-    learning_rate: float = Field(1e-5, gt=0)
+    learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field
 
-from schemas import Demonstrations, Takes
+from schemas import Demonstrations, ModelDefault, Takes
 from trainers.training.tokenization import UNLEARNED, Reader
 from trainers.training.trainer import Trainer
 
@@ -20,14 +20,13 @@ class SFT(Trainer):
     Everything before the last message is context and is not learned. If a row has ``loss_spans``,
     only the characters of the last message inside them are learned; the end of the turn is learned
     if the last token of the text is. The loss is the mean over the learned tokens of a step.
-
-    ``learning_rate``: 1e-5 for a 7B model; 2e-4 with ``lora``; 5e-5 to 5e-4 for a pocket model.
     """
 
+    training: ClassVar = "sft"
     unit: ClassVar = "demonstration_id"
 
     of: Annotated[str, Takes(Demonstrations)]
-    learning_rate: float = Field(1e-5, gt=0)
+    learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.select("demonstration_id", "messages", "loss_spans")

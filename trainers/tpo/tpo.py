@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from engines.protocol import RowError
-from schemas import Rankings, Takes
+from schemas import ModelDefault, Rankings, Takes
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer
 
@@ -36,17 +36,17 @@ class TPO(Trainer):
     which reverses its sign, and weights a step by 1 + cos, more for similar steps. Here the hidden
     states of the policy are computed once, before training, without gradients.
 
-    A list with equal rewards is dropped. ``learning_rate``: as for `trainers.DPO`. ``batch_size``
-    counts lists.
+    A list with equal rewards is dropped. ``batch_size`` counts lists.
     """
 
+    training: ClassVar = "dpo"
     unit: ClassVar = "ranking_id"
 
     of: Annotated[str, Takes(Rankings)]
     beta: float = Field(0.1, gt=0)
     pairs: Literal["lambda", "equal"] = "lambda"
     adaptive: bool = True
-    learning_rate: float = Field(5e-7, gt=0)
+    learning_rate: Annotated[float, ModelDefault()] = Field(5e-7, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.select("ranking_id", "prompt", "completions", "rewards", "steps")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
@@ -17,6 +17,7 @@ from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
     Dropped,
+    ModelDefault,
     Operator,
     Split,
     TrainedRole,
@@ -59,6 +60,9 @@ class Trainer(Operator):
     All weights are trained in float32 (with bfloat16 forward passes on a GPU), because a step of
     5e-7 is lost in the rounding of a bfloat16 weight. With ``lora`` the weights stay in their own
     type.
+
+    What the model's profile says (`engines.profiles`) is the default of ``learning_rate``,
+    ``epochs``, ``batch_size``, ``gradient_accumulation``, ``max_length`` and ``lora``.
     """
 
     gives: ClassVar = Checkpoints
@@ -68,16 +72,30 @@ class Trainer(Operator):
     """Whether `learner` takes a `trainers.training.reference_logprobs.Reference`, which stores the
     log-probs of the policy before training."""
 
+    training: ClassVar[Literal["sft", "dpo", "reward", "prm"] | None] = None
+    """The kind of training whose learning rate and epochs a model's profile has; None if it has
+    none."""
+
     start: TrainedRole = "policy"
-    learning_rate: float = Field(gt=0)
-    epochs: float = Field(1.0, gt=0)
-    batch_size: int = Field(8, ge=1)
-    gradient_accumulation: int = Field(1, ge=1)
-    max_length: int = Field(2048, ge=2)
+    learning_rate: Annotated[float, ModelDefault()] = Field(gt=0)
+    epochs: Annotated[float, ModelDefault()] = Field(1.0, gt=0)
+    batch_size: Annotated[int, ModelDefault()] = Field(8, ge=1)
+    gradient_accumulation: Annotated[int, ModelDefault()] = Field(1, ge=1)
+    max_length: Annotated[int, ModelDefault()] = Field(2048, ge=2)
     warmup: float = Field(0.1, ge=0, lt=1)
     seed: int | None = None
-    lora: LoRA | None = None
+    lora: Annotated[LoRA | None, ModelDefault()] = None
     checkpoint_seconds: float = Field(600.0, ge=0)
+
+    def model_defaults(self) -> dict[str, str]:
+        """Learning rate and epochs are those of this kind of training."""
+        names = super().model_defaults()
+        rate, epochs = names.pop("learning_rate"), names.pop("epochs")
+        if self.training is not None:
+            rate = rate if self.lora is None else f"lora_{rate}"
+            names["learning_rate"] = f"{rate}.{self.training}"
+            names["epochs"] = f"{epochs}.{self.training}"
+        return names
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads, including ``unit``."""

@@ -28,7 +28,8 @@ def test_an_asset_says_paper_claim_operator_and_parameters(workshop: Any) -> Non
     assert "**Claim:** &lt;b&gt;it&lt;/b&gt; helps" in said
     assert "independent responses per prompt" in said
     assert "| n | 2 | the recipe |" in said
-    assert "| top&#95;p | 1 | by default |" in said
+    assert "| top&#95;p | 1 | profile pocket |" in said
+    assert "| writes | answer | by default |" in said
 
 
 @pytest.mark.parametrize("code", [None, "javascript:alert(1)", "our shelf", "https://a b"])

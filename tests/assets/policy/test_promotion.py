@@ -10,9 +10,12 @@ from assets.policy.promotion import Gate, Rule, gate_of, worsened
 from assets.project.recipe_plan import plan, policy_stage
 from assets.storage.tables import Tables
 from engines.bindings import Binding
+from engines.operators.model_defaults import RoleDefaults
+from engines.profiles import SHIPPED
 from schemas import Checkpoints, Dropped, Evaluations, Split, empty, rows
 
 BOUND = {"policy": Binding(model="base")}
+DEFAULTS = {"policy": RoleDefaults("policy", BOUND["policy"], SHIPPED["chat"])}
 GATE = Gate("recipe", ("validated",))
 STAGES: dict[str, Any] = {
     "responses": {"use": "generators.Sample"},
@@ -130,7 +133,7 @@ def test_what_measures_the_policy_is_its_gate(
     expected: tuple[str, ...] | None,
 ) -> None:
     stages = {name: spec for name, spec in STAGES.items() if name != left_out}
-    planned = plan(stages, file="defs.yaml", roles=BOUND)
+    planned = plan(stages, file="defs.yaml", roles=DEFAULTS)
     gate = gate_of("recipe", planned, policy_stage(planned), rule, 0)
     assert (None if gate is None else gate.measured_by) == expected
     path = refreshed(tables, "2026-01-01", tmp_path, before=1, after=2)

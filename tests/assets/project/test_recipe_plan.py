@@ -7,12 +7,15 @@ import pytest
 from assets.config.errors import RecipeError
 from assets.project.recipe_plan import plan
 from engines.bindings import Binding
+from engines.operators.model_defaults import RoleDefaults
+from engines.profiles import SHIPPED
 from schemas import Pairs, Responses
 
-ROLES = {
+BOUND = {
     "policy": Binding(model="m"),
     "served": Binding(engine="openai", url="http://x/v1", served_as="x"),
 }
+ROLES = {role: RoleDefaults(role, bound, SHIPPED["chat"]) for role, bound in BOUND.items()}
 SAMPLE = {"use": "generators.Sample"}
 PAIRS = {"use": "filters.RandomPairs", "of": "responses"}
 

@@ -1,0 +1,111 @@
+"""Parameters that one run sets: ``factory run RECIPE --set STAGE.PARAMETER=VALUE``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from assets.config.errors import FactoryError, RecipeError, near
+from assets.config.yaml_file import YamlError, unsound, value
+from assets.project.declaration import LARGEST
+from assets.project.recipe_plan import Stage
+from schemas import Operator
+
+WHERE = "--set"
+"""The place of a wrong value in error messages, in place of a file."""
+ORIGIN = "this run"
+"""The origin of a parameter that a run sets."""
+
+Changes = Mapping[str, Any]
+"""The values by ``stage.parameter``, such as ``responses.max_tokens`` or ``trees.proposer.n``."""
+
+
+def read_changes(texts: Sequence[str]) -> dict[str, Any]:
+    """The values in texts such as ``responses.max_tokens=64``. A value is YAML, as in a recipe.
+
+    Raises:
+        FactoryError: A text has another form.
+    """
+    changes: dict[str, Any] = {}
+    for text in texts:
+        name, equals, given = text.partition("=")
+        if not equals or "." not in name:
+            raise FactoryError(
+                f"{WHERE} {text!r}: write it as STAGE.PARAMETER=VALUE, as in "
+                "--set responses.max_tokens=64"
+            )
+        if name in changes:
+            raise FactoryError(f"{WHERE} {name}: is given twice")
+        try:
+            changes[name] = value(given)
+        except YamlError as error:
+            raise FactoryError(f"{WHERE} {name}: {error}") from None
+    return changes
+
+
+def changed_specs(stages: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
+    """The specs of a recipe's stages with the values of a run.
+
+    Raises:
+        RecipeError: There is no such stage, or a value cannot be used.
+    """
+    changed = dict(stages)
+    for name, given in changes.items():
+        stage, _, parameter = name.partition(".")
+        if stage not in stages:
+            raise RecipeError(f"there is no stage {stage!r}; {near(stage, stages)}", file=WHERE)
+        wrong = unsound({parameter: given}, largest=LARGEST)
+        if wrong is not None:
+            raise RecipeError(wrong[1], file=WHERE, stage=stage, field=wrong[0])
+        changed[stage] = _with(changed[stage], parameter.split("."), given, stage=stage)
+    return changed
+
+
+def check_changes(before: Sequence[Stage], after: Sequence[Stage]) -> None:
+    """Check that a run changes no operator, no input and no role that is trained.
+
+    Raises:
+        RecipeError: It changes one of them.
+    """
+    stages = {stage.name: stage.operator for stage in before}
+    for stage in after:
+        old = stages.get(stage.name)
+        if old is None or _fixed(old) != _fixed(stage.operator):
+            raise RecipeError(
+                "a run cannot change an operator, an input or the role that is trained: change the "
+                "recipe, or write one of your own",
+                file=WHERE,
+                stage=stage.name,
+            )
+
+
+def with_origins(stage: Stage, changes: Changes) -> Stage:
+    """The stage, with the origin of the parameters that a run sets."""
+    of_stage = f"{stage.name}."
+    changed = {name.removeprefix(of_stage): ORIGIN for name in changes if name.startswith(of_stage)}
+    return replace(stage, origins={**stage.origins, **changed})
+
+
+def _fixed(operator: Operator) -> tuple[Any, ...]:
+    trained = [use for use in operator.roles() if "weights" in use.needs]
+    return type(operator), operator.inputs(), trained
+
+
+def _with(spec: Any, path: Sequence[str], given: Any, *, stage: str) -> dict[str, Any]:
+    """The mapping ``spec`` with a value at ``path``."""
+    if not isinstance(spec, Mapping):
+        raise RecipeError("this is no mapping", file=WHERE, stage=stage, field=path[0])
+    name, *inner = path
+    if not inner:
+        return {**spec, name: given}
+    return {**spec, name: _with(spec.get(name) or {}, inner, given, stage=stage)}
+
+
+def set_by_run(stage: Stage) -> dict[str, Any]:
+    """The parameters of a stage that its run sets, by name (``max_tokens``, ``proposer.n``)."""
+    parameters = stage.operator.model_dump(mode="json")
+    return {
+        name: reduce(lambda part, field: part[field], name.split("."), parameters)
+        for name, origin in stage.origins.items()
+        if origin == ORIGIN
+    }

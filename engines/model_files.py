@@ -1,0 +1,107 @@
+"""What a model's own files say of it, read without loading the model."""
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from os.path import expanduser
+from pathlib import Path
+from typing import Any
+
+from engines.bindings import Binding
+from engines.protocol import EngineError
+from engines.weights import is_hub_id
+
+log = logging.getLogger(__name__)
+
+SAMPLING = ("temperature", "top_p", "top_k")
+"""What ``generation_config.json`` may say of sampling, as far as every engine can do it."""
+
+
+def stated_sampling(binding: Binding) -> dict[str, Any]:
+    """The values of `SAMPLING` that the model's ``generation_config.json`` states.
+
+    Raises:
+        EngineError: the file cannot be read.
+    """
+    config = published(binding, "generation_config.json")
+    return {name: config[name] for name in SAMPLING if config.get(name) is not None}
+
+
+def number_of_weights(binding: Binding) -> float | None:
+    """About how many weights the language model has, by its ``config.json``; None if that does not
+    say. Weights of norms and biases, which are few, do not count.
+
+    Raises:
+        EngineError: the file cannot be read.
+    """
+    config = published(binding, "config.json")
+    config = {**config, **(config.get("text_config") or {})}
+    try:
+        width, layers, words = (
+            int(config[name]) for name in ("hidden_size", "num_hidden_layers", "vocab_size")
+        )
+        heads = int(config["num_attention_heads"])
+        head = int(config.get("head_dim") or width // heads)
+        pairs = int(config.get("num_key_value_heads") or heads)
+        experts = config.get("num_experts") or config.get("num_local_experts") or 1
+        inner = config.get("moe_intermediate_size") if experts > 1 else None
+        inner = int(inner or config["intermediate_size"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    attention = 2 * width * head * (heads + pairs)
+    embeddings = words * width * (1 if config.get("tie_word_embeddings") else 2)
+    return float(embeddings + layers * (attention + 3 * width * inner * int(experts)))
+
+
+def published(binding: Binding, name: str) -> Mapping[str, Any]:
+    """The JSON object in the file ``name`` of the binding's model. Empty if the binding names no
+    model, or the model has no such file.
+
+    A file of a Hub model is taken from the local cache, or downloaded at the binding's revision.
+
+    Raises:
+        EngineError: the file holds no JSON object.
+    """
+    if binding.model is None:
+        return {}
+    folder = Path(expanduser(binding.model))
+    file = folder / name if folder.is_dir() else None
+    if file is None and is_hub_id(binding):
+        file = _downloaded(binding.model, binding.revision, name)
+    return {} if file is None or not file.is_file() else _read(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _read(file: Path, changed_ns: int) -> Mapping[str, Any]:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{file} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise EngineError(f"{file}: expected a JSON object")
+    return content
+
+
+@lru_cache(maxsize=256)
+def _downloaded(model: str, revision: str | None, name: str) -> Path | None:
+    """The file of a Hub model in the local cache; None if the model has no such file, or if the Hub
+    cannot be reached."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    cached = try_to_load_from_cache(model, name, revision=revision)
+    if isinstance(cached, str):
+        return Path(cached)
+    if cached is not None:  # known to be missing
+        return None
+    try:
+        return Path(hf_hub_download(model, name, revision=revision, etag_timeout=3))
+    except LocalEntryNotFoundError as error:
+        log.warning("%s of %s is not known here: %s", name, model, str(error).splitlines()[0])
+    except EntryNotFoundError:
+        pass
+    except Exception as error:
+        # The model itself cannot be opened then, which says more.
+        log.warning("%s of %s cannot be read: %s", name, model, str(error).splitlines()[0])
+    return None

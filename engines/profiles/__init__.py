@@ -1,0 +1,12 @@
+"""What a model needs: defaults of operators' parameters, for each kind of model."""
+
+from engines.profiles.profile import (
+    SHIPPED,
+    ByTraining,
+    LearningRate,
+    LoRADefaults,
+    Profile,
+    merged,
+)
+
+__all__ = ["SHIPPED", "ByTraining", "LearningRate", "LoRADefaults", "Profile", "merged"]
