@@ -31,6 +31,7 @@ class Outcome:
         sources: The row counts of each source that it drew from.
         stages: The row counts of each stage, in running order.
         label_accuracy: The share of pairs with a right label, in [0, 1]; None if it is not known.
+        label_origin: How the check that tells it made the labels itself; None if it did not.
         validated: The figures of the policy on held-out prompts; None if it was not validated.
         checkpoint: The row of the trained checkpoint; None if nothing was trained.
         findings: Further figures of each stage.
@@ -44,6 +45,7 @@ class Outcome:
     sources: Mapping[str, Mapping[str, Any]]
     stages: Mapping[str, Mapping[str, Any]]
     label_accuracy: float | None
+    label_origin: str | None
     validated: Mapping[str, Any] | None
     checkpoint: Mapping[str, Any] | None
     findings: Mapping[str, Mapping[str, Any]]
@@ -60,6 +62,7 @@ class Outcome:
             "refresh": self.refresh,
             "stages": {name: dict(account) for name, account in self.stages.items()},
             "label_accuracy": self.label_accuracy,
+            "label_origin": self.label_origin,
             "validated": None if validated is None else {name: validated[name] for name in figures},
         }
 
@@ -164,6 +167,7 @@ def run_refresh(
         sources={name: by_group["prompts"][name]["account"].value for name in sources},
         stages=dict(zip(order, (metadata["account"] for metadata in by_stage), strict=True)),
         label_accuracy=labels and labels["label_accuracy"],
+        label_origin=labels and labels["label_origin"],
         validated=_last(by_stage, "validated"),
         checkpoint=_last(by_stage, "checkpoint"),
         findings={

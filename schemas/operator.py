@@ -14,7 +14,7 @@ runs.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import polars as pl
 from pydantic import (
@@ -116,8 +116,9 @@ class Operator(Parameters):
         """How this operator uses the truth of its prompts; None if it does not need it."""
         return None
 
-    def without_truth(self) -> Self | None:
-        """This operator as it runs where its prompts have no truth; None if it cannot."""
+    def without_truth(self) -> "Operator | None":
+        """The operator that takes the place of this one where its prompts have no truth; None if
+        there is none."""
         return None
 
     def truth_needs(self) -> list[TruthNeed]:

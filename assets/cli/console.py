@@ -67,7 +67,8 @@ def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
         listed = ", ".join(f"{name} {_figure(value)}" for name, value in findings.items())
         yield Text(f"{stage}: {listed}")
     if outcome.label_accuracy is not None:
-        yield Text(f"label accuracy {outcome.label_accuracy:.1%}")
+        origin = f" {outcome.label_origin}" if outcome.label_origin else ""
+        yield Text(f"label accuracy {outcome.label_accuracy:.1%}{origin}")
     checkpoint = outcome.checkpoint
     if checkpoint is not None and not checkpoint["trained"]:
         yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.config.errors import FactoryError
 from schemas import Checkpoints, Evaluations
-from trainers.evaluation.metrics import summary
+from trainers.evaluation.metrics import measured_by, summary
 
 if TYPE_CHECKING:
     from assets.project.project import Project
@@ -31,6 +31,11 @@ def gains(project: "Project", recipe: str) -> Iterator[dict[str, Any]]:
         raise FactoryError(f"{recipe} {what}, so there are no gains to show")
     trainer = next(stage.name for stage in stages if stage.gives is Checkpoints)
     first = project.tables.read((recipe, validated), refreshes[0])
+    if not first.is_empty() and measured_by(first) != "check":
+        raise FactoryError(
+            f"{recipe}/{validated} was measured by a {measured_by(first)}, which compares each "
+            "policy with its own start: gains over refreshes need a check"
+        )
     start = first.select("prompt_id", "greedy_before", "right_before")
     for refresh in refreshes:
         evaluated = project.tables.read((recipe, validated), refresh)

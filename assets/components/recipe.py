@@ -97,6 +97,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             self.seed,
             Path(self.file).parent,
             gate_of(self.name, stages, trains, self.gate, self.seed),
+            stages,
         )
         referenced = self.fitted(settings).referenced
         assets = [self._prompts(weights, settings, referenced)]

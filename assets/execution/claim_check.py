@@ -1,13 +1,15 @@
 """The asset check of a recipe's claim: it compares a refresh of the recipe with its control."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import dagster as dg
 import polars as pl
 
+from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.measure import Figures, Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import GIVEN, Stage
+from assets.project.recipe_plan import EXPORTED, GIVEN, Stage
 from assets.project.resources import Resources
 from assets.storage.tables import MissingTableError, Tables
 
@@ -103,7 +105,20 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
             }
             for tables in (ours, theirs)
         )
-    return measure.figures(ours, theirs, checks=factory.checks)
+    figures = measure.figures(ours, theirs, checks=factory.checks)
+    origin = _origin(recipe, measure.of, ours, factory)
+    return figures if origin is None else replace(figures, says=f"{figures.says}; labels {origin}")
+
+
+def _origin(
+    recipe: RecipeSpec, stage: str, tables: Mapping[str, pl.DataFrame], factory: Resources
+) -> LabelOrigin | None:
+    """How the check made the labels that a claim is about; None if it did not."""
+    stages = recipe.planned(factory.settings)
+    measured = next(each for each in stages if each.name == stage)
+    if measured.gives not in EXPORTED:
+        return None
+    return label_origin(measured, stages, tables[stage], factory.checks)
 
 
 def _tables(

@@ -1,6 +1,6 @@
 """Runs one stage of a recipe without Dagster: from a script, a notebook or an asset."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -9,6 +9,7 @@ import polars as pl
 
 from assets.config.causes import with_file_name
 from assets.execution.row_counts import RowCounts, count_rows
+from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
 from engines.context import Context
@@ -31,6 +32,7 @@ class StageOutcome:
             responses that it ranks correctly. None if it is not known.
         label_accuracy: For `Pairs`: the share in [0, 1] of correct labels. None if no label can
             be checked.
+        label_origin: The part that the same check had in the labels; None if it had none.
         validation: For `Evaluations`: the figures of `trainers.evaluation.metrics.summary`. None
             if nothing was measured.
     """
@@ -41,6 +43,7 @@ class StageOutcome:
     seconds: float
     scorer_accuracy: float | None = None
     label_accuracy: float | None = None
+    label_origin: LabelOrigin | None = None
     validation: Mapping[str, Any] | None = None
 
     @property
@@ -69,7 +72,11 @@ class StageOutcome:
 
 
 def execute_stage(
-    stage: Stage, tables: Mapping[str, pl.DataFrame], context: Context
+    stage: Stage,
+    tables: Mapping[str, pl.DataFrame],
+    context: Context,
+    *,
+    stages: Sequence[Stage] = (),
 ) -> StageOutcome:
     """Run the stage's operator.
 
@@ -78,6 +85,7 @@ def execute_stage(
         tables: The tables that the stage reads, by stage name. A stage that gives `Pairs` also
             needs ``prompts``, to check the labels.
         context: The context of the run: recipe, refresh, roles, folders.
+        stages: The stages of the recipe, which tell how labels were made.
 
     Raises:
         EngineError: No row can be answered, or too many rows failed.
@@ -97,6 +105,9 @@ def execute_stage(
             label_accuracy(kept, tables["prompts"], context.checks)
             if stage.gives is Pairs
             else None
+        ),
+        label_origin=(
+            label_origin(stage, stages, kept, context.checks) if stage.gives is Pairs else None
         ),
         validation=_validation(kept, context.seed) if stage.gives is Evaluations else None,
     )

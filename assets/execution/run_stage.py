@@ -61,7 +61,7 @@ def run_stage(
         tables=factory.tables,
         checks=factory.checks,
     )
-    outcome = execute_stage(stage, tables, context)
+    outcome = execute_stage(stage, tables, context, stages=recipe.stages)
     gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
     metadata = metadata_of(outcome, tables)
     changed = set_by_run(stage)
@@ -119,8 +119,12 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
     if findings:
         metadata["findings"] = dg.MetadataValue.json(findings)
     if stage.gives is Pairs:
-        accuracy = outcome.label_accuracy
-        metadata["label_accuracy"] = dg.MetadataValue.json({"label_accuracy": accuracy})
+        metadata["label_accuracy"] = dg.MetadataValue.json(
+            {
+                "label_accuracy": outcome.label_accuracy,
+                "label_origin": outcome.label_origin and str(outcome.label_origin),
+            }
+        )
     if outcome.validation is not None:
         metadata["validated"] = dg.MetadataValue.json(dict(outcome.validation))
     if stage.gives is Checkpoints:
@@ -156,7 +160,8 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
     }
     if stage.gives is Pairs:
         descriptions["label_accuracy"] = (
-            "The share of pairs with a correct label, among pairs that can be checked"
+            "The share of pairs with a correct label, among pairs that can be checked. It measures "
+            "nothing if the same check labelled them"
         )
     if stage.gives is Evaluations:
         descriptions["no_worse"] = "The policy is not worse than the one it started from"
@@ -181,14 +186,19 @@ def _missing_journal_warning(stage: Stage, recipe: RecipeContext, factory: Resou
 
 def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
     """A check that always passes, because the expected accuracy depends on the recipe."""
-    accuracy = outcome.label_accuracy
+    accuracy, origin = outcome.label_accuracy, outcome.label_origin
     return dg.AssetCheckResult(
         check_name="label_accuracy",
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"pairs": outcome.split.kept.height}
-        | ({} if accuracy is None else {"label accuracy": accuracy}),
-        description="no pair's truth can be known" if accuracy is None else f"{accuracy:.1%}",
+        | ({} if accuracy is None else {"label accuracy": accuracy})
+        | ({} if accuracy is None or origin is None else {"labelled": str(origin)}),
+        description=(
+            "no pair's truth can be known"
+            if accuracy is None
+            else f"{accuracy:.1%}" + (f" {origin}" if origin else "")
+        ),
     )
 
 

@@ -1,12 +1,13 @@
 """Makes the context in which a stage of a recipe runs at a refresh."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assets.config.settings import Settings
 from assets.policy.lineage import roles_at
 from assets.policy.promotion import Gate
+from assets.project.recipe_plan import Stage
 from assets.storage.tables import Tables
 from engines.context import Context
 
@@ -21,6 +22,7 @@ class RecipeContext:
         seed: The recipe's seed.
         folder: The folder of its ``defs.yaml``, which holds its templates.
         gate: What its policies must pass to be promoted.
+        stages: Its stages, in running order.
     """
 
     recipe: str
@@ -28,6 +30,7 @@ class RecipeContext:
     seed: int
     folder: Path | None = None
     gate: Gate | None = None
+    stages: Sequence[Stage] = ()
 
 
 def stage_context(

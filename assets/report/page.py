@@ -16,6 +16,7 @@ from markupsafe import Markup
 from upath import UPath
 
 from assets.charts.histogram import HEIGHT, WIDTH
+from assets.project.label_origin import label_origin
 from assets.project.project import Project
 from assets.report.agreement import agreements, truth
 from assets.report.claim import findings
@@ -73,6 +74,7 @@ def dataset_report(
             stage=data.stage.name,
             refreshes=data.refreshes,
             rows=shown,
+            origin=label_origin(data.stage, data.stages, data.rows(data.stage.name), data.checks),
             funnel=funnel(data),
             plots=plots(data, known),
             width=WIDTH,

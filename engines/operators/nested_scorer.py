@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, SerializeAsAny
@@ -25,6 +25,15 @@ NestedScorer = Annotated[
     SerializeAsAny[Operator], BeforeValidator(load_operator), AfterValidator(_is_scorer)
 ]
 """A field that holds an annotator, written in YAML as a mapping with ``use``."""
+
+
+def _names_scorer(spec: dict[str, Any]) -> dict[str, Any]:
+    _is_scorer(load_operator(spec))
+    return spec
+
+
+ScorerSpec = Annotated[dict[str, Any], AfterValidator(_names_scorer)]
+"""A field that describes an annotator which is used only in some cases."""
 
 
 SUPPLIED = frozenset({"of", "prompts"})

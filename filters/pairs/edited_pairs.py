@@ -19,12 +19,12 @@ class EditedPairs(Filter):
     was made from (chosen), if the edit is small and made a right answer wrong.
 
     Small: at most the share ``most_changed`` of tokens is changed (`filters.pairs.edits`). Made
-    wrong: the score of the original by stage ``originals_by`` is 1 or more, that of the edited
-    response by stage ``by`` is 0 or less; both must be valid. An edit that announces its error (it
-    has a word of ``telltales`` that the original does not have) is dropped, because the model would
-    learn that word. Each dropped response is dropped under its own id, with the changed share and
-    both scores. A prompt without a pair is dropped too. ``shared_prefix`` is the number of common
-    characters at the beginning, ``margin`` the difference of the scores.
+    wrong: the score of the original by stage ``originals_by`` is at least ``right``, that of the
+    edited response by stage ``by`` is at most ``wrong``; both must be valid. An edit that announces
+    its error (it has a word of ``telltales`` that the original does not have) is dropped, because
+    the model would learn that word. Each dropped response is dropped under its own id, with the
+    changed share and both scores. A prompt without a pair is dropped too. ``shared_prefix`` is the
+    number of common characters at the beginning, ``margin`` the difference of the scores.
 
     Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638). The telltale words are
     among those of its public code, which does not check that an edit changed the text or made it
@@ -39,6 +39,8 @@ class EditedPairs(Filter):
     by: Annotated[str, Takes(Scores)]
     originals_by: Annotated[str, Takes(Scores)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    right: float = 1.0
+    wrong: float = 0.0
     most_changed: float = Field(default=0.12, ge=0, le=1)
     telltales: tuple[str, ...] = TELLTALES
 
@@ -118,13 +120,13 @@ class EditedPairs(Filter):
             .then(pl.lit("original not found"))
             .when(pl.col("original_score").is_null())
             .then(pl.lit("original not scored"))
-            .when(pl.col("original_score") < 1)
+            .when(pl.col("original_score") < self.right)
             .then(pl.lit("original is not right"))
             .when(same_text() | (pl.col("changed") == 0))
             .then(pl.lit("edit changed nothing"))
             .when(pl.col("edited_score").is_null())
             .then(pl.lit("edit not scored"))
-            .when(pl.col("edited_score") > 0)
+            .when(pl.col("edited_score") > self.wrong)
             .then(pl.lit("verdict not flipped"))
             .when(pl.col("changed") > self.most_changed)
             .then(pl.lit("changed too much"))

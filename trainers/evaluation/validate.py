@@ -103,7 +103,7 @@ class Validate(Varied, RowOperator):
     def needs_truth(self) -> Truth | None:
         return "check" if self.scorer is None else None
 
-    def without_truth(self) -> "Validate | None":
+    def without_truth(self) -> Operator | None:
         if self.by is not None or self.check is not None:
             return None
         given = {name: getattr(self, name) for name in self.model_fields_set}
