@@ -47,8 +47,8 @@ def run(
         days = runs.rounds(refresh, rounds)
         project = load_project()
         name = recipe_id(recipe, project.recipes)
-        project.require(name)
         given = read_changes(changes or [])
+        project.require(name, given)
         definitions = build_definitions(project, [name])
         screen = console.console(stderr=as_json)
         outcomes = []

@@ -77,7 +77,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         A recipe that cannot run on today's sources has none; the log says why.
         """
         settings = load_settings()
-        if (refusal := self.fitted(settings).refusal) is not None:
+        if (refusal := self.refusal(settings)) is not None:
             log.warning("%s is not loaded: %s", self.name, refusal)
             return dg.Definitions()
         return self.definitions(settings)

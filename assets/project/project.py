@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from assets.config.errors import FactoryError, RecipeError, near
 from assets.config.settings import Settings, from_variable, load_settings
+from assets.project.changes import Changes
 from assets.project.dataset import DATASETS, DatasetSpec
 from assets.project.dataset_plan import DatasetPlan, plan_dataset
 from assets.project.declaration import Declaration
@@ -48,12 +49,13 @@ class Project:
     def refused(self) -> Mapping[str, RecipeError]:
         """Why a recipe cannot run on today's sources, by its name. The others can run, and the
         stored tables of all recipes can be read."""
-        found = {name: each.fitted(self.settings).refusal for name, each in self.recipes.items()}
+        found = {name: each.refusal(self.settings) for name, each in self.recipes.items()}
         return {name: refusal for name, refusal in found.items() if refusal is not None}
 
-    def require(self, recipe: str) -> None:
-        """Raise `RecipeError` if a recipe cannot run on today's sources."""
-        if (refusal := self.recipes[recipe].fitted(self.settings).refusal) is not None:
+    def require(self, recipe: str, changes: Changes | None = None) -> None:
+        """Raise `RecipeError` if a recipe, with the parameters ``changes`` of a run, cannot run on
+        today's sources."""
+        if (refusal := self.recipes[recipe].refusal(self.settings, changes)) is not None:
             raise refusal
 
     @property

@@ -115,6 +115,18 @@ class RecipeSpec(Declaration):
             self._fitted = bound, self._fit(self.stages, settings, file=self.file)
         return self._fitted[1]
 
+    def refusal(self, settings: Settings, changes: Changes | None = None) -> RecipeError | None:
+        """Why the stages cannot run on the prompts of the recipe's sources; None if they can.
+
+        Args:
+            settings: The configuration.
+            changes: The parameters that a run sets.
+        """
+        if not changes:
+            return self.fitted(settings).refusal
+        specs = changed_specs(self.stages, changes)
+        return self._fit(specs, settings, file=self.file).refusal
+
     def draw_from(self, sources: Mapping[str, SourceSpec], settings: Settings) -> None:
         """Fit the stages to the sources of the recipe's prompts and of the held-out prompts.
 

@@ -77,8 +77,11 @@ def fit(
     for stage in stages:
         missing = _missing(stage, fitted, sources)
         if missing is not None and (instead := stage.operator.without_truth()) is not None:
-            for use in instead.roles():
-                check_role(stage.name, instead, use, roles, file=file)
+            try:
+                for use in instead.roles():
+                    check_role(stage.name, instead, use, roles, file=file)
+            except RecipeError as unbound:
+                return Fitted(stages, {}, unbound, frozenset())
             filled, origins = with_defaults(stage.name, instead, roles, file=file)
             fitted[stage.name] = replace(
                 stage, operator=filled, origins={**stage.origins, **origins}

@@ -7,9 +7,14 @@ import pytest
 from assets.project.label_origin import label_origin
 from assets.project.recipe_plan import plan
 from engines.bindings import Binding
+from engines.operators.model_defaults import RoleDefaults
+from engines.profiles import SHIPPED
 from schemas import Pairs, empty, rows
 
-ROLES = {name: Binding(model="m") for name in ("policy", "judge")}
+ROLES = {
+    name: RoleDefaults(name, Binding(model="m"), SHIPPED["chat"])
+    for name in ("policy", "judge", "reward")
+}
 CHECKS = {"mine": "engines.checks.math"}
 SAMPLED: dict[str, Any] = {
     "sampled": {"use": "generators.Sample"},
