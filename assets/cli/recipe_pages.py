@@ -1,12 +1,13 @@
 """The page of all recipes in the docs, with the stages of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.project.recipe_plan import Stage
 from assets.rendering.markdown import escaped, linked
+from schemas import Truth
 
 if TYPE_CHECKING:
     from assets.config.settings import Settings
@@ -14,10 +15,20 @@ if TYPE_CHECKING:
 
 GALLERY = "recipes.md"
 
+_KINDS: Mapping[Truth, str] = {
+    "check": "a check",
+    "rollouts": "a check (of rollouts)",
+    "steps": "a check that knows steps",
+    "reference": "references",
+}
+
 
 def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Settings") -> None:
-    """Write ``recipes.md``: the recipes by family, with paper, claim and stages."""
+    """Write ``recipes.md``: what each recipe needs to know of its prompts, and the recipes by
+    family, with paper, claim and stages."""
     lines = ["# Recipes", "", "Written by `factory recipes --docs docs`, not by hand."]
+    recipes = list(recipes)
+    lines += ["", *_needs(recipes, settings)]
     ordered = sorted(recipes, key=lambda recipe: (recipe.family, recipe.name))
     for family, members in groupby(ordered, key=lambda recipe: recipe.family):
         lines += ["", f"## {family}"]
@@ -25,6 +36,28 @@ def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Sett
             lines += ["", *_entry(recipe, recipe.planned(settings))]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / GALLERY).write_text("\n".join(lines) + "\n")
+
+
+def _needs(recipes: Iterable["RecipeSpec"], settings: "Settings") -> list[str]:
+    """What each recipe needs to know of the right answers to its prompts, as a table."""
+    lines = [
+        "What a recipe needs of its prompts: a check of answers (`check:` of their source) or",
+        "references. Without it the recipe is refused when it loads, unless the stages are set as",
+        "the last column says. A policy is validated by a judge where there is no check.",
+        "",
+        "| recipe | needs | runs without it with |",
+        "| --- | --- | --- |",
+    ]
+    for recipe in sorted(recipes, key=lambda recipe: recipe.name):
+        fitted = recipe.on_bare_prompts(settings)
+        kinds = dict.fromkeys(_KINDS[need.truth] for need in fitted.lacking.values())
+        needs = ", ".join(kinds) or "nothing"
+        if fitted.left_out:
+            needs += f"; its claim needs a check (`{next(iter(fitted.left_out))}`)"
+        variants = [f"`{name}: {need.instead}`" for name, need in fitted.lacking.items()]
+        possible = all(need.instead for need in fitted.lacking.values())
+        lines.append(f"| {recipe.name} | {needs} | {', '.join(variants) if possible else ''} |")
+    return lines
 
 
 def _entry(recipe: "RecipeSpec", stages: Iterable[Stage]) -> list[str]:

@@ -38,7 +38,7 @@ from assets.project.import_path import built
 from assets.project.measure import Measure
 from assets.project.recipe_plan import GIVEN, Stage, plan
 from assets.project.source import SourceSpec
-from assets.project.source_truth import Fitted, fit
+from assets.project.source_truth import Fitted, bare_source, fit
 from schemas.named import subclass_of
 
 _MEASURE = subclass_of(Measure, "a measure")
@@ -127,6 +127,13 @@ class RecipeSpec(Declaration):
         specs = changed_specs(self.stages, changes)
         return self._fit(specs, settings, file=self.file).refusal
 
+    def on_bare_prompts(self, settings: Settings) -> Fitted:
+        """The stages as they would run on prompts without a check and without references."""
+        bare = [bare_source()]
+        return self._fit(
+            self.stages, settings, file=self.file, sources={"prompts": bare, "held_out": bare}
+        )
+
     def draw_from(self, sources: Mapping[str, SourceSpec], settings: Settings) -> None:
         """Fit the stages to the sources of the recipe's prompts and of the held-out prompts.
 
@@ -138,13 +145,21 @@ class RecipeSpec(Declaration):
         self._sources = {"prompts": drawn, "held_out": [sources[settings.held_out]]}
         self._fitted = None
 
-    def _fit(self, specs: Mapping[str, Any], settings: Settings, *, file: Path | str) -> Fitted:
+    def _fit(
+        self,
+        specs: Mapping[str, Any],
+        settings: Settings,
+        *,
+        file: Path | str,
+        sources: Mapping[str, Sequence[SourceSpec]] | None = None,
+    ) -> Fitted:
         roles = settings.defaults()
         stages = plan(specs, file=file, roles=roles)
-        if self._sources is None:
-            return Fitted(stages, {}, None, frozenset())
+        sources = sources or self._sources
+        if sources is None:
+            return Fitted(stages, {}, None)
         measured = None if self.measure is None else self.measure.get("of")
-        return fit(stages, self._sources, file=file, roles=roles, measured=measured)
+        return fit(stages, sources, file=file, roles=roles, measured=measured)
 
     def changed(self, settings: Settings, changes: Changes) -> list[Stage]:
         """The stages in running order, with the parameters that a run sets.

@@ -5,7 +5,7 @@ no check. A stage that only the claim's measure needs is left out where its trut
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assets.config.errors import RecipeError
@@ -39,12 +39,14 @@ class Fitted:
         left_out: Why a stage is left out, by its name.
         refusal: Why the recipe cannot run; None if it can.
         referenced: The sources whose prompts the recipe can use only with a reference.
+        lacking: The needs for which it cannot run, by stage.
     """
 
     stages: Sequence[Stage]
     left_out: Mapping[str, str]
     refusal: RecipeError | None
-    referenced: frozenset[str]
+    referenced: frozenset[str] = frozenset()
+    lacking: Mapping[str, TruthNeed] = field(default_factory=dict)
 
     @property
     def says(self) -> str | None:
@@ -81,7 +83,7 @@ def fit(
                 for use in instead.roles():
                     check_role(stage.name, instead, use, roles, file=file)
             except RecipeError as unbound:
-                return Fitted(stages, {}, unbound, frozenset())
+                return Fitted(stages, {}, unbound)
             filled, origins = with_defaults(stage.name, instead, roles, file=file)
             fitted[stage.name] = replace(
                 stage, operator=filled, origins={**stage.origins, **origins}
@@ -91,10 +93,11 @@ def fit(
             lacking[stage.name] = missing
     product = policy_stage(list(stages)) or exported_stage(stages)
     needed = _with_inputs({measured} | ({product.name} if product else set()), fitted)
-    refused = next((name for name in lacking if measured is None or name in needed), None)
-    if refused is not None:
-        error = _refusal(fitted[refused], *lacking[refused], file=file)
-        return Fitted(list(fitted.values()), {}, error, frozenset())
+    refused = [name for name in lacking if measured is None or name in needed]
+    if refused:
+        error = _refusal(fitted[refused[0]], *lacking[refused[0]], file=file)
+        needs = {name: lacking[name][0] for name in refused}
+        return Fitted(list(fitted.values()), {}, error, lacking=needs)
     left_out: dict[str, str] = {}
     for name, stage in fitted.items():
         if name in lacking:
@@ -103,6 +106,12 @@ def fit(
             left_out[name] = reason
     kept = [stage for name, stage in fitted.items() if name not in left_out]
     return Fitted(kept, left_out, None, _referenced(kept, fitted, sources))
+
+
+def bare_source() -> SourceSpec:
+    """A source of prompts without a check and without references."""
+    read = {"use": "generators.Files", "path": "prompts.jsonl", "licence": "unknown"}
+    return SourceSpec(name="prompts", read=read)
 
 
 def _missing(

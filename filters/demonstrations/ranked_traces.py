@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from filters.trees import TreeFilter, ends
-from schemas import Rankings, Table, content_id
+from schemas import Rankings, Table, Truth, content_id
 
 
 class RankedTraces(TreeFilter):
@@ -24,6 +24,9 @@ class RankedTraces(TreeFilter):
     nothing: ClassVar[str] = "fewer than two different answers"
 
     most: int = Field(default=4, ge=2)
+
+    def needs_truth(self) -> Truth | None:
+        return "check"
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row a prompt."""

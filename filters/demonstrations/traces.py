@@ -7,7 +7,7 @@ from pydantic import Field
 
 from filters.pairing import assistant_message
 from filters.trees import TreeFilter, ends
-from schemas import Demonstrations, Table, content_id
+from schemas import Demonstrations, Table, Truth, content_id
 
 
 class Traces(TreeFilter):
@@ -24,6 +24,9 @@ class Traces(TreeFilter):
 
     at_least: float = Field(default=0.0, ge=0, le=1)
     most: int | None = Field(default=None, ge=1)
+
+    def needs_truth(self) -> Truth | None:
+        return "check"
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row an answer."""

@@ -6,7 +6,7 @@ import polars as pl
 
 from filters.pairing import as_pairs, same_text
 from filters.trees import TreeFilter, ends, steps_of
-from schemas import Pairs, Table
+from schemas import Pairs, Table, Truth
 
 
 class BranchPairs(TreeFilter):
@@ -20,6 +20,9 @@ class BranchPairs(TreeFilter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     nothing: ClassVar[str] = "no right and wrong answer part in the tree"
+
+    def needs_truth(self) -> Truth | None:
+        return "check"
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row per prefix."""

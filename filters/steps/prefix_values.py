@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from filters.trees import TreeFilter, ends, steps_of
-from schemas import StepLabels, Table, columns
+from schemas import StepLabels, Table, Truth, columns
 
 
 class PrefixValues(TreeFilter):
@@ -29,6 +29,9 @@ class PrefixValues(TreeFilter):
     values: Literal["search", "ends"] = "search"
     min_visits: int = Field(default=0, ge=0)
     right_above: float | None = Field(default=None, ge=0, lt=1)
+
+    def needs_truth(self) -> Truth | None:
+        return "check" if self.values == "ends" else None
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row per leaf."""
