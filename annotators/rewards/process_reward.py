@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from pydantic import model_validator
@@ -14,10 +14,10 @@ from engines.chat.tokenizer import tokenizing
 from engines.context import Context
 from engines.model import Models
 from engines.operators.scores import Score
-from engines.operators.step_ends import line_ends
+from engines.operators.step_ends import Steps, step_ends
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
-from schemas import Split, StageReport, canonical
+from schemas import ModelDefault, Split, StageReport, canonical
 
 Rule = Literal["min", "product", "mean", "last"]
 NAME = "process_reward"
@@ -34,8 +34,8 @@ class ProcessReward(TrainedReward):
     the whole response (``min``: a solution is as good as its worst step, Lightman et al. 2023,
     arXiv:2305.20050); None gives no such score.
 
-    The steps are those of ``steps``. A response without steps is cut into lines, each with its
-    newline. A line without words belongs to the step before it, and a cut inside a token moves to
+    The steps are those of the response. A response without steps is cut into ``steps``, by default
+    as the profile of ``model`` says (`engines.operators.step_ends`). A cut inside a token moves to
     its end. The score is an error for a response without words or longer than the model's limit.
 
     Findings: the share of responses whose lowest reward is on the last step, which is high if the
@@ -43,6 +43,7 @@ class ProcessReward(TrainedReward):
     often repeating a right step raised the aggregate (Gao et al. 2024, arXiv:2410.15115).
     """
 
+    steps: Annotated[Steps, ModelDefault()] = "line"
     aggregate: Rule | None = "min"
     # Such a model was not trained on answers without steps, so failed probes are only reported.
     probes: Literal["block", "warn", "off"] = "warn"
@@ -118,7 +119,7 @@ class ProcessReward(TrainedReward):
         if response.steps is not None:
             return [span.end for span in response.steps]
         tokens = tokenizing(context.roles[self.model])
-        return [end for end, _ in tokens.cuts(response.text, line_ends(response.text))]
+        return [end for end, _ in tokens.cuts(response.text, step_ends(response.text, self.steps))]
 
 
 def aggregated(rewards: Sequence[float], rule: Rule) -> float:

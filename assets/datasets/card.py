@@ -129,7 +129,8 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
         answers=answers_table(list(_answers(facts, tables))),
         sources=sources_table(prompts),
         commands="\n".join(
-            commands(tables, recipe, _refreshes(facts, tables, recipe)) for recipe in plan.parts
+            commands(tables, recipe, _stages(facts, recipe), _refreshes(facts, tables, recipe))
+            for recipe in plan.parts
         ),
         versions=versions(),
     )

@@ -9,11 +9,9 @@ from upath import UPath
 
 from assets.config.operation import Retries
 from assets.execution.retry import as_dagster_failure, retried
+from assets.project.changes import SET
 from assets.storage.tables import MissingTableError, read_table, write_split
 from schemas import Split
-
-SET = "set"
-"""The parameters that a run has set: their entry in the metadata and in the file of a table."""
 
 
 class TablesIOManager(dg.UPathIOManager):

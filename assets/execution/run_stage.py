@@ -9,7 +9,6 @@ import polars as pl
 
 from assets.charts import pictures
 from assets.execution.execute_stage import StageOutcome, execute_stage
-from assets.execution.io_manager import SET
 from assets.execution.judge_probes import (
     PROBES,
     describe_probes,
@@ -22,7 +21,7 @@ from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.policy.lineage import line_before
 from assets.policy.promotion import UNMEASURED, UNPROMOTED
-from assets.project.changes import set_by_run
+from assets.project.changes import SET, set_by_run
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
 from schemas import Checkpoints, Evaluations, Pairs, Split

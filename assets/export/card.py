@@ -6,7 +6,7 @@ datasets is escaped.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from assets.project.recipe_plan import Stage
 from assets.provenance.check_results import Checked, kept_claims
 from assets.provenance.licences import consequences, identifier
 from assets.provenance.models import Answered, UsedModel
-from assets.provenance.reproduction import commands, versions
+from assets.provenance.reproduction import changed_parameters, commands, versions
 from assets.rendering.markdown import escaped, linked, markdown, sampled
 from assets.storage.tables import Tables
 
@@ -107,7 +107,7 @@ def dataset_card(facts: CardData) -> "DatasetCard":
         models=models_table(facts.models),
         answers=answers_table(facts.answers),
         sources=sources_table(facts.prompts),
-        commands=commands(facts.tables, facts.recipe.name, facts.refreshes),
+        commands=commands(facts.tables, facts.recipe.name, facts.stages, facts.refreshes),
         seed=facts.recipe.seed,
         versions=versions(),
         recipe_file=_recipe_file(facts.recipe),
@@ -155,7 +155,17 @@ def _stages(facts: CardData) -> str:
         parameters = stage.operator.model_dump(mode="json")
         does = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
         rows.append((stage.name, does, parameters, f"{kept:,}", f"{refused.height:,}", reasons))
-    return markdown(("stage", "operator", "parameters", "kept", "dropped", "why"), rows)
+    table = markdown(("stage", "operator", "parameters", "kept", "dropped", "why"), rows)
+    return "\n\n".join([table, *_changes(facts)])
+
+
+def _changes(facts: CardData) -> Iterator[str]:
+    """A sentence on each refresh whose run has set parameters."""
+    for refresh in facts.refreshes:
+        changed = changed_parameters(facts.tables, facts.recipe.name, facts.stages, refresh)
+        if changed:
+            named = ", ".join(f"{name} {value}" for name, value in changed.items())
+            yield f"The run of {refresh} has set: {escaped(named)}."
 
 
 def _checks(checks: Sequence[Checked]) -> str:

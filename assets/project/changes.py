@@ -16,6 +16,9 @@ WHERE = "--set"
 ORIGIN = "this run"
 """The origin of a parameter that a run sets."""
 
+SET = "set"
+"""The parameters that a run has set: their entry in the metadata and in the file of a table."""
+
 Changes = Mapping[str, Any]
 """The values by ``stage.parameter``, such as ``responses.max_tokens`` or ``trees.proposer.n``."""
 

@@ -67,7 +67,7 @@ def provenance(data: ReportData) -> Provenance:
             for refresh in data.refreshes
         ],
         checks=latest_checks(data.recipe.name, data.stages),
-        commands=commands(data.tables, data.recipe.name, data.refreshes),
+        commands=commands(data.tables, data.recipe.name, data.stages, data.refreshes),
         versions=versions(),
         recipe=Path(data.recipe.file).read_text(encoding="utf-8").strip(),
     )

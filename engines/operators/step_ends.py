@@ -4,6 +4,7 @@ formulas are never cut inside."""
 import re
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Literal
 
 from sentencex import get_sentence_boundaries
 
@@ -11,6 +12,15 @@ from engines.operators.markdown_blocks import blocks, undivided
 
 _MARKER = re.compile(r"[\s>]*(?:[-*+•]|\(?(?:\d{1,3}|[A-Za-z])[.)])?\s*")
 """The marker of a list's item, which is no sentence."""
+
+
+Steps = Literal["line", "paragraph"]
+"""The kinds of steps that an answer can be cut into without further parameters."""
+
+
+def step_ends(text: str, steps: Steps) -> list[int]:
+    """The end of each step of ``text``, in characters (`line_ends`, `paragraph_ends`)."""
+    return paragraph_ends(text) if steps == "paragraph" else line_ends(text)
 
 
 def line_ends(text: str) -> list[int]:

@@ -76,6 +76,7 @@ class Profile(Parameters):
         verdict_tokens: the longest verdict that a judge writes.
         checklist_tokens: the longest checklist.
         reply_tokens: the longest reply of a word or a number.
+        steps: what a step of an answer is.
         learning_rate: of each kind of training of all weights.
         lora_learning_rate: of each kind of training with LoRA.
         epochs: of each kind of training.
@@ -99,6 +100,7 @@ class Profile(Parameters):
     verdict_tokens: Count | None = None
     checklist_tokens: Count | None = None
     reply_tokens: Count | None = None
+    steps: Literal["line", "paragraph"] | None = None
     learning_rate: ByTraining[Positive | LearningRate] | None = None
     lora_learning_rate: ByTraining[Positive | LearningRate] | None = None
     epochs: ByTraining[Positive] | None = None

@@ -14,11 +14,12 @@ from engines.model import Models, SampledText
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import continuation
 from engines.operators.sampled import Varied
+from engines.operators.step_ends import Steps, step_ends
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
 from generators.sampling.segment import Pattern, places, spans
-from schemas import Scores, Split, Takes, Truth
+from schemas import ModelDefault, Scores, Split, Takes, Truth
 from schemas.operator import RoleMark
 
 
@@ -32,7 +33,7 @@ class Rectify(Varied, Reviser):
     Rollouts that an earlier stage drew with the same sampling are taken from the journal. A
     continuation that begins with the same wrong step is not used, even if its answer is right. A
     continuation that was cut off is not used unless ``cut: read``. The steps of the prefix stay.
-    The rest is cut into lines, or at each match of the regular expression ``pattern``, as in
+    The rest is cut into ``steps``, or at each match of the regular expression ``pattern``, as in
     `generators.Segment`.
 
     A response is dropped, with the numbers, if no continuation is right, if no step is wrong, or if
@@ -45,6 +46,7 @@ class Rectify(Varied, Reviser):
     by: Annotated[str, Takes(Scores)]
     model: Annotated[str, RoleMark("generate", "score")] = "policy"
     k: int = Field(default=16, ge=1)
+    steps: Annotated[Steps, ModelDefault()] = "line"
     pattern: Pattern | None = None
     check: CheckPath | None = None
     cut: Cut = "refuse"
@@ -87,10 +89,13 @@ class Rectify(Varied, Reviser):
             return sampled
         text = prefix + sampled.text
         ends = [span.end for span in response.steps[:remark]]
-        cut_places = [place for place in places(text, self.pattern) if place > len(prefix)]
+        cut_places = [place for place in self._ends(text) if place > len(prefix)]
         cut = spans(tokenizing(models.context.roles[self.model]), text, [*ends, *cut_places])
         draft = Draft.of(sampled, parents=(response.response_id,), steps=tuple(cut))
         return [replace(draft, text=text, tokens=cut[-1].token_end)]
+
+    def _ends(self, text: str) -> list[int]:
+        return step_ends(text, self.steps) if self.pattern is None else places(text, self.pattern)
 
     async def _right(
         self, prompt: Prompt, prefix: str, wrong: str, models: Models, check: BoundedCheck

@@ -19,11 +19,12 @@ from engines.operators.collect import FailedRows
 from engines.operators.markdown_blocks import undivided
 from engines.operators.row_operator import RowOperator
 from engines.operators.run_rows import Failed, run_rows
-from engines.operators.step_ends import line_ends, paragraph_ends, sentence_ends
+from engines.operators.step_ends import sentence_ends, step_ends
 from engines.rows import Span
 from schemas import (
     Dropped,
     Message,
+    ModelDefault,
     Prompts,
     Responses,
     ScoringRole,
@@ -56,7 +57,8 @@ class Segment(RowOperator):
     """The same responses, cut into steps (`schemas.Responses.steps`). The joined steps are the
     text.
 
-    ``by: line``: a step is a line with its newline. ``by: paragraph``: a step is a paragraph or an
+    By default as the profile of ``model`` says: by line or by paragraph. ``by: line``: a step is a
+    line with its newline. ``by: paragraph``: a step is a paragraph or an
     item of a list. ``by: sentence``: a step is a sentence of ``language`` (ISO 639-1). ``by:
     pattern``: a step begins at each match of the regular expression ``pattern`` (^ matches at the
     beginning of a line). None of these cuts inside a block of code, a table or a displayed formula
@@ -79,7 +81,9 @@ class Segment(RowOperator):
     of: Annotated[str, Takes(Responses)] = "responses"
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     model: ScoringRole = "policy"
-    by: Literal["line", "paragraph", "sentence", "pattern", "confidence"] = "line"
+    by: Annotated[
+        Literal["line", "paragraph", "sentence", "pattern", "confidence"], ModelDefault("steps")
+    ] = "line"
     pattern: Pattern | None = None
     language: str = "en"
     below: float | None = Field(default=None, gt=0, le=1)
@@ -126,12 +130,12 @@ class Segment(RowOperator):
         match self.by:
             case "confidence":
                 return unsure
-            case "paragraph":
-                return paragraph_ends(text)
+            case "pattern":
+                return places(text, self.pattern or "")
             case "sentence":
                 return sentence_ends(text, self.language)
-            case _:
-                return places(text, self.pattern)
+            case steps:
+                return step_ends(text, steps)
 
     def _unsure(
         self, responses: pl.DataFrame, prompts: pl.DataFrame, of: Tokenizing, context: Context
@@ -174,11 +178,9 @@ class Segment(RowOperator):
         return unsure, pl.concat([failed.frame(), no_prompt]), report
 
 
-def places(text: str, pattern: str | None) -> list[int]:
+def places(text: str, pattern: str) -> list[int]:
     """The offsets in characters at which ``text`` should be cut: at each match of ``pattern``
-    outside of code, tables and displayed formulas, or after each line if there is none."""
-    if pattern is None:
-        return line_ends(text)
+    outside of code, tables and displayed formulas."""
     whole = undivided(text)
     matches = (match.start() for match in re.finditer(pattern, text, re.MULTILINE))
     return [at for at in matches if not any(one.start < at < one.end for one in whole)]

@@ -16,13 +16,14 @@ from engines.operators.cut_off import Cut
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
 from engines.operators.row_operator import RowOperator, sampling_parameters, sound_text
 from engines.operators.sampled import Varied
-from engines.operators.step_ends import line_ends
+from engines.operators.step_ends import Steps, step_ends
 from engines.rows import Prompt
 from generators.drafts import Refusal
 from generators.search.grown_trees import grow_trees
 from generators.search.tree import Node, new_root, rows_of
 from schemas import (
     GeneratingRole,
+    ModelDefault,
     Nodes,
     Prompts,
     Split,
@@ -45,9 +46,9 @@ class OmegaPRM(Varied, RowOperator):
     finds the first wrong step of r. A prefix looks right if any of its rollouts ends right.
 
     Every valued prefix becomes a node, and its rollouts can be chosen later. Every searched answer
-    is a node too, and so is every right answer to the prompt itself. A step is a line
-    (`engines.operators.step_ends`). The parent of a node is its longest prefix in the tree, so the
-    step of a node may have several lines.
+    is a node too, and so is every right answer to the prompt itself. The parent
+    of a node is its longest prefix in the tree, so the step of a node may have several ``steps``,
+    which are lines or paragraphs (`engines.operators.step_ends`).
 
     ``value`` and ``own`` are MC, ``visits`` is N. A prompt whose rollouts all end right, or all
     wrong, is dropped. A rollout that was cut off is neither right nor wrong, unless ``cut: read``.
@@ -69,6 +70,7 @@ class OmegaPRM(Varied, RowOperator):
     beta: float = Field(default=0.9, gt=0, le=1)
     length: int = Field(default=500, ge=1)
     c_puct: float = Field(default=0.125, ge=0)
+    steps: Annotated[Steps, ModelDefault()] = "line"
     check: CheckPath | None = None
     cut: Cut = "refuse"
 
@@ -156,7 +158,7 @@ class _Search:
         """Binary search for the first wrong step of ``rollout`` after ``state``. Its last step is
         already known to be wrong."""
         start = len(state.text)
-        ends = [start, *(start + end for end in line_ends(rollout.text[start:]))]
+        ends = [start, *(start + end for end in step_ends(rollout.text[start:], self._how.steps))]
         right, wrong = 0, len(ends) - 1
         while wrong - right > 1:
             middle = (right + wrong) // 2

@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,9 +12,10 @@ from engines.model import Model, SampledText
 from engines.operators.rollouts import Rollouts, begun, continuation
 from engines.operators.row_operator import sampling_parameters
 from engines.operators.sampled import Sampled
-from engines.operators.step_ends import line_ends
+from engines.operators.step_ends import line_ends, paragraph_ends
 from engines.protocol import Sampling
 from engines.rows import Prompt
+from schemas import ModelDefault
 
 Cut = Callable[[str], tuple[str, bool]]
 """Gives the first step of a continuation, and whether it is all of the continuation."""
@@ -43,12 +44,12 @@ class Proposer(Sampled):
     """Draws ``n`` continuations from the model and takes their first steps. Equal steps are one
     step, whose prior is its share. A continuation without words is not a step.
 
-    A step is a line with its newline (`engines.operators.step_ends`). An engine does not say
-    whether a text stopped at a newline or at its end. So a full continuation is drawn and its first
-    line is used. The continuations are the first rollouts of the prefix
+    A step is a line or a paragraph (`engines.operators.step_ends`). An engine does not say whether
+    a text stopped at a newline or at its end. So a full continuation is drawn and its first step is
+    used. The continuations are the first rollouts of the prefix
     (`engines.operators.rollouts`): if rollouts with the same sampling value it, they are generated
     once for both. If not, ``lookahead`` tokens are drawn first (default: `AHEAD`). If these contain
-    no full line and the answer did not end, the full continuation is drawn with the same seed. The
+    no full step and the answer did not end, the full continuation is drawn with the same seed. The
     steps are the same either way.
 
     ``steps: plan``: a step is a plan of the form "what to do:", up to its colon. The next step is
@@ -58,7 +59,7 @@ class Proposer(Sampled):
     """
 
     n: int = Field(default=4, ge=1)
-    steps: Literal["line", "plan"] = "line"
+    steps: Annotated[Literal["line", "paragraph", "plan"], ModelDefault()] = "line"
     lookahead: int | None = Field(default=None, ge=1)
 
     def for_scorer(self, scorer: object) -> "Proposer":
@@ -79,7 +80,7 @@ class Proposer(Sampled):
                 begun(prompt.messages, text), sampling=sampling, call=f"carrying out {text}"
             )
             return merged(sampled, first_line)
-        cut = first_plan if self.steps == "plan" else first_line
+        cut = _CUTS[self.steps]
         sampled = await asyncio.gather(
             *(self._continuation(prompt, text, model, number, cut) for number in range(self.n))
         )
@@ -112,10 +113,12 @@ def planned(text: str) -> bool:
 def first_line(text: str) -> tuple[str, bool]:
     """The first line of ``text`` with its newline, and whether it is all of ``text``. A text
     without words gives an empty step."""
-    ends = line_ends(text)
-    if len(ends) < 2:
-        return (text if ends else "", True)
-    return text[: ends[0]], False
+    return _first(text, line_ends(text))
+
+
+def first_paragraph(text: str) -> tuple[str, bool]:
+    """As `first_line`, for the first paragraph."""
+    return _first(text, paragraph_ends(text))
 
 
 def first_plan(text: str) -> tuple[str, bool]:
@@ -126,6 +129,19 @@ def first_plan(text: str) -> tuple[str, bool]:
     if plan is None:
         return step, ended
     return plan[0], ended and len(plan[0]) == len(step)
+
+
+_CUTS: Mapping[str, Cut] = {
+    "line": first_line,
+    "paragraph": first_paragraph,
+    "plan": first_plan,
+}
+
+
+def _first(text: str, ends: Sequence[int]) -> tuple[str, bool]:
+    if len(ends) < 2:
+        return (text if ends else "", True)
+    return text[: ends[0]], False
 
 
 def merged(sampled: Sequence[SampledText], cut: Cut) -> list[Proposed]:
