@@ -19,7 +19,7 @@ from engines.protocol import RowError
 from engines.rows import Prompt, Response
 from schemas import Findings, GeneratingRole, ModelDefault, Truth
 
-FORCE = "\n\nTime is up. Without further thought, the final answer is: "
+FORCE = "\n\nTime is up. Without further thought, the final answer is:"
 """The words before a forced answer, for a model whose profile has none."""
 UNCUT = "the response is not cut into steps: put a stage {use: generators.Segment} before"
 

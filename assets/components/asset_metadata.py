@@ -156,6 +156,7 @@ def _parameters(stage: Stage) -> str:
 
 
 def _setter(stage: Stage, name: str) -> str:
-    if name in stage.origins:
-        return stage.origins[name]
+    origins = {origin for field, origin in stage.origins.items() if field.partition(".")[0] == name}
+    if origins:
+        return ", ".join(sorted(origins))
     return "the recipe" if name in stage.operator.model_fields_set else "by default"

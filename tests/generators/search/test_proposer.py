@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engines.model import SampledText
 from engines.protocol import Sampling
-from generators.search.proposer import first_line, first_plan, merged, planned
+from generators.search.proposer import first_line, first_paragraph, first_plan, merged, planned
 
 
 def written(*texts: str) -> list[SampledText]:
@@ -82,3 +82,11 @@ def test_a_step_that_some_end_with_is_gone_on_with() -> None:
 def test_nothing_written_is_nothing_proposed() -> None:
     nothing: list[Any] = merged(written("", "\n"), first_line)
     assert nothing == []
+
+
+def test_a_step_may_be_a_paragraph() -> None:
+    assert first_paragraph("One line\nand another.\n\nThe next.") == (
+        "One line\nand another.\n\n",
+        False,
+    )
+    assert first_paragraph("All of it.") == ("All of it.", True)
