@@ -34,7 +34,10 @@ class Head:
 
         ``out``: where float32 products of a CPU go, so that blocks of logits can share memory.
         """
-        logits = _product(hidden, self.weight, out)
+        return self.finish(_product(hidden, self.weight, out))
+
+    def finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits of products ``hidden @ weight.T`` (Float32[tokens, vocabulary]), in place."""
         if self.bias is not None:
             logits += self.bias.float()
         if self.scale != 1.0:

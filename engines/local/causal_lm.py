@@ -10,7 +10,9 @@ from engines.bindings import Binding
 from engines.chat.template import turn_end
 from engines.local.attention_backend import attention_layout, install
 from engines.local.chunked_mlp import chunk_mlp
+from engines.local.cpu_threads import WIDE
 from engines.local.kv_cache import Slots
+from engines.local.packed_linear import PackedLinear, pack_linear
 from engines.protocol import EngineError
 from engines.weights import load, resolved_device
 from kernels.attention import blocks, tiles
@@ -58,8 +60,13 @@ class LanguageModel:
         self.end_ids, self.turn_end = self._ends()
         implementation = self.config._attn_implementation
         self._packs = install(self.model)
+        self._packed_head: PackedLinear | None = None
         if self.device.type == "cpu":
             chunk_mlp(self.model)
+            wide = self.dtype == torch.float32 and self.config.hidden_size >= WIDE
+            if wide and torch.backends.mkldnn.is_available():
+                pack_linear(self.body)
+                self._packed_head = PackedLinear(head.weight)
         try:
             self._check()
         except EngineError:
@@ -109,7 +116,9 @@ class LanguageModel:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits, Float32[rows, vocabulary], of hidden states, Float[rows, hidden]."""
-        return self._predictor.logits(hidden)
+        if self._packed_head is None:
+            return self._predictor.logits(hidden)
+        return self._predictor.finish(self._packed_head(hidden))
 
     def logprobs(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Log-probs of ``ids``, Float32[tokens], natural log. ``hidden``: Float[tokens, hidden]."""

@@ -16,7 +16,7 @@ import torch
 from transformers import DynamicCache
 
 from engines.local.causal_lm import LanguageModel
-from engines.local.cpu_threads import limit_threads
+from engines.local.cpu_threads import WIDE, limit_threads
 from engines.local.kv_cache import Slots
 from engines.local.sampler import Sampler
 from engines.protocol import Generation, RowError, Sampling
@@ -25,13 +25,6 @@ from kernels.packing import Row
 
 _NOISE = 128
 """Uniform numbers drawn at once for a row."""
-_WIDE = 512
-"""Models with narrower hidden states decode on one CPU thread.
-
-Threads wait for each other after every matrix product, and products of a pocket model take
-microseconds. Two threads are a little faster on idle cores, but several times slower if another
-process computes too.
-"""
 
 
 @dataclass(eq=False, slots=True)
@@ -92,7 +85,9 @@ class Decoder:
         self.running: list[RunningSequence] = []
         self.tokens_written = 0
         self._longest = 0  # Of the running sequences.
-        self._narrow = model.device.type == "cpu" and model.config.hidden_size < _WIDE
+        # Two threads decode a narrow model a little faster on idle cores, but several times slower
+        # if another process computes too.
+        self._narrow = model.device.type == "cpu" and model.config.hidden_size < WIDE
         self._sampler = Sampler(model.device)
         self._slots = self._empty()
 

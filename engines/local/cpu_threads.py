@@ -6,6 +6,11 @@ from functools import cache
 
 import torch
 
+WIDE = 512
+"""The hidden size from which matrix products take most of the time. Products of a narrower model
+take microseconds, which is less than other work at each call: threads that wait for each other,
+or packed weights."""
+
 
 @cache
 def default_threads() -> int:
