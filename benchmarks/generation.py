@@ -1,9 +1,14 @@
 """Tokens a second that the embedded engine writes.
 
-    python -m benchmarks.generation
+    python -m benchmarks.generation                  # a pocket model
+    python -m benchmarks.generation --model FOLDER   # a chat model, beside its peers
 
-It writes 8 samples of each prompt with a pocket model in float32 at temperature 1, all prompts
-given at once, on one thread, with the log-prob of each token. Writes
+A pocket model writes 8 samples of each prompt in float32 at temperature 1, all prompts given at
+once, on one thread. A chat model writes one answer of at most 64 tokens to each of 1, 16, 64 and
+256 questions at temperature 0.9, in float32, on two threads; so do Transformers' `generate`
+(batches of similar length) and vLLM on the processor, in turns. Our engine also gives the log-prob
+of each token. Each measurement is a process of its own; its clock starts after a first small batch.
+On a machine that does other work too, compare processor seconds. Writes
 ``benchmarks/results/generation.json``.
 """
 
@@ -12,45 +17,58 @@ import asyncio
 import json
 import statistics
 import sys
+import tempfile
 import time
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from benchmarks.results import entry, measured, write
+from benchmarks.results import ROOT, entry, measured, write
 
 COMMAND = "python -m benchmarks.generation"
-ABOUT = "Writing with a pocket model of 0.9 million parameters, float32, on the processor."
+POCKET = "Writing with a pocket model of 0.9 million parameters, float32, on the processor."
+CHAT = "Writing with {}, float32, two threads, on the processor."
 MODEL = "pocket/checkpoints/base"
 SAMPLES, TOKENS = 8, 200
+ANSWERS = (1, 16, 64, 256)
+TEMPERATURE, ANSWER_TOKENS = 0.9, 64
+VLLM = ROOT / ".venv-vllm" / "bin" / "python"
+"""Made by `make test-vllm`."""
+PEERS = {
+    "generate": ("Transformers' generate, batches of similar length", sys.executable),
+    "vllm": ("vLLM on the processor", VLLM),
+}
 
 
-def ours(prompts: int) -> dict[str, float]:
-    """Seconds, and tokens written, once the engine has begun."""
+def ours(
+    model: str, prompts: int, *, samples: int, temperature: float, limit: int
+) -> dict[str, Any]:
+    """Seconds of the clock and of the processor, and tokens written, once the engine has begun."""
     from engines.bindings import Binding
     from engines.local.engine import TransformersEngine
     from engines.protocol import Rendered, Sampling
 
-    engine = TransformersEngine(Binding(model=MODEL, dtype="float32", device="cpu"))
+    engine = TransformersEngine(Binding(model=model, dtype="float32", device="cpu"))
     rendered = [engine.render(messages) for messages in questions(prompts)]
-    sampling = Sampling(temperature=1.0, max_tokens=TOKENS)
+    sampling = Sampling(temperature=temperature, max_tokens=limit)
 
     async def write_all(asked: list[Rendered]) -> int:
         drawn = await asyncio.gather(
             *(
                 engine.generate(prompt, sampling, seed)
                 for prompt in asked
-                for seed in range(SAMPLES)
+                for seed in range(samples)
             )
         )
         return sum(len(text.token_ids) for text in drawn)
 
-    async def timed() -> dict[str, float]:
+    async def timed() -> dict[str, Any]:
         await write_all(rendered[:8])
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         written = await write_all(rendered)
-        seconds = time.perf_counter() - started
+        seconds, processor = time.perf_counter() - started, time.process_time() - worked
         await engine.close()
-        return {"seconds": seconds, "tokens": written}
+        return {"seconds": seconds, "processor": processor, "tokens": written}
 
     return asyncio.run(timed())
 
@@ -62,25 +80,67 @@ def questions(count: int) -> list[list[dict[str, str]]]:
     return [record["messages"] for record in islice(Problems().prompts(), count)]
 
 
-def measure(prompts: int, rounds: int) -> dict[str, Any]:
-    """The median of ``rounds``, each in a process of its own."""
+def measure(prompts: int, rounds: int) -> list[dict[str, Any]]:
+    """The median of ``rounds`` with the pocket model."""
     only = [sys.executable, "-m", "benchmarks.generation", "--only", "--prompts", str(prompts)]
     runs = [measured(only, {"OMP_NUM_THREADS": "1"}) for _ in range(rounds)]
     rate = statistics.median(run["tokens"] / run["seconds"] for run in runs)
     what = f"{prompts} prompts x {SAMPLES} samples of at most {TOKENS} tokens"
-    return entry(what, rate, "tokens/s", peer=None, command=COMMAND)
+    return [entry(what, rate, "tokens/s", peer=None, command=COMMAND)]
+
+
+def compare(model: Path, answers: int, rounds: int) -> list[dict[str, Any]]:
+    """Ours and the peers with a chat model, in turns; the medians of ``rounds``."""
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in ("ours", *PEERS)}
+    two = {"OMP_NUM_THREADS": "2", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder) / "questions.json"
+        asked.write_text(json.dumps(questions(answers)))
+        only = ["--only", "--model", str(model), "--prompts", str(answers)]
+        commands = {"ours": [sys.executable, "-m", "benchmarks.generation", *only]}
+        for side, (_, python) in PEERS.items():
+            with_limits = [str(asked), str(TEMPERATURE), str(ANSWER_TOKENS)]
+            script = [str(python), "-P", "benchmarks/generation_peers.py", side, str(model)]
+            commands[side] = [*script, *with_limits]
+        for _ in range(rounds):
+            for side, done in runs.items():
+                done.append(measured(commands[side], two))
+                print(answers, side, done[-1], flush=True)
+
+    def rate(side: str, clock: str) -> float:
+        return statistics.median(run["tokens"] / run[clock] for run in runs[side])
+
+    what = f"{answers} answers of at most {ANSWER_TOKENS} tokens"
+    command = f"{COMMAND} --model {model.name}"
+    return [
+        entry(what, rate("ours", clock), unit, rate(side, clock), peer=peer, command=command)
+        for side, (peer, _) in PEERS.items()
+        for clock, unit in (("seconds", "tokens/s"), ("processor", "tokens a processor second"))
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="store_true")
-    parser.add_argument("--prompts", type=int, default=512)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--prompts", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=1)
-    arguments = parser.parse_args()
-    if arguments.only:
-        print(json.dumps(ours(arguments.prompts)))
+    given = parser.parse_args()
+    if given.only:
+        some = given.prompts[0]
+        if given.model:
+            limits = {"samples": 1, "temperature": TEMPERATURE, "limit": ANSWER_TOKENS}
+            print(json.dumps(ours(str(given.model), some, **limits)))
+        else:
+            print(json.dumps(ours(MODEL, some, samples=SAMPLES, temperature=1.0, limit=TOKENS)))
+    elif given.model:
+        entries = []
+        for answers in given.prompts or ANSWERS:
+            entries += compare(given.model, answers, given.rounds)
+            said = write("generation", CHAT.format(given.model.name), entries)
+        print(said)
     else:
-        print(write("generation", ABOUT, [measure(arguments.prompts, arguments.rounds)]))
+        print(write("generation", POCKET, measure((given.prompts or [512])[0], given.rounds)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""The peers' side of `benchmarks.generation`: Transformers' `generate`, or vLLM on the processor.
+
+    python -P benchmarks/generation_peers.py (generate|vllm) MODEL QUESTIONS TEMPERATURE TOKENS
+
+QUESTIONS is a JSON file of lists of messages. Each gets one answer of at most TOKENS tokens, drawn
+at TEMPERATURE from all words, in float32. Prints the seconds of the clock and of the processor, and
+the tokens written, as JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BATCH = 64
+"""Texts that `generate` writes at once. Measured: not faster with more."""
+
+
+def generate(model: str, *, temperature: float, tokens: int) -> Callable[[list[Any]], int]:
+    """Batches of prompts of similar length, padded on the left."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+
+    def write(asked: list[Any]) -> int:
+        rendered = [
+            tokenizer.apply_chat_template(one, add_generation_prompt=True, tokenize=False)
+            for one in asked
+        ]
+        rendered.sort(key=lambda text: len(tokenizer(text)["input_ids"]))
+        written = 0
+        for first in range(0, len(rendered), BATCH):
+            batch = tokenizer(
+                rendered[first : first + BATCH],
+                add_special_tokens=False,
+                padding=True,
+                padding_side="left",
+                return_tensors="pt",
+            )
+            out = loaded.generate(
+                **batch, do_sample=True, temperature=temperature, top_k=0, max_new_tokens=tokens
+            )
+            for answer in out[:, batch["input_ids"].shape[1] :].tolist():
+                end = tokenizer.eos_token_id
+                written += answer.index(end) + 1 if end in answer else len(answer)
+        return written
+
+    return write
+
+
+def vllm(model: str, *, temperature: float, tokens: int) -> Callable[[list[Any]], int]:
+    """All prompts at once, in this process, so that its processor seconds are counted."""
+    os.environ |= {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_KVCACHE_SPACE": "2",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+    from vllm import LLM, SamplingParams
+
+    loaded = LLM(model=model, dtype="float32", max_model_len=2048)
+    sampling = SamplingParams(temperature=temperature, max_tokens=tokens)
+
+    def write(asked: list[Any]) -> int:
+        answers = loaded.chat(asked, sampling, use_tqdm=False)
+        return sum(len(answer.outputs[0].token_ids) for answer in answers)
+
+    return write
+
+
+def main() -> None:
+    peer, model, questions, temperature, tokens = sys.argv[1:]
+    asked = json.loads(Path(questions).read_text())
+    opened = {"generate": generate, "vllm": vllm}[peer]
+    write = opened(model, temperature=float(temperature), tokens=int(tokens))
+    write(asked[:8])
+    started, worked = time.perf_counter(), time.process_time()
+    written = write(asked)
+    seconds, processor = time.perf_counter() - started, time.process_time() - worked
+    print(json.dumps({"seconds": seconds, "processor": processor, "tokens": written}))
+
+
+if __name__ == "__main__":
+    main()
