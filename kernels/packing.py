@@ -51,6 +51,8 @@ class Packed:
         position_ids: Int64[1, cells].
         until: Int64[cells], the first later cell that does not see the cell.
         runs: the runs; they cover the cells in order.
+        paths: the cells of each text (a prompt and a continuation without its last token), in
+            order. Empty continuations have none.
         predictors: Int64[targets], the cell that predicts each target.
         targets: Int64[targets], token ids in the order of row, continuation and token.
         rows: the packed rows.
@@ -60,6 +62,7 @@ class Packed:
     position_ids: torch.Tensor
     until: torch.Tensor
     runs: tuple[Run, ...]
+    paths: tuple[Ints, ...]
     predictors: torch.Tensor
     targets: torch.Tensor
     rows: tuple[Row, ...]
@@ -90,7 +93,7 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
         raise ValueError("an empty prefix predicts nothing: give it at least one token")
     wanted = [(row.prefix, ids) for row in rows for ids in row.continuations if ids]
     texts = [np.array([*prefix, *ids[:-1]], dtype=np.int64) for prefix, ids in wanted]
-    predictors: list[Ints] = [np.zeros(0, np.int64)] * len(texts)
+    paths: list[Ints] = [np.zeros(0, np.int64)] * len(texts)
     inputs: list[Ints] = []
     positions: list[Ints] = []
     runs: list[Run] = []
@@ -107,7 +110,7 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
             runs.append(Run(cells, stop, context))
             inputs.append(text[shared:])
             positions.append(np.arange(shared, len(text)))
-        predictors[number] = path[len(wanted[number][0]) - 1 :]
+        paths[number] = path
         cells, before = stop, text
     until[path] = cells
     for cell in range(cells, cells + -cells % multiple):
@@ -120,7 +123,10 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
         position_ids=_line(positions)[None],
         until=torch.from_numpy(until),
         runs=tuple(runs),
-        predictors=_line(predictors),
+        paths=tuple(paths),
+        predictors=_line(
+            [path[len(prefix) - 1 :] for path, (prefix, _) in zip(paths, wanted, strict=True)]
+        ),
         targets=torch.tensor([token for _, ids in wanted for token in ids], dtype=torch.int64),
         rows=tuple(rows),
     )

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from transformers import Cache, DynamicCache
 
 from engines.bindings import Binding
 from engines.chat.template import turn_end
@@ -17,7 +18,7 @@ from engines.protocol import EngineError
 from engines.weights import load, resolved_device
 from kernels.attention import blocks, tiles
 from kernels.logprobs import Head, selected_logprobs
-from kernels.packing import Row, pack, sees
+from kernels.packing import Ints, Packed, Row, pack, sees
 
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _TOLERANCE_16_BIT = 0.3
@@ -25,6 +26,7 @@ _TOLERANCE_16_BIT = 0.3
 _MULTIPLE = 64
 """Packed lengths on a CPU are multiples of this. With fewer rows per thread, BLAS adds up in
 another order, and a text's log-probs would depend on the texts packed with it."""
+_MULTIPLE_GPU = 128
 
 
 class LanguageModel:
@@ -64,7 +66,7 @@ class LanguageModel:
         if self.device.type == "cpu":
             chunk_mlp(self.model)
             wide = self.dtype == torch.float32 and self.config.hidden_size >= WIDE
-            if wide and torch.backends.mkldnn.is_available():
+            if wide and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
                 pack_linear(self.body)
                 self._packed_head = PackedLinear(head.weight)
         try:
@@ -127,22 +129,43 @@ class LanguageModel:
     @torch.inference_mode()
     def packed_logprobs(self, rows: Sequence[Row]) -> list[list[list[float]]]:
         """The log-prob of each token, for each row and each of its continuations."""
-        gpu = self.device.type != "cpu"
-        packed = pack(rows, pad=next(iter(self.end_ids), 0), multiple=128 if gpu else _MULTIPLE)
+        packed = self._pack(rows)
         if not len(packed.targets):
             return list(packed.split([]))
-        inputs = {"position_ids": packed.position_ids.to(self.device), "use_cache": False}
+        hidden = self._packed_hidden(packed, use_cache=False)
+        values = self.logprobs(hidden, packed.targets.to(self.device))
+        return list(packed.split(values.tolist()))
+
+    @torch.inference_mode()
+    def read(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, Cache, list[Ints]]:
+        """Compute prompts in one forward pass. Beginnings that they share are computed once.
+
+        Returns:
+            Hidden states of the last tokens, Float[prompts, hidden]; a cache of one row of cells;
+                and the cells of each prompt, in order.
+        """
+        # A continuation of one token needs no cell: the last cell of the prompt predicts it.
+        packed = self._pack([Row(prompt, [(0,)]) for prompt in prompts])
+        filled = DynamicCache()
+        hidden = self._packed_hidden(packed, past_key_values=filled, use_cache=True)
+        return hidden, filled, list(packed.paths)
+
+    def _pack(self, rows: Sequence[Row]) -> Packed:
+        multiple = _MULTIPLE if self.device.type == "cpu" else _MULTIPLE_GPU
+        return pack(rows, pad=next(iter(self.end_ids), 0), multiple=multiple)
+
+    def _packed_hidden(self, packed: Packed, **inputs: Any) -> torch.Tensor:
+        """Hidden states of the cells that predict a token, Float[targets, hidden]."""
         ids = packed.input_ids.to(self.device)
+        inputs["position_ids"] = packed.position_ids.to(self.device)
         if self._packs:
-            layout = tiles(packed, self.device) if gpu else blocks(packed)
-            with attention_layout(layout):
+            gpu = self.device.type != "cpu"
+            with attention_layout(tiles(packed, self.device) if gpu else blocks(packed)):
                 hidden = self.hidden(ids, **inputs)[0]
         else:
             mask = self.mask(sees(packed.until.to(self.device)))
             hidden = self.hidden(ids, attention_mask=mask, **inputs)[0]
-        wanted = hidden.index_select(0, packed.predictors.to(self.device))
-        values = self.logprobs(wanted, packed.targets.to(self.device))
-        return list(packed.split(values.tolist()))
+        return hidden.index_select(0, packed.predictors.to(self.device))
 
     def check_agreement(
         self, ours: Sequence[float], expected: Sequence[float], *, method: str

@@ -5,7 +5,7 @@ share the prompt's cache. Waiting rows take free slots at the end.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import DynamicCache
 
 from engines.local.causal_lm import LanguageModel
 from engines.local.cpu_threads import WIDE, limit_threads
@@ -21,7 +20,7 @@ from engines.local.kv_cache import Slots
 from engines.local.sampler import Sampler
 from engines.protocol import Generation, RowError, Sampling
 from kernels.noise import uniforms
-from kernels.packing import Row
+from kernels.packing import Row, common, sorting_key
 
 _NOISE = 128
 """Uniform numbers drawn at once for a row."""
@@ -105,12 +104,22 @@ class Decoder:
         by_prompt: dict[tuple[int, ...], list[RunningSequence]] = {}
         for sequence in sequences:
             by_prompt.setdefault(sequence.prompt, []).append(sequence)
-        prompts = sorted(by_prompt, key=len)
-        while prompts:
-            longest = len(prompts[-1])
-            part = prompts[-max(1, self.prefill // longest) :]
-            del prompts[-len(part) :]
+        for part in self._parts(list(by_prompt)):
             self._read(part, [by_prompt[prompt] for prompt in part])
+
+    def _parts(self, prompts: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
+        """Prompts that are computed together, those with the same beginning next to each other."""
+        texts = {prompt: np.array(prompt, dtype=np.int64) for prompt in prompts}
+        part: list[tuple[int, ...]] = []
+        cells = 0
+        for prompt in sorted(prompts, key=lambda prompt: sorting_key(texts[prompt])):
+            shared = common(texts[part[-1]], texts[prompt]) if part else 0
+            if part and cells + len(prompt) - shared > self.prefill:
+                yield part
+                part, cells, shared = [], 0, 0
+            part.append(prompt)
+            cells += len(prompt) - shared
+        yield part
 
     @torch.inference_mode()
     def step(self) -> None:
@@ -147,17 +156,7 @@ class Decoder:
     def _read(
         self, prompts: Sequence[tuple[int, ...]], sequences: Sequence[list[RunningSequence]]
     ) -> None:
-        longest = max(len(prompt) for prompt in prompts)
-        ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
-        for number, prompt in enumerate(prompts):
-            ids[number, : len(prompt)] = torch.tensor(prompt)
-        # Padding is on the right, where causal attention hides it from every real token.
-        filled = DynamicCache()
-        hidden = self.model.hidden(
-            ids.to(self.model.device), past_key_values=filled, use_cache=True
-        )
-        last = torch.tensor([len(prompt) - 1 for prompt in prompts], device=hidden.device)
-        hidden = hidden[torch.arange(len(prompts), device=hidden.device), last]
+        hidden, filled, paths = self.model.read(prompts)
         sources = [number for number, group in enumerate(sequences) for _ in group]
         fresh = [sequence for group in sequences for sequence in group]
         finished = set(self._write(fresh, hidden[torch.tensor(sources, device=hidden.device)]))
@@ -165,7 +164,7 @@ class Decoder:
         if kept:
             going = Counter(sources[number] for number in kept)
             counts = [going[number] for number in range(len(prompts))]
-            self._slots.fill(filled, [len(prompt) for prompt in prompts], counts)
+            self._slots.fill(filled, paths, counts)
             self.running += [fresh[number] for number in kept]
             self._settle(set())
 

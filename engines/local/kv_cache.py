@@ -16,6 +16,7 @@ from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
 from kernels.attention import Band, Members, cascade
+from kernels.packing import Ints
 
 _BLOCK = 64
 """The cache grows by this many cells at a time. Each step reads the full cache, so copying it every
@@ -141,21 +142,26 @@ class Slots(Cache):
         """The positions of the longest stem."""
         return max(self._stem_lengths, default=0)
 
-    def fill(self, filled: Cache, lengths: Sequence[int], rows: Sequence[int]) -> None:
+    def fill(self, filled: Cache, paths: Sequence[Ints], rows: Sequence[int]) -> None:
         """Add new rows at the end.
 
         Args:
-            filled: a cache of prompts.
-            lengths: the positions of each prompt.
+            filled: a cache of packed prompts.
+            paths: the cells of each prompt, in order.
             rows: the number of new rows of each prompt.
         """
-        first, sources = self.stems, list[int]()
-        for number, count in enumerate(rows):
+        first, sources = self.stems, list[Ints]()
+        for path, count in zip(paths, rows, strict=True):
             for at in range(0, count, _SHARE):
                 stem = first + len(sources)
                 self.stem_of += [stem] * min(_SHARE, count - at)
-                sources.append(number)
-        self._stem_lengths += [lengths[number] for number in sources]
+                sources.append(path)
+        self._stem_lengths += map(len, sources)
+        # Shorter prompts are padded with any cell, here the first.
+        cells = torch.zeros(len(sources), max(map(len, sources)), dtype=torch.int64)
+        for stem, path in enumerate(sources):
+            cells[stem, : len(path)] = torch.from_numpy(path)
+        new, seen = slice(first, self.stems), cells.shape[1]
         for layer, source in zip(self.slots, filled.layers, strict=True):
             keys, values = source.keys, source.values  # type: ignore[union-attr]  # never linear
             assert keys is not None
@@ -163,12 +169,9 @@ class Slots(Cache):
             if not layer.is_initialized:
                 layer.lazy_initialization(keys, values)
             layer.grow()
-            index = torch.tensor(sources, device=keys.device)
-            new = slice(first, self.stems)
-            begun, known = keys.index_select(0, index), values.index_select(0, index)
-            seen = min(self.stem_seen, keys.shape[2])
-            layer.stem_keys[new, :, :, :seen] = begun[:, :, :seen].transpose(2, 3)
-            layer.stem_values[new, :, :seen] = known[:, :, :seen]
+            index = cells.to(keys.device)
+            layer.stem_keys[new, :, :, :seen] = keys[0][:, index].permute(1, 0, 3, 2)
+            layer.stem_values[new, :, :seen] = values[0][:, index].transpose(0, 1)
 
     def settle(self, going: Sequence[int], lengths: Sequence[int]) -> list[int]:
         """Prepare the next step.

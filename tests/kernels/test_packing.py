@@ -32,8 +32,13 @@ def test_the_cell_that_predicts_a_token_sees_exactly_the_text_before_it(rows, mu
     packed = pack(rows, multiple=multiple)
     seen = seen_texts(packed)
     at = 0
+    paths = iter(packed.paths)
     for row in rows:
         for ids in row.continuations:
+            if ids:
+                path = next(paths)
+                assert packed.input_ids[0, path].tolist() == [*row.prefix, *ids[:-1]]
+                assert packed.position_ids[0, path].tolist() == list(range(len(path)))
             for number, token in enumerate(ids):
                 before = [*row.prefix, *ids[:number]]
                 cell = packed.predictors[at].item()

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 import torch
 from transformers import DynamicCache
@@ -39,10 +40,7 @@ def test_rows_keep_what_is_theirs(seed: int):
                 counts.append(rng.randint(0, 24 - len(rows) - counts[0]))
             prompts = [[1000.0 + fresh + n] * rng.randint(1, 90) for n in range(len(counts))]
             fresh += len(counts)
-            filled = DynamicCache()
-            for layer in range(LAYERS):
-                filled.update(states(prompts) + layer, states(prompts) - layer, layer)
-            slots.fill(filled, [len(prompt) for prompt in prompts], counts)
+            fill(slots, prompts, counts)
             rows += [Row(p) for p, count in zip(prompts, counts, strict=True) for _ in range(count)]
             rows = settled(slots, rows, range(len(rows)))
         if not rows:
@@ -65,6 +63,17 @@ def test_rows_keep_what_is_theirs(seed: int):
     assert fresh > 20
 
 
+def fill(slots: Slots, prompts: list[list[float]], counts: list[int]) -> None:
+    """Add rows of ``prompts``, which lie one after the other, the last one first."""
+    filled = DynamicCache()
+    packed = states([[number for prompt in prompts[::-1] for number in prompt]])
+    for layer in range(len(slots.slots)):
+        filled.update(packed + layer, packed - layer, layer)
+    ends = np.cumsum([len(prompt) for prompt in prompts[::-1]])[::-1]
+    paths = [np.arange(end - len(p), end) for p, end in zip(prompts, ends, strict=True)]
+    slots.fill(filled, paths, counts)
+
+
 def settled(slots: Slots, rows: list[Row], going: list[int] | range) -> list[Row]:
     """``rows`` that go on, as the slots put them."""
     order = slots.settle(list(going), [len(rows[n].written) + 1 for n in going])
@@ -74,9 +83,7 @@ def settled(slots: Slots, rows: list[Row], going: list[int] | range) -> list[Row
 
 def test_rows_of_one_prompt_read_one_copy_of_it():
     slots = Slots(layers=1)
-    filled = DynamicCache()
-    filled.update(states([[1.0] * 5]), states([[1.0] * 5]), 0)
-    slots.fill(filled, [5], [20])
+    fill(slots, [[1.0] * 5], [20])
     assert len(set(slots.stem_of)) == 3  # Of at most 8 rows each.
     slots.settle(range(1), [1])
     assert slots.stem_of == [0]
