@@ -113,7 +113,9 @@ class Project:
         if held_out is None:
             raise FactoryError(
                 f"{self.settings.file}: field 'held_out': there is no source {bound!r}; "
-                f"{near(bound, self.sources)}{from_variable('held_out')}"
+                f"{near(bound, self.sources)}{from_variable('held_out')}. A source with fixed: true "
+                "holds prompts out: recipes leave them out also where it reads the first rows "
+                "(rows: 100) of their own file"
             )
         if not held_out.fixed:
             raise RecipeError(

@@ -41,13 +41,20 @@ def tables_of(workshop: Any) -> Tables:
 def test_the_outcome_has_the_shape_that_is_promised(ran: Any) -> None:
     _, outcome = ran
     told = outcome.as_json()
-    assert set(told) == {"recipe", "refresh", "stages", "label_accuracy", "validated"}
+    assert set(told) == {
+        "recipe",
+        "refresh",
+        "stages",
+        "label_accuracy",
+        "label_origin",
+        "validated",
+    }
     assert (told["recipe"], told["refresh"]) == ("first", DAY)
     assert list(told["stages"]) == ORDER
     for account in told["stages"].values():
         assert set(account) == FIELDS
         assert account["in"] == account["kept"] + sum(account["dropped"].values())
-    assert set(told["validated"]) == {"before", "after", "difference", "low", "high"}
+    assert set(told["validated"]) == {"by", "before", "after", "difference", "low", "high"}
     assert told["stages"]["prompts"]["kept"] == 6
     assert told["stages"]["responses"]["model_calls"] == 12
     assert told["stages"]["validated"]["in"] == 3
