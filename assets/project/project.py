@@ -113,9 +113,9 @@ class Project:
         if held_out is None:
             raise FactoryError(
                 f"{self.settings.file}: field 'held_out': there is no source {bound!r}; "
-                f"{near(bound, self.sources)}{from_variable('held_out')}. A source with fixed: true "
-                "holds prompts out: recipes leave them out also where it reads the first rows "
-                "(rows: 100) of their own file"
+                f"{near(bound, self.sources)}{from_variable('held_out')}. Declare a source with "
+                "fixed: true; it may read the first rows (rows: 100) of a file that recipes draw "
+                "from, for they never draw what is held out"
             )
         if not held_out.fixed:
             raise RecipeError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from annotators import PTrue, Verifier
 from assets.config.errors import RecipeError
 from assets.definitions import build_definitions
 
@@ -108,3 +109,50 @@ def test_a_stage_that_only_the_claim_needs_is_left_out(workshop: Any) -> None:
     assert fitted.says is not None
     assert "truth" in fitted.says
     assert project.recipes["mine"].measured_by(project.settings) is None
+
+
+def test_an_annotator_takes_the_place_of_a_verifier_without_a_check(workshop: Any) -> None:
+    reading(workshop)
+    otherwise = {"use": "annotators.PTrue", "model": "judge"}
+    workshop.recipe("mine", CHECKED | {"scores": CHECKED["scores"] | {"otherwise": otherwise}})
+    project = workshop.project()
+    project.require("mine")
+    stages = {
+        stage.name: stage.operator for stage in project.recipes["mine"].planned(project.settings)
+    }
+    assert isinstance(stages["scores"], PTrue)
+    assert (stages["scores"].of, stages["scores"].model) == ("responses", "judge")
+    reading(workshop, check="engines.checks.math", read={"reference": "answer"})
+    project = workshop.project()
+    stages = {
+        stage.name: stage.operator for stage in project.recipes["mine"].planned(project.settings)
+    }
+    assert isinstance(stages["scores"], Verifier)
+
+
+def test_a_policy_is_validated_by_a_judge_where_its_prompts_have_no_check(workshop: Any) -> None:
+    def measured() -> Any:
+        project = workshop.project()
+        project.require("mine")
+        *_, validated = project.recipes["mine"].planned(project.settings)
+        return validated.operator
+
+    trained = {"use": "trainers.DPO", "of": "pairs"}
+    validated = {"use": "trainers.Validate", "of": "policy"}
+    stages = JUDGED | {"policy": trained, "validated": validated}
+    workshop.recipe("mine", stages)
+    assert measured().by is None
+    reading(workshop, fixed=True)
+    workshop.configure(sources={"pocket": 1.0}, held_out="asked")
+    assert measured().by == "judge"
+    workshop.recipe("mine", stages | {"validated": validated | {"by": "check"}})
+    assert "set by: judge" in refusal(workshop, "mine")
+
+
+def test_a_parameter_of_the_run_can_lift_the_refusal(workshop: Any) -> None:
+    reading(workshop)
+    found = {"use": "annotators.FirstError", "of": "responses"}
+    workshop.recipe("mine", {"responses": SAMPLED, "found": found})
+    project = workshop.project()
+    assert "mine" in project.refused
+    project.require("mine", {"found.by": "judge"})

@@ -112,3 +112,20 @@ def test_a_prompt_of_two_sources_is_drawn_once(tables: Tables) -> None:
 def test_a_source_that_was_not_read_is_named(tables: Tables) -> None:
     with pytest.raises(FactoryError, match="source 'one' has not been read for refresh 2026-01-01"):
         drawn(tables, "2026-01-01", 5)
+
+
+def test_prompts_without_the_reference_that_is_needed_are_dropped(tables: Tables) -> None:
+    known = prompts("a", "b", "c").with_columns(reference=pl.Series(["1", None, "3"]))
+    tables.write(("prompts", "one"), "2026-01-01", Split(known, empty(Dropped)))
+    sample = draw(
+        tables,
+        recipe="recipe",
+        refresh="2026-01-01",
+        rows=2,
+        weights={"one": 1.0},
+        held_out=empty(Prompts),
+        referenced=frozenset(["one"]),
+    )
+    assert said(sample) == ["a", "c"]
+    assert sample.split.dropped["row_id"].to_list() == [known["prompt_id"][1]]
+    assert "no reference" in sample.split.dropped["reason"][0]

@@ -51,6 +51,14 @@ def pairing(**changes: Any) -> EditedPairs:
     return EditedPairs(of="edited", **stages, **changes)
 
 
+def test_right_and_wrong_by_a_judge_are_what_its_scores_are_set_to(world: Any) -> None:
+    edit = RIGHT.replace("= 16. Answer: 16", "= 17. Answer: 17")
+    judged = edited_world(world, [(RIGHT, 0.8, edit, 0.1), (RIGHT, 0.8, edit, 0.5)])
+    split = pairing(right=0.6, wrong=0.4).run(judged)
+    assert split.kept.height == 1
+    assert set(split.dropped["reason"]) == {"verdict not flipped", "no pair left"}
+
+
 def test_a_small_edit_that_flips_the_verdict_is_a_pair(world: Any) -> None:
     edit = RIGHT.replace("= 16. Answer: 16", "= 17. Answer: 17")
     split = pairing().run(edited_world(world, [(RIGHT, 1.0, edit, 0.0)]))

@@ -206,6 +206,18 @@ def test_ends_mix_the_check_with_what_the_scorer_says(stand: Any) -> None:
     assert (begun["own"].is_null() == begun["error"].is_not_null()).all()
 
 
+def test_ends_without_a_check_have_the_value_of_their_score(stand: Any) -> None:
+    made = search(outcome=0.0)
+    assert search().needs_truth() == "check"
+    assert made.needs_truth() is None
+    context = dataclasses.replace(searching(stand), checks={})
+    nodes = made.run({"prompts": stand.prompts("one", "two")}, context).kept
+    ends = nodes.filter("terminal")
+    assert ends.height
+    assert ends["terminal_correct"].null_count() == ends.height
+    assert ends["error"].null_count() == ends["own"].count() == ends.height
+
+
 def test_without_a_back_up_a_value_is_what_the_scorer_says(stand: Any) -> None:
     made = search(backup="own", selection={"by": "best_first"})
     nodes = made.run({"prompts": stand.prompts(*ASKED)}, searching(stand)).kept
