@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.recipe_plan import Stage
 from assets.report.report_data import ReportData
 from kernels.ranks import kendall
@@ -57,6 +58,17 @@ def response_scores(data: ReportData) -> dict[str, pl.DataFrame]:
 def names_steps(stage: Stage) -> bool:
     """Whether a stage's scores of whole responses are indices of first wrong steps."""
     return bool(getattr(stage.operator, "names_steps", False))
+
+
+def checked_stages(data: ReportData) -> list[str]:
+    """The stages whose scores are the results of the check that tells the truth."""
+    scored = [stage for stage in data.stages if stage.gives is Scores and data.ran(stage.name)]
+    return [
+        stage.name
+        for stage in scored
+        if label_origin(stage, data.stages, data.rows(stage.name), data.checks)
+        == LabelOrigin("construction", stage.name)
+    ]
 
 
 def truth(data: ReportData) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from upath import UPath
 from assets.charts.histogram import HEIGHT, WIDTH
 from assets.project.label_origin import label_origin
 from assets.project.project import Project
-from assets.report.agreement import agreements, truth
+from assets.report.agreement import agreements, checked_stages, truth
 from assets.report.claim import findings
 from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
@@ -80,6 +80,7 @@ def dataset_report(
             width=WIDTH,
             height=HEIGHT,
             annotators=names,
+            checked=checked_stages(data),
             agreement={(one.first, one.second): one for row in agreement for one in row},
             people=with_people(project, recipe),
             drops=drops(data),
