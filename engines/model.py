@@ -136,6 +136,8 @@ class Model:
 
         keys = opened.identity("generate", sampling).generations(prompt.text, seeds)
         raws = await session.answers(opened, "generate", keys, ask, _GENERATION, together=False)
+        for raw in raws:
+            session.usage.wrote(sampling.max_tokens, cut=raw.finish == "length", tokens=raw.tokens)
         revision, greedy = engine.revision, sampling.temperature == 0
         return [
             SampledText(
@@ -239,11 +241,13 @@ class Model:
         *,
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
+        end: bool = True,
     ) -> tuple[float, ...]:
         """Rewards of ``text`` as the answer to ``messages``, by the role's trained head.
 
         One reward of the full answer, or one per step if ``step_ends`` gives the end of each step
-        in characters. See `engines.protocol.Engine.reward`.
+        in characters. ``end`` is False for an answer that does not end, because it was cut off or
+        will be continued. See `engines.protocol.Engine.reward`.
         """
         session = self._session
         opened = self._rewarder(dropout)
@@ -251,10 +255,12 @@ class Model:
         prompt = engine.render(messages)
 
         async def ask(positions: list[int]) -> list[Rewards]:
-            rewards = await engine.reward(prompt, text, step_ends=step_ends, dropout=dropout)
+            rewards = await engine.reward(
+                prompt, text, step_ends=step_ends, dropout=dropout, end=end
+            )
             return [rewards for _ in positions]
 
-        keys = [opened.identity("reward").reward(prompt.text, text, step_ends, dropout)]
+        keys = [opened.identity("reward").reward(prompt.text, text, step_ends, dropout, end=end)]
         (rewards,) = await session.answers(opened, "reward", keys, ask, _REWARDS, together=True)
         return rewards.values
 

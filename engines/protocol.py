@@ -215,15 +215,18 @@ class Engine(Protocol):
         *,
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
+        end: bool = True,
     ) -> Rewards:
         """Rewards of ``text`` as the answer to the prompt, by a model with a trained reward head.
 
         Args:
             prompt: the output of `render`.
-            text: the answer. Without ``step_ends``, the end of its turn is added.
+            text: the answer.
             step_ends: the end of each step, in characters. A step's reward is read at its last
                 token. None: one reward of the full answer.
             dropout: dropout of the reward of a full answer.
+            end: whether the end of the turn is added to a full answer, which is then read there.
+                False for an answer that was cut off: it is read at its last token.
 
         Returns:
             One value, or one per step, in the model's unit. For an answer, a logit. For a step, a

@@ -166,6 +166,7 @@ class VLLMEngine(Engine):
         *,
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
+        end: bool = True,
     ) -> Rewards:
         """Rewards from vLLM's pooling runner, which vLLM uses for classification models."""
         if dropout is not None:
@@ -173,7 +174,7 @@ class VLLMEngine(Engine):
         head, task = (OUTCOME, "classify") if step_ends is None else (STEPS, "token_classify")
         model = self._engine.model_config
         head.check(model.hf_config, model.model, trained=model.runner_type == "pooling")
-        answer = self._answers.tokens(prompt.text, text, step_ends)
+        answer = self._answers.tokens(prompt.text, text, step_ends, end=end)
         rewards = (await self._pooled(answer.ids, task)).float()
         if step_ends is not None:
             rewards = step_rewards(rewards, model.hf_config)[list(answer.positions)]

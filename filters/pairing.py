@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from filters.cut_off import end_of_answer, ends_of_sides
 from schemas.ids import content_ids
 
 
@@ -55,8 +56,8 @@ def assistant_message(text: str) -> pl.Expr:
 
 
 def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `schemas.Pairs` from columns ``prompt_id``, ``messages``, ``chosen_id``,
-    ``chosen_text``, ``rejected_id``, ``rejected_text`` and ``margin``."""
+    """Rows of `schemas.Pairs` from columns ``prompt_id``, ``messages``, ``margin`` and, for each
+    side, ``chosen_id``, ``chosen_text`` and ``chosen_finish``."""
     ids = frame.select("prompt_id", "chosen_id", "rejected_id").get_columns()
     return frame.select(
         content_ids(*ids).alias("pair_id"),
@@ -72,13 +73,13 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
         pl.lit(
             None, pl.Struct({"chosen": pl.List(pl.Float32), "rejected": pl.List(pl.Float32)})
         ).alias("token_weights"),
-        pl.lit(None, pl.Struct({"chosen": pl.Boolean, "rejected": pl.Boolean})).alias("ends"),
+        ends_of_sides(),
     )
 
 
 def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `schemas.Demonstrations` from columns ``prompt_id``, ``messages``, ``response_id``
-    and ``text``. The whole answer is learned."""
+    """Rows of `schemas.Demonstrations` from columns ``prompt_id``, ``messages``, ``response_id``,
+    ``text`` and ``finish``. The whole answer is learned."""
     ids = frame.select("prompt_id", "response_id").get_columns()
     return frame.select(
         content_ids(*ids).alias("demonstration_id"),
@@ -87,6 +88,7 @@ def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
         "response_id",
         pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
         pl.lit(None, pl.String).alias("condition"),
+        end_of_answer(),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
+from filters.cut_off import CutAnswer, is_complete
 from filters.filter import Filter, refused
 from schemas import Nodes, Prompts, Split, Takes
 
@@ -12,7 +13,7 @@ from schemas import Nodes, Prompts, Split, Takes
 class TreeFilter(Filter):
     """Base class: makes rows from the nodes of trees in `exported`. A prompt without rows is
     dropped, with the counts of its tree. A node that is not connected to a root is dropped under
-    its own id.
+    its own id. An answer that was cut off is not used unless ``cut: keep``.
 
     The rows depend only on the nodes, not on the order of their rows. They are in the order in
     which ``of`` first names the prompts.
@@ -24,6 +25,7 @@ class TreeFilter(Filter):
 
     of: Annotated[str, Takes(Nodes)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    cut: CutAnswer = "refuse"
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """Rows of ``gives`` from `paths` with the ``messages`` of their prompts."""
@@ -39,6 +41,7 @@ class TreeFilter(Filter):
             nodes=pl.len(),
             ends=pl.col("terminal").sum(),
             right_ends=right.sum(),
+            cut_ends=(~is_complete()).sum(),
             expanded=pl.col("expanded").sum(),
         )
         kept = trees.select("prompt_id").join(
@@ -48,7 +51,7 @@ class TreeFilter(Filter):
             messages, on="prompt_id", how="left", maintain_order="left"
         )
         reason = pl.when(pl.col("messages").is_null()).then(pl.lit("prompt not found"))
-        numbers = {name: pl.col(name) for name in ("nodes", "ends", "right_ends", "expanded")}
+        numbers = {name: pl.col(name) for name in _COUNTS}
         lost = nodes.join(known, on="node_id", how="anti", maintain_order="left")
         return Split(
             kept.select(rows.columns),
@@ -59,6 +62,9 @@ class TreeFilter(Filter):
                 ]
             ),
         )
+
+
+_COUNTS = ("nodes", "ends", "right_ends", "cut_ends", "expanded")
 
 
 def paths(nodes: pl.DataFrame) -> pl.DataFrame:
@@ -87,10 +93,13 @@ def mean_value() -> pl.Expr:
     return pl.col("values").list.drop_nulls().list.mean()
 
 
-def ends(nodes: pl.DataFrame) -> pl.DataFrame:
+def ends(nodes: pl.DataFrame, *, cut: CutAnswer = "keep") -> pl.DataFrame:
     """The `paths` that end an answer whose check gave a result (``right``), with their mean value
-    (``worth``). The best come first; of equals the one with the smaller id."""
+    (``worth``). The best come first; of equals the one with the smaller id. With ``cut: refuse``,
+    answers that were cut off are left out."""
     known = nodes.filter("terminal", pl.col("terminal_correct").is_not_null())
+    if cut == "refuse":
+        known = known.filter(is_complete())
     return known.with_columns(
         right=pl.col("terminal_correct"), worth=mean_value().fill_null(0.5)
     ).sort("prompt_id", pl.col("worth"), "node_id", descending=[False, True, False])

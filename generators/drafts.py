@@ -67,11 +67,19 @@ class Draft:
 
     @classmethod
     def by_rule(
-        cls, text: str, *, parents: tuple[str, ...] = (), seed: int | None = None, **extra: Any
+        cls,
+        text: str,
+        *,
+        parents: tuple[str, ...] = (),
+        seed: int | None = None,
+        cut: bool = False,
+        **extra: Any,
     ) -> "Draft":
         """A draft of a text that no model wrote. ``extra`` becomes its ``parameters``. Its length
-        is counted in words, because there is no tokenizer."""
-        return cls(text, "stop", len(text.split()), None, canonical(extra), seed, parents)
+        is counted in words, because there is no tokenizer. ``cut``: whether it ends where a
+        response was cut off."""
+        finish: Literal["stop", "length"] = "length" if cut else "stop"
+        return cls(text, finish, len(text.split()), None, canonical(extra), seed, parents)
 
 
 @dataclass(frozen=True, slots=True)

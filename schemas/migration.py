@@ -4,7 +4,15 @@ import polars as pl
 
 from schemas.accept import columns
 from schemas.messages import MESSAGES, PLAIN_MESSAGES
-from schemas.tables import Evaluations, Responses, Scores, Table
+from schemas.tables import (
+    Demonstrations,
+    Evaluations,
+    Nodes,
+    Rankings,
+    Responses,
+    Scores,
+    Table,
+)
 
 _ADDED: dict[type[Table], tuple[str, ...]] = {
     Responses: ("reasoning",),
@@ -16,20 +24,23 @@ _ADDED: dict[type[Table], tuple[str, ...]] = {
         "length_before",
         "length_after",
     ),
+    Nodes: ("finish",),
+    Rankings: ("ends",),
+    Demonstrations: ("ends",),
 }
 """The nullable columns that were added to a table after the first version of its schema."""
 
 
 def migrated(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with all columns of its table, and all fields of its messages; new ones are null.
-    Any other frame is returned unchanged."""
+    """``frame`` with all columns of its table, before any other columns that it has, and all fields
+    of its messages; new ones are null. Any other frame is returned unchanged."""
     plain = [name for name, dtype in frame.schema.items() if dtype == PLAIN_MESSAGES]
     if plain:
         frame = frame.with_columns(pl.col(plain).cast(MESSAGES))
     for table, added in _ADDED.items():
         schema = columns(table)
         missing = set(schema) - set(frame.columns)
-        if missing and missing <= set(added) and set(frame.columns) <= set(schema):
+        if missing and missing <= set(added):
             nulls = [pl.lit(None, schema[name]).alias(name) for name in sorted(missing)]
-            return frame.with_columns(nulls).select(list(schema))
+            return frame.with_columns(nulls).select(*schema, pl.exclude(*schema))
     return frame

@@ -10,6 +10,24 @@ Findings = Mapping[str, JsonValue]
 
 
 @dataclass
+class Lengths:
+    """The texts that models wrote under one limit of tokens.
+
+    Attributes:
+        texts: the number of texts.
+        cut: how many of them were cut off at the limit.
+        tokens: the tokens of all of them.
+    """
+
+    texts: int = 0
+    cut: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: "Lengths") -> "Lengths":
+        return Lengths(self.texts + other.texts, self.cut + other.cut, self.tokens + other.tokens)
+
+
+@dataclass
 class Usage:
     """The usage of models.
 
@@ -18,12 +36,14 @@ class Usage:
         journal_hits: answers from the journal.
         tokens: tokens that models generated or scored, without journal hits.
         model_seconds: seconds from the start of the first row to the end of the last.
+        lengths: the generated texts, with journal hits, by their limit of tokens.
     """
 
     model_calls: int = 0
     journal_hits: int = 0
     tokens: int = 0
     model_seconds: float = 0.0
+    lengths: dict[int, Lengths] = field(default_factory=dict)
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -31,7 +51,18 @@ class Usage:
             self.journal_hits + other.journal_hits,
             self.tokens + other.tokens,
             self.model_seconds + other.model_seconds,
+            {
+                limit: self.lengths.get(limit, Lengths()) + other.lengths.get(limit, Lengths())
+                for limit in self.lengths | other.lengths
+            },
         )
+
+    def wrote(self, limit: int, *, cut: bool, tokens: int) -> None:
+        """Count a text that was generated with at most ``limit`` tokens."""
+        lengths = self.lengths.setdefault(limit, Lengths())
+        lengths.texts += 1
+        lengths.cut += cut
+        lengths.tokens += tokens
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,8 @@ class Nodes(Table):
     ``value`` is the search's value, in [0, 1]. ``own`` is the evaluator's value before any backup.
     ``prior`` is the proposer's probability among the siblings. ``expanded``: whether steps after it
     were requested. ``terminal_correct`` is null if the node does not end an answer, or if it is not
-    known whether the answer is right (``error`` says why). Siblings have different steps.
+    known whether the answer is right (``error`` says why). ``finish`` of an end is "length" if the
+    answer was cut off there; null for other nodes. Siblings have different steps.
     """
 
     node_id = dy.String(primary_key=True)
@@ -201,6 +202,7 @@ class Nodes(Table):
     expanded = dy.Bool()
     terminal = dy.Bool()
     terminal_correct = dy.Bool(nullable=True)
+    finish = dy.Enum(["stop", "length"], nullable=True)
     error = dy.String(nullable=True)
     origin = _origin()
 
@@ -224,8 +226,9 @@ class Pairs(Table):
 
     ``token_weights`` has one weight for each token of each side, by the policy's tokenizer.
     ``shared_prefix`` is the number of characters at the beginning that both sides share and that
-    get no credit. ``ends`` says for each side whether the answer ends there; a step inside an
-    answer does not end it. Null: both are complete answers.
+    get no credit. ``ends`` says for each side whether the answer ends there. A step inside an
+    answer does not end it, and an answer that was cut off does not end. Null: both are complete
+    answers.
     """
 
     pair_id = dy.String(primary_key=True)
@@ -348,7 +351,8 @@ class Rankings(Table):
     """Several answers to one prompt with a reward each, best first.
 
     ``steps``: for each answer, the end of each of its steps, in characters; the last one is the end
-    of the answer.
+    of the answer. ``ends``: for each answer, whether it ends there or was cut off. Null: all are
+    complete answers.
     """
 
     ranking_id = dy.String(primary_key=True)
@@ -357,6 +361,12 @@ class Rankings(Table):
     completions = dy.List(dy.String(), min_length=2)
     rewards = dy.List(dy.Float64(), min_length=2)
     steps = dy.List(dy.List(dy.UInt32(), min_length=1))
+    ends = dy.List(dy.Bool(), nullable=True)
+
+    @dy.rule()
+    def an_end_a_completion(cls) -> pl.Expr:
+        same = pl.col("ends").list.len() == pl.col("completions").list.len()
+        return pl.col("ends").is_null() | same
 
     @dy.rule()
     def a_reward_a_completion(cls) -> pl.Expr:
@@ -384,7 +394,10 @@ class Rankings(Table):
 
 
 class Demonstrations(Table):
-    """An SFT example. ``loss_spans`` are [start, end) characters of the last message."""
+    """An SFT example. ``loss_spans`` are [start, end) characters of the last message. ``ends`` is
+    false if the last message was cut off: then it is learned without the end of the turn. Null: it
+    is complete.
+    """
 
     demonstration_id = dy.String(primary_key=True)
     prompt_id = dy.String()
@@ -392,6 +405,7 @@ class Demonstrations(Table):
     response_id = dy.String(nullable=True)
     loss_spans = dy.List(dy.List(dy.UInt32()), nullable=True)
     condition = dy.String(nullable=True)
+    ends = dy.Bool(nullable=True)
 
     @classmethod
     def texts(cls) -> dict[str, pl.Expr]:

@@ -17,7 +17,8 @@ from schemas import canonical
 class Reward(TrainedReward):
     """Scores a response by a reward model: a sequence classification model with one label, as
     `trainers.RewardModel` trains it. The unit is the model's (nats of preference, for that
-    trainer). Every response is read as finished, as in training.
+    trainer). A response that was cut off is read at its last token, without the end of the turn
+    that it does not have.
 
     With ``passes`` above 1, each response has so many scores, ``reward/pass-0`` and so on, each
     with another dropout mask. ``dropout`` is the share of the values that leave each feed-forward
@@ -55,7 +56,9 @@ class Reward(TrainedReward):
         model = models[self.model]
         value = error = None
         try:
-            (value,) = await model.reward(prompt.messages, response.text, dropout=dropout)
+            (value,) = await model.reward(
+                prompt.messages, response.text, dropout=dropout, end=response.finish == "stop"
+            )
         except RowError as refusal:
             error = str(refusal)
         return Score(

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from assets.charts import pictures
+from assets.execution import cut_off_check
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.judge_probes import (
     PROBES,
@@ -80,9 +81,14 @@ def run_stage(
         )
         metadata["start"] = lineage.says
         notices += [lineage.says] if lineage.passed_over else []
+    checks = checks_of(outcome, gated=gated)
+    notices += [
+        str(check.description)
+        for check in checks
+        if check.check_name == cut_off_check.CHECK and not check.passed
+    ]
     if notices:
         metadata["says"] = "; ".join(notices)
-    checks = checks_of(outcome, gated=gated)
     return outcome, dg.MaterializeResult(
         value=outcome.split, metadata=metadata, check_results=checks
     )
@@ -144,6 +150,8 @@ def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetChe
         checks.append(probes_result(outcome.probes))
     if outcome.choices is not None:
         checks.append(mass_result(outcome.choices))
+    if cut_off_check.writes(stage):
+        checks.append(cut_off_check.cut_off_check(stage, outcome.usage))
     if stage.gives is Pairs:
         checks.append(_label_accuracy(outcome))
     if stage.gives is Evaluations:
@@ -157,6 +165,8 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
         "schema": "Every row satisfies every rule of its table",
         "adds_up": "Kept and dropped rows add up to the rows that came in",
     }
+    if cut_off_check.writes(stage):
+        descriptions[cut_off_check.CHECK] = cut_off_check.DESCRIPTION
     if stage.gives is Pairs:
         descriptions["label_accuracy"] = (
             "The share of pairs with a correct label, among pairs that can be checked. It measures "

@@ -13,18 +13,17 @@ from assets.config.errors import FactoryError, near
 from engines.operators.prompt_templates import conversation
 from schemas import (
     Demonstrations,
-    Dropped,
     Pairs,
     Scores,
     Split,
     StepLabels,
     Table,
     dropped,
-    empty,
 )
 from schemas.named import UnknownNameError, instance_of, named
 
 STAGE = "export"
+CUT = "cut off: it would be trained with an end of the turn"
 
 
 @dataclass(frozen=True)
@@ -51,17 +50,24 @@ def preference(pairs: pl.DataFrame) -> Split:
     """Pairs as ``prompt``, ``chosen``, ``rejected`` (lists of messages) and their other columns.
 
     ``margin`` becomes ``score_margin``: RewardTrainer would use a column ``margin`` in its loss,
-    whatever its unit, and fail on nulls.
+    whatever its unit, and fail on nulls. A pair whose chosen answer was cut off is dropped, because
+    TRL ends the turn of every answer.
     """
-    named = pairs.rename({"margin": "score_margin"})
-    return Split(_ordered(named, "prompt", "chosen", "rejected"), empty(Dropped))
+    ends = pl.col("ends").struct.field("chosen").fill_null(value=True)
+    cut = ~ends & pl.col("shared_prefix").is_null()
+    named = pairs.filter(~cut).rename({"margin": "score_margin"})
+    return Split(
+        _ordered(named, "prompt", "chosen", "rejected"),
+        dropped(STAGE, f"the chosen answer was {CUT}", pairs.filter(cut)["pair_id"].to_list()),
+    )
 
 
 def unpaired(pairs: pl.DataFrame) -> Split:
     """Each response of `schemas.Pairs` once: ``prompt``, ``completion`` (lists of messages) and
     ``label``, true for the chosen side.
 
-    A response that is chosen in one pair and rejected in another is dropped.
+    A response that is chosen in one pair and rejected in another is dropped, and so is one that
+    does not end: TRL ends the turn of every completion.
     """
     shared = [name for name in ("prompt_id", *_ADDED) if name in pairs.columns]
     sides = pl.concat(
@@ -72,6 +78,7 @@ def unpaired(pairs: pl.DataFrame) -> Split:
                 pl.col(side).alias("completion"),
                 pl.lit(side == "chosen").alias("label"),
                 pl.col(f"{side}_id").alias("response_id"),
+                pl.col("ends").struct.field(side).fill_null(value=True).alias("ended"),
                 *shared,
                 *([pl.col(f"score_{side}").alias("score")] if f"score_{side}" in pairs else []),
             )
@@ -85,12 +92,19 @@ def unpaired(pairs: pl.DataFrame) -> Split:
         on=["prompt_id", "response_id"],
         how="semi",
     )
-    kept = once.join(
+    decided = once.join(
         contradicted, on=["prompt_id", "response_id"], how="anti", maintain_order="left"
     )
-    reason = "chosen in one pair and rejected in another"
+    both_ways = contradicted["response_id"].sort().to_list()
+    unended = decided.filter(~pl.col("ended"))["response_id"].to_list()
     return Split(
-        kept.drop("pair"), dropped(STAGE, reason, contradicted["response_id"].sort().to_list())
+        decided.filter("ended").drop("pair", "ended"),
+        pl.concat(
+            [
+                dropped(STAGE, "chosen in one pair and rejected in another", both_ways),
+                dropped(STAGE, f"a step, or {CUT}", unended),
+            ]
+        ),
     )
 
 
@@ -98,30 +112,33 @@ def labelled(scores: pl.DataFrame) -> Split:
     """Each response of `schemas.Scores` once: ``prompt``, ``completion`` (lists of messages) and
     ``label``, true for a score of 1.
 
-    Each row of ``scores`` also has the response's ``prompt`` and ``text``. Scores of steps are
-    ignored. A response is dropped if its scores are not all 1 or all 0, or if its prompt is not
-    known.
+    Each row of ``scores`` also has the response's ``prompt``, ``text`` and ``finish``. Scores of
+    steps are ignored. A response is dropped if its scores are not all 1 or all 0, if its prompt is
+    not known, or if it was cut off.
     """
     shared = [name for name in ("prompt_id", *_ADDED) if name in scores.columns]
     value = pl.col("value").filter(pl.col("step").is_null())
     once = scores.group_by("response_id", maintain_order=True).agg(
-        pl.col("prompt", "text", *shared).first(), lowest=value.min(), highest=value.max()
+        pl.col("prompt", "text", "finish", *shared).first(), lowest=value.min(), highest=value.max()
     )
     decided = (pl.col("lowest") == pl.col("highest")) & pl.col("lowest").is_in([0.0, 1.0])
     with_prompt = once.filter(pl.col("prompt").is_not_null())
     marked = with_prompt.with_columns(decided=decided.fill_null(value=False))
-    kept = marked.filter("decided").select(
+    whole = pl.col("finish").cast(pl.String) == "stop"
+    kept = marked.filter("decided", whole).select(
         "prompt",
         pl.concat_list(pl.struct(role=pl.lit("assistant"), content="text")).alias("completion"),
         (pl.col("lowest") == 1).alias("label"),
         "response_id",
         *shared,
     )
+    cut = marked.filter("decided", ~whole)["response_id"].to_list()
     undecided = marked.filter(~pl.col("decided"))["response_id"].to_list()
     without_prompt = once.filter(pl.col("prompt").is_null())["response_id"].to_list()
     refused = [
         dropped(STAGE, "its scores are not all 1 or all 0", undecided),
         dropped(STAGE, "its prompt is none that the recipe drew", without_prompt),
+        dropped(STAGE, CUT, cut),
     ]
     return Split(kept, pl.concat(refused))
 
@@ -158,17 +175,20 @@ def stepwise(step_labels: pl.DataFrame) -> Split:
 def prompt_completion(demonstrations: pl.DataFrame) -> Split:
     """`schemas.Demonstrations` as ``prompt`` and ``completion``, two lists of messages.
 
-    The last message is the completion. A demonstration without a prompt is dropped.
+    The last message is the completion. A demonstration without a prompt is dropped, and so is one
+    that was cut off: TRL ends the turn of every completion.
     """
     turns = pl.col("messages")
     split = demonstrations.with_columns(
         prompt=turns.list.head(turns.list.len() - 1), completion=turns.list.tail(1)
     ).drop("messages")
     has_prompt = pl.col("prompt").list.len() > 0
+    whole = pl.col("ends").fill_null(value=True)
     without = split.filter(~has_prompt)["demonstration_id"].to_list()
+    cut = split.filter(has_prompt, ~whole)["demonstration_id"].to_list()
     return Split(
-        _ordered(split.filter(has_prompt), "prompt", "completion"),
-        dropped(STAGE, "no prompt", without),
+        _ordered(split.filter(has_prompt, whole).drop("ends"), "prompt", "completion"),
+        pl.concat([dropped(STAGE, "no prompt", without), dropped(STAGE, CUT, cut)]),
     )
 
 
@@ -183,7 +203,8 @@ FORMATS: Mapping[str, Format] = {
         "`score_rejected` are what the stage that the pairs were chosen by said of whole answers. "
         "With `shared_prefix`, both sides begin with so many characters of the same text, and "
         "`ends` says which side its author ended there: to close the other one with an end token "
-        "would teach to stop after a step.",
+        "would teach to stop after a step. Without `shared_prefix`, a side that does not end was "
+        "cut off; it is a rejected one.",
         ("DPOTrainer", "RewardTrainer"),
         {Pairs: preference},
     ),

@@ -190,7 +190,7 @@ def _rows(
     if stage.gives is Scores:
         answers = tables.read((recipe, _scored(stage, stages)), refresh)
         rows = rows.join(
-            answers.select("response_id", "prompt_id", "text"),
+            answers.select("response_id", "prompt_id", "text", "finish"),
             on="response_id",
             how="left",
             maintain_order="left",

@@ -124,11 +124,19 @@ def mean_scores(scores: pl.DataFrame) -> pl.DataFrame:
 
 
 def sides(pairs: pl.DataFrame, side: str) -> pl.DataFrame:
-    """One side of pairs, as `right_responses` takes it: ``prompt_id``, ``text``, ``ended``."""
+    """One side of pairs, as `right_responses` takes it: ``prompt_id``, ``text``, ``ended``,
+    ``finish``.
+
+    A side that does not end is a step after a shared prefix. Without such a prefix it is an answer
+    that was cut off.
+    """
+    ended = pl.col("ends").struct.field(side).fill_null(True)
+    cut = ~ended & pl.col("shared_prefix").is_null()
     return pairs.select(
         "prompt_id",
         text=pl.col(side).list.last().struct.field("content"),
-        ended=pl.col("ends").struct.field(side).fill_null(True),
+        ended=ended,
+        finish=pl.when(cut).then(pl.lit("length")).otherwise(pl.lit("stop")),
     )
 
 

@@ -30,7 +30,9 @@ class AnswerTokenizer:
         self._limit = limit
         self._end = turn_end(tokenizer, frozenset({tokenizer.eos_token_id} - {None}))
 
-    def tokens(self, prompt: str, text: str, step_ends: Sequence[int] | None) -> AnswerTokens:
+    def tokens(
+        self, prompt: str, text: str, step_ends: Sequence[int] | None, *, end: bool = True
+    ) -> AnswerTokens:
         """The tokens of ``text`` as the answer to ``prompt``.
 
         Args:
@@ -38,7 +40,8 @@ class AnswerTokenizer:
             text: the answer.
             step_ends: the end of each step, in characters. A step is read at the last token that
                 begins before its end. A step without a token of its own is read where the step
-                before it is. None: the end of the turn is added, and the answer is read there.
+                before it is. None: the answer is read at its last token.
+            end: whether the end of the turn is added to an answer without ``step_ends``.
 
         Raises:
             RowError: there are more tokens than the model takes, or the text is not valid Unicode.
@@ -46,8 +49,8 @@ class AnswerTokenizer:
         """
         prompt_tokens = prompt_ids(self._tokenizer, answering(prompt, begins=text))
         if step_ends is None:
-            end = [] if self._end is None else [self._end]
-            ids = [*prompt_tokens, *token_ids(self._tokenizer, text), *end]
+            turn_end = [self._end] if end and self._end is not None else []
+            ids = [*prompt_tokens, *token_ids(self._tokenizer, text), *turn_end]
             positions = [len(ids) - 1]
         else:
             answer, counts = self._until(text, step_ends)

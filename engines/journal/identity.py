@@ -16,6 +16,7 @@ is a BLAKE2b digest (128 bits) of these fields, in this order. Each is preceded 
 | options (``choose``), sorted | the answer is a distribution over this set |
 | spellings of options, if one has several | their probabilities are summed |
 | answer, ends of its steps (``reward``) | the rewarded text, in one piece or step by step |
+| no end flag (``reward``), for an answer without an end | the end of the turn is not read |
 | dropout (``reward``), if there is any | its share and seed pick the activations left out |
 
 These fields are left out:
@@ -98,7 +99,13 @@ class Identity:
         return digest.digest()
 
     def reward(
-        self, text: str, answer: str, step_ends: Sequence[int] | None, dropout: Dropout | None
+        self,
+        text: str,
+        answer: str,
+        step_ends: Sequence[int] | None,
+        dropout: Dropout | None,
+        *,
+        end: bool = True,
     ) -> bytes:
         """The key of the rewards of one answer."""
         digest = self._common.copy()
@@ -106,7 +113,7 @@ class Identity:
         digest.update(_framed(answer.encode("utf-8", "surrogatepass")))
         ends = None if step_ends is None else list(step_ends)
         left_out = None if dropout is None else [float(dropout.share), dropout.seed]
-        digest.update(canonical([ends, left_out]).encode())
+        digest.update(canonical([ends, left_out] if end else [ends, left_out, "no end"]).encode())
         return digest.digest()
 
 

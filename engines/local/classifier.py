@@ -104,10 +104,11 @@ class Classifier(ABC):
         text: str,
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
+        end: bool = True,
     ) -> Rewards:
         """As `engines.protocol.Engine.reward`. Simultaneous requests of one width share forward
         passes."""
-        tokens = self._answers.tokens(prompt, text, step_ends)
+        tokens = self._answers.tokens(prompt, text, step_ends, end=end)
         request = Request(tokens, dropout, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if self._serving is None:

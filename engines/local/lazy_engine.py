@@ -72,9 +72,10 @@ class LazyEngine(Engine):
         *,
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
+        end: bool = True,
     ) -> Rewards:
         classifier = self._classifier(steps=step_ends is not None)
-        return await classifier.reward(prompt.text, text, step_ends, dropout)
+        return await classifier.reward(prompt.text, text, step_ends, dropout, end)
 
     async def close(self) -> None:
         """Free the weights, if they were loaded."""

@@ -160,6 +160,7 @@ class OpenAIEngine(Engine):
         *,
         step_ends: Sequence[int] | None = None,
         dropout: Dropout | None = None,
+        end: bool = True,
     ) -> Rewards:
         """By vLLM's server of a classification model (`engines.openai.rewards`)."""
         if dropout is not None:
@@ -167,7 +168,7 @@ class OpenAIEngine(Engine):
                 f"{self.server} has no dropout: name the weights in the binding ('model': a "
                 "folder or a Hub id), which are then run in this process"
             )
-        return await self._rewards.reward(prompt.messages, text, step_ends)
+        return await self._rewards.reward(prompt.messages, text, step_ends, end=end)
 
     async def close(self) -> None:
         """Close the connections. The server keeps running."""

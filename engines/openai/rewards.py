@@ -10,7 +10,7 @@ from engines.chat.spelling import spelled_apart, spelled_together
 from engines.chat.template import chat_text
 from engines.chat.turns import with_texts
 from engines.openai.client import Server
-from engines.protocol import EngineError, Rewards
+from engines.protocol import EngineError, Rewards, RowError
 from engines.reward_heads import step_rewards
 from schemas import Message
 
@@ -31,15 +31,25 @@ class ServedRewards:
         self._binding = binding
 
     async def reward(
-        self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
+        self,
+        messages: Sequence[Message],
+        text: str,
+        step_ends: Sequence[int] | None,
+        *,
+        end: bool = True,
     ) -> Rewards:
         """As `engines.protocol.Engine.reward`."""
         if self._binding.model is not None:
-            return await self._of_tokens(messages, text, step_ends)
+            return await self._of_tokens(messages, text, step_ends, end=end)
         if step_ends is not None:
             raise EngineError(
                 f"{self._server}: rewards of steps need the model's tokenizer. Name its weights "
                 "in the binding ('model': a folder or a Hub id)"
+            )
+        if not end:
+            raise RowError(
+                f"{self._server} ends the turn of every answer, so one that was cut off has no "
+                "reward. Name the model's weights in the binding ('model': a folder or a Hub id)"
             )
         turns: list[Message] = [message.copy() for message in messages]
         answer = spelled_apart({"role": "assistant", "content": text})
@@ -51,11 +61,16 @@ class ServedRewards:
         return Rewards((self._outcome(rows),), tokens)
 
     async def _of_tokens(
-        self, messages: Sequence[Message], text: str, step_ends: Sequence[int] | None
+        self,
+        messages: Sequence[Message],
+        text: str,
+        step_ends: Sequence[int] | None,
+        *,
+        end: bool,
     ) -> Rewards:
         turns = [with_texts(turn, spelled_together) for turn in messages]
         prompt = chat_text(self._tokenizer, turns, self._binding.template_arguments)
-        answer = self._answers.tokens(prompt, text, step_ends)
+        answer = self._answers.tokens(prompt, text, step_ends, end=end)
         rows, _ = await self._logits({"input": list(answer.ids)})
         count = len(answer.ids)
         if step_ends is None:

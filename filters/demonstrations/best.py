@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field
 
-from filters.filter import Filter, refused_by_reason
+from filters.cut_off import ANSWER, CutAnswer, cut_refusal
+from filters.filter import Filter, refused, refused_by_reason
 from filters.pairing import as_demonstrations, scored, tie_break
 from schemas import Demonstrations, Prompts, Responses, Scores, Split, Table, Takes
 
@@ -15,7 +16,9 @@ class Best(Filter):
     """The ``n`` highest scored responses of each prompt, as demonstrations.
 
     Equal texts count once; ties are broken at random. With ``at_least``, only responses with at
-    least this score are used. A prompt without such a response is dropped.
+    least this score are used. A prompt without such a response is dropped. One of the ``n`` that
+    was cut off is dropped under its own id (unless ``cut: keep``), and so is a prompt with none
+    left.
 
     Source: Dong et al. 2023, RAFT: Reward rAnked FineTuning (arXiv:2304.06767), algorithm 1.
     """
@@ -28,9 +31,10 @@ class Best(Filter):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     n: int = Field(default=1, ge=1)
     at_least: float | None = None
+    cut: CutAnswer = "refuse"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        responses = tables[self.of].select("response_id", "prompt_id", "text")
+        responses = tables[self.of].select("response_id", "prompt_id", *ANSWER)
         ranked = scored(responses, tables[self.by])
         messages = tables[self.prompts].select("prompt_id", "messages")
         prompts = (
@@ -64,8 +68,21 @@ class Best(Filter):
             .unique(["prompt_id", "stripped"], keep="first", maintain_order=True)
             .group_by("prompt_id", maintain_order=True)
             .head(self.n)
+            .with_columns(cut=cut_refusal(self.cut))
         )
+        cut = best.filter(pl.col("cut").is_not_null())
+        whole = best.filter(pl.col("cut").is_null())
+        none_left = cut.unique("prompt_id", keep="first", maintain_order=True).join(
+            whole, on="prompt_id", how="anti", maintain_order="left"
+        )
+        numbers = ("highest", "responses", "scored", "errors")
         return Split(
-            as_demonstrations(best),
-            refused_by_reason(prompts, "prompt_id", "highest", "responses", "scored", "errors"),
+            as_demonstrations(whole),
+            pl.concat(
+                [
+                    refused_by_reason(prompts, "prompt_id", *numbers),
+                    refused(cut, "response_id", pl.col("cut")),
+                    refused(none_left, "prompt_id", pl.col("cut")),
+                ]
+            ),
         )

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
-from filters.filter import Filter, refused
+from filters.cut_off import CutAnswer, cut_refusal
+from filters.filter import Filter, refused_by_reason
 from filters.pairing import as_demonstrations, with_messages
 from schemas import Demonstrations, Prompts, Responses, Split, Table, Takes
 
@@ -14,7 +15,7 @@ class Imitate(Filter):
     """Every response of ``of`` as the answer to its prompt, for supervised fine-tuning. Use it for
     responses that were chosen before or are right by construction; `filters.Best` chooses.
 
-    A response whose prompt is missing is dropped.
+    A response whose prompt is missing is dropped, and one that was cut off (unless ``cut: keep``).
     """
 
     gives: ClassVar[type[Table] | None] = Demonstrations
@@ -22,11 +23,16 @@ class Imitate(Filter):
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    cut: CutAnswer = "refuse"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         rows = tables[self.of].pipe(with_messages, tables[self.prompts])
-        known = rows.filter(pl.col("messages").is_not_null())
+        rows = rows.with_columns(
+            reason=pl.when(pl.col("messages").is_null())
+            .then(pl.lit("prompt not found"))
+            .otherwise(cut_refusal(self.cut))
+        )
         return Split(
-            as_demonstrations(known),
-            refused(rows.filter(pl.col("messages").is_null()), "response_id", "prompt not found"),
+            as_demonstrations(rows.filter(pl.col("reason").is_null())),
+            refused_by_reason(rows, "response_id"),
         )

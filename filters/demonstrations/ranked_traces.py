@@ -5,6 +5,7 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
+from filters.cut_off import is_complete
 from filters.trees import TreeFilter, ends
 from schemas import Rankings, Table, Truth, content_id
 
@@ -31,7 +32,7 @@ class RankedTraces(TreeFilter):
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row a prompt."""
         ranked = (
-            ends(nodes)
+            ends(nodes, cut=self.cut)
             .unique(["prompt_id", "text"], keep="first", maintain_order=True)
             .with_columns(
                 place=pl.int_range(pl.len()).over("prompt_id"),
@@ -54,6 +55,7 @@ class RankedTraces(TreeFilter):
                 pl.col("text").alias("completions"),
                 pl.col("worth").alias("rewards"),
                 "steps",
+                is_complete().alias("ends"),
                 "node_id",
             )
         )
@@ -65,4 +67,5 @@ class RankedTraces(TreeFilter):
             "completions",
             "rewards",
             "steps",
+            pl.when(~pl.col("ends").list.all()).then("ends").alias("ends"),
         )

@@ -5,6 +5,7 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
+from filters.cut_off import end_of_answer
 from filters.pairing import assistant_message
 from filters.trees import TreeFilter, ends
 from schemas import Demonstrations, Table, Truth, content_id
@@ -30,7 +31,7 @@ class Traces(TreeFilter):
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row an answer."""
-        answers = ends(nodes).filter("right")
+        answers = ends(nodes, cut=self.cut).filter("right")
         lowest = pl.col("values").list.min()
         answers = answers.filter(lowest.is_null() | (lowest >= self.at_least))
         if self.most is not None:
@@ -43,4 +44,5 @@ class Traces(TreeFilter):
             pl.col("node_id").alias("response_id"),
             pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
             pl.lit(None, pl.String).alias("condition"),
+            end_of_answer(),
         )

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from filters.confidence.margins import deviation
 from filters.confidence.weighing import Weighing
+from filters.cut_off import ANSWER, CutAnswer, cut_refusal
 from filters.filter import Filter, refused_by_reason
 from filters.pairing import as_pairs, mean_scores, same_text, scored, tie_break, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
@@ -19,8 +20,8 @@ class BestWorst(Filter):
     The ``margin`` is the difference of their scores. The score of a response is the mean of the
     scores of stage ``by`` for the whole response; scores that are errors are not used. Ties are
     broken at random. A prompt is dropped if fewer than two of its responses have a score, if all
-    scores are equal, if the margin is below ``min_margin``, or if best and worst have the same
-    text.
+    scores are equal, if the margin is below ``min_margin``, if best and worst have the same text,
+    or if the best was cut off (unless ``cut: keep``).
 
     ``min_standard_margin`` is the smallest margin in standard deviations of all scores of the stage
     ``by``. A judge that reads its grade from probabilities hardly ever gives two responses the same
@@ -41,10 +42,11 @@ class BestWorst(Filter):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     min_margin: float = Field(default=0.0, ge=0)
     min_standard_margin: float = Field(default=0.0, ge=0)
+    cut: CutAnswer = "refuse"
     weight: Annotated[SerializeAsAny[Weighing] | None, BeforeValidator(load_operator)] = None
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        responses = tables[self.of].select("response_id", "prompt_id", "text")
+        responses = tables[self.of].select("response_id", "prompt_id", *ANSWER)
         ranked = scored(responses, tables[self.by])
         value = pl.col("value")
         prompts = ranked.group_by("prompt_id", maintain_order=True).agg(
@@ -59,7 +61,7 @@ class BestWorst(Filter):
                 _at(end, ranked).select(
                     "prompt_id",
                     pl.col("response_id").alias(f"{side}_id"),
-                    pl.col("text").alias(f"{side}_text"),
+                    pl.col(ANSWER).name.prefix(f"{side}_"),
                 ),
                 on="prompt_id",
                 how="left",
@@ -88,11 +90,12 @@ class BestWorst(Filter):
             .then(pl.lit("margin below min_standard_margin"))
             .when(same_text())
             .then(pl.lit("same text"))
+            .otherwise(cut_refusal(self.cut, "chosen_"))
         )
         if self.weight is None:
             prompts = prompts.with_columns(weight=pl.lit(1.0))
         else:
-            weights = self.weight.weights(responses.drop("text"), tables)
+            weights = self.weight.weights(responses.drop(ANSWER), tables)
             prompts = prompts.join(weights, on="prompt_id", how="left", maintain_order="left")
             prompts = prompts.with_columns(pl.coalesce("reason", "unweighed").alias("reason"))
             numbers += [n for n in weights.columns if n not in ("prompt_id", "weight", "unweighed")]

@@ -14,7 +14,7 @@ class BranchPairs(TreeFilter):
     different next steps. The chosen side is the right answer with the highest mean value of its
     steps, the rejected side the wrong answer with the lowest, among those that branch there.
 
-    Both sides are complete answers. ``shared_prefix`` is the length of their common prefix.
+    Both sides are whole answers. ``shared_prefix`` is the length of their common prefix.
     ``margin`` is the difference of the mean values (1/2 for an unknown value).
     """
 
@@ -26,10 +26,10 @@ class BranchPairs(TreeFilter):
 
     def exported(self, nodes: pl.DataFrame) -> pl.DataFrame:
         """One row per prefix."""
-        answers = ends(nodes)
+        answers = ends(nodes, cut=self.cut)
         roots = nodes.filter(pl.col("depth") == 0).select("prompt_id", root="node_id")
         steps = (
-            steps_of(answers, keep=["prompt_id", "node_id", "text", "worth", "right"])
+            steps_of(answers, keep=["prompt_id", "node_id", "text", "finish", "worth", "right"])
             .join(roots, on="prompt_id")
             .with_columns(pl.coalesce("from", "root").alias("from"))
         )
@@ -39,6 +39,7 @@ class BranchPairs(TreeFilter):
                 pl.col("at").alias(f"{side}_at"),
                 pl.col("node_id").alias(f"{side}_id"),
                 pl.col("text").alias(f"{side}_text"),
+                pl.col("finish").alias(f"{side}_finish"),
                 pl.col("worth").alias(f"{side}_worth"),
             )
             for side, right in (("chosen", True), ("rejected", False))

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field
 
+from filters.cut_off import ANSWER, CutAnswer, cut_refusal
 from filters.filter import Filter, refused
 from filters.pairing import as_pairs, same_text, scored, with_messages
 from filters.pairs.edits import changed, common_prefix
@@ -22,9 +23,10 @@ class EditedPairs(Filter):
     wrong: the score of the original by stage ``originals_by`` is at least ``right``, that of the
     edited response by stage ``by`` is at most ``wrong``; both must be valid. An edit that announces
     its error (it has a word of ``telltales`` that the original does not have) is dropped, because
-    the model would learn that word. Each dropped response is dropped under its own id, with the
-    changed share and both scores. A prompt without a pair is dropped too. ``shared_prefix`` is the
-    number of common characters at the beginning, ``margin`` the difference of the scores.
+    the model would learn that word. An original that was cut off is not used (unless
+    ``cut: keep``). Each dropped response is dropped under its own id, with the changed share and
+    both scores. A prompt without a pair is dropped too. ``shared_prefix`` is the number of common
+    characters at the beginning, ``margin`` the difference of the scores.
 
     Source: Xu et al. 2024, Subtle Errors Matter (RISE, arXiv:2410.06638). The telltale words are
     among those of its public code, which does not check that an edit changed the text or made it
@@ -43,6 +45,7 @@ class EditedPairs(Filter):
     wrong: float = 0.0
     most_changed: float = Field(default=0.12, ge=0, le=1)
     telltales: tuple[str, ...] = TELLTALES
+    cut: CutAnswer = "refuse"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         edits = self._read(tables)
@@ -76,24 +79,24 @@ class EditedPairs(Filter):
     def _read(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """One row per edited response, in order, with its original and both scores."""
         edited = scored(
-            tables[self.of].select("response_id", "prompt_id", "text", "origin"), tables[self.by]
+            tables[self.of].select("response_id", "prompt_id", *ANSWER, "origin"), tables[self.by]
         )
         originals = scored(
-            tables[self.originals].select("response_id", "text"), tables[self.originals_by]
+            tables[self.originals].select("response_id", *ANSWER), tables[self.originals_by]
         )
         parents = pl.col("origin").struct.field("parents")
         return (
             edited.select(
                 "prompt_id",
                 pl.col("response_id").alias("rejected_id"),
-                pl.col("text").alias("rejected_text"),
+                pl.col(ANSWER).name.prefix("rejected_"),
                 pl.col("value").alias("edited_score"),
                 parents.list.first().alias("chosen_id"),
             )
             .join(
                 originals.select(
                     pl.col("response_id").alias("chosen_id"),
-                    pl.col("text").alias("chosen_text"),
+                    pl.col(ANSWER).name.prefix("chosen_"),
                     pl.col("value").alias("original_score"),
                 ),
                 on="chosen_id",
@@ -132,4 +135,5 @@ class EditedPairs(Filter):
             .then(pl.lit("changed too much"))
             .when(announced)
             .then(pl.lit("edit tells of its error"))
+            .otherwise(cut_refusal(self.cut, "chosen_"))
         )

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 
+from filters.cut_off import ANSWER, CutAnswer, cut_refusal
 from filters.filter import Filter, refused
 from filters.pairing import as_pairs, same_text
 from filters.pairs.edits import common_prefix
@@ -19,7 +20,8 @@ class GradedPairs(Filter):
     each version with the next more degraded one, ``original`` the original with each version,
     ``all`` each version with all more degraded ones. ``margin`` is the difference of the levels,
     the degree of preference (SPO, Li et al. 2024, arXiv:2409.17791). A version without a level or
-    without its original is dropped under its own id. A prompt without a pair is dropped too.
+    without its original is dropped under its own id; so is a version whose better version was cut
+    off (unless ``cut: keep``). A prompt without a pair is dropped too.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs
@@ -29,11 +31,12 @@ class GradedPairs(Filter):
     originals: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     pairs: Literal["adjacent", "original", "all"] = "adjacent"
+    cut: CutAnswer = "refuse"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         versions = levels(tables[self.of]).with_row_index("place")
         originals = tables[self.originals].select(
-            pl.col("response_id").alias("original"), pl.col("text").alias("original_text")
+            pl.col("response_id").alias("original"), pl.col(ANSWER).name.prefix("original_")
         )
         messages = tables[self.prompts].select("prompt_id", "messages")
         judged = versions.join(originals, on="original", how="left", maintain_order="left")
@@ -47,7 +50,11 @@ class GradedPairs(Filter):
             .when(pl.col("original_text").is_null())
             .then(pl.lit("original not found"))
         )
-        pairs = self._paired(judged.filter(pl.col("reason").is_null()))
+        pairs = self._paired(judged.filter(pl.col("reason").is_null())).with_columns(
+            reason=cut_refusal(self.cut, "chosen_")
+        )
+        cut = pairs.filter(pl.col("reason").is_not_null())
+        pairs = pairs.filter(pl.col("reason").is_null())
         bad = judged.filter(pl.col("reason").is_not_null())
         without_pair = versions.select("prompt_id").unique(maintain_order=True)
         without_pair = without_pair.join(pairs, on="prompt_id", how="anti", maintain_order="left")
@@ -58,6 +65,7 @@ class GradedPairs(Filter):
             pl.concat(
                 [
                     refused(bad, "response_id", pl.col("reason"), level=pl.col("level")),
+                    refused(cut, "rejected_id", pl.col("reason"), level=pl.col("level")),
                     refused(without_pair, "prompt_id", "no pair left"),
                 ]
             ),
@@ -67,17 +75,18 @@ class GradedPairs(Filter):
         """Columns of `as_pairs`, in the order of the rejected versions."""
         better = pl.concat(
             [
-                versions.select("original", "response_id", "text", "level"),
+                versions.select("original", "response_id", *ANSWER, "level"),
                 versions.unique("original", maintain_order=True).select(
                     "original",
                     pl.col("original").alias("response_id"),
-                    pl.col("original_text").alias("text"),
+                    *(pl.col(f"original_{name}").alias(name) for name in ANSWER),
                     pl.lit(0.0).alias("level"),
                 ),
             ]
-        ).rename({"response_id": "chosen_id", "text": "chosen_text", "level": "chosen_level"})
+        )
+        better = better.rename(_side("chosen") | {"level": "chosen_level"})
         pairs = (
-            versions.rename({"response_id": "rejected_id", "text": "rejected_text"})
+            versions.rename(_side("rejected"))
             .join(better, on="original", maintain_order="left")
             .filter(pl.col("chosen_level") < pl.col("level"))
         )
@@ -90,14 +99,19 @@ class GradedPairs(Filter):
         return pairs.filter(~same_text()).sort("place", "chosen_level", maintain_order=True)
 
 
+def _side(side: str) -> dict[str, str]:
+    """New names of a response's columns on one side of a pair."""
+    return {"response_id": f"{side}_id"} | {name: f"{side}_{name}" for name in ANSWER}
+
+
 def levels(degraded: pl.DataFrame) -> pl.DataFrame:
-    """Degraded `Responses` with columns ``response_id``, ``prompt_id``, ``text``, ``original`` (the
+    """Degraded `Responses` with columns ``response_id``, ``prompt_id``, `ANSWER`, ``original`` (the
     id of the response that it was made from) and ``level`` (Float64, null if missing)."""
     origin = pl.col("origin").struct
     return degraded.select(
         "response_id",
         "prompt_id",
-        "text",
+        *ANSWER,
         original=origin.field("parents").list.first(),
         level=origin.field("parameters")
         .str.json_path_match("$.level")

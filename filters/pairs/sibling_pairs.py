@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
+from filters.cut_off import is_complete
 from filters.pairing import as_pairs, same_text
 from filters.trees import TreeFilter
 from schemas import Pairs, Table
@@ -42,19 +43,22 @@ class SiblingPairs(TreeFilter):
         """One row per prefix."""
         valued = nodes.filter(pl.col("depth") > 0, pl.col("value").is_not_null())
         valued = valued.sort("value", "node_id", descending=[True, False])
-        other = -1 if self.against == "worst" else 1
+        # A step that was cut off may be rejected as the worst one. It is never chosen.
+        whole = is_complete() | pl.lit(self.cut == "keep")
+        rejected = (-1, pl.lit(value=True)) if self.against == "worst" else (1, whole)
         sides = valued.group_by("parent_id", maintain_order=True).agg(
             pl.len().alias("siblings"),
             pl.col("prompt_id", "messages").first(),
             *(
-                pl.col(column).get(place, null_on_oob=True).alias(f"{side}_{name}")
-                for side, place in (("chosen", 0), ("rejected", other))
+                pl.col(column).filter(of).get(place, null_on_oob=True).alias(f"{side}_{name}")
+                for side, (place, of) in (("chosen", (0, whole)), ("rejected", rejected))
                 for name, column in (
                     ("id", "node_id"),
                     ("text", "text"),
                     ("value", "value"),
                     ("visits", "visits"),
-                    ("ends", "terminal"),
+                    ("terminal", "terminal"),
+                    ("finish", "finish"),
                 )
             ),
         )
@@ -73,7 +77,11 @@ class SiblingPairs(TreeFilter):
             .join(before, on="parent_id", maintain_order="left")
             .sort("parent_id")
         )
-        ends = pl.struct(chosen="chosen_ends", rejected="rejected_ends").alias("ends")
+        chosen, rejected = (
+            pl.col(f"{side}_terminal") & is_complete(f"{side}_finish")
+            for side in ("chosen", "rejected")
+        )
+        ends = pl.struct(chosen=chosen, rejected=rejected).alias("ends")
         prefix = pl.col("shared").cast(pl.UInt32).alias("shared_prefix")
         rows = as_pairs(pairs).with_columns(pairs.select(prefix, ends))
         if self.confidence:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 
+from filters.cut_off import ANSWER, CutAnswer, cut_refusal, is_complete
 from filters.filter import Filter, refused
 from filters.pairing import as_pairs, same_text, with_messages
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
@@ -20,7 +21,8 @@ class StepPairs(Filter):
 
     A side is the prefix and a step or, with ``answer``, the prefix and all the rest.
     ``shared_prefix`` is the length of the prefix, ``ends`` whether a side ends its answer. The
-    margin is unknown. Each response without a pair is dropped under its own id; a prompt without a
+    margin is unknown. A chosen side that was cut off at its end is not used (unless ``cut: keep``).
+    Each response without a pair is dropped under its own id; a prompt without a
     pair is dropped too.
 
     Sources: Lai et al. 2024, Step-DPO (arXiv:2406.18629), for two steps; Setlur et al. 2024
@@ -37,6 +39,7 @@ class StepPairs(Filter):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     chosen: Side = "step"
     rejected: Side = "step"
+    cut: CutAnswer = "refuse"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = self._read(tables).with_columns(reason=self._reason())
@@ -80,7 +83,7 @@ class StepPairs(Filter):
         )
         wrong = (
             tables[self.wrong]
-            .select("response_id", "text", "steps", "finish")
+            .select("response_id", "steps", *ANSWER)
             .join(first_errors, on="response_id", how="left")
         )
         parents = pl.col("origin").struct.field("parents")
@@ -90,12 +93,12 @@ class StepPairs(Filter):
                 "prompt_id",
                 pl.col("response_id").alias("chosen_id"),
                 parents.list.first().alias("rejected_id"),
-                pl.col("text", "steps", "finish").name.prefix("chosen_"),
+                pl.col("steps", *ANSWER).name.prefix("chosen_"),
             )
             .join(
                 wrong.rename(
                     {"response_id": "rejected_id"}
-                    | {name: f"rejected_{name}" for name in ("text", "steps", "finish")}
+                    | {name: f"rejected_{name}" for name in ("steps", *ANSWER)}
                 ),
                 on="rejected_id",
                 how="left",
@@ -124,15 +127,17 @@ class StepPairs(Filter):
                 else pl.col(f"{side}_text")
                 for side, shown in (("chosen", self.chosen), ("rejected", self.rejected))
             },
-            **{f"{side}_ends": self._ends(side) for side in ("chosen", "rejected")},
+            **{f"{side}_is_last": self._is_last(side) for side in ("chosen", "rejected")},
+        ).with_columns(
+            pl.col(f"{side}_is_last").and_(is_complete(f"{side}_finish")).alias(f"{side}_ends")
+            for side in ("chosen", "rejected")
         )
 
-    def _ends(self, side: Literal["chosen", "rejected"]) -> pl.Expr:
-        """Whether a side ends its answer; a step does if it is the last one."""
-        stopped = pl.col(f"{side}_finish") == "stop"
+    def _is_last(self, side: Literal["chosen", "rejected"]) -> pl.Expr:
+        """Whether a side reaches the end of its response."""
         if getattr(self, side) == "answer":
-            return stopped
-        return stopped & (pl.col(f"{side}_end") == pl.col(f"{side}_text").str.len_chars())
+            return pl.lit(value=True)
+        return pl.col(f"{side}_end") == pl.col(f"{side}_text").str.len_chars()
 
     def _reason(self) -> pl.Expr:
         """Why a row gives no pair; null if it does."""
@@ -153,4 +158,6 @@ class StepPairs(Filter):
             .then(pl.lit("cut otherwise"))
             .when(same_text())
             .then(pl.lit("same step"))
+            .when("chosen_is_last")
+            .then(cut_refusal(self.cut, "chosen_"))
         )

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field, model_validator
 
+from filters.cut_off import ANSWER, CutAnswer, cut_refusal
 from filters.filter import Filter, refused_by_reason
 from filters.pairing import as_pairs, same_text, scored, tie_break
 from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes
@@ -21,8 +22,8 @@ class Versus(Filter):
 
     If both sides have scores, ``margin`` is the difference, else null. A prompt of ``of`` is
     dropped if a side has no (scored) response, if the chosen score is below ``at_least``, if it is
-    not above the rejected one by more than 0 and at least ``min_margin``, or if both have the same
-    text.
+    not above the rejected one by more than 0 and at least ``min_margin``, if both have the same
+    text, or if the chosen response was cut off (unless ``cut: keep``).
 
     Source: Chen et al. 2024, SPIN (arXiv:2401.01335): worked answers against samples of the policy;
     Temporal Self-Rewarding (arXiv:2508.06026): the best present and later responses against the
@@ -40,6 +41,7 @@ class Versus(Filter):
     at_least: float | None = None
     min_margin: float = Field(default=0.0, ge=0)
     seed: int = 0
+    cut: CutAnswer = "refuse"
 
     @model_validator(mode="after")
     def _scored_where_compared(self) -> "Versus":
@@ -78,7 +80,7 @@ class Versus(Filter):
             .when(same_text())
             .then(pl.lit("same text"))
         )
-        prompts = prompts.with_columns(reason=reason)
+        prompts = prompts.with_columns(reason=reason.otherwise(cut_refusal(self.cut, "chosen_")))
         numbers = ("chosen_value", "rejected_value", "margin", "chosen_of", "rejected_of")
         return Split(
             as_pairs(prompts.filter(pl.col("reason").is_null())),
@@ -94,9 +96,9 @@ class Versus(Filter):
         *,
         highest: bool,
     ) -> pl.DataFrame:
-        """For each prompt the response of the side: ``{side}_id``, ``{side}_text``,
+        """For each prompt the response of the side: ``{side}_id``, `ANSWER` of the side,
         ``{side}_value``, and the number of candidates (``{side}_of``)."""
-        responses = tables[of].select("response_id", "prompt_id", "text")
+        responses = tables[of].select("response_id", "prompt_id", *ANSWER)
         if by is None:
             values = responses.with_columns(value=pl.lit(None, pl.Float64), order=pl.lit(0.0))
         else:
@@ -108,7 +110,7 @@ class Versus(Filter):
             .group_by("prompt_id", maintain_order=True)
             .agg(
                 pl.col("response_id").first().alias(f"{side}_id"),
-                pl.col("text").first().alias(f"{side}_text"),
+                pl.col(ANSWER).first().name.prefix(f"{side}_"),
                 pl.col("value").first().alias(f"{side}_value"),
                 pl.len().alias(f"{side}_of"),
             )

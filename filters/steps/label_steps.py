@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field, model_validator
 
+from filters.cut_off import CutAnswer, is_complete
 from filters.filter import Filter, refused
 from filters.steps.step_rules import After, Rule, judged, settled
 from schemas import Prompts, Responses, Scores, Split, StepLabels, Table, Takes, columns
@@ -29,7 +30,8 @@ class LabelSteps(Filter):
     a step is v + ``alpha`` · difference: PAV's effective reward, Q of the policy and A of the
     prover. ``after``: steps after the first wrong one keep their labels, have none, or are wrong
     too. A step without a value (not examined, or its score is an error) has no label, except by the
-    rules above that give one. Several scores of a prefix count as their mean; those of a whole
+    rules above that give one. The last step of a response that was cut off is a part of a step and
+    has no label, unless ``cut: keep``. Several scores of a prefix count as their mean; those of a whole
     response must agree.
 
     The default of ``eta`` could not be confirmed in the paper. A response without steps, or without
@@ -48,6 +50,7 @@ class LabelSteps(Filter):
     prover: Annotated[str | None, Takes(Scores)] = None
     alpha: float = Field(default=1.0, ge=0)
     after: After = "keep"
+    cut: CutAnswer = "refuse"
 
     @model_validator(mode="after")
     def _prover_advances(self) -> "LabelSteps":
@@ -59,7 +62,7 @@ class LabelSteps(Filter):
         messages = tables[self.prompts].select("prompt_id", pl.col("messages").alias("prompt"))
         responses = (
             tables[self.of]
-            .select("response_id", "prompt_id", "text", "steps")
+            .select("response_id", "prompt_id", "text", "steps", "finish")
             .join(messages, on="prompt_id", how="left", maintain_order="left")
             .with_row_index("place")
         )
@@ -68,6 +71,8 @@ class LabelSteps(Filter):
         if self.prover is not None:
             policy_steps = valued(each_step(responses), tables[self.by])
             steps = steps.with_columns(worth=policy_steps["value"] + self.alpha * steps["worth"])
+        if self.cut == "refuse":
+            steps = without_parts(steps, responses)
         labelled = settled(steps, self.after)
         lists = labelled.group_by("place").agg(
             completions=pl.col("completion"),
@@ -103,6 +108,15 @@ class LabelSteps(Filter):
                 **numbers,
             ),
         )
+
+
+def without_parts(steps: pl.DataFrame, responses: pl.DataFrame) -> pl.DataFrame:
+    """``steps`` without the label and the worth of the last step of each of ``responses`` that was
+    cut off."""
+    cut = responses.filter(~is_complete())["place"]
+    last = pl.col("step") == pl.col("step").max().over("place")
+    part = last & pl.col("place").is_in(cut.implode())
+    return steps.with_columns(pl.when(~part).then(name).alias(name) for name in ("label", "worth"))
 
 
 def each_step(responses: pl.DataFrame) -> pl.DataFrame:

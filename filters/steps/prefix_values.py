@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
+from filters.cut_off import is_complete
 from filters.trees import TreeFilter, ends, steps_of
 from schemas import StepLabels, Table, Truth, columns
 
@@ -19,8 +20,9 @@ class PrefixValues(TreeFilter):
     node (Wang et al. 2025, arXiv:2503.13551, and its public code).
 
     A prefix that several paths share has its value only in the first of them, so that it is trained
-    on once; null values are ignored. A path without any value is left out. With ``right_above``, a
-    step is labelled right if the value of its prefix is above that; otherwise labels are null.
+    on once; null values are ignored. A step that was cut off has no value (unless ``cut: keep``). A
+    path without any value is left out. With ``right_above``, a step is labelled right if the value
+    of its prefix is above that; otherwise labels are null.
     """
 
     gives: ClassVar[type[Table] | None] = StepLabels
@@ -70,6 +72,7 @@ class PrefixValues(TreeFilter):
         """``node_id`` and ``value`` of the nodes with a value."""
         if self.values == "search":
             visited = pl.col("visits") >= self.min_visits
-            return nodes.filter(visited).select("node_id", "value").drop_nulls()
-        below = steps_of(ends(nodes), keep=["right"])
+            whole = is_complete() | pl.lit(self.cut == "keep")
+            return nodes.filter(visited, whole).select("node_id", "value").drop_nulls()
+        below = steps_of(ends(nodes, cut=self.cut), keep=["right"])
         return below.group_by("at").agg(value=pl.col("right").mean()).rename({"at": "node_id"})

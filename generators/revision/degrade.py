@@ -84,6 +84,7 @@ class Degrade(Reviser):
                 without(response.text, removed[:count]),
                 parents=(response.response_id,),
                 seed=seed,
+                cut=response.finish == "length",
                 level=level,
                 removed=count,
                 keys=self.keys,

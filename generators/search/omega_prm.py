@@ -211,8 +211,8 @@ class _Search:
             node = above.add_child(sound_text(text[len(above.text) :]), prior=None, origin=origin)
             above.expanded = True
             if text not in self._states:
-                node.terminal = True
-                node.right = self._ends[text].right
+                end = self._ends[text]
+                node.terminal, node.finish, node.right = True, end.finish, end.right
                 node.own = node.value = float(bool(node.right))
             else:
                 nodes[text] = node

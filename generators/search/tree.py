@@ -6,7 +6,7 @@ id in every refresh. The order of creation and the order of rows do not matter.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -30,6 +30,7 @@ class Node:
     visits: int = 0
     expanded: bool = False
     terminal: bool = False
+    finish: Literal["stop", "length"] | None = None
     right: bool | None = None
     error: str | None = None
     closed: bool = False
@@ -87,6 +88,7 @@ def rows_of(root: Node, prompt_id: str) -> Iterator[tuple[Any, ...]]:
             node.expanded,
             node.terminal,
             node.right,
+            node.finish,
             node.error,
             origin["operator"],
             origin["model"],
@@ -128,6 +130,7 @@ def tree_from_rows(rows: pl.DataFrame, *, max_depth: int) -> Node:
             visits=row["visits"],
             expanded=row["expanded"],
             terminal=row["terminal"],
+            finish=row["finish"],
             right=row["terminal_correct"],
             error=row["error"],
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
@@ -185,7 +185,7 @@ class TreeSearch(RowOperator):
                 raise
             leaf.error = str(error)
             proposed = []
-        ends: dict[Node, str] = {}
+        ends: dict[Node, Literal["stop", "length"]] = {}
         for one in proposed:
             child = leaf.add_child(
                 sound_text(one.step), prior=one.share, origin=self._origin(leaf.node_id, one)
@@ -195,7 +195,7 @@ class TreeSearch(RowOperator):
         if not proposed and leaf.parent is not None and leaf.error is None:
             ends[leaf] = "stop"
         for end, finish in ends.items():
-            end.terminal = True
+            end.terminal, end.finish = True, finish
             end.visits = int(end is not leaf)
             if finish == "length" and self.cut == "refuse":
                 end.error = f"cut off at {self.proposer.max_tokens:,} tokens"

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas import ModelDefault, Pairs, Takes
 from trainers.training.tokenization import Reader, one_answer
-from trainers.training.trainer import Trainer
+from trainers.training.trainer import Trainer, with_ends
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -22,7 +22,8 @@ class RewardModel(Trainer):
     The loss of a pair of weight C is −C·log σ(h) − (1−C)·log σ(−h), with h = r(w) − r(l) −
     margin_scale · ``margin`` (0 if null): the Bradley-Terry model with the soft labels of CREAM and
     the margin of Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). The reward is read at the
-    end of the answer's turn. Before the first step it is 0 for every text.
+    end of the answer's turn, or at the last token of a side that does not end (``ends``). Before
+    the first step it is 0 for every text.
 
     The folder holds a sequence classification model with one label, which cannot generate. The next
     refresh of a recipe starts from its last checkpoint, so a stage that trains a policy must come
@@ -39,13 +40,16 @@ class RewardModel(Trainer):
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""
-        names = ["pair_id", "prompt", "chosen", "rejected", "weight"]
+        names = ["pair_id", "prompt", "chosen", "rejected", "weight", *with_ends(frame)]
         return frame.select([*names, "margin"] if self.margin_scale else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        texts = [one_answer(row[side], side) for side in ("chosen", "rejected")]
-        prompt = reader.prompt(row["prompt"], texts[0])
-        chosen, rejected = (prompt + reader.answer(text) for text in texts)
+        texts = {side: one_answer(row[side], side) for side in ("chosen", "rejected")}
+        prompt = reader.prompt(row["prompt"], texts["chosen"])
+        ends = row.get("ends") or dict.fromkeys(texts, True)
+        chosen, rejected = (
+            prompt + reader.answer(text, ended=ends[side]) for side, text in texts.items()
+        )
         return {
             "chosen_ids": chosen,
             "rejected_ids": rejected,

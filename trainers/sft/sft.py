@@ -8,14 +8,15 @@ from pydantic import Field
 
 from schemas import Demonstrations, ModelDefault, Takes
 from trainers.training.tokenization import UNLEARNED, Reader
-from trainers.training.trainer import Trainer
+from trainers.training.trainer import Trainer, with_ends
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
 
 
 class SFT(Trainer):
-    """Trains a policy to write the last message of each demonstration, and to end its turn there.
+    """Trains a policy to write the last message of each demonstration, and to end its turn there,
+    unless the message was cut off (``ends``).
 
     Everything before the last message is context and is not learned. If a row has ``loss_spans``,
     only the characters of the last message inside them are learned; the end of the turn is learned
@@ -29,13 +30,15 @@ class SFT(Trainer):
     learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.select("demonstration_id", "messages", "loss_spans")
+        names = ["demonstration_id", "messages", "loss_spans"]
+        return frame.select([*names, *with_ends(frame)])
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         *context, answer = row["messages"]
         prompt = reader.prompt(context, answer["content"])
-        ids = reader.answer(answer["content"])
-        labels = reader.labels(answer["content"], row["loss_spans"])
+        ended = row.get("ends") is not False
+        ids = reader.answer(answer["content"], ended=ended)
+        labels = reader.labels(answer["content"], row["loss_spans"], ended=ended)
         return {
             "input_ids": [*prompt, *ids],
             "labels": [UNLEARNED] * len(prompt) + labels,

@@ -9,7 +9,7 @@ from pydantic import Field
 from engines.protocol import RowError
 from schemas import ModelDefault, Rankings, Takes
 from trainers.training.tokenization import Reader
-from trainers.training.trainer import Trainer
+from trainers.training.trainer import Trainer, with_ends
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -36,7 +36,8 @@ class TPO(Trainer):
     which reverses its sign, and weights a step by 1 + cos, more for similar steps. Here the hidden
     states of the policy are computed once, before training, without gradients.
 
-    A list with equal rewards is dropped. ``batch_size`` counts lists.
+    An answer that was cut off (``ends``) has no end of the turn. A list with equal rewards is
+    dropped. ``batch_size`` counts lists.
     """
 
     training: ClassVar = "dpo"
@@ -49,15 +50,17 @@ class TPO(Trainer):
     learning_rate: Annotated[float, ModelDefault()] = Field(5e-7, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.select("ranking_id", "prompt", "completions", "rewards", "steps")
+        names = ["ranking_id", "prompt", "completions", "rewards", "steps"]
+        return frame.select([*names, *with_ends(frame)])
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         if len(set(row["rewards"])) == 1:
             raise RowError("all rewards are equal")
         prompt = reader.prompt(row["prompt"], row["completions"][0])
+        ended = row.get("ends") or [True] * len(row["completions"])
         read = [
-            reader.numbered(text, ends)
-            for text, ends in zip(row["completions"], row["steps"], strict=True)
+            reader.numbered(text, places, ended=whole)
+            for text, places, whole in zip(row["completions"], row["steps"], ended, strict=True)
         ]
         return {
             "prompt_ids": prompt,

@@ -71,19 +71,21 @@ class Reader:
         ids, counts = tokens_until(self._tokenizer, "".join(texts), ends)
         return [*prompt, *ids], [len(prompt) + count - 1 for count in counts]
 
-    def numbered(self, text: str, ends: Sequence[int]) -> tuple[list[int], list[int]]:
+    def numbered(
+        self, text: str, ends: Sequence[int], *, ended: bool = True
+    ) -> tuple[list[int], list[int]]:
         """The ids of `answer`, and for each id the number of its step, from 0.
 
         ``ends`` are the offsets in characters at which steps end. The end of the turn belongs to
         the last step. A token across an end belongs to the step before that end.
         """
         ids, counts = tokens_until(self._tokenizer, text, ends)
-        return [*ids, self._end], [
-            *(bisect_right(counts, place) for place in range(len(ids))),
-            len(ends) - 1,
-        ]
+        steps = [bisect_right(counts, place) for place in range(len(ids))]
+        return ([*ids, self._end], [*steps, len(ends) - 1]) if ended else (ids, steps)
 
-    def labels(self, text: str, spans: Sequence[Sequence[int]] | None) -> list[int]:
+    def labels(
+        self, text: str, spans: Sequence[Sequence[int]] | None, *, ended: bool = True
+    ) -> list[int]:
         """The labels for `answer`: its ids, and −100 for tokens outside of ``spans``.
 
         A token with a character in one of the [start, end) spans is learned; the end of the turn is
@@ -93,14 +95,15 @@ class Reader:
             RowError: no token is learned.
         """
         if spans is None:
-            return self.answer(text)
+            return self.answer(text, ended=ended)
         ids, offsets = token_spans(self._tokenizer, text)
         learned = [any(a < end and start < b for start, end in spans) for a, b in offsets]
         if not any(learned):
             raise RowError("loss_spans hold no token of the last message")
+        if ended:
+            ids, learned = [*ids, self._end], [*learned, learned[-1]]
         return [
-            number if wanted else UNLEARNED
-            for number, wanted in zip([*ids, self._end], [*learned, learned[-1]], strict=True)
+            number if wanted else UNLEARNED for number, wanted in zip(ids, learned, strict=True)
         ]
 
 

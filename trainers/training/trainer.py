@@ -226,6 +226,12 @@ class Trainer(Operator):
         return _split(row, refused, context)
 
 
+def with_ends(frame: pl.DataFrame) -> list[str]:
+    """The column ``ends``, if a row of ``frame`` has a value in it. Without it, rows of complete
+    answers keep the identity that they had before there was such a column."""
+    return ["ends"] if frame["ends"].count() else []
+
+
 def _split(row: Mapping[str, Any], refused: Sequence[Mapping[str, Any]], context: Context) -> Split:
     kept = accept(Checkpoints, rows(Checkpoints, [row]), stage=context.stage, unit="path").kept
     records = [{**each, "stage": context.stage} for each in refused]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.export.formats import (
+    CUT,
     FORMATS,
     format_of,
     labelled,
@@ -97,10 +98,18 @@ def test_a_response_is_labelled_by_its_score() -> None:
         "unread": [(None, None)],
         "only steps": [(0, 1.0)],
         "unasked": [(None, 1.0)],
+        "cut": [(None, 1.0)],
     }
     scores = pl.DataFrame(
         [
-            {"response_id": name, "prompt_id": "p", "step": step, "value": value, "text": name}
+            {
+                "response_id": name,
+                "prompt_id": "p",
+                "step": step,
+                "value": value,
+                "text": name,
+                "finish": "length" if name == "cut" else "stop",
+            }
             for name, said in told.items()
             for step, value in said
         ],
@@ -116,7 +125,37 @@ def test_a_response_is_labelled_by_its_score() -> None:
     assert split.dropped.select("row_id", "reason").rows() == [
         (name, "its scores are not all 1 or all 0")
         for name in ("torn", "graded", "unread", "only steps")
-    ] + [("unasked", "its prompt is none that the recipe drew")]
+    ] + [("unasked", "its prompt is none that the recipe drew"), ("cut", CUT)]
+
+
+def test_what_was_cut_off_is_left_out_where_the_trainer_would_end_its_turn() -> None:
+    frame = pairs(("cut", "whole"), ("whole", "cut"), ("step", "steps")).with_columns(
+        ends=pl.Series(
+            [
+                {"chosen": False, "rejected": True},
+                {"chosen": True, "rejected": False},
+                {"chosen": False, "rejected": False},
+            ]
+        ),
+        shared_prefix=pl.Series([None, None, 0], dtype=pl.UInt32),
+    )
+    split = preference(frame)
+    assert split.kept["pair_id"].to_list() == ["whole>cut", "step>steps"]
+    assert split.dropped["row_id"].to_list() == ["cut>whole"]
+    ended = unpaired(frame.filter(pl.col("pair_id") != "cut>whole"))
+    assert ended.kept["response_id"].to_list() == ["whole"]
+    assert ended.dropped["row_id"].to_list() == ["cut", "step", "steps"]
+    turns = [*ASKED, *answer("4")]
+    demonstrations = rows(
+        Demonstrations,
+        [
+            {"demonstration_id": name, "prompt_id": "p", "messages": turns, "ends": ends}
+            for name, ends in (("cut", False), ("whole", None))
+        ],
+    )
+    taught = prompt_completion(demonstrations)
+    assert taught.kept["demonstration_id"].to_list() == ["whole"]
+    assert taught.dropped.select("row_id", "reason").rows() == [("cut", CUT)]
 
 
 def test_a_solution_ends_before_its_first_unlabelled_step() -> None:

@@ -86,13 +86,22 @@ def test_of_a_side_that_does_not_end_the_last_step_is_right_or_wrong(
     chosen: str, rejected: str, ends: tuple[bool, bool], label: bool | None
 ) -> None:
     told = pair("a", chosen, rejected) | {
-        "ends": dict(zip(("chosen", "rejected"), ends, strict=True))
+        "ends": dict(zip(("chosen", "rejected"), ends, strict=True)),
+        "shared_prefix": 0,
     }
     assert pair_labels(rows(Pairs, [told]), prompts(a="1"), {"mine": CHECK}) == [label]
 
 
+def test_a_pair_with_a_side_that_was_cut_off_has_no_known_label() -> None:
+    told = pair("a", "1", "so\n2 it is\n") | {"ends": {"chosen": True, "rejected": False}}
+    assert pair_labels(rows(Pairs, [told]), prompts(a="1"), {"mine": CHECK}) == [None]
+
+
 def test_a_check_that_knows_no_steps_says_nothing_of_them() -> None:
-    told = pair("a", "1\n", "0\n") | {"ends": {"chosen": False, "rejected": False}}
+    told = pair("a", "1\n", "0\n") | {
+        "ends": {"chosen": False, "rejected": False},
+        "shared_prefix": 0,
+    }
     check = "tests.assets.project.test_label_truth.only_wholes"
     assert label_accuracy(rows(Pairs, [told]), prompts(a="1"), {"mine": check}) is None
 

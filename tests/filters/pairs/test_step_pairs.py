@@ -87,7 +87,16 @@ def test_the_last_step_ends_where_its_author_did() -> None:
     wrong = {"w": ["Gains 2.\n", "Answer: 3"]}
     for finish, ended in (("stop", True), ("length", False)):
         tables = world(wrong, {"r": ("w", steps)}, {"w": 1.0}, finish=finish)
-        assert paired(tables).kept["ends"].to_list() == [{"chosen": ended, "rejected": True}]
+        kept = paired(tables, cut="keep").kept
+        assert kept["ends"].to_list() == [{"chosen": ended, "rejected": True}]
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(["Gains 2.\n", "Answer"], 0), (RIGHT, 1)])
+def test_a_step_is_not_chosen_if_it_was_cut_off_itself(steps: list[str], kept: int) -> None:
+    split = paired(world({"w": WRONG}, {"r": ("w", steps)}, {"w": 1.0}, finish="length"))
+    assert split.kept.height == kept
+    if not kept:
+        assert split.dropped["reason"][0].startswith("the chosen answer was cut off at ")
 
 
 def test_the_first_step_may_be_wrong() -> None:
