@@ -20,6 +20,7 @@ from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
 from schemas import Checkpoints, ChoosingRole, InnerFile, Message, ModelDefault, Takes, canonical
+from schemas.operator import RoleUse
 
 
 class JudgeQuestions(Sampled, ChoosingAnnotator):
@@ -99,6 +100,13 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
     @property
     def compares(self) -> bool:
         return self.mode == "pairwise"
+
+    def roles(self) -> list[RoleUse]:
+        """The roles. A judge of sampled verdicts generates; any other chooses."""
+        needs = ("generate",) if self.verdict == "sampled" else ("choose",)
+        return [
+            replace(use, needs=needs) if use.field == "model" else use for use in super().roles()
+        ]
 
     def prepared(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
         """The judge, bound to the weights of ``checkpoint`` if it is set."""

@@ -20,9 +20,7 @@ _STEP = 64
 
 def writes(stage: Stage) -> bool:
     """Whether a model writes texts in ``stage``."""
-    return any("generate" in use.needs for use in stage.operator.roles()) or bool(
-        list(_limits(stage.operator.model_dump()))
-    )
+    return any("generate" in use.needs for use in stage.operator.roles())
 
 
 def cut_off_check(stage: Stage, usage: Usage) -> dg.AssetCheckResult:
