@@ -1,6 +1,7 @@
 """A factory of its own for a test: its configuration, its recipes, its root, a tiny model."""
 
 import shutil
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,15 @@ HELD_OUT = {
     "rows": 3,
     "fixed": True,
 }
+SAMPLED: dict[str, Any] = {
+    "use": "generators.Sample",
+    "n": 2,
+    "max_tokens": 32,
+    "stop": list(string.ascii_letters),
+}
+"""The tiny model's texts, which end: its end of the turn is as rare as any other of its tokens."""
 STAGES: dict[str, dict[str, Any]] = {
-    "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+    "responses": SAMPLED,
     "pairs": {"use": "filters.RandomPairs", "of": "responses"},
     "policy": {"use": "trainers.DPO", "of": "pairs", "learning_rate": 1e-3},
     "validated": {"use": "trainers.Validate", "of": "policy", "samples": 0, "max_tokens": 8},

@@ -15,10 +15,11 @@ from assets.execution.instance import home
 from assets.execution.run_liveness import here
 from assets.refresh import fail_dead_runs, rounds
 from assets.storage.tables import Tables
+from tests.assets.conftest import SAMPLED
 
 DAY = "2026-11-01"
 STAGES: dict[str, dict[str, Any]] = {
-    "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+    "responses": SAMPLED,
     "pairs": {"use": "filters.RandomPairs", "of": "responses"},
     "policy": {"use": "trainers.DPO", "of": "pairs", "learning_rate": 1e-3},
 }
@@ -85,7 +86,7 @@ def test_the_same_again_changes_nothing_and_asks_nothing(ran: Any) -> None:
 
 def test_another_recipe_that_asks_the_same_pays_nothing(ran: Any) -> None:
     workshop, _ = ran
-    stages = {"answers": {"use": "generators.Sample", "n": 2, "max_tokens": 8}}
+    stages = {"answers": SAMPLED}
     workshop.recipe("second", stages)
     second = workshop.run("second")
     assert second.stages["answers"]["model_calls"] == 0
@@ -134,6 +135,7 @@ def test_judged_steps_are_pictured_in_the_ui(ran: Any) -> None:
             "of": "responses",
             "by": "truth",
             "rule": "first_error",
+            "cut": "keep",
         },
     }
     workshop.recipe("pictured", stages)

@@ -14,11 +14,12 @@ from assets.execution.executor import GPU, PRELOADED, holders
 from assets.execution.instance import home
 from assets.execution.run_liveness import here
 from assets.storage.tables import Tables
+from tests.assets.conftest import SAMPLED
 from tests.checkout import PROJECT
 
 DAY = "2026-11-01"
 STAGES: dict[str, dict[str, Any]] = {
-    "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+    "responses": SAMPLED,
     "pairs": {"use": "filters.RandomPairs", "of": "responses"},
 }
 

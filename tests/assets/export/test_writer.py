@@ -17,12 +17,13 @@ from assets.report import dataset_report
 from assets.storage.tables import Tables
 from engines.bindings import Binding
 from schemas import Dropped, Pairs, Split, empty
+from tests.assets.conftest import SAMPLED
 from tests.assets.exported import export_recipe, export_to_hub
 from tests.assets.hub_server import Hub
 from tests.assets.reported import write_step_pairs, write_trees
 
 STAGES = {
-    "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+    "responses": SAMPLED,
     "right": {"use": "annotators.Verifier", "of": "responses"},
     "shown": {"use": "filters.Imitate", "of": "responses"},
     "pairs": {"use": "filters.RandomPairs", "of": "responses"},
