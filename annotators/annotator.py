@@ -14,6 +14,7 @@ from engines.operators.collect import TableRow, to_table
 from engines.operators.row_operator import RowOperator, sound_text, unanswered
 from engines.operators.run_rows import run_rows
 from engines.operators.scores import Score, ScorerSession
+from engines.operators.system_turns import as_asked
 from engines.rows import Prompt, Response, spans
 from schemas import (
     Findings,
@@ -101,6 +102,7 @@ class Annotator(RowOperator):
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Scores of ``tables[self.of]``, in the order of the responses."""
+        tables = as_asked(self, tables)
         responses, prompts = tables[self.of], tables[self.prompts]
         stage, operator = context.stage, self.path
         tasks = _grouped(responses, prompts)

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from engines.operators.system_turns import as_asked
 from schemas import Dropped, Operator, Split, Table, accept, columns, id_column
 
 
@@ -45,7 +46,7 @@ class Filter(Operator):
         stage = type(self).__name__ if context is None else str(context.stage)
         table = self.gives or (context and context.gives) or self._table_read(tables)
         unit = self.unit or id_column(table)
-        chosen = self.choose_rows(tables, table)
+        chosen = self.choose_rows(as_asked(self, tables), table)
         one_a_unit = not chosen.kept[unit].is_duplicated().any()
         accepted = accept(
             table, chosen.kept, stage=stage, unit=unit if one_a_unit else id_column(table)

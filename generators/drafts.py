@@ -14,6 +14,7 @@ from engines.operators.collect import DroppedRow, TableRow, to_table
 from engines.operators.cut_off import no_answer, without_answer
 from engines.operators.row_operator import sampling_parameters, sound_text, unanswered
 from engines.operators.run_rows import run_rows
+from engines.operators.system_turns import SYSTEM
 from engines.rows import Span
 from schemas import Responses, Split, canonical, dropped
 
@@ -80,6 +81,11 @@ class Draft:
         response was cut off."""
         finish: Literal["stop", "length"] = "length" if cut else "stop"
         return cls(text, finish, len(text.split()), None, canonical(extra), seed, parents)
+
+    def under(self, system: str) -> "Draft":
+        """The draft with the system turn that it was written under in its ``parameters``."""
+        known = json.loads(self.parameters) | {SYSTEM: system}
+        return replace(self, parameters=canonical(known))
 
 
 @dataclass(frozen=True, slots=True)

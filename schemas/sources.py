@@ -20,7 +20,8 @@ class PromptSource(Protocol):
     """Yields tasks in a fixed order, so that a refresh can resume where the last one stopped."""
 
     def prompts(self, start: int = 0) -> Iterator[Mapping[str, Any] | SourceRowError]:
-        """Rows from number ``start``: mappings with ``messages``, ``reference`` (or None),
+        """Rows from number ``start``: mappings with ``messages``
+        (`schemas.Message`, or as OpenAI has them), ``reference`` (or None),
         ``source``, ``source_revision`` and ``licence``, and optionally ``row``, a name for error
         messages (such as a line of a file). An unusable row is yielded as an error."""
         ...

@@ -13,6 +13,7 @@ from engines.model import Models
 from engines.operators.collect import TableRow, to_table
 from engines.operators.row_operator import RowOperator
 from engines.operators.run_rows import run_rows
+from engines.operators.system_turns import as_asked
 from engines.protocol import RowError
 from engines.rows import Prompt
 from schemas import (
@@ -68,6 +69,7 @@ class JudgingItems(RowOperator):
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """`Prompts`, in the order of the responses."""
+        tables = as_asked(self, tables)
         stage, responses = context.stage, tables[self.of]
         distinct = responses.unique(["prompt_id", "text"], keep="first", maintain_order=True)
         repeated = responses.join(distinct, on="response_id", how="anti", maintain_order="left")

@@ -17,7 +17,7 @@ from assets.config.errors import FactoryError, near
 from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
 from assets.export.formats import fitting, format_of
-from assets.export.messages import only_texts
+from assets.export.messages import as_exported
 from assets.export.shards import write_shards
 from assets.export.writer import DATA, Exported, Writer, with_scores
 from assets.project.dataset_plan import DatasetPlan
@@ -65,7 +65,7 @@ def _write(
             f"datasets/{name} holds {plan.table.__name__}, which the format {shape_name} cannot "
             f"hold; formats that fit it: {', '.join(fitting([plan.table]))}"
         )
-    rows = _with_scores(project, plan, versions.read(chosen))
+    (rows,) = as_exported([_with_scores(project, plan, versions.read(chosen))])
     shaped = {
         split: shape.converters[plan.table](rows.filter(pl.col("split") == split).drop("split"))
         for split in SPLITS
@@ -79,10 +79,9 @@ def _write(
             f"version {chosen.number} of datasets/{name} has no rows to export{why} (factory show "
             f"datasets/{name} shows what was dropped)"
         )
-    plain = only_texts(kept.values())
     for split, part in kept.items():
         for (refresh,), of_refresh in part.partition_by("refresh", as_dict=True).items():
-            write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split, plain=plain)
+            write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split)
     card = curated_card(
         DatasetCardData(
             project=project,

@@ -8,7 +8,7 @@ of JSON texts.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -21,24 +21,30 @@ from schemas.messages import PLAIN_MESSAGES
 TOOLS = "tools"
 
 
-def only_texts(frames: Iterable[pl.DataFrame]) -> bool:
-    """Whether no message in ``frames`` has more than a role and a content."""
+def as_exported(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """``frames``, all tables of an export, with messages of role and content only if no message in
+    them has more; otherwise unchanged."""
+    if all(map(_only_texts, frames)):
+        return [frame.with_columns(pl.col(_chats(frame)).cast(PLAIN_MESSAGES)) for frame in frames]
+    return list(frames)
+
+
+def _only_texts(frame: pl.DataFrame) -> bool:
     return all(
         count == messages.height
-        for frame in frames
         for name in _chats(frame)
         for messages in [frame[name].drop_nulls().explode().struct.unnest()]
         for count in messages.drop("role", "content").null_count().row(0)
     )
 
 
-def with_plain_messages(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with messages of role and content only."""
-    return frame.with_columns(pl.col(_chats(frame)).cast(PLAIN_MESSAGES))
+def has_more_than_texts(frame: pl.DataFrame) -> bool:
+    """Whether messages of ``frame`` are those of an export with more than texts."""
+    return bool(_chats(frame))
 
 
 def with_json_messages(frame: pl.DataFrame) -> pa.Table:
-    """``frame`` with messages as JSON, and a column `TOOLS` if it has messages."""
+    """``frame`` with messages as JSON, and a column `TOOLS`."""
     chats = _chats(frame)
     table = frame.drop(chats).to_arrow()
     tools: list[str | None] = [None] * frame.height
@@ -52,10 +58,8 @@ def with_json_messages(frame: pl.DataFrame) -> pa.Table:
         values = pa.ExtensionArray.from_storage(pa.json_(), listed.values)
         column = pa.ListArray.from_arrays(listed.offsets, values, mask=listed.is_null())
         table = table.append_column(name, column)
-    if chats:
-        table = table.append_column(TOOLS, pa.array(tools, pa.string()))
-    order = [*frame.columns, *([TOOLS] if chats else [])]
-    return table.select(order)
+    table = table.append_column(TOOLS, pa.array(tools, pa.string()))
+    return table.select([*frame.columns, TOOLS])
 
 
 def _text(message: Mapping[str, Any]) -> str:

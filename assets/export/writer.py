@@ -27,7 +27,7 @@ from assets.export.candidates import candidates
 from assets.export.card import CardData, dataset_card
 from assets.export.formats import Format, fitting, format_of
 from assets.export.hub import FOLDERS, Published, publish
-from assets.export.messages import only_texts
+from assets.export.messages import as_exported
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_shards
 from assets.project.project import Project
@@ -110,22 +110,22 @@ def _write(
             f"{recipe} has not run yet; make its {stage.name} with: factory run {recipe} "
             f"(looked for in {tables.root})"
         )
+    drawn = [tables.read((recipe, "prompts"), refresh) for refresh in refreshes]
+    made = [
+        _rows(tables, recipe, stage, stages, asked, refresh=refresh)
+        for refresh, asked in zip(refreshes, drawn, strict=True)
+    ]
+    exported = as_exported([*drawn, *made])
+    prompts = exported[: len(drawn)]
     shaped: list[Split] = []
-    prompts: list[pl.DataFrame] = []
     written = 0
-    for refresh in refreshes:
-        drawn = tables.read((recipe, "prompts"), refresh)
-        part = shape.converters[stage.gives](
-            _rows(tables, recipe, stage, stages, drawn, refresh=refresh)
-        )
-        shaped.append(part)
-        prompts.append(drawn)
-    plain = only_texts([*prompts, *(part.kept for part in shaped)])
-    for refresh, part, drawn in zip(refreshes, shaped, prompts, strict=True):
-        write_shards(part.kept, folder / DATA, refresh=refresh, plain=plain)
-        responses = candidates(tables, recipe, stages, drawn, refresh=refresh)
-        write_shards(responses, folder / CANDIDATES, refresh=refresh, plain=plain)
+    for refresh, asked, found in zip(refreshes, prompts, exported[len(drawn) :], strict=True):
+        part = shape.converters[stage.gives](found)
+        write_shards(part.kept, folder / DATA, refresh=refresh)
+        responses = candidates(tables, recipe, stages, asked, refresh=refresh)
+        write_shards(responses, folder / CANDIDATES, refresh=refresh)
         written += responses.height
+        shaped.append(part)
     rows = pl.concat([part.kept for part in shaped])
     left_out = pl.concat([part.dropped for part in shaped])
     if rows.is_empty():

@@ -42,7 +42,8 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[TableRow
         ValueError: The prompt cannot be stored.
     """
     for number, turn in enumerate(sample.prompt):
-        whole_text(turn["content"], f"message {number} of the prompt")
+        if turn["content"] or not (turn["role"] == "tool" or "tool_calls" in turn):
+            whole_text(turn["content"], f"message {number} of the prompt")
     prompt_key = prompt_id(sample.prompt)
     reference = sample.reference
     yield (
@@ -66,7 +67,8 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[TableRow
             yield Responses, solution
             continue
         about = canonical(dict(solution.made))
-        parts = (prompt_key, list(solution.steps), solution.model, about)
+        thought = [] if solution.reasoning is None else [solution.reasoning]
+        parts = (prompt_key, list(solution.steps), solution.model, about, *thought)
         ids.append(solution.response_id or content_id(*parts))
         yield from _solution(solution, str(ids[-1]), prompt_key, sample, origin, about, where)
     if sample.preference is not None:
@@ -109,6 +111,7 @@ def _solution(
             "response_id": identity,
             "prompt_id": prompt_key,
             "text": solution.text,
+            "reasoning": solution.reasoning,
             "steps": spans if labelled else None,
             "finish": "stop",
             "tokens": spans[-1]["token_end"],

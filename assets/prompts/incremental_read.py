@@ -16,8 +16,10 @@ import polars as pl
 
 from assets.config.errors import FactoryError
 from assets.storage.tables import Tables
+from generators.sources.chats import chat
 from schemas import (
     Dropped,
+    Message,
     Prompts,
     PromptSource,
     SourceRowError,
@@ -191,30 +193,36 @@ def _new_prompts(
         if isinstance(task, SourceRowError):
             refused.append(dropped(stage, task.reason, [task.row], [{"row": number}]))
             continue
-        if not _is_chat(task.get("messages")):
-            refused.append(dropped(stage, "messages are not text", [f"row {number}"]))
+        try:
+            messages = _messages(task.get("messages"))
+        except ValueError as error:
+            where = task.get("row", f"row {number}")
+            numbers = {"row": number, "why": str(error)}
+            refused.append(dropped(stage, "messages cannot be read", [where], [numbers]))
             continue
         reference = task.get("reference")
         if readable is not None and reference is not None and (why := readable(reference)):
             where = task.get("row", f"row {number}")
             refused.append(dropped(stage, UNREADABLE, [where], [{"row": number, "why": why}]))
             continue
-        identity = prompt_id(task["messages"])
+        identity = prompt_id(messages)
         if identity in seen:
             refused.append(dropped(stage, "already seen", [identity], [{"row": number}]))
             continue
         seen.add(identity)
         fields = {column: value for column, value in task.items() if column != "row"}
-        records.append({**fields, "prompt_id": identity, "source": name})
+        records.append({**fields, "messages": messages, "prompt_id": identity, "source": name})
     split = accept(Prompts, rows(Prompts, records), stage=stage, unit="prompt_id")
     return Split(split.kept, pl.concat([*refused, split.dropped]))
 
 
-def _is_chat(messages: Any) -> bool:
-    """Whether each message has a role and a content, both text. The table checks the rest."""
-    return isinstance(messages, Sequence) and all(
+def _messages(given: Any) -> Sequence[Message]:
+    """The messages of a task. Those of role and content only are as the source gives them, and the
+    table checks them. Raises `ValueError` if others cannot be read."""
+    plain = isinstance(given, Sequence) and all(
         isinstance(message, Mapping)
-        and isinstance(message.get("role"), str)
-        and isinstance(message.get("content"), str)
-        for message in messages
+        and message.keys() == {"role", "content"}
+        and all(isinstance(text, str) for text in message.values())
+        for message in given
     )
+    return given if plain else chat(given, "messages")

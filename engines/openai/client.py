@@ -26,13 +26,14 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from engines.bindings import Binding
+from engines.chat.turns import turn_of
 from engines.openai.endpoint import endpoint
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
 from engines.openai.parameters import adapted, named
@@ -61,6 +62,8 @@ _LIMITED = frozenset({429, 503})
 """With these statuses, headers about rate limits count in addition to Retry-After."""
 _COUNTED = 3
 """The failures of one call that count as signs of overload. Later ones may be the prompt's."""
+THOUGHT = ("reasoning", "reasoning_content")
+"""vLLM reads the first name, DeepSeek's server the second."""
 GREETING: list[Message] = [{"role": "user", "content": "Hello!"}]
 """A prompt that no server refuses. It tests whether a server answers at all."""
 _PROMISED = {ModelList: "list of models", PoolingReply: "rewards"}
@@ -234,7 +237,7 @@ class Server:
         return self._client.post(url, cast_to=httpx2.Response, body=body)
 
     def _create(self, messages: Sequence[Message], body: Mapping[str, Any]) -> Awaitable[Any]:
-        turns = cast(Any, [dict(message) for message in messages])
+        turns: Any = [turn_of(message, reasoning=THOUGHT, parsed=False) for message in messages]
         create = self._client.chat.completions.with_raw_response.create
         return create(model=self.model, messages=turns, extra_body={**body, **self.options.body})
 

@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 from engines.bindings import Binding
 from engines.chat.spelling import spelled_apart, spelled_together
+from engines.chat.turns import tools_of
 from engines.choices import Spelling, choice, next_tokens, option_logprobs, tokenised, total
 from engines.openai.client import GREETING, Server, ServerOptions
 from engines.openai.listed_choice import listed_choice, without_logprobs
@@ -43,7 +44,7 @@ from engines.protocol import (
     RowError,
     Sampling,
 )
-from schemas import Message, canonical, content_id
+from schemas import Message, canonical, content_id, messages_of
 
 _VOLATILE = frozenset(
     {"created", "permission", "pricing", "description", "top_provider", "per_request_limits"}
@@ -57,7 +58,8 @@ _WITHHELD = frozenset(
     {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii"}
     | {"refusal", "tool_calls", "tool_use", "function_call"}
 )
-"""Finish reasons without an answer: the provider's filter cut it, or the model called a tool."""
+"""Finish reasons without an answer: the provider's filter cut it, or the model called a tool whose
+name is not known."""
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "max_new_tokens", "model_length"})
 """Finish reasons of truncated answers, for several servers."""
 
@@ -90,7 +92,7 @@ class OpenAIEngine(Engine):
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The messages as they are sent. The server applies the template, and refuses a prompt that
         is too long. Control tokens in messages are changed to text (`engines.chat.spelling`)."""
-        sent = tuple(spelled_apart(message) for message in messages)
+        sent = tuple(spelled_apart(message) for message in messages_of(messages))
         return Rendered(sent, canonical([dict(message) for message in sent]))
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
@@ -120,6 +122,12 @@ class OpenAIEngine(Engine):
         reason = choice.finish_reason or ""
         if choice.message.refusal:
             raise RowError(f"{self.server} refuses to answer: {choice.message.refusal[:500]}")
+        if choice.message.called:
+            named = ", ".join(choice.message.called)
+            raise RowError(
+                f"{self.server} calls tools ({named}) and does not give the text of it: bind the "
+                "role to vLLM or to weights, whose answer is the text of the call"
+            )
         if reason.lower() in _WITHHELD or (choice.message.tool_calls and not text):
             raise RowError(f"{self.server} ended its answer with {reason or 'a tool call'!r}")
         logprobs, finish = choice.token_logprobs, _finish(reply, body["max_tokens"])
@@ -250,6 +258,12 @@ class OpenAIEngine(Engine):
                     "assistant's): bind the role to vLLM's server or to weights"
                 )
             body = {**body, "add_generation_prompt": False, "continue_final_message": True}
+        if (tools := tools_of(prompt.messages)) is not None:
+            body, needs = {**body, "tools": tools}, (*needs, "tools")
+            if self._is_vllm:
+                # The tools are in the prompt, and the text of a call is not taken out of the
+                # answer. By default vLLM needs a parser of calls.
+                body, needs = {**body, "tool_choice": "none"}, (*needs, "tool_choice")
         if self._arguments:
             body = {**body, "chat_template_kwargs": self._arguments}
         return await self.server.chat(prompt.messages, body, needs=needs)

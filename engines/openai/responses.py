@@ -64,6 +64,13 @@ class Text(BaseModel):
     refusal: Annotated[str | None, _Accompanying] = None
     tool_calls: Any = None
 
+    @property
+    def called(self) -> list[str]:
+        """The names of the called tools, as far as they are given."""
+        calls = self.tool_calls if isinstance(self.tool_calls, list) else []
+        named = (call.get("function") for call in calls if isinstance(call, Mapping))
+        return [str(one["name"]) for one in named if isinstance(one, Mapping) and one.get("name")]
+
     @model_validator(mode="before")
     @classmethod
     def _thought_apart(cls, message: Any) -> Any:

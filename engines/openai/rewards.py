@@ -8,8 +8,8 @@ from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer
 from engines.chat.spelling import spelled_apart, spelled_together
 from engines.chat.template import chat_text
-from engines.chat.turns import with_texts
-from engines.openai.client import Server
+from engines.chat.turns import turn_of, with_texts
+from engines.openai.client import THOUGHT, Server
 from engines.protocol import EngineError, Rewards, RowError
 from engines.reward_heads import step_rewards
 from schemas import Message
@@ -51,13 +51,19 @@ class ServedRewards:
                 f"{self._server} ends the turn of every answer, so one that was cut off has no "
                 "reward. Name the model's weights in the binding ('model': a folder or a Hub id)"
             )
+        if any("tools" in message for message in messages):
+            raise EngineError(
+                f"{self._server}: rewards of prompts with tools need the model's tokenizer. Name "
+                "its weights in the binding ('model': a folder or a Hub id)"
+            )
         turns: list[Message] = [message.copy() for message in messages]
         answer = spelled_apart({"role": "assistant", "content": text})
         if turns and turns[-1]["role"] == "assistant":
             turns[-1]["content"] += answer["content"]
         else:
             turns.append(answer)
-        rows, tokens = await self._logits({"messages": turns})
+        sent = [turn_of(turn, reasoning=THOUGHT, parsed=False) for turn in turns]
+        rows, tokens = await self._logits({"messages": sent})
         return Rewards((self._outcome(rows),), tokens)
 
     async def _of_tokens(

@@ -9,6 +9,7 @@ import polars as pl
 from engines.context import Context
 from engines.model import Models
 from engines.operators.row_operator import RowOperator
+from engines.operators.system_turns import as_asked, system_of
 from engines.rows import Prompt, Response, spans
 from generators.drafts import Draft, Refusal, write_responses
 from schemas import Prompts, Responses, Split, Table, Takes, dropped, messages_of
@@ -46,6 +47,7 @@ class Reviser(RowOperator):
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """Responses made from ``tables[self.of]``, in their order."""
         responses, remarks = tables[self.of], self.remarks(tables)
+        tables = as_asked(self, tables)
         known = tables[self.prompts].select(_COLUMNS)
         tasks = responses.select("prompt_id", *_TASK).join(
             known, on="prompt_id", how="inner", maintain_order="left"
@@ -53,7 +55,12 @@ class Reviser(RowOperator):
 
         async def write(task: tuple[Prompt, Response], models: Models) -> Sequence[Draft] | Refusal:
             prompt, response = task
-            return await self.revise(prompt, response, remarks.get(response.response_id), models)
+            remark = remarks.get(response.response_id)
+            drafts = await self.revise(prompt, response, remark, models)
+            system = system_of(response.origin["parameters"])
+            if isinstance(drafts, Refusal) or system is None:
+                return drafts
+            return [draft.under(system) for draft in drafts]
 
         prompt_ids = responses["prompt_id"].unique(maintain_order=True)
         split = write_responses(

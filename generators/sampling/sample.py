@@ -11,15 +11,19 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.rebinding import bind_checkpoint
 from engines.operators.sampled import Sampled
+from engines.operators.system_turns import with_system
 from engines.rows import Prompt
 from generators.drafts import Draft
 from generators.generator import Generator
-from schemas import Checkpoints, GeneratingRole, Message, Split, Takes
+from schemas import Checkpoints, GeneratingRole, Split, Takes
 
 
 class Sample(Sampled, Generator):
     """Samples ``n`` independent responses per prompt (best-of-n, self-rewarding, rejection sampling
     and others). A larger ``n`` keeps the first responses unchanged.
+
+    ``system`` is put before prompts that have no system turn of their own. Responses record it in
+    ``origin``, and stages that read them, pairs and demonstrations included, have it in the prompt.
 
     With ``checkpoint``, the weights that this stage trained are used instead of the role's: the
     policy after a training step of the same refresh.
@@ -50,9 +54,11 @@ class Sample(Sampled, Generator):
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
         """``n`` drafts."""
-        messages: tuple[Message, ...] = prompt.messages
+        messages = prompt.messages
         if self.system is not None:
-            messages = ({"role": "system", "content": self.system}, *messages)
+            messages = with_system(messages, self.system)
         sampling = replace(self.sampling, stop=self.stop)
         sampled = await models[self.model].generate(messages, n=self.n, sampling=sampling)
-        return [Draft.of(one) for one in sampled]
+        drafts = [Draft.of(one) for one in sampled]
+        added = messages != prompt.messages and self.system
+        return [draft.under(added) for draft in drafts] if added else drafts

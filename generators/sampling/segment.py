@@ -20,6 +20,7 @@ from engines.operators.markdown_blocks import undivided
 from engines.operators.row_operator import RowOperator
 from engines.operators.run_rows import Failed, run_rows
 from engines.operators.step_ends import sentence_ends, step_ends
+from engines.operators.system_turns import as_asked
 from engines.rows import Span
 from schemas import (
     Dropped,
@@ -108,7 +109,8 @@ class Segment(RowOperator):
         of = tokenizing(context.roles[self.model])
         unsure: Mapping[str, list[int]] = {}
         if self.by == "confidence":
-            unsure, lost, report = self._unsure(responses, tables[self.prompts], of, context)
+            prompts = as_asked(self, tables)[self.prompts]
+            unsure, lost, report = self._unsure(responses, prompts, of, context)
             responses = responses.filter(pl.col("response_id").is_in(list(unsure)))
         all_steps = [
             spans(of, text, self._offsets(text, unsure.get(response_id, [])))

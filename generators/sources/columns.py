@@ -8,8 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from engines.operators.system_turns import with_system
 from generators.sources.chats import asked_of, chat, joined, whole_text
+from generators.sources.tool_use import tools_text, with_tools
 from schemas import Message, SourceRowError
+
+TOOLS = "tools"
+"""The column of the tools if none is named."""
 
 
 class SourceError(ValueError):
@@ -22,17 +27,19 @@ class Columns(BaseModel):
     ``prompt`` names a column of texts or chats. ``messages`` names a column of chats
     (`generators.sources.chats`, or their JSON). Give one of them; without either the column is
     ``prompt``. A final answer in a chat is left out: the prompt is what comes before it.
-    ``reference`` names the column of right answers: texts, or numbers, which stay as written in the
-    file. A name with dots reads inside a column: ``answer.value``, ``answers.text.0``. ``system``
-    is put before prompts without a system message. ``licence`` is that of the data, as its card
-    states it; every prompt records it. ``name`` is the name of the source (default: that of the
-    file or dataset).
+    ``tools`` names the column of the tools that the assistant may call (default: ``tools``, if
+    there is such a column). ``reference`` names the column of right answers: texts, or numbers,
+    which stay as written in the file. A name with dots reads inside a column: ``answer.value``,
+    ``answers.text.0``. ``system`` is put before prompts without a system message. ``licence`` is
+    that of the data, as its card states it; every prompt records it. ``name`` is the name of the
+    source (default: that of the file or dataset).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str | None = None
     messages: str | None = None
+    tools: str | None = None
     reference: str | None = None
     system: str | None = None
     licence: str
@@ -59,11 +66,12 @@ class Columns(BaseModel):
     @property
     def needed(self) -> list[str]:
         """The names of the columns to read, which may contain dots."""
-        return [self.task] + ([self.reference] if self.reference else [])
+        named = (self.task, self.tools, self.reference)
+        return [column for column in named if column is not None]
 
     def needed_of(self, present: Sequence[str]) -> list[str]:
         """The columns of ``present`` that must be read."""
-        found = (_top(column, present) for column in self.needed)
+        found = (_top(column, present) for column in [*self.needed, TOOLS])
         return list(dict.fromkeys(name for name in found if name is not None))
 
     def require(self, present: Iterable[str], where: str) -> None:
@@ -75,13 +83,14 @@ class Columns(BaseModel):
         present = list(present)
         for column in self.needed:
             if _top(column, present) is None:
-                field = "reference" if column == self.reference else "prompt"
+                fields = {self.reference: "reference", self.tools: "tools"}
+                field = fields.get(column, "prompt")
                 has = ", ".join(map(repr, present)) or "none"
                 raise SourceError(
                     f"{where} has no column {column!r}; it has {has}. Say which one holds the "
-                    + ("right answers" if field == "reference" else "prompt")
+                    + ("right answers" if field == "reference" else field)
                     + f", as in `{field}: {next(iter(present), 'question')}`"
-                    + ("" if field == "reference" else " (or `messages:` for a column of chats)")
+                    + (" (or `messages:` for a column of chats)" if field == "prompt" else "")
                 )
 
     def read(
@@ -112,11 +121,12 @@ class Columns(BaseModel):
                 raise ValueError(f"{what} is text but not the JSON of a chat: {error}") from None
         if self.messages is not None or _is_chat(value):
             messages = asked_of(chat(value, what), what)
+            column = self.tools or TOOLS
+            tools = tools_text(value_at(row, column), f"column {column!r}")
+            messages = with_tools(messages, tools, f"column {column!r}")
         else:
             messages = [{"role": "user", "content": whole_text(joined(value, what), what)}]
-        if self.system is not None and messages[0]["role"] != "system":
-            messages.insert(0, {"role": "system", "content": self.system})
-        return messages
+        return list(messages if self.system is None else with_system(messages, self.system))
 
     def _reference(self, row: Mapping[str, Any]) -> str | None:
         value = None if self.reference is None else value_at(row, self.reference)

@@ -1,6 +1,7 @@
 """The rows of Parquet files. An unreadable value does not affect other rows."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 from upath import UPath
@@ -55,11 +56,28 @@ def parquet_columns(file: UPath) -> list[str]:
 
 def _each(batch: Any) -> Iterator[Mapping[str, Any] | str]:
     try:
-        yield from batch.to_pylist()
+        yield from map(_decoder(batch.schema), batch.to_pylist())
     # Text that is not UTF-8 and times beyond the calendar have no value in Python.
     except (ValueError, OverflowError):
         for place in range(batch.num_rows):
             try:
-                yield from batch.slice(place, 1).to_pylist()
+                yield from map(_decoder(batch.schema), batch.slice(place, 1).to_pylist())
             except (ValueError, OverflowError) as error:
                 yield f"a value cannot be read: {error}"
+
+
+def _decoder(schema: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A function that reads the JSON of a row: ``datasets`` and exports write messages as JSON."""
+    import pyarrow as pa
+
+    def holds_json(kind: Any) -> bool:
+        listed = pa.types.is_list(kind) and holds_json(kind.value_type)
+        return listed or isinstance(kind, pa.JsonType)
+
+    def value(given: Any) -> Any:
+        if isinstance(given, list):
+            return list(map(value, given))
+        return None if given is None else json.loads(given)
+
+    columns = [field.name for field in schema if holds_json(field.type)]
+    return lambda row: row | {name: value(row[name]) for name in columns}

@@ -1,12 +1,13 @@
 """Conversations: ShareGPT's, OpenAI's, and LLaMA-Factory's two layouts
 (https://llamafactory.readthedocs.io/en/latest/getting_started/data_preparation.html)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from assets.importers.shapes.reading import (
     Messages,
+    ReadAnswer,
     answer,
     answered,
     boolean,
@@ -40,7 +41,7 @@ def conversation(row: Row) -> Sample:
         return _compared(row, prompt_messages(row, "messages"))
     while len(turns) > 1 and _author(turns[-1]) == "user" and "assistant" in map(_author, turns):
         turns = turns[:-1]
-    if _author(turns[-1]) == "user":
+    if _author(turns[-1]) in ("user", "tool"):
         return Sample(prompt_messages(row, "messages"))
     before, read_answer = answered(turns, "'messages'")
     return _answered(row, prompt_messages({**row, "messages": before}, "messages"), read_answer)
@@ -80,7 +81,7 @@ def _compared(row: Row, prompt: Messages) -> Sample:
     return Sample(prompt, solutions, preference=Preference(0))
 
 
-def _answered(row: Row, prompt: Messages, read_answer: Callable[[], str]) -> Sample:
+def _answered(row: Row, prompt: Messages, read_answer: ReadAnswer) -> Sample:
     if "label" not in row:
         answer = one_answer(read_answer, "the answer")
         return Sample(prompt, (answer,), demonstration=Demonstration())
@@ -96,6 +97,7 @@ def _author(message: Any) -> str | None:
 
 _OPTIONAL = {
     "system": ("system",),
+    "tools": ("tools",),
     "chosen": ("chosen",),
     "rejected": ("rejected",),
     "label": ("label", "kto_tag"),

@@ -12,11 +12,13 @@ from typing import Any
 
 from assets.importers.shapes.reading import (
     answered,
+    assistant,
     attempted,
     boolean,
     number,
     optional_text,
     prompt_messages,
+    solution,
     text,
     user,
 )
@@ -147,12 +149,12 @@ def _prompt(row: Row) -> tuple[Any, ...]:
 def _solution(row: Row, name: str) -> Solution:
     value = row.get(name)
     if isinstance(value, list) and value:
-        turns = chat(value, repr(name))
-        if turns[-1]["role"] != "assistant":
+        last = chat(value, repr(name))[-1]
+        if last["role"] != "assistant":
             raise ShapeError(f"{name!r} does not end with an answer")
-        value = turns[-1]["content"]
-    answer = text({**row, name: value}, name)
-    return Solution((answer,), model=optional_text(row, f"model{name[-2:]}"))
+    else:
+        last = assistant(text(row, name))
+    return solution(last, repr(name), model=optional_text(row, f"model{name[-2:]}"))
 
 
 FOUND = (

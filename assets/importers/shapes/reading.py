@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 from assets.importers.shapes.sample import Row, SampleScore, ShapeError, Solution
 from generators.sources.chats import asked_of, chat, joined, whole_text
 from generators.sources.columns import reference_text
+from generators.sources.tool_use import tools_text, with_tools
 from schemas import Message
 
 Messages = tuple[Message, ...]
 Part = TypeVar("Part")
+ReadAnswer = Callable[[], Message]
+"""Reads an answer. If it raises, only this answer is refused."""
 
 
 def text(row: Row, field: str, *, of: str | None = None) -> str:
@@ -114,8 +117,8 @@ def user(content: str) -> Messages:
 def prompt_messages(row: Row, field: str = "prompt", *, cut: bool = False) -> Messages:
     """The prompt: a text, a transcript, or a conversation that ends with the user.
 
-    The field ``system`` becomes the first message. The ``input`` of an instruction is put below
-    it.
+    The field ``system`` becomes the first message, and ``tools`` are those of the first message.
+    The ``input`` of an instruction is put below it.
 
     Args:
         cut: Leave out an answer at the end of the conversation; otherwise it is an error.
@@ -130,29 +133,40 @@ def prompt_messages(row: Row, field: str = "prompt", *, cut: bool = False) -> Me
     if not turns:
         given = optional_text(row, "input") if row.get("instruction") == value else None
         question = text(row, field) if given is None else f"{text(row, field)}\n{given}"
-        return (*before, *user(question))
-    return (*before, *(asked_of(turns, what) if cut else ending_with_user(turns, what)))
+        return offered(row, (*before, *user(question)))
+    asking = asked_of(turns, what) if cut else ending_with_user(turns, what)
+    return offered(row, (*before, *asking))
+
+
+def offered(row: Row, messages: Sequence[Message]) -> Messages:
+    """``messages`` with the field ``tools``, if the row has it."""
+    return tuple(with_tools(messages, tools_text(row.get("tools"), "'tools'"), "'tools'"))
 
 
 def ending_with_user(turns: list[Message], what: str) -> list[Message]:
-    """``turns``, if the last one is the user's."""
-    if not turns or turns[-1]["role"] != "user":
+    """``turns``, if the last one is the user's, or what a tool gave."""
+    if not turns or turns[-1]["role"] not in ("user", "tool"):
         raise ShapeError(f"{what} must end with a message of the user, who asks")
     return turns
 
 
-def answer(value: Any, what: str, *, place: int = 0) -> str:
+def answer(value: Any, what: str, *, place: int = 0) -> Message:
     """A response: a text, or one message of the assistant, alone or in a list. ``place`` is the
     number of the message in the conversation."""
     message = [value] if isinstance(value, Mapping) else value
     if not is_chat(message):
         if isinstance(value, list) and len(value) > 1 and all(isinstance(x, str) for x in value):
             raise ShapeError(f"{what} is a list of {len(value)} texts, not one answer")
-        return whole_text(joined(value, what), what)
+        return assistant(whole_text(joined(value, what), what))
     turns = chat(message, what, first=place)
     if len(turns) != 1 or turns[0]["role"] != "assistant":
         raise ShapeError(f"{what} must be one message of the assistant")
-    return turns[0]["content"]
+    return turns[0]
+
+
+def assistant(content: str) -> Message:
+    """A message of the assistant."""
+    return {"role": "assistant", "content": content}
 
 
 def is_chat(value: Any) -> bool:
@@ -192,16 +206,25 @@ def assistant_turns(turns: list[Message]) -> list[Message]:
     return turns
 
 
-def one_answer(read: Callable[[], str], what: str, **about: Any) -> Solution | str:
-    """A solution of one step, the text that ``read`` gives, or the reason why it cannot be read."""
-    return attempted(lambda: Solution((whole_text(read(), what),), **about), what)
+def one_answer(read: ReadAnswer, what: str, **about: Any) -> Solution | str:
+    """A solution of one step, the message that ``read`` gives, or the reason why there is none."""
+    return attempted(lambda: solution(read(), what, **about), what)
 
 
-Answers = list[Callable[[], str]]
-"""A function for each answer that reads its text. If it raises, only this answer is refused."""
+def solution(message: Message, what: str, **about: Any) -> Solution:
+    """A solution of one step: the text of ``message`` and its thought.
+
+    Raises:
+        ShapeError: it calls a tool.
+    """
+    if "tool_calls" in message:
+        named = ", ".join(call["name"] for call in message["tool_calls"])
+        raise ShapeError(f"{what} calls tools ({named}): only an answer of text can be learnt")
+    text = whole_text(message["content"], what)
+    return Solution((text,), reasoning=message.get("reasoning"), **about)
 
 
-def answered(conversation: Any, what: str) -> tuple[list[Message], Callable[[], str]]:
+def answered(conversation: Any, what: str) -> tuple[list[Message], ReadAnswer]:
     """Split a conversation into the turns before its last answer, and a function that reads it."""
     if not is_chat(conversation) or len(conversation) < 2:
         raise ShapeError(f"{what} must be a conversation that ends with an answer")

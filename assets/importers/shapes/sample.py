@@ -41,14 +41,16 @@ class SampleScore:
 class Solution:
     """A published response. Its text is ``steps`` joined; without steps it is one step.
 
-    ``labels`` and ``values`` have an entry a step (None: not judged). A score that cannot be read
-    is a text with the reason. ``response_id`` is the id in an earlier export, if it had one.
+    ``reasoning`` is the thought before the text. ``labels`` and ``values`` have an entry a step
+    (None: not judged). A score that cannot be read is a text with the reason. ``response_id`` is
+    the id in an earlier export, if it had one.
     """
 
     steps: tuple[str, ...]
     model: str | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
     scores: tuple[SampleScore | str, ...] = ()
+    reasoning: str | None = None
     labels: tuple[bool | None, ...] | None = None
     values: tuple[float | None, ...] | None = None
     response_id: str | None = None

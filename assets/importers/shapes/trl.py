@@ -2,21 +2,22 @@
 plain. ``factory export`` writes these formats, and many published datasets have them."""
 
 import itertools
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from assets.importers.shapes.reading import (
-    Answers,
     Messages,
+    ReadAnswer,
     answer,
     answered,
+    assistant,
     assistant_turns,
     attempted,
     boolean,
     ending_with_user,
     is_chat,
     listing,
+    offered,
     one_answer,
     optional_number,
     optional_text,
@@ -104,14 +105,15 @@ def prompts(row: Row) -> Sample:
     return Sample(prompt_messages(row, cut=True), reference=reference(row))
 
 
-def _sides(row: Row) -> tuple[Messages, Answers]:
+def _sides(row: Row) -> tuple[Messages, list[ReadAnswer]]:
     """The prompt, and functions that read the two answers."""
     sides = [row[side] for side in SIDES]
     has_prompt = row.get("prompt") is not None
     if all(is_chat(side) and (len(side) > 1 or not has_prompt) for side in sides):
-        return _shared_prompt(
+        prompt, answers = _shared_prompt(
             *(answered(side, repr(name)) for name, side in zip(SIDES, sides, strict=True))
         )
+        return offered(row, prompt), answers
     chats = [name for name, side in zip(SIDES, sides, strict=True) if is_chat(side)]
     if len(chats) == 1 and (not has_prompt or len(row[chats[0]]) > 1):
         (other,) = set(SIDES) - set(chats)
@@ -127,21 +129,22 @@ def _sides(row: Row) -> tuple[Messages, Answers]:
     shared = _shared_beginning(one, other)
     if not shared.strip():
         raise ShapeError("no 'prompt', and 'chosen' and 'rejected' do not begin alike")
-    return user(shared), [lambda: one[len(shared) :], lambda: other[len(shared) :]]
+    ends = [assistant(side[len(shared) :]) for side in (one, other)]
+    return user(shared), [lambda: ends[0], lambda: ends[1]]
 
 
-def _last_answer(turns: list[Message]) -> tuple[list[Message], Callable[[], str]]:
+def _last_answer(turns: list[Message]) -> tuple[list[Message], ReadAnswer]:
     """The turns of a transcript before its last answer, and a function that reads the answer."""
     if turns[-1]["role"] != "assistant":
         raise ShapeError("a transcript must end with an answer of the assistant")
     before = ending_with_user(turns[:-1], "a transcript before its answer")
-    return assistant_turns(before), lambda: turns[-1]["content"]
+    return assistant_turns(before), lambda: turns[-1]
 
 
 def _shared_prompt(
-    one: tuple[list[Message], Callable[[], str]],
-    other: tuple[list[Message], Callable[[], str]],
-) -> tuple[Messages, Answers]:
+    one: tuple[list[Message], ReadAnswer],
+    other: tuple[list[Message], ReadAnswer],
+) -> tuple[Messages, list[ReadAnswer]]:
     """The turns that two conversations share, and functions that read the two answers."""
     if one[0] != other[0]:
         raise ShapeError("'chosen' and 'rejected' part before the answer that they end with")
@@ -156,7 +159,7 @@ def _shared_beginning(one: str, other: str) -> str:
     return shared if ends else shared[: max(shared.rfind(" "), shared.rfind("\n"), 0)]
 
 
-def _prompt_and_answer(row: Row) -> tuple[Messages, Callable[[], str]]:
+def _prompt_and_answer(row: Row) -> tuple[Messages, ReadAnswer]:
     """Prompt and answer, from two columns or from a conversation that ends with the answer."""
     if "completion" in row or "messages" not in row:
         if "completion" not in row:
@@ -225,6 +228,7 @@ FOUND = (
         {
             "prompt": _PROMPT,
             "system": ("system",),
+            "tools": ("tools",),
             "chosen": ("chosen", "chosen_response"),
             "rejected": ("rejected", "rejected_response"),
             **{
@@ -247,6 +251,7 @@ FOUND = (
         "OpenAI's preference fine-tuning: the input's messages, a preferred and another output",
         {
             "prompt": ("input.messages",),
+            "tools": ("input.tools",),
             "chosen": ("preferred_output",),
             "rejected": ("non_preferred_output",),
         },
@@ -261,6 +266,7 @@ FOUND = (
             "messages": ("messages", "conversations"),
             "label": ("label", "kto_tag"),
             "system": ("system",),
+            "tools": ("tools",),
         },
         unpaired,
     ),
@@ -278,6 +284,7 @@ FOUND = (
             "completion": ("completion", "response", "output"),
             "messages": ("messages",),
             "system": ("system",),
+            "tools": ("tools",),
         },
         prompt_completion,
     ),
@@ -288,6 +295,7 @@ FOUND = (
             "prompt": ("prompt", "problem", "question", "instruction", "messages", "conversations"),
             "reference": ("reference", "answer", "solution", "ground_truth"),
             "system": ("system",),
+            "tools": ("tools",),
         },
         prompts,
     ),

@@ -20,6 +20,7 @@ from assets.export.formats import (
     stepwise,
     unpaired,
 )
+from assets.export.messages import as_exported
 from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels, rows
 
 ASKED = [{"role": "user", "content": "2 + 2?"}]
@@ -73,7 +74,8 @@ def test_a_margin_is_no_column_that_a_trainer_would_put_into_its_loss() -> None:
 
 
 def test_each_response_is_labelled_once_and_never_both_ways() -> None:
-    split = unpaired(pairs(("best", "middle"), ("middle", "worst"), ("best", "worst")))
+    compared = pairs(("best", "middle"), ("middle", "worst"), ("best", "worst"))
+    split = unpaired(*as_exported([compared]))
     labelled = dict(split.kept.select("response_id", "label").iter_rows())
     assert labelled == {"best": True, "worst": False}
     assert split.kept["completion"].to_list() == [answer("best"), answer("worst")]
@@ -185,7 +187,7 @@ def test_the_last_message_of_a_demonstration_is_what_is_learnt() -> None:
     turns = [*ASKED, *answer("5"), {"role": "user", "content": "Sure?"}, *answer("4")]
     given = [("whole", turns), ("alone", answer("4"))]
     records = [{"demonstration_id": i, "prompt_id": "p", "messages": m} for i, m in given]
-    split = prompt_completion(rows(Demonstrations, records))
+    split = prompt_completion(*as_exported([rows(Demonstrations, records)]))
     assert split.kept.select("prompt", "completion").rows() == [(turns[:3], turns[3:])]
     assert "messages" not in split.kept.columns
     assert split.dropped.select("row_id", "reason").rows() == [("alone", "no prompt")]

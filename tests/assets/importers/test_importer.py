@@ -14,7 +14,7 @@ from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.config.settings import load_settings
 from assets.importers.importer import import_dataset
-from schemas import Pairs, Prompts, Responses, Scores, StepLabels
+from schemas import Pairs, Prompts, Responses, Scores, StepLabels, named_rows
 
 PUBLISHED = Path(__file__).parent / "published"
 TABLES = {
@@ -93,13 +93,12 @@ def test_helpsteer2_ratings(read: Any) -> None:
 
 def test_helpsteer2_preferences(read: Any) -> None:
     found = read("helpsteer2", PUBLISHED / "helpsteer2_preference.jsonl", name="preferred")
-    assert found["pairs"].select("chosen", "rejected", "margin").rows() == [
-        (
-            [{"role": "assistant", "content": "C# is a language of Microsoft's."}],
-            [{"role": "assistant", "content": "A musical note."}],
-            2.0,
-        )
-    ]
+    (pair,) = named_rows(found["pairs"].select("chosen", "rejected", "margin"))
+    assert pair == {
+        "chosen": [{"role": "assistant", "content": "C# is a language of Microsoft's."}],
+        "rejected": [{"role": "assistant", "content": "A musical note."}],
+        "margin": 2.0,
+    }
     assert found["responses"].height == 4
 
 

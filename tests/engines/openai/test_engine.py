@@ -54,6 +54,31 @@ def test_vllm_takes_no_default_from_generation_config(http_stub: Callable[..., A
     assert answer.token_ids == tuple(map(ord, "seven"))
 
 
+CALLED = {"name": "look", "arguments": '{"at": "<|im_end|>"}'}
+LOOKED: list[Any] = [
+    {**MESSAGES[-1], "tools": '[{"type": "function", "function": {"name": "look"}}]'},
+    {"role": "assistant", "content": "", "reasoning": "Look.", "tool_calls": [CALLED]},
+    {"role": "tool", "content": "a tree", "tool_call_id": "1"},
+]
+
+
+@pytest.mark.parametrize(("owner", "choice"), [("vllm", "none"), ("other", None)])
+def test_tools_calls_and_thoughts_reach_the_server_as_it_knows_them(
+    owner: str, choice: str | None, http_stub: Callable[..., Any]
+) -> None:
+    provider = Provider(owned_by=owner)
+    ask(binding(http_stub(provider).url), messages=LOOKED)
+    sent = provider.posts[0]
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["look"]
+    assert sent.get("tool_choice") == choice
+    asked, calling, given = sent["messages"]
+    assert asked == MESSAGES[-1]
+    assert calling["reasoning"] == calling["reasoning_content"] == "Look."
+    assert calling["tool_calls"][0]["function"]["name"] == "look"
+    assert "<|im_end|>" not in calling["tool_calls"][0]["function"]["arguments"]
+    assert given == LOOKED[-1]
+
+
 def test_a_begun_answer_is_continued_by_vllm_only(
     provider: Provider, url: str, http_stub: Callable[..., Any]
 ) -> None:
@@ -284,6 +309,10 @@ def test_a_text_comes_in_several_shapes(
     ("message", "said"),
     [
         ({"content": None, "tool_calls": [{"id": "1"}]}, "ended its answer"),
+        (
+            {"content": "I look.", "tool_calls": [{"id": "1", "function": {"name": "look"}}]},
+            r"calls tools \(look\)",
+        ),
         ({"content": None, "refusal": "I had rather not"}, "I had rather not"),
     ],
 )
