@@ -152,7 +152,7 @@ class Binding(Parameters):
     def sums_spellings(self) -> bool:
         """Whether the model may write an option in several ways (`engines.choices.spellings`). The
         pocket models write each in one way."""
-        return not (self.templates or "").endswith("pocket/templates")
+        return self.profile != "pocket"
 
     @property
     def engine_class(self) -> type[Engine]:

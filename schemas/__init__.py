@@ -16,6 +16,7 @@ from schemas.operator import (
     Takes,
     TrainedRole,
     UnknownOperatorError,
+    chooser_of,
     load_operator,
     operator_class,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Usage",
     "accept",
     "canonical",
+    "chooser_of",
     "columns",
     "content_id",
     "contents",

@@ -29,6 +29,12 @@ from schemas.tables import Prompts, Table
 from schemas.truth import Truth, TruthNeed
 
 
+def chooser_of(stage: str) -> str:
+    """The name, as a role, of the model with which ``stage`` chooses among options. A filter of its
+    scores takes a default from that model (`Operator.role_of`)."""
+    return f"stage {stage}"
+
+
 class Takes:
     """Marks a field that names one or more stages as input, with the tables that fit."""
 

@@ -31,6 +31,7 @@ from schemas import (
     StepLabels,
     Table,
     UnknownOperatorError,
+    chooser_of,
     load_operator,
     operator_class,
 )
@@ -88,6 +89,7 @@ def plan(
         raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
     operators = {name: _operator(name, spec, file=file) for name, spec in stages.items()}
     gives: dict[str, type[Table]] = dict(GIVEN)
+    choosers: dict[str, RoleDefaults] = {}
     ordered: list[Stage] = []
     waiting = dict(operators)
     while waiting:
@@ -104,7 +106,10 @@ def plan(
             for use in operator.roles():
                 check_role(name, operator, use, roles, file=file)
             reads = dict.fromkeys(read.stage for read in operator.inputs())
-            filled, origins = with_defaults(name, operator, roles, file=file)
+            filled, origins = with_defaults(name, operator, {**roles, **choosers}, file=file)
+            for use in filled.roles():
+                if "choose" in use.needs:
+                    choosers[chooser_of(name)] = roles[use.role.partition("@")[0]]
             ordered.append(Stage(name, filled, gives[name], tuple(reads), origins))
     return _as_written(ordered, list(stages))
 

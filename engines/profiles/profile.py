@@ -88,6 +88,8 @@ class Profile(Parameters):
         exemplars: a prompt with a better and a worse answer, each.
         positive_followups: what a satisfied user says next (`annotators.FollowupLikelihood`).
         negative_followups: what a dissatisfied user says next.
+        min_standard_margin: the smallest margin of a pair whose scores the model chose, in standard
+            deviations of all these scores (`filters.BestWorst`).
         force: the words before an answer that is forced (`annotators.RolloutValue`).
     """
 
@@ -112,6 +114,7 @@ class Profile(Parameters):
     exemplars: tuple[Mapping[Literal["prompt", "chosen", "rejected"], str], ...] | None = None
     positive_followups: tuple[str, ...] | None = None
     negative_followups: tuple[str, ...] | None = None
+    min_standard_margin: Annotated[float, Field(ge=0)] | None = None
     force: str | None = None
 
     def sets(self, name: str) -> bool:

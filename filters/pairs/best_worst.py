@@ -11,7 +11,18 @@ from filters.confidence.weighing import Weighing
 from filters.cut_off import ANSWER, CutAnswer, cut_refusal
 from filters.filter import Filter, refused_by_reason
 from filters.pairing import as_pairs, mean_scores, same_text, scored, tie_break, with_messages
-from schemas import Pairs, Prompts, Responses, Scores, Split, Table, Takes, load_operator
+from schemas import (
+    ModelDefault,
+    Pairs,
+    Prompts,
+    Responses,
+    Scores,
+    Split,
+    Table,
+    Takes,
+    chooser_of,
+    load_operator,
+)
 
 
 class BestWorst(Filter):
@@ -41,9 +52,13 @@ class BestWorst(Filter):
     by: Annotated[str, Takes(Scores)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     min_margin: float = Field(default=0.0, ge=0)
-    min_standard_margin: float = Field(default=0.0, ge=0)
+    min_standard_margin: Annotated[float, ModelDefault()] = Field(default=0.0, ge=0)
     cut: CutAnswer = "refuse"
     weight: Annotated[SerializeAsAny[Weighing] | None, BeforeValidator(load_operator)] = None
+
+    def role_of(self, field: str) -> str | None:
+        """The floor of margins is that of the model that chose the scores."""
+        return chooser_of(self.by)
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         responses = tables[self.of].select("response_id", "prompt_id", *ANSWER)

@@ -9,6 +9,7 @@ from assets.project.recipe_plan import plan
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
 from engines.profiles import SHIPPED
+from filters import BestWorst
 from schemas import Pairs, Responses
 
 BOUND = {
@@ -97,3 +98,28 @@ def test_what_does_not_fit_is_refused(
 
 def test_earlier_policies_need_no_binding_of_their_own() -> None:
     plan({"a": SAMPLE | {"model": "policy@previous"}}, file="f", roles=ROLES)
+
+
+def test_the_floor_of_a_margin_is_that_of_the_model_whose_choices_are_the_scores() -> None:
+    roles = {
+        "judge": RoleDefaults("judge", Binding(model="m"), SHIPPED["chat"]),
+        "policy": RoleDefaults("policy", Binding(model="m"), SHIPPED["pocket"]),
+    }
+    best = {"use": "filters.BestWorst", "of": "responses"}
+    scorers = {
+        "graded": {"use": "annotators.Judge", "of": "responses"},
+        "sure": {"use": "annotators.PTrue", "of": "responses"},
+        "likely": {"use": "annotators.Likelihood", "of": "responses"},
+    }
+    pairs = {f"by_{name}": best | {"by": name} for name in scorers}
+    stages = plan({"responses": SAMPLE, **scorers, **pairs}, file="f", roles=roles)
+    floors = {
+        stage.name: stage.operator.min_standard_margin
+        for stage in stages
+        if isinstance(stage.operator, BestWorst)
+    }
+    expected = SHIPPED["chat"].min_standard_margin
+    assert expected is not None
+    assert floors == {"by_graded": expected, "by_sure": 0.0, "by_likely": 0.0}
+    (origin,) = [stage.origins for stage in stages if stage.name == "by_graded"]
+    assert origin["min_standard_margin"] == "profile chat"
