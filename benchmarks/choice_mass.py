@@ -87,8 +87,8 @@ def main() -> None:
             models=Path(folder),
         )
         tables = answered(prompts(PROMPTS[: given.prompts]), context)
-        lines = [line(name, judge, tables, context) for name, judge in QUESTIONS.items()]
-    print(markdown(COLUMNS, lines))
+        for name, judge in QUESTIONS.items():
+            print(markdown(COLUMNS, [line(name, judge, tables, context)]), flush=True)
 
 
 def prompts(texts: tuple[str, ...]) -> pl.DataFrame:
