@@ -7,6 +7,7 @@ import pytest
 from assets.config.errors import FactoryError, RecipeError
 from assets.definitions import build_definitions
 from assets.project.changes import read_changes
+from assets.provenance.reproduction import commands
 from assets.storage.tables import Tables
 
 TREES = {"trees": {"use": "generators.TreeSearch", "scorer": {"use": "annotators.PTrue"}}}
@@ -30,6 +31,9 @@ def test_a_run_is_made_with_the_values_it_sets_and_keeps_them(ran: Any) -> None:
     assert rows.group_by("prompt_id").len()["len"].unique().to_list() == [2]
     about = tables.about(("other", "responses"), "2026-11-01")
     assert about == {"set": {"max_tokens": 3, "n": 2}}
+    planned = workshop.project().recipes["other"].planned(workshop.project().settings)
+    again = commands(tables, "other", planned, ["2026-11-01"])
+    assert again.endswith("--rows 6 --set responses.max_tokens=3 --set responses.n=2")
 
 
 def test_values_reach_nested_parameters(workshop: Any) -> None:

@@ -96,3 +96,16 @@ def test_the_shipped_configuration_binds_pocket(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("FACTORY_CONFIG", raising=False)
     settings: Settings = load_settings()
     assert str(settings.bindings()["policy"].model).endswith("pocket/checkpoints/base")
+
+
+def test_a_role_has_the_profile_that_it_names(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(FILE + "profiles: {short: {base: pocket, max_tokens: 9}}\n")
+    monkeypatch.setenv("FACTORY_ROLES__OTHER__PROFILE", "short")
+    monkeypatch.setenv("FACTORY_ROLES__OTHER__DEFAULTS__REPLY_TOKENS", "3")
+    settings = load_settings()
+    defaults = settings.defaults()["other"]
+    names = ("max_tokens", "reply_tokens", "steps")
+    assert [default and default.value for default in map(defaults.get, names)] == [9, 3, "line"]
+    assert settings.bindings()["other"].dtype == "float32"
