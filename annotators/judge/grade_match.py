@@ -57,11 +57,7 @@ class GradeMatch(Annotator):
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One score per judgement.
-
-        Raises:
-            ValueError: the reference is not a number.
-        """
+        """One score per judgement. If the reference is not a grade, each score is an error."""
         grades: dict[str, float] = {}
         errors: dict[str, str] = {}
         for one in responses:
@@ -71,10 +67,12 @@ class GradeMatch(Annotator):
                 grades[one.response_id] = read_grade(one.text, self.scale)
             except UnparseableVerdict as error:
                 errors[one.response_id] = str(error)
+        true = fmean(commonest(list(grades.values()))) if grades else 0.0
         if self.against == "reference":
-            true = _true_grade(prompt.reference)
-        else:
-            true = fmean(commonest(list(grades.values()))) if grades else 0.0
+            try:
+                true = _true_grade(prompt.reference)
+            except ValueError as error:
+                grades, errors = {}, {one.response_id: str(error) for one in responses}
         parameters = canonical({"against": self.against, "pass_grade": self.pass_grade})
         return [
             Score(

@@ -10,11 +10,10 @@ from pydantic import Field
 
 from engines.context import Context
 from engines.model import Models
-from engines.operators.collect import TableRow, to_table
+from engines.operators.collect import DroppedRow, TableRow, to_table
 from engines.operators.row_operator import RowOperator
 from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import as_asked
-from engines.protocol import RowError
 from engines.rows import Prompt
 from schemas import (
     GeneratingRole,
@@ -90,7 +89,8 @@ class JudgingItems(RowOperator):
             reference = None
             if self.truth is not None:
                 if item.truth is None or not 0 <= item.truth <= 1:
-                    raise RowError(f"{self.truth} has no score in [0, 1] of it: {item.truth}")
+                    reason = f"{self.truth} has no score in [0, 1] of it"
+                    return [DroppedRow(item.response_id, reason, {"score": item.truth})]
                 reference = f"{low + item.truth * (high - low):g}"
             about = (item.prompt.source, item.source_revision, item.licence)
             return [(prompt_id(question), list(question), reference, *about)]

@@ -261,17 +261,21 @@ def _values(scores: pl.DataFrame) -> dict[str, float]:
 def right_answers(
     prompt: Prompt, answers: Sequence[Response], context: Context
 ) -> list[bool] | None:
-    """Whether each answer is right; None if the prompt's source has no check."""
+    """Whether each answer is right; None if the prompt's source has no check, or if the check cannot
+    read the reference."""
     path = context.checks.get(prompt.source)
     if path is None:
         return None
     check = bounded(path)
     asked = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
-    return [_true(answer) for answer in asked]
+    try:
+        return [_true(answer) for answer in asked]
+    except ValueError:
+        return None
 
 
 def _true(answer: "Future[bool]") -> bool:
     try:
         return answer.result()
-    except (ValueError, CheckError):
+    except CheckError:
         return False

@@ -53,6 +53,12 @@ def test_agreement_is_the_side_and_disagreement_the_distance(
     assert "no grade" in scores["error"][4]
 
 
+def test_without_a_true_grade_each_score_is_an_error(stand: Any) -> None:
+    scores = judged(stand, None, SAID)
+    assert scores["value"].null_count() == scores.height
+    assert scores["error"].str.contains("is not a grade").all()
+
+
 def test_the_majority_stands_in_for_a_reference(stand: Any) -> None:
     said = ["Score: 5", "Score: 5", "Score: 1", "nothing", "Score: 4"]
     scores = judged(stand, None, said, against="majority")
