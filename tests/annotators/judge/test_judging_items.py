@@ -70,11 +70,11 @@ def test_a_response_without_a_truth_is_dropped_and_the_others_kept(
         value=pl.when(pl.col("response_id") == "d").then(7.0).otherwise("value")
     )
     split = JudgingItems(of="answers", truth="truth").run(
-        tables | {"truth": truth}, stand.context(failure_limit=1.0)
+        tables | {"truth": truth}, stand.context()
     )
     assert split.kept["reference"].to_list() == ["5"]
     assert set(split.dropped["row_id"]) == {"b", "c", "d"}
-    assert split.dropped["numbers"].str.contains("no score in").sum() == 2
+    assert split.dropped["reason"].str.contains("no score in").sum() == 2
 
 
 def test_without_truth_an_item_has_no_reference(
