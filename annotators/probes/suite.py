@@ -261,8 +261,8 @@ def _values(scores: pl.DataFrame) -> dict[str, float]:
 def right_answers(
     prompt: Prompt, answers: Sequence[Response], context: Context
 ) -> list[bool] | None:
-    """Whether each answer is right; None if the prompt's source has no check, or its check cannot read
-    the reference."""
+    """Whether each answer is right; None if the prompt's source has no check, or the check cannot
+    read the reference."""
     path = context.checks.get(prompt.source)
     if path is None:
         return None
