@@ -69,8 +69,9 @@ def run_stage(
         metadata[SET] = dg.MetadataValue.json(changed)
         metadata["parameters"] = dg.MetadataValue.json(stage.operator.model_dump(mode="json"))
     notices = [] if warning is None else [warning]
-    if gated and (held_back := _held_back(outcome)) is not None:
-        notices.append(f"{held_back}; {UNPROMOTED}")
+    if gated and _held_back(outcome):
+        measured = outcome.validation is not None
+        notices.append(UNPROMOTED if measured else f"{UNMEASURED}; {UNPROMOTED}")
     if stage.name == recipe.trains:
         lineage = line_before(
             refresh,
@@ -211,13 +212,11 @@ def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
     )
 
 
-def _held_back(outcome: StageOutcome) -> str | None:
-    """Why the policy that a stage measured is not promoted; None if it is."""
+def _held_back(outcome: StageOutcome) -> bool:
+    """Whether the policy that a stage measured is not promoted: it is worse or was not measured."""
     from trainers.evaluation.metrics import regressed
 
-    if outcome.validation is None:
-        return UNMEASURED
-    return "it is worse" if regressed(outcome.validation) else None
+    return outcome.validation is None or regressed(outcome.validation)
 
 
 def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
@@ -229,7 +228,7 @@ def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
     numbers = ("before", "after", "difference", "low", "high")
     return dg.AssetCheckResult(
         check_name="no_worse",
-        passed=held_back is None,
+        passed=not held_back,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={} if figures is None else {name: figures[name] for name in numbers},
         description=says + (f"; {UNPROMOTED}" if gated and held_back else ""),

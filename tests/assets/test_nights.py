@@ -157,7 +157,7 @@ def test_nights_by_the_schedule(ran: Any, hub: Hub) -> None:
     assert three.policy["start"] == one.policy["path"]
     assert three.told("policy", "says").startswith(
         "starts from the policy of 2026-11-11; that of 2026-11-12 is not promoted: held-out "
-        "accuracy fell from 100.0% to 0.0%"
+        "accuracy 100.0% → 0.0%, difference -100.0 points"
     )
 
     four = factory.night(3)
