@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import dagster as dg
 import polars as pl
+from dagster_shared.record import replace
 from pydantic import Field
 
 from assets.automation.new_prompts_sensor import news_sensor
@@ -252,6 +253,10 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     refresh=context.partition_key,
                     tables=tables,
                 )
+            if config.set:
+                # A table with other values is another one for the stages that read it.
+                version = dg.DataVersion(f"{context.run.run_id}/{stage.name}")
+                result = replace(result, data_version=version)
             yield result
             # At this point the rows and the results of their checks are stored.
             with as_dagster_failure():

@@ -39,10 +39,11 @@ from assets.config.bundled import PACKAGES, bundled
 from assets.config.errors import NO_MAPPING, FactoryError, near
 from assets.config.modules import make_importable
 from assets.config.operation import Alerts, Freshness, Retries
+from assets.config.profiles import Own, OwnProfile, check_profiles, profile_named
 from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
-from engines.profiles import SHIPPED, ByTraining, LoRADefaults, Profile, merged
+from engines.profiles import ByTraining, LoRADefaults, Profile, merged
 from schemas.parameters import refuse_truth
 
 _PREFIX = "FACTORY_"
@@ -66,16 +67,6 @@ _NESTED = frozenset({"PROFILES", "ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESH
 
 FILE = "factory.yaml"
 _OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
-
-
-class OwnProfile(Profile):
-    """A profile in ``factory.yaml``.
-
-    Attributes:
-        base: The shipped profile whose values it has where it sets none.
-    """
-
-    base: str = "chat"
 
 
 class SettingsError(FactoryError):
@@ -157,15 +148,8 @@ class Settings(BaseSettings):
 
     @field_validator("profiles")
     @classmethod
-    def _based_on_a_shipped_one(cls, own: Mapping[str, OwnProfile]) -> Mapping[str, OwnProfile]:
-        for name, profile in own.items():
-            if name in SHIPPED:
-                raise ValueError(f"{name!r} is the name of a shipped profile: choose another name")
-            if profile.base not in SHIPPED:
-                raise ValueError(
-                    f"{name!r} has the base {profile.base!r}, which is no shipped profile; "
-                    f"{near(profile.base, SHIPPED)}"
-                )
+    def _valid_profiles(cls, own: Own) -> Own:
+        check_profiles(own)
         return own
 
     @field_validator("roles")
@@ -173,13 +157,8 @@ class Settings(BaseSettings):
     def _known_profiles(
         cls, roles: Mapping[str, Binding], info: ValidationInfo
     ) -> Mapping[str, Binding]:
-        known = [*SHIPPED, *info.data.get("profiles", ())]
-        for role, binding in roles.items():
-            if binding.profile not in known:
-                raise ValueError(
-                    f"{role}: there is no profile {binding.profile!r}; "
-                    f"{near(binding.profile, known)}"
-                )
+        for binding in roles.values():
+            profile_named(binding.profile, info.data.get("profiles", {}))
         return roles
 
     @classmethod
@@ -260,7 +239,7 @@ class Settings(BaseSettings):
     def defaults(self) -> dict[str, RoleDefaults]:
         """What each role's model needs."""
         return {
-            role: RoleDefaults(role, binding, self._profile(binding))
+            role: RoleDefaults(role, binding, profile_named(binding.profile, self.profiles))
             for role, binding in self.bindings().items()
         }
 
@@ -269,14 +248,10 @@ class Settings(BaseSettings):
             "model": self._model(binding.model),
             "templates": binding.templates and str(self._path(binding.templates)),
         }
-        dtype = merged(self._profile(binding), binding.defaults).dtype
+        dtype = merged(profile_named(binding.profile, self.profiles), binding.defaults).dtype
         if dtype is not None and "dtype" not in binding.model_fields_set:
             update["dtype"] = dtype
         return binding.model_copy(update=update)
-
-    def _profile(self, binding: Binding) -> Profile:
-        own = self.profiles.get(binding.profile)
-        return SHIPPED[binding.profile] if own is None else merged(SHIPPED[own.base], own)
 
     def _model(self, model: str | None) -> str | None:
         if model is None:

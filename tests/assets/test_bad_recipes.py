@@ -252,6 +252,7 @@ SETTINGS_CASES: list[tuple[str, str, str]] = [
     (SETTINGS + "profiles: {my: {bse: chat}}\n", "profiles.my.bse", "did you mean 'base'"),
     (SETTINGS + "profiles: {my: {base: chatt}}\n", "profiles", "did you mean 'chat'"),
     (SETTINGS + "profiles: {chat: {top_k: 1}}\n", "profiles", "choose another name"),
+    (SETTINGS + "profiles: {a: {base: b}, b: {base: a}}\n", "profiles", "based on each other"),
     (SETTINGS.replace("model: models/mine", "modl: x"), "roles.policy.modl", "did you mean"),
     (SETTINGS.replace("served_as", "concurrency: 0, served_as"), "roles.judge.concurrency", "gre"),
     (SETTINGS + "owners: [me]\n", "owners", "team:me"),

@@ -101,7 +101,9 @@ def test_the_shipped_configuration_binds_pocket(monkeypatch: pytest.MonkeyPatch)
 def test_a_role_has_the_profile_that_it_names(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config.write_text(FILE + "profiles: {short: {base: pocket, max_tokens: 9}}\n")
+    config.write_text(
+        FILE + "profiles: {short: {base: mine, max_tokens: 9}, mine: {base: pocket}}\n"
+    )
     monkeypatch.setenv("FACTORY_ROLES__OTHER__PROFILE", "short")
     monkeypatch.setenv("FACTORY_ROLES__OTHER__DEFAULTS__REPLY_TOKENS", "3")
     settings = load_settings()
