@@ -73,7 +73,7 @@ def recipes(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the recipes, with what each claims."""
+    """List the recipes, with what each claims, and those that cannot run on the bound sources."""
     with printed(as_json) as answer:
         from assets.cli import console
         from assets.cli.recipe_pages import write_gallery
@@ -82,6 +82,7 @@ def recipes(
         project = load_project()
         if docs is not None:
             write_gallery(docs, project.recipes.values(), project.settings)
+        refused = project.refused
         found = [
             {
                 "id": recipe.name,
@@ -89,11 +90,18 @@ def recipes(
                 "paper": recipe.paper.model_dump(),
                 "claim": recipe.claim,
                 "stages": [stage.name for stage in recipe.planned(project.settings)],
+                "refused": str(refused[recipe.name]) if recipe.name in refused else None,
             }
             for recipe in sorted(project.recipes.values(), key=lambda r: (r.family, r.name))
         ]
         if not as_json:
-            console.console().print(console.recipes_table(found))
+            screen = console.console()
+            screen.print(console.recipes_table(found))
+            if refused:
+                screen.print(
+                    f"these recipes cannot run on the sources that are bound, and factory run says "
+                    f"why: {', '.join(sorted(refused))}"
+                )
         answer(found)
 
 
