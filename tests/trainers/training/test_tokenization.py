@@ -9,6 +9,8 @@ import pytest
 from engines.bindings import Binding
 from engines.chat.template import prompt_ids
 from engines.protocol import RowError
+from schemas import Message
+from tests import chat_templates
 from trainers.training.tokenization import UNLEARNED, Reader, one_answer
 
 HEAD = "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>"
@@ -28,9 +30,32 @@ TEMPLATES = {
 }
 
 
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-@pytest.mark.parametrize("text", ["42", " (no thoughts) 7", "två\n\n"])
-def test_ids_are_the_engines(template: str, text: str, template_for: Callable[[str], Path]) -> None:
+KINDS = ("CHATML", "DEFAULT_SYSTEM", "WITH_BOS", "WITHOUT_SYSTEM", "ALTERNATING", "WITH_TOOLS")
+CONVERSATION = [
+    {"role": "system", "content": " Count. "},
+    {"role": "user", "content": "6 * 7 ="},
+    {"role": "assistant", "content": " 42\n"},
+    {"role": "user", "content": " twice that? "},
+]
+
+
+@pytest.mark.parametrize(
+    ("template", "messages", "text"),
+    [
+        *(
+            pytest.param(template, CONVERSATION[1:2], text, id=f"{name}, {text!r}")
+            for name, template in TEMPLATES.items()
+            for text in ("42", " (no thoughts) 7", "två\n\n")
+        ),
+        *(
+            pytest.param(getattr(chat_templates, kind), CONVERSATION, " 84\n", id=kind)
+            for kind in KINDS
+        ),
+    ],
+)
+def test_ids_are_the_engines(
+    template: str, messages: list[Message], text: str, template_for: Callable[[str], Path]
+) -> None:
     from transformers import AutoTokenizer
 
     from engines.local.engine import TransformersEngine
@@ -38,7 +63,6 @@ def test_ids_are_the_engines(template: str, text: str, template_for: Callable[[s
     folder = template_for(template)
     engine = TransformersEngine(Binding(model=str(folder), device="cpu"))
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    messages = [{"role": "user", "content": "6 * 7 ="}]
     prompt = engine.render(messages)
     (scored,) = asyncio.run(engine.score(prompt, [text], end=[True]))
     asyncio.run(engine.close())
