@@ -66,9 +66,10 @@ def named_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 def message_list() -> dy.List:
     """A column of messages. There is at least one."""
-    call = dy.Struct(
-        {"id": dy.String(nullable=True), "name": dy.String(), "arguments": dy.String()}
-    )
+    # What may not be null is checked for every element of every list, which takes twice the time of
+    # all else; whoever renders a call checks it.
+    text = dy.String(nullable=True)
+    call = dy.Struct({"id": text, "name": text, "arguments": text}, nullable=True)
     return dy.List(
         dy.Struct(
             {
@@ -91,8 +92,18 @@ PLAIN_MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 
 
 def contents(messages: pl.Expr) -> pl.Expr:
-    """The contents of a list of messages as one text."""
-    return messages.list.eval(pl.element().struct.field("content")).list.join("\n")
+    """The contents of a list of messages, and the calls of tools, as one text."""
+    message = pl.element().struct
+    call = pl.concat_str(message.field("name"), message.field("arguments"), separator=" ")
+    calls = message.field("tool_calls").list.eval(call).list.join("\n")
+    said = pl.concat_str(message.field("content"), calls, separator="\n", ignore_nulls=True)
+    return messages.cast(MESSAGES).list.eval(said).list.join("\n")
+
+
+def offered_tools(messages: pl.Expr) -> pl.Expr:
+    """The tools of a list of messages as one text, empty if there are none."""
+    tools = pl.element().struct.field("tools").drop_nulls()
+    return messages.cast(MESSAGES).list.eval(tools).list.join("\n")
 
 
 def of_system(messages: pl.Expr, *, wanted: bool) -> pl.Expr:

@@ -48,6 +48,8 @@ def turn_of(message: Mapping[str, Any], *, reasoning: Sequence[str], parsed: boo
 
 
 def _call(call: Mapping[str, Any], *, parsed: bool) -> Turn:
+    if not {"name", "arguments"} <= call.keys():
+        raise RowError("a call of a tool has no name or no arguments")
     arguments = _json(call["arguments"], dict, f"the arguments of a call of {call['name']}")
     function = {"name": call["name"], "arguments": arguments if parsed else call["arguments"]}
     return {

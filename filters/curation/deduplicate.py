@@ -23,6 +23,7 @@ from schemas import (
     contents,
     id_column,
 )
+from schemas.messages import offered_tools
 
 SHINGLE = 3
 AT_ONCE = 50_000
@@ -40,7 +41,8 @@ class Deduplicate(Filter):
     drops only rows with the same tokens.
 
     Rows with different numbers, signs or formulas are never duplicates, and neither are code with
-    different indentation (`filters.curation.formulas`) and prompts with different references.
+    different indentation (`filters.curation.formulas`) and prompts with different references or
+    tools.
 
     ``scope: prompt`` compares only rows of the same prompt. The order of the rows decides which are
     kept.
@@ -103,6 +105,9 @@ class Deduplicate(Filter):
         """Columns that make rows different even if their texts are the same."""
         if self.scope == "prompt":
             yield frame["prompt_id"]
+        for chat in ("messages", "prompt"):
+            if chat in frame.columns:
+                yield frame.select(offered_tools(pl.col(chat))).to_series()
         if "reference" in frame.columns:
             yield frame["reference"].str.strip_chars()
 

@@ -14,6 +14,7 @@ from filters.curation.texts import texts, without
 from filters.filter import Filter
 from filters.pairing import tie_break
 from schemas import Prompts, Responses, Split, Table, Takes, id_column
+from schemas.messages import offered_tools
 
 EXACT = 50_000
 """Up to so many rows all pairs are compared (0.75 s for 8,000 rows of 256 dimensions on one core).
@@ -29,11 +30,11 @@ class SemanticDuplicates(Filter):
     text are treated as the first of them. So kept rows are less similar than ``threshold`` to each
     other, every dropped row is near a kept one, and the order of rows does not matter.
 
-    Prompts are compared without their system messages, and only if their system messages and
-    references are equal. With ``scope: prompt``, responses are compared only with responses to the
-    same prompt. Texts with different numbers or formulas are never compared, because an embedder
-    hardly distinguishes them (`filters.curation.formulas.quantities`); the order of these may
-    differ.
+    Prompts are compared without their system messages, and only if their system messages, tools
+    and references are equal. With ``scope: prompt``, responses are compared only with responses to
+    the same prompt. Texts with different numbers or formulas are never compared, because an
+    embedder hardly distinguishes them (`filters.curation.formulas.quantities`); the order of these
+    may differ.
 
     ``embedder`` is a folder or Hub id with the embedding model; see `filters.curation.embedding`.
     There is no default, because none is available without a download, and because the right
@@ -94,7 +95,11 @@ class SemanticDuplicates(Filter):
             system_text = (
                 pl.col("messages").list.eval(system.struct.field("content")).list.join("\n")
             )
-            prompt_columns = frame.select(system_text, pl.col("reference").str.strip_chars())
+            prompt_columns = frame.select(
+                system_text,
+                pl.col("reference").str.strip_chars(),
+                tools=offered_tools(pl.col("messages")),
+            )
             columns = columns.hstack(prompt_columns)
         return columns.select(group=pl.struct(pl.all())).to_series()
 

@@ -11,10 +11,12 @@ from schemas import (
     Prompts,
     accept,
     content_id,
+    contents,
     named_rows,
     prompt_id,
     rows,
 )
+from schemas.messages import offered_tools
 
 ASKED = {"role": "user", "content": "What is 6 * 7?"}
 CALLING = {
@@ -88,3 +90,11 @@ def test_an_author_may_leave_out_the_fields_that_messages_do_not_have():
     )
     kept = accept(Prompts, frame, stage="s", unit="prompt_id").kept
     assert kept.equals(prompts(ASKED))
+
+
+def test_the_text_of_messages_holds_what_they_call():
+    frame = prompts({**ASKED, "tools": "[1]"}, CALLING, GIVEN)
+    texts = frame.select(said=contents(pl.col("messages")), tools=offered_tools(pl.col("messages")))
+    assert texts.row(0) == (f'{ASKED["content"]}\n\nmultiply {{"a": 6, "b": 7}}\n42', "[1]")
+    plain = pl.DataFrame({"messages": [[ASKED, ASKED]]})
+    assert plain.select(contents(pl.col("messages"))).item() == "\n".join([ASKED["content"]] * 2)
