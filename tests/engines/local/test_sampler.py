@@ -62,3 +62,14 @@ def test_noise_at_either_end_draws_only_possible_tokens():
     logits = torch.tensor([[-torch.inf, 0.0, 0.0, -torch.inf]]).expand(2, -1)
     tokens, _ = SAMPLER.draw(logits, [Sampling()] * 2, [0.0, 1 - 2**-53])
     assert tokens == [1, 2]
+
+
+def test_a_row_is_drawn_alone_as_among_others():
+    logits = torch.randn(300, 2_000, generator=torch.Generator().manual_seed(0))
+    sampling = [Sampling(temperature=0.7 + 0.1 * (row % 5), top_k=row % 3) for row in range(300)]
+    noise = np.random.default_rng(0).random(300).tolist()
+    tokens, logprobs = SAMPLER.draw(logits, sampling, noise)
+    for row in range(0, 300, 7):
+        one = slice(row, row + 1)
+        alone = SAMPLER.draw(logits[one], sampling[one], noise[one])
+        assert alone == (tokens[one], logprobs[one])
