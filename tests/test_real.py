@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 import instructions
@@ -17,6 +18,8 @@ from assets.cli import app
 from assets.definitions import build_definitions
 from assets.project.project import load_project
 from assets.refresh import Outcome, run_refresh
+from engines.chat.template import chat_text, prompt_ids, turn_end
+from engines.protocol import RowError
 from tests.checkout import PROJECT
 
 pytestmark = pytest.mark.real
@@ -122,3 +125,19 @@ def test_self_rewarding_goes_from_plain_instructions_to_an_export(folder: Path) 
     done = CliRunner().invoke(app, ["export", "self_rewarding", str(out), "--json"])
     assert done.exit_code == 0, done.output
     assert list(out.rglob("*.parquet"))
+
+
+def test_its_template_is_read_as_transformers_reads_it(folder: Path) -> None:
+    """It adds a system turn, ends turns with its padding token, and knows no tools."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(MODEL)
+    asked = {"role": "user", "content": " How are you? "}
+    begun = [asked, {"role": "assistant", "content": " Well.\n"}, asked]
+    for messages in ([asked], begun, [{"role": "system", "content": "Be brief."}, *begun]):
+        expected = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_dict=False
+        )
+        assert prompt_ids(tokenizer, chat_text(tokenizer, messages)) == expected
+    end = turn_end(tokenizer, frozenset({tokenizer.eos_token_id}))
+    assert end == tokenizer.eos_token_id == tokenizer.pad_token_id
+    with pytest.raises(RowError, match="the chat template leaves out 'tools'"):
+        chat_text(tokenizer, [{**asked, "tools": '[{"name": "look"}]'}])
