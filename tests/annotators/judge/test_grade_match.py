@@ -65,10 +65,6 @@ def test_the_majority_stands_in_for_a_reference(stand: Any) -> None:
     assert scores["value"].to_list() == [0.0, 0.0, -4.0, None, 0.0]
 
 
-def test_an_item_without_a_grade_is_dropped_with_the_reason(stand: Any) -> None:
-    assert judged(stand, None, SAID).is_empty()
-
-
 def test_the_check_says_what_the_scores_say(stand: Any) -> None:
     assert load_check("annotators.judge.grade_match.agrees") is not None
     for reference in "12345":
