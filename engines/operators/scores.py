@@ -29,10 +29,10 @@ class Score:
             step.
         model: the revision of the model.
         parameters: a JSON object.
-        mass: for a model that chose among options, the probability of all options together, in
-            [0, 1]: the lowest of its questions. None if it is not known.
         seed: the seed of the judge's sample.
         parents: ids from which the score was computed.
+        mass: for a model that chose among options, the probability of all options together, in
+            [0, 1]: the lowest of its questions. None if it is not known.
     """
 
     response_id: str
@@ -40,12 +40,12 @@ class Score:
     value: float | None
     raw: str | None = None
     error: str | None = None
-    mass: float | None = None
     step: int | None = None
     model: str | None = None
     parameters: str = "{}"
     seed: int | None = None
     parents: tuple[str, ...] = ()
+    mass: float | None = None
 
 
 def opinions(
