@@ -1,12 +1,13 @@
 """The models that an operator's coroutine calls, by role."""
 
+import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.chat.thinking import answering, apart, open_thought
+from engines.chat.thinking import answering, apart, open_thought, unended, with_marks
 from engines.choices import exact, spellings
 from engines.context import Context
 from engines.journal.codec import (
@@ -22,6 +23,7 @@ from engines.journal.codec import (
 from engines.protocol import (
     Choice,
     Dropout,
+    EngineError,
     Generation,
     Rendered,
     Rewards,
@@ -32,9 +34,10 @@ from engines.protocol import (
 from engines.runtime.masses import Masses
 from engines.runtime.seeds import sample_seed
 from engines.runtime.session import Codec, OpenedEngine, Session
+from engines.thinking_budget import NO_BUDGET, joined, of_thought, thinking_before, tokens_left
 from schemas import Message, Usage
 
-__all__ = ["Model", "Models", "SampledText"]
+__all__ = ["Model", "Models", "SampledText", "thinking_before"]
 
 _DEFAULT = Sampling()
 _GENERATION = Codec(pack_generation, unpack_generation, lambda answer: answer.tokens)
@@ -120,24 +123,25 @@ class Model:
     async def _generate(
         self, messages: Sequence[Message], n: int, sampling: Sampling, call: int | str
     ) -> list[SampledText]:
-        session = self._session
-        opened = session.engine_for(self.role, "generate")
-        engine = opened.engine
+        engine = self._session.engine_for(self.role, "generate").engine
+        seeds = self._seeds(call, n)
         prompt = engine.render(messages)
-        if sampling.pattern is not None and not (
-            engine.constrains and open_thought(prompt.text) is None
-        ):
-            # If the text begins inside a thought, the pattern of the answer does not apply to it.
-            sampling = replace(sampling, pattern=None)
-        seeds = [sample_seed(session.context.seed, self._row_id, call, i) for i in range(n)]
-
-        async def ask(positions: list[int]) -> list[Generation]:
-            return [await engine.generate(prompt, sampling, seeds[i]) for i in positions]
-
-        keys = opened.identity("generate", sampling).generations(prompt.text, seeds)
-        raws = await session.answers(opened, "generate", keys, ask, _GENERATION, together=False)
-        for raw in raws:
-            session.usage.wrote(sampling.max_tokens, cut=raw.finish == "length", tokens=raw.tokens)
+        thinks = prompt.thought is not None or open_thought(prompt.text) is not None
+        if sampling.max_thinking_tokens is not None and not engine.local_weights:
+            raise EngineError(NO_BUDGET)
+        # The beginning of a thought and the rest of it are one text.
+        within = messages[-1]["role"] == "assistant" and unended(messages[-1]["content"])
+        if sampling.max_thinking_tokens is not None and thinks and not within:
+            after = self._seeds(f"answer of {call}", n)
+            answers = await asyncio.gather(
+                *(
+                    self._thinking(messages, prompt, sampling, *both)
+                    for both in zip(seeds, after, strict=True)
+                )
+            )
+        else:
+            raws = await self._written(prompt, sampling, seeds)
+            answers = [with_marks(prompt, raw) if within else apart(prompt, raw) for raw in raws]
         revision, greedy = engine.revision, sampling.temperature == 0
         return [
             SampledText(
@@ -151,8 +155,69 @@ class Model:
                 reasoning=answer.reasoning,
                 counted=answer.counted,
             )
-            for answer, seed in zip((apart(prompt, raw) for raw in raws), seeds, strict=True)
+            for answer, seed in zip(answers, seeds, strict=True)
         ]
+
+    def _seeds(self, call: int | str, n: int) -> list[int]:
+        seed = self._session.context.seed
+        return [sample_seed(seed, self._row_id, call, i) for i in range(n)]
+
+    async def _written(
+        self, prompt: Rendered, sampling: Sampling, seeds: Sequence[int]
+    ) -> list[Generation]:
+        """The texts after ``prompt``, as the engine gives them."""
+        session = self._session
+        opened = session.engine_for(self.role, "generate")
+        engine = opened.engine
+        if sampling.pattern is not None and not (
+            engine.constrains and open_thought(prompt.text) is None
+        ):
+            # If the text begins inside a thought, the pattern of the answer does not apply to it.
+            sampling = replace(sampling, pattern=None)
+
+        async def ask(positions: list[int]) -> list[Generation]:
+            return [await engine.generate(prompt, sampling, seeds[i]) for i in positions]
+
+        keys = opened.identity("generate", sampling).generations(prompt.text, seeds)
+        raws = await session.answers(opened, "generate", keys, ask, _GENERATION, together=False)
+        for raw in raws:
+            session.usage.wrote(sampling.max_tokens, cut=raw.finish == "length", tokens=raw.tokens)
+        return raws
+
+    async def _thinking(
+        self,
+        messages: Sequence[Message],
+        prompt: Rendered,
+        sampling: Sampling,
+        seed: int,
+        answer_seed: int,
+    ) -> Generation:
+        """A thought of at most ``max_thinking_tokens`` tokens, and the answer after it."""
+        (raw,) = await self._written(prompt, of_thought(sampling, prompt), [seed])
+        thought = apart(prompt, raw)
+        left = tokens_left(thought, sampling)
+        if not left:
+            return thought
+        begun = thinking_before(messages, thought.reasoning, thought.text)
+        following = self._session.engine_for(self.role, "generate").engine.render(begun)
+        rest = replace(sampling, max_tokens=left, max_thinking_tokens=None)
+        (raw,) = await self._written(following, rest, [answer_seed])
+        return joined(thought, apart(following, raw))
+
+    async def think(self, messages: Sequence[Message], *, sampling: Sampling) -> str | None:
+        """The thought that the model writes before its answer to ``messages``, at most
+        ``max_thinking_tokens`` tokens; None if it writes none. For `thinking_before`.
+
+        Raises:
+            EngineError: the role is a server, which applies its own template.
+        """
+        engine = self._session.engine_for(self.role, "generate").engine
+        if not engine.local_weights:
+            raise EngineError(NO_BUDGET)
+        prompt = engine.render(messages)
+        (seed,) = self._seeds(next(self._calls), 1)
+        (raw,) = await self._written(prompt, of_thought(sampling, prompt), [seed])
+        return apart(prompt, raw).reasoning
 
     @property
     def continues(self) -> bool:
@@ -185,6 +250,10 @@ class Model:
     ) -> list[Scored]:
         """Log-probs (natural log) of each continuation's tokens as the answer to ``messages``.
 
+        Where the model thinks, the answer follows an empty thought; the thought of the last
+        message, if that is the assistant's and has one (`thinking_before`); or its own, if it
+        begins with one.
+
         Args:
             messages: the prompt.
             continuations: the texts to score.
@@ -193,16 +262,36 @@ class Model:
         """
         session = self._session
         opened = session.engine_for(self.role, "score")
-        engine = opened.engine
-        prompt = _answered(engine.render(messages))
+        rendered = opened.engine.render(messages)
         ends = [True] * len(continuations) if end is None else list(end)
+        # Texts that begin with a thought follow another prompt than those without.
+        by_prompt: dict[str, list[int]] = {}
+        for number, text in enumerate(continuations):
+            prompt = _answered(rendered, begins=text)
+            by_prompt.setdefault(prompt.text, []).append(number)
+        scored: dict[int, Scored] = {}
+        for prompt_text, numbers in by_prompt.items():
+            scored |= await self._scored(
+                opened,
+                replace(rendered, text=prompt_text),
+                {number: (continuations[number], ends[number]) for number in numbers},
+            )
+        return [scored[number] for number in range(len(continuations))]
+
+    async def _scored(
+        self, opened: OpenedEngine, prompt: Rendered, asked: Mapping[int, tuple[str, bool]]
+    ) -> dict[int, Scored]:
+        """The log-probs of the texts of ``asked`` (each with whether it ends) after ``prompt``."""
+        texts, ends = zip(*asked.values(), strict=True)
 
         async def ask(positions: list[int]) -> list[Scored]:
-            texts = [continuations[i] for i in positions]
-            return await engine.score(prompt, texts, end=[ends[i] for i in positions])
+            return await opened.engine.score(
+                prompt, [texts[i] for i in positions], end=[ends[i] for i in positions]
+            )
 
-        keys = opened.identity("score").scores(prompt.text, continuations, ends)
-        return await session.answers(opened, "score", keys, ask, _SCORED, together=True)
+        keys = opened.identity("score").scores(prompt.text, texts, ends)
+        answers = await self._session.answers(opened, "score", keys, ask, _SCORED, together=True)
+        return dict(zip(asked, answers, strict=True))
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> Choice:
         """The probabilities of ``options`` as the beginning of the answer.
@@ -253,6 +342,9 @@ class Model:
         opened = self._rewarder(dropout)
         engine = opened.engine
         prompt = engine.render(messages)
+        if open_thought(prompt.text) is None:
+            # One that the header opens is closed by the engine, as the keys of old answers say.
+            prompt = _answered(prompt, begins=text)
 
         async def ask(positions: list[int]) -> list[Rewards]:
             rewards = await engine.reward(
@@ -268,9 +360,13 @@ class Model:
         return self._session.engine_for(self.role, "reward", in_process=dropout is not None)
 
 
-def _answered(prompt: Rendered) -> Rendered:
-    """``prompt`` before an answer without a thought."""
-    return replace(prompt, text=answering(prompt.text))
+def _answered(prompt: Rendered, *, begins: str = "") -> Rendered:
+    """``prompt`` before an answer without a thought, or one that ``begins`` with its own."""
+    last = prompt.messages[-1]
+    if last["role"] == "assistant" and (last["content"] or "reasoning" in last):
+        # A thought is already there, before what the answer begins with.
+        return prompt
+    return replace(prompt, text=answering(prompt.text, begins=begins, form=prompt.thought))
 
 
 class Models:

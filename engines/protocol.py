@@ -4,7 +4,7 @@ build on these four methods."""
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from schemas import Message
 from schemas.parameters import Parameters
@@ -17,6 +17,10 @@ class Sampling:
 
     ``pattern`` is a regular expression that the full text must match, if the engine supports it
     (`Engine.constrains`). Otherwise it has no effect.
+
+    ``max_thinking_tokens`` limits the thought, and ``max_tokens`` then the answer alone: a longer
+    thought is closed, and the answer follows. None: ``max_tokens`` limits both together. An engine
+    never sees it: `engines.model.Model` asks for the thought and the answer separately.
     """
 
     temperature: float = 1.0
@@ -25,6 +29,14 @@ class Sampling:
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
     pattern: str | None = None
+    max_thinking_tokens: int | None = None
+
+
+class Marks(NamedTuple):
+    """What opens and closes a thought."""
+
+    opens: str
+    closes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +49,14 @@ class Rendered:
             applies the template itself, the messages' canonical JSON.
         marked: decodes a generation with the marks of its thoughts, if these are special tokens,
             which ``Generation.text`` leaves out (`engines.chat.thinking`).
+        thought: what the template writes around a thought of the answer; None if the model does not
+            think, or if a server applies the template.
     """
 
     messages: tuple[Message, ...]
     text: str
     marked: "Callable[[Generation], str] | None" = field(default=None, compare=False, repr=False)
+    thought: Marks | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,14 @@ from pydantic import ConfigDict, model_validator
 
 from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer
-from engines.chat.template import chat_text, prompt_ids, require_room, token_ids, turn_end
+from engines.chat.template import (
+    chat_text,
+    prompt_ids,
+    require_room,
+    thought_form,
+    token_ids,
+    turn_end,
+)
 from engines.chat.thinking import marking
 from engines.choices import choice, next_tokens, option_logprobs, tokenised, total
 from engines.protocol import (
@@ -98,6 +105,7 @@ class VLLMEngine(Engine):
         self._tokenizer = chat_tokenizer(binding)
         self._arguments = binding.template_arguments
         self._marked = marking(self._tokenizer)
+        self._thought = thought_form(self._tokenizer, self._arguments)
         self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(prompt_ids, self._tokenizer))
         self._numbers = itertools.count()
         self._engine = _started(binding, args)
@@ -111,7 +119,7 @@ class VLLMEngine(Engine):
         assistant's, the model continues it. Raises `RowError` if there is no room for one more
         token."""
         text = chat_text(self._tokenizer, messages, self._arguments)
-        rendered = Rendered(tuple(messages), text, self._marked)
+        rendered = Rendered(tuple(messages), text, self._marked, self._thought)
         self._prompt(rendered)
         return rendered
 

@@ -125,6 +125,7 @@ class AnsweringEngine:
     and notes every question in ``asked``."""
 
     name = "answering"
+    local_weights = False
     constrains = False
     continues = True
 

@@ -1,24 +1,26 @@
 """From messages to a model's input text and tokens; the token that ends an assistant's turn."""
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import TemplateError
 
 from engines.chat.control_tokens import marked, template_ids, text_ids, text_spans
-from engines.chat.thinking import answering
+from engines.chat.thinking import after_thought, answering
 from engines.chat.turns import REASONING, tools_of, turn_of, unread, with_texts
-from engines.protocol import RowError
-from schemas import Message, messages_of
+from engines.protocol import Marks, RowError
+from schemas import Message, canonical, messages_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _PLACEHOLDER = "spoken"
+_THOUGHT = "pondered"
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +39,8 @@ def chat_text(
     Args:
         tokenizer: the model's tokenizer, which has the chat template.
         messages: the conversation. If the last message is the assistant's, its content follows the
-            header without an end, and the model continues it. A thought that the header opens is
-            closed first.
+            header without an end, and the model continues it. Its thought comes first; if it has
+            none, that thought is empty (`engines.chat.thinking.answering`).
         arguments: arguments of the template, such as ``enable_thinking``.
 
     Raises:
@@ -46,11 +48,11 @@ def chat_text(
     """
     turns = [with_texts(message, partial(marked, tokenizer)) for message in messages_of(messages)]
     tools = tools_of(turns)
-    answer_start = ""
+    answer: Message = {"role": "assistant", "content": ""}
     if turns and turns[-1]["role"] == "assistant":
         if "tool_calls" in turns[-1]:
             raise RowError("the last message calls tools: only a text can be continued")
-        answer_start = turns.pop()["content"]
+        answer = turns.pop()
     render = partial(_rendered, tokenizer, arguments or {})
     system_texts = [turn["content"].strip() for turn in turns if turn["role"] == "system"]
     merged = without_system(turns)
@@ -65,8 +67,51 @@ def chat_text(
             _warn_merged(str(tokenizer.name_or_path))
         if form is merged or all(system in text for system in system_texts):
             _refuse_unread(tokenizer, text, form, tools, render)
-            return answering(text, begins=answer_start) + answer_start if answer_start else text
+            return _begun(text, answer, thought_form(tokenizer, arguments))
     raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
+
+
+def _begun(header: str, answer: Message, form: Marks | None) -> str:
+    """A prompt's text, and the beginning of ``answer`` if there is one."""
+    if "reasoning" in answer:
+        return after_thought(header, answer["reasoning"], form) + answer["content"]
+    if not answer["content"]:
+        return header
+    return answering(header, begins=answer["content"], form=form) + answer["content"]
+
+
+def thought_form(
+    tokenizer: "PreTrainedTokenizerBase", arguments: Mapping[str, Any] | None = None
+) -> Marks | None:
+    """What the chat template writes before and after the thought of an answer, after the generation
+    header.
+
+    None if it writes no thought there: the template does not know them, or ``arguments`` switch
+    them off. None also if the header opens the thought itself (`thinking.open_thought`).
+    """
+    return _thought_form(tokenizer, canonical(dict(arguments or {})))
+
+
+@lru_cache(maxsize=8)
+def _thought_form(tokenizer: "PreTrainedTokenizerBase", arguments: str) -> Marks | None:
+    asked = {"role": "user", "content": "?"}
+    thought = dict.fromkeys(REASONING, _THOUGHT)
+    answered = {"role": "assistant", "content": _PLACEHOLDER, **thought}
+    given = json.loads(arguments)
+    # A template is a user's program and may raise anything.
+    try:
+        header = str(
+            tokenizer.apply_chat_template(
+                [asked], tokenize=False, add_generation_prompt=True, **given
+            )
+        )
+        whole = str(tokenizer.apply_chat_template([asked, answered], tokenize=False, **given))
+    except Exception:
+        return None
+    opens, thinks, rest = whole.removeprefix(header).partition(_THOUGHT)
+    closes, speaks, _ = rest.partition(_PLACEHOLDER)
+    found = whole.startswith(header) and thinks and speaks and opens.strip()
+    return Marks(opens, closes) if found else None
 
 
 def _rendered(

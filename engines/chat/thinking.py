@@ -11,19 +11,12 @@ The marks are those of published chat templates and of vLLM's reasoning parsers.
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from engines.protocol import Generation, Rendered
+from engines.protocol import Generation, Marks, Rendered, RowError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-class Marks(NamedTuple):
-    """The marks that open and close a thought."""
-
-    opens: str
-    closes: str
 
 
 MARKS = (
@@ -94,7 +87,7 @@ _BEFORE = re.compile(r"\s*\n| (?=\S)")
 def apart(prompt: Rendered, raw: Generation) -> Generation:
     """``raw`` with its thought in ``reasoning`` and its answer in ``text``. The answer is empty if
     the thought did not end. A text without a thought is unchanged."""
-    text = raw.text if prompt.marked is None else prompt.marked(raw)
+    text = with_marks(prompt, raw).text
     thoughts, answer = split(text, within=open_thought(prompt.text))
     if not thoughts:
         if raw.reasoning is None:
@@ -104,6 +97,11 @@ def apart(prompt: Rendered, raw: Generation) -> Generation:
     reasoning = "\n\n".join(filter(None, stripped))
     # An empty thought counts only if the answer is empty too.
     return replace(raw, text=answer, reasoning=reasoning or (None if answer.strip() else ""))
+
+
+def with_marks(prompt: Rendered, raw: Generation) -> Generation:
+    """``raw`` with the marks of thoughts in its text, also those that are special tokens."""
+    return raw if prompt.marked is None else replace(raw, text=prompt.marked(raw))
 
 
 def split(text: str, *, within: Marks | None = None) -> tuple[list[str], str]:
@@ -142,18 +140,52 @@ def open_thought(header: str) -> Marks | None:
     return next((marks for marks in MARKS if end.endswith(marks.opens)), None)
 
 
-def answering(header: str, *, begins: str = "") -> str:
-    """A prompt's text before an answer. A thought that the header opens is closed, empty.
+def answering(header: str, *, begins: str = "", form: Marks | None = None) -> str:
+    """A prompt's text before an answer without a thought: the thought that the model would write
+    is there, empty.
 
-    If the answer ``begins`` with a thought, the header's opening mark is removed instead.
+    If the answer ``begins`` with a thought, there is none; an opening mark at the end of the header
+    is removed.
+
+    Args:
+        header: the prompt's text, with the generation header.
+        begins: the beginning of the answer.
+        form: what the template writes around a thought (`engines.chat.template.thought_form`).
     """
     marks = open_thought(header)
     if marks is None:
-        return header
-    if begins.startswith(marks.opens):
+        return header if form is None or _begins(begins, form) else after_thought(header, "", form)
+    if _begins(begins, marks):
         return header.rstrip().removesuffix(marks.opens)
-    line = "\n" if header.endswith("\n") else ""
-    return f"{header}{line}{marks.closes}\n\n"
+    return after_thought(header, "", form)
+
+
+def after_thought(header: str, thought: str, form: Marks | None) -> str:
+    """A prompt's text after ``thought``, before the answer.
+
+    Raises:
+        RowError: the header opens no thought, and the template has none.
+    """
+    marks = open_thought(header)
+    if marks is not None:
+        line = "\n" if header.endswith("\n") else ""
+        return f"{header}{thought}{line}{marks.closes}\n\n"
+    if form is None:
+        raise RowError(
+            "the chat template has no place for a thought, or the binding's template_arguments "
+            "switch thinking off: bind a model that thinks"
+        )
+    return f"{header}{form.opens}{thought}{form.closes}"
+
+
+def unended(text: str) -> bool:
+    """Whether ``text`` begins with a thought and does not end it."""
+    start = text.lstrip()
+    return any(start.startswith(marks.opens) and _find(start, marks.closes) < 0 for marks in MARKS)
+
+
+def _begins(text: str, marks: Marks) -> bool:
+    return bool(text) and text.startswith(marks.opens.strip())
 
 
 def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str] | None:

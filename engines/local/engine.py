@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from engines.bindings import Binding
-from engines.chat.template import chat_text, prompt_ids, require_room, token_ids
+from engines.chat.template import chat_text, prompt_ids, require_room, thought_form, token_ids
 from engines.chat.thinking import marking
 from engines.choices import Spelling, choice, option_logprobs, tokenised
 from engines.local.causal_lm import LanguageModel
@@ -62,6 +62,7 @@ class TransformersEngine(Engine):
         self._tokenizer = model.tokenizer
         self._arguments = binding.template_arguments
         self._marked = marking(model.tokenizer)
+        self._thought = thought_form(model.tokenizer, binding.template_arguments)
         self._lock = threading.Lock()
         self._prompts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         # The check uses its own decoder with few rows. A used decoder keeps its cache: 0.5 GB, even
@@ -76,7 +77,7 @@ class TransformersEngine(Engine):
         token."""
         with self._lock:
             text = chat_text(self._tokenizer, messages, self._arguments)
-        rendered = Rendered(tuple(messages), text, self._marked)
+        rendered = Rendered(tuple(messages), text, self._marked, self._thought)
         self._prompt(rendered)
         return rendered
 

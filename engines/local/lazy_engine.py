@@ -48,10 +48,12 @@ class LazyEngine(Engine):
     def render(self, messages: Sequence[Message]) -> Rendered:
         """As in the loaded engine, but refuses a prompt that is too long only at its request."""
         if self._engine is None and self._tokenizer is not None:
-            from engines.chat.template import chat_text
+            from engines.chat.template import chat_text, thought_form
 
-            text = chat_text(self._tokenizer, messages, self._binding.template_arguments)
-            return Rendered(tuple(messages), text, self._marked)
+            arguments = self._binding.template_arguments
+            text = chat_text(self._tokenizer, messages, arguments)
+            form = thought_form(self._tokenizer, arguments)
+            return Rendered(tuple(messages), text, self._marked, form)
         return self._loaded().render(messages)
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
-from engines.chat.template import chat_text, prompt_ids, token_ids, token_spans
+from engines.chat.template import chat_text, prompt_ids, thought_form, token_ids, token_spans
 from engines.chat.thinking import answering
 from engines.chat.tokenizer import tokens_until
 from engines.protocol import RowError
@@ -33,10 +33,11 @@ class Reader:
         self._arguments = arguments
 
     def prompt(self, messages: Sequence[Message], answer: str = "") -> list[int]:
-        """The ids of ``messages`` and of the header of the assistant's turn. Reasoning that the
-        header opens is closed, unless ``answer``, which follows, begins with reasoning."""
+        """The ids of ``messages`` and of the header of the assistant's turn. Where the model would
+        think, an empty thought follows, unless ``answer`` begins with its own."""
         header = chat_text(self._tokenizer, messages, self._arguments)
-        return prompt_ids(self._tokenizer, answering(header, begins=answer))
+        form = thought_form(self._tokenizer, self._arguments)
+        return prompt_ids(self._tokenizer, answering(header, begins=answer, form=form))
 
     def answer(self, text: str, *, ended: bool = True) -> list[int]:
         """The ids of ``text`` and, if ``ended``, of the end of the turn."""
