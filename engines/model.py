@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engines.chat.thinking import answering, apart, open_thought, unended, with_marks
+from engines.chat.thinking_budget import NO_BUDGET, joined, of_thought, thinking_before, tokens_left
 from engines.choices import exact, spellings
 from engines.context import Context
 from engines.journal.codec import (
@@ -34,7 +35,6 @@ from engines.protocol import (
 from engines.runtime.masses import Masses
 from engines.runtime.seeds import sample_seed
 from engines.runtime.session import Codec, OpenedEngine, Session
-from engines.thinking_budget import NO_BUDGET, joined, of_thought, thinking_before, tokens_left
 from schemas import Message, Usage
 
 __all__ = ["Model", "Models", "SampledText", "thinking_before"]

@@ -31,7 +31,8 @@ class Judge(JudgeQuestions):
     as a server) constrain it to the verdict that the template asks for, or to the regular
     expression ``pattern``. A vote that cannot be read is counted and gives no score. If no vote can
     be read, the score is an error with the judge's text. For a judge with reasoning, only the text
-    after the reasoning is read.
+    after the reasoning is read. With ``max_thinking_tokens``, a judge by probability first writes a
+    thought of at most so many tokens, and chooses after it.
 
     A response that was cut off is not judged and not shown with others; its score is an error,
     unless ``cut: read``. A vote that was cut off is not read, unless ``cut_verdicts: read``.

@@ -12,7 +12,7 @@ from annotators.judge.choosing import ChoosingAnnotator
 from annotators.judge.metrics import count_verdict
 from annotators.judge.parsing.verdicts import Aggregate, Verdict, polled, weighed
 from engines.context import Context
-from engines.model import Model
+from engines.model import Model, thinking_before
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rebinding import bind_checkpoint
 from engines.operators.sampled import Sampled
@@ -102,8 +102,11 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
         return self.mode == "pairwise"
 
     def roles(self) -> list[RoleUse]:
-        """The roles. A judge of sampled verdicts generates; any other chooses."""
-        needs = ("generate",) if self.verdict == "sampled" else ("choose",)
+        """The roles. A judge of sampled verdicts generates; any other chooses, and one that thinks
+        first does both."""
+        needs: tuple[str, ...] = ("generate",) if self.verdict == "sampled" else ("choose",)
+        if self.chooses and self.max_thinking_tokens is not None:
+            needs = ("generate", "choose")
         return [
             replace(use, needs=needs) if use.field == "model" else use for use in super().roles()
         ]
@@ -147,7 +150,7 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
         """
         try:
             if self.verdict == "probability":
-                chosen = await model.choose(question, list(answers))
+                chosen = await model.choose(await self._thought(model, question), list(answers))
                 verdict = weighed(answers, chosen.logprobs, mass=chosen.mass)
             else:
                 sampled = await model.generate(question, n=self.votes, sampling=self.sampling)
@@ -161,6 +164,14 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
             verdict = Verdict(None, None, f"not answered: {refusal}", votes=0)
         count_verdict(model.counts, verdict)
         return verdict
+
+    async def _thought(self, model: Model, question: Sequence[Message]) -> tuple[Message, ...]:
+        """``question``, with the thought of a judge that thinks before it chooses."""
+        if self.max_thinking_tokens is None:
+            return tuple(question)
+        asked = question[:-1] if question[-1]["role"] == "assistant" else question
+        thought = await model.think(asked, sampling=super().sampling)
+        return thinking_before(question, thought)
 
     def opinion(
         self,
@@ -189,6 +200,8 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
             }
             if self.top_k:
                 fields.add("top_k")
+        if self.max_thinking_tokens is not None:
+            fields.add("max_thinking_tokens")
         fields |= {name for name in ("cut", "cut_verdicts") if getattr(self, name) == "read"}
         parameters = self.model_dump(mode="json", include=fields)
         return Score(

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
-from annotators.rewards.log_ratio import Normalise, log_ratios
+from annotators.rewards.log_ratio import Normalise, log_ratios, thoughts_scored
 from engines.model import Models
 from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
@@ -39,6 +39,7 @@ class DensityRatio(ProbedAnnotator):
     a recipe that has neither: both are then those of the model's profile, or else general criteria.
     ``normalise: token`` divides each model's sum by its number of tokens (the annotator name is
     then ``density_ratio_per_token``). The tokenizers of the models may differ.
+    ``after_thoughts``: as for `annotators.Likelihood`.
 
     Source: Xu et al. 2024, CDR (arXiv:2411.02481). The formula and the default sum are those of the
     paper and its code (RewardHub). Here every token of the response counts; that code leaves out
@@ -49,6 +50,7 @@ class DensityRatio(ProbedAnnotator):
     weak: ScoringRole = "weak"
     normalise: Normalise = "sum"
     by_criteria: bool = False
+    after_thoughts: bool = False
     criteria: Annotated[str | None, ModelDefault()] = Field(
         default_factory=lambda given: CRITERIA if given.get("by_criteria") else None
     )
@@ -88,7 +90,11 @@ class DensityRatio(ProbedAnnotator):
                 exemplars=[exemplar.model_dump() for exemplar in self.exemplars],
             )
         ratios = await log_ratios(
-            responses, (strong, messages), (weak, prompt.messages), normalise=self.normalise
+            responses,
+            (strong, messages),
+            (weak, prompt.messages),
+            normalise=self.normalise,
+            after_thoughts=self.after_thoughts,
         )
         name = "density_ratio" if self.normalise == "sum" else "density_ratio_per_token"
         revisions = f"{strong.scoring_revision} over {weak.scoring_revision}"
@@ -96,5 +102,6 @@ class DensityRatio(ProbedAnnotator):
             "normalise": self.normalise,
             "criteria": self.criteria,
             "exemplars": len(self.exemplars),
+            **thoughts_scored(self.after_thoughts),
         }
         return opinions(name, responses, ratios, model=revisions, parameters=parameters)

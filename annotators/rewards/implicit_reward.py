@@ -1,13 +1,13 @@
 """The implicit reward of a policy that was trained by DPO."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import Field, model_validator
 
 from annotators.probes.probed import ProbedAnnotator
-from annotators.rewards.log_ratio import Normalise, log_ratios
+from annotators.rewards.log_ratio import Normalise, log_ratios, thoughts_scored
 from engines.context import Context
 from engines.model import Models
 from engines.operators.rebinding import bind_checkpoint, with_weights
@@ -23,6 +23,7 @@ class ImplicitReward(ProbedAnnotator):
     weights that it started from, the reference of DPO's loss. ``policy`` and ``reference`` then
     only give the engine and number type. ``normalise: token`` divides each log-likelihood by its
     number of tokens (the annotator name is then ``implicit_reward_per_token``).
+    ``after_thoughts``: as for `annotators.Likelihood`.
 
     Source: Rafailov et al. 2023, DPO (arXiv:2305.18290), equation 5, without the term that depends
     on the prompt alone.
@@ -33,6 +34,7 @@ class ImplicitReward(ProbedAnnotator):
     beta: float = Field(default=0.1, gt=0)
     normalise: Normalise = "sum"
     checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
+    after_thoughts: bool = False
 
     @model_validator(mode="after")
     def _two_models(self) -> "ImplicitReward":
@@ -65,9 +67,11 @@ class ImplicitReward(ProbedAnnotator):
             (policy, prompt.messages),
             (reference, prompt.messages),
             normalise=self.normalise,
+            after_thoughts=self.after_thoughts,
         )
         name = "implicit_reward" if self.normalise == "sum" else "implicit_reward_per_token"
         revisions = f"{policy.scoring_revision} over {reference.scoring_revision}"
         values = [self.beta * ratio for ratio in ratios]
-        parameters = {"beta": self.beta, "normalise": self.normalise}
+        parameters: dict[str, Any] = {"beta": self.beta, "normalise": self.normalise}
+        parameters |= thoughts_scored(self.after_thoughts)
         return opinions(name, responses, values, model=revisions, parameters=parameters)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from engines.model import Model
+from engines.model import Model, thinking_before
 from engines.protocol import Scored
 from engines.rows import Response
 from schemas import Message
@@ -14,23 +14,61 @@ Normalise = Literal["sum", "token"]
 """The sum of the log-probs of a text's tokens, or their mean."""
 
 
+def thoughts_scored(after_thoughts: bool) -> dict[str, bool]:
+    """What the parameters of a score say of ``after_thoughts``: nothing by default, as before there
+    was such a parameter."""
+    return {"after_thoughts": True} if after_thoughts else {}
+
+
+async def text_scores(
+    model: Model,
+    messages: Sequence[Message],
+    responses: Sequence[Response],
+    *,
+    after_thoughts: bool = False,
+) -> list[Scored]:
+    """The log-probs of the texts of ``responses`` as the answer to ``messages``.
+
+    The token that ends the turn is counted for a finished response. A response that was cut off
+    does not contain it. With ``after_thoughts``, each text follows its response's thought, if it
+    has one; otherwise all are scored in one call, so that they share the prompt.
+    """
+    groups: dict[str | None, list[int]] = {}
+    for number, response in enumerate(responses):
+        groups.setdefault(response.reasoning if after_thoughts else None, []).append(number)
+    scored = await asyncio.gather(
+        *(
+            model.score(
+                thinking_before(messages, thought),
+                [responses[number].text for number in numbers],
+                end=[responses[number].finish == "stop" for number in numbers],
+            )
+            for thought, numbers in groups.items()
+        )
+    )
+    by_number = {
+        number: one
+        for numbers, ones in zip(groups.values(), scored, strict=True)
+        for number, one in zip(numbers, ones, strict=True)
+    }
+    return [by_number[number] for number in range(len(responses))]
+
+
 async def log_ratios(
     responses: Sequence[Response],
     above: tuple[Model, Sequence[Message]],
     below: tuple[Model, Sequence[Message]],
     *,
     normalise: Normalise,
+    after_thoughts: bool = False,
 ) -> list[float]:
     """For each response log p(response | its messages) under ``above`` minus the same under
-    ``below``, in nats. Each model scores all responses in one call, so that they share the prompt.
-
-    The token that ends the turn is counted for a finished response. A response that was cut off
-    does not contain it.
-    """
-    texts = [response.text for response in responses]
-    end = [response.finish == "stop" for response in responses]
+    ``below``, in nats (`text_scores`)."""
     scored = await asyncio.gather(
-        *(model.score(messages, texts, end=end) for model, messages in (above, below))
+        *(
+            text_scores(model, messages, responses, after_thoughts=after_thoughts)
+            for model, messages in (above, below)
+        )
     )
     return [log_ratio(*both, normalise=normalise) for both in zip(*scored, strict=True)]
 

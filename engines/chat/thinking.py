@@ -178,10 +178,26 @@ def after_thought(header: str, thought: str, form: Marks | None) -> str:
     return f"{header}{form.opens}{thought}{form.closes}"
 
 
+def thought_of(text: str) -> tuple[int, int, int]:
+    """Where the thought is with which ``text`` begins: the offsets in characters of its first
+    character, of its closing mark, and of the answer. All are 0 if there is none; the last two are
+    the end of the text if the thought does not end."""
+    start = len(text) - len(text.lstrip())
+    marks = next((marks for marks in MARKS if text.startswith(marks.opens, start)), None)
+    if marks is None:
+        return 0, 0, 0
+    begin = start + len(marks.opens)
+    end = _find(text, marks.closes, begin)
+    if end < 0:
+        return begin, len(text), len(text)
+    after = end + len(marks.closes)
+    return begin, end, after + len(text[after:]) - len(text[after:].lstrip())
+
+
 def unended(text: str) -> bool:
     """Whether ``text`` begins with a thought and does not end it."""
-    start = text.lstrip()
-    return any(start.startswith(marks.opens) and _find(start, marks.closes) < 0 for marks in MARKS)
+    begin, end, _ = thought_of(text)
+    return begin > 0 and end == len(text)
 
 
 def _begins(text: str, marks: Marks) -> bool:

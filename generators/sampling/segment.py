@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
+from engines.chat.thinking import thought_of
 from engines.chat.tokenizer import Tokenizing, tokenizing
 from engines.context import Context
 from engines.model import Models
@@ -39,6 +40,7 @@ from schemas import (
     messages_of,
 )
 
+NO_THOUGHT = "the text begins with no thought: put a stage {use: filters.JoinReasoning} before"
 Floats = npt.NDArray[np.float64]
 
 
@@ -69,11 +71,15 @@ class Segment(RowOperator):
     ``below``. Without ``below``, the limit is the ``quantile`` of all tokens of the stage's
     responses: AdaptiveStep (Liu et al. 2025, arXiv:2502.13943), which takes the lowest 2 %.
 
+    ``within: thought`` cuts only the thought with which a text begins (`filters.JoinReasoning`);
+    the answer after it is one step, and a response without a thought is dropped. ``within: answer``
+    cuts only the answer; the thought is one step. The marks of a thought belong to its steps.
+
     A line or part without words belongs to the step before it, or to the first step. A cut inside a
     token of ``model``'s tokenizer moves to the end of that token (`engines.chat.tokenizer`).
 
     With ``by: confidence``, a response is dropped if ``model`` cannot score it or its prompt is
-    missing. Otherwise all are kept. Findings: steps per response, and the limit that was used.
+    missing. Findings: steps per response, and the limit that was used.
     """
 
     gives: ClassVar[type[Table]] = Responses
@@ -85,6 +91,7 @@ class Segment(RowOperator):
     by: Annotated[
         Literal["line", "paragraph", "sentence", "pattern", "confidence"], ModelDefault("steps")
     ] = "line"
+    within: Literal["both", "answer", "thought"] = "both"
     pattern: Pattern | None = None
     language: str = "en"
     below: float | None = Field(default=None, gt=0, le=1)
@@ -107,10 +114,17 @@ class Segment(RowOperator):
         responses = tables[self.of]
         lost, report = empty(Dropped), StageReport()
         of = tokenizing(context.roles[self.model])
+        if self.within == "thought":
+            thinks = pl.Series(
+                [thought_of(text)[0] > 0 for text in responses["text"]], dtype=pl.Boolean
+            )
+            without = responses.filter(~thinks)["response_id"].to_list()
+            responses, lost = responses.filter(thinks), dropped(context.stage, NO_THOUGHT, without)
         unsure: Mapping[str, list[int]] = {}
         if self.by == "confidence":
             prompts = as_asked(self, tables)[self.prompts]
-            unsure, lost, report = self._unsure(responses, prompts, of, context)
+            unsure, unscored, report = self._unsure(responses, prompts, of, context)
+            lost = pl.concat([lost, unscored])
             responses = responses.filter(pl.col("response_id").is_in(list(unsure)))
         all_steps = [
             spans(of, text, self._offsets(text, unsure.get(response_id, [])))
@@ -129,6 +143,19 @@ class Segment(RowOperator):
 
     def _offsets(self, text: str, unsure: list[int]) -> list[int]:
         """The offsets in characters at which the text should be cut."""
+        offsets = self._all_offsets(text, unsure)
+        begin, end, answer = thought_of(text)
+        if not begin:
+            return offsets
+        thought = [at for at in offsets if begin < at < end and text[begin:at].strip()]
+        after = [at for at in offsets if at > answer]
+        return [
+            *(thought if self.within != "answer" else []),
+            answer,
+            *(after if self.within != "thought" else []),
+        ]
+
+    def _all_offsets(self, text: str, unsure: list[int]) -> list[int]:
         match self.by:
             case "confidence":
                 return unsure

@@ -69,14 +69,15 @@ class PRM(Trainer):
         return frame.select("response_id", "prompt", "completions", self._target)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        prompt = reader.prompt(row["prompt"])
         if self.loss == "pairwise":
             sides = [[one_answer(row[side], side)] for side in ("chosen", "rejected")]
+            prompt = reader.prompt(row["prompt"], sides[0][0])
             read = [reader.steps(prompt, steps) for steps in sides]
             ids, positions = [ids for ids, _ in read], [places for _, places in read]
             # The order says which is better; there are no other labels.
             targets = [[1.0], [0.0]]
         else:
+            prompt = reader.prompt(row["prompt"], "".join(row["completions"]))
             one, places = reader.steps(prompt, row["completions"])
             known = self._known(row)
             ids, positions = [one], [[places[step] for step in known]]

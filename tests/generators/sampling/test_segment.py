@@ -86,6 +86,30 @@ def test_nothing_else_of_a_response_changes(cut: Any, answered: Any) -> None:
     assert split.dropped.is_empty()
 
 
+THOUGHT = "<think>\nfirst\nthen\n</think>\n\none\ntwo"
+
+
+@pytest.mark.parametrize(
+    ("within", "wanted"),
+    [
+        ("thought", ["<think>\nfirst\n", "then\n</think>\n\n", "one\ntwo"]),
+        ("answer", ["<think>\nfirst\nthen\n</think>\n\n", "one\n", "two"]),
+        ("both", ["<think>\nfirst\n", "then\n</think>\n\n", "one\n", "two"]),
+    ],
+)
+def test_steps_are_cut_in_the_thought_or_in_the_answer(
+    cut: Any, within: Any, wanted: list[str]
+) -> None:
+    assert steps(cut(Segment(within=within), THOUGHT)) == [wanted]
+
+
+def test_a_response_without_a_thought_has_no_steps_in_it(cut: Any) -> None:
+    split = cut(Segment(within="thought"), THOUGHT, "one\ntwo", "<think>\nhm\nand")
+    assert [found[-1] for found in steps(split)] == ["one\ntwo", "and"]
+    assert split.dropped.height == 1
+    assert split.dropped["reason"][0].startswith("the text begins with no thought")
+
+
 def test_a_step_begins_where_the_pattern_is_found(cut: Any) -> None:
     operator = Segment(by="pattern", pattern=r"^Step \d")
     text = "Think.\nStep 1: a\n- b\nStep 2: Step 3\n\nStep 4"

@@ -3,22 +3,27 @@
 The template is of the kind of Qwen3's; the weights are random, so a thought hardly ever ends.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from annotators import Judge, Likelihood
 from engines.bindings import Binding
-from engines.chat.template import chat_text, thought_form
+from engines.chat.template import chat_text, prompt_ids, thought_form
+from engines.chat.thinking_budget import joined, of_thought, tokens_left
 from engines.local.engine import TransformersEngine
 from engines.model import Models, SampledText, thinking_before
 from engines.protocol import EngineError, Generation, Marks, Rendered, RowError, Sampling
-from engines.thinking_budget import joined, of_thought, tokens_left
 from engines.weights import chat_tokenizer
+from generators import Fixed
 from schemas import Message
 from tests.checkout import PROJECT
 from tests.engines.test_model import ask, run
+from trainers.training.tokenization import Reader
 
 ASKED: list[Message] = [{"role": "user", "content": "Hello"}]
 HEADER = "<|im_start|>user\nHello<|end|>\n<|im_start|>assistant\n"
@@ -27,13 +32,12 @@ TEMPLATE = PROJECT / "tests" / "templates" / "thinking.jinja"
 
 
 @pytest.fixture(scope="module")
-def thinker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with a template of the kind of Qwen3's."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def thinker(make_tiny_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with a template of the kind of Qwen3's."""
+    from transformers import AutoTokenizer
 
-    folder = tmp_path_factory.mktemp("thinker")
-    AutoModelForCausalLM.from_pretrained(tiny_model).save_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    folder = make_tiny_model(tmp_path_factory.mktemp("thinker"), positions=2048)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.chat_template = TEMPLATE.read_text()
     tokenizer.save_pretrained(folder)
     return folder
@@ -181,3 +185,44 @@ def test_an_answer_is_scored_and_chosen_after_its_thought(thinking: Callable[...
     assert found["whole"].token_ids[-count:] == found["given"].token_ids
     assert found["whole"].logprobs[-count:] == pytest.approx(found["given"].logprobs, abs=1e-4)
     assert found["choices"][0] != found["choices"][1]
+
+
+@pytest.mark.parametrize("thought", ["", "hm"])
+def test_what_is_trained_is_what_the_template_writes(tokenizer: Any, thought: str) -> None:
+    answered = [*ASKED, {"role": "assistant", "content": "yes", "reasoning_content": thought}]
+    written = tokenizer.apply_chat_template(answered, tokenize=False).removesuffix("\n")
+    reader = Reader(tokenizer, tokenizer.eos_token_id)
+    text = f"<think>\n{thought}\n</think>\n\nyes" if thought else "yes"
+    trained = reader.prompt(ASKED, text) + reader.answer(text)
+    assert trained == prompt_ids(tokenizer, written)
+
+
+def answered(stand: Any, *texts: str) -> dict[str, pl.DataFrame]:
+    prompts = stand.prompts("Hello")
+    responses = Fixed(texts=texts).run({"prompts": prompts}, stand.context()).kept
+    return {"prompts": prompts, "responses": responses}
+
+
+def test_a_likelihood_is_after_the_thought_of_the_response(
+    stand: Any, thinking: Callable[..., Any]
+) -> None:
+    tables = answered(stand, "yes", "yes")
+    thoughts = pl.Series("reasoning", ["hm", None], dtype=pl.String)
+    tables["responses"] = tables["responses"].with_columns(thoughts)
+    silent = Likelihood().run(tables, thinking()).kept
+    after = Likelihood(after_thoughts=True).run(tables, thinking()).kept
+    assert silent["value"].n_unique() == 1
+    assert after["value"][0] != silent["value"][0]
+    assert after["value"][1] == silent["value"][1]
+    parameters = after["origin"].struct.field("parameters").to_list()
+    assert json.loads(parameters[0]) == {"normalise": "sum", "after_thoughts": True}
+
+
+def test_a_judge_thinks_before_it_chooses(stand: Any, thinker: Path) -> None:
+    binding = Binding(model=str(thinker), device="cpu", dtype="float32")
+    context = stand.context(roles={"judge": binding}, open_engine=TransformersEngine)
+    judge = Judge(probes="off", max_thinking_tokens=4)
+    assert {need for use in judge.roles() for need in use.needs} == {"generate", "choose"}
+    split = judge.run(answered(stand, "yes"), context)
+    assert split.kept["value"].null_count() == 0
+    assert split.report.usage.lengths[4].texts == 1
