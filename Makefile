@@ -91,7 +91,7 @@ real: setup $(VENV)/real ## A real chat model for roles: SmolLM2-135M-Instruct, 
 	$(BIN)/python deploy/smollm2.py
 
 test-real: real ## Tests with that model, end to end
-	$(BIN)/pytest -m real tests/test_real.py
+	$(BIN)/pytest -m real tests/test_real.py tests/test_real_thinking.py
 
 $(VENV)/real: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,real]'
