@@ -1,8 +1,20 @@
 """Tables of before open as those of today."""
 
 import polars as pl
+import pytest
 
-from schemas import Pairs, Responses, columns, empty, messages_of, migrated
+from schemas import (
+    Demonstrations,
+    Nodes,
+    Pairs,
+    Rankings,
+    Responses,
+    Table,
+    columns,
+    empty,
+    messages_of,
+    migrated,
+)
 from schemas.messages import PLAIN_MESSAGES
 
 
@@ -23,3 +35,13 @@ def test_messages_of_before_they_called_tools() -> None:
 def test_other_frames_stay_as_they_are() -> None:
     for frame in (empty(Responses), empty(Pairs), pl.DataFrame({"text": ["a"]})):
         assert migrated(frame) is frame
+
+
+@pytest.mark.parametrize(
+    ("table", "added"), [(Nodes, "finish"), (Rankings, "ends"), (Demonstrations, "ends")]
+)
+def test_tables_of_before_ends_were_kept(table: type[Table], added: str) -> None:
+    before = empty(table).drop(added).with_columns(recipe=pl.lit("r"))
+    opened = migrated(before)
+    assert opened.columns == [*columns(table), "recipe"]
+    assert opened.drop("recipe").schema == columns(table)
