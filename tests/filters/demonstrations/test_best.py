@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import Best
-from schemas import content_id
+from schemas import content_id, named_rows
 
 
 def slowly(world, n, at_least):
@@ -57,7 +57,7 @@ def test_order_of_rows_changes_nothing(data, seed, worlds, shuffled, same_rows):
 
 def test_a_demonstration_is_the_prompt_with_its_best_answer(world):
     split = Best(of="responses", by="scores").run(world({"p": [("bad", [0.0]), ("good", [1.0])]}))
-    assert split.kept["messages"].to_list() == [
+    assert [row["messages"] for row in named_rows(split.kept)] == [
         [
             {"role": "user", "content": "question p"},
             {"role": "assistant", "content": "good"},

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import BestWorst
-from schemas import content_id
+from schemas import content_id, named_rows
 
 best_worst = BestWorst(of="responses", by="scores")
 
@@ -83,7 +83,7 @@ def test_every_prompt_is_kept_or_dropped(data, worlds):
 
 def test_the_pair_says_what_was_asked_and_answered(world):
     split = best_worst.run(world({"p": [("bad", [0.0]), ("middle", [0.5]), ("good", [1.0])]}))
-    (pair,) = split.kept.to_dicts()
+    (pair,) = named_rows(split.kept)
     assert pair["prompt"] == [{"role": "user", "content": "question p"}]
     assert pair["chosen"] == [{"role": "assistant", "content": "good"}]
     assert pair["rejected"] == [{"role": "assistant", "content": "bad"}]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from filters import Versus
-from schemas import content_id
+from schemas import content_id, named_rows
 
 
 def opponent(world):
@@ -114,7 +114,7 @@ def test_a_lot_is_drawn_anew_with_another_seed(world):
 def test_the_pair_says_what_was_asked_and_answered(world):
     made = world({"p": [("right", [])]})
     made["theirs"] = world({"p": [("wrong", [])]})["responses"]
-    (pair,) = Versus(of="responses", against="theirs").run(made).kept.to_dicts()
+    (pair,) = named_rows(Versus(of="responses", against="theirs").run(made).kept)
     assert pair["prompt"] == [{"role": "user", "content": "question p"}]
     assert pair["chosen"] == [{"role": "assistant", "content": "right"}]
     assert pair["rejected"] == [{"role": "assistant", "content": "wrong"}]
