@@ -121,9 +121,13 @@ class RecipeSpec(Declaration):
         Args:
             settings: The configuration.
             changes: The parameters that a run sets.
+
+        Raises:
+            RecipeError: A value cannot be set.
         """
         if not changes:
             return self.fitted(settings).refusal
+        self.changed(settings, changes)
         specs = changed_specs(self.stages, changes)
         return self._fit(specs, settings, file=self.file).refusal
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from assets.cli import app
 from assets.config.errors import FactoryError, RecipeError
 from assets.definitions import build_definitions
 from assets.project.changes import read_changes
@@ -91,3 +93,10 @@ def test_the_launchpad_takes_the_same_values(workshop: Any) -> None:
     job = build_definitions(workshop.project(), ["mine"]).resolve_job_def("mine")
     config = job.graph.node_named("mine__responses").definition.config_field.config_type
     assert "max_tokens" in config.fields["set"].description
+
+
+def test_the_command_names_what_was_set(workshop: Any) -> None:
+    workshop.recipe("mine")
+    found = CliRunner().invoke(app, ["run", "mine", "--set", "responses.max_tokn=3"])
+    assert found.exit_code == 1
+    assert "--set, stage 'responses', field 'max_tokn'" in found.stderr
