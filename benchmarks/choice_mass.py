@@ -1,7 +1,7 @@
 """Whether a chat model puts its probability on the options of the shipped questions, and whether it
 prefers an answer to the prompt to an answer to another one.
 
-    python -m benchmarks.choice_mass MODEL [--prompts 24] [--templates FOLDER]
+    python -m benchmarks.choice_mass MODEL [QUESTION ...] [--prompts 24] [--templates FOLDER]
 
 ``MODEL`` is a folder of weights. It answers ordinary prompts greedily, with at most 48 tokens. Each
 question is then asked about its answer and about its answer to another prompt. Prints one line for
@@ -9,7 +9,9 @@ each question: the median mass of the options in all spellings, the share of res
 above a half, the mean value of both answers, the standard deviation of all values, and the share of
 prompts whose own answer has the higher value: about a half for a judge that sees no difference. A
 pair is compared in both orders; ``flips`` is the share of pairs whose orders name different
-winners. ``--templates`` is a folder of Jinja files in place of the shipped questions.
+winners. ``reworded_grade`` asks for the same grade in other words (``benchmarks/questions``); the
+last line then says by how much the margins of both wordings differ, in standard deviations of each
+wording's grades. ``--templates`` is a folder of Jinja files in place of the shipped questions.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from assets.rendering.markdown import markdown
 from engines.bindings import Binding
 from engines.context import Context
 from generators import Sample
-from schemas import Prompts, content_id, prompt_id, rows
+from schemas import Message, Prompts, content_id, prompt_id, rows
 
 PROMPTS = (
     "Write two sentences about the sea for a postcard.",
@@ -55,8 +57,12 @@ PROMPTS = (
 )
 ITEM = "Does the answer do what the task asks for?"
 TOKENS = 48
+GRADES = ("judge_pointwise", "reworded_grade")
 QUESTIONS: Mapping[str, ChoosingAnnotator] = {
-    "judge_pointwise": Judge(of="responses", mode="pointwise", probes="off", cut="read"),
+    **{
+        name: Judge(of="responses", mode="pointwise", template=name, probes="off", cut="read")
+        for name in GRADES
+    },
     "judge_pairwise": Judge(of="responses", mode="pairwise", probes="off", cut="read"),
     "p_true": PTrue(of="responses", model="judge", probes="off", cut="read"),
     "checklist_item": Checklist(
@@ -72,29 +78,44 @@ COLUMNS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
+    parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []])
     parser.add_argument("--prompts", type=int, default=len(PROMPTS))
     parser.add_argument("--templates")
     parser.add_argument("--dtype", default="float32")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         binding = Binding(model=given.model, dtype=given.dtype, templates=given.templates)
-        context = Context(
-            recipe="choice_mass",
-            stage="questions",
-            refresh="2026-01-01",
-            roles={"policy": binding, "judge": binding},
-            journal=Path(folder) / "journal.sqlite",
-            models=Path(folder),
-        )
+        context = context_of(binding, Path(folder))
         tables = answered(prompts(PROMPTS[: given.prompts]), context)
-        for name, judge in QUESTIONS.items():
-            print(markdown(COLUMNS, [line(name, judge, tables, context)]), flush=True)
+        values: dict[str, pl.Series] = {}
+        for name in given.questions or QUESTIONS:
+            split = QUESTIONS[name].run(tables, context)
+            scores = tables["responses"].select("response_id").join(split.kept, on="response_id")
+            values[name] = scores["value"]
+            flips = split.report.findings.get("flips")
+            print(markdown(COLUMNS, [[name, *figures(scores), flips]]), flush=True)
+    if values.keys() >= set(GRADES):
+        one, other = (standard_margins(values[name]) for name in GRADES)
+        print(f"margins of both wordings differ by {(one - other).std(ddof=0):.2f} deviations")
+
+
+def context_of(binding: Binding, folder: Path) -> Context:
+    """A context in which the model writes and judges. ``folder`` is for its journal."""
+    return Context(
+        recipe="choice_mass",
+        stage="questions",
+        refresh="2026-01-01",
+        roles={"policy": binding, "judge": binding},
+        journal=folder / "journal.sqlite",
+        models=folder,
+        folder=Path(__file__).with_name("questions"),
+    )
 
 
 def prompts(texts: tuple[str, ...]) -> pl.DataFrame:
     """The prompts, without references."""
     about = {"reference": None, "source": "prompts", "source_revision": "1", "licence": "CC0-1.0"}
-    turns = [[{"role": "user", "content": text}] for text in texts]
+    turns: list[list[Message]] = [[{"role": "user", "content": text}] for text in texts]
     return rows(
         Prompts, [{"prompt_id": prompt_id(each), "messages": each, **about} for each in turns]
     )
@@ -113,16 +134,11 @@ def answered(asked: pl.DataFrame, context: Context) -> dict[str, pl.DataFrame]:
     return {"prompts": asked, "responses": both.sort("at", maintain_order=True).drop("at")}
 
 
-def line(
-    name: str, judge: ChoosingAnnotator, tables: dict[str, pl.DataFrame], context: Context
-) -> list[object]:
-    """The figures of one question."""
-    split = judge.run(tables, context)
-    scores = tables["responses"].select("response_id").join(split.kept, on="response_id")
+def figures(scores: pl.DataFrame) -> list[object]:
+    """The figures of one question. ``scores``: of the own and the other answer, in turns."""
     own, other = (scores.gather_every(2, at)["value"] for at in (0, 1))
     mass = scores["mass"]
     return [
-        name,
         scores.height,
         mass.median(),
         (mass > 0.5).mean(),
@@ -130,8 +146,13 @@ def line(
         other.mean(),
         scores["value"].std(ddof=0),
         (own > other).mean(),
-        split.report.findings.get("flips"),
     ]
+
+
+def standard_margins(values: pl.Series) -> pl.Series:
+    """The value of the own answer minus that of the other, in standard deviations of all values."""
+    deviation = values.std(ddof=0)
+    return (values.gather_every(2) - values.gather_every(2, 1)) / deviation
 
 
 if __name__ == "__main__":
