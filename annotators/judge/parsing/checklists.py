@@ -25,6 +25,8 @@ _OPEN = re.compile(
     r"|how)(?:['’]?s)?\b",
     re.I,
 )
+_UNFILLED = re.compile(r"(?:…|\.\.\.|[\])>_])\s*\?\Z")
+"""The place of a question's words, as in "Does the answer …?"."""
 _TO_THE_READER = re.compile(rf"{_AUXILIARY} (?:you|i|we)\b", re.I)
 
 
@@ -33,7 +35,8 @@ def questions(text: str) -> tuple[str, ...]:
 
     If lines with a number or a bullet have questions, only these count. The number, emphasis, a
     label ("Length: …") and what follows the question are left out. Questions that ask for more than
-    yes or no ("What is …?") or speak to the reader ("Would you like …?") do not count.
+    yes or no ("What is …?"), speak to the reader ("Would you like …?"), quote another question at
+    their end or have a gap ("Is it …?") do not count.
     """
     lines = [line.replace("**", "") for line in text.splitlines() if "?" in line]
     marked = [line for line in lines if _MARKER.match(line)]
@@ -53,7 +56,11 @@ def _of_line(line: str) -> Iterator[str]:
         question = part.strip(" \t\"'`“”*_")
         if (label := _LABEL.match(question)) is not None:
             question = question[label.end() :].strip(" \t\"'`“”*_")
-        if not any(map(str.isalpha, question)) or not question.endswith("?"):
-            continue
-        if not (_OPEN.match(question) or _TO_THE_READER.match(question)):
+        if question.endswith("?") and any(map(str.isalpha, question)) and not _unfit(question):
             yield question
+
+
+def _unfit(question: str) -> bool:
+    quoted = question.count('"') % 2 or question.count("“") != question.count("”")
+    patterns = (_OPEN.match, _TO_THE_READER.match, _UNFILLED.search)
+    return bool(quoted) or any(pattern(question) for pattern in patterns)

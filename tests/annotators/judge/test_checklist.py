@@ -124,7 +124,14 @@ def test_a_checklist_that_cannot_be_read_is_written_once_more(stand: Any, judgin
 
 
 @pytest.mark.parametrize(
-    "text", ["What is your task?", "1. Is it short?", "1. Is it short?\n2. What is it about?"]
+    "text",
+    [
+        "What is your task?",
+        "1. Is it short?",
+        "1. Is it short?\n2. What is it about?",
+        "1. Does the answer …?\n2. Is the answer...?\n3. Is it [short]?",
+        '1. Is it short?\n2. Is the answer to the question "Is it short?"',
+    ],
 )
 def test_fewer_than_two_yes_no_questions_are_an_error(
     text: str, stand: Any, judging: Judging
