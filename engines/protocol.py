@@ -4,9 +4,9 @@ build on these four methods."""
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
-from schemas import Message
+from schemas import Message, Need
 from schemas.parameters import Parameters
 from schemas.printable import printable
 
@@ -255,6 +255,12 @@ class Engine(Protocol):
         raise EngineError(
             f"engine {self.name!r} gives no rewards: bind the role to an engine that does"
         )
+
+    @classmethod
+    def memory(cls, binding: Any) -> Need | None:
+        """What an engine of ``binding`` needs in this machine's memory; None if its model runs
+        elsewhere or the need is not known."""
+        return None
 
     async def close(self) -> None:
         """Free the model's memory. No other call may follow."""

@@ -50,7 +50,7 @@ def weights_revision(binding: Binding) -> str:
         EngineError: there is no such model.
     """
     folder = model_folder(binding)
-    base = _adapted(folder)
+    base = adapted(folder)
     parts = [] if base is None else [weights_revision(base)]
     if is_hub_id(binding):
         parts.insert(0, f"{binding.model}@{folder.name}")
@@ -101,7 +101,7 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
     from transformers import AutoModelForCausalLM
 
     folder = model_folder(binding)
-    adapter = _adapted(folder) is not None
+    adapter = adapted(folder) is not None
     if not adapter and not (folder / "config.json").is_file():
         raise EngineError(f"{binding.model}: no config.json in it, so it is not a model's folder")
     if next(folder.glob("*.safetensors"), None) is None:
@@ -170,10 +170,10 @@ def resolved_dtype(binding: Binding) -> str:
     if on_cpu and binding.engine_class.float32_on_cpu:
         return "float32"
     folder = model_folder(binding)
-    base = _adapted(folder)
+    base = adapted(folder)
     if base is not None:
         return resolved_dtype(base.model_copy(update={"device": resolved_device(binding)}))
-    config = _json(folder / "config.json")
+    config = read_json(folder / "config.json")
     text = config.get("text_config") or {}
     names = [part.get(key) for part in (config, text) for key in ("dtype", "torch_dtype")]
     return str(next((name for name in names if name), "float32"))
@@ -211,15 +211,15 @@ def _snapshot(model: str, revision: str | None) -> Path:
             ) from online
 
 
-def _adapted(folder: Path) -> Binding | None:
+def adapted(folder: Path) -> Binding | None:
     """The base model of the adapter in ``folder``; None if the folder has full weights."""
     adapter = folder / "adapter_config.json"
     if not adapter.is_file():
         return None
-    base = _json(adapter).get("base_model_name_or_path")
+    base = read_json(adapter).get("base_model_name_or_path")
     if not base:
         raise EngineError(f"{adapter}: does not name the model that it adapts")
-    return Binding(model=str(base), revision=_json(adapter).get("revision"))
+    return Binding(model=str(base), revision=read_json(adapter).get("revision"))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -234,7 +234,7 @@ def _file_digest(path: str, size: int, changed_ns: int) -> str:
 
 def _attention(folder: Path) -> str:
     """SDPA, or "eager" for a soft cap on attention scores (Gemma 2), which SDPA would ignore."""
-    config = _json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     text = config.get("text_config") or config
     return "eager" if text.get("attn_logit_softcapping") else "sdpa"
 
@@ -249,7 +249,7 @@ def _require_peft(binding: Binding) -> None:
         ) from error
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

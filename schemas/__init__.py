@@ -2,6 +2,7 @@
 
 from schemas.accept import Split, accept, columns, dropped, empty, rows
 from schemas.ids import canonical, content_id, prompt_id
+from schemas.memory import Need
 from schemas.messages import MESSAGES, ROLES, Message, ToolCall, contents, messages_of, named_rows
 from schemas.migration import migrated
 from schemas.operator import (
@@ -69,6 +70,7 @@ __all__ = [
     "Lengths",
     "Message",
     "ModelDefault",
+    "Need",
     "Nodes",
     "Operator",
     "Pairs",

@@ -37,6 +37,7 @@ class Usage:
         tokens: tokens that models generated or scored, without journal hits.
         model_seconds: seconds from the start of the first row to the end of the last.
         lengths: the generated texts, with journal hits, by their limit of tokens.
+        memory: what each loaded model needs in memory, by model and use.
     """
 
     model_calls: int = 0
@@ -44,6 +45,7 @@ class Usage:
     tokens: int = 0
     model_seconds: float = 0.0
     lengths: dict[int, Lengths] = field(default_factory=dict)
+    memory: dict[str, JsonValue] = field(default_factory=dict)
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -55,6 +57,7 @@ class Usage:
                 limit: self.lengths.get(limit, Lengths()) + other.lengths.get(limit, Lengths())
                 for limit in self.lengths | other.lengths
             },
+            self.memory | other.memory,
         )
 
     def wrote(self, limit: int, *, cut: bool, tokens: int) -> None:

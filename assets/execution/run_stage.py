@@ -117,6 +117,8 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
         }
     if usage.tokens:
         metadata["tokens/s"] = usage.tokens / usage.model_seconds
+    if usage.memory:
+        metadata["memory"] = dg.MetadataValue.json(dict(usage.memory))
     findings = dict(outcome.findings)
     if outcome.probes is not None:
         findings[PROBES] = describe_probes(outcome.probes)

@@ -19,6 +19,9 @@ from engines.local.continuous_batching import Decoder, RunningSequence, check_de
 from engines.local.options import Options
 from engines.local.prefix_scoring import LogProbs, PrefixScorer, ScoreRequest
 from engines.local.scheduler import Worker
+from engines.memory.free_memory import free_memory
+from engines.memory.model_size import model_size
+from engines.memory.needs import cache_bytes
 from engines.protocol import (
     Choice,
     Engine,
@@ -51,11 +54,8 @@ class TransformersEngine(Engine):
         settings = Options.model_validate(dict(binding.options))
         self.revision = weights_revision(binding)
         model = LanguageModel(binding)
-        gpu = model.device.type != "cpu"
-        # Measured on one CPU thread: 22,000 tokens/s at 2,048, 18,000 at 8,192, 12,000 at 16,384,
-        # where activations no longer fit the CPU's cache. A GPU needs far more in flight.
-        prefill = settings.score_tokens or (65536 if gpu else 2048)
-        cache = settings.cache_tokens or _cache_tokens(model)
+        prefill = settings.pass_tokens(model.device.type)
+        cache = settings.cache_tokens or _cache_tokens(binding, model)
         self._model: LanguageModel | None = model
         self._positions = model.positions
         self.turn_end = model.turn_end
@@ -199,14 +199,8 @@ class TransformersEngine(Engine):
         return await future
 
 
-def _cache_tokens(model: LanguageModel) -> int:
-    """The positions of key-value cache that fit 2 GiB, or half of a GPU's free memory."""
-    config = model.config
-    heads = config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    kept = getattr(config, "num_key_value_heads", None) or heads
-    position: int = 2 * config.num_hidden_layers * kept * width * model.dtype.itemsize
-    free: int = 4 << 30
-    if model.device.type == "cuda":
-        free = torch.cuda.mem_get_info(model.device)[0]
-    return int(max(free // 2 // position, model.positions))
+def _cache_tokens(binding: Binding, model: LanguageModel) -> int:
+    """The positions of key-value cache: those of one sequence at least."""
+    size, device = model_size(binding), str(model.device)
+    room = cache_bytes(size, free_memory(device), device, None)
+    return max(room // max(size.position_bytes, 1), model.positions)

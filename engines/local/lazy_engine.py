@@ -17,7 +17,7 @@ from engines.protocol import (
     Sampling,
     Scored,
 )
-from schemas import Message
+from schemas import Message, Need
 
 if TYPE_CHECKING:
     from engines.local.classifier import Classifier
@@ -78,6 +78,22 @@ class LazyEngine(Engine):
     ) -> Rewards:
         classifier = self._classifier(steps=step_ends is not None)
         return await classifier.reward(prompt.text, text, step_ends, dropout, end)
+
+    @classmethod
+    def memory(cls, binding: Binding) -> Need | None:
+        from engines.memory.needs import running_need
+        from engines.weights import resolved_device
+
+        options = Options.model_validate(dict(binding.options))
+        try:
+            return running_need(
+                binding,
+                batch_size=options.batch_size,
+                cache_tokens=options.cache_tokens,
+                pass_tokens=options.pass_tokens(resolved_device(binding)),
+            )
+        except EngineError:
+            return None  # loading the model raises an error that explains it
 
     async def close(self) -> None:
         """Free the weights, if they were loaded."""

@@ -3,6 +3,7 @@ sent twice."""
 
 import asyncio
 import copy
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,11 +34,14 @@ class Codec(Generic[Answer]):
 
 @dataclass
 class OpenedEngine:
-    """An open engine, its number in the journal, and its identities, each hashed once."""
+    """An open engine, its binding, its number in the journal, and its identities, each hashed
+    once."""
 
     engine: Engine
+    binding: Binding
     number: int
     identities: dict[tuple[Verb, Sampling | None], Identity] = field(default_factory=dict)
+    asked: bool = False
 
     def identity(self, verb: Verb, sampling: Sampling | None = None) -> Identity:
         """The keys of one verb (and sampling) of this engine."""
@@ -128,7 +132,7 @@ class Session:
             journal = self.journal
             engine = self.context.open_engine(binding)
             number = journal.model(engine.name, engine.revision, binding.journal_name(role))
-            self._opened.engines[key] = OpenedEngine(engine, number)
+            self._opened.engines[key] = OpenedEngine(engine, binding, number)
         return self._opened.engines[key]
 
     async def answers(
@@ -185,6 +189,7 @@ class Session:
             for key in mine:
                 in_flight[key] = answered
             try:
+                self._before_first_request(opened)
                 answers = await ask([positions[key] for key in mine])
                 found = dict(zip(mine, map(codec.pack, answers), strict=True))
                 await self.journal.keep(opened.number, verb, found.items())
@@ -211,6 +216,24 @@ class Session:
                 found[key] = answer.result()[key]
             self.usage.journal_hits += 1
         return found
+
+    def _before_first_request(self, opened: OpenedEngine) -> None:
+        """Say what memory the model needs, before it is loaded.
+
+        Raises:
+            EngineError: it does not fit.
+        """
+        if opened.asked:
+            return
+        opened.asked = True
+        need = opened.binding.engine_class.memory(opened.binding)
+        if need is None:
+            return
+        if need.refusal is not None:
+            raise EngineError(need.refusal)
+        self.usage.memory[need.what] = need.as_json()
+        if self.context.progress:
+            print(f"{self.context.recipe}/{self.context.stage}: {need}", file=sys.stderr)
 
     async def drain(self, seconds: float) -> None:
         """Send no more requests, and wait up to ``seconds`` for those in flight."""

@@ -111,6 +111,7 @@ class DPO(Trainer):
             "weight": row["weight"],
             "target": self.gamma + self.margin_scale * (row.get("margin") or 0.0),
             "length": len(prompt) + max(len(chosen), len(rejected)),
+            "sequences": 2,
         }
 
     def learner(

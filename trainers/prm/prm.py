@@ -88,6 +88,7 @@ class PRM(Trainer):
             "targets": targets,
             "weight": row.get("weight", 1.0),
             "length": max(map(len, ids)),
+            "sequences": len(ids),
         }
 
     def _known(self, row: Mapping[str, Any]) -> dict[int, float]:

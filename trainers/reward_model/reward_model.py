@@ -56,6 +56,7 @@ class RewardModel(Trainer):
             "weight": row["weight"],
             "target": self.margin_scale * (row.get("margin") or 0.0),
             "length": max(len(chosen), len(rejected)),
+            "sequences": 2,
         }
 
     def learned(self, model: Any, *, end: int) -> Any:

@@ -68,6 +68,7 @@ class TPO(Trainer):
             "steps": [steps for _, steps in read],
             "rewards": row["rewards"],
             "length": len(prompt) + max(len(ids) for ids, _ in read),
+            "sequences": len(read),
         }
 
     def learner(

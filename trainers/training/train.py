@@ -5,6 +5,7 @@ import copy
 import gc
 import math
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,10 @@ from transformers import AutoConfig, PrinterCallback, TrainingArguments
 from engines.bindings import Binding
 from engines.chat.template import turn_end
 from engines.context import Context
+from engines.memory.needs import training_need
 from engines.protocol import EngineError, RowError
 from engines.weights import load, model_folder, weights_revision
-from schemas import canonical, named_rows
+from schemas import Need, canonical, named_rows
 from trainers.training.callbacks import Progress, Saving
 from trainers.training.checkpoint_folder import TrainedFolder
 from trainers.training.method import LoRA, Method
@@ -45,19 +47,28 @@ def train(
     Returns:
         ``rows`` trained on; ``steps``; ``seconds``; ``metrics``, averages over the last quarter
             of the training; ``history``, every report; ``refused``, `Dropped` rows without the
-            stage; ``resumed_from``, the step of the checkpoint that it continued from, or None.
+            stage; ``memory``, what it needed; ``resumed_from``, the step of the checkpoint that it
+            continued from, or None.
     """
     began = time.monotonic()
     gpu = _on_gpu(binding, context)
     _refuse_adapter(binding, context)
-    model, tokenizer = load(method.loaded(binding))
+    rank = None if method.lora is None else method.lora.rank
+    start = method.loaded(binding)
+    _require_memory(training_need(start, tokens=0, rank=rank, gpu=gpu), context)
+    model, tokenizer = load(start)
     model.requires_grad_(True)
     end = _turn_end(model, tokenizer)
-    encoded, refused = _encode(
+    encoded, refused, widest = _encode(
         method, examples, model, Reader(tokenizer, end, binding.template_arguments)
     )
     if not encoded:
         return {"rows": 0, "refused": refused}
+    tokens = min(method.batch_size, len(encoded)) * widest
+    need = training_need(start, tokens=tokens, rank=rank, gpu=gpu, loaded=True)
+    _require_memory(need, context)
+    if context.progress:
+        print(f"{context.recipe}/{context.stage}: {need}", file=sys.stderr)
     model = method.learned(model, end=end)
 
     # TRL and Transformers change padding and end tokens in these.
@@ -110,6 +121,7 @@ def train(
         "metrics": _final(history),
         "history": history,
         "refused": refused,
+        "memory": need.as_json(),
         "resumed_from": checkpoint and int(checkpoint.name.removeprefix("checkpoint-")),
     }
 
@@ -125,6 +137,11 @@ def _on_gpu(binding: Binding, context: Context) -> bool:
     )
 
 
+def _require_memory(need: Need, context: Context) -> None:
+    if need.refusal is not None:
+        raise EngineError(f"recipe {context.recipe!r}, stage {context.stage!r}: {need.refusal}")
+
+
 def _refuse_adapter(binding: Binding, context: Context) -> None:
     if (model_folder(binding) / "adapter_config.json").exists():
         raise EngineError(
@@ -135,13 +152,14 @@ def _refuse_adapter(binding: Binding, context: Context) -> None:
 
 def _encode(
     method: Method, examples: pl.DataFrame, model: Any, reader: Reader
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """The examples as token ids, and the refused ones."""
+) -> tuple[list[dict[str, Any]], list[dict[str, str]], int]:
+    """The examples as token ids, the refused ones, and the most tokens of an example, its sequences
+    padded to one length."""
     limit = min(
         method.max_length,
         getattr(model.config.get_text_config(), "max_position_embeddings", method.max_length),
     )
-    encoded, refused = [], []
+    encoded, refused, widest = [], [], 0
     for row in named_rows(examples):
         reason, numbers = None, {}
         try:
@@ -149,17 +167,18 @@ def _encode(
         except RowError as error:
             reason = str(error)
         else:
-            length = example.pop("length")
+            length, sequences = example.pop("length"), example.pop("sequences", 1)
             if length > limit:
                 reason = f"longer than max_length {limit}"
                 numbers = {"tokens": length, "max_length": limit}
             else:
                 encoded.append(example)
+                widest = max(widest, length * sequences)
         if reason:
             refused.append(
                 {"row_id": row[method.unit], "reason": reason, "numbers": canonical(numbers)}
             )
-    return encoded, refused
+    return encoded, refused, widest
 
 
 def _turn_end(model: Any, tokenizer: Any) -> int:

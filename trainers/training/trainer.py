@@ -20,7 +20,9 @@ from schemas import (
     ModelDefault,
     Operator,
     Split,
+    StageReport,
     TrainedRole,
+    Usage,
     accept,
     canonical,
     content_id,
@@ -102,7 +104,8 @@ class Trainer(Operator):
         raise NotImplementedError
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        """The token ids of one example, with the ``length`` of its longest sequence.
+        """The token ids of one example, with the ``length`` of its longest sequence and the number
+        of its ``sequences`` (1 if it is left out).
 
         Raises:
             RowError: the row cannot be trained on.
@@ -143,13 +146,14 @@ class Trainer(Operator):
         folder = TrainedFolder(
             Path(context.models) / context.refresh / context.stage, content_id(identity)
         )
-        record = folder.finished()
+        record, report = folder.finished(), StageReport()
         if record is None:
             from trainers.training.train import train
 
             record = {**train(self, examples, binding, folder, context), "identity": identity}
             if record["rows"]:
                 folder.publish(record)
+                report = StageReport(Usage(memory={"training": record["memory"]}))
         else:
             log.info("%s: trained before, %s is kept", _where(context), folder.path)
         if not record["rows"]:
@@ -163,7 +167,7 @@ class Trainer(Operator):
             "reason": None,
             "metrics": canonical(record["metrics"]),
         }
-        return _split(row, record["refused"], context)
+        return _split(row, record["refused"], context).with_report(report)
 
     def _binding(self, context: Context) -> Binding:
         binding = context.roles.get(self.start)

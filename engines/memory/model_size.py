@@ -1,0 +1,88 @@
+"""The size of a model, from its config.json and the headers of its safetensors: nothing is
+loaded."""
+
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from engines.bindings import Binding
+from engines.weights import adapted, model_folder, read_json, resolved_dtype
+
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+"""Stored types that loading converts to the binding's type. Others stay, as weights of 8 bits."""
+_STORED = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """The size of a model. All are counts, except ``weights`` and ``width``: bytes of its weights
+    and of one number in its type."""
+
+    parameters: int
+    weights: int
+    width: int
+    layers: int
+    hidden: int
+    inner: int
+    heads: int
+    kept_heads: int
+    head: int
+    vocabulary: int
+    positions: int
+
+    @property
+    def position_bytes(self) -> int:
+        """The bytes of one position of key-value cache."""
+        return 2 * self.layers * self.kept_heads * self.head * self.width
+
+
+def model_size(binding: Binding) -> ModelSize:
+    """The size of the model of ``binding`` in its number type.
+
+    Raises:
+        EngineError: there is no such model, or its files cannot be read.
+    """
+    folder = model_folder(binding)
+    base = adapted(folder)
+    width = _BYTES[resolved_dtype(binding)]
+    count, weights = _stored(str(folder), width)
+    if base is not None:
+        more, bytes_more = _stored(str(model_folder(base)), width)
+        count, weights = count + more, weights + bytes_more
+        folder = model_folder(base)
+    config = read_json(folder / "config.json")
+    text: dict[str, Any] = config.get("text_config") or config
+    hidden, heads = int(text.get("hidden_size") or 0), int(text.get("num_attention_heads") or 1)
+    return ModelSize(
+        parameters=count,
+        weights=weights,
+        width=width,
+        layers=int(text.get("num_hidden_layers") or 0),
+        hidden=hidden,
+        inner=int(text.get("intermediate_size") or 4 * hidden),
+        heads=heads,
+        kept_heads=int(text.get("num_key_value_heads") or heads),
+        head=int(text.get("head_dim") or hidden // heads),
+        vocabulary=int(text.get("vocab_size") or 0),
+        positions=int(text.get("max_position_embeddings") or 0),
+    )
+
+
+@lru_cache(maxsize=64)
+def _stored(folder: str, width: int) -> tuple[int, int]:
+    """The number of weights in a folder, and their bytes if a number has ``width`` bytes."""
+    count = size = 0
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        with open(path, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        for name, tensor in header.items():
+            if name == "__metadata__":
+                continue
+            numbers, kind = math.prod(tensor["shape"]), tensor["dtype"]
+            count += numbers
+            size += numbers * (width if kind in _FLOATS else _STORED.get(kind, 1))
+    return count, size
