@@ -88,18 +88,20 @@ def figure(number: float | None) -> float | None:
     """Three digits, or all of a large number's before the point."""
     if number is None or number == 0:
         return number
-    return round(number, max(0, 2 - math.project(math.log10(abs(number)))))
+    return round(number, max(0, 2 - math.floor(math.log10(abs(number)))))
 
 
 def write(name: str, about: str, entries: Sequence[dict[str, Any]]) -> str:
     """Writes ``results/<name>.json``, but not at the sizes of `QUICK`; returns the same as a table
-    for people."""
+    for people. Entries about something else stay in the file."""
     if not os.environ.get(QUICK):
         RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{name}.json"
+        others = [one for one in read(path) if one.get("about") != about] if path.exists() else []
         text = json.dumps(
-            [{**one, "about": about} for one in entries], indent=2, ensure_ascii=False
+            [*others, *({**one, "about": about} for one in entries)], indent=2, ensure_ascii=False
         )
-        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        path.write_text(text + "\n", encoding="utf-8")
     return table(entries)
 
 
