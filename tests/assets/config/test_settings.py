@@ -63,6 +63,7 @@ def test_the_environment_overrides_the_file(config: Path, monkeypatch: pytest.Mo
         (FILE.replace("sources: {pocket: 1.0}", ""), "field 'sources': is missing"),
         (FILE.replace("1.0", "0.0"), "field 'sources': weights must be 0 or more"),
         (FILE.replace('url: "http://localhost:1/v1", ', ""), "'openai' needs 'url'"),
+        (FILE.replace("models/mine", "mine/model-Q4.gguf"), "serve it with llama.cpp or vLLM"),
         ("- a list", "factory.yaml"),
     ],
 )
