@@ -123,10 +123,17 @@ def test_self_rewarding_goes_from_plain_instructions_to_an_export(folder: Path) 
     }
     configure(folder, **sources)
     # So small a model is a poor judge, as its probes may say: this is about the way to the export.
-    outcome = refreshed("self_rewarding", len(PROMPTS), "scores.probes=warn")
+    shipped = PROJECT / "recipes" / "self_rewarding" / "self_rewarding" / "defs.yaml"
+    recipe = yaml.safe_load(shipped.read_text())
+    recipe["attributes"]["name"] = "lenient"
+    recipe["attributes"]["stages"]["scores"]["probes"] = "warn"
+    file = folder / "recipes" / "lenient" / "defs.yaml"
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(recipe))
+    outcome = refreshed("lenient", len(PROMPTS), "responses.n=4")
     assert outcome.stages["pairs"]["in"]
     out = folder / "out"
-    done = CliRunner().invoke(app, ["export", "self_rewarding", str(out), "--json"])
+    done = CliRunner().invoke(app, ["export", "lenient", str(out)])
     assert done.exit_code == 0, done.output
     assert list(out.rglob("*.parquet"))
 
