@@ -31,6 +31,7 @@ CHANGED = {
 MISSING = {
     "show mcts_dpo/trees": "factory run mcts_dpo",
     "export self_rewarding DIR --format unpaired": "factory run self_rewarding",
+    "gains raft": "raft has not run",
 }
 """Need the run of a recipe that is not made here, and say so."""
 

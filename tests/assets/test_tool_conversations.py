@@ -17,6 +17,7 @@ from assets.importers.importer import import_dataset
 from assets.storage.tables import Tables
 from schemas import migrated, named_rows
 from tests import chat_templates
+from tests.assets.conftest import SAMPLED
 
 MULTIPLY = {
     "type": "function",
@@ -60,7 +61,7 @@ def exported(workshop: Any, tmp_path: Path, make_tiny_model: Any) -> Path:
     read = {"use": "generators.Files", "path": str(tmp_path / "asked.jsonl"), "licence": "MIT"}
     workshop.source("asked", read={**read, "messages": "messages"})
     stages = {
-        "responses": {"use": "generators.Sample", "n": 2, "max_tokens": 8},
+        "responses": SAMPLED,
         "pairs": {"use": "filters.RandomPairs", "of": "responses"},
         "policy": {"use": "trainers.DPO", "of": "pairs", "learning_rate": 1e-3},
     }

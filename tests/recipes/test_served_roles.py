@@ -24,7 +24,7 @@ SCORED = {
     "pqm": "ranking",
     "prm_lessons": "prm",
     "scir": "implicit",
-    "math_shepherd": "prm",
+    "math_shepherd": "exact",
 }
 """The first stage of a recipe that scores or trains another role than the policy."""
 

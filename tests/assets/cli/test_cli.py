@@ -39,6 +39,7 @@ def test_recipes_as_json(workshop: Any) -> None:
         "paper": {"title": "A paper", "code": None},
         "claim": "It helps",
         "stages": ["responses", "pairs", "policy", "validated"],
+        "refused": None,
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from assets.config.errors import FactoryError
 from assets.storage.dataset_versions import TOLERANCE, Version, Versions
 from assets.storage.tables import DamagedTableError, read_table
-from schemas import Pairs, dropped
+from schemas import MESSAGES, Pairs, dropped
 
 DROPPED = dropped("datasets/some", "", [])
 
@@ -23,7 +23,7 @@ def rows(margin: float = 0.5, weight: float = 0.25, chosen: str = "yes") -> pl.D
             "pair_id": ["a", "b"],
             "split": ["train", "held_out"],
             "refresh": "2026-11-01",
-            "chosen": [said(chosen), said("yes")],
+            "chosen": pl.Series([said(chosen), said("yes")], dtype=MESSAGES),
             "margin": [margin, None],
             "token_weights": [{"chosen": [weight, 1.0]}, {"chosen": []}],
         }

@@ -27,8 +27,8 @@ def test_pairs_and_demonstrations_have_it_once(stand: Any) -> None:
     prompts = stand.prompts("Name a tree.")
     responses = sampled(stand, prompts, system="Be brief.")
     tables = {"prompts": prompts, "responses": responses}
-    assert asked(RandomPairs(of="responses").run(tables).kept) == [[BRIEF, TREE]]
-    assert asked(Imitate(of="responses").run(tables).kept) == [[BRIEF, TREE]] * 2
+    assert asked(RandomPairs(of="responses", cut="keep").run(tables).kept) == [[BRIEF, TREE]]
+    assert asked(Imitate(of="responses", cut="keep").run(tables).kept) == [[BRIEF, TREE]] * 2
 
 
 def test_rewards_and_revisions_are_asked_under_it(stand: Any) -> None:
@@ -39,7 +39,8 @@ def test_rewards_and_revisions_are_asked_under_it(stand: Any) -> None:
     assert {said for _, said, *_ in stand.asked} == {"system: Be brief.\nuser: Name a tree."}
     revised = Refine(of="responses").run(tables, stand.context(stage="refined")).kept
     tables |= {"refined": revised}
-    assert asked(Versus(of="refined", against="responses").run(tables).kept) == [[BRIEF, TREE]]
+    pairs = Versus(of="refined", against="responses", cut="keep").run(tables).kept
+    assert asked(pairs) == [[BRIEF, TREE]]
 
 
 def test_a_prompt_keeps_a_system_turn_of_its_own(stand: Any) -> None:
@@ -48,7 +49,7 @@ def test_a_prompt_keeps_a_system_turn_of_its_own(stand: Any) -> None:
     responses = sampled(stand, prompts, system="Be brief.")
     assert stand.asked[0][1] == "system: Rhyme.\nuser: Name a tree."
     tables = {"prompts": prompts, "responses": responses}
-    assert asked(RandomPairs(of="responses").run(tables).kept) == [own]
+    assert asked(RandomPairs(of="responses", cut="keep").run(tables).kept) == [own]
 
 
 def test_responses_under_different_turns_are_compared_without_one(stand: Any) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from filters import LabelSteps
 from filters.steps.step_rules import After, Rule
-from schemas import Split
+from schemas import Split, messages_of
 from tests.filters.stepwise import Told, World, cut, drawn_worlds, mean_scores
 
 RULES: tuple[Rule, ...] = (
@@ -119,7 +119,7 @@ def test_the_steps_and_where_they_lie_are_kept() -> None:
         {"start": 0, "end": 3, "token_start": 0, "token_end": 1},
         {"start": 3, "end": 4, "token_start": 1, "token_end": 2},
     ]
-    assert row["prompt"].item().to_list() == [{"role": "user", "content": "question"}]
+    assert messages_of(row["prompt"].item()) == ({"role": "user", "content": "question"},)
 
 
 def test_what_cannot_be_labelled_is_dropped_with_the_reason() -> None:

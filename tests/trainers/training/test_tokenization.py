@@ -8,6 +8,7 @@ import pytest
 
 from engines.bindings import Binding
 from engines.chat.template import prompt_ids
+from engines.chat.thinking import answering
 from engines.protocol import RowError
 from schemas import Message
 from tests import chat_templates
@@ -68,7 +69,8 @@ def test_ids_are_the_engines(
     asyncio.run(engine.close())
 
     reader = Reader(tokenizer, tokenizer.eos_token_id)
-    assert reader.prompt(messages) == prompt_ids(tokenizer, prompt.text)
+    answered = answering(prompt.text, form=prompt.thought)
+    assert reader.prompt(messages) == prompt_ids(tokenizer, answered)
     assert reader.answer(text) == list(scored.token_ids)
 
 
