@@ -179,7 +179,7 @@ def run_refresh(
             (each for each in result.get_asset_check_evaluations() if each.check_name == CHECK),
             None,
         ),
-        says=tuple(filter(None, [component.fitted(project.settings).says, *notices])),
+        says=tuple(filter(None, [component.fitted(project.settings).notice, *notices])),
     )
 
 

@@ -17,10 +17,6 @@ from typing import Any
 from benchmarks import results
 
 CASES = ("generate", "score", "dpo", "dpo_long", "sft", "dpo_lora")
-TOLERANCE = 0.25
-"""The share by which the two may differ,"""
-NOISE = 0.25
-"""and the GB that they may differ in any case: libraries that are imported late, the allocator."""
 WORDS = "The river ran past the old town and its mill, and nobody knew how deep it was. "
 
 
@@ -51,11 +47,6 @@ def measured(case: str, model: str) -> dict[str, float]:
     return results.measured(alone)
 
 
-def close(found: dict[str, float]) -> bool:
-    """Whether what is said is what is taken, within `TOLERANCE` or `NOISE`."""
-    return abs(found["said"] - found["taken"]) <= max(TOLERANCE * found["taken"], NOISE)
-
-
 def taken(case: str, model: str) -> dict[str, float]:
     """GB that are said (``said``) and that the case takes (``taken``)."""
     # Their own memory is no part of the model's.
@@ -77,7 +68,7 @@ def taken(case: str, model: str) -> dict[str, float]:
             models=Path(folder),
             progress=False,
         )
-        before = _held()
+        before = _resident_gigabytes()
         (need,) = _run(case, context).report.usage.memory.values()
     return {"said": sum(need["needs"].values()), "taken": results.peak() - before}
 
@@ -125,7 +116,7 @@ def _run(case: str, context: Any) -> Any:
     return trainer.run({"rows": rows(Pairs, pairs)}, context)
 
 
-def _held() -> float:
+def _resident_gigabytes() -> float:
     """The memory that this process holds now, in GB."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) * 1024 / 1e9

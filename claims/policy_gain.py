@@ -41,9 +41,9 @@ class PolicyGain(Measure):
             high,
             held=low > 0,
             says=(
-                f"held-out {_NAMES[by]} rose by {_shown(measured, by)}, with the control by "
-                f"{_shown(baseline, by)}: difference {_shown(measured - baseline, by)} "
-                f"[{_bare(low, by)}, {_bare(high, by)}]"
+                f"held-out {_NAMES[by]} rose by {_with_unit(measured, by)}, with the control by "
+                f"{_with_unit(baseline, by)}: difference {_with_unit(measured - baseline, by)} "
+                f"[{_signed(low, by)}, {_signed(high, by)}]"
             ),
         )
 
@@ -55,11 +55,11 @@ _NAMES: Mapping[Measured, str] = {
 }
 
 
-def _shown(value: float, by: Measured) -> str:
-    return _bare(value, by) + ("" if by == "reward" else " points")
+def _with_unit(value: float, by: Measured) -> str:
+    return _signed(value, by) + ("" if by == "reward" else " points")
 
 
-def _bare(value: float, by: Measured) -> str:
+def _signed(value: float, by: Measured) -> str:
     return f"{value:+.3g}" if by == "reward" else f"{100 * value:+.1f}"
 
 

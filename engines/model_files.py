@@ -1,6 +1,5 @@
 """What a model's own files say of it, read without loading the model."""
 
-import json
 import logging
 from collections.abc import Mapping
 from functools import lru_cache
@@ -9,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.bindings import Binding
-from engines.protocol import EngineError
-from engines.weights import is_hub_id
+from engines.weights import is_hub_id, read_json
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +72,7 @@ def published(binding: Binding, name: str) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=256)
 def _read(file: Path, changed_ns: int) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{file} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise EngineError(f"{file}: expected a JSON object")
-    return content
+    return read_json(file)
 
 
 @lru_cache(maxsize=256)

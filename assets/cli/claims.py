@@ -126,7 +126,7 @@ def _measured(
         log.warning("%s: %s", name, known)
         return {**claim, **unmeasured, "says": known}
     if evaluation is None:
-        return {**claim, **unmeasured, "says": str(recipe.fitted(project.settings).says)}
+        return {**claim, **unmeasured, "says": str(recipe.fitted(project.settings).notice)}
     with shown_instance() as instance:
         instance.report_runless_asset_event(evaluation)
     metadata = evaluation.metadata.get("figures")

@@ -49,7 +49,7 @@ class Fitted:
     lacking: Mapping[str, TruthNeed] = field(default_factory=dict)
 
     @property
-    def says(self) -> str | None:
+    def notice(self) -> str | None:
         """A sentence on the stages that are left out; None if there are none."""
         if not self.left_out:
             return None

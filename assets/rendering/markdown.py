@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from engines.operators.prompt_templates import said
+from engines.operators.prompt_templates import message_text
 
 SAMPLES = 5
 LONGEST = 300
@@ -81,7 +81,7 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Sequence) and value and all(_is_message(turn) for turn in value):
-        return " ".join(f"{turn['role']}: {said(turn)}" for turn in value)
+        return " ".join(f"{turn['role']}: {message_text(turn)}" for turn in value)
     if isinstance(value, Mapping | Sequence):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -9,7 +9,7 @@ from upath import UPath
 
 from assets.review.decisions import Decision, Decisions, Verdict
 from assets.review.items import Item
-from engines.operators.prompt_templates import said
+from engines.operators.prompt_templates import message_text
 from schemas import Message
 
 CHOICES = ("left", "right", "reject")
@@ -125,7 +125,7 @@ def _shown(item: Item) -> dict[str, Any]:
 
 
 def _turn(message: Message) -> dict[str, str]:
-    return {"role": message["role"], "content": said(message)}
+    return {"role": message["role"], "content": message_text(message)}
 
 
 def _side(messages: Sequence[Message], shared: int) -> dict[str, Any]:

@@ -93,12 +93,12 @@ def conversation(messages: Sequence[Message]) -> str:
     roles, after the tools if there are any. Thoughts of earlier turns are left out."""
     tools = [f"Tools: {turn['tools']}" for turn in messages if turn.get("tools")]
     if len(messages) == 1 and not tools:
-        return said(messages[0])
-    turns = (f"{turn['role'].capitalize()}: {said(turn)}" for turn in messages)
+        return message_text(messages[0])
+    turns = (f"{turn['role'].capitalize()}: {message_text(turn)}" for turn in messages)
     return "\n\n".join([*tools, *turns])
 
 
-def said(message: Message) -> str:
+def message_text(message: Message) -> str:
     """The content of a message, and a line for each tool that it calls."""
     calls = [f"{call['name']}({call['arguments']})" for call in message.get("tool_calls") or ()]
     return "\n".join([message["content"], *calls] if message["content"] else calls)

@@ -17,15 +17,7 @@ from schemas import (
     rows,
 )
 from schemas.messages import offered_tools
-
-ASKED = {"role": "user", "content": "What is 6 * 7?"}
-CALLING = {
-    "role": "assistant",
-    "content": "",
-    "reasoning": "A tool knows.",
-    "tool_calls": [{"id": "1", "name": "multiply", "arguments": '{"a": 6, "b": 7}'}],
-}
-GIVEN = {"role": "tool", "content": "42", "tool_call_id": "1", "name": "multiply"}
+from tests.tool_chat import ASKED, CALLING, GIVEN
 
 
 def prompts(*messages: dict[str, Any]) -> pl.DataFrame:

@@ -106,8 +106,8 @@ def test_a_stage_that_only_the_claim_needs_is_left_out(workshop: Any) -> None:
     project = workshop.project()
     fitted = project.recipes["mine"].fitted(project.settings)
     assert [stage.name for stage in fitted.stages] == ["responses", "scores", "pairs"]
-    assert fitted.says is not None
-    assert "truth" in fitted.says
+    assert fitted.notice is not None
+    assert "truth" in fitted.notice
     assert project.recipes["mine"].measured_by(project.settings) is None
 
 

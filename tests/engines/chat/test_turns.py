@@ -10,16 +10,9 @@ import pocket
 from engines.chat.template import chat_text
 from engines.protocol import RowError
 from tests import chat_templates as kinds
+from tests.tool_chat import ASKED, CALLING, GIVEN
 
 TOOLS = json.dumps([{"type": "function", "function": {"name": "multiply", "parameters": {}}}])
-ASKED = {"role": "user", "content": "What is 6 * 7?"}
-CALLING = {
-    "role": "assistant",
-    "content": "",
-    "reasoning": "A tool knows.",
-    "tool_calls": [{"id": "1", "name": "multiply", "arguments": '{"a": 6, "b": 7}'}],
-}
-GIVEN = {"role": "tool", "content": "42", "tool_call_id": "1", "name": "multiply"}
 SAID = {"role": "assistant", "content": "It is 42.", "reasoning": "The tool says so."}
 AGAIN = {"role": "user", "content": "And twice that?"}
 

@@ -13,7 +13,7 @@ WORDS = set(Profile.model_fields) - SHIPPED["chat"].model_fields_set
 PAGE = (Path(__file__).parents[3] / "docs" / "profiles.md").read_text("utf-8")
 
 
-def shown(value: Any) -> str:
+def formatted(value: Any) -> str:
     if isinstance(value, LearningRate):
         return f"{value.value:.0e} at {value.parameters:.0e}"
     return "null" if value is None else str(value)
@@ -38,7 +38,7 @@ def test_the_table_has_every_value_of_every_profile() -> None:
     }
     expected = {
         name: tuple(
-            shown(SHIPPED[profile].value(name)) for profile in ("pocket", "chat", "reasoning")
+            formatted(SHIPPED[profile].value(name)) for profile in ("pocket", "chat", "reasoning")
         )
         for name in names()
     }
