@@ -7,24 +7,33 @@ import dagster as dg
 from dagster_shared.record import replace
 
 from assets.automation.failure_alerts import alerts_sensor
+from assets.automation.new_data import automation_sensor
 from assets.components.recipe import Recipe
 from assets.components.source import Source
 from assets.components.tree import RecipeTree
 from assets.datasets.asset import dataset_asset
 from assets.execution.executor import EXECUTOR
 from assets.execution.io_manager import TablesIOManager
+from assets.models.asset import model_definitions
 from assets.project.project import Project, load_project
 from assets.project.resources import Resources
 
 
-def build_definitions(project: Project, of: Collection[str] | None = None) -> dg.Definitions:
+def build_definitions(
+    project: Project,
+    of: Collection[str] | None = None,
+    train: Collection[str] | None = None,
+) -> dg.Definitions:
     """Build the Dagster definitions of a project.
 
     Args:
         project: The project.
         of: The recipes that will run; by default all. The definitions then hold only their jobs
             and assets, and the datasets that use them. Dagster needs some milliseconds for each.
+        train: The models that will be trained; by default all, or none if ``of`` is given.
     """
+    if of is not None and train is None:
+        train = ()
     settings = project.settings
     factory = Resources(
         settings=settings,
@@ -43,6 +52,7 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
                 *(Source.of(source).definitions() for source in project.sources.values()),
                 *(Recipe.of(project.recipes[name]).definitions(settings) for name in of),
             ]
+    models = project.models.values() if train is None else [project.models[name] for name in train]
     refused = project.refused.keys()
     alerts = alerts_sensor(settings)
     merged = dg.Definitions.merge(
@@ -61,8 +71,12 @@ def build_definitions(project: Project, of: Collection[str] | None = None) -> dg
                 or (of is not None and not plan.parts.keys().isdisjoint(of))
             ],
             executor=EXECUTOR,
-            sensors=[] if alerts is None else [alerts],
+            sensors=[
+                *([] if alerts is None else [alerts]),
+                *([automation_sensor(project.models)] if project.models and of is None else []),
+            ],
         ),
+        *(model_definitions(plan, settings) for plan in models),
     )
     if not settings.owners:
         return merged

@@ -1,9 +1,6 @@
 """Runs a recipe through Dagster in this process, on the instance that ``make serve`` shows."""
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,11 +8,9 @@ from typing import Any
 import dagster as dg
 
 from assets.automation.partitions import REFRESHES
-from assets.config.errors import FactoryError, causes
+from assets.config.errors import FactoryError
 from assets.execution.claim_check import CHECK
-from assets.execution.executor import holders
-from assets.execution.instance import home
-from assets.execution.run_liveness import PID, here, killed
+from assets.execution.in_process import execute_job
 from assets.project.changes import Changes
 from assets.project.dataset import DATASETS
 from assets.project.project import Project
@@ -125,26 +120,16 @@ def run_refresh(
     for name, value in (changes or {}).items():
         stage, _, parameter = name.partition(".")
         changed.setdefault(stage, {})[parameter] = value
-    context = _ui_instance() if shown else dg.DagsterInstance.ephemeral()
-    with context as instance, _interruptible(f"{recipe} at {refresh}"):
-        fail_dead_runs(instance)
-        for other in holders(instance):
-            print(f"run {other[:8]} is calling models: this one waits for it", file=sys.stderr)
-        result = definitions.resolve_job_def(recipe).execute_in_process(
-            run_config={
-                "ops": {f"{recipe}__prompts": config}
-                | {f"prompts__{source}": config for source in sources}
-                | {
-                    f"{recipe}__{stage}": {"config": {"set": given}}
-                    for stage, given in changed.items()
-                },
-                # Dagster keeps every event for the UI, so its log is not printed here.
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            instance=instance,
-            partition_key=refresh,
-            tags=here(os.getpid()),
-        )
+    result = execute_job(
+        definitions,
+        recipe,
+        what=f"{recipe} at {refresh}",
+        ops={f"{recipe}__prompts": config}
+        | {f"prompts__{source}": config for source in sources}
+        | {f"{recipe}__{stage}": {"config": {"set": given}} for stage, given in changed.items()},
+        partition_key=refresh,
+        shown=shown,
+    )
     events = result.get_asset_materialization_events()
     by_group: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
     for event in events:
@@ -183,55 +168,6 @@ def run_refresh(
     )
 
 
-def _ui_instance() -> dg.DagsterInstance:
-    """The instance that ``make serve`` shows, without logs of what stages print.
-
-    To keep these logs, Dagster would redirect standard error, and the terminal would not show the
-    progress.
-    """
-    silent = {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    }
-    return dg.DagsterInstance.local_temp(str(home()), overrides={"compute_logs": silent})
-
-
 def _last(by_stage: list[dict[str, Any]], name: str) -> Any:
     """The entry ``name`` of the last stage that has it; None if no stage has it."""
     return next((metadata[name] for metadata in reversed(by_stage) if name in metadata), None)
-
-
-@contextmanager
-def _interruptible(what: str) -> Iterator[None]:
-    """Raise Dagster's exception for Ctrl-C as `KeyboardInterrupt`, with the message of the stage.
-
-    Args:
-        what: What is running, for the message if the stage has none.
-    """
-    try:
-        yield
-    except dg.DagsterExecutionInterruptedError as interrupted:
-        messages = [
-            str(cause) for cause in causes(interrupted) if type(cause) is not type(interrupted)
-        ]
-        default = f"{what}: stopped; the same command continues from there"
-        raise KeyboardInterrupt(next(filter(None, messages), default)) from None
-
-
-def fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark killed runs of the command line as failed.
-
-    Without a daemon that finds them, the UI would show them as running for ever.
-    """
-    unfinished = dg.RunsFilter(
-        statuses=[
-            dg.DagsterRunStatus.STARTED,
-            dg.DagsterRunStatus.STARTING,
-            dg.DagsterRunStatus.CANCELING,
-            dg.DagsterRunStatus.NOT_STARTED,
-        ]
-    )
-    for run in instance.get_runs(unfinished):
-        message = killed(instance, run) if run.tags.get(PID) else None
-        if message is not None:
-            instance.report_run_failed(run, message)

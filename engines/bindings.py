@@ -55,7 +55,9 @@ class Binding(Parameters):
     """The model of one role.
 
     Attributes:
-        model: a folder of safetensors with a tokenizer, or a Hub id (then set ``revision``).
+        model: a folder of safetensors with a tokenizer, a Hub id (then set ``revision``), or
+            ``models/NAME``: the newest promoted version of a downstream model of the project.
+        initial: the folder or Hub id of the weights until ``models/NAME`` has a promoted version.
         revision: the revision of a Hub id.
         profile: the profile of the model: ``chat``, ``reasoning``, ``pocket`` or one of
             ``profiles:`` in the same file. It has the defaults of operators' parameters that depend
@@ -80,6 +82,7 @@ class Binding(Parameters):
     model_config = ConfigDict(protected_namespaces=())
 
     model: str | None = None
+    initial: str | None = None
     revision: str | None = None
     profile: str = "chat"
     defaults: Profile = Profile()

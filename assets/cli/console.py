@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from assets.report import Report
     from assets.review.agreement import WithPeople
     from assets.storage.dataset_versions import Version
+    from assets.storage.model_versions import ModelVersion
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -115,6 +116,66 @@ def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
             Text(" → ".join(recipe["stages"])),
         )
     return table
+
+
+def trained_table(name: str, version: "ModelVersion") -> Table:
+    """The trainings of a version: their rows, steps, seconds and averaged figures."""
+    title = f"models/{name}, version {version.number}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("stage")
+    for heading in ("seed", "rows", "steps", "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("figures")
+    for stage, trained in version.trained.items():
+        for seed, row in zip(version.seeds, trained, strict=True):
+            figures = json.loads(row["metrics"])
+            table.add_row(
+                Text(stage),
+                str(seed),
+                f"{row['rows']:,}",
+                f"{row['steps']:,}",
+                f"{row['seconds']:.1f}",
+                Text(", ".join(f"{key} {value:.3g}" for key, value in sorted(figures.items()))),
+            )
+    return table
+
+
+def version_lines(name: str, version: "ModelVersion") -> Iterable[Text]:
+    """What a version is made from, what its validation found, and whether it is promoted."""
+    from trainers.evaluation.sentences import described
+
+    for dataset, each in version.datasets.items():
+        yield Text(f"datasets/{dataset}, version {each.version}")
+    for stage, figures in version.figures.items():
+        yield Text(f"{stage}: {described(figures)}")
+    if version.promoted:
+        yield Text(f"promoted: roles with model: models/{name} start from it", style="green")
+    else:
+        yield Text(f"held back: {version.reason}", style="yellow")
+    yield Text(f"checkpoint {_from_here(version.path)}", style="dim")
+
+
+def model_versions_table(name: str, versions: Sequence["ModelVersion"]) -> Table:
+    """The versions of a model, oldest first."""
+    table = Table(title=f"models/{name}", title_justify="left", title_style="bold")
+    table.add_column("version", justify="right")
+    for heading in ("made", "datasets", "validated", "promoted"):
+        table.add_column(heading)
+    for version in versions:
+        table.add_row(
+            str(version.number),
+            Text(version.made),
+            Text(", ".join(f"{each} {on.version}" for each, on in version.datasets.items())),
+            Text("\n".join(f"{stage}: {_change(each)}" for stage, each in version.figures.items())),
+            {True: "yes", False: f"no: {version.reason}", None: "not finished"}[version.promoted],
+        )
+    return table
+
+
+def _change(figures: Mapping[str, Any]) -> str:
+    from trainers.evaluation.sentences import difference
+
+    return difference(figures)
 
 
 def reviewed_line(verdicts: Mapping[str, int]) -> Text:

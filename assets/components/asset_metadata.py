@@ -61,11 +61,13 @@ def described_stage(recipe: "RecipeSpec", stage: Stage) -> str:
 
     It holds the docstring of the operator, the paper, the claim and the parameters.
     """
-    docstring = inspect.cleandoc(type(stage.operator).__doc__ or type(stage.operator).__name__)
-    first, _, more = docstring.replace("``", "`").partition("\n\n")
-    name = f"{type(stage.operator).__module__.partition('.')[0]}.{type(stage.operator).__name__}"
-    parts = [first, source_field(recipe), more, f"**Parameters** of {name}:", _parameters(stage)]
-    return "\n\n".join(part for part in parts if part)
+    first, *more = _operator_parts(stage)
+    return "\n\n".join([first, source_field(recipe), *more])
+
+
+def described_operator(stage: Stage) -> str:
+    """The docstring and the parameters of the operator of a stage, in Markdown."""
+    return "\n\n".join(_operator_parts(stage))
 
 
 def described_prompts(recipe: "RecipeSpec", weights: Mapping[str, float]) -> str:
@@ -143,6 +145,16 @@ def code_version(stage: Stage, spec: Mapping[str, Any], settings: Settings, *, s
 @cache
 def _release() -> str:
     return version("preference-factory")
+
+
+def _operator_parts(stage: Stage) -> list[str]:
+    """The first paragraph of the docstring of an operator, the other ones, and its parameters."""
+    kind = type(stage.operator)
+    docstring = inspect.cleandoc(kind.__doc__ or kind.__name__)
+    first, _, more = docstring.replace("``", "`").partition("\n\n")
+    name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    parts = [first, more, f"**Parameters** of {name}:", _parameters(stage)]
+    return [part for part in parts if part]
 
 
 def _parameters(stage: Stage) -> str:

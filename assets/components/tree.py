@@ -18,6 +18,7 @@ from dagster_shared.yaml_utils.source_position import LineCol, SourcePosition
 
 from assets.components.dataset import Dataset
 from assets.components.declared import DeclaredComponent
+from assets.components.model import Model
 from assets.components.recipe import Recipe
 from assets.components.source import Source
 from assets.config.bundled import PACKAGES
@@ -25,7 +26,7 @@ from assets.project.folders import Entry, declaring_file, read_file, subfolders
 from assets.project.project import Project
 
 TYPES: Mapping[str, type[DeclaredComponent]] = {
-    kind.type_name: kind for kind in (Recipe, Source, Dataset)
+    kind.type_name: kind for kind in (Recipe, Source, Dataset, Model)
 }
 
 

@@ -40,6 +40,7 @@ from assets.config.errors import NO_MAPPING, FactoryError, near
 from assets.config.modules import make_importable
 from assets.config.operation import Alerts, Freshness, Retries
 from assets.config.profiles import Own, OwnProfile, check_profiles, profile_named
+from assets.config.promoted import downstream_model, read_promoted
 from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
@@ -231,10 +232,69 @@ class Settings(BaseSettings):
                 )
         return [bundled("recipes"), *added]
 
-    def bindings(self) -> dict[str, Binding]:
+    def bindings(self, before: str | None = None) -> dict[str, Binding]:
         """Every role's binding, with the paths of local models and templates made absolute and the
-        number type of its profile."""
-        return {role: self._completed(binding) for role, binding in self.roles.items()}
+        number type of its profile. A role that is bound to a downstream model has the weights of
+        its newest promoted version.
+
+        Args:
+            before: A refresh. Versions that learned rows of this refresh or later do not count.
+
+        Raises:
+            SettingsError: A role is bound to a downstream model, and ``initial`` is not set.
+        """
+        return {role: self._completed(self._newest(role, before)[0]) for role in self.roles}
+
+    def policies(self, before: str) -> dict[str, Binding] | None:
+        """The bindings of ``policy``, ``policy@previous`` and ``policy@initial`` if the role policy
+        is bound to a downstream model: its last two promoted versions, and ``initial``. None if it
+        is not bound to one.
+
+        Args:
+            before: A refresh. Versions that learned rows of this refresh or later do not count.
+        """
+        binding = self.roles.get("policy")
+        if binding is None or self.downstream(binding) is None:
+            return None
+        promoted = self._newest("policy", before)
+        initial = self.initial("policy")
+        newest, previous, *_ = [*map(self._completed, promoted), initial, initial]
+        return {"policy": newest, "policy@previous": previous, "policy@initial": initial}
+
+    def initial(self, role: str) -> Binding:
+        """The binding of a role; with its ``initial`` weights if a downstream model is bound."""
+        binding = self.roles[role]
+        if self.downstream(binding) is not None:
+            binding = binding.model_copy(update={"model": binding.initial, "initial": None})
+        return self._completed(binding)
+
+    def downstream(self, binding: Binding) -> str | None:
+        """The name of the downstream model that a role is bound to; None if it is bound to
+        another model."""
+        name = downstream_model(binding.model)
+        return None if name is None or self._path(str(binding.model)).exists() else name
+
+    def _newest(self, role: str, before: str | None) -> list[Binding]:
+        """The bindings of the promoted versions of the downstream model of ``role``, newest first,
+        or of ``initial`` if there are none; the binding of ``role`` if it is another model."""
+        binding = self.roles[role]
+        name = self.downstream(binding)
+        if name is None:
+            return [binding]
+        if binding.initial is None:
+            raise SettingsError(
+                f"{self._file}: field 'roles.{role}': set initial, the weights of {role!r} until a "
+                f"version of models/{name} is promoted"
+            )
+        promoted = [
+            each.path
+            for each in reversed(read_promoted(self.models_path, name))
+            if before is None or each.refresh < before
+        ]
+        return [
+            binding.model_copy(update={"model": path, "initial": None})
+            for path in promoted or [binding.initial]
+        ]
 
     def defaults(self) -> dict[str, RoleDefaults]:
         """What each role's model needs."""

@@ -134,7 +134,7 @@ def _no_leak(plan: DatasetPlan, curation: Curated) -> dg.AssetCheckResult:
     """The check ``no_leak``. It compares the kept rows without the stored splits."""
     rows = pl.DataFrame(
         {
-            "cluster": clusters(asked_texts(curation.rows, plan.table)),
+            "cluster": clusters(asked_texts(curation.rows)),
             "split": curation.rows["split"],
             "prompt_id": curation.rows["prompt_id"],
         }

@@ -89,10 +89,10 @@ def curated(
     )
 
 
-def asked_texts(rows: pl.DataFrame, table: type[Table]) -> pl.Series:
+def asked_texts(rows: pl.DataFrame) -> pl.Series:
     """What each row's prompt says, system messages aside; an answer to nothing stands for its own
     prompt."""
-    if "messages" not in table.columns():
+    if "messages" not in rows.columns:
         return rows.select(asked(pl.col("prompt"))).to_series()
     before = asked(pl.col("messages").list.slice(0, pl.col("messages").list.len() - 1))
     alone = pl.col("messages").list.len() < 2
@@ -108,7 +108,7 @@ def _splits(
 
     A filter may keep tomorrow what it drops today, and clusters must never lose a prompt.
     """
-    by_text = splits(asked_texts(rows, table), held_out, remembered)
+    by_text = splits(asked_texts(rows), held_out, remembered)
     return by_text.select(rows["row"], "key", "own", "split")
 
 
@@ -138,7 +138,7 @@ def _filtered(
     of_prompts = any(read.stage == "prompts" for read in operator.inputs())
     inputs = {"rows": rows.select(columns(table).names())}
     if of_prompts:
-        inputs = {"prompts": _prompts(rows, table)}
+        inputs = {"prompts": prompts_of(rows)}
         unit, gives = "prompt_id", Prompts
     refused = operator.choose_rows({**inputs, **evaluations}, gives).dropped
     against = refused.select("row_id", "reason", "numbers").unique("row_id", keep="first")
@@ -146,10 +146,10 @@ def _filtered(
     return against.drop("row_id")
 
 
-def _prompts(rows: pl.DataFrame, table: type[Table]) -> pl.DataFrame:
+def prompts_of(rows: pl.DataFrame) -> pl.DataFrame:
     """The distinct prompts of ``rows``, as a `schemas.Prompts` table."""
     messages = pl.col("prompt")
-    if "messages" in table.columns():
+    if "messages" in rows.columns:
         length = pl.col("messages").list.len()
         messages = pl.col("messages").list.slice(0, pl.max_horizontal(length - 1, 1))
     once = rows.unique("prompt_id", keep="first", maintain_order=True)

@@ -43,7 +43,8 @@ def stage_context(
     checks: Mapping[str, str],
     progress: bool = True,
 ) -> Context:
-    """The context of a stage at a refresh. Roles are bound to policies of earlier refreshes.
+    """The context of a stage at a refresh. Its ``policy`` is that of an earlier refresh or, if the
+    role is bound to a downstream model, the newest promoted version of that model.
 
     Args:
         stage: The name of the stage.
@@ -57,18 +58,23 @@ def stage_context(
     Raises:
         FactoryError: The folder of an earlier policy is missing, or no server serves the policy.
     """
+    roles, downstream = settings.bindings(before=refresh), settings.policies(before=refresh)
+    if downstream is not None:
+        roles |= downstream
+    else:
+        roles = roles_at(
+            refresh,
+            recipe=recipe.recipe,
+            stage=recipe.trains,
+            bindings=roles,
+            tables=tables,
+            gate=recipe.gate,
+        )
     return Context(
         recipe=recipe.recipe,
         stage=stage,
         refresh=refresh,
-        roles=roles_at(
-            refresh,
-            recipe=recipe.recipe,
-            stage=recipe.trains,
-            bindings=settings.bindings(),
-            tables=tables,
-            gate=recipe.gate,
-        ),
+        roles=roles,
         journal=settings.journal_path,
         models=settings.models_path / recipe.recipe,
         checks=checks,

@@ -99,6 +99,18 @@ def found_dataset(
     return chosen, versions.read(chosen, split)
 
 
+def model_name(project: Project, name: str) -> str:
+    """The name of a downstream model: ``assistant`` or ``models/assistant``.
+
+    Raises:
+        FactoryError: There is no such model.
+    """
+    plain = name.removeprefix("models/")
+    if plain not in project.models:
+        raise FactoryError(f"there is no model {plain!r}; {near(plain, project.models)}")
+    return plain
+
+
 def refuse_dataset_report(project: Project, name: str) -> NoReturn:
     """Raise `FactoryError`: a report shows how a recipe made rows, so a dataset has none."""
     if name not in project.datasets:

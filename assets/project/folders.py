@@ -9,11 +9,12 @@ from assets.config.errors import RecipeError, near
 from assets.config.yaml_file import Document, YamlError, documents
 from assets.project.dataset import DatasetSpec
 from assets.project.declaration import Declaration
+from assets.project.model import ModelSpec
 from assets.project.recipe import RecipeSpec
 from assets.project.source import SourceSpec
 
 TYPES: Mapping[str, type[Declaration]] = {
-    kind.type_name: kind for kind in (RecipeSpec, SourceSpec, DatasetSpec)
+    kind.type_name: kind for kind in (RecipeSpec, SourceSpec, DatasetSpec, ModelSpec)
 }
 """The declarations, by the ``type`` that a file names."""
 

@@ -1,4 +1,4 @@
-"""A project: its settings, and the recipes, sources and datasets of all its folders.
+"""A project: its settings, and the recipes, sources, datasets and models of all its folders.
 
 It does not use Dagster. The command line, exports, reviews and storage use it.
 """
@@ -13,6 +13,8 @@ from assets.project.dataset import DATASETS, DatasetSpec
 from assets.project.dataset_plan import DatasetPlan, plan_dataset
 from assets.project.declaration import Declaration
 from assets.project.folders import read_folder
+from assets.project.model import ModelSpec
+from assets.project.model_plan import ModelPlan, plan_model
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import exported_stage
 from assets.project.source import SourceSpec
@@ -40,6 +42,9 @@ class Project:
             recipe.draw_from(self.sources, settings)
         self.datasets = self._datasets(
             _by_name(each for each in declared if isinstance(each, DatasetSpec))
+        )
+        self.models = self._models(
+            _by_name(each for each in declared if isinstance(each, ModelSpec))
         )
         for recipe in self.recipes.values():
             if recipe.control is not None:
@@ -83,6 +88,29 @@ class Project:
         return {
             dataset.name: plan_dataset(dataset, self.recipes, self.sources, self.settings)
             for dataset in [*declared.values(), *defaults]
+        }
+
+    def _models(self, declared: Mapping[str, ModelSpec]) -> dict[str, ModelPlan]:
+        """The plans of the downstream models.
+
+        Raises:
+            RecipeError: A model cannot work.
+            FactoryError: A role is bound to a model that is not declared.
+        """
+        for role, binding in self.settings.roles.items():
+            name = self.settings.downstream(binding)
+            if name is not None and name not in declared:
+                raise FactoryError(
+                    f"{self.settings.file}: field 'roles.{role}.model': there is no model "
+                    f"{name!r}; "
+                    f"{near(name, declared)}"
+                )
+        for name, model in declared.items():
+            if name in self.recipes:
+                raise RecipeError(f"{name!r} is a recipe already", file=model.file, field="name")
+        return {
+            name: plan_model(model, declared, self.datasets, self.sources, self.settings)
+            for name, model in declared.items()
         }
 
     def _check_control(self, recipe: RecipeSpec, name: str) -> None:

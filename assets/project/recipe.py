@@ -61,7 +61,7 @@ class RecipeSpec(Declaration):
     """A published method to make preference or step-level data, as stages of operators."""
 
     type_name: ClassVar[str] = "assets.Recipe"
-    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS})
+    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models"})
 
     stages: dict[str, Any]
     paper: Paper

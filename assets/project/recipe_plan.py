@@ -87,7 +87,7 @@ def plan(
     """
     if not stages:
         raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
-    operators = {name: _operator(name, spec, file=file) for name, spec in stages.items()}
+    operators = {name: stage_operator(name, spec, file=file) for name, spec in stages.items()}
     gives: dict[str, type[Table]] = dict(GIVEN)
     choosers: dict[str, RoleDefaults] = {}
     ordered: list[Stage] = []
@@ -102,7 +102,7 @@ def plan(
             _refuse_cycle(waiting, file=file)
         for name in ready:
             operator = waiting.pop(name)
-            gives[name] = _fit(name, operator, gives, known=operators, file=file)
+            gives[name] = fit_stage(name, operator, gives, known=operators, file=file)
             for use in operator.roles():
                 check_role(name, operator, use, roles, file=file)
             reads = dict.fromkeys(read.stage for read in operator.inputs())
@@ -136,7 +136,12 @@ def _trains_policy(stage: Stage) -> bool:
     return stage.gives is Checkpoints and is_language_model and "policy" in trained_roles
 
 
-def _operator(name: str, spec: Any, *, file: Path | str) -> Operator:
+def stage_operator(name: str, spec: Any, *, file: Path | str) -> Operator:
+    """The operator of a stage.
+
+    Raises:
+        RecipeError: There is no such operator, or a parameter is wrong.
+    """
     if name in GIVEN:
         raise RecipeError(
             "this name is taken: it is a table that every recipe has", file=file, stage=name
@@ -159,7 +164,7 @@ def _operator(name: str, spec: Any, *, file: Path | str) -> Operator:
     return operator
 
 
-def _fit(
+def fit_stage(
     name: str,
     operator: Operator,
     gives: Mapping[str, type[Table]],

@@ -11,9 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.config.errors import FactoryError
+from assets.execution.in_process import fail_dead_runs
 from assets.execution.instance import home
 from assets.execution.run_liveness import here
-from assets.refresh import fail_dead_runs, rounds
+from assets.refresh import rounds
 from assets.storage.tables import Tables
 from tests.assets.conftest import SAMPLED
 

@@ -1,0 +1,83 @@
+"""Decides what the next version of a downstream model is made from."""
+
+from assets.config.errors import FactoryError
+from assets.config.promoted import read_promoted
+from assets.config.settings import Settings
+from assets.project.model_plan import ModelPlan
+from assets.storage.dataset_versions import Versions
+from assets.storage.model_versions import ModelVersion, ModelVersions, TrainedOn, now
+from engines.bindings import Binding
+from engines.weights import weights_revision
+from schemas import Operator, content_id
+from schemas.operator import RoleMark, Takes
+from schemas.parameters import field_marks
+
+
+def open_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
+    """Open the version of the newest datasets, or of those that the declaration names.
+
+    It is the newest stored version if the start, the datasets, the parameters and the seeds are
+    the same.
+
+    Raises:
+        MissingTableError: A dataset has no rows, or not the version that is named.
+        FactoryError: The model that it starts from has no promoted version.
+        EngineError: There are no such weights.
+    """
+    start = start_binding(plan, settings)
+    stages = (*plan.train, *plan.validate)
+    datasets = {ref.name: _trained_on(settings, ref.name, ref.version) for ref in plan.datasets}
+    parameters = {each.name: _parameters(each.stage.operator) for each in stages}
+    revision = weights_revision(start)
+    inputs = {
+        "start": revision,
+        "datasets": {name: each.digest for name, each in datasets.items()},
+        "train": [[each.name, parameters[each.name]] for each in plan.train],
+        "validate": {each.name: [parameters[each.name], each.data] for each in plan.validate},
+        "seeds": list(plan.seeds),
+    }
+    version = ModelVersion(
+        number=0,
+        digest=content_id(inputs),
+        made=now(),
+        start=str(start.model),
+        revision=revision,
+        datasets=datasets,
+        parameters=parameters,
+        seeds=plan.seeds,
+    )
+    return ModelVersions(settings.models_path, plan.name).open(version)
+
+
+def start_binding(plan: ModelPlan, settings: Settings) -> Binding:
+    """The binding of the weights that a model starts from.
+
+    Raises:
+        FactoryError: The model that it starts from has no promoted version.
+    """
+    binding = settings.initial(plan.role)
+    if plan.start is None:
+        return binding
+    promoted = read_promoted(settings.models_path, plan.start)
+    if not promoted:
+        raise FactoryError(
+            f"models/{plan.name} starts from models/{plan.start}, of which no version is promoted "
+            f"yet: factory train {plan.start}"
+        )
+    return binding.model_copy(update={"model": promoted[-1].path, "revision": None})
+
+
+def _trained_on(settings: Settings, name: str, number: int | None) -> TrainedOn:
+    version = Versions(settings.root_path, name).version(number)
+    newest = max((part.refresh for part in version.parts), default="")
+    return TrainedOn(version.number, version.digest, newest)
+
+
+def _parameters(operator: Operator) -> dict[str, object]:
+    """The operator and its parameters, without the names of its inputs and roles."""
+    names = {
+        name for name, mark in field_marks(type(operator)) if isinstance(mark, Takes | RoleMark)
+    }
+    kind = type(operator)
+    use = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    return {"use": use, **operator.model_dump(mode="json", exclude=names)}
