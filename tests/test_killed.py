@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -29,6 +31,20 @@ HELD_OUT = {
 }
 
 
+ASSISTANT: dict[str, Any] = {
+    "name": "assistant",
+    "train": {
+        "dpo": {
+            "use": "trainers.DPO",
+            "of": "datasets/online_dpo",
+            "epochs": 12,
+            "checkpoint_seconds": 0,
+        }
+    },
+    "gate": "none",
+}
+
+
 def environment(root: Path) -> dict[str, str]:
     """Everything under ``root``, and few held-out prompts: validation is most of the work."""
     source = root / "recipes" / "few" / "defs.yaml"
@@ -44,6 +60,8 @@ def environment(root: Path) -> dict[str, str]:
 
 
 def command(recipe: str) -> list[str]:
+    if recipe == ASSISTANT["name"]:
+        return [sys.executable, "-m", "assets.cli", "train", recipe]
     run = [sys.executable, "-m", "assets.cli", "run", recipe, "--rows", "12", "--json"]
     return [*run, "--refresh", DAY]
 
@@ -147,6 +165,34 @@ def test_what_is_chosen_and_scored_is_the_same_to_the_bit(tmp_path: Path) -> Non
         for root in (killed, expected)
     ]
     assert digests[0] == digests[1]
+
+
+def test_a_killed_training_ends_in_the_same_weights(
+    whole: tuple[Path, int, int], tmp_path: Path
+) -> None:
+    expected, killed = tmp_path / "expected", tmp_path / "killed"
+    for root in (expected, killed):
+        shutil.copytree(whole[0], root)
+        model = root / "recipes" / "assistant" / "defs.yaml"
+        model.parent.mkdir(parents=True)
+        model.write_text(yaml.safe_dump({"type": "assets.Model", "attributes": ASSISTANT}))
+    trained = [train(expected)]
+    steps = killed / "data/models/assistant/000001/seed-0"
+    kill_when(lambda: any(steps.rglob("checkpoint-[3-9]/complete")), killed, "assistant")
+    trained.append(train(killed))
+    uninterrupted, resumed = trained
+    assert resumed.read_bytes() == uninterrupted.read_bytes()
+    record = json.loads((resumed.parent / "training.json").read_text())
+    assert record["resumed_from"] >= 3
+
+
+def train(root: Path) -> Path:
+    """Train the model to its end; its weights."""
+    done = subprocess.run(
+        command("assistant"), env=environment(root), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return root / "data/models/assistant/000001/seed-0/dpo/model.safetensors"
 
 
 def assert_same(root: Path, expected: Path) -> None:

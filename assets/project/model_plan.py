@@ -213,9 +213,9 @@ class _Reader:
         if ref is None:
             self._refuse("a model is trained on datasets: datasets/NAME", name, "of")
         table = self.datasets[ref.name].table
-        stage = self._stage(name, {**given, "start": self.role}, {given["of"]: table})
-        if stage.gives is not Checkpoints:
+        if operator_class(given["use"]).gives is not Checkpoints:
             self._refuse("is not a trainer: name one, as in trainers.DPO", name, "use")
+        stage = self._stage(name, {**given, "start": self.role}, {given["of"]: table})
         return ModelStage(stage, given["of"], ref, table)
 
     def validation(self, name: str, spec: Any) -> ModelStage:

@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from assets.definitions import build_definitions
+from assets.models.train import train_model
 from assets.project.project import Project, load_project
 from assets.refresh import Outcome, run_refresh
+from assets.storage.model_versions import ModelVersion
 from tests.assets.hub_server import TOKEN, Hub, serving
 
 HELD_OUT = {
@@ -68,6 +70,19 @@ class Workshop:
         }
         return self._component("assets.Recipe", f"tests/{name}", told | attributes)
 
+    def model(self, name: str, **attributes: Any) -> Path:
+        """Write a downstream model; its ``defs.yaml``."""
+        return self._component("assets.Model", f"models/{name}", {"name": name} | attributes)
+
+    def dataset(self, name: str, **attributes: Any) -> Path:
+        """Write a curated dataset; its ``defs.yaml``."""
+        return self._component("assets.Dataset", f"datasets/{name}", {"name": name} | attributes)
+
+    def train(self, name: str) -> ModelVersion:
+        """Train a downstream model in this process."""
+        project = self.project()
+        return train_model(project, build_definitions(project, [], [name]), name, shown=False)
+
     def run(
         self,
         name: str,
@@ -96,7 +111,8 @@ class Workshop:
         return file
 
 
-def _workshop(folder: Path, model: Path, patch: pytest.MonkeyPatch) -> Workshop:
+def new_workshop(folder: Path, model: Path, patch: pytest.MonkeyPatch) -> Workshop:
+    """A factory in a folder, whose roles are all bound to ``model``."""
     (folder / "recipes").mkdir()
     config = {
         "root": "data",
@@ -118,7 +134,7 @@ def _workshop(folder: Path, model: Path, patch: pytest.MonkeyPatch) -> Workshop:
 @pytest.fixture
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A factory of the test's own with no recipe beside the shipped ones, and no model."""
-    return _workshop(tmp_path, tmp_path / "no model", monkeypatch)
+    return new_workshop(tmp_path, tmp_path / "no model", monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +142,7 @@ def ran_once(
     tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
 ) -> tuple[Workshop, Outcome]:
     with pytest.MonkeyPatch.context() as patch:
-        workshop = _workshop(tmp_path_factory.mktemp("factory"), tiny_model, patch)
+        workshop = new_workshop(tmp_path_factory.mktemp("factory"), tiny_model, patch)
         workshop.recipe("first")
         return workshop, workshop.run("first", shown=True)
 
