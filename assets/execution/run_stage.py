@@ -72,7 +72,10 @@ def run_stage(
     if gated and _held_back(outcome):
         measured = outcome.validation is not None
         notices.append(UNPROMOTED if measured else f"{UNMEASURED}; {UNPROMOTED}")
-    if stage.name == recipe.trains:
+    downstream = _downstream_policy(factory)
+    if stage.name == recipe.trains and downstream is not None:
+        metadata["start"] = f"starts from models/{downstream}"
+    elif stage.name == recipe.trains:
         lineage = line_before(
             refresh,
             recipe=recipe.recipe,
@@ -93,6 +96,12 @@ def run_stage(
     return outcome, dg.MaterializeResult(
         value=outcome.split, metadata=metadata, check_results=checks
     )
+
+
+def _downstream_policy(factory: Resources) -> str | None:
+    """The downstream model that the role policy is bound to; None if it is bound to none."""
+    binding = factory.settings.roles.get("policy")
+    return None if binding is None else factory.settings.downstream(binding)
 
 
 def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
