@@ -31,6 +31,7 @@ from assets.project.changes import Changes
 from assets.project.find_rows import found_table
 from assets.project.project import Project, load_project
 from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import Stage
 from assets.prompts.incremental_read import read_on
 from assets.prompts.sample_prompts import draw
 from assets.storage.tables import Tables
@@ -121,7 +122,7 @@ class Factory:
         filled, _ = with_model_defaults(operator, self.settings.defaults())
         return filled.run(tables, context)
 
-    def preview(self, recipe: str, *, rows: int = 4) -> dict[str, Split]:
+    def preview(self, recipe: str, *, rows: int = 4, until: str | None = None) -> dict[str, Split]:
         """Run the stages of a recipe on a few prompts, without training.
 
         No table is stored. Answers of models are journaled, so a later refresh with the same
@@ -130,18 +131,19 @@ class Factory:
         Args:
             recipe: The name of a recipe.
             rows: The largest number of prompts.
+            until: The last stage that runs; by default all of them do.
 
         Returns:
             The kept and dropped rows of each stage, in running order. Stages that train are left
             out, and stages that need a trained model.
 
         Raises:
-            FactoryError: There is no such recipe, or one of its sources cannot be read.
+            FactoryError: There is no such recipe or stage, or a source cannot be read.
             EngineError: No row can be answered, or too many rows failed.
         """
         spec = self._recipe(recipe)
         self.project.require(recipe)
-        stages = spec.planned(self.settings)
+        stages = _up_to(until, spec.planned(self.settings), recipe)
         weights = spec.weights(self.settings)
         refresh = _today()
         with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
@@ -251,6 +253,24 @@ class Factory:
             readable=readable,
         )
         return reading.split
+
+
+def _up_to(until: str | None, stages: list[Stage], recipe: str) -> list[Stage]:
+    """The stages that ``until`` needs, and itself; all if it is None.
+
+    Raises:
+        FactoryError: There is no such stage.
+    """
+    names = [stage.name for stage in stages]
+    if until is None:
+        return stages
+    if until not in names:
+        raise FactoryError(f"{recipe} has no stage {until!r}; {near(until, names)}")
+    needed = {until}
+    for stage in reversed(stages):
+        if stage.name in needed:
+            needed.update(stage.reads)
+    return [stage for stage in stages if stage.name in needed]
 
 
 def _today() -> str:
