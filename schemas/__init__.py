@@ -35,11 +35,13 @@ from schemas.report import (
 )
 from schemas.sources import Check, KnowsReferences, PromptSource, SourceRowError, Stamped
 from schemas.tables import (
+    EVALUATIONS,
     Checkpoints,
     Demonstrations,
     Dropped,
     Evaluations,
     Nodes,
+    PairEvaluations,
     Pairs,
     Prompts,
     Rankings,
@@ -52,6 +54,7 @@ from schemas.tables import (
 from schemas.truth import Truth, TruthNeed
 
 __all__ = [
+    "EVALUATIONS",
     "MESSAGES",
     "ROLES",
     "Check",
@@ -73,6 +76,7 @@ __all__ = [
     "Need",
     "Nodes",
     "Operator",
+    "PairEvaluations",
     "Pairs",
     "ProbeExample",
     "ProbeReport",

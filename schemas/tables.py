@@ -494,6 +494,24 @@ class Evaluations(Table):
         )
 
 
+class PairEvaluations(Table):
+    """One held-out pair, and the log-probs of its sides under a policy and under the policy that it
+    started from.
+
+    ``chosen_*`` and ``rejected_*``: the natural log of the probability of the answer, with the end
+    of its turn if it ends; ``*_tokens``: the tokens that these sum over.
+    """
+
+    pair_id = dy.String(primary_key=True)
+    prompt_id = dy.String()
+    chosen_before = dy.Float64()
+    chosen_after = dy.Float64()
+    rejected_before = dy.Float64()
+    rejected_after = dy.Float64()
+    chosen_tokens = dy.UInt32(min=1)
+    rejected_tokens = dy.UInt32(min=1)
+
+
 class Dropped(Table):
     """A row that a stage dropped, the reason, and the numbers behind it (a JSON object)."""
 
@@ -501,6 +519,10 @@ class Dropped(Table):
     stage = dy.String(min_length=1)
     reason = dy.String(min_length=1)
     numbers = dy.String()
+
+
+EVALUATIONS: tuple[type[Table], ...] = (Evaluations, PairEvaluations)
+"""The tables of stages that measure a policy."""
 
 
 def id_column(table: type[Table]) -> str:

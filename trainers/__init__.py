@@ -1,6 +1,8 @@
-"""Trainers train a policy or reward model on curated rows; `Validate` measures the result."""
+"""Trainers train a policy or reward model on curated rows; `Validate` and
+`PreferenceAccuracy` measure the result."""
 
 from trainers.dpo.dpo import DPO
+from trainers.evaluation.preference_accuracy import PreferenceAccuracy
 from trainers.evaluation.validate import Validate
 from trainers.prm.prm import PRM, ValueHead
 from trainers.reward_model.reward_model import RewardModel
@@ -9,4 +11,15 @@ from trainers.tpo.tpo import TPO
 from trainers.training.method import LoRA
 from trainers.training.trainer import Trainer
 
-__all__ = ["DPO", "PRM", "SFT", "TPO", "LoRA", "RewardModel", "Trainer", "Validate", "ValueHead"]
+__all__ = [
+    "DPO",
+    "PRM",
+    "SFT",
+    "TPO",
+    "LoRA",
+    "PreferenceAccuracy",
+    "RewardModel",
+    "Trainer",
+    "Validate",
+    "ValueHead",
+]

@@ -9,6 +9,7 @@ from schemas import (
     Demonstrations,
     Evaluations,
     Nodes,
+    PairEvaluations,
     Pairs,
     Prompts,
     Rankings,
@@ -52,6 +53,12 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
         yield _plain("reward of the best less that of the worst", rewards.first() - rewards.last())
     elif table is Demonstrations:
         yield _plain("characters an answer", _characters(rows["messages"]))
+    elif table is PairEvaluations:
+        before, after = (
+            rows[f"chosen_{when}"] - rows[f"rejected_{when}"] for when in ("before", "after")
+        )
+        yield _plain("log-prob of chosen less that of rejected, before", before)
+        yield _plain("log-prob of chosen less that of rejected, after", after)
     elif table is Evaluations:
         yield _plain("preference for the answer after training", rows["preference"].drop_nulls())
         gained = rows["reward_after"] - rows["reward_before"]

@@ -13,7 +13,7 @@ from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
 from engines.context import Context
-from schemas import ChoiceReport, Evaluations, Findings, Operator, Pairs, ProbeReport, Split, Usage
+from schemas import EVALUATIONS, ChoiceReport, Findings, Operator, Pairs, ProbeReport, Split, Usage
 
 CHECKED_PROMPTS = 1000
 """The largest number of prompts for the accuracy of a scorer, because checks can take long."""
@@ -33,8 +33,8 @@ class StageOutcome:
         label_accuracy: For `Pairs`: the share in [0, 1] of correct labels. None if no label can
             be checked.
         label_origin: The part that the same check had in the labels; None if it had none.
-        validation: For `Evaluations`: the figures of `trainers.evaluation.metrics.summary`. None
-            if nothing was measured.
+        validation: For a table of `EVALUATIONS`: the figures of
+            `trainers.evaluation.metrics.summary`. None if nothing was measured.
     """
 
     stage: Stage
@@ -109,7 +109,7 @@ def execute_stage(
         label_origin=(
             label_origin(stage, stages, kept, context.checks) if stage.gives is Pairs else None
         ),
-        validation=_validation(kept, context.seed) if stage.gives is Evaluations else None,
+        validation=_validation(kept, context.seed) if stage.gives in EVALUATIONS else None,
     )
 
 

@@ -25,7 +25,7 @@ from assets.policy.promotion import UNMEASURED, UNPROMOTED
 from assets.project.changes import SET, set_by_run
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
-from schemas import Checkpoints, Evaluations, Pairs, Split
+from schemas import EVALUATIONS, Checkpoints, Pairs, Split
 
 
 def run_stage(
@@ -166,7 +166,7 @@ def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetChe
         checks.append(cut_off_check.cut_off_check(stage, outcome.usage))
     if stage.gives is Pairs:
         checks.append(_label_accuracy(outcome))
-    if stage.gives is Evaluations:
+    if stage.gives in EVALUATIONS:
         checks.append(_no_worse(outcome, gated=gated))
     return checks
 
@@ -184,7 +184,7 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
             "The share of pairs with a correct label, among pairs that can be checked. It measures "
             "nothing if the same check labelled them"
         )
-    if stage.gives is Evaluations:
+    if stage.gives in EVALUATIONS:
         descriptions["no_worse"] = "The policy is not worse than the one it started from"
     specs = [
         dg.AssetCheckSpec(name, asset=key, description=text) for name, text in descriptions.items()

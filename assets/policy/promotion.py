@@ -14,7 +14,7 @@ import polars as pl
 from assets.project.recipe import Rule
 from assets.project.recipe_plan import Stage
 from assets.storage.tables import MissingTableError, Tables
-from schemas import Evaluations
+from schemas import EVALUATIONS
 
 UNPROMOTED = "not promoted: the next refresh starts where this one started"
 """The notice about a policy that is not promoted."""
@@ -72,7 +72,7 @@ def gate_of(
     if rule == "none" or trains is None:
         return None
     measured_by = tuple(
-        stage.name for stage in stages if stage.gives is Evaluations and trains.name in stage.reads
+        stage.name for stage in stages if stage.gives in EVALUATIONS and trains.name in stage.reads
     )
     return Gate(recipe, measured_by, seed)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from kernels.intervals import bootstrap_interval
+from trainers.evaluation.pair_metrics import pair_summary
 from trainers.evaluation.win_rate import length_controlled
 
 Floats = npt.NDArray[np.float64]
@@ -70,7 +71,8 @@ Measured = Literal["check", "judge", "reward"]
 
 
 def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
-    """The figures of an `Evaluations` frame, as a JSON object.
+    """The figures of an `Evaluations` frame, as a JSON object; of a `PairEvaluations` frame, those
+    of `trainers.evaluation.pair_metrics`.
 
     ``by``: how the policy was measured. ``before``, ``after`` and ``difference`` = after − before,
     with its 95 % interval ``low``, ``high``:
@@ -88,6 +90,8 @@ def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     Raises:
         ValueError: there is no row.
     """
+    if "pair_id" in frame.columns:
+        return pair_summary(frame, seed=seed)
     if frame.is_empty():
         raise ValueError("nothing was measured: there is no held-out prompt")
     by = measured_by(frame)

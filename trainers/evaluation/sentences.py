@@ -12,6 +12,8 @@ def change(figures: Mapping[str, Any]) -> str:
     before, after = figures["before"], figures["after"]
     if figures.get("by", "check") == "judge":
         return f"held-out win rate against the start policy {after:.1%} at equal length"
+    if figures.get("by") == "pairs":
+        return f"chosen side more likely in {before:.1%} → {after:.1%} of held-out pairs, per token"
     if figures.get("by") == "reward":
         return f"held-out reward {before:.3g} → {after:.3g}"
     return f"held-out accuracy {before:.1%} → {after:.1%}"
@@ -30,6 +32,12 @@ def difference(figures: Mapping[str, Any]) -> str:
 def described(figures: Mapping[str, Any]) -> str:
     """The change, the difference with its interval, and the win rate at any length."""
     says = f"{change(figures)}, difference {difference(figures)}"
+    if figures.get("by") == "pairs":
+        chosen, rejected = (figures[side]["difference"] for side in ("chosen", "rejected"))
+        return (
+            f"{says}; reward accuracy {figures['reward_accuracy']['mean']:.1%}, log-prob of chosen "
+            f"{chosen:+.2f} and of rejected {rejected:+.2f} nats"
+        )
     if figures.get("by") != "judge":
         return says
     before, after = figures["length_before"], figures["length_after"]

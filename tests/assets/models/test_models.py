@@ -40,16 +40,17 @@ def texts(rows: pl.DataFrame) -> set[str]:
 
 def test_only_the_train_split_is_learned(factory: Workshop) -> None:
     recorded = TRAIN | {"use": "tests.assets.models.recorded.RecordedDPO"}
-    factory.model("assistant", train={"dpo": recorded}, validate={"tasks": VALIDATE}, gate="none")
+    held_out = {"use": "trainers.PreferenceAccuracy", "of": "datasets/pairs"}
+    factory.model("assistant", train={"dpo": recorded}, validate={"held_out": held_out})
     LEARNED.clear()
     version = factory.train("assistant")
     versions = Versions(factory.folder / "data", "pairs")
-    train, held_out = (versions.read(versions.version(), split) for split in ("train", "held_out"))
-    assert held_out.height
+    train, left_out = (versions.read(versions.version(), split) for split in ("train", "held_out"))
+    assert left_out.height
     assert set(LEARNED) == texts(train)
-    assert not set(LEARNED) & texts(held_out)
+    assert not set(LEARNED) & texts(left_out)
     assert version.datasets["pairs"].version == 1
-    assert version.promoted
+    assert version.figures["held_out"]["pairs"] == left_out.height
 
 
 def test_a_prompt_that_another_dataset_holds_out_is_not_learned(factory: Workshop) -> None:
