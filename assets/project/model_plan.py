@@ -279,7 +279,7 @@ class _Reader:
         return DatasetRef(named["name"], int(named["version"]) if named["version"] else None)
 
     def _stage(self, name: str, spec: Mapping[str, Any], gives: Mapping[str, type[Table]]) -> Stage:
-        operator = stage_operator(name, spec, file=self.file)
+        operator = stage_operator(name, spec, file=self.file, taken=())
         table = fit_stage(name, operator, gives, known={}, file=self.file)
         for use in operator.roles():
             check_role(name, operator, use, self.roles, file=self.file)

@@ -5,7 +5,7 @@ and their parameters, the stages that they read, the tables of these stages, and
 are bound to their roles.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,13 +136,15 @@ def _trains_policy(stage: Stage) -> bool:
     return stage.gives is Checkpoints and is_language_model and "policy" in trained_roles
 
 
-def stage_operator(name: str, spec: Any, *, file: Path | str) -> Operator:
-    """The operator of a stage.
+def stage_operator(
+    name: str, spec: Any, *, file: Path | str, taken: Collection[str] = GIVEN
+) -> Operator:
+    """The operator of a stage, whose name is none of those that are ``taken``.
 
     Raises:
         RecipeError: There is no such operator, or a parameter is wrong.
     """
-    if name in GIVEN:
+    if name in taken:
         raise RecipeError(
             "this name is taken: it is a table that every recipe has", file=file, stage=name
         )
