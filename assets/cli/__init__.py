@@ -3,15 +3,44 @@
 Commands import heavy modules when they run, so that ``factory --help`` is fast.
 """
 
+from typing import Annotated
+
 import typer
 
-from assets.cli import exchange, init, inspect, models, preview, readings, run, storage
+from assets.cli import (
+    exchange,
+    init,
+    inspect,
+    models,
+    operators,
+    preview,
+    readings,
+    run,
+    storage,
+)
 
 app = typer.Typer(
     help="Make preference and step-level data without human labels, and train on it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (init, run, preview, models, inspect, exchange, readings, storage):
+for module in (init, run, preview, models, inspect, operators, exchange, readings, storage):
     app.add_typer(module.commands)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("preference-factory"))
+        raise typer.Exit
+
+
+@app.callback()
+def factory(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Make preference and step-level data without human labels, and train on it."""
