@@ -9,12 +9,14 @@ from dagster_shared.record import replace
 from assets.automation.failure_alerts import alerts_sensor
 from assets.automation.new_data import automation_sensor
 from assets.components.recipe import Recipe
+from assets.components.refused import refused_assets
 from assets.components.source import Source
-from assets.components.tree import RecipeTree
+from assets.components.tree import recipe_trees
 from assets.datasets.asset import dataset_asset
 from assets.execution.executor import EXECUTOR
 from assets.execution.io_manager import TablesIOManager
 from assets.models.asset import model_definitions
+from assets.project.dataset_plan import DatasetPlan
 from assets.project.project import Project, load_project
 from assets.project.resources import Resources
 
@@ -45,15 +47,17 @@ def build_definitions(
         # Dagster warns about its own beta features, once for each component.
         warnings.simplefilter("ignore", category=dg.BetaWarning)
         if of is None:
-            trees = [RecipeTree.of(folder, project) for folder in settings.recipe_folders]
+            trees = recipe_trees(settings.recipe_folders, project.declared)
             shipped, *added = [tree.build_defs() for tree in trees]
         else:
             shipped, *added = [
+                dg.Definitions(),
                 *(Source.of(source).definitions() for source in project.sources.values()),
                 *(Recipe.of(project.recipes[name]).definitions(settings) for name in of),
             ]
     models = project.models.values() if train is None else [project.models[name] for name in train]
-    refused = project.refused.keys()
+    datasets = _datasets(project, of)
+    unfit = {each.name: str(each.error) for each in project.refusals if each.kind == "dataset"}
     alerts = alerts_sensor(settings)
     merged = dg.Definitions.merge(
         shipped,
@@ -65,10 +69,19 @@ def build_definitions(
                 "tables": TablesIOManager(settings.root_path, settings.retries),
             },
             assets=[
-                dataset_asset(plan, settings.freshness)
-                for plan in project.datasets.values()
-                if (of is None and not plan.parts.keys() <= refused)
-                or (of is not None and not plan.parts.keys().isdisjoint(of))
+                *(
+                    dataset_asset(plan, settings.freshness, unfit.get(name))
+                    for name, plan in datasets.items()
+                ),
+                *(
+                    refused_assets(
+                        each
+                        for each in project.refusals
+                        if each.kind != "dataset" or each.name not in datasets
+                    )
+                    if of is None
+                    else []
+                ),
             ],
             executor=EXECUTOR,
             sensors=[
@@ -85,6 +98,16 @@ def build_definitions(
         return merged.map_asset_specs(
             func=lambda spec: spec.merge_attributes(owners=settings.owners)
         )
+
+
+def _datasets(project: Project, of: Collection[str] | None) -> dict[str, DatasetPlan]:
+    """The datasets of the recipes ``of``, or all that a recipe can add rows to."""
+    usable = project.recipes.keys() - project.refused.keys() if of is None else set(of)
+    return {
+        name: plan
+        for name, plan in project.datasets.items()
+        if not plan.parts.keys().isdisjoint(usable)
+    }
 
 
 @dg.definitions

@@ -15,7 +15,6 @@ Only `Factory.refresh` needs Dagster.
 """
 
 import tempfile
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 from upath import UPath
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from assets.config.settings import Settings
 from assets.execution.execute_stage import execute_stage
 from assets.execution.stage_context import RecipeContext, stage_context
@@ -32,11 +31,13 @@ from assets.project.find_rows import found_table
 from assets.project.project import Project, load_project
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage
+from assets.project.refusal import Declarations
 from assets.prompts.incremental_read import read_on
 from assets.prompts.sample_prompts import draw
 from assets.storage.tables import Tables
 from engines.operators.model_defaults import with_model_defaults
 from schemas import Checkpoints, Operator, Split
+from schemas.near import near
 
 if TYPE_CHECKING:
     from assets.refresh import Outcome
@@ -58,7 +59,8 @@ class Factory:
         """Open the project of the current directory, or of the file that ``FACTORY_CONFIG`` names.
 
         Raises:
-            FactoryError: The configuration, or a file that it names, is wrong.
+            FactoryError: The configuration is wrong. A recipe or source that is wrong stops no
+                other: ``factory.project.refusals`` has its error.
         """
         return cls(load_project())
 
@@ -68,8 +70,8 @@ class Factory:
         return self.project.settings
 
     @property
-    def recipes(self) -> Mapping[str, RecipeSpec]:
-        """The recipes by name."""
+    def recipes(self) -> Declarations[RecipeSpec]:
+        """The recipes by name, without those whose ``defs.yaml`` is wrong."""
         return self.project.recipes
 
     def prompts(self, source: str, *, rows: int) -> pl.DataFrame:
@@ -206,8 +208,7 @@ class Factory:
         from assets.definitions import build_definitions
         from assets.refresh import rounds, run_refresh
 
-        self._recipe(recipe)
-        self.project.require(recipe)
+        self.project.require(recipe, set)
         (day,) = rounds(refresh, 1)
         definitions = build_definitions(self.project, [recipe])
         return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows, changes=set)
@@ -232,14 +233,13 @@ class Factory:
 
     def _recipe(self, name: str) -> RecipeSpec:
         if name not in self.recipes:
-            raise FactoryError(f"there is no recipe {name!r}; {near(name, self.recipes)}")
+            raise FactoryError(self.recipes.missing(name))
         return self.recipes[name]
 
     def _read(self, source: str, tables: Tables, *, refresh: str | None, rows: int | None) -> Split:
         """Read the first rows of a source, as the first refresh would."""
         if source not in self.project.sources:
-            hint = near(source, self.project.sources)
-            raise FactoryError(f"there is no source {source!r}; {hint}")
+            raise FactoryError(self.project.sources.missing(source))
         spec = self.project.sources[source]
         readable = None if spec.check is None else getattr(spec.checker(), "readable", None)
         reading = read_on(

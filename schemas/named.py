@@ -11,8 +11,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from schemas.near import similar
+
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _LONGEST = 200
+_PACKAGES = (
+    *("generators", "annotators", "filters", "trainers"),
+    *("claims", "engines.checks", "pocket"),
+)
+"""The packages whose names are suggested in place of a wrong one."""
 _CHECK = ["messages", "reference", "text"]
 
 Fits = Callable[[Any], str | None]
@@ -33,7 +40,9 @@ class UnknownNameError(ValueError):
 def named(path: Any, fits: Fits) -> Any:
     """The object at ``path`` (``package.name``). Raises `UnknownNameError` if it does not fit."""
     if not isinstance(path, str) or len(path) > _LONGEST or not _PATH.fullmatch(path):
-        raise UnknownNameError(f"{_quoted(path)} is no import path, as package.Name is one")
+        raise UnknownNameError(
+            f"{_quoted(path)} is no import path, as package.Name is one{_meant(path, fits)}"
+        )
     module, _, name = path.rpartition(".")
     parts = module.split(".")
     if parts[0] in sys.stdlib_module_names or "__main__" in parts:
@@ -42,10 +51,10 @@ def named(path: Any, fits: Fits) -> Any:
         found = getattr(importlib.import_module(MOVED.get(module, module)), name)
     # Importing a module may raise anything, and may even end the program.
     except (Exception, SystemExit) as error:
-        raise UnknownNameError(f"cannot import {path!r}: {error}") from error
+        raise UnknownNameError(f"cannot import {path!r}: {error}{_meant(path, fits)}") from error
     wrong = fits(found)
     if wrong is not None:
-        raise UnknownNameError(f"{path!r} {wrong}")
+        raise UnknownNameError(f"{path!r} {wrong}{_meant(path, fits)}")
     return found
 
 
@@ -86,6 +95,21 @@ def check_function(found: Any) -> str | None:
     if inspect.isfunction(found) and list(inspect.signature(found).parameters) == _CHECK:
         return None
     return f"is a {type(found).__name__}, not a function of ({', '.join(_CHECK)})"
+
+
+def _meant(path: Any, fits: Fits) -> str:
+    """The end of a message: names of the required kind that are spelled like ``path``."""
+    module, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
+    packages = {each: importlib.import_module(each) for each in _PACKAGES}
+    if module in sys.modules:
+        packages[module] = sys.modules[module]
+    fitting: dict[str, list[str]] = {}
+    for package, found in packages.items():
+        for each, value in vars(found).items():
+            if not each.startswith("_") and fits(value) is None:
+                fitting.setdefault(each, []).append(f"{package}.{each}")
+    meant = [full for each in similar(name[:_LONGEST], fitting) for full in fitting[each]]
+    return f"; did you mean {' or '.join(map(repr, meant[:3]))}?" if meant else ""
 
 
 def _quoted(path: Any) -> str:

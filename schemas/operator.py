@@ -55,8 +55,13 @@ def _inside(name: str) -> str:
     return name
 
 
+class TemplateMark:
+    """Marks a field that names a template."""
+
+
 InnerFile = Annotated[str, Field(max_length=100), AfterValidator(_inside)]
 """The name of a template or of an imported dataset. It cannot lead out of its folder."""
+TemplateName = Annotated[InnerFile, TemplateMark()]
 
 GeneratingRole = Annotated[str, RoleMark("generate")]
 ScoringRole = Annotated[str, RoleMark("score")]
@@ -81,6 +86,15 @@ class RoleUse:
     field: str
     role: str
     needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TemplateUse:
+    """One template of an operator: the field that names it, its name, and the operator's class."""
+
+    field: str
+    name: str
+    operator: type
 
 
 class UnknownOperatorError(ValueError):
@@ -116,6 +130,15 @@ class Operator(Parameters):
         found = [RoleUse(name, value, mark.needs) for name, value, mark in self._marks(RoleMark)]
         for nested in self._nested():
             found += nested.roles()
+        return found
+
+    def templates(self) -> list[TemplateUse]:
+        """The templates that fields of this operator and of its nested operators name."""
+        found = [
+            TemplateUse(name, value, type(self)) for name, value, _ in self._marks(TemplateMark)
+        ]
+        for nested in self._nested():
+            found += nested.templates()
         return found
 
     def needs_truth(self) -> Truth | None:

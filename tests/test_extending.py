@@ -18,7 +18,7 @@ from assets.config.settings import SettingsError, load_settings
 from assets.export.formats import format_of
 from assets.export.messages import as_exported
 from assets.importers.importer import import_dataset
-from assets.project.recipe_plan import plan
+from assets.project.recipe_plan import check_roles, plan
 from engines.bindings import open_engine
 from generators import Sample
 from schemas import Pairs, rows
@@ -88,8 +88,10 @@ def test_what_ones_own_engine_does_not_do_is_refused_with_the_recipe(mine: Path)
     message = (
         r"stage 'scores'.*Likelihood asks the role 'policy' to score, .*'mine\.engines\.Writer'"
     )
+    roles = load_settings().defaults()
+    planned = plan(stages, file="defs.yaml", roles=roles)
     with pytest.raises(RecipeError, match=message):
-        plan(stages, file="defs.yaml", roles=load_settings().defaults())
+        check_roles(planned, roles, file="defs.yaml")
 
 
 def test_a_shape_of_ones_own_is_imported(mine: Path) -> None:

@@ -20,7 +20,7 @@ from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from schemas import GeneratingRole, InnerFile, ModelDefault, Split, StageReport, canonical
+from schemas import GeneratingRole, ModelDefault, Split, StageReport, TemplateName, canonical
 from schemas.operator import RoleMark
 
 OPTIONS = ("yes", "no")
@@ -79,8 +79,8 @@ class Checklist(ChoosingAnnotator):
     answer_tokens: Annotated[int, ModelDefault("reply_tokens")] = Field(default=8, ge=1)
     cut: Cut = "refuse"
     cut_verdicts: Cut = "refuse"
-    template: InnerFile = "checklist_item"
-    checklist_template: InnerFile = "write_checklist"
+    template: TemplateName = "checklist_item"
+    checklist_template: TemplateName = "write_checklist"
 
     @field_validator("items")
     @classmethod

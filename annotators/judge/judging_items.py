@@ -17,13 +17,13 @@ from engines.operators.system_turns import as_asked
 from engines.rows import Prompt
 from schemas import (
     GeneratingRole,
-    InnerFile,
     Prompts,
     Responses,
     Scores,
     Split,
     Table,
     Takes,
+    TemplateName,
     dropped,
     messages_of,
     prompt_id,
@@ -62,7 +62,7 @@ class JudgingItems(RowOperator):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     truth: Annotated[str | None, Takes(Scores)] = None
     model: GeneratingRole = "judge"
-    template: InnerFile = "judge_rationale"
+    template: TemplateName = "judge_rationale"
     criteria: str | None = None
     scale: tuple[int, int] = Field(default=(1, 5))
 

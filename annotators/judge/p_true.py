@@ -11,7 +11,7 @@ from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.rows import Prompt, Response
-from schemas import ChoosingRole, InnerFile, canonical
+from schemas import ChoosingRole, TemplateName, canonical
 
 OPTIONS = ("True", "False")
 
@@ -32,7 +32,7 @@ class PTrue(ChoosingAnnotator):
     model: ChoosingRole = "policy"
     samples: int = Field(default=0, ge=0)
     cut: Cut = "refuse"
-    template: InnerFile = "p_true"
+    template: TemplateName = "p_true"
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -19,7 +19,7 @@ from engines.operators.sampled import Sampled
 from engines.operators.scores import Score
 from engines.protocol import RowError, Sampling
 from engines.rows import Prompt, Response
-from schemas import Checkpoints, ChoosingRole, InnerFile, Message, ModelDefault, Takes, canonical
+from schemas import Checkpoints, ChoosingRole, Message, ModelDefault, Takes, TemplateName, canonical
 from schemas.operator import RoleUse
 
 
@@ -29,7 +29,7 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
     mode: Literal["pointwise", "pairwise", "listwise"] = "pointwise"
     model: ChoosingRole = "judge"
     checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
-    template: InnerFile | None = None
+    template: TemplateName | None = None
     criteria: str | None = None
     scale: tuple[int, int] = (1, 5)
     verdict: Literal["probability", "sampled"] = "probability"

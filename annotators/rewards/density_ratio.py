@@ -10,7 +10,7 @@ from annotators.rewards.log_ratio import Normalise, log_ratios, thoughts_scored
 from engines.model import Models
 from engines.operators.scores import Score, opinions
 from engines.rows import Prompt, Response
-from schemas import InnerFile, ModelDefault, ScoringRole
+from schemas import ModelDefault, ScoringRole, TemplateName
 
 
 class Exemplar(BaseModel):
@@ -55,7 +55,7 @@ class DensityRatio(ProbedAnnotator):
         default_factory=lambda given: CRITERIA if given.get("by_criteria") else None
     )
     exemplars: Annotated[tuple[Exemplar, ...], ModelDefault()] = ()
-    template: InnerFile = "with_criteria"
+    template: TemplateName = "with_criteria"
 
     def model_defaults(self) -> dict[str, str]:
         """Criteria and exemplars, if the recipe wants some and has none."""

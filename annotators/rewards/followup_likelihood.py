@@ -12,7 +12,7 @@ from engines.model import Models
 from engines.operators.scores import Score, opinions
 from engines.protocol import Scored
 from engines.rows import Prompt, Response
-from schemas import InnerFile, ModelDefault, ScoringRole
+from schemas import ModelDefault, ScoringRole, TemplateName
 
 
 class FollowupLikelihood(ProbedAnnotator):
@@ -48,7 +48,7 @@ class FollowupLikelihood(ProbedAnnotator):
         ),
         min_length=1,
     )
-    template: InnerFile = "followup"
+    template: TemplateName = "followup"
 
     @model_validator(mode="after")
     def _different(self) -> "FollowupLikelihood":

@@ -16,7 +16,7 @@ from engines.operators.rollouts import Estimate, Rollouts
 from engines.operators.scores import Score
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
-from schemas import InnerFile, Truth, canonical
+from schemas import TemplateName, Truth, canonical
 
 NAME = "first_error"
 
@@ -49,7 +49,7 @@ class FirstError(RolloutAnnotator):
     by: Literal["binary", "brute", "judge"] = "binary"
     threshold: float = Field(default=0.0, ge=0, lt=1)
     votes: int = Field(default=1, ge=1)
-    template: InnerFile = "first_error"
+    template: TemplateName = "first_error"
     cut_verdicts: Cut = "refuse"
 
     def needs_truth(self) -> Truth | None:

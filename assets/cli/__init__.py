@@ -17,6 +17,7 @@ from assets.cli import (
     readings,
     run,
     storage,
+    validate,
 )
 
 app = typer.Typer(
@@ -24,7 +25,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for module in (init, run, preview, models, inspect, operators, exchange, readings, storage):
+for module in (
+    *(init, run, preview, models, inspect, operators, validate),
+    *(exchange, readings, storage),
+):
     app.add_typer(module.commands)
 
 

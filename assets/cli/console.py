@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from assets.importers.importer import Imported
     from assets.maintenance.retention import Prunable
     from assets.maintenance.usage import Use
+    from assets.project.refusal import Refusal
     from assets.report import Report
     from assets.review.agreement import WithPeople
     from assets.storage.dataset_versions import Version
@@ -117,6 +118,28 @@ def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
             Text(" → ".join(recipe["stages"])),
         )
     return table
+
+
+def refusal_lines(refusals: Iterable["Refusal"]) -> Iterator[Text]:
+    """What cannot be used, and why: what is wrong first. Equal errors are one line."""
+    alike: dict[str, list[Refusal]] = {}
+    for each in sorted(refusals, key=lambda one: not one.is_broken):
+        alike.setdefault(str(each.error), []).append(each)
+    for error, group in alike.items():
+        broken = group[0].is_broken
+        names = ", ".join(dict.fromkeys(f"{each.kind} {each.name}" for each in group))
+        line = Text("wrong: " if broken else "cannot run: ", style="red" if broken else "yellow")
+        yield line.append(f"{names}: {error}", style="default")
+
+
+def validated_sentence(counts: Mapping[str, int], refusals: Sequence["Refusal"]) -> Text:
+    """How many declarations were checked, and how many cannot be used."""
+    checked = ", ".join(
+        f"{count:,} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items()
+    )
+    broken = sum(each.is_broken for each in refusals)
+    unfit = len(refusals) - broken
+    return Text(f"{checked}: {broken:,} wrong, {unfit:,} cannot run")
 
 
 def trained_table(name: str, version: "ModelVersion") -> Table:

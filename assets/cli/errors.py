@@ -6,9 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from assets.project.recipe import RecipeSpec
+    from assets.project.refusal import Declarations
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 Refresh = Annotated[
@@ -20,14 +24,15 @@ Version = Annotated[
 ]
 
 
-def recipe_id(name: str, known: Any) -> str:
-    """The id of the recipe ``name`` (id or family/id). Raises `FactoryError` if there is none."""
-    from assets.config.errors import FactoryError, near
+def recipe_id(name: str, known: "Declarations[RecipeSpec]") -> str:
+    """The id of the recipe ``name`` (id or family/id). Raises `FactoryError` if there is none, or
+    if its file is wrong."""
+    from assets.config.errors import FactoryError
 
     family, _, plain = name.rpartition("/")
     if plain in known and family in ("", known[plain].family):
         return plain
-    raise FactoryError(f"there is no recipe {name!r}; {near(plain, known)}")
+    raise FactoryError(known.missing(plain))
 
 
 @contextmanager

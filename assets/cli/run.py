@@ -73,16 +73,19 @@ def recipes(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the recipes, with what each claims, and those that cannot run on the bound sources."""
+    """List the recipes, with what each claims, and why those that cannot run cannot."""
     with printed(as_json) as answer:
         from assets.cli import console
         from assets.cli.recipe_pages import write_gallery
         from assets.project.project import load_project
+        from assets.project.recipe import RecipeSpec
+        from assets.project.refusal import FILE
 
         project = load_project()
         if docs is not None:
             write_gallery(docs, project.recipes.values(), project.settings)
         refused = project.refused
+        refusals = [each for each in project.refusals if each.kind in (RecipeSpec.kind, FILE)]
         found = [
             {
                 "id": recipe.name,
@@ -94,14 +97,23 @@ def recipes(
             }
             for recipe in sorted(project.recipes.values(), key=lambda r: (r.family, r.name))
         ]
+        found += [
+            {
+                "id": each.name,
+                "family": Path(each.file).parent.parent.name,
+                "paper": None,
+                "claim": None,
+                "stages": [],
+                "refused": str(each.error),
+            }
+            for each in refusals
+            if each.name not in project.recipes
+        ]
         if not as_json:
             screen = console.console()
-            screen.print(console.recipes_table(found))
-            if refused:
-                screen.print(
-                    f"these recipes cannot run on the sources that are bound, and factory run says "
-                    f"why: {', '.join(sorted(refused))}"
-                )
+            screen.print(console.recipes_table(each for each in found if each["paper"]))
+            for line in console.refusal_lines(refusals):
+                screen.print(line, soft_wrap=True)
         answer(found)
 
 

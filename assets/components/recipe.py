@@ -1,6 +1,5 @@
 """The Dagster component of a recipe: ``type: assets.Recipe`` (`assets.project.recipe`)."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +14,7 @@ from assets.automation.new_prompts_sensor import news_sensor
 from assets.automation.partitions import REFRESHES, days_before
 from assets.components import asset_metadata as catalogue
 from assets.components.declared import DeclaredComponent
+from assets.components.refused import refused_assets
 from assets.config.errors import RecipeError
 from assets.config.settings import Settings, load_settings
 from assets.execution.claim_check import claim_check
@@ -33,11 +33,10 @@ from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage, policy_stage
+from assets.project.refusal import Refusal
 from assets.project.resources import Resources
 from assets.prompts.sample_prompts import draw
 from schemas import Pairs, Prompts, Split, Usage
-
-log = logging.getLogger(__name__)
 
 
 class DrawConfig(dg.Config):
@@ -75,12 +74,12 @@ class Recipe(RecipeSpec, DeclaredComponent):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return `definitions`. Dagster calls this when it loads the components of a folder.
 
-        A recipe that cannot run on today's sources has none; the log says why.
+        A recipe that cannot run has only an asset with the error.
         """
         settings = load_settings()
-        if (refusal := self.refusal(settings)) is not None:
-            log.warning("%s is not loaded: %s", self.name, refusal)
-            return dg.Definitions()
+        if (error := self.refusal(settings)) is not None:
+            refusal = Refusal(self.kind, self.name, self.file, error)
+            return dg.Definitions(assets=refused_assets([refusal]))
         return self.definitions(settings)
 
     def definitions(self, settings: Settings) -> dg.Definitions:

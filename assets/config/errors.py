@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.keys import without_keys
+from schemas.near import near
 from schemas.printable import printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class RecipeError(FactoryError):
         self.file = str(file)
         self.stage = stage
         self.field = field
+
+
+class UnfitError(RecipeError):
+    """A ``defs.yaml`` is right, but the project lacks what it needs: a model that can do what it is
+    asked, or a source of prompts with a check or with references."""
 
 
 _TYPE = re.compile(r"[a-z-]+\[.*\]")
@@ -85,15 +90,6 @@ NAME_RULE = "a name is letters, digits and _"
 def is_name(text: str) -> bool:
     """Whether ``text`` keeps `NAME_RULE`."""
     return text.isidentifier() and text.isascii()
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """A hint after an unknown name: similar known names, or else all known names."""
-    names = sorted(known)
-    meant = get_close_matches(name, names, n=3, cutoff=0.5)
-    if meant:
-        return f"did you mean {' or '.join(map(repr, meant))}?"
-    return f"there is {', '.join(map(repr, names))}" if names else "there is none"
 
 
 def find_cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:

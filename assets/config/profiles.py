@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from assets.config.errors import near
 from engines.profiles import SHIPPED, Profile, merged
+from schemas.near import near
 
 
 class OwnProfile(Profile):

@@ -36,7 +36,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from upath import UPath
 
 from assets.config.bundled import PACKAGES, bundled
-from assets.config.errors import NO_MAPPING, FactoryError, near
+from assets.config.errors import NO_MAPPING, FactoryError
 from assets.config.modules import make_importable
 from assets.config.operation import Alerts, Freshness, Retries
 from assets.config.profiles import Own, OwnProfile, check_profiles, profile_named
@@ -45,6 +45,7 @@ from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
 from engines.profiles import ByTraining, LoRADefaults, Profile, merged
+from schemas.near import near
 from schemas.parameters import refuse_truth
 
 _PREFIX = "FACTORY_"

@@ -19,16 +19,20 @@ from assets.execution.schema_check import schema_check
 from assets.project.dataset import DATASETS
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.resources import Resources
+from assets.rendering.markdown import escaped
 from assets.storage.dataset_versions import HELD_OUT, TRAIN, Versions
 from schemas import Split, columns
 
 
-def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinition:
+def dataset_asset(
+    plan: DatasetPlan, freshness: Freshness, unfit: str | None = None
+) -> dg.AssetsDefinition:
     """The asset ``datasets/<name>``. It has no partitions, and is updated after each refresh.
 
     Args:
         plan: The plan of the dataset.
         freshness: How old the dataset may be.
+        unfit: Why one of its recipes cannot run; None if all can.
     """
     key = [DATASETS, plan.name]
     inputs = [[recipe, stage] for recipe, stage in plan.parts.items()]
@@ -37,7 +41,7 @@ def dataset_asset(plan: DatasetPlan, freshness: Freshness) -> dg.AssetsDefinitio
     @dg.asset(
         key=key,
         group_name=DATASETS,
-        description=_description(plan),
+        description=_description(plan, unfit),
         kinds={"parquet", "polars"},
         tags={"table": plan.table.__name__},
         metadata={"dagster/column_schema": column_schema(plan.table)},
@@ -152,12 +156,12 @@ def _no_leak(plan: DatasetPlan, curation: Curated) -> dg.AssetCheckResult:
     )
 
 
-def _description(plan: DatasetPlan) -> str:
+def _description(plan: DatasetPlan, unfit: str | None) -> str:
     of = ", ".join(f"{recipe}/{stage}" for recipe, stage in plan.parts.items())
     share = "" if plan.weights is None else " in the proportions of their weights"
     return (
         f"All refreshes of {of}{share}, without repeated rows and without prompts that policies "
         f"are evaluated on. {plan.held_out:.0%} of the prompts are held out, together with all "
         "similar prompts.\n\n"
-        f"factory export datasets/{plan.name} DIR"
+        f"factory export datasets/{plan.name} DIR" + (f"\n\n**{escaped(unfit)}**" if unfit else "")
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
 from assets.export.formats import fitting, format_of
@@ -55,7 +55,7 @@ def _write(
     version: int | None,
 ) -> Exported:
     if name not in project.datasets:
-        raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")
+        raise FactoryError(project.datasets.missing(name))
     plan = project.datasets[name]
     versions = Versions(project.settings.root_path, name)
     chosen = versions.version(version)

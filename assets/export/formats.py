@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from engines.operators.prompt_templates import conversation
 from schemas import (
     Demonstrations,
@@ -21,6 +21,7 @@ from schemas import (
     dropped,
 )
 from schemas.named import UnknownNameError, instance_of, named
+from schemas.near import near
 
 STAGE = "export"
 CUT = "cut off: it would be trained with an end of the turn"

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import polars as pl
 from upath import UPath
 
-from assets.config.errors import NAME_RULE, FactoryError, is_name, near
+from assets.config.errors import NAME_RULE, FactoryError, is_name
 from assets.config.settings import Settings
 from assets.importers.joining import EXTRA_COLUMNS, Joined, joined_rows
 from assets.importers.published_files import published_rows
@@ -33,6 +33,7 @@ from engines.operators.imported_tables import TABLES
 from generators import SourceError
 from generators.sources.file_rows import Rows
 from schemas import Prompts, Scores, Split, Table, columns, dropped
+from schemas.near import near
 
 CHUNK = 2000
 """Rows that are read at once."""

@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from assets.config.errors import FactoryError, RecipeError, near
+from assets.config.errors import FactoryError, RecipeError
 from assets.config.yaml_file import YamlError, unsound, value
 from assets.project.declaration import LARGEST
 from assets.project.recipe_plan import Stage
 from schemas import Operator
+from schemas.near import near
 
 WHERE = "--set"
 """The place of a wrong value in error messages, in place of a file."""

@@ -49,6 +49,7 @@ class DatasetSpec(Declaration):
     """The rows of recipes at all refreshes as one dataset, with a held-out split."""
 
     type_name: ClassVar[str] = "assets.Dataset"
+    kind: ClassVar[str] = "dataset"
 
     of: list[str] | dict[str, float]
     held_out: float = Field(default=0.05, ge=0, lt=1)

@@ -6,14 +6,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.config.errors import RecipeError, near, parameter_error
+from assets.config.errors import RecipeError, UnfitError, parameter_error
 from assets.config.settings import Settings
 from assets.project.dataset import Cap, DatasetSpec
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import EXPORTED, Stage, exported_stage
+from assets.project.refusal import Declarations
 from assets.project.source import SourceSpec
 from filters.filter import Filter
 from schemas import Prompts, Table, Takes, UnknownOperatorError, load_operator, operator_class
+from schemas.near import near
 
 HELD_OUT = "held_out"
 """The name that filters use for the source that policies are validated on."""
@@ -46,8 +48,8 @@ class DatasetPlan:
 
 def plan_dataset(
     dataset: DatasetSpec,
-    recipes: Mapping[str, RecipeSpec],
-    sources: Mapping[str, SourceSpec],
+    recipes: Declarations[RecipeSpec],
+    sources: Declarations[SourceSpec],
     settings: Settings,
 ) -> DatasetPlan:
     """Plan a dataset.
@@ -96,14 +98,27 @@ def plan_dataset(
     )
 
 
+def check_parts(
+    plan: DatasetPlan, recipes: Mapping[str, RecipeSpec], settings: Settings, *, file: Any
+) -> None:
+    """Check that the recipes of a dataset can run. Its stored rows can be read in any case.
+
+    Raises:
+        UnfitError: A recipe cannot run.
+    """
+    for name in plan.parts:
+        if (refusal := recipes[name].refusal(settings)) is not None:
+            problem = f"recipe {name!r} cannot run, so no new rows come from it: {refusal}"
+            raise UnfitError(problem, file=file, field="of")
+
+
 def _part(
-    entry: str, recipes: Mapping[str, RecipeSpec], settings: Settings, *, file: Any
+    entry: str, recipes: Declarations[RecipeSpec], settings: Settings, *, file: Any
 ) -> tuple[str, Stage]:
     """The recipe and the stage that an entry of ``of`` names."""
     name, _, stage = entry.partition("/")
     if name not in recipes:
-        problem = f"there is no recipe {name!r}; {near(name, recipes)}"
-        raise RecipeError(problem, file=file, field="of")
+        raise RecipeError(recipes.missing(name), file=file, field="of")
     stages = recipes[name].planned(settings)
     known = {each.name: each for each in stages if each.gives in EXPORTED}
     if stage and stage not in known:
@@ -166,7 +181,11 @@ def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: st
 
 
 def _evaluations(
-    filters: Sequence[Filter], sources: Mapping[str, SourceSpec], settings: Settings, *, file: Any
+    filters: Sequence[Filter],
+    sources: Declarations[SourceSpec],
+    settings: Settings,
+    *,
+    file: Any,
 ) -> dict[str, str]:
     """The source behind each name of evaluation prompts that the filters use."""
     evaluations = {}
@@ -175,6 +194,9 @@ def _evaluations(
             if read.field == "of":
                 continue
             source = settings.held_out if read.stage == HELD_OUT else read.stage
+            if source in sources.refused and source not in sources:
+                problem = sources.missing(source)
+                raise RecipeError(problem, file=file, field=f"decontaminate.{read.field}")
             if source not in sources or not sources[source].fixed:
                 fixed = [name for name, one in sources.items() if one.fixed]
                 raise RecipeError(

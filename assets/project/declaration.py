@@ -43,12 +43,15 @@ class Declaration(BaseModel):
 
     type_name: ClassVar[str]
     """The ``type:`` in the file."""
+    kind: ClassVar[str]
+    """What it is, in a word: ``recipe``."""
     taken: ClassVar[frozenset[str]] = frozenset()
     """Names that no declaration of this type may have."""
 
     name: Name
 
     _file: Path | str = PrivateAttr(default="(no file)")
+    _line: int = PrivateAttr(default=1)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -56,8 +59,13 @@ class Declaration(BaseModel):
         return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
 
     @classmethod
-    def declared(cls, attributes: Any, file: Path | str) -> Self:
+    def declared(cls, attributes: Any, file: Path | str, *, line: int = 1) -> Self:
         """Make a declaration from the attributes in a file.
+
+        Args:
+            attributes: The attributes.
+            file: The file.
+            line: The line of the file where its document begins.
 
         Raises:
             RecipeError: An attribute is wrong. The message names the file and the field.
@@ -74,6 +82,7 @@ class Declaration(BaseModel):
         if declaration.name in cls.taken:
             raise RecipeError(f"the name {declaration.name!r} is taken", file=file, field="name")
         declaration._file = file
+        declaration._line = line
         declaration.ensure_valid()
         return declaration
 
@@ -84,3 +93,8 @@ class Declaration(BaseModel):
     def file(self) -> Path | str:
         """The ``defs.yaml`` that declares it."""
         return self._file
+
+    @property
+    def line(self) -> int:
+        """The line of the file where its document begins."""
+        return self._line

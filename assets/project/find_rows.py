@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from assets.project.project import Project
 from assets.project.recipe_plan import exported_stage
 from assets.storage.dataset_versions import SPLITS, Version, Versions
 from schemas import Prompts, Table, empty
+from schemas.near import near
 
 if TYPE_CHECKING:
     from assets.storage.tables import Tables
@@ -91,7 +92,7 @@ def found_dataset(
     Raises `FactoryError` if there is no such dataset, version or split.
     """
     if name not in project.datasets:
-        raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")
+        raise FactoryError(project.datasets.missing(name))
     if split not in (None, *SPLITS):
         raise FactoryError(f"there is no split {split!r}; {near(str(split), SPLITS)}")
     versions = Versions(project.settings.root_path, name)
@@ -107,14 +108,14 @@ def model_name(project: Project, name: str) -> str:
     """
     plain = name.removeprefix("models/")
     if plain not in project.models:
-        raise FactoryError(f"there is no model {plain!r}; {near(plain, project.models)}")
+        raise FactoryError(project.models.missing(plain))
     return plain
 
 
 def refuse_dataset_report(project: Project, name: str) -> NoReturn:
     """Raise `FactoryError`: a report shows how a recipe made rows, so a dataset has none."""
     if name not in project.datasets:
-        raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")
+        raise FactoryError(project.datasets.missing(name))
     commands = ", ".join(f"factory report {recipe}" for recipe in project.datasets[name].parts)
     raise FactoryError(f"only recipes have a report; for datasets/{name} run: {commands}")
 

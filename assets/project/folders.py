@@ -1,17 +1,20 @@
 """Reads the ``defs.yaml`` files in folders of recipes."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assets.config.errors import RecipeError, near
-from assets.config.yaml_file import Document, YamlError, documents
+from assets.config.errors import RecipeError, is_name
+from assets.config.yaml_file import LARGEST, Document, YamlError, documents
 from assets.project.dataset import DatasetSpec
 from assets.project.declaration import Declaration
 from assets.project.model import ModelSpec
 from assets.project.recipe import RecipeSpec
+from assets.project.refusal import FILE, Refusal, as_recipe_error
 from assets.project.source import SourceSpec
+from schemas.keys import holds_key
+from schemas.near import near
 
 TYPES: Mapping[str, type[Declaration]] = {
     kind.type_name: kind for kind in (RecipeSpec, SourceSpec, DatasetSpec, ModelSpec)
@@ -20,37 +23,20 @@ TYPES: Mapping[str, type[Declaration]] = {
 
 _PARTS = ("type", "attributes")
 _FILES = ("defs.yaml", "defs.yml", "component.yaml")
+_NAME = re.compile(r"^ {0,4}name: *[\"']?(\w{1,100})", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One document of a ``defs.yaml``.
-
-    Attributes:
-        type_name: Its ``type``.
-        attributes: Its ``attributes``, which are not validated.
-        file: The file.
-        line: The line where the document begins.
-    """
-
-    type_name: str
-    attributes: Mapping[str, Any]
-    file: Path
-    line: int
+def read_folders(folders: Iterable[Path]) -> Iterator[Declaration | Refusal]:
+    """What the files in ``folders`` and their subfolders declare, each file once."""
+    seen: set[Path] = set()
+    for folder in folders:
+        for file in _files(folder, frozenset()):
+            if (place := file.resolve()) not in seen:
+                seen.add(place)
+                yield from read_file(file)
 
 
-def read_folder(folder: Path) -> Iterator[Declaration]:
-    """The declarations of all files in ``folder`` and its subfolders, in the order of their paths.
-
-    Raises:
-        RecipeError: A file is not YAML, or a declaration cannot work.
-    """
-    for file in _files(folder, frozenset()):
-        for entry in read_file(file):
-            yield TYPES[entry.type_name].declared(entry.attributes, file)
-
-
-def subfolders(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+def _subfolders(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
     """The sorted folders in ``folder``, without hidden ones and links to the folders ``above``."""
     for subfolder in sorted(each for each in folder.iterdir() if each.is_dir()):
         if not subfolder.name.startswith(".") and subfolder.resolve() not in above:
@@ -62,23 +48,37 @@ def declaring_file(folder: Path) -> Path | None:
     return next((folder / name for name in _FILES if (folder / name).is_file()), None)
 
 
-def read_file(file: Path) -> list[Entry]:
-    """The documents of a ``defs.yaml``. Their attributes are not validated yet.
-
-    Raises:
-        RecipeError: The file is not YAML, is empty, or a document has no known ``type``.
-    """
+def read_file(file: Path) -> Iterator[Declaration | Refusal]:
+    """What the documents of a ``defs.yaml`` declare."""
     try:
         parts = documents(file)
     except YamlError as error:
         field = (error.field or "").removeprefix("attributes.")
-        raise RecipeError(str(error), file=file, field=field or None) from None
+        wrong = RecipeError(str(error), file=file, field=field or None)
+        yield from (Refusal(FILE, name, file, wrong) for name in _names(file))
+        return
     if not parts:
-        raise RecipeError(f"is empty: set type to one of {', '.join(TYPES)}", file=file)
-    return [_entry(document, file) for document in parts]
+        wrong = RecipeError(f"is empty: set type to one of {', '.join(TYPES)}", file=file)
+        yield Refusal(FILE, file.parent.name, file, wrong)
+    for document in parts:
+        yield _declaration(document, file)
 
 
-def _entry(document: Document, file: Path) -> Entry:
+def _declaration(document: Document, file: Path) -> Declaration | Refusal:
+    kind, name = FILE, file.parent.name
+    try:
+        type_, attributes = _parts(document, file)
+        kind = type_.kind
+        if _is_shown(given := attributes.get("name")):
+            name = str(given)
+        with as_recipe_error(file):
+            return type_.declared(attributes, file, line=document.line)
+    except RecipeError as error:
+        return Refusal(kind, name, file, error)
+
+
+def _parts(document: Document, file: Path) -> tuple[type[Declaration], Mapping[str, Any]]:
+    """The type and the attributes of a document."""
     value = document.value
     if not isinstance(value, Mapping):
         raise RecipeError(
@@ -94,11 +94,25 @@ def _entry(document: Document, file: Path) -> Entry:
     attributes = value.get("attributes")
     if not isinstance(attributes, Mapping):
         raise RecipeError("must be a mapping: {name: ..., ...}", file=file, field="attributes")
-    return Entry(kind, attributes, file, document.line)
+    return TYPES[kind], attributes
+
+
+def _names(file: Path) -> list[str]:
+    """The names that a file without valid YAML seems to declare, or else that of its folder."""
+    try:
+        text = file.read_bytes()[:LARGEST].decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    return list(dict.fromkeys(filter(_is_shown, _NAME.findall(text)))) or [file.parent.name]
+
+
+def _is_shown(name: Any) -> bool:
+    """Whether a name may be shown: it keeps the rule of names, and does not look like a key."""
+    return isinstance(name, str) and is_name(name) and not holds_key(name)
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    for subfolder in subfolders(folder, above):
+    for subfolder in _subfolders(folder, above):
         file = declaring_file(subfolder)
         if file is not None:
             yield file

@@ -37,6 +37,7 @@ class ModelSpec(Declaration):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     type_name: ClassVar[str] = "assets.Model"
+    kind: ClassVar[str] = "model"
     taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, MODELS})
 
     start: str = "policy"

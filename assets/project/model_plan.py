@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from assets.config.errors import RecipeError, near
+from assets.config.errors import RecipeError
 from assets.config.promoted import downstream_model
 from assets.config.settings import Settings
 from assets.project.dataset_plan import HELD_OUT, DatasetPlan
@@ -18,10 +18,12 @@ from assets.project.recipe_plan import (
     stage_operator,
     with_defaults,
 )
+from assets.project.refusal import Declarations
 from assets.project.source import SourceSpec
 from assets.project.source_truth import bare_source, fit
 from engines.operators.model_defaults import RoleDefaults
 from schemas import Checkpoints, Operator, Prompts, Table, UnknownOperatorError, operator_class
+from schemas.near import near
 from schemas.operator import RoleMark, Takes
 from schemas.parameters import field_marks
 
@@ -107,8 +109,8 @@ class ModelPlan:
 
 def plan_model(
     model: ModelSpec,
-    models: Mapping[str, ModelSpec],
-    datasets: Mapping[str, DatasetPlan],
+    models: Declarations[ModelSpec],
+    datasets: Declarations[DatasetPlan],
     sources: Mapping[str, SourceSpec],
     settings: Settings,
 ) -> ModelPlan:
@@ -162,16 +164,14 @@ def plan_model(
 
 
 def _start(
-    model: ModelSpec, models: Mapping[str, ModelSpec], settings: Settings
+    model: ModelSpec, models: Declarations[ModelSpec], settings: Settings
 ) -> tuple[str, str | None]:
     """The role whose binding the model uses, and the model that it starts from."""
     visited = [model.name]
     spec = model
     while (name := downstream_model(spec.start)) is not None:
         if name not in models:
-            raise RecipeError(
-                f"there is no model {name!r}; {near(name, models)}", file=spec.file, field="start"
-            )
+            raise RecipeError(models.missing(name), file=spec.file, field="start")
         if name in visited:
             chain = " from ".join(f"models/{each}" for each in [*visited, name])
             raise RecipeError(
@@ -197,7 +197,7 @@ def _start(
 class _Reader:
     """Reads the stages of a model."""
 
-    datasets: Mapping[str, DatasetPlan]
+    datasets: Declarations[DatasetPlan]
     sources: Mapping[str, SourceSpec]
     settings: Settings
     role: str
@@ -274,8 +274,7 @@ class _Reader:
         if named is None:
             return None
         if named["name"] not in self.datasets:
-            hint = near(named["name"], self.datasets)
-            self._refuse(f"there is no dataset {named['name']!r}; {hint}", stage, "of")
+            self._refuse(self.datasets.missing(named["name"]), stage, "of")
         return DatasetRef(named["name"], int(named["version"]) if named["version"] else None)
 
     def _stage(self, name: str, spec: Mapping[str, Any], gives: Mapping[str, type[Table]]) -> Stage:

@@ -29,17 +29,20 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
 
-from assets.config.errors import RecipeError, near
+from assets.config.errors import RecipeError, UnfitError
 from assets.config.settings import Settings, load_settings
 from assets.project.changes import WHERE, Changes, changed_specs, check_changes, with_origins
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.import_path import built
 from assets.project.measure import Measure
-from assets.project.recipe_plan import GIVEN, Stage, plan
+from assets.project.recipe_plan import GIVEN, Stage, check_roles, plan
+from assets.project.refusal import REFUSED
 from assets.project.source import SourceSpec
 from assets.project.source_truth import Fitted, bare_source, fit
+from assets.project.stage_templates import check_templates
 from schemas.named import subclass_of
+from schemas.near import near
 
 _MEASURE = subclass_of(Measure, "a measure")
 
@@ -61,7 +64,8 @@ class RecipeSpec(Declaration):
     """A published method to make preference or step-level data, as stages of operators."""
 
     type_name: ClassVar[str] = "assets.Recipe"
-    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models"})
+    kind: ClassVar[str] = "recipe"
+    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models", REFUSED})
 
     stages: dict[str, Any]
     paper: Paper
@@ -75,6 +79,7 @@ class RecipeSpec(Declaration):
     gate: Rule = "no_worse"
 
     _sources: Mapping[str, Sequence[SourceSpec]] | None = PrivateAttr(default=None)
+    _refused: RecipeError | None = PrivateAttr(default=None)
     _fitted: tuple[Any, Fitted] | None = PrivateAttr(default=None)
 
     def ensure_valid(self) -> None:
@@ -116,7 +121,7 @@ class RecipeSpec(Declaration):
         return self._fitted[1]
 
     def refusal(self, settings: Settings, changes: Changes | None = None) -> RecipeError | None:
-        """Why the stages cannot run on the prompts of the recipe's sources; None if they can.
+        """Why the recipe cannot run with the project's models and sources; None if it can.
 
         Args:
             settings: The configuration.
@@ -149,6 +154,14 @@ class RecipeSpec(Declaration):
         self._sources = {"prompts": drawn, "held_out": [sources[settings.held_out]]}
         self._fitted = None
 
+    def refuse(self, error: RecipeError) -> None:
+        """Refuse to run, because of something else in the project: a source, for example.
+
+        The stored tables of the recipe can still be read.
+        """
+        self._refused = error
+        self._fitted = None
+
     def _fit(
         self,
         specs: Mapping[str, Any],
@@ -159,6 +172,13 @@ class RecipeSpec(Declaration):
     ) -> Fitted:
         roles = settings.defaults()
         stages = plan(specs, file=file, roles=roles)
+        check_templates(stages, roles, file=file, folder=Path(self.file).parent)
+        try:
+            check_roles(stages, roles, file=file)
+        except UnfitError as unfit:
+            return Fitted(stages, {}, unfit)
+        if sources is None and self._refused is not None:
+            return Fitted(stages, {}, self._refused)
         sources = sources or self._sources
         if sources is None:
             return Fitted(stages, {}, None)
@@ -175,9 +195,11 @@ class RecipeSpec(Declaration):
         if not changes:
             return before
         specs = changed_specs(self.stages, changes)
-        after = self._fit(specs, settings, file=WHERE).stages
-        check_changes(before, after)
-        return [with_origins(stage, changes) for stage in after]
+        after = self._fit(specs, settings, file=WHERE)
+        check_changes(before, after.stages)
+        if after.refusal is not None and self.fitted(settings).refusal is None:
+            raise after.refusal
+        return [with_origins(stage, changes) for stage in after.stages]
 
     def measured_by(self, settings: Settings) -> Measure | None:
         """The measure of the claim; None if the recipe has none, or if a stage that it reads is

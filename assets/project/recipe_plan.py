@@ -12,13 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.config.errors import (
-    NAME_RULE,
-    RecipeError,
-    is_name,
-    near,
-    parameter_error,
-)
+from assets.config.errors import NAME_RULE, RecipeError, UnfitError, is_name, parameter_error
+from assets.project.refusal import as_recipe_error
 from engines.operators.model_defaults import RoleDefaults, with_model_defaults
 from engines.protocol import EngineError
 from schemas import (
@@ -35,6 +30,7 @@ from schemas import (
     load_operator,
     operator_class,
 )
+from schemas.near import near
 
 GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
 """Tables that stages can read and that the recipe does not declare: the prompts of the refresh, and
@@ -103,15 +99,28 @@ def plan(
         for name in ready:
             operator = waiting.pop(name)
             gives[name] = fit_stage(name, operator, gives, known=operators, file=file)
-            for use in operator.roles():
-                check_role(name, operator, use, roles, file=file)
             reads = dict.fromkeys(read.stage for read in operator.inputs())
             filled, origins = with_defaults(name, operator, {**roles, **choosers}, file=file)
             for use in filled.roles():
-                if "choose" in use.needs:
-                    choosers[chooser_of(name)] = roles[use.role.partition("@")[0]]
+                role = use.role.partition("@")[0]
+                if "choose" in use.needs and role in roles:
+                    choosers[chooser_of(name)] = roles[role]
             ordered.append(Stage(name, filled, gives[name], tuple(reads), origins))
     return _as_written(ordered, list(stages))
+
+
+def check_roles(
+    stages: Sequence[Stage], roles: Mapping[str, RoleDefaults], *, file: Path | str
+) -> None:
+    """Check that the roles of all stages are bound to models that can do what they are asked.
+
+    Raises:
+        UnfitError: One is not. The message names the file, the stage and the field.
+        RecipeError: There cannot be such a role.
+    """
+    for stage in stages:
+        for use in stage.operator.roles():
+            check_role(stage.name, stage.operator, use, roles, file=file)
 
 
 def policy_stage(stages: list[Stage]) -> Stage | None:
@@ -154,15 +163,16 @@ def stage_operator(
         raise RecipeError(
             "a stage is a mapping: {use: generators.Sample, ...}", file=file, stage=name
         )
-    try:
-        operator: Operator = load_operator(spec)
-    except UnknownOperatorError as error:
-        raise RecipeError(str(error), file=file, stage=name, field="use") from error
-    except ValidationError as error:
-        kind = operator_class(spec["use"])
-        raise parameter_error(
-            error, kind.model_fields, of=kind.__name__, file=file, stage=name
-        ) from error
+    with as_recipe_error(file, stage=name):
+        try:
+            operator: Operator = load_operator(spec)
+        except UnknownOperatorError as error:
+            raise RecipeError(str(error), file=file, stage=name, field="use") from error
+        except ValidationError as error:
+            kind = operator_class(spec["use"])
+            raise parameter_error(
+                error, kind.model_fields, of=kind.__name__, file=file, stage=name
+            ) from error
     return operator
 
 
@@ -209,7 +219,8 @@ def check_role(
     """Check that a role of a stage is bound to a model that can do what it is asked.
 
     Raises:
-        RecipeError: It is not.
+        UnfitError: It is not.
+        RecipeError: There cannot be such a role.
     """
     role, _, which = use.role.partition("@")
     if which and (role != "policy" or which not in DERIVED):
@@ -221,7 +232,7 @@ def check_role(
             field=use.field,
         )
     if role not in roles:
-        raise RecipeError(
+        raise UnfitError(
             f"no model is bound to role {role!r}: bind it in factory.yaml "
             f"(roles: {{{role}: {{model: ...}}}}) or with FACTORY_ROLES__{role.upper()}__MODEL; "
             f"{near(role, roles)}",
@@ -232,7 +243,7 @@ def check_role(
     for need in use.needs:
         if not roles[role].binding.can(need):
             action = "be trained" if need == "weights" else need
-            raise RecipeError(
+            raise UnfitError(
                 f"{type(operator).__name__} asks the role {role!r} to {action}, "
                 f"{roles[role].binding.lacking(need)}",
                 file=file,

@@ -29,6 +29,7 @@ class SourceSpec(Declaration):
     """A source of prompts for recipes. Each prompt is read once over all refreshes."""
 
     type_name: ClassVar[str] = "assets.Source"
+    kind: ClassVar[str] = "source"
 
     read: dict[str, Any]
     check: str | None = None

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from assets.config.errors import RecipeError
+from assets.config.errors import RecipeError, UnfitError
 from assets.project.recipe_plan import (
     GIVEN,
     Stage,
@@ -82,7 +82,7 @@ def fit(
             try:
                 for use in instead.roles():
                     check_role(stage.name, instead, use, roles, file=file)
-            except RecipeError as unbound:
+            except UnfitError as unbound:
                 return Fitted(stages, {}, unbound)
             filled, origins = with_defaults(stage.name, instead, roles, file=file)
             fitted[stage.name] = replace(
@@ -181,12 +181,12 @@ def _referenced(
 
 def _refusal(
     stage: Stage, need: TruthNeed, source: SourceSpec, reason: str, *, file: Path | str
-) -> RecipeError:
+) -> UnfitError:
     operator = type(stage.operator)
     name = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
     variant = f"set {need.instead} on this stage, " if need.instead else ""
     add = "name the column of references" if "references" in reason else "set check:"
-    return RecipeError(
+    return UnfitError(
         f"{name} {_WHAT[need.truth]}, but {reason}: bind another source in factory.yaml, {add} in "
         f"{source.file}, {variant}or run a recipe that needs none (docs/recipes.md, 'needs')",
         file=file,

@@ -10,6 +10,9 @@ from assets.project.recipe_plan import Stage
 from assets.storage.tables import Tables
 from engines.bindings import Binding
 
+NOT_BOUND = "not bound now"
+"""The name of the model of a role that ``factory.yaml`` no longer binds."""
+
 
 @dataclass(frozen=True)
 class UsedModel:
@@ -17,7 +20,8 @@ class UsedModel:
 
     Attributes:
         role: The role.
-        name: A Hub id, the name of a served model, or the name of a folder without its path.
+        name: A Hub id, the name of a served model, the name of a folder without its path, or
+            `NOT_BOUND`.
         revision: The configured revision.
         engine: The name of the engine.
         licence: The licence; None if it is not stated.
@@ -62,7 +66,10 @@ def used_models(stages: Sequence[Stage], bindings: Mapping[str, Binding]) -> lis
                 callers.append(stage.name)
     models = []
     for role, callers in calling.items():
-        binding = bindings[role.partition("@")[0]]
+        binding = bindings.get(role.partition("@")[0])
+        if binding is None:
+            models.append(UsedModel(role, NOT_BOUND, None, "", None, tuple(callers)))
+            continue
         models.append(
             UsedModel(
                 role,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from assets.project.find_rows import data_stage, found_refreshes
 from assets.project.label_truth import right_responses
 from assets.project.project import Project
@@ -13,6 +13,7 @@ from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
 from assets.storage.tables import Tables
 from schemas import Demonstrations, Pairs, Prompts, Responses, StepLabels, Table, empty
+from schemas.near import near
 
 BROWSED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations, Responses)
 """The tables whose rows a page can show."""

@@ -6,13 +6,14 @@ from typing import Any
 
 import polars as pl
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from assets.project.dataset import DATASETS
 from assets.project.find_rows import data_stage, found_dataset, found_refreshes
 from assets.project.project import Project
 from assets.review.decisions import SIDES, Side
 from assets.storage.tables import Tables
 from schemas import Pairs, content_id
+from schemas.near import near
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def recipes_of(project: Project, dataset: str) -> Sequence[str]:
     name, _, stage = dataset.partition("/")
     if name == DATASETS:
         if stage not in project.datasets:
-            raise FactoryError(f"there is no dataset {stage!r}; {near(stage, project.datasets)}")
+            raise FactoryError(project.datasets.missing(stage))
         return list(project.datasets[stage].parts)
     if name not in project.recipes:
-        raise FactoryError(f"there is no recipe {name!r}; {near(name, project.recipes)}")
+        raise FactoryError(project.recipes.missing(name))
     return [name]
 
 

@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engines.protocol import EngineError
 from schemas import Message
+from schemas.near import near
 
 TURNS = ("system", "user")
 ANSWER = "assistant"
@@ -75,8 +76,7 @@ def rendered(
         else:
             texts = [("user", template.render(variables))]
     except TemplateNotFound as error:
-        looked = ", ".join(map(str, folders))
-        raise EngineError(f"there is no template {error.name!r} in {looked}") from error
+        raise _no_template(str(error.name), folders) from error
     except UndefinedError as error:
         known = ", ".join(sorted(variables))
         raise EngineError(
@@ -86,6 +86,27 @@ def rendered(
         raise EngineError(f"template {name!r} cannot be read: {error}") from error
     stripped = [(turn, text.strip()) for turn, text in texts]
     return tuple({"role": turn, "content": text} for turn, text in stripped if text)
+
+
+def check_template(name: str, folders: Sequence[Path]) -> None:
+    """Check that there is a template ``name``, and that it is valid Jinja.
+
+    Raises:
+        EngineError: there is none, or it is not.
+    """
+    try:
+        _template(name, tuple(map(str, folders)))
+    except TemplateNotFound as error:
+        raise _no_template(str(error.name), folders) from error
+    except TemplateError as error:
+        raise EngineError(f"template {name!r} cannot be read: {error}") from error
+
+
+def _no_template(name: str, folders: Sequence[Path]) -> EngineError:
+    known = {file.stem for folder in folders for file in folder.glob("*.jinja")}
+    looked = ", ".join(map(str, folders))
+    hint = near(name.removesuffix(".jinja"), known)
+    return EngineError(f"there is no template {name!r} in {looked}; {hint}")
 
 
 def conversation(messages: Sequence[Message]) -> str:

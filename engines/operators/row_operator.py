@@ -45,7 +45,7 @@ class RowOperator(Operator):
         binding = context.roles.get(model.role)
         bound = [Path(binding.templates)] if binding is not None and binding.templates else []
         recipe = [context.folder] if context.folder is not None else []
-        folders = [*bound, *recipe, *_template_folders(type(self))]
+        folders = [*bound, *recipe, *template_folders(type(self))]
         return rendered(
             template,
             folders,
@@ -56,7 +56,7 @@ class RowOperator(Operator):
 
 
 @lru_cache
-def _template_folders(operator: type) -> tuple[Path, ...]:
+def template_folders(operator: type) -> tuple[Path, ...]:
     """``templates/`` next to the operator's module or in a package above it, then those of its
     base classes."""
     folders = []

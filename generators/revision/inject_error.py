@@ -12,7 +12,7 @@ from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.edited_text import edit_in, same_layout
 from generators.revision.reviser import Reviser
-from schemas import GeneratingRole, InnerFile, ModelDefault, content_id
+from schemas import GeneratingRole, ModelDefault, TemplateName, content_id
 
 
 class InjectError(Sampled, Reviser):
@@ -39,7 +39,7 @@ class InjectError(Sampled, Reviser):
     kinds: tuple[str, ...] = Field(default=("number", "operation", "sum"), min_length=1)
     max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
     seed: int = 0
-    template: InnerFile = "inject_error"
+    template: TemplateName = "inject_error"
 
     async def revise(
         self, prompt: Prompt, response: Response, remark: Any, models: Models

@@ -14,7 +14,7 @@ from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.edited_text import edit_in
 from generators.revision.reviser import Reviser
-from schemas import GeneratingRole, InnerFile, ModelDefault, Scores, Takes
+from schemas import GeneratingRole, ModelDefault, Scores, Takes, TemplateName
 
 
 class Refine(Sampled, Reviser):
@@ -35,8 +35,8 @@ class Refine(Sampled, Reviser):
     model: GeneratingRole = "policy"
     rounds: int = Field(default=1, ge=1)
     max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
-    template: InnerFile = "revise"
-    critique_template: InnerFile = "critique"
+    template: TemplateName = "revise"
+    critique_template: TemplateName = "critique"
 
     async def revise(
         self,

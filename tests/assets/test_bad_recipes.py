@@ -1,19 +1,15 @@
 """What is wrong in a recipe, source, dataset or in the settings is told by file and field."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from assets.components.dataset import Dataset
-from assets.components.recipe import Recipe
-from assets.components.source import Source
-from assets.components.tree import RecipeTree
 from assets.config.settings import SettingsError, load_settings
-
-Told = Callable[[BaseException], str]
+from assets.project.folders import read_folders
+from assets.project.recipe import RecipeSpec
+from assets.project.refusal import Refusal
 
 STAGES: dict[str, Any] = {
     "responses": {"use": "generators.Sample", "n": 2},
@@ -186,24 +182,24 @@ RECIPES: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("text", "field", "told"), RECIPES)
 def test_what_is_wrong_in_a_component_is_told_by_file_and_field(
-    workshop: Any, message: Told, text: str, field: str, told: str
+    workshop: Any, text: str, field: str, told: str
 ) -> None:
     folder = workshop.folder / "recipes/tests/mine"
     folder.mkdir(parents=True)
     (folder / "defs.yaml").write_text(text)
-    with pytest.raises(Exception) as caught:  # noqa: PT011  # Dagster wraps what a component raises
-        loaded(workshop.folder / "recipes")
-    said = message(caught.value)
+    first = next(
+        each
+        for each in read_folders([workshop.folder / "recipes"])
+        if isinstance(each, Refusal) or each.file == folder / "defs.yaml"
+    )
+    assert KEY not in first.name
+    assert isinstance(first, (Refusal, RecipeSpec))
+    said = str(first.error if isinstance(first, Refusal) else first.refusal(load_settings()))
     assert said.startswith(str(folder / "defs.yaml"))
     assert KEY not in said
     assert told in said
     if field:
         assert f"field '{field}" in said
-
-
-def loaded(folder: Path) -> list[Any]:
-    tree = RecipeTree.of(folder)
-    return [each for kind in (Recipe, Source, Dataset) for each in tree.get_all_components(kind)]
 
 
 SETTINGS = """

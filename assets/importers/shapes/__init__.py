@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from assets.config.errors import FactoryError, near
+from assets.config.errors import FactoryError
 from assets.importers.shapes.sample import (
     Demonstration,
     Preference,
@@ -21,6 +21,7 @@ from assets.importers.shapes.sample import (
     Solution,
 )
 from schemas.named import UnknownNameError, instance_of, named
+from schemas.near import near
 
 __all__ = [
     "SHAPES",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from assets.config.errors import RecipeError
-from assets.project.recipe_plan import plan
+from assets.project.recipe_plan import check_roles, plan
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
 from engines.profiles import SHIPPED
@@ -90,14 +90,19 @@ def test_what_does_not_fit_is_refused(
     stages: dict[str, Any], stage: str | None, field: str | None, told: str
 ) -> None:
     with pytest.raises(RecipeError) as error:
-        plan(stages, file="recipes/x/defs.yaml", roles=ROLES)
+        check_roles(
+            plan(stages, file="recipes/x/defs.yaml", roles=ROLES),
+            ROLES,
+            file="recipes/x/defs.yaml",
+        )
     assert (error.value.stage, error.value.field) == (stage, field)
     assert told in str(error.value)
     assert str(error.value).startswith("recipes/x/defs.yaml")
 
 
 def test_earlier_policies_need_no_binding_of_their_own() -> None:
-    plan({"a": SAMPLE | {"model": "policy@previous"}}, file="f", roles=ROLES)
+    stages = plan({"a": SAMPLE | {"model": "policy@previous"}}, file="f", roles=ROLES)
+    check_roles(stages, ROLES, file="f")
 
 
 def test_the_floor_of_a_margin_is_that_of_the_model_whose_choices_are_the_scores() -> None:

@@ -6,12 +6,10 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from assets.components.dataset import Dataset
-from assets.components.recipe import Recipe
-from assets.components.source import Source
-from assets.components.tree import RecipeTree
 from assets.config.errors import find_cause
 from assets.config.settings import load_settings
+from assets.project.folders import read_folders
+from assets.project.refusal import Refusal
 from tests.fuzz.texts import damaged, mixed
 
 EXPECTED = ()
@@ -141,9 +139,9 @@ def _refusal(folder: Path, settings: bool) -> str | None:
         if settings:
             load_settings()
         else:
-            tree = RecipeTree.of(folder)
-            for kind in (Recipe, Source, Dataset):
-                tree.get_all_components(kind)
+            for found in read_folders([folder]):
+                if isinstance(found, Refusal):
+                    return str(found.error)
     except Exception as error:
         told = find_cause(error)
         if told is None:

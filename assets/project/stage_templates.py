@@ -1,0 +1,42 @@
+"""Whether the templates that stages name can be read. It is checked when a recipe is planned."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from assets.config.errors import RecipeError
+from assets.project.recipe_plan import Stage
+from engines.operators.model_defaults import RoleDefaults
+from engines.operators.prompt_templates import check_template
+from engines.operators.row_operator import template_folders
+from engines.protocol import EngineError
+
+
+def check_templates(
+    stages: Sequence[Stage],
+    roles: Mapping[str, RoleDefaults],
+    *,
+    file: Path | str,
+    folder: Path,
+) -> None:
+    """Check that the templates that stages name can be read.
+
+    Args:
+        stages: The stages.
+        roles: The binding of each role, which may have a folder of templates.
+        file: The file that declares the recipe.
+        folder: The folder of the recipe, which may have templates too.
+
+    Raises:
+        RecipeError: One cannot. The message names the file, the stage and the field.
+    """
+    for stage in stages:
+        used = {use.role.partition("@")[0] for use in stage.operator.roles()}
+        bound = [roles[role].binding.templates for role in sorted(used & roles.keys())]
+        places = [Path(each) for each in bound if each]
+        for use in stage.operator.templates():
+            try:
+                check_template(use.name, [*places, folder, *template_folders(use.operator)])
+            except EngineError as error:
+                raise RecipeError(
+                    str(error), file=file, stage=stage.name, field=use.field
+                ) from error

@@ -1,0 +1,17 @@
+"""The hint after a name that does not exist."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def similar(name: str, known: Iterable[str]) -> list[str]:
+    """At most three names of ``known`` that are spelled like ``name``, the most similar first."""
+    return get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint after an unknown name: similar known names, or else all known names."""
+    names = sorted(known)
+    if meant := similar(name, names):
+        return f"did you mean {' or '.join(map(repr, meant))}?"
+    return f"there is {', '.join(map(repr, names))}" if names else "there is none"
