@@ -473,7 +473,7 @@ def _left_out(exported: "Exported") -> Iterator[Text]:
 
 
 def _loading(exported: "Exported", place: str) -> Iterator[Text]:
-    yield Text(f'load them: datasets.load_dataset("{place}")')
+    yield Text(f'load them: {exported.loaded_by}("{place}")')
     if exported.candidates:
         call = f'load_dataset("{place}", "candidates")'
         yield Text(f"and the {exported.candidates:,} candidates: {call}")

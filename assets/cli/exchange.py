@@ -27,12 +27,12 @@ def _shapes(wanted: bool) -> None:
 
 @commands.command()
 def export(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or datasets/NAME.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, datasets/NAME, or models/NAME.")],
     place: Annotated[
         str,
         typer.Argument(
-            metavar="DIR|s3://…|hf://datasets/NAME/REPO",
-            help="A folder, replaced if it is an export, or a dataset of the Hub.",
+            metavar="DIR|s3://…|hf://datasets/NAME/REPO|hf://NAME/REPO",
+            help="A folder, replaced if it is an export, or a dataset or model of the Hub.",
         ),
     ],
     format: Annotated[
@@ -52,24 +52,31 @@ def export(
         typer.Option("--list", is_eager=True, callback=_formats, help="Show the formats."),
     ] = False,
 ) -> None:
-    """Write a recipe's data as Parquet that datasets and TRL read, with a dataset card.
+    """Write a recipe's data as Parquet that datasets and TRL read, or a model, with its card.
 
     On the Hub it is one commit, or none if nothing has changed.
     """
     with printed(False):
         from assets.cli import console
         from assets.config.settings import located
-        from assets.export.hub import repository
+        from assets.export.hub import Kind, repository
         from assets.export.writer import in_folder, on_hub
         from assets.project.project import load_project
 
-        repo = repository(place)
-        project = load_project()
         family, _, name = recipe.partition("/")
+        kind: Kind = "model" if family == "models" else "dataset"
+        repo = repository(place, kind)
+        project = load_project()
         if family == "datasets":
             from assets.datasets.export import dataset_writer
 
             write = dataset_writer(project, name, format=format, version=version)
+            name = recipe
+        elif family == "models":
+            from assets.models.export import model_writer
+            from assets.project.find_rows import model_name
+
+            write = model_writer(project, model_name(project, name), version=version)
             name = recipe
         else:
             from assets.export.writer import recipe_writer
@@ -80,7 +87,7 @@ def export(
             exported = in_folder(write, located(place))
             lines = console.exported_lines(name, exported, place)
         else:
-            exported, published = on_hub(write, repo, public=public, of=name)
+            exported, published = on_hub(write, repo, public=public, of=name, kind=kind)
             lines = console.published_lines(name, exported, published, repo, public=public)
         for line in lines:
             console.console().print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Uploads a folder to a dataset of the Hugging Face Hub, in one commit.
+"""Uploads a folder to a dataset or a model of the Hugging Face Hub, in one commit.
 
 huggingface_hub compares the files by hash and uploads those that differ. One commit then makes them
 visible, on the head that was compared. An interrupted upload leaves the repository unchanged, and
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
@@ -23,12 +23,17 @@ from engines.openai.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import DatasetInfo
+    from huggingface_hub.hf_api import DatasetInfo, ModelInfo
 
 log = logging.getLogger(__name__)
 
-FOLDERS = ("data", "candidates")
-"""The folders that an export replaces: a file here that the export does not have is removed. Other
+Kind = Literal["dataset", "model"]
+
+REPLACED: Mapping[Kind, str] = {
+    "dataset": r"(data|candidates)/.+",
+    "model": r"[^/]+\.(safetensors|json|jinja|txt|model)",
+}
+"""The files that an export replaces: one of these that the export does not have is removed. Other
 files, except the card, stay as they are."""
 
 PATIENCE = 600.0
@@ -36,12 +41,15 @@ PATIENCE = 600.0
 MOVED = (409, 412)
 """Status codes for a head that moved during the upload: a retry may succeed."""
 
-_URL = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?")
+_URLS: Mapping[Kind, re.Pattern[str]] = {
+    "dataset": re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?"),
+    "model": re.compile(r"hf://(?:models/)?([\w.-]+/[\w.-]+)/?"),
+}
 
 
 @dataclass(frozen=True)
 class Published:
-    """A published dataset. ``changed``: whether ``commit`` is new."""
+    """A published dataset or model. ``changed``: whether ``commit`` is new."""
 
     url: str
     commit: str
@@ -49,17 +57,19 @@ class Published:
     public: bool
 
 
-def repository(place: str) -> str | None:
-    """The ``NAME/REPO`` of ``hf://datasets/NAME/REPO``; None for a path.
+def repository(place: str, kind: Kind = "dataset") -> str | None:
+    """The ``NAME/REPO`` of ``hf://datasets/NAME/REPO``, or of ``hf://NAME/REPO`` for a model; None
+    for a path.
 
     Raises:
         FactoryError: ``place`` is another ``hf://`` address.
     """
     if not place.startswith("hf://"):
         return None
-    named = _URL.fullmatch(place)
-    if named is None:
-        raise FactoryError(f"{place!r} is not a dataset of the Hub: write hf://datasets/NAME/REPO")
+    named = _URLS[kind].fullmatch(place)
+    if named is None or (kind == "model" and named[1].startswith("datasets/")):
+        written = "hf://datasets/NAME/REPO" if kind == "dataset" else "hf://NAME/REPO"
+        raise FactoryError(f"{place!r} is not a {kind} of the Hub: write {written}")
     return named[1]
 
 
@@ -69,9 +79,10 @@ def publish(
     *,
     public: bool,
     message: str,
+    kind: Kind = "dataset",
     wait: Callable[[float], None] = time.sleep,
 ) -> Published:
-    """Upload ``folder`` to the dataset ``repo``, and create it if it does not exist.
+    """Upload ``folder`` to the dataset or model ``repo``, and create it if it does not exist.
 
     Status 409, 412, 429 and server errors are retried for `PATIENCE` seconds in total. Each retry
     waits as long as the Hub asks for.
@@ -79,6 +90,7 @@ def publish(
     Args:
         repo: ``NAME/REPO``.
         public: Make a new repository public; it is private otherwise.
+        kind: Whether ``repo`` is a dataset or a model.
         wait: Called with the seconds to wait before a retry.
 
     Raises:
@@ -98,17 +110,17 @@ def publish(
 
     def commit() -> Published:
         nonlocal first
-        info = _writable_dataset(api, repo, public=public)
+        info = _writable(api, repo, kind, public=public)
         first = first or info.sha
         # huggingface_hub skips unchanged files and makes no empty commit.
         done = api.create_commit(
             repo,
-            _changes(folder, info),
+            _changes(folder, info, kind),
             commit_message=message,
-            repo_type="dataset",
+            repo_type=kind,
             parent_commit=info.sha,
         )
-        url = f"{api.endpoint}/datasets/{repo}"
+        url = f"{api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{repo}"
         return Published(url, done.oid, done.oid != first, not info.private)
 
     def warn(state: RetryCallState) -> None:
@@ -131,34 +143,35 @@ def publish(
         return retries(commit)
     # Uploads wrap the errors of their threads.
     except (OSError, RuntimeError, ValueError, httpx2.TransportError) as error:
-        raise FactoryError(f"could not publish to dataset {repo}: {_line(error, token)}") from None
+        raise FactoryError(f"could not publish to {kind} {repo}: {_line(error, token)}") from None
 
 
-def _writable_dataset(api: "HfApi", repo: str, *, public: bool) -> "DatasetInfo":
+def _writable(api: "HfApi", repo: str, kind: Kind, *, public: bool) -> "DatasetInfo | ModelInfo":
     """The repository as it is now, created if it does not exist. Raises `FactoryError` if it must
     not be written to."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
+    read = api.dataset_info if kind == "dataset" else api.model_info
     try:
-        info = api.dataset_info(repo)
+        info = read(repo)
     except RepositoryNotFoundError:
-        api.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
-        info = api.dataset_info(repo)
+        api.create_repo(repo, repo_type=kind, private=not public, exist_ok=True)
+        info = read(repo)
     if not info.private and not public:
         raise FactoryError(
-            f"dataset {repo} is public: add --public if everybody may read this export, or name "
+            f"{kind} {repo} is public: add --public if everybody may read this export, or name "
             "another repository"
         )
     existing = {file.rfilename for file in info.siblings or []} - {".gitattributes"}
     tags = info.card_data.get("tags") if info.card_data is not None else None
     if existing and MARK not in (tags or []):
         raise FactoryError(
-            f"dataset {repo} holds files that no export wrote: name another repository"
+            f"{kind} {repo} holds files that no export wrote: name another repository"
         )
     return info
 
 
-def _changes(folder: Path, info: "DatasetInfo") -> list[Any]:
+def _changes(folder: Path, info: "DatasetInfo | ModelInfo", kind: Kind) -> list[Any]:
     """The operations that make the repository's files equal to those of ``folder``."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -171,7 +184,7 @@ def _changes(folder: Path, info: "DatasetInfo") -> list[Any]:
     operations += [
         CommitOperationDelete(path_in_repo=file.rfilename)
         for file in info.siblings or []
-        if file.rfilename not in files and file.rfilename.partition("/")[0] in FOLDERS
+        if file.rfilename not in files and re.fullmatch(REPLACED[kind], file.rfilename)
     ]
     return operations
 

@@ -27,6 +27,10 @@ from schemas.atomic import replace_folder, sync
 CARD, REPORT = "README.md", "report.html"
 _OURS = re.compile(
     rf"{CARD}|{REPORT}|(data|candidates)/(train|held_out)-[\d-]+-\d{{5}}-of-\d{{5}}\.parquet"
+    # The files of a model.
+    r"|model(-\d+-of-\d+)?\.safetensors|(model\.safetensors\.index|config|generation_config)\.json"
+    r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json|chat_template\.jinja"
+    r"|(merges|vocab)\.txt|tokenizer\.model"
 )
 _WORK = ".export"
 _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})

@@ -26,7 +26,7 @@ from assets.execution.row_counts import count_reasons
 from assets.export.candidates import candidates
 from assets.export.card import CardData, dataset_card
 from assets.export.formats import Format, fitting, format_of
-from assets.export.hub import FOLDERS, Published, publish
+from assets.export.hub import Kind, Published, publish
 from assets.export.messages import as_exported
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_shards
@@ -38,18 +38,19 @@ from assets.report import dataset_report
 from assets.storage.tables import Tables
 from schemas import Pairs, Responses, Scores, Split
 
-DATA, CANDIDATES = FOLDERS
+DATA, CANDIDATES = "data", "candidates"
 
 
 @dataclass(frozen=True)
 class Exported:
     """What an export wrote. ``what`` names the ``rows``, and ``left_out`` counts the rows that the
-    format cannot hold."""
+    format cannot hold; ``loaded_by`` is the function that loads it."""
 
     rows: int
     what: str
     candidates: int
     left_out: int
+    loaded_by: str = "datasets.load_dataset"
 
 
 Writer = Callable[[Path, str], Exported]
@@ -90,12 +91,14 @@ def in_folder(write: Writer, folder: Path | UPath) -> Exported:
         return exported
 
 
-def on_hub(write: Writer, repo: str, *, public: bool, of: str) -> tuple[Exported, Published]:
-    """Publish what ``write`` writes to the Hub's dataset ``repo``, in one commit."""
+def on_hub(
+    write: Writer, repo: str, *, public: bool, of: str, kind: Kind = "dataset"
+) -> tuple[Exported, Published]:
+    """Publish what ``write`` writes to the Hub's dataset or model ``repo``, in one commit."""
     with tempfile.TemporaryDirectory(prefix="factory-export-") as folder:
         exported = write(Path(folder), repo)
         message = f"{exported.rows:,} {exported.what} of {of}"
-        return exported, publish(Path(folder), repo, public=public, message=message)
+        return exported, publish(Path(folder), repo, public=public, message=message, kind=kind)
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""A small Hugging Face Hub on 127.0.0.1: datasets, LFS and commits, as huggingface_hub calls them.
+"""A small Hugging Face Hub on 127.0.0.1: repositories, LFS, commits, as huggingface_hub calls them.
 
 It keeps commits whole: what was uploaded is seen in the repository only once a commit names it. A
 test asks it to answer badly (`Hub.fail`), to hang up in the middle of an upload (`Hub.cut`), to
@@ -25,7 +25,7 @@ TOKEN = "hf_the_secret_token_of_this_test"
 
 @dataclass
 class Repo:
-    """A dataset: its commits, the newest last, each with all its files."""
+    """A dataset or a model: its commits, the newest last, each with all its files."""
 
     private: bool
     commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
@@ -177,20 +177,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._error(404, "EntryNotFound", f"no such address: {self.command} {path}")
 
     def _routes(self) -> list[tuple[tuple[str, ...], str, Callable[..., None]]]:
-        repo = r"([^/]+/[^/]+)"
+        repo = r"((?!datasets/)[^/]+/[^/]+)"
         return [
             (("GET",), "/api/whoami-v2", self._whoami),
             (("POST",), "/api/repos/create", self._create),
             (("POST",), "/api/validate-yaml", self._validate),
-            (("GET",), rf"/api/datasets/{repo}", self._info),
-            (("GET",), rf"/api/datasets/{repo}/revision/([^/]+)", self._info),
-            (("GET",), rf"/api/datasets/{repo}/tree/([^/]+)", self._tree),
-            (("POST",), rf"/api/datasets/{repo}/preupload/([^/]+)", self._preupload),
-            (("POST",), rf"/api/datasets/{repo}/commit/([^/]+)", self._commit),
-            (("POST",), rf"/datasets/{repo}\.git/info/lfs/objects/batch", self._batch),
+            (("GET",), rf"/api/(?:datasets|models)/{repo}", self._info),
+            (("GET",), rf"/api/(?:datasets|models)/{repo}/revision/([^/]+)", self._info),
+            (("GET",), rf"/api/(?:datasets|models)/{repo}/tree/([^/]+)", self._tree),
+            (("POST",), rf"/api/(?:datasets|models)/{repo}/preupload/([^/]+)", self._preupload),
+            (("POST",), rf"/api/(?:datasets|models)/{repo}/commit/([^/]+)", self._commit),
+            (("POST",), rf"/(?:datasets/)?{repo}\.git/info/lfs/objects/batch", self._batch),
             (("PUT",), "/lfs/([0-9a-f]{64})", self._upload),
             (("POST",), "/lfs/verify", self._verify),
-            (("GET", "HEAD"), rf"/datasets/{repo}/resolve/([^/]+)/(.+)", self._resolve),
+            (("GET", "HEAD"), rf"/(?:datasets/)?{repo}/resolve/([^/]+)/(.+)", self._resolve),
         ]
 
     def _whoami(self, **_: Any) -> None:
@@ -382,7 +382,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _large(path: str) -> bool:
     """Whether a file goes to large file storage, as ``.gitattributes`` of a new dataset says."""
-    return path.endswith(".parquet")
+    return path.endswith((".parquet", ".safetensors"))
 
 
 def _blob(content: bytes) -> str:

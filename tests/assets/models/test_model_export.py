@@ -1,0 +1,125 @@
+"""An exported model: a folder or a repository that loads as the checkpoint does, with its card."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub import ModelCard, snapshot_download
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from assets.config.errors import FactoryError
+from assets.export.writer import in_folder, on_hub
+from assets.models.export import model_writer
+from assets.project.project import Project
+from assets.storage.model_versions import ModelVersion
+from tests.assets.conftest import new_workshop
+from tests.assets.hub_server import TOKEN, Hub
+from tests.assets.models.test_models import PAIRS, TRAIN, VALIDATE
+
+
+@pytest.fixture(scope="module")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
+) -> tuple[Project, ModelVersion]:
+    """A project with a trained model."""
+    with pytest.MonkeyPatch.context() as patch:
+        workshop = new_workshop(tmp_path_factory.mktemp("models"), tiny_model, patch)
+        workshop.recipe("made", PAIRS, rows=12)
+        workshop.dataset("pairs", of=["made"], held_out=0.3, deduplicate=None)
+        workshop.model("assistant", train={"dpo": TRAIN}, validate={"tasks": VALIDATE}, seeds=2)
+        workshop.run("made", "2026-11-01")
+        return workshop.project(), workshop.train("assistant")
+
+
+def logits(folder: str | Path) -> torch.Tensor:
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "How many are 2 and 3?"}],
+        add_generation_prompt=True,
+        tokenize=False,
+    )
+    with torch.no_grad():
+        found: torch.Tensor = model(**tokenizer(text, return_tensors="pt")).logits
+    return found
+
+
+def test_a_folder_loads_as_the_checkpoint(
+    trained: tuple[Project, ModelVersion], tmp_path: Path
+) -> None:
+    project, version = trained
+    folder = tmp_path / "assistant"
+    in_folder(model_writer(project, "assistant"), folder)
+    assert torch.equal(logits(folder), logits(version.path))
+    names = {file.name for file in folder.iterdir()}
+    assert {"README.md", "model.safetensors", "config.json", "tokenizer.json"} <= names
+    assert "training.json" not in names
+    # No path of this machine leaves it.
+    texts = [file.read_text() for file in folder.iterdir() if file.suffix in (".json", ".md")]
+    assert not any(str(project.settings.folder) in text for text in texts)
+    # An export replaces an earlier one, and nothing else.
+    in_folder(model_writer(project, "assistant"), folder)
+    (folder / "mine.txt").write_text("mine")
+    with pytest.raises(FactoryError, match="no export wrote"):
+        in_folder(model_writer(project, "assistant"), folder)
+
+
+def test_the_card_says_what_happened(trained: tuple[Project, ModelVersion], tmp_path: Path) -> None:
+    project, version = trained
+    in_folder(model_writer(project, "assistant"), tmp_path / "assistant")
+    card = ModelCard.load(tmp_path / "assistant" / "README.md")
+    assert card.data.library_name == "transformers"
+    assert "preference-factory" in card.data.tags
+    (result,) = card.data.eval_results
+    assert result.metric_value == version.figures["tasks"]["after"]
+    for said in (
+        f"Version {version.number}",
+        version.revision,
+        version.datasets["pairs"].digest,
+        "The licence of source tiny-model",
+        "factory train assistant",
+        "95 % interval",
+    ):
+        assert said.replace("tiny-model", Path(version.start).name) in card.text
+
+
+def test_a_copy_of_the_hub_loads(
+    trained: tuple[Project, ModelVersion], hub: Hub, tmp_path: Path
+) -> None:
+    project, version = trained
+    write = model_writer(project, "assistant")
+    _, published = on_hub(write, "me/assistant", public=False, of="models/assistant", kind="model")
+    assert published.changed
+    assert not published.public
+    assert hub.repos["me/assistant"].private
+    again = on_hub(write, "me/assistant", public=False, of="models/assistant", kind="model")[1]
+    assert not again.changed
+    copy = snapshot_download("me/assistant", token=TOKEN, cache_dir=tmp_path, endpoint=hub.url)
+    assert torch.equal(logits(copy), logits(version.path))
+
+
+def test_trl_trains_on_from_it(trained: tuple[Project, ModelVersion], tmp_path: Path) -> None:
+    trl = pytest.importorskip("trl")
+    from datasets import Dataset
+
+    project, _ = trained
+    in_folder(model_writer(project, "assistant"), tmp_path / "assistant")
+    rows: list[dict[str, Any]] = [{"prompt": "1 + 1 =", "completion": "2"}] * 2
+    arguments = trl.SFTConfig(
+        output_dir=str(tmp_path / "out"), use_cpu=True, report_to="none", max_steps=1, bf16=False
+    )
+    trainer = trl.SFTTrainer(
+        str(tmp_path / "assistant"), args=arguments, train_dataset=Dataset.from_list(rows)
+    )
+    assert trainer.train().global_step == 1
+
+
+def test_what_is_not_promoted_is_exported_only_by_its_number(
+    trained: tuple[Project, ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = trained
+    monkeypatch.setattr("assets.storage.model_versions.ModelVersions.promoted", lambda versions: [])
+    with pytest.raises(FactoryError, match="no version of models/assistant is promoted"):
+        model_writer(project, "assistant")
+    assert model_writer(project, "assistant", version=1)
