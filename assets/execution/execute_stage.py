@@ -9,6 +9,7 @@ import polars as pl
 
 from assets.config.causes import with_file_name
 from assets.execution.row_counts import RowCounts, count_rows
+from assets.policy.promotion import tolerance_of
 from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
@@ -109,7 +110,7 @@ def execute_stage(
         label_origin=(
             label_origin(stage, stages, kept, context.checks) if stage.gives is Pairs else None
         ),
-        validation=_validation(kept, context.seed) if stage.gives in EVALUATIONS else None,
+        validation=_validation(stage, kept, context.seed) if stage.gives in EVALUATIONS else None,
     )
 
 
@@ -138,7 +139,9 @@ def scorer_accuracy(
     return hits / count if count else None
 
 
-def _validation(evaluations: pl.DataFrame, seed: int) -> dict[str, Any] | None:
+def _validation(stage: Stage, evaluations: pl.DataFrame, seed: int) -> dict[str, Any] | None:
     from trainers.evaluation.metrics import summary
 
-    return None if evaluations.is_empty() else summary(evaluations, seed=seed)
+    if evaluations.is_empty():
+        return None
+    return summary(evaluations, seed=seed, tolerance=tolerance_of(stage))

@@ -6,8 +6,8 @@ uses the same rule. A policy that nothing measured is not promoted. With ``gate:
 policy is promoted.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -33,11 +33,14 @@ class Gate:
         recipe: The name of the recipe.
         measured_by: The stages that evaluate the policy. Without one, no policy is promoted.
         seed: The seed of the bootstrap interval.
+        tolerances: How much worse the policy may be in a stage; a stage without one tells only
+            whether the policy is worse.
     """
 
     recipe: str
     measured_by: tuple[str, ...] = ()
     seed: int = 0
+    tolerances: Mapping[str, float | None] = field(default_factory=dict)
 
     def closed(self, refresh: str, tables: Tables) -> str | None:
         """The reason why the policy of ``refresh`` is not promoted; None if it is."""
@@ -51,7 +54,7 @@ class Gate:
                     f"{self.recipe}/{stage} has not measured it (factory run {self.recipe} "
                     f"--refresh {refresh} does)"
                 )
-            reason = worsened(measured, seed=self.seed)
+            reason = worsened(measured, seed=self.seed, tolerance=self.tolerances.get(stage))
             if reason is not None:
                 return reason
         return None
@@ -71,18 +74,26 @@ def gate_of(
     """
     if rule == "none" or trains is None:
         return None
-    measured_by = tuple(
-        stage.name for stage in stages if stage.gives in EVALUATIONS and trains.name in stage.reads
-    )
-    return Gate(recipe, measured_by, seed)
+    measuring = [
+        stage for stage in stages if stage.gives in EVALUATIONS and trains.name in stage.reads
+    ]
+    tolerances = {stage.name: tolerance_of(stage) for stage in measuring}
+    return Gate(recipe, tuple(tolerances), seed, tolerances)
 
 
-def worsened(evaluations: pl.DataFrame, *, seed: int) -> str | None:
+def tolerance_of(stage: Stage) -> float | None:
+    """How much worse than its start a stage lets a policy be; None if it names no tolerance."""
+    tolerance: float | None = getattr(stage.operator, "tolerance", None)
+    return tolerance
+
+
+def worsened(evaluations: pl.DataFrame, *, seed: int, tolerance: float | None = None) -> str | None:
     """Why a policy is not promoted: how much worse it is than the one that it started from.
 
     Args:
         evaluations: A `schemas.Evaluations` table.
         seed: The seed of the bootstrap interval.
+        tolerance: How much worse it may be, if the stage names a tolerance.
 
     Returns:
         The sentence, or that nothing was measured; None if the policy is not worse.
@@ -92,7 +103,7 @@ def worsened(evaluations: pl.DataFrame, *, seed: int) -> str | None:
 
     if evaluations.is_empty():
         return UNMEASURED
-    figures = summary(evaluations, seed=seed)
+    figures = summary(evaluations, seed=seed, tolerance=tolerance)
     if not regressed(figures):
         return None
     return f"{change(figures)}, difference {difference(figures)}"

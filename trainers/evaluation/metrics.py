@@ -70,7 +70,9 @@ def paired_interval(
 Measured = Literal["check", "judge", "reward"]
 
 
-def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
+def summary(
+    frame: pl.DataFrame, *, seed: int = 0, tolerance: float | None = None
+) -> dict[str, Any]:
     """The figures of an `Evaluations` frame, as a JSON object; of a `PairEvaluations` frame, those
     of `trainers.evaluation.pair_metrics`.
 
@@ -86,16 +88,18 @@ def summary(frame: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     - by a reward, the mean reward, in the reward's unit.
 
     ``length_before``, ``length_after``: the mean characters of greedy answers; None if unknown.
+    ``tolerance``, if one is given: how much worse the policy may be (`regressed`).
 
     Raises:
         ValueError: there is no row.
     """
+    tolerated = {} if tolerance is None else {"tolerance": tolerance}
     if "pair_id" in frame.columns:
-        return pair_summary(frame, seed=seed)
+        return pair_summary(frame, seed=seed) | tolerated
     if frame.is_empty():
         raise ValueError("nothing was measured: there is no held-out prompt")
     by = measured_by(frame)
-    figures: dict[str, Any] = {"by": by, "prompts": frame.height}
+    figures: dict[str, Any] = {"by": by, "prompts": frame.height, **tolerated}
     figures["samples"] = int(frame["samples"].min())  # type: ignore[arg-type]  # of a UInt32 column
     figures |= {name: frame[name].mean() for name in ("length_before", "length_after")}
     if by == "judge":
@@ -123,8 +127,15 @@ def gains() -> pl.Expr:
 
 
 def regressed(figures: Mapping[str, Any]) -> bool:
-    """Whether the policy is worse than before: the whole interval of ``difference`` is below 0."""
-    return bool(figures["high"] < 0)
+    """Whether the policy is worse than before: the whole interval of ``difference`` is below 0.
+
+    With a tolerance the test is one of non-inferiority: the policy must be shown to be at most that
+    much worse, so it has regressed if the interval reaches below −tolerance.
+    """
+    tolerance = figures.get("tolerance")
+    if tolerance is None:
+        return bool(figures["high"] < 0)
+    return bool(figures["low"] < -tolerance)
 
 
 def _win_rate(frame: pl.DataFrame, *, seed: int) -> dict[str, float]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
+from pydantic import Field
 
 from engines.context import Context
 from engines.model import Models
@@ -45,7 +46,8 @@ class PreferenceAccuracy(RowOperator):
 
     A pair with a side that is not one message of the assistant is dropped. Answers are journaled.
 
-    ``policy``: the role that gives the engine, number type and device.
+    ``policy``: the role that gives the engine, number type and device. ``tolerance``: how much
+    worse the ranking accuracy per token may be, as in `trainers.Validate`.
     """
 
     gives: ClassVar = PairEvaluations
@@ -54,6 +56,7 @@ class PreferenceAccuracy(RowOperator):
     of: Annotated[str, Takes(Checkpoints)]
     pairs: Annotated[str, Takes(Pairs)]
     policy: ScoringRole = "policy"
+    tolerance: float | None = Field(None, ge=0)
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """One `PairEvaluations` row per pair.

@@ -21,12 +21,15 @@ def change(figures: Mapping[str, Any]) -> str:
 
 def difference(figures: Mapping[str, Any]) -> str:
     """The difference and its interval: "+17.0 points (95 % interval +12.7 to +21.3)"; of rewards in
-    their unit."""
+    their unit. If there is a tolerance, it is named."""
     values = [figures[name] for name in ("difference", "low", "high")]
+    tolerance = figures.get("tolerance")
     if figures.get("by") == "reward":
-        return "{:+.3g} (95 % interval {:+.3g} to {:+.3g})".format(*values)
+        says = "{:+.3g} (95 % interval {:+.3g} to {:+.3g})".format(*values)
+        return says if tolerance is None else f"{says}, tolerance {tolerance:.3g}"
     points = (100 * value for value in values)
-    return "{:+.1f} points (95 % interval {:+.1f} to {:+.1f})".format(*points)
+    says = "{:+.1f} points (95 % interval {:+.1f} to {:+.1f})".format(*points)
+    return says if tolerance is None else f"{says}, tolerance {100 * tolerance:.3g} points"
 
 
 def described(figures: Mapping[str, Any]) -> str:

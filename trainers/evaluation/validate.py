@@ -59,6 +59,10 @@ class Validate(Varied, RowOperator):
     By default ``by`` is ``check`` if the prompts have a check, else ``judge``.
     `trainers.evaluation.metrics` computes the figures.
 
+    ``tolerance`` makes the prompts a regression set: the check ``no_worse`` passes only if the
+    policy is shown to be at most so much worse than its start, in the unit of the measure (shares
+    in [0, 1]). Without it, the check fails only if the policy is shown to be worse.
+
     Both policies sample with the same seeds, so differences come from the policy. The policies are
     loaded one after the other, and answers are journaled: the next refresh, which starts from this
     policy, has its answers before training already. If nothing was trained, the policy answers
@@ -80,6 +84,7 @@ class Validate(Varied, RowOperator):
     samples: int = Field(8, ge=0)
     check: CheckPath | None = None
     cut: Cut = "refuse"
+    tolerance: float | None = Field(None, ge=0)
 
     @model_validator(mode="before")
     @classmethod

@@ -138,3 +138,24 @@ def test_what_measures_the_policy_is_its_gate(
     assert (None if gate is None else gate.measured_by) == expected
     path = refreshed(tables, "2026-01-01", tmp_path, before=1, after=2)
     assert starts(tables, "2026-01-02", gate)[0] == ("base" if expected == () else path)
+
+
+def test_a_regression_set_holds_back_a_policy_that_may_be_worse(tables: Tables) -> None:
+    planned = plan(STAGES, file="defs.yaml", roles=DEFAULTS)
+    validated = {**STAGES["validated"], "tolerance": 0.1}
+    strict = plan({**STAGES, "validated": validated}, file="defs.yaml", roles=DEFAULTS)
+    swaps = [
+        {"prompt_id": f"{n:032x}", "greedy_before": n % 2 == 0, "greedy_after": n % 2 == 1}
+        for n in range(20)
+    ]
+    unmeasured = {"samples": 0, "right_before": 0, "right_after": 0}
+    found = rows(Evaluations, [each | unmeasured for each in swaps])
+    tables.write(("recipe", "validated"), "2026-01-01", Split(found, empty(Dropped)))
+    lenient, held = (
+        gate_of("recipe", stages, policy_stage(stages), "no_worse", 0)
+        for stages in (planned, strict)
+    )
+    assert lenient is not None
+    assert lenient.closed("2026-01-01", tables) is None
+    assert held is not None
+    assert "tolerance 10 points" in str(held.closed("2026-01-01", tables))

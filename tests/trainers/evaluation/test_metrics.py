@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas import Evaluations, rows
 from trainers.evaluation.metrics import gains, paired_interval, pass_at_k, regressed, summary
+from trainers.evaluation.sentences import difference
 
 
 @given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.data())
@@ -134,3 +135,15 @@ def test_gains_are_per_prompt_in_every_measure() -> None:
     assert checked.select(gains()).item() == 1.0
     assert compared([{"preference": 0.75}]).select(gains()).item() == 0.25
     assert compared([{"reward_before": 1.0, "reward_after": 3.0}]).select(gains()).item() == 2.0
+
+
+def test_with_a_tolerance_a_policy_must_be_shown_to_be_no_worse() -> None:
+    none = [(0, 0)] * 20
+    same = evaluations([(True, True), (False, False)] * 10, none)
+    unsure = evaluations([(True, False), (False, True)] * 10, none)
+    assert not regressed(summary(same, tolerance=0.0))
+    assert not regressed(summary(unsure))
+    found = summary(unsure, tolerance=0.1)
+    assert regressed(found)
+    assert "tolerance 10 points" in difference(found)
+    assert not regressed(summary(unsure, tolerance=1.0))
