@@ -50,6 +50,7 @@ from schemas.tables import (
     Scores,
     StepLabels,
     Table,
+    TaskEvaluations,
     id_column,
 )
 from schemas.truth import Truth, TruthNeed
@@ -97,6 +98,7 @@ __all__ = [
     "StepLabels",
     "Table",
     "Takes",
+    "TaskEvaluations",
     "TemplateName",
     "ToolCall",
     "TrainedRole",

@@ -512,6 +512,20 @@ class PairEvaluations(Table):
     rejected_tokens = dy.UInt32(min=1)
 
 
+class TaskEvaluations(Table):
+    """One item of a task, and the value of the task's metric for it under a policy and under the
+    policy that it started from.
+
+    ``item_id``: the task and the number of the item.
+    """
+
+    item_id = dy.String(primary_key=True)
+    task = dy.String(min_length=1)
+    metric = dy.String(min_length=1)
+    before = dy.Float64()
+    after = dy.Float64()
+
+
 class Dropped(Table):
     """A row that a stage dropped, the reason, and the numbers behind it (a JSON object)."""
 
@@ -521,7 +535,7 @@ class Dropped(Table):
     numbers = dy.String()
 
 
-EVALUATIONS: tuple[type[Table], ...] = (Evaluations, PairEvaluations)
+EVALUATIONS: tuple[type[Table], ...] = (Evaluations, PairEvaluations, TaskEvaluations)
 """The tables of stages that measure a policy."""
 
 

@@ -1,7 +1,8 @@
-"""Trainers train a policy or reward model on curated rows; `Validate` and
-`PreferenceAccuracy` measure the result."""
+"""Trainers train a policy or reward model on curated rows; `Validate`,
+`PreferenceAccuracy` and `Harness` measure the result."""
 
 from trainers.dpo.dpo import DPO
+from trainers.evaluation.harness import Harness
 from trainers.evaluation.preference_accuracy import PreferenceAccuracy
 from trainers.evaluation.validate import Validate
 from trainers.prm.prm import PRM, ValueHead
@@ -16,6 +17,7 @@ __all__ = [
     "PRM",
     "SFT",
     "TPO",
+    "Harness",
     "LoRA",
     "PreferenceAccuracy",
     "RewardModel",

@@ -62,10 +62,13 @@ def _upstream(plan: ModelPlan, stage: ModelStage) -> list[dg.AssetKey]:
         before = [plan.train[position - 1].name]
     else:
         before = [plan.train[-1].name]
+    stages = [dg.AssetKey([MODELS, plan.name, name]) for name in before]
+    if not stage.data:
+        return stages
     data = ["prompts", stage.data]
     if stage.dataset is not None:
         data = [DATASETS, stage.dataset.name]
-    return [dg.AssetKey(data), *(dg.AssetKey([MODELS, plan.name, name]) for name in before)]
+    return [dg.AssetKey(data), *stages]
 
 
 def _stage_asset(
@@ -192,7 +195,10 @@ def _metadata(version: ModelVersion) -> dict[str, Any]:
 def _description(plan: ModelPlan) -> str:
     chain = " → ".join(f"{each.name} on {each.data}" for each in plan.train)
     start = f"models/{plan.start}" if plan.start else f"role {plan.role}"
-    measured = ", ".join(f"{each.name} on {each.data}" for each in plan.validate) or "nothing"
+    measured = (
+        ", ".join(" on ".join(filter(None, [each.name, each.data])) for each in plan.validate)
+        or "nothing"
+    )
     return (
         f"Trained from {start}: {chain}. Validated by {measured}. A version is promoted if it is "
         f"not worse than its start.\n\nfactory train {plan.name}"

@@ -128,15 +128,13 @@ def validate_stage(run: ModelRun, stage: ModelStage) -> StageOutcome:
     Returns:
         The outcome for the first seed, whose checkpoint is promoted.
     """
-    data = _validation_rows(run, stage)
+    data = {stage.rows: _validation_rows(run, stage)} if stage.data else {}
     outcomes = []
     # One seed of sampling for all checkpoints, so that the start answers only once.
     context = run.context(stage.name, run.version.seeds[0])
     for row in run.checkpoints(run.plan.train[-1].name):
         checkpoint = table_rows(Checkpoints, [{**row, "start": run.version.start}])
-        outcomes.append(
-            execute_stage(stage.stage, {CHECKPOINT: checkpoint, stage.rows: data}, context)
-        )
+        outcomes.append(execute_stage(stage.stage, {**data, CHECKPOINT: checkpoint}, context))
     first = outcomes[0]
     if first.validation is not None:
         by_seed = [dict(each.validation or {}) for each in outcomes]

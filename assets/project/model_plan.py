@@ -22,7 +22,15 @@ from assets.project.refusal import Declarations
 from assets.project.source import SourceSpec
 from assets.project.source_truth import bare_source, fit
 from engines.operators.model_defaults import RoleDefaults
-from schemas import Checkpoints, Operator, Prompts, Table, UnknownOperatorError, operator_class
+from schemas import (
+    EVALUATIONS,
+    Checkpoints,
+    Operator,
+    Prompts,
+    Table,
+    UnknownOperatorError,
+    operator_class,
+)
 from schemas.near import near
 from schemas.operator import RoleMark, Takes
 from schemas.parameters import field_marks
@@ -52,7 +60,8 @@ class ModelStage:
 
     Attributes:
         stage: The stage. It reads its rows and, if it validates, `CHECKPOINT`.
-        data: ``datasets/NAME``, or the name of a fixed source.
+        data: ``datasets/NAME``, or the name of a fixed source; empty if the operator has rows of
+            its own, as `trainers.Harness` has.
         dataset: The dataset behind that name; None for a source.
         table: The table of its rows.
     """
@@ -70,7 +79,7 @@ class ModelStage:
     @property
     def rows(self) -> str:
         """The input of the stage that holds its rows."""
-        return next(name for name in self.stage.reads if name != CHECKPOINT)
+        return next((name for name in self.stage.reads if name != CHECKPOINT), CHECKPOINT)
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ def plan_model(
                 stage=each.name,
                 field="of",
             )
-    evaluated = [each.data for each in validate if each.dataset is None]
+    evaluated = [each.data for each in validate if each.dataset is None and each.data]
     for ref in refs.values():
         evaluated += datasets[ref.name].evaluations.values()
     return ModelPlan(
@@ -221,14 +230,16 @@ class _Reader:
     def validation(self, name: str, spec: Any) -> ModelStage:
         """A stage that validates the model on the held-out rows of a dataset, or on the prompts of
         a fixed source."""
-        given = self._given(name, spec)
-        kind = operator_class(given["use"])
+        kind = self._operator(name, spec)
         takes = _inputs(kind)
-        field = next((each for each in takes if each != "of"), None)
-        if Checkpoints not in takes.get("of", ()) or field is None:
+        if kind.gives not in EVALUATIONS or Checkpoints not in takes.get("of", ()):
             self._refuse(
                 "does not validate a model: name trainers.Validate or the like", name, "use"
             )
+        field = next((each for each in takes if each != "of"), None)
+        if field is None:
+            return self._without_rows(name, spec, kind)
+        given = self._given(name, spec)
         data = str(given["of"])
         ref = self._dataset(name, data)
         if ref is None:
@@ -247,21 +258,31 @@ class _Reader:
             if table not in takes[field] and Prompts in takes[field]:
                 table = Prompts
         rows = HELD_OUT if table is Prompts else data
-        given = {**given, "of": CHECKPOINT, field: rows}
-        for each in _roles(kind):
-            given.setdefault(each, self.role)
+        given = {**dict.fromkeys(_roles(kind), self.role), **given, "of": CHECKPOINT, field: rows}
         stage = self._stage(name, given, {CHECKPOINT: Checkpoints, rows: table})
         if table is Prompts:
             stage = self._fitted(stage, self.sources.get(source, bare_source()))
         return ModelStage(stage, source or data, ref, table)
 
-    def _given(self, name: str, spec: Any, *, refused: tuple[str, ...] = ()) -> dict[str, Any]:
+    def _without_rows(self, name: str, spec: Any, kind: type[Operator]) -> ModelStage:
+        """A stage whose operator has rows of its own."""
+        if "of" in spec:
+            self._refuse(f"{kind.__name__} has rows of its own: remove of", name, "of")
+        given = {**dict.fromkeys(_roles(kind), self.role), **spec, "of": CHECKPOINT}
+        return ModelStage(
+            self._stage(name, given, {CHECKPOINT: Checkpoints}), "", None, Checkpoints
+        )
+
+    def _operator(self, name: str, spec: Any) -> type[Operator]:
         if not isinstance(spec, Mapping):
             self._refuse("a stage is a mapping: {use: trainers.DPO, of: datasets/NAME}", name, None)
         try:
-            operator_class(spec.get("use"))
+            return operator_class(spec.get("use"))
         except UnknownOperatorError as error:
             self._refuse(str(error), name, "use")
+
+    def _given(self, name: str, spec: Any, *, refused: tuple[str, ...] = ()) -> dict[str, Any]:
+        self._operator(name, spec)
         for field in refused:
             if field in spec:
                 self._refuse(f"{field} is a field of the model, not of a stage", name, field)

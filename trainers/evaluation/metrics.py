@@ -14,6 +14,7 @@ import polars as pl
 
 from kernels.intervals import bootstrap_interval
 from trainers.evaluation.pair_metrics import pair_summary
+from trainers.evaluation.task_metrics import task_summary
 from trainers.evaluation.win_rate import length_controlled
 
 Floats = npt.NDArray[np.float64]
@@ -73,8 +74,8 @@ Measured = Literal["check", "judge", "reward"]
 def summary(
     frame: pl.DataFrame, *, seed: int = 0, tolerance: float | None = None
 ) -> dict[str, Any]:
-    """The figures of an `Evaluations` frame, as a JSON object; of a `PairEvaluations` frame, those
-    of `trainers.evaluation.pair_metrics`.
+    """The figures of an `Evaluations` frame, as a JSON object; of a `PairEvaluations` or
+    `TaskEvaluations` frame, those of `trainers.evaluation.pair_metrics` or `task_metrics`.
 
     ``by``: how the policy was measured. ``before``, ``after`` and ``difference`` = after − before,
     with its 95 % interval ``low``, ``high``:
@@ -96,6 +97,8 @@ def summary(
     tolerated = {} if tolerance is None else {"tolerance": tolerance}
     if "pair_id" in frame.columns:
         return pair_summary(frame, seed=seed) | tolerated
+    if "item_id" in frame.columns:
+        return task_summary(frame) | tolerated
     if frame.is_empty():
         raise ValueError("nothing was measured: there is no held-out prompt")
     by = measured_by(frame)

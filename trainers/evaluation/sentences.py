@@ -14,6 +14,8 @@ def change(figures: Mapping[str, Any]) -> str:
         return f"held-out win rate against the start policy {after:.1%} at equal length"
     if figures.get("by") == "pairs":
         return f"chosen side more likely in {before:.1%} → {after:.1%} of held-out pairs, per token"
+    if figures.get("by") == "tasks":
+        return f"mean of {', '.join(figures['tasks'])} {before:.1%} → {after:.1%}"
     if figures.get("by") == "reward":
         return f"held-out reward {before:.3g} → {after:.3g}"
     return f"held-out accuracy {before:.1%} → {after:.1%}"
