@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from assets.project.refusal import Refusal
     from assets.report import Report
     from assets.review.agreement import WithPeople
+    from assets.storage.ablations import Ablation
     from assets.storage.dataset_versions import Version
     from assets.storage.model_versions import ModelVersion
 
@@ -239,6 +240,39 @@ def operator_shown(about: Mapping[str, Any]) -> Iterator[RenderableType]:
             default = f"the model's profile, else {default}"
         table.add_row(Text(each["name"], style="bold"), Text(each["type"]), Text(default))
     yield table
+
+
+def ablation_tables(ablation: "Ablation") -> Iterator[RenderableType]:
+    """A table of each measure: every variant against the start and against all data."""
+    from assets.charts.effect_words import effect_of, figures_of, rows_of
+
+    for measure in ablation.measures:
+        table = Table(
+            title=f"models/{ablation.model}, version {ablation.version}, by {ablation.by}: "
+            f"{measure}",
+            title_justify="left",
+            title_style="bold",
+        )
+        table.add_column("trained on")
+        table.add_column("rows", justify="right")
+        for heading in ("minus the start", "minus all data"):
+            table.add_column(heading)
+        table.add_column("so")
+        for each in ablation.variants:
+            table.add_row(
+                Text(each.name),
+                Text(rows_of(each)),
+                *(Text(words) for words in figures_of(each, measure)),
+                Text(effect_of(each, measure)),
+            )
+        yield table
+        measured = ablation.variants[0].measured[measure]
+        yield Text(
+            f"mean, 95 % interval and each seed ({len(ablation.seeds)}), on {measured.prompts:,} "
+            "prompts; equal steps: "
+            + ", ".join(f"{stage} {steps:,}" for stage, steps in ablation.steps.items()),
+            style="dim",
+        )
 
 
 def reviewed_line(verdicts: Mapping[str, int]) -> Text:

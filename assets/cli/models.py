@@ -1,5 +1,6 @@
-"""``factory train`` and ``models``: make and list downstream models."""
+"""``factory train``, ``models`` and ``ablate``: make, list and explain downstream models."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -56,3 +57,56 @@ def models(as_json: Json = False) -> None:
                 console.console().print(console.model_versions_table(name, stored))
             found.append({"name": name, "versions": [each.as_json() for each in stored]})
         answer(found)
+
+
+class Varied(StrEnum):
+    """What an ablation varies."""
+
+    recipe = "recipe"
+    source = "source"
+    filter = "filter"
+    version = "version"
+    size = "size"
+
+
+@commands.command()
+def ablate(
+    model: Annotated[str, typer.Argument(help="A trained model's name; see factory models.")],
+    by: Annotated[
+        Varied,
+        typer.Option(
+            help="What to leave out: each recipe (and all others), source of prompts or filter; or "
+            "train on other dataset versions, or on shares of the rows."
+        ),
+    ] = Varied.recipe,
+    plan: Annotated[bool, typer.Option("--plan", help="Only print what it would cost.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tell whether the data of a model helps: train it again without each part.
+
+    All trainings start from the same weights and take the same optimizer steps with the same
+    seeds, so fewer rows are learned for more epochs. Each is compared with the training on all
+    data, prompt by prompt. The same command resumes an interrupted ablation.
+    """
+    with printed(as_json) as answer:
+        from assets.cli import console
+        from assets.models.ablation.ablate import ablate as run_ablation
+        from assets.models.ablation.ablate import plan_ablation, plan_lines, stored
+        from assets.project.find_rows import model_name
+        from assets.project.project import load_project
+
+        project = load_project()
+        planned = plan_ablation(project, model_name(project, model), by.value)
+        screen = console.console(stderr=as_json)
+        found = stored(planned)
+        if plan or found is None:
+            for line in plan_lines(planned):
+                screen.print(line, highlight=False)
+        if plan:
+            answer({"trainings": planned.trainings, "seconds": planned.seconds})
+            return
+        if found is None:
+            found = run_ablation(planned, lambda line: screen.print(line, highlight=False))
+        for table in console.ablation_tables(found):
+            screen.print(table)
+        answer(found.as_json())

@@ -1,6 +1,6 @@
 """The Dagster asset of a curated dataset."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from time import perf_counter
 
 import dagster as dg
@@ -10,8 +10,8 @@ from assets.automation.partitions import freshness_policy
 from assets.components.asset_metadata import column_schema
 from assets.config.operation import Freshness
 from assets.datasets.clusters import clusters
-from assets.datasets.curate import Curated, asked_texts, curated
-from assets.datasets.gather import gathered
+from assets.datasets.curate import Curated, asked_texts
+from assets.datasets.gather import curated_by_plan, gathered
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.row_counts import RowCounts, count_reasons
@@ -69,7 +69,7 @@ def dataset_asset(
             as_dagster_failure(),
         ):
             gathered_rows = gathered(plan, factory.tables)
-            curation = _curated(plan, gathered_rows, factory, versions.remembered())
+            curation = curated_by_plan(plan, gathered_rows, factory.tables, versions.remembered())
             # The splits are stored before the version, so a crash in between does not lose them.
             versions.remember(curation.remembered)
             version, new = versions.write(
@@ -108,30 +108,6 @@ def dataset_asset(
         )
 
     return dataset
-
-
-def _curated(
-    plan: DatasetPlan, rows: pl.DataFrame, factory: Resources, remembered: Mapping[str, str]
-) -> Curated:
-    """Curate the gathered rows of a dataset.
-
-    Raises:
-        MissingTableError: A source of evaluation prompts has not been read.
-    """
-    return curated(
-        rows,
-        plan.table,
-        name=plan.name,
-        filters=plan.filters,
-        evaluations={
-            name: factory.tables.read(("prompts", source), None)
-            for name, source in plan.evaluations.items()
-        },
-        held_out=plan.held_out,
-        weights=plan.weights,
-        cap=plan.cap,
-        remembered=remembered,
-    )
 
 
 def _no_leak(plan: DatasetPlan, curation: Curated) -> dg.AssetCheckResult:

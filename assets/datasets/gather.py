@@ -1,15 +1,26 @@
-"""Gathers the rows of a dataset: from a stage of each recipe, at every refresh."""
+"""Gathers the rows of a dataset, from a stage of each recipe at every refresh, and curates them."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
-from assets.datasets.curate import PROVENANCE
+from assets.datasets.curate import PROVENANCE, Curated, curated
 from assets.project.dataset_plan import DatasetPlan
 from assets.storage.tables import Tables
+from filters.filter import Filter
 from schemas import columns
 
+ReadRows = Callable[[str, str, str], pl.DataFrame]
+"""Reads the rows of a recipe, a stage and a refresh."""
 
-def gathered(plan: DatasetPlan, tables: Tables) -> pl.DataFrame:
+
+def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None) -> pl.DataFrame:
     """Gather the rows of a dataset.
+
+    Args:
+        plan: The plan of the dataset.
+        tables: The stored tables.
+        read: Reads the rows; by default the stored ones.
 
     Returns:
         The columns of the table and `assets.datasets.curate.PROVENANCE`. The source of a prompt
@@ -20,9 +31,11 @@ def gathered(plan: DatasetPlan, tables: Tables) -> pl.DataFrame:
     for recipe, stage in plan.parts.items():
         with_prompts = tables.refreshes((recipe, "prompts"))
         for refresh in tables.refreshes((recipe, stage)):
-            rows = tables.read((recipe, stage), refresh).with_columns(
-                recipe=pl.lit(recipe), refresh=pl.lit(refresh)
-            )
+            rows = (
+                tables.read((recipe, stage), refresh)
+                if read is None
+                else read(recipe, stage, refresh)
+            ).with_columns(recipe=pl.lit(recipe), refresh=pl.lit(refresh))
             origins = pl.DataFrame(
                 schema={"prompt_id": pl.String, **dict.fromkeys(PROVENANCE[2:], pl.String)}
             )
@@ -31,3 +44,39 @@ def gathered(plan: DatasetPlan, tables: Tables) -> pl.DataFrame:
             joined = rows.join(origins, on="prompt_id", how="left", maintain_order="left")
             frames.append(joined.select(schema.names()))
     return pl.concat(frames)
+
+
+def curated_by_plan(
+    plan: DatasetPlan,
+    rows: pl.DataFrame,
+    tables: Tables,
+    remembered: Mapping[str, str],
+    *,
+    filters: Sequence[Filter] | None = None,
+) -> Curated:
+    """Curate the gathered rows of a dataset.
+
+    Args:
+        plan: The plan of the dataset.
+        rows: The rows of `gathered`.
+        tables: The stored tables.
+        remembered: The split of earlier prompts, by key.
+        filters: The filters to apply; by default those of the plan.
+
+    Raises:
+        MissingTableError: A source of evaluation prompts has not been read.
+    """
+    return curated(
+        rows,
+        plan.table,
+        name=plan.name,
+        filters=plan.filters if filters is None else filters,
+        evaluations={
+            name: tables.read(("prompts", source), None)
+            for name, source in plan.evaluations.items()
+        },
+        held_out=plan.held_out,
+        weights=plan.weights,
+        cap=plan.cap,
+        remembered=remembered,
+    )

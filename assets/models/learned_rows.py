@@ -36,15 +36,31 @@ def learned_rows(
 ) -> LearnedRows:
     """Read the rows that a training stage learns.
 
-    A row whose prompt is held out is dropped. A prompt is held out if it is in the held-out split
-    of any dataset of the model, or in a fixed source that the model or its datasets are evaluated
-    on. Prompts are compared by their id and by their words.
-
     Raises:
         MissingTableError: A dataset has not that version any more, or a source was not read.
     """
     assert stage.dataset is not None
     rows = read_split(settings, stage.dataset.name, version, TRAIN)
+    return without_held_out(rows, plan, stage, version, settings, tables)
+
+
+def without_held_out(
+    rows: pl.DataFrame,
+    plan: ModelPlan,
+    stage: ModelStage,
+    version: ModelVersion,
+    settings: Settings,
+    tables: Tables,
+) -> LearnedRows:
+    """Drop the rows whose prompt is held out.
+
+    A prompt is held out if it is in the held-out split of any dataset of the model, or in a fixed
+    source that the model or its datasets are evaluated on. Prompts are compared by their id and by
+    their words.
+
+    Raises:
+        MissingTableError: A dataset has not that version any more, or a source was not read.
+    """
     ids: dict[str, str] = {}
     texts: dict[str, str] = {}
     for ref in plan.datasets:

@@ -24,6 +24,17 @@ def open_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
         FactoryError: The model that it starts from has no promoted version.
         EngineError: There are no such weights.
     """
+    return ModelVersions(settings.models_path, plan.name).open(wanted_version(plan, settings))
+
+
+def wanted_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
+    """The version that a training of today makes. Its number is 0.
+
+    Raises:
+        MissingTableError: A dataset has no rows, or not the version that is named.
+        FactoryError: The model that it starts from has no promoted version.
+        EngineError: There are no such weights.
+    """
     start = start_binding(plan, settings)
     stages = (*plan.train, *plan.validate)
     datasets = {ref.name: _trained_on(settings, ref.name, ref.version) for ref in plan.datasets}
@@ -36,7 +47,7 @@ def open_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
         "validate": {each.name: [parameters[each.name], each.data] for each in plan.validate},
         "seeds": list(plan.seeds),
     }
-    version = ModelVersion(
+    return ModelVersion(
         number=0,
         digest=content_id(inputs),
         made=now(),
@@ -46,7 +57,6 @@ def open_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
         parameters=parameters,
         seeds=plan.seeds,
     )
-    return ModelVersions(settings.models_path, plan.name).open(version)
 
 
 def start_binding(plan: ModelPlan, settings: Settings) -> Binding:

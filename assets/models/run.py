@@ -128,19 +128,32 @@ def validate_stage(run: ModelRun, stage: ModelStage) -> StageOutcome:
     Returns:
         The outcome for the first seed, whose checkpoint is promoted.
     """
-    data = {stage.rows: _validation_rows(run, stage)} if stage.data else {}
-    outcomes = []
-    # One seed of sampling for all checkpoints, so that the start answers only once.
-    context = run.context(stage.name, run.version.seeds[0])
-    for row in run.checkpoints(run.plan.train[-1].name):
-        checkpoint = table_rows(Checkpoints, [{**row, "start": run.version.start}])
-        outcomes.append(execute_stage(stage.stage, {**data, CHECKPOINT: checkpoint}, context))
+    data = validation_data(run, stage)
+    trained = run.checkpoints(run.plan.train[-1].name)
+    outcomes = [validate_checkpoint(run, stage, row, data) for row in trained]
     first = outcomes[0]
     if first.validation is not None:
         by_seed = [dict(each.validation or {}) for each in outcomes]
         figures = {**first.validation, "seeds": by_seed}
         run.versions.record(run.version.number, figures={stage.name: figures})
     return first
+
+
+def validate_checkpoint(
+    run: ModelRun, stage: ModelStage, row: Mapping[str, Any], data: Mapping[str, pl.DataFrame]
+) -> StageOutcome:
+    """Validate a checkpoint against the weights that the model starts from.
+
+    Args:
+        run: The version of the model.
+        stage: The validation stage.
+        row: A row of `schemas.Checkpoints`.
+        data: The tables of `validation_data`.
+    """
+    # One seed of sampling for all checkpoints, so that the start answers only once.
+    context = run.context(stage.name, run.version.seeds[0])
+    checkpoint = table_rows(Checkpoints, [{**row, "start": run.version.start}])
+    return execute_stage(stage.stage, {**data, CHECKPOINT: checkpoint}, context)
 
 
 def decide(run: ModelRun) -> ModelVersion:
@@ -174,11 +187,14 @@ def _worse(figures: Mapping[str, Any] | None) -> str | None:
     return described(figures) if regressed(figures) else None
 
 
-def _validation_rows(run: ModelRun, stage: ModelStage) -> pl.DataFrame:
-    """The held-out rows of a dataset or their prompts, or the prompts of a fixed source."""
+def validation_data(run: ModelRun, stage: ModelStage) -> dict[str, pl.DataFrame]:
+    """The held-out rows of a dataset or their prompts, or the prompts of a fixed source, by the
+    name of the input; empty if the stage has data of its own."""
+    if not stage.data:
+        return {}
     if stage.dataset is None:
-        return run.factory.tables.read(("prompts", stage.data), None)
+        return {stage.rows: run.factory.tables.read(("prompts", stage.data), None)}
     rows = read_split(run.factory.settings, stage.dataset.name, run.version, HELD_OUT)
     if stage.table is Prompts:
-        return prompts_of(rows)
-    return rows.select(columns(stage.table).names())
+        return {stage.rows: prompts_of(rows)}
+    return {stage.rows: rows.select(columns(stage.table).names())}

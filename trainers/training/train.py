@@ -198,11 +198,13 @@ def _arguments(
     method: Method, rows: int, folder: TrainedFolder, *, seed: int, gpu: bool
 ) -> dict[str, Any]:
     batches = math.ceil(rows / method.batch_size)
-    steps = math.ceil(method.epochs * math.ceil(batches / method.gradient_accumulation))
+    epoch = math.ceil(batches / method.gradient_accumulation)
+    steps = method.max_steps or math.ceil(method.epochs * epoch)
     return {
         "output_dir": str(folder.checkpoints),
         "learning_rate": method.learning_rate,
         "num_train_epochs": method.epochs,
+        "max_steps": method.max_steps or -1,
         "per_device_train_batch_size": method.batch_size,
         "gradient_accumulation_steps": method.gradient_accumulation,
         # Rounded down. Transformers rounds up, and the first warm-up step has a rate of 0, so a

@@ -81,6 +81,7 @@ class Trainer(Operator):
     start: TrainedRole = "policy"
     learning_rate: Annotated[float, ModelDefault()] = Field(gt=0)
     epochs: Annotated[float, ModelDefault()] = Field(1.0, gt=0)
+    max_steps: int | None = Field(None, ge=1)
     batch_size: Annotated[int, ModelDefault()] = Field(8, ge=1)
     gradient_accumulation: Annotated[int, ModelDefault()] = Field(1, ge=1)
     max_length: Annotated[int, ModelDefault()] = Field(2048, ge=2)
@@ -190,6 +191,8 @@ class Trainer(Operator):
         from engines.weights import weights_revision
 
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
+        # Trainings of before the field have no ``max_steps``; with it, ``epochs`` decide nothing.
+        named.add("max_steps" if self.max_steps is None else "epochs")
         arguments = dict(binding.template_arguments)
         libraries = LIBRARIES + (("peft",) if self.lora else ())
         return {

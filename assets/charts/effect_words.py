@@ -1,0 +1,64 @@
+"""The results of ablations in words."""
+
+from assets.storage.ablations import Ablation, Interval, Measured, VariantResult
+
+UNDECIDED = "undecided"
+SAME_ROWS = "the same rows"
+EMPTY = "—"
+
+
+def rows_of(variant: VariantResult) -> str:
+    """The rows of each stage, and how often each was learned: ``240 (×2)``."""
+    return "\n".join(
+        f"{rows:,} (×{variant.epochs[stage]:.2g})" if rows else f"no {stage}"
+        for stage, rows in variant.rows.items()
+    )
+
+
+def figures_of(variant: VariantResult, measure: str) -> tuple[str, str]:
+    """A variant against the start and against the training on all data."""
+    found = variant.measured.get(measure)
+    if found is None:
+        return EMPTY, EMPTY
+    effect = EMPTY if found.effect is None else in_words(found.effect, found.by)
+    return in_words(found.gain, found.by), effect
+
+
+def in_words(interval: Interval, by: str) -> str:
+    """``+12.0 points [+8.1, +15.9] (+11.0 +13.0)``; the last are the means of the seeds."""
+    scale, unit, digits = (1, "", ".3g") if by == "reward" else (100, " points", ".1f")
+    mean, low, high, *seeds = (
+        f"{scale * value:+{digits}}"
+        for value in (interval.mean, interval.low, interval.high, *interval.seeds)
+    )
+    return f"{mean}{unit} [{low}, {high}] ({' '.join(seeds)})"
+
+
+def effect_of(variant: VariantResult, measure: str) -> str:
+    """What follows from a comparison with all data: ``online_dpo helps``."""
+    if variant.same_rows:
+        return SAME_ROWS
+    found = variant.measured[measure]
+    if found.effect is None:
+        return _against_start(found)
+    if not found.effect.decided:
+        return UNDECIDED
+    better = found.effect.mean > 0
+    if variant.left_out is not None:
+        return f"{variant.left_out} {'hurts' if better else 'helps'}"
+    return f"{'better' if better else 'worse'} than all data"
+
+
+def says(ablation: Ablation, measure: str) -> list[str]:
+    """What an ablation found, one sentence for each variant that decides something."""
+    return [
+        f"{each.name}: {effect_of(each, measure)}"
+        for each in ablation.variants[1:]
+        if effect_of(each, measure) not in (UNDECIDED, SAME_ROWS)
+    ]
+
+
+def _against_start(found: Measured) -> str:
+    if not found.gain.decided:
+        return UNDECIDED
+    return "better than the start" if found.gain.mean > 0 else "worse than the start"

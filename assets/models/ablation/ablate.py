@@ -1,0 +1,290 @@
+"""Trains and validates a model on parts of its data: at equal steps, seeds and start."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import polars as pl
+
+from assets.config.errors import FactoryError
+from assets.models.ablation.effects import measured
+from assets.models.ablation.variants import (
+    ALL,
+    By,
+    Variant,
+    all_data,
+    rows_digest,
+    table_rows,
+    variants,
+)
+from assets.models.open_version import wanted_version
+from assets.models.run import ModelRun, validate_checkpoint, validation_data
+from assets.project.project import Project
+from assets.project.resources import Resources
+from assets.storage.ablations import (
+    Ablation,
+    Measured,
+    VariantResult,
+    folder_of,
+    read_ablation,
+    write_ablation,
+)
+from assets.storage.model_versions import ModelVersion, ModelVersions, now
+from schemas import content_id
+
+Row = Mapping[str, Any]
+"""A row of `schemas.Checkpoints`."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class AblationPlan:
+    """An ablation that has not run yet.
+
+    Attributes:
+        run: The version of the model.
+        by: What is varied.
+        whole: The data that the version was trained on.
+        variants: The data of the other trainings.
+        digest: The digest of all that decides the result.
+    """
+
+    run: ModelRun
+    by: By
+    whole: Variant
+    variants: tuple[Variant, ...]
+    digest: str
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """The optimizer steps of each training stage."""
+        return {name: int(rows[0]["steps"]) for name, rows in self.run.version.trained.items()}
+
+    def learns(self, variant: Variant) -> list[str]:
+        """The stages that a variant trains: from the first one with other rows, if it has any."""
+        names = [stage.name for stage in self.run.plan.train]
+        changed = [
+            name
+            for name in names
+            if rows_digest(variant.rows[name]) != rows_digest(self.whole.rows[name])
+        ]
+        later = names[names.index(changed[0]) :] if changed else []
+        return [name for name in later if variant.rows[name].height]
+
+    def epochs(self, variant: Variant) -> dict[str, float]:
+        """How often each stage learns each of its rows. A stage without a row is left out."""
+        return {
+            stage.name: self.run.version.trained[stage.name][0]["rows"]
+            / variant.rows[stage.name].height
+            * self._epochs_of_all(stage.name)
+            for stage in self.run.plan.train
+            if variant.rows[stage.name].height
+        }
+
+    def _epochs_of_all(self, stage: str) -> float:
+        operator = next(each.stage.operator for each in self.run.plan.train if each.name == stage)
+        return float(getattr(operator, "epochs", 1.0))
+
+    @property
+    def trainings(self) -> int:
+        """The number of trainings of a stage that are to be done."""
+        return sum(len(self.learns(each)) for each in self.variants) * len(self.run.version.seeds)
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of all trainings, as the trainings of the version took."""
+        mean = {
+            stage: sum(float(row["seconds"]) for row in rows) / len(rows)
+            for stage, rows in self.run.version.trained.items()
+        }
+        of_a_seed = sum(mean[stage] for each in self.variants for stage in self.learns(each))
+        return of_a_seed * len(self.run.version.seeds)
+
+
+def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
+    """Plan the ablation of the newest version of a model. Nothing is trained or stored.
+
+    Raises:
+        FactoryError: The model was not trained, is declared differently now, or has no stage that
+            validates it; or there is no part to leave out.
+    """
+    plan, settings = project.models[name], project.settings
+    if not plan.validate:
+        raise FactoryError(
+            f"models/{name} has no stage under validate:, so nothing tells whether its data helps: "
+            "add tasks: {use: trainers.Validate, of: held_out}"
+        )
+    version = ModelVersions(settings.models_path, name).version()
+    wanted = wanted_version(plan, settings)
+    if any(stage.name not in version.trained for stage in plan.train) or _decides(
+        version
+    ) != _decides(wanted):
+        raise FactoryError(
+            f"models/{name} was not trained as it is declared now; an ablation varies the data of "
+            f"a finished training: factory train {name}"
+        )
+    run = ModelRun(plan, version, Resources(settings, project.tables, project.checks))
+    whole = all_data(run)
+    others = tuple(variants(project, run, by, whole))
+    digest = content_id(
+        {
+            "version": version.digest,
+            "variants": {
+                each.name: {stage: rows_digest(rows) for stage, rows in each.rows.items()}
+                for each in (whole, *others)
+            },
+            "validate": {
+                stage.name: [*map(rows_digest, validation_data(run, stage).values())]
+                for stage in plan.validate
+            },
+        }
+    )
+    return AblationPlan(run, by, whole, others, digest)
+
+
+def _decides(version: ModelVersion) -> tuple[Any, ...]:
+    """All that decides a training, besides the versions of the datasets."""
+    return version.revision, version.seeds, version.parameters
+
+
+def stored(planned: AblationPlan) -> Ablation | None:
+    """The result, if this ablation has been finished before."""
+    run = planned.run
+    models = run.factory.settings.models_path
+    found = read_ablation(models, run.plan.name, run.version.number, planned.by)
+    return found if found is not None and found.digest == planned.digest else None
+
+
+def ablate(planned: AblationPlan, say: Say) -> Ablation:
+    """Train and validate all variants, and store the result.
+
+    A training or an answer that an interrupted ablation has made is not made again. The weights of
+    the variants are removed when the result is stored.
+
+    Args:
+        planned: The ablation.
+        say: Takes a line about each training.
+
+    Raises:
+        EngineError: A training failed.
+    """
+    run = planned.run
+    settings = run.factory.settings
+    data = {stage.name: validation_data(run, stage) for stage in run.plan.validate}
+    learning = [planned.whole, *(each for each in planned.variants if planned.learns(each))]
+    evaluated: dict[str, dict[str, list[pl.DataFrame]]] = {name: {} for name in data}
+    for number, variant in enumerate(learning):
+        for seed in range(len(run.version.seeds)):
+            began = perf_counter()
+            row = _trained(planned, variant, seed)
+            for stage in run.plan.validate:
+                found = validate_checkpoint(run, stage, row, data[stage.name]).split.kept
+                evaluated[stage.name].setdefault(variant.name, []).append(found)
+            say(
+                f"{number + 1} of {len(learning)}: {variant.name}, "
+                f"seed {run.version.seeds[seed]}: {perf_counter() - began:.0f} s"
+            )
+    figures: dict[str, dict[str, Measured]] = {}
+    for name, by_variant in evaluated.items():
+        figures |= measured(name, by_variant, ALL)
+    ablation = Ablation(
+        run.plan.name,
+        run.version.number,
+        planned.by,
+        planned.digest,
+        now(),
+        {name: each.version for name, each in run.version.datasets.items()},
+        run.version.seeds,
+        planned.steps,
+        [_result(planned, each, figures) for each in (planned.whole, *planned.variants)],
+    )
+    write_ablation(settings.models_path, ablation)
+    folder = folder_of(settings.models_path, run.plan.name, run.version.number, planned.by)
+    shutil.rmtree(folder, ignore_errors=True)
+    return ablation
+
+
+def _trained(planned: AblationPlan, variant: Variant, seed: int) -> Row:
+    """The last checkpoint of a variant.
+
+    Args:
+        planned: The ablation.
+        variant: The variant.
+        seed: The position of the seed among those of the version.
+    """
+    run = planned.run
+    learns = planned.learns(variant)
+    row: Row = {"path": run.version.start}
+    folder = folder_of(
+        run.factory.settings.models_path, run.plan.name, run.version.number, planned.by
+    ) / content_id(variant.name)
+    for stage in run.plan.train:
+        if stage.name in learns:
+            context = run.context(stage.name, run.version.seeds[seed], str(row["path"]))
+            operator = stage.stage.operator.model_copy(
+                update={"max_steps": planned.steps[stage.name]}
+            )
+            rows = {stage.rows: table_rows(stage, variant.rows[stage.name])}
+            split = operator.run(rows, replace(context, models=folder))
+            (row,) = split.kept.iter_rows(named=True)
+            if not row["trained"]:
+                raise FactoryError(
+                    f"models/{run.plan.name}, stage {stage.name!r}, {variant.name}: nothing to "
+                    f"learn: {row['reason']}"
+                )
+        elif variant.rows[stage.name].height:
+            row = run.version.trained[stage.name][seed]
+    return row
+
+
+def _result(
+    planned: AblationPlan, variant: Variant, figures: Mapping[str, Mapping[str, Measured]]
+) -> VariantResult:
+    return VariantResult(
+        variant.name,
+        variant.left_out,
+        {stage: rows.height for stage, rows in variant.rows.items()},
+        planned.epochs(variant),
+        variant is not planned.whole and not planned.learns(variant),
+        {
+            measure: by_variant[variant.name]
+            for measure, by_variant in figures.items()
+            if variant.name in by_variant
+        },
+    )
+
+
+def plan_lines(planned: AblationPlan) -> Iterator[str]:
+    """What an ablation will do, and its cost."""
+    run = planned.run
+    version = run.version
+    for each in planned.variants:
+        counts = ", ".join(
+            f"{stage} {rows.height:,} of {planned.whole.rows[stage].height:,} rows"
+            + (f" ({planned.epochs(each)[stage]:.2g} epochs)" if rows.height else " (left out)")
+            for stage, rows in each.rows.items()
+        )
+        same = "" if planned.learns(each) else ": the same rows, not trained"
+        yield f"{each.name}: {counts}{same}"
+    steps = ", ".join(f"{stage} {count:,}" for stage, count in planned.steps.items())
+    yield (
+        f"{planned.trainings} trainings (seeds {', '.join(map(str, version.seeds))}), each with "
+        f"the optimizer steps of version {version.number}: {steps}. Fewer rows are repeated for "
+        "more epochs"
+    )
+    validated = ", ".join(
+        " on ".join(
+            [
+                stage.name,
+                *(f"{rows.height:,} rows" for rows in validation_data(run, stage).values()),
+            ]
+        )
+        for stage in run.plan.validate
+    )
+    yield (
+        f"estimated {planned.seconds:,.0f} s of training, as version {version.number} took; then "
+        f"each is validated: {validated}"
+    )
