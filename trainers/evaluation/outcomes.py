@@ -17,8 +17,8 @@ def outcomes(frame: pl.DataFrame) -> dict[str, tuple[str, pl.DataFrame]]:
         frame: A table of `schemas.EVALUATIONS`.
 
     Returns:
-        How it was measured (``check``, ``judge``, ``reward``, ``pairs`` or ``tasks``), and the columns
-            ``prompt_id``; ``count``, the number of outcomes of the prompt; ``before`` and
+        How it was measured (``check``, ``judge``, ``reward``, ``pairs`` or ``tasks``), and the
+            columns ``prompt_id``; ``count``, the number of outcomes of the prompt; ``before`` and
             ``after``, their sums. With a judge, ``before`` is a tie and ``after`` the preference at
             any length.
     """
