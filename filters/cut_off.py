@@ -28,6 +28,18 @@ def cut_refusal(cut: CutAnswer, side: str = "") -> pl.Expr:
     )
 
 
+def turned_refusal(cut: CutAnswer, turned: pl.Expr) -> pl.Expr:
+    """The reason to drop a pair (`schemas.Pairs`) if exchanging its sides, where ``turned``, would
+    choose an answer that was cut off; null if it is kept. A step (``shared_prefix``) that does not
+    end its answer was not cut off."""
+    if cut == "keep":
+        return pl.lit(None, pl.String)
+    unended = ~pl.col("ends").struct.field("rejected").fill_null(value=True)
+    return pl.when(turned & unended & pl.col("shared_prefix").is_null()).then(
+        pl.lit("the answer that would be chosen was cut off")
+    )
+
+
 def is_complete(finish: str = "finish") -> pl.Expr:
     """Whether an answer was not cut off, by its column ``finish``. An unknown finish counts as
     complete."""

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from filters.confidence.margins import probability, standard_margins
 from filters.confidence.relabel import turned_where
+from filters.cut_off import CutAnswer, turned_refusal
 from filters.filter import Filter, refused
 from schemas import Pairs, Scores, Split, Table, Takes
 
@@ -26,7 +27,8 @@ class PreferenceStrength(Filter):
     - ``strong``: the rest.
 
     ``keep`` keeps the weight of the pair and sets no margin. ``flip`` does the same with the sides
-    exchanged. ``soften`` sets the weight to σ(strength), the ensemble's belief in the label.
+    exchanged, unless the new chosen side was cut off: then the pair is dropped (``cut: keep``
+    keeps it). ``soften`` sets the weight to σ(strength), the ensemble's belief in the label.
     ``margin`` sets the margin to the strength, for a loss with margins. ``drop`` drops the pair.
 
     Source: Wang et al. 2024, Secrets of RLHF Part II (arXiv:2401.06080), section 2: the ensemble
@@ -44,6 +46,7 @@ class PreferenceStrength(Filter):
     wrong: Action = "flip"
     ambiguous: Action = "soften"
     strong: Action = "margin"
+    cut: CutAnswer = "refuse"
 
     @model_validator(mode="after")
     def _fits(self) -> "PreferenceStrength":
@@ -57,6 +60,7 @@ class PreferenceStrength(Filter):
         pairs = tables[self.of]
         members = pl.DataFrame({name: standard_margins(pairs, tables[name]) for name in self.by})
         each = pl.concat_list(self.by).list.drop_nulls()
+        flips = pl.col("action") == "flip"
         judged = (
             members.select(
                 members=each.list.len(), strength=each.list.mean(), spread=each.list.std(ddof=0)
@@ -73,15 +77,17 @@ class PreferenceStrength(Filter):
                     {band: getattr(self, band) for band in ("wrong", "ambiguous", "strong")}
                 )
             )
+            .with_columns(pairs.select("ends", "shared_prefix"))
             .with_columns(
                 reason=pl.when(pl.col("members") < 2)
                 .then(pl.lit("scored by fewer than two members"))
                 .when(pl.col("action") == "drop")
                 .then(pl.lit("label is ") + pl.col("band"))
+                .otherwise(turned_refusal(self.cut, flips))
             )
         )
         action, strength = pl.lit(judged["action"]), pl.lit(judged["strength"])
-        treated = turned_where(pairs, judged["action"] == "flip").with_columns(
+        treated = turned_where(pairs, judged.select(flips).to_series()).with_columns(
             margin=pl.when(action == "margin").then(strength),
             weight=pl.when(action == "soften")
             .then(probability(strength))

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from filters.confidence.margins import entropy, margins, probability, standard_margins
 from filters.confidence.relabel import turned_where
+from filters.cut_off import CutAnswer, turned_refusal
 from filters.filter import Filter, refused
 from filters.pairing import mean_scores
 from schemas import Pairs, Scores, Split, Table, Takes
@@ -26,7 +27,8 @@ class ViewsAgreement(Filter):
 
     All views, or at least ``at_least`` of them, must vote for one side, and their mean probability
     must agree. That mean becomes the pair's weight. ``max_entropy`` limits the entropy of the mean,
-    in bits (1: no limit).
+    in bits (1: no limit). A pair whose new chosen side was cut off is dropped, unless
+    ``cut: keep``.
 
     Source: Zhou et al. 2025, Self-Consistent Internal Rewards (arXiv:2502.08922): the generative
     judge and the implicit reward of one model as views of unlabelled pairs. This filter does not
@@ -41,6 +43,7 @@ class ViewsAgreement(Filter):
     probabilities: Annotated[tuple[str, ...], Takes(Scores)] = ()
     at_least: int | None = None
     max_entropy: float = Field(default=1.0, ge=0, le=1)
+    cut: CutAnswer = "refuse"
 
     @model_validator(mode="after")
     def _several(self) -> "ViewsAgreement":
@@ -83,8 +86,11 @@ class ViewsAgreement(Filter):
             .then(pl.lit("views disagree"))
             .when(pl.col("entropy") > self.max_entropy)
             .then(pl.lit("views are unsure"))
+            .otherwise(turned_refusal(self.cut, pl.lit(turned)))
         )
-        judged = judged.with_columns(reason=reason)
+        judged = judged.with_columns(pairs.select("ends", "shared_prefix")).with_columns(
+            reason=reason
+        )
         kept = judged["reason"].is_null()
         relabelled = turned_where(pairs, turned).with_columns(judged["weight"])
         decided = (

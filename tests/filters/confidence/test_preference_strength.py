@@ -4,6 +4,7 @@ import json
 import math
 import statistics
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +96,20 @@ def test_a_member_that_scores_everything_the_same_prefers_neither(paired):
     views = {"one": {"a": [1.0], "b": [0.0]}, "two": {"a": [3.0], "b": [3.0]}}
     split = PreferenceStrength(of="pairs", by=["one", "two"]).run(paired([("a", "b")], views))
     assert split.kept["margin"].to_list() == [pytest.approx(1.0)]
+
+
+def test_no_answer_that_was_cut_off_becomes_the_chosen_one(paired):
+    views = {view: {"a": [0.0], "b": [1.0]} for view in ("one", "two")}
+    tables = paired([("a", "b")], views)
+    ends = pl.struct(chosen=pl.lit(value=True), rejected=pl.lit(value=False))
+    tables["pairs"] = tables["pairs"].with_columns(ends=ends)
+
+    def run(cut):
+        return PreferenceStrength(of="pairs", by=["one", "two"], cut=cut).run(tables)
+
+    (dropped,) = run("refuse").dropped.to_dicts()
+    assert dropped["reason"] == "the answer that would be chosen was cut off"
+    assert run("keep").kept["ends"].to_list() == [{"chosen": False, "rejected": True}]
 
 
 @pytest.mark.parametrize(

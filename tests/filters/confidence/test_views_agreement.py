@@ -4,6 +4,7 @@ import json
 import math
 import statistics
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +127,20 @@ def test_what_is_no_probability_is_refused(paired):
     agree = ViewsAgreement(of="pairs", views=["one"], probabilities=["two"])
     with pytest.raises(ValueError, match=r"stage 'two' scored 4.0, which is not a probability"):
         agree.run(paired([("a", "b")], views))
+
+
+def test_no_answer_that_was_cut_off_becomes_the_chosen_one(paired):
+    views = {view: {"a": [0.0], "b": [1.0]} for view in ("one", "two")}
+    tables = paired([("a", "b")], views)
+    ends = pl.struct(chosen=pl.lit(value=True), rejected=pl.lit(value=False))
+    tables["pairs"] = tables["pairs"].with_columns(ends=ends)
+
+    def run(cut):
+        return ViewsAgreement(of="pairs", views=["one", "two"], cut=cut).run(tables)
+
+    (dropped,) = run("refuse").dropped.to_dicts()
+    assert dropped["reason"] == "the answer that would be chosen was cut off"
+    assert run("keep").kept["ends"].to_list() == [{"chosen": False, "rejected": True}]
 
 
 @pytest.mark.parametrize(
