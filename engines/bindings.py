@@ -67,6 +67,8 @@ class Binding(Parameters):
             `engines.protocol.Engine`. ``openai`` needs ``url`` and ``served_as``. It needs
             ``model`` only if the role is scored in process or trained.
         dtype: the number type of the weights.
+        sums_spellings: whether the model may write an option in several ways, whose probabilities
+            are then summed (`engines.choices.spellings`).
         device: the torch device of the weights.
         url: the address of a server.
         served_as: the model's name on that server.
@@ -88,6 +90,7 @@ class Binding(Parameters):
     defaults: Profile = Profile()
     engine: str = IN_PROCESS
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
+    sums_spellings: bool = True
     device: str | None = None
     url: str | None = None
     served_as: str | None = None
@@ -152,12 +155,6 @@ class Binding(Parameters):
         return self
 
     @property
-    def sums_spellings(self) -> bool:
-        """Whether the model may write an option in several ways (`engines.choices.spellings`). The
-        pocket models write each in one way."""
-        return self.profile != "pocket"
-
-    @property
     def engine_class(self) -> type[Engine]:
         """The class that ``engine`` names."""
         return engine_class(self.engine)
@@ -199,6 +196,7 @@ class Binding(Parameters):
             profile=self.profile,
             defaults=self.defaults,
             dtype=self.dtype,
+            sums_spellings=self.sums_spellings,
             device=self.device,
             templates=self.templates,
             template_arguments=self.template_arguments,

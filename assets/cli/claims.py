@@ -60,7 +60,8 @@ def measure_claims(
         "imports": str(settings.imports_path),
     }
     if world is not None:
-        changes |= {"sources": {world: 1.0}, "held_out": f"{world}_held_out"}
+        bound = {"sources": {world: 1.0}, "recipe_sources": {}}
+        changes |= {**bound, "held_out": f"{world}_held_out"}
     project = Project(settings.model_copy(update=changes))
     run = {each for name in names for each in (name, project.recipes[name].control) if each}
     definitions = build_definitions(project, run - project.refused.keys())

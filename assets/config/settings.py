@@ -89,6 +89,8 @@ class Settings(BaseSettings):
             (`engines.profiles.Profile`). Each may name a profile that it changes as its ``base``.
         roles: The binding of each model role.
         sources: The weight of each source that recipes draw prompts from.
+        recipe_sources: The weights of single recipes, by their name, in place of ``sources`` and of
+            those in the recipe's file.
         held_out: The fixed source that policies are validated on.
         recipes: Folders of recipes, in addition to the shipped ones.
         owners: The owners of all assets: e-mail addresses, or teams as ``team:alignment``.
@@ -114,6 +116,7 @@ class Settings(BaseSettings):
     profiles: Mapping[_Name, OwnProfile] = Field(default_factory=dict)
     roles: Mapping[_Name, Binding]
     sources: Mapping[_Name, float] = Field(min_length=1)
+    recipe_sources: Mapping[_Name, Mapping[_Name, float]] = Field(default_factory=dict)
     held_out: str = "held_out"
     recipes: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
@@ -137,6 +140,15 @@ class Settings(BaseSettings):
         if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
             raise ValueError("weights must be 0 or more, and at least one above 0")
         return sources
+
+    @field_validator("recipe_sources")
+    @classmethod
+    def _valid_weights_of_recipes(
+        cls, recipes: Mapping[str, Mapping[str, float]]
+    ) -> Mapping[str, Mapping[str, float]]:
+        for sources in recipes.values():
+            cls._valid_weights(sources)
+        return recipes
 
     @field_validator("owners")
     @classmethod
@@ -234,9 +246,9 @@ class Settings(BaseSettings):
         return [bundled("recipes"), *added]
 
     def bindings(self, before: str | None = None) -> dict[str, Binding]:
-        """Every role's binding, with the paths of local models and templates made absolute and the
-        number type of its profile. A role that is bound to a downstream model has the weights of
-        its newest promoted version.
+        """Every role's binding, with the paths of local models and templates made absolute, and
+        with what its profile says of the model itself: number type, spellings of options. A role
+        that is bound to a downstream model has the weights of its newest promoted version.
 
         Args:
             before: A refresh. Versions that learned rows of this refresh or later do not count.
@@ -309,9 +321,11 @@ class Settings(BaseSettings):
             "model": self._model(binding.model),
             "templates": binding.templates and str(self._path(binding.templates)),
         }
-        dtype = merged(profile_named(binding.profile, self.profiles), binding.defaults).dtype
-        if dtype is not None and "dtype" not in binding.model_fields_set:
-            update["dtype"] = dtype
+        defaults = merged(profile_named(binding.profile, self.profiles), binding.defaults)
+        for name in ("dtype", "sums_spellings"):
+            value = getattr(defaults, name)
+            if value is not None and name not in binding.model_fields_set:
+                update[name] = value
         return binding.model_copy(update=update)
 
     def _model(self, model: str | None) -> str | None:

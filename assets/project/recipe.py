@@ -95,7 +95,8 @@ class RecipeSpec(Declaration):
 
     def weights(self, settings: Settings) -> dict[str, float]:
         """The weight of each source that prompts are drawn from; all above 0."""
-        bound = settings.sources if self.sources is None else self.sources
+        own = settings.recipe_sources.get(self.name, self.sources)
+        bound = settings.sources if own is None else own
         return {source: weight for source, weight in bound.items() if weight > 0}
 
     def planned(self, settings: Settings) -> list[Stage]:

@@ -2,13 +2,25 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from assets.config.errors import RecipeError
-from assets.config.settings import Settings, from_variable
+from assets.config.settings import Settings, SettingsError, from_variable
 from assets.project.recipe import RecipeSpec
 from assets.project.refusal import ROLE, Declarations, Refusal
 from assets.project.source import SourceSpec
 from schemas.near import near
+
+
+def check_recipe_sources(settings: Settings, recipes: Declarations[RecipeSpec]) -> None:
+    """Check that the recipes that ``recipe_sources`` names exist.
+
+    Raises:
+        SettingsError: One does not.
+    """
+    for name in settings.recipe_sources:
+        if name not in recipes and name not in recipes.refused:
+            raise SettingsError(f"{settings.file}: field 'recipe_sources': {recipes.missing(name)}")
 
 
 def roles_without_model(settings: Settings, models: Collection[str]) -> Iterator[Refusal]:
@@ -77,17 +89,23 @@ class RecipeCheck:
                 file=self.sources[held_out].file,
                 field="fixed",
             )
-        where = settings.file if recipe.sources is None else recipe.file
+        where: Path | str = settings.file
+        variable: tuple[str, ...] = ("sources",)
+        field = "sources"
+        if recipe.name in settings.recipe_sources:
+            variable = ("recipe_sources", recipe.name)
+            field = ".".join(variable)
+        elif recipe.sources is not None:
+            where, variable = recipe.file, ()
         for name in recipe.weights(settings):
             if name not in self.sources:
-                variable = from_variable("sources", name) if recipe.sources is None else ""
-                problem = f"{self.sources.missing(name)}{variable}"
-                raise RecipeError(problem, file=where, field="sources")
+                set_by = from_variable(*variable, name) if variable else ""
+                raise RecipeError(f"{self.sources.missing(name)}{set_by}", file=where, field=field)
             if self.sources[name].fixed:
                 raise RecipeError(
                     f"source {name!r} is fixed, so it has no new prompts for a refresh",
                     file=where,
-                    field="sources",
+                    field=field,
                 )
 
     def _check_roles(self, recipe: RecipeSpec) -> None:

@@ -1,8 +1,7 @@
 """Linear layers in float32 on a CPU, with weights packed once for oneDNN.
 
-Torch computes them with MKL, which packs the weights again at each call. Measured on one core of an
-AMD EPYC with AVX-512, weights of 576 x 1,536, in GFLOP/s (MKL, packed): 4 rows 19 and 41, 16 rows
-46 and 83, 64 rows 72 and 102, 256 rows 90 and 105, 1,024 rows 93 and 109.
+Torch computes them with MKL, which packs the weights again at each call. The fewer rows, the
+larger is the share of that in the time.
 """
 
 from typing import Any

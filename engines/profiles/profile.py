@@ -68,6 +68,7 @@ class Profile(Parameters):
 
     Attributes:
         dtype: the number type of the weights, unless the role sets it.
+        sums_spellings: whether the spellings of an option are summed, unless the role sets it.
         temperature: of what is sampled.
         top_p: of what is sampled.
         top_k: of what is sampled; 0 for all tokens.
@@ -94,6 +95,7 @@ class Profile(Parameters):
     """
 
     dtype: Literal["float32", "bfloat16", "float16", "auto"] | None = None
+    sums_spellings: bool | None = None
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None

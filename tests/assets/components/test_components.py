@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.config.settings import SettingsError
 from assets.definitions import build_definitions
 
 
@@ -89,6 +90,22 @@ def test_an_unknown_source_is_refused(workshop: Any) -> None:
     file = workshop.recipe("mine", sources={"poket": 1.0})
     told = refused(workshop)
     assert told.startswith(f"{file}, field 'sources': there is no source 'poket'; did you mean")
+
+
+def test_a_configuration_gives_a_single_recipe_its_sources(workshop: Any) -> None:
+    workshop.recipe("mine", sources={"poket": 1.0})
+    workshop.configure(recipe_sources={"mine": {"pocket": 1.0}})
+    project = workshop.project()
+    assert project.recipes["mine"].weights(project.settings) == {"pocket": 1.0}
+    workshop.configure(recipe_sources={"mine": {"poket": 1.0}})
+    assert "field 'recipe_sources.mine': there is no source 'poket'" in refused(workshop)
+
+
+def test_sources_of_a_recipe_that_does_not_exist_are_refused(workshop: Any) -> None:
+    workshop.recipe("mine")
+    workshop.configure(recipe_sources={"mien": {"pocket": 1.0}})
+    with pytest.raises(SettingsError, match="'recipe_sources': there is no recipe 'mien'"):
+        workshop.project()
 
 
 def test_what_policies_are_measured_on_must_not_change(workshop: Any) -> None:

@@ -111,4 +111,6 @@ def test_a_role_has_the_profile_that_it_names(
     defaults = settings.defaults()["other"]
     names = ("max_tokens", "reply_tokens", "steps")
     assert [default and default.value for default in map(defaults.get, names)] == [9, 3, "line"]
-    assert settings.bindings()["other"].dtype == "float32"
+    other = settings.bindings()["other"]
+    assert (other.dtype, other.sums_spellings) == ("float32", False)
+    assert settings.bindings()["policy"].sums_spellings
