@@ -29,7 +29,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: setup ## Prompts in, curated pairs and a model trained on them out, on pocket models (no GPU)
 	@$(BIN)/factory run online_dpo --rows 512
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
-	@$(BIN)/factory train assistant
+	@$(BIN)/factory train demo
 
 test: setup lint ## Lint, types, import contracts, tests
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not install and not real"

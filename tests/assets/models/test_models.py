@@ -1,5 +1,6 @@
 """Downstream models: what a version learns, when there is a new one, and what promotes it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import polars as pl
 import pytest
 
 from assets.config.errors import FactoryError
+from assets.project.find_rows import model_name
 from assets.storage.dataset_versions import Versions
 from assets.storage.model_versions import ModelVersions
 from assets.storage.tables import Tables
@@ -166,9 +168,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_wrong_declarations(declared: Workshop, case: str) -> None:
     attributes, problem = WRONG[case]
     file = declared.model("assistant", **attributes)
-    with pytest.raises(FactoryError, match=problem) as raised:
-        declared.project()
-    assert str(file) in str(raised.value)
+    project = declared.project()
+    (refusal,) = (each for each in project.refusals if each.name == "assistant")
+    assert re.search(problem, str(refusal.error))
+    assert str(file) in str(refusal.error)
+    # It stops nothing else.
+    assert "made" in project.recipes
+    with pytest.raises(FactoryError, match=problem):
+        model_name(project, "assistant")
 
 
 def weights(folder: str) -> bytes:
