@@ -128,9 +128,12 @@ def refusal_lines(refusals: Iterable["Refusal"]) -> Iterator[Text]:
         alike.setdefault(str(each.error), []).append(each)
     for error, group in alike.items():
         broken = group[0].is_broken
-        names = ", ".join(dict.fromkeys(f"{each.kind} {each.name}" for each in group))
+        names: dict[str, list[str]] = {}
+        for each in group:
+            names.setdefault(each.kind, []).append(each.name)
+        what = ", ".join(f"{kind} {', '.join(of_kind)}" for kind, of_kind in names.items())
         line = Text("wrong: " if broken else "cannot run: ", style="red" if broken else "yellow")
-        yield line.append(f"{names}: {error}", style="default")
+        yield line.append(f"{what}: {error}", style="default")
 
 
 def validated_sentence(counts: Mapping[str, int], refusals: Sequence["Refusal"]) -> Text:

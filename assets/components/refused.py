@@ -26,10 +26,9 @@ def refused_assets(refusals: Iterable[Refusal]) -> list[dg.AssetSpec]:
             description=f"**This {each.kind} {why}.** {escaped(str(each.error))}",
             kinds={each.kind},
             metadata={
-                "error": str(each.error),
                 "file": dg.MetadataValue.path(str(each.file)),
-                "stage": each.error.stage,
-                "field": each.error.field,
+                **({"stage": each.error.stage} if each.error.stage else {}),
+                **({"field": each.error.field} if each.error.field else {}),
             },
         )
     return list(specs.values())

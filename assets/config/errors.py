@@ -1,16 +1,16 @@
 """Errors that a user can act on. The command line shows them without a traceback."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 from schemas.keys import without_keys
 from schemas.near import near
 from schemas.printable import printable
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
 
 class FactoryError(Exception):
@@ -51,7 +51,8 @@ NO_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type"
 
 def parameter_error(
     error: "ValidationError",
-    known: Iterable[str],
+    kind: "type[BaseModel]",
+    given: Any,
     *,
     of: str,
     file: Path | str,
@@ -62,7 +63,8 @@ def parameter_error(
 
     Args:
         error: The validation error; its first problem is reported.
-        known: The names of the valid parameters.
+        kind: The class with the parameters.
+        given: The parameters as they are given.
         of: What has the parameters, such as the name of an operator.
         file: The file that holds them.
         stage: The stage that holds them.
@@ -75,13 +77,32 @@ def parameter_error(
     if problem["type"] in NO_MAPPING:
         text = "must be a mapping: {name: value, ...}"
     if problem["type"] == "extra_forbidden":
-        text = "there is no such parameter here"
-        if len(problem["loc"]) == 1:
-            text = f"{of} has no such parameter; {near('.'.join(place), known)}"
+        *inside, name = place
+        owner = of if not inside else "this"
+        text = f"{owner} has no such parameter; {near(name, _names_at(kind, given, inside))}"
     elif problem["type"] == "missing":
         text = "this parameter is missing"
     field = ".".join(filter(None, (under, *place)))
     return RecipeError(text, file=file, stage=stage, field=field or None)
+
+
+def _names_at(kind: Any, given: Any, place: Sequence[str]) -> Collection[str]:
+    """The names of the parameters at a place inside ``given``, which are those of a ``kind``.
+
+    There may be another class at the place: the operator that it names by ``use``, or else the
+    class that the field has.
+    """
+    from schemas import operator_class
+
+    for part in place:
+        given = given.get(part) if isinstance(given, Mapping) else None
+        if isinstance(given, Mapping) and "use" in given:
+            kind = operator_class(given["use"])
+        elif part in kind.model_fields:
+            annotation = kind.model_fields[part].annotation
+            inner = (annotation, *get_args(annotation))
+            kind = next((each for each in inner if hasattr(each, "model_fields")), kind)
+    return list(kind.model_fields)
 
 
 NAME_RULE = "a name is letters, digits and _"

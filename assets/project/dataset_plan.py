@@ -144,7 +144,7 @@ def _cap(
     try:
         cap = Cap.model_validate(spec)
     except ValidationError as error:
-        raise parameter_error(error, Cap.model_fields, of="cap", file=file, under="cap") from error
+        raise parameter_error(error, Cap, spec, of="cap", file=file, under="cap") from error
     for field, named, known in (
         ("recipes", cap.recipes, recipes),
         ("sources", cap.sources, sources),
@@ -176,7 +176,7 @@ def _filter(spec: Mapping[str, Any], table: type[Table], *, file: Any, field: st
     try:
         operator: Filter = load_operator({**defaults, **spec})
     except ValidationError as error:
-        raise parameter_error(error, kind.model_fields, of=field, file=file, under=field) from error
+        raise parameter_error(error, kind, spec, of=field, file=file, under=field) from error
     return operator
 
 

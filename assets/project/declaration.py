@@ -78,7 +78,7 @@ class Declaration(BaseModel):
         try:
             declaration = cls.model_validate(dict(attributes))
         except ValidationError as error:
-            raise parameter_error(error, cls.model_fields, of=cls.type_name, file=file) from None
+            raise parameter_error(error, cls, attributes, of=cls.type_name, file=file) from None
         if declaration.name in cls.taken:
             raise RecipeError(f"the name {declaration.name!r} is taken", file=file, field="name")
         declaration._file = file

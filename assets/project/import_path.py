@@ -43,7 +43,7 @@ def built(
         return kind(**parameters)
     except ValidationError as error:
         raise parameter_error(
-            error, kind.model_fields, of=str(spec["use"]), file=file, under=field
+            error, kind, parameters, of=str(spec["use"]), file=file, under=field
         ) from error
     except (TypeError, ValueError, OSError) as error:
         raise RecipeError(str(error), file=file, field=field) from error

@@ -174,15 +174,14 @@ class RecipeSpec(Declaration):
         roles = settings.defaults()
         stages = plan(specs, file=file, roles=roles)
         check_templates(stages, roles, file=file, folder=Path(self.file).parent)
-        try:
-            check_roles(stages, roles, file=file)
-        except UnfitError as unfit:
-            return Fitted(stages, {}, unfit)
-        if sources is None and self._refused is not None:
-            return Fitted(stages, {}, self._refused)
-        sources = sources or self._sources
         if sources is None:
-            return Fitted(stages, {}, None)
+            try:
+                check_roles(stages, roles, file=file)
+            except UnfitError as unfit:
+                return Fitted(stages, {}, unfit)
+            if self._refused is not None or self._sources is None:
+                return Fitted(stages, {}, self._refused)
+            sources = self._sources
         measured = None if self.measure is None else self.measure.get("of")
         return fit(stages, sources, file=file, roles=roles, measured=measured)
 

@@ -171,7 +171,7 @@ def stage_operator(
         except ValidationError as error:
             kind = operator_class(spec["use"])
             raise parameter_error(
-                error, kind.model_fields, of=kind.__name__, file=file, stage=name
+                error, kind, spec, of=kind.__name__, file=file, stage=name
             ) from error
     return operator
 
@@ -264,7 +264,8 @@ def with_defaults(
         kind = type(operator)
         raise parameter_error(
             error,
-            kind.model_fields,
+            kind,
+            operator.model_dump(),
             of=f"{kind.__name__} with its model's defaults",
             file=file,
             stage=stage,

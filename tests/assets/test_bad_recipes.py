@@ -147,7 +147,7 @@ RECIPES: list[tuple[str, str, str]] = [
     (recipe(sources={"pocket": True}), "sources", "true or false"),
     (recipe(claim=""), "claim", "at least 1"),
     (recipe(paper={"title": ""}), "paper.title", "at least 1"),
-    (recipe(paper={"title": "A paper", "cod": "x"}), "paper.cod", "no such parameter here"),
+    (recipe(paper={"title": "A paper", "cod": "x"}), "paper.cod", "did you mean 'code'"),
     (recipe(claim=f"{KEY} helps"), "claim", "looks like a key"),
     (recipe(paper={"title": "A paper", "code": f"https://me:{KEY}@host/x"}), "paper.code", "a key"),
     (recipe(**{KEY: 1}), "attributes", "looks like a key"),
