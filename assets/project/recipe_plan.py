@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from assets.config.errors import NAME_RULE, RecipeError, UnfitError, is_name, parameter_error
 from assets.project.refusal import as_recipe_error
+from engines.chat.thinking_budget import NO_BUDGET
 from engines.operators.model_defaults import RoleDefaults, with_model_defaults
+from engines.operators.sampled import Sampled
 from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
@@ -250,6 +252,9 @@ def check_role(
                 stage=stage,
                 field=use.field,
             )
+    thinks = isinstance(operator, Sampled) and operator.max_thinking_tokens is not None
+    if thinks and "generate" in use.needs and not roles[role].binding.engine_class.local_weights:
+        raise UnfitError(NO_BUDGET, file=file, stage=stage, field="max_thinking_tokens")
 
 
 def with_defaults(

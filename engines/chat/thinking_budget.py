@@ -16,7 +16,8 @@ from schemas import Message
 
 NO_BUDGET = (
     "max_thinking_tokens needs an engine that applies the chat template itself (transformers, "
-    "vllm). Set a server's own budget in its binding: options: {body: {...}}"
+    "vllm). Set a server's own budget in its binding, vLLM's for example: options: "
+    "{body: {thinking_token_budget: 1024}}"
 )
 
 

@@ -22,6 +22,14 @@ def with_system(messages: Sequence[Message], system: str) -> tuple[Message, ...]
     return ({"role": SYSTEM, "content": system}, *messages)
 
 
+def under_system(prompts: pl.DataFrame, system: str | None) -> pl.DataFrame:
+    """``prompts`` (`schemas.Prompts`) after a system turn. A conversation that has one is not
+    changed."""
+    if system is None:
+        return prompts
+    return _after(prompts, prompts.select("prompt_id", system=pl.lit(system)))
+
+
 def system_of(parameters: str) -> str | None:
     """The system turn in ``origin.parameters``; None if there is none."""
     system: str | None = json.loads(parameters).get(SYSTEM) if SYSTEM in parameters else None

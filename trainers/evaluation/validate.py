@@ -15,6 +15,7 @@ from engines.operators.cut_off import Cut
 from engines.operators.nested_scorer import SUPPLIED, NestedScorer
 from engines.operators.row_operator import RowOperator, each_prompt
 from engines.operators.sampled import Varied
+from engines.operators.system_turns import under_system
 from engines.protocol import EngineError, Sampling
 from engines.rows import Prompt
 from schemas import (
@@ -68,6 +69,9 @@ class Validate(Varied, RowOperator):
     policy, has its answers before training already. If nothing was trained, the policy answers
     once.
 
+    ``system`` is put before prompts that have no system turn of their own, as by
+    `generators.Sample`: name the one that the policy was sampled and trained under.
+
     ``policy``: the role that gives the engine, number type and device.
     """
 
@@ -84,6 +88,7 @@ class Validate(Varied, RowOperator):
     samples: int = Field(8, ge=0)
     check: CheckPath | None = None
     cut: Cut = "refuse"
+    system: str | None = None
     tolerance: float | None = Field(None, ge=0)
 
     @model_validator(mode="before")
@@ -126,6 +131,8 @@ class Validate(Varied, RowOperator):
                 f"recipe {context.recipe!r}, stage {context.stage!r}: exactly one checkpoint is "
                 f"needed, but stage {self.of!r} gave {tables[self.of].height}"
             )
+        asked = under_system(tables[self.prompts], self.system)
+        tables = {**tables, self.prompts: asked}
         failed = FailedRows(context.stage)
         if self.scorer is None:
             found, lost, report = self._checked(tables, context, failed)

@@ -55,6 +55,10 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
         ({"a-b": SAMPLE}, "a-b", None, "letters, digits and _"),
         ({"a": SAMPLE | {"model": "judge"}}, "a", "model", "no model is bound to role 'judge'"),
         ({"a": SAMPLE | {"model": "policy@last"}}, "a", "model", "there is no role 'policy@last'"),
+        (
+            {"a": SAMPLE | {"model": "served", "max_thinking_tokens": 9}},
+            *("a", "max_thinking_tokens", "thinking_token_budget"),
+        ),
         ({"a": SAMPLE | {"model": "served@initial"}}, "a", "model", "no other role has earlier"),
         (
             {

@@ -135,6 +135,43 @@ def test_sides_are_those_of_their_weights_and_paid_for_once(
     assert one.kept["right_after"].to_list() != one.kept["right_before"].to_list()
 
 
+def test_what_was_answered_before_opens_no_model(
+    validate: Validate,
+    tiny_model: Path,
+    context_for: Callable[..., Context],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": held_out(["even"] * 2)}
+    context = context_for()
+    once = validate.run(tables, context)
+    loaded: list[Binding] = []
+    monkeypatch.setattr("engines.local.lazy_engine._transformers", loaded.append)
+    again = validate.run(tables, dataclasses.replace(context, refresh="2026-11-02"))
+    assert again.kept.equals(once.kept)
+    assert loaded == []
+
+
+def test_policies_are_asked_under_the_system_turn(
+    validate: Validate, tiny_model: Path, context_for: Callable[..., Context]
+) -> None:
+    system = "Be brief."
+    plain = held_out(["even"] * 2)
+    turn = [{"role": "system", "content": system}]
+    messages = [turn + list(asked) for asked in plain["messages"].to_list()]
+    written = plain.with_columns(messages=pl.Series(messages, dtype=plain.schema["messages"]))
+    context = context_for()
+    by_source = validate.run(
+        {"policy": checkpoint(tiny_model, tiny_model), "held_out": written}, context
+    )
+    under = validate.model_copy(update={"system": system})
+    by_stage = under.run(
+        {"policy": checkpoint(tiny_model, tiny_model), "held_out": plain},
+        dataclasses.replace(context, refresh="2026-11-02"),
+    )
+    assert by_stage.kept.equals(by_source.kept)
+    assert by_stage.report.usage.model_calls == 0
+
+
 def test_an_untrained_policy_answers_once(
     validate: Validate, tiny_model: Path, context_for: Callable[..., Context]
 ) -> None:
