@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engines.bindings import Binding
+from engines.bindings import Binding, open_engine
 from engines.local.lazy_engine import LazyEngine
 from engines.model import Models, SampledText
 from engines.operators.run_rows import Done, run_rows
@@ -168,6 +168,24 @@ def test_scores_are_kept_one_by_one(stand: Any) -> None:
         ("no", False),
         ("maybe", True),
     ]
+
+
+def test_what_is_in_the_journal_loads_no_weights(
+    stand: Any, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(models: Models) -> Any:
+        model = models.policy
+        written = await model.generate(HELLO, sampling=Sampling(max_tokens=2))
+        scored = await model.score(HELLO, ["a"])
+        return written, scored, await model.choose(HELLO, ["yes", "no"])
+
+    bound = {"policy": Binding(model=str(tiny_model), device="cpu", dtype="float32")}
+    context = stand.context(roles=bound, open_engine=open_engine)
+    once = ask(work, context)
+    loaded: list[Binding] = []
+    monkeypatch.setattr("engines.local.lazy_engine._transformers", loaded.append)
+    assert ask(work, context) == once
+    assert loaded == []
 
 
 def test_a_choice_does_not_depend_on_the_order_of_options(stand: Any) -> None:
