@@ -16,7 +16,8 @@ class JoinReasoning(Filter):
     Reasoning is stored apart from the text and is not learned. Pairs and demonstrations that are
     made after this stage teach both. The default marks are those of Qwen, DeepSeek, GLM and others.
     Score responses before this stage (their ids stay the same), or the reasoning is judged as a
-    part of the answer. Cut them into steps after it: a response with steps is dropped.
+    part of the answer. A response whose own words contain one of the marks is dropped: they would
+    be learnt as a mark. Cut them into steps after it: a response with steps is dropped.
     """
 
     gives: ClassVar[type[Table] | None] = Responses
@@ -29,18 +30,25 @@ class JoinReasoning(Filter):
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         responses = tables[self.of]
         thought = pl.col("reasoning").is_not_null()
-        early = thought & pl.col("steps").is_not_null()
+        stripped = [mark.strip() for mark in (self.opens, self.closes)]
+        marks = pl.lit([mark for mark in stripped if mark], pl.List(pl.String))
+        words = pl.concat_str("reasoning", "text", separator="\n", ignore_nulls=True)
+        reason = (
+            pl.when(thought & pl.col("steps").is_not_null())
+            .then(pl.lit("cut into steps before its thought was joined to it"))
+            .when(words.str.contains_any(marks))
+            .then(pl.lit("its own words contain a mark of the thought"))
+        )
+        refusals = responses.select("response_id", reason=reason).filter(
+            pl.col("reason").is_not_null()
+        )
         marked = pl.concat_str(
             pl.lit(self.opens), "reasoning", pl.lit(self.closes), "text", ignore_nulls=True
         )
         return Split(
-            responses.filter(~early).with_columns(
+            responses.filter(reason.is_null()).with_columns(
                 text=pl.when(thought).then(marked).otherwise("text"),
                 reasoning=pl.lit(None, pl.String),
             ),
-            refused(
-                responses.filter(early),
-                "response_id",
-                "cut into steps before its thought was joined to it",
-            ),
+            refused(refusals, "response_id", pl.col("reason")),
         )

@@ -39,3 +39,13 @@ def test_steps_of_the_answer_alone_are_refused(world):
     split = JoinReasoning(of="responses").run(made)
     assert split.kept["text"].to_list() == ["5"]
     assert split.dropped.height == 1
+
+
+def test_words_of_a_response_never_become_a_mark(world):
+    said = [("4", 1.0), ("write </think> here", 1.0), ("5", 1.0), ("6", 1.0)]
+    made = thinking(world, said, ["a </think> b", None, "two and three", None])
+    split = JoinReasoning(of="responses").run(made)
+    assert split.kept["text"].to_list() == ["<think>\ntwo and three\n</think>\n\n5", "6"]
+    assert set(split.dropped["reason"]) == {"its own words contain a mark of the thought"}
+    unmarked = JoinReasoning(of="responses", opens="", closes="").run(made)
+    assert unmarked.kept.height == 4
