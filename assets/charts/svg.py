@@ -65,6 +65,13 @@ def elbow(x: float, y: float, to_x: float, to_y: float, width: float) -> Markup:
     )
 
 
+def line(x: float, y: float, to_x: float, to_y: float, kind: str) -> Markup:
+    """A straight line of class ``kind``."""
+    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
+        kind, *map(_short, (x, y, to_x, to_y))
+    )
+
+
 def text(x: float, y: float, content: str, kind: str, *, anchor: str = "start") -> Markup:
     """``content`` at (x, y), in the font of class ``kind``."""
     return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(

@@ -442,6 +442,11 @@ def reported_line(report: "Report", place: str) -> Text:
     )
 
 
+def written_line(place: str) -> Text:
+    """The place of a written page."""
+    return Text(_from_here(place))
+
+
 def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Text]:
     """What an export wrote into a folder, and how to load it."""
     yield Text(f"{exported.rows:,} {exported.what} of {recipe} are in {place}")

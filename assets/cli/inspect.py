@@ -71,7 +71,9 @@ def gains_(
 
 @commands.command("report")
 def report_(
-    dataset: Annotated[str, typer.Argument(help="RECIPE or RECIPE/STAGE, as online_dpo/pairs.")],
+    dataset: Annotated[
+        str, typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -85,7 +87,8 @@ def report_(
     """Write one HTML page about a dataset, with its rows to browse; it needs no network.
 
     It shows the funnel, scores and lengths, agreement of annotators, dropped rows with reasons, the
-    claim, and where the data comes from. It calls no model.
+    claim, and where the data comes from. Of datasets/NAME it shows the versions, what was dropped,
+    and what ablations found (factory ablate). It calls no model.
     """
     with printed(False):
         from assets.cli import console
@@ -95,9 +98,15 @@ def report_(
         project = load_project()
         name, _, stage = dataset.partition("/")
         if name == "datasets":
-            from assets.project.find_rows import refuse_dataset_report
+            from assets.config.errors import FactoryError
+            from assets.project.find_rows import dataset_name
+            from assets.report import write_curated_report
 
-            refuse_dataset_report(project, stage)
+            if refresh is not None:
+                raise FactoryError(f"a report of datasets/{stage} shows all refreshes")
+            place = write_curated_report(project, dataset_name(project, stage), out=out)
+            console.console().print(console.written_line(str(place)), soft_wrap=True)
+            return
         written, place = write_report(
             project, recipe_id(name, project.recipes), stage or None, refresh=refresh, out=out
         )

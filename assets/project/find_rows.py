@@ -1,6 +1,6 @@
 """Finds stored rows by the names that users give on the command line and in the API."""
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -112,12 +112,15 @@ def model_name(project: Project, name: str) -> str:
     return plain
 
 
-def refuse_dataset_report(project: Project, name: str) -> NoReturn:
-    """Raise `FactoryError`: a report shows how a recipe made rows, so a dataset has none."""
+def dataset_name(project: Project, name: str) -> str:
+    """``name``, if it is the name of a curated dataset.
+
+    Raises:
+        FactoryError: There is no such dataset.
+    """
     if name not in project.datasets:
-        raise FactoryError(project.datasets.missing(name))
-    commands = ", ".join(f"factory report {recipe}" for recipe in project.datasets[name].parts)
-    raise FactoryError(f"only recipes have a report; for datasets/{name} run: {commands}")
+        raise FactoryError(f"there is no dataset {name!r}; {near(name, project.datasets)}")
+    return name
 
 
 def drawn_prompts(project: Project, recipe: str, refresh: str | None) -> pl.DataFrame:

@@ -5,13 +5,10 @@ digests. Text from models and datasets is escaped by Jinja, or put into the page
 text.
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from upath import UPath
 
@@ -20,17 +17,18 @@ from assets.project.label_origin import label_origin
 from assets.project.project import Project
 from assets.report.agreement import agreements, checked_stages, truth
 from assets.report.claim import findings
+from assets.report.curated import curated_report
 from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
 from assets.report.plots import plots
 from assets.report.provenance import provenance
 from assets.report.report_data import load_report_data
 from assets.report.rows import browsed
+from assets.report.template import environment, joined, policy
 from assets.report.trees import trees
 from assets.review.agreement import with_people
 from assets.storage.tables import write_whole
 
-FOLDER = Path(__file__).parent
 TEMPLATE = "report.html.jinja"
 STYLE = ("report.css",)
 SCRIPT = ("browser/data.js", "browser/find.js", "browser/show.js", "browser/page.js")
@@ -64,10 +62,10 @@ def dataset_report(
     shown = browsed(data)
     known = truth(data)
     names, agreement = agreements(data, known)
-    style = _joined(STYLE)
-    script = f"(() => {{\n{_joined(SCRIPT)}\n}})();"
+    style = joined(STYLE)
+    script = f"(() => {{\n{joined(SCRIPT)}\n}})();"
     html = (
-        _environment()
+        environment()
         .get_template(TEMPLATE)
         .render(
             recipe=data.recipe,
@@ -87,7 +85,7 @@ def dataset_report(
             findings=findings(data),
             trees=trees(data),
             made_by=provenance(data),
-            policy=_policy(style, script),
+            policy=policy(style, script),
             # The package's own files: they contain no data.
             style=Markup(style),
             script=Markup(script),
@@ -111,34 +109,21 @@ def write_report(
         The report, and the place of the file.
     """
     report = dataset_report(project, recipe, stage, refresh=refresh)
-    name = f"{recipe}-{report.stage}.html"
-    place = project.settings.root_path / "reports" / name if out is None else UPath(out)
+    return report, _written(project, report.html, f"{recipe}-{report.stage}", out)
+
+
+def write_curated_report(project: Project, name: str, *, out: Path | None = None) -> UPath:
+    """Write the page of `assets.report.curated.curated_report`, by default into ``reports/`` of the
+    root.
+
+    Returns:
+        The place of the file.
+    """
+    return _written(project, curated_report(project, name), f"datasets-{name}", out)
+
+
+def _written(project: Project, html: str, name: str, out: Path | None) -> UPath:
+    place = project.settings.root_path / "reports" / f"{name}.html" if out is None else UPath(out)
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(place, report.html.encode())
-    return report, place
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _joined(files: Sequence[str]) -> str:
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
-
-
-def _policy(style: str, script: str) -> str:
-    """A policy that allows only this style, this script, and images inside the page."""
-    return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    write_whole(place, html.encode())
+    return place

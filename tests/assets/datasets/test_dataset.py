@@ -188,7 +188,7 @@ def test_the_command_line_shows_exports_and_prunes(grower: Any, tmp_path: Path) 
     [
         (("show", "datasets/firts"), "there is no dataset 'firts'; did you mean 'first'"),
         (("show", "datasets/first", "--split", "test"), "there is no split 'test'"),
-        (("report", "datasets/first"), "for datasets/first run: factory report first"),
+        (("report", "datasets/cream"), "datasets/cream has no rows yet"),
         (("export", "datasets/cream", "x"), "datasets/cream has no rows yet"),
         (("export", "datasets/first", "x", "--format", "stepwise"), "formats that fit it"),
     ],

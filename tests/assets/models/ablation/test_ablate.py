@@ -84,6 +84,11 @@ def test_by_recipe(factory: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
         assert effect.low <= effect.mean <= effect.high
         assert len(effect.seeds) == 2
     assert stored(planned(factory, "recipe")) == found
+    # It is part of the report of the dataset.
+    page = factory.folder / "both.html"
+    printed = CliRunner().invoke(app, ["report", "datasets/both", "--out", str(page)])
+    assert printed.exit_code == 0, printed.output
+    assert "without one, only other" in page.read_text()
 
 
 def test_a_smaller_share_of_the_rows_is_a_part_of_a_larger_one(factory: Workshop) -> None:
