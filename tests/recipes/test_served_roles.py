@@ -56,13 +56,8 @@ def refused(shipped: Project, serve: Serve) -> dict[str, RecipeError]:
     """Why each recipe that does not load with its roles so bound does not."""
     roles = {role: serve(role, binding) for role, binding in shipped.settings.roles.items()}
     settings = shipped.settings.model_copy(update={"roles": roles})
-    errors = {}
-    for name, recipe in shipped.recipes.items():
-        try:
-            recipe.planned(settings)
-        except RecipeError as error:
-            errors[name] = error
-    return errors
+    refusals = {name: recipe.refusal(settings) for name, recipe in shipped.recipes.items()}
+    return {name: error for name, error in refusals.items() if error is not None}
 
 
 def test_served_models_with_weights_beside_them_play_every_role(shipped: Project) -> None:
