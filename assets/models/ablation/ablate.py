@@ -21,6 +21,7 @@ from assets.models.ablation.variants import (
 )
 from assets.models.open_version import wanted_version
 from assets.models.run import ModelRun, validate_checkpoint, validation_data
+from assets.project.model_plan import ModelStage
 from assets.project.project import Project
 from assets.project.resources import Resources
 from assets.storage.ablations import (
@@ -33,6 +34,7 @@ from assets.storage.ablations import (
 )
 from assets.storage.model_versions import ModelVersion, ModelVersions, now
 from schemas import content_id
+from trainers.training.trainer import Trainer
 
 Row = Mapping[str, Any]
 """A row of `schemas.Checkpoints`."""
@@ -66,27 +68,17 @@ class AblationPlan:
     def learns(self, variant: Variant) -> list[str]:
         """The stages that a variant trains: from the first one with other rows, if it has any."""
         names = [stage.name for stage in self.run.plan.train]
-        changed = [
-            name
-            for name in names
-            if rows_digest(variant.rows[name]) != rows_digest(self.whole.rows[name])
-        ]
+        changed = [name for name in names if variant.digests[name] != self.whole.digests[name]]
         later = names[names.index(changed[0]) :] if changed else []
         return [name for name in later if variant.rows[name].height]
 
     def epochs(self, variant: Variant) -> dict[str, float]:
         """How often each stage learns each of its rows. A stage without a row is left out."""
         return {
-            stage.name: self.run.version.trained[stage.name][0]["rows"]
-            / variant.rows[stage.name].height
-            * self._epochs_of_all(stage.name)
+            stage.name: self.steps[stage.name] * _rows_of_a_step(stage) / rows.height
             for stage in self.run.plan.train
-            if variant.rows[stage.name].height
+            if (rows := variant.rows[stage.name]).height
         }
-
-    def _epochs_of_all(self, stage: str) -> float:
-        operator = next(each.stage.operator for each in self.run.plan.train if each.name == stage)
-        return float(getattr(operator, "epochs", 1.0))
 
     @property
     def trainings(self) -> int:
@@ -102,6 +94,12 @@ class AblationPlan:
         }
         of_a_seed = sum(mean[stage] for each in self.variants for stage in self.learns(each))
         return of_a_seed * len(self.run.version.seeds)
+
+
+def _rows_of_a_step(stage: ModelStage) -> int:
+    operator = stage.stage.operator
+    assert isinstance(operator, Trainer)
+    return operator.batch_size * operator.gradient_accumulation
 
 
 def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
@@ -132,10 +130,7 @@ def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
     digest = content_id(
         {
             "version": version.digest,
-            "variants": {
-                each.name: {stage: rows_digest(rows) for stage, rows in each.rows.items()}
-                for each in (whole, *others)
-            },
+            "variants": {each.name: each.digests for each in (whole, *others)},
             "validate": {
                 stage.name: [*map(rows_digest, validation_data(run, stage).values())]
                 for stage in plan.validate

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -42,6 +43,11 @@ class Variant:
     name: str
     rows: Rows
     left_out: str | None = None
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The digest of the rows of each stage."""
+        return {stage: rows_digest(rows) for stage, rows in self.rows.items()}
 
 
 def all_data(run: ModelRun) -> Variant:
@@ -84,7 +90,7 @@ def variants(project: Project, run: ModelRun, by: By, whole: Variant) -> list[Va
     for each in found:
         if not any(rows.height for rows in each.rows.values()):
             continue
-        digest = "".join(map(rows_digest, each.rows.values()))
+        digest = "".join(each.digests.values())
         first = distinct.get(digest)
         distinct[digest] = each if first is None else _both(first, each)
     if not distinct:
