@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.charts.effect_words import effect_of, figures_of, rows_of
 from assets.export.card import MARK
 from assets.models.open_version import start_binding
 from assets.project.model_plan import ModelPlan
@@ -16,6 +17,7 @@ from assets.provenance.licences import consequences, identifier
 from assets.provenance.models import UsedModel, licence_of, used_models
 from assets.provenance.reproduction import versions
 from assets.rendering.markdown import escaped, markdown
+from assets.storage.ablations import ablations_of_model
 from assets.storage.dataset_versions import TRAIN, Versions
 from assets.storage.model_versions import ModelVersion
 
@@ -78,7 +80,7 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
         stages=_stages(version),
         parameters=_parameters(version),
         validation=_validation(version),
-        ablations="",
+        ablations=_ablations(project, plan, version),
         commands=_commands(plan),
         versions=versions(),
     )
@@ -136,6 +138,26 @@ def _writers(project: Project, plan: ModelPlan) -> Iterator[UsedModel]:
         for recipe in project.datasets[ref.name].parts:
             stages = project.recipes[recipe].planned(project.settings)
             yield from used_models(stages, bindings)
+
+
+def _ablations(project: Project, plan: ModelPlan, version: ModelVersion) -> str:
+    """A Markdown table for each measure of each ablation of the version."""
+    headings = ("trained on", "rows (epochs)", "minus the start", "minus all data", "so")
+    tables = []
+    for found in ablations_of_model(project.settings.models_path, plan.name, version.number):
+        for measure in found.measures:
+            rows = [
+                (
+                    each.name,
+                    rows_of(each).replace("\n", ", "),
+                    *figures_of(each, measure),
+                    effect_of(each, measure),
+                )
+                for each in found.variants
+            ]
+            title = f"By {found.by}, measured by {escaped(measure)}, {len(found.seeds)} seeds:"
+            tables.append(f"{title}\n\n{markdown(headings, rows)}")
+    return "\n\n".join(tables)
 
 
 def _datasets(project: Project, version: ModelVersion) -> str:

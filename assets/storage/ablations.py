@@ -137,6 +137,16 @@ def read_ablation(models: Path, model: str, version: int, by: str) -> Ablation |
     return _read(path) if path.exists() else None
 
 
+def ablations_of_model(models: Path, model: str, version: int) -> Iterator[Ablation]:
+    """The stored results of a version of a model.
+
+    Raises:
+        FactoryError: A file is damaged.
+    """
+    for path in sorted((models / model / FOLDER).glob(f"{version:06}-*.json")):
+        yield _read(path)
+
+
 def ablations_of(models: Path, dataset: str) -> Iterator[Ablation]:
     """The stored results of all models that are trained on a dataset, the newest last.
 

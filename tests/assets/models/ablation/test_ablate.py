@@ -12,6 +12,7 @@ from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.models.ablation.ablate import AblationPlan, ablate, plan_ablation, stored
 from assets.models.ablation.variants import By
+from assets.models.card import model_card
 from assets.storage.ablations import folder_of
 from assets.storage.model_versions import ModelVersions
 from tests.assets.conftest import Workshop, new_workshop
@@ -84,11 +85,14 @@ def test_by_recipe(factory: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
         assert effect.low <= effect.mean <= effect.high
         assert len(effect.seeds) == 2
     assert stored(planned(factory, "recipe")) == found
-    # It is part of the report of the dataset.
+    # It is part of the report of the dataset, and of the card of the model.
     page = factory.folder / "both.html"
     printed = CliRunner().invoke(app, ["report", "datasets/both", "--out", str(page)])
     assert printed.exit_code == 0, printed.output
     assert "without one, only other" in page.read_text()
+    project = factory.project()
+    card = str(model_card(project, project.models["assistant"], version, "me/assistant"))
+    assert "| without one, only other |" in card
 
 
 def test_a_smaller_share_of_the_rows_is_a_part_of_a_larger_one(factory: Workshop) -> None:
