@@ -33,11 +33,14 @@ class Tokenizing:
         return Tokens(tuple(ids), tuple(end for _, end in spans))
 
     def cuts(self, text: str, wanted: list[int]) -> list[tuple[int, int]]:
-        """The first place at or after each of ``wanted`` where ``text`` can be cut.
+        """Where ``text`` can be cut, for each of ``wanted``.
 
         A cut is allowed where the text before it, tokenised alone, has the same tokens as it has
-        at the beginning of the full text. Cuts at the same place are one cut; a cut at either end
-        of the text is left out.
+        at the beginning of the full text. Where it is not allowed, it moves forward to the
+        next place where it is; if words would be passed and a place is allowed in the white space
+        before it, it moves back to that. Tokenizers such as GPT-2's read a blank line as one token
+        at the end of a text and as two before a word.
+        Cuts at the same place are one cut; a cut at either end of the text is left out.
 
         Args:
             text: the text to cut.
@@ -52,6 +55,10 @@ class Tokenizing:
         for place in wanted:
             after = kept[-1][0] if kept else 0
             cut = self._cut(text, tokens, max(place, after))
+            before = len(text[:place].rstrip())
+            if cut is not None and after < before and text[place : cut[0]].strip():
+                earlier = self._cut(text, tokens, before)
+                cut = earlier if earlier is not None and earlier[0] <= place else cut
             if cut is not None and after < cut[0] < len(text):
                 kept.append(cut)
         return [*kept, (len(text), len(tokens.ids))]

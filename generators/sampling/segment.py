@@ -75,8 +75,8 @@ class Segment(RowOperator):
     the answer after it is one step, and a response without a thought is dropped. ``within: answer``
     cuts only the answer; the thought is one step. The marks of a thought belong to its steps.
 
-    A line or part without words belongs to the step before it, or to the first step. A cut inside a
-    token of ``model``'s tokenizer moves to the end of that token (`engines.chat.tokenizer`).
+    A line or part without words belongs to the step before it, or to the first step. A cut that ``model``'s
+    tokens do not allow moves (`engines.chat.tokenizer.Tokenizing.cuts`).
 
     With ``by: confidence``, a response is dropped if ``model`` cannot score it or its prompt is
     missing. Findings: steps per response, and the limit that was used.
@@ -216,8 +216,9 @@ def places(text: str, pattern: str) -> list[int]:
 
 
 def spans(of: Tokenizing, text: str, offsets: list[int]) -> list[Span]:
-    """The steps of ``text``, cut at each of ``offsets`` (characters, ascending). A cut inside a
-    token moves to the end of the token. A part without words is not a step."""
+    """The steps of ``text``, cut at each of ``offsets`` (characters, ascending). A cut that
+    the tokens do not allow moves (`engines.chat.tokenizer.Tokenizing.cuts`). A part without words
+    is not a step."""
     cuts = of.cuts(text, offsets)
     kept: list[tuple[int, int]] = [(0, 0)]
     for (place, tokens), (after, _) in pairwise(cuts):

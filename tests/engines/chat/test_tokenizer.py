@@ -41,6 +41,9 @@ def slow(of: Tokenizing, text: str, wanted: list[int]) -> list[tuple[int, int]]:
     for place in wanted:
         after = kept[-1][0] if kept else 0
         reachable = [cut for cut in sound if cut[0] >= max(place, after)]
+        before = len(text[:place].rstrip())
+        if before > after and text[place : reachable[0][0] if reachable else None].strip():
+            reachable = [cut for cut in sound if before <= cut[0] <= place] + reachable
         if reachable and reachable[0][0] > after:
             kept.append(reachable[0])
     return [*kept, (len(text), len(whole))]
@@ -59,6 +62,16 @@ def test_a_cut_before_which_the_text_is_read_as_other_tokens_is_moved_on() -> No
     assert looking_ahead.tokens("aab").ends == (2, 3)
     assert looking_ahead.cuts("aab", [2]) == [(3, 2)]
     assert looking_ahead.cuts("aabb", [2]) == slow(looking_ahead, "aabb", [2]) == [(3, 2), (4, 3)]
+
+
+def test_a_step_that_ends_at_a_blank_line_keeps_its_first_word_from_the_step_before() -> None:
+    tokens = Tokenizer(models.WordLevel({"a.": 0, "\n": 1, "\n\n": 2, "b": 3}, unk_token="b"))
+    # As GPT-2 and SmolLM2: a blank line is one token at the end of the text only.
+    tokens.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s+(?!\S)|\s|\S+"), "isolated")
+    blank_lines = Tokenizing(PreTrainedTokenizerFast(tokenizer_object=tokens))
+    assert blank_lines.tokens("a.\n\n").ids != blank_lines.tokens("a.\n\nb").ids[:3]
+    assert blank_lines.cuts("a.\n\nb", [4]) == slow(blank_lines, "a.\n\nb", [4])
+    assert blank_lines.cuts("a.\n\nb", [4]) == [(2, 1), (5, 4)]
 
 
 def test_places_outside_the_text_and_twice_are_no_cuts() -> None:
