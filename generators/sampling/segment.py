@@ -75,8 +75,8 @@ class Segment(RowOperator):
     the answer after it is one step, and a response without a thought is dropped. ``within: answer``
     cuts only the answer; the thought is one step. The marks of a thought belong to its steps.
 
-    A line or part without words belongs to the step before it, or to the first step. A cut that ``model``'s
-    tokens do not allow moves (`engines.chat.tokenizer.Tokenizing.cuts`).
+    A line or part without words belongs to the step before it, or to the first step. A cut that
+    the tokens of ``model`` do not allow moves (`engines.chat.tokenizer.Tokenizing.cuts`).
 
     With ``by: confidence``, a response is dropped if ``model`` cannot score it or its prompt is
     missing. Findings: steps per response, and the limit that was used.
