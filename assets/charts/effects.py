@@ -12,7 +12,7 @@ from assets.charts.words import shortened
 from assets.storage.ablations import Ablation, Interval, VariantResult
 
 EDGE, LINE, TOP = 14, 34, 62
-NAMES = 240
+NAMES = 270
 """The width of the column of names, in pixels."""
 CURVE = 200
 """The height of a curve, in pixels."""
@@ -36,7 +36,7 @@ def effects_picture(ablation: Ablation, measure: str) -> Picture:
         x, low, high = (middle + scale * value for value in (found.mean, found.low, found.high))
         tone = _tone(found)
         shapes += [
-            text(left - 12, y + 12, shortened(each.name, 36), "name", anchor="end"),
+            text(left - 12, y + 12, shortened(each.name, 42), "name", anchor="end"),
             rect(low, y + 5, max(high - low, 1), 8, tone, round=4),
             rect(x - 2, y + 1, 4, 16, tone, round=2),
             text(left, y + 28, f"{in_words(found, by)}: {effect_of(each, measure)}", "quiet"),

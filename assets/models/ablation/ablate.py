@@ -32,7 +32,7 @@ from assets.storage.ablations import (
     read_ablation,
     write_ablation,
 )
-from assets.storage.model_versions import ModelVersion, ModelVersions, now
+from assets.storage.model_versions import ModelVersions, now
 from schemas import content_id
 from trainers.training.trainer import Trainer
 
@@ -117,9 +117,12 @@ def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
         )
     version = ModelVersions(settings.models_path, name).version()
     wanted = wanted_version(plan, settings)
-    if any(stage.name not in version.trained for stage in plan.train) or _decides(
-        version
-    ) != _decides(wanted):
+    trained = all(
+        stage.name in version.trained
+        and _agree(version.parameters[stage.name], wanted.parameters[stage.name])
+        for stage in plan.train
+    )
+    if not trained or (version.revision, version.seeds) != (wanted.revision, wanted.seeds):
         raise FactoryError(
             f"models/{name} was not trained as it is declared now; an ablation varies the data of "
             f"a finished training: factory train {name}"
@@ -132,7 +135,10 @@ def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
             "version": version.digest,
             "variants": {each.name: each.digests for each in (whole, *others)},
             "validate": {
-                stage.name: [*map(rows_digest, validation_data(run, stage).values())]
+                stage.name: [
+                    wanted.parameters[stage.name],
+                    *map(rows_digest, validation_data(run, stage).values()),
+                ]
                 for stage in plan.validate
             },
         }
@@ -140,9 +146,10 @@ def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
     return AblationPlan(run, by, whole, others, digest)
 
 
-def _decides(version: ModelVersion) -> tuple[Any, ...]:
-    """All that decides a training, besides the versions of the datasets."""
-    return version.revision, version.seeds, version.parameters
+def _agree(recorded: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
+    """Whether recorded parameters are those of today. A parameter that did not exist then is at
+    its default."""
+    return all(name in declared and declared[name] == value for name, value in recorded.items())
 
 
 def stored(planned: AblationPlan) -> Ablation | None:
