@@ -52,7 +52,8 @@ LEFT_OUT = {
     "export online_dpo hf://datasets/me/online-dpo": "needs the Hub",
     "export datasets/online_dpo hf://datasets/me/online-dpo": "needs the Hub",
     "train demo": "make demo runs it; the refreshes here have too few pairs to hold some out",
-    "ablate demo --by size": "needs the trained model (tests/assets/models/ablation)",
+    "ablate": "a word for its command",
+    "ablate models/demo --by size": "needs the trained model (tests/assets/models/ablation)",
     "export models/demo DIR": "needs the trained model (tests/assets/models/test_model_export.py)",
     "export RECIPE s3://…": "needs an object store (tests/assets/test_object_store.py)",
 }
