@@ -62,6 +62,7 @@ def export(
         from assets.export.hub import Kind, repository
         from assets.export.writer import in_folder, on_hub
         from assets.project.project import load_project
+        from assets.storage.published import Publication, record_publication
 
         family, _, name = recipe.partition("/")
         kind: Kind = "model" if family == "models" else "dataset"
@@ -88,6 +89,9 @@ def export(
             lines = console.exported_lines(name, exported, place)
         else:
             exported, published = on_hub(write, repo, public=public, of=name, kind=kind)
+            if exported.version is not None:
+                told = Publication(exported.version, repo, published.url, published.commit)
+                record_publication(project.settings.root_path, name, told)
             lines = console.published_lines(name, exported, published, repo, public=public)
         for line in lines:
             console.console().print(line, soft_wrap=True)

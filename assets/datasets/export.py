@@ -97,7 +97,13 @@ def _write(
         )
     )
     card.save(folder / "README.md")
-    return Exported(sum(part.height for part in kept.values()), shape.what, 0, left_out.height)
+    return Exported(
+        sum(part.height for part in kept.values()),
+        shape.what,
+        0,
+        left_out.height,
+        version=chosen.number,
+    )
 
 
 def _with_scores(project: Project, plan: DatasetPlan, rows: pl.DataFrame) -> pl.DataFrame:

@@ -44,13 +44,15 @@ DATA, CANDIDATES = "data", "candidates"
 @dataclass(frozen=True)
 class Exported:
     """What an export wrote. ``what`` names the ``rows``, and ``left_out`` counts the rows that the
-    format cannot hold; ``loaded_by`` is the function that loads it."""
+    format cannot hold; ``loaded_by`` is the function that loads it, and
+    ``version`` the version of a dataset or a model."""
 
     rows: int
     what: str
     candidates: int
     left_out: int
     loaded_by: str = "datasets.load_dataset"
+    version: int | None = None
 
 
 Writer = Callable[[Path, str], Exported]

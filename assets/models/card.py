@@ -3,26 +3,33 @@
 All of it comes from the stored version and the configuration. Text from a source is escaped.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.charts.effect_words import effect_of, figures_of, rows_of
 from assets.export.card import MARK
-from assets.models.open_version import start_binding
+from assets.models.card_results import eval_results
+from assets.models.card_tables import (
+    ablation_tables,
+    datasets_table,
+    named,
+    parameters_table,
+    published,
+    stages_table,
+    stored_version,
+    validation_table,
+)
 from assets.project.model_plan import ModelPlan
 from assets.project.project import Project
 from assets.provenance.licences import consequences, identifier
 from assets.provenance.models import UsedModel, licence_of, used_models
 from assets.provenance.reproduction import versions
-from assets.rendering.markdown import escaped, markdown
-from assets.storage.ablations import ablations_of_model
+from assets.rendering.markdown import escaped
 from assets.storage.dataset_versions import TRAIN, Versions
 from assets.storage.model_versions import ModelVersion
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult, ModelCard
+    from huggingface_hub import ModelCard
 
 TEMPLATE = Path(__file__).parent / "templates" / "model.md"
 
@@ -45,11 +52,10 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
     """
     from huggingface_hub import ModelCard, ModelCardData
 
-    binding = start_binding(plan, project.settings)
-    start, licence = _name(version.start), licence_of(binding)
+    start, licence = named(version.start), _licence(project, plan, version)
     task = getattr(plan.train[-1].stage.operator, "task", "CAUSAL_LM")
     loader, pipeline = _TASKS[task]
-    results = list(_results(plan, version, pipeline))
+    results = list(eval_results(plan, version, pipeline))
     # What is trained on them comes from the start and from the sources.
     origins = [(escaped(start), licence or "unknown"), *sorted(set(_sources(project, version)))]
     licences = sorted({identifier(stated) for _, stated in origins})
@@ -57,14 +63,25 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
         license=licences[0] if len(licences) == 1 else "other",
         license_name=None if len(licences) == 1 else "-and-".join(licences),
         base_model=None if Path(version.start).is_absolute() else version.start,
+        datasets=[
+            each.name
+            for name, on in version.datasets.items()
+            for each in published(project, name, on)
+        ]
+        or None,
         library_name="transformers",
         pipeline_tag=pipeline,
         tags=[MARK, *dict.fromkeys(_kind(each.stage.operator) for each in plan.train)],
         model_name=plan.name if results else None,
         eval_results=results or None,
     )
+    ablations = ablation_tables(project, plan, version)
     terms = consequences(
-        origins, [(escaped(model.name), model.licence) for model in _writers(project, plan)]
+        origins,
+        [
+            (escaped(model.name), model.licence and escaped(model.licence))
+            for model in _writers(project, plan)
+        ],
     )
     card: ModelCard = ModelCard.from_template(
         data,
@@ -75,21 +92,18 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
         task=loader,
         promoted=_promoted(version),
         licences=terms,
-        start=f"`{start}`",
-        datasets=_datasets(project, version),
-        stages=_stages(version),
-        parameters=_parameters(version),
-        validation=_validation(version),
-        ablations=_ablations(project, plan, version),
-        commands=_commands(plan),
+        start=escaped(start),
+        start_licence=escaped(licence or "unknown"),
+        datasets=datasets_table(project, version),
+        stages=stages_table(version),
+        parameters=parameters_table(version),
+        validation=validation_table(plan, version),
+        ablations=ablations,
+        unknown=list(_unknown(project, plan, version, ablated=bool(ablations))),
+        commands=_commands(plan, version),
         versions=versions(),
     )
     return card
-
-
-def _name(model: str) -> str:
-    """A Hub id, or the name of a folder without its path."""
-    return Path(model).name if Path(model).is_absolute() else model
 
 
 def _kind(operator: Any) -> str:
@@ -97,36 +111,37 @@ def _kind(operator: Any) -> str:
 
 
 def _promoted(version: ModelVersion) -> str:
+    from trainers.evaluation.metrics import regressed
+
     if version.promoted:
+        worse = [name for name, figures in version.figures.items() if regressed(figures)]
+        if worse:
+            return f"It was promoted although {escaped(', '.join(worse))} found it worse."
+        if not version.figures:
+            return "It was promoted without a measurement."
         return "It was promoted: no validation found it worse than its start."
     if version.promoted is None:
         return "Whether it is promoted is not decided: its validation is not finished."
     return f"It was held back: {escaped(str(version.reason))}."
 
 
-def _results(plan: ModelPlan, version: ModelVersion, task: str) -> Iterator["EvalResult"]:
-    """The measured figures, as the Hub shows them."""
-    from huggingface_hub import EvalResult
-
-    names = {"check": "accuracy", "judge": "win_rate", "reward": "reward", "pairs": "accuracy"}
-    for stage in plan.validate:
-        figures = version.figures.get(stage.name)
-        if figures is not None:
-            yield EvalResult(
-                task_type=task,
-                dataset_type=stage.data.replace("datasets/", ""),
-                dataset_name=stage.data,
-                metric_type=names[figures["by"]],
-                metric_name=f"{stage.name}, {names[figures['by']].replace('_', ' ')}",
-                metric_value=figures["after"],
-            )
+def _licence(project: Project, plan: ModelPlan, version: ModelVersion) -> str | None:
+    """The licence of the weights that the version started from; None if it is not stated."""
+    binding = project.settings.initial(plan.role)
+    if binding.model == version.start or plan.start is not None:
+        # A model that starts from another one has the licence of the role's weights too.
+        return licence_of(binding)
+    return licence_of(binding.model_copy(update={"model": version.start, "licence": None}))
 
 
 def _sources(project: Project, version: ModelVersion) -> Iterator[tuple[str, str]]:
     """(name, licence) of each source of prompts in the learned rows."""
     for name, on in version.datasets.items():
-        versions_of = Versions(project.settings.root_path, name)
-        rows = versions_of.read(versions_of.version(on.version), TRAIN)
+        stored = stored_version(project, name, on)
+        if stored is None:
+            yield escaped(f"datasets/{name}"), "unknown"
+            continue
+        rows = Versions(project.settings.root_path, name).read(stored, TRAIN)
         for source, licence in rows.select("source", "licence").unique().iter_rows():
             yield escaped(source or "unknown"), escaped(licence or "unknown")
 
@@ -134,86 +149,45 @@ def _sources(project: Project, version: ModelVersion) -> Iterator[tuple[str, str
 def _writers(project: Project, plan: ModelPlan) -> Iterator[UsedModel]:
     """The models that wrote or judged the rows."""
     bindings = project.settings.bindings()
-    for ref in plan.datasets:
-        for recipe in project.datasets[ref.name].parts:
+    recipes = [
+        recipe
+        for ref in plan.datasets
+        if ref.name in project.datasets
+        for recipe in project.datasets[ref.name].parts
+    ]
+    for recipe in dict.fromkeys(recipes):
+        if recipe in project.recipes:
             stages = project.recipes[recipe].planned(project.settings)
             yield from used_models(stages, bindings)
 
 
-def _ablations(project: Project, plan: ModelPlan, version: ModelVersion) -> str:
-    """A Markdown table for each measure of each ablation of the version."""
-    headings = ("trained on", "rows (epochs)", "minus the start", "minus all data", "so")
-    tables = []
-    for found in ablations_of_model(project.settings.models_path, plan.name, version.number):
-        for measure in found.measures:
-            rows = [
-                (
-                    each.name,
-                    rows_of(each).replace("\n", ", "),
-                    *figures_of(each, measure),
-                    effect_of(each, measure),
-                )
-                for each in found.variants
-            ]
-            title = f"By {found.by}, measured by {escaped(measure)}, {len(found.seeds)} seeds:"
-            tables.append(f"{title}\n\n{markdown(headings, rows)}")
-    return "\n\n".join(tables)
-
-
-def _datasets(project: Project, version: ModelVersion) -> str:
-    """A Markdown table of the dataset versions."""
-    rows = []
+def _unknown(
+    project: Project, plan: ModelPlan, version: ModelVersion, *, ablated: bool
+) -> Iterator[str]:
+    """What the card cannot say, a sentence each."""
+    if Path(version.start).is_absolute():
+        yield "The Hub id of the start: it was a folder. Its revision is a digest of its weights."
     for name, on in version.datasets.items():
-        versions_of = Versions(project.settings.root_path, name)
-        stored = versions_of.version(on.version)
-        recipes = ", ".join(project.datasets[name].parts)
-        rows.append((f"datasets/{name}", on.version, on.digest, f"{stored.rows(TRAIN):,}", recipes))
-    return markdown(("dataset", "version", "digest", "rows in train", "recipes"), rows)
-
-
-def _stages(version: ModelVersion) -> str:
-    """A Markdown table of the trainings, one row for each seed."""
-    rows = []
-    for stage, trained in version.trained.items():
-        for seed, row in zip(version.seeds, trained, strict=True):
-            figures = json.loads(row["metrics"])
-            shown = ", ".join(f"{name} {value:.3g}" for name, value in sorted(figures.items()))
-            rows.append((stage, seed, f"{row['rows']:,}", f"{row['steps']:,}", shown))
-    return markdown(("stage", "seed", "rows", "steps", "figures"), rows)
-
-
-def _parameters(version: ModelVersion) -> str:
-    rows = [(stage, name, json.dumps(value)) for stage, name, value in _settings(version)]
-    return markdown(("stage", "parameter", "value"), rows)
-
-
-def _settings(version: ModelVersion) -> Iterator[tuple[str, str, Any]]:
-    for stage in version.trained:
-        for name, value in version.parameters[stage].items():
-            yield stage, name, value
-
-
-def _validation(version: ModelVersion) -> str:
-    """What each validation stage found; with several seeds, the spread of what they reached."""
-    from trainers.evaluation.sentences import described
-
+        if stored_version(project, name, on) is None:
+            yield f"The rows of version {on.version} of datasets/{name}: it has been removed since."
+        elif not published(project, name, on):
+            yield f"Where others can read version {on.version} of datasets/{name}: nowhere yet."
+    unmeasured = [each.name for each in plan.validate if each.name not in version.figures]
+    if unmeasured:
+        names = escaped(", ".join(unmeasured))
+        yield f"What {names} would find: not measured, so neither failed nor passed."
     if not version.figures:
-        return "Not measured."
-    rows = []
-    for stage, figures in version.figures.items():
-        reached = [each["after"] for each in figures["seeds"] if each]
-        spread = f"{min(reached):.3g} to {max(reached):.3g}" if len(reached) > 1 else ""
-        rows.append((stage, described(_shown(figures)), spread))
-    return markdown(("stage", "found", "reached by the seeds"), rows)
+        yield "Whether it is better or worse than its start: not measured."
+    if len(version.seeds) == 1:
+        yield "How much another seed changes it: not measured, for it was trained with one."
+    if not ablated:
+        yield f"What each part of the data adds: not measured (factory ablate {plan.name})."
+    yield "All that the validation above does not name, such as safety: not measured."
 
 
-def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if name != "seeds"}
-
-
-def _commands(plan: ModelPlan) -> str:
+def _commands(plan: ModelPlan, version: ModelVersion) -> str:
     lines = [
-        f"factory export datasets/{ref.name} DIR    # its card says how to make it"
-        for ref in plan.datasets
+        f"factory export datasets/{name} DIR --version {on.version}    # see its card"
+        for name, on in version.datasets.items()
     ]
     return "\n".join([*lines, f"factory train {plan.name}"])

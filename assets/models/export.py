@@ -69,4 +69,5 @@ def _write(
         0,
         0,
         loaded_by="transformers.AutoModelForCausalLM.from_pretrained",
+        version=version.number,
     )

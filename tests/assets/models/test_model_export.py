@@ -1,5 +1,6 @@
 """An exported model: a folder or a repository that loads as the checkpoint does, with its card."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from assets.config.errors import FactoryError
 from assets.export.writer import in_folder, on_hub
+from assets.models.card import model_card
 from assets.models.export import model_writer
 from assets.project.project import Project
+from assets.storage.ablations import Ablation, Interval, Measured, VariantResult, write_ablation
 from assets.storage.model_versions import ModelVersion
+from assets.storage.published import Publication, record_publication
 from tests.assets.conftest import new_workshop
 from tests.assets.hub_server import TOKEN, Hub
 from tests.assets.models.test_models import PAIRS, TRAIN, VALIDATE
@@ -45,6 +49,14 @@ def logits(folder: str | Path) -> torch.Tensor:
     return found
 
 
+def greedy(folder: str | Path) -> list[int]:
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    asked = tokenizer("How many are 2 and 3?", return_tensors="pt")
+    found: list[int] = model.generate(**asked, max_new_tokens=12, do_sample=False)[0].tolist()
+    return found
+
+
 def test_a_folder_loads_as_the_checkpoint(
     trained: tuple[Project, ModelVersion], tmp_path: Path
 ) -> None:
@@ -52,6 +64,7 @@ def test_a_folder_loads_as_the_checkpoint(
     folder = tmp_path / "assistant"
     in_folder(model_writer(project, "assistant"), folder)
     assert torch.equal(logits(folder), logits(version.path))
+    assert greedy(folder) == greedy(version.path)
     names = {file.name for file in folder.iterdir()}
     assert {"README.md", "model.safetensors", "config.json", "tokenizer.json"} <= names
     assert "training.json" not in names
@@ -82,6 +95,69 @@ def test_the_card_says_what_happened(trained: tuple[Project, ModelVersion], tmp_
         "95 % interval",
     ):
         assert said.replace("tiny-model", Path(version.start).name) in card.text
+
+
+def test_what_was_not_measured_is_neither_passed_nor_failed(
+    trained: tuple[Project, ModelVersion],
+) -> None:
+    project, version = trained
+    card = model_card(project, project.models["assistant"], replace(version, figures={}), "out")
+    assert card.data.eval_results is None
+    assert "tasks would find: not measured" in card.text
+    assert "better or worse than its start: not measured" in card.text
+
+
+def test_each_task_of_the_harness_is_a_result(trained: tuple[Project, ModelVersion]) -> None:
+    project, version = trained
+    interval = {"before": 0.25, "after": 0.5, "difference": 0.25, "low": 0.1, "high": 0.4}
+    task = {"metric": "acc", "items": 20, **interval}
+    figures = {"by": "tasks", "items": 20, **interval, "tasks": {"arithmetic": task}}
+    measured = replace(version, figures={"tasks": figures})
+    card = model_card(project, project.models["assistant"], measured, "out")
+    (result,) = card.data.eval_results
+    assert (result.dataset_type, result.metric_type, result.metric_value) == (
+        "arithmetic",
+        "acc",
+        0.5,
+    )
+
+
+def test_the_card_links_to_published_data_and_shows_ablations(
+    trained: tuple[Project, ModelVersion],
+) -> None:
+    project, version = trained
+    plan = project.models["assistant"]
+    before = model_card(project, plan, version, "out")
+    assert before.data.datasets is None
+    assert "What each part of the data adds: not measured" in before.text
+    root = project.settings.root_path
+    told = Publication(1, "me/pairs", "https://hub.example/datasets/me/pairs", "0a1b2c")
+    record_publication(root, "datasets/pairs", told)
+    record_publication(root, "datasets/pairs", Publication(2, "me/later", "https://x.example", "1"))
+    gain, effect = Interval(0.2, 0.1, 0.3, (0.2,)), Interval(-0.1, -0.2, -0.05, (-0.1,))
+    variants = [
+        VariantResult("all", None, {"dpo": 8}, {"dpo": 1.0}, False, {"tasks": measured})
+        for measured in (Measured("check", 4, 0.1, gain), Measured("check", 4, 0.1, gain, effect))
+    ]
+    without = replace(variants[1], name="without <b>made</b>", left_out="<b>made</b>")
+    ablation = Ablation(
+        "assistant", 1, "recipe", "d", "now", {"pairs": 1}, (0,), {"dpo": 2}, [variants[0], without]
+    )
+    write_ablation(project.settings.models_path, ablation)
+    card = model_card(project, plan, version, "out")
+    assert card.data.datasets == ["me/pairs"]
+    assert "(https://hub.example/datasets/me/pairs) at `0a1b2c`" in card.text
+    assert "-10.0 points" in card.text
+    assert "<b>" not in card.text
+
+
+def test_paths_in_parameters_stay_here(trained: tuple[Project, ModelVersion]) -> None:
+    project, version = trained
+    parameters = {**version.parameters, "tasks": {"include": "/home/me/tasks", "tasks": ["/a/b"]}}
+    changed = replace(version, parameters=parameters)
+    text = model_card(project, project.models["assistant"], changed, "out").text
+    assert "/home/me" not in text
+    assert "/a/" not in text
 
 
 def test_a_copy_of_the_hub_loads(
