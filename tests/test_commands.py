@@ -38,6 +38,8 @@ MISSING = {
 LEFT_OUT = {
     "run": "a word for its command",
     "import": "a word for its command",
+    "run RECIPE --rows 2": "a word for a recipe",
+    "show RECIPE": "a word for a recipe",
     "import FORMAT PATH|ID": "words for its arguments",
     "train": "a word for its command",
     "claims": "hours: every recipe and its control; one recipe is run here",
