@@ -11,6 +11,7 @@ from assets.charts.in_markdown import in_markdown
 from assets.charts.plotted import histograms, plotted
 from assets.charts.solution import Judged, labelled, scored, solution_picture
 from assets.charts.svg import Picture
+from assets.charts.training_curves import curve_pictures, training_curves
 from assets.charts.tree import tree_picture
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Picture",
     "asked",
     "chosen_trees",
+    "curve_pictures",
     "funnel_picture",
     "histograms",
     "in_markdown",
@@ -29,5 +31,6 @@ __all__ = [
     "scored",
     "solution_picture",
     "thinned",
+    "training_curves",
     "tree_picture",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.charts import pictures
+from assets.charts import pictures, training_curves
 from assets.execution import cut_off_check
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.judge_probes import (
@@ -145,6 +145,7 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
     if outcome.validation is not None:
         metadata["validated"] = dg.MetadataValue.json(dict(outcome.validation))
     if stage.gives is Checkpoints:
+        metadata |= training_curves(kept)
         metadata["checkpoint"] = dg.MetadataValue.json(kept.row(0, named=True))
     return metadata
 
