@@ -40,6 +40,9 @@ def prune_(
     keep_refreshes: Annotated[
         int, typer.Option(min=1, help="Keep each recipe's checkpoints of this many refreshes.")
     ] = 7,
+    keep_versions: Annotated[
+        int, typer.Option(min=1, help="Keep each model's checkpoints of this many versions.")
+    ] = 3,
     keep_days: Annotated[
         int, typer.Option(min=0, help="Keep the logs of runs for this many days.")
     ] = 30,
@@ -49,7 +52,7 @@ def prune_(
 ) -> None:
     """Show old checkpoints and old logs that are no longer needed; --yes removes them.
 
-    Checkpoints that a refresh starts from stay, and so do all tables.
+    Checkpoints that a refresh or a role starts from stay, and so do all tables.
     """
     with printed(False):
         from assets.cli import console
@@ -60,7 +63,11 @@ def prune_(
         project = load_project()
         with shown_instance() as instance:
             folders = pruning.prunable(
-                project, instance, keep_refreshes=keep_refreshes, keep_days=keep_days
+                project,
+                instance,
+                keep_refreshes=keep_refreshes,
+                keep_days=keep_days,
+                keep_versions=keep_versions,
             )
             if yes:
                 pruning.prune(instance, folders)
@@ -95,7 +102,7 @@ def prune() -> None:
     """Remove the answers of models that are neither bound to a role nor kept as a checkpoint."""
     with printed(False):
         from assets.cli import console
-        from assets.maintenance.retention import prune_journal
+        from assets.maintenance.journal_retention import prune_journal
         from assets.project.project import load_project
 
         removed, kept = prune_journal(load_project())

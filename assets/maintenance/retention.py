@@ -1,11 +1,11 @@
-"""Removes old checkpoints, old logs of runs, and journaled answers of models that are gone.
+"""Removes old checkpoints and old logs of runs.
 
 Tables are never removed. The tables of prompts record which prompts were used, and exports, reports
 and curated datasets read all stages of all refreshes.
 """
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +14,10 @@ import dagster as dg
 
 from assets.automation.partitions import REFRESHES
 from assets.config.errors import FactoryError
+from assets.maintenance.model_retention import kept_versions, old_versions
 from assets.maintenance.usage import size
 from assets.project.project import Project
 from assets.storage.tables import Tables
-from engines.bindings import Binding
-from engines.journal.store import Journal, statistics
-from engines.protocol import EngineError
 from schemas import Checkpoints
 from trainers.training.checkpoint_folder import RECORD
 
@@ -40,21 +38,41 @@ class Prunable:
 
 
 def prunable(
-    project: Project, instance: dg.DagsterInstance, *, keep_refreshes: int, keep_days: int
+    project: Project,
+    instance: dg.DagsterInstance,
+    *,
+    keep_refreshes: int,
+    keep_days: int,
+    keep_versions: int = 3,
 ) -> list[Prunable]:
-    """The checkpoints of old refreshes and the logs of old runs.
+    """The checkpoints of old refreshes and of old versions of models, and the logs of old runs.
 
     Some checkpoints are kept at any age: those that roles are bound to, those that a kept refresh
     started from, and those that these started from. The next refresh then has its ``policy`` and
     ``policy@previous``. A refresh whose checkpoint was removed trains it again when it is repeated.
+    The same holds for the versions of models, and for the promoted ones that a role has at a kept
+    refresh.
 
     Args:
         project: The project.
         instance: The Dagster instance with the runs.
         keep_refreshes: How many of the newest refreshes of each recipe keep their checkpoints.
         keep_days: How many days the logs of a run are kept.
+        keep_versions: How many of the newest versions of each model keep their checkpoints.
     """
-    return [*_checkpoints(project, keep_refreshes), *_run_logs(instance, keep_days)]
+    tables = Tables(project.settings.root_path)
+    settings = project.settings
+    bindings = [*settings.bindings().values(), *map(settings.initial, settings.roles)]
+    bound = [Path(one.model) for one in bindings if one.model]
+    trained = {name: _trained_of(project, tables, name) for name in sorted(project.recipes)}
+    kept = kept_versions(project, keep_versions=keep_versions, keep_refreshes=keep_refreshes)
+    needed = [path.resolve() for path in (*bound, *(Path(each.start) for each in kept.values()))]
+    used = [path for days in trained.values() for path in _used(days, keep_refreshes)]
+    return [
+        *_checkpoints(project, trained, needed, keep_refreshes),
+        *(Prunable(*each) for each in old_versions(project, kept, [*needed, *used])),
+        *_run_logs(instance, keep_days),
+    ]
 
 
 def prune(instance: dg.DagsterInstance, found: Iterable[Prunable]) -> None:
@@ -80,31 +98,37 @@ def prune(instance: dg.DagsterInstance, found: Iterable[Prunable]) -> None:
         shutil.rmtree(folder.place)
 
 
-def _checkpoints(project: Project, keep: int) -> list[Prunable]:
-    tables = Tables(project.settings.root_path)
-    bound = [one.model for one in project.settings.bindings().values() if one.model]
-    prunables = []
-    for name, recipe in sorted(project.recipes.items()):
-        stages = recipe.planned(project.settings)
-        trained = _trained_at(
-            tables, name, [each.name for each in stages if each.gives is Checkpoints]
-        )
-        kept = sorted(trained)[-keep:]
+Trained = Mapping[str, Sequence[tuple[str, str]]]
+"""The (checkpoint, checkpoint that it started from) pairs of each refresh."""
+
+
+def _checkpoints(
+    project: Project, trained: Mapping[str, Trained], needed: Sequence[Path], keep: int
+) -> Iterator[Prunable]:
+    for name, days in trained.items():
+        kept = sorted(days)[-keep:]
         if not kept:
             continue
-        start_of = {
-            path: start for pairs in trained.values() for path, start in pairs if path != start
-        }
-        used = {path for day in kept for pair in trained[day] for path in pair}
-        used |= {start_of[path] for path in used if path in start_of}
-        needed = [Path(path).resolve() for path in (*bound, *used)]
+        stay = [*needed, *_used(days, keep)]
         folder = project.settings.models_path / name
         for day in sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []:
             place = (folder / day).resolve()
             old = REFRESHES.has_partition_key(day) and day < kept[0]
-            if old and not any(path.is_relative_to(place) for path in needed):
-                prunables.append(Prunable(f"checkpoints of {name} at {day}", place, size(place)))
-    return prunables
+            if old and not any(path.is_relative_to(place) for path in stay):
+                yield Prunable(f"checkpoints of {name} at {day}", place, size(place))
+
+
+def _used(trained: Trained, keep: int) -> list[Path]:
+    """The checkpoints of the kept refreshes, those that these started from, and one more back."""
+    start_of = {path: start for pairs in trained.values() for path, start in pairs if path != start}
+    used = {path for day in sorted(trained)[-keep:] for pair in trained[day] for path in pair}
+    used |= {start_of[path] for path in used if path in start_of}
+    return [Path(path).resolve() for path in used]
+
+
+def _trained_of(project: Project, tables: Tables, recipe: str) -> Trained:
+    stages = project.recipes[recipe].planned(project.settings)
+    return _trained_at(tables, recipe, [each.name for each in stages if each.gives is Checkpoints])
 
 
 def _trained_at(
@@ -135,62 +159,3 @@ def _run_logs(instance: dg.DagsterInstance, days: int) -> list[Prunable]:
         if place.is_dir():
             prunables.append(Prunable(f"what run {run.run_id[:8]} printed", place, size(place)))
     return prunables
-
-
-def prune_journal(project: Project) -> tuple[int, int]:
-    """Remove the journaled answers of models that are not current.
-
-    A model is current if a role is bound to it, or if a recipe trained it and its folder exists.
-    For a served model, all answers under its name are current, because only the server knows its
-    revision.
-
-    Returns:
-        How many answers were removed, and how many are kept.
-    """
-    path = project.settings.journal_path
-    usage = statistics(path).usage
-    bound = project.settings.bindings()
-    bindings = list(bound.values())
-    served = {
-        binding.journal_name(role)
-        for role, binding in bound.items()
-        if not binding.engine_class.local_weights
-    }
-    revisions = tuple(_revisions(bindings + _trained(project.settings.models_path, bindings)))
-    # An engine adds its own options to the revision of the weights.
-    current = {
-        one.revision
-        for one in usage
-        if one.name in served or one.revision.partition(" ")[0] in revisions
-    }
-    journal = Journal(path)
-    try:
-        removed = journal.prune(current)
-    finally:
-        journal.close()
-    return removed, sum(one.answers for one in usage) - removed
-
-
-def _trained(models: Path, bindings: list[Binding]) -> list[Binding]:
-    """A binding for every checkpoint under ``models``, with the options of each local binding."""
-    paths = sorted(str(record.parent) for record in models.rglob(RECORD))
-    local = {binding.model_dump_json(): binding for binding in bindings if binding.model}
-    return [
-        binding.model_copy(update={"model": path, "revision": None})
-        for path in paths
-        for binding in local.values()
-    ]
-
-
-def _revisions(bindings: list[Binding]) -> set[str]:
-    from engines.weights import weights_revision
-
-    revisions = set()
-    for binding in bindings:
-        if binding.model is not None:
-            try:
-                revisions.add(weights_revision(binding))
-            except EngineError:
-                # Its folder is missing, so the model cannot be used.
-                continue
-    return revisions

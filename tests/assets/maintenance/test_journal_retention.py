@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from assets.maintenance.retention import prune_journal
+from assets.maintenance.journal_retention import prune_journal
 from engines.bindings import Binding
 from engines.journal.store import Journal, statistics
 from engines.weights import weights_revision
