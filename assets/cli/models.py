@@ -91,7 +91,8 @@ def ablate(
     with printed(as_json) as answer:
         from assets.cli import console
         from assets.models.ablation.ablate import ablate as run_ablation
-        from assets.models.ablation.ablate import plan_ablation, plan_lines, stored
+        from assets.models.ablation.ablate import stored
+        from assets.models.ablation.plan import plan_ablation, plan_lines
         from assets.project.find_rows import model_name
         from assets.project.project import load_project
 

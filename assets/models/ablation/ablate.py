@@ -1,8 +1,9 @@
 """Trains and validates a model on parts of its data: at equal steps, seeds and start."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -10,20 +11,9 @@ import polars as pl
 
 from assets.config.errors import FactoryError
 from assets.models.ablation.effects import measured
-from assets.models.ablation.variants import (
-    ALL,
-    By,
-    Variant,
-    all_data,
-    rows_digest,
-    table_rows,
-    variants,
-)
-from assets.models.open_version import wanted_version
-from assets.models.run import ModelRun, validate_checkpoint, validation_data
-from assets.project.model_plan import ModelStage
-from assets.project.project import Project
-from assets.project.resources import Resources
+from assets.models.ablation.plan import AblationPlan
+from assets.models.ablation.variants import ALL, Variant, table_rows
+from assets.models.run import validate_checkpoint, validation_data
 from assets.storage.ablations import (
     Ablation,
     Measured,
@@ -32,124 +22,13 @@ from assets.storage.ablations import (
     read_ablation,
     write_ablation,
 )
-from assets.storage.model_versions import ModelVersions, now
+from assets.storage.model_versions import now
 from schemas import content_id
-from trainers.training.trainer import Trainer
 
 Row = Mapping[str, Any]
 """A row of `schemas.Checkpoints`."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class AblationPlan:
-    """An ablation that has not run yet.
-
-    Attributes:
-        run: The version of the model.
-        by: What is varied.
-        whole: The data that the version was trained on.
-        variants: The data of the other trainings.
-        digest: The digest of all that decides the result.
-    """
-
-    run: ModelRun
-    by: By
-    whole: Variant
-    variants: tuple[Variant, ...]
-    digest: str
-
-    @property
-    def steps(self) -> dict[str, int]:
-        """The optimizer steps of each training stage."""
-        return {name: int(rows[0]["steps"]) for name, rows in self.run.version.trained.items()}
-
-    def learns(self, variant: Variant) -> list[str]:
-        """The stages that a variant trains: from the first one with other rows, if it has any."""
-        names = [stage.name for stage in self.run.plan.train]
-        changed = [name for name in names if variant.digests[name] != self.whole.digests[name]]
-        later = names[names.index(changed[0]) :] if changed else []
-        return [name for name in later if variant.rows[name].height]
-
-    def epochs(self, variant: Variant) -> dict[str, float]:
-        """How often each stage learns each of its rows. A stage without a row is left out."""
-        return {
-            stage.name: self.steps[stage.name] * _rows_of_a_step(stage) / rows.height
-            for stage in self.run.plan.train
-            if (rows := variant.rows[stage.name]).height
-        }
-
-    @property
-    def trainings(self) -> int:
-        """The number of trainings of a stage that are to be done."""
-        return sum(len(self.learns(each)) for each in self.variants) * len(self.run.version.seeds)
-
-    @property
-    def seconds(self) -> float:
-        """The seconds of all trainings, as the trainings of the version took."""
-        mean = {
-            stage: sum(float(row["seconds"]) for row in rows) / len(rows)
-            for stage, rows in self.run.version.trained.items()
-        }
-        of_a_seed = sum(mean[stage] for each in self.variants for stage in self.learns(each))
-        return of_a_seed * len(self.run.version.seeds)
-
-
-def _rows_of_a_step(stage: ModelStage) -> int:
-    operator = stage.stage.operator
-    assert isinstance(operator, Trainer)
-    return operator.batch_size * operator.gradient_accumulation
-
-
-def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
-    """Plan the ablation of the newest version of a model. Nothing is trained or stored.
-
-    Raises:
-        FactoryError: The model was not trained, is declared differently now, or has no stage that
-            validates it; or there is no part to leave out.
-    """
-    plan, settings = project.models[name], project.settings
-    if not plan.validate:
-        raise FactoryError(
-            f"models/{name} has no stage under validate:, so nothing tells whether its data helps: "
-            "add tasks: {use: trainers.Validate, of: held_out}"
-        )
-    version = ModelVersions(settings.models_path, name).version()
-    wanted = wanted_version(plan, settings)
-    trained = all(
-        stage.name in version.trained
-        and _agree(version.parameters[stage.name], wanted.parameters[stage.name])
-        for stage in plan.train
-    )
-    if not trained or (version.revision, version.seeds) != (wanted.revision, wanted.seeds):
-        raise FactoryError(
-            f"models/{name} was not trained as it is declared now; an ablation varies the data of "
-            f"a finished training: factory train {name}"
-        )
-    run = ModelRun(plan, version, Resources(settings, project.tables, project.checks))
-    whole = all_data(run)
-    others = tuple(variants(project, run, by, whole))
-    digest = content_id(
-        {
-            "version": version.digest,
-            "variants": {each.name: each.digests for each in (whole, *others)},
-            "validate": {
-                stage.name: [
-                    wanted.parameters[stage.name],
-                    *map(rows_digest, validation_data(run, stage).values()),
-                ]
-                for stage in plan.validate
-            },
-        }
-    )
-    return AblationPlan(run, by, whole, others, digest)
-
-
-def _agree(recorded: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
-    """Whether recorded parameters are those of today. A parameter that did not exist then is at
-    its default."""
-    return all(name in declared and declared[name] == value for name, value in recorded.items())
 
 
 def stored(planned: AblationPlan) -> Ablation | None:
@@ -174,7 +53,6 @@ def ablate(planned: AblationPlan, say: Say) -> Ablation:
         EngineError: A training failed.
     """
     run = planned.run
-    settings = run.factory.settings
     data = {stage.name: validation_data(run, stage) for stage in run.plan.validate}
     learning = [planned.whole, *(each for each in planned.variants if planned.learns(each))]
     evaluated: dict[str, dict[str, list[pl.DataFrame]]] = {name: {} for name in data}
@@ -203,9 +81,8 @@ def ablate(planned: AblationPlan, say: Say) -> Ablation:
         planned.steps,
         [_result(planned, each, figures) for each in (planned.whole, *planned.variants)],
     )
-    write_ablation(settings.models_path, ablation)
-    folder = folder_of(settings.models_path, run.plan.name, run.version.number, planned.by)
-    shutil.rmtree(folder, ignore_errors=True)
+    write_ablation(run.factory.settings.models_path, ablation)
+    shutil.rmtree(_folder(planned), ignore_errors=True)
     return ablation
 
 
@@ -220,9 +97,7 @@ def _trained(planned: AblationPlan, variant: Variant, seed: int) -> Row:
     run = planned.run
     learns = planned.learns(variant)
     row: Row = {"path": run.version.start}
-    folder = folder_of(
-        run.factory.settings.models_path, run.plan.name, run.version.number, planned.by
-    ) / content_id(variant.name)
+    folder = _folder(planned) / content_id(variant.name)
     for stage in run.plan.train:
         if stage.name in learns:
             context = run.context(stage.name, run.version.seeds[seed], str(row["path"]))
@@ -242,6 +117,12 @@ def _trained(planned: AblationPlan, variant: Variant, seed: int) -> Row:
     return row
 
 
+def _folder(planned: AblationPlan) -> Path:
+    run = planned.run
+    models = run.factory.settings.models_path
+    return folder_of(models, run.plan.name, run.version.number, planned.by)
+
+
 def _result(
     planned: AblationPlan, variant: Variant, figures: Mapping[str, Mapping[str, Measured]]
 ) -> VariantResult:
@@ -256,37 +137,4 @@ def _result(
             for measure, by_variant in figures.items()
             if variant.name in by_variant
         },
-    )
-
-
-def plan_lines(planned: AblationPlan) -> Iterator[str]:
-    """What an ablation will do, and its cost."""
-    run = planned.run
-    version = run.version
-    for each in planned.variants:
-        counts = ", ".join(
-            f"{stage} {rows.height:,} of {planned.whole.rows[stage].height:,} rows"
-            + (f" ({planned.epochs(each)[stage]:.2g} epochs)" if rows.height else " (left out)")
-            for stage, rows in each.rows.items()
-        )
-        same = "" if planned.learns(each) else ": the same rows, not trained"
-        yield f"{each.name}: {counts}{same}"
-    steps = ", ".join(f"{stage} {count:,}" for stage, count in planned.steps.items())
-    yield (
-        f"{planned.trainings} trainings (seeds {', '.join(map(str, version.seeds))}), each with "
-        f"the optimizer steps of version {version.number}: {steps}. Fewer rows are repeated for "
-        "more epochs"
-    )
-    validated = ", ".join(
-        " on ".join(
-            [
-                stage.name,
-                *(f"{rows.height:,} rows" for rows in validation_data(run, stage).values()),
-            ]
-        )
-        for stage in run.plan.validate
-    )
-    yield (
-        f"estimated {planned.seconds:,.0f} s of training, as version {version.number} took; then "
-        f"each is validated: {validated}"
     )

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.config.errors import FactoryError
-from assets.models.ablation.ablate import AblationPlan, ablate, plan_ablation, stored
+from assets.models.ablation.ablate import ablate, stored
+from assets.models.ablation.plan import AblationPlan, plan_ablation
 from assets.models.ablation.variants import By
 from assets.models.card import model_card
 from assets.storage.ablations import folder_of
