@@ -176,6 +176,9 @@ def version_lines(name: str, version: "ModelVersion") -> Iterable[Text]:
         yield Text(f"datasets/{dataset}, version {each.version}")
     for stage, figures in version.figures.items():
         yield Text(f"{stage}: {described(figures)}")
+    if version.promoted is None:
+        yield Text(f"not finished: factory train {name} goes on", style="yellow")
+        return
     if version.promoted:
         yield Text(f"promoted: roles with model: models/{name} start from it", style="green")
     else:

@@ -14,14 +14,19 @@ commands = typer.Typer()
 def show(
     dataset: Annotated[
         str,
-        typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME."),
+        typer.Argument(
+            help="RECIPE, RECIPE/STAGE as online_dpo/pairs, datasets/NAME, or models/NAME."
+        ),
     ],
     refresh: Refresh = None,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 5,
     version: Version = None,
     split: Annotated[str, typer.Option(help="Of a curated dataset: train or held_out.")] = "train",
 ) -> None:
-    """Show rows of a stage in the terminal; pairs side by side, search trees as trees."""
+    """Show rows of a stage in the terminal; pairs side by side, search trees as trees.
+
+    Of models/NAME it shows a version: its datasets, trainings and validation.
+    """
     with printed(False):
         from assets.cli import console
         from assets.cli.rows import rows_shown
@@ -38,6 +43,16 @@ def show(
             shown_columns = of_split.drop(PROVENANCE, "split", strict=False)
             for shown in rows_shown(shown_columns, rows, shown_columns):
                 console.console().print(shown)
+            return
+        if name == "models":
+            from assets.project.find_rows import model_name
+            from assets.storage.model_versions import ModelVersions
+
+            model = model_name(project, stage)
+            shown_version = ModelVersions(project.settings.models_path, model).version(version)
+            console.console().print(console.trained_table(model, shown_version))
+            for line in console.version_lines(model, shown_version):
+                console.console().print(line, soft_wrap=True)
             return
         if name != "prompts":
             name = recipe_id(name, project.recipes)

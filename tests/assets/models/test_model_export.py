@@ -8,14 +8,16 @@ import pytest
 import torch
 from huggingface_hub import ModelCard, snapshot_download
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import CliRunner
 
+from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.export.writer import in_folder, on_hub
 from assets.models.card import model_card
 from assets.models.export import model_writer
 from assets.project.project import Project
 from assets.storage.ablations import Ablation, Interval, Measured, VariantResult, write_ablation
-from assets.storage.model_versions import ModelVersion
+from assets.storage.model_versions import ModelVersion, ModelVersions
 from assets.storage.published import Publication, record_publication
 from tests.assets.conftest import new_workshop
 from tests.assets.hub_server import TOKEN, Hub
@@ -199,3 +201,21 @@ def test_what_is_not_promoted_is_exported_only_by_its_number(
     with pytest.raises(FactoryError, match="no version of models/assistant is promoted"):
         model_writer(project, "assistant")
     assert model_writer(project, "assistant", version=1)
+
+
+def test_a_version_is_shown(
+    trained: tuple[Project, ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, version = trained
+    monkeypatch.setenv("FACTORY_CONFIG", str(project.settings.folder / "factory.yaml"))
+    shown = CliRunner().invoke(app, ["show", "models/assistant"])
+    assert shown.exit_code == 0, shown.output
+    assert "datasets/pairs, version 1" in shown.output
+    versions = ModelVersions(project.settings.models_path, "assistant")
+    versions.record(version.number, promoted=None)
+    unfinished = CliRunner().invoke(app, ["show", "models/assistant", "--version", "1"])
+    versions.record(version.number, promoted=version.promoted)
+    assert "not finished" in unfinished.output
+    missing = CliRunner().invoke(app, ["show", "models/assistant", "--version", "9"])
+    assert missing.exit_code == 1
+    assert "no version 9" in missing.output
