@@ -18,7 +18,7 @@ from assets.models.export import model_writer
 from assets.project.project import Project
 from assets.storage.ablations import Ablation, Interval, Measured, VariantResult, write_ablation
 from assets.storage.model_versions import ModelVersion, ModelVersions
-from assets.storage.published import Publication, record_publication
+from assets.storage.published import Publication, publications, record_publication
 from tests.assets.conftest import new_workshop
 from tests.assets.hub_server import TOKEN, Hub
 from tests.assets.models.test_models import PAIRS, TRAIN, VALIDATE
@@ -219,3 +219,16 @@ def test_a_version_is_shown(
     missing = CliRunner().invoke(app, ["show", "models/assistant", "--version", "9"])
     assert missing.exit_code == 1
     assert "no version 9" in missing.output
+
+
+def test_publishing_is_remembered_with_its_version(
+    trained: tuple[Project, ModelVersion], hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, version = trained
+    monkeypatch.setenv("FACTORY_CONFIG", str(project.settings.folder / "factory.yaml"))
+    done = CliRunner().invoke(app, ["export", "models/assistant", "hf://me/remembered"])
+    assert done.exit_code == 0, done.output
+    (found,) = publications(project.settings.root_path, "models/assistant")
+    assert (found.version, found.name) == (version.number, "me/remembered")
+    assert found.commit == hub.repos["me/remembered"].head
+    assert TOKEN not in hub.repos["me/remembered"].files["README.md"].decode()
