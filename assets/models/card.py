@@ -38,7 +38,11 @@ _TASKS = {
     "SEQ_CLS": ("SequenceClassification", "text-classification"),
     "TOKEN_CLS": ("TokenClassification", "token-classification"),
 }
-"""The class of Transformers that loads each kind of model, and the Hub's name of its task."""
+
+
+def task_of(plan: ModelPlan) -> tuple[str, str]:
+    """The class of Transformers that loads a model, and the Hub's name of its task."""
+    return _TASKS[getattr(plan.train[-1].stage.operator, "task", "CAUSAL_LM")]
 
 
 def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: str) -> "ModelCard":
@@ -53,8 +57,7 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
     from huggingface_hub import ModelCard, ModelCardData
 
     start, licence = named(version.start), _licence(project, plan, version)
-    task = getattr(plan.train[-1].stage.operator, "task", "CAUSAL_LM")
-    loader, pipeline = _TASKS[task]
+    loader, pipeline = task_of(plan)
     results = list(eval_results(plan, version, pipeline))
     # What is trained on them comes from the start and from the sources.
     origins = [(escaped(start), licence or "unknown"), *sorted(set(_sources(project, version)))]

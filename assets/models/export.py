@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assets.config.errors import FactoryError
 from assets.export.writer import Exported, Writer
-from assets.models.card import model_card
+from assets.models.card import model_card, task_of
 from assets.project.project import Project
 from assets.storage.model_versions import ModelVersion, ModelVersions
 from trainers.training.checkpoint_folder import RECORD
@@ -58,16 +58,16 @@ def _write(
             f"the checkpoint of models/{name}, version {version.number}, is gone or not finished: "
             f"factory train {name}"
         )
-    files = [file for file in sorted(checkpoint.iterdir()) if file.is_file()]
+    files = [each for each in checkpoint.iterdir() if each.is_file() and each.name != RECORD]
     for file in files:
-        if file.name != RECORD:
-            shutil.copyfile(file, folder / file.name)
-    model_card(project, project.models[name], version, place).save(folder / "README.md")
+        shutil.copyfile(file, folder / file.name)
+    plan = project.models[name]
+    model_card(project, plan, version, place).save(folder / "README.md")
     return Exported(
-        len(files),
+        len(files) + 1,
         f"files of version {version.number}",
         0,
         0,
-        loaded_by="transformers.AutoModelForCausalLM.from_pretrained",
+        loaded_by=f"transformers.AutoModelFor{task_of(plan)[0]}.from_pretrained",
         version=version.number,
     )
