@@ -49,6 +49,9 @@ def measure_claims(
 
     Returns:
         One result a recipe, as ``factory claims --json`` prints it.
+
+    Raises:
+        FactoryError: ``world`` is not two sources.
     """
     from assets.project.project import Project
 
@@ -63,6 +66,9 @@ def measure_claims(
         bound = {"sources": {world: 1.0}, "recipe_sources": {}}
         changes |= {**bound, "held_out": f"{world}_held_out"}
     project = Project(settings.model_copy(update=changes))
+    for source in [] if world is None else [world, f"{world}_held_out"]:
+        if source not in project.sources:
+            raise FactoryError(f"--world {world}: {project.sources.missing(source)}")
     run = {each for name in names for each in (name, project.recipes[name].control) if each}
     definitions = build_definitions(project, run - project.refused.keys())
     done: set[tuple[str, str]] = set()

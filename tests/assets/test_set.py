@@ -39,7 +39,8 @@ def test_a_run_is_made_with_the_values_it_sets_and_keeps_them(ran: Any) -> None:
 
 
 def test_values_reach_nested_parameters(workshop: Any) -> None:
-    workshop.recipe("mine", TREES)
+    file = workshop.recipe("mine", TREES)
+    (file.parent / "mine.jinja").write_text("Is this right?\n\n{{ prompt }}\n\n{{ response }}")
     changed = stages(workshop, trees__proposer__n=9, trees__scorer__template="mine")["trees"]
     assert changed.operator.proposer.n == 9
     assert changed.operator.scorer.template == "mine"

@@ -19,7 +19,7 @@ ROWS = 2
 NAMES = sorted(
     yaml.safe_load(file.read_text())["attributes"]["name"]
     for file in PROJECT.glob("recipes/*/*/defs.yaml")
-    if file.parent.parent.name != "sources"
+    if file.parent.parent.name not in ("sources", "models")
 )
 
 
