@@ -56,6 +56,8 @@ LEFT_OUT = {
     "train demo": "make demo runs it; the refreshes here have too few pairs to hold some out",
     "ablate": "a word for its command",
     "ablate models/demo --by size": "needs the trained model (tests/assets/models/ablation)",
+    "show models/assistant": "needs the trained model (tests/assets/models)",
+    "export datasets/NAME hf://…": "needs the Hub",
     "export models/demo DIR": "needs the trained model (tests/assets/models/test_model_export.py)",
     "export RECIPE s3://…": "needs an object store (tests/assets/test_object_store.py)",
 }
