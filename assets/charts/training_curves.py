@@ -23,7 +23,6 @@ CURVES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "reward accuracy": (("rewards/accuracies", "plain"),),
     "log-probs": (("logps/chosen", "good"), ("logps/rejected", "bad")),
     "token accuracy": (("mean_token_accuracy", "plain"),),
-    "lengths": (("lengths/chosen", "good"), ("lengths/rejected", "bad"), ("length", "plain")),
 }
 """The pictures by title: the reported figures, each with its colour."""
 
