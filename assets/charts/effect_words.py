@@ -1,6 +1,6 @@
 """The results of ablations in words."""
 
-from assets.storage.ablations import Ablation, Interval, Measured, VariantResult
+from assets.storage.ablations import Interval, Measured, VariantResult
 
 UNDECIDED = "undecided"
 SAME_ROWS = "the same rows"
@@ -20,11 +20,11 @@ def figures_of(variant: VariantResult, measure: str) -> tuple[str, str]:
     found = variant.measured.get(measure)
     if found is None:
         return EMPTY, EMPTY
-    effect = EMPTY if found.effect is None else in_words(found.effect, found.by)
-    return in_words(found.gain, found.by), effect
+    effect = EMPTY if found.effect is None else interval_text(found.effect, found.by)
+    return interval_text(found.gain, found.by), effect
 
 
-def in_words(interval: Interval, by: str) -> str:
+def interval_text(interval: Interval, by: str) -> str:
     """``+12.0 points [+8.1, +15.9] (+11.0 +13.0)``; the last are the means of the seeds."""
     scale, unit, digits = (1, "", ".3g") if by == "reward" else (100, " points", ".1f")
     mean, low, high, *seeds = (
@@ -47,15 +47,6 @@ def effect_of(variant: VariantResult, measure: str) -> str:
     if variant.left_out is not None:
         return f"{variant.left_out} {'hurts' if better else 'helps'}"
     return f"{'better' if better else 'worse'} than all data"
-
-
-def says(ablation: Ablation, measure: str) -> list[str]:
-    """What an ablation found, one sentence for each variant that decides something."""
-    return [
-        f"{each.name}: {effect_of(each, measure)}"
-        for each in ablation.variants[1:]
-        if effect_of(each, measure) not in (UNDECIDED, SAME_ROWS)
-    ]
 
 
 def _against_start(found: Measured) -> str:

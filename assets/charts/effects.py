@@ -6,7 +6,7 @@ from math import log2
 
 from markupsafe import Markup
 
-from assets.charts.effect_words import effect_of, in_words
+from assets.charts.effect_words import effect_of, interval_text
 from assets.charts.svg import WIDTH, Picture, line, rect, text
 from assets.charts.words import shortened
 from assets.storage.ablations import Ablation, Interval, VariantResult
@@ -39,11 +39,11 @@ def effects_picture(ablation: Ablation, measure: str) -> Picture:
             text(left - 12, y + 12, shortened(each.name, 42), "name", anchor="end"),
             rect(low, y + 5, max(high - low, 1), 8, tone, round=4),
             rect(x - 2, y + 1, 4, 16, tone, round=2),
-            text(left, y + 28, f"{in_words(found, by)}: {effect_of(each, measure)}", "quiet"),
+            text(left, y + 28, f"{interval_text(found, by)}: {effect_of(each, measure)}", "quiet"),
         ]
         y += LINE
     shapes.append(line(middle, TOP - 8, middle, y, "edge"))
-    says = "; ".join(f"{each.name} {in_words(found, by)}" for each, found in shown)
+    says = "; ".join(f"{each.name} {interval_text(found, by)}" for each, found in shown)
     return Picture(y + EDGE, f"{title}: {says}", shapes)
 
 
@@ -80,9 +80,9 @@ def curve_picture(ablation: Ablation, measure: str) -> Picture:
             rect(x - 3, top, 6, max(bottom - top, 1), tone, round=3),
             rect(x - 8, y - 2, 16, 4, tone, round=2),
             text(x, TOP + CURVE + 20, f"{rows:,} rows", "quiet", anchor="middle"),
-            text(x, TOP - 12, in_words(gain, by).split(" [")[0], "number", anchor="middle"),
+            text(x, TOP - 12, interval_text(gain, by).split(" [")[0], "number", anchor="middle"),
         ]
-    says = "; ".join(f"{rows:,} rows {in_words(gain, by)}" for rows, gain in points)
+    says = "; ".join(f"{rows:,} rows {interval_text(gain, by)}" for rows, gain in points)
     return Picture(TOP + CURVE + 36, f"{title}: {says}", shapes)
 
 

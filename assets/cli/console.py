@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from assets.project.refusal import Refusal
     from assets.report import Report
     from assets.review.agreement import WithPeople
-    from assets.storage.ablations import Ablation
     from assets.storage.dataset_versions import Version
-    from assets.storage.model_versions import ModelVersion
 
 
 def stages_table(title: str, stages: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -88,16 +85,16 @@ def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
             f"{grown['held out']:,} held out"
         )
     tables = settings.root_path / "tables" / outcome.recipe
-    yield Text(f"tables {_from_here(str(tables))}", style="dim")
+    yield Text(f"tables {from_here(str(tables))}", style="dim")
     if checkpoint is not None and checkpoint["trained"]:
-        yield Text(f"policy {_from_here(checkpoint['path'])}", style="dim")
+        yield Text(f"policy {from_here(checkpoint['path'])}", style="dim")
 
 
 def _figure(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _from_here(path: str) -> str:
+def from_here(path: str) -> str:
     """``path`` relative to the current folder, if it is inside."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
@@ -144,141 +141,6 @@ def validated_sentence(counts: Mapping[str, int], refusals: Sequence["Refusal"])
     broken = sum(each.is_broken for each in refusals)
     unfit = len(refusals) - broken
     return Text(f"{checked}: {broken:,} wrong, {unfit:,} cannot run")
-
-
-def trained_table(name: str, version: "ModelVersion") -> Table:
-    """The trainings of a version: their rows, steps, seconds and averaged figures."""
-    title = f"models/{name}, version {version.number}"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("stage")
-    for heading in ("seed", "rows", "steps", "seconds"):
-        table.add_column(heading, justify="right")
-    table.add_column("figures")
-    for stage, trained in version.trained.items():
-        for seed, row in zip(version.seeds, trained, strict=True):
-            figures = json.loads(row["metrics"])
-            table.add_row(
-                Text(stage),
-                str(seed),
-                f"{row['rows']:,}",
-                f"{row['steps']:,}",
-                f"{row['seconds']:.1f}",
-                Text(", ".join(f"{key} {value:.3g}" for key, value in sorted(figures.items()))),
-            )
-    return table
-
-
-def version_lines(name: str, version: "ModelVersion") -> Iterable[Text]:
-    """What a version is made from, what its validation found, and whether it is promoted."""
-    from trainers.evaluation.sentences import described
-
-    for dataset, each in version.datasets.items():
-        yield Text(f"datasets/{dataset}, version {each.version}")
-    for stage, figures in version.figures.items():
-        yield Text(f"{stage}: {described(figures)}")
-    if version.promoted is None:
-        yield Text(f"not finished: factory train {name} goes on", style="yellow")
-        return
-    if version.promoted:
-        yield Text(f"promoted: roles with model: models/{name} start from it", style="green")
-    else:
-        yield Text(f"held back: {version.reason}", style="yellow")
-    yield Text(f"checkpoint {_from_here(version.path)}", style="dim")
-
-
-def model_versions_table(name: str, versions: Sequence["ModelVersion"]) -> Table:
-    """The versions of a model, oldest first."""
-    table = Table(title=f"models/{name}", title_justify="left", title_style="bold")
-    table.add_column("version", justify="right")
-    for heading in ("made", "datasets", "validated", "promoted"):
-        table.add_column(heading)
-    for version in versions:
-        table.add_row(
-            str(version.number),
-            Text(version.made),
-            Text(", ".join(f"{each} {on.version}" for each, on in version.datasets.items())),
-            Text("\n".join(f"{stage}: {_change(each)}" for stage, each in version.figures.items())),
-            {True: "yes", False: f"no: {version.reason}", None: "not finished"}[version.promoted],
-        )
-    return table
-
-
-def _change(figures: Mapping[str, Any]) -> str:
-    from trainers.evaluation.sentences import difference
-
-    return difference(figures)
-
-
-def operators_shown(operators: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
-    """The operators with their tables, and the first sentences of their docstrings."""
-    for each in operators:
-        takes = dict.fromkeys(name for names in each["takes"].values() for name in names)
-        tables = f"  {', '.join(takes)} → {each['gives'] or 'the same table'}"
-        yield Text.assemble((each["name"], "bold"), (tables, "dim"))
-        yield Padding(_paragraphs(each["docstring"])[0], (0, 0, 0, 4))
-
-
-def _paragraphs(docstring: str) -> list[Text]:
-    """The paragraphs of a docstring, without its line breaks and marks. Lists keep their lines."""
-    parts = docstring.replace("`", "").split("\n\n")
-    return [
-        Text(part if "\n- " in part or part.startswith(" ") else part.replace("\n", " "))
-        for part in parts
-    ]
-
-
-def operator_shown(about: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """An operator: its docstring, its tables and roles, and its parameters."""
-    yield Text(about["name"], style="bold")
-    for paragraph in _paragraphs(about["docstring"]):
-        yield Text.assemble(paragraph, "\n")
-    for field, tables in about["takes"].items():
-        yield Text(f"takes {field}: {' or '.join(tables)}")
-    yield Text(f"gives {about['gives'] or 'the table that it takes'}")
-    for field, needs in about["roles"].items():
-        yield Text(f"asks the role in {field} to {', '.join(needs)}")
-    table = Table(box=None, pad_edge=False)
-    for heading in ("parameter", "type", "default"):
-        table.add_column(heading)
-    for each in about["parameters"]:
-        default = "required" if each["required"] else json.dumps(each["default"])
-        if each["set by the model"]:
-            default = f"the model's profile, else {default}"
-        table.add_row(Text(each["name"], style="bold"), Text(each["type"]), Text(default))
-    yield table
-
-
-def ablation_tables(ablation: "Ablation") -> Iterator[RenderableType]:
-    """A table of each measure: every variant against the start and against all data."""
-    from assets.charts.effect_words import effect_of, figures_of, rows_of
-
-    for measure in ablation.measures:
-        table = Table(
-            title=f"models/{ablation.model}, version {ablation.version}, by {ablation.by}: "
-            f"{measure}",
-            title_justify="left",
-            title_style="bold",
-        )
-        table.add_column("trained on")
-        table.add_column("rows", justify="right")
-        for heading in ("minus the start", "minus all data"):
-            table.add_column(heading)
-        table.add_column("so")
-        for each in ablation.variants:
-            table.add_row(
-                Text(each.name),
-                Text(rows_of(each)),
-                *(Text(words) for words in figures_of(each, measure)),
-                Text(effect_of(each, measure)),
-            )
-        yield table
-        measured = ablation.variants[0].measured[measure]
-        yield Text(
-            f"mean, 95 % interval and each seed ({len(ablation.seeds)}), on {measured.prompts:,} "
-            "prompts; equal steps: "
-            + ", ".join(f"{stage} {steps:,}" for stage, steps in ablation.steps.items()),
-            style="dim",
-        )
 
 
 def reviewed_line(verdicts: Mapping[str, int]) -> Text:
@@ -440,14 +302,13 @@ def reported_line(report: "Report", place: str) -> Text:
     refreshes = ", ".join(report.refreshes)
     size = len(report.html.encode()) / 1e6
     return Text(
-        f"{report.rows:,} {report.what} of refresh {refreshes}: {_from_here(place)} "
-        f"({size:,.1f} MB)"
+        f"{report.rows:,} {report.what} of refresh {refreshes}: {from_here(place)} ({size:,.1f} MB)"
     )
 
 
 def written_line(place: str) -> Text:
     """The place of a written page."""
-    return Text(_from_here(place))
+    return Text(from_here(place))
 
 
 def exported_lines(recipe: str, exported: "Exported", place: str) -> Iterator[Text]:
@@ -481,7 +342,7 @@ def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
     """What was imported, and the source that lets recipes draw its prompts."""
     folder = imported.prompts.parent
     counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)
-    yield Text(f"{counts} are in {_from_here(str(folder))}")
+    yield Text(f"{counts} are in {from_here(str(folder))}")
     for table, account in imported.accounts.items():
         if account.joined or account.refused:
             yield Text(

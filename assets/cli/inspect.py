@@ -45,13 +45,14 @@ def show(
                 console.console().print(shown)
             return
         if name == "models":
+            from assets.cli import model_tables
             from assets.project.find_rows import model_name
             from assets.storage.model_versions import ModelVersions
 
             model = model_name(project, stage)
             shown_version = ModelVersions(project.settings.models_path, model).version(version)
-            console.console().print(console.trained_table(model, shown_version))
-            for line in console.version_lines(model, shown_version):
+            console.console().print(model_tables.trained_table(model, shown_version))
+            for line in model_tables.version_lines(model, shown_version):
                 console.console().print(line, soft_wrap=True)
             return
         if name != "prompts":

@@ -18,10 +18,10 @@ def train(
     """Train, validate and promote a model on the newest versions of its datasets.
 
     The same command resumes an interrupted training, and a finished one is not repeated. A version
-    that is worse than its start is held back, with exit code 1.
+    that is worse than its start is held back, with exit code 1; with --json the object says so.
     """
     with printed(as_json) as answer:
-        from assets.cli import console
+        from assets.cli import console, model_tables
         from assets.definitions import build_definitions
         from assets.models.train import train_model
         from assets.project.find_rows import model_name
@@ -32,8 +32,8 @@ def train(
         definitions = build_definitions(project, [], [name])
         version = train_model(project, definitions, name)
         screen = console.console(stderr=as_json)
-        screen.print(console.trained_table(name, version))
-        for line in console.version_lines(name, version):
+        screen.print(model_tables.trained_table(name, version))
+        for line in model_tables.version_lines(name, version):
             screen.print(line)
         answer(version.as_json())
         if not version.promoted and not as_json:
@@ -44,7 +44,7 @@ def train(
 def models(as_json: Json = False) -> None:
     """List the downstream models and their versions."""
     with printed(as_json) as answer:
-        from assets.cli import console
+        from assets.cli import console, model_tables
         from assets.project.project import load_project
         from assets.storage.model_versions import ModelVersions
 
@@ -54,7 +54,7 @@ def models(as_json: Json = False) -> None:
             versions = ModelVersions(project.settings.models_path, name)
             stored = [versions.version(number) for number in versions.numbers()]
             if not as_json:
-                console.console().print(console.model_versions_table(name, stored))
+                console.console().print(model_tables.model_versions_table(name, stored))
             found.append({"name": name, "versions": [each.as_json() for each in stored]})
         answer(found)
 
@@ -89,7 +89,7 @@ def ablate(
     data, prompt by prompt. The same command resumes an interrupted ablation.
     """
     with printed(as_json) as answer:
-        from assets.cli import console
+        from assets.cli import console, model_tables
         from assets.models.ablation.ablate import ablate as run_ablation
         from assets.models.ablation.ablate import stored
         from assets.models.ablation.plan import plan_ablation, plan_lines
@@ -108,6 +108,6 @@ def ablate(
             return
         if found is None:
             found = run_ablation(planned, lambda line: screen.print(line, highlight=False))
-        for table in console.ablation_tables(found):
+        for table in model_tables.ablation_tables(found):
             screen.print(table)
         answer(found.as_json())

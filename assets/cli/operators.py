@@ -18,12 +18,12 @@ def operators(
 ) -> None:
     """List the operators, or show the parameters, tables and paper of one."""
     with printed(as_json) as answer:
-        from assets.cli import console
+        from assets.cli import console, operator_tables
         from assets.cli.operator_list import about_operator, list_operators, parameters_of
 
         if name is None:
             found = list(list_operators())
-            for shown in [] if as_json else console.operators_shown(found):
+            for shown in [] if as_json else operator_tables.operators_shown(found):
                 console.console().print(shown)
             answer(found)
             return
@@ -36,6 +36,6 @@ def operators(
             raise FactoryError(str(error)) from error
         about = about_operator(name, kind) | {"parameters": parameters_of(kind)}
         if not as_json:
-            for shown in console.operator_shown(about):
+            for shown in operator_tables.operator_shown(about):
                 console.console().print(shown)
         answer(about)

@@ -199,7 +199,12 @@ def _description(plan: ModelPlan) -> str:
         ", ".join(" on ".join(filter(None, [each.name, each.data])) for each in plan.validate)
         or "nothing"
     )
+    gate = (
+        "Every version is promoted"
+        if plan.gate == "none"
+        else "A version is promoted if it is not worse than its start"
+    )
     return (
-        f"Trained from {start}: {chain}. Validated by {measured}. A version is promoted if it is "
-        f"not worse than its start.\n\nfactory train {plan.name}"
+        f"Trained from {start}: {chain}. Validated by {measured}. {gate}.\n\n"
+        f"factory train {plan.name}"
     )

@@ -26,6 +26,7 @@ from upath import UPath
 
 from assets.config.errors import FactoryError
 from assets.storage.tables import MissingTableError, read_table, write_whole
+from assets.storage.version_numbers import stored_version, version_numbers
 from schemas import content_id
 
 TRAIN, HELD_OUT = "train", "held_out"
@@ -86,11 +87,7 @@ class Versions:
 
     def numbers(self) -> list[int]:
         """The numbers of the stored versions, oldest first."""
-        folder = self._folder / "versions"
-        if not folder.is_dir():
-            return []
-        names = (path.name.removesuffix(".json") for path in folder.iterdir())
-        return sorted(int(name) for name in names if name.isdigit())
+        return version_numbers(self._folder / "versions")
 
     def version(self, number: int | None = None) -> Version:
         """Read a version; by default the newest.
@@ -99,18 +96,15 @@ class Versions:
             MissingTableError: There is no such version.
             FactoryError: Its file is damaged.
         """
-        numbers = self.numbers()
-        if not numbers:
-            raise MissingTableError(
-                f"datasets/{self.name} has no rows yet; run one of its recipes: factory run RECIPE"
+        path = self._path(
+            stored_version(
+                self.numbers(),
+                number,
+                of=f"datasets/{self.name}",
+                none=f"datasets/{self.name} has no rows yet; run one of its recipes: "
+                "factory run RECIPE",
             )
-        wanted = numbers[-1] if number is None else number
-        if wanted not in numbers:
-            stored = ", ".join(map(str, numbers))
-            raise MissingTableError(
-                f"datasets/{self.name} has no version {wanted}; stored versions: {stored}"
-            )
-        path = self._path(wanted)
+        )
         try:
             fields = json.loads(path.read_bytes())
             return Version(

@@ -14,7 +14,7 @@ from typing import Any
 
 from assets.config.errors import FactoryError
 from assets.config.promoted import Promoted, read_promoted, write_promoted
-from assets.storage.tables import MissingTableError
+from assets.storage.version_numbers import stored_version, version_numbers
 from schemas.atomic import write_file
 
 
@@ -101,9 +101,7 @@ class ModelVersions:
 
     def numbers(self) -> list[int]:
         """The numbers of the versions, oldest first."""
-        return sorted(
-            int(path.stem) for path in self.folder.glob("versions/*.json") if path.stem.isdigit()
-        )
+        return version_numbers(self.folder / "versions")
 
     def version(self, number: int | None = None) -> ModelVersion:
         """Read a version; by default the newest.
@@ -112,18 +110,14 @@ class ModelVersions:
             MissingTableError: There is no such version.
             FactoryError: Its file is damaged.
         """
-        numbers = self.numbers()
-        if not numbers:
-            raise MissingTableError(
-                f"models/{self.name} has no version yet; make one: factory train {self.name}"
+        path = self._path(
+            stored_version(
+                self.numbers(),
+                number,
+                of=f"models/{self.name}",
+                none=f"models/{self.name} has no version yet; make one: factory train {self.name}",
             )
-        wanted = numbers[-1] if number is None else number
-        if wanted not in numbers:
-            stored = ", ".join(map(str, numbers))
-            raise MissingTableError(
-                f"models/{self.name} has no version {wanted}; stored versions: {stored}"
-            )
-        path = self._path(wanted)
+        )
         try:
             fields = json.loads(path.read_bytes())
             datasets = {name: TrainedOn(**each) for name, each in fields["datasets"].items()}
