@@ -23,7 +23,7 @@ server on the processor takes minutes for each, and they ask it in the same way.
 NAMES = sorted(
     yaml.safe_load(file.read_text())["attributes"]["name"]
     for file in PROJECT.glob("recipes/*/*/defs.yaml")
-    if file.parent.parent.name != "sources"
+    if file.parent.parent.name not in ("sources", "models")
     and STEPWISE.get(file.parent.parent.name, file.parent.name) == file.parent.name
 )
 
