@@ -47,6 +47,9 @@ def export(
         bool, typer.Option("--public", help="Let everybody read it (default: private).")
     ] = False,
     version: Version = None,
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Of a model trained with LoRA: only the adapter.")
+    ] = False,
     list_: Annotated[
         bool,
         typer.Option("--list", is_eager=True, callback=_formats, help="Show the formats."),
@@ -58,6 +61,7 @@ def export(
     """
     with printed(False):
         from assets.cli import console
+        from assets.config.errors import FactoryError
         from assets.config.settings import located
         from assets.export.hub import Kind, repository
         from assets.export.writer import in_folder, on_hub
@@ -66,6 +70,8 @@ def export(
 
         family, _, name = recipe.partition("/")
         kind: Kind = "model" if family == "models" else "dataset"
+        if adapter and kind != "model":
+            raise FactoryError("--adapter is for models/NAME")
         repo = repository(place, kind)
         project = load_project()
         if family == "datasets":
@@ -77,7 +83,9 @@ def export(
             from assets.models.export import model_writer
             from assets.project.find_rows import model_name
 
-            write = model_writer(project, model_name(project, name), version=version)
+            write = model_writer(
+                project, model_name(project, name), version=version, adapter=adapter
+            )
             name = recipe
         else:
             from assets.export.writer import recipe_writer

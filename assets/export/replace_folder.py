@@ -30,7 +30,7 @@ _OURS = re.compile(
     # The files of a model.
     r"|model(-\d+-of-\d+)?\.safetensors|(model\.safetensors\.index|config|generation_config)\.json"
     r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json|chat_template\.jinja"
-    r"|(merges|vocab)\.txt|tokenizer\.model"
+    r"|(merges|vocab)\.txt|tokenizer\.model|adapter_model\.safetensors|adapter_config\.json"
 )
 _WORK = ".export"
 _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})

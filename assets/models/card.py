@@ -45,7 +45,14 @@ def task_of(plan: ModelPlan) -> tuple[str, str]:
     return _TASKS[getattr(plan.train[-1].stage.operator, "task", "CAUSAL_LM")]
 
 
-def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: str) -> "ModelCard":
+def model_card(
+    project: Project,
+    plan: ModelPlan,
+    version: ModelVersion,
+    place: str,
+    *,
+    adapter: bool = False,
+) -> "ModelCard":
     """Make the card, with the metadata that the Hub reads.
 
     Args:
@@ -53,6 +60,7 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
         plan: The plan of the model.
         version: The exported version.
         place: Where the model is written: a folder, or the id of a repository.
+        adapter: Whether only its LoRA adapter is written.
     """
     from huggingface_hub import ModelCard, ModelCardData
 
@@ -72,7 +80,7 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
             for each in published(project, name, on)
         ]
         or None,
-        library_name="transformers",
+        library_name="peft" if adapter else "transformers",
         pipeline_tag=pipeline,
         tags=[MARK, *dict.fromkeys(_kind(each.stage.operator) for each in plan.train)],
         model_name=plan.name if results else None,
@@ -92,6 +100,7 @@ def model_card(project: Project, plan: ModelPlan, version: ModelVersion, place: 
         name=plan.name,
         version=version,
         place=place,
+        base=start if adapter else None,
         task=loader,
         promoted=_promoted(version),
         licences=terms,

@@ -15,6 +15,8 @@ from typing import Any
 from schemas.atomic import replace_folder, sync, sync_tree, write_file
 
 RECORD = "training.json"
+ADAPTER = "adapter"
+"""The subfolder with the LoRA adapter, if one was trained. It is merged into the weights above."""
 COMPLETE = "complete"
 DIGITS = 32
 """The number of digits of an identity (`schemas.content_id`)."""

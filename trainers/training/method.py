@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class LoRA(BaseModel):
     """Trains a low-rank difference instead of all weights (Hu et al. 2021, arXiv:2106.09685).
 
-    It is merged into the weights at the end, so the result loads like any model. Needs ``peft``.
+    It is merged into the weights at the end, so the result loads like any model. The adapter alone
+    is kept in the subfolder ``adapter``. Needs ``peft``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

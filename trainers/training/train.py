@@ -22,9 +22,10 @@ from engines.memory.needs import training_need
 from engines.protocol import EngineError, RowError
 from engines.weights import load, model_folder, weights_revision
 from schemas import Need, canonical, named_rows
+from trainers.training.adapter import adapter_config, save_adapter
 from trainers.training.callbacks import Progress, Saving
-from trainers.training.checkpoint_folder import TrainedFolder
-from trainers.training.method import LoRA, Method
+from trainers.training.checkpoint_folder import ADAPTER, TrainedFolder
+from trainers.training.method import Method
 from trainers.training.reference_logprobs import Reference
 from trainers.training.tokenization import Reader
 
@@ -87,7 +88,7 @@ def train(
         arguments=_arguments(method, len(encoded), folder, seed=method.seed_in(context), gpu=gpu),
         model=model,
         processing_class=copy.deepcopy(tokenizer),
-        peft_config=_peft(method.lora, method.task) if method.lora else None,
+        peft_config=adapter_config(method.lora, method.task) if method.lora else None,
         callbacks=[Saving(method.checkpoint_seconds)],
         **kept,
     )
@@ -98,12 +99,13 @@ def train(
     result = learner.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     trained = learner.accelerator.unwrap_model(learner.model)
+    shutil.rmtree(folder.model, ignore_errors=True)
     if method.lora:
+        save_adapter(trained, folder.model / ADAPTER, start)
         trained = trained.merge_and_unload()
     _refuse_broken(trained, result.training_loss, method, context)
     trained.config, trained.generation_config = config, generation_config
     dtype = AutoConfig.from_pretrained(model_folder(binding)).dtype
-    shutil.rmtree(folder.model, ignore_errors=True)
     trained.to(dtype or torch.float32).save_pretrained(folder.model)
     tokenizer.save_pretrained(folder.model)
 
@@ -232,18 +234,6 @@ def single_device(arguments: Arguments) -> Arguments:
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
     return arguments
-
-
-def _peft(lora: LoRA, task: str) -> Any:
-    from peft import LoraConfig  # type: ignore[import-not-found,unused-ignore]  # optional
-
-    return LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
-        task_type=task,
-    )
 
 
 def _refuse_broken(model: Any, loss: float, method: Method, context: Context) -> None:

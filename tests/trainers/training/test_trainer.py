@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from engines.bindings import Binding
 from engines.context import Context
 from engines.protocol import EngineError
+from engines.weights import weights_revision
 from trainers import DPO, SFT, LoRA, Trainer
 
 Pairs = Callable[..., pl.DataFrame]
@@ -264,12 +265,18 @@ def test_lora_without_peft_is_explained(pairs: Pairs, context_for: Contexts) -> 
 
 @pytest.mark.skipif(importlib.util.find_spec("peft") is None, reason="peft is not installed")
 def test_lora_is_merged_into_the_weights(
-    pairs: Pairs, context_for: Contexts, tiny_model: Path
+    pairs: Pairs, context_for: Contexts, tiny_model: Path, tmp_path: Path
 ) -> None:
     trainer = DPO(of="pairs", lora=LoRA(rank=4), learning_rate=1e-2, batch_size=4, epochs=4)
     path = Path(trainer.run({"pairs": pairs()}, context_for()).kept["path"][0])
     assert not (path / "adapter_config.json").exists()
     assert weights_of(str(path)) != weights_of(str(tiny_model))
+    # The adapter beside them does not change what the model is.
+    kept = weights_revision(Binding(model=str(path)))
+    (path / "adapter").rename(tmp_path / "adapter")
+    assert weights_revision(Binding(model=str(path))) == kept
+    config = json.loads((tmp_path / "adapter/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(tiny_model)
 
 
 @pytest.mark.parametrize("parameters", [{"beta": 0}, {"learning_rate": -1.0}, {"epoch": 2}])
