@@ -26,13 +26,14 @@ from annotators import FirstError, StepVerifier
 from assets.project.label_truth import right_responses
 from benchmarks.results import entry, write
 from claims import StepLabelAccuracy
-from claims.first_error import NONE, first_errors
+from claims.first_error import first_errors
 from engines.bindings import Binding
 from engines.context import Context
 from engines.operators.rollouts import Adaptive
 from filters import ConsensusSteps, LabelSteps
 from generators import Sample, Segment
 from schemas import Prompts, prompt_id, rows
+from trainers.evaluation.first_errors import NONE
 
 COMMAND = "python -m benchmarks.first_error"
 K = 16

@@ -1,20 +1,12 @@
 """Is the first wrong step found? Measured by ProcessBench's F1."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from assets.project.intervals import RESAMPLES
 from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
-from kernels.intervals import Floats, bootstrap_interval
-
-NONE = -1
-"""The index that means "no step is wrong", as in ProcessBench."""
-COUNTS = ("erroneous_hits", "erroneous", "correct_hits", "correct")
+from trainers.evaluation.first_errors import NONE, counts, f1_difference, summed
 
 
 class FirstErrorF1(Measure):
@@ -50,8 +42,8 @@ class FirstErrorF1(Measure):
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = self._counted(tables, self.of)
         theirs = None if self.control is None else self._counted(control, self.control)
-        for name, counts in ((self.of, ours), (self.control, theirs)):
-            if counts is not None and not (counts["erroneous"].sum() and counts["correct"].sum()):
+        for name, found in ((self.of, ours), (self.control, theirs)):
+            if found is not None and not (found["erroneous"].sum() and found["correct"].sum()):
                 raise UnmeasurableError(
                     f"{name} says nothing of solutions with a wrong step, or of those without"
                 )
@@ -85,23 +77,6 @@ class FirstErrorF1(Measure):
         return counts(counted.join(prompts, on="response_id", how="inner"))
 
 
-@dataclass(frozen=True)
-class Accuracies:
-    """The accuracies on erroneous and on correct solutions, in [0, 1]."""
-
-    erroneous: float
-    correct: float
-
-    @property
-    def f1(self) -> float:
-        """The harmonic mean; 0 if both are 0."""
-        total = self.erroneous + self.correct
-        return 2 * self.erroneous * self.correct / total if total else 0.0
-
-    def __str__(self) -> str:
-        return f"F1 {self.f1:.1%} (erroneous {self.erroneous:.1%}, correct {self.correct:.1%})"
-
-
 def first_errors(scores: pl.DataFrame, threshold: float | None) -> pl.DataFrame:
     """``response_id`` and ``found``: the index of the first step with a score below ``threshold``,
     or −1. Without a threshold it is the score of the whole response. Responses without scores are
@@ -111,67 +86,6 @@ def first_errors(scores: pl.DataFrame, threshold: float | None) -> pl.DataFrame:
     steps = scores.filter((pl.col("step") >= 0) & pl.col("value").is_not_null())
     below = pl.col("step").filter(pl.col("value") < threshold).min()
     return steps.group_by("response_id").agg(found=below.fill_null(NONE))
-
-
-def counts(found: pl.DataFrame) -> pl.DataFrame:
-    """Count the solutions of each prompt: erroneous and correct ones, and the hits of both.
-
-    Args:
-        found: Columns ``prompt_id``, ``truth`` and ``found`` (null counts as wrong).
-    """
-    wrong, hit = pl.col("truth") != NONE, (pl.col("truth") == pl.col("found")).fill_null(False)
-    return (
-        found.group_by("prompt_id")
-        .agg(
-            erroneous_hits=(wrong & hit).sum(),
-            erroneous=wrong.sum(),
-            correct_hits=(~wrong & hit).sum(),
-            correct=(~wrong).sum(),
-        )
-        .sort("prompt_id")
-        .with_columns(pl.col(*COUNTS).cast(pl.Float64))
-    )
-
-
-def summed(counted: pl.DataFrame) -> Accuracies:
-    """The accuracies over all prompts. ``counted`` is a result of `counts`."""
-    total = counted.select(pl.col(*COUNTS).sum()).row(0, named=True)
-    return Accuracies(
-        total["erroneous_hits"] / total["erroneous"], total["correct_hits"] / total["correct"]
-    )
-
-
-def f1_difference(
-    ours: pl.DataFrame, theirs: pl.DataFrame | None, *, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of the F1 of ``ours`` minus that of ``theirs`` (or 0).
-
-    It is a percentile bootstrap over prompts. A drawn prompt counts with its solutions on both
-    sides.
-    """
-    sides = [ours] if theirs is None else [ours, theirs]
-    prompts = pl.concat([side.select("prompt_id") for side in sides]).unique().sort("prompt_id")
-    known = [
-        prompts.join(side, on="prompt_id", how="left", maintain_order="left")
-        .select(pl.col(*COUNTS).fill_null(0))
-        .to_numpy()
-        for side in sides
-    ]
-
-    def differences(drawn: npt.NDArray[np.int64]) -> Floats:
-        found = [_f1(drawn @ side) for side in known]
-        return np.asarray(found[0] - (found[1] if theirs is not None else 0.0))
-
-    ones = np.ones(prompts.height, dtype=np.int64)
-    return bootstrap_interval(differences, ones, resamples=RESAMPLES, seed=seed)
-
-
-def _f1(totals: Floats) -> Floats:
-    """The F1 of each row of Float[resamples, 4]; nan if a resample has one kind of solutions."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        erroneous, correct = totals[:, 0] / totals[:, 1], totals[:, 2] / totals[:, 3]
-        score = 2 * erroneous * correct / (erroneous + correct)
-    return np.asarray(np.where(erroneous + correct == 0, 0.0, score))
 
 
 def _indices(scores: pl.DataFrame) -> pl.DataFrame:

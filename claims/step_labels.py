@@ -9,7 +9,8 @@ from pydantic import Field
 from assets.project.intervals import Shares, compared
 from assets.project.label_truth import by_prompt
 from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
-from claims.first_error import NONE, first_errors
+from claims.first_error import first_errors
+from trainers.evaluation.first_errors import NONE
 
 
 class StepLabelAccuracy(Measure):

@@ -512,6 +512,39 @@ class PairEvaluations(Table):
     rejected_tokens = dy.UInt32(min=1)
 
 
+class RewardEvaluations(Table):
+    """One held-out pair, and the rewards of its sides by a reward model and by what it started
+    from, in the model's unit; 0 if that had no reward head."""
+
+    pair_id = dy.String(primary_key=True)
+    prompt_id = dy.String()
+    chosen_before = dy.Float64()
+    chosen_after = dy.Float64()
+    rejected_before = dy.Float64()
+    rejected_after = dy.Float64()
+
+
+class StepEvaluations(Table):
+    """One held-out solution with labelled steps, and the rewards of its steps by a process reward
+    model and by what it started from; ``threshold`` for each step if that had no reward head.
+
+    A step is judged right if its reward is above ``threshold``. ``labels`` say which steps are.
+    """
+
+    response_id = dy.String(primary_key=True)
+    prompt_id = dy.String()
+    labels = dy.List(dy.Bool(nullable=True), min_length=1)
+    before = dy.List(dy.Float64())
+    after = dy.List(dy.Float64())
+    threshold = dy.Float64()
+
+    @dy.rule()
+    def a_reward_a_step(cls) -> pl.Expr:
+        return pl.all_horizontal(
+            pl.col(name).list.len() == pl.col("labels").list.len() for name in ("before", "after")
+        )
+
+
 class TaskEvaluations(Table):
     """One item of a task, and the value of the task's metric for it under a policy and under the
     policy that it started from.
@@ -535,7 +568,13 @@ class Dropped(Table):
     numbers = dy.String()
 
 
-EVALUATIONS: tuple[type[Table], ...] = (Evaluations, PairEvaluations, TaskEvaluations)
+EVALUATIONS: tuple[type[Table], ...] = (
+    Evaluations,
+    PairEvaluations,
+    RewardEvaluations,
+    StepEvaluations,
+    TaskEvaluations,
+)
 """The tables of stages that measure a policy."""
 
 

@@ -1,9 +1,11 @@
-"""Trainers train a policy or reward model on curated rows; `Validate`,
-`PreferenceAccuracy` and `Harness` measure the result."""
+"""Trainers train a policy or reward model on curated rows; `Validate`, `PreferenceAccuracy`,
+`RewardAccuracy`, `StepAccuracy` and `Harness` measure the result."""
 
 from trainers.dpo.dpo import DPO
 from trainers.evaluation.harness import Harness
 from trainers.evaluation.preference_accuracy import PreferenceAccuracy
+from trainers.evaluation.reward_accuracy import RewardAccuracy
+from trainers.evaluation.step_accuracy import StepAccuracy
 from trainers.evaluation.validate import Validate
 from trainers.prm.prm import PRM, ValueHead
 from trainers.reward_model.reward_model import RewardModel
@@ -20,7 +22,9 @@ __all__ = [
     "Harness",
     "LoRA",
     "PreferenceAccuracy",
+    "RewardAccuracy",
     "RewardModel",
+    "StepAccuracy",
     "Trainer",
     "Validate",
     "ValueHead",

@@ -14,7 +14,9 @@ from schemas import (
     Prompts,
     Rankings,
     Responses,
+    RewardEvaluations,
     Scores,
+    StepEvaluations,
     StepLabels,
     Table,
 )
@@ -59,6 +61,14 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
         )
         yield _plain("log-prob of chosen less that of rejected, before", before)
         yield _plain("log-prob of chosen less that of rejected, after", after)
+    elif table is RewardEvaluations:
+        margin = rows["chosen_after"] - rows["rejected_after"]
+        yield _plain("reward of chosen less that of rejected", margin)
+    elif table is StepEvaluations:
+        steps = rows.select("labels", "after").explode("labels", "after")
+        right, wrong = (steps.filter(pl.col("labels") == label)["after"] for label in (True, False))
+        sides = {("right steps", "good"): right, ("wrong steps", "bad"): wrong}
+        yield histogram("reward of a step", sides)
     elif table is Evaluations:
         yield _plain("preference for the answer after training", rows["preference"].drop_nulls())
         gained = rows["reward_after"] - rows["reward_before"]

@@ -48,5 +48,5 @@ def _measured(figures: Mapping[str, Any] | None, data: str) -> list[_Metric]:
         return [
             _Metric(task, each["metric"], each["after"]) for task, each in figures["tasks"].items()
         ]
-    names = {"check": "accuracy", "judge": "win_rate", "reward": "reward", "pairs": "accuracy"}
-    return [_Metric(data, names[figures["by"]], figures["after"])]
+    names = {"judge": "win_rate", "reward": "reward", "steps": "balanced_accuracy"}
+    return [_Metric(data, names.get(figures["by"], "accuracy"), figures["after"])]

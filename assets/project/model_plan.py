@@ -38,6 +38,20 @@ from schemas.parameters import field_marks
 CHECKPOINT = "checkpoint"
 """The input of a validation stage that is the trained model."""
 
+_LANGUAGE_MODEL = "CAUSAL_LM"
+_MODELS = {
+    _LANGUAGE_MODEL: "a language model",
+    "SEQ_CLS": "a reward model",
+    "TOKEN_CLS": "a process reward model",
+}
+"""What a training makes, by its task type."""
+_MEASURES = {
+    _LANGUAGE_MODEL: "trainers.Validate or trainers.PreferenceAccuracy",
+    "SEQ_CLS": "trainers.RewardAccuracy",
+    "TOKEN_CLS": "trainers.StepAccuracy, or trainers.RewardAccuracy on pairs",
+}
+"""What measures it."""
+
 _DATASET = re.compile(r"datasets/(?P<name>\w+)(@(?P<version>[1-9]\d*))?")
 
 
@@ -145,7 +159,11 @@ def plan_model(
     roles = settings.defaults()
     read = _Reader(datasets, sources, settings, role, roles, file)
     train = tuple(read.training(*each, seeds=model.seeds) for each in model.train.items())
-    validate = tuple(read.validation(*each) for each in model.validation.items())
+    trained = train[-1].stage.operator
+    validate = tuple(
+        read.validation(*each, task=getattr(trained, "task", _LANGUAGE_MODEL))
+        for each in model.validation.items()
+    )
     refs: dict[str, DatasetRef] = {}
     for each in (*train, *validate):
         ref = each.dataset
@@ -227,14 +245,21 @@ class _Reader:
         stage = self._stage(name, {**given, "start": self.role}, {given["of"]: table})
         return ModelStage(stage, given["of"], ref, table)
 
-    def validation(self, name: str, spec: Any) -> ModelStage:
+    def validation(self, name: str, spec: Any, *, task: str) -> ModelStage:
         """A stage that validates the model on the held-out rows of a dataset, or on the prompts of
-        a fixed source."""
+        a fixed source. ``task`` is the task type of the model."""
         kind = self._operator(name, spec)
         takes = _inputs(kind)
         if kind.gives not in EVALUATIONS or Checkpoints not in takes.get("of", ()):
             self._refuse(
                 "does not validate a model: name trainers.Validate or the like", name, "use"
+            )
+        if task not in getattr(kind, "measures", (_LANGUAGE_MODEL,)):
+            self._refuse(
+                f"does not measure {_MODELS[task]}, which the last training stage makes: name "
+                f"{_MEASURES[task]}",
+                name,
+                "use",
             )
         field = next((each for each in takes if each != "of"), None)
         if field is None:

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from claims import BestOfNGain, FirstErrorF1, UnmeasurableError
-from claims.first_error import counts, f1_difference, first_errors, summed
+from claims.first_error import first_errors
 from schemas import Prompts, Responses, Scores, StepLabels, rows
+from trainers.evaluation.first_errors import counts, f1_difference, summed
 
 ORIGIN = {"operator": "o", "model": None, "parameters": "{}", "seed": None, "parents": []}
 

@@ -1,70 +1,91 @@
-"""Runs a coroutine for each prompt with the policy before and after training."""
+"""Runs a coroutine for each row with the weights before and after training."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
+from engines.bindings import Binding
 from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
 from engines.operators.rebinding import with_weights
-from engines.operators.row_operator import each_prompt
 from engines.operators.run_rows import Failed, run_rows
-from engines.rows import Prompt
+from engines.protocol import EngineError
+from engines.weights import model_folder, read_json
 from schemas import Usage
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_HEADS: Mapping[str, Literal["SEQ_CLS", "TOKEN_CLS"]] = {
+    "ForSequenceClassification": "SEQ_CLS",
+    "ForTokenClassification": "TOKEN_CLS",
+}
+
+
+def one_checkpoint(tables: Mapping[str, pl.DataFrame], name: str, context: Context) -> Any:
+    """The only row of the table ``name`` of `schemas.Checkpoints`.
+
+    Raises:
+        EngineError: there is not exactly one.
+    """
+    if tables[name].height != 1:
+        raise EngineError(
+            f"recipe {context.recipe!r}, stage {context.stage!r}: exactly one checkpoint is "
+            f"needed, but stage {name!r} gave {tables[name].height}"
+        )
+    return tables[name].row(0, named=True)
+
+
+def head_of(weights: str) -> Literal["SEQ_CLS", "TOKEN_CLS"] | None:
+    """The task type of a model with a reward head: of whole answers, or of their steps. None for a
+    language model."""
+    config = model_folder(Binding(model=weights)) / "config.json"
+    names = read_json(config).get("architectures") or [] if config.is_file() else []
+    found = [head for name in names for end, head in _HEADS.items() if name.endswith(end)]
+    return found[0] if found else None
 
 
 def with_both_policies(
-    work: Callable[[Prompt, Models], Awaitable[Result]],
-    prompts: pl.DataFrame,
+    work: Callable[[Item, Models], Awaitable[Result]],
+    items: Mapping[str, Item],
     checkpoint: Mapping[str, Any],
     context: Context,
     *,
     role: str,
     failed: FailedRows,
+    headless: Callable[[Item], Result] | None = None,
 ) -> tuple[dict[str, Result], dict[str, Result], Usage]:
-    """The results before and after training, by prompt id, and the usage.
+    """The results before and after training, by the id of the row, and the usage.
 
-    The policies are loaded one after the other. If nothing was trained, one runs for both.
+    The weights are loaded one after the other. If nothing was trained, one set runs for both.
 
     Args:
-        work: gives the result of a prompt.
-        prompts: `schemas.Prompts`.
+        work: gives the result of a row.
+        items: the rows, by id.
         checkpoint: a row of `schemas.Checkpoints`.
         context: the stage and its run.
-        role: the role that is bound to the weights of each policy.
-        failed: takes the prompts that fail.
+        role: the role that is bound to both weights.
+        failed: takes the rows that fail.
+        headless: for rewards: the result of weights without a reward head.
     """
-    after, usage = _results(work, prompts, checkpoint["path"], context, role, failed)
+
+    def results(weights: str, rows: Mapping[str, Item]) -> tuple[dict[str, Result], Usage]:
+        if headless is not None and head_of(weights) is None:
+            return {name: headless(item) for name, item in rows.items()}, Usage()
+        names, found = list(rows), {}
+        run = run_rows(rows.items(), work, with_weights(context, role, weights), total=len(rows))
+        for outcome in run:
+            if isinstance(outcome, Failed):
+                failed.add(outcome, [names[outcome.number]])
+            else:
+                found[names[outcome.number]] = outcome.result
+        return found, run.usage
+
+    after, usage = results(checkpoint["path"], items)
     if checkpoint["path"] == checkpoint["start"]:
         return after, after, usage
-    # A prompt that failed is not tried again.
-    remaining = prompts.filter(pl.col("prompt_id").is_in(list(after)))
-    before, more = _results(work, remaining, checkpoint["start"], context, role, failed)
+    # A row that failed is not tried again.
+    before, more = results(checkpoint["start"], {name: items[name] for name in after})
     return before, after, usage + more
-
-
-def _results(
-    work: Callable[[Prompt, Models], Awaitable[Result]],
-    prompts: pl.DataFrame,
-    weights: str,
-    context: Context,
-    role: str,
-    failed: FailedRows,
-) -> tuple[dict[str, Result], Usage]:
-    run = run_rows(
-        ((prompt.prompt_id, prompt) for prompt in each_prompt(prompts)),
-        work,
-        with_weights(context, role, weights),
-        total=prompts.height,
-    )
-    results: dict[str, Result] = {}
-    for outcome in run:
-        if isinstance(outcome, Failed):
-            failed.add(outcome, [outcome.item.prompt_id])
-        else:
-            results[outcome.item.prompt_id] = outcome.result
-    return results, run.usage

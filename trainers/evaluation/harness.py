@@ -11,6 +11,7 @@ from engines.context import Context
 from engines.operators.rebinding import with_weights
 from engines.protocol import EngineError
 from schemas import Checkpoints, Operator, Split, Takes, TaskEvaluations, TrainedRole, accept, rows
+from trainers.evaluation.both_policies import one_checkpoint
 
 INSTALL = "pip install 'preference-factory[harness]'"
 
@@ -56,12 +57,7 @@ class Harness(Operator):
                 one checkpoint.
         """
         where = f"recipe {context.recipe!r}, stage {context.stage!r}"
-        if tables[self.of].height != 1:
-            raise EngineError(
-                f"{where}: exactly one checkpoint is needed, but stage {self.of!r} gave "
-                f"{tables[self.of].height}"
-            )
-        checkpoint = tables[self.of].row(0, named=True)
+        checkpoint = one_checkpoint(tables, self.of, context)
         after = self._items(checkpoint["path"], context, where)
         before = after
         if checkpoint["path"] != checkpoint["start"]:

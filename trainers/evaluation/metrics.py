@@ -14,6 +14,8 @@ import polars as pl
 
 from kernels.intervals import bootstrap_interval
 from trainers.evaluation.pair_metrics import pair_summary
+from trainers.evaluation.reward_metrics import reward_summary
+from trainers.evaluation.step_metrics import step_summary
 from trainers.evaluation.task_metrics import task_summary
 from trainers.evaluation.win_rate import length_controlled
 
@@ -74,8 +76,9 @@ Measured = Literal["check", "judge", "reward"]
 def summary(
     frame: pl.DataFrame, *, seed: int = 0, tolerance: float | None = None
 ) -> dict[str, Any]:
-    """The figures of an `Evaluations` frame, as a JSON object; of a `PairEvaluations` or
-    `TaskEvaluations` frame, those of `trainers.evaluation.pair_metrics` or `task_metrics`.
+    """The figures of an `Evaluations` frame, as a JSON object; of another of
+    `schemas.EVALUATIONS`, those of `trainers.evaluation.pair_metrics`, `reward_metrics`,
+    `step_metrics` or `task_metrics`.
 
     ``by``: how the policy was measured. ``before``, ``after`` and ``difference`` = after − before,
     with its 95 % interval ``low``, ``high``:
@@ -95,8 +98,12 @@ def summary(
         ValueError: there is no row.
     """
     tolerated = {} if tolerance is None else {"tolerance": tolerance}
-    if "pair_id" in frame.columns:
+    if "chosen_tokens" in frame.columns:
         return pair_summary(frame, seed=seed) | tolerated
+    if "pair_id" in frame.columns:
+        return reward_summary(frame, seed=seed) | tolerated
+    if "labels" in frame.columns:
+        return step_summary(frame, seed=seed) | tolerated
     if "item_id" in frame.columns:
         return task_summary(frame) | tolerated
     if frame.is_empty():

@@ -3,6 +3,7 @@
 import polars as pl
 
 from trainers.evaluation.metrics import TIE, measured_by
+from trainers.evaluation.step_metrics import judged
 
 COLUMNS = pl.Schema(
     {"prompt_id": pl.String, "count": pl.Float64, "before": pl.Float64, "after": pl.Float64}
@@ -17,10 +18,10 @@ def outcomes(frame: pl.DataFrame) -> dict[str, tuple[str, pl.DataFrame]]:
         frame: A table of `schemas.EVALUATIONS`.
 
     Returns:
-        How it was measured (``check``, ``judge``, ``reward``, ``pairs`` or ``tasks``), and the
-            columns ``prompt_id``; ``count``, the number of outcomes of the prompt; ``before`` and
-            ``after``, their sums. With a judge, ``before`` is a tie and ``after`` the preference at
-            any length.
+        How it was measured (``check``, ``judge``, ``reward``, ``pairs``, ``rewards``, ``steps``
+            or ``tasks``), and the columns ``prompt_id``; ``count``, the number of outcomes of the
+            prompt; ``before`` and ``after``, their sums. With a judge, ``before`` is a tie and
+            ``after`` the preference at any length.
     """
     if "item_id" in frame.columns:
         items = frame.select("task", "before", "after", prompt_id="item_id")
@@ -31,8 +32,12 @@ def outcomes(frame: pl.DataFrame) -> dict[str, tuple[str, pl.DataFrame]]:
             ).items()
         }
     if "pair_id" in frame.columns:
-        ranked = frame.select("prompt_id", before=_ranked("before"), after=_ranked("after"))
-        return {"": ("pairs", _summed(ranked))}
+        by = "pairs" if "chosen_tokens" in frame.columns else "rewards"
+        sides = {when: _ranked(when, per_token=by == "pairs") for when in ("before", "after")}
+        return {"": (by, _summed(frame.select("prompt_id", **sides)))}
+    if "labels" in frame.columns:
+        agree = (pl.col(when) * pl.col("weight") for when in ("before", "after"))
+        return {"": ("steps", _summed(judged(frame).select("prompt_id", *agree)))}
     by = measured_by(frame)
     before, after = {
         "check": (pl.col("greedy_before"), pl.col("greedy_after")),
@@ -53,10 +58,11 @@ def outcomes(frame: pl.DataFrame) -> dict[str, tuple[str, pl.DataFrame]]:
     return found
 
 
-def _ranked(when: str) -> pl.Expr:
-    """1 if the chosen side has the higher log-prob per token, 0.5 for a tie."""
+def _ranked(when: str, *, per_token: bool) -> pl.Expr:
+    """1 if the chosen side has the higher reward, or log-prob per token; 0.5 for a tie."""
     chosen, rejected = (
-        pl.col(f"{side}_{when}") / pl.col(f"{side}_tokens") for side in ("chosen", "rejected")
+        pl.col(f"{side}_{when}") / (pl.col(f"{side}_tokens") if per_token else 1)
+        for side in ("chosen", "rejected")
     )
     return ((chosen - rejected).sign() + 1) / 2
 

@@ -10,10 +10,8 @@ from pydantic import Field
 from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
-from engines.operators.rebinding import with_weights
 from engines.operators.row_operator import RowOperator
-from engines.operators.run_rows import Failed, run_rows
-from engines.protocol import EngineError, Scored
+from engines.protocol import Scored
 from schemas import (
     Checkpoints,
     PairEvaluations,
@@ -22,12 +20,12 @@ from schemas import (
     Split,
     StageReport,
     Takes,
-    Usage,
     accept,
     messages_of,
     named_rows,
     rows,
 )
+from trainers.evaluation.both_policies import one_checkpoint, with_both_policies
 from trainers.training.tokenization import one_answer
 
 SIDES = ("chosen", "rejected")
@@ -64,20 +62,16 @@ class PreferenceAccuracy(RowOperator):
         Raises:
             EngineError: there is not exactly one checkpoint, or no pair can be scored.
         """
-        if tables[self.of].height != 1:
-            raise EngineError(
-                f"recipe {context.recipe!r}, stage {context.stage!r}: exactly one checkpoint is "
-                f"needed, but stage {self.of!r} gave {tables[self.of].height}"
-            )
-        checkpoint = tables[self.of].row(0, named=True)
         pairs = tables[self.pairs]
         failed = FailedRows(context.stage)
-        after, usage = self._scored(pairs, checkpoint["path"], context, failed)
-        before = after
-        if checkpoint["path"] != checkpoint["start"]:
-            remaining = pairs.filter(pl.col("pair_id").is_in(list(after)))
-            before, more = self._scored(remaining, checkpoint["start"], context, failed)
-            usage += more
+        before, after, usage = with_both_policies(
+            self._sides,
+            {pair["pair_id"]: pair for pair in named_rows(pairs)},
+            one_checkpoint(tables, self.of, context),
+            context,
+            role=self.policy,
+            failed=failed,
+        )
         found = [
             {"pair_id": pair_id, "prompt_id": prompt_id}
             | {f"{side}_before": _sum(before[pair_id][side]) for side in SIDES}
@@ -90,24 +84,6 @@ class PreferenceAccuracy(RowOperator):
             PairEvaluations, rows(PairEvaluations, found), stage=context.stage, unit=self.unit
         )
         return Split(split.kept, pl.concat([failed.frame(), split.dropped]), StageReport(usage))
-
-    def _scored(
-        self, pairs: pl.DataFrame, weights: str, context: Context, failed: FailedRows
-    ) -> tuple[dict[str, Sides], Usage]:
-        """The scored sides of each pair under ``weights``, and the usage."""
-        run = run_rows(
-            ((pair["pair_id"], pair) for pair in named_rows(pairs)),
-            self._sides,
-            with_weights(context, self.policy, weights),
-            total=pairs.height,
-        )
-        scored: dict[str, Sides] = {}
-        for outcome in run:
-            if isinstance(outcome, Failed):
-                failed.add(outcome, [outcome.item["pair_id"]])
-            else:
-                scored[outcome.item["pair_id"]] = outcome.result
-        return scored, run.usage
 
     async def _sides(self, pair: Mapping[str, Any], models: Models) -> Sides:
         texts = [one_answer(messages_of(pair[side]), side) for side in SIDES]

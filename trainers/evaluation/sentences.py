@@ -14,6 +14,10 @@ def change(figures: Mapping[str, Any]) -> str:
         return f"held-out win rate against the start policy {after:.1%} at equal length"
     if figures.get("by") == "pairs":
         return f"chosen side more likely in {before:.1%} → {after:.1%} of held-out pairs, per token"
+    if figures.get("by") == "rewards":
+        return f"chosen side rewarded more in {before:.1%} → {after:.1%} of held-out pairs"
+    if figures.get("by") == "steps":
+        return f"balanced accuracy on held-out steps {before:.1%} → {after:.1%}"
     if figures.get("by") == "tasks":
         return f"mean of {', '.join(figures['tasks'])} {before:.1%} → {after:.1%}"
     if figures.get("by") == "reward":
@@ -35,13 +39,26 @@ def difference(figures: Mapping[str, Any]) -> str:
 
 
 def described(figures: Mapping[str, Any]) -> str:
-    """The change, the difference with its interval, and the win rate at any length."""
+    """The change, the difference with its interval, and the other figures of the measure."""
     says = f"{change(figures)}, difference {difference(figures)}"
     if figures.get("by") == "pairs":
         chosen, rejected = (figures[side]["difference"] for side in ("chosen", "rejected"))
         return (
             f"{says}; reward accuracy {figures['reward_accuracy']['mean']:.1%}, log-prob of chosen "
             f"{chosen:+.2f} and of rejected {rejected:+.2f} nats"
+        )
+    if figures.get("by") == "rewards":
+        margin = figures["reward_margin"]
+        return "{}; mean margin {:+.3g} ({:+.3g} to {:+.3g})".format(
+            says, *(margin[name] for name in ("mean", "low", "high"))
+        )
+    if figures.get("by") == "steps":
+        says += f"; accuracy on all steps {figures['accuracy']['after']:.1%}"
+        first = figures["first_error"]
+        if first is None:
+            return says
+        return "{}, F1 of first errors {:.1%} ({:.1%} to {:.1%})".format(
+            says, *(first[name] for name in ("f1", "low", "high"))
         )
     if figures.get("by") != "judge":
         return says

@@ -16,7 +16,7 @@ from engines.operators.nested_scorer import SUPPLIED, NestedScorer
 from engines.operators.row_operator import RowOperator, each_prompt
 from engines.operators.sampled import Varied
 from engines.operators.system_turns import under_system
-from engines.protocol import EngineError, Sampling
+from engines.protocol import Sampling
 from engines.rows import Prompt
 from schemas import (
     Checkpoints,
@@ -32,7 +32,7 @@ from schemas import (
     dropped,
     rows,
 )
-from trainers.evaluation.both_policies import with_both_policies
+from trainers.evaluation.both_policies import one_checkpoint, with_both_policies
 from trainers.evaluation.checked import Marks, marks, usable
 from trainers.evaluation.preferences import Answered, compare, compares
 
@@ -126,11 +126,6 @@ class Validate(Varied, RowOperator):
             EngineError: the check of a source is unknown, or there is not exactly one
                 checkpoint.
         """
-        if tables[self.of].height != 1:
-            raise EngineError(
-                f"recipe {context.recipe!r}, stage {context.stage!r}: exactly one checkpoint is "
-                f"needed, but stage {self.of!r} gave {tables[self.of].height}"
-            )
         asked = under_system(tables[self.prompts], self.system)
         tables = {**tables, self.prompts: asked}
         failed = FailedRows(context.stage)
@@ -152,8 +147,8 @@ class Validate(Varied, RowOperator):
         checkable = usable(prompts, context, path=self.check)
         before, after, usage = with_both_policies(
             self._marks_of,
-            prompts.filter(checkable),
-            tables[self.of].row(0, named=True),
+            _by_id(prompts.filter(checkable)),
+            one_checkpoint(tables, self.of, context),
             context,
             role=self.policy,
             failed=failed,
@@ -184,8 +179,8 @@ class Validate(Varied, RowOperator):
         prompts = tables[self.prompts]
         before, after, usage = with_both_policies(
             self._greedy,
-            prompts,
-            tables[self.of].row(0, named=True),
+            _by_id(prompts),
+            one_checkpoint(tables, self.of, context),
             context,
             role=self.policy,
             failed=failed,
@@ -220,3 +215,7 @@ class Validate(Varied, RowOperator):
             ),
         )
         return await marks(prompt, greedy, sampled, models.context, path=self.check, cut=self.cut)
+
+
+def _by_id(prompts: pl.DataFrame) -> dict[str, Prompt]:
+    return {prompt.prompt_id: prompt for prompt in each_prompt(prompts)}

@@ -1,9 +1,11 @@
-"""A trainer that writes down what it was given."""
+"""Trainers for tests: one writes down what it was given, one learns the contrary."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from trainers import DPO
+import polars as pl
+
+from trainers import DPO, RewardModel
 from trainers.training.tokenization import Reader
 
 LEARNED: list[str] = []
@@ -16,3 +18,11 @@ class RecordedDPO(DPO):
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         LEARNED.append("\n".join(message["content"] for message in row["prompt"]))
         return super().encode(row, reader)
+
+
+class Contrary(RewardModel):
+    """A reward model that learns to prefer what was rejected."""
+
+    def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
+        swapped = {"chosen": "rejected", "rejected": "chosen"}
+        return super().examples(frame).rename(swapped)

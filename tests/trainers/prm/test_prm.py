@@ -21,30 +21,6 @@ Labels = list[bool | None]
 
 
 @pytest.fixture(scope="session")
-def labelled() -> Callable[..., pl.DataFrame]:
-    """Makes solutions of one or two right steps, the last one with an error after it."""
-
-    def make(number: int = 12, **fields: Any) -> pl.DataFrame:
-        def row(n: int) -> dict[str, Any]:
-            steps = [f"{n} + 1 = {n + 1}.\n", "xx.\n", f"Answer: {n + 1}"][: 1 + n % 3]
-            labels: Labels = [step != "xx.\n" for step in steps]
-            return {
-                "response_id": f"response-{n:03}",
-                "prompt_id": f"prompt-{n:03}",
-                "prompt": [{"role": "user", "content": f"{n} + 1 ="}],
-                "completions": steps,
-                "labels": labels,
-                "values": [0.75 if label else 0.25 for label in labels],
-                "first_error": 1 if n % 3 else None,
-                **fields,
-            }
-
-        return rows(StepLabels, [row(n) for n in range(number)])
-
-    return make
-
-
-@pytest.fixture(scope="session")
 def siblings() -> Callable[[], pl.DataFrame]:
     """Makes begun answers that differ in their last step."""
 

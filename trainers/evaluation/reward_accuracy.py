@@ -1,0 +1,100 @@
+"""Measures how a trained reward model ranks the sides of held-out pairs."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from engines.context import Context
+from engines.model import Models
+from engines.operators.collect import FailedRows
+from engines.operators.row_operator import RowOperator
+from schemas import (
+    Checkpoints,
+    Pairs,
+    RewardEvaluations,
+    RewardingRole,
+    Split,
+    StageReport,
+    Takes,
+    accept,
+    messages_of,
+    named_rows,
+    rows,
+)
+from trainers.evaluation.both_policies import head_of, one_checkpoint, with_both_policies
+from trainers.training.tokenization import one_answer
+
+SIDES = ("chosen", "rejected")
+
+
+class RewardAccuracy(RowOperator):
+    """Rewards both sides of held-out pairs by a trained reward model, beside its start.
+
+    The reward of a side is that of the whole answer, as by `annotators.Reward`; of a process reward
+    model, that of its last step. `trainers.evaluation.reward_metrics` makes the figures: the share
+    of pairs whose chosen side has the higher reward, and the margin. A start without a reward head
+    is that head before training: it rewards every answer with 0, so every pair is a tie.
+
+    A pair with a side that is not one message of the assistant is dropped. Rewards are journaled.
+
+    ``model``: the role that gives the device and number type. ``tolerance``: how much worse the
+    accuracy may be, as in `trainers.Validate`.
+    """
+
+    gives: ClassVar = RewardEvaluations
+    unit: ClassVar = "pair_id"
+    measures: ClassVar = ("SEQ_CLS", "TOKEN_CLS")
+
+    of: Annotated[str, Takes(Checkpoints)]
+    pairs: Annotated[str, Takes(Pairs)]
+    model: RewardingRole = "policy"
+    tolerance: float | None = Field(None, ge=0)
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """One `RewardEvaluations` row per pair.
+
+        Raises:
+            EngineError: there is not exactly one checkpoint, or no pair can be rewarded.
+        """
+        checkpoint = one_checkpoint(tables, self.of, context)
+        stepwise = head_of(checkpoint["path"]) == "TOKEN_CLS"
+
+        async def rewards(pair: Mapping[str, Any], models: Models) -> dict[str, float]:
+            return {side: await self._reward(pair, side, models, stepwise) for side in SIDES}
+
+        pairs = tables[self.pairs]
+        failed = FailedRows(context.stage)
+        before, after, usage = with_both_policies(
+            rewards,
+            {pair["pair_id"]: pair for pair in named_rows(pairs)},
+            checkpoint,
+            context,
+            role=self.model,
+            failed=failed,
+            headless=lambda _: dict.fromkeys(SIDES, 0.0),
+        )
+        found = [
+            {"pair_id": pair_id, "prompt_id": prompt_id}
+            | {f"{side}_before": before[pair_id][side] for side in SIDES}
+            | {f"{side}_after": after[pair_id][side] for side in SIDES}
+            for pair_id, prompt_id in pairs.select("pair_id", "prompt_id").iter_rows()
+            if pair_id in before
+        ]
+        split = accept(
+            RewardEvaluations, rows(RewardEvaluations, found), stage=context.stage, unit=self.unit
+        )
+        return Split(split.kept, pl.concat([failed.frame(), split.dropped]), StageReport(usage))
+
+    async def _reward(
+        self, pair: Mapping[str, Any], side: str, models: Models, stepwise: bool
+    ) -> float:
+        text = one_answer(messages_of(pair[side]), side)
+        values = await models[self.model].reward(
+            messages_of(pair["prompt"]),
+            text,
+            step_ends=[len(text)] if stepwise else None,
+            end=pair["ends"] is None or pair["ends"][side],
+        )
+        return values[-1]
