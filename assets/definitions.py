@@ -8,6 +8,7 @@ from dagster_shared.record import replace
 
 from assets.automation.failure_alerts import alerts_sensor
 from assets.automation.new_data import automation_sensor
+from assets.automation.partitions import all_days
 from assets.components.recipe import Recipe
 from assets.components.refused import refused_assets
 from assets.components.source import Source
@@ -50,10 +51,11 @@ def build_definitions(
             trees = recipe_trees(settings.recipe_folders, project.declared)
             shipped, *added = [tree.build_defs() for tree in trees]
         else:
+            days = all_days(settings)
             shipped, *added = [
                 dg.Definitions(),
-                *(Source.of(source).definitions() for source in project.sources.values()),
-                *(Recipe.of(project.recipes[name]).definitions(settings) for name in of),
+                *(Source.of(source).definitions(days) for source in project.sources.values()),
+                *(Recipe.of(project.recipes[name]).definitions(settings, days) for name in of),
             ]
     models = project.models.values() if train is None else [project.models[name] for name in train]
     datasets = _datasets(project, of)

@@ -15,7 +15,6 @@ Only `Factory.refresh` needs Dagster.
 """
 
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -88,7 +87,7 @@ class Factory:
             FactoryError: There is no such source, or it cannot be read.
         """
         with tempfile.TemporaryDirectory(prefix="factory-prompts-") as folder:
-            return self._read(source, Tables(UPath(folder)), refresh=_today(), rows=rows).kept
+            return self._read(source, Tables(UPath(folder)), refresh=self._today, rows=rows).kept
 
     def run(self, operator: Operator, /, **tables: pl.DataFrame) -> Split:
         """Run one operator. Answers of models are journaled; no table is stored.
@@ -116,7 +115,7 @@ class Factory:
         context = stage_context(
             type(operator).__name__.lower(),
             RecipeContext("python", trains=None, seed=0, folder=Path.cwd()),
-            refresh=_today(),
+            refresh=self._today,
             settings=self.settings,
             tables=self.project.tables,
             checks=self.project.checks,
@@ -147,7 +146,7 @@ class Factory:
         self.project.require(recipe)
         stages = _up_to(until, spec.planned(self.settings), recipe)
         weights = spec.weights(self.settings)
-        refresh = _today()
+        refresh = self._today
         with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
             tables = Tables(UPath(folder))
             for source in weights:
@@ -209,7 +208,7 @@ class Factory:
         from assets.refresh import rounds, run_refresh
 
         self.project.require(recipe, set)
-        (day,) = rounds(refresh, 1)
+        (day,) = rounds(refresh, 1, self.project.settings.schedule)
         definitions = build_definitions(self.project, [recipe])
         return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows, changes=set)
 
@@ -230,6 +229,10 @@ class Factory:
         if recipe != "prompts":
             self._recipe(recipe)
         return found_table(self.project, recipe, stage, refresh=refresh)[2]
+
+    @property
+    def _today(self) -> str:
+        return self.settings.schedule.today.isoformat()
 
     def _recipe(self, name: str) -> RecipeSpec:
         if name not in self.recipes:
@@ -271,7 +274,3 @@ def _up_to(until: str | None, stages: list[Stage], recipe: str) -> list[Stage]:
         if stage.name in needed:
             needed.update(stage.reads)
     return [stage for stage in stages if stage.name in needed]
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
-from assets.automation.partitions import REFRESHES
+from assets.automation.partitions import EARLIEST
 from assets.config.errors import FactoryError
+from assets.config.operation import Schedule
 from assets.execution.claim_check import CHECK
 from assets.execution.in_process import execute_job
 from assets.project.changes import Changes
@@ -62,28 +63,34 @@ class Outcome:
         }
 
 
-def rounds(refresh: str | None, count: int) -> list[str]:
+def rounds(refresh: str | None, count: int, schedule: Schedule) -> list[str]:
     """Consecutive refreshes, oldest first.
 
     Args:
-        refresh: The last refresh, such as ``2026-01-31``; None for today (UTC).
+        refresh: The last refresh, such as ``2026-01-31``; None for today.
         count: How many refreshes.
+        schedule: The time zone of the days, and the first one.
 
     Raises:
         FactoryError: ``refresh`` is not a date, is in the future, or is before the first refresh.
     """
-    today = datetime.now(UTC).date()
+    today = schedule.today
     try:
         last = date.fromisoformat(refresh) if refresh else today
     except ValueError as error:
         raise FactoryError(f"--refresh {refresh!r} is not a date: write it as {today}") from error
-    days = [(last - timedelta(days=back)).isoformat() for back in range(count - 1, -1, -1)]
-    first = REFRESHES.get_first_partition_key()
+    days = [last - timedelta(days=back) for back in range(count - 1, -1, -1)]
+    first = schedule.start or EARLIEST
     if last > today:
-        raise FactoryError(f"refresh {last} has not begun: the newest is {today} (UTC)")
-    if days[0] < str(first):
-        raise FactoryError(f"refresh {days[0]} is too early: the first possible one is {first}")
-    return days
+        raise FactoryError(
+            f"refresh {last} has not begun: the newest is {today} ({schedule.timezone})"
+        )
+    if days[0] < first:
+        named = " (schedule.start of factory.yaml)" if schedule.start else ""
+        raise FactoryError(
+            f"refresh {days[0]} is too early: the first possible one is {first}{named}"
+        )
+    return [day.isoformat() for day in days]
 
 
 def run_refresh(

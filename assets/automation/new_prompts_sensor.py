@@ -13,6 +13,7 @@ whether the refresh succeeds or not.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
@@ -39,7 +40,7 @@ def news_sensor(recipe: str, job: Any, sources: Sequence[str]) -> dg.SensorDefin
         name=f"{recipe}_new_prompts",
         job=job,
         minimum_interval_seconds=EVERY,
-        description="Starts today's refresh (UTC) when a source has new prompts",
+        description="Starts today's refresh when a source has new prompts",
         required_resource_keys={"factory"},
     )
     def new_prompts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -60,7 +61,7 @@ def news_sensor(recipe: str, job: Any, sources: Sequence[str]) -> dg.SensorDefin
                 f"a refresh for the change of {changed} was already requested; if it failed, start "
                 "it again"
             )
-        moment = get_current_datetime()
+        moment = get_current_datetime().astimezone(ZoneInfo(factory.settings.schedule.timezone))
         reason = _reason_to_wait(recipe, moment, context.instance, factory)
         if reason is not None:
             return dg.SkipReason(f"{changed} changed, but {reason}")

@@ -1,17 +1,61 @@
 """The daily partitions of a recipe, their order, and the freshness policy of datasets."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import cache
 
 import dagster as dg
+from upath import UPath
 
 from assets.config.operation import Freshness
+from assets.config.settings import Settings
+from assets.storage.tables import Tables
 
-REFRESHES = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
-"""One partition for each day in UTC. Today's partition exists from midnight on."""
+EARLIEST = date(2000, 1, 1)
+"""The first day that can be refreshed, if the configuration names none."""
 
 _TEN_YEARS = 3650
 """Days. With an offset of one day, a day after a gap in a backfill would not wait for the days
 before the gap."""
+
+
+def daily(start: date, timezone: str) -> dg.DailyPartitionsDefinition:
+    """One partition for each day from ``start`` on. Today's partition exists from midnight on."""
+    return dg.DailyPartitionsDefinition(
+        start_date=start.isoformat(), timezone=timezone, end_offset=1
+    )
+
+
+def all_days(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """The partitions of a run in this process: all days that can be refreshed."""
+    schedule = settings.schedule
+    return daily(schedule.start or EARLIEST, schedule.timezone)
+
+
+def shown_days(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """The partitions that the UI shows: from ``schedule.start`` on. If the configuration does not
+    set it, from the oldest stored refresh on, so that the UI offers no days before the project."""
+    schedule = settings.schedule
+    start = schedule.start or _oldest(settings.root_path, schedule.today - timedelta(days=1))
+    return daily(start, schedule.timezone)
+
+
+@cache
+def _oldest(root: UPath, otherwise: date) -> date:
+    """The day of the oldest stored prompts of a recipe, or ``otherwise`` if that is earlier. It is
+    looked up once in a process, because each recipe needs it and ``root`` may be on a network."""
+    tables = Tables(root)
+    folders = tables.root.iterdir() if tables.root.is_dir() else []
+    recipes = [folder.name for folder in folders]
+    stored = [day for recipe in recipes for day in tables.refreshes((recipe, "prompts"))[:1]]
+    return min([otherwise, *map(date.fromisoformat, filter(is_day, stored))])
+
+
+def is_day(name: str) -> bool:
+    """Whether a name is that of a refresh, such as ``2026-01-31``."""
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
 
 
 def days_before() -> dg.TimeWindowPartitionMapping:

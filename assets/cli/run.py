@@ -40,11 +40,12 @@ def run(
     with printed(as_json) as answer:
         from assets import refresh as runs
         from assets.cli import console
+        from assets.config.settings import load_settings
         from assets.definitions import build_definitions
         from assets.project.changes import read_changes
         from assets.project.project import load_project
 
-        days = runs.rounds(refresh, rounds)
+        days = runs.rounds(refresh, rounds, load_settings().schedule)
         project = load_project()
         name = recipe_id(recipe, project.recipes)
         given = read_changes(changes or [])
@@ -152,7 +153,7 @@ def claims(
         project = load_project()
         measured = [name for name, each in project.recipes.items() if each.measure is not None]
         names = [recipe_id(name, project.recipes) for name in ids or sorted(measured)]
-        (day,) = runs.rounds(refresh, 1)
+        (day,) = runs.rounds(refresh, 1, project.settings.schedule)
         found = measure_claims(project.settings, names, rows=rows, refresh=day, world=world)
         if docs is not None:
             write_claims(docs, found, project)

@@ -11,7 +11,8 @@ from dagster_shared.record import replace
 from pydantic import Field
 
 from assets.automation.new_prompts_sensor import news_sensor
-from assets.automation.partitions import REFRESHES, days_before
+from assets.automation.nightly_schedule import nightly_schedule
+from assets.automation.partitions import days_before, shown_days
 from assets.components import asset_metadata as catalogue
 from assets.components.declared import DeclaredComponent
 from assets.components.refused import refused_assets
@@ -80,13 +81,17 @@ class Recipe(RecipeSpec, DeclaredComponent):
         if (error := self.refusal(settings)) is not None:
             refusal = Refusal(self.kind, self.name, self.file, error)
             return dg.Definitions(assets=refused_assets([refusal]))
-        return self.definitions(settings)
+        return self.definitions(settings, shown_days(settings))
 
-    def definitions(self, settings: Settings) -> dg.Definitions:
+    def definitions(self, settings: Settings, days: dg.DailyPartitionsDefinition) -> dg.Definitions:
         """The Dagster definitions of the recipe.
 
         They hold the assets and their checks, a job with the name of the recipe, a nightly
         schedule and a sensor for new prompts. The job also reads the sources of the recipe.
+
+        Args:
+            settings: The configuration.
+            days: The partitions: the days that can be refreshed.
         """
         stages = self.planned(settings)
         weights = self.weights(settings)
@@ -100,8 +105,8 @@ class Recipe(RecipeSpec, DeclaredComponent):
             stages,
         )
         referenced = self.fitted(settings).referenced
-        assets = [self._prompts(weights, settings, referenced)]
-        assets += [self._asset(stage, recipe, settings) for stage in stages]
+        assets = [self._prompts(weights, settings, referenced, days)]
+        assets += [self._asset(stage, recipe, settings, days) for stage in stages]
         sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
         keys = [asset.key for asset in assets]
         # Each refresh adds rows to the curated datasets that use this recipe.
@@ -111,14 +116,18 @@ class Recipe(RecipeSpec, DeclaredComponent):
             self.name,
             selection=dg.AssetSelection.assets(*sources, *keys) | datasets,
             description=catalogue.described_job(self),
-            partitions_def=REFRESHES,
+            partitions_def=days,
             tags=catalogue.tags(self),
+            config={"ops": self._rows_config(self.rows, weights)},
             executor_def=EXECUTOR,
         )
-        nightly = dg.build_schedule_from_partitioned_job(
+        schedule = self.scheduled(settings)
+        nightly = nightly_schedule(
+            self.name,
             job,
-            name=f"{self.name}_nightly",
-            description="Runs the refresh of the new day (UTC) from the last promoted policy",
+            schedule,
+            self._rows_config(schedule.rows or self.rows, weights),
+            timezone=settings.schedule.timezone,
         )
         measure = self.measured_by(settings)
         checks = [] if measure is None else [claim_check(self, measure, stages)]
@@ -129,6 +138,11 @@ class Recipe(RecipeSpec, DeclaredComponent):
             schedules=[nightly],
             sensors=[news_sensor(self.name, job, list(weights))],
         )
+
+    def _rows_config(self, rows: int, weights: Mapping[str, float]) -> dict[str, Any]:
+        """The run configuration of the stages that take a number of rows."""
+        names = [f"{self.name}__prompts", *(f"prompts__{source}" for source in weights)]
+        return {name: {"config": {"rows": rows}} for name in names}
 
     def _for_run(self, stage: Stage, given: Mapping[str, Any], settings: Settings) -> Stage:
         """The stage with the parameters that a run sets."""
@@ -146,7 +160,11 @@ class Recipe(RecipeSpec, DeclaredComponent):
         return changed
 
     def _prompts(
-        self, weights: Mapping[str, float], settings: Settings, referenced: frozenset[str]
+        self,
+        weights: Mapping[str, float],
+        settings: Settings,
+        referenced: frozenset[str],
+        days: dg.DailyPartitionsDefinition,
     ) -> dg.AssetsDefinition:
         recipe, rows = self.name, self.rows
         key = [recipe, "prompts"]
@@ -154,7 +172,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         @dg.asset(
             key=key,
             group_name=recipe,
-            partitions_def=REFRESHES,
+            partitions_def=days,
             description=catalogue.described_prompts(self, weights),
             kinds={"parquet", "polars"},
             tags={**catalogue.tags(self), "table": Prompts.__name__},
@@ -202,7 +220,11 @@ class Recipe(RecipeSpec, DeclaredComponent):
         return prompts
 
     def _asset(
-        self, stage: Stage, recipe: RecipeContext, settings: Settings
+        self,
+        stage: Stage,
+        recipe: RecipeContext,
+        settings: Settings,
+        days: dg.DailyPartitionsDefinition,
     ) -> dg.AssetsDefinition:
         key = [self.name, stage.name]
         # Label accuracy of pairs needs the prompts, even if the operator does not read them.
@@ -216,7 +238,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         @dg.asset(
             key=key,
             group_name=self.name,
-            partitions_def=REFRESHES,
+            partitions_def=days,
             description=catalogue.described_stage(self, stage),
             kinds=catalogue.kinds(stage, settings),
             tags={

@@ -7,9 +7,10 @@ from time import perf_counter
 import dagster as dg
 from pydantic import Field
 
-from assets.automation.partitions import REFRESHES
+from assets.automation.partitions import shown_days
 from assets.components.asset_metadata import column_schema
 from assets.components.declared import DeclaredComponent
+from assets.config.settings import load_settings
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
@@ -36,10 +37,14 @@ class Source(SourceSpec, DeclaredComponent):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return `definitions`. Dagster calls this when it loads the components of a folder."""
-        return self.definitions()
+        return self.definitions(shown_days(load_settings()))
 
-    def definitions(self) -> dg.Definitions:
-        """The Dagster definitions of the source: the asset ``prompts/<name>``."""
+    def definitions(self, days: dg.DailyPartitionsDefinition) -> dg.Definitions:
+        """The Dagster definitions of the source: the asset ``prompts/<name>``.
+
+        Args:
+            days: The partitions: the days that can be refreshed. A fixed source has none.
+        """
         name, fixed, limit, read = self.name, self.fixed, self.rows, self.read
         reader = self.reader()
         readable = None if self.check is None else getattr(self.checker(), "readable", None)
@@ -47,7 +52,7 @@ class Source(SourceSpec, DeclaredComponent):
         @dg.asset(
             key=list(self.key),
             group_name="prompts",
-            partitions_def=None if fixed else REFRESHES,
+            partitions_def=None if fixed else days,
             description=f"Prompts read by {read['use']}"
             + (", the same at every refresh" if fixed else ", new ones at each refresh"),
             kinds={"parquet", "polars"},

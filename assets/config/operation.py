@@ -1,11 +1,89 @@
-"""The part of ``factory.yaml`` about unattended runs: retries, alerts, freshness."""
+"""The part of ``factory.yaml`` about unattended runs: schedules, retries, alerts, freshness."""
 
-from pydantic import Field, model_validator
+from datetime import UTC, date, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field, model_validator
 
 from engines.bindings import VariableName
 from schemas.parameters import Parameters
 
 _YEAR = 366 * 24.0
+_CRON_FIELDS = 5
+
+
+def _cron(text: str) -> str:
+    try:
+        CronSim(text, datetime.now(UTC))
+    except CronSimError as error:
+        raise ValueError(f"{text!r} is no cron expression, as '0 3 * * *': {error}") from None
+    if len(text.split()) != _CRON_FIELDS:
+        raise ValueError(f"{text!r} must have the five fields of cron; seconds are not possible")
+    return text
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"{name!r} is no time zone, as 'Europe/Berlin' or 'UTC'") from None
+    return name
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
+"""When something runs: minute, hour, day of the month, month, day of the week."""
+TimeZone = Annotated[str, Field(min_length=1), AfterValidator(_time_zone)]
+"""The name of a time zone in the IANA database."""
+
+
+class RecipeSchedule(Parameters):
+    """When the nightly schedule of a recipe runs. What is left out is as for all recipes.
+
+    Attributes:
+        cron: The times, as five fields of cron.
+        timezone: The time zone of ``cron``.
+        rows: The largest number of prompts of a scheduled refresh.
+    """
+
+    cron: Cron | None = None
+    timezone: TimeZone | None = None
+    rows: int | None = Field(default=None, ge=1)
+
+
+class Schedule(Parameters):
+    """When recipes run unattended, and which days there are to refresh.
+
+    Attributes:
+        cron: The times of all nightly schedules, as five fields of cron.
+        timezone: The time zone of ``cron``, and of the days: a refresh is a day there.
+        rows: The largest number of prompts of a scheduled refresh; by default the recipe's.
+        start: The first day that can be refreshed, and that the UI offers. By default the day of
+            the oldest refresh that is stored, or yesterday if that is earlier.
+    """
+
+    cron: Cron = "0 0 * * *"
+    timezone: TimeZone = "UTC"
+    rows: int | None = Field(default=None, ge=1)
+    start: date | None = None
+
+    @property
+    def today(self) -> date:
+        """The present day in the time zone."""
+        return datetime.now(ZoneInfo(self.timezone)).date()
+
+    def changed(self, *changes: RecipeSchedule | None) -> "Schedule":
+        """The schedule with what a recipe sets. Later changes win."""
+        given = [each.model_dump(exclude_none=True) for each in changes if each is not None]
+        return self.model_copy(
+            update={name: value for each in given for name, value in each.items()}
+        )
+
+    @property
+    def in_words(self) -> str:
+        """When it runs, as ``At 03:00 every day (Europe/Berlin)``."""
+        return f"{CronSim(self.cron, datetime.now(UTC)).explain()} ({self.timezone})"
 
 
 class Retries(Parameters):

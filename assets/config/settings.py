@@ -38,7 +38,7 @@ from upath import UPath
 from assets.config.bundled import PACKAGES, bundled
 from assets.config.errors import NO_MAPPING, FactoryError
 from assets.config.modules import make_importable
-from assets.config.operation import Alerts, Freshness, Retries
+from assets.config.operation import Alerts, Freshness, RecipeSchedule, Retries, Schedule
 from assets.config.profiles import Own, OwnProfile, check_profiles, profile_named
 from assets.config.promoted import downstream_model, read_promoted
 from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
@@ -64,7 +64,7 @@ def _name(name: str) -> str:
 
 _Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
 _PathText = Annotated[str, Field(min_length=1)]
-_NESTED = frozenset({"PROFILES", "ROLES", "SOURCES", "RETRIES", "ALERTS", "FRESHNESS"})
+_NESTED = frozenset({"PROFILES", "ROLES", "SOURCES", "SCHEDULE", "RETRIES", "ALERTS", "FRESHNESS"})
 """Fields with inner fields that a variable can set, such as FACTORY_SOURCES__POCKET."""
 
 FILE = "factory.yaml"
@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         held_out: The fixed source that policies are validated on.
         recipes: Folders of recipes, in addition to the shipped ones.
         owners: The owners of all assets: e-mail addresses, or teams as ``team:alignment``.
+        schedule: When recipes run unattended, and from which day on (`assets.config.operation`).
+        recipe_schedules: What is different for single recipes, by their name. It goes before the
+            ``schedule`` in the recipe's file.
         window: The number of rows in flight at once.
         failure_limit: A share in [0, 1]. A stage stops when more of its rows fail.
         retries: How a stage is retried (`assets.config.operation`).
@@ -120,6 +123,8 @@ class Settings(BaseSettings):
     held_out: str = "held_out"
     recipes: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    schedule: Schedule = Schedule()
+    recipe_schedules: Mapping[_Name, RecipeSchedule] = Field(default_factory=dict)
     window: int = Field(default=2048, ge=1, le=10_000_000)
     failure_limit: float = Field(default=0.5, ge=0, le=1)
     retries: Retries = Retries()
@@ -436,7 +441,7 @@ def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str
     except RecursionError:
         deepest = max(os.environ, key=lambda name: len(re.findall(r"[\[{]", os.environ[name])))
         raise SettingsError(f"the environment variable {deepest} is nested too deeply") from None
-    wrong = unsound(settings.model_dump())
+    wrong = unsound(settings.model_dump(exclude={"schedule": {"start"}}))
     if wrong is not None:
         where = from_variable(*wrong[0].split("."))
         raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}{where}")
@@ -528,6 +533,8 @@ def _explain(error: ValidationError) -> str:
 def _fields(where: tuple[int | str, ...]) -> Mapping[str, object]:
     """The known fields at the place of an unknown field."""
     parts: Mapping[str, type[BaseModel]] = {
+        "schedule": Schedule,
+        "recipe_schedules": RecipeSchedule,
         "retries": Retries,
         "alerts": Alerts,
         "freshness": Freshness,

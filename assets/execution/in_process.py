@@ -4,14 +4,25 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.config.errors import causes
 from assets.execution.executor import holders
 from assets.execution.instance import home
 from assets.execution.run_liveness import PID, here, killed
+
+LOCATION = "preference-factory"
+"""The name of the code location in ``workspace.yaml``."""
 
 
 def execute_job(
@@ -38,6 +49,11 @@ def execute_job(
     context = _ui_instance() if shown else dg.DagsterInstance.ephemeral()
     with context as instance, _interruptible(what):
         fail_dead_runs(instance)
+        # The home page of the UI leaves out runs that belong to no code location, and Dagster does
+        # not name one for runs in process.
+        vars(instance)["create_run_for_job"] = partial(
+            instance.create_run_for_job, remote_job_origin=_origin(job)
+        )
         for other in holders(instance):
             print(f"run {other[:8]} is calling models: this one waits for it", file=sys.stderr)
         return definitions.resolve_job_def(job).execute_in_process(
@@ -51,6 +67,13 @@ def execute_job(
             tags=here(os.getpid()),
             raise_on_error=raise_on_error,
         )
+
+
+def _origin(job: str) -> RemoteJobOrigin:
+    """The job, as the UI knows it."""
+    loaded = LoadableTargetOrigin(module_name="assets.definitions")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(loaded, LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 
 def _ui_instance() -> dg.DagsterInstance:

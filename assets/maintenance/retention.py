@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.automation.partitions import REFRESHES
+from assets.automation.partitions import is_day
 from assets.config.errors import FactoryError
 from assets.maintenance.model_retention import kept_versions, old_versions
 from assets.maintenance.usage import size
@@ -113,7 +113,7 @@ def _checkpoints(
         folder = project.settings.models_path / name
         for day in sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []:
             place = (folder / day).resolve()
-            old = REFRESHES.has_partition_key(day) and day < kept[0]
+            old = is_day(day) and day < kept[0]
             if old and not any(path.is_relative_to(place) for path in stay):
                 yield Prunable(f"checkpoints of {name} at {day}", place, size(place))
 

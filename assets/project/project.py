@@ -18,7 +18,7 @@ from assets.project.folders import read_folders
 from assets.project.model import ModelSpec
 from assets.project.model_plan import ModelPlan, plan_model
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_check import RecipeCheck, check_recipe_sources, roles_without_model
+from assets.project.recipe_check import RecipeCheck, check_recipe_names, roles_without_model
 from assets.project.recipe_plan import exported_stage
 from assets.project.refusal import Declarations, Refusal, as_recipe_error
 from assets.project.source import SourceSpec
@@ -51,7 +51,7 @@ class Project:
 
         Raises:
             SettingsError: The configuration is wrong as a whole: a folder of recipes is missing,
-                or ``recipe_sources`` names a recipe that does not exist.
+                or ``recipe_sources`` or ``recipe_schedules`` names a recipe that does not exist.
         """
         self.settings = settings
         self.tables = Tables(settings.root_path)
@@ -60,7 +60,7 @@ class Project:
         self.declared = [each for each in read if isinstance(each, Declaration)]
         self.sources = self._by_name(SourceSpec)
         self.recipes = self._by_name(RecipeSpec)
-        check_recipe_sources(settings, self.recipes)
+        check_recipe_names(settings, self.recipes)
         models = self._by_name(ModelSpec)
         self.refusals += roles_without_model(settings, models)
         check = RecipeCheck(self.recipes, self.sources, self.refusals, settings)

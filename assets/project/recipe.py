@@ -10,6 +10,7 @@
       rounds: 1                          # refreshes over which the claim is measured
       rows: 512                          # prompts of a refresh
       sources: {gsm8k: 1.0}              # instead of the sources in factory.yaml
+      schedule: {cron: "0 3 * * MON"}    # what is different from the schedule in factory.yaml
       seed: 0
       gate: no_worse                     # condition for the next refresh to start from the policy
                                          # (assets/policy/promotion.py); none: no condition
@@ -30,6 +31,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
 
 from assets.config.errors import RecipeError, UnfitError
+from assets.config.operation import RecipeSchedule, Schedule
 from assets.config.settings import Settings, load_settings
 from assets.project.changes import WHERE, Changes, changed_specs, check_changes, with_origins
 from assets.project.dataset import DATASETS
@@ -75,6 +77,7 @@ class RecipeSpec(Declaration):
     rounds: int = Field(default=1, ge=1, strict=True)
     sources: dict[str, NonNegativeFloat] | None = None
     rows: int = Field(default=512, ge=1, strict=True)
+    schedule: RecipeSchedule | None = None
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     gate: Rule = "no_worse"
 
@@ -98,6 +101,13 @@ class RecipeSpec(Declaration):
         own = settings.recipe_sources.get(self.name, self.sources)
         bound = settings.sources if own is None else own
         return {source: weight for source, weight in bound.items() if weight > 0}
+
+    def scheduled(self, settings: Settings) -> Schedule:
+        """When the recipe's schedule runs, and for how many prompts."""
+        schedule = settings.schedule.changed(
+            self.schedule, settings.recipe_schedules.get(self.name)
+        )
+        return schedule.model_copy(update={"rows": schedule.rows or self.rows})
 
     def planned(self, settings: Settings) -> list[Stage]:
         """The stages in running order.

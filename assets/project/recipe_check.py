@@ -12,15 +12,16 @@ from assets.project.source import SourceSpec
 from schemas.near import near
 
 
-def check_recipe_sources(settings: Settings, recipes: Declarations[RecipeSpec]) -> None:
-    """Check that the recipes that ``recipe_sources`` names exist.
+def check_recipe_names(settings: Settings, recipes: Declarations[RecipeSpec]) -> None:
+    """Check that the recipes that ``recipe_sources`` and ``recipe_schedules`` name exist.
 
     Raises:
         SettingsError: One does not.
     """
-    for name in settings.recipe_sources:
-        if name not in recipes and name not in recipes.refused:
-            raise SettingsError(f"{settings.file}: field 'recipe_sources': {recipes.missing(name)}")
+    for field in ("recipe_sources", "recipe_schedules"):
+        for name in getattr(settings, field):
+            if name not in recipes and name not in recipes.refused:
+                raise SettingsError(f"{settings.file}: field {field!r}: {recipes.missing(name)}")
 
 
 def roles_without_model(settings: Settings, models: Collection[str]) -> Iterator[Refusal]:

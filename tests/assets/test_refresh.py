@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.config.errors import FactoryError
+from assets.config.operation import Schedule
 from assets.execution.in_process import fail_dead_runs
 from assets.execution.instance import home
 from assets.execution.run_liveness import here
@@ -219,10 +221,10 @@ def test_runs_whose_process_was_killed_are_marked_failed(
 
 
 def test_rounds_are_consecutive_days_that_end_at_the_refresh() -> None:
-    assert rounds("2026-03-01", 3) == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    assert rounds("2026-03-01", 3, Schedule()) == ["2026-02-27", "2026-02-28", "2026-03-01"]
     with pytest.raises(FactoryError, match="is not a date"):
-        rounds("yesterday", 1)
+        rounds("yesterday", 1, Schedule())
     with pytest.raises(FactoryError, match="has not begun"):
-        rounds("2999-01-01", 1)
+        rounds("2999-01-01", 1, Schedule())
     with pytest.raises(FactoryError, match="is too early"):
-        rounds("2024-01-02", 5)
+        rounds("2024-01-02", 5, Schedule(start=date(2024, 1, 1)))
