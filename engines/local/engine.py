@@ -53,10 +53,10 @@ class TransformersEngine(Engine):
         """Raises `EngineError` if the folder or the weights cannot be used."""
         settings = Options.model_validate(dict(binding.options))
         self.revision = weights_revision(binding)
-        model = LanguageModel(binding)
-        prefill = settings.pass_tokens(model.device.type)
-        cache = settings.cache_tokens or _cache_tokens(binding, model)
-        self._model: LanguageModel | None = model
+        self._worker = Worker(lambda: _loaded(binding, settings))
+        model = self._worker.model
+        self._gpu = model.device.type == "cuda"
+        self._open = True
         self._positions = model.positions
         self.turn_end = model.turn_end
         self._tokenizer = model.tokenizer
@@ -65,11 +65,6 @@ class TransformersEngine(Engine):
         self._thought = thought_form(model.tokenizer, binding.template_arguments)
         self._lock = threading.Lock()
         self._prompts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
-        # The check uses its own decoder with few rows. A used decoder keeps its cache: 0.5 GB, even
-        # for a model that only scores.
-        check_decoding(model, Decoder(model, rows=4, budget=cache, prefill=prefill))
-        decoder = Decoder(model, rows=settings.batch_size, budget=cache, prefill=prefill)
-        self._worker = Worker(decoder, PrefixScorer(model, cells=prefill))
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The prompt's text. Its tokens are kept for later calls. If the last message is the
@@ -132,13 +127,12 @@ class TransformersEngine(Engine):
 
     async def close(self) -> None:
         """Free the model's memory. Waiting calls fail with `EngineError`."""
-        if self._model is None:
+        if not self._open:
             return
+        self._open = False
         await asyncio.to_thread(self._worker.close)
-        gpu = self._model.device.type == "cuda"
-        self._model = None
         gc.collect()  # The cache and its layers refer to each other.
-        if gpu:
+        if self._gpu:
             torch.cuda.empty_cache()
 
     def _prompt(self, rendered: Rendered) -> tuple[int, ...]:
@@ -197,6 +191,17 @@ class TransformersEngine(Engine):
 
         submit(request(done, future.cancelled))
         return await future
+
+
+def _loaded(binding: Binding, settings: Options) -> tuple[Decoder, PrefixScorer]:
+    model = LanguageModel(binding)
+    prefill = settings.pass_tokens(model.device.type)
+    cache = settings.cache_tokens or _cache_tokens(binding, model)
+    # The check uses its own decoder with few rows. A used decoder keeps its cache: 0.5 GB, even
+    # for a model that only scores.
+    check_decoding(model, Decoder(model, rows=4, budget=cache, prefill=prefill))
+    decoder = Decoder(model, rows=settings.batch_size, budget=cache, prefill=prefill)
+    return decoder, PrefixScorer(model, cells=prefill)
 
 
 def _cache_tokens(binding: Binding, model: LanguageModel) -> int:

@@ -4,10 +4,12 @@ first, so that no request waits forever."""
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import TypeVar
 
 import torch
 
+from engines.local.causal_lm import LanguageModel
 from engines.local.continuous_batching import Decoder, RunningSequence
 from engines.local.cpu_threads import default_threads
 from engines.local.prefix_scoring import PrefixScorer, ScoreBatchItem, ScoreRequest
@@ -42,18 +44,29 @@ def nearest(
 
 
 class Worker:
-    """Runs a `Decoder` and a `PrefixScorer` in a separate thread until `close`."""
+    """Loads a model and runs it in a separate thread until `close`.
 
-    def __init__(self, decoder: Decoder, scorer: PrefixScorer) -> None:
-        self._decoder = decoder
-        self._scorer = scorer
+    The thread also loads the model, because OpenMP has a pool of threads for each thread that
+    computes: if two threads have one, there are more threads than cores, and libgomp puts them to
+    sleep after each operation. A step of 16 rows then takes 86 ms instead of 62 (SmolLM2-135M on
+    two cores).
+
+    Args:
+        load: Loads the model. Its errors are raised here.
+    """
+
+    def __init__(self, load: Callable[[], tuple[Decoder, PrefixScorer]]) -> None:
         self._sequences: list[RunningSequence] = []
         self._items: list[ScoreBatchItem] = []
         self._news = threading.Condition()
         self._closed: EngineError | None = None
         self._threads = default_threads()
-        self._thread = threading.Thread(target=self._run, name="transformers-engine", daemon=True)
+        loaded = Future[None]()
+        self._thread = threading.Thread(
+            target=self._run, args=(load, loaded), name="transformers-engine", daemon=True
+        )
         self._thread.start()
+        loaded.result()
 
     def write(self, sequence: RunningSequence) -> None:
         """Queue a text to generate."""
@@ -70,6 +83,11 @@ class Worker:
             self._items += items
             self._news.notify()
 
+    @property
+    def model(self) -> LanguageModel:
+        """The model, until `close`."""
+        return self._decoder.model
+
     def close(self) -> None:
         """Stop after the current batch. Waiting requests fail with `EngineError`."""
         with self._news:
@@ -82,9 +100,18 @@ class Worker:
         if self._closed is not None:
             raise EngineError(str(self._closed))
 
-    def _run(self) -> None:
-        error = EngineError("the engine was closed")
+    def _run(self, load: Callable[[], tuple[Decoder, PrefixScorer]], loaded: Future[None]) -> None:
         torch.set_num_threads(self._threads)
+        try:
+            self._decoder, self._scorer = load()
+        except BaseException as error:
+            loaded.set_exception(error)
+            return
+        loaded.set_result(None)
+        self._serve()
+
+    def _serve(self) -> None:
+        error = EngineError("the engine was closed")
         try:
             while self._wait():
                 self._write()

@@ -66,7 +66,7 @@ class Broken(RuntimeError):
 def test_a_failing_model_fails_its_calls_and_serves_the_next(tiny_model: Path):
     engine = opened(tiny_model)
     prompt = engine.render([{"role": "user", "content": "?"}])
-    model = engine._model
+    model = engine._worker.model
     assert model is not None
     working = model.body.forward
 
