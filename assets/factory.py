@@ -23,6 +23,8 @@ from upath import UPath
 
 from assets.config.errors import FactoryError
 from assets.config.settings import Settings
+from assets.costs.estimate import SAMPLE, plan_run
+from assets.costs.plan import Plan
 from assets.execution.execute_stage import execute_stage
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.project.changes import Changes
@@ -182,12 +184,54 @@ class Factory:
             frames[stage.name] = splits[stage.name].kept
         return splits
 
+    def plan(
+        self,
+        recipe: str,
+        *,
+        refresh: str | None = None,
+        rows: int | None = None,
+        held_out: int | None = None,
+        sample: int = SAMPLE,
+        set: Changes | None = None,
+    ) -> Plan:
+        """Estimate what a refresh asks of models, before it is made.
+
+        The stages run on a few of its prompts, without training. The answers of models to these
+        are journaled, so that the refresh does not pay for them again.
+
+        Args:
+            recipe: The name of a recipe.
+            refresh: A day, such as ``2026-01-31``; by default today (UTC).
+            rows: The largest number of prompts; by default the number that the recipe sets.
+            held_out: The largest number of held-out prompts, as for `refresh`.
+            sample: The largest number of prompts that the stages run on.
+            set: Parameters of stages for this run, such as ``{"responses.max_tokens": 64}``.
+
+        Returns:
+            The calls, tokens and prices by stage and role, and the trainings.
+
+        Raises:
+            FactoryError: There is no such recipe, or a source cannot be read.
+        """
+        spec = self._recipe(recipe)
+        self.project.require(recipe, set)
+        return plan_run(
+            self.project,
+            spec,
+            refresh=refresh or _today(),
+            rows=spec.rows if rows is None else rows,
+            held_out=held_out or spec.held_out_rows(rows),
+            sample=sample,
+            changes=set,
+        )
+
     def refresh(
         self,
         recipe: str,
         *,
         refresh: str | None = None,
         rows: int | None = None,
+        held_out: int | None = None,
         set: Changes | None = None,
     ) -> "Outcome":
         """Run all stages of a recipe and store their tables, as ``factory run`` does.
@@ -196,6 +240,8 @@ class Factory:
             recipe: The name of a recipe.
             refresh: A day, such as ``2026-01-31``; by default today (UTC).
             rows: The largest number of prompts; by default the number that the recipe sets.
+            held_out: The largest number of held-out prompts that policies are validated on; by
+                default all or, with fewer ``rows`` than the recipe sets, as many as ``rows``.
             set: Parameters of stages for this run, such as ``{"responses.max_tokens": 64}``.
 
         Returns:
@@ -210,7 +256,15 @@ class Factory:
         self.project.require(recipe, set)
         (day,) = rounds(refresh, 1, self.project.settings.schedule)
         definitions = build_definitions(self.project, [recipe])
-        return run_refresh(self.project, definitions, recipe, refresh=day, rows=rows, changes=set)
+        return run_refresh(
+            self.project,
+            definitions,
+            recipe,
+            refresh=day,
+            rows=rows,
+            held_out=held_out or self.recipes[recipe].held_out_rows(rows),
+            changes=set,
+        )
 
     def read(
         self, recipe: str, stage: str | None = None, *, refresh: str | None = None

@@ -1,6 +1,6 @@
 """Runs a recipe through Dagster in this process, on the instance that ``make serve`` shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from assets.execution.in_process import execute_job
 from assets.project.changes import Changes
 from assets.project.dataset import DATASETS
 from assets.project.project import Project
+from assets.project.recipe_plan import Stage
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def run_refresh(
     *,
     refresh: str,
     rows: int | None,
+    held_out: int | None = None,
     changes: Changes | None = None,
     shown: bool = True,
 ) -> Outcome:
@@ -111,6 +113,7 @@ def run_refresh(
         recipe: The name of the recipe.
         refresh: The refresh.
         rows: The largest number of prompts; None for the number that the recipe sets.
+        held_out: The largest number of held-out prompts that stages ask; None for all.
         changes: The parameters of stages that this run sets.
         shown: Whether the run is on the Dagster instance that the UI shows, or on a temporary one.
 
@@ -122,18 +125,14 @@ def run_refresh(
     wanted = component.rows if rows is None else rows
     config = {"config": {"rows": wanted}}
     sources = component.weights(project.settings)
-    component.changed(project.settings, changes or {})
-    changed: dict[str, dict[str, Any]] = {}
-    for name, value in (changes or {}).items():
-        stage, _, parameter = name.partition(".")
-        changed.setdefault(stage, {})[parameter] = value
+    ops = _configured(component.changed(project.settings, changes or {}), changes or {}, held_out)
     result = execute_job(
         definitions,
         recipe,
         what=f"{recipe} at {refresh}",
         ops={f"{recipe}__prompts": config}
         | {f"prompts__{source}": config for source in sources}
-        | {f"{recipe}__{stage}": {"config": {"set": given}} for stage, given in changed.items()},
+        | {f"{recipe}__{stage}": {"config": given} for stage, given in ops.items()},
         partition_key=refresh,
         shown=shown,
     )
@@ -173,6 +172,20 @@ def run_refresh(
         ),
         says=tuple(filter(None, [component.fitted(project.settings).notice, *notices])),
     )
+
+
+def _configured(
+    stages: Sequence[Stage], changes: Changes, held_out: int | None
+) -> dict[str, dict[str, Any]]:
+    """The run configuration of stages, by their names."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in changes.items():
+        stage, _, parameter = name.partition(".")
+        found.setdefault(stage, {}).setdefault("set", {})[parameter] = value
+    for each in stages:
+        if held_out is not None and "held_out" in each.reads:
+            found.setdefault(each.name, {})["held_out"] = held_out
+    return found
 
 
 def _last(by_stage: list[dict[str, Any]], name: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engines.bindings import Binding
-from engines.protocol import Generation, Rendered, Sampling, Scored
+from engines.protocol import Engine, Generation, Rendered, Sampling, Scored
 from schemas import Message
 
 SENTENCE = "The cat sat on the mat, then it slept beside the warm stove until evening."
@@ -12,7 +12,7 @@ _TOKENS = tuple(range(100, 124))
 _LOGPROBS = (-0.5,) * len(_TOKENS)
 
 
-class InstantEngine:
+class InstantEngine(Engine):
     """Writes a sentence with the seed in it, or as ``judge`` four ratings: 24 tokens with their
     log-probs either way."""
 

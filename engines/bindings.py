@@ -18,6 +18,7 @@ from pydantic import (
 from engines.profiles import Profile
 from engines.protocol import Engine
 from engines.registry import IN_PROCESS, VERBS, engine_class
+from schemas import Price
 from schemas.parameters import Parameters
 
 _RESERVED = frozenset(
@@ -78,6 +79,7 @@ class Binding(Parameters):
             (`engines.operators.prompt_templates`).
         template_arguments: arguments of the chat template, such as ``{enable_thinking: false}``.
         licence: the model's licence, for the cards of its data. By default, that of its own card.
+        price: what its provider takes for a million tokens: ``{prompt: 0.15, answer: 0.60}``.
         options: options of the engine.
     """
 
@@ -99,6 +101,7 @@ class Binding(Parameters):
     templates: str | None = None
     template_arguments: Mapping[str, Any] = Field(default_factory=dict)
     licence: str | None = None
+    price: Price | None = None
     options: Mapping[str, Any] = Field(default_factory=dict)
 
     @field_validator("template_arguments")

@@ -7,6 +7,7 @@ from pathlib import Path
 from upath import UPath
 
 from engines.bindings import Binding, open_engine
+from engines.ledger import Ledger
 from engines.protocol import Engine
 from schemas import Table
 
@@ -35,6 +36,7 @@ class Context:
         folder: the recipe's folder, with its templates; None if it has none.
         gives: the stage's output table, if its operator does not define it (a filter of several
             kinds of tables).
+        ledger: takes the costs of the rows; None if it is no trial.
         open_engine: opens the engine of a binding. Tests and benchmarks replace it.
     """
 
@@ -53,4 +55,5 @@ class Context:
     reviews: UPath | None = None
     folder: Path | None = None
     gives: type[Table] | None = None
+    ledger: Ledger | None = None
     open_engine: Callable[[Binding], Engine] = open_engine

@@ -21,6 +21,7 @@ from engines.journal.codec import (
     unpack_rewards,
     unpack_scored,
 )
+from engines.ledger import CURRENT
 from engines.protocol import (
     Choice,
     Dropout,
@@ -31,19 +32,37 @@ from engines.protocol import (
     RowError,
     Sampling,
     Scored,
+    UntrainedHeadError,
 )
 from engines.runtime.masses import Masses
 from engines.runtime.seeds import sample_seed
-from engines.runtime.session import Codec, OpenedEngine, Session
-from schemas import Message, Usage
+from engines.runtime.session import Codec, OpenedEngine, Question, Session
+from schemas import Cost, Message, Usage
 
 __all__ = ["Model", "Models", "SampledText", "thinking_before"]
 
 _DEFAULT = Sampling()
-_GENERATION = Codec(pack_generation, unpack_generation, lambda answer: answer.tokens)
-_SCORED = Codec(pack_scored, unpack_scored, lambda answer: len(answer.token_ids))
-_CHOICE = Codec(pack_choice, unpack_choice, lambda answer: 0)
-_REWARDS = Codec(pack_rewards, unpack_rewards, lambda answer: answer.tokens)
+_GENERATION = Codec(
+    pack_generation,
+    unpack_generation,
+    lambda answer: answer.tokens,
+    lambda answer, prompt: Cost(1, prompt, answer.tokens),
+)
+_SCORED = Codec(
+    pack_scored,
+    unpack_scored,
+    lambda answer: len(answer.token_ids),
+    lambda answer, prompt: Cost(1, prompt + len(answer.token_ids)),
+)
+_CHOICE = Codec(
+    pack_choice, unpack_choice, lambda answer: 0, lambda answer, prompt: Cost(1, prompt)
+)
+_REWARDS = Codec(
+    pack_rewards,
+    unpack_rewards,
+    lambda answer: answer.tokens,
+    lambda answer, prompt: Cost(1, answer.tokens),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +198,15 @@ class Model:
             return [await engine.generate(prompt, sampling, seeds[i]) for i in positions]
 
         keys = opened.identity("generate", sampling).generations(prompt.text, seeds)
-        raws = await session.answers(opened, "generate", keys, ask, _GENERATION, together=False)
+        raws = await session.answers(
+            opened,
+            "generate",
+            keys,
+            ask,
+            _GENERATION,
+            question=Question(self.role, prompt),
+            together=False,
+        )
         for raw in raws:
             session.usage.wrote(sampling.max_tokens, cut=raw.finish == "length", tokens=raw.tokens)
         return raws
@@ -237,7 +264,13 @@ class Model:
 
         keys = opened.identity("generate", sampling).generations(prompt.text, [0])
         (answer,) = await self._session.answers(
-            opened, "generate", keys, ask, _GENERATION, together=False
+            opened,
+            "generate",
+            keys,
+            ask,
+            _GENERATION,
+            question=Question(self.role, prompt),
+            together=False,
         )
         return answer.text
 
@@ -290,7 +323,15 @@ class Model:
             )
 
         keys = opened.identity("score").scores(prompt.text, texts, ends)
-        answers = await self._session.answers(opened, "score", keys, ask, _SCORED, together=True)
+        answers = await self._session.answers(
+            opened,
+            "score",
+            keys,
+            ask,
+            _SCORED,
+            question=Question(self.role, prompt),
+            together=True,
+        )
         return dict(zip(asked, answers, strict=True))
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> Choice:
@@ -316,7 +357,15 @@ class Model:
             return [await engine.choose(prompt, spelled) for _ in positions]
 
         keys = [opened.identity("choose").choice(prompt.text, spelled)]
-        (chosen,) = await session.answers(opened, "choose", keys, ask, _CHOICE, together=True)
+        (chosen,) = await session.answers(
+            opened,
+            "choose",
+            keys,
+            ask,
+            _CHOICE,
+            question=Question(self.role, prompt),
+            together=True,
+        )
         if len(chosen.logprobs) != len(ordered):
             raise RowError(f"{len(chosen.logprobs)} log-probs came for {len(ordered)} options")
         session.masses.add(self.role, messages, options, chosen)
@@ -353,7 +402,18 @@ class Model:
             return [rewards for _ in positions]
 
         keys = [opened.identity("reward").reward(prompt.text, text, step_ends, dropout, end=end)]
-        (rewards,) = await session.answers(opened, "reward", keys, ask, _REWARDS, together=True)
+        question = Question(self.role, prompt)
+        try:
+            (rewards,) = await session.answers(
+                opened, "reward", keys, ask, _REWARDS, question=question, together=True
+            )
+        except UntrainedHeadError:
+            if (row := CURRENT.get()) is None:
+                raise
+            # A trial is before the training of the head. Nothing is journaled.
+            tokens = engine.prompt_tokens(replace(prompt, text=prompt.text + text))
+            row.note(self.role, opened.binding.price, [(keys[0], Cost(1, tokens))], journaled=False)
+            return (0.0,) * (1 if step_ends is None else len(step_ends))
         return rewards.values
 
     def _rewarder(self, dropout: Dropout | None) -> OpenedEngine:

@@ -198,6 +198,10 @@ class Engine(Protocol):
         """
         ...
 
+    def prompt_tokens(self, prompt: Rendered) -> int:
+        """The number of tokens of a prompt. By default an estimate: a token has 4 characters."""
+        return math.ceil(len(prompt.text) / 4)
+
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         """Sample one text. The same arguments give the same text, regardless of other requests."""
         raise EngineError(f"engine {self.name!r} does not generate")

@@ -123,6 +123,9 @@ class VLLMEngine(Engine):
         self._prompt(rendered)
         return rendered
 
+    def prompt_tokens(self, prompt: Rendered) -> int:
+        return len(self._prompt(prompt))
+
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         output = await self._run(
             self._prompt(prompt),

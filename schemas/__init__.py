@@ -1,7 +1,8 @@
 """The shape of all data: tables, ids, and what an operator is."""
 
 from schemas.accept import Split, accept, columns, dropped, empty, rows
-from schemas.ids import canonical, content_id, prompt_id
+from schemas.cost import Cost, Price
+from schemas.ids import canonical, content_id, first_by_id, prompt_id
 from schemas.memory import Need
 from schemas.messages import MESSAGES, ROLES, Message, ToolCall, contents, messages_of, named_rows
 from schemas.migration import migrated
@@ -66,6 +67,7 @@ __all__ = [
     "ChoiceExample",
     "ChoiceReport",
     "ChoosingRole",
+    "Cost",
     "Demonstrations",
     "Dropped",
     "Evaluations",
@@ -82,6 +84,7 @@ __all__ = [
     "Operator",
     "PairEvaluations",
     "Pairs",
+    "Price",
     "ProbeExample",
     "ProbeReport",
     "ProbeResult",
@@ -118,6 +121,7 @@ __all__ = [
     "contents",
     "dropped",
     "empty",
+    "first_by_id",
     "id_column",
     "load_operator",
     "messages_of",

@@ -22,6 +22,18 @@ def canonical(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
+def first_by_id(prompts: pl.DataFrame, most: int) -> pl.DataFrame:
+    """At most so many rows of a `schemas.Prompts` table, in its order: those with the first ids.
+
+    Ids are digests, so the choice does not depend on the order of the rows. Fewer rows are a part
+    of more.
+    """
+    if prompts.height <= most:
+        return prompts
+    chosen = prompts["prompt_id"].sort().head(most)
+    return prompts.filter(pl.col("prompt_id").is_in(chosen.implode()))
+
+
 def content_id(*parts: Any) -> str:
     """32 hexadecimal digits (128 bits) of BLAKE2b over the canonical JSON of ``parts``."""
     digest = hashlib.blake2b(canonical(parts).encode("utf-8", "surrogatepass"), digest_size=16)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from schemas.cost import Cost, Price
+
 Findings = Mapping[str, JsonValue]
 """Figures of a stage to show, by name (such as a judge's flip rate)."""
 
@@ -38,6 +40,8 @@ class Usage:
         model_seconds: seconds from the start of the first row to the end of the last.
         lengths: the generated texts, with journal hits, by their limit of tokens.
         memory: what each loaded model needs in memory, by model and use.
+        by_role: the cost of the model calls of each role.
+        prices: what they cost, by currency, as far as it is known.
     """
 
     model_calls: int = 0
@@ -46,6 +50,8 @@ class Usage:
     model_seconds: float = 0.0
     lengths: dict[int, Lengths] = field(default_factory=dict)
     memory: dict[str, JsonValue] = field(default_factory=dict)
+    by_role: dict[str, Cost] = field(default_factory=dict)
+    prices: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -58,7 +64,22 @@ class Usage:
                 for limit in self.lengths | other.lengths
             },
             self.memory | other.memory,
+            {
+                role: self.by_role.get(role, Cost()) + other.by_role.get(role, Cost())
+                for role in self.by_role | other.by_role
+            },
+            {
+                currency: self.prices.get(currency, 0.0) + other.prices.get(currency, 0.0)
+                for currency in self.prices | other.prices
+            },
         )
+
+    def spend(self, role: str, cost: Cost, price: Price | None) -> None:
+        """Count the model calls of a role."""
+        self.by_role[role] = self.by_role.get(role, Cost()) + cost
+        if price is not None:
+            paid = self.prices.get(price.currency, 0.0)
+            self.prices[price.currency] = paid + price.of(cost.prompt_tokens, cost.answer_tokens)
 
     def wrote(self, limit: int, *, cut: bool, tokens: int) -> None:
         """Count a text that was generated with at most ``limit`` tokens."""

@@ -21,6 +21,7 @@ from engines.bindings import Binding
 from engines.context import Context
 from engines.protocol import (
     Choice,
+    Engine,
     EngineError,
     Generation,
     Rendered,
@@ -120,7 +121,7 @@ def make_tiny_model() -> Callable[..., Path]:
     return write_tiny_model
 
 
-class AnsweringEngine:
+class AnsweringEngine(Engine):
     """Answers from a hash of what it is asked, each answer after as many turns as the hash says,
     and notes every question in ``asked``."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from annotators.probes.probed import ProbedAnnotator
+from annotators.probes.suite import of_probes
 from engines.context import Context
 from engines.model import Models
 from engines.operators.run_rows import Done, run_rows
@@ -83,7 +84,7 @@ def _examples(
     run = run_rows(
         ((f"choice {number}", asked) for number, asked in enumerate(lowest)),
         work,
-        replace(context, failure_limit=1.0),
+        of_probes(context),
         total=len(lowest),
     )
     words = {one.number: one.result for one in run if isinstance(one, Done)}

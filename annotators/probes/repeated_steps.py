@@ -1,12 +1,11 @@
 """Tests of rewards of steps: they must not follow the outcome alone, and not reward repetition."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from annotators.probes.suite import right_answers
+from annotators.probes.suite import of_probes, right_answers
 from engines.context import Context
 from engines.model import Models
 from engines.operators.row_operator import each_prompt
@@ -74,7 +73,7 @@ def repeats(
     run = run_rows(
         ((case[0].prompt_id, case) for case in cases),
         work,
-        dataclasses.replace(context, failure_limit=1.0),
+        of_probes(context),
         total=len(cases),
     )
     scores_by_case: dict[int, tuple[float, float]] = {}

@@ -107,7 +107,7 @@ def probed(
     run = run_rows(
         ((case.prompt.prompt_id, case) for case in asked),
         work,
-        dataclasses.replace(context, failure_limit=1.0),
+        of_probes(context),
         total=len(asked),
     )
     found = {
@@ -119,6 +119,12 @@ def probed(
     verdicts = [(case, found[number]) for number, case in enumerate(asked)]
     probes = dict.fromkeys(case.probe for case in asked)
     return [_result(probe, verdicts) for probe in probes], run.usage
+
+
+def of_probes(context: Context) -> Context:
+    """``context`` for tests of an annotator: any number of them may fail."""
+    ledger = context.ledger and context.ledger.of_probes()
+    return dataclasses.replace(context, failure_limit=1.0, ledger=ledger)
 
 
 def failed(results: Sequence[ProbeResult], *, threshold: float) -> tuple[str, ...]:

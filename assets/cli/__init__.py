@@ -13,6 +13,7 @@ from assets.cli import (
     inspect,
     models,
     operators,
+    plan,
     preview,
     readings,
     run,
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for module in (
-    *(init, run, preview, models, inspect, operators, validate),
+    *(init, run, preview, plan, models, inspect, operators, validate),
     *(exchange, readings, storage),
 ):
     app.add_typer(module.commands)

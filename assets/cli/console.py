@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from assets.cli.plan_tables import spent_lines
 from assets.config.settings import Settings
 from assets.refresh import Outcome
 from schemas.printable import printable
@@ -67,6 +68,7 @@ def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
     for stage, findings in outcome.findings.items():
         listed = ", ".join(f"{name} {_figure(value)}" for name, value in findings.items())
         yield Text(f"{stage}: {listed}")
+    yield from spent_lines(outcome.stages)
     if outcome.label_accuracy is not None:
         origin = f" {outcome.label_origin}" if outcome.label_origin else ""
         yield Text(f"label accuracy {outcome.label_accuracy:.1%}{origin}")

@@ -18,6 +18,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and n
 Refresh = Annotated[
     str | None, typer.Option(metavar="DATE", help="Which refresh, as 2026-11-21 (UTC).")
 ]
+HeldOut = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Held-out prompts (default: all; with fewer --rows than the recipe's, as many).",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="STAGE.PARAMETER=VALUE",
+        help="A parameter of a stage for this run, as responses.max_tokens=64. Repeatable.",
+    ),
+]
 Version = Annotated[
     int | None,
     typer.Option("--version", min=1, help="Of a curated dataset (default: the newest)."),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.errors import Json, Refresh, printed, recipe_id
+from assets.cli.errors import HeldOut, Json, Refresh, Set, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -23,14 +23,8 @@ def run(
             min=1, help="Consecutive refreshes ending at DATE, each from the last one's policy."
         ),
     ] = 1,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="STAGE.PARAMETER=VALUE",
-            help="A parameter of a stage for this run, as responses.max_tokens=64. Repeatable.",
-        ),
-    ] = None,
+    held_out: HeldOut = None,
+    changes: Set = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: draw prompts, write, score, choose, train, validate.
@@ -51,11 +45,18 @@ def run(
         given = read_changes(changes or [])
         project.require(name, given)
         definitions = build_definitions(project, [name])
+        asked = held_out or project.recipes[name].held_out_rows(rows)
         screen = console.console(stderr=as_json)
         outcomes = []
         for day in days:
             outcome = runs.run_refresh(
-                project, definitions, name, refresh=day, rows=rows, changes=given
+                project,
+                definitions,
+                name,
+                refresh=day,
+                rows=rows,
+                held_out=asked,
+                changes=given,
             )
             outcomes.append(outcome)
             screen.print(console.stages_table(f"{name}, refresh {day}", outcome.stages))

@@ -128,7 +128,8 @@ def code_version(stage: Stage, spec: Mapping[str, Any], settings: Settings, *, s
     models = {
         role: settings.roles[role].model_dump(
             mode="json",
-            exclude={"url", "api_key_env", "concurrency", "licence", "profile", "defaults"},
+            exclude={"url", "api_key_env", "concurrency", "licence", "price", "profile"}
+            | {"defaults"},
         )
         for role in roles
     }

@@ -1,7 +1,6 @@
 """The Dagster component of a recipe: ``type: assets.Recipe`` (`assets.project.recipe`)."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
@@ -27,13 +26,12 @@ from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
 from assets.execution.run_stage import check_specs, run_stage
 from assets.execution.schema_check import schema_check
-from assets.execution.stage_context import RecipeContext
-from assets.policy.promotion import gate_of
+from assets.execution.stage_context import RecipeContext, with_held_out
 from assets.project.changes import WHERE
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import Stage, policy_stage
+from assets.project.recipe_plan import Stage
 from assets.project.refusal import Refusal
 from assets.project.resources import Resources
 from assets.prompts.sample_prompts import draw
@@ -58,6 +56,12 @@ class StageConfig(dg.Config):
         default_factory=dict,
         description="Parameters of the stage's operator for this run, by name, such as "
         "{max_tokens: 64}. What a run sets is kept with the table.",
+    )
+    held_out: int | None = Field(
+        default=None,
+        ge=1,
+        description="The largest number of held-out prompts that this run asks. By default all. A "
+        "smaller number takes some of the same prompts.",
     )
 
 
@@ -95,15 +99,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
         """
         stages = self.planned(settings)
         weights = self.weights(settings)
-        trains = policy_stage(stages)
-        recipe = RecipeContext(
-            self.name,
-            trains.name if trains else None,
-            self.seed,
-            Path(self.file).parent,
-            gate_of(self.name, stages, trains, self.gate, self.seed),
-            stages,
-        )
+        recipe = RecipeContext.of(self, stages)
         referenced = self.fitted(settings).referenced
         assets = [self._prompts(weights, settings, referenced, days)]
         assets += [self._asset(stage, recipe, settings, days) for stage in stages]
@@ -272,9 +268,9 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     recipe,
                     factory,
                     refresh=context.partition_key,
-                    tables=tables,
+                    tables=with_held_out(tables, config.held_out),
                 )
-            if config.set:
+            if config.set or config.held_out:
                 # A table with other values is another one for the stages that read it.
                 version = dg.DataVersion(f"{context.run.run_id}/{stage.name}")
                 result = replace(result, data_version=version)

@@ -1,5 +1,6 @@
 """The metadata of an asset's rows in Dagster, and the check ``adds_up``."""
 
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -40,6 +41,8 @@ def rows_metadata(
             "model_calls": usage.model_calls,
             "journal_hits": usage.journal_hits,
             "tokens_per_second": usage.tokens / usage.model_seconds if usage.tokens else None,
+            "by_role": {role: asdict(cost) for role, cost in usage.by_role.items()},
+            "prices": dict(usage.prices),
         }
     return {
         "account": dg.MetadataValue.json(account),

@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+import polars as pl
 
 from assets.config.settings import Settings
 from assets.policy.lineage import roles_at
-from assets.policy.promotion import Gate
-from assets.project.recipe_plan import Stage
+from assets.policy.promotion import Gate, gate_of
+from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import Stage, policy_stage
 from assets.storage.tables import Tables
 from engines.context import Context
+from schemas import first_by_id
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,19 @@ class RecipeContext:
     folder: Path | None = None
     gate: Gate | None = None
     stages: Sequence[Stage] = ()
+
+    @classmethod
+    def of(cls, recipe: RecipeSpec, stages: Sequence[Stage]) -> Self:
+        """The context of a recipe with these stages."""
+        trains = policy_stage(stages)
+        return cls(
+            recipe.name,
+            trains.name if trains else None,
+            recipe.seed,
+            Path(recipe.file).parent,
+            gate_of(recipe.name, stages, trains, recipe.gate, recipe.seed),
+            stages,
+        )
 
 
 def stage_context(
@@ -86,3 +104,12 @@ def stage_context(
         progress=progress,
         folder=recipe.folder,
     )
+
+
+def with_held_out(
+    tables: Mapping[str, pl.DataFrame], most: int | None
+) -> Mapping[str, pl.DataFrame]:
+    """``tables`` with at most so many held-out prompts; None: all."""
+    if most is None or "held_out" not in tables:
+        return tables
+    return {**tables, "held_out": first_by_id(tables["held_out"], most)}

@@ -109,6 +109,11 @@ class RecipeSpec(Declaration):
         )
         return schedule.model_copy(update={"rows": schedule.rows or self.rows})
 
+    def held_out_rows(self, rows: int | None) -> int | None:
+        """The most held-out prompts that a run of so many prompts asks: as many, if these are fewer
+        than the recipe's; else all, which is None."""
+        return None if rows is None or rows >= self.rows else rows
+
     def planned(self, settings: Settings) -> list[Stage]:
         """The stages in running order.
 

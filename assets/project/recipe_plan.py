@@ -125,7 +125,7 @@ def check_roles(
             check_role(stage.name, stage.operator, use, roles, file=file)
 
 
-def policy_stage(stages: list[Stage]) -> Stage | None:
+def policy_stage(stages: Sequence[Stage]) -> Stage | None:
     """The stage whose checkpoint the next refresh starts from; None if there is none.
 
     It is the last stage that trains the policy as a language model. Stages that train another role

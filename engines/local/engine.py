@@ -76,6 +76,9 @@ class TransformersEngine(Engine):
         self._prompt(rendered)
         return rendered
 
+    def prompt_tokens(self, prompt: Rendered) -> int:
+        return len(self._prompt(prompt))
+
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         ids = self._prompt(prompt)
         if sampling.max_tokens < 1:

@@ -56,6 +56,13 @@ class LazyEngine(Engine):
             return Rendered(tuple(messages), text, self._marked, form)
         return self._loaded().render(messages)
 
+    def prompt_tokens(self, prompt: Rendered) -> int:
+        if self._engine is None and self._tokenizer is not None:
+            from engines.chat.template import prompt_ids
+
+            return len(prompt_ids(self._tokenizer, prompt.text))
+        return self._loaded().prompt_tokens(prompt)
+
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         return await self._loaded().generate(prompt, sampling, seed)
 

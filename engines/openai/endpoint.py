@@ -21,16 +21,26 @@ class Endpoint:
         refused: the parts of a request that it refuses (`engines.openai.parameters`).
         answered_at: the time of its last answer (`time.monotonic`).
         lists: whether it has ever listed likely tokens.
+        characters: the characters of the prompts whose tokens it has counted.
+        prompt_tokens: these tokens.
     """
 
     pace: Pace = field(default_factory=Pace)
     refused: set[str] = field(default_factory=set)
     answered_at: float = -math.inf
     lists: bool = False
+    characters: int = 0
+    prompt_tokens: int = 0
 
     def answered(self) -> None:
         """Report an answer, to any call."""
         self.answered_at = time.monotonic()
+
+    def counted(self, characters: int, tokens: int | None) -> None:
+        """Report its count of the tokens of a prompt; None if it gives none."""
+        if tokens:
+            self.characters += characters
+            self.prompt_tokens += tokens
 
     def learn(self, parts: set[str], server: str, message: str) -> None:
         """Remember that it refuses ``parts`` and answers without them. Warns once per part."""

@@ -95,6 +95,13 @@ class OpenAIEngine(Engine):
         sent = tuple(spelled_apart(message) for message in messages_of(messages))
         return Rendered(sent, canonical([dict(message) for message in sent]))
 
+    def prompt_tokens(self, prompt: Rendered) -> int:
+        """An estimate, by the server's own counts for the prompts up to now."""
+        endpoint = self.server.endpoint
+        if not endpoint.characters:
+            return super().prompt_tokens(prompt)
+        return round(len(prompt.text) * endpoint.prompt_tokens / endpoint.characters)
+
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         """Sample one text. It has log-probs if the server gives them, and token ids from vLLM."""
         body: dict[str, Any] = {
@@ -266,7 +273,9 @@ class OpenAIEngine(Engine):
                 body, needs = {**body, "tool_choice": "none"}, (*needs, "tool_choice")
         if self._arguments:
             body = {**body, "chat_template_kwargs": self._arguments}
-        return await self.server.chat(prompt.messages, body, needs=needs)
+        reply = await self.server.chat(prompt.messages, body, needs=needs)
+        self.server.endpoint.counted(len(prompt.text), reply.read)
+        return reply
 
 
 def _finish(reply: ChatReply, most: int) -> Literal["stop", "length"]:

@@ -124,9 +124,12 @@ class ChatReply(BaseModel):
     @property
     def written(self) -> int | None:
         """The server's count of generated tokens, the thought included; None if it gives none."""
-        usage = self.usage if isinstance(self.usage, Mapping) else {}
-        counted = usage.get("completion_tokens")
-        return counted if isinstance(counted, int) and 0 <= counted < 2**32 else None
+        return _counted(self.usage, "completion_tokens")
+
+    @property
+    def read(self) -> int | None:
+        """The server's count of the prompt's tokens; None if it gives none."""
+        return _counted(self.usage, "prompt_tokens")
 
     @property
     def failed(self) -> bool:
@@ -199,9 +202,7 @@ class PoolingReply(BaseModel):
     @property
     def read(self) -> int:
         """The server's count of tokens; 0 if it gives none."""
-        usage = self.usage if isinstance(self.usage, Mapping) else {}
-        counted = usage.get("prompt_tokens")
-        return counted if isinstance(counted, int) and 0 <= counted < 2**32 else 0
+        return _counted(self.usage, "prompt_tokens") or 0
 
 
 class ModelList(BaseModel):
@@ -231,3 +232,8 @@ def _texts(parts: Any) -> str:
     return "".join(
         str(part.get("text") or "") if isinstance(part, Mapping) else str(part) for part in parts
     )
+
+
+def _counted(usage: Any, name: str) -> int | None:
+    counted = usage.get(name) if isinstance(usage, Mapping) else None
+    return counted if isinstance(counted, int) and 0 <= counted < 2**32 else None

@@ -192,6 +192,8 @@ class RowRun(Generic[Item, Result]):
 
     async def _worker(self) -> None:
         for number, (row_id, item) in self._items:
+            if self._context.ledger is not None:
+                self._context.ledger.begin(self._context.stage, row_id)
             try:
                 result = await self._work(item, Models(self._session, row_id))
                 self._ended.append(Done(number, item, result))

@@ -7,14 +7,15 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from engines.bindings import Binding
 from engines.journal.identity import Identity, Verb
 from engines.journal.store import Journal
-from engines.protocol import Engine, EngineError, Sampling
+from engines.ledger import CURRENT
+from engines.protocol import Engine, EngineError, Rendered, Sampling
 from engines.runtime.masses import Masses
-from schemas import Usage
+from schemas import Cost, Usage
 
 if TYPE_CHECKING:
     from engines.context import Context
@@ -25,11 +26,26 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Codec(Generic[Answer]):
-    """Packs and unpacks the answers of one verb for the journal, and counts their tokens."""
+    """Packs and unpacks the answers of one verb for the journal, and counts their tokens.
+
+    Attributes:
+        pack: the bytes of an answer.
+        unpack: the answer.
+        tokens: the tokens of an answer that were generated or scored.
+        cost: the cost of an answer to a prompt of so many tokens.
+    """
 
     pack: Callable[[Answer], bytes]
     unpack: Callable[[bytes], Answer]
     tokens: Callable[[Answer], int]
+    cost: Callable[[Answer, int], Cost]
+
+
+class Question(NamedTuple):
+    """What is asked: a prompt, of a role."""
+
+    role: str
+    prompt: Rendered
 
 
 @dataclass
@@ -143,6 +159,7 @@ class Session:
         ask: Callable[[list[int]], Awaitable[Sequence[Answer]]],
         codec: Codec[Answer],
         *,
+        question: Question,
         together: bool,
     ) -> list[Answer]:
         """The answers to ``keys``, from the journal, from requests in flight, or from ``ask``.
@@ -156,13 +173,24 @@ class Session:
             keys: journal keys.
             ask: requests the answers at the given positions of ``keys``.
             codec: the format of answers.
+            question: whom they are asked, for the account of costs.
             together: whether missing answers are requested in one call, or in one call each.
         """
         found = self.journal.find(keys, opened.number, verb)
         self.usage.journal_hits += len(found)
+        row = CURRENT.get()
+        if row is not None:
+            # Answers in flight are noted by the row that asked for them.
+            known = {key: codec.unpack(found[key]) for key in found.keys() - self._opened.in_flight}
+            costs = _costs(opened, codec, question.prompt, known)
+            row.note(question.role, opened.binding.price, costs.items(), journaled=True)
         positions = {key: i for i, key in enumerate(keys) if key not in found}
         groups = [list(positions)] if together else [[key] for key in positions]
-        calls = [self._claim(opened, verb, keys, positions, ask, codec) for keys in groups if keys]
+        calls = [
+            self._claim(opened, verb, group, positions, ask, codec, question)
+            for group in groups
+            if group
+        ]
         for part in await _all(calls):
             found.update(part)
         return [codec.unpack(found[key]) for key in keys]
@@ -175,6 +203,7 @@ class Session:
         positions: Mapping[bytes, int],
         ask: Callable[[list[int]], Awaitable[Sequence[Answer]]],
         codec: Codec[Answer],
+        question: Question,
     ) -> dict[bytes, bytes]:
         """Request the ``keys`` that are not in flight, then wait for the answers of the others."""
         in_flight = self._opened.in_flight
@@ -204,12 +233,17 @@ class Session:
                     del in_flight[key]
             self.usage.model_calls += len(answers)
             self.usage.tokens += sum(map(codec.tokens, answers))
+            costs = _costs(opened, codec, question.prompt, dict(zip(mine, answers, strict=True)))
+            price = opened.binding.price
+            self.usage.spend(question.role, sum(costs.values(), Cost()), price)
+            if (row := CURRENT.get()) is not None:
+                row.note(question.role, price, costs.items(), journaled=False)
         for key, answer in others.items():
             await asyncio.wait([answer])
             if answer.cancelled():  # with its row, maybe after the answer was journaled
                 kept = self.journal.find([key], opened.number, verb)
                 if not kept:
-                    found |= await self._claim(opened, verb, [key], positions, ask, codec)
+                    found |= await self._claim(opened, verb, [key], positions, ask, codec, question)
                     continue
                 found |= kept
             else:
@@ -251,6 +285,19 @@ class Session:
         finally:
             if opened.journal is not None:
                 opened.journal.close()
+
+
+def _costs(
+    opened: OpenedEngine,
+    codec: Codec[Answer],
+    prompt: Rendered,
+    answers: Mapping[bytes, Answer],
+) -> dict[bytes, Cost]:
+    """The cost of each answer to a prompt."""
+    if not answers:
+        return {}
+    tokens = opened.engine.prompt_tokens(prompt)
+    return {key: codec.cost(answer, tokens) for key, answer in answers.items()}
 
 
 async def _all(calls: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

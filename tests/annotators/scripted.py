@@ -11,7 +11,7 @@ import polars as pl
 
 from engines.bindings import Binding
 from engines.context import Context
-from engines.protocol import Choice, Generation, Rendered, RowError, Sampling, Scored
+from engines.protocol import Choice, Engine, Generation, Rendered, RowError, Sampling, Scored
 from schemas import Message, Prompts, Responses, prompt_id, rows
 
 TEMPLATES = {
@@ -26,7 +26,7 @@ Say = Callable[..., str]
 the options has probability 0.9."""
 
 
-class ScriptedEngine:
+class ScriptedEngine(Engine):
     """Answers as ``say`` does; ``say`` is also given the seed where it takes one."""
 
     name = "scripted"

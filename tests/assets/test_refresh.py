@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets import Factory
 from assets.config.errors import FactoryError
 from assets.config.operation import Schedule
 from assets.execution.in_process import fail_dead_runs
@@ -18,7 +20,7 @@ from assets.execution.instance import home
 from assets.execution.run_liveness import here
 from assets.refresh import rounds
 from assets.storage.tables import Tables
-from tests.assets.conftest import SAMPLED
+from tests.assets.conftest import SAMPLED, new_workshop
 
 DAY = "2026-11-01"
 STAGES: dict[str, dict[str, Any]] = {
@@ -35,6 +37,8 @@ FIELDS = {
     "model_calls",
     "journal_hits",
     "tokens_per_second",
+    "by_role",
+    "prices",
 }
 
 
@@ -228,3 +232,14 @@ def test_rounds_are_consecutive_days_that_end_at_the_refresh() -> None:
         rounds("2999-01-01", 1, Schedule())
     with pytest.raises(FactoryError, match="is too early"):
         rounds("2024-01-02", 5, Schedule(start=date(2024, 1, 1)))
+
+
+def test_a_look_at_few_rows_validates_on_as_few(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_workshop(tmp_path, tiny_model, monkeypatch).recipe("looked_at", rows=6)
+    factory = Factory.open()
+    few = factory.refresh("looked_at", refresh=DAY, rows=2)
+    assert few.stages["validated"]["in"] == 2
+    told = factory.refresh("looked_at", refresh=DAY, rows=2, held_out=1)
+    assert told.stages["validated"]["in"] == 1

@@ -30,6 +30,7 @@ from schemas import (
     Truth,
     accept,
     dropped,
+    first_by_id,
     rows,
 )
 from trainers.evaluation.both_policies import one_checkpoint, with_both_policies
@@ -41,6 +42,8 @@ SCORERS = {
     "reward": {"use": "annotators.Reward"},
 }
 """The annotator of each measure, if the recipe names none."""
+
+BEYOND = "more prompts than rows"
 
 
 class Validate(Varied, RowOperator):
@@ -69,6 +72,8 @@ class Validate(Varied, RowOperator):
     policy, has its answers before training already. If nothing was trained, the policy answers
     once.
 
+    At most ``rows`` of the prompts are asked, always the same ones; the others are dropped.
+
     ``system`` is put before prompts that have no system turn of their own, as by
     `generators.Sample`: name the one that the policy was sampled and trained under.
 
@@ -85,6 +90,7 @@ class Validate(Varied, RowOperator):
     policy: GeneratingRole = "policy"
     by: Literal["check", "judge", "reward"] | None = None
     scorer: NestedScorer | None = None
+    rows: int | None = Field(None, ge=1)
     samples: int = Field(8, ge=0)
     check: CheckPath | None = None
     cut: Cut = "refuse"
@@ -126,7 +132,10 @@ class Validate(Varied, RowOperator):
             EngineError: the check of a source is unknown, or there is not exactly one
                 checkpoint.
         """
-        asked = under_system(tables[self.prompts], self.system)
+        given = tables[self.prompts]
+        chosen = given if self.rows is None else first_by_id(given, self.rows)
+        beyond = given.join(chosen, on="prompt_id", how="anti", maintain_order="left")
+        asked = under_system(chosen, self.system)
         tables = {**tables, self.prompts: asked}
         failed = FailedRows(context.stage)
         if self.scorer is None:
@@ -138,7 +147,9 @@ class Validate(Varied, RowOperator):
             by_prompt[each] for each in tables[self.prompts]["prompt_id"] if each in by_prompt
         ]
         split = accept(Evaluations, rows(Evaluations, ordered), stage=context.stage, unit=self.unit)
-        return Split(split.kept, pl.concat([failed.frame(), lost, split.dropped]), report)
+        unasked = dropped(context.stage, BEYOND, beyond["prompt_id"].to_list())
+        every = pl.concat([failed.frame(), lost, split.dropped, unasked])
+        return Split(split.kept, every, report)
 
     def _checked(
         self, tables: Mapping[str, pl.DataFrame], context: Context, failed: FailedRows

@@ -1,5 +1,6 @@
 """The interface of a training method for `trainers.training.train`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -63,3 +64,10 @@ class Method(Protocol):
     def learner(
         self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
     ) -> "Learner": ...
+
+
+def steps_of(method: Method, rows: int) -> int:
+    """The optimizer steps of a training on so many rows."""
+    batches = math.ceil(rows / method.batch_size)
+    epoch = math.ceil(batches / method.gradient_accumulation)
+    return method.max_steps or math.ceil(method.epochs * epoch)

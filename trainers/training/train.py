@@ -25,7 +25,7 @@ from schemas import Need, canonical, named_rows
 from trainers.training.adapter import adapter_config, save_adapter
 from trainers.training.callbacks import Progress, Saving
 from trainers.training.checkpoint_folder import ADAPTER, TrainedFolder
-from trainers.training.method import Method
+from trainers.training.method import Method, steps_of
 from trainers.training.reference_logprobs import Reference
 from trainers.training.tokenization import Reader
 
@@ -199,9 +199,7 @@ def _turn_end(model: Any, tokenizer: Any) -> int:
 def _arguments(
     method: Method, rows: int, folder: TrainedFolder, *, seed: int, gpu: bool
 ) -> dict[str, Any]:
-    batches = math.ceil(rows / method.batch_size)
-    epoch = math.ceil(batches / method.gradient_accumulation)
-    steps = method.max_steps or math.ceil(method.epochs * epoch)
+    steps = steps_of(method, rows)
     return {
         "output_dir": str(folder.checkpoints),
         "learning_rate": method.learning_rate,

@@ -15,7 +15,7 @@ from engines.chat.template import chat_text
 from engines.chat.thinking import apart, marking
 from engines.local.lazy_engine import LazyEngine
 from engines.model import Model, Models
-from engines.protocol import Choice, Generation, Rendered, Sampling
+from engines.protocol import Choice, Engine, Generation, Rendered, Sampling
 from engines.runtime.session import Session
 
 HEADER = "<|im_start|>assistant\n"
@@ -109,7 +109,7 @@ def test_a_tokenizer_without_such_tokens_has_its_texts_read_as_they_are(tiny_mod
     assert marking(AutoTokenizer.from_pretrained(tiny_model)) is None
 
 
-class Thinker:
+class Thinker(Engine):
     """Writes what it is told to and notes what it is asked."""
 
     name = "thinker"

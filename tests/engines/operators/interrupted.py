@@ -15,12 +15,12 @@ from engines.bindings import Binding
 from engines.context import Context
 from engines.journal.identity import Identity
 from engines.operators.run_rows import Stopped
-from engines.protocol import Generation, Rendered, Sampling
+from engines.protocol import Engine, Generation, Rendered, Sampling
 from generators import Sample
 from schemas import Message, Prompts, prompt_id, rows
 
 
-class SlowEngine:
+class SlowEngine(Engine):
     name = "slow"
     revision = "slow"
 

@@ -135,6 +135,20 @@ def test_sides_are_those_of_their_weights_and_paid_for_once(
     assert one.kept["right_after"].to_list() != one.kept["right_before"].to_list()
 
 
+def test_a_validation_has_a_size(
+    validate: Validate, tiny_model: Path, context_for: Callable[..., Context]
+) -> None:
+    prompts = held_out(["even"] * 6)
+    tables = {"policy": checkpoint(tiny_model, tiny_model), "held_out": prompts}
+    few, more = (
+        validate.model_copy(update={"rows": rows}).run(tables, context_for(stage="validated"))
+        for rows in (2, 4)
+    )
+    assert (few.kept.height, more.kept.height) == (2, 4)
+    assert set(few.kept["prompt_id"]) < set(more.kept["prompt_id"])
+    assert set(few.dropped["row_id"]) == set(prompts["prompt_id"]) - set(few.kept["prompt_id"])
+
+
 def test_what_was_answered_before_opens_no_model(
     validate: Validate,
     tiny_model: Path,

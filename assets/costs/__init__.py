@@ -1,0 +1,1 @@
+"""What a run of a recipe costs, before it is made."""

@@ -1,0 +1,203 @@
+"""Estimates what a run of a recipe asks of models, from a trial on a few of its prompts."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import stdev
+
+import polars as pl
+
+from assets.costs.offered import offered
+from assets.costs.plan import Estimate, Plan, RoleCost
+from assets.costs.training import TrainingCost, training_cost
+from assets.costs.trial import find_journaled, try_stages
+from assets.execution.stage_context import RecipeContext, stage_context
+from assets.project.changes import Changes
+from assets.project.project import Project
+from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import GIVEN, Stage
+from engines.ledger import Place, Spent
+from schemas import EVALUATIONS, Checkpoints, first_by_id
+
+SAMPLE = 16
+"""The prompts of a trial."""
+LOOKED_UP = 1024
+"""The most prompts whose answers are looked up in the journal. If there are more, the number of
+journaled answers is estimated from these."""
+FIGURES = ("calls", "prompt_tokens", "answer_tokens")
+
+
+def plan_run(
+    project: Project,
+    recipe: RecipeSpec,
+    *,
+    refresh: str,
+    rows: int,
+    held_out: int | None = None,
+    sample: int = SAMPLE,
+    changes: Changes | None = None,
+) -> Plan:
+    """Estimate the cost of a run. The stages run on a few of its prompts, without training.
+
+    Args:
+        project: The project.
+        recipe: The recipe.
+        refresh: The refresh.
+        rows: The prompts of the run.
+        held_out: The most held-out prompts that stages ask; None: all.
+        sample: The most prompts of the trial.
+        changes: The parameters of stages that the run sets.
+
+    Raises:
+        FactoryError: A source cannot be read, or a parameter cannot be set.
+    """
+    stages = recipe.changed(project.settings, changes or {})
+    context = RecipeContext.of(recipe, stages)
+    prompts, unseen = offered(project, recipe, refresh=refresh, rows=rows)
+    if held_out is not None:
+        unseen = first_by_id(unseen, held_out)
+    trial, known = (
+        run(
+            stages,
+            context,
+            project,
+            refresh=refresh,
+            prompts=_spread(prompts, most),
+            held_out=_spread(unseen, most),
+        )
+        # What the trial pays for is in the journal when the answers are looked up.
+        for run, most in ((try_stages, sample), (find_journaled, LOOKED_UP))
+    )
+    full = {"prompts": prompts.height, "held_out": unseen.height}
+    scale = _Scale({stage.name: stage for stage in stages}, full, trial.frames)
+    looked_up = _Scale(scale.stages, full, known.frames)
+    trainings = list(_trainings(scale, context, project, refresh))
+    trained = {each.stage for each in trainings if each.rows}
+    costs = [
+        _cost(place, spent, known.ledger.spent.get(place, {}), scale, looked_up, trained)
+        for place, spent in trial.ledger.spent.items()
+    ]
+    return Plan(
+        recipe.name,
+        refresh,
+        prompts.height,
+        trial.frames["prompts"].height,
+        list(_joined(costs, list(scale.stages))),
+        trainings,
+        trial.unknown,
+    )
+
+
+def _spread(frame: pl.DataFrame, most: int) -> pl.DataFrame:
+    """At most so many rows of a table, at equal distances."""
+    if frame.height <= most:
+        return frame
+    return frame[[number * frame.height // most for number in range(most)]]
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How many rows a run has for each row of a trial.
+
+    Attributes:
+        stages: The stages by name.
+        full: The rows of the run in the tables that every recipe has.
+        frames: The rows of the trial, by stage.
+    """
+
+    stages: Mapping[str, Stage]
+    full: Mapping[str, int]
+    frames: Mapping[str, pl.DataFrame]
+
+    def of(self, name: str) -> float:
+        """The factor of the rows that a stage gives or, if it measures a policy, asks about."""
+        if name in GIVEN:
+            return self.full[name] / max(self.frames[name].height, 1)
+        asked = self.stages[name].operator
+        reads = {read.field: read.stage for read in reversed(asked.inputs())}
+        of = reads.get("of")
+        if of is None or (of in self.stages and self.stages[of].gives is Checkpoints):
+            of = reads.get("prompts", "prompts")
+        factor = self.of(of)
+        most: int | None = getattr(asked, "rows", None)
+        if most is None or of not in self.frames:
+            return factor
+        rows = self.frames[of].height
+        return float(min(rows * factor, most) / max(min(rows, most), 1))
+
+    def of_probes(self, name: str) -> float:
+        """The factor of tests of an annotator, whose number is limited."""
+        most = getattr(self.stages[name].operator, "probe_prompts", 1)
+        rows = self.frames["prompts"].height
+        return min(rows * self.of(name), most) / max(min(rows, most), 1)
+
+
+def _cost(
+    place: Place,
+    spent: Mapping[str, Spent],
+    journaled: Mapping[str, Spent],
+    scale: _Scale,
+    looked_up: _Scale,
+    trained: set[str],
+) -> RoleCost:
+    """The cost of a place, from the costs of the rows of a trial, and from those that the journal
+    has."""
+    stage = scale.stages[place.stage]
+    factors = [each.of_probes if place.probes else each.of for each in (scale, looked_up)]
+    factor, share = (of(place.stage) for of in factors)
+    # A policy is measured before and after its training, and a trial asks it once.
+    measured = stage.gives in EVALUATIONS and getattr(stage.operator, "policy", None) == place.role
+    if measured and not trained.isdisjoint(stage.reads):
+        factor *= 2
+    figures = {}
+    for name in FIGURES:
+        asked = _estimate([getattr(each.all, name) for each in spent.values()], factor)
+        known = share * sum(getattr(each.journaled, name) for each in journaled.values())
+        figures[name] = Estimate(max(asked.value - known, 0.0), asked.error)
+    return RoleCost(
+        place.stage,
+        place.role,
+        figures["calls"],
+        figures["prompt_tokens"],
+        figures["answer_tokens"],
+        journaled=round(share * sum(each.journaled.calls for each in journaled.values())),
+        price=place.price,
+    )
+
+
+def _estimate(values: list[int], factor: float) -> Estimate:
+    """The sum over all rows, from the values of some."""
+    spread = stdev(values) if len(values) > 1 else 0.0
+    unseen = math.sqrt(max(1 - 1 / factor, 0.0)) if factor else 0.0
+    error = 1.96 * factor * math.sqrt(len(values)) * spread * unseen
+    return Estimate(factor * sum(values), error)
+
+
+def _joined(costs: list[RoleCost], order: list[str]) -> Iterator[RoleCost]:
+    """The costs by stage and role, in running order, with those of tests of annotators."""
+    found: dict[tuple[object, ...], RoleCost] = {}
+    for each in costs:
+        key = each.stage, each.role, each.price
+        found[key] = each if key not in found else found[key] + each
+    yield from sorted(found.values(), key=lambda each: order.index(each.stage))
+
+
+def _trainings(
+    scale: _Scale, recipe: RecipeContext, project: Project, refresh: str
+) -> Iterator[TrainingCost]:
+    for stage in scale.stages.values():
+        of = getattr(stage.operator, "of", None)
+        if stage.gives is not Checkpoints or not isinstance(of, str) or of not in scale.frames:
+            continue
+        context = stage_context(
+            stage.name,
+            recipe,
+            refresh=refresh,
+            settings=project.settings,
+            tables=project.tables,
+            checks=project.checks,
+        )
+        role = next(use.role for use in stage.operator.roles() if "weights" in use.needs)
+        cost = training_cost(stage, scale.frames[of], context.roles[role], factor=scale.of(of))
+        if cost is not None:
+            yield cost
