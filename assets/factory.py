@@ -218,7 +218,7 @@ class Factory:
         return plan_run(
             self.project,
             spec,
-            refresh=refresh or _today(),
+            refresh=refresh or self._today,
             rows=spec.rows if rows is None else rows,
             held_out=held_out or spec.held_out_rows(rows),
             sample=sample,
