@@ -72,6 +72,12 @@ def line(x: float, y: float, to_x: float, to_y: float, kind: str) -> Markup:
     )
 
 
+def curve(points: Sequence[tuple[float, float]], kind: str) -> Markup:
+    """Straight lines from point to point, of class ``kind``."""
+    places = " ".join(f"{_short(x)},{_short(y)}" for x, y in points)
+    return Markup('<polyline class="{}" points="{}"/>').format(kind, places)
+
+
 def text(x: float, y: float, content: str, kind: str, *, anchor: str = "start") -> Markup:
     """``content`` at (x, y), in the font of class ``kind``."""
     return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(

@@ -1,8 +1,8 @@
 """Pictures of a training: its figures over optimizer steps, one line for each run."""
 
 import json
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +10,58 @@ import dagster as dg
 import polars as pl
 from markupsafe import Markup
 
+from assets.charts.axis import Axis, axis
 from assets.charts.in_markdown import in_markdown
-from assets.charts.svg import WIDTH, Picture, figure, line, rect, text
+from assets.charts.svg import WIDTH, Picture, curve, figure, line, rect, text
 from trainers.training.checkpoint_folder import RECORD
 
-EDGE, TOP, HEIGHT, AXIS = 14, 64, 120, 46
-"""Pixels: the margin, the place of the drawing, its height, and the width of its axis."""
+EDGE, TITLE, HEIGHT, AXIS, ROW = 14, 26, 130, 46, 20
+"""Pixels: the margin, the line of the title, the height of the drawing, the width of the labels of
+its axis, and the height of a line of the legend."""
+KINDS = 6
+"""How many runs have a colour and dashes of their own."""
 
-CURVES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "loss": (("loss", "plain"),),
-    "reward margin": (("rewards/margins", "plain"),),
-    "reward accuracy": (("rewards/accuracies", "plain"),),
-    "log-probs": (("logps/chosen", "good"), ("logps/rejected", "bad")),
-    "token accuracy": (("mean_token_accuracy", "plain"),),
+CURVES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "loss": (("loss", "loss", "plain"),),
+    "reward margin": (("rewards/margins", "margin", "plain"),),
+    "reward accuracy": (("rewards/accuracies", "accuracy", "plain"),),
+    "rewards": (
+        ("rewards/chosen", "chosen", "good"),
+        ("rewards/rejected", "rejected", "bad"),
+        ("rewards/right", "right steps", "good"),
+        ("rewards/wrong", "wrong steps", "bad"),
+        ("rewards/best", "best answer", "good"),
+        ("rewards/worst", "worst answer", "bad"),
+    ),
+    "log-probs": (("logps/chosen", "chosen", "good"), ("logps/rejected", "rejected", "bad")),
+    "tokens of an answer": (
+        ("tokens/chosen", "chosen", "good"),
+        ("tokens/rejected", "rejected", "bad"),
+        ("tokens/answer", "answer", "plain"),
+    ),
+    "token accuracy": (("mean_token_accuracy", "accuracy", "plain"),),
 }
-"""The pictures by title: the reported figures, each with its colour."""
+"""The pictures by title: the reported figures, each with its name and colour."""
 
-Reports = Sequence[Mapping[str, float]]
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The reports of a training, in the order of their steps, and its name in legends."""
+
+    name: str
+    reports: Sequence[Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A figure of a run."""
+
+    name: str
+    tone: str
+    run: int
+    points: Points
 
 
 def training_curves(checkpoints: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
@@ -35,79 +70,107 @@ def training_curves(checkpoints: pl.DataFrame) -> dict[str, dg.MetadataValue[Any
     Args:
         checkpoints: A `schemas.Checkpoints` table: one run, or one for each seed.
     """
-    histories = [_history(path) for path in checkpoints["path"]]
-    return {
-        f"curve: {title}": in_markdown(picture)
-        for title, picture in curve_pictures([each for each in histories if each]).items()
-    }
+    pictures = curve_pictures(runs_of(checkpoints["path"]))
+    return {f"curve: {title}": in_markdown(picture) for title, picture in pictures.items()}
 
 
-def curve_pictures(histories: Sequence[Reports]) -> dict[str, Picture]:
+def runs_of(checkpoints: Sequence[str] | pl.Series) -> list[Run]:
+    """The trainings behind checkpoints, named by their seeds. Those whose record is gone are left
+    out."""
+    return [run for path in checkpoints if (run := _run(Path(path))) is not None]
+
+
+def _run(folder: Path) -> Run | None:
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return None
+    seed = record.get("identity", {}).get("seed")
+    return Run("" if seed is None else f"seed {seed}", record.get("history", []))
+
+
+def curve_pictures(runs: Sequence[Run]) -> dict[str, Picture]:
     """The pictures of the figures that were reported at two steps at least, by title."""
     pictures = {}
-    for title, names in CURVES.items():
-        series = [
-            (name, tone, points)
-            for name, tone in names
-            for history in histories
-            if len(points := [(r["step"], r[name]) for r in history if name in r]) > 1
+    for title, figures in CURVES.items():
+        lines = [
+            _Line(name, tone, number, points)
+            for key, name, tone in figures
+            for number, run in enumerate(runs)
+            if len(points := [(r["step"], r[key]) for r in run.reports if key in r]) > 1
         ]
-        if series:
-            pictures[title] = _picture(title, series, runs=len(histories))
+        if lines:
+            pictures[title] = _picture(title, lines, runs)
     return pictures
 
 
-def _history(path: str) -> Reports:
-    """The reports of a training; none if its record is gone."""
-    try:
-        record = json.loads((Path(path) / RECORD).read_bytes())
-    except (OSError, ValueError):
-        return []
-    history: Reports = record.get("history", [])
-    return history
-
-
-def _picture(
-    title: str, series: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], *, runs: int
-) -> Picture:
-    steps = [step for _, _, points in series for step, _ in points]
-    values = [value for _, _, points in series for _, value in points]
-    first, last = min(steps), max(steps)
-    low, high = min(values), max(values)
-    left, right, floor = EDGE + AXIS, WIDTH - EDGE, TOP + HEIGHT
+def _picture(title: str, lines: Sequence[_Line], runs: Sequence[Run]) -> Picture:
+    steps = [step for each in lines for step, _ in each.points]
+    values = [value for each in lines for _, value in each.points]
+    across, up = axis(0, max(steps), steps=5), axis(min(values), max(values))
+    shapes = [text(EDGE, TITLE, f"{title} over {max(steps):,.0f} steps", "title")]
+    legend, top = _legend(lines, runs)
+    left, right, floor = EDGE + AXIS, WIDTH - EDGE - 8, top + HEIGHT
 
     def place(step: float, value: float) -> tuple[float, float]:
-        across = (step - first) / ((last - first) or 1)
-        up = (value - low) / (high - low) if high > low else 0.5
-        return left + (right - left) * across, floor - HEIGHT * up
+        return left + (right - left) * step / max(steps), floor - HEIGHT * up.place(value)
 
-    shapes = [text(EDGE, 26, f"{title} over {last:,.0f} steps", "title")]
-    shapes += _legend(series, runs)
+    shapes += [*legend, *_grid(up, left, right, floor)]
     shapes += [
-        text(left - 8, TOP + 5, figure(high), "quiet", anchor="end"),
-        text(left - 8, floor + 4, figure(low), "quiet", anchor="end"),
-        text(left, floor + 20, f"step {first:,.0f}", "quiet"),
-        text(right, floor + 20, f"{last:,.0f}", "quiet", anchor="end"),
-        line(left, floor, right, floor, "edge"),
+        text(place(tick, 0)[0], floor + 18, label, "quiet", anchor="middle")
+        for tick, label in zip(across.ticks, across.labels, strict=True)
+        if tick <= max(steps)  # The drawing ends at the last step.
     ]
-    for _, tone, points in series:
-        shapes += [
-            line(*place(*one), *place(*other), f"{tone}-line") for one, other in pairwise(points)
-        ]
-    ends = dict.fromkeys(name for name, _, _ in series)
+    shapes += [
+        curve([place(*point) for point in each.points], _kind(each, lines)) for each in lines
+    ]
+    firsts: dict[str, _Line] = {}
+    for each in lines:
+        firsts.setdefault(each.name, each)
     says = ", ".join(
-        f"{name} {figure(points[0][1])} to {figure(points[-1][1])}"
-        for name in ends
-        for points in [next(points for other, _, points in series if other == name)]
+        f"{name} {figure(each.points[0][1])} to {figure(each.points[-1][1])}"
+        for name, each in firsts.items()
     )
-    return Picture(floor + 32, f"{title} over {last:,.0f} steps: {says}", shapes)
+    return Picture(floor + 30, f"{title} over {max(steps):,.0f} steps: {says}", shapes)
 
 
-def _legend(series: Sequence[tuple[str, str, Any]], runs: int) -> list[Markup]:
-    shapes, x = [], float(EDGE)
-    for name, tone in dict.fromkeys((name, tone) for name, tone, _ in series):
-        shapes += [rect(x, 37, 9, 9, f"{tone}-bar"), text(x + 14, 46, name, "quiet")]
-        x += 34 + 6.6 * len(name)
-    if runs > 1:
-        shapes.append(text(WIDTH - EDGE, 46, f"{runs} seeds", "quiet", anchor="end"))
-    return shapes
+def _grid(up: Axis, left: float, right: float, floor: float) -> Iterator[Markup]:
+    for tick, label in zip(up.ticks, up.labels, strict=True):
+        y = floor - HEIGHT * up.place(tick)
+        yield line(left, y, right, y, "grid")
+        yield text(left - 8, y + 4, label, "quiet", anchor="end")
+
+
+def _kind(each: _Line, lines: Sequence[_Line]) -> str:
+    """The classes of a line: its colour, of the figure or, if there is only one, of the run; and
+    its dashes, of the run."""
+    run = each.run % KINDS
+    alone = len({other.name for other in lines}) == 1
+    return f"{f'run-{run}' if alone else f'{each.tone}-line'} dash-{run}"
+
+
+def _legend(lines: Sequence[_Line], runs: Sequence[Run]) -> tuple[list[Markup], float]:
+    """The names of figures and runs, and where the drawing below them begins."""
+    names = {each.name: each.tone for each in lines}
+    entries = [(name, f"{tone}-bar", "") for name, tone in names.items()] if len(names) > 1 else []
+    drawn = sorted({each.run for each in lines})
+    if len(runs) > 1:
+        for number in drawn[:KINDS]:
+            colour = "plain-line" if len(names) > 1 else f"run-{number}"
+            entries.append((runs[number].name, "", f"{colour} dash-{number}"))
+        if len(drawn) > KINDS:
+            entries.append((f"and {len(drawn) - KINDS} more", "", ""))
+    shapes: list[Markup] = []
+    x, y = float(EDGE), TITLE + ROW
+    for name, bar, stroke in entries:
+        width = 46 + 6.6 * len(name)
+        if x + width > WIDTH - EDGE:
+            x, y = float(EDGE), y + ROW
+        if bar:
+            shapes.append(rect(x, y - 9, 9, 9, bar))
+        if stroke:
+            shapes.append(curve([(x, y - 4), (x + 24, y - 4)], stroke))
+        indent = 14 if bar else 30 if stroke else 0
+        shapes.append(text(x + indent, y, name, "quiet"))
+        x += width
+    return shapes, y + (18 if entries else -2)

@@ -88,7 +88,10 @@ def gains_(
 @commands.command("report")
 def report_(
     dataset: Annotated[
-        str, typer.Argument(help="RECIPE, RECIPE/STAGE as online_dpo/pairs, or datasets/NAME.")
+        str,
+        typer.Argument(
+            help="RECIPE, RECIPE/STAGE as online_dpo/pairs, datasets/NAME, or models/NAME."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -100,11 +103,13 @@ def report_(
         str | None, typer.Option(metavar="DATE", help="One refresh, as 2026-11-21 (default: all).")
     ] = None,
 ) -> None:
-    """Write one HTML page about a dataset, with its rows to browse; it needs no network.
+    """Write one HTML page about a dataset or a model; it needs no network.
 
-    It shows the funnel, scores and lengths, agreement of annotators, dropped rows with reasons, the
-    claim, and where the data comes from. Of datasets/NAME it shows the versions, what was dropped,
-    and what ablations found (factory ablate). It calls no model.
+    Of a recipe it shows the rows to browse, the funnel, scores and lengths, agreement of
+    annotators, dropped rows with reasons, the claim, and where the data comes from. Of
+    datasets/NAME it shows the versions, what was dropped, and what ablations found (factory
+    ablate); of models/NAME the versions, the validation, and the curves of the training. It calls
+    no model.
     """
     with printed(False):
         from assets.cli import console
@@ -113,14 +118,17 @@ def report_(
 
         project = load_project()
         name, _, stage = dataset.partition("/")
-        if name == "datasets":
+        if name in ("datasets", "models"):
             from assets.config.errors import FactoryError
-            from assets.project.find_rows import dataset_name
-            from assets.report import write_curated_report
+            from assets.project.find_rows import dataset_name, model_name
+            from assets.report import write_curated_report, write_model_report
 
             if refresh is not None:
-                raise FactoryError(f"a report of datasets/{stage} shows all refreshes")
-            place = write_curated_report(project, dataset_name(project, stage), out=out)
+                raise FactoryError(f"a report of {dataset} shows all refreshes")
+            if name == "datasets":
+                place = write_curated_report(project, dataset_name(project, stage), out=out)
+            else:
+                place = write_model_report(project, model_name(project, stage), out=out)
             console.console().print(console.written_line(str(place)), soft_wrap=True)
             return
         written, place = write_report(

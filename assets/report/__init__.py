@@ -5,6 +5,12 @@ it out and escapes it (``report.html.jinja``). The browser of rows is plain Java
 (``browser/``) that reads a block of packed data.
 """
 
-from assets.report.page import Report, dataset_report, write_curated_report, write_report
+from assets.report.page import (
+    Report,
+    dataset_report,
+    write_curated_report,
+    write_model_report,
+    write_report,
+)
 
-__all__ = ["Report", "dataset_report", "write_curated_report", "write_report"]
+__all__ = ["Report", "dataset_report", "write_curated_report", "write_model_report", "write_report"]

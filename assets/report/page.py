@@ -20,6 +20,7 @@ from assets.report.claim import findings
 from assets.report.curated import curated_report
 from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
+from assets.report.model import model_report
 from assets.report.plots import plots
 from assets.report.provenance import provenance
 from assets.report.report_data import load_report_data
@@ -120,6 +121,18 @@ def write_curated_report(project: Project, name: str, *, out: Path | None = None
         The place of the file.
     """
     return _written(project, curated_report(project, name), f"datasets-{name}", out)
+
+
+def write_model_report(
+    project: Project, name: str, *, version: int | None = None, out: Path | None = None
+) -> UPath:
+    """Write the page of `assets.report.model.model_report`, by default into ``reports/`` of the
+    root.
+
+    Returns:
+        The place of the file.
+    """
+    return _written(project, model_report(project, name, number=version), f"models-{name}", out)
 
 
 def _written(project: Project, html: str, name: str, out: Path | None) -> UPath:

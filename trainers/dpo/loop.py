@@ -107,7 +107,8 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
                 chosen_log_probs, chosen_ratios, lengths, inputs["weight"], self._anchor
             )
         logps = {"logps/chosen": chosen, "logps/rejected": rejected}
-        self.report(chosen_rewards, rejected_rewards, **logps)
+        lengths = inputs["completion_mask"].sum(dim=1)
+        self.report(chosen_rewards, rejected_rewards, lengths, **logps)
         return loss.mean(), outputs
 
     def _forward(self, model: Any, inputs: Mapping[str, Any]) -> Any:

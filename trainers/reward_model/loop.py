@@ -37,10 +37,19 @@ def with_reward_head(model: Any, *, end: int) -> Any:
 
 @dataclass
 class RewardCollator(DataCollatorForPreference):
-    """TRL's batch, chosen above rejected, with ``weight`` and ``target``: Float[pairs]."""
+    """TRL's batch, chosen above rejected, with ``weight`` and ``target``, Float[pairs], and
+    ``lengths``, Int[2 · pairs], the tokens of the answers."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        return with_confidences(super().torch_call(examples), examples)
+        batch = with_confidences(super().torch_call(examples), examples)
+        batch["lengths"] = torch.tensor(
+            [
+                len(example[f"{side}_ids"]) - example["prompt_tokens"]
+                for side in ("chosen", "rejected")
+                for example in examples
+            ]
+        )
+        return batch
 
 
 class WeightedRewardTrainer(PairTrainer, RewardTrainer):
@@ -53,7 +62,7 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
         )
         chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
         loss = mixture(chosen - rejected - inputs["target"], inputs["weight"]).mean()
-        self.report(chosen, rejected)
+        self.report(chosen, rejected, inputs["lengths"])
         return loss, outputs
 
 

@@ -53,6 +53,7 @@ class RewardModel(Trainer):
         return {
             "chosen_ids": chosen,
             "rejected_ids": rejected,
+            "prompt_tokens": len(prompt),
             "weight": row["weight"],
             "target": self.margin_scale * (row.get("margin") or 0.0),
             "length": max(len(chosen), len(rejected)),

@@ -46,17 +46,32 @@ class PairTrainer(MeanLoss, Offline):
         # TRL would render and tokenize again. The rows are already tokenized as the engine does it.
         return dataset
 
-    def report(self, chosen: torch.Tensor, rejected: torch.Tensor, **more: torch.Tensor) -> None:
-        """Add the means of the rewards of a batch's pairs, and of ``more``, to TRL's report."""
+    def report(
+        self,
+        chosen: torch.Tensor,
+        rejected: torch.Tensor,
+        lengths: torch.Tensor,
+        **more: torch.Tensor,
+    ) -> None:
+        """Add means over a batch's pairs to TRL's report.
+
+        Args:
+            chosen: Float[pairs], the rewards of the chosen sides.
+            rejected: Float[pairs], those of the rejected sides.
+            lengths: Int[2 · pairs], the tokens of the answers, chosen sides first.
+            more: further figures by name.
+        """
+        tokens = dict(zip(("tokens/chosen", "tokens/rejected"), lengths.chunk(2), strict=True))
         figures = {
             "rewards/chosen": chosen,
             "rewards/rejected": rejected,
             "rewards/accuracies": (chosen > rejected).float(),
             "rewards/margins": chosen - rejected,
+            **tokens,
             **more,
         }
         for name, figure in figures.items():
-            self._metrics["train"][name].append(figure.detach().mean().item())
+            self._metrics["train"][name].append(figure.detach().float().mean().item())
 
 
 def with_confidences(

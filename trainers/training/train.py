@@ -251,6 +251,7 @@ def _final(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
     seen: dict[str, list[float]] = {}
     for report in last:
         for name, figure in report.items():
-            if name not in skipped:
+            # The lengths of answers are those of the data, and no result.
+            if name not in skipped and not name.startswith("tokens/"):
                 seen.setdefault(name, []).append(figure)
     return {name: sum(figures) / len(figures) for name, figures in seen.items()}

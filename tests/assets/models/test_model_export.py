@@ -33,7 +33,8 @@ def trained(
         workshop = new_workshop(tmp_path_factory.mktemp("models"), tiny_model, patch)
         workshop.recipe("made", PAIRS, rows=12)
         workshop.dataset("pairs", of=["made"], held_out=0.3, deduplicate=None)
-        workshop.model("assistant", train={"dpo": TRAIN}, validate={"tasks": VALIDATE}, seeds=2)
+        stages = {"dpo": TRAIN | {"epochs": 3}}
+        workshop.model("assistant", train=stages, validate={"tasks": VALIDATE}, seeds=2)
         workshop.run("made", "2026-11-01")
         return workshop.project(), workshop.train("assistant")
 
@@ -232,3 +233,17 @@ def test_publishing_is_remembered_with_its_version(
     assert (found.version, found.name) == (version.number, "me/remembered")
     assert found.commit == hub.repos["me/remembered"].head
     assert TOKEN not in hub.repos["me/remembered"].files["README.md"].decode()
+
+
+def test_the_report_shows_validation_and_the_curves_of_each_seed(
+    trained: tuple[Project, ModelVersion], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project, version = trained
+    monkeypatch.setenv("FACTORY_CONFIG", str(project.settings.folder / "factory.yaml"))
+    place = tmp_path / "model.html"
+    done = CliRunner().invoke(app, ["report", "models/assistant", "--out", str(place)])
+    assert done.exit_code == 0, done.output
+    page = place.read_text()
+    for said in ("datasets/pairs, version 1", "loss over", "seed 0", "seed 1", "held-out accuracy"):
+        assert said in page
+    assert str(project.settings.folder) not in page
