@@ -238,7 +238,7 @@ def test_publishing_is_remembered_with_its_version(
 def test_the_report_shows_validation_and_the_curves_of_each_seed(
     trained: tuple[Project, ModelVersion], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    project, version = trained
+    project, _ = trained
     monkeypatch.setenv("FACTORY_CONFIG", str(project.settings.folder / "factory.yaml"))
     place = tmp_path / "model.html"
     done = CliRunner().invoke(app, ["report", "models/assistant", "--out", str(place)])
