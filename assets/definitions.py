@@ -13,6 +13,7 @@ from assets.components.recipe import Recipe
 from assets.components.refused import refused_assets
 from assets.components.source import Source
 from assets.components.tree import recipe_trees
+from assets.config.libraries import quiet_libraries
 from assets.datasets.asset import dataset_asset
 from assets.execution.executor import EXECUTOR
 from assets.execution.io_manager import TablesIOManager
@@ -115,4 +116,5 @@ def _datasets(project: Project, of: Collection[str] | None) -> dict[str, Dataset
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions that ``dagster`` and ``dg`` load."""
+    quiet_libraries()
     return build_definitions(load_project())

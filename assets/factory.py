@@ -15,6 +15,7 @@ Only `Factory.refresh` needs Dagster.
 """
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -56,14 +57,18 @@ class Factory:
         self.project = project
 
     @classmethod
-    def open(cls) -> Self:
+    def open(cls, names: Collection[str] | None = None) -> Self:
         """Open the project of the current directory, or of the file that ``FACTORY_CONFIG`` names.
+
+        Args:
+            names: The recipes, datasets and models that are needed. With many recipes it is quicker
+                not to load all, which is the default.
 
         Raises:
             FactoryError: The configuration is wrong. A recipe or source that is wrong stops no
                 other: ``factory.project.refusals`` has its error.
         """
-        return cls(load_project())
+        return cls(load_project(names))
 
     @property
     def settings(self) -> Settings:

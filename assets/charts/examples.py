@@ -1,9 +1,8 @@
 """Chooses a few trees and solutions of a stage to draw. The choice is always the same."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import polars as pl
 
 from assets.charts.in_markdown import in_markdown
@@ -12,6 +11,9 @@ from assets.charts.svg import Picture
 from assets.charts.tree import tree_picture
 from engines.rows import spans
 from schemas import Nodes, Operator, Scores, StepLabels, Table
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 TREES = SOLUTIONS = 3
 """The most pictures of a stage."""
@@ -22,7 +24,7 @@ def pictures(
     operator: Operator,
     kept: pl.DataFrame,
     tables: Mapping[str, pl.DataFrame],
-) -> dict[str, dg.MetadataValue[Any]]:
+) -> "dict[str, dg.MetadataValue[Any]]":
     """Pictures of a stage's rows by title, as metadata for Dagster. Empty if the stage gives no
     trees and no steps.
 

@@ -1,8 +1,7 @@
 """Histograms as pictures of their own."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import polars as pl
 from markupsafe import Markup
 
@@ -14,12 +13,15 @@ from assets.charts.svg import WIDTH, Picture, figure, rect, text
 from assets.charts.words import shortened
 from schemas import Table
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 EDGE, TOP = 14, 64
 WIDER = (WIDTH - 2 * EDGE) / DRAWN
 """By how much bars are wider here than in the histogram's own coordinates."""
 
 
-def histograms(table: type[Table], kept: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
+def histograms(table: type[Table], kept: pl.DataFrame) -> "dict[str, dg.MetadataValue[Any]]":
     """Pictures of the table's numbers, by what to call them, for Dagster; none where there are no
     numbers."""
     return {f"histogram: {plot.title}": in_markdown(plotted(plot)) for plot in drawn(table, kept)}

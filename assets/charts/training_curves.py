@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import polars as pl
 from markupsafe import Markup
 
@@ -14,6 +13,9 @@ from assets.charts.axis import Axis, axis
 from assets.charts.in_markdown import in_markdown
 from assets.charts.svg import WIDTH, Picture, curve, figure, line, rect, text
 from trainers.training.checkpoint_folder import RECORD
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 EDGE, TITLE, HEIGHT, AXIS, ROW = 14, 26, 130, 46, 20
 """Pixels: the margin, the line of the title, the height of the drawing, the width of the labels of
@@ -64,7 +66,7 @@ class _Line:
     points: Points
 
 
-def training_curves(checkpoints: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
+def training_curves(checkpoints: pl.DataFrame) -> "dict[str, dg.MetadataValue[Any]]":
     """Pictures of the trainings behind checkpoints, as metadata for Dagster.
 
     Args:

@@ -12,17 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.cli.plan_tables import spent_lines
-from assets.config.settings import Settings
-from assets.refresh import Outcome
 from schemas.printable import printable
 
 if TYPE_CHECKING:
+    from assets.config.settings import Settings
     from assets.export.hub import Published
     from assets.export.writer import Exported
     from assets.importers.importer import Imported
     from assets.maintenance.retention import Prunable
     from assets.maintenance.usage import Use
     from assets.project.refusal import Refusal
+    from assets.refresh import Outcome
     from assets.report import Report
     from assets.review.agreement import WithPeople
     from assets.storage.dataset_versions import Version
@@ -59,7 +59,7 @@ def validated_line(validated: Mapping[str, Any]) -> Text:
     return Text(described(validated))
 
 
-def outcome_lines(outcome: Outcome, settings: Settings) -> Iterable[Text]:
+def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
     """The results of a refresh in words, and where its files are."""
     for source, account in outcome.sources.items():
         if account["dropped"]:
@@ -340,7 +340,7 @@ _REASONS, _PLACES = 20, 5
 """How many reasons for refusals of an import are printed, and how many places of each."""
 
 
-def imported_lines(imported: "Imported", settings: Settings) -> Iterator[Text]:
+def imported_lines(imported: "Imported", settings: "Settings") -> Iterator[Text]:
     """What was imported, and the source that lets recipes draw its prompts."""
     folder = imported.prompts.parent
     counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)

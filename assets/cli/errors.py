@@ -50,6 +50,11 @@ def recipe_id(name: str, known: "Declarations[RecipeSpec]") -> str:
     raise FactoryError(known.missing(plain))
 
 
+def began(what: str) -> None:
+    """Say at once what begins: the modules that a run needs take seconds to import."""
+    typer.echo(f"{what}: loading the project and its libraries", err=True)
+
+
 @contextmanager
 def printed(as_json: bool) -> Iterator[Any]:
     """Run a command: print its result and its errors.
@@ -108,9 +113,9 @@ class _Printable(logging.Formatter):
 
 def _configure_logging() -> None:
     """Log warnings and errors to standard error, and turn off the libraries' progress bars."""
+    from assets.config.libraries import quiet_libraries
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    quiet_libraries()

@@ -73,7 +73,7 @@ def export(
         if adapter and kind != "model":
             raise FactoryError("--adapter is for models/NAME")
         repo = repository(place, kind)
-        project = load_project()
+        project = load_project(recipe.split("/"))
         if family == "datasets":
             from assets.datasets.export import dataset_writer
 

@@ -33,7 +33,7 @@ def show(
         from assets.project.find_rows import drawn_prompts, found_dataset, found_table
         from assets.project.project import load_project
 
-        project = load_project()
+        project = load_project(dataset.split("/"))
         name, _, stage = dataset.partition("/")
         if name == "datasets":
             from assets.datasets.curate import PROVENANCE
@@ -78,7 +78,7 @@ def gains_(
         from assets.cli.gains import gains
         from assets.project.project import load_project
 
-        project = load_project()
+        project = load_project(recipe.split("/"))
         found = list(gains(project, recipe_id(recipe, project.recipes)))
         if not as_json:
             console.console().print(console.gains_table(found))
@@ -116,7 +116,7 @@ def report_(
         from assets.project.project import load_project
         from assets.report import write_report
 
-        project = load_project()
+        project = load_project(dataset.split("/"))
         name, _, stage = dataset.partition("/")
         if name in ("datasets", "models"):
             from assets.config.errors import FactoryError
@@ -170,7 +170,7 @@ def review(
         from assets.review.reviewing import reviewing
         from assets.review.server import serve
 
-        project = load_project()
+        project = load_project(dataset.split("/"))
         screen = console.console()
         if not agreement:
             with reviewing(

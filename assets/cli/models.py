@@ -27,7 +27,7 @@ def train(
         from assets.project.find_rows import model_name
         from assets.project.project import load_project
 
-        project = load_project()
+        project = load_project(model.split("/"))
         name = model_name(project, model)
         definitions = build_definitions(project, [], [name])
         version = train_model(project, definitions, name)
@@ -96,7 +96,7 @@ def ablate(
         from assets.project.find_rows import model_name
         from assets.project.project import load_project
 
-        project = load_project()
+        project = load_project(model.split("/"))
         planned = plan_ablation(project, model_name(project, model), by.value)
         screen = console.console(stderr=as_json)
         found = stored(planned)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.errors import HeldOut, Json, Refresh, Set, printed, recipe_id
+from assets.cli.errors import HeldOut, Json, Refresh, Set, began, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -27,13 +27,14 @@ def plan(
 
     The answers to these prompts are journaled, so that the run does not pay for them again.
     """
+    began(recipe)
     with printed(as_json) as answer:
         from assets.cli import console
         from assets.cli.plan_tables import plan_lines, plan_table
         from assets.factory import Factory
         from assets.project.changes import read_changes
 
-        factory = Factory.open()
+        factory = Factory.open(recipe.split("/"))
         planned = factory.plan(
             recipe_id(recipe, factory.recipes),
             refresh=refresh,

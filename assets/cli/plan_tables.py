@@ -1,16 +1,18 @@
 """What ``factory plan`` prints."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from assets.costs.plan import Estimate, Plan
-from schemas import Cost
+from schemas.cost import Cost
+
+if TYPE_CHECKING:
+    from assets.costs.plan import Estimate, Plan
 
 
-def plan_table(plan: Plan) -> Table:
+def plan_table(plan: "Plan") -> Table:
     """The cost by stage and role."""
     table = Table(
         title=f"{plan.recipe} at {plan.refresh}, {plan.prompts:,} prompts: estimate from "
@@ -42,7 +44,7 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-def plan_lines(plan: Plan) -> Iterator[Text]:
+def plan_lines(plan: "Plan") -> Iterator[Text]:
     """The trainings, what is not known, and what the figures mean."""
     for each in plan.trainings:
         yield Text(
@@ -80,11 +82,11 @@ def spent_lines(stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
     yield Text(f"price {listed} ({roles})")
 
 
-def _number(estimate: Estimate) -> str:
+def _number(estimate: "Estimate") -> str:
     error = f" ±{round(estimate.error):,}" if round(estimate.error) else ""
     return f"{round(estimate.value):,}{error}"
 
 
-def _price(estimate: Estimate, currency: str) -> str:
+def _price(estimate: "Estimate", currency: str) -> str:
     error = f" ±{estimate.error:.2g}" if estimate.error else ""
     return f"{estimate.value:.3g}{error} {currency}"

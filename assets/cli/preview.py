@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.errors import Json, printed, recipe_id
+from assets.cli.errors import Json, began, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -26,12 +26,13 @@ def preview(
 
     No table is stored. The answers are journaled, so a later run does not pay for them again.
     """
+    began(recipe)
     with printed(as_json) as answer:
         from assets.cli import console
         from assets.cli.previewed import previewed
         from assets.factory import Factory
 
-        factory = Factory.open()
+        factory = Factory.open(recipe.split("/"))
         name = recipe_id(recipe, factory.recipes)
         splits = factory.preview(name, rows=rows, until=until)
         if keep is not None:

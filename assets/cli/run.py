@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.errors import HeldOut, Json, Refresh, Set, printed, recipe_id
+from assets.cli.errors import HeldOut, Json, Refresh, Set, began, printed, recipe_id
 
 commands = typer.Typer()
 
@@ -31,6 +31,7 @@ def run(
 
     The same command resumes an interrupted run, and no answer is paid for twice.
     """
+    began(recipe)
     with printed(as_json) as answer:
         from assets import refresh as runs
         from assets.cli import console
@@ -40,7 +41,7 @@ def run(
         from assets.project.project import load_project
 
         days = runs.rounds(refresh, rounds, load_settings().schedule)
-        project = load_project()
+        project = load_project(recipe.split("/"))
         name = recipe_id(recipe, project.recipes)
         given = read_changes(changes or [])
         project.require(name, given)

@@ -125,6 +125,14 @@ class _Scale:
         rows = self.frames[of].height
         return float(min(rows * factor, most) / max(min(rows, most), 1))
 
+    def covered(self, name: str) -> float:
+        """The share of the prompts that have a row in what a stage reads, in [0, 1]."""
+        of = getattr(self.stages[name].operator, "of", None)
+        if not isinstance(of, str) or "prompt_id" not in self.frames[of].columns:
+            return 1.0
+        prompts = max(self.frames["prompts"].height, 1)
+        return min(self.frames[of]["prompt_id"].n_unique() / prompts, 1.0)
+
     def of_probes(self, name: str) -> float:
         """The factor of tests of an annotator, whose number is limited."""
         most = getattr(self.stages[name].operator, "probe_prompts", 1)
@@ -143,8 +151,11 @@ def _cost(
     """The cost of a place, from the costs of the rows of a trial, and from those that the journal
     has."""
     stage = scale.stages[place.stage]
-    factors = [each.of_probes if place.probes else each.of for each in (scale, looked_up)]
-    factor, share = (of(place.stage) for of in factors)
+    if place.probes:
+        # A run tests with prompts of all; the journal has those of the prompts that it covers.
+        factor, share = scale.of_probes(place.stage), looked_up.covered(place.stage)
+    else:
+        factor, share = scale.of(place.stage), looked_up.of(place.stage)
     # A policy is measured before and after its training, and a trial asks it once.
     measured = stage.gives in EVALUATIONS and getattr(stage.operator, "policy", None) == place.role
     if measured and not trained.isdisjoint(stage.reads):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,51 @@ _FILES = ("defs.yaml", "defs.yml", "component.yaml")
 _NAME = re.compile(r"^ {0,4}name: *[\"']?(\w{1,100})", re.MULTILINE)
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A declaration as it stands in a file, before it is checked.
+
+    Attributes:
+        type: Its class.
+        attributes: Its attributes.
+        file: The file.
+        line: The line of the file where its document begins.
+    """
+
+    type: type[Declaration]
+    attributes: Mapping[str, Any]
+    file: Path
+    line: int
+
+    @property
+    def name(self) -> str:
+        """Its name, or that of its folder if it has none that can be shown."""
+        given = self.attributes.get("name")
+        return str(given) if _is_shown(given) else self.file.parent.name
+
+    def declared(self) -> Declaration | Refusal:
+        """The declaration, or why it is refused."""
+        try:
+            with as_recipe_error(self.file):
+                return self.type.declared(self.attributes, self.file, line=self.line)
+        except RecipeError as error:
+            return Refusal(self.type.kind, self.name, self.file, error)
+
+
 def read_folders(folders: Iterable[Path]) -> Iterator[Declaration | Refusal]:
     """What the files in ``folders`` and their subfolders declare, each file once."""
+    for each in read_drafts(folders):
+        yield each.declared() if isinstance(each, Draft) else each
+
+
+def read_drafts(folders: Iterable[Path]) -> Iterator[Draft | Refusal]:
+    """What the files in ``folders`` and their subfolders hold, each file once."""
     seen: set[Path] = set()
     for folder in folders:
         for file in _files(folder, frozenset()):
             if (place := file.resolve()) not in seen:
                 seen.add(place)
-                yield from read_file(file)
+                yield from _read(file)
 
 
 def _subfolders(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
@@ -48,8 +86,8 @@ def declaring_file(folder: Path) -> Path | None:
     return next((folder / name for name in _FILES if (folder / name).is_file()), None)
 
 
-def read_file(file: Path) -> Iterator[Declaration | Refusal]:
-    """What the documents of a ``defs.yaml`` declare."""
+def _read(file: Path) -> Iterator[Draft | Refusal]:
+    """The documents of a ``defs.yaml``."""
     try:
         parts = documents(file)
     except YamlError as error:
@@ -61,20 +99,10 @@ def read_file(file: Path) -> Iterator[Declaration | Refusal]:
         wrong = RecipeError(f"is empty: set type to one of {', '.join(TYPES)}", file=file)
         yield Refusal(FILE, file.parent.name, file, wrong)
     for document in parts:
-        yield _declaration(document, file)
-
-
-def _declaration(document: Document, file: Path) -> Declaration | Refusal:
-    kind, name = FILE, file.parent.name
-    try:
-        type_, attributes = _parts(document, file)
-        kind = type_.kind
-        if _is_shown(given := attributes.get("name")):
-            name = str(given)
-        with as_recipe_error(file):
-            return type_.declared(attributes, file, line=document.line)
-    except RecipeError as error:
-        return Refusal(kind, name, file, error)
+        try:
+            yield Draft(*_parts(document, file), file, document.line)
+        except RecipeError as error:
+            yield Refusal(FILE, file.parent.name, file, error)
 
 
 def _parts(document: Document, file: Path) -> tuple[type[Declaration], Mapping[str, Any]]:

@@ -4,7 +4,7 @@ It does not use Dagster. The command line, exports, reviews and storage use it.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,13 +14,14 @@ from assets.project.changes import Changes
 from assets.project.dataset import DatasetSpec
 from assets.project.dataset_plan import DatasetPlan, check_parts, plan_dataset
 from assets.project.declaration import Declaration
-from assets.project.folders import read_folders
+from assets.project.folders import Draft, read_drafts
 from assets.project.model import ModelSpec
 from assets.project.model_plan import ModelPlan, plan_model
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_check import RecipeCheck, check_recipe_names, roles_without_model
 from assets.project.recipe_plan import exported_stage
 from assets.project.refusal import Declarations, Refusal, as_recipe_error
+from assets.project.selection import needed
 from assets.project.source import SourceSpec
 from assets.storage.tables import Tables
 
@@ -46,8 +47,14 @@ class Project:
         models: The plans of the downstream models.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, names: Collection[str] | None = None) -> None:
         """Load the declarations.
+
+        Args:
+            settings: The configuration.
+            names: The declarations that are needed, or parts of a path such as
+                ``online_dpo/pairs``. Only these are loaded, with what they need and with all
+                sources. By default, or if nothing has such a name, all are.
 
         Raises:
             SettingsError: The configuration is wrong as a whole: a folder of recipes is missing,
@@ -55,14 +62,25 @@ class Project:
         """
         self.settings = settings
         self.tables = Tables(settings.root_path)
-        read = list(read_folders(settings.recipe_folders))
+        found = list(read_drafts(settings.recipe_folders))
+        drafts = [each for each in found if isinstance(each, Draft)]
+        wanted = None if names is None else needed(drafts, names)
+        self._unread: list[Draft] = []
+        read: list[Declaration | Refusal] = []
+        for each in found:
+            if isinstance(each, Refusal):
+                read.append(each)
+            elif wanted is None or each.name in wanted or each.type is SourceSpec:
+                read.append(each.declared())
+            else:
+                self._unread.append(each)
         self.refusals = [each for each in read if isinstance(each, Refusal)]
         self.declared = [each for each in read if isinstance(each, Declaration)]
         self.sources = self._by_name(SourceSpec)
         self.recipes = self._by_name(RecipeSpec)
         check_recipe_names(settings, self.recipes)
         models = self._by_name(ModelSpec)
-        self.refusals += roles_without_model(settings, models)
+        self.refusals += roles_without_model(settings, {*models, *models.unread})
         check = RecipeCheck(self.recipes, self.sources, self.refusals, settings)
         for recipe in self.recipes.values():
             with self._refusing(recipe):
@@ -102,6 +120,7 @@ class Project:
     def _by_name(self, kind: type[Declared]) -> Declarations[Declared]:
         """The declarations of a kind. Of two with the same name, the second is refused."""
         found = Declarations[Declared](kind.kind, self.refusals)
+        found.unread = {each.name for each in self._unread if each.type is kind}
         for each in self.declared:
             if isinstance(each, kind):
                 with self._refusing(each):
@@ -163,10 +182,13 @@ class Project:
         return plans
 
 
-def load_project() -> Project:
+def load_project(names: Collection[str] | None = None) -> Project:
     """Load the project of the current configuration.
+
+    Args:
+        names: The declarations that are needed, as for `Project`; by default all.
 
     Raises:
         FactoryError: The configuration, or a file that it names, is wrong.
     """
-    return Project(load_settings())
+    return Project(load_settings(), names)

@@ -20,7 +20,7 @@ def check_recipe_names(settings: Settings, recipes: Declarations[RecipeSpec]) ->
     """
     for field in ("recipe_sources", "recipe_schedules"):
         for name in getattr(settings, field):
-            if name not in recipes and name not in recipes.refused:
+            if name not in recipes.names:
                 raise SettingsError(f"{settings.file}: field {field!r}: {recipes.missing(name)}")
 
 

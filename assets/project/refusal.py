@@ -3,7 +3,7 @@
 A refused declaration stops no other. Commands and the UI list it with its error.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,18 +63,25 @@ class Declarations(dict[str, Declared]):
     Attributes:
         kind: The kind, such as ``recipe``.
         refused: Why a name that is not in here cannot be used.
+        unread: Names that are declared, but that nothing needed.
     """
 
     def __init__(self, kind: str, refusals: Iterable[Refusal] = ()) -> None:
         super().__init__()
         self.kind = kind
+        self.unread: Collection[str] = ()
         self.refused = {each.name: each.error for each in refusals if each.kind in (kind, FILE)}
+
+    @property
+    def names(self) -> set[str]:
+        """All names, also those that cannot be used."""
+        return {*self, *self.refused, *self.unread}
 
     def missing(self, name: str) -> str:
         """The message about a name that is not in here: it cannot be used, or there is none."""
         if name in self.refused:
             return f"{self.kind} {name!r} cannot be used: {self.refused[name]}"
-        return f"there is no {self.kind} {name!r}; {near(name, {*self, *self.refused})}"
+        return f"there is no {self.kind} {name!r}; {near(name, self.names)}"
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class RowRun(Generic[Item, Result]):
         self._stop: asyncio.Future[None] | None = None
         self._ended: list[Done[Item, Result] | Failed[Item]] = []
         self._full: asyncio.Future[None] | None = None
-        self._gave_way = time.monotonic()
+        self._gave_way = self._began = time.monotonic()
 
     @property
     def usage(self) -> Usage:
@@ -148,7 +148,11 @@ class RowRun(Generic[Item, Result]):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         self._stop = loop.create_future()
-        with Progress(self._context, self._total, self.usage) as progress:
+        context = self._context
+        with Progress(
+            f"{context.recipe}/{context.stage}", self._total, of="rows", shown=context.progress
+        ) as progress:
+            self._began = time.monotonic()
             ticker = loop.create_task(self._show(progress))
             workers = [loop.create_task(self._worker()) for _ in range(self._workers)]
             finished = asyncio.gather(*workers)
@@ -164,12 +168,20 @@ class RowRun(Generic[Item, Result]):
                     task.cancel()
                 await asyncio.gather(ticker, finished, *workers, return_exceptions=True)
                 await self._session.close()
-                progress.show(self._done)
+                progress.show(self._done, self._rates)
 
     async def _show(self, progress: Progress) -> None:
         while True:
-            progress.show(self._done)
+            progress.show(self._done, self._rates)
             await asyncio.sleep(progress.interval)
+
+    @property
+    def _rates(self) -> str:
+        seconds, usage = max(time.monotonic() - self._began, 1e-3), self.usage
+        return (
+            f"{self._done / seconds:,.1f} rows/s, {usage.tokens / seconds:,.0f} tokens/s, "
+            f"{usage.journal_hits:,} answers from the journal"
+        )
 
     def interrupt(self, signal_name: str) -> None:
         """At the first signal, take no more items, wait a little for answers in flight, then end.

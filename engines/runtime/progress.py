@@ -3,40 +3,47 @@
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from schemas import Usage
-
-if TYPE_CHECKING:
-    from engines.context import Context
-
 
 class Progress:
-    """Shows rows done, rows and tokens per second, and journal hits, if ``context.progress``."""
+    """Shows how many of ``total`` are done. It writes no carriage return into a file or a pipe.
 
-    def __init__(self, context: "Context", total: int, usage: Usage) -> None:
-        self._context = context
+    Attributes:
+        interval: the seconds between two calls of `show` that are worth it.
+    """
+
+    def __init__(self, title: str, total: int, *, of: str, shown: bool = True) -> None:
+        """Make a progress that is not yet shown.
+
+        Args:
+            title: what makes progress, as ``recipe/stage``.
+            total: how many there are.
+            of: what they are, as ``rows``.
+            shown: whether anything is shown.
+        """
+        self._title = title
         self._total = total
-        self._usage = usage
-        self._started = time.monotonic()
+        self._of = of
+        self._shown = shown
         self._bar: Bar | None = None
         self.interval = 10.0
-        if context.progress and sys.stderr.isatty():
+        if shown and sys.stderr.isatty():
             self.interval = 0.2
             self._bar = Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[rates]}"),
+                TextColumn("{task.fields[figures]}"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
             )
-            name = f"{context.recipe}/{context.stage}"
-            self._task = self._bar.add_task(name, total=total, rates="")
+            self._task = self._bar.add_task(title, total=total, figures="")
+        self._last = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -52,16 +59,16 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, done: int) -> None:
-        """Show that ``done`` rows are done."""
-        context = self._context
-        if not context.progress:
-            return
-        seconds = max(time.monotonic() - self._started, 1e-3)
-        rates = f"{done / seconds:,.1f} rows/s, {self._usage.tokens / seconds:,.0f} tokens/s"
-        rates += f", {self._usage.journal_hits:,} answers from the journal"
+    @property
+    def due(self) -> bool:
+        """Whether the interval has passed since the last call of `show`."""
+        return time.monotonic() - self._last >= self.interval
+
+    def show(self, done: int, figures: str) -> None:
+        """Show that so many are done, and some figures."""
+        self._last = time.monotonic()
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, rates=rates)
-        elif done:
-            stage = f"{context.recipe}/{context.stage}"
-            print(f"{stage}: {done:,} of {self._total:,} rows, {rates}", file=sys.stderr)
+            self._bar.update(self._task, completed=done, figures=figures)
+        elif self._shown and done:
+            of = f"{done:,} of {self._total:,} {self._of}"
+            print(f"{self._title}: {of}, {figures}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
@@ -73,7 +74,7 @@ class Reviser(RowOperator):
         )
         orphans = prompt_ids.filter(~prompt_ids.is_in(known["prompt_id"].implode())).to_list()
         lost = dropped(context.stage, "prompt not found", orphans)
-        return Split(split.kept, pl.concat([split.dropped, lost]))
+        return replace(split, dropped=pl.concat([split.dropped, lost]))
 
 
 def _each_task(tasks: pl.DataFrame) -> Iterator[tuple[str, str, tuple[Prompt, Response]]]:

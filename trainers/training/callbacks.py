@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from transformers import (
-    ProgressCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
 )
 
+from engines.runtime.progress import Progress
 from trainers.training.checkpoint_folder import mark_complete
 
 
@@ -36,13 +36,26 @@ class Saving(TrainerCallback):
         self._saved = time.monotonic()
 
 
-class Progress(ProgressCallback):
-    """Transformers' progress bar on stderr, with the loss. Transformers itself prints the loss to
-    stdout, which ``--json`` uses."""
+class Reporting(TrainerCallback):
+    """Shows the steps and the loss on stderr. Transformers itself prints the loss to stdout, which
+    ``--json`` uses, and its bar writes carriage returns into logs."""
 
     def __init__(self, title: str) -> None:
-        super().__init__()
         self._title = title
+        self._progress: Progress | None = None
+        self._loss = ""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._progress = Progress(self._title, state.max_steps, of="steps")
+        self._progress.__enter__()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self._progress is not None and self._progress.due:
+            self._progress.show(state.global_step, self._loss)
 
     def on_log(
         self,
@@ -53,6 +66,11 @@ class Progress(ProgressCallback):
         **kwargs: Any,
     ) -> None:
         if logs and "loss" in logs:
-            bar: Any = self.training_bar
-            bar.set_description(self._title, refresh=False)
-            bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+            self._loss = f"loss {float(logs['loss']):.3f}"
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self._progress is not None:
+            self._progress.show(state.global_step, self._loss)
+            self._progress.__exit__(None, None, None)

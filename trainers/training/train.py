@@ -23,7 +23,7 @@ from engines.protocol import EngineError, RowError
 from engines.weights import load, model_folder, weights_revision
 from schemas import Need, canonical, named_rows
 from trainers.training.adapter import adapter_config, save_adapter
-from trainers.training.callbacks import Progress, Saving
+from trainers.training.callbacks import Reporting, Saving
 from trainers.training.checkpoint_folder import ADAPTER, TrainedFolder
 from trainers.training.method import Method, steps_of
 from trainers.training.reference_logprobs import Reference
@@ -94,7 +94,7 @@ def train(
     )
     learner.remove_callback(PrinterCallback)
     if context.progress:
-        learner.add_callback(Progress(f"{context.recipe}/{context.stage}"))
+        learner.add_callback(Reporting(f"{context.recipe}/{context.stage}"))
     checkpoint = folder.last_checkpoint()
     result = learner.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 

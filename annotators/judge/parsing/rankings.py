@@ -15,10 +15,11 @@ _THEN = (
     *(r"[ ]*[-–—][ ]*", r",?[ ](?:and[ ])?then[ ]", r",?[ ]followed[ ]by[ ]", r"[ ]+"),
 )
 """What may separate the letters of a ranking; one ranking uses one separator."""
-_DOWNWARD = re.compile(
+_DOWNWARD = (
     "|".join(rf"[\[(]?{_NAME}(?:{then}{_NAME})+[\])]?" for then in _THEN)
     + rf"|[\[(]?{_NAME}(?:,[ ]*{_NAME})*(?:,|,?[ ]and[ ])[ ]*{_NAME}[\])]?"
 )
+"""A ranking without words. Not compiled here: that takes 0.1 s, and few commands need it."""
 _COMPARED = re.compile("|".join(rf"{_NAME}(?:{then}{_NAME})+" for then in _THEN[:2]))
 """A ranking with signs, which may be part of a sentence."""
 _REASON = re.compile(
@@ -154,7 +155,7 @@ def _letters(line: str) -> list[str]:
     if _NUMBERS.fullmatch(line):
         numbers = map(int, re.findall(r"\d{1,2}", line))
         return [ascii_uppercase[number - 1] for number in numbers if 0 < number <= 26]
-    if _DOWNWARD.fullmatch(line) or _GLUED.fullmatch(line):
+    if re.fullmatch(_DOWNWARD, line) or _GLUED.fullmatch(line):
         return _LETTER.findall(line)
     compared = _COMPARED.match(line)
     if compared and _REASON.fullmatch(line, compared.end()):
