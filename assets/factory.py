@@ -10,8 +10,9 @@
     factory.preview("online_dpo", rows=4)["pairs"].kept
     factory.refresh("online_dpo", rows=64)
     factory.read("online_dpo", "pairs")
+    factory.train("demo").path
 
-Only `Factory.refresh` needs Dagster.
+Only `Factory.refresh` and `Factory.train` need Dagster.
 """
 
 import tempfile
@@ -29,13 +30,14 @@ from assets.costs.plan import Plan
 from assets.execution.execute_stage import execute_stage
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.project.changes import Changes
-from assets.project.find_rows import found_table
+from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage
 from assets.project.refusal import Declarations
 from assets.prompts.incremental_read import read_on
 from assets.prompts.sample_prompts import draw
+from assets.storage.model_versions import ModelVersion, ModelVersions
 from assets.storage.tables import Tables
 from engines.operators.model_defaults import with_model_defaults
 from schemas import Checkpoints, Operator, Split
@@ -79,6 +81,15 @@ class Factory:
     def recipes(self) -> Declarations[RecipeSpec]:
         """The recipes by name, without those whose ``defs.yaml`` is wrong."""
         return self.project.recipes
+
+    @property
+    def models(self) -> dict[str, list[ModelVersion]]:
+        """The downstream models by name, each with its stored versions, oldest first."""
+        found = {}
+        for name in sorted(self.project.models):
+            versions = ModelVersions(self.settings.models_path, name)
+            found[name] = [versions.version(number) for number in versions.numbers()]
+        return found
 
     def prompts(self, source: str, *, rows: int) -> pl.DataFrame:
         """Read prompts of a source. Nothing is stored.
@@ -270,6 +281,27 @@ class Factory:
             held_out=held_out or self.recipes[recipe].held_out_rows(rows),
             changes=set,
         )
+
+    def train(self, model: str) -> ModelVersion:
+        """Train, validate and promote a downstream model, as ``factory train`` does.
+
+        It learns the newest versions of its datasets. A finished training is not repeated.
+
+        Args:
+            model: The name of a model.
+
+        Returns:
+            The version. ``promoted`` tells whether roles start from it, and ``reason`` why not.
+
+        Raises:
+            FactoryError: There is no such model, or a dataset has no rows.
+            EngineError: A training or a validation failed.
+        """
+        from assets.definitions import build_definitions
+        from assets.models.train import train_model
+
+        name = model_name(self.project, model)
+        return train_model(self.project, build_definitions(self.project, [], [name]), name)
 
     def read(
         self, recipe: str, stage: str | None = None, *, refresh: str | None = None

@@ -87,6 +87,8 @@ def test_recipes_run_in_a_new_project(project: Project) -> None:
     for recipe in ("online_dpo", "short_answers"):
         done = json.loads(project.run(f"factory run {recipe} --rows 16 --json"))
         assert done["stages"]["policy"]["kept"] > 0
+    trained = json.loads(project.run("factory train brief --json"))
+    assert trained["figures"]["tasks"]["prompts"] > 0
     project.run("factory export online_dpo out")
     assert (project.folder / "data" / "journal.sqlite").is_file()
 

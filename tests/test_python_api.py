@@ -10,17 +10,34 @@ import pytest
 
 from assets import Factory
 from assets.config.errors import FactoryError
+from assets.config.new_project import write_project
 from generators import Sample
 
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"
 
 
+FEW = """
+type: assets.Source
+attributes:
+  name: few
+  read: {use: pocket.Problems, split: held_out}
+  check: pocket.check
+  rows: 8
+  fixed: true
+"""
+
+
 @pytest.fixture
 def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
-    """The shipped project, with a root of its own."""
-    monkeypatch.setenv("FACTORY_ROOT", str(tmp_path / "data"))
+    """A new project, with few problems to measure models on."""
+    folder = tmp_path / "project"
+    write_project(folder)
+    few = folder / "recipes" / "sources" / "few" / "defs.yaml"
+    few.parent.mkdir(parents=True)
+    few.write_text(FEW)
+    monkeypatch.setenv("FACTORY_CONFIG", str(folder / "factory.yaml"))
+    monkeypatch.setenv("FACTORY_HELD_OUT", "few")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    monkeypatch.delenv("FACTORY_CONFIG", raising=False)
     return Factory.open()
 
 
@@ -34,6 +51,10 @@ def test_the_page_s_code_runs(factory: Factory) -> None:
     # What was previewed is stored nowhere; what was refreshed is.
     assert factory.project.tables.refreshes(("online_dpo", "responses")) == []
     assert factory.read("p_true").height == names["outcome"].stages["pairs"]["kept"]
+    version = names["version"]
+    assert Path(version.path, "model.safetensors").is_file()
+    assert factory.models["brief"] == [version]
+    assert factory.train("brief") == version
 
 
 def test_a_preview_is_journaled(factory: Factory) -> None:
@@ -51,11 +72,13 @@ def test_what_is_not_there_is_named(factory: Factory) -> None:
         factory.prompts("nowhere", rows=1)
     with pytest.raises(FactoryError, match="Sample reads 'prompts'"):
         factory.run(Sample(n=1))
+    with pytest.raises(FactoryError, match="there is no model 'breif'; did you mean"):
+        factory.train("breif")
     with pytest.raises(FactoryError, match="has no rows yet"):
         factory.read("online_dpo", "pairs")
 
 
-def test_all_but_a_refresh_is_without_dagster(factory: Factory) -> None:
+def test_operators_run_without_dagster(factory: Factory) -> None:
     code = """
 import sys
 from assets import Factory
