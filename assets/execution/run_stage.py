@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from assets.charts import pictures, training_curves
+from assets.charts.task_table import TASK_COLUMNS, task_rows
 from assets.execution import cut_off_check
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.judge_probes import (
@@ -25,6 +26,7 @@ from assets.policy.promotion import UNMEASURED, UNPROMOTED
 from assets.project.changes import SET, set_by_run
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
+from assets.rendering.markdown import markdown
 from schemas import EVALUATIONS, Checkpoints, Pairs, Split
 
 
@@ -144,6 +146,8 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
         )
     if outcome.validation is not None:
         metadata["validated"] = dg.MetadataValue.json(dict(outcome.validation))
+        if tasks := task_rows(outcome.validation):
+            metadata["tasks"] = dg.MetadataValue.md(markdown(TASK_COLUMNS, tasks))
     if stage.gives is Checkpoints:
         metadata |= training_curves(kept)
         metadata["checkpoint"] = dg.MetadataValue.json(kept.row(0, named=True))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.charts.effect_words import effect_of, figures_of, rows_of
+from assets.charts.task_table import TASK_COLUMNS, task_rows
 from assets.project.model_plan import ModelPlan
 from assets.project.project import Project
 from assets.rendering.markdown import escaped, linked, markdown
@@ -75,7 +76,8 @@ def parameters_table(version: ModelVersion) -> str:
 
 
 def validation_table(plan: ModelPlan, version: ModelVersion) -> str:
-    """What each validation stage found; with several seeds, the spread of what they reached."""
+    """What each validation stage found, and each task of the harness; with several seeds, the
+    spread of what they reached."""
     from trainers.evaluation.sentences import described
 
     stages = {**{each.name: None for each in plan.validate}, **version.figures}
@@ -90,7 +92,9 @@ def validation_table(plan: ModelPlan, version: ModelVersion) -> str:
         reached = [each["after"] for each in figures.get("seeds", []) if each]
         spread = f"{min(reached):.3g} to {max(reached):.3g}" if len(reached) > 1 else UNMEASURED
         rows.append((stage, described(shown), spread))
-    return markdown(("stage", "found", f"reached by {len(version.seeds)} seeds"), rows)
+    found = markdown(("stage", "found", f"reached by {len(version.seeds)} seeds"), rows)
+    tasks = [(stage, *row) for stage, of in version.figures.items() for row in task_rows(of)]
+    return f"{found}\n\n{markdown(('stage', *TASK_COLUMNS), tasks)}" if tasks else found
 
 
 def ablation_tables(project: Project, plan: ModelPlan, version: ModelVersion) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from assets.charts.task_table import TASK_COLUMNS, task_rows
 from assets.charts.training_curves import curve_pictures, runs_of
 from assets.project.model import MODELS
 from assets.project.project import Project
@@ -55,6 +56,8 @@ def model_report(project: Project, name: str, *, number: int | None = None) -> s
             (stage, change(figures), difference(figures), _by_seed(figures.get("seeds", [])))
             for stage, figures in shown.figures.items()
         ],
+        task_columns=TASK_COLUMNS,
+        tasks=[(stage, *row) for stage, of in shown.figures.items() for row in task_rows(of)],
         effects=effects_of(ablations_of_model(models, name, shown.number)),
     )
 

@@ -10,6 +10,7 @@ from engines.bindings import Binding
 from engines.context import Context
 from engines.operators.rebinding import with_weights
 from engines.protocol import EngineError
+from engines.weights import resolved_device, resolved_dtype
 from schemas import Checkpoints, Operator, Split, Takes, TaskEvaluations, TrainedRole, accept, rows
 from trainers.evaluation.both_policies import one_checkpoint
 
@@ -126,8 +127,8 @@ class Harness(Operator):
         model = HFLM(
             pretrained=binding.model,
             revision=binding.revision or "main",
-            dtype=binding.dtype,
-            device=binding.device,
+            dtype=resolved_dtype(binding),
+            device=resolved_device(binding),
             batch_size=self.batch_size,
             trust_remote_code=False,
         )

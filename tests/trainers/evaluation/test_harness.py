@@ -1,6 +1,5 @@
 """A task of a local file, run by the LM Evaluation Harness on a policy and on its start."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from engines.context import Context
 from engines.protocol import EngineError
 from schemas import Checkpoints, TaskEvaluations, rows
+from tests.harness_task import write_sums
 from trainers import DPO, Harness
 from trainers.evaluation.metrics import regressed, summary
 from trainers.evaluation.sentences import described
@@ -18,25 +18,7 @@ from trainers.evaluation.sentences import described
 
 @pytest.fixture
 def sums(tmp_path: Path) -> Path:
-    """A folder with the task ``sums``: the digits of a sum, or the letter x."""
-    folder = tmp_path / "tasks"
-    folder.mkdir()
-    items = folder / "sums.jsonl"
-    lines = [{"question": f"{n} + 1 =", "answer": str(n + 1)} for n in range(6)]
-    items.write_text("\n".join(map(json.dumps, lines)))
-    task = {
-        "task": "sums",
-        "dataset_path": "json",
-        "dataset_kwargs": {"data_files": {"test": str(items)}},
-        "test_split": "test",
-        "output_type": "multiple_choice",
-        "doc_to_text": "{{question}}",
-        "doc_to_choice": "{{[answer, 'x']}}",
-        "doc_to_target": 0,
-        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-    }
-    (folder / "sums.yaml").write_text(json.dumps(task))
-    return folder
+    return write_sums(tmp_path / "tasks")
 
 
 def untrained(path: Path) -> pl.DataFrame:
