@@ -189,6 +189,12 @@ def _metadata(version: ModelVersion) -> dict[str, Any]:
         ),
         "figures": dg.MetadataValue.json(dict(version.figures)),
         "seeds": dg.MetadataValue.json(list(version.seeds)),
+        # Numbers of their own, which the UI draws over the versions.
+        **{
+            f"{stage}: {name}": float(figures[name])
+            for stage, figures in version.figures.items()
+            for name in ("before", "after", "difference", "low", "high")
+        },
     }
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from assets.export.card import MARK
 from assets.models.card_results import eval_results
 from assets.models.card_tables import (
@@ -18,7 +20,10 @@ from assets.models.card_tables import (
     stages_table,
     stored_version,
     validation_table,
+    without_paths,
 )
+from assets.models.open_version import parameters_of
+from assets.project.model import ModelSpec
 from assets.project.model_plan import ModelPlan
 from assets.project.project import Project
 from assets.provenance.licences import consequences, identifier
@@ -73,6 +78,7 @@ def model_card(
     data = ModelCardData(
         license=licences[0] if len(licences) == 1 else "other",
         license_name=None if len(licences) == 1 else "-and-".join(licences),
+        license_link=None if len(licences) == 1 else "README.md#licences",
         base_model=None if Path(version.start).is_absolute() else version.start,
         datasets=[
             each.name
@@ -113,6 +119,7 @@ def model_card(
         ablations=ablations,
         unknown=list(_unknown(project, plan, version, ablated=bool(ablations))),
         commands=_commands(plan, version),
+        declaration=_declaration(project, plan, version),
         versions=versions(),
     )
     return card
@@ -195,6 +202,20 @@ def _unknown(
     if not ablated:
         yield f"What each part of the data adds: not measured (factory ablate {plan.name})."
     yield "All that the validation above does not name, such as safety: not measured."
+
+
+def _declaration(project: Project, plan: ModelPlan, version: ModelVersion) -> str | None:
+    """The declaration of the model as YAML, without the paths of this machine; None if the version
+    was made with other parameters."""
+    if dict(version.parameters) != parameters_of(plan):
+        return None
+    (spec,) = (
+        each for each in project.declared if isinstance(each, ModelSpec) and each.name == plan.name
+    )
+    attributes = without_paths(spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    declared = {"type": ModelSpec.type_name, "attributes": attributes}
+    # Folded lines of a long value would not change it, but are harder to read.
+    return yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=1000).strip()
 
 
 def _commands(plan: ModelPlan, version: ModelVersion) -> str:

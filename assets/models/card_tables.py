@@ -68,7 +68,7 @@ def stages_table(version: ModelVersion) -> str:
 def parameters_table(version: ModelVersion) -> str:
     """The parameters of all stages. Of a path, only the last part is shown."""
     rows = [
-        (stage, name, json.dumps(_without_paths(value)))
+        (stage, name, json.dumps(without_paths(value)))
         for stage, values in version.parameters.items()
         for name, value in values.items()
     ]
@@ -120,13 +120,14 @@ def _ablation(ablation: Ablation) -> Iterator[str]:
         yield markdown(headings, rows)
 
 
-def _without_paths(value: Any) -> Any:
+def without_paths(value: Any) -> Any:
+    """``value`` with the last part of each absolute path in it only."""
     if isinstance(value, str):
         return named(value)
     if isinstance(value, Mapping):
-        return {name: _without_paths(each) for name, each in value.items()}
+        return {name: without_paths(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_paths(each) for each in value]
+        return [without_paths(each) for each in value]
     return value
 
 

@@ -36,9 +36,8 @@ def wanted_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
         EngineError: There are no such weights.
     """
     start = start_binding(plan, settings)
-    stages = (*plan.train, *plan.validate)
     datasets = {ref.name: _trained_on(settings, ref.name, ref.version) for ref in plan.datasets}
-    parameters = {each.name: _parameters(each.stage.operator) for each in stages}
+    parameters = parameters_of(plan)
     revision = weights_revision(start)
     inputs = {
         "start": revision,
@@ -57,6 +56,12 @@ def wanted_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
         parameters=parameters,
         seeds=plan.seeds,
     )
+
+
+def parameters_of(plan: ModelPlan) -> dict[str, dict[str, object]]:
+    """The operator and the parameters of each stage, by its name."""
+    stages = (*plan.train, *plan.validate)
+    return {each.name: _parameters(each.stage.operator) for each in stages}
 
 
 def start_binding(plan: ModelPlan, settings: Settings) -> Binding:

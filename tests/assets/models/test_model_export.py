@@ -87,6 +87,7 @@ def test_the_card_says_what_happened(trained: tuple[Project, ModelVersion], tmp_
     card = ModelCard.load(tmp_path / "assistant" / "README.md")
     assert card.data.library_name == "transformers"
     assert "preference-factory" in card.data.tags
+    assert (card.data.license, card.data.license_link) == ("other", "README.md#licences")
     (result,) = card.data.eval_results
     assert result.metric_value == version.figures["tasks"]["after"]
     for said in (
@@ -95,6 +96,8 @@ def test_the_card_says_what_happened(trained: tuple[Project, ModelVersion], tmp_
         version.datasets["pairs"].digest,
         "The licence of source tiny-model",
         "factory train assistant",
+        "type: assets.Model",
+        "of: datasets/pairs",
         "95 % interval",
     ):
         assert said.replace("tiny-model", Path(version.start).name) in card.text
@@ -159,6 +162,8 @@ def test_paths_in_parameters_stay_here(trained: tuple[Project, ModelVersion]) ->
     parameters = {**version.parameters, "tasks": {"include": "/home/me/tasks", "tasks": ["/a/b"]}}
     changed = replace(version, parameters=parameters)
     text = model_card(project, project.models["assistant"], changed, "out").text
+    # The version was made with other parameters than are declared now.
+    assert "has changed since" in text
     assert "/home/me" not in text
     assert "/a/" not in text
 
