@@ -1,7 +1,7 @@
 """The Dagster code location: every source, recipe and dataset of the project."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 import dagster as dg
 from dagster_shared.record import replace
@@ -17,10 +17,15 @@ from assets.config.libraries import quiet_libraries
 from assets.datasets.asset import dataset_asset
 from assets.execution.executor import EXECUTOR
 from assets.execution.io_manager import TablesIOManager
-from assets.models.asset import model_definitions
+from assets.models.asset import condition_of, model_definitions
+from assets.project.dataset import DATASETS
 from assets.project.dataset_plan import DatasetPlan
+from assets.project.model import MODELS
+from assets.project.model_plan import ModelPlan
 from assets.project.project import Project, load_project
+from assets.project.recipe_plan import exported_stage
 from assets.project.resources import Resources
+from assets.publishing.asset import published_asset
 
 
 def build_definitions(
@@ -58,7 +63,7 @@ def build_definitions(
                 *(Source.of(source).definitions(days) for source in project.sources.values()),
                 *(Recipe.of(project.recipes[name]).definitions(settings, days) for name in of),
             ]
-    models = project.models.values() if train is None else [project.models[name] for name in train]
+    models = [project.models[name] for name in (project.models if train is None else train)]
     datasets = _datasets(project, of)
     unfit = {each.name: str(each.error) for each in project.refusals if each.kind == "dataset"}
     alerts = alerts_sensor(settings)
@@ -85,6 +90,7 @@ def build_definitions(
                     if of is None
                     else []
                 ),
+                *_publications(project, of, datasets.values(), models),
             ],
             executor=EXECUTOR,
             sensors=[
@@ -101,6 +107,33 @@ def build_definitions(
         return merged.map_asset_specs(
             func=lambda spec: spec.merge_attributes(owners=settings.owners)
         )
+
+
+def _publications(
+    project: Project,
+    of: Collection[str] | None,
+    datasets: Iterable[DatasetPlan],
+    models: Iterable[ModelPlan],
+) -> Iterator[dg.AssetsDefinition]:
+    """The exports of recipes, datasets and models that have ``publish``."""
+    usable = project.recipes.keys() - project.refused.keys() if of is None else of
+    for name in usable:
+        recipe = project.recipes[name]
+        if recipe.publish is not None:
+            stages = recipe.planned(project.settings)
+            stage = exported_stage(stages) or stages[-1]
+            key = dg.AssetKey([name, stage.name])
+            yield published_asset(project, name, recipe.publish, [key])
+    for dataset in datasets:
+        if dataset.publish is not None:
+            key = dg.AssetKey([DATASETS, dataset.name])
+            yield published_asset(project, f"{DATASETS}/{dataset.name}", dataset.publish, [key])
+    for model in models:
+        if model.publish is not None:
+            key = dg.AssetKey([MODELS, model.name])
+            yield published_asset(
+                project, f"{MODELS}/{model.name}", model.publish, [key], condition_of(model)
+            )
 
 
 def _datasets(project: Project, of: Collection[str] | None) -> dict[str, DatasetPlan]:

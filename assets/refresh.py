@@ -140,7 +140,7 @@ def run_refresh(
     by_group: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
     for event in events:
         if event.asset_key is not None:
-            group, name = event.asset_key.path
+            group, *_, name = event.asset_key.path
             by_group.setdefault(group, {})[name] = event.materialization.metadata
     order = ["prompts", *(stage.name for stage in component.planned(project.settings))]
     by_stage: list[dict[str, Any]] = [

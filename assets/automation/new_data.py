@@ -5,6 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.project.publish import PUBLISHED
+
 SENSOR = "models_of_new_data"
 
 
@@ -35,7 +37,7 @@ def automation_sensor(models: Collection[str]) -> dg.AutomationConditionSensorDe
     """
     return dg.AutomationConditionSensorDefinition(
         SENSOR,
-        target=dg.AssetSelection.groups("models"),
+        target=dg.AssetSelection.groups("models", PUBLISHED),
         default_status=dg.DefaultSensorStatus.STOPPED,
         minimum_interval_seconds=30,
         description=f"Makes {', '.join(sorted(models))} again when a dataset has a new version",

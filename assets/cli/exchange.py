@@ -61,46 +61,29 @@ def export(
     """
     with printed(False):
         from assets.cli import console
-        from assets.config.errors import FactoryError
-        from assets.config.settings import located
-        from assets.export.hub import Kind, repository
-        from assets.export.writer import in_folder, on_hub
+        from assets.project.dataset import DATASETS
+        from assets.project.model import MODELS
         from assets.project.project import load_project
-        from assets.storage.published import Publication, record_publication
+        from assets.publishing.publish import publish
 
-        family, _, name = recipe.partition("/")
-        kind: Kind = "model" if family == "models" else "dataset"
-        if adapter and kind != "model":
-            raise FactoryError("--adapter is for models/NAME")
-        repo = repository(place, kind)
         project = load_project(recipe.split("/"))
-        if family == "datasets":
-            from assets.datasets.export import dataset_writer
-
-            write = dataset_writer(project, name, format=format, version=version)
-            name = recipe
-        elif family == "models":
-            from assets.models.export import model_writer
-            from assets.project.find_rows import model_name
-
-            write = model_writer(
-                project, model_name(project, name), version=version, adapter=adapter
+        curated = recipe.startswith((f"{DATASETS}/", f"{MODELS}/"))
+        name = recipe if curated else recipe_id(recipe, project.recipes)
+        done = publish(
+            project,
+            name,
+            place,
+            format=format,
+            public=public,
+            version=version,
+            adapter=adapter,
+        )
+        if done.published is None or done.repository is None:
+            lines = console.exported_lines(name, done.exported, place)
+        else:
+            lines = console.published_lines(
+                name, done.exported, done.published, done.repository, public=public
             )
-            name = recipe
-        else:
-            from assets.export.writer import recipe_writer
-
-            name = recipe_id(recipe, project.recipes)
-            write = recipe_writer(project, name, format=format)
-        if repo is None:
-            exported = in_folder(write, located(place))
-            lines = console.exported_lines(name, exported, place)
-        else:
-            exported, published = on_hub(write, repo, public=public, of=name, kind=kind)
-            if exported.version is not None:
-                told = Publication(exported.version, repo, published.url, published.commit)
-                record_publication(project.settings.root_path, name, told)
-            lines = console.published_lines(name, exported, published, repo, public=public)
         for line in lines:
             console.console().print(line, soft_wrap=True)
 

@@ -30,6 +30,7 @@ from assets.execution.stage_context import RecipeContext, with_held_out
 from assets.project.changes import WHERE
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
+from assets.project.publish import PUBLISHED
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage
 from assets.project.refusal import Refusal
@@ -108,9 +109,12 @@ class Recipe(RecipeSpec, DeclaredComponent):
         # Each refresh adds rows to the curated datasets that use this recipe.
         downstream = dg.AssetSelection.assets(*keys).downstream(depth=1)
         datasets = downstream & dg.AssetSelection.groups(DATASETS)
+        exports = (dg.AssetSelection.assets(*keys) | datasets).downstream(depth=1)
         job = dg.define_asset_job(
             self.name,
-            selection=dg.AssetSelection.assets(*sources, *keys) | datasets,
+            selection=dg.AssetSelection.assets(*sources, *keys)
+            | datasets
+            | (exports & dg.AssetSelection.groups(PUBLISHED)),
             description=catalogue.described_job(self),
             partitions_def=days,
             tags=catalogue.tags(self),

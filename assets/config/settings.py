@@ -204,12 +204,12 @@ class Settings(BaseSettings):
     @property
     def root_path(self) -> UPath:
         """The root of tables and exports: local or on an object store."""
-        return self._upath(self.root)
+        return self.resolved(self.root)
 
     @property
     def imports_path(self) -> UPath:
         """The folder of imported datasets, one sub-folder each."""
-        return self.root_path / "imported" if self.imports is None else self._upath(self.imports)
+        return self.root_path / "imported" if self.imports is None else self.resolved(self.imports)
 
     @property
     def reviews_path(self) -> UPath:
@@ -347,7 +347,12 @@ class Settings(BaseSettings):
         shipped = PACKAGES / given
         return shipped if not path.exists() and shipped.exists() else path
 
-    def _upath(self, given: str) -> UPath:
+    def resolved(self, given: str) -> UPath:
+        """A path of the configuration: a relative one starts at the folder of the file.
+
+        Raises:
+            SettingsError: The kind of store is unknown.
+        """
         path = located(given)
         return UPath(self.folder / Path(expanduser(path.path))) if _is_local(path) else path
 

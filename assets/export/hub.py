@@ -12,22 +12,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from assets.config.errors import FactoryError, causes
+from assets.config.hub_address import Kind
 from assets.export.card import MARK
 from engines.network import may_pass, status
 from engines.openai.retry_budget import RetryBudget
+from engines.protocol import UnavailableError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import DatasetInfo, ModelInfo
 
 log = logging.getLogger(__name__)
-
-Kind = Literal["dataset", "model"]
 
 REPLACED: Mapping[Kind, str] = {
     "dataset": r"(data|candidates)/.+",
@@ -41,10 +41,9 @@ PATIENCE = 600.0
 MOVED = (409, 412)
 """Status codes for a head that moved during the upload: a retry may succeed."""
 
-_URLS: Mapping[Kind, re.Pattern[str]] = {
-    "dataset": re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?"),
-    "model": re.compile(r"hf://(?:models/)?([\w.-]+/[\w.-]+)/?"),
-}
+
+class HubUnavailableError(FactoryError, UnavailableError):
+    """The Hub did not answer, or refused for reasons that may pass."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,6 @@ class Published:
     commit: str
     changed: bool
     public: bool
-
-
-def repository(place: str, kind: Kind = "dataset") -> str | None:
-    """The ``NAME/REPO`` of ``hf://datasets/NAME/REPO``, or of ``hf://NAME/REPO`` for a model; None
-    for a path.
-
-    Raises:
-        FactoryError: ``place`` is another ``hf://`` address.
-    """
-    if not place.startswith("hf://"):
-        return None
-    named = _URLS[kind].fullmatch(place)
-    if named is None or (kind == "model" and named[1].startswith("datasets/")):
-        written = "hf://datasets/NAME/REPO" if kind == "dataset" else "hf://NAME/REPO"
-        raise FactoryError(f"{place!r} is not a {kind} of the Hub: write {written}")
-    return named[1]
 
 
 def publish(
@@ -95,7 +78,8 @@ def publish(
 
     Raises:
         FactoryError: There is no token; the repository holds something other than an export; it is
-            public and ``public`` is false; or the Hub refuses or does not answer.
+            public and ``public`` is false; or the Hub refuses.
+        HubUnavailableError: The Hub does not answer.
     """
     import httpx2
     from huggingface_hub import HfApi, get_token
@@ -143,7 +127,8 @@ def publish(
         return retries(commit)
     # Uploads wrap the errors of their threads.
     except (OSError, RuntimeError, ValueError, httpx2.TransportError) as error:
-        raise FactoryError(f"could not publish to {kind} {repo}: {_line(error, token)}") from None
+        failure = HubUnavailableError if _passes(error) else FactoryError
+        raise failure(f"could not publish to {kind} {repo}: {_line(error, token)}") from None
 
 
 def _writable(api: "HfApi", repo: str, kind: Kind, *, public: bool) -> "DatasetInfo | ModelInfo":

@@ -22,11 +22,12 @@ import polars as pl
 from upath import UPath
 
 from assets.config.errors import FactoryError
+from assets.config.hub_address import Kind
 from assets.execution.row_counts import count_reasons
 from assets.export.candidates import candidates
 from assets.export.card import CardData, dataset_card
 from assets.export.formats import Format, fitting, format_of
-from assets.export.hub import Kind, Published, publish
+from assets.export.hub import Published, publish
 from assets.export.messages import as_exported
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_shards

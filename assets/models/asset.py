@@ -16,6 +16,7 @@ from assets.models.run import ModelRun, decide, train_stage, validate_stage
 from assets.project.dataset import DATASETS
 from assets.project.model import MODELS
 from assets.project.model_plan import ModelPlan, ModelStage
+from assets.project.publish import PUBLISHED
 from assets.project.resources import Resources
 from assets.storage.model_versions import ModelVersion, ModelVersions
 from schemas import Checkpoints, Split
@@ -30,9 +31,8 @@ def model_definitions(plan: ModelPlan, settings: Settings) -> dg.Definitions:
         plan: The plan of the model.
         settings: The configuration.
     """
-    keys = [dg.AssetKey([MODELS, plan.name, each.name]) for each in (*plan.train, *plan.validate)]
-    own = dg.AssetSelection.assets(*keys, dg.AssetKey([MODELS, plan.name]))
-    condition = on_new_data(own, dg.AssetSelection.assets(*_datasets(plan)))
+    own = _own(plan)
+    condition = condition_of(plan)
     assets = [
         *(_stage_asset(plan, each, settings, condition) for each in (*plan.train, *plan.validate)),
         _version_asset(plan, condition),
@@ -40,11 +40,24 @@ def model_definitions(plan: ModelPlan, settings: Settings) -> dg.Definitions:
     sources = [dg.AssetKey(["prompts", source]) for source in plan.sources]
     job = dg.define_asset_job(
         plan.name,
-        selection=own | dg.AssetSelection.assets(*sources),
+        selection=own
+        | dg.AssetSelection.assets(*sources)
+        | (own.downstream(depth=1) & dg.AssetSelection.groups(PUBLISHED)),
         description=f"Trains, validates and promotes {MODELS}/{plan.name}",
         executor_def=EXECUTOR,
     )
     return dg.Definitions(assets=assets, jobs=[job])
+
+
+def condition_of(plan: ModelPlan) -> dg.AutomationCondition[Any]:
+    """The condition under which the assets of a model are made without a job."""
+    return on_new_data(_own(plan), dg.AssetSelection.assets(*_datasets(plan)))
+
+
+def _own(plan: ModelPlan) -> dg.AssetSelection:
+    """The assets of a model."""
+    keys = [dg.AssetKey([MODELS, plan.name, each.name]) for each in (*plan.train, *plan.validate)]
+    return dg.AssetSelection.assets(*keys, dg.AssetKey([MODELS, plan.name]))
 
 
 def _datasets(plan: ModelPlan) -> list[dg.AssetKey]:

@@ -9,6 +9,7 @@
       cap: {rows: 20000, recipes: {cream: 5000}, sources: {gsm8k: 1000}}
       deduplicate: {use: filters.Deduplicate, threshold: 0.9}
       decontaminate: {use: filters.Decontaminate, n: 13}
+      publish: hf://datasets/me/mixed           # after each run (assets/project/publish.py)
 
 It becomes the asset ``datasets/<name>`` with the rows of all refreshes. Every run of one of its
 recipes updates it. A recipe that makes pairs, step labels or demonstrations also gets a dataset
@@ -21,6 +22,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from assets.project.declaration import Declaration
+from assets.project.publish import Publish, check_publish
 
 DATASETS = "datasets"
 """The group of curated datasets, and the first part of their keys."""
@@ -56,6 +58,11 @@ class DatasetSpec(Declaration):
     cap: dict[str, Any] = Field(default_factory=dict)
     deduplicate: dict[str, Any] | None = DEDUPLICATE
     decontaminate: dict[str, Any] | None = DECONTAMINATE
+    publish: Publish | None = None
+
+    def ensure_valid(self) -> None:
+        """Raise `RecipeError` if it is published at an address of another kind."""
+        check_publish(self.publish, "dataset", self.file)
 
     @property
     def weights(self) -> Mapping[str, float] | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from assets.config.errors import RecipeError, UnfitError, parameter_error
 from assets.config.settings import Settings
 from assets.project.dataset import Cap, DatasetSpec
+from assets.project.publish import Publish
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import EXPORTED, Stage, exported_stage
 from assets.project.refusal import Declarations
@@ -34,6 +35,7 @@ class DatasetPlan:
         evaluations: The source behind each name of evaluation prompts that the filters use.
         cap: The largest numbers of rows.
         held_out: The share of prompts to hold out.
+        publish: Where it is exported after each run; None: nowhere.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DatasetPlan:
     evaluations: Mapping[str, str]
     cap: Cap
     held_out: float
+    publish: Publish | None = None
 
 
 def plan_dataset(
@@ -95,6 +98,7 @@ def plan_dataset(
         _evaluations(filters, sources, settings, file=file),
         cap,
         dataset.held_out,
+        dataset.publish,
     )
 
 

@@ -13,6 +13,7 @@
       seeds: 3                           # trainings with different seeds; the first is promoted
       seed: 0
       gate: no_worse                     # none: every version is promoted
+      publish: hf://me/assistant         # each promoted version (assets/project/publish.py)
 
 It becomes the assets ``models/<name>/<stage>`` and ``models/<name>``. A version is made for each
 set of dataset versions, starting weights and parameters. A role with ``model: models/<name>`` has
@@ -25,6 +26,7 @@ from pydantic import ConfigDict, Field
 
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
+from assets.project.publish import Publish, check_publish
 from assets.project.recipe import Rule
 
 MODELS = "models"
@@ -47,3 +49,8 @@ class ModelSpec(Declaration):
     seeds: int = Field(default=1, ge=1, le=100, strict=True)
     seed: int = Field(default=0, ge=0, lt=2**62, strict=True)
     gate: Rule = "no_worse"
+    publish: Publish | None = None
+
+    def ensure_valid(self) -> None:
+        """Raise `RecipeError` if it is published at an address of another kind."""
+        check_publish(self.publish, "model", self.file)

@@ -10,6 +10,7 @@ from assets.config.promoted import downstream_model
 from assets.config.settings import Settings
 from assets.project.dataset_plan import HELD_OUT, DatasetPlan
 from assets.project.model import ModelSpec
+from assets.project.publish import Publish
 from assets.project.recipe import Rule
 from assets.project.recipe_plan import (
     Stage,
@@ -111,6 +112,7 @@ class ModelPlan:
         gate: When a version is promoted.
         sources: The fixed sources whose prompts are never learned.
         file: The file that declares it.
+        publish: Where its promoted versions are exported; None: nowhere.
     """
 
     name: str
@@ -122,6 +124,7 @@ class ModelPlan:
     gate: Rule
     sources: tuple[str, ...]
     file: Any
+    publish: Publish | None = None
 
     @property
     def datasets(self) -> tuple[DatasetRef, ...]:
@@ -187,6 +190,7 @@ def plan_model(
         model.gate,
         tuple(dict.fromkeys([settings.held_out, *evaluated])),
         file,
+        model.publish,
     )
 
 

@@ -12,6 +12,7 @@
       sources: {gsm8k: 1.0}              # instead of the sources in factory.yaml
       schedule: {cron: "0 3 * * MON"}    # what is different from the schedule in factory.yaml
       seed: 0
+      publish: hf://datasets/me/pairs    # export there after each run (assets/project/publish.py)
       gate: no_worse                     # condition for the next refresh to start from the policy
                                          # (assets/policy/promotion.py); none: no condition
       stages:
@@ -38,6 +39,7 @@ from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.import_path import built
 from assets.project.measure import Measure
+from assets.project.publish import PUBLISHED, Publish, check_publish
 from assets.project.recipe_plan import GIVEN, Stage, check_roles, plan
 from assets.project.refusal import REFUSED
 from assets.project.source import SourceSpec
@@ -67,7 +69,7 @@ class RecipeSpec(Declaration):
 
     type_name: ClassVar[str] = "assets.Recipe"
     kind: ClassVar[str] = "recipe"
-    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models", REFUSED})
+    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models", PUBLISHED, REFUSED})
 
     stages: dict[str, Any]
     paper: Paper
@@ -78,6 +80,7 @@ class RecipeSpec(Declaration):
     sources: dict[str, NonNegativeFloat] | None = None
     rows: int = Field(default=512, ge=1, strict=True)
     schedule: RecipeSchedule | None = None
+    publish: Publish | None = None
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     gate: Rule = "no_worse"
 
@@ -90,6 +93,7 @@ class RecipeSpec(Declaration):
         settings = load_settings()
         self.planned(settings)
         self.measured_by(settings)
+        check_publish(self.publish, "dataset", self.file)
 
     @property
     def family(self) -> str:

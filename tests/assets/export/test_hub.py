@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 
 from assets.config.errors import FactoryError
+from assets.config.hub_address import repository
 from assets.export import hub as publishing
-from assets.export.hub import publish, repository
+from assets.export.hub import publish
 from tests.assets.hub_server import TOKEN, Hub
 
 NAME = "me/prefs"
