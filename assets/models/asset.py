@@ -172,6 +172,7 @@ def _version_asset(plan: ModelPlan, condition: dg.AutomationCondition[Any]) -> d
                     passed=bool(version.promoted),
                     severity=dg.AssetCheckSeverity.ERROR,
                     description=described(version),
+                    metadata=_numbers(version),
                 )
             ],
             data_version=dg.DataVersion(version.digest),
@@ -202,12 +203,16 @@ def _metadata(version: ModelVersion) -> dict[str, Any]:
         ),
         "figures": dg.MetadataValue.json(dict(version.figures)),
         "seeds": dg.MetadataValue.json(list(version.seeds)),
-        # Numbers of their own, which the UI draws over the versions.
-        **{
-            f"{stage}: {name}": float(figures[name])
-            for stage, figures in version.figures.items()
-            for name in ("before", "after", "difference", "low", "high")
-        },
+        **_numbers(version),
+    }
+
+
+def _numbers(version: ModelVersion) -> dict[str, float]:
+    """The figures that decide, each as a number, which the UI draws over the versions."""
+    return {
+        f"{stage}: {name}": round(float(figures[name]), 6)
+        for stage, figures in version.figures.items()
+        for name in ("before", "after", "difference", "low", "high")
     }
 
 

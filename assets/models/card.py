@@ -207,7 +207,7 @@ def _unknown(
 def _declaration(project: Project, plan: ModelPlan, version: ModelVersion) -> str | None:
     """The declaration of the model as YAML, without the paths of this machine; None if the version
     was made with other parameters."""
-    if dict(version.parameters) != parameters_of(plan):
+    if dict(version.parameters) != parameters_of(plan, version.parameters):
         return None
     (spec,) = (
         each for each in project.declared if isinstance(each, ModelSpec) and each.name == plan.name

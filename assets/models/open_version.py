@@ -1,5 +1,8 @@
 """Decides what the next version of a downstream model is made from."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from assets.config.errors import FactoryError
 from assets.config.promoted import read_promoted
 from assets.config.settings import Settings
@@ -37,7 +40,9 @@ def wanted_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
     """
     start = start_binding(plan, settings)
     datasets = {ref.name: _trained_on(settings, ref.name, ref.version) for ref in plan.datasets}
-    parameters = parameters_of(plan)
+    versions = ModelVersions(settings.models_path, plan.name)
+    before = versions.version().parameters if versions.numbers() else {}
+    parameters = parameters_of(plan, before)
     revision = weights_revision(start)
     inputs = {
         "start": revision,
@@ -58,10 +63,30 @@ def wanted_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
     )
 
 
-def parameters_of(plan: ModelPlan) -> dict[str, dict[str, object]]:
-    """The operator and the parameters of each stage, by its name."""
-    stages = (*plan.train, *plan.validate)
-    return {each.name: _parameters(each.stage.operator) for each in stages}
+def parameters_of(
+    plan: ModelPlan, before: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The operator and the parameters of each stage, by its name.
+
+    A parameter that operators did not have when an earlier version was made is left out while it
+    has its default, so a new version of the factory does not make every model again.
+
+    Args:
+        plan: The plan of the model.
+        before: The parameters of an earlier version.
+    """
+    found = {}
+    for each in (*plan.train, *plan.validate):
+        parameters = _parameters(each.stage.operator)
+        earlier = before.get(each.name, parameters)
+        known = earlier if earlier["use"] == parameters["use"] else parameters
+        fields = type(each.stage.operator).model_fields
+        found[each.name] = {
+            name: value
+            for name, value in parameters.items()
+            if name in known or value != fields[name].default
+        }
+    return found
 
 
 def start_binding(plan: ModelPlan, settings: Settings) -> Binding:

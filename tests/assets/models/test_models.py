@@ -8,10 +8,12 @@ import polars as pl
 import pytest
 
 from assets.config.errors import FactoryError
+from assets.models import open_version
 from assets.project.find_rows import model_name
 from assets.storage.dataset_versions import Versions
 from assets.storage.model_versions import ModelVersions
 from assets.storage.tables import Tables
+from schemas import Operator
 from tests.assets.conftest import STAGES, Workshop, new_workshop
 from tests.assets.models.recorded import LEARNED
 
@@ -69,6 +71,23 @@ def test_a_prompt_that_another_dataset_holds_out_is_not_learned(factory: Worksho
     dropped = pl.read_parquet(factory.folder / "data/tables/models/assistant/dpo.dropped.parquet")
     assert dropped["reason"].unique().to_list() == ["its prompt is held out in datasets/pairs"]
     assert set(dropped["row_id"]) == set(held_out["pair_id"])
+
+
+def test_a_parameter_that_operators_got_since_makes_no_new_version(
+    factory: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def earlier(operator: Operator) -> dict[str, Any]:
+        return {name: value for name, value in now(operator).items() if name != "tolerance"}
+
+    now = open_version._parameters
+    factory.model("assistant", train={"dpo": TRAIN}, validate={"tasks": VALIDATE})
+    with monkeypatch.context() as patch:
+        patch.setattr(open_version, "_parameters", earlier)
+        first = factory.train("assistant")
+    assert factory.train("assistant") == first
+    changed = VALIDATE | {"tolerance": 0.5}
+    factory.model("assistant", train={"dpo": TRAIN}, validate={"tasks": changed})
+    assert factory.train("assistant").number == 2
 
 
 def test_a_version_for_each_set_of_inputs(factory: Workshop) -> None:
