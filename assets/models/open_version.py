@@ -79,7 +79,7 @@ def parameters_of(
     for each in (*plan.train, *plan.validate):
         parameters = _parameters(each.stage.operator)
         earlier = before.get(each.name, parameters)
-        known = earlier if earlier["use"] == parameters["use"] else parameters
+        known = earlier if earlier.get("use") == parameters["use"] else parameters
         fields = type(each.stage.operator).model_fields
         found[each.name] = {
             name: value
