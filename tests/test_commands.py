@@ -21,6 +21,7 @@ CHANGED = {
     "run online_dpo --rows 512": "run online_dpo --rows 8",
     "run online_dpo --set responses.n=16": "run online_dpo --rows 4 --set responses.n=2",
     "run online_dpo --rounds 3": "run online_dpo --rounds 2 --rows 2",
+    "plan online_dpo --rows 64": "plan online_dpo --rows 8 --sample 2",
     "claims cream tick": "claims p_true --rows 2",
     "export online_dpo DIR": "export online_dpo out",
     "export models/demo DIR": "export models/demo out-model",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -105,17 +106,19 @@ def from_here(path: str) -> str:
 
 
 def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
-    """The recipes with their claims."""
-    table = Table(show_lines=True)
-    for heading in ("recipe", "family", "paper", "claim", "stages"):
+    """The recipes by family, one line each: the paper, what they need, and the last refresh."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("family", "recipe", "paper", "year", "needs", "last refresh"):
         table.add_column(heading)
     for recipe in recipes:
+        paper = recipe["paper"]
         table.add_row(
-            Text(recipe["id"], style="bold"),
             Text(recipe["family"]),
-            Text(recipe["paper"]["title"]),
-            Text(recipe["claim"]),
-            Text(" → ".join(recipe["stages"])),
+            Text(recipe["id"], style="bold"),
+            f"arXiv:{paper['arxiv']}" if paper["arxiv"] else "",
+            str(recipe["year"] or ""),
+            Text(", ".join(recipe["needs"])),
+            recipe["refreshed"] or "",
         )
     return table
 
@@ -262,7 +265,7 @@ def journal_table(usage: Iterable[Any]) -> Table:
         table.add_row(
             Text(one.name),
             one.engine,
-            Text(one.revision[:12]),
+            Text(one.revision),
             one.verb,
             f"{one.answers:,}",
             f"{one.bytes / 1e6:,.1f}",
@@ -387,8 +390,25 @@ def _loading(exported: "Exported", place: str) -> Iterator[Text]:
         yield Text(f"and the {exported.candidates:,} candidates: {call}")
 
 
+_WIDEST = 10_000
+
+
 class _Printed(Console):
     """A console that removes terminal codes from texts and reads no text as markup."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print. Nothing in a table is cut: in a file or a pipe it is as wide as it needs to be,
+        and in a terminal long words continue on the next line."""
+        tables = [each for each in objects if isinstance(each, Table)]
+        for column in (column for table in tables for column in table.columns):
+            column.overflow = "fold"
+        before = self._width
+        if tables and not self.is_terminal:
+            wide = self.options.update(max_width=_WIDEST)
+            needed = (Measurement.get(self, wide, each).maximum for each in tables)
+            self._width = max(self.width, *needed)
+        super().print(*objects, **options)
+        self._width = before
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

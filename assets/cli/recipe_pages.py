@@ -1,26 +1,19 @@
 """The page of all recipes in the docs, with the stages of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.cli.recipe_list import KINDS
 from assets.project.recipe_plan import Stage
 from assets.rendering.markdown import escaped, linked
-from schemas import Truth
 
 if TYPE_CHECKING:
     from assets.config.settings import Settings
     from assets.project.recipe import RecipeSpec
 
 GALLERY = "recipes.md"
-
-_KINDS: Mapping[Truth, str] = {
-    "check": "a check",
-    "rollouts": "a check (of rollouts)",
-    "steps": "a check that knows steps",
-    "reference": "references",
-}
 
 
 def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Settings") -> None:
@@ -50,7 +43,7 @@ def _needs(recipes: Iterable["RecipeSpec"], settings: "Settings") -> list[str]:
     ]
     for recipe in sorted(recipes, key=lambda recipe: recipe.name):
         fitted = recipe.on_bare_prompts(settings)
-        kinds = dict.fromkeys(_KINDS[need.truth] for need in fitted.lacking.values())
+        kinds = dict.fromkeys(KINDS[need.truth] for need in fitted.lacking.values())
         needs = ", ".join(kinds) or "nothing"
         if fitted.left_out:
             needs += f"; its claim needs a check (`{next(iter(fitted.left_out))}`)"

@@ -71,51 +71,45 @@ def run(
 
 @commands.command()
 def recipes(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Words in the name, family, paper or claim (default: all recipes)."),
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="A family, as search.")] = None,
     docs: Annotated[
         Path | None, typer.Option(help="Also write them into this folder, as a page.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the recipes, with what each claims, and why those that cannot run cannot."""
+    """List the recipes by family: the paper, the roles and prompts that each needs, its last
+    refresh; and why those that cannot run cannot."""
     with printed(as_json) as answer:
         from assets.cli import console
+        from assets.cli.recipe_list import listed_recipes
         from assets.cli.recipe_pages import write_gallery
+        from assets.config.errors import FactoryError
         from assets.project.project import load_project
         from assets.project.recipe import RecipeSpec
         from assets.project.refusal import FILE
+        from schemas.near import near
 
         project = load_project()
         if docs is not None:
             write_gallery(docs, project.recipes.values(), project.settings)
-        refused = project.refused
-        refusals = [each for each in project.refusals if each.kind in (RecipeSpec.kind, FILE)]
-        found = [
-            {
-                "id": recipe.name,
-                "family": recipe.family,
-                "paper": recipe.paper.model_dump(),
-                "claim": recipe.claim,
-                "stages": [stage.name for stage in recipe.planned(project.settings)],
-                "refused": str(refused[recipe.name]) if recipe.name in refused else None,
-            }
-            for recipe in sorted(project.recipes.values(), key=lambda r: (r.family, r.name))
-        ]
-        found += [
-            {
-                "id": each.name,
-                "family": Path(each.file).parent.parent.name,
-                "paper": None,
-                "claim": None,
-                "stages": [],
-                "refused": str(each.error),
-            }
-            for each in refusals
-            if each.name not in project.recipes
-        ]
+        found = listed_recipes(project, words or [], family)
+        families = {recipe.family for recipe in project.recipes.values()}
+        if family is not None and family not in families:
+            raise FactoryError(f"there is no family {family!r}; {near(family, families)}")
         if not as_json:
             screen = console.console()
             screen.print(console.recipes_table(each for each in found if each["paper"]))
-            for line in console.refusal_lines(refusals):
+            named = {each["id"] for each in found if each["refused"]}
+            refused = (
+                each
+                for each in project.refusals
+                if each.kind in (RecipeSpec.kind, FILE) and each.name in named
+            )
+            for line in console.refusal_lines(refused):
                 screen.print(line, soft_wrap=True)
         answer(found)
 

@@ -3,7 +3,7 @@
     type: assets.Recipe
     attributes:
       name: online_dpo
-      paper: {title: "RLHF Workflow: …", code: https://…}
+      paper: {title: "RLHF Workflow: …", arxiv: "2405.07863", code: https://…}
       claim: "a claim of the paper that can be measured"
       control: random_pairs              # the recipe that it is compared with; null: none
       measure: {use: claims.PolicyGain, of: validated, control: validated}
@@ -56,12 +56,18 @@ Rule = Literal["no_worse", "none"]
 
 
 class Paper(BaseModel):
-    """The paper of a recipe: its title, and the URL of its code."""
+    """The paper of a recipe: its title, its arXiv id, and the URL of its code."""
 
     model_config = ConfigDict(extra="forbid")
 
     title: str = Field(min_length=1)
+    arxiv: str | None = Field(default=None, pattern=r"^[0-9]{4}\.[0-9]{4,5}$")
     code: str | None = None
+
+    @property
+    def year(self) -> int | None:
+        """The year of its first version on arXiv; None if it has no id."""
+        return None if self.arxiv is None else 2000 + int(self.arxiv[:2])
 
 
 class RecipeSpec(Declaration):

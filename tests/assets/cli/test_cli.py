@@ -36,9 +36,12 @@ def test_recipes_as_json(workshop: Any) -> None:
     assert found["mine"] == {
         "id": "mine",
         "family": "tests",
-        "paper": {"title": "A paper", "code": None},
+        "paper": {"title": "A paper", "arxiv": None, "code": None},
+        "year": None,
         "claim": "It helps",
         "stages": ["responses", "pairs", "policy", "validated"],
+        "needs": ["policy"],
+        "refreshed": None,
         "refused": None,
     }
 
