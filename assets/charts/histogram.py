@@ -51,8 +51,13 @@ class Plot:
     says: str
 
 
-def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot | None:
+def histogram(
+    title: str, values: Mapping[tuple[str, str], pl.Series], *, stacked: bool = True
+) -> Plot | None:
     """A histogram of ``values`` by (name, tone), stacked in shared bins; None if there are none.
+
+    If it is not ``stacked``, each series starts at the floor, and the height of a bar is the share
+    of its own series, so that series of other sizes can be compared.
 
     Integers in a small range have one bin each. If a few values are far from all others, they are
     put into the first or the last bin.
@@ -71,21 +76,26 @@ def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot |
         key: np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)[0]
         for key, numbers in given.items()
     }
-    highest = int(np.sum(list(counts.values()), axis=0).max())
+    heights = {
+        key: counts[key] / (1 if stacked else numbers.size) for key, numbers in given.items()
+    }
+    together = np.sum if stacked else np.max
+    highest = float(together(list(heights.values()), axis=0).max())
     series, floor = [], np.zeros(len(edges) - 1)
     step = WIDTH / (len(edges) - 1)
     for (name, tone), numbers in given.items():
         bars = []
         for number, count in enumerate(counts[name, tone]):
             if count:
-                height = HEIGHT * count / highest
+                height = HEIGHT * heights[name, tone][number] / highest
                 top = HEIGHT - HEIGHT * floor[number] / highest - height
                 low, high = edges[number], edges[number + 1]
                 where = _short(low + inner), _short(high - inner)
                 says = f"{' to '.join(dict.fromkeys(where))}: {count:,} {name}".rstrip()
                 wide = min(max(1.0, step - 1), WIDEST)
                 bars.append(Bar((number + 0.5) * step - wide / 2, top, wide, height, says))
-        floor = floor + counts[name, tone]
+        if stacked:
+            floor = floor + counts[name, tone]
         mean, median = float(numbers.mean()), float(np.median(numbers))
         series.append(Series(name, tone, numbers.size, mean, median, bars))
     medians = "; ".join(
@@ -96,7 +106,8 @@ def histogram(title: str, values: Mapping[tuple[str, str], pl.Series]) -> Plot |
         (0.0, below + _short(_near(edges[0] + inner, edges))),
         (WIDTH, above + _short(_near(edges[-1] - inner, edges))),
     ]
-    return Plot(title, series, ticks, highest, f"{title}, {spread}. {medians}")
+    most = int(together(list(counts.values()), axis=0).max())
+    return Plot(title, series, ticks, most, f"{title}, {spread}. {medians}")
 
 
 def _edges(values: Floats) -> tuple[Floats, str, str]:

@@ -1,6 +1,6 @@
-"""The histograms of each table."""
+"""The numbers of each table that are worth a histogram."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -25,12 +25,18 @@ ANNOTATORS = 6
 """The most annotators whose scores are drawn."""
 
 
+Values = Mapping[tuple[str, str], pl.Series]
+"""Numbers by what they are of and their tone, as `assets.charts.histogram.histogram` takes them."""
+
+
 def drawn(table: type[Table], rows: pl.DataFrame) -> list[Plot]:
     """Histograms of ``rows`` of ``table``; empty if there are no numbers."""
-    return [plot for plot in _drawn(table, rows) if plot is not None]
+    plots = (histogram(title, values) for title, values in numbers(table, rows))
+    return [plot for plot in plots if plot is not None]
 
 
-def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
+def numbers(table: type[Table], rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
+    """The numbers of ``rows`` of ``table``, with what to call them."""
     if table is Prompts:
         yield _plain("characters a prompt", _characters(rows["messages"]))
     elif table is Responses:
@@ -39,7 +45,7 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
             ("ended by the model", "plain"): rows.filter(~cut)["tokens"],
             ("cut at the limit", "bad"): rows.filter(cut)["tokens"],
         }
-        yield histogram("tokens a response", ended)
+        yield "tokens a response", ended
     elif table is Scores:
         yield from _scores(rows)
     elif table is Pairs:
@@ -68,7 +74,7 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
         steps = rows.select("labels", "after").explode("labels", "after")
         right, wrong = (steps.filter(pl.col("labels") == label)["after"] for label in (True, False))
         sides = {("right steps", "good"): right, ("wrong steps", "bad"): wrong}
-        yield histogram("reward of a step", sides)
+        yield "reward of a step", sides
     elif table is Evaluations:
         yield _plain("preference for the answer after training", rows["preference"].drop_nulls())
         gained = rows["reward_after"] - rows["reward_before"]
@@ -79,7 +85,7 @@ def _drawn(table: type[Table], rows: pl.DataFrame) -> Iterator[Plot | None]:
             yield _plain(f"share of a prompt's samples that is right, {when}", share)
 
 
-def _scores(rows: pl.DataFrame) -> Iterator[Plot | None]:
+def _scores(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     names = rows["annotator"].unique(maintain_order=True).head(ANNOTATORS)
     for name in names:
         scores = rows.filter(pl.col("annotator") == name)
@@ -88,30 +94,30 @@ def _scores(rows: pl.DataFrame) -> Iterator[Plot | None]:
         yield _plain(f"score of a step by {name}", scores.filter(~whole)["value"])
 
 
-def _pairs(rows: pl.DataFrame) -> Iterator[Plot | None]:
+def _pairs(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     yield _plain("margin of a pair", rows["margin"])
     if rows["weight"].n_unique() > 1:
         yield _plain("weight of a pair", rows["weight"])
     chosen, rejected = (_characters(rows[side]) for side in ("chosen", "rejected"))
     sides = {("chosen", "good"): chosen, ("rejected", "bad"): rejected}
-    yield histogram("characters of a side", sides)
+    yield "characters of a side", sides
     yield _plain("characters, chosen less rejected", chosen - rejected)
 
 
-def _steps(rows: pl.DataFrame) -> Iterator[Plot | None]:
+def _steps(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     labelled = rows.select("labels", "values").explode("labels", "values")
     kinds = (("labelled right", "good", True), ("labelled wrong", "bad", False))
     values = {
         (name, tone): labelled.filter(pl.col("labels").eq_missing(right))["values"]
         for name, tone, right in (*kinds, ("not labelled", "plain", None))
     }
-    yield histogram("value of a step", values)
+    yield "value of a step", values
     yield _plain("steps a solution", rows["completions"].list.len())
-    yield histogram("first wrong step, from 1", {("", "bad"): rows["first_error"] + 1})
+    yield "first wrong step, from 1", {("", "bad"): rows["first_error"] + 1}
 
 
-def _plain(title: str, values: pl.Series) -> Plot | None:
-    return histogram(title, {("", "plain"): values})
+def _plain(title: str, values: pl.Series) -> tuple[str, Values]:
+    return title, {("", "plain"): values}
 
 
 def _characters(messages: pl.Series) -> pl.Series:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assets.maintenance.usage import Use
     from assets.project.refusal import Refusal
     from assets.refresh import Outcome
-    from assets.report import Report
+    from assets.report.page import Report
     from assets.review.agreement import WithPeople
     from assets.storage.dataset_versions import Version
 

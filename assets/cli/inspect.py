@@ -114,14 +114,14 @@ def report_(
     with printed(False):
         from assets.cli import console
         from assets.project.project import load_project
-        from assets.report import write_report
+        from assets.report.page import write_report
 
         project = load_project(dataset.split("/"))
         name, _, stage = dataset.partition("/")
         if name in ("datasets", "models"):
             from assets.config.errors import FactoryError
             from assets.project.find_rows import dataset_name, model_name
-            from assets.report import write_curated_report, write_model_report
+            from assets.report.page import write_curated_report, write_model_report
 
             if refresh is not None:
                 raise FactoryError(f"a report of {dataset} shows all refreshes")

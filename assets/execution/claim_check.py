@@ -1,17 +1,15 @@
 """The asset check of a recipe's claim: it compares a refresh of the recipe with its control."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import dagster as dg
-import polars as pl
 
-from assets.project.label_origin import LabelOrigin, label_origin
-from assets.project.measure import Figures, Measure, UnmeasurableError, with_verdict
+from assets.execution.claim_figures import measured
+from assets.project.measure import Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import EXPORTED, GIVEN, Stage
+from assets.project.recipe_plan import GIVEN, Stage
 from assets.project.resources import Resources
-from assets.storage.tables import MissingTableError, Tables
+from assets.storage.tables import MissingTableError
 
 CHECK = "claim"
 
@@ -71,69 +69,3 @@ def claim_check(
 
 
 _PARTITION = "dagster/partition"
-
-
-def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refresh: str) -> Figures:
-    """Measure the claim of a recipe at a refresh, on the prompts that recipe and control share.
-
-    Raises:
-        MissingTableError: The recipe or its control has not run.
-        UnmeasurableError: There is nothing to compare.
-    """
-    ours = _tables(factory.tables, recipe.name, measure.stages(), refresh, factory)
-    control = recipe.control or recipe.name
-    theirs = _tables(factory.tables, control, measure.control_stages(), refresh, factory)
-    shared = ours["prompts"].join(theirs["prompts"].select("prompt_id"), on="prompt_id")
-    if shared.is_empty():
-        raise UnmeasurableError(
-            f"{recipe.name} and {control} share no prompt at refresh {refresh}: run both on the "
-            f"same prompts, with factory claims {recipe.name}"
-        )
-    unshared_counts = {
-        ours["prompts"].height - shared.height,
-        theirs["prompts"].height - shared.height,
-    }
-    if unshared_counts != {0}:
-        prompts = pl.concat([ours["prompts"], theirs["prompts"]])["prompt_id"]
-        unshared = prompts.filter(~prompts.is_in(shared["prompt_id"].implode())).implode()
-        ours, theirs = (
-            {
-                name: frame.filter(~pl.col("prompt_id").is_in(unshared))
-                if "prompt_id" in frame.columns
-                else frame
-                for name, frame in tables.items()
-            }
-            for tables in (ours, theirs)
-        )
-    figures = measure.figures(ours, theirs, checks=factory.checks)
-    origin = _origin(recipe, measure.of, ours, factory)
-    return figures if origin is None else replace(figures, says=f"{figures.says}; labels {origin}")
-
-
-def _origin(
-    recipe: RecipeSpec, stage: str, tables: Mapping[str, pl.DataFrame], factory: Resources
-) -> LabelOrigin | None:
-    """How the check made the labels that a claim is about; None if it did not."""
-    stages = recipe.planned(factory.settings)
-    measured = next(each for each in stages if each.name == stage)
-    if measured.gives not in EXPORTED:
-        return None
-    return label_origin(measured, stages, tables[stage], factory.checks)
-
-
-def _tables(
-    tables: Tables, recipe: str, stages: Sequence[str], refresh: str, factory: Resources
-) -> Mapping[str, pl.DataFrame]:
-    frames = {}
-    for name in dict.fromkeys(["prompts", *stages]):
-        if name == "held_out":
-            frames[name] = tables.read(("prompts", factory.settings.held_out), None)
-            continue
-        try:
-            frames[name] = tables.read((recipe, name), refresh)
-        except MissingTableError as error:
-            raise MissingTableError(
-                f"not measured: {recipe} has not made its {name} at {refresh}; "
-                f"factory run {recipe} --refresh {refresh} does"
-            ) from error
-    return frames

@@ -19,7 +19,8 @@ from assets.export.formats import Format
 from assets.project.measure import without_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage
-from assets.provenance.check_results import Checked, kept_claims
+from assets.provenance.check_results import Checked
+from assets.provenance.kept_claims import kept_claims
 from assets.provenance.licences import consequences, identifier
 from assets.provenance.models import Answered, UsedModel
 from assets.provenance.reproduction import changed_parameters, commands, versions

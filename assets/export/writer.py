@@ -35,7 +35,7 @@ from assets.project.project import Project
 from assets.project.recipe_plan import Stage, exported_stage
 from assets.provenance.check_results import latest_checks
 from assets.provenance.models import answered, used_models
-from assets.report import dataset_report
+from assets.report.page import dataset_report
 from assets.storage.tables import Tables
 from schemas import Pairs, Responses, Scores, Split
 

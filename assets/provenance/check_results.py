@@ -1,13 +1,10 @@
 """The newest results of a recipe's asset checks in Dagster."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
-from assets.config.bundled import bundled
 from assets.execution.claim_check import CHECK
 from assets.execution.instance import shown_instance
 from assets.execution.run_stage import check_specs
@@ -51,13 +48,3 @@ def latest_checks(recipe: str, stages: Sequence[Stage]) -> list[Checked]:
             description = result.description or ""
             results.append(Checked(key.asset_key.path[-1], key.name, result.passed, description))
     return results
-
-
-def kept_claims(recipe: str) -> list[Mapping[str, Any]]:
-    """The entries of a recipe in ``docs/claims.json``: one for each world that its claim was
-    measured in."""
-    results = bundled("docs/claims.json")
-    if not results.is_file():
-        return []
-    entries = json.loads(results.read_text(encoding="utf-8"))
-    return [entry for entry in entries if entry["id"] == recipe]

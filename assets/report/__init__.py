@@ -4,13 +4,3 @@ Python reads and counts the data (`assets.report.report_data` and one module a s
 it out and escapes it (``report.html.jinja``). The browser of rows is plain JavaScript
 (``browser/``) that reads a block of packed data.
 """
-
-from assets.report.page import (
-    Report,
-    dataset_report,
-    write_curated_report,
-    write_model_report,
-    write_report,
-)
-
-__all__ = ["Report", "dataset_report", "write_curated_report", "write_model_report", "write_report"]

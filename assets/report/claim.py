@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assets.execution.claim_check import measured
+from assets.execution.claim_figures import measured
 from assets.project.measure import UnmeasurableError, Verdict, without_verdict
 from assets.project.resources import Resources
-from assets.provenance.check_results import kept_claims
+from assets.provenance.kept_claims import kept_claims
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 

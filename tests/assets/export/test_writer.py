@@ -13,7 +13,7 @@ from assets.config.errors import FactoryError
 from assets.export.formats import Format
 from assets.export.shards import write_shards
 from assets.provenance.models import licence_of, used_models
-from assets.report import dataset_report
+from assets.report.page import dataset_report
 from assets.storage.tables import Tables
 from engines.bindings import Binding
 from schemas import Dropped, Pairs, Split, empty

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assets.report import write_report
+from assets.report.page import write_report
 from tests.assets.reported import LONG, SCRIPT, write_pairs, write_solutions
 from tests.checkout import PROJECT
 

@@ -1,0 +1,131 @@
+"""Compares two recipes at one refresh each; or a recipe at two refreshes."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assets.comparing.comparison import (
+    Comparison,
+    Distribution,
+    Level,
+    Setting,
+    Shared,
+    differing,
+)
+from assets.comparing.distributions import distributions
+from assets.comparing.parameters import models_of, parameters_of, training_of
+from assets.comparing.policies import validated
+from assets.comparing.rows import rows_in_common
+from assets.comparing.sides import Side
+from assets.project.project import Project
+from assets.report.claim import findings
+from assets.report.funnel import funnel
+from assets.report.report_data import ReportData
+from assets.storage.tables import Tables
+from schemas import EVALUATIONS, Prompts, Responses, Scores, Table, empty
+
+
+def compare_refreshes(project: Project, first: Side, second: Side) -> Comparison:
+    """Compare by stages: stages of the same name are put side by side.
+
+    Args:
+        project: The project.
+        first: A recipe at a refresh.
+        second: Another recipe or refresh.
+    """
+    one, other = (_data(project, side) for side in (first, second))
+    stages = _stages(one, other)
+    models, _ = differing(models_of(one), models_of(other))
+    trained, _ = differing(training_of(one), training_of(other))
+    parameters, alike = differing(parameters_of(one), parameters_of(other))
+    return Comparison(
+        "refreshes",
+        (first.full, second.full),
+        facts=[
+            Setting("recipe", (first.name, second.name)),
+            Setting("refresh", (first.at, second.at)),
+            Setting("paper", (one.recipe.paper.title, other.recipe.paper.title)),
+            Setting("claim", (one.recipe.claim, other.recipe.claim)),
+        ],
+        funnel=list(_levels(one, other, ["prompts", *stages])),
+        shared=list(_shared(one, other, stages)),
+        distributions=list(_distributions(one, other, stages)),
+        validated=list(validated(one, other)),
+        claims=(findings(one), findings(other)),
+        models=[*models, *trained],
+        parameters=parameters,
+        alike=alike,
+    )
+
+
+def _data(project: Project, side: Side) -> ReportData:
+    recipe = project.recipes[side.name]
+    stages = recipe.planned(project.settings)
+    return ReportData(
+        project,
+        recipe,
+        stages,
+        stages[-1],
+        [side.at],
+        Tables(project.settings.root_path),
+        project.checks,
+    )
+
+
+def _stages(one: ReportData, other: ReportData) -> list[str]:
+    """The names of the stages of both, those of the first in running order."""
+    return list(dict.fromkeys(each.name for data in (one, other) for each in data.stages))
+
+
+def _levels(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[Level]:
+    counted, counted_other = (
+        {level.name: level.account for level in funnel(data) if data.ran(level.name)}
+        for data in (one, other)
+    )
+    for name in stages:
+        counts = counted.get(name), counted_other.get(name)
+        if counts != (None, None):
+            yield Level(name, counts)
+
+
+def _tables(
+    one: ReportData, other: ReportData, stages: list[str]
+) -> Iterator[tuple[str, type[Table], pl.DataFrame, pl.DataFrame]]:
+    """The rows of the stages that give the same table on both sides, or have run on one only."""
+    kinds: list[dict[str, type[Table]]] = [
+        {"prompts": Prompts, **{each.name: each.gives for each in data.stages}}
+        for data in (one, other)
+    ]
+    for name in ["prompts", *stages]:
+        given = {kind[name] for kind in kinds if name in kind}
+        if len(given) != 1:
+            continue
+        (table,) = given
+        rows = [
+            data.rows(name) if name in kind and data.ran(name) else empty(table)
+            for data, kind in zip((one, other), kinds, strict=True)
+        ]
+        yield name, table, rows[0], rows[1]
+
+
+def _shared(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[Shared]:
+    for name, table, first, second in _tables(one, other, stages):
+        if first.is_empty() or second.is_empty():
+            continue
+        if table is Scores:
+            first, second = _with_texts(one, first), _with_texts(other, second)
+        found = rows_in_common(name, table, first, second)
+        if found is not None:
+            yield found
+
+
+def _with_texts(data: ReportData, scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores with the prompt and the text of the scored responses."""
+    texts = data.giving(Responses).select("response_id", "prompt_id", "text")
+    return scores.join(texts, on="response_id")
+
+
+def _distributions(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[Distribution]:
+    for name, table, first, second in _tables(one, other, stages):
+        if table not in EVALUATIONS and table is not Prompts:
+            yield from distributions(name, table, first, second)

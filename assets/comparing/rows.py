@@ -1,0 +1,178 @@
+"""The rows that two tables have in common, and those of them with different labels.
+
+Ids differ from run to run, so rows are equal if their texts are.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.comparing.comparison import Difference, Shared
+from assets.rendering.markdown import plain
+from assets.storage.dataset_versions import TOLERANCE
+from engines.operators.prompt_templates import message_text
+from schemas import (
+    Demonstrations,
+    Message,
+    Pairs,
+    Prompts,
+    Rankings,
+    Responses,
+    Scores,
+    StepLabels,
+    Table,
+)
+
+EXAMPLES = 20
+"""The most rows with different labels that are kept as examples."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A row: what it is known by, its label, and both in words. Equal keys are one row."""
+
+    key: str
+    label: str | float | None
+    prompt: str
+    says: str
+
+
+Read = Callable[[pl.DataFrame], list[Labelled]]
+
+
+def rows_in_common(
+    stage: str, table: type[Table], first: pl.DataFrame, second: pl.DataFrame
+) -> Shared | None:
+    """The rows of ``table`` that both frames have; None for a table whose rows have no text.
+
+    Args:
+        stage: The stage that the rows are of.
+        table: The table of both.
+        first: Its rows on the first side. Scores need the columns ``prompt_id`` and ``text`` of
+            the scored response.
+        second: Its rows on the second side.
+    """
+    if table not in _READ:
+        return None
+    what, labels, read = _READ[table]
+    one, other = ({each.key: each for each in read(frame)} for frame in (first, second))
+    common = [key for key in one if key in other]
+    different = [key for key in common if _differ(one[key].label, other[key].label)]
+    return Shared(
+        stage,
+        what,
+        (len(one), len(other)),
+        len(common),
+        len(different) if labels else None,
+        [
+            Difference(one[key].prompt, (one[key].says, other[key].says))
+            for key in different[:EXAMPLES]
+        ],
+    )
+
+
+def _differ(first: str | float | None, second: str | float | None) -> bool:
+    if isinstance(first, float) and isinstance(second, float):
+        return abs(first - second) > TOLERANCE
+    return first != second
+
+
+def _prompts(rows: pl.DataFrame) -> list[Labelled]:
+    return [
+        Labelled(
+            each["prompt_id"], each["reference"], _said(each["messages"]), each["reference"] or ""
+        )
+        for each in rows.iter_rows(named=True)
+    ]
+
+
+def _responses(rows: pl.DataFrame) -> list[Labelled]:
+    return [
+        Labelled(_key(prompt, text), None, "", "")
+        for prompt, text in rows.select("prompt_id", "text").iter_rows()
+    ]
+
+
+def _scores(rows: pl.DataFrame) -> list[Labelled]:
+    names = ("prompt_id", "text", "annotator", "step")
+    return [
+        Labelled(
+            _key(*(each[name] for name in names)),
+            each["value"],
+            each["text"],
+            f"{each['annotator']}: "
+            + ("not read" if each["value"] is None else f"{each['value']:.4g}"),
+        )
+        for each in rows.iter_rows(named=True)
+    ]
+
+
+def _pairs(rows: pl.DataFrame) -> list[Labelled]:
+    found = []
+    for each in rows.iter_rows(named=True):
+        sides = [_said(each[side]) for side in ("chosen", "rejected")]
+        key = _key(each["prompt_id"], *sorted(sides))
+        found.append(Labelled(key, sides[0], _said(each["prompt"]), sides[0]))
+    return found
+
+
+def _steps(rows: pl.DataFrame) -> list[Labelled]:
+    words = {True: "right", False: "wrong", None: "no label"}
+    return [
+        Labelled(
+            _key(each["prompt_id"], *each["completions"]),
+            json.dumps(each["labels"]),
+            _said(each["prompt"]),
+            "\n".join(
+                f"{words[label]}: {step.strip()}"
+                for label, step in zip(each["labels"], each["completions"], strict=True)
+            ),
+        )
+        for each in rows.iter_rows(named=True)
+    ]
+
+
+def _rankings(rows: pl.DataFrame) -> list[Labelled]:
+    return [
+        Labelled(
+            _key(each["prompt_id"], *sorted(each["completions"])),
+            json.dumps(each["completions"]),
+            _said(each["prompt"]),
+            "\n".join(f"{n}. {text.strip()}" for n, text in enumerate(each["completions"], 1)),
+        )
+        for each in rows.iter_rows(named=True)
+    ]
+
+
+def _demonstrations(rows: pl.DataFrame) -> list[Labelled]:
+    return [
+        Labelled(
+            _key(each["prompt_id"], _said(each["messages"][-1:])),
+            json.dumps(each["loss_spans"]),
+            _said(each["messages"][:-1]),
+            f"learned characters: {each['loss_spans'] or 'all'}",
+        )
+        for each in rows.iter_rows(named=True)
+    ]
+
+
+def _said(messages: Sequence[Message]) -> str:
+    return message_text(messages[0]) if len(messages) == 1 else plain(messages)
+
+
+def _key(*parts: object) -> str:
+    return json.dumps(parts)
+
+
+_READ: Mapping[type[Table], tuple[str, bool, Read]] = {
+    Prompts: ("prompts", True, _prompts),
+    Responses: ("answers to the same prompt", False, _responses),
+    Scores: ("scores of the same text", True, _scores),
+    Pairs: ("pairs of the same texts", True, _pairs),
+    StepLabels: ("solutions of the same steps", True, _steps),
+    Rankings: ("rankings of the same texts", True, _rankings),
+    Demonstrations: ("demonstrations", True, _demonstrations),
+}
+"""What a row of a table is, whether it has a label, and how it is read."""
