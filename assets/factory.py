@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 from upath import UPath
 
+from assets.comparing.compare import compare
+from assets.comparing.comparison import Comparison
 from assets.config.errors import FactoryError
 from assets.config.settings import Settings
 from assets.costs.estimate import SAMPLE, plan_run
@@ -320,6 +322,25 @@ class Factory:
         if recipe != "prompts":
             self._recipe(recipe)
         return found_table(self.project, recipe, stage, refresh=refresh)[2]
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """Compare two refreshes, two recipes, or two versions of a dataset or a model.
+
+        It calls no model. `assets.comparing.page.comparison_page` makes an HTML page of the result.
+
+        Args:
+            first: A recipe, ``datasets/NAME`` or ``models/NAME``. ``@2026-01-31`` after it names a
+                refresh and ``@2`` a version; by default the newest.
+            second: What it is compared with, of the same kind.
+
+        Returns:
+            Both side by side: stages, rows in common, scores, policies, claims, and the models and
+            parameters that differ.
+
+        Raises:
+            FactoryError: There is no such thing, or the two cannot be compared.
+        """
+        return compare(self.project, first, second)
 
     @property
     def _today(self) -> str:

@@ -31,6 +31,7 @@ CHANGED = {
 """Run at a smaller size, or with a place for a word in capitals."""
 
 MISSING = {
+    "compare online_dpo random_pairs": "factory run random_pairs",
     "show mcts_dpo/trees": "factory run mcts_dpo",
     "export self_rewarding DIR --format unpaired": "factory run self_rewarding",
     "gains raft": "raft has not run",

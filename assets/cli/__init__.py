@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assets.cli import (
+    compare,
     exchange,
     init,
     inspect,
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for module in (
-    *(init, run, preview, plan, models, inspect, operators, validate),
+    *(init, run, preview, plan, models, inspect, compare, operators, validate),
     *(exchange, readings, storage),
 ):
     app.add_typer(module.commands)

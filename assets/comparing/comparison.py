@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from assets.charts.histogram import Plot
-from assets.execution.row_counts import RowCounts
 from assets.report.claim import Finding
+from assets.report.funnel import Level
 
 
 @dataclass(frozen=True)
-class Level:
+class Levels:
     """The rows that a stage read, kept and dropped on each side; None where it has not run."""
 
     stage: str
-    counts: tuple[RowCounts | None, RowCounts | None]
+    sides: tuple[Level | None, Level | None]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Comparison:
         distributions: Scores and other numbers.
         validated: The policies before and after training.
         claims: The results of the claim of each side.
-        models: The models that differ.
+        models: What differs in models and trainings.
         parameters: The parameters that differ.
         alike: The number of parameters that do not differ.
     """
@@ -113,7 +113,7 @@ class Comparison:
     kind: str
     names: tuple[str, str]
     facts: Sequence[Setting] = ()
-    funnel: Sequence[Level] = ()
+    funnel: Sequence[Levels] = ()
     shared: Sequence[Shared] = ()
     distributions: Sequence[Distribution] = ()
     validated: Sequence[Validated] = ()

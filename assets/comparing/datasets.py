@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 import schemas
-from assets.comparing.comparison import Comparison, Level, Setting, Shared, differing
+from assets.comparing.comparison import Comparison, Levels, Setting, Shared, differing
 from assets.comparing.distributions import distributions
 from assets.comparing.parameters import flat
 from assets.comparing.rows import rows_in_common
 from assets.comparing.sides import Side
 from assets.execution.row_counts import RowCounts
 from assets.project.project import Project
+from assets.report.funnel import Level
 from assets.storage.dataset_versions import HELD_OUT, TRAIN, Version, Versions
 from schemas import Table
 
@@ -47,7 +48,7 @@ def compare_datasets(project: Project, first: Side, second: Side) -> Comparison:
             Setting("held-out rows", (f"{one.rows(HELD_OUT):,}", f"{other.rows(HELD_OUT):,}")),
             *parts,
         ],
-        funnel=[Level("all rows", (_counts(one), _counts(other)))],
+        funnel=[Levels("all rows", (_level(one), _level(other)))],
         shared=list(shared_by_split(table, *rows)) if same_table else [],
         distributions=list(distributions("all rows", table, *rows)) if same_table else [],
         parameters=parameters,
@@ -83,9 +84,10 @@ def table_of(version: Version) -> type[Table]:
     return table
 
 
-def _counts(version: Version) -> RowCounts:
+def _level(version: Version) -> Level:
     dropped: Mapping[str, int] = version.about["dropped"]
-    return RowCounts("rows", version.about["in"], version.rows(), dropped, {})
+    counts = RowCounts("rows", version.about["in"], version.rows(), dropped, {})
+    return Level("all rows", "", version.table, version.rows(), counts, (), False)
 
 
 def _parts(rows: pl.DataFrame) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The models and parameters that made the rows of a recipe at a refresh, as texts by name."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,8 @@ def training_of(data: ReportData) -> dict[str, str]:
         if stage.gives is not Checkpoints or not data.ran(stage.name):
             continue
         for row in data.rows(stage.name).iter_rows(named=True):
-            start = Path(row["start"])
-            if start.is_relative_to(models):
-                start = start.relative_to(models)
             told = {
-                "start": str(start),
+                "start": _start(row["start"], models),
                 "rows": f"{row['rows']:,}",
                 "steps": f"{row['steps']:,}",
                 **({} if row["trained"] else {"not trained": row["reason"] or "no reason"}),
@@ -46,13 +43,15 @@ def training_of(data: ReportData) -> dict[str, str]:
     return found
 
 
-def parameters_of(data: ReportData) -> dict[str, str]:
-    """The operator and the parameters of each stage: those that its rows name, or else those that
-    the run set, or else those of the recipe as it is now."""
+def parameters_of(data: ReportData, stages: Collection[str]) -> dict[str, str]:
+    """The operator of each stage, and the parameters of ``stages``: those that its rows name, or
+    else those that the run set, or else those of the recipe as it is now."""
     found = {"seed": str(data.recipe.seed)}
     for stage in data.stages:
         operator = type(stage.operator)
         found[stage.name] = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
+        if stage.name not in stages:
+            continue
         values = dict(flat(stage.operator.model_dump(mode="json"), stage.name))
         (refresh,) = data.refreshes
         run = data.tables.about((data.recipe.name, stage.name), refresh).get(SET, {})
@@ -90,6 +89,14 @@ def _origins(data: ReportData, stage: Stage) -> pl.DataFrame:
         return pl.DataFrame()
     rows = data.rows(stage.name)
     return rows["origin"].struct.unnest() if "origin" in rows.columns else pl.DataFrame()
+
+
+def _start(start: str, models: Path) -> str:
+    """A trained checkpoint by its place, another local model by its name, or the id of a model."""
+    path = Path(start)
+    if path.is_relative_to(models):
+        return str(path.relative_to(models))
+    return path.name if path.is_absolute() else start
 
 
 def _said(value: Any) -> str:

@@ -7,8 +7,7 @@ import polars as pl
 from assets.comparing.comparison import (
     Comparison,
     Distribution,
-    Level,
-    Setting,
+    Levels,
     Shared,
     differing,
 )
@@ -37,16 +36,12 @@ def compare_refreshes(project: Project, first: Side, second: Side) -> Comparison
     stages = _stages(one, other)
     models, _ = differing(models_of(one), models_of(other))
     trained, _ = differing(training_of(one), training_of(other))
-    parameters, alike = differing(parameters_of(one), parameters_of(other))
+    common = [each.name for each in one.stages if each.name in {s.name for s in other.stages}]
+    parameters, alike = differing(parameters_of(one, common), parameters_of(other, common))
     return Comparison(
         "refreshes",
         (first.full, second.full),
-        facts=[
-            Setting("recipe", (first.name, second.name)),
-            Setting("refresh", (first.at, second.at)),
-            Setting("paper", (one.recipe.paper.title, other.recipe.paper.title)),
-            Setting("claim", (one.recipe.claim, other.recipe.claim)),
-        ],
+        facts=differing(_facts(one), _facts(other))[0],
         funnel=list(_levels(one, other, ["prompts", *stages])),
         shared=list(_shared(one, other, stages)),
         distributions=list(_distributions(one, other, stages)),
@@ -72,20 +67,25 @@ def _data(project: Project, side: Side) -> ReportData:
     )
 
 
+def _facts(data: ReportData) -> dict[str, str]:
+    recipe = data.recipe
+    told = {"recipe": recipe.name, "refresh": data.refreshes[0], "paper": recipe.paper.title}
+    return told | {"claim": recipe.claim, "control": recipe.control or "in the recipe"}
+
+
 def _stages(one: ReportData, other: ReportData) -> list[str]:
     """The names of the stages of both, those of the first in running order."""
     return list(dict.fromkeys(each.name for data in (one, other) for each in data.stages))
 
 
-def _levels(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[Level]:
-    counted, counted_other = (
-        {level.name: level.account for level in funnel(data) if data.ran(level.name)}
+def _levels(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[Levels]:
+    first, second = (
+        {level.name: level for level in funnel(data) if data.ran(level.name)}
         for data in (one, other)
     )
     for name in stages:
-        counts = counted.get(name), counted_other.get(name)
-        if counts != (None, None):
-            yield Level(name, counts)
+        if name in first or name in second:
+            yield Levels(name, (first.get(name), second.get(name)))
 
 
 def _tables(

@@ -9,7 +9,7 @@ from assets.execution.row_counts import RowCounts, count_reasons, count_rows
 from assets.rendering.markdown import plain
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
-from schemas import Pairs, Responses, Split
+from schemas import Pairs, Responses, Split, first_by_id
 
 EXAMPLES = 3
 LONGEST = 400
@@ -72,7 +72,7 @@ def funnel(data: ReportData) -> list[Level]:
                 gone.append(refresh)
                 continue
             dropped = data.tables.read_dropped((data.recipe.name, stage.name), refresh)
-            counts.append(count_rows(stage, read, Split(kept, dropped)))
+            counts.append(count_rows(stage, _asked(read, kept, dropped), Split(kept, dropped)))
         if not counts and not gone:
             continue
         operator = type(stage.operator)
@@ -88,6 +88,18 @@ def funnel(data: ReportData) -> list[Level]:
             )
         )
     return levels
+
+
+def _asked(
+    read: dict[str, pl.DataFrame], kept: pl.DataFrame, dropped: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """The tables that a stage read. A run may ask the first held-out prompts only."""
+    if "held_out" not in read or "prompt_id" not in kept.columns:
+        return read
+    held_out = read["held_out"]
+    known = pl.concat([kept["prompt_id"], dropped["row_id"]])
+    asked = held_out.filter(pl.col("prompt_id").is_in(known.implode()))
+    return {**read, "held_out": first_by_id(held_out, asked.height)}
 
 
 def _summed(accounts: list[RowCounts]) -> RowCounts:

@@ -12,10 +12,10 @@ from markupsafe import Markup
 FOLDER = Path(__file__).parent
 
 
-def environment() -> Environment:
-    """Jinja with the templates of this folder. It escapes all text."""
+def environment(folder: Path = FOLDER) -> Environment:
+    """Jinja with the templates of ``folder`` and of this folder. It escapes all text."""
     return Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader([folder, FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -23,17 +23,33 @@ def environment() -> Environment:
     )
 
 
-def rendered(template: str, **values: Any) -> str:
-    """A page without a script, from a template that extends ``page.html.jinja``."""
-    style = joined(["report.css"])
-    # The package's own stylesheet: it contains no data.
-    allowed = {"policy": policy(style, ""), "style": Markup(style)}
-    return environment().get_template(template).render(**values, **allowed)
+def rendered(
+    template: str,
+    *,
+    folder: Path = FOLDER,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    **values: Any,
+) -> str:
+    """A page from a template that extends ``page.html.jinja``.
+
+    Args:
+        template: The template, in ``folder`` or in this folder.
+        folder: A folder of the package.
+        styles: Its stylesheets that are used beside ``report.css``.
+        scripts: Its scripts.
+        values: What the template shows.
+    """
+    style = "\n".join([joined(["report.css"]), joined(styles, folder)])
+    script = joined(scripts, folder)
+    # The package's own files: they contain no data.
+    allowed = {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}
+    return environment(folder).get_template(template).render(**values, **allowed)
 
 
-def joined(files: Sequence[str]) -> str:
-    """The content of files of this folder."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
+def joined(files: Sequence[str], folder: Path = FOLDER) -> str:
+    """The content of files of a folder."""
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in files)
 
 
 def policy(style: str, script: str) -> str:

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from assets.charts.histogram import histogram
 from assets.cli import app
 from assets.config.errors import FactoryError
-from assets.report.page import dataset_report
 from assets.report.encoding import packed
+from assets.report.page import dataset_report
 from assets.review.decisions import Decision, Decisions, Verdict
 from assets.storage.tables import Tables
 from tests.assets.reported import (
