@@ -26,6 +26,8 @@ QUICK: dict[str, list[str]] = {
     "training": ["--count", "64", "--rounds", "1"],
     "generation": ["--prompts", "32"],
     "concurrency": ["--requests", "500", "--capacity", "8"],
+    "plan": ["online_dpo", "--rows", "32"],
+    "loading": ["--rounds", "1"],
     "resume": ["--rows", "64", "--kills", "2"],
 }
 """The benchmarks, and what makes each quick; without it each measures its real sizes."""

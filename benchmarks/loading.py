@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from benchmarks.results import ROOT, entry, write
@@ -75,8 +76,10 @@ def timed(environment: Mapping[str, str], *arguments: str, until: str = "") -> d
         assert process.stdout is not None
         for line in process.stdout:
             found.setdefault("first line", time.perf_counter() - began)
-            if until and until in line:
-                found.setdefault("until", time.perf_counter() - began)
+            if until and until in line and "until" not in found:
+                found["until"] = time.perf_counter() - began
+                used = psutil.Process(process.pid).cpu_times()
+                found["until, processor"] = used.user + used.system
     if process.returncode:
         raise RuntimeError(f"factory {' '.join(arguments)} ended with {process.returncode}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -106,6 +109,12 @@ def compare(recipes: int, rounds: int) -> list[dict[str, Any]]:
         line("factory recipes", listed, "end", None),
         line("factory run online_dpo, to its first line", ran, "first line", FIRST_LINE),
         line("factory run online_dpo, to its first rows", ran, "until", FIRST_ROW),
+        line(
+            "factory run online_dpo, to its first rows, processor seconds",
+            ran,
+            "until, processor",
+            FIRST_ROW,
+        ),
     ]
 
 

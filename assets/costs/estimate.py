@@ -2,20 +2,19 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from statistics import stdev
 
 import polars as pl
 
 from assets.costs.offered import offered
 from assets.costs.plan import Estimate, Plan, RoleCost
+from assets.costs.scale import Scale
 from assets.costs.training import TrainingCost, training_cost
 from assets.costs.trial import find_journaled, try_stages
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.project.changes import Changes
 from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import GIVEN, Stage
 from engines.ledger import Place, Spent
 from schemas import EVALUATIONS, Checkpoints, first_by_id
 
@@ -69,8 +68,8 @@ def plan_run(
         for run, most in ((try_stages, sample), (find_journaled, LOOKED_UP))
     )
     full = {"prompts": prompts.height, "held_out": unseen.height}
-    scale = _Scale({stage.name: stage for stage in stages}, full, trial.frames)
-    looked_up = _Scale(scale.stages, full, known.frames)
+    scale = Scale({stage.name: stage for stage in stages}, full, trial.frames)
+    looked_up = Scale(scale.stages, full, known.frames)
     trainings = list(_trainings(scale, context, project, refresh))
     trained = {each.stage for each in trainings if each.rows}
     costs = [
@@ -95,57 +94,12 @@ def _spread(frame: pl.DataFrame, most: int) -> pl.DataFrame:
     return frame[[number * frame.height // most for number in range(most)]]
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """How many rows a run has for each row of a trial.
-
-    Attributes:
-        stages: The stages by name.
-        full: The rows of the run in the tables that every recipe has.
-        frames: The rows of the trial, by stage.
-    """
-
-    stages: Mapping[str, Stage]
-    full: Mapping[str, int]
-    frames: Mapping[str, pl.DataFrame]
-
-    def of(self, name: str) -> float:
-        """The factor of the rows that a stage gives or, if it measures a policy, asks about."""
-        if name in GIVEN:
-            return self.full[name] / max(self.frames[name].height, 1)
-        asked = self.stages[name].operator
-        reads = {read.field: read.stage for read in reversed(asked.inputs())}
-        of = reads.get("of")
-        if of is None or (of in self.stages and self.stages[of].gives is Checkpoints):
-            of = reads.get("prompts", "prompts")
-        factor = self.of(of)
-        most: int | None = getattr(asked, "rows", None)
-        if most is None or of not in self.frames:
-            return factor
-        rows = self.frames[of].height
-        return float(min(rows * factor, most) / max(min(rows, most), 1))
-
-    def covered(self, name: str) -> float:
-        """The share of the prompts that have a row in what a stage reads, in [0, 1]."""
-        of = getattr(self.stages[name].operator, "of", None)
-        if not isinstance(of, str) or "prompt_id" not in self.frames[of].columns:
-            return 1.0
-        prompts = max(self.frames["prompts"].height, 1)
-        return min(self.frames[of]["prompt_id"].n_unique() / prompts, 1.0)
-
-    def of_probes(self, name: str) -> float:
-        """The factor of tests of an annotator, whose number is limited."""
-        most = getattr(self.stages[name].operator, "probe_prompts", 1)
-        rows = self.frames["prompts"].height
-        return min(rows * self.of(name), most) / max(min(rows, most), 1)
-
-
 def _cost(
     place: Place,
     spent: Mapping[str, Spent],
     journaled: Mapping[str, Spent],
-    scale: _Scale,
-    looked_up: _Scale,
+    scale: Scale,
+    looked_up: Scale,
     trained: set[str],
 ) -> RoleCost:
     """The cost of a place, from the costs of the rows of a trial, and from those that the journal
@@ -194,7 +148,7 @@ def _joined(costs: list[RoleCost], order: list[str]) -> Iterator[RoleCost]:
 
 
 def _trainings(
-    scale: _Scale, recipe: RecipeContext, project: Project, refresh: str
+    scale: Scale, recipe: RecipeContext, project: Project, refresh: str
 ) -> Iterator[TrainingCost]:
     for stage in scale.stages.values():
         of = getattr(stage.operator, "of", None)

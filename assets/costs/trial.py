@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import polars as pl
 
@@ -12,7 +13,8 @@ from assets.project.recipe_plan import Stage
 from engines.bindings import Binding, open_engine
 from engines.context import Context
 from engines.ledger import Ledger
-from engines.protocol import Choice, Engine, EngineError, Generation, Rewards, RowError, Scored
+from engines.protocol import Engine, EngineError, RowError
+from engines.registry import VERBS
 from schemas import EVALUATIONS, Checkpoints, TaskEvaluations, rows
 
 Opened = Callable[[Binding], Engine]
@@ -103,7 +105,7 @@ def _tried(
             settings=project.settings,
             tables=project.tables,
             checks=project.checks,
-            progress=False,
+            progress=opened is open_engine,
         )
         if missing is not None:
             unknown[stage.name] = f"it reads {missing!r}"
@@ -141,26 +143,13 @@ def _start(stage: Stage, context: Context) -> pl.DataFrame:
     return rows(Checkpoints, [row])
 
 
-class _Unasked(RowError):
-    """The journal does not have the answer."""
+async def _unasked(*_: object, **__: object) -> NoReturn:
+    raise RowError("the journal does not have the answer")
 
 
 def _journal_only(binding: Binding) -> Engine:
-    """The engine of a binding, which answers nothing."""
+    """The engine of a binding, which answers nothing itself."""
     engine = open_engine(binding)
-
-    async def generate(*_: object, **__: object) -> Generation:
-        raise _Unasked
-
-    async def score(*_: object, **__: object) -> list[Scored]:
-        raise _Unasked
-
-    async def choose(*_: object, **__: object) -> Choice:
-        raise _Unasked
-
-    async def reward(*_: object, **__: object) -> Rewards:
-        raise _Unasked
-
-    engine.generate, engine.score = generate, score  # type: ignore[method-assign]
-    engine.choose, engine.reward = choose, reward  # type: ignore[method-assign]
+    for method in VERBS:
+        setattr(engine, method, _unasked)
     return engine
