@@ -81,11 +81,13 @@ class Input:
 
 @dataclass(frozen=True)
 class RoleUse:
-    """One model role of an operator, and the methods that it needs."""
+    """One model role: the field that names it, its name, the methods that it needs, and the
+    operator that asks it (which may be nested in another)."""
 
     field: str
     role: str
     needs: tuple[str, ...]
+    operator: "Operator"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ class Operator(Parameters):
 
     def roles(self) -> list[RoleUse]:
         """The model roles of this operator and of its nested operators."""
-        found = [RoleUse(name, value, mark.needs) for name, value, mark in self._marks(RoleMark)]
+        found = [
+            RoleUse(name, value, mark.needs, self) for name, value, mark in self._marks(RoleMark)
+        ]
         for nested in self._nested():
             found += nested.roles()
         return found

@@ -5,7 +5,7 @@ and their parameters, the stages that they read, the tables of these stages, and
 are bound to their roles.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from schemas import (
     operator_class,
 )
 from schemas.near import near
+from schemas.parameters import Parameters
 
 GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
 """Tables that stages can read and that the recipe does not declare: the prompts of the refresh, and
@@ -252,9 +253,21 @@ def check_role(
                 stage=stage,
                 field=use.field,
             )
-    thinks = isinstance(operator, Sampled) and operator.max_thinking_tokens is not None
-    if thinks and "generate" in use.needs and not roles[role].binding.engine_class.local_weights:
-        raise UnfitError(NO_BUDGET, file=file, stage=stage, field="max_thinking_tokens")
+    if "generate" in use.needs and not roles[role].binding.engine_class.local_weights:
+        budget = next(_thinking_budgets(use.operator), None)
+        if budget is not None:
+            raise UnfitError(NO_BUDGET, file=file, stage=stage, field=budget)
+
+
+def _thinking_budgets(parameters: Parameters) -> Iterator[str]:
+    """The fields that limit a thought, in ``parameters`` and in those nested in them
+    ("proposer.max_thinking_tokens"). Nested operators have roles of their own."""
+    if isinstance(parameters, Sampled) and parameters.max_thinking_tokens is not None:
+        yield "max_thinking_tokens"
+    for name in type(parameters).model_fields:
+        value = getattr(parameters, name)
+        if isinstance(value, Parameters) and not isinstance(value, Operator):
+            yield from (f"{name}.{budget}" for budget in _thinking_budgets(value))
 
 
 def with_defaults(

@@ -59,6 +59,16 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
             {"a": SAMPLE | {"model": "served", "max_thinking_tokens": 9}},
             *("a", "max_thinking_tokens", "thinking_token_budget"),
         ),
+        (
+            {
+                "a": {
+                    "use": "generators.TreeSearch",
+                    "model": "served",
+                    "proposer": {"max_thinking_tokens": 9},
+                }
+            },
+            *("a", "proposer.max_thinking_tokens", "thinking_token_budget"),
+        ),
         ({"a": SAMPLE | {"model": "served@initial"}}, "a", "model", "no other role has earlier"),
         (
             {
