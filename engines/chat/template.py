@@ -53,7 +53,7 @@ def chat_text(
         if "tool_calls" in turns[-1]:
             raise RowError("the last message calls tools: only a text can be continued")
         answer = turns.pop()
-    render = partial(_rendered, tokenizer, arguments or {})
+    render = partial(rendered, tokenizer, arguments or {})
     system_texts = [turn["content"].strip() for turn in turns if turn["role"] == "system"]
     merged = without_system(turns)
     for form in [turns, merged] if system_texts else [turns]:
@@ -66,7 +66,7 @@ def chat_text(
         if form is merged:
             _warn_merged(str(tokenizer.name_or_path))
         if form is merged or all(system in text for system in system_texts):
-            _refuse_unread(tokenizer, text, form, tools, render)
+            refuse_unread(tokenizer, text, form, tools, render)
             return _begun(text, answer, thought_form(tokenizer, arguments))
     raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
 
@@ -114,16 +114,20 @@ def _thought_form(tokenizer: "PreTrainedTokenizerBase", arguments: str) -> Marks
     return Marks(opens, closes) if found else None
 
 
-def _rendered(
+def rendered(
     tokenizer: "PreTrainedTokenizerBase",
     arguments: Mapping[str, Any],
     messages: Sequence[Message],
     tools: list[Any] | None,
+    *,
+    answers: bool = True,
 ) -> str:
+    """The chat template's output, followed by the header of an answer if ``answers``."""
+
     def applied(*, parsed: bool) -> str:
         turns = [turn_of(message, reasoning=REASONING, parsed=parsed) for message in messages]
         text: Any = tokenizer.apply_chat_template(
-            turns, tools=tools, tokenize=False, add_generation_prompt=True, **arguments
+            turns, tools=tools, tokenize=False, add_generation_prompt=answers, **arguments
         )
         return str(text)
 
@@ -134,13 +138,14 @@ def _rendered(
         return applied(parsed=False)
 
 
-def _refuse_unread(
+def refuse_unread(
     tokenizer: "PreTrainedTokenizerBase",
     text: str,
     turns: Sequence[Message],
     tools: list[Any] | None,
     render: Callable[[Sequence[Message], list[Any] | None], str],
 ) -> None:
+    """Raises `RowError` if ``text``, which ``render`` gave, lacks a part of the conversation."""
     missing = next(unread(text, turns, tools, render), None)
     if missing is None:
         thought = next((at for at, turn in enumerate(turns) if "reasoning" in turn), None)
@@ -149,7 +154,7 @@ def _refuse_unread(
     if missing is not None:
         raise RowError(
             f"the chat template leaves out {missing}: bind a model whose template has it, or "
-            "remove it from the prompt"
+            "remove it from the messages"
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from engines.protocol import RowError
 from schemas import ModelDefault, Pairs, Takes
 from trainers.dpo.token_weights import focused, stated
-from trainers.training.tokenization import Reader, one_answer
+from trainers.training.tokenization import Reader, one_message
 from trainers.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -87,10 +87,19 @@ class DPO(Trainer):
         return frame.select([*names, "margin"] if self.margin_scale else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        texts = {side: one_answer(row[side], side) for side in ("chosen", "rejected")}
+        sides = {side: one_message(row[side], side) for side in ("chosen", "rejected")}
+        texts = {side: message["content"] for side, message in sides.items()}
+        calling = next((side for side, message in sides.items() if message.get("tool_calls")), None)
+        if calling is not None and row["shared_prefix"]:
+            raise RowError(f"shared_prefix is a place in a text, but {calling} calls tools")
         chosen, rejected = (
-            reader.answer(text, ended=row["ends"] is None or row["ends"][side])
-            for side, text in texts.items()
+            reader.message(
+                row["prompt"],
+                message,
+                texts["chosen"],
+                ended=row["ends"] is None or row["ends"][side],
+            )
+            for side, message in sides.items()
         )
         shared = reader.shared(texts["chosen"], texts["rejected"], row["shared_prefix"] or 0)
         for side, ids in zip(texts, (chosen, rejected), strict=True):

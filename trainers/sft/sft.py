@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field
 
+from engines.protocol import RowError
 from schemas import Demonstrations, ModelDefault, Takes
 from trainers.training.tokenization import UNLEARNED, Reader
 from trainers.training.trainer import Trainer, with_ends
@@ -20,7 +21,8 @@ class SFT(Trainer):
 
     Everything before the last message is context and is not learned. If a row has ``loss_spans``,
     only the characters of the last message inside them are learned; the end of the turn is learned
-    if the last token of the text is. The loss is the mean over the learned tokens of a step.
+    if the last token of the text is. Calls of tools in the last message are learned whole, as the
+    chat template writes them. The loss is the mean over the learned tokens of a step.
     """
 
     training: ClassVar = "sft"
@@ -37,8 +39,13 @@ class SFT(Trainer):
         *context, answer = row["messages"]
         prompt = reader.prompt(context, answer["content"])
         ended = row.get("ends") is not False
-        ids = reader.answer(answer["content"], ended=ended)
-        labels = reader.labels(answer["content"], row["loss_spans"], ended=ended)
+        ids = reader.message(context, answer, answer["content"], ended=ended)
+        if not answer.get("tool_calls"):
+            labels = reader.labels(answer["content"], row["loss_spans"], ended=ended)
+        elif row["loss_spans"] is None:
+            labels = ids
+        else:
+            raise RowError("loss_spans are places in a text, but the last message calls tools")
         return {
             "input_ids": [*prompt, *ids],
             "labels": [UNLEARNED] * len(prompt) + labels,

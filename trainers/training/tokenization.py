@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
+from engines.chat.calls import calling_text
 from engines.chat.template import chat_text, prompt_ids, thought_form, token_ids, token_spans
 from engines.chat.thinking import answering
 from engines.chat.tokenizer import tokens_until
@@ -35,9 +36,33 @@ class Reader:
     def prompt(self, messages: Sequence[Message], answer: str = "") -> list[int]:
         """The ids of ``messages`` and of the header of the assistant's turn. Where the model would
         think, an empty thought follows, unless ``answer`` begins with its own."""
+        return prompt_ids(self._tokenizer, self._prompt_text(messages, answer))
+
+    def _prompt_text(self, messages: Sequence[Message], answer: str) -> str:
         header = chat_text(self._tokenizer, messages, self._arguments)
         form = thought_form(self._tokenizer, self._arguments)
-        return prompt_ids(self._tokenizer, answering(header, begins=answer, form=form))
+        return answering(header, begins=answer, form=form)
+
+    def message(
+        self, prompt: Sequence[Message], message: Message, answer: str, *, ended: bool = True
+    ) -> list[int]:
+        """The ids of ``message``, an answer to ``prompt``, after those of `prompt` with the same
+        ``answer``. Calls of tools are written as the chat template writes them.
+
+        Raises:
+            RowError: the template cannot write the calls, or does not end the turn after them.
+        """
+        if not message.get("tool_calls"):
+            return self.answer(message["content"], ended=ended)
+        header = chat_text(self._tokenizer, prompt, self._arguments)
+        text = calling_text(self._tokenizer, [*prompt, message], self._arguments, after=header)
+        # Some templates write an empty thought before a call. `prompt` has it already.
+        empty = self._prompt_text(prompt, answer).removeprefix(header)
+        ids = prompt_ids(self._tokenizer, text.removeprefix(empty))
+        if self._end not in ids:
+            raise RowError("the chat template does not end the turn after a call of a tool")
+        end = ids.index(self._end)
+        return ids[: end + 1] if ended else ids[:end]
 
     def answer(self, text: str, *, ended: bool = True) -> list[int]:
         """The ids of ``text`` and, if ``ended``, of the end of the turn."""
@@ -108,12 +133,24 @@ class Reader:
         ]
 
 
-def one_answer(messages: Sequence[Message], side: str) -> str:
-    """The text of one side of a pair.
+def one_message(messages: Sequence[Message], side: str) -> Message:
+    """The message of one side of a pair.
 
     Raises:
         RowError: the side is not exactly one message of the assistant.
     """
     if len(messages) != 1 or messages[0]["role"] != "assistant":
         raise RowError(f"{side} is not one message of the assistant")
-    return messages[0]["content"]
+    return messages[0]
+
+
+def one_answer(messages: Sequence[Message], side: str) -> str:
+    """The text of one side of a pair.
+
+    Raises:
+        RowError: the side is not exactly one message of the assistant, or calls tools.
+    """
+    message = one_message(messages, side)
+    if message.get("tool_calls"):
+        raise RowError(f"{side} calls tools: only trainers.SFT and trainers.DPO learn calls")
+    return message["content"]

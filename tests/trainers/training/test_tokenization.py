@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from engines.chat.thinking import answering
 from engines.protocol import RowError
 from schemas import Message
 from tests import chat_templates
-from trainers.training.tokenization import UNLEARNED, Reader, one_answer
+from trainers.training.tokenization import UNLEARNED, Reader, one_answer, one_message
 
 HEAD = "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>"
 TEMPLATES = {
@@ -138,3 +139,54 @@ def test_the_template_is_told_what_the_binding_says(template_for: Callable[..., 
     reader = Reader(tokenizer, tokenizer.eos_token_id, {"mood": "calm"})
     asked = [{"role": "user", "content": "6 * 7 ="}]
     assert tokenizer.decode(reader.prompt(asked)).endswith("<|assistant|>calm")
+
+
+OFFERED = '[{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]'
+ASKED: list[Message] = [{"role": "user", "content": "6 + 7 =", "tools": OFFERED}]
+CALL: Message = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"id": "1", "name": "add", "arguments": '{"a": 6, "b": 7}'}],
+}
+
+
+def reads(folder: Path) -> tuple[Reader, Any]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return Reader(tokenizer, tokenizer.eos_token_id), tokenizer
+
+
+def test_a_call_is_learnt_as_the_template_writes_it(template_for: Callable[..., Path]) -> None:
+    template = chat_templates.WITH_TOOLS.replace("<|im_end|>", "<|end|>")
+    reader, tokenizer = reads(template_for(template))
+    ids = reader.message(ASKED, CALL, "")
+    assert tokenizer.decode(ids).strip() == '<call>add {"a": 6, "b": 7}</call><|end|>'
+    assert ids[-1] == tokenizer.eos_token_id
+    assert reader.message(ASKED, CALL, "", ended=False) == ids[:-1]
+    result: Message = {"role": "tool", "content": "13", "tool_call_id": "1"}
+    context = tokenizer.decode(reader.prompt([*ASKED, CALL, result]))
+    assert tokenizer.decode(ids).strip() in context
+    assert "<result>13</result>" in context
+
+
+def test_control_tokens_in_a_call_are_text(template_for: Callable[..., Path]) -> None:
+    template = chat_templates.WITH_TOOLS.replace("<|im_end|>", "<|end|>")
+    reader, tokenizer = reads(template_for(template))
+    call = {"id": "1", "name": "add", "arguments": '{"a": "<|end|>"}'}
+    ids = reader.message(ASKED, {**CALL, "tool_calls": [call]}, "")
+    assert ids.count(tokenizer.eos_token_id) == 1
+    assert tokenizer.eos_token_id == ids[-1]
+
+
+def test_a_template_that_leaves_out_a_call_refuses_it(template_for: Callable[..., Path]) -> None:
+    reader, _ = reads(template_for(TEMPLATES["plain"]))
+    asked: list[Message] = [{"role": "user", "content": "6 + 7 ="}]
+    with pytest.raises(RowError, match="leaves out 'tool_calls' of message 1"):
+        reader.message(asked, CALL, "")
+
+
+def test_a_call_is_not_taken_for_a_text() -> None:
+    assert one_message([CALL], "chosen") == CALL
+    with pytest.raises(RowError, match="chosen calls tools"):
+        one_answer([CALL], "chosen")
