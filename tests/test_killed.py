@@ -54,6 +54,7 @@ def environment(root: Path) -> dict[str, str]:
         "FACTORY_ROOT": str(root / "data"),
         "FACTORY_RECIPES": json.dumps([str(root / "recipes")]),
         "FACTORY_HELD_OUT": "few",
+        "FACTORY_SCHEDULE__START": DAY,
         "DAGSTER_HOME": str(root / "dagster"),
         "OMP_NUM_THREADS": "1",
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assets.cli.recipe_list import KINDS
 from assets.project.recipe_plan import Stage
-from assets.rendering.markdown import escaped, linked
+from assets.rendering.markdown import cited, escaped
 
 if TYPE_CHECKING:
     from assets.config.settings import Settings
@@ -54,7 +54,7 @@ def _needs(recipes: Iterable["RecipeSpec"], settings: "Settings") -> list[str]:
 
 
 def _entry(recipe: "RecipeSpec", stages: Iterable[Stage]) -> list[str]:
-    paper = linked(recipe.paper.title, recipe.paper.code)
+    paper = cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     claim = f"Claim: {escaped(recipe.claim)}.{control}"
     lines = [f"### {recipe.name}", "", f"*{paper}*", "", claim, ""]

@@ -15,13 +15,16 @@ import dagster as dg
 
 from assets.config.settings import Settings
 from assets.project.recipe_plan import Stage
-from assets.rendering.markdown import escaped, linked, markdown
-from schemas import Operator, Table, canonical
+from assets.rendering.markdown import cited, escaped, markdown
+from schemas import Checkpoints, Operator, Table, canonical
+from schemas.column_descriptions import column_description
 
 if TYPE_CHECKING:
     from assets.project.recipe import RecipeSpec
 
 LONGEST_TAG = 63
+_ICONS = {"transformers": "huggingface"}
+"""The kind with an icon, for an engine that has none."""
 
 
 def tags(recipe: "RecipeSpec") -> dict[str, str]:
@@ -42,17 +45,24 @@ def tag(text: str) -> str:
 
 
 def kinds(stage: Stage, settings: Settings) -> set[str]:
-    """The Dagster kinds of a stage: the operator's package, the engine, the file format."""
+    """The Dagster kinds of a stage, as the UI has icons for: what computes it, and the format."""
     uses = stage.operator.roles()
-    engine = "polars"
-    if uses:
-        engine = tag(settings.roles[uses[0].role.partition("@")[0]].engine_class.name)
-    return {type(stage.operator).__module__.partition(".")[0], engine, "parquet"}
+    if stage.gives is Checkpoints:
+        return {"pytorch", "huggingface", "parquet"}
+    if not uses:
+        return {"polars", "parquet"}
+    engine = tag(settings.roles[uses[0].role.partition("@")[0]].engine_class.name)
+    return {_ICONS.get(engine, engine), "parquet"}
+
+
+def group(recipe: "RecipeSpec") -> str:
+    """The Dagster group of a recipe's assets. The groups of a family follow each other."""
+    return re.sub(r"\W", "_", f"{recipe.family}__{recipe.name}", flags=re.ASCII)
 
 
 def source_field(recipe: "RecipeSpec") -> str:
     """The paper and the claim of a recipe, in Markdown."""
-    paper = linked(recipe.paper.title, recipe.paper.code)
+    paper = cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)
     return f"**Paper:** {paper}\n\n**Claim:** {escaped(recipe.claim)}"
 
 
@@ -101,6 +111,7 @@ def column_schema(table: type[Table]) -> dg.TableSchema:
         dg.TableColumn(
             name,
             type=str(column.dtype),
+            description=column_description(table, name),
             constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=name in keys),
         )
         for name, column in table.columns().items()

@@ -18,6 +18,7 @@ from assets.components.refused import refused_assets
 from assets.config.errors import RecipeError
 from assets.config.settings import Settings, load_settings
 from assets.execution.claim_check import claim_check
+from assets.execution.column_lineage import column_lineage
 from assets.execution.executor import EXECUTOR, pool_of
 from assets.execution.judge_probes import stop_if_blocked
 from assets.execution.option_mass import stop_if_low
@@ -171,7 +172,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
 
         @dg.asset(
             key=key,
-            group_name=recipe,
+            group_name=catalogue.group(self),
             partitions_def=days,
             description=catalogue.described_prompts(self, weights),
             kinds={"parquet", "polars"},
@@ -234,10 +235,15 @@ class Recipe(RecipeSpec, DeclaredComponent):
             for name in reads
         }
         kind = type(stage.operator)
+        gives = {each.name: each.gives for each in recipe.stages}
+        lineage = column_lineage(
+            stage.gives,
+            {dg.AssetKey(keys[name]): gives.get(name, Prompts) for name in stage.reads},
+        )
 
         @dg.asset(
             key=key,
-            group_name=self.name,
+            group_name=catalogue.group(self),
             partitions_def=days,
             description=catalogue.described_stage(self, stage),
             kinds=catalogue.kinds(stage, settings),
@@ -274,6 +280,9 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     refresh=context.partition_key,
                     tables=with_held_out(tables, config.held_out),
                 )
+            result = replace(
+                result, metadata={**(result.metadata or {}), "dagster/column_lineage": lineage}
+            )
             if config.set or config.held_out:
                 # A table with other values is another one for the stages that read it.
                 version = dg.DataVersion(f"{context.run.run_id}/{stage.name}")

@@ -10,6 +10,13 @@ from assets.execution.row_counts import RowCounts
 from assets.rendering.markdown import dropped_rows, sampled
 from schemas import Split, Table, Usage
 
+ACCOUNT = "account"
+
+
+def rounded(value: float) -> float:
+    """``value`` with three significant digits, as the UI shows it."""
+    return float(f"{value:.3g}")
+
 
 def rows_metadata(
     table: type[Table],
@@ -45,13 +52,19 @@ def rows_metadata(
             "prices": dict(usage.prices),
         }
     return {
-        "account": dg.MetadataValue.json(account),
         **count_metadata(counts, seconds=seconds),
         "dagster/row_count": split.kept.height,
         "rows": dg.MetadataValue.md(sampled(split.kept)),
         "drop reasons": dg.MetadataValue.md(dropped_rows(split.dropped)),
         **histograms(table, split.kept),
+        ACCOUNT: dg.MetadataValue.json(account),
     }
+
+
+def account_last(metadata: dict[str, Any]) -> dict[str, Any]:
+    """``metadata`` with the raw account at its end, where it is in nobody's way."""
+    others = {name: value for name, value in metadata.items() if name != ACCOUNT}
+    return others | {ACCOUNT: metadata[ACCOUNT]}
 
 
 def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:
@@ -63,11 +76,11 @@ def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:
         "kept": counts.kept,
         "dropped": counts.refused,
         "counted in": counts.units,
-        "seconds": seconds,
-        "rows/s": counts.came / max(seconds, 1e-6),
+        "seconds": rounded(seconds),
+        "rows/s": rounded(counts.came / max(seconds, 1e-6)),
     }
     if counts.came:
-        shown["share kept"] = counts.kept / counts.came
+        shown["share kept"] = rounded(counts.kept / counts.came)
     if counts.also:
         shown["also refused"] = dg.MetadataValue.json(dict(counts.also))
     return shown

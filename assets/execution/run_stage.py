@@ -18,7 +18,7 @@ from assets.execution.judge_probes import (
     probes_spec,
 )
 from assets.execution.option_mass import MASS, describe_mass, mass_result, mass_spec
-from assets.execution.row_accounting import adds_up, rows_metadata
+from assets.execution.row_accounting import account_last, adds_up, rounded, rows_metadata
 from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.policy.lineage import line_before
@@ -96,7 +96,7 @@ def run_stage(
     if notices:
         metadata["says"] = "; ".join(notices)
     return outcome, dg.MaterializeResult(
-        value=outcome.split, metadata=metadata, check_results=checks
+        value=outcome.split, metadata=account_last(metadata), check_results=checks
     )
 
 
@@ -124,10 +124,10 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
         metadata |= {
             "model calls": usage.model_calls,
             "journal hits": usage.journal_hits,
-            "journal hit rate": usage.journal_hits / answers,
+            "journal hit rate": rounded(usage.journal_hits / answers),
         }
     if usage.tokens:
-        metadata["tokens/s"] = usage.tokens / usage.model_seconds
+        metadata["tokens/s"] = rounded(usage.tokens / usage.model_seconds)
     if usage.memory:
         metadata["memory"] = dg.MetadataValue.json(dict(usage.memory))
     findings = dict(outcome.findings)

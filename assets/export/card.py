@@ -24,7 +24,7 @@ from assets.provenance.kept_claims import kept_claims
 from assets.provenance.licences import consequences, identifier
 from assets.provenance.models import Answered, UsedModel
 from assets.provenance.reproduction import changed_parameters, commands, versions
-from assets.rendering.markdown import escaped, linked, markdown, sampled
+from assets.rendering.markdown import cited, escaped, markdown, sampled
 from assets.storage.tables import Tables
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _configs(*, candidates: bool) -> list[dict[str, object]]:
 
 
 def _paper(recipe: RecipeSpec) -> str:
-    return f"Paper: {linked(recipe.paper.title, recipe.paper.code)}"
+    return f"Paper: {cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)}"
 
 
 def _examples(rows: pl.DataFrame) -> str:

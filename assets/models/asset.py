@@ -142,7 +142,7 @@ def _version_asset(plan: ModelPlan, condition: dg.AutomationCondition[Any]) -> d
         key=key,
         group_name=MODELS,
         description=_description(plan),
-        kinds={"safetensors", "transformers"},
+        kinds={"pytorch", "huggingface"},
         tags={"table": Checkpoints.__name__},
         deps=[dg.AssetKey([MODELS, plan.name, stage.name]) for stage in stages],
         required_resource_keys={"factory"},

@@ -56,7 +56,13 @@ Rule = Literal["no_worse", "none"]
 
 
 class Paper(BaseModel):
-    """The paper of a recipe: its title, its arXiv id, and the URL of its code."""
+    """The paper of a recipe.
+
+    Attributes:
+        title: Its title.
+        arxiv: Its id on arXiv, such as ``2405.07863``.
+        code: The URL of its code.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,6 +74,11 @@ class Paper(BaseModel):
     def year(self) -> int | None:
         """The year of its first version on arXiv; None if it has no id."""
         return None if self.arxiv is None else 2000 + int(self.arxiv[:2])
+
+    @property
+    def page(self) -> str | None:
+        """Its page on arXiv; None if no id is given."""
+        return None if self.arxiv is None else f"https://arxiv.org/abs/{self.arxiv}"
 
 
 class RecipeSpec(Declaration):

@@ -66,6 +66,13 @@ def linked(text: str, target: str | None) -> str:
     return f"[{escaped(text)}]({quote(target, safe=_OF_LINKS)})"
 
 
+def cited(title: str, page: str | None, code: str | None) -> str:
+    """A paper, linked to its page, and its code. If it has no page, the title links to the code."""
+    if page is None:
+        return linked(title, code)
+    return linked(title, page) + ("" if code is None else f" ({linked('code', code)})")
+
+
 _OF_LINKS = "%/:?#@!$&+,;=-._~"
 """Characters that a link may have besides letters and digits. Others are written as ``%28``."""
 

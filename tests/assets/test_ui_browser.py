@@ -110,7 +110,7 @@ def page(browser: Any, services: Services) -> Iterator[Any]:
 
 def test_the_first_stages_of_a_refresh_are_made_and_shown(services: Services, page: Any) -> None:
     location = f"{services.url}/locations/preference-factory"
-    page.goto(f"{location}/asset-groups/online_dpo")
+    page.goto(f"{location}/asset-groups/loops__online_dpo")
     for stage in (*STAGES, "policy", "validated"):
         page.get_by_text(stage, exact=True).first.wait_for()
     page.screenshot(path=ARTEFACTS / "graph.png")
@@ -146,13 +146,13 @@ def launch(page: Any) -> None:
     page.get_by_role("button", name="Materialize all").locator("xpath=following::button[1]").click()
     page.get_by_text("Open launchpad").click()
     dialog = page.get_by_role("dialog")
+    dialog.get_by_placeholder("Partition").click()
+    page.keyboard.type(DAY)
+    page.get_by_text(DAY, exact=True).last.click()
     dialog.locator(".CodeMirror").last.click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(f"ops: {{online_dpo__prompts: {{config: {{rows: {ROWS}}}}}}}")
     dialog.get_by_text("The run configuration of the stage").wait_for()
-    dialog.get_by_placeholder("Partition").click()
-    page.keyboard.type(DAY)
-    page.get_by_text(DAY, exact=True).last.click()
     page.screenshot(path=ARTEFACTS / "launchpad.png")
     dialog.get_by_role("button", name="Materialize").click()
 

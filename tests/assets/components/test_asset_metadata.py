@@ -41,6 +41,16 @@ def test_only_an_address_of_the_web_is_a_link(workshop: Any, code: str | None) -
     assert "**Paper:** A paper" in said
 
 
+def test_a_paper_on_arxiv_is_linked_beside_its_code(workshop: Any) -> None:
+    paper = {"title": "A paper", "arxiv": "2405.07863", "code": "https://example.org/code"}
+    workshop.recipe("mine", paper=paper)
+    said = str(spec(workshop, "pairs").description)
+    assert "[A paper](https://arxiv.org/abs/2405.07863) ([code](https://example.org/code))" in said
+    workshop.recipe("mine", paper={"title": "A paper", "arxiv": "cs/0101"})
+    (refusal,) = [each for each in workshop.project().refusals if each.name == "mine"]
+    assert "paper.arxiv" in str(refusal.error)
+
+
 def test_a_recipe_is_found_by_family_paper_and_kind(workshop: Any) -> None:
     workshop.recipe("mine", paper=PAPER)
     definitions = build_definitions(workshop.project(), ["mine"])
@@ -54,8 +64,8 @@ def test_a_recipe_is_found_by_family_paper_and_kind(workshop: Any) -> None:
     assert found("tag:family=tests") == stages
     assert found('tag:paper="chosen-rejected"') == stages
     assert found("tag:recipe=mine") == stages
-    assert found("group:mine and kind:transformers") == {"responses", "policy", "validated"}
-    assert found("group:mine and kind:trainers") == {"policy", "validated"}
+    assert found("group:tests__mine and kind:huggingface") == {"responses", "policy", "validated"}
+    assert found("group:tests__mine and kind:pytorch") == {"policy"}
     job = definitions.resolve_job_def("mine")
     assert job.tags["paper"] == "chosen-rejected"
     assert "https://example.org/code" in str(job.description)
@@ -68,6 +78,7 @@ def test_the_columns_and_their_rules_are_told(workshop: Any) -> None:
     assert columns["pair_id"].constraints.unique
     assert not columns["pair_id"].constraints.nullable
     assert columns["margin"].constraints.nullable
+    assert all(column.description for column in schema.columns)
 
 
 def test_owners_answer_for_every_asset(workshop: Any) -> None:

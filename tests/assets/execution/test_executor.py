@@ -39,6 +39,7 @@ def test_stages_run_in_processes_of_their_own(
     workshop: Any, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACTORY_ROLES__POLICY__MODEL", str(tiny_model))
+    workshop.configure(schedule={"start": DAY})
     workshop.recipe("apart", STAGES, rows=3)
     home()
     command = ["-m", "dagster", "job", "execute", "-m", "assets.definitions", "-j", "apart"]

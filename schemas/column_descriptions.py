@@ -1,0 +1,145 @@
+"""What the columns of the tables hold, in a line each, for the UI and for readers of the files."""
+
+from schemas.tables import Table
+
+_ALL = {
+    "prompt_id": "The id of the prompt: a hash of its messages",
+    "response_id": "The id of the response: a hash of its prompt, text and origin",
+    "origin": "Operator, model, parameters, seed and parents that make the row again",
+    "prompt": "The messages before the answer",
+    "steps": "The places of the steps in the text, in characters and tokens; null: not cut",
+    "finish": "stop: the model ended the text; length: it was cut off",
+    "error": "Why there is no value; null if there is one",
+    "ends": "Whether the answer ends there, or was cut off; null: it ends",
+    "completions": "The texts, in order",
+}
+_OF_TABLE = {
+    "Prompts": {
+        "messages": "The chat to answer; the user or a tool has the last turn",
+        "reference": "The right answer, if the source has one",
+        "source": "The source of the prompt",
+        "source_revision": "The revision of the source: a commit, or a hash of the file",
+        "licence": "The licence of the source",
+    },
+    "Responses": {
+        "text": "The answer",
+        "reasoning": "The model's thought before the answer; null if there is none",
+        "tokens": "The tokens of thought and answer together",
+    },
+    "Scores": {
+        "step": "The step that is scored, from 0; null: the whole response; -1: before any step",
+        "annotator": "Who scored it",
+        "value": "The score; larger is better",
+        "raw": "The judge's own words",
+        "mass": "The probability of all options of a question together; null if unknown",
+    },
+    "Nodes": {
+        "node_id": "The id of the node: a hash of the steps from the root to it",
+        "parent_id": "The node before it; null for a root",
+        "depth": "The number of steps from the root",
+        "step": "The text of the step",
+        "visits": "How often the search came through the node",
+        "value": "The value that the search gives it, in [0, 1]",
+        "own": "The evaluator's value, before any backup, in [0, 1]",
+        "prior": "The proposer's probability of the step among its siblings",
+        "expanded": "Whether steps after it were asked for",
+        "terminal": "Whether it ends an answer",
+        "terminal_correct": "Whether the answer that it ends is right; null: not known",
+        "finish": "How the answer ended there; null if it goes on",
+    },
+    "Pairs": {
+        "pair_id": "The id of the pair: a hash of prompt and sides",
+        "chosen": "The better answer, as messages",
+        "rejected": "The worse answer, as messages",
+        "chosen_id": "The response that is the better answer",
+        "rejected_id": "The response that is the worse answer",
+        "margin": "The score of the better answer minus that of the worse one",
+        "weight": "The confidence that the better answer is better, in [0, 1]",
+        "shared_prefix": "Characters that both sides begin with, and that get no credit",
+        "token_weights": "A weight for each token of each side",
+        "ends": "Whether each side ends there, or was cut off; null: both end",
+    },
+    "StepLabels": {
+        "completions": "The texts of the steps; joined they are the solution",
+        "spans": "The places of the steps, in characters and tokens",
+        "labels": "Whether each step is right; null: not trained on",
+        "values": "The number behind each label",
+        "first_error": "The first wrong step, from 0; null if none is known",
+    },
+    "Rankings": {
+        "ranking_id": "The id of the ranking: a hash of prompt and answers",
+        "completions": "The answers, best first",
+        "rewards": "The reward of each answer",
+        "steps": "The end of each step of each answer, in characters",
+        "ends": "Whether each answer ends there, or was cut off; null: all end",
+    },
+    "Demonstrations": {
+        "demonstration_id": "The id of the demonstration: a hash of its messages",
+        "messages": "The chat; the assistant has the last turn",
+        "response_id": "The response that is imitated; null if it is none",
+        "loss_spans": "The characters of the last turn that are learned; null: all",
+        "condition": "What the answer is conditioned on; null: nothing",
+    },
+    "Checkpoints": {
+        "path": "The folder of the weights; the start if nothing was trained",
+        "start": "The weights that training started from",
+        "trained": "Whether anything was trained",
+        "reason": "Why nothing was trained",
+        "rows": "The rows that were learned",
+        "steps": "The steps of the optimizer",
+        "seconds": "How long it took",
+        "metrics": "The last figures of the training, as JSON",
+    },
+    "Evaluations": {
+        "greedy_before": "Whether the greedy answer was right before training",
+        "greedy_after": "Whether it is right after training",
+        "samples": "The sampled answers of each policy",
+        "right_before": "How many of them were right before training",
+        "right_after": "How many of them are right after training",
+        "preference": "How much a judge prefers the answer after training, in [0, 1]; 0.5: a tie",
+        "reward_before": "The reward of the greedy answer before training",
+        "reward_after": "The reward of the greedy answer after training",
+        "length_before": "The characters of the greedy answer before training",
+        "length_after": "The characters of the greedy answer after training",
+    },
+    "PairEvaluations": {
+        "pair_id": "The held-out pair",
+        "chosen_before": "The log-prob of the better side before training, natural log",
+        "chosen_after": "The log-prob of the better side after training",
+        "rejected_before": "The log-prob of the worse side before training",
+        "rejected_after": "The log-prob of the worse side after training",
+        "chosen_tokens": "The tokens of the better side",
+        "rejected_tokens": "The tokens of the worse side",
+    },
+    "RewardEvaluations": {
+        "pair_id": "The held-out pair",
+        "chosen_before": "The reward of the better side before training",
+        "chosen_after": "The reward of the better side after training",
+        "rejected_before": "The reward of the worse side before training",
+        "rejected_after": "The reward of the worse side after training",
+    },
+    "StepEvaluations": {
+        "labels": "Whether each step is right; null: not known",
+        "before": "The reward of each step before training",
+        "after": "The reward of each step after training",
+        "threshold": "A step counts as right above this reward",
+    },
+    "TaskEvaluations": {
+        "item_id": "The item of the task",
+        "task": "The task",
+        "metric": "What was measured",
+        "before": "The value before training",
+        "after": "The value after training",
+    },
+    "Dropped": {
+        "row_id": "The id of the row",
+        "stage": "The stage that dropped it",
+        "reason": "Why",
+        "numbers": "The numbers behind it, as JSON",
+    },
+}
+
+
+def column_description(table: type[Table], column: str) -> str | None:
+    """What a column of a table holds; None for a column of a table that is not ours."""
+    return _OF_TABLE.get(table.__name__, {}).get(column, _ALL.get(column))
