@@ -12,10 +12,12 @@ from schemas import Operator, Responses, Scores, Split, Table, Takes, columns, d
 
 class Reviewed(Operator):
     """Scores by people who reviewed pairs. Each person is an annotator (``person:ann``). The score
-    of a response is the share of its pairs in which it was preferred. Calls no model.
+    of a response is the share of its pairs in which it was preferred; a pair of two equally good
+    responses counts half. Calls no model.
 
     ``reviewers``: names of people; all if null. A response whose pairs were all rejected has an
-    error instead of a value. A response that nobody reviewed is dropped. Before the first review
+    error instead of a value. A response that nobody reviewed, or whose pairs were all skipped, is
+    dropped. Before the first review
     there are no scores, which is not an error.
     """
 

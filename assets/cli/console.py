@@ -150,9 +150,12 @@ def validated_sentence(counts: Mapping[str, int], refusals: Sequence["Refusal"])
 
 def reviewed_line(verdicts: Mapping[str, int]) -> Text:
     """The number of a person's decisions, in total and by verdict."""
-    labels = {"accept": "accepted", "flip": "flipped", "reject": "rejected"}
+    labels = {
+        **{"accept": "accepted", "flip": "flipped", "tie": "equally good"},
+        **{"reject": "rejected", "skip": "skipped"},
+    }
     counts = ", ".join(f"{verdicts[verdict]:,} {label}" for verdict, label in labels.items())
-    return Text(f"{sum(verdicts.values()):,} pairs decided: {counts}")
+    return Text(f"{sum(verdicts.values()):,} pairs reviewed: {counts}")
 
 
 def agreement_table(found: Iterable["WithPeople"]) -> Table:
@@ -160,7 +163,7 @@ def agreement_table(found: Iterable["WithPeople"]) -> Table:
     table = Table(title="agreement with people", title_justify="left", title_style="bold")
     for heading in ("recipe", "annotator"):
         table.add_column(heading)
-    for heading in ("agrees", "95 % interval", "pairs", "ties"):
+    for heading in ("agrees", "95 % interval", "pairs", "ties", "not measured"):
         table.add_column(heading, justify="right")
     for one in found:
         interval = one.interval
@@ -171,6 +174,7 @@ def agreement_table(found: Iterable["WithPeople"]) -> Table:
             "" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}",
             f"{one.decided:,}",
             f"{one.ties:,}",
+            f"{one.unmeasured:,}",
         )
     return table
 

@@ -1,7 +1,9 @@
 """How often annotators, and a recipe's labels, agree with the people who reviewed its pairs."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -17,14 +19,17 @@ LABELS = "the labels"
 
 @dataclass(frozen=True)
 class WithPeople:
-    """How ``annotator`` ranks the pairs that people decided on: like the person (``same``), the
-    opposite (``other``), or equal (``ties``). A pair that two people decided on counts twice."""
+    """How ``annotator`` ranks the pairs that people decided on: like the person (``same``) or the
+    opposite (``other``). ``ties`` are the pairs that the person or the annotator ranks equal: they
+    neither agree nor disagree. ``unmeasured`` are the pairs that the person skipped or rejected. A
+    pair that two people reviewed counts twice."""
 
     recipe: str
     annotator: str
     same: int
     other: int
     ties: int
+    unmeasured: int = 0
 
     @property
     def decided(self) -> int:
@@ -50,29 +55,37 @@ def with_people(project: Project, recipe: str) -> list[WithPeople]:
     Annotators count by their scores of whole responses. Empty if nobody has reviewed.
     """
     reviews = project.settings.reviews_path
-    decided = [
-        (person, decision)
+    made = [
+        decision
         for person in reviewers(reviews, recipe)
         for decision in Decisions(reviews, recipe, person)
-        if decision.verdict != "reject"
     ]
-    if not decided:
+    if not made:
         return []
-    pairs = pl.DataFrame([{"person": person, **_better(decision)} for person, decision in decided])
-    accepted = sum(decision.verdict == "accept" for _, decision in decided)
-    agreements = [WithPeople(recipe, LABELS, accepted, len(decided) - accepted, 0)]
+    counts = Counter(decision.verdict for decision in made)
+    unmeasured = counts["skip"] + counts["reject"]
+    agreements = [
+        WithPeople(recipe, LABELS, counts["accept"], counts["flip"], counts["tie"], unmeasured)
+    ]
+    measured = [_ranked(each) for each in made if each.verdict in ("accept", "flip", "tie")]
+    if not measured:
+        return agreements
+    pairs = pl.DataFrame(measured)
     for name, values in _response_scores(project, recipe):
-        margins = pairs.select(_value(values, "better") - _value(values, "worse")).to_series()
-        counts = [int((margins > 0).sum()), int((margins < 0).sum()), int((margins == 0).sum())]
-        if any(counts):
-            agreements.append(WithPeople(recipe, name, *counts))
+        margins = pairs.select(
+            pl.when(pl.col("tie"), margin.is_not_null()).then(0.0).otherwise(margin)
+            for margin in [_value(values, "better") - _value(values, "worse")]
+        ).to_series()
+        ranks = [int((margins > 0).sum()), int((margins < 0).sum()), int((margins == 0).sum())]
+        if any(ranks):
+            agreements.append(WithPeople(recipe, name, *ranks, unmeasured))
     return agreements
 
 
-def _better(decision: Decision) -> dict[str, str]:
+def _ranked(decision: Decision) -> dict[str, Any]:
     sides = (decision.chosen_id, decision.rejected_id)
-    better, worse = sides if decision.verdict == "accept" else reversed(sides)
-    return {"better": better, "worse": worse}
+    better, worse = reversed(sides) if decision.verdict == "flip" else sides
+    return {"better": better, "worse": worse, "tie": decision.verdict == "tie"}
 
 
 def _value(values: dict[str, float], side: str) -> pl.Expr:

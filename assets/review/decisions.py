@@ -1,14 +1,15 @@
 """A person's decisions about pairs, stored as `schemas.Scores`.
 
 ``reviews/<recipe>/<person>.parquet`` has two rows a decision: value 1 for the better response and 0
-for the other, or null for both if the pair was rejected. Each decision writes a temporary file,
-flushes it to the disk and renames it, so that a crash loses no decision.
+for the other, 0.5 for both if they are equally good, or null for both if the pair was rejected or
+skipped. Each decision writes a temporary file, flushes it to the disk and renames it, so that a
+crash loses no decision.
 """
 
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -17,26 +18,33 @@ from upath import UPath
 
 from assets.config.errors import FactoryError
 from assets.storage.tables import read_table, write_whole
-from engines.operators.reviews import PERSON
+from engines.operators.reviews import PERSON, SKIP
 from schemas import Scores, canonical, rows
 
-Verdict = Literal["accept", "flip", "reject"]
+Verdict = Literal["accept", "flip", "tie", "reject", "skip"]
 Side = Literal["chosen", "rejected"]
 SIDES: tuple[Side, Side] = ("chosen", "rejected")
 
 _VALUES: Mapping[Verdict, Mapping[Side, float | None]] = {
     "accept": {"chosen": 1.0, "rejected": 0.0},
     "flip": {"chosen": 0.0, "rejected": 1.0},
+    "tie": {"chosen": 0.5, "rejected": 0.5},
     "reject": {"chosen": None, "rejected": None},
+    SKIP: {"chosen": None, "rejected": None},
 }
+_ERRORS: Mapping[Verdict, str] = {
+    "reject": "the pair was rejected",
+    SKIP: "the pair was skipped",
+}
+VERDICTS: tuple[Verdict, ...] = tuple(_VALUES)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision about one pair: its label is right (accept), the other answer is better (flip), or
-    the pair cannot be decided (reject). ``left`` is the side that was shown on the left, ``at`` the
-    time in UTC."""
+    """A decision about one pair: its label is right (accept), the other answer is better (flip),
+    both are equally good (tie), the pair is unfit (reject), or the person did not decide (skip).
+    ``left`` is the side that was shown on the left, ``at`` the time in UTC."""
 
     pair_id: str
     chosen_id: str
@@ -47,6 +55,7 @@ class Decision:
     left: Side
     seed: int
     at: str
+    comment: str = ""
 
 
 class Decisions:
@@ -75,6 +84,12 @@ class Decisions:
         others = [made for made in self._made if made.pair_id != decision.pair_id]
         self._write([*others, decision])
 
+    def add_all(self, decisions: Iterable[Decision]) -> None:
+        """Save ``decisions``, at most one a pair, in place of earlier ones about the same pairs,
+        all or none."""
+        made = {decision.pair_id: decision for decision in (*self._made, *decisions)}
+        self._write(sorted(made.values(), key=lambda each: each.at))
+
     def remove(self, pair_id: str) -> None:
         """Remove the decision about a pair."""
         self._write([made for made in self._made if made.pair_id != pair_id])
@@ -101,6 +116,8 @@ def reviewers(reviews: UPath, recipe: str) -> list[str]:
 
 def _records(decision: Decision, person: str) -> Iterator[dict[str, Any]]:
     fields = asdict(decision)
+    if not decision.comment:
+        del fields["comment"]
     for side in SIDES:
         value = _VALUES[decision.verdict][side]
         yield {
@@ -109,7 +126,7 @@ def _records(decision: Decision, person: str) -> Iterator[dict[str, Any]]:
             "annotator": f"{PERSON}{person}",
             "value": value,
             "raw": decision.verdict,
-            "error": "the pair was rejected" if value is None else None,
+            "error": _ERRORS.get(decision.verdict),
             "origin": {
                 "operator": "factory review",
                 "model": None,

@@ -10,10 +10,12 @@ from assets.config.errors import FactoryError
 from assets.project.dataset import DATASETS
 from assets.project.find_rows import data_stage, found_dataset, found_refreshes
 from assets.project.project import Project
-from assets.review.decisions import SIDES, Side
+from assets.review.decisions import SIDES, Side, Verdict
 from assets.storage.tables import Tables
 from schemas import Pairs, content_id
 from schemas.near import near
+
+CHOICES = ("left", "right", "tie", "reject", "skip")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Item:
     def side(self, place: str) -> Side:
         """The side that is shown at ``place``, "left" or "right"."""
         return self.left if place == "left" else SIDES[self.left == "chosen"]
+
+    def verdict(self, choice: str) -> Verdict:
+        """What ``choice`` says about the label: a choice is one of `CHOICES`. Raises `ValueError`
+        if it is not."""
+        match choice:
+            case "left" | "right":
+                return "accept" if self.side(choice) == "chosen" else "flip"
+            case "tie" | "reject" | "skip":
+                return choice
+        raise ValueError(f"there is no choice {choice!r}; choices are {', '.join(CHOICES)}")
 
 
 def to_review(

@@ -23,8 +23,8 @@ from assets.review.session import Session
 HOST = "127.0.0.1"
 TOKEN = "x-review-token"
 FOLDER = Path(__file__).parent / "page"
-LARGEST = 10_000
-"""The most bytes of a request. A decision has about a hundred."""
+LARGEST = 20_000
+"""The most bytes of a request. A decision has about a hundred, and a comment."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -64,7 +64,7 @@ def application(session: Session, *, port: int, token: str) -> Starlette:
         return answer
 
     def decide(body: Mapping[str, str]) -> None:
-        session.decide(body["pair"], body["choice"])
+        session.decide(body["pair"], body["choice"], body.get("comment", ""))
 
     return Starlette(
         routes=[

@@ -7,12 +7,14 @@ from typing import Any
 
 from upath import UPath
 
-from assets.review.decisions import Decision, Decisions, Verdict
+from assets.review.decisions import VERDICTS, Decision, Decisions
+from assets.review.differences import Part, differences
 from assets.review.items import Item
 from engines.operators.prompt_templates import message_text
 from schemas import Message
 
-CHOICES = ("left", "right", "reject")
+LONGEST = 2_000
+"""The most characters of a comment."""
 
 
 class Session:
@@ -28,6 +30,7 @@ class Session:
         self._items = {item.pair_id: item for item in items}
         recipes = dict.fromkeys(item.recipe for item in items)
         self._kept = {recipe: Decisions(reviews, recipe, person) for recipe in recipes}
+        self._comments: dict[str, str] = {}
         self._decided = {
             decision.pair_id: decision
             for decision in sorted(
@@ -36,22 +39,21 @@ class Session:
             if decision.pair_id in self._items
         }
 
-    def decide(self, pair_id: str, choice: str) -> None:
+    def decide(self, pair_id: str, choice: str, comment: str = "") -> None:
         """Save a decision.
 
         Args:
-            choice: One of `CHOICES`.
+            choice: See `Item.verdict`.
+            comment: At most `LONGEST` characters.
 
         Raises:
             KeyError: There is no such pair.
-            ValueError: There is no such choice.
+            ValueError: There is no such choice, or the comment is too long or no text.
         """
         item = self._items[pair_id]
-        if choice not in CHOICES:
-            raise ValueError(f"there is no choice {choice!r}")
-        verdict: Verdict = "reject"
-        if choice != "reject":
-            verdict = "accept" if item.side(choice) == "chosen" else "flip"
+        verdict = item.verdict(choice)
+        if not isinstance(comment, str) or len(comment) > LONGEST:
+            raise ValueError(f"a comment is a text of at most {LONGEST:,} characters")
         decision = Decision(
             pair_id=pair_id,
             chosen_id=item.row["chosen_id"],
@@ -62,6 +64,7 @@ class Session:
             left=item.left,
             seed=self._seed,
             at=datetime.now(UTC).isoformat(timespec="microseconds"),
+            comment=comment.strip(),
         )
         self._kept[item.recipe].add(decision)
         # The newest decision is last, so that `undo` takes it back first.
@@ -69,10 +72,12 @@ class Session:
         self._decided[pair_id] = decision
 
     def undo(self) -> str | None:
-        """Take the last decision back. Returns the pair's id, or None if there is no decision."""
+        """Take the last decision back. Returns the pair's id, or None if there is no decision. The
+        state of the pair has the comment still."""
         if not self._decided:
             return None
-        pair_id, _ = self._decided.popitem()
+        pair_id, taken = self._decided.popitem()
+        self._comments[pair_id] = taken.comment
         self._kept[self._items[pair_id].recipe].remove(pair_id)
         return pair_id
 
@@ -86,7 +91,7 @@ class Session:
         undecided = (name for name in self._items if name not in self._decided)
         shown = pair_id or next(undecided, None)
         return {
-            "item": None if shown is None else _shown(self._items[shown]),
+            "item": None if shown is None else self._shown(shown),
             "done": len(self._decided),
             "all": len(self._items),
             "verdicts": self.verdicts(),
@@ -96,12 +101,18 @@ class Session:
     def verdicts(self) -> Mapping[str, int]:
         """The number of decisions by verdict."""
         counts = Counter(decision.verdict for decision in self._decided.values())
-        return {verdict: counts[verdict] for verdict in ("accept", "flip", "reject")}
+        return {verdict: counts[verdict] for verdict in VERDICTS}
+
+    def _shown(self, pair_id: str) -> dict[str, Any]:
+        return _shown(self._items[pair_id]) | {"comment": self._comments.get(pair_id, "")}
 
     def _last(self) -> dict[str, Any] | None:
         if not self._decided:
             return None
         decision = next(reversed(self._decided.values()))
+        if decision.verdict == "skip":
+            # The person may come back to the pair.
+            return {"verdict": decision.verdict}
         item = self._items[decision.pair_id]
         return {
             "verdict": decision.verdict,
@@ -113,7 +124,9 @@ class Session:
 def _shown(item: Item) -> dict[str, Any]:
     """A pair without its label: nothing here shows which side was chosen."""
     shared = item.row["shared_prefix"] or 0
-    left, right = (_side(item.row[item.side(place)], shared) for place in ("left", "right"))
+    sides = [item.row[item.side(place)] for place in ("left", "right")]
+    differing = differences(*(side[-1]["content"][shared:] for side in sides))
+    left, right = (_side(side, shared, own) for side, own in zip(sides, differing, strict=True))
     return {
         "pair": item.pair_id,
         "recipe": item.recipe,
@@ -128,12 +141,11 @@ def _turn(message: Message) -> dict[str, str]:
     return {"role": message["role"], "content": message_text(message)}
 
 
-def _side(messages: Sequence[Message], shared: int) -> dict[str, Any]:
+def _side(messages: Sequence[Message], shared: int, own: Sequence[Part]) -> dict[str, Any]:
     """A side: the turns before the last, and the last turn in two parts: the prefix that both sides
-    share, and the rest."""
-    last = messages[-1]["content"]
+    share, and the rest, with the words that differ marked."""
     return {
         "before": list(map(_turn, messages[:-1])),
-        "shared": last[:shared],
-        "own": last[shared:],
+        "shared": messages[-1]["content"][:shared],
+        "own": own,
     }

@@ -26,7 +26,7 @@ from assets.storage.tables import Tables
 from engines.context import Context
 from filters import PreferenceStrength
 from schemas import Pairs, Scores
-from tests.assets.reported import SCRIPT, write_solutions
+from tests.assets.reported import REFRESH, SCRIPT, write_solutions
 from tests.assets.review.conftest import NAME
 
 
@@ -53,8 +53,8 @@ def rightly(session: Session, count: int) -> None:
     for _ in range(count):
         item = session.state()["item"]
         truth = _sum(item["prompt"][-1]["content"])
-        left = f"Answer: {truth}" in item["left"]["own"] or "<script>" in item["left"]["own"]
-        left = left or item["left"]["own"].startswith("a very long")
+        text = "".join(part for part, _ in item["left"]["own"])
+        left = f"Answer: {truth}" in text or "<script>" in text or text.startswith("a very long")
         session.decide(item["pair"], "left" if left else "right")
 
 
@@ -73,7 +73,7 @@ def test_neither_the_order_nor_the_sides_tell_the_label(reviewed: Any) -> None:
     assert {lefts.count("chosen"), lefts.count("rejected")} <= set(range(4, 17))
     # What the page is sent is the same whichever side was chosen, but for the texts' places.
     shown = session(reviewed).state()
-    assert set(shown["item"]) == {"pair", "recipe", "refresh", "prompt", "left", "right"}
+    assert set(shown["item"]) == {"pair", "recipe", "refresh", "prompt", "left", "right", "comment"}
     assert shown["last"] is None
 
 
@@ -90,6 +90,30 @@ def test_decisions_are_scores_of_both_responses(reviewed: Any) -> None:
     assert by_pair.height == 4
     assert by_pair.filter(pl.col("raw") == "reject")["value"].to_list() == [[None, None]]
     assert by_pair.filter(pl.col("raw") != "reject")["value"].to_list() == [[0.0, 1.0]] * 3
+
+
+def test_a_tie_is_half_a_point_each_and_a_skip_no_review(reviewed: Any) -> None:
+    reading = session(reviewed)
+    pairs = [reading.state()["item"]["pair"]]
+    reading.decide(pairs[0], "tie", " both add up \n")
+    assert reading.state()["last"]["verdict"] == "tie"
+    pairs.append(reading.state()["item"]["pair"])
+    reading.decide(pairs[1], "skip")
+    # A skipped pair may be shown again: its label is not told.
+    assert reading.state()["last"] == {"verdict": "skip"}
+    scores = kept(reviewed)
+    assert Scores.is_valid(scores)
+    assert scores["value"].to_list() == [0.5, 0.5, None, None]
+    assert [made.comment for made in session(reviewed)._decided.values()] == ["both add up", ""]
+    people = Reviewed().run({"responses": _responses(reviewed)}, _context(reviewed))
+    assert people.kept["value"].to_list() == [0.5, 0.5]
+
+
+def test_the_comment_of_a_decision_that_is_taken_back_is_shown_again(reviewed: Any) -> None:
+    reading = session(reviewed)
+    reading.decide(reading.state()["item"]["pair"], "left", "too long")
+    assert reading.state()["item"]["comment"] == ""
+    assert reading.state(reading.undo())["item"]["comment"] == "too long"
 
 
 def test_undo_takes_back_the_last_and_shows_it_again(reviewed: Any) -> None:
@@ -149,19 +173,9 @@ def test_decisions_are_an_annotator_of_the_recipe(reviewed: Any) -> None:
     reading = session(reviewed)
     rightly(reading, 20)
     tables = Tables(reviewed.folder / "data")
-    responses, pairs, likely = (
-        tables.read((NAME, stage), "2026-11-01") for stage in ("responses", "pairs", "likely")
-    )
-    context = Context(
-        recipe=NAME,
-        stage="people",
-        refresh="2026-11-01",
-        roles={},
-        journal=Path("unused"),
-        models=Path("unused"),
-        reviews=_reviews(reviewed) / NAME,
-    )
-    people = Reviewed().run({"responses": responses}, context)
+    pairs, likely = (tables.read((NAME, stage), REFRESH) for stage in ("pairs", "likely"))
+    responses = _responses(reviewed)
+    people = Reviewed().run({"responses": responses}, _context(reviewed))
     assert people.kept.height == 40
     # Of the responses to the prompts without a pair nobody was asked.
     assert set(people.dropped["reason"]) == {"not reviewed"}
@@ -186,6 +200,16 @@ def test_labels_and_annotators_are_measured_by_people(reviewed: Any) -> None:
     printed = CliRunner().invoke(app, ["review", NAME, "--agreement"])
     assert printed.exit_code == 0, printed.output
     assert "90.0%" in printed.stdout
+    # A tie neither agrees nor disagrees, and what was skipped or rejected is not measured.
+    shown = list(Decisions(_reviews(reviewed), NAME, "ann"))
+    labels = {decision.pair_id: decision.verdict for decision in shown}
+    right = [pair for pair, verdict in labels.items() if verdict == "accept"]
+    for pair, choice in zip(right, ("tie", "skip", "reject"), strict=False):
+        reading.decide(pair, choice)
+    found = {one.annotator: one for one in with_people(floor_of(reviewed), NAME)}
+    assert found[LABELS] == WithPeople(NAME, LABELS, 15, 2, 1, 2)
+    assert found["right"] == WithPeople(NAME, "right", 17, 0, 1, 2)
+    assert found["likely"].decided == 17
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -225,7 +249,8 @@ def test_nothing_is_told_or_kept_without_the_token(client: TestClient, reviewed:
 def test_what_is_not_understood_changes_nothing(client: TestClient) -> None:
     right = {TOKEN: "secret"}
     pair = client.get("/state", headers=right).json()["item"]["pair"]
-    for asked in ({}, [], {"pair": "none", "choice": "left"}, {"pair": pair, "choice": "up"}):
+    long = {"pair": pair, "choice": "left", "comment": "so " * 1000}
+    for asked in ({}, [], {"pair": "none", "choice": "left"}, {"pair": pair, "choice": "up"}, long):
         assert client.post("/decide", headers=right, json=asked).status_code == 400
     assert client.post("/decide", headers=right, content=b"{").status_code == 400
     assert client.get("/state", headers=right).json()["done"] == 0
@@ -260,6 +285,22 @@ def test_what_cannot_be_reviewed_is_told(
     done = CliRunner().invoke(app, list(arguments))
     assert done.exit_code == 1
     assert told in done.stderr
+
+
+def _responses(workshop: Any) -> pl.DataFrame:
+    return Tables(workshop.folder / "data").read((NAME, "responses"), REFRESH)
+
+
+def _context(workshop: Any) -> Context:
+    return Context(
+        recipe=NAME,
+        stage="people",
+        refresh=REFRESH,
+        roles={},
+        journal=Path("unused"),
+        models=Path("unused"),
+        reviews=_reviews(workshop) / NAME,
+    )
 
 
 def _reviews(workshop: Any) -> Any:

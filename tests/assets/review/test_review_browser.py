@@ -1,4 +1,4 @@
-"""A review in a real browser: accepted, flipped, rejected, taken back, and there after a reload.
+"""A review in a real browser: each choice, a comment, taken back, and there after a reload.
 
 Screenshots are left in ``artefacts/review`` of the project.
 """
@@ -13,7 +13,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from upath import UPath
 
+from assets.review.decisions import Decisions
 from assets.storage.tables import Tables
 from tests.assets.reported import REFRESH, SCRIPT
 from tests.assets.review.conftest import NAME
@@ -35,7 +37,7 @@ def address(reviewed: Any) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         told = process.stdout.read()
     assert process.returncode == 0
-    assert "4 pairs decided" in told
+    assert "4 pairs reviewed" in told
     assert "agreement with people" in told
 
 
@@ -94,11 +96,34 @@ def test_a_person_accepts_flips_rejects_undoes_and_reloads(page: Any, reviewed: 
     page.screenshot(path=ARTEFACTS / "decided.png", full_page=True)
     page.reload()
     assert decided(page, 3).startswith("Last pair: rejected")
-    assert page.locator("#verdicts").text_content() == "1 accepted, 1 flipped, 1 rejected"
+    assert "1 accepted, 1 flipped, 0 equally good, 1 rejected" in str(
+        page.locator("#verdicts").text_content()
+    )
+    # A comment is written, in which keys are letters, and the pair is equally good, then skipped.
+    page.keyboard.press("c")
+    page.keyboard.type("text: both")
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    assert decided(page, 4).startswith("Last pair: equally good")
+    comments = [made.comment for made in Decisions(_reviews(reviewed), NAME, "ann")]
+    assert comments == ["", "", "", "text: both"]
+    page.keyboard.press("u")
+    decided(page, 3)
+    assert page.locator("#comment").input_value() == "text: both"
+    page.keyboard.press("s")
+    assert decided(page, 4) == "Last pair: skipped."
+    # The words that differ are underlined, or not if the reader says so.
+    mark = page.locator("#left mark").first
+    underline = "mark => getComputedStyle(mark).textDecorationLine"
+    assert mark.evaluate(underline) == "underline"
+    page.keyboard.press("d")
+    assert mark.evaluate(underline) == "none"
+    page.click("#marks")
+    assert mark.evaluate(underline) == "underline"
     # On a phone, in the dark, the texts fit, and a script in an answer is a text.
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
-    for _ in range(17):
+    for _ in range(16):
         texts = [page.locator(f"#{side} .said").text_content() for side in ("left", "right")]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if SCRIPT in texts:
@@ -117,6 +142,9 @@ def test_a_person_accepts_flips_rejects_undoes_and_reloads(page: Any, reviewed: 
     for left in range(19, 3, -1):
         page.click("#undo")
         decided(page, left)
-    kept = pl.read_parquet(reviewed.folder / "data" / "reviews" / NAME / "ann.parquet")
-    assert kept["raw"].unique(maintain_order=True).to_list()[:3] == ["accept", "flip", "reject"]
-    assert kept.height == 8
+    kept = [made.verdict for made in Decisions(_reviews(reviewed), NAME, "ann")]
+    assert kept == ["accept", "flip", "reject", "skip"]
+
+
+def _reviews(workshop: Any) -> UPath:
+    return UPath(workshop.folder) / "data" / "reviews"
