@@ -76,9 +76,9 @@ def with_people(project: Project, recipe: str) -> list[WithPeople]:
             pl.when(pl.col("tie"), margin.is_not_null()).then(0.0).otherwise(margin)
             for margin in [_value(values, "better") - _value(values, "worse")]
         ).to_series()
-        ranks = [int((margins > 0).sum()), int((margins < 0).sum()), int((margins == 0).sum())]
-        if any(ranks):
-            agreements.append(WithPeople(recipe, name, *ranks, unmeasured))
+        same, other, ties = (int(ranks.sum()) for ranks in (margins > 0, margins < 0, margins == 0))
+        if same + other + ties:
+            agreements.append(WithPeople(recipe, name, same, other, ties, unmeasured))
     return agreements
 
 

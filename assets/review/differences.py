@@ -19,13 +19,14 @@ def differences(left: str, right: str) -> tuple[list[Part], list[Part]]:
     """
     pieces = [_PIECE.findall(text) for text in (left, right)]
     words = [[at for at, piece in enumerate(each) if not piece.isspace()] for each in pieces]
-    compared = [[each[at] for at in places] for each, places in zip(pieces, words, strict=True)]
+    first, second = (
+        [each[at] for at in places] for each, places in zip(pieces, words, strict=True)
+    )
     same: tuple[set[int], set[int]] = (set(), set())
-    for block in SequenceMatcher(None, *compared).get_matching_blocks():
+    for block in SequenceMatcher(None, first, second).get_matching_blocks():
         for side, start in enumerate((block.a, block.b)):
             same[side].update(words[side][start : start + block.size])
-    first, second = (_parts(each, same[side]) for side, each in enumerate(pieces))
-    return first, second
+    return _parts(pieces[0], same[0]), _parts(pieces[1], same[1])
 
 
 def _parts(pieces: Sequence[str], same: set[int]) -> list[Part]:
