@@ -1,4 +1,4 @@
-"""What ``factory compare`` prints. Every cell is folded, none is cut."""
+"""What ``factory compare`` prints."""
 
 from collections.abc import Iterator, Sequence
 
@@ -48,9 +48,9 @@ def _shared(compared: Comparison) -> Iterator[RenderableType]:
         return
     table = _table("rows in common, by their texts")
     for heading in ("stage", "row"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading)
     for heading in ("first", "second", "common", "other label"):
-        table.add_column(heading, justify="right", overflow="fold")
+        table.add_column(heading, justify="right")
     for each in compared.shared:
         table.add_row(
             Text(each.stage),
@@ -80,9 +80,9 @@ def _two(
     if not rows:
         return
     table = _table(title)
-    table.add_column(heading, overflow="fold", ratio=1)
+    table.add_column(heading, ratio=1)
     for place, name in zip(("first", "second"), compared.names, strict=True):
-        table.add_column(Text(f"{place}: {name}"), overflow="fold", ratio=2)
+        table.add_column(Text(f"{place}: {name}"), ratio=2)
     for row in rows:
         table.add_row(*map(Text, row))
     yield table

@@ -42,7 +42,7 @@ def listed_recipes(
             "year": recipe.paper.year,
             "claim": recipe.claim,
             "stages": [stage.name for stage in recipe.planned(settings)],
-            "needs": _needs(recipe, settings),
+            "needs": needs_of(recipe, settings),
             "refreshed": next(reversed(project.tables.refreshes((recipe.name, "prompts"))), None),
             "refused": str(refused[recipe.name]) if recipe.name in refused else None,
         }
@@ -77,7 +77,7 @@ def _has(recipe: Mapping[str, Any], word: str) -> bool:
     return word.lower() in said.lower()
 
 
-def _needs(recipe: RecipeSpec, settings: "Settings") -> list[str]:
+def needs_of(recipe: RecipeSpec, settings: "Settings") -> list[str]:
     """The roles that a recipe needs, and what its prompts must have."""
     roles = sorted(
         {

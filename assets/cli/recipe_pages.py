@@ -5,9 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.cli.recipe_list import KINDS
-from assets.project.recipe_plan import Stage
+from assets.cli.recipe_list import KINDS, needs_of
 from assets.rendering.markdown import cited, escaped
+from assets.report.claim import documented
 
 if TYPE_CHECKING:
     from assets.config.settings import Settings
@@ -18,7 +18,7 @@ GALLERY = "recipes.md"
 
 def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Settings") -> None:
     """Write ``recipes.md``: what each recipe needs to know of its prompts, and the recipes by
-    family, with paper, claim and stages."""
+    family, with paper, claim, results, needs and stages."""
     lines = ["# Recipes", "", "Written by `factory recipes --docs docs`, not by hand."]
     recipes = list(recipes)
     lines += ["", *_needs(recipes, settings)]
@@ -26,7 +26,7 @@ def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Sett
     for family, members in groupby(ordered, key=lambda recipe: recipe.family):
         lines += ["", f"## {family}"]
         for recipe in members:
-            lines += ["", *_entry(recipe, recipe.planned(settings))]
+            lines += ["", *_entry(recipe, settings)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / GALLERY).write_text("\n".join(lines) + "\n")
 
@@ -53,13 +53,17 @@ def _needs(recipes: Iterable["RecipeSpec"], settings: "Settings") -> list[str]:
     return lines
 
 
-def _entry(recipe: "RecipeSpec", stages: Iterable[Stage]) -> list[str]:
+def _entry(recipe: "RecipeSpec", settings: "Settings") -> list[str]:
     paper = cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     claim = f"Claim: {escaped(recipe.claim)}.{control}"
     lines = [f"### {recipe.name}", "", f"*{paper}*", "", claim, ""]
+    for found in documented(recipe.name):
+        says = escaped(f"{found.verdict or 'not measured'} on {found.on}: {found.says}")
+        lines += [f"Result: {says}.", ""]
+    lines += [f"Needs: {', '.join(needs_of(recipe, settings)) or 'nothing'}.", ""]
     lines += ["| stage | operator | reads | what it does |", "| --- | --- | --- | --- |"]
-    for stage in stages:
+    for stage in recipe.planned(settings):
         operator = type(stage.operator)
         does = (operator.__doc__ or "").strip().partition("\n\n")[0]
         cells = (

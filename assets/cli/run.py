@@ -79,6 +79,12 @@ def recipes(
     docs: Annotated[
         Path | None, typer.Option(help="Also write them into this folder, as a page.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write an HTML page: claims, results, needs and costs."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the recipes by family: the paper, the roles and prompts that each needs, its last
@@ -100,6 +106,10 @@ def recipes(
         families = {recipe.family for recipe in project.recipes.values()}
         if family is not None and family not in families:
             raise FactoryError(f"there is no family {family!r}; {near(family, families)}")
+        if page is not None:
+            from assets.cli.recipe_gallery import write_gallery_page
+
+            write_gallery_page(page, project, found)
         if not as_json:
             screen = console.console()
             screen.print(console.recipes_table(each for each in found if each["paper"]))
@@ -111,6 +121,8 @@ def recipes(
             )
             for line in console.refusal_lines(refused):
                 screen.print(line, soft_wrap=True)
+            if page is not None:
+                screen.print(console.written_line(str(page)), soft_wrap=True)
         answer(found)
 
 

@@ -20,7 +20,6 @@ from assets.project.project import Project
 from assets.report.claim import findings
 from assets.report.funnel import funnel
 from assets.report.report_data import ReportData
-from assets.storage.tables import Tables
 from schemas import EVALUATIONS, Prompts, Responses, Scores, Table, empty
 
 
@@ -32,7 +31,7 @@ def compare_refreshes(project: Project, first: Side, second: Side) -> Comparison
         first: A recipe at a refresh.
         second: Another recipe or refresh.
     """
-    one, other = (_data(project, side) for side in (first, second))
+    one, other = (ReportData.of_refresh(project, side.name, side.at) for side in (first, second))
     stages = _stages(one, other)
     models, _ = differing(models_of(one), models_of(other))
     trained, _ = differing(training_of(one), training_of(other))
@@ -50,20 +49,6 @@ def compare_refreshes(project: Project, first: Side, second: Side) -> Comparison
         models=[*models, *trained],
         parameters=parameters,
         alike=alike,
-    )
-
-
-def _data(project: Project, side: Side) -> ReportData:
-    recipe = project.recipes[side.name]
-    stages = recipe.planned(project.settings)
-    return ReportData(
-        project,
-        recipe,
-        stages,
-        stages[-1],
-        [side.at],
-        Tables(project.settings.root_path),
-        project.checks,
     )
 
 

@@ -57,8 +57,7 @@ def between(found: Mapping[str, Any] | None) -> str:
 
 def finding(found: Finding) -> str:
     """The result of a claim."""
-    says = found.says.removeprefix("not measured: ")
-    return f"{found.verdict or 'not measured'} on {found.on}: {says}"
+    return f"{found.verdict or 'not measured'} on {found.on}: {found.says}"
 
 
 def labels(shared: Shared) -> str:

@@ -35,7 +35,7 @@ def findings(data: ReportData) -> list[Finding]:
     The last is of the newest refresh that can be compared with the control, or says why none can.
     It is computed from tables; no model is called.
     """
-    results = [_documented(claim) for claim in kept_claims(data.recipe.name)]
+    results = documented(data.recipe.name)
     measure = data.recipe.measured_by(data.project.settings)
     if measure is None:
         return results
@@ -45,11 +45,16 @@ def findings(data: ReportData) -> list[Finding]:
         try:
             figures = measured(data.recipe, measure, factory, refresh=refresh)
         except (UnmeasurableError, MissingTableError) as error:
-            reason = reason or str(error)
+            reason = reason or str(error).removeprefix("not measured: ")
             continue
         on = f"this data, refresh {refresh}"
         return [*results, Finding(on, figures.says, figures.verdict, figures.low, figures.high)]
     return [*results, Finding("this data", reason, None, None, None)]
+
+
+def documented(recipe: str) -> list[Finding]:
+    """The results of a recipe's claim in the docs: one for each world that it was measured in."""
+    return [_documented(claim) for claim in kept_claims(recipe)]
 
 
 def _documented(claim: Mapping[str, Any]) -> Finding:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import polars as pl
 
@@ -34,6 +35,13 @@ class ReportData:
     tables: Tables
     checks: Mapping[str, str]
     _kept: dict[tuple[str, str], pl.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def of_refresh(cls, project: Project, recipe: str, refresh: str) -> Self:
+        """The data of one refresh. The reported stage is the last one."""
+        spec = project.recipes[recipe]
+        stages = spec.planned(project.settings)
+        return cls(project, spec, stages, stages[-1], [refresh], project.tables, project.checks)
 
     def at(self, name: str, refresh: str) -> pl.DataFrame:
         """The rows that a stage kept at one refresh. Raises `MissingTableError`."""

@@ -44,10 +44,8 @@ def test_swapped_sides_are_another_label() -> None:
 
 
 def test_other_step_labels() -> None:
-    first, second = (
-        rows(StepLabels, [solution(number, labels)])
-        for number, labels in enumerate(([True, False], [True, None]))
-    )
+    first = rows(StepLabels, [solution(1, [True, False])])
+    second = rows(StepLabels, [solution(2, [True, None])])
     shared = rows_in_common("labels", StepLabels, first, second)
     assert shared is not None
     assert (shared.common, shared.different) == (1, 1)
