@@ -101,8 +101,12 @@ class Validate(Varied, RowOperator):
     @classmethod
     def _with_scorer(cls, given: Any) -> Any:
         by = given.get("by") if isinstance(given, Mapping) else None
-        if isinstance(by, str) and by in SCORERS and given.get("scorer") is None:
-            return {**given, "scorer": SCORERS[by]}
+        if not isinstance(by, str) or by not in SCORERS:
+            return given
+        scorer = given.get("scorer") or {}
+        if isinstance(scorer, Mapping) and "use" not in scorer:
+            # Parameters alone, as a run sets them, are those of the annotator of the measure.
+            return {**given, "scorer": {**SCORERS[by], **scorer}}
         return given
 
     @model_validator(mode="after")

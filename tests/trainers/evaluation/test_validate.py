@@ -330,3 +330,10 @@ def test_without_a_check_a_judge_measures() -> None:
     assert (instead.by, instead.samples, instead.needs_truth()) == ("judge", 4, None)
     assert {use.role for use in instead.roles()} == {"policy", "judge"}
     assert Validate(of="policy", by="check").without_truth() is None
+
+
+def test_parameters_alone_are_those_of_the_measures_annotator() -> None:
+    judge = Validate.model_validate({"of": "policy", "by": "judge", "scorer": {"template": "mine"}})
+    assert judge.scorer is not None
+    dumped = judge.scorer.model_dump()
+    assert (dumped["mode"], dumped["template"]) == ("pairwise", "mine")
