@@ -22,12 +22,22 @@ def show(
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 5,
     version: Version = None,
     split: Annotated[str, typer.Option(help="Of a curated dataset: train or held_out.")] = "train",
+    row: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Trace one row of a recipe: its prompt, all answers, and their scores. "
+            "The start of an id is enough.",
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show rows of a stage in the terminal; pairs side by side, search trees as trees.
 
-    Of models/NAME it shows a version: its datasets, trainings and validation.
+    Of models/NAME it shows a version: its datasets, trainings and validation. With --row it traces
+    one row to what it was made from.
     """
-    with printed(False):
+    with printed(as_json) as answer:
         from assets.cli import console
         from assets.cli.rows import rows_shown
         from assets.project.find_rows import drawn_prompts, found_dataset, found_table
@@ -35,6 +45,23 @@ def show(
 
         project = load_project(dataset.split("/"))
         name, _, stage = dataset.partition("/")
+        if row is not None:
+            from dataclasses import asdict
+
+            from assets.cli.traced import trace_shown
+            from assets.tracing.trace import traced
+
+            recipe = recipe_id(name, project.recipes)
+            trace = traced(project, recipe, row, stage=stage or None, day=refresh)
+            answer(asdict(trace))
+            if not as_json:
+                for shown in trace_shown(trace):
+                    console.console().print(shown)
+            return
+        if as_json:
+            from assets.config.errors import FactoryError
+
+            raise FactoryError("factory show prints JSON of one row only: add --row ID")
         if name == "datasets":
             from assets.datasets.curate import PROVENANCE
 
@@ -58,6 +85,10 @@ def show(
         if name != "prompts":
             name = recipe_id(name, project.recipes)
         key, day, frame = found_table(project, name, stage or None, refresh=refresh)
+        if name != "prompts":
+            from assets.tracing.beside_text import beside_text
+
+            frame = beside_text(project, name, day, frame)
         screen = console.console()
         screen.print(
             f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "

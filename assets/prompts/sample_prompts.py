@@ -27,18 +27,24 @@ class PromptSample:
         split: The kept and dropped prompts.
         mixture: The weight, the kept rows and the offered rows of each source.
         stamps: The stamp (`schemas.Stamped`) of each source that has one, from when it was read.
+        taken: How many prompts of the sources other refreshes took.
     """
 
     split: Split
     mixture: Mapping[str, Any]
     stamps: Mapping[str, str]
+    taken: int
 
     @property
     def says(self) -> str:
         """A sentence on why there is no prompt."""
         counts = self.split.dropped["reason"].value_counts(sort=True).iter_rows()
-        but = "".join(f", but {rows:,} dropped ({reason})" for reason, rows in counts)
-        return f"no new prompts: earlier refreshes took all of {', '.join(self.mixture)}{but}"
+        of = ", ".join(self.mixture)
+        refused = [f"{rows:,} dropped ({reason})" for reason, rows in counts]
+        if not self.taken:
+            return f"no new prompts of {of}: {', '.join(refused) or 'there are none'}"
+        share = f"{self.taken:,}" if refused else "all"
+        return "; ".join([f"no new prompts: other refreshes took {share} of {of}", *refused])
 
 
 def draw(
@@ -79,10 +85,12 @@ def draw(
     offered: dict[str, pl.DataFrame] = {}
     refused = []
     taken: set[str] = set()
+    taken_before: set[str] = set()
     for source in weights:
         known = _source_prompts(tables, source, refresh=refresh)
         fresh = known.filter(~pl.col("prompt_id").is_in(used | taken))
         taken.update(fresh["prompt_id"])
+        taken_before.update(used.intersection(known["prompt_id"]))
         kept_out = fresh.filter(pl.col("prompt_id").is_in(held))
         refused.append(dropped(stage, "held out", list(kept_out["prompt_id"])))
         offered[source] = fresh.filter(~pl.col("prompt_id").is_in(held))
@@ -103,7 +111,7 @@ def draw(
     }
     abouts = {source: tables.about(("prompts", source), refresh) for source in weights}
     stamps = {source: about["stamp"] for source, about in abouts.items() if about.get("stamp")}
-    return PromptSample(Split(kept, pl.concat(refused)), mixture, stamps)
+    return PromptSample(Split(kept, pl.concat(refused)), mixture, stamps, len(taken_before))
 
 
 def _source_prompts(tables: Tables, source: str, *, refresh: str) -> pl.DataFrame:

@@ -162,7 +162,7 @@ def test_nights_by_the_schedule(ran: Any, hub: Hub) -> None:
 
     four = factory.night(3)
     assert four.prompts == set()
-    assert four.told("prompts", "says") == "no new prompts: earlier refreshes took all of asked"
+    assert four.told("prompts", "says") == "no new prompts: other refreshes took all of asked"
     assert not four.policy["trained"]
     assert four.policy["path"] == three.policy["path"]
     assert four.policy["reason"] == "no pairs: stage 'pairs' kept no row"

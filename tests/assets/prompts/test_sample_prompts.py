@@ -129,3 +129,14 @@ def test_prompts_without_the_reference_that_is_needed_are_dropped(tables: Tables
     assert said(sample) == ["a", "c"]
     assert sample.split.dropped["row_id"].to_list() == [known["prompt_id"][1]]
     assert "no reference" in sample.split.dropped["reason"][0]
+
+
+def test_a_refresh_that_took_nothing_says_why(tables: Tables) -> None:
+    put(tables, "one", "2026-01-01", "a", "b")
+    first = drawn(tables, "2026-01-01", 5, held_out=prompts("a", "b"))
+    assert first.says == "no new prompts of one: 2 dropped (held out)"
+    write = drawn(tables, "2026-01-01", 5, held_out=prompts("a"))
+    assert write.taken == 0
+    put(tables, "one", "2026-01-02", "a", "b")
+    later = drawn(tables, "2026-01-02", 5, held_out=prompts("a"))
+    assert later.says == "no new prompts: other refreshes took 1 of one; 1 dropped (held out)"
