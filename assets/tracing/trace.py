@@ -154,14 +154,14 @@ def _answers(
                     known.append({**score, "stage": stage})
     texts = _own(row)
     for response_id in [*texts, *(each for each in made if each not in texts)]:
-        stage, answer = made.get(response_id, (None, None))
+        maker = made.get(response_id)
         role, text = texts.get(response_id, (None, ""))
         yield Answer(
             response_id,
-            stage,
+            None if maker is None else maker[0],
             role,
-            answer["text"] if answer else text,
-            answer["origin"] if answer else row.get("origin"),
+            text if maker is None else maker[1]["text"],
+            row.get("origin") if maker is None else maker[1]["origin"],
             scored.get(response_id, []),
         )
 
