@@ -9,6 +9,9 @@ from assets.cli.errors import Json, printed
 
 commands = typer.Typer()
 
+_WIDTH = 100
+"""The width of tables in a file or a pipe, in characters."""
+
 
 @commands.command()
 def compare(
@@ -40,7 +43,7 @@ def compare(
         compared = factory.compare(first, second)
         screen = console.console(stderr=as_json)
         if not as_json:
-            for shown in compared_tables(compared):
+            for shown in compared_tables(compared, screen.width if screen.is_terminal else _WIDTH):
                 screen.print(shown)
         if page is not None:
             from assets.comparing.page import write_comparison

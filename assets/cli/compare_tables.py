@@ -14,8 +14,20 @@ _EXAMPLES = 3
 """The most rows with different labels that are printed."""
 
 
-def compared_tables(compared: Comparison) -> Iterator[RenderableType]:
-    """A table for each part of a comparison that has something to show."""
+def compared_tables(compared: Comparison, width: int) -> Iterator[RenderableType]:
+    """A table for each part of a comparison that has something to show.
+
+    Args:
+        compared: The comparison.
+        width: The width of a table in characters. Longer texts continue on the next line.
+    """
+    for part in _parts(compared):
+        if isinstance(part, Table):
+            part.width = width
+        yield part
+
+
+def _parts(compared: Comparison) -> Iterator[RenderableType]:
     yield _settings("compared", compared, compared.facts)
     levels = [(each.stage, *map(words.counts, each.sides)) for each in compared.funnel]
     yield from _two("stages", "stage", compared, levels)
@@ -60,11 +72,11 @@ def _shared(compared: Comparison) -> Iterator[RenderableType]:
         )
     yield table
     rows = [
-        (f"{each.stage}: {example.prompt}", *example.labels)
+        (f"{each.stage}, {each.label}: {example.prompt}", *example.labels)
         for each in compared.shared
         for example in each.examples[:_EXAMPLES]
     ]
-    yield from _two("examples of other labels", "row", compared, rows)
+    yield from _two("examples of other labels", "prompt", compared, rows)
 
 
 def _settings(title: str, compared: Comparison, settings: Sequence[Setting]) -> Table:
@@ -89,4 +101,4 @@ def _two(
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", expand=True)
+    return Table(title=title, title_justify="left", title_style="bold")

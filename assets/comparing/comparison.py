@@ -39,7 +39,9 @@ class Shared:
         what: What counts as one row, for example "pairs of texts".
         rows: The number of different rows on each side.
         common: How many of them both sides have.
-        different: How many of these have another label; None for a table without labels.
+        label: What the label of a row is, for example "chosen text"; None for a table without
+            labels.
+        different: How many rows in common have another label; None without labels.
         examples: A few of those.
     """
 
@@ -47,6 +49,7 @@ class Shared:
     what: str
     rows: tuple[int, int]
     common: int
+    label: str | None
     different: int | None
     examples: Sequence[Difference] = ()
 

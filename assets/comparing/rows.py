@@ -56,7 +56,7 @@ def rows_in_common(
     """
     if table not in _READ:
         return None
-    what, labels, read = _READ[table]
+    what, label, read = _READ[table]
     one, other = ({each.key: each for each in read(frame)} for frame in (first, second))
     common = [key for key in one if key in other]
     different = [key for key in common if _differ(one[key].label, other[key].label)]
@@ -65,7 +65,8 @@ def rows_in_common(
         what,
         (len(one), len(other)),
         len(common),
-        len(different) if labels else None,
+        label,
+        len(different) if label else None,
         [
             Difference(one[key].prompt, (one[key].says, other[key].says))
             for key in different[:EXAMPLES]
@@ -152,7 +153,7 @@ def _demonstrations(rows: pl.DataFrame) -> list[Labelled]:
             _key(each["prompt_id"], _said(each["messages"][-1:])),
             json.dumps(each["loss_spans"]),
             _said(each["messages"][:-1]),
-            f"learned characters: {each['loss_spans'] or 'all'}",
+            f"characters {each['loss_spans'] or 'all'}",
         )
         for each in rows.iter_rows(named=True)
     ]
@@ -166,13 +167,13 @@ def _key(*parts: object) -> str:
     return json.dumps(parts)
 
 
-_READ: Mapping[type[Table], tuple[str, bool, Read]] = {
-    Prompts: ("prompts", True, _prompts),
-    Responses: ("answers to the same prompt", False, _responses),
-    Scores: ("scores of the same text", True, _scores),
-    Pairs: ("pairs of the same texts", True, _pairs),
-    StepLabels: ("solutions of the same steps", True, _steps),
-    Rankings: ("rankings of the same texts", True, _rankings),
-    Demonstrations: ("demonstrations", True, _demonstrations),
+_READ: Mapping[type[Table], tuple[str, str | None, Read]] = {
+    Prompts: ("prompts", "reference", _prompts),
+    Responses: ("answers to the same prompt", None, _responses),
+    Scores: ("scores of the same text", "score", _scores),
+    Pairs: ("pairs of the same texts", "chosen text", _pairs),
+    StepLabels: ("solutions of the same steps", "labels of the steps", _steps),
+    Rankings: ("rankings of the same texts", "order", _rankings),
+    Demonstrations: ("demonstrations", "learned part", _demonstrations),
 }
-"""What a row of a table is, whether it has a label, and how it is read."""
+"""What a row of a table is, what its label is, and how it is read."""

@@ -11,7 +11,6 @@ from assets.project.project import Project
 from assets.storage.dataset_versions import Versions
 from assets.storage.model_versions import ModelVersions
 from assets.storage.tables import Tables
-from schemas.near import near
 
 Kind = Literal["refreshes", "datasets", "models"]
 KINDS: dict[Kind, str] = {
@@ -90,9 +89,9 @@ def _unknown(project: Project, name: str, plain: str) -> str:
     for group, known in ((DATASETS, project.datasets), (MODELS, project.models)):
         if name in known:
             return f"there is no recipe {name!r}; write {group}/{name}"
-    if "/" in name and plain not in project.recipes:
-        groups = [DATASETS, MODELS, *sorted({each.family for each in project.recipes.values()})]
-        group = name.rpartition("/")[0]
-        if group not in groups:
-            return f"there is no {name!r}: {near(group, groups)}"
+    group = name.rpartition("/")[0]
+    if group in project.recipes:
+        return f"{name} is a stage; a comparison is of all stages: write {group}"
+    if group:
+        return f"there is no recipe {name!r}; write RECIPE, datasets/NAME or models/NAME"
     return project.recipes.missing(plain)

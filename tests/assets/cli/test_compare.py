@@ -26,6 +26,7 @@ def test_nothing_is_cut(compared: Any, tmp_path: Path) -> None:
     assert "…" not in done.stdout
     for told in (f"first: ours@{REFRESH}", f"second: ours@{LATER}", "3 dropped: all equal"):
         assert told in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-1])) == 100
     assert f"ours@{LATER}" in page.read_text()
 
 

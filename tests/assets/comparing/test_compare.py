@@ -168,6 +168,8 @@ def test_versions_of_a_model(paired: Any) -> None:
         ("ours", f"ours@{LATER}", "both are"),
         ("ours", "datasets/ours@1", "datasets/ours has no rows yet"),
         ("ours@", "theirs", "after the @"),
+        ("ours/pairs", "theirs", "ours/pairs is a stage"),
+        ("dataset/ours", "theirs", "write RECIPE, datasets/NAME or models/NAME"),
         ("datasets/ours@second", "datasets/ours", "number of a version"),
         ("ours", "never", "never has no refresh yet; make one: factory run never"),
     ],
