@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: setup ## Prompts in, curated pairs and a model trained on them out, on pocket models (no GPU)
-	@$(BIN)/factory run online_dpo --rows 512
+	@$(BIN)/factory run online_dpo --rows 256 --held-out 150
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
 	@$(BIN)/factory train demo
 
