@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.execution.claim_figures import measured
+from assets.execution.unmeasured import UNMEASURED
 from assets.project.measure import Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
@@ -45,7 +46,10 @@ def claim_check(
             figures = measured(recipe, measure, factory, refresh=context.run.tags[_PARTITION])
         except (UnmeasurableError, MissingTableError) as error:
             return dg.AssetCheckResult(
-                passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=str(error),
+                metadata=UNMEASURED,
             )
         numbers = {
             "measured": figures.measured,

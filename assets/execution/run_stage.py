@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.charts import pictures, training_curves
 from assets.charts.task_table import TASK_COLUMNS, task_rows
-from assets.execution import cut_off_check
+from assets.execution import cut_off_check, unmeasured
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.judge_probes import (
     PROBES,
@@ -218,7 +218,7 @@ def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"pairs": outcome.split.kept.height}
-        | ({} if accuracy is None else {"label accuracy": accuracy})
+        | (unmeasured.UNMEASURED if accuracy is None else {"label accuracy": accuracy})
         | ({} if accuracy is None or origin is None else {"labelled": str(origin)}),
         description=(
             "no pair's truth can be known"
@@ -246,6 +246,8 @@ def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
         check_name="no_worse",
         passed=not held_back,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={} if figures is None else {name: figures[name] for name in numbers},
+        metadata=unmeasured.UNMEASURED
+        if figures is None
+        else {name: figures[name] for name in numbers},
         description=says + (f"; {UNPROMOTED}" if gated and held_back else ""),
     )

@@ -172,10 +172,7 @@ def _changes(facts: CardData) -> Iterator[str]:
 def _checks(checks: Sequence[Checked]) -> str:
     if not checks:
         return "None are recorded here."
-    rows = [
-        (check.stage, check.name, "passed" if check.passed else "did not pass", check.says)
-        for check in checks
-    ]
+    rows = [(check.stage, check.name, check.verdict, check.says) for check in checks]
     return markdown(("stage", "check", "newest result", "in words"), rows)
 
 
