@@ -186,10 +186,30 @@ def review(
         bool,
         typer.Option("--agreement", help="Only print how often annotators agree with people."),
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", metavar="FILE", help="Only write the pairs and decisions to FILE."
+        ),
+    ] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="Only read decisions from FILE.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="Of --export: parquet, label-studio or argilla.")
+    ] = "parquet",
+    reviewer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID=NAME",
+            help="A reviewer's id in the other tool, and the name here. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Read pairs side by side in a browser and choose the better answer. Ctrl-C ends it.
 
     Each decision is saved at once, as scores of an annotator: annotators.Reviewed reads them.
+    --export and --import exchange the decisions with other tools.
     """
     with printed(False):
         from getpass import getuser
@@ -203,7 +223,21 @@ def review(
 
         project = load_project(dataset.split("/"))
         screen = console.console()
-        if not agreement:
+        if export or import_:
+            from assets.cli.decisions import exchanged
+
+            for line in exchanged(
+                project,
+                dataset,
+                export=export,
+                import_=import_,
+                format=format,
+                given=reviewer or (),
+                refresh=refresh,
+                seed=seed,
+            ):
+                screen.print(line, soft_wrap=True)
+        elif not agreement:
             with reviewing(
                 project, dataset, name or getuser(), refresh=refresh, seed=seed
             ) as session:

@@ -44,7 +44,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Decision:
     """A decision about one pair: its label is right (accept), the other answer is better (flip),
     both are equally good (tie), the pair is unfit (reject), or the person did not decide (skip).
-    ``left`` is the side that was shown on the left, ``at`` the time in UTC."""
+    ``left`` is the side that was shown on the left, ``seed`` what drew it, None if the decision is
+    from a file, and ``at`` the time in UTC."""
 
     pair_id: str
     chosen_id: str
@@ -53,7 +54,7 @@ class Decision:
     dataset: str
     refresh: str
     left: Side
-    seed: int
+    seed: int | None
     at: str
     comment: str = ""
 
@@ -66,11 +67,8 @@ class Decisions:
     """
 
     def __init__(self, reviews: UPath, recipe: str, person: str) -> None:
-        if not _NAME.fullmatch(person):
-            raise FactoryError(
-                f"{person!r} cannot be a reviewer's name: use letters, digits, '.', '_' and '-', "
-                "and begin with a letter or digit"
-            )
+        if not is_name(person):
+            raise FactoryError(name_rule(person))
         self.person = person
         self._path = reviews / recipe / f"{person}.parquet"
         self._made = list(_read(self._path)) if self._path.exists() else []
@@ -101,6 +99,19 @@ class Decisions:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, buffer.getvalue())
         self._made = list(decisions)
+
+
+def is_name(person: str) -> bool:
+    """Whether ``person`` can be a reviewer's name."""
+    return _NAME.fullmatch(person) is not None
+
+
+def name_rule(person: str) -> str:
+    """Why ``person`` cannot be a reviewer's name."""
+    return (
+        f"{person!r} cannot be a reviewer's name: use letters, digits, '.', '_' and '-', "
+        "and begin with a letter or digit"
+    )
 
 
 def reviewers(reviews: UPath, recipe: str) -> list[str]:

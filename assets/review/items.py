@@ -1,7 +1,7 @@
 """The pairs to review, in a random order and with random sides, so that neither shows the label."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -34,6 +34,16 @@ class Item:
     def side(self, place: str) -> Side:
         """The side that is shown at ``place``, "left" or "right"."""
         return self.left if place == "left" else SIDES[self.left == "chosen"]
+
+    def turned(self) -> "Item":
+        """The pair with the other side on the left."""
+        return replace(self, left=self.side("right"))
+
+    def choice(self, verdict: Verdict) -> str:
+        """The choice that says ``verdict``."""
+        if verdict in ("accept", "flip"):
+            return "left" if (verdict == "accept") == (self.left == "chosen") else "right"
+        return verdict
 
     def verdict(self, choice: str) -> Verdict:
         """What ``choice`` says about the label: a choice is one of `CHOICES`. Raises `ValueError`

@@ -26,12 +26,13 @@ def reviewing(
     items = to_review(project, dataset, refresh=refresh, seed=seed)
     reviews = project.settings.reviews_path
     session = Session(items, dataset=dataset, person=person, reviews=reviews, seed=seed)
-    with _alone(reviews, person):
+    with alone(reviews, person):
         yield session
 
 
 @contextmanager
-def _alone(reviews: UPath, person: str) -> Iterator[None]:
+def alone(reviews: UPath, person: str) -> Iterator[None]:
+    """Lock a reviewer's name. Raises `FactoryError` if it is locked on this machine."""
     if not isinstance(reviews, Path):
         # An object store has no locks. There the last of two decisions is kept.
         yield

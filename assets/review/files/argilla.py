@@ -1,0 +1,92 @@
+"""Decisions as Argilla's records, as ``dataset.records.to_json`` writes and ``from_json`` reads.
+
+A record is the dictionary of an ``rg.Record``. The dataset needs the text fields ``prompt``,
+``left`` and ``right``, a label question `DECISION` and a text question `COMMENT`. Suggestions are
+not decisions and not read.
+
+Source: https://docs.argilla.io/latest/reference/argilla/records/records
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from assets.review.files.entries import IDS, TEXTS, Entry, Said, WrongFileError
+from assets.review.files.objects import member, objects
+
+DECISION = "decision"
+COMMENT = "comment"
+_ABOUT = ("recipe", "refresh", *IDS)
+
+
+def write(entries: Iterable[Entry]) -> bytes:
+    """The file's content. A reviewer must be a user's id (UUID) for Argilla to take the file."""
+    return json.dumps(list(map(_record, entries)), ensure_ascii=False, indent=1).encode()
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    answers = {
+        DECISION: [{"value": said.choice, "user_id": said.reviewer} for said in entry.said],
+        COMMENT: [
+            {"value": said.comment, "user_id": said.reviewer} for said in entry.said if said.comment
+        ],
+    }
+    return {
+        "id": entry.fields["pair_id"],
+        "fields": {name: entry.fields[name] for name in TEXTS},
+        "metadata": {name: entry.fields[name] for name in _ABOUT},
+        "suggestions": {},
+        "responses": {question: given for question, given in answers.items() if given},
+        "vectors": {},
+    }
+
+
+def read(content: bytes) -> Iterator[Entry]:
+    """The file's records, one entry each. A discarded response is a skip.
+
+    Raises:
+        WrongFileError: It is not such a file.
+    """
+    for number, record in enumerate(objects(content), 1):
+        where = f"record {number}"
+        fields = member(record, "metadata", dict, where) | member(record, "fields", dict, where)
+        responses = member(record, "responses", dict, where, {})
+        for question in responses:
+            if question not in (DECISION, COMMENT):
+                told = f"{question!r} is no question of a review: {DECISION}, {COMMENT}"
+                raise WrongFileError(where, "responses", told)
+        comments = {
+            person: str(response["value"])
+            for person, response in _answers(responses, COMMENT, where)
+        }
+        said = [
+            Said(person, _choice(response, where), comments.pop(person, ""), None, where)
+            for person, response in _answers(responses, DECISION, where)
+        ]
+        if comments:
+            told = f"there is none of {', '.join(comments)}, but a comment"
+            raise WrongFileError(where, DECISION, told)
+        yield Entry(fields | {"pair_id": record.get("id")}, said, where)
+
+
+def _answers(
+    responses: Mapping[str, Any], question: str, where: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The user and the response of each answer to a question."""
+    for response in member(responses, question, list, where, []):
+        match response:
+            case {"user_id": str(person), "value": _} if person:
+                yield person, response
+            case _:
+                told = "a response has no 'user_id' or no 'value'"
+                raise WrongFileError(where, f"responses.{question}", told)
+
+
+def _choice(response: Mapping[str, Any], where: str) -> str:
+    match response.get("status", "submitted"):
+        case "discarded":
+            return "skip"
+        case "submitted":
+            return response["value"]  # type: ignore[no-any-return]
+    told = f"a response that is {response['status']} is no decision: submit or discard it"
+    raise WrongFileError(where, f"responses.{DECISION}", told)
