@@ -40,6 +40,10 @@ MISSING = {
 
 LEFT_OUT = {
     "run": "a word for its command",
+    "compare": "a word for its command",
+    "plan": "a word for its command",
+    "export": "a word for its command",
+    "init": "a word for its command",
     "import": "a word for its command",
     "run RECIPE --rows 2": "a word for a recipe",
     "show RECIPE": "a word for a recipe",

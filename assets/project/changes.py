@@ -91,7 +91,7 @@ def with_origins(stage: Stage, changes: Changes) -> Stage:
 
 
 def _fixed(operator: Operator) -> tuple[Any, ...]:
-    trained = [use for use in operator.roles() if "weights" in use.needs]
+    trained = [(use.field, use.role) for use in operator.roles() if "weights" in use.needs]
     return type(operator), operator.inputs(), trained
 
 
