@@ -29,8 +29,8 @@ def nightly_schedule(
         job=job,
         cron_schedule=schedule.cron,
         execution_timezone=schedule.timezone,
-        description=f"{schedule.in_words}: the refresh of the day, {schedule.rows:,} new prompts, "
-        "from the last promoted policy",
+        description=f"{schedule.description}: the refresh of the day, "
+        f"{schedule.rows:,} new prompts, from the last promoted policy",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = context.scheduled_execution_time.astimezone(ZoneInfo(timezone)).date().isoformat()

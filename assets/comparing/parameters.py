@@ -32,14 +32,14 @@ def training_of(data: ReportData) -> dict[str, str]:
         if stage.gives is not Checkpoints or not data.ran(stage.name):
             continue
         for row in data.rows(stage.name).iter_rows(named=True):
-            told = {
+            training = {
                 "start": _start(row["start"], models),
                 "rows": f"{row['rows']:,}",
                 "steps": f"{row['steps']:,}",
                 **({} if row["trained"] else {"not trained": row["reason"] or "no reason"}),
-                **{name: _said(value) for name, value in json.loads(row["metrics"]).items()},
+                **{name: _as_text(value) for name, value in json.loads(row["metrics"]).items()},
             }
-            found |= {f"{stage.name}, {name}": value for name, value in told.items()}
+            found |= {f"{stage.name}, {name}": value for name, value in training.items()}
     return found
 
 
@@ -56,7 +56,7 @@ def parameters_of(data: ReportData, stages: Collection[str]) -> dict[str, str]:
         (refresh,) = data.refreshes
         run = data.tables.about((data.recipe.name, stage.name), refresh).get(SET, {})
         values |= dict(flat(run, stage.name))
-        values |= _told(data, stage, found[stage.name])
+        values |= _recorded(data, stage, found[stage.name])
         found |= values
     return found
 
@@ -67,10 +67,10 @@ def flat(values: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield from flat(value, f"{name}.{key}")
         else:
-            yield f"{name}.{key}", _said(value)
+            yield f"{name}.{key}", _as_text(value)
 
 
-def _told(data: ReportData, stage: Stage, operator: str) -> dict[str, str]:
+def _recorded(data: ReportData, stage: Stage, operator: str) -> dict[str, str]:
     """The parameters that rows which the stage itself made name; several values are all listed."""
     origins = _origins(data, stage)
     if origins.is_empty():
@@ -99,7 +99,7 @@ def _start(start: str, models: Path) -> str:
     return path.name if path.is_absolute() else start
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

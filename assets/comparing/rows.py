@@ -83,7 +83,10 @@ def _differ(first: str | float | None, second: str | float | None) -> bool:
 def _prompts(rows: pl.DataFrame) -> list[Labelled]:
     return [
         Labelled(
-            each["prompt_id"], each["reference"], _said(each["messages"]), each["reference"] or ""
+            each["prompt_id"],
+            each["reference"],
+            _joined_text(each["messages"]),
+            each["reference"] or "",
         )
         for each in rows.iter_rows(named=True)
     ]
@@ -113,9 +116,9 @@ def _scores(rows: pl.DataFrame) -> list[Labelled]:
 def _pairs(rows: pl.DataFrame) -> list[Labelled]:
     found = []
     for each in rows.iter_rows(named=True):
-        sides = [_said(each[side]) for side in ("chosen", "rejected")]
+        sides = [_joined_text(each[side]) for side in ("chosen", "rejected")]
         key = _key(each["prompt_id"], *sorted(sides))
-        found.append(Labelled(key, sides[0], _said(each["prompt"]), sides[0]))
+        found.append(Labelled(key, sides[0], _joined_text(each["prompt"]), sides[0]))
     return found
 
 
@@ -125,7 +128,7 @@ def _steps(rows: pl.DataFrame) -> list[Labelled]:
         Labelled(
             _key(each["prompt_id"], *each["completions"]),
             json.dumps(each["labels"]),
-            _said(each["prompt"]),
+            _joined_text(each["prompt"]),
             "\n".join(
                 f"{words[label]}: {step.strip()}"
                 for label, step in zip(each["labels"], each["completions"], strict=True)
@@ -140,7 +143,7 @@ def _rankings(rows: pl.DataFrame) -> list[Labelled]:
         Labelled(
             _key(each["prompt_id"], *sorted(each["completions"])),
             json.dumps(each["completions"]),
-            _said(each["prompt"]),
+            _joined_text(each["prompt"]),
             "\n".join(f"{n}. {text.strip()}" for n, text in enumerate(each["completions"], 1)),
         )
         for each in rows.iter_rows(named=True)
@@ -150,16 +153,16 @@ def _rankings(rows: pl.DataFrame) -> list[Labelled]:
 def _demonstrations(rows: pl.DataFrame) -> list[Labelled]:
     return [
         Labelled(
-            _key(each["prompt_id"], _said(each["messages"][-1:])),
+            _key(each["prompt_id"], _joined_text(each["messages"][-1:])),
             json.dumps(each["loss_spans"]),
-            _said(each["messages"][:-1]),
+            _joined_text(each["messages"][:-1]),
             f"characters {each['loss_spans'] or 'all'}",
         )
         for each in rows.iter_rows(named=True)
     ]
 
 
-def _said(messages: Sequence[Message]) -> str:
+def _joined_text(messages: Sequence[Message]) -> str:
     return message_text(messages[0]) if len(messages) == 1 else plain(messages)
 
 

@@ -81,7 +81,7 @@ class Schedule(Parameters):
         )
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """When it runs, as ``At 03:00 every day (Europe/Berlin)``."""
         return f"{CronSim(self.cron, datetime.now(UTC)).explain()} ({self.timezone})"
 

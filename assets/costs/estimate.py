@@ -10,7 +10,7 @@ from assets.costs.offered import offered
 from assets.costs.plan import Estimate, Plan, RoleCost
 from assets.costs.scale import Scale
 from assets.costs.training import TrainingCost, training_cost
-from assets.costs.trial import find_journaled, try_stages
+from assets.costs.trial import try_stages
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.project.changes import Changes
 from assets.project.project import Project
@@ -56,16 +56,17 @@ def plan_run(
     if held_out is not None:
         unseen = first_by_id(unseen, held_out)
     trial, known = (
-        run(
+        try_stages(
             stages,
             context,
             project,
             refresh=refresh,
             prompts=_spread(prompts, most),
             held_out=_spread(unseen, most),
+            journal_only=journal_only,
         )
         # What the trial pays for is in the journal when the answers are looked up.
-        for run, most in ((try_stages, sample), (find_journaled, LOOKED_UP))
+        for most, journal_only in ((sample, False), (LOOKED_UP, True))
     )
     full = {"prompts": prompts.height, "held_out": unseen.height}
     scale = Scale({stage.name: stage for stage in stages}, full, trial.frames)

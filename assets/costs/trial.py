@@ -1,6 +1,6 @@
 """Runs the stages of a recipe on a few prompts, without training, and notes what they ask."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -16,8 +16,6 @@ from engines.ledger import Ledger
 from engines.protocol import Engine, EngineError, RowError
 from engines.registry import VERBS
 from schemas import EVALUATIONS, Checkpoints, TaskEvaluations, rows
-
-Opened = Callable[[Binding], Engine]
 
 HARNESS = "the LM Evaluation Harness asks the model itself"
 
@@ -45,6 +43,7 @@ def try_stages(
     refresh: str,
     prompts: pl.DataFrame,
     held_out: pl.DataFrame,
+    journal_only: bool = False,
 ) -> Trial:
     """Run the stages. Answers of models are journaled.
 
@@ -58,40 +57,17 @@ def try_stages(
         refresh: The refresh.
         prompts: The prompts.
         held_out: The held-out prompts.
+        journal_only: Ask no model, and note the answers of the journal alone. Stages that ask a
+            trained model are then left out, except for the answers of the policy before its
+            training to held-out prompts.
     """
-    return _tried(stages, recipe, project, refresh, prompts, held_out, open_engine)
-
-
-def find_journaled(
-    stages: Sequence[Stage],
-    recipe: RecipeContext,
-    project: Project,
-    *,
-    refresh: str,
-    prompts: pl.DataFrame,
-    held_out: pl.DataFrame,
-) -> Trial:
-    """Run the stages with the answers of the journal alone, and note those. No model is asked.
-
-    The arguments are those of `try_stages`. Stages that ask a trained model are left out, except
-    for the answers of the policy before its training to held-out prompts.
-    """
-    trained = {stage.name for stage in stages if stage.gives is Checkpoints}
-    known = [
-        stage for stage in stages if stage.gives in EVALUATIONS or trained.isdisjoint(stage.reads)
-    ]
-    return _tried(known, recipe, project, refresh, prompts, held_out, _journal_only)
-
-
-def _tried(
-    stages: Sequence[Stage],
-    recipe: RecipeContext,
-    project: Project,
-    refresh: str,
-    prompts: pl.DataFrame,
-    held_out: pl.DataFrame,
-    opened: Opened,
-) -> Trial:
+    if journal_only:
+        learned = {stage.name for stage in stages if stage.gives is Checkpoints}
+        stages = [
+            stage
+            for stage in stages
+            if stage.gives in EVALUATIONS or learned.isdisjoint(stage.reads)
+        ]
     ledger = Ledger()
     frames = {"prompts": prompts, "held_out": held_out}
     trained: set[str] = set()
@@ -105,7 +81,7 @@ def _tried(
             settings=project.settings,
             tables=project.tables,
             checks=project.checks,
-            progress=opened is open_engine,
+            progress=not journal_only,
         )
         if missing is not None:
             unknown[stage.name] = f"it reads {missing!r}"
@@ -115,10 +91,13 @@ def _tried(
             trained.add(stage.name)
             frames[stage.name] = _start(stage, context)
         else:
-            counts = ledger if trained.isdisjoint(stage.reads) else ledger.counting_repeats()
-            if opened is _journal_only:
-                counts = ledger
-            context = replace(context, ledger=counts, failure_limit=1.0, open_engine=opened)
+            once = journal_only or trained.isdisjoint(stage.reads)
+            context = replace(
+                context,
+                ledger=ledger if once else ledger.counting_repeats(),
+                failure_limit=1.0,
+                open_engine=_journal_only if journal_only else open_engine,
+            )
             try:
                 frames[stage.name] = execute_stage(stage, frames, context).split.kept
             except EngineError as error:

@@ -91,7 +91,7 @@ class Session:
         undecided = (name for name in self._items if name not in self._decided)
         shown = pair_id or next(undecided, None)
         return {
-            "item": None if shown is None else self._shown(shown),
+            "item": None if shown is None else self._pair(shown),
             "done": len(self._decided),
             "all": len(self._items),
             "verdicts": self.verdicts(),
@@ -103,8 +103,8 @@ class Session:
         counts = Counter(decision.verdict for decision in self._decided.values())
         return {verdict: counts[verdict] for verdict in VERDICTS}
 
-    def _shown(self, pair_id: str) -> dict[str, Any]:
-        return _shown(self._items[pair_id]) | {"comment": self._comments.get(pair_id, "")}
+    def _pair(self, pair_id: str) -> dict[str, Any]:
+        return _blind(self._items[pair_id]) | {"comment": self._comments.get(pair_id, "")}
 
     def _last(self) -> dict[str, Any] | None:
         if not self._decided:
@@ -121,7 +121,7 @@ class Session:
         }
 
 
-def _shown(item: Item) -> dict[str, Any]:
+def _blind(item: Item) -> dict[str, Any]:
     """A pair without its label: nothing here shows which side was chosen."""
     shared = item.row["shared_prefix"] or 0
     sides = [item.row[item.side(place)] for place in ("left", "right")]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from assets.review.files.entries import IDS, TEXTS, Entry, Said, WrongFileError
+from assets.review.files.entries import IDS, TEXTS, Entry, Judged, WrongFileError
 from assets.review.files.objects import member, objects
 
 DECISION = "decision"
@@ -26,9 +26,11 @@ def write(entries: Iterable[Entry]) -> bytes:
 
 def _record(entry: Entry) -> dict[str, Any]:
     answers = {
-        DECISION: [{"value": said.choice, "user_id": said.reviewer} for said in entry.said],
+        DECISION: [{"value": judged.choice, "user_id": judged.reviewer} for judged in entry.judged],
         COMMENT: [
-            {"value": said.comment, "user_id": said.reviewer} for said in entry.said if said.comment
+            {"value": judged.comment, "user_id": judged.reviewer}
+            for judged in entry.judged
+            if judged.comment
         ],
     }
     return {
@@ -59,14 +61,14 @@ def read(content: bytes) -> Iterator[Entry]:
             person: str(response["value"])
             for person, response in _answers(responses, COMMENT, where)
         }
-        said = [
-            Said(person, _choice(response, where), comments.pop(person, ""), None, where)
+        judged = [
+            Judged(person, _choice(response, where), comments.pop(person, ""), None, where)
             for person, response in _answers(responses, DECISION, where)
         ]
         if comments:
             told = f"there is none of {', '.join(comments)}, but a comment"
             raise WrongFileError(where, DECISION, told)
-        yield Entry(fields | {"pair_id": record.get("id")}, said, where)
+        yield Entry(fields | {"pair_id": record.get("id")}, judged, where)
 
 
 def _answers(

@@ -14,7 +14,7 @@ IDS = ("left_id", "right_id")
 
 
 @dataclass(frozen=True)
-class Said:
+class Judged:
     """What a reviewer said about a pair. ``at`` is the time in UTC (ISO 8601), None if the format
     has none. ``where`` is the place in the file."""
 
@@ -31,7 +31,7 @@ class Entry:
     ``recipe`` and ``refresh``; a file of another tool may lack some."""
 
     fields: Mapping[str, Any]
-    said: Sequence[Said] = ()
+    judged: Sequence[Judged] = ()
     where: str = ""
 
 

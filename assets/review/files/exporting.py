@@ -6,7 +6,7 @@ from upath import UPath
 
 from assets.project.project import Project
 from assets.review.decisions import Decision, Decisions, reviewers
-from assets.review.files.entries import Entry, Said, pair_fields
+from assets.review.files.entries import Entry, Judged, pair_fields
 from assets.review.files.formats import format_named
 from assets.review.items import Item
 from assets.storage.tables import write_whole
@@ -46,11 +46,11 @@ def export_decisions(
         Entry(
             pair_fields(item),
             [
-                Said(person, item.choice(decision.verdict), decision.comment, decision.at)
+                Judged(person, item.choice(decision.verdict), decision.comment, decision.at)
                 for person, decision in made.get((item.recipe, item.pair_id), ())
             ],
         )
         for item in items
     ]
     write_whole(file, wanted.write(entries))
-    return len(entries), sum(len(entry.said) for entry in entries)
+    return len(entries), sum(len(entry.judged) for entry in entries)

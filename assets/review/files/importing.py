@@ -11,7 +11,7 @@ from upath import UPath
 from assets.config.errors import FactoryError
 from assets.project.project import Project
 from assets.review.decisions import Decision, Decisions, is_name, name_rule
-from assets.review.files.entries import IDS, TEXTS, Entry, Said, WrongFileError, pair_fields
+from assets.review.files.entries import IDS, TEXTS, Entry, Judged, WrongFileError, pair_fields
 from assets.review.files.formats import format_of
 from assets.review.items import Item
 from assets.review.reviewing import alone
@@ -77,7 +77,7 @@ def import_decisions(
                         taken.append(decision)
             if taken:
                 kept.add_all(taken)
-    undecided = sum(not entry.said for entry in entries)
+    undecided = sum(not entry.judged for entry in entries)
     return Imported(
         people,
         counts["added"],
@@ -105,16 +105,16 @@ def _decisions(
     now = datetime.now(UTC)
     for entry in entries:
         item = _item(entry, known, dataset)
-        for said in entry.said:
-            person = names.get(said.reviewer, said.reviewer)
+        for judged in entry.judged:
+            person = names.get(judged.reviewer, judged.reviewer)
             if not is_name(person):
                 told = f"{name_rule(person)}; give it a name: --reviewer {person}=NAME"
-                raise WrongFileError(said.where, "reviewer", told)
-            first = seen.setdefault((person, item.pair_id), said.where)
-            if first != said.where:
+                raise WrongFileError(judged.where, "reviewer", told)
+            first = seen.setdefault((person, item.pair_id), judged.where)
+            if first != judged.where:
                 told = f"{person} has decided about this pair already, in {first}"
-                raise WrongFileError(said.where, "reviewer", told)
-            yield person, item.recipe, _decision(said, item, dataset, now), bool(said.at)
+                raise WrongFileError(judged.where, "reviewer", told)
+            yield person, item.recipe, _decision(judged, item, dataset, now), bool(judged.at)
 
 
 def _item(entry: Entry, known: Mapping[str, Item], dataset: str) -> Item:
@@ -135,11 +135,11 @@ def _item(entry: Entry, known: Mapping[str, Item], dataset: str) -> Item:
     return item
 
 
-def _decision(said: Said, item: Item, dataset: str, now: datetime) -> Decision:
+def _decision(judged: Judged, item: Item, dataset: str, now: datetime) -> Decision:
     try:
-        verdict = item.verdict(said.choice)
+        verdict = item.verdict(judged.choice)
     except ValueError as error:
-        raise WrongFileError(said.where, "decision", str(error)) from None
+        raise WrongFileError(judged.where, "decision", str(error)) from None
     return Decision(
         pair_id=item.pair_id,
         chosen_id=item.row["chosen_id"],
@@ -149,19 +149,19 @@ def _decision(said: Said, item: Item, dataset: str, now: datetime) -> Decision:
         refresh=item.refresh,
         left=item.left,
         seed=None,
-        at=_time(said, now).isoformat(timespec="microseconds"),
-        comment=said.comment.strip(),
+        at=_time(judged, now).isoformat(timespec="microseconds"),
+        comment=judged.comment.strip(),
     )
 
 
-def _time(said: Said, now: datetime) -> datetime:
-    if said.at is None:
+def _time(judged: Judged, now: datetime) -> datetime:
+    if judged.at is None:
         return now
     try:
-        time = datetime.fromisoformat(said.at)
+        time = datetime.fromisoformat(judged.at)
     except (TypeError, ValueError):
-        told = f"{said.at!r} is no time (ISO 8601)"
-        raise WrongFileError(said.where, "time", told) from None
+        told = f"{judged.at!r} is no time (ISO 8601)"
+        raise WrongFileError(judged.where, "time", told) from None
     if time.tzinfo is None:
-        raise WrongFileError(said.where, "time", f"{said.at!r} has no time zone")
+        raise WrongFileError(judged.where, "time", f"{judged.at!r} has no time zone")
     return time.astimezone(UTC)

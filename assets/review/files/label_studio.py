@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from assets.review.files.entries import Entry, Said, WrongFileError
+from assets.review.files.entries import Entry, Judged, WrongFileError
 from assets.review.files.objects import member, objects
 
 DECISION = "decision"
@@ -20,24 +20,27 @@ COMMENT = "comment"
 def write(entries: Iterable[Entry]) -> bytes:
     """The file's content. A reviewer of digits is a user's id, any other a user's e-mail."""
     tasks = [
-        {"data": dict(entry.fields), "annotations": [_annotation(said) for said in entry.said]}
+        {
+            "data": dict(entry.fields),
+            "annotations": [_annotation(judged) for judged in entry.judged],
+        }
         for entry in entries
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1).encode()
 
 
-def _annotation(said: Said) -> dict[str, Any]:
-    person = said.reviewer
+def _annotation(judged: Judged) -> dict[str, Any]:
+    person = judged.reviewer
     result: list[dict[str, Any]] = []
-    if said.choice != "skip":
-        result.append(_result(DECISION, "left", "choices", {"choices": [said.choice]}))
-    if said.comment:
-        result.append(_result(COMMENT, "left", "textarea", {"text": [said.comment]}))
+    if judged.choice != "skip":
+        result.append(_result(DECISION, "left", "choices", {"choices": [judged.choice]}))
+    if judged.comment:
+        result.append(_result(COMMENT, "left", "textarea", {"text": [judged.comment]}))
     return {
         "completed_by": int(person) if person.isdecimal() else {"email": person},
-        "was_cancelled": said.choice == "skip",
-        "created_at": said.at,
-        "updated_at": said.at,
+        "was_cancelled": judged.choice == "skip",
+        "created_at": judged.at,
+        "updated_at": judged.at,
         "result": result,
     }
 
@@ -55,14 +58,14 @@ def read(content: bytes) -> Iterator[Entry]:
     for number, task in enumerate(objects(content), 1):
         where = f"task {number}"
         data = member(task, "data", dict, where)
-        said = [
-            _said(annotation, f"{where}, annotation {place}")
+        judged = [
+            _annotated(annotation, f"{where}, annotation {place}")
             for place, annotation in enumerate(member(task, "annotations", list, where, []), 1)
         ]
-        yield Entry(data, said, where)
+        yield Entry(data, judged, where)
 
 
-def _said(annotation: Any, where: str) -> Said:
+def _annotated(annotation: Any, where: str) -> Judged:
     if not isinstance(annotation, dict):
         raise WrongFileError(where, "", "it is no JSON object")
     decided, comments = [], []
@@ -88,7 +91,7 @@ def _said(annotation: Any, where: str) -> Said:
         raise WrongFileError(where, "result", told)
     at = annotation.get("updated_at") or annotation.get("created_at")
     comment = "\n".join(map(str, comments))
-    return Said(_person(annotation.get("completed_by"), where), decided[0], comment, at, where)
+    return Judged(_person(annotation.get("completed_by"), where), decided[0], comment, at, where)
 
 
 def _person(completed_by: Any, where: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from assets.review.files.entries import IDS, TEXTS, Entry, Said, WrongFileError
+from assets.review.files.entries import IDS, TEXTS, Entry, Judged, WrongFileError
 
 COLUMNS: dict[str, pl.DataType] = {
     **dict.fromkeys(("pair_id", "recipe", "refresh"), pl.String()),
@@ -17,7 +17,7 @@ COLUMNS: dict[str, pl.DataType] = {
 ``decided_at`` are null if there is none."""
 
 _NEEDED = ("pair_id", *IDS, *TEXTS, "reviewer", "decision")
-_NOTHING = Said("", "", "", None)
+_NOTHING = Judged("", "", "", None)
 
 
 def write(entries: Iterable[Entry]) -> bytes:
@@ -25,13 +25,13 @@ def write(entries: Iterable[Entry]) -> bytes:
     records = [
         {
             **entry.fields,
-            "reviewer": said.reviewer or None,
-            "decision": said.choice or None,
-            "comment": said.comment or None,
-            "decided_at": said.at,
+            "reviewer": judged.reviewer or None,
+            "decision": judged.choice or None,
+            "comment": judged.comment or None,
+            "decided_at": judged.at,
         }
         for entry in entries
-        for said in entry.said or (_NOTHING,)
+        for judged in entry.judged or (_NOTHING,)
     ]
     times = pl.col("decided_at").str.to_datetime(time_unit="us", time_zone="UTC")
     buffer = io.BytesIO()
@@ -64,5 +64,5 @@ def read(content: bytes) -> Iterator[Entry]:
             raise WrongFileError(where, "decision", "there is none, but a reviewer or a comment")
         if decision is not None and not reviewer:
             raise WrongFileError(where, "reviewer", "there is a decision, but no name")
-        said = Said(reviewer or "", decision or "", comment or "", at and at.isoformat(), where)
-        yield Entry(row, (said,) if decision is not None else (), where)
+        judged = Judged(reviewer or "", decision or "", comment or "", at and at.isoformat(), where)
+        yield Entry(row, (judged,) if decision is not None else (), where)
