@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 IDENTITY_VERSION = 1
 LIBRARIES = ("torch", "transformers", "trl")
+_PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""The environment variables by which launchers tell Transformers the number of processes."""
 
 
 class Trainer(Operator):
@@ -132,8 +135,10 @@ class Trainer(Operator):
         why.
 
         Raises:
-            EngineError: the role has no weights, or the training diverged.
+            EngineError: the role has no weights, the training diverged, or this process is one of
+                several of a launcher.
         """
+        _refuse_launched(context)
         source = next(given for given in self.inputs() if given.field == "of")
         noun = source.tables[0].__name__.lower()
         binding = self._binding(context)
@@ -231,6 +236,18 @@ class Trainer(Operator):
             "metrics": "{}",
         }
         return _split(row, refused, context)
+
+
+def _refuse_launched(context: Context) -> None:
+    """Each process of a launcher would run the whole stage: the batch would be multiplied, and all
+    would write to one folder."""
+    for name in _PROCESSES:
+        if os.environ.get(name, "1") != "1":
+            raise EngineError(
+                f"{_where(context)}: this process is one of {os.environ[name]} of a launcher such "
+                f"as torchrun ({name} is set), and each would train a model of its own: start "
+                f"the factory once, without a launcher"
+            )
 
 
 def with_ends(frame: pl.DataFrame) -> list[str]:

@@ -279,6 +279,21 @@ def test_lora_is_merged_into_the_weights(
     assert config["base_model_name_or_path"] == str(tiny_model)
 
 
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE"])
+def test_a_training_under_a_launcher_is_refused(
+    name: str,
+    trainer: DPO,
+    pairs: Pairs,
+    context_for: Contexts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(name, "2")
+    context = context_for()
+    with pytest.raises(EngineError, match=r"'policy'.*launcher"):
+        trainer.run({"pairs": pairs()}, context)
+    assert not context.models.exists()
+
+
 @pytest.mark.parametrize("parameters", [{"beta": 0}, {"learning_rate": -1.0}, {"epoch": 2}])
 def test_parameters_out_of_range_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
