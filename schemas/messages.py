@@ -117,16 +117,8 @@ def all_spoken(messages: pl.Expr) -> pl.Expr:
     message = pl.element().struct
     has_text = message.field("content").str.strip_chars().str.len_chars() > 0
     given = message.field("role") == "tool"
-    return messages.list.eval(has_text | _calls_tools() | given).list.all()
-
-
-def all_texts(messages: pl.Expr) -> pl.Expr:
-    """Whether no message calls a tool."""
-    return messages.list.eval(~_calls_tools()).list.all()
-
-
-def _calls_tools() -> pl.Expr:
-    return (pl.element().struct.field("tool_calls").list.len() > 0).fill_null(value=False)
+    calls = (message.field("tool_calls").list.len() > 0).fill_null(value=False)
+    return messages.list.eval(has_text | calls | given).list.all()
 
 
 def all_of_known_roles(messages: pl.Expr) -> pl.Expr:

@@ -11,7 +11,6 @@ import polars as pl
 from schemas.messages import (
     all_of_known_roles,
     all_spoken,
-    all_texts,
     contents,
     message_list,
     of_system,
@@ -274,10 +273,6 @@ class Pairs(Table):
         return all_spoken(pl.col("chosen")) & all_spoken(pl.col("rejected"))
 
     @dy.rule()
-    def both_are_texts(cls) -> pl.Expr:
-        return all_texts(pl.col("chosen")) & all_texts(pl.col("rejected"))
-
-    @dy.rule()
     def weight_finite(cls) -> pl.Expr:
         return pl.col("weight").is_finite()
 
@@ -428,10 +423,6 @@ class Demonstrations(Table):
     @dy.rule()
     def ends_with_the_assistant(cls) -> pl.Expr:
         return pl.col("messages").list.last().struct.field("role") == "assistant"
-
-    @dy.rule()
-    def answer_is_text(cls) -> pl.Expr:
-        return all_texts(pl.col("messages").list.tail(1))
 
 
 class Checkpoints(Table):

@@ -18,6 +18,8 @@ from assets.charts import Branch, asked, thinned
 from assets.charts.svg import figure, shade
 from assets.charts.words import shortened
 from assets.rendering.markdown import plain
+from engines.operators.prompt_templates import message_text
+from schemas import Message
 from schemas.printable import printable
 
 NODES = 60
@@ -66,10 +68,10 @@ def _pair(row: Mapping[str, Any]) -> RenderableType:
     )
 
 
-def _messages(messages: Sequence[Mapping[str, str]], shared: int) -> Text:
+def _messages(messages: Sequence[Message], shared: int) -> Text:
     """The text of ``messages``. The ``shared`` characters that begin both sides are dim."""
-    last = messages[-1]["content"]
-    before = "".join(f"{message['content']}\n" for message in messages[:-1])
+    last = message_text(messages[-1])
+    before = "".join(f"{message_text(message)}\n" for message in messages[:-1])
     return Text.assemble(_text(before), _text(last[:shared], "dim"), _text(last[shared:]))
 
 

@@ -32,8 +32,10 @@ from schemas import (
     StepLabels,
     Table,
     accept,
+    canonical,
     columns,
     dropped,
+    messages_of,
 )
 
 WHERE, SAYS = "row of the file", "what it says"
@@ -144,7 +146,7 @@ def _voted(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.DataF
     polls: dict[tuple[str, ...], list[_Vote]] = {}
     slim = frame.select(WHERE, SAYS, "weight", "margin", "prompt_id", "chosen", "rejected")
     for place, (where, says, weight, margin, prompt, *both) in enumerate(slim.iter_rows()):
-        one, other = (messages[-1]["content"] for messages in both)
+        one, other = (canonical(messages_of(messages)) for messages in both)
         vote = _Vote(
             place, where, (one, other), says == "tie", weight, margin, own_id=says == "own"
         )

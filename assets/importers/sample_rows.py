@@ -68,18 +68,34 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[TableRow
             continue
         about = canonical(dict(solution.made))
         thought = [] if solution.reasoning is None else [solution.reasoning]
-        parts = (prompt_key, list(solution.steps), solution.model, about, *thought)
+        calls = [list(solution.calls)] if solution.calls else []
+        parts = (prompt_key, list(solution.steps), solution.model, about, *thought, *calls)
         ids.append(solution.response_id or content_id(*parts))
-        yield from _solution(solution, str(ids[-1]), prompt_key, sample, origin, about, where)
+        if solution.calls:
+            yield from _refused_of_call(solution, sample)
+        else:
+            yield from _solution(solution, str(ids[-1]), prompt_key, sample, origin, about, where)
     if sample.preference is not None:
         yield Pairs, _pair(sample, sample.preference, ids, prompt_key, where)
     if sample.demonstration is not None:
         yield Demonstrations, _demonstration(sample, ids, prompt_key, where)
 
 
+def _refused_of_call(solution: Solution, sample: Sample) -> Iterator[TableRow]:
+    """What of a response that calls tools has no table: its scores, and the response itself if it
+    is neither a demonstration nor a side of a pair."""
+    named = ", ".join(call["name"] for call in solution.calls)
+    reason = f"a response that calls tools ({named}) has no text to score"
+    if sample.preference is None and sample.demonstration is None:
+        yield Responses, reason
+    for _ in solution.scores:
+        yield Scores, reason
+
+
 def _storable(solution: Solution) -> Solution | str:
     try:
-        whole_text(solution.text, "a response")
+        if not solution.calls:
+            whole_text(solution.text, "a response")
         for step in solution.steps:
             step.encode()
     except ValueError as error:
@@ -163,8 +179,8 @@ def _pair(
     if refused:
         return f"a side is refused: {refused[0]}"
     one, other = (solution for solution in solutions if not isinstance(solution, str))
-    if one.text == other.text:
-        return "both answers are the same text"
+    if one.message == other.message:
+        return "both answers are the same"
     preferred = preference.chosen or 0
     chosen, rejected = (one, other) if preferred == 0 else (other, one)
     sides = ids[preferred], ids[1 - preferred]
@@ -173,8 +189,8 @@ def _pair(
         "pair_id": preference.pair_id or content_id(prompt_key, *sides),
         "prompt_id": prompt_key,
         "prompt": sample.prompt,
-        "chosen": [{"role": "assistant", "content": chosen.text}],
-        "rejected": [{"role": "assistant", "content": rejected.text}],
+        "chosen": [chosen.message],
+        "rejected": [rejected.message],
         "chosen_id": sides[0],
         "rejected_id": sides[1],
         "margin": preference.margin,
@@ -196,8 +212,8 @@ def _demonstration(
     return {
         "demonstration_id": demonstration.demonstration_id or content_id(prompt_key, ids[0]),
         "prompt_id": prompt_key,
-        "messages": [*sample.prompt, {"role": "assistant", "content": solution.text}],
-        "response_id": ids[0],
+        "messages": [*sample.prompt, solution.message],
+        "response_id": None if solution.calls else ids[0],
         "loss_spans": demonstration.loss_spans,
         "condition": demonstration.condition,
         **extra_fields(where),

@@ -11,7 +11,7 @@ from assets.report.agreement import response_scores
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
 from assets.report.steps import step_columns
-from engines.operators.prompt_templates import conversation
+from engines.operators.prompt_templates import conversation, message_text
 from schemas import Demonstrations, Pairs, Responses, StepLabels
 
 
@@ -107,7 +107,7 @@ def _demonstrations(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> N
     put = interned(browsed.texts)
     messages = rows["messages"].to_list()
     browsed.prompts = put(conversation(turns[:-1]) if turns[:-1] else "" for turns in messages)
-    browsed.sides["answer"] = put(turns[-1]["content"] for turns in messages)
+    browsed.sides["answer"] = put(message_text(turns[-1]) for turns in messages)
     browsed.right["answer"] = data.right(rows.select("prompt_id", text=_last("messages"))).to_list()
     browsed.choices.append(chosen("answer", _answer(browsed.right["answer"])))
     if rows["condition"].n_unique() > 1:

@@ -125,7 +125,7 @@ def _blind(item: Item) -> dict[str, Any]:
     """A pair without its label: nothing here shows which side was chosen."""
     shared = item.row["shared_prefix"] or 0
     sides = [item.row[item.side(place)] for place in ("left", "right")]
-    differing = differences(*(side[-1]["content"][shared:] for side in sides))
+    differing = differences(*(message_text(side[-1])[shared:] for side in sides))
     left, right = (_side(side, shared, own) for side, own in zip(sides, differing, strict=True))
     return {
         "pair": item.pair_id,
@@ -146,6 +146,6 @@ def _side(messages: Sequence[Message], shared: int, own: Sequence[Part]) -> dict
     share, and the rest, with the words that differ marked."""
     return {
         "before": list(map(_turn, messages[:-1])),
-        "shared": messages[-1]["content"][:shared],
+        "shared": message_text(messages[-1])[:shared],
         "own": own,
     }

@@ -10,6 +10,7 @@ from assets.config.errors import FactoryError
 from assets.project.find_rows import data_stage, found_refreshes
 from assets.project.project import Project
 from assets.storage.tables import Tables
+from engines.operators.prompt_templates import message_text
 from schemas.near import near
 
 IDS = (
@@ -170,10 +171,11 @@ def _own(row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """The role and text of each answer of the row itself, by its id."""
     if "pair_id" in row:
         return {
-            row[f"{side}_id"]: (side, row[side][-1]["content"]) for side in ("chosen", "rejected")
+            row[f"{side}_id"]: (side, message_text(row[side][-1]))
+            for side in ("chosen", "rejected")
         }
     if row.get("response_id") is None:
         return {}
     if "messages" in row:
-        return {row["response_id"]: ("answer", row["messages"][-1]["content"])}
+        return {row["response_id"]: ("answer", message_text(row["messages"][-1]))}
     return {row["response_id"]: ("answer", row.get("text") or "".join(row.get("completions", [])))}

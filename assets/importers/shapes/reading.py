@@ -212,16 +212,10 @@ def one_answer(read: ReadAnswer, what: str, **about: Any) -> Solution | str:
 
 
 def solution(message: Message, what: str, **about: Any) -> Solution:
-    """A solution of one step: the text of ``message`` and its thought.
-
-    Raises:
-        ShapeError: it calls a tool.
-    """
-    if "tool_calls" in message:
-        named = ", ".join(call["name"] for call in message["tool_calls"])
-        raise ShapeError(f"{what} calls tools ({named}): only an answer of text can be learnt")
-    text = whole_text(message["content"], what)
-    return Solution((text,), reasoning=message.get("reasoning"), **about)
+    """A solution of one step: the text of ``message``, its thought and its calls of tools."""
+    calls = tuple(message.get("tool_calls", ()))
+    text = message["content"] if calls else whole_text(message["content"], what)
+    return Solution((text,), reasoning=message.get("reasoning"), calls=calls, **about)
 
 
 def answered(conversation: Any, what: str) -> tuple[list[Message], ReadAnswer]:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from generators.sources.columns import value_at
-from schemas import Message
+from schemas import Message, ToolCall
 
 Row = Mapping[str, Any]
 
@@ -41,6 +41,8 @@ class SampleScore:
 class Solution:
     """A published response. Its text is ``steps`` joined; without steps it is one step.
 
+    ``calls`` are the tools that it calls; then the text may be empty. A response with calls is
+    stored as a demonstration or a side of a pair only: `schemas.Responses` are texts.
     ``reasoning`` is the thought before the text. ``labels`` and ``values`` have an entry a step
     (None: not judged). A score that cannot be read is a text with the reason. ``response_id`` is
     the id in an earlier export, if it had one.
@@ -51,6 +53,7 @@ class Solution:
     made: Mapping[str, Any] = field(default_factory=dict)
     scores: tuple[SampleScore | str, ...] = ()
     reasoning: str | None = None
+    calls: tuple[ToolCall, ...] = ()
     labels: tuple[bool | None, ...] | None = None
     values: tuple[float | None, ...] | None = None
     response_id: str | None = None
@@ -59,6 +62,12 @@ class Solution:
     def text(self) -> str:
         """The text of the response."""
         return "".join(self.steps)
+
+    @property
+    def message(self) -> Message:
+        """The response as a message of the assistant."""
+        message: Message = {"role": "assistant", "content": self.text}
+        return {**message, "tool_calls": list(self.calls)} if self.calls else message
 
 
 @dataclass(frozen=True, config=_STRICT)

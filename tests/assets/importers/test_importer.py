@@ -248,3 +248,61 @@ def test_a_dataset_that_was_not_imported_is_said_how_to(workshop: Any) -> None:
     done = factory("run", "none", "--refresh", "2026-11-01")
     assert done.exit_code == 1
     assert "import it with: factory import FORMAT PATH --name bench" in done.stderr
+
+
+def called(name: str) -> dict[str, Any]:
+    """An answer that calls the tool ``name``."""
+    call = {"id": "1", "type": "function", "function": {"name": name, "arguments": {"of": "Rome"}}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+CALLS = [
+    {"prompt": "The weather?", "chosen": [called("weather")], "rejected": [called("time")]},
+    {
+        "prompt": "The time?",
+        "chosen": [called("time")],
+        "rejected": "I cannot know.",
+        "score_chosen": 4,
+    },
+    {"prompt": "And now?", "chosen": [called("time")], "rejected": [called("time")]},
+]
+
+
+def test_answers_that_call_tools_are_sides_of_pairs(workshop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text("\n".join(map(json.dumps, CALLS)))
+    told = import_dataset(load_settings(), "preference", str(file))
+    folder = told.prompts.parent
+    pairs = list(named_rows(pl.read_parquet(str(folder / "pairs.parquet"))))
+    assert [
+        [
+            side[-1].get("tool_calls", [{}])[0].get("name")
+            for side in (row["chosen"], row["rejected"])
+        ]
+        for row in pairs
+    ] == [["weather", "time"], ["time", None]]
+    assert told.kept["responses"] == 1
+    assert {(table, reason.partition(" (")[0]) for table, reason in told.refused} == {
+        ("pairs", "both answers are the same"),
+        ("scores", "a response that calls tools"),
+    }
+
+
+def test_an_answer_that_calls_tools_is_a_demonstration(workshop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    turns = [{"role": "user", "content": "The weather?"}, called("weather")]
+    file.write_text(json.dumps({"messages": turns}))
+    told = import_dataset(load_settings(), "chat", str(file))
+    (row,) = named_rows(pl.read_parquet(str(told.prompts.parent / "demonstrations.parquet")))
+    call = {"id": "1", "name": "weather", "arguments": '{"of": "Rome"}'}
+    assert [dict(call) for call in row["messages"][-1]["tool_calls"]] == [call]
+    assert not told.refused
+
+
+def test_a_label_of_a_call_is_refused_with_the_tool(workshop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    rows = [{"prompt": "A tree?", "completion": "An oak.", "label": True}]
+    rows.append({"prompt": "The time?", "completion": [called("time")], "label": True})
+    file.write_text("\n".join(map(json.dumps, rows)))
+    told = import_dataset(load_settings(), "unpaired", str(file))
+    assert {table for table, reason in told.refused if "time" in reason} == {"responses", "scores"}
