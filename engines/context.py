@@ -7,8 +7,11 @@ from pathlib import Path
 from upath import UPath
 
 from engines.bindings import Binding, open_engine
+from engines.journal.answer_store import AnswerStore
+from engines.journal.store import Journal
 from engines.ledger import Ledger
 from engines.protocol import Engine
+from engines.transcript import Transcript
 from schemas import Table
 
 
@@ -37,7 +40,9 @@ class Context:
         gives: the stage's output table, if its operator does not define it (a filter of several
             kinds of tables).
         ledger: takes the costs of the rows; None if it is no trial.
+        transcript: takes the questions to models; None if nobody reads them.
         open_engine: opens the engine of a binding. Tests and benchmarks replace it.
+        open_journal: opens the journal. A trace only reads it.
     """
 
     recipe: str
@@ -56,4 +61,6 @@ class Context:
     folder: Path | None = None
     gives: type[Table] | None = None
     ledger: Ledger | None = None
+    transcript: Transcript | None = None
     open_engine: Callable[[Binding], Engine] = open_engine
+    open_journal: Callable[[Path], AnswerStore] = Journal

@@ -204,7 +204,7 @@ class Model:
             keys,
             ask,
             _GENERATION,
-            question=Question(self.role, prompt),
+            question=Question(self.role, self._row_id, prompt),
             together=False,
         )
         for raw in raws:
@@ -269,7 +269,7 @@ class Model:
             keys,
             ask,
             _GENERATION,
-            question=Question(self.role, prompt),
+            question=Question(self.role, self._row_id, prompt),
             together=False,
         )
         return answer.text
@@ -329,7 +329,7 @@ class Model:
             keys,
             ask,
             _SCORED,
-            question=Question(self.role, prompt),
+            question=Question(self.role, self._row_id, prompt),
             together=True,
         )
         return dict(zip(asked, answers, strict=True))
@@ -363,7 +363,7 @@ class Model:
             keys,
             ask,
             _CHOICE,
-            question=Question(self.role, prompt),
+            question=Question(self.role, self._row_id, prompt),
             together=True,
         )
         if len(chosen.logprobs) != len(ordered):
@@ -402,7 +402,7 @@ class Model:
             return [rewards for _ in positions]
 
         keys = [opened.identity("reward").reward(prompt.text, text, step_ends, dropout, end=end)]
-        question = Question(self.role, prompt)
+        question = Question(self.role, self._row_id, prompt)
         try:
             (rewards,) = await session.answers(
                 opened, "reward", keys, ask, _REWARDS, question=question, together=True

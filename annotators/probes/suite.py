@@ -122,9 +122,10 @@ def probed(
 
 
 def of_probes(context: Context) -> Context:
-    """``context`` for tests of an annotator: any number of them may fail."""
+    """``context`` for tests of an annotator: any number of them may fail, and they are no
+    questions about the stage's rows."""
     ledger = context.ledger and context.ledger.of_probes()
-    return dataclasses.replace(context, failure_limit=1.0, ledger=ledger)
+    return dataclasses.replace(context, failure_limit=1.0, ledger=ledger, transcript=None)
 
 
 def failed(results: Sequence[ProbeResult], *, threshold: float) -> tuple[str, ...]:

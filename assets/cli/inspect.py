@@ -26,7 +26,8 @@ def show(
         str | None,
         typer.Option(
             metavar="ID",
-            help="Trace one row of a recipe: its prompt, all answers, and their scores. "
+            help="Trace one row of a recipe: its prompt, all answers, their steps and scores, and "
+            "what models were asked. "
             "The start of an id is enough.",
         ),
     ] = None,

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
 import polars as pl
 
 from assets.execution.execute_stage import execute_stage
 from assets.execution.stage_context import RecipeContext, stage_context
+from assets.execution.unasked import unasked_engine
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
-from engines.bindings import Binding, open_engine
+from engines.bindings import open_engine
 from engines.context import Context
 from engines.ledger import Ledger
-from engines.protocol import Engine, EngineError, RowError
-from engines.registry import VERBS
+from engines.protocol import EngineError
 from schemas import EVALUATIONS, Checkpoints, TaskEvaluations, rows
 
 HARNESS = "the LM Evaluation Harness asks the model itself"
@@ -96,7 +95,7 @@ def try_stages(
                 context,
                 ledger=ledger if once else ledger.counting_repeats(),
                 failure_limit=1.0,
-                open_engine=_journal_only if journal_only else open_engine,
+                open_engine=unasked_engine if journal_only else open_engine,
             )
             try:
                 frames[stage.name] = execute_stage(stage, frames, context).split.kept
@@ -120,15 +119,3 @@ def _start(stage: Stage, context: Context) -> pl.DataFrame:
         "metrics": "{}",
     }
     return rows(Checkpoints, [row])
-
-
-async def _unasked(*_: object, **__: object) -> NoReturn:
-    raise RowError("the journal does not have the answer")
-
-
-def _journal_only(binding: Binding) -> Engine:
-    """The engine of a binding, which answers nothing itself."""
-    engine = open_engine(binding)
-    for method in VERBS:
-        setattr(engine, method, _unasked)
-    return engine

@@ -1,4 +1,5 @@
-"""Traces a row: its prompt, all answers to that prompt, and every score of each."""
+"""Traces a row: its prompt, all answers to that prompt, their steps, every score of each, and what
+models were asked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,24 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from assets.config.errors import FactoryError
-from assets.project.find_rows import data_stage, found_refreshes
 from assets.project.project import Project
 from assets.storage.tables import Tables
+from assets.tracing.find_row import Found, find_row
+from assets.tracing.questions import Question, Questions, questions
+from assets.tracing.steps import Step, path_to, steps_of
 from engines.operators.prompt_templates import message_text
-from schemas.near import near
-
-IDS = (
-    "pair_id",
-    "demonstration_id",
-    "ranking_id",
-    "node_id",
-    "response_id",
-    "prompt_id",
-)
-"""The columns that name a row, the first one that a table has."""
-_SHOWN = 5
-"""The most ids that an error names."""
+from schemas import Prompts, Responses, Scores, content_id
 
 
 @dataclass(frozen=True)
@@ -31,12 +21,14 @@ class Answer:
     """One answer to the prompt of a traced row.
 
     Attributes:
-        response_id: Its id.
+        response_id: Its id, or that of the node of a tree that it ends at.
         stage: The stage that made it; None if only the row itself holds it.
         role: What it is in the row (``chosen``, ``rejected``, ``answer``); None for other answers.
         text: Its text.
         origin: The operator, model, parameters, seed and parents; None if they are not stored.
+        steps: Its steps; empty if it was not cut into steps.
         scores: Its scores, each with the stage, the annotator's own words and the origin.
+        questions: What models were asked about it.
     """
 
     response_id: str
@@ -44,12 +36,25 @@ class Answer:
     role: str | None
     text: str
     origin: Mapping[str, Any] | None
+    steps: Sequence[Step]
     scores: Sequence[Mapping[str, Any]]
+    questions: Sequence[Question]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A row and what it comes from. ``prompt`` is None if the prompt is not stored."""
+    """A row and what it comes from.
+
+    Attributes:
+        recipe: The recipe.
+        stage: The stage of the row.
+        refresh: The refresh of the row.
+        row: The row.
+        prompt: The row of its prompt; None if it is not stored.
+        answers: The answers of the row, then all others to the same prompt.
+        questions: What models were asked about the prompt, or about several answers at once.
+        unknown: Why the questions of a stage are not known, by stage.
+    """
 
     recipe: str
     stage: str
@@ -57,6 +62,8 @@ class Trace:
     row: Mapping[str, Any]
     prompt: Mapping[str, Any] | None
     answers: Sequence[Answer]
+    questions: Sequence[Question]
+    unknown: Mapping[str, str]
 
 
 def traced(
@@ -75,60 +82,73 @@ def traced(
     Raises:
         FactoryError: No row or several rows have such an id, or there is no such stage.
     """
+    return trace_of(project, recipe, find_row(project, recipe, row_id, stage=stage, day=day))
+
+
+def trace_of(project: Project, recipe: str, found: Found) -> Trace:
+    """The trace of a row that was found."""
+    stages = project.recipes[recipe].planned(project.settings)
+    stored = _stored(project, recipe, found.refresh, [stage.name for stage in stages])
+    prompt_id = found.row.get("prompt_id") or _prompt_of(stored, found.row.get("response_id"))
+    read = _about(stored, prompt_id)
+    gives = {stage.name: stage.gives for stage in stages}
+    prompt = next(
+        (
+            frame.row(0, named=True)
+            for name, frame in read.items()
+            if gives.get(name, Prompts) is Prompts and frame.height
+        ),
+        None,
+    )
+    asking = [
+        stage for stage in stages if stage.gives in (Scores, Responses) and stage.name in read
+    ]
+    asked = questions(project, recipe, asking, refresh=found.refresh, read=read)
+    answers = list(_answers(read, found.row, asked))
+    shown = {id(question) for answer in answers for question in answer.questions}
+    rest = [question for question in asked.asked if id(question) not in shown]
+    return Trace(
+        recipe, found.stage, found.refresh, found.row, prompt, answers, rest, asked.unknown
+    )
+
+
+def _stored(
+    project: Project, recipe: str, refresh: str, stages: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """The tables of a recipe at a refresh, with the prompts first and the held-out ones last."""
     tables = Tables(project.settings.root_path)
-    names = _stages(project, recipe)
-    if stage is not None and stage not in names:
-        raise FactoryError(f"{recipe} has no stage {stage!r}; {near(stage, names)}")
-    looked_in = names if stage is None else [stage]
-    if stage is not None:
-        found_refreshes(tables, recipe, stage, refresh=day)
-    found: dict[str, tuple[str, str, dict[str, Any]]] = {}
-    for name in looked_in:
-        for refresh in reversed(tables.refreshes((recipe, name))):
-            if day in (None, refresh):
-                for found_id, row in _begins(tables.read((recipe, name), refresh), row_id):
-                    found.setdefault(found_id, (name, refresh, row))
-    matched = [row_id] if row_id in found else sorted(found)
-    if not matched:
-        where = f"{recipe}/{stage}" if stage else recipe
-        raise FactoryError(f"no row of {where}{f' at {day}' if day else ''} has the id {row_id!r}")
-    if len(matched) > 1:
-        raise FactoryError(
-            f"{len(matched):,} ids of {recipe} begin with {row_id!r}, such as "
-            f"{', '.join(matched[:_SHOWN])}: give more of the id"
-        )
-    name, refresh, row = found[matched[0]]
-    read = {
-        each: tables.read((recipe, each), refresh)
-        for each in names
-        if refresh in tables.refreshes((recipe, each))
+    names = ["prompts", *stages]
+    stored = {
+        name: tables.read((recipe, name), refresh)
+        for name in names
+        if refresh in tables.refreshes((recipe, name))
     }
-    prompt_id = row.get("prompt_id") or _prompt_of(read, row.get("response_id"))
-    prompts = read["prompts"].filter(prompt_id=prompt_id) if "prompts" in read else pl.DataFrame()
-    prompt = None if prompts.is_empty() else prompts.row(0, named=True)
-    return Trace(recipe, name, refresh, row, prompt, list(_answers(read, row, prompt_id)))
+    held_out = ("prompts", project.settings.held_out)
+    if tables.path(held_out, None).exists():
+        stored["held_out"] = tables.read(held_out, None)
+    return stored
 
 
-def _stages(project: Project, recipe: str) -> list[str]:
-    """The stages of a recipe and its prompts, the exported stage first."""
-    planned = [stage.name for stage in project.recipes[recipe].planned(project.settings)]
-    try:
-        first = data_stage(project, recipe)[0]
-    except FactoryError:
-        return [*planned, "prompts"]
-    return [first, *(name for name in planned if name != first), "prompts"]
+def _about(stored: Mapping[str, pl.DataFrame], prompt_id: str | None) -> dict[str, pl.DataFrame]:
+    """The rows about one prompt, and the tables that are not about prompts."""
+    known: set[str] = set()
+    about = {}
+    for name, frame in stored.items():
+        if "prompt_id" in frame.columns:
+            about[name] = frame.filter(pl.col("prompt_id") == prompt_id)
+            for column in ("response_id", "node_id"):
+                if column in frame.columns:
+                    known.update(about[name][column].drop_nulls())
+        else:
+            about[name] = frame
+    for name, frame in about.items():
+        if "response_id" in frame.columns and "prompt_id" not in frame.columns:
+            about[name] = frame.filter(pl.col("response_id").is_in(known))
+    return about
 
 
-def _begins(frame: pl.DataFrame, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows whose id begins with ``start``, with their ids."""
-    unit = next((name for name in IDS if name in frame.columns), None)
-    if unit is not None:
-        for row in frame.filter(pl.col(unit).str.starts_with(start)).iter_rows(named=True):
-            yield row[unit], row
-
-
-def _prompt_of(read: Mapping[str, pl.DataFrame], response_id: str | None) -> str | None:
-    for frame in read.values():
+def _prompt_of(stored: Mapping[str, pl.DataFrame], response_id: str | None) -> str | None:
+    for frame in stored.values():
         if {"response_id", "prompt_id"} <= set(frame.columns):
             for prompt_id in frame.filter(response_id=response_id)["prompt_id"]:
                 return str(prompt_id)
@@ -136,44 +156,70 @@ def _prompt_of(read: Mapping[str, pl.DataFrame], response_id: str | None) -> str
 
 
 def _answers(
-    read: Mapping[str, pl.DataFrame], row: Mapping[str, Any], prompt_id: str | None
+    read: Mapping[str, pl.DataFrame], row: Mapping[str, Any], asked: Questions
 ) -> Iterator[Answer]:
     """The answers of the row, then all others to the same prompt."""
     made: dict[str, tuple[str, dict[str, Any]]] = {}
-    scored: dict[str, list[dict[str, Any]]] = {}
-    for stage, frame in read.items():
+    trees: dict[str, tuple[str, pl.DataFrame]] = {}
+    for name, frame in read.items():
         columns = set(frame.columns)
         if {"response_id", "prompt_id", "text"} <= columns:
-            for each in frame.filter(prompt_id=prompt_id).iter_rows(named=True):
-                made.setdefault(each["response_id"], (stage, each))
-        if {"response_id", "annotator"} <= columns:
+            for each in frame.iter_rows(named=True):
+                made.setdefault(each["response_id"], (name, each))
+        elif "node_id" in columns:
+            trees |= dict.fromkeys(frame["node_id"], (name, frame))
+    scored = _scores(read)
+    own = _own(row)
+    for response_id in [*own, *(each for each in made if each not in own)]:
+        role, text = own.get(response_id, (None, ""))
+        stage: str | None = None
+        origin, steps = row.get("origin"), steps_of(row)
+        if response_id in made:
+            stage, maker = made[response_id]
+            text, origin, steps = maker["text"], maker["origin"], steps or steps_of(maker)
+        elif response_id in trees:
+            stage, nodes = trees[response_id]
+            origin = nodes.filter(node_id=response_id)["origin"][0]
+            steps = path_to(response_id, nodes)
+            text = text or "".join(step.text for step in steps)
+        # An operator that chooses among texts names them by their digests.
+        ids = {response_id, content_id(text)} - {row.get("prompt_id")}
+        about = [one for one in asked.asked if ids.intersection(one.about) and len(one.about) == 1]
+        yield Answer(
+            response_id, stage, role, text, origin, steps, scored.get(response_id, []), about
+        )
+
+
+def _scores(read: Mapping[str, pl.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """The scores by response. A stage that gathers scores holds those of others again: each is told
+    once."""
+    scored: dict[str, list[dict[str, Any]]] = {}
+    for stage, frame in read.items():
+        if {"response_id", "annotator"} <= set(frame.columns):
             for scores in frame.iter_rows(named=True):
                 score = {**scores, "stage": None}
                 known = scored.setdefault(score["response_id"], [])
-                # A stage that gathers scores holds those of others again.
                 if all(score != {**each, "stage": None} for each in known):
                     known.append({**score, "stage": stage})
-    texts = _own(row)
-    for response_id in [*texts, *(each for each in made if each not in texts)]:
-        maker = made.get(response_id)
-        role, text = texts.get(response_id, (None, ""))
-        yield Answer(
-            response_id,
-            None if maker is None else maker[0],
-            role,
-            text if maker is None else maker[1]["text"],
-            row.get("origin") if maker is None else maker[1]["origin"],
-            scored.get(response_id, []),
-        )
+    return scored
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """The role and text of each answer of the row itself, by its id."""
-    if "pair_id" in row:
+    if "pair_id" in row and "chosen" in row:
         return {
             row[f"{side}_id"]: (side, message_text(row[side][-1]))
             for side in ("chosen", "rejected")
         }
+    if "ranking_id" in row:
+        return {
+            content_id(text): (f"rank {place}, reward {reward:.4g}", text)
+            for place, (text, reward) in enumerate(
+                zip(row["completions"], row["rewards"], strict=True), 1
+            )
+        }
+    if "node_id" in row:
+        return {row["node_id"]: ("node", "")}
     if row.get("response_id") is None:
         return {}
     if "messages" in row:

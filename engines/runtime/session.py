@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from engines.bindings import Binding
+from engines.journal.answer_store import AnswerStore
 from engines.journal.identity import Identity, Verb
-from engines.journal.store import Journal
 from engines.ledger import CURRENT
 from engines.protocol import Engine, EngineError, Rendered, Sampling
 from engines.runtime.masses import Masses
+from engines.transcript import Asked
 from schemas import Cost, Usage
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class Codec(Generic[Answer]):
 
 
 class Question(NamedTuple):
-    """What is asked: a prompt, of a role."""
+    """What is asked: a prompt about a row, of a role."""
 
     role: str
+    row_id: str
     prompt: Rendered
 
 
@@ -74,7 +76,7 @@ class _Opened:
     """The state that the sessions of one run share."""
 
     usage: Usage = field(default_factory=Usage)
-    journal: Journal | None = None
+    journal: AnswerStore | None = None
     stopping: bool = False
     engines: dict[str, OpenedEngine] = field(default_factory=dict)
     in_flight: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
@@ -107,10 +109,10 @@ class Session:
         return self._opened.usage
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> AnswerStore:
         """The journal. It is opened at the first use: a stage without models needs none."""
         if self._opened.journal is None:
-            self._opened.journal = Journal(self.context.journal)
+            self._opened.journal = self.context.open_journal(self.context.journal)
         return self._opened.journal
 
     def engine_for(self, role: str, verb: Verb, *, in_process: bool = False) -> OpenedEngine:
@@ -173,11 +175,16 @@ class Session:
             keys: journal keys.
             ask: requests the answers at the given positions of ``keys``.
             codec: the format of answers.
-            question: whom they are asked, for the account of costs.
+            question: what is asked, for the account of costs and the transcript.
             together: whether missing answers are requested in one call, or in one call each.
         """
         found = self.journal.find(keys, opened.number, verb)
         self.usage.journal_hits += len(found)
+        if self.context.transcript is not None:
+            journaled = len(found) == len(set(keys))
+            self.context.transcript(
+                Asked(question.role, question.row_id, verb, question.prompt, journaled)
+            )
         row = CURRENT.get()
         if row is not None:
             # Answers in flight are noted by the row that asked for them.

@@ -1,0 +1,137 @@
+"""What models were asked about a prompt and the answers to it.
+
+A stage runs again on the rows of this prompt alone. Its questions are built as in the run, from
+the stored rows and the templates; no model is asked, and answers come from the journal.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from assets.config.errors import FactoryError
+from assets.execution.stage_context import RecipeContext, stage_context
+from assets.execution.unasked import unasked_engine
+from assets.project.project import Project
+from assets.project.recipe_plan import Stage
+from engines.journal.reader import JournalReader
+from engines.operators.row_operator import RowOperator
+from engines.protocol import EngineError
+from engines.transcript import Asked
+from schemas import Message, canonical
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a model.
+
+    Attributes:
+        stage: The stage that asked it.
+        role: The role of the model.
+        verb: ``generate``, ``score``, ``choose`` or ``reward``.
+        about: The ids of the answers, nodes or prompts that it is about.
+        messages: The question as turns.
+        text: The question as the model reads it, with its chat template; None if a server applies
+            the template.
+        journaled: Whether the journal has an answer of this model to exactly this question. If not,
+            the row, a template, the recipe or the model has changed since, or the journal is
+            another one.
+        times: How often it was asked: once for each sample and each option.
+    """
+
+    stage: str
+    role: str
+    verb: str
+    about: Sequence[str]
+    messages: Sequence[Message]
+    text: str | None
+    journaled: bool
+    times: int
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The questions of stages. ``unknown`` says why those of a stage are not known."""
+
+    asked: Sequence[Question]
+    unknown: Mapping[str, str]
+
+
+def questions(
+    project: Project,
+    recipe: str,
+    stages: Sequence[Stage],
+    *,
+    refresh: str,
+    read: Mapping[str, pl.DataFrame],
+) -> Questions:
+    """The questions of stages about the rows of ``read``.
+
+    Args:
+        project: The project.
+        recipe: The name of the recipe.
+        stages: The stages, of those of the recipe.
+        refresh: The refresh.
+        read: The rows about one prompt in each table of the refresh, by stage.
+    """
+    asked: list[Question] = []
+    unknown: dict[str, str] = {}
+    spec = project.recipes[recipe]
+    context = RecipeContext.of(spec, spec.planned(project.settings))
+    for stage in stages:
+        if not isinstance(stage.operator, RowOperator) or not stage.operator.roles():
+            continue
+        missing = [name for name in stage.reads if name not in read]
+        if missing:
+            unknown[stage.name] = f"the table {missing[0]!r} is not stored"
+            continue
+        try:
+            asked += _asked(stage, context, project, refresh, read)
+        except (EngineError, FactoryError, OSError) as error:
+            unknown[stage.name] = str(error)
+    return Questions(asked, unknown)
+
+
+def _asked(
+    stage: Stage,
+    recipe: RecipeContext,
+    project: Project,
+    refresh: str,
+    read: Mapping[str, pl.DataFrame],
+) -> Iterator[Question]:
+    heard: list[Asked] = []
+    context = replace(
+        stage_context(
+            stage.name,
+            recipe,
+            refresh=refresh,
+            settings=project.settings,
+            tables=project.tables,
+            checks=project.checks,
+            progress=False,
+        ),
+        gives=stage.gives,
+        failure_limit=1.0,
+        transcript=heard.append,
+        open_engine=unasked_engine,
+        open_journal=JournalReader,
+    )
+    stage.operator.run({name: read[name] for name in stage.reads}, context)
+    same: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
+    for one in heard:
+        same[one.role, one.verb, one.row_id, one.prompt.text].append(one)
+    for asked in same.values():
+        first = asked[0]
+        messages = first.prompt.messages
+        templated = first.prompt.text != canonical(messages)
+        yield Question(
+            stage.name,
+            first.role,
+            first.verb,
+            first.row_id.split("|"),
+            messages,
+            first.prompt.text if templated else None,
+            all(one.journaled for one in asked),
+            len(asked),
+        )
