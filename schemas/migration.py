@@ -5,6 +5,7 @@ import polars as pl
 from schemas.accept import columns
 from schemas.messages import MESSAGES, PLAIN_MESSAGES
 from schemas.tables import (
+    Checkpoints,
     Demonstrations,
     Evaluations,
     Nodes,
@@ -27,6 +28,7 @@ _ADDED: dict[type[Table], tuple[str, ...]] = {
     Nodes: ("finish",),
     Rankings: ("ends",),
     Demonstrations: ("ends",),
+    Checkpoints: ("chain_start",),
 }
 """The nullable columns that were added to a table after the first version of its schema."""
 

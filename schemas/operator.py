@@ -36,10 +36,12 @@ def chooser_of(stage: str) -> str:
 
 
 class Takes:
-    """Marks a field that names one or more stages as input, with the tables that fit."""
+    """Marks a field that names one or more stages as input, with the tables that fit. ``task`` is
+    the task type that a trained model must have, as `peft` names it; None if any will do."""
 
-    def __init__(self, *tables: type[Table]) -> None:
+    def __init__(self, *tables: type[Table], task: str | None = None) -> None:
         self.tables = tables
+        self.task = task
 
 
 class RoleMark:
@@ -72,11 +74,13 @@ TrainedRole = Annotated[str, RoleMark("weights")]
 
 @dataclass(frozen=True)
 class Input:
-    """One input stage of an operator: the field that names it and the tables that fit."""
+    """One input stage of an operator: the field that names it, the tables that fit, and the task
+    type that a trained model must have."""
 
     field: str
     stage: str
     tables: tuple[type[Table], ...]
+    task: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Operator(Parameters):
         found = []
         for name, field, mark in self._marks(Takes):
             stages = [field] if isinstance(field, str) else list(field)
-            found += [Input(name, stage, mark.tables) for stage in stages]
+            found += [Input(name, stage, mark.tables, mark.task) for stage in stages]
         for nested in self._nested():
             found += [read for read in nested.inputs() if read.field not in self.supplies]
         return found

@@ -428,7 +428,9 @@ class Demonstrations(Table):
 class Checkpoints(Table):
     """A trained model: the folder of its safetensors, the model it started from, and metrics.
 
-    ``path`` equals ``start`` if nothing was trained; ``reason`` then says why.
+    ``path`` equals ``start`` if nothing was trained; ``reason`` then says why. ``chain_start``: if
+    the training went on from the checkpoint of another stage, the model that the first training of
+    this chain started from; null if ``start`` is that model.
     ``metrics`` is a JSON object (final loss, reward accuracy, ...).
     """
 
@@ -440,6 +442,7 @@ class Checkpoints(Table):
     steps = dy.UInt32()
     seconds = dy.Float64()
     metrics = dy.String()
+    chain_start = dy.String(nullable=True)
 
 
 class Evaluations(Table):

@@ -33,7 +33,7 @@ class ImplicitReward(ProbedAnnotator):
     reference: ScoringRole = "policy@initial"
     beta: float = Field(default=0.1, gt=0)
     normalise: Normalise = "sum"
-    checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
+    checkpoint: Annotated[str | None, Takes(Checkpoints, task="CAUSAL_LM")] = None
     after_thoughts: bool = False
 
     @model_validator(mode="after")

@@ -29,7 +29,13 @@ def gains(project: "Project", recipe: str) -> Iterator[dict[str, Any]]:
     if validated is None or not refreshes:
         what = "has no stage that validates a policy" if validated is None else "has not run"
         raise FactoryError(f"{recipe} {what}, so there are no gains to show")
-    trainer = next(stage.name for stage in stages if stage.gives is Checkpoints)
+    trainer = next(
+        read.stage
+        for stage in stages
+        if stage.name == validated
+        for read in stage.operator.inputs()
+        if Checkpoints in read.tables
+    )
     first = project.tables.read((recipe, validated), refreshes[0])
     if not first.is_empty() and measured_by(first) != "check":
         raise FactoryError(

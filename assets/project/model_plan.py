@@ -13,6 +13,7 @@ from assets.project.model import ModelSpec
 from assets.project.publish import Publish
 from assets.project.recipe import Rule
 from assets.project.recipe_plan import (
+    MODELS,
     Stage,
     check_role,
     fit_stage,
@@ -40,12 +41,6 @@ CHECKPOINT = "checkpoint"
 """The input of a validation stage that is the trained model."""
 
 _LANGUAGE_MODEL = "CAUSAL_LM"
-_MODELS = {
-    _LANGUAGE_MODEL: "a language model",
-    "SEQ_CLS": "a reward model",
-    "TOKEN_CLS": "a process reward model",
-}
-"""What a training makes, by its task type."""
 _MEASURES = {
     _LANGUAGE_MODEL: "trainers.Validate or trainers.PreferenceAccuracy",
     "SEQ_CLS": "trainers.RewardAccuracy",
@@ -237,7 +232,7 @@ class _Reader:
 
     def training(self, name: str, spec: Any, *, seeds: int) -> ModelStage:
         """A stage that trains on a dataset."""
-        given = self._given(name, spec, refused=("start",))
+        given = self._given(name, spec, refused=("start", "checkpoint"))
         if seeds > 1 and "seed" in given:
             self._refuse("set seed and seeds of the model instead", name, "seed")
         ref = self._dataset(name, given["of"])
@@ -260,7 +255,7 @@ class _Reader:
             )
         if task not in getattr(kind, "measures", (_LANGUAGE_MODEL,)):
             self._refuse(
-                f"does not measure {_MODELS[task]}, which the last training stage makes: name "
+                f"does not measure {MODELS[task]}, which the last training stage makes: name "
                 f"{_MEASURES[task]}",
                 name,
                 "use",

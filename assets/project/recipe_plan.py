@@ -42,6 +42,13 @@ the held-out prompts that policies are validated on."""
 EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
 """The tables that recipes are run for: models are trained on them."""
 
+MODELS = {
+    "CAUSAL_LM": "a language model",
+    "SEQ_CLS": "a reward model",
+    "TOKEN_CLS": "a process reward model",
+}
+"""What a training makes, by its task type."""
+
 DERIVED = ("previous", "initial")
 """``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
 
@@ -200,6 +207,11 @@ def fit_stage(
             hint = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
             problem = f"takes {takes}, but stage {read.stage!r} gives {given.__name__}; {hint}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
+        made = getattr(known.get(read.stage), "task", None)
+        if read.task is not None and made not in (None, read.task):
+            problem = f"takes {MODELS[read.task]}, but stage {read.stage!r} trains {MODELS[made]}"
+            raise RecipeError(problem, file=file, stage=name, field=read.field)
+        _refuse_other_role(name, operator, known.get(read.stage), read.field, file=file)
     if operator.gives is not None:
         return operator.gives
     of = [read.stage for read in operator.inputs() if read.field == "of"]
@@ -209,6 +221,18 @@ def fit_stage(
         problem = f"takes stages of one table, but {first} and {other!r} {gives[other].__name__}"
         raise RecipeError(problem, file=file, stage=name, field="of")
     return gives[of[0]]
+
+
+def _refuse_other_role(
+    name: str, operator: Operator, given: Operator | None, field: str, *, file: Path | str
+) -> None:
+    """A training that goes on from the checkpoint ``given`` trains the same role."""
+    if operator.gives is not Checkpoints or given is None or given.gives is not Checkpoints:
+        return
+    role, trained = (getattr(each, "start", None) for each in (operator, given))
+    if role != trained:
+        problem = f"trains the role {role!r}, but its checkpoint is of the role {trained!r}"
+        raise RecipeError(f"{problem}: set start: {trained}", file=file, stage=name, field=field)
 
 
 def check_role(

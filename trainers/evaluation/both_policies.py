@@ -84,8 +84,16 @@ def with_both_policies(
         return found, run.usage
 
     after, usage = results(checkpoint["path"], items)
-    if checkpoint["path"] == checkpoint["start"]:
+    start = start_of(checkpoint)
+    if checkpoint["path"] == start:
         return after, after, usage
     # A row that failed is not tried again.
-    before, more = results(checkpoint["start"], {name: items[name] for name in after})
+    before, more = results(start, {name: items[name] for name in after})
     return before, after, usage + more
+
+
+def start_of(checkpoint: Mapping[str, Any]) -> str:
+    """The weights that a trained model is compared with: those that its training started from, or
+    the first training of a chain."""
+    start: str = checkpoint.get("chain_start") or checkpoint["start"]
+    return start

@@ -12,7 +12,7 @@ from engines.operators.rebinding import with_weights
 from engines.protocol import EngineError
 from engines.weights import resolved_device, resolved_dtype
 from schemas import Checkpoints, Operator, Split, Takes, TaskEvaluations, TrainedRole, accept, rows
-from trainers.evaluation.both_policies import one_checkpoint
+from trainers.evaluation.both_policies import one_checkpoint, start_of
 
 INSTALL = "pip install 'preference-factory[harness]'"
 
@@ -61,8 +61,8 @@ class Harness(Operator):
         checkpoint = one_checkpoint(tables, self.of, context)
         after = self._items(checkpoint["path"], context, where)
         before = after
-        if checkpoint["path"] != checkpoint["start"]:
-            before = self._items(checkpoint["start"], context, where)
+        if checkpoint["path"] != start_of(checkpoint):
+            before = self._items(start_of(checkpoint), context, where)
         found = [
             {
                 "item_id": f"{task}/{item}",

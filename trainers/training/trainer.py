@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from engines.bindings import Binding
 from engines.context import Context
+from engines.operators.rebinding import bind_checkpoint
 from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
@@ -22,6 +24,7 @@ from schemas import (
     Operator,
     Split,
     StageReport,
+    Takes,
     TrainedRole,
     Usage,
     accept,
@@ -62,6 +65,10 @@ class Trainer(Operator):
     and never cut: an answer without its end teaches the policy not to end. ``seed``: that of the
     recipe if None.
 
+    With ``checkpoint``, a stage that trained the same role, training goes on from the weights of
+    that stage: they are the reference of a relative loss. If that stage trained nothing, they are
+    those of the role.
+
     All weights are trained in float32 (with bfloat16 forward passes on a GPU), because a step of
     5e-7 is lost in the rounding of a bfloat16 weight. With ``lora`` the weights stay in their own
     type.
@@ -82,6 +89,7 @@ class Trainer(Operator):
     none."""
 
     start: TrainedRole = "policy"
+    checkpoint: Annotated[str | None, Takes(Checkpoints, task="CAUSAL_LM")] = None
     learning_rate: Annotated[float, ModelDefault()] = Field(gt=0)
     epochs: Annotated[float, ModelDefault()] = Field(1.0, gt=0)
     max_steps: int | None = Field(None, ge=1)
@@ -139,6 +147,15 @@ class Trainer(Operator):
                 several of a launcher.
         """
         _refuse_launched(context)
+        if self.checkpoint is not None:
+            trained = tables[self.checkpoint]
+            context = bind_checkpoint(context, self.start, trained, stage=self.checkpoint)
+            chain_start = trained["chain_start"][0] or trained["start"][0]
+            result = self._result(tables, context)
+            return replace(result, kept=result.kept.with_columns(chain_start=pl.lit(chain_start)))
+        return self._result(tables, context)
+
+    def _result(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         source = next(given for given in self.inputs() if given.field == "of")
         noun = source.tables[0].__name__.lower()
         binding = self._binding(context)
@@ -204,7 +221,7 @@ class Trainer(Operator):
             "version": IDENTITY_VERSION,
             "operator": _import_path(type(self)),
             "parameters": self.model_dump(
-                mode="json", exclude={*named, "seed", "checkpoint_seconds"}
+                mode="json", exclude={*named, "checkpoint", "seed", "checkpoint_seconds"}
             ),
             "seed": self.seed_in(context),
             "rows": _digest(examples),

@@ -18,6 +18,8 @@ BOUND = {
 }
 ROLES = {role: RoleDefaults(role, bound, SHIPPED["chat"]) for role, bound in BOUND.items()}
 SAMPLE = {"use": "generators.Sample"}
+REWARD = {"use": "trainers.RewardModel", "of": "p"}
+DPO = {"use": "trainers.DPO", "of": "p"}
 PAIRS = {"use": "filters.RandomPairs", "of": "responses"}
 
 
@@ -55,6 +57,19 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
         ({"a-b": SAMPLE}, "a-b", None, "letters, digits and _"),
         ({"a": SAMPLE | {"model": "judge"}}, "a", "model", "no model is bound to role 'judge'"),
         ({"a": SAMPLE | {"model": "policy@last"}}, "a", "model", "there is no role 'policy@last'"),
+        (
+            {"responses": SAMPLE, "p": PAIRS, "r": REWARD, "d": DPO | {"checkpoint": "r"}},
+            *("d", "checkpoint", "takes a language model, but stage 'r' trains a reward model"),
+        ),
+        (
+            {
+                "responses": SAMPLE,
+                "p": PAIRS,
+                "c": DPO,
+                "d": REWARD | {"start": "other"} | {"checkpoint": "c"},
+            },
+            *("d", "checkpoint", "its checkpoint is of the role 'policy': set start: policy"),
+        ),
         (
             {"a": SAMPLE | {"model": "served", "max_thinking_tokens": 9}},
             *("a", "max_thinking_tokens", "thinking_token_budget"),

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,9 @@ from engines.bindings import Binding
 from engines.context import Context
 from engines.protocol import EngineError
 from engines.weights import weights_revision
+from schemas import Demonstrations, rows
 from trainers import DPO, SFT, LoRA, Trainer
+from trainers.evaluation.both_policies import start_of
 
 Pairs = Callable[..., pl.DataFrame]
 Contexts = Callable[..., Context]
@@ -305,3 +308,45 @@ def test_importing_the_operators_imports_no_torch() -> None:
     run = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False)
     assert run.returncode == 0
     assert {use.needs for use in SFT(of="demonstrations").roles()} == {("weights",)}
+
+
+def test_a_chain_goes_on_from_the_checkpoint_which_is_its_reference(
+    trainer: DPO, pairs: Pairs, context_for: Contexts, tmp_path: Path
+) -> None:
+    demonstrations = rows(
+        Demonstrations,
+        [
+            {
+                "demonstration_id": row["pair_id"],
+                "prompt_id": row["prompt_id"],
+                "messages": [*row["prompt"], *row["chosen"]],
+            }
+            for row in pairs().iter_rows(named=True)
+        ],
+    )
+    imitate = SFT(of="right", learning_rate=1e-3, batch_size=4)
+    base = context_for()
+    first = imitate.run({"right": demonstrations}, replace(base, stage="imitated")).kept
+    chained = trainer.model_copy(update={"checkpoint": "imitated"})
+    found = chained.run({"pairs": pairs(), "imitated": first}, base).kept
+    assert found["start"].to_list() == first["path"].to_list()
+    assert found["chain_start"].to_list() == first["start"].to_list()
+
+    # The same training of a role that is bound to that checkpoint.
+    bound = Binding(model=first["path"][0], device="cpu")
+    other = context_for(models=tmp_path / "other", roles={"policy": bound})
+    alone = trainer.run({"pairs": pairs()}, other).kept
+    assert alone["chain_start"].to_list() == [None]
+    assert weights_of(found["path"][0]) == weights_of(alone["path"][0])
+    assert start_of(found.row(0, named=True)) == base.roles["policy"].model
+
+
+def test_a_chain_whose_last_training_has_no_rows_keeps_what_came_before(
+    trainer: DPO, pairs: Pairs, context_for: Contexts
+) -> None:
+    context = context_for()
+    first = trainer.run({"pairs": pairs()}, replace(context, stage="first")).kept
+    chained = trainer.model_copy(update={"checkpoint": "first"})
+    (found,) = chained.run({"pairs": pairs(0), "first": first}, context).kept.to_dicts()
+    assert (found["path"], found["trained"]) == (first["path"][0], False)
+    assert found["chain_start"] == first["start"][0]
