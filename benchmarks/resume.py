@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.results import ROOT, entry, write
-from engines.journal.store import statistics
+from engines.journal.statistics import statistics
 
 COMMAND = "python -m benchmarks.resume"
 ABOUT = "online_dpo on pocket models, killed with SIGKILL while its responses are written."

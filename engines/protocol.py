@@ -141,7 +141,7 @@ class EngineError(RuntimeError):
 
 
 class UnavailableError(EngineError):
-    """A temporary failure: a server that is down or busy, a journal that another run writes to. A
+    """A temporary failure: a server that is down or busy, a journal that another process holds. A
     later retry may succeed. After any other `EngineError` it will not."""
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from polars.testing import assert_frame_equal
 
-from engines.journal.store import statistics
+from engines.journal.statistics import statistics
 
 DAY = "2026-02-01"
 NOT_THE_SAME_TWICE = ["seconds", "path", "start"]

@@ -83,7 +83,7 @@ def journal_shown(context: typer.Context) -> None:
     with printed(False):
         from assets.cli import console
         from assets.config.settings import load_settings
-        from engines.journal.store import statistics
+        from engines.journal.statistics import statistics
 
         path = load_settings().journal_path
         journal = statistics(path)

@@ -89,7 +89,7 @@ class Schedule(Parameters):
 class Retries(Parameters):
     """How a stage is retried after a temporary failure.
 
-    Temporary failures are a server that is down or busy, a journal that another run writes to,
+    Temporary failures are a server that is down or busy, a journal that another process holds,
     and a store or network that is unreachable. Other failures are final.
 
     Attributes:

@@ -10,7 +10,8 @@ from schemas import Operator
 
 GPU = "gpu"
 """The pool of stages that call or train a model. ``dagster.yaml`` lets one of them run at a time
-over all runs, because they share the GPU and the journal has a single writer."""
+over all runs, because they share the GPU. On a machine with several GPUs its limit may be higher.
+"""
 
 PRELOADED = ("assets.definitions", "generators", "annotators", "filters", "trainers")
 """Modules that the fork server of a run imports once. The processes of the stages are forked from

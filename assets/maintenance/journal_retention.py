@@ -4,7 +4,8 @@ from pathlib import Path
 
 from assets.project.project import Project
 from engines.bindings import Binding
-from engines.journal.store import Journal, statistics
+from engines.journal.statistics import statistics
+from engines.journal.store import Journal
 from engines.protocol import EngineError
 from trainers.training.checkpoint_folder import RECORD
 

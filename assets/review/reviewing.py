@@ -38,13 +38,15 @@ def alone(reviews: UPath, person: str) -> Iterator[None]:
         yield
         return
     reviews.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(Path(reviews) / f".{person}.lock")
     try:
-        lock = FileLock(Path(reviews) / f".{person}.lock")
+        lock.acquire()
     except LockedError as error:
+        lock.close()
         raise FactoryError(
             f"{person} is reviewing already ({error}): stop that review, or use another --name"
         ) from error
     try:
         yield
     finally:
-        lock.release()
+        lock.close()

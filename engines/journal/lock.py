@@ -1,11 +1,21 @@
-"""A file lock for one writer. The operating system frees it when its holder dies."""
+"""A file lock among the processes of one machine. The operating system frees it when its holder
+dies."""
 
 import fcntl
 import os
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+
+_POLL = 0.001
+"""Seconds between two attempts to take the lock."""
+
+_LINE = 160
+"""Bytes of the line that names the holder. A shorter line is padded, so none needs to be removed.
+"""
 
 
 class LockedError(RuntimeError):
@@ -13,24 +23,44 @@ class LockedError(RuntimeError):
 
 
 class FileLock:
-    """An exclusive flock on ``path``, a small file that names its holder."""
+    """An exclusive flock on ``path``, a small file that names its last holder."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("a+", encoding="utf-8")
-        # A forked worker that outlives a killed run must not keep the journal locked.
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+        # A forked worker that outlives a killed run must not keep the lock.
         os.register_at_fork(after_in_child=self._file.close)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "an unknown process"
-            self._file.close()
-            raise LockedError(holder) from None
-        self._file.truncate(0)
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._file.write(f"pid {os.getpid()} on {socket.gethostname()}, started {started}\n")
-        self._file.flush()
+        holder = f"pid {os.getpid()} on {socket.gethostname()}, started {started}"
+        self._line = holder.encode()[: _LINE - 1].ljust(_LINE - 1) + b"\n"
+
+    def acquire(self, patience: float = 0.0) -> None:
+        """Take the lock, and wait up to ``patience`` seconds for it. Raises `LockedError`."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    holder = os.pread(self._file.fileno(), _LINE, 0).decode(errors="replace")
+                    raise LockedError(holder.strip() or "an unknown process") from None
+            time.sleep(_POLL)
+        with suppress(OSError):  # on a full disk the lock has no name, but it holds
+            os.pwrite(self._file.fileno(), self._line, 0)
 
     def release(self) -> None:
+        """Free the lock for the next holder."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    @contextmanager
+    def held(self, patience: float) -> Iterator[None]:
+        """Hold the lock inside the block. Raises `LockedError` as ``acquire`` does."""
+        self.acquire(patience)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def close(self) -> None:
         """Free the lock. The file stays: removing it would race with the next holder."""
         self._file.close()

@@ -227,8 +227,8 @@ class Session:
             try:
                 self._before_first_request(opened)
                 answers = await ask([positions[key] for key in mine])
-                found = dict(zip(mine, map(codec.pack, answers), strict=True))
-                await self.journal.keep(opened.number, verb, found.items())
+                packed = zip(mine, map(codec.pack, answers), strict=True)
+                found = await self.journal.keep(opened.number, verb, packed)
                 answered.set_result(found)
             except Exception as error:
                 answered.set_exception(error)

@@ -14,7 +14,9 @@ from typer.testing import CliRunner, Result
 from assets.cli import app
 from assets.prompts.incremental_read import UNREADABLE
 from assets.storage.tables import Tables
-from engines.journal.store import Journal, identity, statistics
+from engines.journal import identity
+from engines.journal.statistics import statistics
+from engines.journal.store import Journal
 
 DAY = "2026-11-01"
 STAGES = {
@@ -84,17 +86,14 @@ def test_a_tokenizer_without_chat_template_is_told(
     refused(stopped, f"{bare}: its tokenizer has no chat template")
 
 
-def test_two_runs_at_once_are_one_too_many(ran: Any) -> None:
+def test_a_run_goes_on_beside_another_one(ran: Any) -> None:
     workshop, _ = ran
     other = Journal(workshop.folder / "data" / "journal.sqlite")
     try:
-        with kept(workshop):
-            stopped = run(workshop, "twice_at_once", GOOD)
+        done = json.loads(run(workshop, "twice_at_once", GOOD).stdout)
     finally:
         other.close()
-    refused(stopped, "another run is writing to the journal")
-    again = json.loads(run(workshop, "twice_at_once", GOOD).stdout)
-    assert again["stages"]["responses"]["kept"] == 1
+    assert done["stages"]["responses"]["kept"] == 1
 
 
 def test_what_spoils_a_row_costs_that_row(ran: Any) -> None:

@@ -23,7 +23,8 @@ from assets.execution.retry import as_dagster_failure, is_temporary, retried
 from assets.execution.run_liveness import here
 from assets.prompts.incremental_read import stamp_of
 from assets.storage.tables import MissingTableError
-from engines.journal.store import BusyJournalError, Journal, JournalError
+from engines.journal.errors import BusyJournalError, JournalError
+from engines.journal.lock import FileLock
 from engines.operators.run_rows import FailureLimitError
 from engines.protocol import EngineError, RowError, UnavailableError
 from generators import HubDataset
@@ -235,17 +236,19 @@ def test_a_model_server_that_is_down_is_waited_for(
     assert "does not answer" in failed.step_failure_data.user_failure_data.description
 
 
-def test_a_journal_that_another_run_writes_to_is_waited_for(
+def test_a_journal_that_another_process_holds_is_waited_for(
     ran: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop, _ = ran
     retried_once(monkeypatch)
     workshop.recipe("journaled", {"responses": {"use": "generators.Sample", "n": 1, "top_k": 7}})
-    other = Journal(workshop.folder / "data" / "journal.sqlite")
+    monkeypatch.setattr("engines.journal.store.PATIENCE", 0)
+    other = FileLock(workshop.folder / "data" / "journal.sqlite.lock")
+    other.acquire()
     free: Callable[..., Any] = retried
 
     def freeing(*args: Any) -> Any:
-        # The other run ends before the second attempt.
+        # The other process ends before the second attempt.
         if args[1]:
             other.close()
         return free(*args)

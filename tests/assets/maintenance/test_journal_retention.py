@@ -10,7 +10,8 @@ import yaml
 
 from assets.maintenance.journal_retention import prune_journal
 from engines.bindings import Binding
-from engines.journal.store import Journal, statistics
+from engines.journal.statistics import statistics
+from engines.journal.store import Journal
 from engines.weights import weights_revision
 from trainers.training.checkpoint_folder import RECORD
 

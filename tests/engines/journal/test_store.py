@@ -9,18 +9,23 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from engines.journal.store import BusyJournalError, Journal, JournalError, identity, statistics
+from engines.journal import identity
+from engines.journal.errors import BusyJournalError, JournalError
+from engines.journal.statistics import statistics
+from engines.journal.store import Journal
 from engines.protocol import UnavailableError
 
 HOLD = """
 import sys
 from pathlib import Path
-from engines.journal.store import Journal
-journal = Journal(Path(sys.argv[1]))
+from engines.journal.lock import FileLock
+lock = FileLock(Path(sys.argv[1] + ".lock"))
+lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -28,7 +33,8 @@ sys.stdin.read()
 FILL = """
 import asyncio, os, resource, sys
 from pathlib import Path
-from engines.journal.store import Journal, JournalError
+from engines.journal.errors import JournalError
+from engines.journal.store import Journal
 
 async def fill(path, limit):
     journal = Journal(path)
@@ -63,9 +69,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "root" / "journal.sqlite"
 
 
-@pytest.fixture
-def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that has the journal open."""
+@contextmanager
+def held_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, path],
         stdin=subprocess.PIPE,
@@ -149,10 +154,31 @@ def test_prune_removes_what_no_current_model_can_use(path: Path) -> None:
     assert [usage.revision for usage in after.usage] == ["now"]
 
 
-def test_a_second_run_is_told_who_writes(path: Path, holder: subprocess.Popen[str]) -> None:
-    with pytest.raises(BusyJournalError, match=rf"pid {holder.pid} on .*another root"):
+def test_who_holds_the_journal_for_long_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path)
+    monkeypatch.setattr("engines.journal.store.PATIENCE", 0)
+    with held_by_another_process(path) as holder:
+        with pytest.raises(BusyJournalError, match=rf"pid {holder.pid} on .*another root"):
+            keep(journal, 1, a=b"one")
+        with pytest.raises(BusyJournalError):
+            Journal(path)
+        assert statistics(path).answers == 0
+    keep(journal, 1, a=b"one")
+    journal.close()
+
+
+def test_on_a_network_file_system_one_process_has_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.journal.store.network_type", lambda folder: "nfs4")
+    journal = Journal(path)
+    with pytest.raises(BusyJournalError, match=r"network file system \(nfs4\).*local disk"):
         Journal(path)
-    assert statistics(path).answers == 0
+    keep(journal, 1, a=b"one")
+    journal.close()
+    Journal(path).close()
 
 
 def test_another_program_that_holds_the_file_is_waited_for_by_whoever_can(path: Path) -> None:
@@ -165,19 +191,15 @@ def test_another_program_that_holds_the_file_is_waited_for_by_whoever_can(path: 
         other.execute("ROLLBACK")
 
 
-def test_a_killed_run_frees_the_journal(path: Path, holder: subprocess.Popen[str]) -> None:
-    holder.kill()
-    holder.wait()
-    Journal(path).close()
-
-
 def test_a_worker_of_a_dead_run_does_not_hold_the_journal(path: Path) -> None:
+    path.parent.mkdir()
     reading, writing = os.pipe()
     script = f"""
 import os, sys
 from pathlib import Path
-from engines.journal.store import Journal
-journal = Journal(Path({str(path)!r}))
+from engines.journal.lock import FileLock
+lock = FileLock(Path("{path}.lock"))
+lock.acquire()
 if os.fork() == 0:
     print("forked", flush=True)
     os.read({reading}, 1)  # outlives the run

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engines.journal.store import JournalError
+from engines.journal.errors import JournalError
 from engines.model import Models
 from engines.operators.run_rows import Done, Failed, FailureLimitError, run_rows
 from engines.protocol import EngineError, RowError

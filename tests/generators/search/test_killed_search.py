@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engines.journal.store import statistics
+from engines.journal.statistics import statistics
 
 SCRIPT = Path(__file__).with_name("search_process.py")
 
