@@ -20,8 +20,9 @@ class AnswerStore(Protocol):
 
     def keep(
         self, model: int, verb: Verb, answers: Iterable[tuple[bytes, bytes]]
-    ) -> asyncio.Future[None]:
-        """Store (key, answer) pairs. The future is done when they are stored."""
+    ) -> asyncio.Future[dict[bytes, bytes]]:
+        """Store (key, answer) pairs. The future is done when they are stored, and gives the stored
+        answers by their keys: where another process was first, its answer."""
         ...
 
     def close(self) -> None:

@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from engines.journal.errors import JournalError
 from engines.journal.identity import Verb
-from engines.journal.store import JournalError
 
 
 class JournalReader:
@@ -46,7 +46,7 @@ class JournalReader:
 
     def keep(
         self, model: int, verb: Verb, answers: Iterable[tuple[bytes, bytes]]
-    ) -> asyncio.Future[None]:
+    ) -> asyncio.Future[dict[bytes, bytes]]:
         """Refuses. Raises `JournalError`."""
         raise JournalError(f"the journal {self._path} is only read here")
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from assets.tracing.trace import traced
-from engines.journal.store import Journal, statistics
+from engines.journal.statistics import statistics
+from engines.journal.store import Journal
 from tests.assets.conftest import SAMPLED, Workshop
 from tests.assets.reported import REFRESH, write_pairs, write_trees
 

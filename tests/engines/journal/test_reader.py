@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engines.journal.errors import JournalError
 from engines.journal.reader import JournalReader
-from engines.journal.store import Journal, JournalError
+from engines.journal.store import Journal
 from tests.engines.journal.test_store import keep
 
 
