@@ -32,7 +32,7 @@ demo: setup ## Prompts in, curated pairs and a model trained on them out, on poc
 	@$(BIN)/factory train demo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not install and not real"
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not cluster and not install and not real"
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -45,6 +45,9 @@ VariableName = Annotated[str, AfterValidator(_variable)]
 """The name of the environment variable that holds a key. The key itself is refused."""
 
 
+PLACEMENT = frozenset({"replicas", "gpus", "cpus", "in_flight", "resources"})
+"""Fields that say where and how fast a model runs. They are part of no revision or identity."""
+
 _MEANING = {
     "model": ": a folder or a Hub id",
     "url": " (…/v1)",
@@ -81,6 +84,12 @@ class Binding(Parameters):
         licence: the model's licence, for the cards of its data. By default, that of its own card.
         price: what its provider takes for a million tokens: ``{prompt: 0.15, answer: 0.60}``.
         options: options of the engine.
+        replicas: how many replicas of the engine run, as actors of a Ray cluster or, without one,
+            in processes of this machine (docs/production.md). None: one, in this process.
+        gpus: the GPUs of each replica, a share if several have one GPU; 0 for a model on the CPU.
+        cpus: the processor cores of each replica.
+        in_flight: the most requests at one replica. The others wait for the next that has room.
+        resources: what else each replica takes of Ray's resources, by name.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -103,6 +112,18 @@ class Binding(Parameters):
     licence: str | None = None
     price: Price | None = None
     options: Mapping[str, Any] = Field(default_factory=dict)
+    replicas: int | None = Field(default=None, ge=1, le=10_000)
+    gpus: float | None = Field(default=None, ge=0)
+    cpus: float = Field(default=1, ge=0)
+    in_flight: int = Field(default=256, ge=1)
+    resources: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_or_a_share(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and not gpus.is_integer():
+            raise ValueError("above 1 it must be a whole number")
+        return gpus
 
     @field_validator("template_arguments")
     @classmethod
@@ -157,6 +178,33 @@ class Binding(Parameters):
                 raise ValueError(_wrong_options(error, self.engine, options)) from None
         return self
 
+    @model_validator(mode="after")
+    def _replicas_as_they_can_run(self) -> "Binding":
+        if self.replicas is None:
+            given = sorted(PLACEMENT & self.model_fields_set - {"replicas"})
+            if given:
+                raise ValueError(
+                    f"{', '.join(given)}: only replicas have these: set replicas too, 1 for a "
+                    "single one"
+                )
+            return self
+        if not self.engine_class.local_weights:
+            raise ValueError(
+                f"replicas are for engines that load weights: the server of engine {self.engine!r} "
+                "has its own"
+            )
+        if self.gpus is None:
+            raise ValueError("replicas need gpus, the GPUs of each; 0 for a model on the CPU")
+        if self.device is not None:
+            raise ValueError("leave device out: Ray gives each replica its GPUs")
+        needed = self.engine_class.gpus(self.options)
+        if needed is not None and self.gpus and (self.gpus > needed or self.gpus < needed > 1):
+            raise ValueError(
+                f"gpus is {self.gpus:g}, but engine {self.engine!r} with these options runs a "
+                f"model on {needed}"
+            )
+        return self
+
     @property
     def engine_class(self) -> type[Engine]:
         """The class that ``engine`` names."""
@@ -204,11 +252,19 @@ class Binding(Parameters):
             templates=self.templates,
             template_arguments=self.template_arguments,
             licence=self.licence,
+            **self._placement(),
         )
 
+    def _placement(self) -> dict[str, Any]:
+        """The fields of replicas for the engine `IN_PROCESS`, which has one GPU at most."""
+        if self.replicas is None or self.gpus is None:
+            return {}
+        given = {name: getattr(self, name) for name in PLACEMENT}
+        return {**given, "gpus": min(self.gpus, 1)}
 
-def open_engine(binding: Binding) -> Engine:
-    """Open the binding's engine. Weights may be loaded later, at the first request.
+
+def open_local(binding: Binding) -> Engine:
+    """Open the binding's engine in this process. Weights may be loaded later, at the first request.
 
     Raises:
         EngineError: there is no such model or no such server.

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from upath import UPath
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.journal.answer_store import AnswerStore
 from engines.journal.store import Journal
 from engines.ledger import Ledger
+from engines.opening import open_engine
 from engines.protocol import Engine
 from engines.transcript import Transcript
 from schemas import Table
@@ -41,7 +42,8 @@ class Context:
             kinds of tables).
         ledger: takes the costs of the rows; None if it is no trial.
         transcript: takes the questions to models; None if nobody reads them.
-        open_engine: opens the engine of a binding. Tests and benchmarks replace it.
+        open_engine: opens the engine of a binding, by default replicas on this machine. Tests and
+            benchmarks replace it.
         open_journal: opens the journal. A trace only reads it.
     """
 

@@ -2,7 +2,7 @@
 build on these four methods."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -145,6 +145,10 @@ class UnavailableError(EngineError):
     later retry may succeed. After any other `EngineError` it will not."""
 
 
+class DeadEngineError(EngineError):
+    """The engine's process ended. A new engine of the same model may answer."""
+
+
 class UntrainedHeadError(EngineError):
     """The weights have no trained reward head."""
 
@@ -259,6 +263,11 @@ class Engine(Protocol):
         raise EngineError(
             f"engine {self.name!r} gives no rewards: bind the role to an engine that does"
         )
+
+    @classmethod
+    def gpus(cls, options: Mapping[str, Any]) -> int | None:
+        """How many GPUs an engine with these options runs a model on; None if that is not known."""
+        return None
 
     @classmethod
     def memory(cls, binding: Any) -> Need | None:

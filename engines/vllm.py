@@ -4,6 +4,7 @@ uses the Transformers engine with the same weights."""
 
 import asyncio
 import itertools
+import math
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -25,6 +26,7 @@ from engines.chat.thinking import marking
 from engines.choices import choice, next_tokens, option_logprobs, tokenised, total
 from engines.protocol import (
     Choice,
+    DeadEngineError,
     Dropout,
     Engine,
     EngineError,
@@ -55,6 +57,9 @@ _SPEED = frozenset(
     }
 )
 """Options of speed and placement. All others are part of `VLLMEngine.revision`."""
+
+_PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+"""Options whose product is the number of GPUs of one engine."""
 
 _SET = frozenset({"model", "dtype", "load_format", "trust_remote_code", "logprobs_mode"})
 """Arguments that the engine sets itself."""
@@ -191,6 +196,10 @@ class VLLMEngine(Engine):
             rewards = step_rewards(rewards, model.hf_config)[list(answer.positions)]
         return Rewards(tuple(rewards.tolist()), len(answer.ids))
 
+    @classmethod
+    def gpus(cls, options: Mapping[str, Any]) -> int:
+        return math.prod(int(options.get(name, 1)) for name in _PARALLEL)
+
     async def close(self) -> None:
         """Stop the engine's process, which frees its memory. A call in flight fails."""
         engine, self._engine = self._engine, None
@@ -238,13 +247,14 @@ class VLLMEngine(Engine):
 
     async def _last(self, outputs: AsyncIterator[Any]) -> Any:
         from vllm.exceptions import VLLMClientError, VLLMServerError
+        from vllm.v1.engine.exceptions import EngineDeadError
 
         try:
             answers = [answer async for answer in outputs]
         except VLLMClientError as error:
             raise RowError(f"vLLM refuses the prompt: {error}") from error
         except VLLMServerError as error:
-            raise EngineError(
+            raise (DeadEngineError if isinstance(error, EngineDeadError) else EngineError)(
                 f"vLLM's engine failed ({error}): its own messages, above, say why; out of memory, "
                 "lower gpu_memory_utilization or max_model_len in the binding's options"
             ) from error

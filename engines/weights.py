@@ -154,11 +154,14 @@ def model_folder(binding: Binding) -> Path:
 
 
 def resolved_device(binding: Binding) -> str:
-    """The binding's device; by default a GPU if there is one, else the CPU."""
+    """The binding's device; by default a GPU if there is one, else the CPU. Replicas may have GPUs
+    where this process has none."""
     import torch
 
     if binding.device:
         return binding.device
+    if binding.gpus is not None:
+        return "cuda" if binding.gpus else "cpu"
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -19,7 +19,7 @@ from assets.export.formats import format_of
 from assets.export.messages import as_exported
 from assets.importers.importer import import_dataset
 from assets.project.recipe_plan import check_roles, plan
-from engines.bindings import open_engine
+from engines.opening import open_engine
 from generators import Sample
 from schemas import Pairs, rows
 

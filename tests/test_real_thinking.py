@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from annotators import Likelihood
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
+from engines.opening import open_engine
 from filters import JoinReasoning
 from generators import Sample
 from tests.checkout import PROJECT

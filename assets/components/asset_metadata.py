@@ -16,6 +16,7 @@ import dagster as dg
 from assets.config.settings import Settings
 from assets.project.recipe_plan import Stage
 from assets.rendering.markdown import cited, escaped, markdown
+from engines.bindings import PLACEMENT
 from schemas import Checkpoints, Operator, Table, canonical
 from schemas.column_descriptions import column_description
 
@@ -140,7 +141,8 @@ def code_version(stage: Stage, spec: Mapping[str, Any], settings: Settings, *, s
         role: settings.roles[role].model_dump(
             mode="json",
             exclude={"url", "api_key_env", "concurrency", "licence", "price", "profile"}
-            | {"defaults"},
+            | {"defaults"}
+            | PLACEMENT,
         )
         for role in roles
     }

@@ -43,6 +43,7 @@ from assets.config.profiles import Own, OwnProfile, check_profiles, profile_name
 from assets.config.promoted import downstream_model, read_promoted
 from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
 from engines.bindings import Binding
+from engines.cluster.settings import Cluster
 from engines.operators.model_defaults import RoleDefaults
 from engines.profiles import ByTraining, LoRADefaults, Profile, merged
 from schemas.near import near
@@ -64,7 +65,9 @@ def _name(name: str) -> str:
 
 _Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
 _PathText = Annotated[str, Field(min_length=1)]
-_NESTED = frozenset({"PROFILES", "ROLES", "SOURCES", "SCHEDULE", "RETRIES", "ALERTS", "FRESHNESS"})
+_NESTED = frozenset(
+    {"PROFILES", "ROLES", "CLUSTER", "SOURCES", "SCHEDULE", "RETRIES", "ALERTS", "FRESHNESS"}
+)
 """Fields with inner fields that a variable can set, such as FACTORY_SOURCES__POCKET."""
 
 FILE = "factory.yaml"
@@ -88,6 +91,7 @@ class Settings(BaseSettings):
         profiles: Profiles of models of your own, by name: the defaults of operators' parameters
             (`engines.profiles.Profile`). Each may name a profile that it changes as its ``base``.
         roles: The binding of each model role.
+        cluster: The Ray cluster on which replicas of models run; by default this machine alone.
         sources: The weight of each source that recipes draw prompts from.
         recipe_sources: The weights of single recipes, by their name, in place of ``sources`` and of
             those in the recipe's file.
@@ -118,6 +122,7 @@ class Settings(BaseSettings):
     imports: _PathText | None = None
     profiles: Mapping[_Name, OwnProfile] = Field(default_factory=dict)
     roles: Mapping[_Name, Binding]
+    cluster: Cluster = Cluster()
     sources: Mapping[_Name, float] = Field(min_length=1)
     recipe_sources: Mapping[_Name, Mapping[_Name, float]] = Field(default_factory=dict)
     held_out: str = "held_out"

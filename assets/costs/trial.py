@@ -10,7 +10,6 @@ from assets.execution.stage_context import RecipeContext, stage_context
 from assets.execution.unasked import unasked_engine
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
-from engines.bindings import open_engine
 from engines.context import Context
 from engines.ledger import Ledger
 from engines.protocol import EngineError
@@ -95,7 +94,7 @@ def try_stages(
                 context,
                 ledger=ledger if once else ledger.counting_repeats(),
                 failure_limit=1.0,
-                open_engine=unasked_engine if journal_only else open_engine,
+                open_engine=unasked_engine if journal_only else context.open_engine,
             )
             try:
                 frames[stage.name] = execute_stage(stage, frames, context).split.kept

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +15,7 @@ from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage, policy_stage
 from assets.storage.tables import Tables
 from engines.context import Context
+from engines.opening import open_engine
 from schemas import first_by_id
 
 
@@ -103,6 +105,7 @@ def stage_context(
         failure_limit=settings.failure_limit,
         progress=progress,
         folder=recipe.folder,
+        open_engine=partial(open_engine, cluster=settings.cluster),
     )
 
 

@@ -2,14 +2,14 @@
 
 from typing import NoReturn
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding, open_local
 from engines.protocol import Engine, RowError
 from engines.registry import VERBS
 
 
 def unasked_engine(binding: Binding) -> Engine:
     """The engine of ``binding``, which answers nothing itself: each request is a `RowError`."""
-    engine = open_engine(binding)
+    engine = open_local(binding)
     for method in VERBS:
         setattr(engine, method, _unasked)
     return engine

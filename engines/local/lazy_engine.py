@@ -1,6 +1,6 @@
 """The Transformers engine with weights that are loaded at the first request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,10 @@ class LazyEngine(Engine):
     ) -> Rewards:
         classifier = self._classifier(steps=step_ends is not None)
         return await classifier.reward(prompt.text, text, step_ends, dropout, end)
+
+    @classmethod
+    def gpus(cls, options: Mapping[str, Any]) -> int:
+        return 1
 
     @classmethod
     def memory(cls, binding: Binding) -> Need | None:

@@ -178,10 +178,12 @@ class RowRun(Generic[Item, Result]):
     @property
     def _rates(self) -> str:
         seconds, usage = max(time.monotonic() - self._began, 1e-3), self.usage
-        return (
+        figures = [
             f"{self._done / seconds:,.1f} rows/s, {usage.tokens / seconds:,.0f} tokens/s, "
-            f"{usage.journal_hits:,} answers from the journal"
-        )
+            f"{usage.journal_hits:,} answers from the journal",
+            *self._session.replicas,
+        ]
+        return ", ".join(figures)
 
     def interrupt(self, signal_name: str) -> None:
         """At the first signal, take no more items, wait a little for answers in flight, then end.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from engines.bindings import Binding
+from engines.cluster.replicated import Replicated
 from engines.journal.answer_store import AnswerStore
 from engines.journal.identity import Identity, Verb
 from engines.ledger import CURRENT
@@ -267,6 +268,8 @@ class Session:
         if opened.asked:
             return
         opened.asked = True
+        if opened.binding.replicas is not None:
+            return  # each replica checks the memory of its own machine
         need = opened.binding.engine_class.memory(opened.binding)
         if need is None:
             return
@@ -275,6 +278,12 @@ class Session:
         self.usage.memory[need.what] = need.as_json()
         if self.context.progress:
             print(f"{self.context.recipe}/{self.context.stage}: {need}", file=sys.stderr)
+
+    @property
+    def replicas(self) -> list[str]:
+        """How many replicas are alive, for people: a text for each engine that has some."""
+        engines = [entry.engine for entry in self._opened.engines.values()]
+        return [engine.state for engine in engines if isinstance(engine, Replicated)]
 
     async def drain(self, seconds: float) -> None:
         """Send no more requests, and wait up to ``seconds`` for those in flight."""

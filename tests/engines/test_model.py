@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.local.lazy_engine import LazyEngine
 from engines.model import Models, SampledText
+from engines.opening import open_engine
 from engines.operators.run_rows import Done, run_rows
 from engines.protocol import EngineError, Sampling
 from engines.runtime.session import Session

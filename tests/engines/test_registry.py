@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
+from engines.opening import open_engine
 from engines.protocol import Engine, EngineError, Generation, Rendered, Sampling
 from engines.registry import ENGINES, engine_class
 from engines.runtime.session import Session

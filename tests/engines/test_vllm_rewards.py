@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
+from engines.opening import open_engine
 from engines.protocol import EngineError, RowError, UntrainedHeadError
 from tests.served import SETTINGS
 

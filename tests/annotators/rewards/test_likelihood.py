@@ -9,8 +9,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from annotators import Annotator, Likelihood, Score
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.model import Models
+from engines.opening import open_engine
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from generators import Draft, Sample

@@ -10,8 +10,9 @@ import torch
 
 from annotators import DensityRatio, ImplicitReward, Score
 from annotators.rewards.log_ratio import Normalise, log_ratio
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.model import Models
+from engines.opening import open_engine
 from engines.protocol import Scored
 from engines.rows import Prompt
 from engines.weights import load

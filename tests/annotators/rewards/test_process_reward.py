@@ -12,9 +12,10 @@ import torch
 from annotators import ProcessReward
 from annotators.probes.repeated_steps import REPEATED, outcome_drift
 from annotators.rewards.process_reward import aggregated
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.chat.template import chat_text
 from engines.model import Models
+from engines.opening import open_engine
 from engines.operators.row_operator import each_prompt
 from engines.operators.run_rows import Done, run_rows
 from engines.operators.scores import Scorer, value_of

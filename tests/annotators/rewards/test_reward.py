@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from annotators import Reward
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.local.reward_model import RewardModel
 from engines.model import Models
+from engines.opening import open_engine
 from engines.operators.row_operator import each_prompt
 from engines.operators.run_rows import Done, run_rows
 from engines.protocol import EngineError

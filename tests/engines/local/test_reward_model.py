@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
+from engines.opening import open_engine
 from engines.protocol import Dropout, Rewards
 
 ASKED: list[tuple[str, Dropout | None]] = [

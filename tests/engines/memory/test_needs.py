@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 import engines.memory.needs
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.memory.model_size import model_size
 from engines.memory.needs import running_need, training_need
+from engines.opening import open_engine
 from engines.protocol import EngineError
 from generators import Sample
 from schemas import Need

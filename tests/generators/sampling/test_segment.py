@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
 from engines.chat.tokenizer import tokenizing
 from engines.context import Context
+from engines.opening import open_engine
 from generators import Segment
 from schemas import Split
 

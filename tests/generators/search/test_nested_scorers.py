@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from engines.bindings import Binding, open_engine
+from engines.bindings import Binding
+from engines.opening import open_engine
 from generators import BestOfN, Guided, StepBeam, TreeSearch
 from tests.generators.searched import searching
 

@@ -1,0 +1,1 @@
+"""Replicas of an engine as actors of a Ray cluster."""

@@ -1,0 +1,49 @@
+"""The connection of this process to a Ray cluster."""
+
+import logging
+import os
+import threading
+from typing import Any
+
+from engines.cluster.settings import Cluster
+from engines.protocol import EngineError, UnavailableError
+
+_LOCK = threading.Lock()
+"""The first replicas connect at once, and a process connects once."""
+
+
+def connected(cluster: Cluster) -> Any:
+    """The module ``ray``, connected to ``cluster`` until the process ends.
+
+    Raises:
+        EngineError: Ray is not installed, or the cluster has another version of Ray or Python.
+        UnavailableError: there is no such cluster now.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineError(
+            f"replicas run on Ray, which cannot be imported ({error}): "
+            "pip install 'preference-factory[cluster]'"
+        ) from error
+    with _LOCK:
+        if ray.is_initialized():
+            return ray
+        # A cluster has the dashboard that it was started with.
+        here = {"include_dashboard": False} if cluster.address is None else {}
+        try:
+            ray.init(
+                address=cluster.address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **here,
+            )
+        except ConnectionError as error:
+            raise UnavailableError(
+                f"there is no Ray cluster at {cluster.address} ({error}): start it with 'ray "
+                "start', or correct cluster.address in factory.yaml"
+            ) from error
+        except RuntimeError as error:
+            raise EngineError(f"the Ray cluster at {cluster.address}: {error}") from error
+    return ray
