@@ -7,7 +7,7 @@ import itertools
 import math
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from pydantic import ConfigDict, model_validator
@@ -88,8 +88,8 @@ class VLLMOptions(Parameters):
 
 
 class VLLMEngine(Engine):
-    """Loads the weights on construction. ``Binding.options`` are vLLM's engine arguments, such as
-    ``{"gpu_memory_utilization": 0.8, "tensor_parallel_size": 2, "max_model_len": 8192}``.
+    """Loads the weights at the first request. ``Binding.options`` are vLLM's engine arguments, such
+    as ``{"gpu_memory_utilization": 0.8, "tensor_parallel_size": 2, "max_model_len": 8192}``.
 
     Each request has its own seed, so its noise does not depend on other requests. Log-probs come
     from kernels whose rounding may depend on the batch. If the last bit on a GPU matters, set
@@ -104,32 +104,48 @@ class VLLMEngine(Engine):
     constrains = True
 
     def __init__(self, binding: Binding) -> None:
-        """Raises `EngineError` if vLLM is not installed or cannot load the model."""
-        args = _engine_args(binding)
         self.revision = _revision(binding)
+        self._binding = binding
         self._tokenizer = chat_tokenizer(binding)
         self._arguments = binding.template_arguments
         self._marked = marking(self._tokenizer)
         self._thought = thought_form(self._tokenizer, self._arguments)
         self._ids = lru_cache(maxsize=_KEPT_PROMPTS)(partial(prompt_ids, self._tokenizer))
         self._numbers = itertools.count()
-        self._engine = _started(binding, args)
-        config = self._engine.model_config
-        self._positions = int(config.max_model_len)
-        self._ends = _ends(self._tokenizer, config)
-        self._answers = AnswerTokenizer(self._tokenizer, limit=self._positions)
+        self._started: Any = None
+
+    @property
+    def _engine(self) -> Any:
+        """vLLM's engine, started at its first use. Raises `EngineError` if vLLM is not installed or
+        cannot load the model."""
+        if self._started is None:
+            self._started = _started(self._binding, _engine_args(self._binding))
+        return self._started
+
+    @cached_property
+    def _positions(self) -> int:
+        return int(self._engine.model_config.max_model_len)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return _ends(self._tokenizer, self._engine.model_config)
+
+    @cached_property
+    def _answers(self) -> AnswerTokenizer:
+        return AnswerTokenizer(self._tokenizer, limit=self._positions)
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """The prompt's text. Its tokens are kept for later calls. If the last message is the
         assistant's, the model continues it. Raises `RowError` if there is no room for one more
-        token."""
+        token; before the weights are loaded, the request does."""
         text = chat_text(self._tokenizer, messages, self._arguments)
         rendered = Rendered(tuple(messages), text, self._marked, self._thought)
-        self._prompt(rendered)
+        if self._started is not None:
+            self._prompt(rendered)
         return rendered
 
     def prompt_tokens(self, prompt: Rendered) -> int:
-        return len(self._prompt(prompt))
+        return len(self._ids(prompt.text))
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         output = await self._run(
@@ -202,7 +218,7 @@ class VLLMEngine(Engine):
 
     async def close(self) -> None:
         """Stop the engine's process, which frees its memory. A call in flight fails."""
-        engine, self._engine = self._engine, None
+        engine, self._started = self._started, None
         if engine is not None:
             await asyncio.to_thread(engine.shutdown, timeout=_SHUTDOWN)
 

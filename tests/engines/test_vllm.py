@@ -99,7 +99,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="module")
 def here(served: Served, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
-    """vLLM in this process; loads while the server does."""
+    """vLLM in this process."""
     from engines.vllm import VLLMEngine
 
     with pytest.MonkeyPatch.context() as patch:
@@ -259,8 +259,9 @@ def test_scoring_is_not_for_vllm(vllm: Here) -> None:
 def test_options_that_vllm_does_not_know() -> None:
     from engines.vllm import VLLMEngine
 
+    engine = VLLMEngine(Binding(model=str(BASE), engine="vllm", options={"gpu_memory": 0.5}))
     with pytest.raises(EngineError, match="gpu_memory"):
-        VLLMEngine(Binding(model=str(BASE), engine="vllm", options={"gpu_memory": 0.5}))
+        asyncio.run(engine.generate(engine.render(question("hi")), GREEDY, 0))
 
 
 def test_the_revision_is_the_model_not_how_fast_it_runs(here: Here) -> None:
