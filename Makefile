@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-install real test-real docs serve bench bench-full clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-cluster test-install real test-real docs serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,13 @@ test-s3: setup $(VENV)/s3 ## Tests with tables on an object store: a local serve
 
 $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,s3,test-s3]'
+	touch $@
+
+test-cluster: setup $(VENV)/cluster ## Tests on a Ray cluster of three nodes here: killed replicas and nodes
+	$(BIN)/pytest -m cluster tests/engines/cluster/test_ray.py
+
+$(VENV)/cluster: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,cluster]'
 	touch $@
 
 test-install: setup ## The package in an empty environment: a new project, its recipes, the UI

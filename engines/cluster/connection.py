@@ -2,12 +2,15 @@
 
 import logging
 import os
+import socket
 import threading
 from typing import Any
 
 from engines.cluster.settings import Cluster
 from engines.protocol import EngineError, UnavailableError
 
+_PATIENCE = 10.0
+"""Seconds in which a cluster must answer."""
 _LOCK = threading.Lock()
 """The first replicas connect at once, and a process connects once."""
 
@@ -30,6 +33,7 @@ def connected(cluster: Cluster) -> Any:
     with _LOCK:
         if ray.is_initialized():
             return ray
+        _require_answer(cluster.address)
         # A cluster has the dashboard that it was started with.
         here = {"include_dashboard": False} if cluster.address is None else {}
         try:
@@ -40,10 +44,25 @@ def connected(cluster: Cluster) -> Any:
                 **here,
             )
         except ConnectionError as error:
-            raise UnavailableError(
-                f"there is no Ray cluster at {cluster.address} ({error}): start it with 'ray "
-                "start', or correct cluster.address in factory.yaml"
-            ) from error
+            raise _absent(cluster.address, error) from error
         except RuntimeError as error:
             raise EngineError(f"the Ray cluster at {cluster.address}: {error}") from error
     return ray
+
+
+def _require_answer(address: str | None) -> None:
+    """Raise `UnavailableError` if nothing listens at an address, which Ray tries for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise _absent(address, error) from error
+
+
+def _absent(address: str | None, error: Exception) -> UnavailableError:
+    return UnavailableError(
+        f"there is no Ray cluster at {address} ({error}): start it with 'ray start', or correct "
+        "cluster.address in factory.yaml"
+    )
