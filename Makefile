@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-cluster test-install real test-real docs serve bench bench-full clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-cluster test-processes test-install real test-real docs serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ demo: setup ## Prompts in, curated pairs and a model trained on them out, on poc
 	@$(BIN)/factory train demo
 
 test: setup lint ## Lint, types, import contracts, tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not cluster and not install and not real"
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not vllm and not browser and not postgres and not s3 and not cluster and not install and not real and not processes"
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -91,6 +91,9 @@ test-cluster: setup $(VENV)/cluster ## Tests on a Ray cluster of three nodes her
 $(VENV)/cluster: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,cluster]'
 	touch $@
+
+test-processes: setup ## Trainings in several processes, as on several GPUs
+	$(BIN)/pytest -m processes tests/trainers/training/test_devices.py
 
 test-install: setup ## The package in an empty environment: a new project, its recipes, the UI
 	$(BIN)/pytest -m install tests/test_installed.py

@@ -53,16 +53,16 @@ def cache_bytes(size: ModelSize, free: int, device: str, tokens: int | None) -> 
 
 
 def training_need(
-    binding: Binding, *, tokens: int, rank: int | None, gpu: bool, loaded: bool = False
+    binding: Binding, *, tokens: int, rank: int | None, gpu: bool, devices: int = 1
 ) -> Need:
-    """What a training of the model of ``binding`` needs.
+    """What a training of the model of ``binding`` needs on one device.
 
     Args:
         binding: the model, in the number type of its training.
         tokens: the most tokens of one forward pass, padding included.
         rank: the rank of the LoRA adapter that is trained; None if all weights are.
         gpu: whether it runs on a GPU, where activations are recomputed (gradient checkpointing).
-        loaded: whether the weights are in memory already.
+        devices: the number of devices. CPU processes share the free memory.
     """
     device = "cuda" if gpu else "cpu"
     size = model_size(binding)
@@ -79,7 +79,9 @@ def training_need(
         f"training {_what(binding)}",
         parts,
         least=sum(parts.values()),
-        free=free_memory(device) + (size.weights if loaded else 0),
+        free=min(free_memory(f"cuda:{at}") for at in range(devices))
+        if gpu
+        else free_memory(device) // devices,
         place=_place(device),
         remedies=(
             *lora,

@@ -12,9 +12,9 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from trainers.dpo.losses import Anchor, anchored, mixture
-from trainers.training.loop import PairTrainer, padding_of, with_confidences
+from trainers.training.loop import PairTrainer, padding_of, single_device, with_confidences
 from trainers.training.reference_logprobs import CELLS, Reference, batches
-from trainers.training.train import single_device
+from trainers.training.shared_batches import spread
 
 
 @dataclass
@@ -75,12 +75,18 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         log_probs_by_side: dict[str, list[float]] = {
             side: [0.0] * len(examples) for side in ("ref_chosen_logps", "ref_rejected_logps")
         }
-        cells = CELLS[self.accelerator.device.type]
-        for batch in batches(dataset["length"], rows=2, cells=cells):
+        # A sharded policy is not on a device before the first step; TRL then has a second model.
+        model = self.model if self.ref_model is None else self.ref_model
+
+        def sums_of(batch: Sequence[int]) -> torch.Tensor:
             inputs = self._prepare_inputs(self.data_collator([examples[at] for at in batch]))
             with torch.no_grad(), self.accelerator.autocast():
-                log_probs = self._forward(self.model, inputs).log_probs
-            sums = (log_probs * inputs["token_weights"][:, 1:]).sum(dim=1)
+                log_probs = self._forward(model, inputs).log_probs
+            sums: torch.Tensor = (log_probs * inputs["token_weights"][:, 1:]).sum(dim=1)
+            return sums.cpu()
+
+        groups = batches(dataset["length"], rows=2, cells=CELLS[self.accelerator.device.type])
+        for batch, sums in zip(groups, spread(groups, sums_of), strict=True):
             for figures, sides in zip(log_probs_by_side.values(), sums.chunk(2), strict=True):
                 for at, figure in zip(batch, sides.tolist(), strict=True):
                     figures[at] = figure

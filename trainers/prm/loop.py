@@ -11,10 +11,8 @@ from transformers import AutoModelForTokenClassification, TrainingArguments
 
 from trainers.dpo.losses import mixture
 from trainers.prm.losses import cross_entropy, ranked, squared
-from trainers.training.averages import AveragingTrainer
 from trainers.training.heads import with_head
-from trainers.training.loop import padding_of, with_adapter
-from trainers.training.train import single_device
+from trainers.training.loop import MeanLossTrainer, padding_of, single_device, with_adapter
 
 Meaning = Literal["probability", "value"]
 """The meaning of a head's output: the logit of a probability, or a value. The model's configuration
@@ -68,13 +66,21 @@ class StepCollator:
         }
 
 
-class StepLearner(AveragingTrainer):
+class StepLearner(MeanLossTrainer):
     """The losses of `trainers.PRM`."""
 
-    def __init__(self, *, loss: StepLoss | None, **parts: Any) -> None:
-        """With ``loss`` None, the two sequences of each example are compared."""
+    def __init__(self, *, loss: StepLoss | None, by_step: bool, **parts: Any) -> None:
+        """With ``loss`` None, the two sequences of each example are compared. ``by_step``: the
+        loss is a mean over steps, not over examples."""
         super().__init__(**parts)
         self._loss = loss
+        self._by_step = by_step
+
+    def count(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """The number of steps with a target, or that of examples."""
+        if not self._by_step:
+            return len(rows)
+        return sum(len(targets) for row in rows for targets in row["targets"])
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch."""
@@ -122,6 +128,7 @@ def step_learner(
 
     return StepLearner(
         loss=cost,
+        by_step=loss in LOSSES,
         # The collator reads all columns, and Transformers does not know ours.
         args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
         train_dataset=list(encoded),

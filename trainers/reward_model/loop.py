@@ -13,8 +13,7 @@ from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 
 from trainers.dpo.losses import mixture
 from trainers.training.heads import with_head
-from trainers.training.loop import PairTrainer, with_confidences
-from trainers.training.train import single_device
+from trainers.training.loop import PairTrainer, single_device, with_confidences
 
 
 def with_reward_head(model: Any, *, end: int) -> Any:

@@ -7,20 +7,21 @@ from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from trainers.training.loop import Offline
+from trainers.training.loop import Offline, single_device
+from trainers.training.shared_batches import SharedBatches
 from trainers.training.tokenization import UNLEARNED
-from trainers.training.train import single_device
 
 
-class CompletionTrainer(Offline, SFTTrainer):
+class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
     """The loss is the mean over the tokens of a step whose label is not −100."""
 
-    _metrics: Any
-
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Called by Transformers. It also reports the learned tokens of an answer."""
-        learned = (inputs["labels"] != UNLEARNED).sum(dim=1)
-        self._metrics["train"]["tokens/answer"].append(learned.float().mean().item())
+        """Called by Transformers. It also reports the learned tokens of an answer.
+
+        TRL divides by the learned tokens of all processes, so the loss needs no factor.
+        """
+        self.part(inputs)
+        self.note("tokens/answer", (inputs["labels"] != UNLEARNED).sum(dim=1))
         return super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
 
 

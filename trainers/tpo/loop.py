@@ -11,9 +11,8 @@ from transformers import TrainingArguments
 from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
 from trainers.tpo.losses import Pairs, ranked_list, step_weights
-from trainers.training.averages import AveragingTrainer
-from trainers.training.loop import padding_of, with_adapter
-from trainers.training.train import single_device
+from trainers.training.loop import MeanLossTrainer, padding_of, single_device, with_adapter
+from trainers.training.shared_batches import spread
 
 BEFORE = -1
 """The step of tokens that are not part of an answer: the prompt, and padding."""
@@ -56,7 +55,7 @@ class ListCollator:
         }
 
 
-class ListTrainer(AveragingTrainer):
+class ListTrainer(MeanLossTrainer):
     """The loss of `trainers.TPO`. The reference and the step weights come from the policy before
     training; both are computed once, before the first step."""
 
@@ -74,7 +73,7 @@ class ListTrainer(AveragingTrainer):
         model: Any = self.model
         training = model.training
         model.eval()
-        self.train_dataset = [self._with_reference(model, example) for example in lists]
+        self.train_dataset = spread(lists, lambda example: self._with_reference(model, example))
         model.train(training)
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast
 from transformers import (
     TrainerCallback,
     TrainerControl,
@@ -17,7 +20,8 @@ from trainers.training.checkpoint_folder import mark_complete
 
 
 class Saving(TrainerCallback):
-    """Saves the training every ``seconds`` seconds, and marks complete checkpoints."""
+    """Saves the training every ``seconds`` seconds, and marks complete checkpoints. Of several
+    processes the first says when, and marks."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -26,13 +30,16 @@ class Saving(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        late = time.monotonic() - self._saved >= self._seconds
-        control.should_save = late and state.global_step < state.max_steps
+        late = torch.tensor(time.monotonic() - self._saved >= self._seconds, device=args.device)
+        control.should_save = bool(broadcast(late)) and state.global_step < state.max_steps
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        mark_complete(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+        processes = PartialState()
+        processes.wait_for_everyone()
+        if processes.is_main_process:
+            mark_complete(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
         self._saved = time.monotonic()
 
 

@@ -40,10 +40,10 @@ class TrainedFolder:
         """Where the model is written before the folder is renamed."""
         return self.work / "model"
 
-    @property
-    def checkpoints(self) -> Path:
-        """Where a long training saves itself."""
-        return self.work / "checkpoints"
+    def checkpoints(self, devices: int = 1) -> Path:
+        """Where a long training on so many devices saves itself. Each process keeps the state of
+        its random numbers, so it continues on as many devices."""
+        return self.work / ("checkpoints" if devices == 1 else f"checkpoints-{devices}")
 
     def finished(self) -> dict[str, Any] | None:
         """The record of this training if it is finished, else None."""
@@ -61,10 +61,11 @@ class TrainedFolder:
         write_file(self.model / RECORD, json.dumps(known, indent=2, sort_keys=True).encode())
         self._rename()
 
-    def last_checkpoint(self) -> Path | None:
-        """The newest complete checkpoint. Incomplete ones are removed."""
+    def last_checkpoint(self, devices: int = 1) -> Path | None:
+        """The newest complete checkpoint of a training on so many devices. Incomplete ones are
+        removed."""
         complete = []
-        for checkpoint in self.checkpoints.glob("checkpoint-*"):
+        for checkpoint in self.checkpoints(devices).glob("checkpoint-*"):
             if (checkpoint / COMPLETE).exists():
                 complete.append(checkpoint)
             else:

@@ -2,13 +2,19 @@
 trained."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from datasets import Dataset
+from transformers import Trainer as TransformersTrainer
+from transformers import TrainingArguments
+
+from trainers.training.shared_batches import SharedBatches
+
+Arguments = TypeVar("Arguments", bound=TrainingArguments)
 
 
-class MeanLoss:
+class MeanLoss(SharedBatches):
     """A mixin for trainers: the loss of a batch is `mean_loss`."""
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
@@ -18,13 +24,23 @@ class MeanLoss:
     def compute_loss(
         self,
         model: Any,
-        inputs: Mapping[str, Any],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
         """Called by Transformers."""
+        factor = self.part(inputs)
         loss, outputs = self.mean_loss(model, inputs)
-        return (loss, outputs) if return_outputs else loss
+        return (loss * factor, outputs) if return_outputs else loss * factor
+
+
+class MeanLossTrainer(MeanLoss, TransformersTrainer):
+    """Transformers' trainer with such a loss."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        # If true, Transformers expects the model to divide by the batches of an optimizer step.
+        self.model_accepts_loss_kwargs = False
 
 
 class Offline:
@@ -40,8 +56,6 @@ class Offline:
 class PairTrainer(MeanLoss, Offline):
     """A mixin for TRL's trainers on pairs of token ids."""
 
-    _metrics: Any
-
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
         # TRL would render and tokenize again. The rows are already tokenized as the engine does it.
         return dataset
@@ -53,7 +67,7 @@ class PairTrainer(MeanLoss, Offline):
         lengths: torch.Tensor,
         **more: torch.Tensor,
     ) -> None:
-        """Add means over a batch's pairs to TRL's report.
+        """Add means over a batch's pairs to the report.
 
         Args:
             chosen: Float[pairs], the rewards of the chosen sides.
@@ -71,7 +85,7 @@ class PairTrainer(MeanLoss, Offline):
             **more,
         }
         for name, figure in figures.items():
-            self._metrics["train"][name].append(figure.detach().float().mean().item())
+            self.note(name, figure)
 
 
 def with_confidences(
@@ -95,6 +109,13 @@ def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozense
     if excluded:
         config.exclude_modules = set(excluded)
     return get_peft_model(model, config)
+
+
+def single_device(arguments: Arguments) -> Arguments:
+    """``arguments`` for one GPU, even if more are visible; otherwise TRL refuses to run."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
 
 
 def padding_of(tokenizer: Any) -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 
 from schemas import content_id
 from schemas.atomic import write_file
@@ -42,9 +44,12 @@ class Reference:
         libraries = {name: version(name) for name in ("torch", "transformers")}
         key = content_id(VERSION, self.revision, self.arithmetic, libraries, list(examples))
         path = self.folder / f"{key}.parquet"
-        if path.exists():
+        # The first process says whether there is a file, so that all compute, or none.
+        if broadcast_object_list([path.exists()])[0]:
             return pl.read_parquet(path).to_dict(as_series=False)
         figures_by_name = compute()
+        if not PartialState().is_main_process:
+            return figures_by_name
         self.folder.mkdir(parents=True, exist_ok=True)
         # Two trainings may compute the same file at once; both are complete and equal.
         content = BytesIO()

@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 IDENTITY_VERSION = 1
 LIBRARIES = ("torch", "transformers", "trl")
+_SPEED = frozenset({"devices", "checkpoint_seconds"})
+"""Parameters that say where a training runs, and not what comes out."""
 _PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """The environment variables by which launchers tell Transformers the number of processes."""
 
@@ -60,10 +62,13 @@ class Trainer(Operator):
     uninterrupted training.
 
     A forward pass has ``batch_size`` rows, and an optimizer step (AdamW) ``gradient_accumulation``
-    forward passes. The learning rate rises over the share ``warmup`` of the steps and then falls
-    linearly to 0. A row longer than ``max_length`` tokens (or than the model's limit) is dropped
-    and never cut: an answer without its end teaches the policy not to end. ``seed``: that of the
-    recipe if None.
+    forward passes. With ``devices``, that many GPUs of this machine share each step, or as many
+    processes on a CPU. ``batch_size`` and ``gradient_accumulation`` are those of all together, so
+    the step is the same, and so is the identity of the training.
+
+    The learning rate rises over the share ``warmup`` of the steps and then falls linearly to 0. A
+    row longer than ``max_length`` tokens (or than the model's limit) is dropped and never cut: an
+    answer without its end teaches the policy not to end. ``seed``: that of the recipe if None.
 
     With ``checkpoint``, a stage that trained the same role, training goes on from the weights of
     that stage: they are the reference of a relative loss. If that stage trained nothing, they are
@@ -98,6 +103,7 @@ class Trainer(Operator):
     max_length: Annotated[int, ModelDefault()] = Field(2048, ge=2)
     warmup: float = Field(0.1, ge=0, lt=1)
     seed: int | None = None
+    devices: int = Field(1, ge=1)
     lora: Annotated[LoRA | None, ModelDefault()] = None
     checkpoint_seconds: float = Field(600.0, ge=0)
 
@@ -209,7 +215,8 @@ class Trainer(Operator):
         self, examples: pl.DataFrame, binding: Binding, context: Context
     ) -> dict[str, Any]:
         """Everything that determines the trained weights. Names of stages and roles do not, but
-        their rows and weights do. How often a training saves itself does not."""
+        their rows and weights do. On how many devices it runs and how often it saves itself do
+        not."""
         from engines.weights import weights_revision
 
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
@@ -221,7 +228,7 @@ class Trainer(Operator):
             "version": IDENTITY_VERSION,
             "operator": _import_path(type(self)),
             "parameters": self.model_dump(
-                mode="json", exclude={*named, "checkpoint", "seed", "checkpoint_seconds"}
+                mode="json", exclude={*named, "checkpoint", "seed", *_SPEED}
             ),
             "seed": self.seed_in(context),
             "rows": _digest(examples),
@@ -263,7 +270,7 @@ def _refuse_launched(context: Context) -> None:
             raise EngineError(
                 f"{_where(context)}: this process is one of {os.environ[name]} of a launcher such "
                 f"as torchrun ({name} is set), and each would train a model of its own: start "
-                f"the factory once, without a launcher"
+                f"the factory once, without a launcher, and set devices of the trainer"
             )
 
 

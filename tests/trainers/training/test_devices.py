@@ -1,0 +1,172 @@
+"""A training on two devices, here two processes, is the training on one."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from engines.bindings import Binding
+from engines.context import Context
+from trainers import PRM, SFT, RewardModel, Trainer
+
+pytestmark = pytest.mark.processes
+Rows = Callable[..., pl.DataFrame]
+Contexts = Callable[..., Context]
+HOME = Path(__file__).parents[3]
+POCKET = HOME / "pocket/checkpoints/base"
+
+
+@pytest.fixture
+def at(context_for: Contexts, tmp_path: Path) -> Callable[[str], Context]:
+    """A context with models in a folder of its own. All roles are the pocket model."""
+    pocket = Binding(model=str(POCKET), device="cpu")
+
+    def make(name: str) -> Context:
+        roles = {"policy": pocket, "reward": pocket}
+        return context_for(models=tmp_path / name, roles=roles, journal=tmp_path / f"{name}.sqlite")
+
+    return make
+
+
+def close(one: Path, other: Path) -> bool:
+    """Whether two trainings of the pocket model ended at the same weights, but for rounding."""
+    from safetensors.torch import load_file
+
+    start, first, second = (
+        load_file(folder / "model.safetensors") for folder in (POCKET, one, other)
+    )
+    assert first.keys() == second.keys()
+
+    def squares(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
+        return float(sum((a[name] - b[name]).square().sum() for name in first if name in a))
+
+    return squares(first, second) < 1e-6 * squares(start, first)
+
+
+DYING = """
+import os, signal
+from pathlib import Path
+from transformers import TrainerCallback
+from trainers import DPO
+
+class Death(TrainerCallback):
+    def on_save(self, args, state, control, **kwargs):
+        doomed = Path(__file__).with_name("doomed")
+        if state.global_step == 4 and doomed.exists() and os.environ["RANK"] == "0":
+            os.kill(int(doomed.read_text()), signal.SIGKILL)
+
+class Dying(DPO):
+    def learner(self, encoded, *, callbacks, **parts):
+        return super().learner(encoded, callbacks=[*callbacks, Death()], **parts)
+"""
+KILLED = """
+import os, pathlib, pickle, sys
+trainer, frame, context = pickle.load(sys.stdin.buffer)
+pathlib.Path(sys.argv[1], "doomed").write_text(str(os.getpid()))
+trainer.run({"pairs": frame}, context)
+"""
+
+
+def test_a_training_on_two_devices_that_was_killed_goes_on_to_the_weights_of_one(
+    pairs: Rows,
+    at: Callable[[str], Context],
+    metrics_of: Callable[[pl.DataFrame], dict[str, float]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.syspath_prepend(tmp_path)
+    from dying import Dying  # type: ignore[import-not-found]  # written above
+
+    frame, context = pairs(11), at("two")
+    # The last step of an epoch has three rows.
+    trainer = Dying(of="pairs", learning_rate=1e-3, batch_size=4, epochs=2)
+    two = trainer.model_copy(update={"devices": 2, "checkpoint_seconds": 0.0})
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        input=pickle.dumps((two, frame, context)),
+        env=os.environ | {"PYTHONPATH": f"{HOME}{os.pathsep}{tmp_path}"},
+        # Read to its end, which is that of all processes.
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert run.returncode == -9, run.stdout.decode()
+    folder = context.models / context.refresh / context.stage
+    assert not folder.exists()
+
+    (tmp_path / "doomed").unlink()
+    resumed = two.run({"pairs": frame}, context).kept
+    record = json.loads((folder / "training.json").read_text())
+    assert record["resumed_from"] >= 4
+    assert [path.name for path in folder.parent.iterdir()] == ["policy"]
+    # One device finds it: it is the same training.
+    assert trainer.run({"pairs": frame}, context).kept.equals(resumed)
+
+    alone = at("one")
+    whole = trainer.run({"pairs": frame}, alone).kept
+    assert whole["steps"][0] == resumed["steps"][0] == 6
+    assert close(folder, alone.models / alone.refresh / alone.stage)
+    assert metrics_of(whole) == pytest.approx(metrics_of(resumed), rel=1e-3)
+
+
+BOTH = """
+import pickle, sys
+from trainers.training.fit import fit
+for job in pickle.load(open(sys.argv[1], "rb")):
+    fit(job)
+"""
+
+
+class Captured(Exception):
+    """Ends a training that is ready to run."""
+
+
+def test_every_kind_of_training_is_the_same_on_two_devices(
+    demonstrations: Rows,
+    pairs: Rows,
+    labelled: Rows,
+    at: Callable[[str], Context],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings: dict[str, Any] = {"of": "rows", "learning_rate": 1e-3, "epochs": 2}
+    cases: dict[str, tuple[Trainer, pl.DataFrame]] = {
+        "sft": (SFT(batch_size=4, **settings), demonstrations(11)),
+        # Whole forward passes go to different devices; at the end one of them has none.
+        "passes": (SFT(batch_size=2, gradient_accumulation=2, **settings), demonstrations(9)),
+        "reward": (RewardModel(batch_size=3, gradient_accumulation=2, **settings), pairs(11)),
+        # The loss is a mean over steps, and the processes have different numbers of them.
+        "prm": (PRM(batch_size=4, **settings), labelled(11)),
+    }
+    jobs = []
+
+    def capture(job: Any) -> None:
+        jobs.append(job)
+        raise Captured
+
+    monkeypatch.setattr("trainers.training.train.launch", capture)
+    for name, (trainer, frame) in cases.items():
+        trainer.run({"rows": frame}, at(f"one-{name}"))
+        two = trainer.model_copy(update={"devices": 2})
+        with pytest.raises(Captured):
+            two.run({"rows": frame}, at(f"two-{name}"))
+    (tmp_path / "jobs").write_bytes(pickle.dumps(jobs))
+    (tmp_path / "both.py").write_text(BOTH)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    here = {"PYTHONPATH": str(HOME), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, *torchrun, str(tmp_path / "both.py"), str(tmp_path / "jobs")],
+        env=os.environ | here,
+        check=True,
+    )
+    for name, job in zip(cases, jobs, strict=True):
+        context = at(f"one-{name}")
+        assert close(context.models / context.refresh / context.stage, job.folder.model), name
