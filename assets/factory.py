@@ -35,7 +35,7 @@ from assets.project.changes import Changes
 from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import Stage
+from assets.project.recipe_plan import Stage, with_read
 from assets.project.refusal import Declarations
 from assets.prompts.incremental_read import read_on
 from assets.prompts.sample_prompts import draw
@@ -381,8 +381,4 @@ def _up_to(until: str | None, stages: list[Stage], recipe: str) -> list[Stage]:
         return stages
     if until not in names:
         raise FactoryError(f"{recipe} has no stage {until!r}; {near(until, names)}")
-    needed = {until}
-    for stage in reversed(stages):
-        if stage.name in needed:
-            needed.update(stage.reads)
-    return [stage for stage in stages if stage.name in needed]
+    return with_read(stages, [until])

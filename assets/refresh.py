@@ -1,6 +1,6 @@
 """Runs a recipe through Dagster in this process, on the instance that ``make serve`` shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from assets.execution.in_process import execute_job
 from assets.project.changes import Changes
 from assets.project.dataset import DATASETS
 from assets.project.project import Project
-from assets.project.recipe_plan import Stage
+from assets.project.recipe_plan import Stage, with_read
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,10 @@ def run_refresh(
     rows: int | None,
     held_out: int | None = None,
     changes: Changes | None = None,
+    stages: Collection[str] | None = None,
     shown: bool = True,
 ) -> Outcome:
-    """Run all stages of a recipe at a refresh. Journaled answers cost nothing.
+    """Run the stages of a recipe at a refresh. Journaled answers cost nothing.
 
     Args:
         project: The project.
@@ -115,6 +116,7 @@ def run_refresh(
         rows: The largest number of prompts; None for the number that the recipe sets.
         held_out: The largest number of held-out prompts that stages ask; None for all.
         changes: The parameters of stages that this run sets.
+        stages: The stages to run, with those that they need; None for all.
         shown: Whether the run is on the Dagster instance that the UI shows, or on a temporary one.
 
     Raises:
@@ -125,7 +127,12 @@ def run_refresh(
     wanted = component.rows if rows is None else rows
     config = {"config": {"rows": wanted}}
     sources = component.weights(project.settings)
-    ops = _configured(component.changed(project.settings, changes or {}), changes or {}, held_out)
+    planned = component.changed(project.settings, changes or {})
+    chosen = planned if stages is None else with_read(planned, stages)
+    order = ["prompts", *(stage.name for stage in chosen)]
+    drawn = [*sources, project.settings.held_out]
+    keys = [*([recipe, name] for name in order), *(["prompts", source] for source in drawn)]
+    ops = _configured(chosen, changes or {}, held_out)
     result = execute_job(
         definitions,
         recipe,
@@ -134,6 +141,7 @@ def run_refresh(
         | {f"prompts__{source}": config for source in sources}
         | {f"{recipe}__{stage}": {"config": given} for stage, given in ops.items()},
         partition_key=refresh,
+        assets=None if stages is None else [dg.AssetKey(key) for key in keys],
         shown=shown,
     )
     events = result.get_asset_materialization_events()
@@ -142,7 +150,6 @@ def run_refresh(
         if event.asset_key is not None:
             group, *_, name = event.asset_key.path
             by_group.setdefault(group, {})[name] = event.materialization.metadata
-    order = ["prompts", *(stage.name for stage in component.planned(project.settings))]
     by_stage: list[dict[str, Any]] = [
         {name: value.value for name, value in by_group[recipe][stage].items()} for stage in order
     ]

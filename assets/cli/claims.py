@@ -36,7 +36,8 @@ def measure_claims(
     A recipe and its control run the recipe's ``rounds`` refreshes, the last at ``refresh``. They
     run in the folder ``claims/<world>/<refresh>`` of the root, without earlier refreshes: both draw
     the same prompts and start from the same policy. They use the configured journal, so no answer
-    is paid for twice.
+    is paid for twice. At the last refresh only the stages run that the measure reads, with those
+    that they need.
 
     Args:
         settings: The configuration.
@@ -71,7 +72,7 @@ def measure_claims(
             raise FactoryError(f"--world {world}: {project.sources.missing(source)}")
     run = {each for name in names for each in (name, project.recipes[name].control) if each}
     definitions = build_definitions(project, run - project.refused.keys())
-    done: set[tuple[str, str]] = set()
+    done: set[tuple[str, str, frozenset[str] | None]] = set()
     return [
         _measured(
             project.recipes[name],
@@ -94,7 +95,7 @@ def _measured(
     rows: int | None,
     refresh: str,
     world: str | None,
-    done: set[tuple[str, str]],
+    done: set[tuple[str, str, frozenset[str] | None]],
 ) -> dict[str, Any]:
     from assets.refresh import run_refresh
 
@@ -116,15 +117,24 @@ def _measured(
     try:
         if world is not None and recipe.sources is not None:
             raise FactoryError(f"its prompts are always those of {', '.join(recipe.sources)}")
+        read = _read(recipe, project.settings)
         for each in [recipe.control, name] if recipe.control else [name]:
             for day in days:
+                # Earlier refreshes train the policy that the last one starts from.
+                stages = read.get(each) if day == refresh else None
                 # The recipe runs last and always again: its check reads the control's tables.
-                if each == name or (each, day) not in done:
+                if each == name or (each, day, stages) not in done:
                     project.require(each)
                     outcome = run_refresh(
-                        project, definitions, each, refresh=day, rows=wanted, shown=False
+                        project,
+                        definitions,
+                        each,
+                        refresh=day,
+                        rows=wanted,
+                        stages=stages,
+                        shown=False,
                     )
-                    done.add((each, day))
+                    done.add((each, day, stages))
                     evaluation = outcome.claim
     except Exception as error:
         known = message(error)
@@ -141,6 +151,18 @@ def _measured(
     if not isinstance(figures, dict):
         figures = unmeasured
     return {**claim, **figures, "says": evaluation.description}
+
+
+def _read(recipe: "RecipeSpec", settings: Settings) -> dict[str, frozenset[str]]:
+    """The stages that the measure of a recipe reads, of the recipe and of its control. Empty if the
+    recipe is fitted so that it has no measure."""
+    measure = recipe.measured_by(settings)
+    if measure is None:
+        return {}
+    ours, theirs = frozenset(measure.stages()), frozenset(measure.control_stages())
+    if recipe.control is None:
+        return {recipe.name: ours | theirs}
+    return {recipe.name: ours, recipe.control: theirs}
 
 
 def _policy(settings: Settings) -> str | None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ def execute_job(
     what: str,
     ops: Mapping[str, Any] | None = None,
     partition_key: str | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
     shown: bool = True,
     raise_on_error: bool = True,
 ) -> dg.ExecuteInProcessResult:
@@ -43,6 +44,7 @@ def execute_job(
         what: What is running, for the message of an interruption.
         ops: The configuration of its stages, by their Dagster names.
         partition_key: The refresh; None if the job has none.
+        assets: The assets of the job to materialize; None for all.
         shown: Whether the run is on the Dagster instance that the UI shows, or on a temporary one.
         raise_on_error: Whether the error of a stage is raised.
     """
@@ -64,6 +66,7 @@ def execute_job(
             },
             instance=instance,
             partition_key=partition_key,
+            asset_selection=assets,
             tags=here(os.getpid()),
             raise_on_error=raise_on_error,
         )

@@ -142,6 +142,20 @@ def policy_stage(stages: Sequence[Stage]) -> Stage | None:
     return next((stage for stage in reversed(stages) if _trains_policy(stage)), None)
 
 
+def with_read(stages: Sequence[Stage], names: Collection[str]) -> list[Stage]:
+    """The stages ``names`` and all that they need, in running order.
+
+    Args:
+        stages: All stages, in running order.
+        names: Names of stages; names of other tables are ignored.
+    """
+    needed = set(names)
+    for stage in reversed(stages):
+        if stage.name in needed:
+            needed.update(stage.reads)
+    return [stage for stage in stages if stage.name in needed]
+
+
 def exported_stage(stages: Sequence[Stage]) -> Stage | None:
     """The last stage that gives a table of `EXPORTED`; None if there is none."""
     return next((stage for stage in reversed(stages) if stage.gives in EXPORTED), None)

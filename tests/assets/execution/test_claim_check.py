@@ -37,6 +37,19 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     assert "| `claiming` | A paper | It helps | `first` |" in (tmp_path / "claims.md").read_text()
 
 
+def test_a_claim_about_labels_trains_nothing(ran: tuple[Workshop, Outcome]) -> None:
+    workshop, _ = ran
+    labels = {"use": "claims.LabelAccuracy", "of": "pairs", "control": "pairs"}
+    workshop.recipe("labelled", measure=labels)
+    command = ["claims", "labelled", "--rows", "3", "--refresh", "2026-11-08", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    (told,) = json.loads(done.stdout)
+    assert told["measured"] is not None
+    made = workshop.folder.glob("data/claims/2026-11-08/tables/labelled/*")
+    assert {each.name for each in made} == {"prompts", "responses", "scores", "pairs"}
+
+
 def test_a_claim_is_measured_in_another_world(ran: tuple[Workshop, Outcome], tmp_path: Any) -> None:
     workshop, _ = ran
     read = {"use": "instructions.Instructions"}
