@@ -4,18 +4,18 @@ from pathlib import Path
 
 from assets.project.project import Project
 from engines.bindings import Binding
+from engines.journal.pruning import prune
 from engines.journal.statistics import statistics
-from engines.journal.store import Journal
 from engines.protocol import EngineError
 from trainers.training.checkpoint_folder import RECORD
 
 
 def prune_journal(project: Project) -> tuple[int, int]:
-    """Remove the journaled answers of models that are not current.
+    """Remove the journaled answers of models that are not current. Runs may go on meanwhile.
 
     A model is current if a role is bound to it, or if a recipe trained it and its folder exists.
-    For a served model, all answers under its name are current, because only the server knows its
-    revision.
+    So is one that a run is asking now. For a served model, all answers under its name are current,
+    because only the server knows its revision.
 
     Returns:
         How many answers were removed, and how many are kept.
@@ -36,11 +36,7 @@ def prune_journal(project: Project) -> tuple[int, int]:
         for one in usage
         if one.name in served or one.revision.partition(" ")[0] in revisions
     }
-    journal = Journal(path)
-    try:
-        removed = journal.prune(current)
-    finally:
-        journal.close()
+    removed = prune(path, {one.revision for one in usage} - current)
     return removed, sum(one.answers for one in usage) - removed
 
 

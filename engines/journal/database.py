@@ -30,6 +30,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         check(connection, path)
+        # Of a new file; an older one stays as it is until it is pruned.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         # 16 MB between checkpoints: each checkpoint rewrites the pages of its answers' keys.

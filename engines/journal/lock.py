@@ -5,8 +5,7 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,14 +51,18 @@ class FileLock:
         """Free the lock for the next holder."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    @contextmanager
-    def held(self, patience: float) -> Iterator[None]:
-        """Hold the lock inside the block. Raises `LockedError` as ``acquire`` does."""
-        self.acquire(patience)
+    def mark(self, number: int) -> None:
+        """Mark a number until the lock is closed, or its process dies. Processes can share it."""
+        fcntl.lockf(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _LINE + number)
+
+    def is_marked(self, number: int) -> bool:
+        """Whether another process has marked the number. The lock must be held."""
         try:
-            yield
-        finally:
-            self.release()
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LINE + number)
+        except OSError:
+            return True
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _LINE + number)
+        return False
 
     def close(self) -> None:
         """Free the lock. The file stays: removing it would race with the next holder."""

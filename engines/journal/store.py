@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engines.journal import identity
 from engines.journal.database import open_database
@@ -31,6 +31,9 @@ from engines.journal.lock import FileLock, LockedError
 
 PATIENCE = 60.0
 """Seconds for which a process waits until it may write."""
+
+_OPEN = 0
+"""The mark of all processes that have the journal open. The others are numbers of models."""
 
 _BATCH_KEYS = 500
 _COUNT = """
@@ -74,10 +77,11 @@ class Journal:
                 "write permission, or set another path (journal in factory.yaml)"
             ) from error
         try:
-            if self._network is not None:
-                self._acquire(patience=0)
-            with self._turn():
-                self._connection = open_database(path)
+            self._acquire(patience=PATIENCE if self._network is None else 0)
+            self._lock.mark(_OPEN)
+            self._connection = open_database(path)
+            if self._network is None:
+                self._lock.release()
         except BaseException:
             self._lock.close()
             raise
@@ -98,36 +102,46 @@ class Journal:
             ) from None
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The only one of all processes that writes."""
-        if self._network is not None:
-            yield  # The lock is held until the journal is closed.
-            return
-        self._acquire(patience=PATIENCE)
+    def turn(self) -> Iterator[sqlite3.Connection]:
+        """The connection, while no other process writes. Errors of SQLite are `JournalError`."""
+        if self._network is None:
+            self._acquire(patience=PATIENCE)
         try:
-            yield
+            yield self._connection
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
         finally:
-            self._lock.release()
+            # On a network file system the lock is held until the journal is closed.
+            if self._network is None:
+                self._lock.release()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that writes, in this process's turn. An error rolls it back.
-
-        Raises:
-            JournalError: SQLite cannot write.
-        """
-        with self._turn():
-            connection = self._connection
+        """A transaction in this process's turn. An error rolls it back."""
+        with self.turn() as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error):
-                    raise self._failed(error) from error
                 raise
+
+    def read(self, select: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows that a statement selects."""
+        try:
+            return self._connection.execute(select, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def in_use(self, model: int) -> bool:
+        """Whether another process asks the model, in this process's turn."""
+        return self._lock.is_marked(model)
+
+    def is_shared(self) -> bool:
+        """Whether another process has the journal open, in this process's turn."""
+        return self._lock.is_marked(_OPEN)
 
     def model(self, engine: str, revision: str, name: str) -> int:
         """The journal's number of a model. ``name`` is only shown to people."""
@@ -140,7 +154,10 @@ class Journal:
             selected = connection.execute(
                 "SELECT model FROM models WHERE engine = ? AND revision = ?", (engine, revision)
             )
-            return int(selected.fetchone()[0])
+            number = int(selected.fetchone()[0])
+            # What a process asks is not pruned.
+            self._lock.mark(number)
+            return number
 
     def find(self, keys: Sequence[bytes], model: int, verb: identity.Verb) -> dict[bytes, bytes]:
         """The answers of those ``keys`` that have one. Counts hits and misses."""
@@ -220,28 +237,6 @@ class Journal:
         counts = self._lookups
         return [(m, v, counts[m, v, True], counts[m, v, False]) for m, v in pairs]
 
-    def prune(self, keep_revisions: Iterable[str]) -> int:
-        """Remove the answers of all models whose revision is not in ``keep_revisions``.
-
-        The file then shrinks. While it does, the disk must have room for a copy of it.
-
-        Returns:
-            The number of removed answers.
-        """
-        kept = list(keep_revisions)
-        unused = f"SELECT model FROM models WHERE revision NOT IN ({','.join('?' * len(kept))})"
-        with self.transaction() as connection:
-            execute = connection.execute
-            removed = execute(f"DELETE FROM answers WHERE model IN ({unused})", kept).rowcount
-            execute(f"DELETE FROM lookups WHERE model IN ({unused})", kept)
-        try:
-            with self._turn():
-                self._connection.execute("VACUUM")
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        return removed
-
     def close(self) -> None:
         """Commit pending answers and free the lock. Raises `JournalError` like ``keep``."""
         try:
@@ -250,8 +245,8 @@ class Journal:
         finally:
             try:
                 # The last connection to a file in WAL mode also empties the log.
-                with self._turn():
-                    self._connection.close()
+                with self.turn() as connection:
+                    connection.close()
             finally:
                 self._connection.close()
                 self._lock.close()

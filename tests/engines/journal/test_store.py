@@ -137,23 +137,6 @@ def test_hits_and_misses_add_up_over_runs(path: Path) -> None:
     assert (statistics(path).hits, statistics(path).misses) == (3, 1)
 
 
-def test_prune_removes_what_no_current_model_can_use(path: Path) -> None:
-    journal = Journal(path)
-    old = journal.model("engine", "old", "policy")
-    now = journal.model("engine", "now", "policy")
-    keep(journal, old, **{f"old {n}": bytes(1000) for n in range(300)})
-    keep(journal, now, a=b"one")
-    journal.find([b"a"], now, "generate")
-    keep(journal, now, b=b"two")
-    before = statistics(path).bytes
-    assert journal.prune(["now", "another"]) == 300
-    assert journal.find([b"a", b"old 1"], now, "generate") == {b"a": b"one"}
-    journal.close()
-    after = statistics(path)
-    assert after.bytes < before / 4
-    assert [usage.revision for usage in after.usage] == ["now"]
-
-
 def test_who_holds_the_journal_for_long_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
