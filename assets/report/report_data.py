@@ -13,11 +13,18 @@ from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
 from assets.storage.tables import Tables
-from schemas import Demonstrations, Pairs, Prompts, Responses, StepLabels, Table, empty
+from schemas import (
+    Checkpoints,
+    Operator,
+    Prompts,
+    Table,
+    TaskEvaluations,
+    empty,
+)
 from schemas.near import near
 
-BROWSED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations, Responses)
-"""The tables whose rows a page can show."""
+WITHOUT_TEXT: tuple[type[Table], ...] = (Checkpoints, TaskEvaluations)
+"""The tables that a page cannot show: neither they nor the tables before them hold a text."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +147,13 @@ def load_report_data(
     component = project.recipes[recipe]
     stages = component.planned(project.settings)
     name = stage or data_stage(project, recipe)[0]
-    known = {each.name: each for each in stages if each.gives in BROWSED}
+    known = {each.name: each for each in stages if each.gives not in WITHOUT_TEXT}
+    known["prompts"] = Stage("prompts", Operator(), Prompts, ())
     if name not in known:
         if name in GIVEN or any(each.name == name for each in stages):
             raise FactoryError(
-                f"{recipe}/{name} does not hold pairs, step labels, demonstrations or responses; "
-                f"stages that can be reported: {', '.join(known) or 'none'}"
+                f"{recipe}/{name} does not hold text; stages that can be reported: "
+                f"{', '.join(known)}"
             )
         raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
     tables = Tables(project.settings.root_path)

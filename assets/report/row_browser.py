@@ -25,21 +25,26 @@ class Choice:
 
 @dataclass
 class Browsed:
-    """The data for the browser of rows.
+    """The data for the browser of rows. ``address`` is the recipe and the stage, as in
+    ``online_dpo/pairs``.
 
     ``sides`` has the answers of each row by name, as indices into ``texts``, and ``right`` whether
     each is right. ``scores`` has a number a row by annotator and side. ``labels`` counts the rows
-    by the truth of their label or answer.
+    by the truth of their label or answer. ``answers`` has the ids of the sides that are responses
+    or nodes, and ``traces`` what each row comes from, as `assets.report.traces` says.
     """
 
     kind: str
     ids: list[str]
+    address: str = ""
     texts: list[str] = field(default_factory=list)
     prompts: list[int] = field(default_factory=list)
     sides: dict[str, list[int]] = field(default_factory=dict)
     right: dict[str, list[bool | None]] = field(default_factory=dict)
     shared: list[int] | None = None
     steps: dict[str, list[Any]] | None = None
+    answers: dict[str, list[str | None]] = field(default_factory=dict)
+    traces: list[Sequence[tuple[str, Sequence[str | int]]]] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     choices: list[Choice] = field(default_factory=list)
     numbers: dict[str, list[float | None]] = field(default_factory=dict)
@@ -49,6 +54,7 @@ class Browsed:
         """All data but the texts, as the page's script reads it."""
         return {
             "kind": self.kind,
+            "address": self.address,
             "ids": self.ids,
             "prompts": self.prompts,
             "sides": self.sides,
@@ -58,6 +64,7 @@ class Browsed:
             "choices": [vars(choice) for choice in self.choices],
             "numbers": self.numbers,
             "scores": self.scores,
+            "traces": self.traces,
             "texts": len(self.texts),
         }
 

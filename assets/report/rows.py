@@ -1,36 +1,62 @@
 """The rows of a report, in the form that each table needs: prompts, answers and their truth."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
 
 from assets.project.label_truth import sides as answered
-from assets.report.agreement import response_scores
+from assets.report.evaluated_rows import (
+    evaluation_rows,
+    pair_evaluation_rows,
+    step_evaluation_rows,
+)
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
+from assets.report.row_columns import add_scores, asked, last_content, truth_words
+from assets.report.scored_rows import node_rows, prompt_rows, ranking_rows, score_rows
 from assets.report.steps import step_columns
+from assets.report.traces import add_traces
 from engines.operators.prompt_templates import conversation, message_text
-from schemas import Demonstrations, Pairs, Responses, StepLabels
+from schemas import (
+    Demonstrations,
+    Evaluations,
+    Nodes,
+    PairEvaluations,
+    Pairs,
+    Prompts,
+    Rankings,
+    Responses,
+    RewardEvaluations,
+    Scores,
+    StepEvaluations,
+    StepLabels,
+    id_column,
+)
 
 
 def browsed(data: ReportData) -> Browsed:
     """The rows of the reported stage, by refresh, in the order of the tables."""
     rows = data.rows(data.stage.name)
-    (unit,) = data.stage.gives.primary_key()
-    browsed = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list())
+    unit = id_column(data.stage.gives)
+    address = f"{data.recipe.name}/{data.stage.name}"
+    browsed = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list(), address)
     _SHAPES[data.stage.gives][1](browsed, rows, data)
-    sources = rows.select("prompt_id").join(
-        data.prompts().select("prompt_id", "source"),
-        on="prompt_id",
-        how="left",
-        maintain_order="left",
-    )["source"]
-    browsed.choices += [chosen("refresh", rows["refresh"]), chosen("source", sources)]
-    truths = next(each for each in browsed.choices if each.name in ("label", "answer"))
-    counts = Counter(truths.values)
-    browsed.labels = {option: counts[number] for number, option in enumerate(truths.options)}
+    add_traces(browsed, rows, data)
+    browsed.choices.append(chosen("refresh", rows["refresh"]))
+    if "prompt_id" in rows.columns:
+        sources = rows.select("prompt_id").join(
+            data.prompts().select("prompt_id", "source"),
+            on="prompt_id",
+            how="left",
+            maintain_order="left",
+        )["source"]
+        browsed.choices.append(chosen("source", sources))
+    truths = next((each for each in browsed.choices if each.name in ("label", "answer")), None)
+    if truths is not None:
+        counts = Counter(truths.values)
+        browsed.labels = {option: counts[number] for number, option in enumerate(truths.options)}
     browsed.choices = [choice for choice in browsed.choices if len(choice.options) > 1]
     browsed.numbers = {
         name: values for name, values in browsed.numbers.items() if len(set(values)) > 1
@@ -47,7 +73,7 @@ def _pairs(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
         browsed.sides[side] = put(texts)
         browsed.right[side] = data.right(answered(rows, side)).to_list()
         lengths[side] = texts.str.len_chars().cast(pl.Int64)
-        _score(browsed, data, side, rows[f"{side}_id"])
+        add_scores(browsed, data, side, rows[f"{side}_id"])
     truths = [
         _pair_truth(one, other)
         for one, other in zip(browsed.right["chosen"], browsed.right["rejected"], strict=True)
@@ -56,7 +82,7 @@ def _pairs(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     if rows["shared_prefix"].fill_null(0).max():
         browsed.shared = [
             units(text[: shared or 0])
-            for text, shared in rows.select(_last("chosen"), "shared_prefix").iter_rows()
+            for text, shared in rows.select(last_content("chosen"), "shared_prefix").iter_rows()
         ]
     browsed.numbers = {
         "margin": rounded(rows["margin"]),
@@ -89,7 +115,7 @@ def _solutions(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
         "truths": truth.truths,
     }
     browsed.choices.append(chosen("label", truth.labels))
-    browsed.choices.append(chosen("answer", _answer(browsed.right["solution"])))
+    browsed.choices.append(chosen("answer", truth_words(browsed.right["solution"])))
     error = rows["first_error"].is_not_null()
     marked = pl.select(
         pl.when(error).then(pl.lit("a wrong step")).otherwise(pl.lit("no wrong step"))
@@ -100,7 +126,7 @@ def _solutions(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
         "first wrong step": rounded(rows["first_error"] + 1),
         "steps": rounded(rows["completions"].list.len()),
     }
-    _score(browsed, data, "solution", rows["response_id"])
+    add_scores(browsed, data, "solution", rows["response_id"])
 
 
 def _demonstrations(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
@@ -108,26 +134,26 @@ def _demonstrations(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> N
     messages = rows["messages"].to_list()
     browsed.prompts = put(conversation(turns[:-1]) if turns[:-1] else "" for turns in messages)
     browsed.sides["answer"] = put(message_text(turns[-1]) for turns in messages)
-    browsed.right["answer"] = data.right(rows.select("prompt_id", text=_last("messages"))).to_list()
-    browsed.choices.append(chosen("answer", _answer(browsed.right["answer"])))
+    browsed.right["answer"] = data.right(
+        rows.select("prompt_id", text=last_content("messages"))
+    ).to_list()
+    browsed.choices.append(chosen("answer", truth_words(browsed.right["answer"])))
     if rows["condition"].n_unique() > 1:
         browsed.choices.append(chosen("condition", rows["condition"]))
     browsed.numbers = {
-        "characters": rounded(rows.select(_last("messages").str.len_chars()).to_series())
+        "characters": rounded(rows.select(last_content("messages").str.len_chars()).to_series())
     }
-    _score(browsed, data, "answer", rows["response_id"])
+    add_scores(browsed, data, "answer", rows["response_id"])
 
 
 def _responses(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(browsed.texts)
-    prompts = data.prompts().select("prompt_id", "messages")
-    joined = rows.join(prompts, on="prompt_id", how="left", maintain_order="left")["messages"]
-    browsed.prompts = put(conversation(turns) if turns else "" for turns in joined.to_list())
+    browsed.prompts = put(asked(data, rows["prompt_id"]))
     browsed.sides["response"] = put(rows["text"])
     browsed.right["response"] = data.right(rows).to_list()
-    browsed.choices.append(chosen("answer", _answer(browsed.right["response"])))
+    browsed.choices.append(chosen("answer", truth_words(browsed.right["response"])))
     browsed.choices.append(chosen("ended by", rows["finish"].cast(pl.String)))
-    _score(browsed, data, "response", rows["response_id"])
+    add_scores(browsed, data, "response", rows["response_id"])
     browsed.numbers = {"tokens": rounded(rows["tokens"])} | {
         name: sides["response"] for name, sides in browsed.scores.items()
     }
@@ -138,23 +164,12 @@ _SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, ReportData], N
     StepLabels: ("solutions", _solutions),
     Demonstrations: ("demonstrations", _demonstrations),
     Responses: ("responses", _responses),
+    Rankings: ("rankings", ranking_rows),
+    Prompts: ("prompts", prompt_rows),
+    Scores: ("scores", score_rows),
+    Nodes: ("nodes", node_rows),
+    Evaluations: ("evaluations", evaluation_rows),
+    PairEvaluations: ("pair evaluations", pair_evaluation_rows),
+    RewardEvaluations: ("reward evaluations", pair_evaluation_rows),
+    StepEvaluations: ("step evaluations", step_evaluation_rows),
 }
-
-
-def _score(browsed: Browsed, data: ReportData, side: str, ids: pl.Series) -> None:
-    """Add the scores of the responses ``ids`` by each annotator that scored any of them."""
-    for name, scores in response_scores(data).items():
-        values = pl.DataFrame({"response_id": ids}).join(
-            scores, on="response_id", how="left", maintain_order="left"
-        )["value"]
-        if values.count():
-            browsed.scores.setdefault(name, {})[side] = rounded(values)
-
-
-def _answer(right: Sequence[bool | None]) -> pl.Series:
-    words = {True: "right", False: "wrong", None: "unknown"}
-    return pl.Series([words[each] for each in right], dtype=pl.String)
-
-
-def _last(column: str) -> pl.Expr:
-    return pl.col(column).list.last().struct.field("content")

@@ -1,29 +1,86 @@
-"""Puts the texts beside rows that hold only ids, such as scores."""
+"""Puts the texts beside rows that hold only ids, such as scores and evaluations."""
+
+from collections.abc import Iterable
 
 import polars as pl
 
 from assets.project.project import Project
-from assets.storage.tables import Tables
+from assets.tracing.read_tables import stored_tables
 
 _HELD = {"text", "messages", "completions", "prompt"}
+_TEXTS = {
+    "response_id": {
+        "response": pl.col("text"),
+        "solution": pl.col("completions").list.join(""),
+    },
+    "pair_id": {
+        f"{side}_text": pl.col(side).list.last().struct.field("content")
+        for side in ("chosen", "rejected")
+    },
+    "prompt_id": {"prompt": pl.col("messages").list.last().struct.field("content")},
+}
+"""The texts of other tables, by the id that leads to them."""
 
 
 def beside_text(
     project: Project, recipe: str, refresh: str | None, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    """``rows`` of a recipe with the column ``response``: the text that each is about.
+    """``rows`` of a recipe after the texts that they are about: the response and the step of a
+    score, the sides of a pair, or the prompt.
 
-    Rows that hold their text, or whose text no stage of the recipe holds, are unchanged.
+    Rows that hold their text, or whose text no table of the refresh holds, are unchanged.
     """
-    if "response_id" not in rows.columns or _HELD & set(rows.columns):
+    unit = next((name for name in _TEXTS if name in rows.columns), None)
+    if unit is None or refresh is None or _HELD & set(rows.columns):
         return rows
-    tables = Tables(project.settings.root_path)
-    texts = [pl.DataFrame(schema={"response_id": pl.String, "response": pl.String})]
-    for stage in project.recipes[recipe].planned(project.settings):
-        if refresh in tables.refreshes((recipe, stage.name)):
-            frame = tables.read((recipe, stage.name), refresh)
-            if {"response_id", "text"} <= set(frame.columns):
-                texts.append(frame.select("response_id", response="text"))
-    known = pl.concat(texts).unique("response_id", keep="first", maintain_order=True)
-    joined = rows.join(known, on="response_id", how="left", maintain_order="left")
-    return joined.select("response", *rows.columns) if joined["response"].count() else rows
+    stages = [stage.name for stage in project.recipes[recipe].planned(project.settings)]
+    stored = list(stored_tables(project, recipe, refresh, stages).values())
+    rows = _after_steps(rows, stored)
+    for name, text in _TEXTS[unit].items():
+        # A labelled solution is a response, too.
+        if name != "solution" or "response" not in rows.columns:
+            rows = _joined(rows, stored, unit, name, text)
+    return rows
+
+
+def _joined(
+    rows: pl.DataFrame, stored: Iterable[pl.DataFrame], unit: str, name: str, text: pl.Expr
+) -> pl.DataFrame:
+    """``rows`` after the column ``name``, if a table has the text of any of them."""
+    columns = {unit, *text.meta.root_names()}
+    found = [
+        frame.select(unit, text.alias(name)) for frame in stored if columns <= {*frame.columns}
+    ]
+    if not found:
+        return rows
+    known = pl.concat(found).unique(unit, keep="first", maintain_order=True)
+    joined = rows.join(known, on=unit, how="left", maintain_order="left")
+    return joined.select(name, *rows.columns) if joined[name].count() else rows
+
+
+def _after_steps(rows: pl.DataFrame, stored: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """``rows`` after the text of the step that each scores, if the responses are cut into steps."""
+    if "step" not in rows.columns or not rows["step"].count():
+        return rows
+    cut = [
+        frame.select("response_id", "text", "steps")
+        for frame in stored
+        if {"response_id", "text", "steps"} <= {*frame.columns}
+    ]
+    steps = (
+        pl.concat(cut)
+        .drop_nulls("steps")
+        .unique("response_id", keep="first", maintain_order=True)
+        .explode("steps")
+        .with_columns(step=pl.int_range(pl.len(), dtype=pl.Int32).over("response_id"))
+        .select(
+            "response_id",
+            "step",
+            scored_step=pl.col("text").str.slice(
+                pl.col("steps").struct.field("start"),
+                pl.col("steps").struct.field("end") - pl.col("steps").struct.field("start"),
+            ),
+        )
+    )
+    joined = rows.join(steps, on=["response_id", "step"], how="left", maintain_order="left")
+    return joined.select("scored_step", *rows.columns)

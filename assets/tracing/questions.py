@@ -19,7 +19,7 @@ from engines.journal.reader import JournalReader
 from engines.operators.row_operator import RowOperator
 from engines.protocol import EngineError
 from engines.transcript import Asked
-from schemas import Message, canonical
+from schemas import Message, Responses, Scores, canonical
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def questions(
     Args:
         project: The project.
         recipe: The name of the recipe.
-        stages: The stages, of those of the recipe.
+        stages: The stages of the recipe. Those that score or answer are asked; those that grow
+            trees ask too much.
         refresh: The refresh.
         read: The rows about one prompt in each table of the refresh, by stage.
     """
@@ -80,7 +81,8 @@ def questions(
     spec = project.recipes[recipe]
     context = RecipeContext.of(spec, spec.planned(project.settings))
     for stage in stages:
-        if not isinstance(stage.operator, RowOperator) or not stage.operator.roles():
+        asks = isinstance(stage.operator, RowOperator) and stage.operator.roles()
+        if not asks or stage.gives not in (Scores, Responses) or stage.name not in read:
             continue
         missing = [name for name in stage.reads if name not in read]
         if missing:

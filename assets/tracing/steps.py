@@ -75,3 +75,22 @@ def steps_of(row: Mapping[str, Any]) -> list[Step]:
 def _known(*, error_here: bool, **facts: Any) -> dict[str, Any]:
     known = {name: value for name, value in facts.items() if value is not None}
     return known | ({"first_error": True} if error_here else {})
+
+
+def beginnings(nodes: pl.DataFrame) -> list[str]:
+    """The text before each node, in the order of the rows; empty for a root and its children."""
+    by_id = {row["node_id"]: row for row in nodes.iter_rows(named=True)}
+    known: dict[str, str] = {}
+
+    def through(node_id: str | None) -> str:
+        """The text from the root to a node, with its own step."""
+        waiting = []
+        while node_id is not None and node_id in by_id and node_id not in known:
+            waiting.append(node_id)
+            node_id = by_id[node_id]["parent_id"]
+        text = known.get(node_id or "", "")
+        for each in reversed(waiting):
+            text = known[each] = text + by_id[each]["step"]
+        return text
+
+    return [through(parent) for parent in nodes["parent_id"]]

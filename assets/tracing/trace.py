@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 
 from assets.project.project import Project
-from assets.storage.tables import Tables
 from assets.tracing.find_row import Found, find_row
 from assets.tracing.questions import Question, Questions, questions
+from assets.tracing.read_tables import about_prompts, prompt_of, stored_tables
 from assets.tracing.steps import Step, path_to, steps_of
 from engines.operators.prompt_templates import message_text
-from schemas import Prompts, Responses, Scores, content_id
+from schemas import Prompts, content_id
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def traced(
 def trace_of(project: Project, recipe: str, found: Found) -> Trace:
     """The trace of a row that was found."""
     stages = project.recipes[recipe].planned(project.settings)
-    stored = _stored(project, recipe, found.refresh, [stage.name for stage in stages])
-    prompt_id = found.row.get("prompt_id") or _prompt_of(stored, found.row.get("response_id"))
-    read = _about(stored, prompt_id)
+    stored = stored_tables(project, recipe, found.refresh, [stage.name for stage in stages])
+    prompt_id = found.row.get("prompt_id") or prompt_of(stored, found.row.get("response_id"))
+    read = about_prompts(stored, [prompt_id])
     gives = {stage.name: stage.gives for stage in stages}
     prompt = next(
         (
@@ -100,59 +100,13 @@ def trace_of(project: Project, recipe: str, found: Found) -> Trace:
         ),
         None,
     )
-    asking = [
-        stage for stage in stages if stage.gives in (Scores, Responses) and stage.name in read
-    ]
-    asked = questions(project, recipe, asking, refresh=found.refresh, read=read)
+    asked = questions(project, recipe, stages, refresh=found.refresh, read=read)
     answers = list(_answers(read, found.row, asked))
     shown = {id(question) for answer in answers for question in answer.questions}
     rest = [question for question in asked.asked if id(question) not in shown]
     return Trace(
         recipe, found.stage, found.refresh, found.row, prompt, answers, rest, asked.unknown
     )
-
-
-def _stored(
-    project: Project, recipe: str, refresh: str, stages: Sequence[str]
-) -> dict[str, pl.DataFrame]:
-    """The tables of a recipe at a refresh, with the prompts first and the held-out ones last."""
-    tables = Tables(project.settings.root_path)
-    names = ["prompts", *stages]
-    stored = {
-        name: tables.read((recipe, name), refresh)
-        for name in names
-        if refresh in tables.refreshes((recipe, name))
-    }
-    held_out = ("prompts", project.settings.held_out)
-    if tables.path(held_out, None).exists():
-        stored["held_out"] = tables.read(held_out, None)
-    return stored
-
-
-def _about(stored: Mapping[str, pl.DataFrame], prompt_id: str | None) -> dict[str, pl.DataFrame]:
-    """The rows about one prompt, and the tables that are not about prompts."""
-    known: set[str] = set()
-    about = {}
-    for name, frame in stored.items():
-        if "prompt_id" in frame.columns:
-            about[name] = frame.filter(pl.col("prompt_id") == prompt_id)
-            for column in ("response_id", "node_id"):
-                if column in frame.columns:
-                    known.update(about[name][column].drop_nulls())
-        else:
-            about[name] = frame
-    for name, frame in about.items():
-        if "response_id" in frame.columns and "prompt_id" not in frame.columns:
-            about[name] = frame.filter(pl.col("response_id").is_in(known))
-    return about
-
-
-def _prompt_of(stored: Mapping[str, pl.DataFrame], response_id: str | None) -> str | None:
-    for frame in stored.values():
-        if {"response_id", "prompt_id"} <= set(frame.columns):
-            for prompt_id in frame.filter(response_id=response_id)["prompt_id"]:
-                return str(prompt_id)
-    return None
 
 
 def _answers(

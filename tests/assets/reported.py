@@ -1,12 +1,14 @@
 """Tables for reports, written as stages would have written them, as many rows as wanted."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 from assets.storage.tables import Tables
 from schemas import (
     Demonstrations,
+    Evaluations,
     Nodes,
     Pairs,
     Prompts,
@@ -43,6 +45,14 @@ STEP_PAIRS: dict[str, Any] = {
     "errors": {"use": "annotators.FirstError", "of": "responses"},
     "rectified": {"use": "generators.Rectify", "of": "responses", "by": "errors"},
     "pairs": {"use": "filters.StepPairs", "of": "rectified", "wrong": "responses", "by": "errors"},
+}
+SCORED_STEPS: dict[str, Any] = {
+    "sampled": {"use": "generators.Sample", "n": 2},
+    "responses": {"use": "generators.Segment", "of": "sampled"},
+    "values": {"use": "annotators.RolloutValue", "of": "responses"},
+    "pairs": {"use": "filters.RandomPairs", "of": "responses"},
+    "policy": {"use": "trainers.DPO", "of": "pairs"},
+    "validated": {"use": "trainers.Validate", "of": "policy", "prompts": "prompts"},
 }
 DEMONSTRATIONS: dict[str, Any] = {
     "responses": {"use": "generators.Sample", "n": 2},
@@ -180,6 +190,49 @@ def write_step_pairs(workshop: Any, name: str, count: int) -> None:
     _write(workshop, name, "errors", Scores, errors, REFRESH)
     _write(workshop, name, "rectified", Responses, continued, REFRESH)
     _write(workshop, name, "pairs", Pairs, pairs, REFRESH)
+
+
+def write_scored_steps(workshop: Any, name: str, count: int) -> None:
+    """``count`` responses of two steps with a value of each step, and a policy that was measured on
+    their prompts."""
+    workshop.recipe(name, SCORED_STEPS)
+    asked, answers, values, measured = [], [], [], []
+    for number, (prompt, truth) in enumerate(_problems(count, REFRESH)):
+        asked.append(prompt)
+        steps = [f"First {truth} + 0 = {truth}.\n", f"Answer: {truth}"]
+        ends = [0, len(steps[0]), len("".join(steps))]
+        answers.append(
+            {
+                "response_id": f"{number}",
+                "prompt_id": prompt["prompt_id"],
+                "text": "".join(steps),
+                "steps": [
+                    {"start": a, "end": b, "token_start": a, "token_end": b}
+                    for a, b in pairwise(ends)
+                ],
+                "finish": "stop",
+                "tokens": ends[-1],
+                "origin": ORIGIN,
+            }
+        )
+        for step in range(2):
+            told = {"response_id": f"{number}", "annotator": "rollout_value", "step": step}
+            values.append({**told, "value": step / 2, "raw": f"{step}/2", "origin": ORIGIN})
+        measured.append(
+            {
+                "prompt_id": prompt["prompt_id"],
+                "greedy_before": False,
+                "greedy_after": True,
+                "samples": 4,
+                "right_before": 1,
+                "right_after": 3,
+            }
+        )
+    _write(workshop, name, "prompts", Prompts, asked, REFRESH)
+    for stage in ("sampled", "responses"):
+        _write(workshop, name, stage, Responses, answers, REFRESH)
+    _write(workshop, name, "values", Scores, values, REFRESH)
+    _write(workshop, name, "validated", Evaluations, measured, REFRESH)
 
 
 def write_trees(workshop: Any, name: str, count: int, *, said: str = "Then nothing.") -> None:

@@ -1,6 +1,7 @@
 """Every shipped recipe runs on the pocket models and gives what it is for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,8 @@ import yaml
 from assets.definitions import build_definitions
 from assets.project.project import Project, load_project
 from assets.refresh import run_refresh
+from assets.report.report_data import WITHOUT_TEXT, load_report_data
+from assets.report.rows import browsed
 from claims import BestOfNGain, RewardGap
 from schemas import Checkpoints
 from tests.checkout import PROJECT
@@ -75,3 +78,17 @@ def test_a_recipe_runs_and_ends_with_rows(shipped: Project, name: str) -> None:
     if trains:
         assert outcome.checkpoint is not None
         assert outcome.checkpoint["trained"], outcome.checkpoint["reason"]
+    _all_can_be_reported(shipped, name)
+
+
+def _all_can_be_reported(project: Project, name: str) -> None:
+    """Each table with text is told with its text, and each score beside what it scores."""
+    data = load_report_data(project, name, "prompts", refresh=REFRESH)
+    for stage in data.stages:
+        if stage.gives in WITHOUT_TEXT or data.rows(stage.name).is_empty():
+            continue
+        told = browsed(replace(data, stage=stage))
+        texts = [told.texts[index] for index in told.prompts]
+        texts += [told.texts[index] for side in told.sides.values() for index in side]
+        assert all(map(str.strip, texts)), f"{name}/{stage.name} has a row without its text"
+        assert "not stored" not in texts, f"{name}/{stage.name} has a row without its text"

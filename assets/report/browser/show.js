@@ -74,7 +74,22 @@ function shown(data, row, query, colouring) {
   for (const name of data.names) sides.append(side(data, row, name, query, colouring));
   made.append(asked, sides);
   if (Object.keys(data.scores).length) made.append(scores(data, row));
-  made.append(facts, element("p", "id quiet", data.ids[row]));
+  made.append(facts, trace(data, row));
+  return made;
+}
+
+/** What the row comes from. It is filled in when it is opened. */
+function trace(data, row) {
+  const made = element("details", "trace", element("summary", "", "What this row comes from"));
+  made.addEventListener("toggle", () => {
+    if (made.children.length > 1) return;
+    for (const [title, parts] of data.traces[row]) {
+      const said = parts.map((part) => (typeof part === "number" ? data.texts[part] : part)).join("");
+      made.append(element("h4", "", title), element("div", "said", said));
+    }
+    const command = `factory show ${data.address} --row ${data.ids[row]}`;
+    made.append(element("h4", "", "all of it, in a terminal"), element("div", "said", command));
+  });
   return made;
 }
 

@@ -20,6 +20,8 @@ from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.report.encoding import packed
 from assets.report.page import dataset_report
+from assets.report.row_browser import interned
+from assets.report.traces import without
 from assets.review.decisions import Decision, Decisions, Verdict
 from assets.storage.tables import Tables
 from tests.assets.reported import (
@@ -30,6 +32,7 @@ from tests.assets.reported import (
     write_demonstrations,
     write_nothing,
     write_pairs,
+    write_scored_steps,
     write_solutions,
     write_step_pairs,
     write_trees,
@@ -261,7 +264,7 @@ def test_a_claim_that_was_measured_is_told_with_its_figure(workshop: Any) -> Non
     ("dataset", "told"),
     [
         ("nothing", "nothing/pairs kept no row at 2026-11-01"),
-        ("nothing/right", "stages that can be reported: responses, pairs"),
+        ("random_pairs/policy", "stages that can be reported: responses, pairs"),
         ("nothing/pears", "has no stage 'pears'; did you mean 'pairs'?"),
         ("random_pairs", "has no rows yet; make them: factory run random_pairs"),
         ("nothin", "did you mean 'nothing'?"),
@@ -330,3 +333,52 @@ def test_texts_come_through_packing_as_they_are(texts: list[str]) -> None:
     data = packed({"kind": "pairs"}, texts)
     assert unpacked(data) == ({"kind": "pairs"}, texts)
     assert not set("<>&\"'") & set(data)
+
+
+def test_scores_are_beside_the_response_and_the_step(workshop: Any) -> None:
+    write_scored_steps(workshop, "stepwise", 2)
+    columns, texts = report(workshop, "stepwise", "values").rows()
+    sides = {name: [texts[index] for index in side] for name, side in columns["sides"].items()}
+    assert sides["step"] == [
+        text.splitlines(keepends=True)[number % 2] for number, text in enumerate(sides["response"])
+    ]
+    assert sides["said"] == ["0/2", "1/2"] * 2
+    assert columns["numbers"]["score"] == [0, 0.5] * 2
+
+
+def test_nodes_have_their_step_and_what_is_before_it(workshop: Any) -> None:
+    write_trees(workshop, "searched", 1, said="Something else.")
+    columns, texts = report(workshop, "searched", "trees").rows()
+    steps, after = (
+        [texts[index] for index in columns["sides"][name]] for name in ("step", "after")
+    )
+    assert steps[0] == "the root"
+    assert after[2] == steps[1]
+
+
+@pytest.mark.parametrize(("stage", "kind"), [("validated", "evaluations"), ("prompts", "prompts")])
+def test_evaluations_and_prompts_have_their_text(workshop: Any, stage: str, kind: str) -> None:
+    write_scored_steps(workshop, "stepwise", 2)
+    columns, texts = report(workshop, "stepwise", stage).rows()
+    assert columns["kind"] == kind
+    assert all("pears" in texts[index] for index in columns["prompts"])
+
+
+def test_a_row_is_traced_without_holding_its_texts_again(workshop: Any) -> None:
+    write_pairs(workshop, "many", 3, said=[SCRIPT])
+    page = report(workshop, "many")
+    columns, texts = page.rows()
+    titles = [title for title, _ in columns["traces"][0]]
+    assert titles == ["chosen: made by responses", "rejected: made by responses"]
+    _, parts = columns["traces"][0][0]
+    told = "".join(texts[part] if isinstance(part, int) else part for part in parts)
+    assert "generators.Sample" in told
+    assert "seed 1" in told
+
+
+def test_a_question_refers_to_the_texts_of_the_page() -> None:
+    texts = ["the long text of a prompt", "the long text of an answer"]
+    known = {text: index for index, text in enumerate(texts)}
+    parts = without(f"Q: {texts[0]} A: {texts[1]}?", known, interned(texts))
+    assert [part for part in parts if part in (0, 1)] == [0, 1]
+    assert "".join(texts[int(part)] for part in parts) == f"Q: {texts[0]} A: {texts[1]}?"

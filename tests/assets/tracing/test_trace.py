@@ -8,7 +8,7 @@ from assets.config.errors import FactoryError
 from assets.storage.tables import Tables
 from assets.tracing.beside_text import beside_text
 from assets.tracing.trace import traced
-from tests.assets.reported import REFRESH, write_pairs
+from tests.assets.reported import REFRESH, write_pairs, write_scored_steps
 
 
 @pytest.fixture
@@ -55,3 +55,18 @@ def test_scores_are_beside_the_text_they_score(paired: Any) -> None:
     shown = beside_text(paired.project(), "ours", REFRESH, scores)
     texts = dict(tables.read(("ours", "responses"), REFRESH).select("response_id", "text").rows())
     assert shown["response"].to_list() == [texts[each] for each in scores["response_id"]]
+
+
+def test_scores_of_steps_are_beside_their_step(workshop: Any) -> None:
+    write_scored_steps(workshop, "stepwise", 2)
+    scores = Tables(workshop.folder / "data").read(("stepwise", "values"), REFRESH)
+    shown = beside_text(workshop.project(), "stepwise", REFRESH, scores)
+    for row in shown.iter_rows(named=True):
+        assert row["scored_step"] == row["response"].splitlines(keepends=True)[row["step"]]
+
+
+def test_evaluations_are_beside_their_prompt(workshop: Any) -> None:
+    write_scored_steps(workshop, "stepwise", 2)
+    evaluations = Tables(workshop.folder / "data").read(("stepwise", "validated"), REFRESH)
+    shown = beside_text(workshop.project(), "stepwise", REFRESH, evaluations)
+    assert all("pears" in prompt for prompt in shown["prompt"])

@@ -1,0 +1,136 @@
+"""What each row of a report comes from, for a block that a reader opens.
+
+A text is a list of parts: strings, and indices into the texts of the page. So a question to a
+judge, which repeats the prompt and the answer, does not hold them again.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from assets.report.report_data import ReportData
+from assets.report.row_browser import Browsed, interned
+from assets.tracing.questions import Question, questions
+from assets.tracing.read_tables import about_prompts, stored_tables
+from engines.operators.prompt_templates import conversation
+from schemas import Nodes, Responses, Scores, content_id
+
+QUESTIONED = 64
+"""The most rows whose questions are on the page, the first ones. ``factory show --row`` tells those
+of any row."""
+_LEAST = 24
+"""The fewest characters of a text that is replaced by its index."""
+
+
+class Section(NamedTuple):
+    """A part of a trace: its title, and its text as strings and indices into the texts."""
+
+    title: str
+    text: Sequence[str | int]
+
+
+def add_traces(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    """Add the trace of each row: who made its answers, what annotators said of them, and of the
+    first rows what models were asked.
+
+    Args:
+        browsed: The rows as the page shows them.
+        rows: The same rows of the table.
+        data: The data of the report.
+    """
+    put = interned(browsed.texts)
+    ids = {answer for side in browsed.answers.values() for answer in side if answer is not None}
+    told: dict[str, list[Section]] = defaultdict(list)
+    for answer, section in [*_makers(data, ids, put), *_opinions(data, ids, put)]:
+        told[answer].append(section)
+    asked = _questions(rows, data)
+    for number in range(len(browsed.ids)):
+        sections = []
+        for side, answers in browsed.answers.items():
+            for section in told.get(answers[number] or "", ()):
+                sections.append(Section(f"{side}: {section.title}", section.text))
+        if number < QUESTIONED:
+            sections += _of_row(asked, browsed, number, put)
+        browsed.traces.append(sections)
+
+
+_Put = Callable[[Sequence[str]], list[int]]
+
+
+def _makers(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, Section]]:
+    """Who made each of the answers and nodes ``ids``."""
+    for table, unit in ((Responses, "response_id"), (Nodes, "node_id")):
+        rows = data.giving(table).select(unit, "stage", "origin")
+        for answer, stage, origin in rows.filter(pl.col(unit).is_in(ids)).iter_rows():
+            fixed = [origin["operator"], origin["model"], origin["parameters"]]
+            seed = "" if origin["seed"] is None else f"\nseed {origin['seed']}"
+            text = "\n".join(one for one in fixed if one is not None)
+            yield answer, Section(f"made by {stage}", [*put([text]), seed])
+
+
+def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, Section]]:
+    """What annotators said of each of the answers ``ids``."""
+    columns = ("response_id", "step", "annotator", "value", "raw", "error")
+    known = set()
+    for stage in data.stages:
+        if stage.gives is not Scores or not data.ran(stage.name):
+            continue
+        rows = data.rows(stage.name).select(columns)
+        for row in rows.filter(pl.col("response_id").is_in(ids)).iter_rows():
+            answer, step, annotator, value, raw, error = row
+            # A stage that gathers scores holds those of others again.
+            if row in known or (raw is None and error is None):
+                continue
+            known.add(row)
+            at = "" if step is None else f", step {step + 1}"
+            score = "no score" if value is None else f"{value:.4g}"
+            yield answer, Section(f"{annotator} says {score}{at}", put([error or raw or ""]))
+
+
+def _questions(rows: pl.DataFrame, data: ReportData) -> list[Question]:
+    """What models were asked about the prompts of the first rows."""
+    first = rows.head(QUESTIONED)
+    if "prompt_id" not in first.columns:
+        return []
+    found: list[Question] = []
+    for (refresh,), part in first.group_by("refresh", maintain_order=True):
+        day = str(refresh)
+        names = [stage.name for stage in data.stages]
+        stored = stored_tables(data.project, data.recipe.name, day, names)
+        read = about_prompts(stored, part["prompt_id"].to_list())
+        told = questions(data.project, data.recipe.name, data.stages, refresh=day, read=read)
+        found += told.asked
+    return found
+
+
+def _of_row(
+    asked: Sequence[Question], browsed: Browsed, number: int, put: _Put
+) -> Iterator[Section]:
+    """The questions about the answers of a row, each once."""
+    sides: dict[str, str] = {}
+    for side, answers in browsed.answers.items():
+        text = browsed.texts[browsed.sides[side][number]]
+        sides |= dict.fromkeys((answers[number] or "", content_id(text)), side)
+    held = [browsed.prompts[number], *(side[number] for side in browsed.sides.values())]
+    known = {browsed.texts[index]: index for index in held}
+    for question in asked:
+        about = dict.fromkeys(sides[each] for each in question.about if each in sides)
+        if about and set(question.about) <= sides.keys():
+            times = f", {question.times} times" if question.times > 1 else ""
+            doubt = "" if question.journaled else "; the journal has no answer to exactly this"
+            yield Section(
+                f"{' and '.join(about)}: {question.stage} asked {question.role}{times}{doubt}",
+                without(question.text or conversation(question.messages), known, put),
+            )
+
+
+def without(text: str, known: Mapping[str, int], put: _Put) -> list[str | int]:
+    """The parts of ``text``, where the texts of ``known`` are their indices."""
+    long = sorted((one for one in known if len(one) >= _LEAST), key=len, reverse=True)
+    if not long:
+        return [*put([text])]
+    pieces = re.split(f"({'|'.join(map(re.escape, long))})", text)
+    return [known[piece] if piece in known else put([piece])[0] for piece in pieces if piece]

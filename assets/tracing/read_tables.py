@@ -1,0 +1,54 @@
+"""Reads the tables of a refresh, and takes the rows about some prompts out of them."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import polars as pl
+
+from assets.project.project import Project
+from assets.storage.tables import Tables
+
+
+def stored_tables(
+    project: Project, recipe: str, refresh: str, stages: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """The tables of a recipe at a refresh, with the prompts first and the held-out ones last."""
+    tables = Tables(project.settings.root_path)
+    names = ["prompts", *stages]
+    stored = {
+        name: tables.read((recipe, name), refresh)
+        for name in names
+        if refresh in tables.refreshes((recipe, name))
+    }
+    held_out = ("prompts", project.settings.held_out)
+    if tables.path(held_out, None).exists():
+        stored["held_out"] = tables.read(held_out, None)
+    return stored
+
+
+def about_prompts(
+    stored: Mapping[str, pl.DataFrame], prompt_ids: Collection[str | None]
+) -> dict[str, pl.DataFrame]:
+    """The rows about some prompts, and the tables that are not about prompts."""
+    known: set[str] = set()
+    about = {}
+    for name, frame in stored.items():
+        if "prompt_id" in frame.columns:
+            about[name] = frame.filter(pl.col("prompt_id").is_in(list(prompt_ids)))
+            for column in ("response_id", "node_id"):
+                if column in frame.columns:
+                    known.update(about[name][column].drop_nulls())
+        else:
+            about[name] = frame
+    for name, frame in about.items():
+        if "response_id" in frame.columns and "prompt_id" not in frame.columns:
+            about[name] = frame.filter(pl.col("response_id").is_in(known))
+    return about
+
+
+def prompt_of(stored: Mapping[str, pl.DataFrame], response_id: str | None) -> str | None:
+    """The prompt of a response; None if no table has it."""
+    for frame in stored.values():
+        if {"response_id", "prompt_id"} <= set(frame.columns):
+            for prompt_id in frame.filter(response_id=response_id)["prompt_id"]:
+                return str(prompt_id)
+    return None
