@@ -87,9 +87,9 @@ def show(
             name = recipe_id(name, project.recipes)
         key, day, frame = found_table(project, name, stage or None, refresh=refresh)
         if name != "prompts":
-            from assets.tracing.beside_text import beside_text
+            from assets.tracing.read_tables import beside_stored
 
-            frame = beside_text(project, name, day, frame)
+            frame = beside_stored(project, name, day, frame)
         screen = console.console()
         screen.print(
             f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "

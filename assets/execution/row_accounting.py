@@ -1,9 +1,11 @@
 """The metadata of an asset's rows in Dagster, and the check ``adds_up``."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from assets.charts import funnel_picture, histograms, in_markdown
 from assets.execution.row_counts import RowCounts
@@ -25,6 +27,7 @@ def rows_metadata(
     *,
     seconds: float,
     usage: Usage | None = None,
+    tables: Collection[pl.DataFrame] = (),
 ) -> dict[str, Any]:
     """The metadata of an asset: row counts, sample rows and charts.
 
@@ -36,6 +39,7 @@ def rows_metadata(
         counts: The counts of these rows.
         seconds: How long the asset ran.
         usage: The cost of the models; None for an asset that calls no model.
+        tables: The tables that the asset read: they hold the texts that scores are about.
     """
     account: dict[str, Any] = {
         "in": counts.came,
@@ -54,7 +58,7 @@ def rows_metadata(
     return {
         **count_metadata(counts, seconds=seconds),
         "dagster/row_count": split.kept.height,
-        "rows": dg.MetadataValue.md(sampled(split.kept)),
+        "rows": dg.MetadataValue.md(sampled(split.kept, tables)),
         "drop reasons": dg.MetadataValue.md(dropped_rows(split.dropped)),
         **histograms(table, split.kept),
         ACCOUNT: dg.MetadataValue.json(account),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 import dagster as dg
@@ -27,7 +28,7 @@ from assets.project.changes import SET, set_by_run
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
 from assets.rendering.markdown import markdown
-from schemas import EVALUATIONS, Checkpoints, Pairs, Split
+from schemas import EVALUATIONS, Checkpoints, Pairs, Split, TaskEvaluations, id_column
 
 
 def run_stage(
@@ -95,6 +96,10 @@ def run_stage(
     ]
     if notices:
         metadata["says"] = "; ".join(notices)
+    kept = outcome.split.kept
+    if stage.gives not in (Checkpoints, TaskEvaluations) and kept.height:
+        row_id = quote(kept[id_column(stage.gives)][0])
+        metadata["trace a row"] = f"factory show {recipe.recipe}/{stage.name} --row {row_id}"
     return outcome, dg.MaterializeResult(
         value=outcome.split, metadata=account_last(metadata), check_results=checks
     )
@@ -116,7 +121,12 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
     stage, usage, kept = outcome.stage, outcome.usage, outcome.split.kept
     metadata = {
         **rows_metadata(
-            stage.gives, outcome.split, outcome.counts, seconds=outcome.seconds, usage=usage
+            stage.gives,
+            outcome.split,
+            outcome.counts,
+            seconds=outcome.seconds,
+            usage=usage,
+            tables=list(tables.values()),
         ),
         **pictures(stage.gives, stage.operator, kept, tables),
     }

@@ -6,24 +6,26 @@ Text from models and datasets is escaped, so that it cannot format the page.
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import polars as pl
 
+from assets.rendering.beside_text import beside_text
 from engines.operators.prompt_templates import message_text
 
 SAMPLES = 5
 LONGEST = 300
 
 
-def sampled(kept: pl.DataFrame) -> str:
-    """A few rows as a Markdown table: the first, and others at equal distances."""
+def sampled(kept: pl.DataFrame, tables: Collection[pl.DataFrame] = ()) -> str:
+    """A few rows as a Markdown table: the first, and others at equal distances. Rows that hold no
+    text are beside theirs, if ``tables`` have it."""
     if kept.is_empty():
         return "no rows"
     step = max(1, kept.height // SAMPLES)
-    picked = kept.gather_every(step).head(SAMPLES)
+    picked = beside_text(kept.gather_every(step).head(SAMPLES), tables)
     return markdown(picked.columns, [list(row) for row in picked.iter_rows()])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 
 from assets.project.project import Project
+from assets.rendering.beside_text import beside_text
 from assets.storage.tables import Tables
 
 
@@ -52,3 +53,14 @@ def prompt_of(stored: Mapping[str, pl.DataFrame], response_id: str | None) -> st
             for prompt_id in frame.filter(response_id=response_id)["prompt_id"]:
                 return str(prompt_id)
     return None
+
+
+def beside_stored(
+    project: Project, recipe: str, refresh: str | None, rows: pl.DataFrame
+) -> pl.DataFrame:
+    """``rows`` of a recipe after the texts that they are about, from the tables of the refresh
+    (`assets.rendering.beside_text`)."""
+    if refresh is None:
+        return rows
+    stages = [stage.name for stage in project.recipes[recipe].planned(project.settings)]
+    return beside_text(rows, list(stored_tables(project, recipe, refresh, stages).values()))

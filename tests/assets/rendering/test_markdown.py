@@ -43,3 +43,12 @@ def test_a_broken_rule_is_named_with_how_many_rows_break_it() -> None:
     assert (less.passed, less.description) == (False, "there is no column value")
     other = schema_check(Scores, scores.with_columns(pl.col("value").cast(pl.Int64)))
     assert (other.passed, other.description) == (False, "columns are not of their types")
+
+
+def test_scores_are_sampled_beside_the_responses_that_they_score() -> None:
+    scores = pl.DataFrame({"response_id": ["a", "b"], "value": [0.0, 1.0]})
+    responses = pl.DataFrame({"response_id": ["b", "a"], "text": ["of b", "of a"]})
+    header, _, first, second = sampled(scores, [responses]).splitlines()
+    assert header.split(" | ")[0] == "| response"
+    assert first.startswith("| of a | a |")
+    assert second.startswith("| of b | b |")

@@ -6,7 +6,7 @@ import pytest
 
 from assets.config.errors import FactoryError
 from assets.storage.tables import Tables
-from assets.tracing.beside_text import beside_text
+from assets.tracing.read_tables import beside_stored
 from assets.tracing.trace import traced
 from tests.assets.reported import REFRESH, write_pairs, write_scored_steps
 
@@ -52,7 +52,7 @@ def test_unknown_ids_and_shared_beginnings_are_refused(paired: Any) -> None:
 def test_scores_are_beside_the_text_they_score(paired: Any) -> None:
     tables = Tables(paired.folder / "data")
     scores = tables.read(("ours", "right"), REFRESH)
-    shown = beside_text(paired.project(), "ours", REFRESH, scores)
+    shown = beside_stored(paired.project(), "ours", REFRESH, scores)
     texts = dict(tables.read(("ours", "responses"), REFRESH).select("response_id", "text").rows())
     assert shown["response"].to_list() == [texts[each] for each in scores["response_id"]]
 
@@ -60,7 +60,7 @@ def test_scores_are_beside_the_text_they_score(paired: Any) -> None:
 def test_scores_of_steps_are_beside_their_step(workshop: Any) -> None:
     write_scored_steps(workshop, "stepwise", 2)
     scores = Tables(workshop.folder / "data").read(("stepwise", "values"), REFRESH)
-    shown = beside_text(workshop.project(), "stepwise", REFRESH, scores)
+    shown = beside_stored(workshop.project(), "stepwise", REFRESH, scores)
     for row in shown.iter_rows(named=True):
         assert row["scored_step"] == row["response"].splitlines(keepends=True)[row["step"]]
 
@@ -68,5 +68,5 @@ def test_scores_of_steps_are_beside_their_step(workshop: Any) -> None:
 def test_evaluations_are_beside_their_prompt(workshop: Any) -> None:
     write_scored_steps(workshop, "stepwise", 2)
     evaluations = Tables(workshop.folder / "data").read(("stepwise", "validated"), REFRESH)
-    shown = beside_text(workshop.project(), "stepwise", REFRESH, evaluations)
+    shown = beside_stored(workshop.project(), "stepwise", REFRESH, evaluations)
     assert all("pears" in prompt for prompt in shown["prompt"])

@@ -1,11 +1,8 @@
 """Puts the texts beside rows that hold only ids, such as scores and evaluations."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import polars as pl
-
-from assets.project.project import Project
-from assets.tracing.read_tables import stored_tables
 
 _HELD = {"text", "messages", "completions", "prompt"}
 _TEXTS = {
@@ -22,34 +19,34 @@ _TEXTS = {
 """The texts of other tables, by the id that leads to them."""
 
 
-def beside_text(
-    project: Project, recipe: str, refresh: str | None, rows: pl.DataFrame
-) -> pl.DataFrame:
-    """``rows`` of a recipe after the texts that they are about: the response and the step of a
-    score, the sides of a pair, or the prompt.
+def beside_text(rows: pl.DataFrame, tables: Collection[pl.DataFrame]) -> pl.DataFrame:
+    """``rows`` after the texts that they are about: the response and the step of a score, the sides
+    of a pair, or the prompt.
 
-    Rows that hold their text, or whose text no table of the refresh holds, are unchanged.
+    Rows that hold their text, or whose text no table holds, are unchanged.
+
+    Args:
+        rows: The rows of a table.
+        tables: Tables that may hold the texts, the first choice first.
     """
     unit = next((name for name in _TEXTS if name in rows.columns), None)
-    if unit is None or refresh is None or _HELD & set(rows.columns):
+    if unit is None or _HELD & set(rows.columns):
         return rows
-    stages = [stage.name for stage in project.recipes[recipe].planned(project.settings)]
-    stored = list(stored_tables(project, recipe, refresh, stages).values())
-    rows = _after_steps(rows, stored)
+    rows = _after_steps(rows, tables)
     for name, text in _TEXTS[unit].items():
         # A labelled solution is a response, too.
         if name != "solution" or "response" not in rows.columns:
-            rows = _joined(rows, stored, unit, name, text)
+            rows = _joined(rows, tables, unit, name, text)
     return rows
 
 
 def _joined(
-    rows: pl.DataFrame, stored: Iterable[pl.DataFrame], unit: str, name: str, text: pl.Expr
+    rows: pl.DataFrame, tables: Collection[pl.DataFrame], unit: str, name: str, text: pl.Expr
 ) -> pl.DataFrame:
     """``rows`` after the column ``name``, if a table has the text of any of them."""
     columns = {unit, *text.meta.root_names()}
     found = [
-        frame.select(unit, text.alias(name)) for frame in stored if columns <= {*frame.columns}
+        frame.select(unit, text.alias(name)) for frame in tables if columns <= {*frame.columns}
     ]
     if not found:
         return rows
@@ -58,15 +55,17 @@ def _joined(
     return joined.select(name, *rows.columns) if joined[name].count() else rows
 
 
-def _after_steps(rows: pl.DataFrame, stored: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def _after_steps(rows: pl.DataFrame, tables: Collection[pl.DataFrame]) -> pl.DataFrame:
     """``rows`` after the text of the step that each scores, if the responses are cut into steps."""
-    if "step" not in rows.columns or not rows["step"].count():
+    if not {"response_id", "step"} <= set(rows.columns) or not rows["step"].count():
         return rows
     cut = [
         frame.select("response_id", "text", "steps")
-        for frame in stored
+        for frame in tables
         if {"response_id", "text", "steps"} <= {*frame.columns}
     ]
+    if not cut:
+        return rows
     steps = (
         pl.concat(cut)
         .drop_nulls("steps")
