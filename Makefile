@@ -86,7 +86,7 @@ $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
 	touch $@
 
 test-cluster: setup $(VENV)/cluster ## Tests on a Ray cluster of three nodes here: killed replicas and nodes
-	$(BIN)/pytest -m cluster tests/engines/cluster/test_ray.py
+	$(BIN)/pytest -m cluster tests/engines/cluster tests/assets/test_replicas.py
 
 $(VENV)/cluster: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,cluster]'

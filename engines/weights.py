@@ -51,12 +51,15 @@ def weights_revision(binding: Binding) -> str:
     """
     folder = model_folder(binding)
     base = adapted(folder)
-    parts = [] if base is None else [weights_revision(base)]
+    # The base model runs where its adapter does.
+    parts = (
+        [] if base is None else [weights_revision(base.model_copy(update={"gpus": binding.gpus}))]
+    )
     if is_hub_id(binding):
         parts.insert(0, f"{binding.model}@{folder.name}")
         return f"{'+'.join(parts)}/{resolved_dtype(binding)}"
     digest = hashlib.blake2b(_VERSION.encode(), digest_size=16)
-    for path in _files(folder):
+    for path in weight_files(folder):
         stat = path.stat()
         content = _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
         digest.update(f"\n{path.relative_to(folder)} {content}".encode())
@@ -225,7 +228,8 @@ def adapted(folder: Path) -> Binding | None:
     return Binding(model=str(base), revision=read_json(adapter).get("revision"))
 
 
-def _files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a model that can change an answer, in order."""
     return sorted({path for pattern in _READ for path in folder.glob(pattern) if path.is_file()})
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assets.cli import (
+    cluster,
     compare,
     exchange,
     init,
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 for module in (
     *(init, run, preview, plan, models, inspect, compare, operators, validate),
-    *(exchange, readings, storage),
+    *(cluster, exchange, readings, storage),
 ):
     app.add_typer(module.commands)
 

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 from engines.cluster.settings import Cluster
@@ -31,23 +32,37 @@ def connected(cluster: Cluster) -> Any:
             "pip install 'preference-factory[cluster]'"
         ) from error
     with _LOCK:
-        if ray.is_initialized():
-            return ray
-        _require_answer(cluster.address)
-        # A cluster has the dashboard that it was started with.
-        here = {"include_dashboard": False} if cluster.address is None else {}
-        try:
-            ray.init(
-                address=cluster.address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **here,
-            )
-        except ConnectionError as error:
-            raise _absent(cluster.address, error) from error
-        except RuntimeError as error:
-            raise EngineError(f"the Ray cluster at {cluster.address}: {error}") from error
+        if not ray.is_initialized():
+            _require_answer(cluster.address)
+            began: Future[None] = Future()
+            threading.Thread(
+                target=_connect, args=(ray, cluster, began), name="ray", daemon=True
+            ).start()
+            began.result()
     return ray
+
+
+def _connect(ray: Any, cluster: Cluster, began: "Future[None]") -> None:
+    """Connect, in a thread that stays until the process ends. Ray ends what it started on this
+    machine when the thread that started it does. In the main thread it would also take SIGTERM
+    away from the run."""
+    # A cluster has the dashboard that it was started with.
+    here = {"include_dashboard": False} if cluster.address is None else {}
+    try:
+        ray.init(
+            address=cluster.address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **here,
+        )
+    except ConnectionError as error:
+        began.set_exception(_absent(cluster.address, error))
+    except Exception as error:
+        where = "on this machine" if cluster.address is None else f"at {cluster.address}"
+        began.set_exception(EngineError(f"Ray {where}: {error}"))
+    else:
+        began.set_result(None)
+        threading.Event().wait()
 
 
 def _require_answer(address: str | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from engines.bindings import Binding
 from engines.cluster.actor import Actor, GoneError
 from engines.cluster.calls import Call, Calls, Load
+from engines.cluster.placement import demand, described
 from engines.cluster.replica import Answer, packed_calls, unpacked_answers
 from engines.protocol import (
     Choice,
@@ -197,8 +198,7 @@ class Replicated(Engine):
 
     async def _placed(self, actor: Actor) -> str:
         binding = self._binding
-        needs = {"CPU": binding.cpus, "GPU": binding.gpus, **binding.resources}
-        wanted = ", ".join(f"{number:g} {name}" for name, number in needs.items() if number)
+        wanted = described(demand(binding))
         told = asyncio.get_running_loop().call_later(
             _NO_ROOM,
             lambda: _log.warning(

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engines.bindings import Binding, open_local
+from engines.cluster.connection import connected
+from engines.cluster.inventory import nodes_of, unlike_here, unseen
 from engines.cluster.settings import Cluster
-from engines.journal.store import statistics
+from engines.journal.statistics import statistics
 from engines.opening import open_engine
 from engines.protocol import EngineError
 from tests.checkout import PROJECT
@@ -52,16 +53,19 @@ class Nodes:
     def add(self) -> Any:
         return self.ray.add_node(**self._small, resources={"engine": 1})
 
-    @contextmanager
-    def another_model(self) -> Iterator[None]:
-        """One of the two nodes has other weights."""
-        self.ray.remove_node(min(self.ray.worker_nodes, key=lambda node: node.unique_id))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(noted_engine.WEIGHTS, "2")
-            other = self.add()
-        yield
-        self.ray.remove_node(other)
-        self.add()
+    def replace(self, *, dead: bool) -> None:
+        """Put a new node in place of one, or of each that was killed."""
+        alive = [
+            node
+            for node in self.ray.worker_nodes
+            if all(started.process.poll() is None for started in node.all_processes["raylet"])
+        ]
+        if dead:
+            self.ray.worker_nodes = set(alive)
+        else:
+            self.ray.remove_node(alive[0])
+        for _ in range(2 - len(self.ray.worker_nodes)):
+            self.add()
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +171,7 @@ def test_nothing_is_lost_or_paid_twice_when_one_is_killed(
     binding = noted(in_flight=16, die=100, kill_node=node, delay=0.01)
     there = sampled(binding, tmp_path / "there", nodes.settings, count=1000, window=64)
     if node:
-        nodes.add()
+        nodes.replace(dead=True)
     here = sampled(noted(placed=False), tmp_path / "here", nodes.settings, count=1000)
     assert (tmp_path / "died").exists()
     assert_frame_equal(there.kept, here.kept)
@@ -189,14 +193,13 @@ def test_a_call_that_kills_replicas_costs_its_row(
     assert asked(tmp_path).count(next(one for one in asked(tmp_path) if "kill" in one)) == 3
 
 
-def test_other_weights_on_a_node_are_refused(
-    nodes: Nodes, noted: Callable[..., Binding], tmp_path: Path
-) -> None:
-    with (
-        nodes.another_model(),
-        pytest.raises(EngineError, match=r"w is another model on .*process \d+.*w@2.*w@1"),
-    ):
-        sampled(noted(delay=5), tmp_path, nodes.settings, count=20)
+def test_what_nodes_do_not_see_is_told(nodes: Nodes, tiny_model: Path, tmp_path: Path) -> None:
+    ray = connected(nodes.settings)
+    found = nodes_of(ray)
+    assert sorted(node.resources.get("engine", 0) for node in found) == [0, 1, 1]
+    assert unlike_here(ray, found, Binding(model=str(tiny_model))) == {}
+    assert unseen(ray, found, tmp_path) == {}
+    assert set(unseen(ray, found, tmp_path / "absent")) == {node.name for node in found}
 
 
 def test_a_signal_lets_replicas_answer_what_they_have(nodes: Nodes, tmp_path: Path) -> None:
@@ -216,3 +219,13 @@ def test_a_signal_lets_replicas_answer_what_they_have(nodes: Nodes, tmp_path: Pa
     # What replicas had at the signal was answered and journaled: nothing is asked twice.
     assert sorted(asked(tmp_path)) == sorted(set(asked(tmp_path)))
     assert len(asked(tmp_path)) == 200
+
+
+def test_other_weights_on_a_node_are_refused(
+    nodes: Nodes, noted: Callable[..., Binding], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(noted_engine.WEIGHTS, "2")
+    nodes.replace(dead=False)
+    monkeypatch.delenv(noted_engine.WEIGHTS)
+    with pytest.raises(EngineError, match=r"w is another model on .*process \d+.*w@2.*w@1"):
+        sampled(noted(delay=5), tmp_path, nodes.settings, count=20)
