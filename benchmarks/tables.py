@@ -29,14 +29,14 @@ def prompts(count: int) -> pl.DataFrame:
     )
 
 
-def responses(texts: pl.Series) -> pl.DataFrame:
-    """A response a text, `PER_PROMPT` to a prompt of `prompts`."""
+def responses(texts: pl.Series, *, per_prompt: int = PER_PROMPT) -> pl.DataFrame:
+    """A response a text, so many to a prompt of `prompts`."""
     row = pl.int_range(len(texts))
     return _as(
         Responses,
         pl.select(
             response_id=_id("r", row),
-            prompt_id=_id("p", row // PER_PROMPT),
+            prompt_id=_id("p", row // per_prompt),
             text=pl.lit(texts),
             reasoning=pl.lit(None),
             steps=pl.lit(None),

@@ -1,5 +1,7 @@
 """Adds columns, and the fields of messages, to tables of older versions."""
 
+from typing import TypeVar
+
 import polars as pl
 
 from schemas.accept import columns
@@ -33,15 +35,19 @@ _ADDED: dict[type[Table], tuple[str, ...]] = {
 """The nullable columns that were added to a table after the first version of its schema."""
 
 
-def migrated(frame: pl.DataFrame) -> pl.DataFrame:
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+def migrated(frame: Frame) -> Frame:
     """``frame`` with all columns of its table, before any other columns that it has, and all fields
     of its messages; new ones are null. Any other frame is returned unchanged."""
-    plain = [name for name, dtype in frame.schema.items() if dtype == PLAIN_MESSAGES]
+    stored = frame.collect_schema()
+    plain = [name for name, dtype in stored.items() if dtype == PLAIN_MESSAGES]
     if plain:
         frame = frame.with_columns(pl.col(plain).cast(MESSAGES))
     for table, added in _ADDED.items():
         schema = columns(table)
-        missing = set(schema) - set(frame.columns)
+        missing = set(schema) - set(stored)
         if missing and missing <= set(added):
             nulls = [pl.lit(None, schema[name]).alias(name) for name in sorted(missing)]
             return frame.with_columns(nulls).select(*schema, pl.exclude(*schema))

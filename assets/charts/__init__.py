@@ -5,7 +5,7 @@ have colours for light and dark; inside a page they use the page's colours.
 """
 
 from assets.charts.branches import Branch, thinned
-from assets.charts.examples import TREES, asked, chosen_trees, pictures
+from assets.charts.examples import TREES, asked, chosen_prompts, pictures
 from assets.charts.funnel import funnel_picture
 from assets.charts.in_markdown import in_markdown
 from assets.charts.plotted import histograms, plotted
@@ -20,7 +20,7 @@ __all__ = [
     "Judged",
     "Picture",
     "asked",
-    "chosen_trees",
+    "chosen_prompts",
     "curve_pictures",
     "funnel_picture",
     "histograms",

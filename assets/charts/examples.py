@@ -45,13 +45,16 @@ def pictures(
     return {f"solution {number}": in_markdown(one) for number, one in enumerate(drawn, 1)}
 
 
-def chosen_trees(nodes: pl.DataFrame) -> list[pl.DataFrame]:
-    """The nodes of a few trees, at equal distances; trees with right and wrong ends come first."""
+def chosen_prompts(nodes: pl.DataFrame) -> pl.Series:
+    """The prompts of a few trees, at equal distances; trees with right and wrong ends come first.
+
+    Args:
+        nodes: Columns ``prompt_id`` and ``terminal_correct`` of `schemas.Nodes`.
+    """
     trees = nodes.group_by("prompt_id", maintain_order=True).agg(
         right=pl.col("terminal_correct").any(), wrong=(~pl.col("terminal_correct")).any()
     )
-    ids = _few(trees, pl.col("right") & pl.col("wrong"), TREES)["prompt_id"]
-    return [nodes.filter(pl.col("prompt_id") == each) for each in ids]
+    return _few(trees, pl.col("right") & pl.col("wrong"), TREES)["prompt_id"]
 
 
 def asked(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
@@ -67,10 +70,10 @@ def asked(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
 
 
 def _trees(kept: pl.DataFrame, tables: Iterable[pl.DataFrame]) -> Iterator[Picture]:
-    trees = chosen_trees(kept)
-    ids = [tree["prompt_id"][0] for tree in trees]
+    ids = chosen_prompts(kept)
     texts = asked(tables, ids)
-    for prompt_id, tree in zip(ids, trees, strict=True):
+    for prompt_id in ids:
+        tree = kept.filter(pl.col("prompt_id") == prompt_id)
         yield tree_picture(tree, texts.get(prompt_id, prompt_id))
 
 

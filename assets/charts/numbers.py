@@ -31,14 +31,41 @@ Values = Mapping[tuple[str, str], pl.Series]
 
 def drawn(table: type[Table], rows: pl.DataFrame) -> list[Plot]:
     """Histograms of ``rows`` of ``table``; empty if there are no numbers."""
-    plots = (histogram(title, values) for title, values in numbers(table, rows))
+    return drawn_measured(table, rows.select(measured(table)))
+
+
+def drawn_measured(table: type[Table], rows: pl.DataFrame) -> list[Plot]:
+    """Histograms of rows of which only what `measured` names is left."""
+    plots = (histogram(title, values) for title, values in _numbers(table, rows))
     return [plot for plot in plots if plot is not None]
 
 
 def numbers(table: type[Table], rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     """The numbers of ``rows`` of ``table``, with what to call them."""
+    return _numbers(table, rows.select(measured(table)))
+
+
+def measured(table: type[Table]) -> list[pl.Expr]:
+    """The columns that the numbers of ``table`` are made of. Messages and steps that only count
+    become their lengths."""
+    if table in (Prompts, Demonstrations):
+        return [_characters("messages")]
+    if table is Responses:
+        return [pl.col("finish", "tokens")]
+    if table is Scores:
+        return [pl.col("annotator", "^step$", "value")]
+    if table is Pairs:
+        return [pl.col("margin", "weight"), _characters("chosen"), _characters("rejected")]
+    if table is StepLabels:
+        return [pl.col("labels", "values", "first_error"), pl.col("completions").list.len()]
+    if table is Nodes:
+        return [pl.col("value", "depth")]
+    return [pl.all()]
+
+
+def _numbers(table: type[Table], rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     if table is Prompts:
-        yield _plain("characters a prompt", _characters(rows["messages"]))
+        yield _plain("characters a prompt", rows["messages"])
     elif table is Responses:
         cut = rows["finish"] == "length"
         ended = {
@@ -60,7 +87,7 @@ def numbers(table: type[Table], rows: pl.DataFrame) -> Iterator[tuple[str, Value
         rewards = rows["rewards"].list
         yield _plain("reward of the best less that of the worst", rewards.first() - rewards.last())
     elif table is Demonstrations:
-        yield _plain("characters an answer", _characters(rows["messages"]))
+        yield _plain("characters an answer", rows["messages"])
     elif table is PairEvaluations:
         before, after = (
             rows[f"chosen_{when}"] - rows[f"rejected_{when}"] for when in ("before", "after")
@@ -98,7 +125,7 @@ def _pairs(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     yield _plain("margin of a pair", rows["margin"])
     if rows["weight"].n_unique() > 1:
         yield _plain("weight of a pair", rows["weight"])
-    chosen, rejected = (_characters(rows[side]) for side in ("chosen", "rejected"))
+    chosen, rejected = rows["chosen"], rows["rejected"]
     sides = {("chosen", "good"): chosen, ("rejected", "bad"): rejected}
     yield "characters of a side", sides
     yield _plain("characters, chosen less rejected", chosen - rejected)
@@ -112,7 +139,7 @@ def _steps(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
         for name, tone, right in (*kinds, ("not labelled", "plain", None))
     }
     yield "value of a step", values
-    yield _plain("steps a solution", rows["completions"].list.len())
+    yield _plain("steps a solution", rows["completions"])
     yield "first wrong step, from 1", {("", "bad"): rows["first_error"] + 1}
 
 
@@ -120,6 +147,7 @@ def _plain(title: str, values: pl.Series) -> tuple[str, Values]:
     return title, {("", "plain"): values}
 
 
-def _characters(messages: pl.Series) -> pl.Series:
-    """Of the last message of each row."""
-    return messages.list.last().struct.field("content").str.len_chars().cast(pl.Int64)
+def _characters(messages: str) -> pl.Expr:
+    """The characters of the last message of each row."""
+    content = pl.col(messages).list.last().struct.field("content")
+    return content.str.len_chars().cast(pl.Int64).alias(messages)

@@ -310,8 +310,10 @@ def reported_line(report: "Report", place: str) -> Text:
     """The rows of a written report, its place and its size."""
     refreshes = ", ".join(report.refreshes)
     size = len(report.html.encode()) / 1e6
+    listed = "" if report.listed == report.rows else f", of which {report.listed:,} are listed"
     return Text(
-        f"{report.rows:,} {report.what} of refresh {refreshes}: {from_here(place)} ({size:,.1f} MB)"
+        f"{report.rows:,} {report.what} of refresh {refreshes}{listed}: {from_here(place)} "
+        f"({size:,.1f} MB)"
     )
 
 

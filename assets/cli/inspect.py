@@ -134,6 +134,12 @@ def report_(
     refresh: Annotated[
         str | None, typer.Option(metavar="DATE", help="One refresh, as 2026-11-21 (default: all).")
     ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows", "-n", min=1, help="The most rows to list, a sample (default: 10,000)."
+        ),
+    ] = None,
 ) -> None:
     """Write one HTML page about a dataset or a model; it needs no network.
 
@@ -146,6 +152,7 @@ def report_(
     with printed(False):
         from assets.cli import console
         from assets.project.project import load_project
+        from assets.report.listed import ROWS
         from assets.report.page import write_report
 
         project = load_project(dataset.split("/"))
@@ -157,6 +164,8 @@ def report_(
 
             if refresh is not None:
                 raise FactoryError(f"a report of {dataset} shows all refreshes")
+            if rows is not None:
+                raise FactoryError(f"a report of {dataset} lists no rows")
             if name == "datasets":
                 place = write_curated_report(project, dataset_name(project, stage), out=out)
             else:
@@ -164,7 +173,12 @@ def report_(
             console.console().print(console.written_line(str(place)), soft_wrap=True)
             return
         written, place = write_report(
-            project, recipe_id(name, project.recipes), stage or None, refresh=refresh, out=out
+            project,
+            recipe_id(name, project.recipes),
+            stage or None,
+            refresh=refresh,
+            most=rows or ROWS,
+            out=out,
         )
         console.console().print(console.reported_line(written, str(place)), soft_wrap=True)
 

@@ -61,6 +61,11 @@ class RowCounts:
         return cls("rows", kept + sum(reasons.values()), kept, reasons, {})
 
 
+def counted_columns(stage: Stage) -> list[str]:
+    """The columns that `count_rows` looks at."""
+    return [stage.operator.unit or id_column(stage.gives), "trained"]
+
+
 def count_rows(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -> RowCounts:
     """Count the rows of a stage.
 
@@ -85,7 +90,9 @@ def count_rows(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -
     counted = inputs if unit in inputs[0].columns else with_unit[:1]
     ids = pl.concat([frame[unit] for frame in counted]).unique()
     first = split.dropped.unique("row_id", keep="first", maintain_order=True)
-    refused = first.filter(pl.col("row_id").is_in(ids.implode()))
+    # The dropped rows are few, so they are looked for among all, and not all among them.
+    met = ids.filter(ids.is_in(first["row_id"].implode()))
+    refused = first.filter(pl.col("row_id").is_in(met.implode()))
     others = split.dropped.join(refused, on="row_id", how="anti")
     if unit in split.kept.columns:
         kept = split.kept[unit].n_unique()

@@ -90,7 +90,7 @@ def answered(
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for stage in stages:
         for refresh in refreshes:
-            for model, count in _models(tables.read((recipe, stage.name), refresh)):
+            for model, count in _models(tables, (recipe, stage.name), refresh):
                 counts.setdefault((stage.name, model), {})[refresh] = count
     return [
         Answered(stage, model, tuple(at), sum(at.values())) for (stage, model), at in counts.items()
@@ -133,8 +133,11 @@ def _name(binding: Binding) -> str:
     return Path(binding.model).name if Path(binding.model).is_absolute() else binding.model
 
 
-def _models(table: pl.DataFrame) -> Iterator[tuple[str, int]]:
-    if "origin" in table.columns:
-        models = table["origin"].struct.field("model").drop_nulls()
-        counts = models.value_counts(name="rows").sort(models.name)
-        yield from counts.iter_rows()
+def _models(tables: Tables, key: tuple[str, str], refresh: str) -> Iterator[tuple[str, int]]:
+    def models(rows: pl.LazyFrame) -> pl.LazyFrame:
+        if "origin" not in rows.collect_schema():
+            return rows.select().clear()
+        model = pl.col("origin").struct.field("model").drop_nulls()
+        return rows.select(model.alias("model")).group_by("model").len().sort("model")
+
+    yield from tables.query(key, refresh, models).iter_rows()

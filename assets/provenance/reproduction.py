@@ -17,7 +17,7 @@ def commands(tables: Tables, recipe: str, stages: Sequence[Stage], refreshes: Se
     """The commands that make refreshes of a recipe again, one on each line."""
     lines = []
     for refresh in refreshes:
-        rows = tables.read((recipe, "prompts"), refresh).height
+        rows = tables.height((recipe, "prompts"), refresh)
         if rows:
             changes = changed_parameters(tables, recipe, stages, refresh)
             given = [

@@ -1,6 +1,8 @@
 """The agreement of a recipe's annotators: how similarly they rank the responses to a prompt."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,11 @@ from schemas import Responses, Scores
 
 TRUTH = "the truth"
 """A label that no stage can have, because the name of a stage has no space."""
+
+_WHOLE = pl.col("step").is_null() & pl.col("value").is_not_null()
+
+AT_ONCE = 200_000
+"""About how many responses are ranked at the same time."""
 
 CHECKED = 10_000
 """The most responses whose truth is checked: a check may take milliseconds."""
@@ -35,24 +42,58 @@ class Agreement:
         return "none" if self.tau is None else f"t{round(3 * self.tau) + 3}"
 
 
-def response_scores(data: ReportData) -> dict[str, pl.DataFrame]:
-    """The scores of whole responses by annotator, with columns ``response_id`` and ``value``.
+@dataclass(frozen=True)
+class Annotator:
+    """An annotator of whole responses. ``label`` is the name of its ``stage``. If the stage has
+    several annotators, the annotator's own ``name`` is added."""
 
-    An annotator has the name of its stage. If the stage has several annotators, the annotator's
-    name is added. Stages that name first wrong steps are left out, because an index is not a score.
+    label: str
+    stage: str
+    name: str
+
+
+def annotators_of(data: ReportData) -> list[Annotator]:
+    """The annotators of whole responses, in running order.
+
+    Stages that name first wrong steps are left out, because an index is not a score.
     """
-    scores: dict[str, pl.DataFrame] = {}
+    found: list[Annotator] = []
     for stage in data.stages:
         if stage.gives is not Scores or names_steps(stage) or not data.ran(stage.name):
             continue
-        rows = data.rows(stage.name)
-        whole = rows.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-        names = whole["annotator"].unique().sort()
-        for name in names:
-            label = stage.name if names.len() == 1 else f"{stage.name} · {name}"
-            values = whole.filter(pl.col("annotator") == name).select("response_id", "value")
-            scores[label] = values.unique("response_id", keep="last", maintain_order=True)
-    return scores
+        rows = data.query(stage.name, lambda rows: rows.filter(_WHOLE).select("annotator").unique())
+        names = rows["annotator"].unique().sort()
+        found += [
+            Annotator(
+                stage.name if names.len() == 1 else f"{stage.name} · {name}", stage.name, name
+            )
+            for name in names
+        ]
+    return found
+
+
+def response_scores(
+    data: ReportData, by: Annotator, responses: pl.Series | None = None
+) -> pl.DataFrame:
+    """The scores of whole responses by an annotator: ``response_id`` and ``value``.
+
+    Args:
+        data: The data.
+        by: The annotator.
+        responses: The ids of responses; by default, the scores of all are read.
+    """
+
+    def scores(rows: pl.LazyFrame) -> pl.LazyFrame:
+        values = rows.filter(_WHOLE & (pl.col("annotator") == by.name)).select(
+            "response_id", "value"
+        )
+        if responses is None:
+            return values
+        wanted = pl.LazyFrame({"response_id": responses})
+        return values.join(wanted, on="response_id", how="semi")
+
+    values = data.query(by.stage, scores).drop("refresh")
+    return values.unique("response_id", keep="last", maintain_order=True)
 
 
 def names_steps(stage: Stage) -> bool:
@@ -66,7 +107,7 @@ def checked_stages(data: ReportData) -> list[str]:
     return [
         stage.name
         for stage in scored
-        if label_origin(stage, data.stages, data.rows(stage.name), data.checks)
+        if label_origin(stage, data.stages, data.rows(stage.name, "ends"), data.checks)
         == LabelOrigin("construction", stage.name)
     ]
 
@@ -76,12 +117,10 @@ def truth(data: ReportData) -> pl.DataFrame:
 
     If there are more than `CHECKED` responses, only every n-th prompt is checked.
     """
-    responses = data.giving(Responses)
-    if responses.height > CHECKED:
-        prompts = responses["prompt_id"].unique(maintain_order=True)
-        step = -(-responses.height // CHECKED)
-        checked = prompts.gather_every(step).implode()
-        responses = responses.filter(pl.col("prompt_id").is_in(checked))
+    prompts = data.every(Responses, "prompt_id")["prompt_id"]
+    step = max(1, -(-prompts.len() // CHECKED))
+    checked = prompts.unique(maintain_order=True).gather_every(step)
+    responses = data.with_ids(Responses, checked)
     right = data.right(responses).cast(pl.Float64).alias("value")
     return responses.select("response_id").with_columns(right).drop_nulls()
 
@@ -95,33 +134,53 @@ def agreements(data: ReportData, known: pl.DataFrame) -> tuple[list[str], list[l
     Returns:
         The annotators' names (`TRUTH` last), and for each its agreement with those after it.
     """
-    scores = response_scores(data)
+    scoring: list[Annotator | None] = [*annotators_of(data)]
     if not known.is_empty():
-        scores = {**scores, TRUTH: known}
-    names = list(scores) if len(scores) > 1 else []
-    responses = data.giving(Responses).select("response_id", "prompt_id")
+        scoring.append(None)
+    if len(scoring) < 2:
+        return [], []
+    names = [TRUTH if one is None else one.label for one in scoring]
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    for responses in _by_prompts(data):
+        ids = responses["response_id"]
+        scores = [known if one is None else response_scores(data, one, ids) for one in scoring]
+        for (one, of_one), (other, of_other) in combinations(zip(names, scores, strict=True), 2):
+            found.setdefault((one, other), []).append(_taus(responses, of_one, of_other))
     table = [
-        [_agreement(responses, scores, one, other) for other in names[number + 1 :]]
+        [_agreement(one, other, found[one, other]) for other in names[number + 1 :]]
         for number, one in enumerate(names)
     ]
     return names, table
 
 
-def _agreement(
-    responses: pl.DataFrame, scores: dict[str, pl.DataFrame], one: str, other: str
-) -> Agreement:
+def _by_prompts(data: ReportData) -> Iterator[pl.DataFrame]:
+    """``response_id`` and ``prompt_id`` of all responses, about `AT_ONCE` at a time. The responses
+    to a prompt come together."""
+    count = sum(data.height(name) for name in data.giving(Responses))
+    parts = max(1, -(-count // AT_ONCE))
+    part = pl.col("prompt_id").hash() % parts
+    for number in range(parts):
+        yield data.every(Responses, "prompt_id", where=part == number).drop("refresh")
+
+
+def _taus(responses: pl.DataFrame, one: pl.DataFrame, other: pl.DataFrame) -> np.ndarray:
+    """Kendall's tau-b between two scores of the responses to each prompt that has one."""
     both = (
-        responses.join(scores[one], on="response_id")
-        .join(scores[other], on="response_id", suffix="_other")
+        responses.join(one, on="response_id")
+        .join(other, on="response_id", suffix="_other")
         .with_columns(group=pl.col("prompt_id").rank("dense").cast(pl.Int64) - 1)
     )
     if both.is_empty():
-        return Agreement(one, other, None, 0)
+        return np.empty(0)
     tau = kendall(
         both["group"].to_numpy(),
         both["value"].to_numpy(),
         both["value_other"].to_numpy(),
         count=both["prompt_id"].n_unique(),
     ).value
-    known = tau[~np.isnan(tau)]
+    return tau[~np.isnan(tau)]
+
+
+def _agreement(one: str, other: str, taus: Sequence[np.ndarray]) -> Agreement:
+    known = np.concatenate(taus)
     return Agreement(one, other, float(known.mean()) if known.size else None, known.size)

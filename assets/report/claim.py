@@ -11,6 +11,9 @@ from assets.provenance.kept_claims import kept_claims
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 
+MEASURED = 100_000
+"""The most prompts of a refresh whose tables are read as a whole for a report."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -33,7 +36,8 @@ def findings(data: ReportData) -> list[Finding]:
     """The results in the docs, and a result on the reported data.
 
     The last is of the newest refresh that can be compared with the control, or says why none can.
-    It is computed from tables; no model is called.
+    It is computed from tables; no model is called. A refresh of more than `MEASURED` prompts is not
+    measured again: its run did so.
     """
     results = documented(data.recipe.name)
     measure = data.recipe.measured_by(data.project.settings)
@@ -42,6 +46,11 @@ def findings(data: ReportData) -> list[Finding]:
     factory = Resources(settings=data.project.settings, tables=data.tables, checks=data.checks)
     reason = ""
     for refresh in reversed(data.refreshes):
+        if data.tables.height((data.recipe.name, "prompts"), refresh) > MEASURED:
+            reason = (
+                reason or f"more than {MEASURED:,} prompts: see the check of the claim by its run"
+            )
+            continue
         try:
             figures = measured(data.recipe, measure, factory, refresh=refresh)
         except (UnmeasurableError, MissingTableError) as error:

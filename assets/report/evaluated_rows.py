@@ -45,7 +45,7 @@ def _measured(row: Mapping[str, Any], when: str) -> str:
 def pair_evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """Each held-out pair with what was measured of its sides: log-probs, or rewards."""
     put = interned(browsed.texts)
-    pairs = data.giving(Pairs).select("pair_id", "prompt", "chosen", "rejected")
+    pairs = data.with_ids(Pairs, rows["pair_id"]).select("pair_id", "prompt", "chosen", "rejected")
     joined = rows.select("pair_id", "prompt_id").join(
         pairs, on="pair_id", how="left", maintain_order="left"
     )
@@ -71,7 +71,7 @@ def pair_evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData)
 def step_evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """Each held-out solution: its steps with their labels and the rewards after the training."""
     put = interned(browsed.texts)
-    solutions = data.giving(StepLabels).select("response_id", "completions")
+    solutions = data.with_ids(StepLabels, rows["response_id"]).select("response_id", "completions")
     joined = rows.select("response_id").join(
         solutions, on="response_id", how="left", maintain_order="left"
     )["completions"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.execution.row_counts import RowCounts, count_reasons, count_rows
+from assets.execution.row_counts import RowCounts, count_reasons, count_rows, counted_columns
 from assets.rendering.markdown import plain
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
@@ -54,19 +54,20 @@ class Level:
 
 def funnel(data: ReportData) -> list[Level]:
     """The prompts, then each stage that has run, in running order."""
-    rows, refused = data.rows("prompts"), data.refused("prompts")
+    rows, refused = data.height("prompts"), data.refused("prompts")
     reasons = count_reasons(refused) if refused.height else {}
-    account = RowCounts("prompt_id", rows.height + refused.height, rows.height, reasons, {})
-    levels = [
-        Level("prompts", "drawn from the sources", "Prompts", rows.height, account, (), False)
-    ]
+    account = RowCounts("prompt_id", rows + refused.height, rows, reasons, {})
+    levels = [Level("prompts", "drawn from the sources", "Prompts", rows, account, (), False)]
     for stage in data.stages:
         counts, gone = [], []
         for refresh in data.ran(stage.name):
-            kept = data.at(stage.name, refresh)
+            asks_held_out = "held_out" in stage.reads
+            columns = [*counted_columns(stage), *(["prompt_id"] if asks_held_out else [])]
+            kept = data.ids(stage.name, refresh, *columns)
             try:
                 read = {
-                    each.stage: data.at(each.stage, refresh) for each in stage.operator.inputs()
+                    each.stage: data.ids(each.stage, refresh, *columns)
+                    for each in stage.operator.inputs()
                 }
             except MissingTableError:
                 gone.append(refresh)
@@ -81,7 +82,7 @@ def funnel(data: ReportData) -> list[Level]:
                 stage.name,
                 f"{operator.__module__.partition('.')[0]}.{operator.__name__}",
                 stage.gives.__name__,
-                data.rows(stage.name).height,
+                data.height(stage.name),
                 _summed(counts),
                 tuple(gone),
                 stage.name == data.stage.name,
@@ -167,11 +168,13 @@ def drops(data: ReportData) -> list[Drops]:
 
 def _texts(data: ReportData, ids: list[str]) -> Iterator[tuple[str, str]]:
     """The texts of ``ids``, for those that are ids of prompts, responses or pairs."""
+    if not ids:
+        return
     for frame, unit, column in (
-        (data.prompts(), "prompt_id", "messages"),
-        (data.giving(Responses), "response_id", "text"),
-        (data.giving(Pairs), "pair_id", "chosen"),
+        (data.prompts(pl.Series(ids)), "prompt_id", "messages"),
+        (data.with_ids(Responses, pl.Series("response_id", ids)), "response_id", "text"),
+        (data.with_ids(Pairs, pl.Series("pair_id", ids)), "pair_id", "chosen"),
     ):
-        for row_id, value in frame.filter(pl.col(unit).is_in(ids)).select(unit, column).iter_rows():
+        for row_id, value in frame.select(unit, column).iter_rows():
             text = plain(value)
             yield row_id, text if len(text) <= LONGEST else text[:LONGEST] + "…"

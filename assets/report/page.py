@@ -20,6 +20,7 @@ from assets.report.claim import findings
 from assets.report.curated import curated_report
 from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
+from assets.report.listed import ROWS, listed
 from assets.report.model import model_report
 from assets.report.plots import plots
 from assets.report.provenance import provenance
@@ -37,30 +38,38 @@ SCRIPT = ("browser/data.js", "browser/find.js", "browser/show.js", "browser/page
 
 @dataclass(frozen=True)
 class Report:
-    """A page that shows ``rows`` rows of ``stage`` at ``refreshes``. ``what`` names the rows, for
-    example "pairs"."""
+    """A page about ``rows`` rows of ``stage`` at ``refreshes``, of which it lists ``listed``.
+    ``what`` names the rows, for example "pairs"."""
 
     html: str
     stage: str
     rows: int
+    listed: int
     what: str
     refreshes: Sequence[str]
 
 
 def dataset_report(
-    project: Project, recipe: str, stage: str | None = None, *, refresh: str | None = None
+    project: Project,
+    recipe: str,
+    stage: str | None = None,
+    *,
+    refresh: str | None = None,
+    most: int = ROWS,
 ) -> Report:
     """Make the report of a stage. It calls no model.
 
     Args:
         stage: By default the stage that gives the recipe's data.
         refresh: One refresh; by default all.
+        most: The most rows to list; of more, a sample (`assets.report.listed`).
 
     Raises:
         FactoryError: There is nothing to report.
     """
     data = load_report_data(project, recipe, stage, refresh=refresh)
-    shown = browsed(data)
+    sample = listed(data, most=most)
+    shown = browsed(data, sample.rows)
     known = truth(data)
     names, agreement = agreements(data, known)
     style = joined(STYLE)
@@ -73,7 +82,10 @@ def dataset_report(
             stage=data.stage.name,
             refreshes=data.refreshes,
             rows=shown,
-            origin=label_origin(data.stage, data.stages, data.rows(data.stage.name), data.checks),
+            sample=sample,
+            origin=label_origin(
+                data.stage, data.stages, data.rows(data.stage.name, "ends"), data.checks
+            ),
             funnel=funnel(data),
             plots=plots(data, known),
             width=WIDTH,
@@ -93,7 +105,8 @@ def dataset_report(
             data=packed(shown.columns(), shown.texts),
         )
     )
-    return Report(html, data.stage.name, len(shown.ids), shown.kind, data.refreshes)
+    rows = sample.rows.height
+    return Report(html, data.stage.name, sample.of, rows, shown.kind, data.refreshes)
 
 
 def write_report(
@@ -102,6 +115,7 @@ def write_report(
     stage: str | None = None,
     *,
     refresh: str | None = None,
+    most: int = ROWS,
     out: Path | None = None,
 ) -> tuple[Report, UPath]:
     """Write the page of `dataset_report` to ``out``, by default into ``reports/`` of the root.
@@ -109,7 +123,7 @@ def write_report(
     Returns:
         The report, and the place of the file.
     """
-    report = dataset_report(project, recipe, stage, refresh=refresh)
+    report = dataset_report(project, recipe, stage, refresh=refresh, most=most)
     return report, _written(project, report.html, f"{recipe}-{report.stage}", out)
 
 

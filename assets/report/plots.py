@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from assets.charts.histogram import Plot, histogram
-from assets.charts.numbers import drawn
-from assets.report.agreement import names_steps, response_scores
+from assets.charts.numbers import drawn_measured, measured
+from assets.report.agreement import annotators_of, names_steps, response_scores
 from assets.report.report_data import ReportData
 from schemas import Responses, Scores
 
@@ -22,27 +22,30 @@ def plots(data: ReportData, known: pl.DataFrame) -> list[Plot]:
     """
     table = data.stage.gives
     # `_response_plots` draws responses, split by their truth.
-    dataset_plots = [] if table is Responses else drawn(table, data.rows(data.stage.name))
+    dataset_plots = []
+    if table is not Responses:
+        lengths = data.select(data.stage.name, lambda rows: rows.select(measured(table)))
+        dataset_plots = drawn_measured(table, lengths)
     return dataset_plots + [plot for plot in _response_plots(data, known) if plot is not None]
 
 
 def _response_plots(data: ReportData, known: pl.DataFrame) -> Iterator[Plot | None]:
-    responses = data.giving(Responses)
+    responses = data.every(Responses, "tokens").drop("refresh")
     if responses.is_empty():
         return
     truths = known.select("response_id", right=pl.col("value") == 1)
     # The truth may be known for a part of the responses only.
     part = responses.join(truths, on="response_id") if known.height else responses
     of = "" if part.height == responses.height else f", {part.height:,} of {responses.height:,}"
+    del responses
     yield histogram(f"tokens a response{of}", _by_truth(part, "tokens"))
-    for name, scores in response_scores(data).items():
-        scored = scores.join(truths, on="response_id", how="left")
-        if known.height:
-            scored = scored.drop_nulls("right")
-        yield histogram(f"score by {name}{of}", _by_truth(scored, "value"))
+    for annotator in annotators_of(data):
+        scored = response_scores(data, annotator, known["response_id"] if known.height else None)
+        scored = scored.join(truths, on="response_id") if known.height else scored
+        yield histogram(f"score by {annotator.label}{of}", _by_truth(scored, "value"))
     for stage in data.stages:
         if stage.gives is Scores and data.ran(stage.name):
-            rows = data.rows(stage.name)
+            rows = data.rows(stage.name, "step", "value")
             if names_steps(stage):
                 first = rows.filter(pl.col("step").is_null() & (pl.col("value") >= 0))["value"]
                 yield histogram(

@@ -33,8 +33,8 @@ class Provenance:
 
 def provenance(data: ReportData) -> Provenance:
     """Read the provenance from the tables, the configuration and Dagster's records."""
-    prompts = data.rows("prompts")
     keys = ("source", "source_revision", "licence")
+    prompts = data.rows("prompts", *keys)
     sources = prompts.group_by(keys).len().sort(keys).rows()
     models = used_models(data.stages, data.project.settings.bindings())
     return Provenance(
@@ -62,7 +62,7 @@ def provenance(data: ReportData) -> Provenance:
             (
                 refresh,
                 prompts.filter(pl.col("refresh") == refresh).height,
-                data.at(data.stage.name, refresh).height,
+                data.tables.height((data.recipe.name, data.stage.name), refresh),
             )
             for refresh in data.refreshes
         ],

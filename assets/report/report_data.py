@@ -1,6 +1,6 @@
-"""The data of a report: the tables of a recipe at some refreshes. Each table is read once."""
+"""The data of a report: the tables of a recipe at some refreshes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -12,7 +12,7 @@ from assets.project.label_truth import right_responses
 from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
-from assets.storage.tables import Tables
+from assets.storage.tables import Question, Tables
 from schemas import (
     Checkpoints,
     Operator,
@@ -20,6 +20,7 @@ from schemas import (
     Table,
     TaskEvaluations,
     empty,
+    id_column,
 )
 from schemas.near import near
 
@@ -53,54 +54,111 @@ class ReportData:
     def at(self, name: str, refresh: str) -> pl.DataFrame:
         """The rows that a stage kept at one refresh. Raises `MissingTableError`."""
         if (name, refresh) not in self._kept:
-            if name == "held_out":
-                frame = self.tables.read(("prompts", self.project.settings.held_out), None)
-            else:
-                frame = self.tables.read((self.recipe.name, name), refresh)
-            self._kept[name, refresh] = frame
+            self._kept[name, refresh] = self.tables.read(*self._stored(name, refresh))
         return self._kept[name, refresh]
 
-    def rows(self, name: str) -> pl.DataFrame:
-        """The rows of a stage at all its refreshes, with the column ``refresh``."""
-        return self._over(name, refused=False)
+    def ids(self, name: str, refresh: str, *columns: str) -> pl.DataFrame:
+        """Those of ``columns`` that the table of a stage has, at one refresh. Raises
+        `MissingTableError`."""
+        return self.tables.query(*self._stored(name, refresh), _only(columns))
+
+    def rows(self, name: str, *columns: str) -> pl.DataFrame:
+        """The rows of a stage at all its refreshes, with the column ``refresh``: those of
+        ``columns`` that the table has, by default all."""
+        if columns:
+            return self.query(name, _only(columns))
+        return self._over(name, lambda refresh: self.at(name, refresh))
+
+    def query(self, name: str, question: Question) -> pl.DataFrame:
+        """`assets.storage.tables.Tables.query` of each refresh of a stage, with the column
+        ``refresh``."""
+        return self._over(
+            name, lambda refresh: self.tables.query(*self._stored(name, refresh), question)
+        )
+
+    def select(self, name: str, question: Question) -> pl.DataFrame:
+        """`assets.storage.tables.Tables.select` of each refresh of a stage, with the column
+        ``refresh``."""
+        return self._over(
+            name, lambda refresh: self.tables.select(*self._stored(name, refresh), question)
+        )
+
+    def height(self, name: str) -> int:
+        """The number of rows of a stage at all its refreshes."""
+        return sum(self.tables.height(*self._stored(name, refresh)) for refresh in self.ran(name))
 
     def refused(self, name: str) -> pl.DataFrame:
         """The `schemas.Dropped` rows of a stage at all its refreshes."""
-        return self._over(name, refused=True)
+        return self._over(
+            name, lambda refresh: self.tables.read_dropped((self.recipe.name, name), refresh)
+        )
 
     def ran(self, name: str) -> list[str]:
         """The refreshes of the report at which a stage ran."""
         stored = self.tables.refreshes((self.recipe.name, name))
         return [refresh for refresh in self.refreshes if refresh in stored]
 
-    def giving(self, table: type[Table]) -> pl.DataFrame:
-        """The rows of all stages that give ``table``, each once, with the columns ``refresh`` and
-        ``stage``."""
-        ran = [stage for stage in self.stages if stage.gives is table and self.ran(stage.name)]
-        frames = [self.rows(stage.name).with_columns(stage=pl.lit(stage.name)) for stage in ran]
+    def giving(self, table: type[Table]) -> list[str]:
+        """The stages that give ``table`` and have run."""
+        return [each.name for each in self.stages if each.gives is table and self.ran(each.name)]
+
+    def every(
+        self, table: type[Table], *columns: str, where: pl.Expr | None = None
+    ) -> pl.DataFrame:
+        """The id and ``columns`` of the rows of all stages that give ``table``, each row once.
+
+        Args:
+            table: The table.
+            columns: The columns.
+            where: Leaves out the other rows, which are then never in memory together.
+        """
+        unit = id_column(table)
+        names = self.giving(table)
+        if not names:
+            return empty(table).select(unit, *columns).with_columns(refresh=pl.lit(""))
+        if where is None:
+            frames = [self.rows(name, unit, *columns) for name in names]
+        else:
+            frames = [
+                self.select(name, lambda rows: rows.filter(where).select(unit, *columns))
+                for name in names
+            ]
+        if len(frames) == len(self.refreshes) == 1:
+            return frames[0]
+        return pl.concat(frames).unique(unit, keep="first", maintain_order=True)
+
+    def with_ids(self, table: type[Table], wanted: pl.Series) -> pl.DataFrame:
+        """The rows of all stages that give ``table`` whose ids, or the ids of whose prompts, are
+        in ``wanted``, each row once, with the column ``stage``. ``wanted`` has the name of the
+        column of ids."""
+        unit = id_column(table)
+        frames = [
+            self.select(name, having(wanted)).with_columns(stage=pl.lit(name))
+            for name in self.giving(table)
+        ]
         if not frames:
             return empty(table).with_columns(refresh=pl.lit(""), stage=pl.lit(""))
-        (unit,) = table.primary_key()
         return pl.concat(frames, how="diagonal_relaxed").unique(
             unit, keep="first", maintain_order=True
         )
 
-    def prompts(self) -> pl.DataFrame:
-        """All prompts: the drawn ones, the held-out ones, and those that a stage made."""
-        reading = {name for stage in self.stages for name in stage.reads}
-        frames = [self.rows("prompts")]
-        if "held_out" in reading:
-            frames.append(self.at("held_out", self.refreshes[-1]))
-        frames.append(self.giving(Prompts).drop("stage"))
+    def prompts(self, ids: pl.Series) -> pl.DataFrame:
+        """The prompts with these ids: drawn ones, held-out ones, and those that a stage made."""
+        wanted = ids.alias("prompt_id").unique()
+        frames = [self.select("prompts", having(wanted))]
+        if "held_out" in {name for stage in self.stages for name in stage.reads}:
+            held_out = self._stored("held_out", self.refreshes[-1])
+            frames.append(self.tables.select(*held_out, having(wanted)))
+        frames.append(self.with_ids(Prompts, wanted).drop("stage"))
         return pl.concat(frames, how="diagonal_relaxed").unique(
             "prompt_id", keep="first", maintain_order=True
         )
 
-    def given_prompts(self) -> pl.DataFrame:
-        """The prompts that came from sources. Only for these can a source's check know the right
-        answer; a prompt that a stage made may ask for a judgement, for example."""
-        prompts = self.prompts()
-        return prompts.join(self.giving(Prompts).select("prompt_id"), on="prompt_id", how="anti")
+    def given_prompts(self, ids: pl.Series) -> pl.DataFrame:
+        """The prompts with these ids that came from sources. Only for these can a source's check
+        know the right answer; a prompt that a stage made may ask for a judgement, for example."""
+        made = self.with_ids(Prompts, ids.alias("prompt_id").unique()).select("prompt_id")
+        return self.prompts(ids).join(made, on="prompt_id", how="anti")
 
     def right(self, answers: pl.DataFrame) -> pl.Series:
         """Whether each answer is right, by `assets.project.label_truth.right_responses`.
@@ -112,24 +170,34 @@ class ReportData:
         """
         keys = [name for name in ("prompt_id", "text", "ended") if name in answers.columns]
         once = answers.select(keys).unique(maintain_order=True)
-        known = pl.Series(
-            "right", right_responses(once, self.given_prompts(), self.checks), dtype=pl.Boolean
-        )
+        prompts = self.given_prompts(answers["prompt_id"])
+        known = pl.Series("right", right_responses(once, prompts, self.checks), dtype=pl.Boolean)
         checked = once.with_columns(known)
         joined = answers.select(keys).join(checked, on=keys, how="left", maintain_order="left")
         return joined["right"]
 
-    def _over(self, name: str, *, refused: bool) -> pl.DataFrame:
-        read = self._dropped if refused else self.at
-        parts = [
-            read(name, refresh).with_columns(refresh=pl.lit(refresh)) for refresh in self.ran(name)
-        ]
+    def _stored(self, name: str, refresh: str) -> tuple[tuple[str, str], str | None]:
+        """The key of a stage's table, and its refresh."""
+        if name == "held_out":
+            return ("prompts", self.project.settings.held_out), None
+        return (self.recipe.name, name), refresh
+
+    def _over(self, name: str, read: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
+        parts = [read(each).with_columns(refresh=pl.lit(each)) for each in self.ran(name)]
         if not parts:
             return pl.DataFrame(schema={"refresh": pl.String})
         return pl.concat(parts, how="diagonal_relaxed")
 
-    def _dropped(self, name: str, refresh: str) -> pl.DataFrame:
-        return self.tables.read_dropped((self.recipe.name, name), refresh)
+
+def _only(columns: Sequence[str]) -> Question:
+    return lambda rows: rows.select(
+        name for name in dict.fromkeys(columns) if name in rows.collect_schema()
+    )
+
+
+def having(wanted: pl.Series) -> Question:
+    """Asks for the rows whose value of the column ``wanted.name`` is in ``wanted``."""
+    return lambda rows: rows.filter(pl.col(wanted.name).is_in(wanted.implode()))
 
 
 def load_report_data(
@@ -166,7 +234,7 @@ def load_report_data(
         tables,
         {name: source.check for name, source in project.sources.items() if source.check},
     )
-    if data.rows(name).is_empty():
+    if not data.height(name):
         raise FactoryError(
             f"{recipe}/{name} kept no row at {', '.join(data.refreshes)}, so there is nothing to "
             f"report; factory run {recipe} shows what each stage dropped, and why"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from assets.report.agreement import response_scores
+from assets.report.agreement import annotators_of, response_scores
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, rounded
 from engines.operators.prompt_templates import conversation
@@ -14,12 +14,13 @@ from schemas import Message
 def add_scores(browsed: Browsed, data: ReportData, side: str, ids: pl.Series) -> None:
     """Add the scores of the responses ``ids`` by each annotator that scored any of them."""
     browsed.answers[side] = ids.to_list()
-    for name, scores in response_scores(data).items():
+    for annotator in annotators_of(data):
+        scores = response_scores(data, annotator, ids.unique())
         values = pl.DataFrame({"response_id": ids}).join(
             scores, on="response_id", how="left", maintain_order="left"
         )["value"]
         if values.count():
-            browsed.scores.setdefault(name, {})[side] = rounded(values)
+            browsed.scores.setdefault(annotator.label, {})[side] = rounded(values)
 
 
 def truth_words(right: Sequence[bool | None]) -> pl.Series:
@@ -35,7 +36,7 @@ def last_content(column: str) -> pl.Expr:
 
 def asked(data: ReportData, prompt_ids: pl.Series) -> list[str]:
     """The text of each prompt; empty if it is not stored."""
-    prompts = data.prompts().select("prompt_id", "messages")
+    prompts = data.prompts(prompt_ids).select("prompt_id", "messages")
     joined = pl.DataFrame({"prompt_id": prompt_ids}).join(
         prompts, on="prompt_id", how="left", maintain_order="left"
     )["messages"]

@@ -36,9 +36,8 @@ from schemas import (
 )
 
 
-def browsed(data: ReportData) -> Browsed:
-    """The rows of the reported stage, by refresh, in the order of the tables."""
-    rows = data.rows(data.stage.name)
+def browsed(data: ReportData, rows: pl.DataFrame) -> Browsed:
+    """``rows`` of the reported stage (`assets.report.listed`) for the browser of rows."""
     unit = id_column(data.stage.gives)
     address = f"{data.recipe.name}/{data.stage.name}"
     browsed = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list(), address)
@@ -47,7 +46,7 @@ def browsed(data: ReportData) -> Browsed:
     browsed.choices.append(chosen("refresh", rows["refresh"]))
     if "prompt_id" in rows.columns:
         sources = rows.select("prompt_id").join(
-            data.prompts().select("prompt_id", "source"),
+            data.prompts(rows["prompt_id"]).select("prompt_id", "source"),
             on="prompt_id",
             how="left",
             maintain_order="left",

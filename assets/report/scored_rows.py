@@ -23,7 +23,9 @@ def prompt_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
 def score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """Each score beside the text that it scores: the response, or the response and its step."""
     put = interned(browsed.texts)
-    responses = data.giving(Responses).select("response_id", "prompt_id", "text", "steps")
+    responses = data.with_ids(Responses, rows["response_id"].unique()).select(
+        "response_id", "prompt_id", "text", "steps"
+    )
     joined = rows.select("response_id", "step").join(
         responses, on="response_id", how="left", maintain_order="left"
     )

@@ -25,7 +25,9 @@ def step_columns(step_labels: pl.DataFrame, data: ReportData) -> StepTruths:
     Steps after the first wrong one are not compared: methods differ in what is right there. A
     solution is ``unknown`` if a step up to there has no label or no known truth.
     """
-    prompts = {row["prompt_id"]: row for row in named_rows(data.given_prompts())}
+    prompts = {
+        row["prompt_id"]: row for row in named_rows(data.given_prompts(step_labels["prompt_id"]))
+    }
     checks = {source: bounded(path) for source, path in data.checks.items()}
     truths: list[list[bool | None] | None] = []
     for prompt_id, steps in step_labels.select("prompt_id", "completions").iter_rows():

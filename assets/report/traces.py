@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from assets.report.report_data import ReportData
+from assets.report.report_data import ReportData, having
 from assets.report.row_browser import Browsed, interned
 from assets.tracing.questions import Question, questions
-from assets.tracing.read_tables import about_prompts, stored_tables
+from assets.tracing.read_tables import tables_about
 from engines.operators.prompt_templates import conversation
 from schemas import Nodes, Responses, Scores, content_id
 
@@ -63,8 +63,9 @@ _Put = Callable[[Sequence[str]], list[int]]
 def _makers(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, Section]]:
     """Who made each of the answers and nodes ``ids``."""
     for table, unit in ((Responses, "response_id"), (Nodes, "node_id")):
-        rows = data.giving(table).select(unit, "stage", "origin")
-        for answer, stage, origin in rows.filter(pl.col(unit).is_in(ids)).iter_rows():
+        wanted = pl.Series(unit, sorted(ids), dtype=pl.String)
+        rows = data.with_ids(table, wanted).select(unit, "stage", "origin")
+        for answer, stage, origin in rows.iter_rows():
             fixed = [origin["operator"], origin["model"], origin["parameters"]]
             seed = "" if origin["seed"] is None else f"\nseed {origin['seed']}"
             text = "\n".join(one for one in fixed if one is not None)
@@ -74,12 +75,13 @@ def _makers(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, S
 def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, Section]]:
     """What annotators said of each of the answers ``ids``."""
     columns = ("response_id", "step", "annotator", "value", "raw", "error")
+    wanted = pl.Series("response_id", sorted(ids), dtype=pl.String)
     known = set()
     for stage in data.stages:
         if stage.gives is not Scores or not data.ran(stage.name):
             continue
-        rows = data.rows(stage.name).select(columns)
-        for row in rows.filter(pl.col("response_id").is_in(ids)).iter_rows():
+        rows = data.select(stage.name, having(wanted)).select(columns)
+        for row in rows.iter_rows():
             answer, step, annotator, value, raw, error = row
             # A stage that gathers scores holds those of others again.
             if row in known or (raw is None and error is None):
@@ -99,8 +101,7 @@ def _questions(rows: pl.DataFrame, data: ReportData) -> list[Question]:
     for (refresh,), part in first.group_by("refresh", maintain_order=True):
         day = str(refresh)
         names = [stage.name for stage in data.stages]
-        stored = stored_tables(data.project, data.recipe.name, day, names)
-        read = about_prompts(stored, part["prompt_id"].to_list())
+        read = tables_about(data.project, data.recipe.name, day, names, part["prompt_id"])
         told = questions(data.project, data.recipe.name, data.stages, refresh=day, read=read)
         found += told.asked
     return found

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import polars as pl
 from markupsafe import Markup
 
-from assets.charts import asked, chosen_trees, tree_picture
-from assets.report.report_data import ReportData
+from assets.charts import asked, chosen_prompts, tree_picture
+from assets.report.report_data import ReportData, having
 from schemas import Nodes
 
 
@@ -27,15 +28,20 @@ def trees(data: ReportData) -> list[Grown]:
         ran = data.ran(stage.name)
         if stage.gives is not Nodes or not ran:
             continue
-        nodes = data.at(stage.name, ran[-1])
-        chosen = chosen_trees(nodes)
-        if not chosen:
+        key = (data.recipe.name, stage.name)
+        ends = data.tables.query(
+            key, ran[-1], lambda rows: rows.select("prompt_id", "terminal_correct")
+        )
+        ids = chosen_prompts(ends)
+        if ids.is_empty():
             continue
-        ids = [tree["prompt_id"][0] for tree in chosen]
-        texts = asked([data.prompts()], ids)
+        nodes = data.tables.select(key, ran[-1], having(ids))
+        texts = asked([data.prompts(ids)], ids)
         pictures = [
-            tree_picture(tree, texts.get(prompt_id, prompt_id)).inside()
-            for prompt_id, tree in zip(ids, chosen, strict=True)
+            tree_picture(
+                nodes.filter(pl.col("prompt_id") == prompt_id), texts.get(prompt_id, prompt_id)
+            ).inside()
+            for prompt_id in ids
         ]
-        stages.append(Grown(stage.name, ran[-1], nodes["prompt_id"].n_unique(), pictures))
+        stages.append(Grown(stage.name, ran[-1], ends["prompt_id"].n_unique(), pictures))
     return stages

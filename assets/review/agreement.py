@@ -71,7 +71,9 @@ def with_people(project: Project, recipe: str) -> list[WithPeople]:
     if not measured:
         return agreements
     pairs = pl.DataFrame(measured)
-    for name, values in _response_scores(project, recipe):
+    for name, values in _response_scores(
+        project, recipe, pl.concat([pairs["better"], pairs["worse"]])
+    ):
         margins = pairs.select(
             pl.when(pl.col("tie"), margin.is_not_null()).then(0.0).otherwise(margin)
             for margin in [_value(values, "better") - _value(values, "worse")]
@@ -92,8 +94,10 @@ def _value(values: dict[str, float], side: str) -> pl.Expr:
     return pl.col(side).replace_strict(values, default=None, return_dtype=pl.Float64)
 
 
-def _response_scores(project: Project, recipe: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """The name of each annotator, and its scores of whole responses by id.
+def _response_scores(
+    project: Project, recipe: str, responses: pl.Series
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """The name of each annotator, and its scores of these whole responses by id.
 
     The name is that of the stage; if the stage has several annotators, the annotator's name is
     added. Stages with people's own decisions are left out.
@@ -101,11 +105,15 @@ def _response_scores(project: Project, recipe: str) -> Iterator[tuple[str, dict[
     from annotators import Reviewed
 
     tables = Tables(project.settings.root_path)
+    reviewed = pl.col("response_id").is_in(responses.unique().implode())
     for stage in project.recipes[recipe].planned(project.settings):
         if stage.gives is not Scores or isinstance(stage.operator, Reviewed):
             continue
         key = (recipe, stage.name)
-        rows = [tables.read(key, refresh) for refresh in tables.refreshes(key)]
+        rows = [
+            tables.select(key, refresh, lambda scores: scores.filter(reviewed))
+            for refresh in tables.refreshes(key)
+        ]
         if not rows or getattr(stage.operator, "names_steps", False):
             continue
         whole = pl.concat(rows).filter(pl.col("step").is_null() & pl.col("value").is_not_null())

@@ -8,7 +8,7 @@ disk and renamed. The put of an object store is atomic.
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,12 @@ from schemas import Split, migrated
 from schemas.atomic import write_file
 
 DROPPED = ".dropped.parquet"
+
+GROUP = 20_000
+"""The rows of a group of a file. A slice of a file is read without the rest of it by its groups."""
+
+Question = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""Selects columns or rows of a table, or counts them."""
 
 
 class MissingTableError(FactoryError):
@@ -52,6 +58,25 @@ class Tables:
     def read(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
         """Read the rows that a stage kept. Raises as `read_table` does."""
         return read_table(self.path(key, refresh))
+
+    def query(self, key: Sequence[str], refresh: str | None, question: Question) -> pl.DataFrame:
+        """The answer to ``question`` about the rows that a stage kept, by Polars' streaming engine.
+
+        Meant for counts and for columns without long texts. Raises as `read_table` does.
+        """
+        return query_table(self.path(key, refresh), question)
+
+    def select(self, key: Sequence[str], refresh: str | None, question: Question) -> pl.DataFrame:
+        """The answers to ``question`` about each slice of the rows that a stage kept, in order.
+
+        Only one slice is in memory at a time, so this is for questions about texts, each of which
+        is about one row. Raises as `read_table` does.
+        """
+        return select_rows(self.path(key, refresh), question)
+
+    def height(self, key: Sequence[str], refresh: str | None) -> int:
+        """The number of rows that a stage kept. Raises as `read_table` does."""
+        return int(self.query(key, refresh, lambda rows: rows.select(pl.len())).item())
 
     def read_dropped(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
         """Read the `schemas.Dropped` rows of a stage. Raises as `read_table` does."""
@@ -123,6 +148,40 @@ def read_table(path: UPath) -> pl.DataFrame:
         raise MissingTableError(f"there is no table {path}") from error
 
 
+def query_table(path: UPath, question: Question) -> pl.DataFrame:
+    """The answer to ``question`` about the rows of a Parquet file. Raises as `read_table` does."""
+    with _scanned(path) as rows:
+        return question(rows).collect(engine="streaming")
+
+
+def select_rows(path: UPath, question: Question) -> pl.DataFrame:
+    """The answers to ``question`` about each slice of a file. Raises as `read_table` does."""
+    with _scanned(path) as rows:
+        height = rows.select(pl.len()).collect().item()
+        slices = [
+            _compact(question(rows.slice(start, GROUP)).collect(engine="streaming"))
+            for start in range(0, max(height, 1), GROUP)
+        ]
+    return pl.concat(slices)
+
+
+def _compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """A copy. The rows that a filter leaves share the memory of the texts that it removes."""
+    content = frame.write_ipc(None, compat_level=pl.CompatLevel.oldest())
+    return pl.read_ipc(content.getvalue())
+
+
+@contextmanager
+def _scanned(path: UPath) -> Iterator[pl.LazyFrame]:
+    """The rows of a file, not read yet. Raises as `read_table` does inside the context."""
+    try:
+        with _parquet(path) as file:
+            # Polars reads what it needs of a local file, and an object of a store as a whole.
+            yield migrated(pl.scan_parquet(path if isinstance(path, Path) else file))
+    except FileNotFoundError as error:
+        raise MissingTableError(f"there is no table {path}") from error
+
+
 @contextmanager
 def _parquet(path: UPath) -> Iterator[IO[bytes]]:
     """Open a file. Raises `DamagedTableError` if Polars cannot read it inside the context."""
@@ -156,7 +215,7 @@ def write_split(path: UPath, split: Split, *, about: Mapping[str, Any] | None = 
 def _write(path: UPath, frame: pl.DataFrame, about: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     metadata = {"about": json.dumps(about, sort_keys=True)} if about else None
-    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    frame.write_parquet(buffer, compression="zstd", row_group_size=GROUP, metadata=metadata)
     write_whole(path, buffer.getvalue())
 
 

@@ -26,6 +26,33 @@ def stored_tables(
     return stored
 
 
+def tables_about(
+    project: Project, recipe: str, refresh: str, stages: Sequence[str], prompt_ids: pl.Series
+) -> dict[str, pl.DataFrame]:
+    """`about_prompts` of `stored_tables`, without reading the rows about other prompts."""
+    tables, about = Tables(project.settings.root_path), dict[str, pl.DataFrame]()
+    wanted = pl.col("prompt_id").is_in(prompt_ids.implode())
+    answers: set[str] = set()
+    for name in ["prompts", *stages]:
+        if refresh not in tables.refreshes((recipe, name)):
+            continue
+        scored = pl.col("response_id").is_in(list(answers))
+
+        def question(rows: pl.LazyFrame, scored: pl.Expr = scored) -> pl.LazyFrame:
+            columns = rows.collect_schema()
+            if "prompt_id" in columns:
+                return rows.filter(wanted)
+            return rows.filter(scored) if "response_id" in columns else rows
+
+        about[name] = tables.select((recipe, name), refresh, question)
+        for column in {"response_id", "node_id"} & set(about[name].columns):
+            answers.update(about[name][column].drop_nulls())
+    held_out = ("prompts", project.settings.held_out)
+    if tables.path(held_out, None).exists():
+        about["held_out"] = tables.read(held_out, None).filter(wanted)
+    return about
+
+
 def about_prompts(
     stored: Mapping[str, pl.DataFrame], prompt_ids: Collection[str | None]
 ) -> dict[str, pl.DataFrame]:

@@ -32,7 +32,7 @@ def reports(ran_once: Any) -> dict[str, Path]:
         write_pairs(workshop, "many", ROWS, said=[SCRIPT, LONG])
         write_solutions(workshop, "solved", 120)
         for name, out in pages.items():
-            write_report(workshop.project(), name, out=out)
+            write_report(workshop.project(), name, most=ROWS, out=out)
     return pages
 
 

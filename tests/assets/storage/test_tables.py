@@ -113,3 +113,24 @@ def test_dagster_hands_rows_on_and_says_what_is_missing(root: UPath) -> None:
     assert made.success
     assert_frame_equal(Tables(root).read(KEY, "2026-01-03"), split().kept)
     assert Tables(root).read(("recipe", "count"), "2026-01-03").is_empty()
+
+
+def test_questions_about_slices_are_answered_in_order(
+    root: UPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assets.storage.tables.GROUP", 3)
+    tables = Tables(root)
+    one = split()
+    several = pl.concat([one.kept.with_columns(response_id=pl.lit(f"r{n}")) for n in range(8)])
+    tables.write(KEY, "2026-01-01", Split(several, one.dropped))
+    assert tables.height(KEY, "2026-01-01") == 8
+    assert_frame_equal(tables.select(KEY, "2026-01-01", lambda rows: rows), several)
+    wanted = pl.col("response_id").is_in(["r1", "r7"])
+    found = tables.select(KEY, "2026-01-01", lambda rows: rows.filter(wanted))
+    assert found["response_id"].to_list() == ["r1", "r7"]
+    tables.write(KEY, "2026-01-02", Split(several.clear(), one.dropped))
+    assert_frame_equal(tables.select(KEY, "2026-01-02", lambda rows: rows), several.clear())
+    with pytest.raises(MissingTableError):
+        tables.query(KEY, "2026-01-03", lambda rows: rows)
+    with pytest.raises(MissingTableError):
+        tables.select(KEY, "2026-01-03", lambda rows: rows)
