@@ -11,6 +11,7 @@ from assets.automation.partitions import shown_days
 from assets.components.asset_metadata import column_schema
 from assets.components.declared import DeclaredComponent
 from assets.config.settings import load_settings
+from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import rows_metadata
 from assets.execution.row_counts import RowCounts
@@ -62,6 +63,7 @@ class Source(SourceSpec, DeclaredComponent):
                 "dagster/column_schema": column_schema(Prompts),
             },
             io_manager_key="tables",
+            pool=own_pool(self.key),
             required_resource_keys={"factory"},
             check_specs=[
                 dg.AssetCheckSpec("schema", asset=list(self.key), description="Every rule holds")

@@ -12,6 +12,7 @@ from assets.config.operation import Freshness
 from assets.datasets.clusters import clusters
 from assets.datasets.curate import Curated, asked_texts
 from assets.datasets.gather import curated_by_plan, gathered
+from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.row_counts import RowCounts, count_reasons
@@ -47,6 +48,7 @@ def dataset_asset(
         metadata={"dagster/column_schema": column_schema(plan.table)},
         deps=[dg.AssetKey(path) for path in dict.fromkeys(map(tuple, inputs))],
         required_resource_keys={"factory"},
+        pool=own_pool(key),
         freshness_policy=freshness_policy(freshness),
         check_specs=[
             dg.AssetCheckSpec("schema", asset=key, description="Every row satisfies every rule"),

@@ -1,6 +1,6 @@
 """Executes each stage in a separate process, so all its memory is freed when it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -42,6 +42,15 @@ EXECUTOR = dg.multiprocess_executor.configured(
 def pool_of(operator: Operator) -> str | None:
     """The pool in which a stage with this operator waits; None if it does not wait."""
     return GPU if operator.roles() else None
+
+
+def own_pool(key: Sequence[str]) -> str:
+    """The pool of an asset that runs of several recipes make: one of them at a time.
+
+    Args:
+        key: The key of the asset.
+    """
+    return "/".join(key)
 
 
 def holders(instance: dg.DagsterInstance) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets.config.hub_address import repository
+from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.project.project import Project
 from assets.project.publish import PUBLISHED, Publish
@@ -51,6 +52,7 @@ def published_asset(
         kinds={"huggingface" if repo else "parquet"},
         deps=deps,
         automation_condition=condition,
+        pool=own_pool(key.path),
         required_resource_keys={"factory"},
         check_specs=[
             dg.AssetCheckSpec(check, asset=key, description=what) for check, what in CHECKS.items()

@@ -101,6 +101,14 @@ def test_stages_that_call_or_train_a_model_share_a_pool(workshop: Any) -> None:
     assert pools["prompts"] == pools["pairs"] == set()
 
 
+def test_what_runs_of_several_recipes_make_is_made_by_one_at_a_time(workshop: Any) -> None:
+    workshop.recipe("mine")
+    workshop.dataset("pairs", of=["mine"])
+    graph = build_definitions(workshop.project(), ["mine"]).resolve_asset_graph()
+    for key in (["prompts", "pocket"], ["datasets", "pairs"]):
+        assert graph.get(dg.AssetKey(key)).pools == {"/".join(key)}
+
+
 @pytest.mark.usefixtures("workshop")
 def test_a_run_that_is_over_or_was_killed_holds_no_slot() -> None:
     home()
