@@ -73,7 +73,7 @@ class Binding(Parameters):
         dtype: the number type of the weights.
         sums_spellings: whether the model may write an option in several ways, whose probabilities
             are then summed (`engines.choices.spellings`).
-        device: the torch device of the weights.
+        device: the torch device of the weights: ``cpu``, ``cuda`` or one GPU, as ``cuda:1``.
         url: the address of a server.
         served_as: the model's name on that server.
         api_key_env: the environment variable that holds a key. The key is never written.
@@ -124,6 +124,13 @@ class Binding(Parameters):
         if gpus is not None and gpus > 1 and not gpus.is_integer():
             raise ValueError("above 1 it must be a whole number")
         return gpus
+
+    @field_validator("device")
+    @classmethod
+    def _a_device(cls, device: str | None) -> str | None:
+        if device is not None and not re.fullmatch(r"[a-z]+(:\d+)?", device):
+            raise ValueError("must be a torch device, such as cpu, cuda or cuda:1")
+        return device
 
     @field_validator("template_arguments")
     @classmethod
@@ -176,6 +183,16 @@ class Binding(Parameters):
                 options.model_validate(dict(self.options))
             except ValidationError as error:
                 raise ValueError(_wrong_options(error, self.engine, options)) from None
+        if self.device is not None:
+            if self.model is None:
+                raise ValueError(
+                    f"device is that of weights: set 'model'{_MEANING['model']}, or leave device "
+                    f"out, since the model of engine {self.engine!r} runs elsewhere"
+                )
+            try:
+                self.engine_class.check_device(self.device, self.options)
+            except ValueError as error:
+                raise ValueError(f"device {error}") from None
         return self
 
     @model_validator(mode="after")

