@@ -42,8 +42,7 @@ lint: setup
 	$(BIN)/deptry .
 
 test-vllm: setup $(VENV_VLLM)/installed ## Tests against a live vLLM on the CPU, in an environment of its own
-	$(VENV_VLLM)/bin/python -m pytest -m vllm tests/engines/test_vllm.py tests/engines/test_vllm_options.py \
-		tests/engines/test_vllm_rewards.py
+	$(VENV_VLLM)/bin/python -m pytest -m vllm tests/engines/vllm
 	VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python $(BIN)/pytest -m vllm tests/test_served.py tests/test_served_model.py
 
 # vLLM pins its own numpy and protobuf; its torchvision, torchaudio and torchcodec are not built for

@@ -8,7 +8,7 @@ from schemas.named import UnknownNameError, named
 
 ENGINES: Mapping[str, str] = {
     "transformers": "engines.local.lazy_engine.LazyEngine",
-    "vllm": "engines.vllm.VLLMEngine",
+    "vllm": "engines.vllm.engine.VLLMEngine",
     "openai": "engines.openai.engine.OpenAIEngine",
 }
 """The short names of the shipped engines. Others are named by their import path."""

@@ -1,4 +1,4 @@
-"""The vLLM engine. vLLM runs in a child process, so all its memory is freed when that ends. It
+"""Runs a model in vLLM. vLLM runs in a child process, so all its memory is freed when that ends. It
 generates and chooses with language models, and gives rewards with classification models. Scoring
 uses the Transformers engine with the same weights."""
 
@@ -34,7 +34,7 @@ from engines.protocol import (
     Sampling,
 )
 from engines.reward_heads import OUTCOME, STEPS, step_rewards
-from engines.vllm_options import SPEED, VLLMOptions, device_arguments, gpus
+from engines.vllm.options import SPEED, VLLMOptions, device_arguments, gpus
 from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Message, canonical
 

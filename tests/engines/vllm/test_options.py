@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from engines import vllm_options
 from engines.bindings import Binding
 from engines.protocol import EngineError
-from engines.vllm import VLLMEngine
-from engines.vllm_options import JUDGED, device_arguments
+from engines.vllm.engine import VLLMEngine
+from engines.vllm.options import _ANSWERS, _REFUSED, _SPEED, JUDGED, device_arguments
 
 
 @pytest.mark.vllm
@@ -19,13 +18,13 @@ def test_every_argument_of_the_installed_version_is_judged() -> None:
     from vllm.engine.arg_utils import AsyncEngineArgs
 
     known = {field.name for field in dataclasses.fields(AsyncEngineArgs)}
-    assert known - JUDGED == set(), "judge them in engines/vllm_options.py"
+    assert known - JUDGED == set(), "judge them in engines/vllm/options.py"
     assert known == JUDGED
 
 
 @pytest.mark.vllm
 def test_a_gpu_is_refused_by_a_vllm_without_one(tiny_model: Path) -> None:
-    from engines.vllm import _engine_args
+    from engines.vllm.engine import _engine_args
 
     elsewhere = Binding(model=str(tiny_model), engine="vllm", device="cuda:1")
     with pytest.raises(EngineError, match=r"bound to device 'cuda:1'.*\[vllm\] for GPUs"):
@@ -35,9 +34,9 @@ def test_a_gpu_is_refused_by_a_vllm_without_one(tiny_model: Path) -> None:
 
 
 def test_no_argument_is_judged_twice() -> None:
-    groups = (vllm_options._SPEED, vllm_options._ANSWERS)
+    groups = (_SPEED, _ANSWERS)
     names = [name for group in groups for listed in group.values() for name in listed.split()]
-    names += vllm_options._REFUSED
+    names += _REFUSED
     assert len(names) == len(set(names))
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.vllm
 
 T = TypeVar("T")
 
-BASE = Path(__file__).parents[2] / "pocket" / "checkpoints" / "base"
+BASE = Path(__file__).parents[3] / "pocket" / "checkpoints" / "base"
 PROBLEMS = [
     "Tom has 4 apples. He gets 5 more apples. How many apples does Tom have?",
     "Ann has 3 bags with 6 plums each. How many plums does Ann have?",
@@ -100,7 +100,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture(scope="module")
 def here(served: Served, loop: asyncio.AbstractEventLoop) -> Iterator[Here]:
     """vLLM in this process."""
-    from engines.vllm import VLLMEngine
+    from engines.vllm.engine import VLLMEngine
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SETTINGS.items():
@@ -257,7 +257,7 @@ def test_scoring_is_not_for_vllm(vllm: Here) -> None:
 
 
 def test_options_that_vllm_does_not_know() -> None:
-    from engines.vllm import VLLMEngine
+    from engines.vllm.engine import VLLMEngine
 
     engine = VLLMEngine(Binding(model=str(BASE), engine="vllm", options={"gpu_memory": 0.5}))
     with pytest.raises(EngineError, match="gpu_memory"):

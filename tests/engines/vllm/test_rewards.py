@@ -13,7 +13,7 @@ from tests.served import SETTINGS
 
 pytestmark = pytest.mark.vllm
 
-BASE = Path(__file__).parents[2] / "pocket" / "checkpoints" / "base"
+BASE = Path(__file__).parents[3] / "pocket" / "checkpoints" / "base"
 QUESTION = [{"role": "user", "content": "Tom has 4 apples. He gets 5 more. How many has Tom?"}]
 STEPS = ["4 + 5 = 9.\n", "So 9 apples.\n", "Answer: 9"]
 ENDS = [11, 24, 33]

@@ -11,7 +11,7 @@ from engines.protocol import EngineError, Sampling
 
 
 def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
-    from engines.vllm import VLLMEngine
+    from engines.vllm.engine import VLLMEngine
 
     monkeypatch.setitem(sys.modules, "vllm", None)
     engine = VLLMEngine(Binding(model=str(tiny_model), engine="vllm", dtype="float32"))
