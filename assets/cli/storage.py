@@ -103,10 +103,15 @@ def prune() -> None:
     with printed(False):
         from assets.cli import console
         from assets.maintenance.journal_retention import prune_journal
+        from assets.maintenance.usage import size
         from assets.project.project import load_project
 
-        removed, kept = prune_journal(load_project())
-        console.console().print(f"{removed:,} answers removed, {kept:,} kept")
+        project = load_project()
+        removed, kept = prune_journal(project)
+        console.console().print(
+            f"{removed:,} answers removed, {kept:,} kept in "
+            f"{size(project.settings.journal_path) / 1e6:,.1f} MB"
+        )
 
 
 @datasets.callback(invoke_without_command=True)
