@@ -30,7 +30,7 @@ from assets.config.settings import Settings
 from assets.costs.estimate import SAMPLE, plan_run
 from assets.costs.plan import Plan
 from assets.execution.execute_stage import execute_stage
-from assets.execution.stage_context import RecipeContext, stage_context
+from assets.execution.stage_context import RecipeContext, carried, stage_context
 from assets.project.changes import Changes
 from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
@@ -198,7 +198,14 @@ class Factory:
                 tables=self.project.tables,
                 checks=self.project.checks,
             )
-            splits[stage.name] = execute_stage(stage, frames, context).split
+            earlier = carried(
+                stage,
+                recipe_context,
+                refresh=refresh,
+                settings=self.settings,
+                tables=self.project.tables,
+            )
+            splits[stage.name] = execute_stage(stage, {**frames, **earlier}, context).split
             frames[stage.name] = splits[stage.name].kept
         return splits
 

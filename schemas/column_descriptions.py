@@ -89,6 +89,7 @@ _OF_TABLE = {
         "steps": "The steps of the optimizer",
         "seconds": "How long it took",
         "metrics": "The last figures of the training, as JSON",
+        "chain_start": "The weights that the first training of a chain started from",
     },
     "Evaluations": {
         "greedy_before": "Whether the greedy answer was right before training",

@@ -36,12 +36,12 @@ def chooser_of(stage: str) -> str:
 
 
 class Takes:
-    """Marks a field that names one or more stages as input, with the tables that fit. ``task`` is
-    the task type that a trained model must have, as `peft` names it; None if any will do."""
+    """Marks a field that names one or more stages as input, with the tables that fit. ``tasks``
+    are the task types that a trained model may have, as `peft` names them; empty if all fit."""
 
-    def __init__(self, *tables: type[Table], task: str | None = None) -> None:
+    def __init__(self, *tables: type[Table], tasks: tuple[str, ...] = ()) -> None:
         self.tables = tables
-        self.task = task
+        self.tasks = tasks
 
 
 class RoleMark:
@@ -75,12 +75,12 @@ TrainedRole = Annotated[str, RoleMark("weights")]
 @dataclass(frozen=True)
 class Input:
     """One input stage of an operator: the field that names it, the tables that fit, and the task
-    type that a trained model must have."""
+    types that a trained model may have (empty: all)."""
 
     field: str
     stage: str
     tables: tuple[type[Table], ...]
-    task: str | None = None
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Operator(Parameters):
         found = []
         for name, field, mark in self._marks(Takes):
             stages = [field] if isinstance(field, str) else list(field)
-            found += [Input(name, stage, mark.tables, mark.task) for stage in stages]
+            found += [Input(name, stage, mark.tables, mark.tasks) for stage in stages]
         for nested in self._nested():
             found += [read for read in nested.inputs() if read.field not in self.supplies]
         return found

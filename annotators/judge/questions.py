@@ -28,7 +28,7 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
 
     mode: Literal["pointwise", "pairwise", "listwise"] = "pointwise"
     model: ChoosingRole = "judge"
-    checkpoint: Annotated[str | None, Takes(Checkpoints, task="CAUSAL_LM")] = None
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     template: TemplateName | None = None
     criteria: str | None = None
     scale: tuple[int, int] = (1, 5)

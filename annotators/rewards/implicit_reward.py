@@ -33,7 +33,7 @@ class ImplicitReward(ProbedAnnotator):
     reference: ScoringRole = "policy@initial"
     beta: float = Field(default=0.1, gt=0)
     normalise: Normalise = "sum"
-    checkpoint: Annotated[str | None, Takes(Checkpoints, task="CAUSAL_LM")] = None
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     after_thoughts: bool = False
 
     @model_validator(mode="after")
@@ -51,7 +51,7 @@ class ImplicitReward(ProbedAnnotator):
         Raises:
             EngineError: ``checkpoint`` did not give exactly one checkpoint.
         """
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and not tables[self.checkpoint].is_empty():
             trained = tables[self.checkpoint]
             context = bind_checkpoint(context, self.policy, trained, stage=self.checkpoint)
             context = with_weights(context, self.reference, trained["start"][0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from assets.execution.execute_stage import execute_stage
-from assets.execution.stage_context import RecipeContext, stage_context
+from assets.execution.stage_context import RecipeContext, carried, stage_context
 from assets.execution.unasked import unasked_engine
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
@@ -97,7 +97,14 @@ def try_stages(
                 open_engine=unasked_engine if journal_only else context.open_engine,
             )
             try:
-                frames[stage.name] = execute_stage(stage, frames, context).split.kept
+                earlier = carried(
+                    stage,
+                    recipe,
+                    refresh=refresh,
+                    settings=project.settings,
+                    tables=project.tables,
+                )
+                frames[stage.name] = execute_stage(stage, {**frames, **earlier}, context).split.kept
             except EngineError as error:
                 unknown[stage.name] = str(error)
     return Trial(ledger, frames, unknown)

@@ -9,6 +9,7 @@ from typing import Self
 import polars as pl
 
 from assets.config.settings import Settings
+from assets.policy.carried import carried_tables
 from assets.policy.lineage import roles_at
 from assets.policy.promotion import Gate, gate_of
 from assets.project.recipe import RecipeSpec
@@ -106,6 +107,22 @@ def stage_context(
         progress=progress,
         folder=recipe.folder,
         open_engine=partial(open_engine, cluster=settings.cluster),
+    )
+
+
+def carried(
+    stage: Stage, recipe: RecipeContext, *, refresh: str, settings: Settings, tables: Tables
+) -> dict[str, pl.DataFrame]:
+    """The tables that a stage reads from an earlier refresh (`assets.policy.carried`). A recipe
+    whose policy is a downstream model goes on from its own last refresh."""
+    downstream = settings.policies(before=refresh) is not None
+    return carried_tables(
+        stage,
+        refresh,
+        recipe=recipe.recipe,
+        trains=None if downstream else recipe.trains,
+        tables=tables,
+        gate=recipe.gate,
     )
 
 

@@ -49,6 +49,8 @@ MODELS = {
 }
 """What a training makes, by its task type."""
 
+_CARRIED = "@previous"
+
 DERIVED = ("previous", "initial")
 """``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
 
@@ -62,6 +64,7 @@ class Stage:
         operator: Its operator.
         gives: The table that it gives.
         reads: The stages that it reads.
+        carried: The table of each stage that it reads at an earlier refresh (``name@previous``).
         origins: Where parameters come from that the recipe does not set: from the profile of the
             model, for example, or from this run. Of all others it sets the value, or the operator
             has a default.
@@ -72,6 +75,12 @@ class Stage:
     gives: type[Table]
     reads: tuple[str, ...]
     origins: Mapping[str, str] = field(default_factory=dict)
+    carried: Mapping[str, type[Table]] = field(default_factory=dict)
+
+
+def carried_name(stage: str) -> str:
+    """What an operator calls the table of ``stage`` of an earlier refresh."""
+    return f"{stage}{_CARRIED}"
 
 
 def plan(
@@ -95,6 +104,7 @@ def plan(
         raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
     operators = {name: stage_operator(name, spec, file=file) for name, spec in stages.items()}
     gives: dict[str, type[Table]] = dict(GIVEN)
+    earlier = {carried_name(name): _table_of(name, operators) for name in operators}
     choosers: dict[str, RoleDefaults] = {}
     ordered: list[Stage] = []
     waiting = dict(operators)
@@ -108,14 +118,22 @@ def plan(
             _refuse_cycle(waiting, file=file)
         for name in ready:
             operator = waiting.pop(name)
-            gives[name] = fit_stage(name, operator, gives, known=operators, file=file)
-            reads = dict.fromkeys(read.stage for read in operator.inputs())
+            gives[name] = fit_stage(
+                name, operator, {**gives, **earlier}, known=operators, file=file
+            )
+            read_stages = dict.fromkeys(read.stage for read in operator.inputs())
+            reads = [each for each in read_stages if each not in earlier]
+            carried = {
+                each.removesuffix(_CARRIED): earlier[each]
+                for each in read_stages
+                if each in earlier
+            }
             filled, origins = with_defaults(name, operator, {**roles, **choosers}, file=file)
             for use in filled.roles():
                 role = use.role.partition("@")[0]
                 if "choose" in use.needs and role in roles:
                     choosers[chooser_of(name)] = roles[role]
-            ordered.append(Stage(name, filled, gives[name], tuple(reads), origins))
+            ordered.append(Stage(name, filled, gives[name], tuple(reads), origins, carried))
     return _as_written(ordered, list(stages))
 
 
@@ -217,15 +235,21 @@ def fit_stage(
         given = gives[read.stage]
         if given not in read.tables:
             takes = " or ".join(table.__name__ for table in read.tables)
-            fitting = [stage for stage, table in gives.items() if table in read.tables]
+            fitting = [
+                stage
+                for stage, table in gives.items()
+                if table in read.tables and not stage.endswith(_CARRIED)
+            ]
             hint = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
             problem = f"takes {takes}, but stage {read.stage!r} gives {given.__name__}; {hint}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        made = getattr(known.get(read.stage), "task", None)
-        if read.task is not None and made not in (None, read.task):
-            problem = f"takes {MODELS[read.task]}, but stage {read.stage!r} trains {MODELS[made]}"
+        given_by = known.get(read.stage.removesuffix(_CARRIED))
+        made = getattr(given_by, "task", None)
+        if made is not None and read.tasks and made not in read.tasks:
+            takes = " or ".join(MODELS[task] for task in read.tasks)
+            problem = f"takes {takes}, but stage {read.stage!r} trains {MODELS[made]}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        _refuse_other_role(name, operator, known.get(read.stage), read.field, file=file)
+        _refuse_other_role(name, operator, given_by, read.field, file=file)
     if operator.gives is not None:
         return operator.gives
     of = [read.stage for read in operator.inputs() if read.field == "of"]
@@ -235,6 +259,19 @@ def fit_stage(
         problem = f"takes stages of one table, but {first} and {other!r} {gives[other].__name__}"
         raise RecipeError(problem, file=file, stage=name, field="of")
     return gives[of[0]]
+
+
+def _table_of(name: str, operators: Mapping[str, Operator]) -> type[Table]:
+    """The table that a stage gives; `schemas.Table` if it cannot be told from the stages."""
+    seen: set[str] = set()
+    while name in operators and name not in seen:
+        seen.add(name)
+        operator = operators[name]
+        if operator.gives is not None:
+            return operator.gives
+        of = (read.stage for read in operator.inputs() if read.field == "of")
+        name = next(of, "").removesuffix(_CARRIED)
+    return GIVEN.get(name, Table)
 
 
 def _refuse_other_role(

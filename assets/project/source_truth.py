@@ -159,7 +159,8 @@ def _with_inputs(names: Collection[str | None], stages: Mapping[str, Stage]) -> 
         name = str(waiting.pop())
         if name not in found:
             found.add(name)
-            waiting += [read for read in stages[name].reads if read in stages]
+            needs = [*stages[name].reads, *stages[name].carried]
+            waiting += [read for read in needs if read in stages]
     return found
 
 

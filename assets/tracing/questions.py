@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from assets.config.errors import FactoryError
-from assets.execution.stage_context import RecipeContext, stage_context
+from assets.execution.stage_context import RecipeContext, carried, stage_context
 from assets.execution.unasked import unasked_engine
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
@@ -119,7 +119,10 @@ def _asked(
         open_engine=unasked_engine,
         open_journal=JournalReader,
     )
-    stage.operator.run({name: read[name] for name in stage.reads}, context)
+    earlier = carried(
+        stage, recipe, refresh=refresh, settings=project.settings, tables=project.tables
+    )
+    stage.operator.run({name: read[name] for name in stage.reads} | earlier, context)
     same: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
     for one in heard:
         same[one.role, one.verb, one.row_id, one.prompt.text].append(one)

@@ -21,13 +21,16 @@ def bind_checkpoint(
         context: the context to change.
         role: the role.
         checkpoints: the output of ``stage``, one row of `schemas.Checkpoints`. If that stage
-            trained nothing, it has the weights from which it would have started.
+            trained nothing, it has the weights from which it would have started. Without a row, as
+            before the first refresh of a recipe that reads an earlier one, the role keeps its own.
         stage: the stage's name.
 
     Raises:
-        EngineError: there is not exactly one row, or the role is not bound.
+        EngineError: there are several rows, or the role is not bound.
     """
-    if checkpoints.height != 1:
+    if checkpoints.is_empty():
+        return context
+    if checkpoints.height > 1:
         raise EngineError(
             f"recipe {context.recipe!r}, stage {context.stage!r} uses the one checkpoint of stage "
             f"{stage!r}, which gave {checkpoints.height}"

@@ -33,7 +33,7 @@ class Sample(Sampled, Generator):
     """
 
     model: GeneratingRole = "policy"
-    checkpoint: Annotated[str | None, Takes(Checkpoints, task="CAUSAL_LM")] = None
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     n: int = Field(default=1, ge=1)
     writes: Literal["answer", "reply"] = "answer"
     stop: tuple[str, ...] = ()

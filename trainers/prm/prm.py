@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from engines.protocol import RowError
-from schemas import Input, ModelDefault, Pairs, StepLabels, Takes, TrainedRole
+from schemas import Checkpoints, Input, ModelDefault, Pairs, StepLabels, Takes, TrainedRole
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer
 
@@ -44,6 +44,7 @@ class PRM(Trainer):
 
     of: Annotated[str, Takes(StepLabels, Pairs)]
     start: TrainedRole = "reward"
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "TOKEN_CLS"))] = None
     loss: Loss = "bce"
     zeta: float = Field(4.0, ge=0)
     learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
@@ -60,7 +61,10 @@ class PRM(Trainer):
     def inputs(self) -> list[Input]:
         """Pairs for the pairwise loss, labelled steps for all others."""
         table = Pairs if self.loss == "pairwise" else StepLabels
-        return [replace(read, tables=(table,)) for read in super().inputs()]
+        return [
+            replace(read, tables=(table,)) if read.field == "of" else read
+            for read in super().inputs()
+        ]
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads; of labels and values only the one that the loss uses."""

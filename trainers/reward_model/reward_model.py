@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field
 
-from schemas import ModelDefault, Pairs, Takes
+from schemas import Checkpoints, ModelDefault, Pairs, Takes
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer, with_ends
 
@@ -23,7 +23,7 @@ class RewardModel(Trainer):
     margin_scale · ``margin`` (0 if null): the Bradley-Terry model with the soft labels of CREAM and
     the margin of Touvron et al. 2023 (arXiv:2307.09288, section 3.2.2). The reward is read at the
     end of the answer's turn, or at the last token of a side that does not end (``ends``). Before
-    the first step it is 0 for every text.
+    the first step it is 0 for every text, unless training goes on from a reward model.
 
     The folder holds a sequence classification model with one label, which cannot generate. The next
     refresh of a recipe starts from its last checkpoint, so a stage that trains a policy must come
@@ -33,6 +33,8 @@ class RewardModel(Trainer):
     training: ClassVar = "reward"
     unit: ClassVar = "pair_id"
     task: ClassVar = "SEQ_CLS"
+
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "SEQ_CLS"))] = None
 
     of: Annotated[str, Takes(Pairs)]
     margin_scale: float = Field(0.0, ge=0)

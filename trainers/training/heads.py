@@ -3,17 +3,21 @@ something is trained."""
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from engines.protocol import EngineError
+
+_HEAD = "score."
 
 
 def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) -> Any:
     """A model of ``kind`` (an ``AutoModelFor...Classification``) with one label, on the body of the
-    language model ``model``. The weights of its head are 0: random ones would need a seed and would
-    have to be unlearned.
+    language model ``model``. A model that was trained with the same head keeps it. Otherwise the
+    weights of the head are 0: random ones would need a seed and would have to be unlearned.
 
     Args:
         model: the language model.
@@ -34,6 +38,8 @@ def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) 
         getattr(headed, headed.base_model_prefix).load_state_dict(body)
         for weights in headed.score.parameters():
             torch.nn.init.zeros_(weights)
+        if all(getattr(model.config, name, None) == value for name, value in settings.items()):
+            headed.score.load_state_dict(_trained_head(model.name_or_path), strict=False)
     except (ValueError, AttributeError, RuntimeError) as error:
         raise EngineError(
             f"{model.name_or_path}: a {type(model).__name__} does not support a {what} ({error})"
@@ -41,3 +47,16 @@ def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) 
     headed.to(device=model.device, dtype=model.dtype)
     headed.name_or_path = model.name_or_path
     return headed.train(False)
+
+
+def _trained_head(folder: str) -> dict[str, torch.Tensor]:
+    """The weights of the head in a model's folder, by their names in it; empty if it has none."""
+    found: dict[str, torch.Tensor] = {}
+    for file in Path(folder).glob("*.safetensors"):
+        with safe_open(file, framework="pt") as stored:
+            found |= {
+                name.removeprefix(_HEAD): stored.get_tensor(name)
+                for name in stored.keys()  # noqa: SIM118  # no mapping
+                if name.startswith(_HEAD)
+            }
+    return found

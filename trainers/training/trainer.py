@@ -94,7 +94,7 @@ class Trainer(Operator):
     none."""
 
     start: TrainedRole = "policy"
-    checkpoint: Annotated[str | None, Takes(Checkpoints, task="CAUSAL_LM")] = None
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     learning_rate: Annotated[float, ModelDefault()] = Field(gt=0)
     epochs: Annotated[float, ModelDefault()] = Field(1.0, gt=0)
     max_steps: int | None = Field(None, ge=1)
@@ -153,7 +153,7 @@ class Trainer(Operator):
                 several of a launcher.
         """
         _refuse_launched(context)
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and not tables[self.checkpoint].is_empty():
             trained = tables[self.checkpoint]
             context = bind_checkpoint(context, self.start, trained, stage=self.checkpoint)
             chain_start = trained["chain_start"][0] or trained["start"][0]

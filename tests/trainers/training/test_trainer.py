@@ -11,14 +11,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
 from engines.bindings import Binding
 from engines.context import Context
 from engines.protocol import EngineError
 from engines.weights import weights_revision
-from schemas import Demonstrations, rows
-from trainers import DPO, SFT, LoRA, Trainer
+from schemas import Checkpoints, Demonstrations, empty, rows
+from trainers import DPO, SFT, LoRA, RewardModel, Trainer
 from trainers.evaluation.both_policies import start_of
 
 Pairs = Callable[..., pl.DataFrame]
@@ -350,3 +352,28 @@ def test_a_chain_whose_last_training_has_no_rows_keeps_what_came_before(
     (found,) = chained.run({"pairs": pairs(0), "first": first}, context).kept.to_dicts()
     assert (found["path"], found["trained"]) == (first["path"][0], False)
     assert found["chain_start"] == first["start"][0]
+
+
+def test_a_first_refresh_that_carries_a_checkpoint_starts_from_the_role(
+    trainer: DPO, pairs: Pairs, context_for: Contexts, tmp_path: Path
+) -> None:
+    carried = trainer.model_copy(update={"checkpoint": "policy@previous"})
+    tables = {"pairs": pairs(), "policy@previous": empty(Checkpoints)}
+    found = carried.run(tables, context_for()).kept
+    alone = trainer.run({"pairs": pairs()}, context_for(models=tmp_path / "other")).kept
+    assert weights_of(found["path"][0]) == weights_of(alone["path"][0])
+    assert found["chain_start"].to_list() == [None]
+
+
+def test_a_reward_model_goes_on_with_its_head(pairs: Pairs, context_for: Contexts) -> None:
+    reward = RewardModel(of="pairs", start="policy", learning_rate=1e-3, batch_size=4)
+    context = context_for()
+    first = reward.run({"pairs": pairs()}, replace(context, stage="first")).kept
+    again = reward.model_copy(update={"checkpoint": "first", "learning_rate": 1e-12})
+    second = again.run({"pairs": pairs(), "first": first}, context).kept
+    heads = [
+        load_file(Path(path) / "model.safetensors")["score.weight"]
+        for path in (first["path"][0], second["path"][0])
+    ]
+    assert heads[0].abs().max() > 0
+    assert torch.allclose(*heads)
