@@ -24,9 +24,10 @@ from assets.export.formats import Format
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
-from assets.provenance.licences import consequences, identifier
+from assets.provenance.licences import card_fields, consequences, identifiers
 from assets.provenance.models import Answered, UsedModel, answered, used_models
 from assets.provenance.reproduction import commands, versions
+from assets.provenance.writers import imported_writers
 from assets.rendering.markdown import escaped, markdown, sampled
 from assets.storage.dataset_versions import SPLITS, Version
 from assets.storage.tables import Tables
@@ -78,10 +79,10 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
         pl.col("source", "licence").fill_null("unknown"), pl.col("source_revision").fill_null("")
     )
     stated = prompts.select("source", "licence").unique(maintain_order=True).rows()
-    licences = sorted({identifier(licence) for _, licence in stated})
     models = list(_models(facts))
+    writers = [(model.name, model.licence) for model in models]
     data = DatasetCardData(
-        license=licences[0] if len(licences) == 1 else licences,
+        **card_fields(stated, writers, several=True),
         annotations_creators=makers(stages),
         language_creators=makers(stages),
         pretty_name=plan.name,
@@ -121,6 +122,7 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
         ),
         held_out=f"{plan.held_out:.0%}",
         licences=licence_terms,
+        licence_ids=identifiers(stated, writers),
         examples=_examples(facts),
         recipes=_recipes(facts),
         dropped=_dropped(facts),
@@ -187,6 +189,15 @@ def _models(facts: DatasetCardData) -> Iterator[UsedModel]:
     for recipe in facts.plan.parts:
         for model in used_models(_stages(facts, recipe), facts.project.settings.bindings()):
             yield replace(model, stages=tuple(f"{recipe}/{stage}" for stage in model.stages))
+        tables = Tables(facts.project.settings.root_path)
+        for writer in imported_writers(
+            tables,
+            recipe,
+            _stages(facts, recipe),
+            _refreshes(facts, tables, recipe),
+            facts.project.settings.imports_path,
+        ):
+            yield replace(writer, stages=tuple(f"{recipe}/{stage}" for stage in writer.stages))
 
 
 def _answers(facts: DatasetCardData, tables: Tables) -> Iterator[Answered]:

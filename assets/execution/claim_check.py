@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.execution.claim_figures import measured
-from assets.execution.unmeasured import UNMEASURED
+from assets.execution.unmeasured import unmeasured
 from assets.project.measure import Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
@@ -45,12 +45,7 @@ def claim_check(
         try:
             figures = measured(recipe, measure, factory, refresh=context.run.tags[_PARTITION])
         except (UnmeasurableError, MissingTableError) as error:
-            return dg.AssetCheckResult(
-                passed=False,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=str(error),
-                metadata=UNMEASURED,
-            )
+            return unmeasured(str(error))
         numbers = {
             "measured": figures.measured,
             "control": figures.control,

@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.charts import pictures, training_curves
 from assets.charts.task_table import TASK_COLUMNS, task_rows
-from assets.execution import cut_off_check, unmeasured
+from assets.execution import cut_off_check
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.judge_probes import (
     PROBES,
@@ -22,6 +22,7 @@ from assets.execution.option_mass import MASS, describe_mass, mass_result, mass_
 from assets.execution.row_accounting import account_last, adds_up, rounded, rows_metadata
 from assets.execution.schema_check import schema_check
 from assets.execution.stage_context import RecipeContext, carried, stage_context
+from assets.execution.unmeasured import unmeasured
 from assets.policy.lineage import line_before
 from assets.policy.promotion import UNMEASURED, UNPROMOTED
 from assets.project.changes import SET, set_by_run
@@ -227,18 +228,15 @@ def _missing_journal_warning(stage: Stage, recipe: RecipeContext, factory: Resou
 def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
     """A check that always passes, because the expected accuracy depends on the recipe."""
     accuracy, origin = outcome.label_accuracy, outcome.label_origin
+    if accuracy is None:
+        return unmeasured("no pair's truth can be known", check_name="label_accuracy")
     return dg.AssetCheckResult(
         check_name="label_accuracy",
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"pairs": outcome.split.kept.height}
-        | (unmeasured.UNMEASURED if accuracy is None else {"label accuracy": accuracy})
-        | ({} if accuracy is None or origin is None else {"labelled": str(origin)}),
-        description=(
-            "no pair's truth can be known"
-            if accuracy is None
-            else f"{accuracy:.1%}" + (f" {origin}" if origin else "")
-        ),
+        metadata={"pairs": outcome.split.kept.height, "label accuracy": accuracy}
+        | ({} if origin is None else {"labelled": str(origin)}),
+        description=f"{accuracy:.1%}" + (f" {origin}" if origin else ""),
     )
 
 
@@ -254,14 +252,14 @@ def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
 
     figures = outcome.validation
     held_back = _held_back(outcome)
-    says = UNMEASURED if figures is None else described(figures)
+    unpromoted = f"; {UNPROMOTED}" if gated and held_back else ""
+    if figures is None:
+        return unmeasured(f"{UNMEASURED}{unpromoted}", check_name="no_worse")
     numbers = ("before", "after", "difference", "low", "high")
     return dg.AssetCheckResult(
         check_name="no_worse",
         passed=not held_back,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata=unmeasured.UNMEASURED
-        if figures is None
-        else {name: figures[name] for name in numbers},
-        description=says + (f"; {UNPROMOTED}" if gated and held_back else ""),
+        metadata={name: figures[name] for name in numbers},
+        description=described(figures) + unpromoted,
     )

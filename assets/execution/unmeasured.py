@@ -1,14 +1,26 @@
-"""Checks that measured nothing. Dagster knows passed and failed only, so their metadata says it."""
+"""Checks that measured nothing: neither passed nor failed.
 
-from typing import Any
+Dagster knows passed and failed only. It counts such a result as passed, so that nobody is called
+for it; the severity is a warning, and the description and the metadata say that nothing was
+measured.
+"""
 
 import dagster as dg
 
-_NAME = "not measured"
-UNMEASURED: dict[str, Any] = {_NAME: True}
-"""The metadata of the result of a check that measured nothing."""
+WORDS = "not measured"
+
+
+def unmeasured(why: str, *, check_name: str | None = None) -> dg.AssetCheckResult:
+    """The result of a check that measured nothing, and why."""
+    return dg.AssetCheckResult(
+        check_name=check_name,
+        passed=True,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{WORDS}: {why.removeprefix(f'{WORDS}: ')}",
+        metadata={WORDS: True},
+    )
 
 
 def is_measured(result: dg.AssetCheckEvaluation) -> bool:
     """Whether a check measured what it checks."""
-    return _NAME not in result.metadata
+    return WORDS not in result.metadata

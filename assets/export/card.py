@@ -21,7 +21,7 @@ from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage
 from assets.provenance.check_results import Checked
 from assets.provenance.kept_claims import kept_claims
-from assets.provenance.licences import consequences, identifier
+from assets.provenance.licences import card_fields, consequences, identifiers
 from assets.provenance.models import Answered, UsedModel
 from assets.provenance.reproduction import changed_parameters, commands, versions
 from assets.rendering.markdown import cited, escaped, markdown, sampled
@@ -66,9 +66,9 @@ def dataset_card(facts: CardData) -> "DatasetCard":
     from huggingface_hub import DatasetCard, DatasetCardData
 
     stated = facts.prompts.select("source", "licence").unique(maintain_order=True).rows()
-    licences = sorted({identifier(licence) for _, licence in stated})
+    writers = [(model.name, model.licence) for model in facts.models]
     data = DatasetCardData(
-        license=licences[0] if len(licences) == 1 else licences,
+        **card_fields(stated, writers, several=True),
         annotations_creators=makers(facts.stages),
         language_creators=makers(facts.stages),
         pretty_name=facts.recipe.name,
@@ -100,6 +100,7 @@ def dataset_card(facts: CardData) -> "DatasetCard":
         left_out=", ".join(left_out),
         paper=_paper(facts.recipe),
         licences=follows,
+        licence_ids=identifiers(stated, writers),
         examples=_examples(facts.rows),
         stages=_stages(facts),
         refreshes=facts.refreshes,

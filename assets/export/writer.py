@@ -35,6 +35,7 @@ from assets.project.project import Project
 from assets.project.recipe_plan import Stage, exported_stage
 from assets.provenance.check_results import latest_checks
 from assets.provenance.models import answered, used_models
+from assets.provenance.writers import imported_writers
 from assets.report.page import dataset_report
 from assets.storage.tables import Tables
 from schemas import Pairs, Responses, Scores, Split
@@ -151,7 +152,10 @@ def _write(
         candidates=written,
         left_out=count_reasons(left_out),
         prompts=pl.concat(prompts),
-        models=used_models(stages, project.settings.bindings()),
+        models=[
+            *used_models(stages, project.settings.bindings()),
+            *imported_writers(tables, recipe, stages, refreshes, project.settings.imports_path),
+        ],
         answers=answered(tables, recipe, stages, refreshes),
         checks=latest_checks(recipe, stages),
         place=place,

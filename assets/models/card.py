@@ -26,9 +26,10 @@ from assets.models.open_version import parameters_of
 from assets.project.model import ModelSpec
 from assets.project.model_plan import ModelPlan
 from assets.project.project import Project
-from assets.provenance.licences import consequences, identifier
+from assets.provenance.licences import card_fields, consequences, identifiers
 from assets.provenance.models import UsedModel, licence_of, used_models
 from assets.provenance.reproduction import versions
+from assets.provenance.writers import imported_writers
 from assets.rendering.markdown import escaped
 from assets.storage.dataset_versions import TRAIN, Versions
 from assets.storage.model_versions import ModelVersion
@@ -74,11 +75,12 @@ def model_card(
     results = list(eval_results(plan, version, pipeline))
     # What is trained on them comes from the start and from the sources.
     origins = [(escaped(start), licence or "unknown"), *sorted(set(_sources(project, version)))]
-    licences = sorted({identifier(stated) for _, stated in origins})
+    writers = [
+        (escaped(model.name), model.licence and escaped(model.licence))
+        for model in _writers(project, plan)
+    ]
     data = ModelCardData(
-        license=licences[0] if len(licences) == 1 else "other",
-        license_name=None if len(licences) == 1 else "-and-".join(licences),
-        license_link=None if len(licences) == 1 else "README.md#licences",
+        **card_fields(origins, writers, several=False),
         base_model=None if Path(version.start).is_absolute() else version.start,
         datasets=[
             each.name
@@ -93,13 +95,7 @@ def model_card(
         eval_results=results or None,
     )
     ablations = ablation_tables(project, plan, version)
-    terms = consequences(
-        origins,
-        [
-            (escaped(model.name), model.licence and escaped(model.licence))
-            for model in _writers(project, plan)
-        ],
-    )
+    terms = consequences(origins, writers)
     card: ModelCard = ModelCard.from_template(
         data,
         template_path=str(TEMPLATE),
@@ -110,6 +106,7 @@ def model_card(
         task=loader,
         promoted=_promoted(version),
         licences=terms,
+        licence_ids=identifiers(origins, writers),
         start=escaped(start),
         start_licence=escaped(licence or "unknown"),
         datasets=datasets_table(project, version),
@@ -178,6 +175,11 @@ def _writers(project: Project, plan: ModelPlan) -> Iterator[UsedModel]:
         if recipe in project.recipes:
             stages = project.recipes[recipe].planned(project.settings)
             yield from used_models(stages, bindings)
+            for stage in stages:
+                ran = project.tables.refreshes((recipe, stage.name))
+                yield from imported_writers(
+                    project.tables, recipe, [stage], ran, project.settings.imports_path
+                )
 
 
 def _unknown(

@@ -4,8 +4,10 @@ Only terms that the licences state are listed, and only for the licences in `KNO
 and missing ones, are reported as unknown. Nothing is assumed about them.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 UNSTATED = ("", "none", "unknown", "?")
 
@@ -80,6 +82,49 @@ def identifier(licence: str | None) -> str:
     if name in UNSTATED:
         return "unknown"
     return name if name in KNOWN else "other"
+
+
+def identifiers(
+    sources: Iterable[tuple[str, str]], models: Iterable[tuple[str, str | None]] = ()
+) -> list[str]:
+    """The licences that `consequences` speaks of, as the Hub's identifiers.
+
+    They are those of the sources. A model adds its own if it is unknown or another, or if it has
+    terms for the texts that the model wrote.
+    """
+    stated = {identifier(licence) for _, licence in sources}
+    for _, licence in models:
+        known = KNOWN.get(identifier(licence))
+        if known is None or known.outputs:
+            stated.add(identifier(licence))
+    return sorted(stated)
+
+
+def card_fields(
+    sources: Iterable[tuple[str, str]],
+    models: Iterable[tuple[str, str | None]] = (),
+    *,
+    several: bool,
+) -> dict[str, Any]:
+    """The fields of a card that name its licence: those of `identifiers`, which the Hub shows.
+
+    Args:
+        sources: (name, licence) of each source of prompts.
+        models: (name, licence or None) of each model that wrote or judged texts.
+        several: Whether the field can hold several licences, as that of a dataset. A model has one,
+            or ``other`` with a name.
+    """
+    sources, models = list(sources), list(models)
+    found = identifiers(sources, models)
+    if len(found) > 1 and several:
+        return {"license": found}
+    if len(found) == 1 and found != ["other"]:
+        return {"license": found[0]}
+    own = [licence for _, licence in [*sources, *models] if identifier(licence) == "other"]
+    named = own if found == ["other"] else found
+    words = (re.sub(r"[^a-z0-9.]+", "-", (one or "").lower()).strip("-") for one in named)
+    name = "-and-".join(dict.fromkeys(word for word in words if word)) or "unknown"
+    return {"license": "other", "license_name": name, "license_link": "README.md#licences"}
 
 
 def consequences(

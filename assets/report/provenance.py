@@ -11,6 +11,7 @@ from assets.provenance.check_results import Checked, latest_checks
 from assets.provenance.licences import consequences
 from assets.provenance.models import Answered, UsedModel, answered, used_models
 from assets.provenance.reproduction import commands, versions
+from assets.provenance.writers import imported_writers
 from assets.report.report_data import ReportData
 
 
@@ -36,7 +37,11 @@ def provenance(data: ReportData) -> Provenance:
     keys = ("source", "source_revision", "licence")
     prompts = data.rows("prompts", *keys)
     sources = prompts.group_by(keys).len().sort(keys).rows()
-    models = used_models(data.stages, data.project.settings.bindings())
+    settings = data.project.settings
+    models = used_models(data.stages, settings.bindings())
+    for stage in data.stages:
+        ran, imports = data.ran(stage.name), settings.imports_path
+        models += imported_writers(data.tables, data.recipe.name, [stage], ran, imports)
     return Provenance(
         operators=[
             (

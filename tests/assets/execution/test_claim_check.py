@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
+from assets.execution.unmeasured import is_measured
 from assets.refresh import Outcome
 from tests.assets.conftest import STAGES, Workshop
 
@@ -82,7 +83,7 @@ def test_a_run_whose_control_has_not_run_says_what_to_run(ran: tuple[Workshop, O
     workshop.recipe("alone", control="first", measure=GAIN)
     outcome = workshop.run("alone", refresh="2026-11-06", rows=2)
     assert outcome.claim is not None
-    assert not outcome.claim.passed
+    assert not is_measured(outcome.claim)
     assert "factory run first --refresh 2026-11-06" in (outcome.claim.description or "")
 
 

@@ -169,7 +169,8 @@ def test_the_card_says_what_made_it(judged: Any, tmp_path: Path) -> None:
 
     export_recipe(judged, "judged", tmp_path / "exported")
     card = DatasetCard.load(tmp_path / "exported" / "README.md")
-    assert card.data.license == "cc0-1.0"
+    # That of the source, and that of the model, which nobody stated.
+    assert card.data.license == ["cc0-1.0", "unknown"]
     assert "preference-factory" in card.data.tags
     assert [each["config_name"] for each in card.data.to_dict()["configs"]] == [
         "default",

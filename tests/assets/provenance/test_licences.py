@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.provenance.licences import consequences, identifier
+from assets.provenance.licences import card_fields, consequences, identifier, identifiers
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,40 @@ def test_only_what_is_known_to_be_free_is_called_free() -> None:
     ]
     assert "unknown" in consequences([("pocket", "CC0-1.0")], [("model", None)])[0]
     assert "not known here" in consequences([("mine", "house rules")])[0]
+
+
+MIXED = [
+    ([("pocket", "CC0-1.0")], []),
+    ([("gsm8k", "MIT"), ("wiki", "CC-BY-SA-4.0")], []),
+    ([("web", ""), ("pocket", "CC0-1.0")], []),
+    ([("mine", "House rules 2.0")], []),
+    ([("mine", "House rules 2.0"), ("gsm8k", "MIT")], [("policy", "apache-2.0")]),
+    ([("pocket", "CC0-1.0")], [("an unknown writer", None)]),
+    ([("pocket", "CC0-1.0")], [("judge", "llama3.1"), ("weak", "my terms")]),
+    ([("pocket", "CC0-1.0")], [("policy", "apache-2.0")]),
+]
+
+
+@pytest.mark.parametrize(("sources", "models"), MIXED)
+@pytest.mark.parametrize("several", [True, False])
+def test_what_the_hub_shows_agrees_with_the_words(
+    sources: list[tuple[str, str]], models: list[tuple[str, str | None]], several: bool
+) -> None:
+    fields = card_fields(sources, models, several=several)
+    words = "\n".join(consequences(sources, models))
+    shown = fields["license"] if isinstance(fields["license"], list) else [fields["license"]]
+    named = [*shown, *fields.get("license_name", "").split("-and-")]
+    for licence in identifiers(sources, models):
+        assert licence in named or (licence == "other" and "other" in shown)
+    if shown != ["other"]:
+        assert ("unknown" in shown) == ("unknown" in words)
+        assert ("other" in shown) == ("not known here" in words)
+    assert ("No conditions" in words) == (identifiers(sources, models) == ["cc0-1.0"])
+
+
+def test_a_licence_of_ones_own_is_named() -> None:
+    assert card_fields([("mine", "House rules 2.0")], several=True) == {
+        "license": "other",
+        "license_name": "house-rules-2.0",
+        "license_link": "README.md#licences",
+    }
