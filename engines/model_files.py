@@ -7,6 +7,7 @@ from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
+from engines.architecture import architecture
 from engines.bindings import Binding
 from engines.weights import is_hub_id, read_json
 
@@ -28,28 +29,15 @@ def stated_sampling(binding: Binding) -> dict[str, Any]:
 
 def number_of_weights(binding: Binding) -> float | None:
     """About how many weights the language model has, by its ``config.json``; None if that does not
-    say. Weights of norms and biases, which are few, do not count.
+    say. A learning rate depends on it, so it is the same before the weights are downloaded.
 
     Raises:
         EngineError: the file cannot be read.
     """
-    config = published(binding, "config.json")
-    config = {**config, **(config.get("text_config") or {})}
     try:
-        width, layers, words = (
-            int(config[name]) for name in ("hidden_size", "num_hidden_layers", "vocab_size")
-        )
-        heads = int(config["num_attention_heads"])
-        head = int(config.get("head_dim") or width // heads)
-        pairs = int(config.get("num_key_value_heads") or heads)
-        experts = config.get("num_experts") or config.get("num_local_experts") or 1
-        inner = config.get("moe_intermediate_size") if experts > 1 else None
-        inner = int(inner or config["intermediate_size"])
-    except (KeyError, TypeError, ValueError):
+        return architecture(published(binding, "config.json")).number_of_weights
+    except (TypeError, ValueError):
         return None
-    attention = 2 * width * head * (heads + pairs)
-    embeddings = words * width * (1 if config.get("tie_word_embeddings") else 2)
-    return float(embeddings + layers * (attention + 3 * width * inner * int(experts)))
 
 
 def published(binding: Binding, name: str) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from schemas.operator import (
     load_operator,
     operator_class,
 )
-from schemas.parameters import ModelDefault
+from schemas.parameters import Hardware, ModelDefault
 from schemas.report import (
     ChoiceExample,
     ChoiceReport,
@@ -73,6 +73,7 @@ __all__ = [
     "Evaluations",
     "Findings",
     "GeneratingRole",
+    "Hardware",
     "InnerFile",
     "Input",
     "KnowsReferences",

@@ -22,6 +22,11 @@ class ModelDefault:
         self.name = name
 
 
+class Hardware:
+    """Marks a field that says on what hardware an operator runs, such as ``devices``. It changes no
+    result, so it is in no identity of a training and no version of a model."""
+
+
 class Parameters(BaseModel):
     """The base class of mappings in YAML. Errors do not show values: one may be a key that was
     typed in the wrong place."""

@@ -11,7 +11,7 @@ from assets.storage.dataset_versions import Versions
 from assets.storage.model_versions import ModelVersion, ModelVersions, TrainedOn, now
 from engines.bindings import Binding
 from engines.weights import weights_revision
-from schemas import Operator, content_id
+from schemas import Hardware, Operator, content_id
 from schemas.operator import RoleMark, Takes
 from schemas.parameters import field_marks
 
@@ -114,9 +114,12 @@ def _trained_on(settings: Settings, name: str, number: int | None) -> TrainedOn:
 
 
 def _parameters(operator: Operator) -> dict[str, object]:
-    """The operator and its parameters, without the names of its inputs and roles."""
+    """The operator and its parameters, without the names of its inputs and roles, and without what
+    says on what hardware it runs."""
     names = {
-        name for name, mark in field_marks(type(operator)) if isinstance(mark, Takes | RoleMark)
+        name
+        for name, mark in field_marks(type(operator))
+        if isinstance(mark, Takes | RoleMark | Hardware)
     }
     kind = type(operator)
     use = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"

@@ -3,11 +3,11 @@ loaded."""
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+from engines.architecture import Architecture, architecture
 from engines.bindings import Binding
 from engines.weights import adapted, model_folder, read_json, resolved_dtype
 
@@ -18,21 +18,13 @@ _STORED = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSize:
-    """The size of a model. All are counts, except ``weights`` and ``width``: bytes of its weights
-    and of one number in its type."""
+class ModelSize(Architecture):
+    """The size of a model: ``parameters``, their number; ``weights``, their bytes; ``width``, the
+    bytes of one number in its type."""
 
     parameters: int
     weights: int
     width: int
-    layers: int
-    hidden: int
-    inner: int
-    heads: int
-    kept_heads: int
-    head: int
-    vocabulary: int
-    positions: int
 
     @property
     def position_bytes(self) -> int:
@@ -41,7 +33,8 @@ class ModelSize:
 
 
 def model_size(binding: Binding) -> ModelSize:
-    """The size of the model of ``binding`` in its number type.
+    """The size of the model of ``binding`` in its number type. The weights are counted in the
+    headers of its files.
 
     Raises:
         EngineError: there is no such model, or its files cannot be read.
@@ -54,22 +47,8 @@ def model_size(binding: Binding) -> ModelSize:
         more, bytes_more = _stored(str(model_folder(base)), width)
         count, weights = count + more, weights + bytes_more
         folder = model_folder(base)
-    config = read_json(folder / "config.json")
-    text: dict[str, Any] = config.get("text_config") or config
-    hidden, heads = int(text.get("hidden_size") or 0), int(text.get("num_attention_heads") or 1)
-    return ModelSize(
-        parameters=count,
-        weights=weights,
-        width=width,
-        layers=int(text.get("num_hidden_layers") or 0),
-        hidden=hidden,
-        inner=int(text.get("intermediate_size") or 4 * hidden),
-        heads=heads,
-        kept_heads=int(text.get("num_key_value_heads") or heads),
-        head=int(text.get("head_dim") or hidden // heads),
-        vocabulary=int(text.get("vocab_size") or 0),
-        positions=int(text.get("max_position_embeddings") or 0),
-    )
+    sizes = asdict(architecture(read_json(folder / "config.json")))
+    return ModelSize(**sizes, parameters=count, weights=weights, width=width)
 
 
 @lru_cache(maxsize=64)

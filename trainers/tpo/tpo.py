@@ -41,6 +41,8 @@ class TPO(Trainer):
     """
 
     training: ClassVar = "dpo"
+    # The policy before training is read whole, before the first step.
+    shards: ClassVar = False
     unit: ClassVar = "ranking_id"
 
     of: Annotated[str, Takes(Rankings)]

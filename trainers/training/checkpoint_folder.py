@@ -40,10 +40,11 @@ class TrainedFolder:
         """Where the model is written before the folder is renamed."""
         return self.work / "model"
 
-    def checkpoints(self, devices: int = 1) -> Path:
+    def checkpoints(self, devices: int = 1, *, sharded: bool = False) -> Path:
         """Where a long training on so many devices saves itself. Each process keeps the state of
         its random numbers, so it continues on as many devices."""
-        return self.work / ("checkpoints" if devices == 1 else f"checkpoints-{devices}")
+        several = "" if devices == 1 else f"-{devices}"
+        return self.work / f"checkpoints{several}{'-sharded' if sharded else ''}"
 
     def finished(self) -> dict[str, Any] | None:
         """The record of this training if it is finished, else None."""
@@ -61,11 +62,11 @@ class TrainedFolder:
         write_file(self.model / RECORD, json.dumps(known, indent=2, sort_keys=True).encode())
         self._rename()
 
-    def last_checkpoint(self, devices: int = 1) -> Path | None:
+    def last_checkpoint(self, devices: int = 1, *, sharded: bool = False) -> Path | None:
         """The newest complete checkpoint of a training on so many devices. Incomplete ones are
         removed."""
         complete = []
-        for checkpoint in self.checkpoints(devices).glob("checkpoint-*"):
+        for checkpoint in self.checkpoints(devices, sharded=sharded).glob("checkpoint-*"):
             if (checkpoint / COMPLETE).exists():
                 complete.append(checkpoint)
             else:

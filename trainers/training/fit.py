@@ -76,8 +76,7 @@ def fit(job: Job) -> dict[str, Any]:
     """
     method = job.method
     model, tokenizer = load(_placed(job))
-    model.requires_grad_(True)
-    model = method.learned(model, end=job.end)
+    model = method.learned(model.requires_grad_(True), end=job.end)
     # TRL and Transformers change padding and end tokens in these.
     config, generation_config = copy.deepcopy(
         (model.config, getattr(model, "generation_config", None))
@@ -105,9 +104,15 @@ def fit(job: Job) -> dict[str, Any]:
         learner.add_callback(Reporting(job.title))
     result = learner.train(resume_from_checkpoint=job.checkpoint and str(job.checkpoint))
 
+    # Gathered from all processes.
+    weights = learner.accelerator.get_state_dict(learner.model) if method.shard else None
     if first:
         folder = job.folder.model
-        trained = learner.accelerator.unwrap_model(learner.model)
+        if weights is None:
+            trained = learner.accelerator.unwrap_model(learner.model)
+        else:
+            trained = method.learned(load(_placed(job))[0], end=job.end)
+            trained.load_state_dict(weights)
         shutil.rmtree(folder, ignore_errors=True)
         if method.lora:
             save_adapter(trained, folder / ADAPTER, job.start)
@@ -121,7 +126,7 @@ def fit(job: Job) -> dict[str, Any]:
     history = [report for report in learner.state.log_history if "loss" in report]
     steps = learner.state.global_step
     # Free the memory of the optimizer (three times the model's) before the next stage begins.
-    del learner, model
+    del learner, model, weights
     gc.collect()
     if job.gpu:
         torch.cuda.empty_cache()
@@ -129,10 +134,10 @@ def fit(job: Job) -> dict[str, Any]:
 
 
 def _placed(job: Job) -> Binding:
-    """The model to load, on the device of this process."""
+    """The model to load, on the device of this process. One that is sharded does not fit there."""
     if job.division.devices == 1 or not job.gpu:
         return job.start
-    device = f"cuda:{os.environ['LOCAL_RANK']}"
+    device = "cpu" if job.method.shard else f"cuda:{os.environ['LOCAL_RANK']}"
     dtype = resolved_dtype(job.start)
     return job.start.model_copy(update={"device": device, "dtype": dtype})
 
@@ -141,7 +146,7 @@ def _arguments(job: Job) -> dict[str, Any]:
     method, gpu = job.method, job.gpu
     steps = steps_of(method, len(job.encoded))
     return {
-        "output_dir": str(job.folder.checkpoints(job.division.devices)),
+        "output_dir": str(job.folder.checkpoints(job.division.devices, sharded=method.shard)),
         "learning_rate": method.learning_rate,
         "num_train_epochs": method.epochs,
         "max_steps": method.max_steps or -1,
@@ -152,12 +157,15 @@ def _arguments(job: Job) -> dict[str, Any]:
         # training of one step would change nothing.
         "warmup_steps": int(steps * method.warmup),
         "lr_scheduler_type": "linear",
+        "optim": method.optimizer,
         "seed": job.seed,
         "data_seed": job.seed,
         "use_cpu": not gpu,
         "bf16": gpu,
         # Costs a fifth of the time and saves most of the memory. Models on a CPU are small.
-        "gradient_checkpointing": gpu,
+        "gradient_checkpointing": gpu and not method.shard,
+        "fsdp": method.shard or None,
+        "fsdp_config": {"activation_checkpointing": True} if method.shard else None,
         "dataloader_pin_memory": gpu,
         # All weights are used by each loss.
         "ddp_find_unused_parameters": False,

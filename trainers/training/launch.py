@@ -65,6 +65,9 @@ def _environment(job: "Job") -> dict[str, str]:
     if sys.platform == "linux":
         # By its host name a machine may not reach itself.
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    if job.method.shard:
+        # Accelerate reads these before it is told.
+        environment |= {"ACCELERATE_USE_FSDP": "true", "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT"}
     threads = 1 if job.gpu else max(1, len(os.sched_getaffinity(0)) // job.division.devices)
     environment.setdefault("OMP_NUM_THREADS", str(threads))
     return environment

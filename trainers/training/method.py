@@ -29,6 +29,27 @@ class LoRA(BaseModel):
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
 
+Optimizer = Literal[
+    "adamw_torch_fused", "adafactor", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit"
+]
+"""Optimizers by their names in Transformers."""
+OF_BITSANDBYTES = frozenset({"adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit"})
+"""Those that `bitsandbytes` has."""
+_STATE_BYTES = {
+    "adamw_torch_fused": 8,
+    "adafactor": 0,
+    "adamw_8bit": 2,
+    "paged_adamw_32bit": 8,
+    "paged_adamw_8bit": 2,
+}
+
+
+def state_bytes(optimizer: Optimizer, *, gpu: bool) -> int:
+    """About how many bytes an optimizer keeps on a device for each trained weight. A paged one can
+    leave a GPU's memory."""
+    return 0 if gpu and optimizer.startswith("paged_") else _STATE_BYTES[optimizer]
+
+
 class Method(Protocol):
     """A training method with its parameters; `trainers.training.trainer.Trainer` documents them."""
 
@@ -49,7 +70,13 @@ class Method(Protocol):
     @property
     def gradient_accumulation(self) -> int: ...
     @property
+    def optimizer(self) -> Optimizer: ...
+    @property
     def devices(self) -> int: ...
+    @property
+    def shard(self) -> bool: ...
+    @property
+    def shards(self) -> bool: ...
     @property
     def max_length(self) -> int: ...
     @property

@@ -13,7 +13,7 @@ from transformers import AutoConfig, GenerationConfig
 from engines.bindings import Binding
 from engines.chat.template import turn_end
 from engines.context import Context
-from engines.memory.needs import training_need
+from engines.memory.training import Training, loading_need, training_need
 from engines.protocol import EngineError, RowError
 from engines.weights import chat_tokenizer, model_folder, weights_revision
 from schemas import Need, canonical, named_rows
@@ -21,7 +21,7 @@ from trainers.training.checkpoint_folder import TrainedFolder
 from trainers.training.division import Division, divided
 from trainers.training.fit import Job, fit
 from trainers.training.launch import launch
-from trainers.training.method import Method
+from trainers.training.method import Method, state_bytes
 from trainers.training.reference_logprobs import Reference
 from trainers.training.tokenization import Reader
 
@@ -46,20 +46,32 @@ def train(
     division = _divided(method, where)
     gpu = _on_gpu(binding, division.devices, where)
     _refuse_adapter(binding, where)
+    if method.shard:
+        _refuse_shard(method, gpu, where)
     start = method.loaded(binding)
-    _require_memory(_need(method, start, division, tokens=0, gpu=gpu), where)
+    memory = Training(
+        gpu=gpu,
+        rank=None if method.lora is None else method.lora.rank,
+        state_bytes=state_bytes(method.optimizer, gpu=gpu),
+        accumulates=division.passes > 1,
+        devices=division.devices,
+        sharded=method.shard,
+    )
+    _require_memory(training_need(start, memory, tokens=0), where)
+    if method.shard:
+        _require_memory(loading_need(start, division.devices), where)
     config, tokenizer, end = _read(start)
     reader = Reader(tokenizer, end, binding.template_arguments)
     encoded, refused, widest = _encode(method, examples, config, reader)
     if not encoded:
         return {"rows": 0, "refused": refused}
     tokens = min(division.rows_of_device, len(encoded)) * widest
-    need = _need(method, start, division, tokens=tokens, gpu=gpu)
+    need = training_need(start, memory, tokens=tokens)
     _require_memory(need, where)
     if context.progress:
         print(f"{context.recipe}/{context.stage}: {need}", file=sys.stderr)
 
-    checkpoint = folder.last_checkpoint(division.devices)
+    checkpoint = folder.last_checkpoint(division.devices, sharded=method.shard)
     reference = Reference(
         revision=weights_revision(start),
         arithmetic="bfloat16" if gpu else "float32",
@@ -115,9 +127,16 @@ def _on_gpu(binding: Binding, devices: int, where: str) -> bool:
     return True
 
 
-def _need(method: Method, start: Binding, division: Division, *, tokens: int, gpu: bool) -> Need:
-    rank = None if method.lora is None else method.lora.rank
-    return training_need(start, tokens=tokens, rank=rank, gpu=gpu, devices=division.devices)
+def _refuse_shard(method: Method, gpu: bool, where: str) -> None:
+    kind = type(method).__name__
+    for wrong, why in (
+        (not gpu, "shard needs GPUs: processes on a CPU share its memory"),
+        (method.devices == 1, "shard needs devices: 2 or more"),
+        (method.lora is not None, "shard trains all weights: leave out lora, or shard"),
+        (not method.shards, f"trainers.{kind} cannot be sharded: leave out shard"),
+    ):
+        if wrong:
+            raise EngineError(f"{where}: {why}")
 
 
 def _require_memory(need: Need, where: str) -> None:

@@ -20,6 +20,7 @@ from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
     Dropped,
+    Hardware,
     ModelDefault,
     Operator,
     Split,
@@ -33,8 +34,9 @@ from schemas import (
     named_rows,
     rows,
 )
+from schemas.parameters import field_marks
 from trainers.training.checkpoint_folder import TrainedFolder
-from trainers.training.method import LoRA
+from trainers.training.method import OF_BITSANDBYTES, LoRA, Optimizer
 from trainers.training.tokenization import Reader
 
 if TYPE_CHECKING:
@@ -44,8 +46,6 @@ log = logging.getLogger(__name__)
 
 IDENTITY_VERSION = 1
 LIBRARIES = ("torch", "transformers", "trl")
-_SPEED = frozenset({"devices", "checkpoint_seconds"})
-"""Parameters that say where a training runs, and not what comes out."""
 _PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """The environment variables by which launchers tell Transformers the number of processes."""
 
@@ -61,10 +61,11 @@ class Trainer(Operator):
     ``checkpoint_seconds``, else from the start. On a CPU both give the same weights as an
     uninterrupted training.
 
-    A forward pass has ``batch_size`` rows, and an optimizer step (AdamW) ``gradient_accumulation``
+    A forward pass has ``batch_size`` rows, and an optimizer step ``gradient_accumulation``
     forward passes. With ``devices``, that many GPUs of this machine share each step, or as many
     processes on a CPU. ``batch_size`` and ``gradient_accumulation`` are those of all together, so
-    the step is the same, and so is the identity of the training.
+    the step is the same, and so is the identity of the training. With ``shard``, each GPU keeps its
+    part of the weights, gradients and optimizer states (FSDP), for a model that does not fit one.
 
     The learning rate rises over the share ``warmup`` of the steps and then falls linearly to 0. A
     row longer than ``max_length`` tokens (or than the model's limit) is dropped and never cut: an
@@ -78,6 +79,11 @@ class Trainer(Operator):
     5e-7 is lost in the rounding of a bfloat16 weight. With ``lora`` the weights stay in their own
     type.
 
+    ``optimizer`` has the name that Transformers gives it. AdamW keeps 8 bytes for each trained
+    weight, ``adamw_8bit`` 2 (Dettmers et al. 2021, arXiv:2110.02861), and ``adafactor`` nearly none
+    (Shazeer & Stern 2018, arXiv:1804.04235). A paged one moves what it keeps to main memory when
+    the GPU has no room. Those of 8 bits and the paged ones need ``bitsandbytes``.
+
     What the model's profile says (`engines.profiles`) is the default of ``learning_rate``,
     ``epochs``, ``batch_size``, ``gradient_accumulation``, ``max_length`` and ``lora``.
     """
@@ -88,6 +94,9 @@ class Trainer(Operator):
     relative: ClassVar[bool] = False
     """Whether `learner` takes a `trainers.training.reference_logprobs.Reference`, which stores the
     log-probs of the policy before training."""
+
+    shards: ClassVar[bool] = True
+    """Whether the training can be sharded."""
 
     training: ClassVar[Literal["sft", "dpo", "reward", "prm"] | None] = None
     """The kind of training whose learning rate and epochs a model's profile has; None if it has
@@ -103,7 +112,9 @@ class Trainer(Operator):
     max_length: Annotated[int, ModelDefault()] = Field(2048, ge=2)
     warmup: float = Field(0.1, ge=0, lt=1)
     seed: int | None = None
-    devices: int = Field(1, ge=1)
+    optimizer: Optimizer = "adamw_torch_fused"
+    devices: Annotated[int, Hardware()] = Field(1, ge=1)
+    shard: Annotated[bool, Hardware()] = False
     lora: Annotated[LoRA | None, ModelDefault()] = None
     checkpoint_seconds: float = Field(600.0, ge=0)
 
@@ -220,16 +231,20 @@ class Trainer(Operator):
         from engines.weights import weights_revision
 
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
+        named |= {name for name, mark in field_marks(type(self)) if isinstance(mark, Hardware)}
+        named |= {"checkpoint", "seed", "checkpoint_seconds"}
+        # Trainings of before the field have no ``optimizer``.
+        if self.optimizer == type(self).model_fields["optimizer"].default:
+            named.add("optimizer")
         # Trainings of before the field have no ``max_steps``; with it, ``epochs`` decide nothing.
         named.add("max_steps" if self.max_steps is None else "epochs")
         arguments = dict(binding.template_arguments)
-        libraries = LIBRARIES + (("peft",) if self.lora else ())
+        libraries = [*LIBRARIES, *(["peft"] if self.lora else [])]
+        libraries += ["bitsandbytes"] if self.optimizer in OF_BITSANDBYTES else []
         return {
             "version": IDENTITY_VERSION,
             "operator": _import_path(type(self)),
-            "parameters": self.model_dump(
-                mode="json", exclude={*named, "checkpoint", "seed", *_SPEED}
-            ),
+            "parameters": self.model_dump(mode="json", exclude=named),
             "seed": self.seed_in(context),
             "rows": _digest(examples),
             "start": weights_revision(self.loaded(binding)),

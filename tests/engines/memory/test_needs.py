@@ -9,7 +9,8 @@ import pytest
 import engines.memory.needs
 from engines.bindings import Binding
 from engines.memory.model_size import model_size
-from engines.memory.needs import running_need, training_need
+from engines.memory.needs import running_need
+from engines.memory.training import Training, training_need
 from engines.opening import open_engine
 from engines.protocol import EngineError
 from generators import Sample
@@ -36,18 +37,6 @@ def test_the_size_is_that_of_the_loaded_model(binding: Binding) -> None:
     assert size.weights == 4 * size.parameters
     half = binding.model_copy(update={"dtype": "bfloat16"})
     assert model_size(half).weights == 2 * size.parameters
-
-
-def test_training_all_weights_takes_four_times_their_memory_and_lora_little_more_than_them(
-    binding: Binding,
-) -> None:
-    size = model_size(binding)
-    full = training_need(binding, tokens=0, rank=None, gpu=False)
-    assert full.total == 4 * size.weights
-    lora = training_need(binding, tokens=0, rank=1, gpu=False)
-    assert size.weights < lora.total < full.total
-    longer = training_need(binding, tokens=1000, rank=None, gpu=False)
-    assert longer.total > full.total
 
 
 def test_the_cache_is_what_is_free_at_most(
@@ -99,6 +88,6 @@ def test_bfloat16_on_a_cpu_without_its_units_is_warned_of(
     half = binding.model_copy(update={"dtype": "bfloat16"})
     for able in (True, False):
         monkeypatch.setattr(engines.memory.needs, "computes_bfloat16", lambda able=able: able)
-        said = str(training_need(half, tokens=0, rank=None, gpu=False))
+        said = str(training_need(half, Training(gpu=False), tokens=0))
         assert ("set dtype: float32" in said) is not able
-        assert "bfloat16 (" not in str(training_need(binding, tokens=0, rank=None, gpu=False))
+        assert "bfloat16 (" not in str(training_need(binding, Training(gpu=False), tokens=0))

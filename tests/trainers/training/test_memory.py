@@ -11,7 +11,7 @@ from trainers import DPO
 def test_a_training_that_does_not_fit_is_refused_before_the_model_is_loaded(
     context_for: Any, pairs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.memory.needs.free_memory", lambda device: 1000)
+    monkeypatch.setattr("engines.memory.training.free_memory", lambda device: 1000)
     monkeypatch.setattr("trainers.training.fit.load", pytest.fail)
     with pytest.raises(EngineError, match="lora"):
         DPO(of="pairs").run({"pairs": pairs()}, context_for())

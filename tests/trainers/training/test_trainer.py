@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -282,6 +283,63 @@ def test_lora_is_merged_into_the_weights(
     assert weights_revision(Binding(model=str(path))) == kept
     config = json.loads((tmp_path / "adapter/adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(tiny_model)
+
+
+def test_another_optimizer_is_another_training(
+    trainer: DPO, pairs: Pairs, context_for: Contexts, tmp_path: Path
+) -> None:
+    found = set()
+    for optimizer in ("adamw_torch_fused", "adafactor"):
+        other = trainer.model_copy(update={"optimizer": optimizer})
+        path = Path(other.run({"pairs": pairs()}, context_for()).kept["path"][0])
+        found.add((weights_of(str(path)), json.loads((path / "training.json").read_text())["rows"]))
+    assert len(found) == 2
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed"
+)
+def test_an_optimizer_without_its_package_is_explained(
+    trainer: DPO, pairs: Pairs, context_for: Contexts
+) -> None:
+    small = trainer.model_copy(update={"optimizer": "adamw_8bit"})
+    with pytest.raises(EngineError, match="pip install bitsandbytes"):
+        small.run({"pairs": pairs()}, context_for())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"devices": 3, "batch_size": 2}, "batch_size to at least 3"),
+        ({"devices": 4}, r"visible GPUs is 2"),
+        ({"devices": 1, "shard": True}, "needs devices"),
+        ({"devices": 2, "shard": True, "lora": LoRA()}, "leave out lora"),
+    ],
+)
+def test_devices_that_cannot_share_a_training_are_refused_with_what_to_change(
+    settings: dict[str, Any],
+    words: str,
+    trainer: DPO,
+    pairs: Pairs,
+    context_for: Contexts,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    if "lora" in settings:
+        pytest.importorskip("peft")
+    context = context_for(roles={"policy": Binding(model=str(tiny_model), dtype="float32")})
+    with pytest.raises(EngineError, match=words):
+        trainer.model_copy(update=settings).run({"pairs": pairs()}, context)
+
+
+def test_a_sharded_training_on_a_cpu_is_refused(
+    trainer: DPO, pairs: Pairs, context_for: Contexts
+) -> None:
+    sharded = trainer.model_copy(update={"devices": 2, "shard": True})
+    with pytest.raises(EngineError, match="needs GPUs"):
+        sharded.run({"pairs": pairs()}, context_for())
 
 
 @pytest.mark.parametrize("name", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE"])
