@@ -56,6 +56,7 @@ class FirstErrorF1(Measure):
             low,
             high,
             held=low > -self.within,
+            boundary=-self.within,
             says=(
                 f"first errors of {ours['erroneous'].sum():,.0f} erroneous and "
                 f"{ours['correct'].sum():,.0f} correct solutions: {measured}{other}: difference "

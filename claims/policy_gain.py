@@ -16,6 +16,10 @@ class PolicyGain(Measure):
     over a tie (at any length), or by the reward.
     """
 
+    def units(self, tables: Tables) -> tuple[str, int]:
+        """The held-out prompts that the policy answered."""
+        return "held-out prompts", tables[self.of].height
+
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = _gains(tables[self.of])
         by = measured_by(tables[self.of])

@@ -72,6 +72,7 @@ class StepLabelAccuracy(Measure):
             f"{both.measured:.1%} of {both.count:,.0f} {what}, by {best} {both.control:.1%} "
             f"of {both.control_count:,.0f}{says}: {both}",
             held=both.low > -self.within and cheap,
+            boundary=-self.within,
         )
 
     def _counted(self, tables: Tables, stage: str, truth: str, responses: str) -> pl.DataFrame:

@@ -28,8 +28,10 @@ def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Pr
         "",
         "Written by `factory claims --docs docs`, not by hand. A world is a source of prompts",
         "whose check tells the truth of every answer. The interval is of the difference that",
-        "decides a claim (95 %, bootstrap over prompts). If it holds 0, the claim is undecided: it",
-        "needs more prompts. A claim that did not hold stays here as it is.",
+        "decides a claim (95 %, bootstrap over prompts). If it holds the boundary, which is 0 or",
+        "what the claim allows, the claim is undecided. Then the text says how many prompts would",
+        "decide with a chance of 80 %, if the difference is as measured. A claim that did not hold",
+        "stays here as it is.",
     ]
     for world, members in groupby(known, key=lambda claim: claim["world"]):
         lines += [

@@ -46,6 +46,10 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
             for tables in (ours, theirs)
         )
     figures = measure.figures(ours, theirs, checks=factory.checks)
+    unit, count = measure.units(ours)
+    if (needed := figures.deciding(count)) is not None:
+        says = f"{figures.says}; about {needed:,} {unit} instead of {count:,} would decide"
+        figures = replace(figures, says=says)
     origin = _origin(recipe, measure.of, ours, factory)
     return figures if origin is None else replace(figures, says=f"{figures.says}; labels {origin}")
 

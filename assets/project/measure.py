@@ -1,8 +1,10 @@
 """The base classes of measures. A measure compares tables of a recipe with those of its control."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal, get_args
 
 import polars as pl
@@ -19,14 +21,28 @@ class UnmeasurableError(ValueError):
 
 
 Verdict = Literal["held", "undecided", "did not hold"]
-"""Undecided: the interval of the difference holds 0, so more prompts are needed."""
+"""Undecided: the interval of the difference holds the boundary, so more prompts are needed."""
+
+_POWER = 1 + NormalDist().inv_cdf(0.8) / NormalDist().inv_cdf(0.975)
+"""How far the boundary is from the difference, in half-widths of the 95 % interval, if the interval
+leaves it out with a chance of 80 %."""
+
+_TELLING = 100
+"""A difference nearer to the boundary than this part of the half-width tells nothing."""
 
 
-def verdict(*, held: bool, low: float, high: float) -> Verdict:
-    """The verdict on a claim, from the interval of the difference that decides it."""
+def verdict(*, held: bool, low: float, high: float, boundary: float = 0.0) -> Verdict:
+    """The verdict on a claim, from the interval of the difference that decides it.
+
+    Args:
+        held: Whether the claim holds.
+        low: The lower end of the interval.
+        high: The upper end.
+        boundary: What the difference has to be above.
+    """
     if held:
         return "held"
-    return "undecided" if low <= 0 <= high and low < high else "did not hold"
+    return "undecided" if low <= boundary <= high and low < high else "did not hold"
 
 
 def with_verdict(given: Verdict, says: str) -> str:
@@ -51,6 +67,7 @@ class Figures:
         high: The upper end.
         held: Whether the claim holds.
         says: A sentence with the figures.
+        boundary: What the difference has to be above.
     """
 
     measured: float
@@ -59,23 +76,42 @@ class Figures:
     high: float
     held: bool
     says: str
+    boundary: float = 0.0
 
     @classmethod
-    def of(cls, both: Shares, says: str, *, held: bool | None = None) -> "Figures":
+    def of(
+        cls, both: Shares, says: str, *, held: bool | None = None, boundary: float = 0.0
+    ) -> "Figures":
         """The figures of two shares.
 
         Args:
             both: The shares.
             says: A sentence with the figures.
-            held: Whether the claim holds; by default, whether ``both.low`` is above 0.
+            held: Whether the claim holds; by default, whether ``both.low`` is above ``boundary``.
+            boundary: What the difference has to be above.
         """
-        held = both.low > 0 if held is None else held
-        return cls(both.measured, both.control, both.low, both.high, held=held, says=says)
+        held = both.low > boundary if held is None else held
+        low, high = both.low, both.high
+        return cls(both.measured, both.control, low, high, held=held, says=says, boundary=boundary)
 
     @property
     def verdict(self) -> Verdict:
         """The verdict on the claim."""
-        return verdict(held=self.held, low=self.low, high=self.high)
+        return verdict(held=self.held, low=self.low, high=self.high, boundary=self.boundary)
+
+    def deciding(self, prompts: int) -> int | None:
+        """How many prompts would decide with a chance of 80 %, if the difference is as measured:
+        the interval narrows with the root of their number. None if they are enough, or if the
+        difference is so near to the boundary that it says nothing about their number.
+
+        Args:
+            prompts: How many were measured.
+        """
+        far = abs((self.low + self.high) / 2 - self.boundary)
+        half = (self.high - self.low) / 2
+        if self.verdict != "undecided" or far < half / _TELLING:
+            return None
+        return math.ceil(prompts * (_POWER * half / far) ** 2)
 
 
 class Measure(BaseModel):
@@ -99,6 +135,10 @@ class Measure(BaseModel):
     def control_stages(self) -> list[str]:
         """The stages of the control that the measure reads, in addition to its prompts."""
         return [] if self.control is None else [self.control]
+
+    def units(self, tables: Tables) -> tuple[str, int]:
+        """What the interval is resampled over, in the plural, and how many there are."""
+        return "prompts", tables["prompts"].height
 
     def required_control(self) -> str:
         """The stage of the control. Raises `UnmeasurableError` if ``control`` is not set."""
@@ -138,3 +178,8 @@ class MeasureOfScores(Measure):
 
     def control_stages(self) -> list[str]:
         return [] if self.control is None else [self.control, self.responses, self.prompts]
+
+    def units(self, tables: Tables) -> tuple[str, int]:
+        """The prompts of the responses."""
+        what = "held-out prompts" if self.prompts == "held_out" else "prompts"
+        return what, tables[self.prompts].height

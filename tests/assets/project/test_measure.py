@@ -2,7 +2,8 @@
 
 import pytest
 
-from assets.project.measure import Verdict, verdict, with_verdict, without_verdict
+from assets.project.intervals import Shares
+from assets.project.measure import Figures, Verdict, verdict, with_verdict, without_verdict
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,28 @@ def test_an_interval_that_holds_zero_decides_nothing(
     given = verdict(held=held, low=low, high=high)
     assert given == expected
     assert without_verdict(with_verdict(given, "2 of 3: most")) == "2 of 3: most"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "boundary", "told", "needed"),
+    [
+        # A half-width as large as the difference: twice the power, 1.43 squared.
+        (0.0, 0.2, 0.0, "undecided", 205),
+        (-0.1, 0.3, 0.0, "undecided", 818),
+        # Within 3 points: the distance to the boundary counts, and 0 does not.
+        (-0.05, -0.01, -0.03, "undecided", None),
+        (-0.032, 0.105, -0.03, "undecided", 217),
+        (-0.1, -0.05, -0.03, "did not hold", None),
+        (0.1, 0.2, 0.0, "held", None),
+    ],
+)
+def test_an_undecided_claim_says_how_many_prompts_would_decide(
+    low: float, high: float, boundary: float, told: Verdict, needed: int | None
+) -> None:
+    both = Shares((low + high) / 2, 0.0, low, high, 1, 1)
+    figures = Figures.of(both, "", boundary=boundary)
+    assert figures.verdict == told
+    assert figures.deciding(100) == needed
 
 
 def test_a_sentence_without_a_verdict_has_none() -> None:
