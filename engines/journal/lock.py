@@ -1,7 +1,7 @@
-"""A file lock among the processes of one machine. The operating system frees it when its holder
-dies."""
+"""Locks among the processes of one machine. The system frees them when their holder dies."""
 
 import fcntl
+import io
 import os
 import socket
 import time
@@ -25,7 +25,7 @@ class FileLock:
     """An exclusive flock on ``path``, a small file that names its last holder."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+        self._file = _opened(path)
         # A forked worker that outlives a killed run must not keep the lock.
         os.register_at_fork(after_in_child=self._file.close)
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -51,19 +51,37 @@ class FileLock:
         """Free the lock for the next holder."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def mark(self, number: int) -> None:
-        """Mark a number until the lock is closed, or its process dies. Processes can share it."""
-        fcntl.lockf(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _LINE + number)
-
-    def is_marked(self, number: int) -> bool:
-        """Whether another process has marked the number. The lock must be held."""
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LINE + number)
-        except OSError:
-            return True
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _LINE + number)
-        return False
-
     def close(self) -> None:
         """Free the lock. The file stays: removing it would race with the next holder."""
         self._file.close()
+
+
+class Marks:
+    """Numbers that processes mark in a file of their own, at most once each in a process."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _opened(path)
+
+    def add(self, number: int) -> None:
+        """Mark a number until ``close``, or until the process dies. Several processes may."""
+        fcntl.lockf(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, number)
+
+    def elsewhere(self, number: int) -> bool:
+        """Whether another process has marked the number. This process's mark of it ends.
+
+        No other process may be marking it now.
+        """
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        except OSError:
+            return True
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+        return False
+
+    def close(self) -> None:
+        """Remove this process's marks."""
+        self._file.close()
+
+
+def _opened(path: Path) -> io.FileIO:
+    return io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")

@@ -27,7 +27,7 @@ from engines.journal import identity
 from engines.journal.database import open_database
 from engines.journal.errors import BusyJournalError, JournalError, journal_error
 from engines.journal.file_system import network_type
-from engines.journal.lock import FileLock, LockedError
+from engines.journal.lock import FileLock, LockedError, Marks
 
 PATIENCE = 60.0
 """Seconds for which a process waits until it may write."""
@@ -71,6 +71,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._network = network_type(path.parent)
             self._lock = FileLock(path.with_name(path.name + ".lock"))
+            self._marks = Marks(path.with_name(path.name + ".users"))
         except OSError as error:
             raise JournalError(
                 f"the journal {path} cannot be opened ({error.strerror or error}): give this user "
@@ -78,12 +79,13 @@ class Journal:
             ) from error
         try:
             self._acquire(patience=PATIENCE if self._network is None else 0)
-            self._lock.mark(_OPEN)
+            self._marks.add(_OPEN)
             self._connection = open_database(path)
             if self._network is None:
                 self._lock.release()
         except BaseException:
             self._lock.close()
+            self._marks.close()
             raise
 
     def _acquire(self, *, patience: float) -> None:
@@ -137,11 +139,11 @@ class Journal:
 
     def in_use(self, model: int) -> bool:
         """Whether another process asks the model, in this process's turn."""
-        return self._lock.is_marked(model)
+        return self._marks.elsewhere(model)
 
     def is_shared(self) -> bool:
         """Whether another process has the journal open, in this process's turn."""
-        return self._lock.is_marked(_OPEN)
+        return self._marks.elsewhere(_OPEN)
 
     def model(self, engine: str, revision: str, name: str) -> int:
         """The journal's number of a model. ``name`` is only shown to people."""
@@ -156,7 +158,7 @@ class Journal:
             )
             number = int(selected.fetchone()[0])
             # What a process asks is not pruned.
-            self._lock.mark(number)
+            self._marks.add(number)
             return number
 
     def find(self, keys: Sequence[bytes], model: int, verb: identity.Verb) -> dict[bytes, bytes]:
@@ -250,6 +252,7 @@ class Journal:
             finally:
                 self._connection.close()
                 self._lock.close()
+                self._marks.close()
 
     def _failed(self, error: sqlite3.Error) -> JournalError:
         return journal_error(error, self.path, self.committed)
