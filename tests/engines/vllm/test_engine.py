@@ -256,14 +256,6 @@ def test_scoring_is_not_for_vllm(vllm: Here) -> None:
         vllm.run(vllm.engine.score(vllm.prompt("hi"), ["yes"], end=[True]))
 
 
-def test_options_that_vllm_does_not_know() -> None:
-    from engines.vllm.engine import VLLMEngine
-
-    engine = VLLMEngine(Binding(model=str(BASE), engine="vllm", options={"gpu_memory": 0.5}))
-    with pytest.raises(EngineError, match="gpu_memory"):
-        asyncio.run(engine.generate(engine.render(question("hi")), GREEDY, 0))
-
-
 def test_the_revision_is_the_model_not_how_fast_it_runs(here: Here) -> None:
     from engines.weights import weights_revision
 
