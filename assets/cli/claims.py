@@ -1,9 +1,10 @@
 """Measures the claims of recipes."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import PurePath
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -20,7 +21,56 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FIGURES = ("measured", "control", "low", "high", "held", "verdict")
+_FIGURES = ("measured", "control", "low", "high", "held", "verdict", "deciding_rows")
+
+_GROWTH = 4
+"""The most that a claim grows at a time: what would decide is estimated from an interval that is
+wide at first."""
+
+
+def measure_until_decided(
+    settings: Settings,
+    names: Sequence[str],
+    *,
+    rows: int | None,
+    refresh: str,
+    world: str | None = None,
+    hours: float,
+) -> Iterator[list[dict[str, Any]]]:
+    """Measure claims on ever more prompts, until they are decided or the time is over.
+
+    A claim that more prompts of its recipe do not decide is measured once: a policy's gain, for
+    example, is measured on all held-out prompts that there are. No claim begins after ``hours``.
+    Another call goes on: answers are in the journal.
+
+    Args:
+        settings: The configuration.
+        names: The recipes.
+        rows: Prompts to begin with; None: the numbers of the recipes.
+        refresh: As for `measure_claims`.
+        world: As for `measure_claims`.
+        hours: The time.
+
+    Yields:
+        The results so far, the newest of each recipe, each time that one is there.
+    """
+    until = monotonic() + 3600 * hours
+    found: dict[str, dict[str, Any]] = {}
+    sizes: dict[str, int | None] = dict.fromkeys(names, rows)
+    while sizes:
+        for name in list(sizes):
+            if found and monotonic() > until:
+                return
+            (claim,) = measure_claims(
+                settings, [name], rows=sizes[name], refresh=refresh, world=world
+            )
+            found[name] = claim
+            yield list(found.values())
+            needed = claim["deciding_rows"]
+            if needed is None or needed <= claim["rows"]:
+                del sizes[name]
+            else:
+                sizes[name] = min(needed, _GROWTH * claim["rows"])
 
 
 def measure_claims(

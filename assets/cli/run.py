@@ -1,7 +1,7 @@
 """``factory run``, ``recipes`` and ``claims``: run, list and measure recipes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -145,16 +145,23 @@ def claims(
     docs: Annotated[
         Path | None, typer.Option(help="Also keep the results in this folder, as a table.")
     ] = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Go on with more prompts while undecided.")
+    ] = False,
+    hours: Annotated[
+        float, typer.Option(min=0, help="With --until-decided: begin no claim after this time.")
+    ] = 8.0,
     as_json: Json = False,
 ) -> None:
     """Measure the claims of recipes against their controls, on the same prompts.
 
     Both run from the beginning in a separate folder, with the answers of the configured journal.
+    With --until-decided, an undecided claim is measured again on as many prompts as would decide.
     """
     with printed(as_json) as answer:
         from assets import refresh as runs
         from assets.cli import console
-        from assets.cli.claims import measure_claims
+        from assets.cli.claims import measure_claims, measure_until_decided
         from assets.cli.claims_page import write_claims
         from assets.project.project import load_project
 
@@ -162,9 +169,15 @@ def claims(
         measured = [name for name, each in project.recipes.items() if each.measure is not None]
         names = [recipe_id(name, project.recipes) for name in ids or sorted(measured)]
         (day,) = runs.rounds(refresh, 1, project.settings.schedule)
-        found = measure_claims(project.settings, names, rows=rows, refresh=day, world=world)
-        if docs is not None:
-            write_claims(docs, found, project)
+        given: dict[str, Any] = {"rows": rows, "refresh": day, "world": world}
+        found: list[dict[str, Any]] = []
+        for found in (
+            measure_until_decided(project.settings, names, **given, hours=hours)
+            if until_decided
+            else [measure_claims(project.settings, names, **given)]
+        ):
+            if docs is not None:
+                write_claims(docs, found, project)
         if not as_json:
             console.console().print(console.claims_table(found))
         answer(found)

@@ -58,7 +58,12 @@ def claim_check(
             description=with_verdict(figures.verdict, figures.says),
             metadata={
                 "figures": dg.MetadataValue.json(
-                    {**numbers, "held": figures.held, "verdict": figures.verdict}
+                    {
+                        **numbers,
+                        "held": figures.held,
+                        "verdict": figures.verdict,
+                        "deciding_rows": figures.rows,
+                    }
                 ),
                 **{name: value for name, value in numbers.items() if value is not None},
             },

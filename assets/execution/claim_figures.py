@@ -49,7 +49,8 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
     unit, count = measure.units(ours)
     if (needed := figures.deciding(count)) is not None:
         says = f"{figures.says}; about {needed:,} {unit} instead of {count:,} would decide"
-        figures = replace(figures, says=says)
+        # Of held-out prompts there are as many as the source has, at any size of the recipe.
+        figures = replace(figures, says=says, rows=needed if unit == "prompts" else None)
     origin = _origin(recipe, measure.of, ours, factory)
     return figures if origin is None else replace(figures, says=f"{figures.says}; labels {origin}")
 

@@ -68,6 +68,8 @@ class Figures:
         held: Whether the claim holds.
         says: A sentence with the figures.
         boundary: What the difference has to be above.
+        rows: How many prompts of the recipe would decide an undecided claim (`deciding`); None if
+            more of them do not.
     """
 
     measured: float
@@ -77,6 +79,7 @@ class Figures:
     held: bool
     says: str
     boundary: float = 0.0
+    rows: int | None = None
 
     @classmethod
     def of(

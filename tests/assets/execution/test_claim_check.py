@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
+from assets.cli.claims import measure_until_decided
 from assets.execution.unmeasured import is_measured
 from assets.refresh import Outcome
 from tests.assets.conftest import STAGES, Workshop
@@ -47,6 +48,28 @@ def test_a_claim_about_labels_trains_nothing(ran: tuple[Workshop, Outcome]) -> N
     assert done.exit_code == 0, done.output
     made = workshop.folder.glob("data/claims/2026-11-08/tables/labelled/*")
     assert {each.name for each in made} == {"prompts", "responses", "pairs"}
+
+
+def test_an_undecided_claim_goes_on_with_more_prompts(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int | None]] = []
+    decides = {"near": [300, 500, None], "far": [None]}
+
+    def measured(_: Any, names: list[str], *, rows: int | None, **__: Any) -> list[dict[str, Any]]:
+        (name,) = names
+        asked.append((name, rows))
+        return [{"id": name, "rows": rows or 50, "deciding_rows": decides[name].pop(0)}]
+
+    monkeypatch.setattr("assets.cli.claims.measure_claims", measured)
+    given: dict[str, Any] = {"rows": None, "refresh": "2026-11-01"}
+    settings = workshop.project().settings
+    *_, found = measure_until_decided(settings, ["near", "far"], **given, hours=1)
+    assert asked == [("near", None), ("far", None), ("near", 200), ("near", 500)]
+    assert {claim["id"]: claim["rows"] for claim in found} == {"near": 500, "far": 50}
+
+    decides["near"] = [300]
+    assert len(list(measure_until_decided(settings, ["near"], **given, hours=0))) == 1
 
 
 def test_a_claim_is_measured_in_another_world(ran: tuple[Workshop, Outcome], tmp_path: Any) -> None:
