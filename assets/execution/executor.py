@@ -54,7 +54,7 @@ def own_pool(key: Sequence[str]) -> str:
 
 
 def holders(instance: dg.DagsterInstance) -> list[str]:
-    """The ids of the runs whose stages are calling or training models now.
+    """The ids of the runs whose stages take all places of the pool `GPU`; none if a place is free.
 
     Slots of the pool that finished or killed runs still hold are freed first.
     """
@@ -65,4 +65,5 @@ def holders(instance: dg.DagsterInstance) -> list[str]:
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished or killed(instance, run) is not None:
             storage.free_concurrency_slots_for_run(run_id)
-    return sorted(storage.get_concurrency_info(GPU).active_run_ids)
+    pool = storage.get_concurrency_info(GPU)
+    return sorted(pool.active_run_ids) if pool.active_slot_count >= pool.slot_count else []

@@ -128,6 +128,9 @@ def test_a_run_that_is_over_or_was_killed_holds_no_slot() -> None:
         assert claimed(theirs)
         assert holders(instance) == [theirs]
         assert not claimed(mine)
+        storage.set_concurrency_slots(GPU, 2)
+        assert holders(instance) == []
+        storage.set_concurrency_slots(GPU, 1)
         child.kill()
         child.wait()
         assert holders(instance) == []
