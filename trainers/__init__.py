@@ -7,6 +7,7 @@ from trainers.evaluation.preference_accuracy import PreferenceAccuracy
 from trainers.evaluation.reward_accuracy import RewardAccuracy
 from trainers.evaluation.step_accuracy import StepAccuracy
 from trainers.evaluation.validate import Validate
+from trainers.policy_gradient.policy_gradient import PolicyGradient
 from trainers.prm.prm import PRM, ValueHead
 from trainers.reward_model.reward_model import RewardModel
 from trainers.sft.sft import SFT
@@ -21,6 +22,7 @@ __all__ = [
     "TPO",
     "Harness",
     "LoRA",
+    "PolicyGradient",
     "PreferenceAccuracy",
     "RewardAccuracy",
     "RewardModel",

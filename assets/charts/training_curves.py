@@ -36,6 +36,8 @@ CURVES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("rewards/worst", "worst answer", "bad"),
     ),
     "log-probs": (("logps/chosen", "chosen", "good"), ("logps/rejected", "rejected", "bad")),
+    "KL from the start": (("kl", "KL in nats a token", "plain"),),
+    "entropy": (("entropy", "entropy in nats a token", "plain"),),
     "tokens of an answer": (
         ("tokens/chosen", "chosen", "good"),
         ("tokens/rejected", "rejected", "bad"),

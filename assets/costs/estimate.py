@@ -164,6 +164,6 @@ def _trainings(
             checks=project.checks,
         )
         role = next(use.role for use in stage.operator.roles() if "weights" in use.needs)
-        cost = training_cost(stage, scale.frames[of], context.roles[role], factor=scale.of(of))
+        cost = training_cost(stage, scale.frames, context.roles[role], factor=scale.of(of))
         if cost is not None:
             yield cost

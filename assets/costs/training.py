@@ -1,5 +1,6 @@
 """What a training costs, before it is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -32,13 +33,13 @@ class TrainingCost:
 
 
 def training_cost(
-    stage: Stage, examples: pl.DataFrame, binding: Binding, *, factor: float
+    stage: Stage, tables: Mapping[str, pl.DataFrame], binding: Binding, *, factor: float
 ) -> TrainingCost | None:
     """The cost of a training stage; None if it is no training of the factory's.
 
     Args:
         stage: The stage.
-        examples: The rows of a trial that it would train on.
+        tables: The tables of a trial, by stage.
         binding: The model that it starts from.
         factor: How many rows a run has for each row of the trial.
 
@@ -51,7 +52,7 @@ def training_cost(
     tokenizer = chat_tokenizer(binding)
     reader = Reader(tokenizer, tokenizer.eos_token_id or 0, binding.template_arguments)
     lengths = []
-    for row in named_rows(trainer.examples(examples)):
+    for row in named_rows(trainer.gather(tables)):
         try:
             example = trainer.encode(row, reader)
         except RowError:

@@ -44,12 +44,14 @@ class ByTraining(Parameters, Generic[Value]):
     Attributes:
         sft: of `trainers.SFT`.
         dpo: of `trainers.DPO` and `trainers.TPO`.
+        policy_gradient: of `trainers.PolicyGradient`.
         reward: of `trainers.RewardModel`.
         prm: of `trainers.PRM` and `trainers.ValueHead`.
     """
 
     sft: Value | None = None
     dpo: Value | None = None
+    policy_gradient: Value | None = None
     reward: Value | None = None
     prm: Value | None = None
 

@@ -38,9 +38,10 @@ class Reference:
     folder: Path
 
     def figures(
-        self, examples: Sequence[dict[str, Any]], compute: Callable[[], dict[str, list[float]]]
-    ) -> dict[str, list[float]]:
-        """Columns with one number per example: stored ones, or else the result of ``compute``."""
+        self, examples: Sequence[dict[str, Any]], compute: Callable[[], dict[str, list[Any]]]
+    ) -> dict[str, list[Any]]:
+        """Columns with one value per example, a number or a list of numbers: stored ones, or else
+        the result of ``compute``."""
         libraries = {name: version(name) for name in ("torch", "transformers")}
         key = content_id(VERSION, self.revision, self.arithmetic, libraries, list(examples))
         path = self.folder / f"{key}.parquet"

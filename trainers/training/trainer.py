@@ -21,6 +21,7 @@ from schemas import (
     Checkpoints,
     Dropped,
     Hardware,
+    Input,
     ModelDefault,
     Operator,
     Split,
@@ -98,7 +99,7 @@ class Trainer(Operator):
     shards: ClassVar[bool] = True
     """Whether the training can be sharded."""
 
-    training: ClassVar[Literal["sft", "dpo", "reward", "prm"] | None] = None
+    training: ClassVar[Literal["sft", "dpo", "policy_gradient", "reward", "prm"] | None] = None
     """The kind of training whose learning rate and epochs a model's profile has; None if it has
     none."""
 
@@ -128,8 +129,13 @@ class Trainer(Operator):
             names["epochs"] = f"{epochs}.{self.training}"
         return names
 
+    def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The rows to train on, with the columns that training reads, including ``unit``: here the
+        `examples` of the stage ``of``."""
+        return self.examples(tables[self._source().stage])
+
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The columns that training reads, including ``unit``."""
+        """The columns of the stage ``of`` that training reads, including ``unit``."""
         raise NotImplementedError
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
@@ -173,11 +179,11 @@ class Trainer(Operator):
         return self._result(tables, context)
 
     def _result(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        source = next(given for given in self.inputs() if given.field == "of")
+        source = self._source()
         noun = source.tables[0].__name__.lower()
         binding = self._binding(context)
         # Sorted, so that the order of rows changes neither the identity nor the weights.
-        examples = self.examples(tables[source.stage]).sort(self.unit)
+        examples = self.gather(tables).sort(self.unit)
         if examples.is_empty():
             reason = f"no {noun}: stage {source.stage!r} kept no row"
             return self._untrained(reason, [], binding, context)
@@ -208,6 +214,9 @@ class Trainer(Operator):
             "metrics": canonical(record["metrics"]),
         }
         return _split(row, record["refused"], context).with_report(report)
+
+    def _source(self) -> Input:
+        return next(given for given in self.inputs() if given.field == "of")
 
     def _binding(self, context: Context) -> Binding:
         binding = context.roles.get(self.start)

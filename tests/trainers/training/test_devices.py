@@ -14,7 +14,8 @@ import pytest
 
 from engines.bindings import Binding
 from engines.context import Context
-from trainers import PRM, SFT, RewardModel, Trainer
+from tests.trainers.samples import sampled
+from trainers import PRM, SFT, PolicyGradient, RewardModel, Trainer
 
 pytestmark = pytest.mark.processes
 Rows = Callable[..., pl.DataFrame]
@@ -138,6 +139,7 @@ def test_every_kind_of_training_is_the_same_on_two_devices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings: dict[str, Any] = {"of": "rows", "learning_rate": 1e-3, "epochs": 2}
+    gradient = {"rewards": {"scores": 1.0}, "loss": "bnpo", **settings}
     cases: dict[str, tuple[Trainer, pl.DataFrame]] = {
         "sft": (SFT(batch_size=4, **settings), demonstrations(11)),
         # Whole forward passes go to different devices; at the end one of them has none.
@@ -145,6 +147,8 @@ def test_every_kind_of_training_is_the_same_on_two_devices(
         "reward": (RewardModel(batch_size=3, gradient_accumulation=2, **settings), pairs(11)),
         # The loss is a mean over steps, and the processes have different numbers of them.
         "prm": (PRM(batch_size=4, **settings), labelled(11)),
+        # A mean over tokens. The log-probs before training are computed by both processes.
+        "gradient": (PolicyGradient(batch_size=3, **gradient), sampled()["responses"]),
     }
     jobs = []
 
@@ -154,10 +158,10 @@ def test_every_kind_of_training_is_the_same_on_two_devices(
 
     monkeypatch.setattr("trainers.training.train.launch", capture)
     for name, (trainer, frame) in cases.items():
-        trainer.run({"rows": frame}, at(f"one-{name}"))
+        trainer.run(sampled() | {"rows": frame}, at(f"one-{name}"))
         two = trainer.model_copy(update={"devices": 2})
         with pytest.raises(Captured):
-            two.run({"rows": frame}, at(f"two-{name}"))
+            two.run(sampled() | {"rows": frame}, at(f"two-{name}"))
     (tmp_path / "jobs").write_bytes(pickle.dumps(jobs))
     (tmp_path / "both.py").write_text(BOTH)
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
