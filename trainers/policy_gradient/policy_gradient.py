@@ -57,6 +57,8 @@ class PolicyGradient(Trainer):
     """
 
     training: ClassVar = "policy_gradient"
+    # The policy before training is read whole, before the first step.
+    shards: ClassVar = False
     unit: ClassVar = "response_id"
     relative: ClassVar = True
 
