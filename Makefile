@@ -108,10 +108,10 @@ $(VENV)/real: pyproject.toml constraints.txt | $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,real]'
 	touch $@
 
-bench: setup ## A quick set of what benchmarks/ measures, peers included, printed
+bench: setup $(VENV)/cluster ## A quick set of what benchmarks/ measures, peers included, printed
 	$(BIN)/python -m benchmarks
 
-bench-full: setup ## The same at full size, with results and docs/benchmarks.md: hours
+bench-full: setup $(VENV)/cluster ## The same at full size, with results and docs/benchmarks.md: hours
 	$(BIN)/python -m benchmarks --full
 
 docs: setup $(VENV)/docs ## The documentation as a site in site/, API pages from the docstrings

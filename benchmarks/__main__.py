@@ -27,6 +27,7 @@ QUICK: dict[str, list[str]] = {
     "training": ["--count", "64", "--rounds", "1"],
     "generation": ["--prompts", "32"],
     "concurrency": ["--requests", "500", "--capacity", "8"],
+    "replicas": ["--rows", "2000", "--calls", "400", "--rounds", "1"],
     "plan": ["online_dpo", "--rows", "32"],
     "loading": ["--rounds", "1"],
     "resume": ["--rows", "64", "--kills", "2"],
