@@ -212,8 +212,8 @@ class Binding(Parameters):
             )
         if self.gpus is None:
             raise ValueError("replicas need gpus, the GPUs of each; 0 for a model on the CPU")
-        if self.device is not None:
-            raise ValueError("leave device out: Ray gives each replica its GPUs")
+        if self.device is not None or "device_ids" in self.options:
+            raise ValueError("leave device and device_ids out: Ray gives each replica its GPUs")
         needed = self.engine_class.gpus(self.options)
         if needed is not None and self.gpus and (self.gpus > needed or self.gpus < needed > 1):
             raise ValueError(
@@ -271,6 +271,10 @@ class Binding(Parameters):
             licence=self.licence,
             **self._placement(),
         )
+
+    def without_replicas(self) -> "Binding":
+        """The same model once, in this process, as for a training."""
+        return self.model_copy(update={"replicas": None, "gpus": None})
 
     def _placement(self) -> dict[str, Any]:
         """The fields of replicas for the engine `IN_PROCESS`, which has one GPU at most."""

@@ -64,6 +64,8 @@ LEFT_OUT = {
     "ablate": "a word for its command",
     "ablate models/demo --by size": "minutes: ten trainings (tests/assets/models/ablation)",
     "export datasets/NAME hf://…": "needs the Hub",
+    "cluster": "needs Ray (tests/assets/test_replicas.py)",
+    "cluster online_dpo": "needs Ray, as above",
     "export RECIPE s3://…": "needs an object store (tests/assets/test_object_store.py)",
 }
 """Not run here, each for a reason."""

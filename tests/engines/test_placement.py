@@ -19,7 +19,7 @@ FOUR = {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}
         ({"replicas": 2}, "replicas need gpus, .*; 0 for a model on the CPU"),
         ({"replicas": 0, "gpus": 1}, "replicas"),
         ({"replicas": 2, "gpus": 1.5}, "whole number"),
-        ({"replicas": 2, "gpus": 1, "device": "cuda:1"}, "leave device out"),
+        ({"replicas": 2, "gpus": 1, "device": "cuda:1"}, "leave device and device_ids out"),
         ({"replicas": 2, "gpus": 1, "resources": {"slots": 0}}, "resources.slots"),
         ({"replicas": 2, "gpus": 2}, "gpus is 2, but engine 'transformers' .* on 1"),
         ({"engine": "vllm", "replicas": 2, "gpus": 1, "options": FOUR}, "gpus is 1, .* on 4"),
@@ -67,3 +67,8 @@ def test_the_device_is_that_of_the_replicas() -> None:
     on_gpus = Binding(model="w", replicas=1, gpus=0.5)
     assert resolved_device(on_gpus) == "cuda"
     assert resolved_device(on_gpus.model_copy(update={"gpus": 0})) == "cpu"
+
+
+def test_a_training_has_the_device_of_this_process() -> None:
+    many = Binding(model="w", replicas=8, gpus=0)
+    assert resolved_device(many.without_replicas()) == resolved_device(Binding(model="w"))

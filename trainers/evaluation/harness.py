@@ -81,7 +81,7 @@ class Harness(Operator):
         self, weights: str, context: Context, where: str
     ) -> dict[tuple[str, str, int], float]:
         """The value of each item, by task, metric and number."""
-        binding = with_weights(context, self.policy, weights).roles[self.policy]
+        binding = with_weights(context, self.policy, weights).roles[self.policy].without_replicas()
         try:
             results = self._evaluated(binding, context)
         except ImportError as error:

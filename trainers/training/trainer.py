@@ -229,7 +229,7 @@ class Trainer(Operator):
             raise EngineError(
                 f"{_where(context)} trains the role {self.start!r}, {binding.lacking('weights')}"
             )
-        return binding
+        return binding.without_replicas()
 
     def _identity(
         self, examples: pl.DataFrame, binding: Binding, context: Context
