@@ -93,27 +93,31 @@ def staged(rows: int, replicas: int) -> dict[str, float]:
     return {"processor": 1e6 * worked / rows, "seconds": seconds}
 
 
-def paced(calls: int, replicas: int) -> dict[str, float]:
-    """Calls a second of replicas of the slow engine, all of which have started."""
+def paced(calls: int, replicas: int, *, ready: bool) -> dict[str, float]:
+    """Calls a second of replicas of the slow engine, and seconds until the first answer. ``ready``:
+    all replicas have started before."""
+    connected(Cluster())
     engine = open_engine(binding(Slow, replicas).model_copy(update={"in_flight": 2 * AT_ONCE}))
     assert isinstance(engine, Replicated)
+    first: list[float] = []
 
-    async def ask(count: int) -> None:
-        prompt = engine.render([{"role": "user", "content": "How many?"}])
-        await asyncio.gather(*(engine.generate(prompt, Sampling(), n) for n in range(count)))
+    async def ask(number: int) -> None:
+        await engine.generate(prompt, Sampling(), number)
+        first.append(time.perf_counter())
 
     async def run() -> tuple[float, float]:
+        while ready and engine.state != f"{replicas} of {replicas} replicas":
+            await ask(0)
+        first.clear()
         began = time.perf_counter()
-        while engine.state != f"{replicas} of {replicas} replicas":
-            await ask(1)
-        started = time.perf_counter()
-        await ask(calls)
+        await asyncio.gather(*map(ask, range(calls)))
         ended = time.perf_counter()
         await engine.close()
-        return calls / (ended - started), ended - began
+        return ended - began, first[0] - began
 
-    rate, seconds = asyncio.run(run())
-    return {"rate": rate, "seconds": seconds}
+    prompt = engine.render([{"role": "user", "content": "How many?"}])
+    seconds, until_first = asyncio.run(run())
+    return {"rate": calls / seconds, "seconds": seconds, "first": until_first}
 
 
 class Batched:
@@ -166,11 +170,11 @@ def ray_data(rows: int, actors: int, engine: type[Instant]) -> dict[str, float]:
 def compare(rounds: int, rows: int, calls: int) -> list[dict[str, Any]]:
     """All measurements; the median of ``rounds``."""
     me = [sys.executable, "-m", "benchmarks.replicas"]
-    kinds = ("local", "replicas", "ray-data", "one", "four", "ray-data-slow")
+    kinds = ("local", "replicas", "ray-data", "one", "four", "started", "ray-data-slow")
     found: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind, runs in found.items():
-            count = calls if kind in ("one", "four", "ray-data-slow") else rows
+            count = rows if kind in ("local", "replicas", "ray-data") else calls
             runs.append(measured([*me, "--only", kind, "--rows", str(count)]))
 
     def median(kind: str, what: str) -> float:
@@ -185,13 +189,22 @@ def compare(rounds: int, rows: int, calls: int) -> list[dict[str, Any]]:
     return [
         line(f"{work}, a row", own, "µs", median("local", "processor"), "the engine in it"),
         line(f"{work}, a row", own, "µs", median("ray-data", "processor"), peer),
-        line(slow, median("four", "rate"), "calls/s, 4 replicas", median("one", "rate"), "1"),
         line(
-            f"{slow}, four replicas, their start included",
-            median("four", "seconds"),
-            "s",
-            median("ray-data-slow", "seconds"),
-            peer,
+            f"{slow}, four replicas",
+            median("four", "rate"),
+            "calls/s",
+            median("one", "rate"),
+            "one",
+        ),
+        *(
+            line(
+                f"{slow}, four replicas, from their start to the {what} answer",
+                median("started", kind),
+                "s",
+                median("ray-data-slow", kind),
+                peer,
+            )
+            for what, kind in (("first", "first"), ("last", "seconds"))
         ),
     ]
 
@@ -207,8 +220,9 @@ def main() -> None:
         "local": partial(staged, replicas=0),
         "replicas": partial(staged, replicas=2),
         "ray-data": partial(ray_data, actors=2, engine=Instant),
-        "one": partial(paced, replicas=1),
-        "four": partial(paced, replicas=4),
+        "one": partial(paced, replicas=1, ready=True),
+        "four": partial(paced, replicas=4, ready=True),
+        "started": partial(paced, replicas=4, ready=False),
         "ray-data-slow": partial(ray_data, actors=4, engine=Slow),
     }
     if given.only:

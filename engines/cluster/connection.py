@@ -67,7 +67,7 @@ def _connect(ray: Any, cluster: Cluster, began: "Future[None]") -> None:
 
 def _require_answer(address: str | None) -> None:
     """Raise `UnavailableError` if nothing listens at an address, which Ray tries for minutes."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, _, port = (address or "").rpartition(":")
     if not host or not port.isdigit():
         return
     try:
