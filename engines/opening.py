@@ -2,6 +2,7 @@
 
 from engines.bindings import Binding, open_local
 from engines.cluster.ray_actor import starting
+from engines.cluster.replicas import Replicas
 from engines.cluster.replicated import Replicated
 from engines.cluster.settings import Cluster
 from engines.protocol import Engine
@@ -23,4 +24,5 @@ def open_engine(binding: Binding, *, cluster: Cluster = _HERE) -> Engine:
     if binding.replicas is None:
         return engine
 
-    return Replicated(engine, starting(binding, cluster), binding, timeout=cluster.timeout)
+    start = starting(binding, cluster)
+    return Replicated(engine, Replicas(start, binding, engine.revision, timeout=cluster.timeout))

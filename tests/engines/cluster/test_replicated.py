@@ -13,6 +13,7 @@ import pytest
 from engines.bindings import Binding
 from engines.cluster.actor import Actor, GoneError
 from engines.cluster.replica import Replica
+from engines.cluster.replicas import Replicas
 from engines.cluster.replicated import Replicated
 from engines.protocol import (
     Choice,
@@ -127,20 +128,22 @@ class LocalCluster:
 
     models: Sequence[str] = ("w",)
     kills: Callable[[int, set[str]], bool] = lambda number, prompts: False
+    kind: type[LocalActor] = LocalActor
     actors: list[LocalActor] = field(default_factory=list)
     messages: int = 0
 
     async def start(self) -> Actor:
         model = self.models[len(self.actors) % len(self.models)]
         binding = Binding(model=model, engine=f"{__name__}.Counting", replicas=1, gpus=0)
-        self.actors.append(LocalActor(self, binding))
+        self.actors.append(self.kind(self, binding))
         return self.actors[-1]
 
 
 def engine_of(cluster: LocalCluster, *, timeout: float = 60, **fields: Any) -> Replicated:
     placed: dict[str, Any] = {"replicas": 2, "gpus": 0, **fields}
     binding = Binding(model="w", engine=f"{__name__}.Counting", **placed)
-    return Replicated(Counting(binding), cluster.start, binding, timeout=timeout)
+    engine = Counting(binding)
+    return Replicated(engine, Replicas(cluster.start, binding, engine.revision, timeout=timeout))
 
 
 def asked(text: str) -> tuple[Message, ...]:
@@ -155,7 +158,7 @@ async def texts(engine: Replicated, count: int, text: str = "say") -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.cluster.replicated._PAUSE", 0.0)
+    monkeypatch.setattr("engines.cluster.replicas._PAUSE", 0.0)
 
 
 def test_all_verbs_are_answered_as_by_the_engine_itself() -> None:
@@ -248,17 +251,37 @@ def test_an_engine_that_cannot_be_opened_names_its_node() -> None:
     asyncio.run(run())
 
 
-def test_without_a_replica_for_long_the_cluster_is_unavailable() -> None:
-    class Dying(LocalCluster):
-        async def start(self) -> Actor:
-            actor = await super().start()
-            self.actors[-1].die()
-            return actor
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "while it opens"])
+def test_without_a_replica_for_long_the_cluster_is_unavailable(late: bool) -> None:
+    class Dying(LocalActor):
+        async def place(self) -> str:
+            if not late:
+                self.die()
+            return await super().place()
+
+        async def open(self) -> str:
+            self.die()
+            return await super().open()
 
     async def run() -> None:
-        engine = engine_of(Dying(), timeout=0.05)
+        engine = engine_of(LocalCluster(kind=Dying), timeout=0.05)
         with pytest.raises(UnavailableError, match=r"no replica of w was alive .*process ended"):
             await texts(engine, 1)
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_a_replica_may_take_longer_to_open_than_none_may_be_alive() -> None:
+    class Slow(LocalActor):
+        async def open(self) -> str:
+            await asyncio.sleep(0.1)
+            return await super().open()
+
+    async def run() -> None:
+        cluster = LocalCluster(kind=Slow)
+        engine = engine_of(cluster, timeout=0.05)
+        assert await texts(engine, 3) == ["say 0", "say 1", "say 2"]
         await engine.close()
 
     asyncio.run(run())
