@@ -1,7 +1,7 @@
 """Disk usage of the factory, by folder."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +38,13 @@ def disk_use(settings: Settings) -> list[Use]:
         FactoryError: The database of runs cannot be reached.
     """
     root = settings.root_path
-    uses = list(_local(Path(root.path)) if isinstance(root, Path) else _remote(root))
     journal = settings.journal_path
+    # Its write-ahead log and its locks are files of their own.
+    ends = ("", "-wal", "-shm", ".lock", ".users")
+    parts = [journal.with_name(journal.name + end) for end in ends]
+    uses = list(_local(Path(root.path), parts) if isinstance(root, Path) else _remote(root))
     outside = [
-        # The write-ahead log of the journal is a file of its own.
-        ("journal", journal, [journal.with_name(journal.name + end) for end in ("", "-wal")]),
+        ("journal", journal, parts),
         ("models", settings.models_path, [settings.models_path]),
     ]
     for what, place, paths in outside:
@@ -59,9 +61,12 @@ def size(path: Path) -> int:
     return _use("", path, [path]).bytes
 
 
-def _local(root: Path) -> Iterator[Use]:
+def _local(root: Path, journal: Sequence[Path]) -> Iterator[Use]:
     for place in root.iterdir() if root.is_dir() else []:
-        yield _use(place.name, place, [place])
+        if place == journal[0]:
+            yield _use(place.name, place, journal)
+        elif place not in journal:
+            yield _use(place.name, place, [place])
 
 
 def _remote(root: UPath) -> Iterator[Use]:
