@@ -22,6 +22,7 @@ QUICK: dict[str, list[str]] = {
     "scoring": ["--size", "32000x512", "--size", "128000x512", "--prompts", "1", "--rounds", "1"],
     "tree_search": ["--questions", "8", "--simulations", "4"],
     "first_error": ["--prompts", "8", "--samples", "2"],
+    "curated": ["--rows", "5000", "--more", "100"],
     "report": ["--rows", "20000"],
     "million": ["--rows", "100000", "--rounds", "1"],
     "training": ["--count", "64", "--rounds", "1"],

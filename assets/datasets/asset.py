@@ -9,9 +9,8 @@ import polars as pl
 from assets.automation.partitions import freshness_policy
 from assets.components.asset_metadata import column_schema
 from assets.config.operation import Freshness
-from assets.datasets.clusters import clusters
-from assets.datasets.curate import Curated, asked_texts
-from assets.datasets.gather import curated_by_plan, gathered
+from assets.datasets.curate import Curated
+from assets.datasets.update import updated
 from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
@@ -65,36 +64,20 @@ def dataset_asset(
     def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         factory: Resources = context.resources.factory
         began = perf_counter()
-        versions = Versions(factory.settings.root_path, plan.name)
         with (
             retried(context.run, context.retry_number, factory.settings.retries),
             as_dagster_failure(),
         ):
-            gathered_rows = gathered(plan, factory.tables)
-            curation = curated_by_plan(plan, gathered_rows, factory.tables, versions.remembered())
-            # The splits are stored before the version, so a crash in between does not lose them.
-            versions.remember(curation.remembered)
-            version, new = versions.write(
-                curation.rows,
-                curation.dropped,
-                table=plan.table.__name__,
-                about={
-                    "of": dict(plan.parts),
-                    "held_out": plan.held_out,
-                    "in": gathered_rows.height,
-                    "dropped": count_reasons(curation.dropped),
-                },
-            )
+            update = updated(plan, factory.tables, Versions(factory.settings.root_path, plan.name))
         seconds = perf_counter() - began
+        curation, version = update.curation, update.version
         rows = curation.rows.select(columns(plan.table).names())
-        counts = RowCounts(
-            "rows", gathered_rows.height, rows.height, count_reasons(curation.dropped), {}
-        )
+        counts = RowCounts("rows", update.came, rows.height, count_reasons(curation.dropped), {})
         yield dg.MaterializeResult(
             metadata={
                 **rows_metadata(plan.table, Split(rows, curation.dropped), counts, seconds=seconds),
                 "version": version.number,
-                "new version": new,
+                "new version": update.new,
                 "train": version.rows(TRAIN),
                 "held out": version.rows(HELD_OUT),
                 "recipes": dg.MetadataValue.json(
@@ -113,10 +96,10 @@ def dataset_asset(
 
 
 def _no_leak(plan: DatasetPlan, curation: Curated) -> dg.AssetCheckResult:
-    """The check ``no_leak``. It compares the kept rows without the stored splits."""
+    """The check ``no_leak``: no cluster of the kept rows, and no prompt, is in both splits."""
     rows = pl.DataFrame(
         {
-            "cluster": clusters(asked_texts(curation.rows)),
+            "cluster": curation.clusters,
             "split": curation.rows["split"],
             "prompt_id": curation.rows["prompt_id"],
         }

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.datasets.mixture import beyond
-from assets.datasets.splits import splits
+from assets.datasets.splits import Splits, splits
+from assets.datasets.stored_clusters import StoredClusters
 from assets.project.dataset import Cap
 from filters.curation.texts import asked
 from filters.filter import Filter
@@ -24,11 +25,15 @@ class Curated:
         rows: The kept rows, oldest first, with a column ``split``.
         dropped: `schemas.Dropped` of all other rows.
         remembered: The split of every prompt so far, by its key (`assets.datasets.splits`).
+        clusters: Int64[rows]: the cluster of the prompt of each kept row.
+        splits: The splits of all rows, with the clusters to store.
     """
 
     rows: pl.DataFrame
     dropped: pl.DataFrame
     remembered: Mapping[str, str]
+    clusters: pl.Series
+    splits: Splits
 
 
 def curated(
@@ -42,6 +47,7 @@ def curated(
     weights: Mapping[str, float] | None,
     cap: Cap,
     remembered: Mapping[str, str] | None = None,
+    stored: StoredClusters | None = None,
 ) -> Curated:
     """Select the rows of a curated dataset. Every row is either kept or dropped.
 
@@ -57,6 +63,7 @@ def curated(
         weights: The weight of each recipe; None keeps all rows.
         cap: The largest numbers of rows.
         remembered: The split of earlier prompts, by key.
+        stored: The stored clusters of earlier prompts.
     """
     (unit,) = table.primary_key()
     rows = gathered.sort("refresh", maintain_order=True).with_row_index("row")
@@ -71,11 +78,14 @@ def curated(
         )
         return rows.join(against, on="row", how="anti", maintain_order="left")
 
-    split = _splits(rows, table, held_out, remembered or {})
+    # Of all rows, even of dropped ones: a filter may keep tomorrow what it drops today, and
+    # clusters must never lose a prompt.
+    found = splits(asked_texts(rows), held_out, remembered, stored)
+    split = found.rows.select(rows["row"], "cluster", "split")
     rows = refuse(rows, _same(rows, unit))
     for each in filters:
         rows = refuse(rows, _filtered(each, rows, table, evaluations))
-    rows = rows.join(split.select("row", "split"), on="row", how="left", maintain_order="left")
+    rows = rows.join(split, on="row", how="left", maintain_order="left")
     near = rows.filter(pl.col("split").is_null()).select(
         "row", reason=pl.lit("held out, and like a prompt that is trained on"), numbers=pl.lit("{}")
     )
@@ -83,9 +93,11 @@ def curated(
     rows = refuse(rows, beyond(rows, weights, cap).with_columns(numbers=pl.lit("{}")))
     nothing = dropped(stage, "", [])
     return Curated(
-        rows.drop("row"),
+        rows.drop("row", "cluster"),
         pl.concat([nothing, *(part.cast(columns(Dropped)) for part in out)]),
-        {**(remembered or {}), **dict(split.select("key", "own").iter_rows())},
+        {**(remembered or {}), **dict(found.rows.select("key", "own").iter_rows())},
+        rows["cluster"],
+        found,
     )
 
 
@@ -99,17 +111,6 @@ def asked_texts(rows: pl.DataFrame) -> pl.Series:
     return rows.select(
         pl.when(alone).then(contents(pl.col("messages"))).otherwise(before).alias("prompt")
     ).to_series()
-
-
-def _splits(
-    rows: pl.DataFrame, table: type[Table], held_out: float, remembered: Mapping[str, str]
-) -> pl.DataFrame:
-    """The columns ``row``, ``key``, ``own`` and ``split`` of all rows, even of dropped ones.
-
-    A filter may keep tomorrow what it drops today, and clusters must never lose a prompt.
-    """
-    by_text = splits(asked_texts(rows), held_out, remembered)
-    return by_text.select(rows["row"], "key", "own", "split")
 
 
 def _same(rows: pl.DataFrame, unit: str) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import polars as pl
 
 from assets.datasets.curate import PROVENANCE, Curated, curated
+from assets.datasets.stored_clusters import StoredClusters
 from assets.project.dataset_plan import DatasetPlan
 from assets.storage.tables import Tables
 from filters.filter import Filter
@@ -53,6 +54,7 @@ def curated_by_plan(
     remembered: Mapping[str, str],
     *,
     filters: Sequence[Filter] | None = None,
+    stored: StoredClusters | None = None,
 ) -> Curated:
     """Curate the gathered rows of a dataset.
 
@@ -62,6 +64,7 @@ def curated_by_plan(
         tables: The stored tables.
         remembered: The split of earlier prompts, by key.
         filters: The filters to apply; by default those of the plan.
+        stored: The stored clusters of earlier prompts.
 
     Raises:
         MissingTableError: A source of evaluation prompts has not been read.
@@ -79,4 +82,5 @@ def curated_by_plan(
         weights=plan.weights,
         cap=plan.cap,
         remembered=remembered,
+        stored=stored,
     )

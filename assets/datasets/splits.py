@@ -12,11 +12,13 @@ is added later.
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from assets.datasets.clusters import Clusters
+from assets.datasets.stored_clusters import StoredClusters
 from assets.storage.dataset_versions import HELD_OUT, TRAIN
 from filters.curation.ngrams import folded
 
@@ -25,25 +27,42 @@ _KEY_TOKEN = r"\w+|[^\w\s]"
 key, a stored prompt could be assigned to the other split."""
 
 
+@dataclass(frozen=True)
+class Splits:
+    """The splits of texts.
+
+    Attributes:
+        rows: One row for each text: ``key``; ``cluster``, a number; ``own``, the split to store;
+            ``split``, the split to use. ``split`` equals ``own``, but is null for a held-out prompt
+            whose cluster is trained on.
+        clusters: The clusters, to be stored.
+        known: How many of their prompts were stored before.
+    """
+
+    rows: pl.DataFrame
+    clusters: StoredClusters
+    known: int
+
+
 def splits(
-    texts: pl.Series, held_out: float, remembered: Mapping[str, str] | None = None
-) -> pl.DataFrame:
+    texts: pl.Series,
+    held_out: float,
+    remembered: Mapping[str, str] | None = None,
+    stored: StoredClusters | None = None,
+) -> Splits:
     """Assign a split to each text.
 
     Args:
         texts: String[texts]: the texts of prompts, oldest first.
         held_out: The share of clusters to hold out, in [0, 1).
         remembered: The stored split of earlier prompts, by key. Stored splits do not change.
-
-    Returns:
-        One row for each text: ``key``; ``own``, the split to store; ``split``, the split to use.
-        ``split`` equals ``own``, but is null for a held-out prompt whose cluster is trained on.
+        stored: The stored clusters of earlier prompts. They change no split.
     """
     text_keys = keys(texts)
     distinct = pl.DataFrame({"key": text_keys, "text": texts}).unique(
         "key", keep="first", maintain_order=True
     )
-    clusters = Clusters(distinct["text"])
+    clusters = Clusters(distinct["text"], distinct["key"], stored)
     own: list[str] = []
     trained: dict[int, bool] = {}
     by_hash = shares(distinct["key"]) < held_out
@@ -55,17 +74,20 @@ def splits(
             split = TRAIN if (any(joined) if joined else not hash_holds_out) else HELD_OUT
         own.append(split)
         trained[clusters.head(row)] = any(joined) or split == TRAIN
-    by_key = distinct.select("key", own=pl.Series(own, dtype=pl.String)).with_columns(
-        trained=pl.Series(
-            [trained[clusters.head(row)] for row in range(len(own))], dtype=pl.Boolean
-        )
+    heads = [clusters.head(row) for row in range(len(own))]
+    by_key = distinct.select(
+        "key",
+        cluster=pl.Series(heads, dtype=pl.Int64),
+        own=pl.Series(own, dtype=pl.String),
+        trained=pl.Series([trained[head] for head in heads], dtype=pl.Boolean),
     )
     excluded = pl.col("trained") & (pl.col("own") == HELD_OUT)
-    return (
+    rows = (
         pl.DataFrame({"key": text_keys})
         .join(by_key, on="key", how="left", maintain_order="left")
-        .select("key", "own", split=pl.when(~excluded).then("own"))
+        .select("key", "cluster", "own", split=pl.when(~excluded).then("own"))
     )
+    return Splits(rows, clusters.stored(), clusters.known)
 
 
 def keys(texts: pl.Series) -> pl.Series:

@@ -3,6 +3,7 @@
     datasets/<name>/versions/000003.json      a version: its files and its metadata
     datasets/<name>/rows/train-2026-11-21-<digest>.parquet    rows of a split from one refresh
     datasets/<name>/splits.parquet            the split of each prompt so far, by its key
+    datasets/<name>/clusters/                 clusters of like prompts (`assets.datasets`)
     datasets/<name>/dropped/<digest>.parquet  `schemas.Dropped`: every row that is in no split
 
 The name of a file holds a digest of its content, and a file never changes. So versions share files,
@@ -79,15 +80,19 @@ class Versions:
     Args:
         root: The root of the factory's files.
         name: The name of the dataset.
+
+    Attributes:
+        name: The name of the dataset.
+        folder: The folder of its files.
     """
 
     def __init__(self, root: UPath | Path, name: str) -> None:
         self.name = name
-        self._folder = UPath(root) / "datasets" / name
+        self.folder = UPath(root) / "datasets" / name
 
     def numbers(self) -> list[int]:
         """The numbers of the stored versions, oldest first."""
-        return version_numbers(self._folder / "versions")
+        return version_numbers(self.folder / "versions")
 
     def version(self, number: int | None = None) -> Version:
         """Read a version; by default the newest.
@@ -130,7 +135,7 @@ class Versions:
             MissingTableError: A file of the version is missing.
         """
         frames = [
-            read_table(self._folder / "rows" / part.file).with_columns(split=pl.lit(part.split))
+            read_table(self.folder / "rows" / part.file).with_columns(split=pl.lit(part.split))
             for part in version.parts
             if split in (None, part.split)
         ]
@@ -138,11 +143,11 @@ class Versions:
 
     def dropped(self, version: Version) -> pl.DataFrame:
         """The `schemas.Dropped` rows of the last write of ``version``."""
-        return read_table(self._folder / "dropped" / version.dropped)
+        return read_table(self.folder / "dropped" / version.dropped)
 
     def remembered(self) -> Mapping[str, str]:
         """The stored split of every prompt so far, by its key (`assets.datasets.splits`)."""
-        path = self._folder / "splits.parquet"
+        path = self.folder / "splits.parquet"
         return dict(read_table(path).iter_rows()) if path.exists() else {}
 
     def remember(self, splits: Mapping[str, str]) -> None:
@@ -151,8 +156,8 @@ class Versions:
             {"key": list(splits.keys()), "split": list(splits.values())},
             schema={"key": pl.String, "split": pl.String},
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._folder / "splits.parquet", _parquet(frame))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / "splits.parquet", _parquet(frame))
 
     def write(
         self, rows: pl.DataFrame, dropped: pl.DataFrame, *, table: str, about: Mapping[str, Any]
@@ -227,7 +232,7 @@ class Versions:
     def _is_equal(self, stored: VersionPart, rows: pl.DataFrame) -> bool:
         """Whether ``rows`` equal the stored ones; numbers up to `TOLERANCE`."""
         try:
-            before = read_table(self._folder / "rows" / stored.file)
+            before = read_table(self.folder / "rows" / stored.file)
             assert_frame_equal(rows, before, abs_tol=TOLERANCE, rel_tol=TOLERANCE)
         except (AssertionError, MissingTableError):
             return False
@@ -239,17 +244,17 @@ class Versions:
         needed = {file for version in versions for file in _files(version)}
         freed = 0
         for folder, name in set(files) - needed:
-            path = self._folder / folder / name
+            path = self.folder / folder / name
             if path.exists():
                 freed += path.stat().st_size
                 path.unlink()
         return freed
 
     def _path(self, number: int) -> UPath:
-        return self._folder / "versions" / f"{number:06}.json"
+        return self.folder / "versions" / f"{number:06}.json"
 
     def _put(self, folder: str, name: str, frame: pl.DataFrame) -> None:
-        path = self._folder / folder / name
+        path = self.folder / folder / name
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)

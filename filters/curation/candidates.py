@@ -117,10 +117,7 @@ def _banded(
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, starts, PERMUTATIONS, SEED)
     rows = rows[np.asarray(lsh.query_duplicate_flags_matrix_one_shot(matrix), dtype=np.bool_)]
     del flat, matrix
-    bands = np.empty((len(rows), count), dtype=np.uint64)
-    for start in range(0, len(rows), AT_ONCE):
-        batch = rows[start : start + AT_ONCE]
-        bands[start : start + AT_ONCE] = _bands(_digests(parts, batch), length)
+    bands = minhash_bands(parts, rows, length)
     bands ^= (groups[rows].astype(np.uint64) * ODD)[:, None]
     buckets = np.empty(bands.shape, dtype=np.int64)
     for band in range(count):
@@ -128,6 +125,15 @@ def _banded(
         buckets[:, band] = np.where(sizes[bucket] > 1, band * len(rows) + bucket, -1)
     shared = (buckets >= 0).any(axis=1)
     return rows[shared], buckets[shared]
+
+
+def minhash_bands(parts: Sequence[Runs], rows: Numbers, length: int) -> Hashes:
+    """The bands of the MinHash of each row, a 64-bit number each: uint64[rows, bands]."""
+    bands = np.empty((len(rows), PERMUTATIONS // length), dtype=np.uint64)
+    for start in range(0, len(rows), AT_ONCE):
+        batch = rows[start : start + AT_ONCE]
+        bands[start : start + AT_ONCE] = _bands(_digests(parts, batch), length)
+    return bands
 
 
 def _together(parts: Sequence[Runs], rows: Numbers) -> tuple[Hashes, NDArray[np.uint64]]:

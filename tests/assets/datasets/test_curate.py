@@ -226,15 +226,15 @@ def test_held_out_rows_leave_where_their_cluster_is_joined_to_one_that_is_traine
     found = sorted(zip(shares(keys(pl.Series(ends))).to_list(), ends, strict=True))
     held_out = (found[0][0] + found[1][0]) / 2
     ordered = [text for _, text in found]
-    before = splits(pl.Series(ordered), held_out)
+    before = splits(pl.Series(ordered), held_out).rows
     assert before["split"].to_list() == ["held_out", "train"]
-    after = splits(pl.Series([*ordered, between]), held_out)
+    after = splits(pl.Series([*ordered, between]), held_out).rows
     assert after["split"].to_list() == [None, "train", "train"]
     assert after["own"].to_list() == ["held_out", "train", "train"]
 
 
 def test_about_as_many_prompts_are_held_out_as_were_asked_for() -> None:
-    found = splits(pl.Series([f"{number} is a prompt" for number in range(4000)]), 0.1)
+    found = splits(pl.Series([f"{number} is a prompt" for number in range(4000)]), 0.1).rows
     assert 0.07 < (found["split"] == "held_out").sum() / 4000 < 0.13
 
 
@@ -263,7 +263,7 @@ def test_prompts_without_spaces_between_words_have_clusters_too() -> None:
     assert clusters(pl.Series(texts)).to_list() == [0, 0, 2]
     # Prompts remembered in two splits before they had a cluster: neither moves to the other.
     was = dict(zip(keys(pl.Series(texts)), ["train", "held_out", "held_out"], strict=True))
-    after = splits(pl.Series(texts), 0.5, was)
+    after = splits(pl.Series(texts), 0.5, was).rows
     assert after["own"].to_list() == ["train", "held_out", "held_out"]
     assert after["split"].to_list() == ["train", None, "held_out"]
 
