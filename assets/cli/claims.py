@@ -1,27 +1,12 @@
 """Measures the claims of recipes."""
 
-import logging
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
-from pathlib import PurePath
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import dagster as dg
-
-from assets.config.causes import message
-from assets.config.errors import FactoryError
+from assets.cli.claim_runs import FIGURES, claims_of_seed
 from assets.config.settings import Settings
-from assets.definitions import build_definitions
-from assets.execution.instance import shown_instance
-
-if TYPE_CHECKING:
-    from assets.project.project import Project
-    from assets.project.recipe import RecipeSpec
-
-log = logging.getLogger(__name__)
-
-_FIGURES = ("measured", "control", "low", "high", "held", "verdict", "deciding_rows")
+from assets.project.measure import Figures, over_seeds, with_verdict, without_verdict
 
 _GROWTH = 4
 """The most that a claim grows at a time: what would decide is estimated from an interval that is
@@ -35,6 +20,7 @@ def measure_until_decided(
     rows: int | None,
     refresh: str,
     world: str | None = None,
+    seeds: int = 1,
     hours: float,
 ) -> Iterator[list[dict[str, Any]]]:
     """Measure claims on ever more prompts, until they are decided or the time is over.
@@ -49,6 +35,7 @@ def measure_until_decided(
         rows: Prompts to begin with; None: the numbers of the recipes.
         refresh: As for `measure_claims`.
         world: As for `measure_claims`.
+        seeds: As for `measure_claims`.
         hours: The time.
 
     Yields:
@@ -62,7 +49,7 @@ def measure_until_decided(
             if found and monotonic() > until:
                 return
             (claim,) = measure_claims(
-                settings, [name], rows=sizes[name], refresh=refresh, world=world
+                settings, [name], rows=sizes[name], refresh=refresh, world=world, seeds=seeds
             )
             found[name] = claim
             yield list(found.values())
@@ -80,6 +67,7 @@ def measure_claims(
     rows: int | None,
     refresh: str,
     world: str | None = None,
+    seeds: int = 1,
 ) -> list[dict[str, Any]]:
     """Measure the claim of each recipe in ``names``.
 
@@ -97,6 +85,8 @@ def measure_claims(
         world: The source of prompts; policies are validated on the source ``<world>_held_out``.
             None: the sources of the configuration. A recipe with sources of its own is not
             measured in another world.
+        seeds: How often the recipe and its control train, each time with another seed
+            (`assets.project.measure.over_seeds`). A claim that needs no training is measured once.
 
     Returns:
         One result a recipe, as ``factory claims --json`` prints it.
@@ -104,118 +94,37 @@ def measure_claims(
     Raises:
         FactoryError: ``world`` is not two sources.
     """
-    from assets.project.project import Project
-
-    folder = refresh if world is None else f"{world}/{refresh}"
-    changes: dict[str, Any] = {
-        "root": str(settings.root_path / "claims" / folder),
-        "journal": str(settings.journal_path),
-        "models": str(settings.models_path / "claims" / folder),
-        "imports": str(settings.imports_path),
+    found = {
+        name: [claim] for name, claim in claims_of_seed(settings, names, 0, rows, refresh, world)
     }
-    if world is not None:
-        bound = {"sources": {world: 1.0}, "recipe_sources": {}}
-        changes |= {**bound, "held_out": f"{world}_held_out"}
-    project = Project(settings.model_copy(update=changes))
-    for source in [] if world is None else [world, f"{world}_held_out"]:
-        if source not in project.sources:
-            raise FactoryError(f"--world {world}: {project.sources.missing(source)}")
-    run = {each for name in names for each in (name, project.recipes[name].control) if each}
-    definitions = build_definitions(project, run - project.refused.keys())
-    done: set[tuple[str, str, frozenset[str] | None]] = set()
-    return [
-        _measured(
-            project.recipes[name],
-            project,
-            definitions,
-            rows=rows,
-            refresh=refresh,
-            world=world,
-            done=done,
-        )
-        for name in names
-    ]
+    repeated = [name for name, (claim,) in found.items() if claim["trains"]]
+    for seed in range(1, seeds):
+        for name, claim in claims_of_seed(settings, repeated, seed, rows, refresh, world):
+            found[name].append(claim)
+    told = map(_over_seeds, found.values())
+    return [{name: claim[name] for name in claim if name != "trains"} for claim in told]
 
 
-def _measured(
-    recipe: "RecipeSpec",
-    project: "Project",
-    definitions: dg.Definitions,
-    *,
-    rows: int | None,
-    refresh: str,
-    world: str | None,
-    done: set[tuple[str, str, frozenset[str] | None]],
-) -> dict[str, Any]:
-    from assets.refresh import run_refresh
-
-    name = recipe.name
-    if recipe.measure is None:
-        raise FactoryError(f"{recipe.file} has no 'measure', so its claim cannot be measured")
-    last = date.fromisoformat(refresh)
-    days = [(last - timedelta(days=back)).isoformat() for back in reversed(range(recipe.rounds))]
-    wanted = recipe.rows if rows is None else rows
-    evaluation = None
-    unmeasured: dict[str, Any] = dict.fromkeys(_FIGURES)
-    claim = {
-        "id": name,
-        "claim": recipe.claim,
-        "world": world or "+".join(project.settings.sources),
-        "policy": _policy(project.settings),
-        "rows": wanted,
-    }
-    try:
-        if world is not None and recipe.sources is not None:
-            raise FactoryError(f"its prompts are always those of {', '.join(recipe.sources)}")
-        read = _read(recipe, project.settings)
-        for each in [recipe.control, name] if recipe.control else [name]:
-            for day in days:
-                # Earlier refreshes train the policy that the last one starts from.
-                stages = read.get(each) if day == refresh else None
-                # The recipe runs last and always again: its check reads the control's tables.
-                if each == name or (each, day, stages) not in done:
-                    project.require(each)
-                    outcome = run_refresh(
-                        project,
-                        definitions,
-                        each,
-                        refresh=day,
-                        rows=wanted,
-                        stages=stages,
-                        shown=False,
-                    )
-                    done.add((each, day, stages))
-                    evaluation = outcome.claim
-    except Exception as error:
-        known = message(error)
-        if known is None:
-            raise
-        log.warning("%s: %s", name, known)
-        return {**claim, **unmeasured, "says": known}
-    if evaluation is None:
-        return {**claim, **unmeasured, "says": str(recipe.fitted(project.settings).notice)}
-    with shown_instance() as instance:
-        instance.report_runless_asset_event(evaluation)
-    metadata = evaluation.metadata.get("figures")
-    figures = metadata.value if isinstance(metadata, dg.JsonMetadataValue) else None
-    if not isinstance(figures, dict):
-        figures = unmeasured
-    return {**claim, **figures, "says": evaluation.description}
-
-
-def _read(recipe: "RecipeSpec", settings: Settings) -> dict[str, frozenset[str]]:
-    """The stages that the measure of a recipe reads, of the recipe and of its control. Empty if the
-    recipe is fitted so that it has no measure."""
-    measure = recipe.measured_by(settings)
-    if measure is None:
-        return {}
-    ours, theirs = frozenset(measure.stages()), frozenset(measure.control_stages())
-    if recipe.control is None:
-        return {recipe.name: ours | theirs}
-    return {recipe.name: ours, recipe.control: theirs}
-
-
-def _policy(settings: Settings) -> str | None:
-    """The name of the policy's model, without its folder."""
-    binding = settings.roles.get("policy")
-    return None if binding is None else PurePath(binding.journal_name("policy")).name
+def _over_seeds(claims: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One result of those of several seeds."""
+    first = claims[0]
+    unmeasured = next((claim for claim in claims if claim["verdict"] is None), None)
+    if unmeasured is not None or len(claims) == 1:
+        return {**(unmeasured or first), "seeds": len(claims)}
+    figures = over_seeds(
+        [
+            Figures(
+                measured=claim["measured"],
+                control=claim["control"],
+                low=claim["low"],
+                high=claim["high"],
+                held=claim["held"],
+                says=without_verdict(claim["says"]) or claim["says"],
+                boundary=claim["boundary"],
+            )
+            for claim in claims
+        ]
+    )
+    known = {name: getattr(figures, name) for name in FIGURES if hasattr(figures, name)}
+    says = with_verdict(figures.verdict, figures.says)
+    return {**first, **known, "deciding_rows": None, "seeds": len(claims), "says": says}

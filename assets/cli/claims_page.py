@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from assets.project.project import Project
 
 RESULTS, TABLE = "claims.json", "claims.md"
+_COLUMNS = (
+    *("recipe", "paper", "claim", "control", "policy"),
+    *("prompts", "rounds", "seeds", "what came out", "verdict"),
+)
 
 
 def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Project") -> None:
@@ -38,8 +42,8 @@ def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Pr
             "",
             f"## {world}",
             "",
-            "| recipe | paper | claim | control | policy | prompts | what came out | verdict |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            f"| {' | '.join(_COLUMNS)} |",
+            f"|{' --- |' * len(_COLUMNS)}",
             *(_line(claim, project) for claim in members),
         ]
     (folder / TABLE).write_text("\n".join(lines) + "\n")
@@ -53,7 +57,7 @@ def _line(claim: Mapping[str, Any], project: "Project") -> str:
         claim["claim"],
         f"`{recipe.control}`" if recipe.control else "in the recipe",
         f"`{claim['policy']}`",
-        str(claim["rows"]),
+        *(str(claim.get(name, "")) for name in ("rows", "rounds", "seeds")),
         without_verdict(claim["says"]) or claim["says"],
         claim["verdict"] or "not measured",
     )

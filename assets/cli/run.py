@@ -145,6 +145,9 @@ def claims(
     docs: Annotated[
         Path | None, typer.Option(help="Also keep the results in this folder, as a table.")
     ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Repeat every training with so many seeds.")
+    ] = 1,
     until_decided: Annotated[
         bool, typer.Option("--until-decided", help="Go on with more prompts while undecided.")
     ] = False,
@@ -169,7 +172,7 @@ def claims(
         measured = [name for name, each in project.recipes.items() if each.measure is not None]
         names = [recipe_id(name, project.recipes) for name in ids or sorted(measured)]
         (day,) = runs.rounds(refresh, 1, project.settings.schedule)
-        given: dict[str, Any] = {"rows": rows, "refresh": day, "world": world}
+        given: dict[str, Any] = {"rows": rows, "refresh": day, "world": world, "seeds": seeds}
         found: list[dict[str, Any]] = []
         for found in (
             measure_until_decided(project.settings, names, **given, hours=hours)

@@ -63,6 +63,7 @@ def claim_check(
                         "held": figures.held,
                         "verdict": figures.verdict,
                         "deciding_rows": figures.rows,
+                        "boundary": figures.boundary,
                     }
                 ),
                 **{name: value for name, value in numbers.items() if value is not None},

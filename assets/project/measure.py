@@ -2,9 +2,9 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist, fmean, variance
 from typing import Literal, get_args
 
 import polars as pl
@@ -23,7 +23,8 @@ class UnmeasurableError(ValueError):
 Verdict = Literal["held", "undecided", "did not hold"]
 """Undecided: the interval of the difference holds the boundary, so more prompts are needed."""
 
-_POWER = 1 + NormalDist().inv_cdf(0.8) / NormalDist().inv_cdf(0.975)
+_QUANTILE = NormalDist().inv_cdf(0.975)
+_POWER = 1 + NormalDist().inv_cdf(0.8) / _QUANTILE
 """How far the boundary is from the difference, in half-widths of the 95 % interval, if the interval
 leaves it out with a chance of 80 %."""
 
@@ -115,6 +116,43 @@ class Figures:
         if self.verdict != "undecided" or far < half / _TELLING:
             return None
         return math.ceil(prompts * (_POWER * half / far) ** 2)
+
+
+def over_seeds(found: Sequence[Figures]) -> Figures:
+    """The figures of a claim whose trainings were repeated with several seeds, on the same prompts.
+
+    The difference is the mean over the seeds. Its variance is the mean of the variances over
+    prompts, which the seeds share, and the variance between the seeds divided by their number. So
+    the interval is never narrower than that of one seed is on average.
+
+    Args:
+        found: The figures of each seed; one at least.
+    """
+    first, count = found[0], len(found)
+    if count == 1:
+        return first
+    middles = [(each.low + each.high) / 2 for each in found]
+    variances = [((each.high - each.low) / 2 / _QUANTILE) ** 2 for each in found]
+    middle = fmean(middles)
+    half = _QUANTILE * math.sqrt(fmean(variances) + variance(middles) / count)
+    controls = [each.control for each in found if each.control is not None]
+    # A claim may ask for more than a difference: then one that fails has another reason.
+    others = all(each.held or each.low <= each.boundary for each in found)
+    held = middle - half > first.boundary and others
+    return replace(
+        first,
+        measured=fmean(each.measured for each in found),
+        control=fmean(controls) if controls else None,
+        low=middle - half,
+        high=middle + half,
+        held=held,
+        says=(
+            f"over {count} seeds of training the difference is {middle:+.3f} "
+            f"[{middle - half:+.3f}, {middle + half:+.3f}], of each "
+            f"{', '.join(f'{each:+.3f}' for each in middles)}; with the first seed: {first.says}"
+        ),
+        rows=None,
+    )
 
 
 class Measure(BaseModel):

@@ -1,6 +1,7 @@
 """The claim of a recipe, measured when it runs and by ``factory claims``."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -70,6 +71,26 @@ def test_an_undecided_claim_goes_on_with_more_prompts(
 
     decides["near"] = [300]
     assert len(list(measure_until_decided(settings, ["near"], **given, hours=0))) == 1
+
+
+def test_trainings_are_repeated_with_other_seeds(
+    ran: tuple[Workshop, Outcome], tmp_path: Any
+) -> None:
+    workshop, _ = ran
+    workshop.recipe("seeded", measure={"use": "claims.PolicyGain", "of": "validated"})
+    command = ["claims", "seeded", "--rows", "3", "--refresh", "2026-11-09", "--seeds", "2"]
+    done = CliRunner().invoke(app, [*command, "--docs", str(tmp_path), "--json"])
+    assert done.exit_code == 0, done.output
+    (told,) = json.loads(done.stdout)
+    assert told["seeds"] == 2
+    assert "over 2 seeds of training" in told["says"]
+    folder = workshop.folder / "data" / "claims" / "2026-11-09"
+    place = "tables/seeded/policy/2026-11-09.parquet"
+    paths = [pl.read_parquet(each / place)["path"][0] for each in (folder, folder / "seed-1")]
+    seeds = [
+        json.loads((Path(path) / "training.json").read_text())["identity"]["seed"] for path in paths
+    ]
+    assert seeds == [0, 1]
 
 
 def test_a_claim_is_measured_in_another_world(ran: tuple[Workshop, Outcome], tmp_path: Any) -> None:

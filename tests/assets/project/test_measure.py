@@ -1,9 +1,18 @@
 """Verdicts on claims."""
 
+import math
+
 import pytest
 
 from assets.project.intervals import Shares
-from assets.project.measure import Figures, Verdict, verdict, with_verdict, without_verdict
+from assets.project.measure import (
+    Figures,
+    Verdict,
+    over_seeds,
+    verdict,
+    with_verdict,
+    without_verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +54,30 @@ def test_an_undecided_claim_says_how_many_prompts_would_decide(
     figures = Figures.of(both, "", boundary=boundary)
     assert figures.verdict == told
     assert figures.deciding(100) == needed
+
+
+def of_seed(middle: float, half: float, *, held: bool = True) -> Figures:
+    low, high = middle - half, middle + half
+    return Figures(0.5 + middle, 0.5, low, high, held=held, says="one")
+
+
+def test_seeds_widen_the_interval_by_their_differences() -> None:
+    same = over_seeds([of_seed(0.1, 0.05)] * 3)
+    assert (same.low, same.high) == (pytest.approx(0.05), pytest.approx(0.15))
+    assert same.verdict == "held"
+
+    apart = over_seeds([of_seed(middle, 0.05) for middle in (0.0, 0.1, 0.2)])
+    # The variance over prompts, and that between three seeds, 0.1 squared, divided by three.
+    half = 1.96 * math.sqrt((0.05 / 1.96) ** 2 + 0.1**2 / 3)
+    assert apart.low == pytest.approx(0.1 - half, abs=1e-4)
+    assert apart.measured == pytest.approx(0.6)
+    assert apart.verdict == "undecided"
+    assert "+0.000, +0.100, +0.200" in apart.says
+
+
+def test_a_claim_that_fails_for_another_reason_fails_over_seeds() -> None:
+    seeds = [of_seed(0.1, 0.05), of_seed(0.1, 0.05, held=False)]
+    assert over_seeds(seeds).verdict == "did not hold"
 
 
 def test_a_sentence_without_a_verdict_has_none() -> None:
