@@ -12,7 +12,7 @@ GROUPS: Sequence[Sequence[tuple[str, float]]] = (
     (("2", 1.0), ("2x2", 0.5), ("y", -1.0), ("22", 1.0)),
 )
 """For each prompt its responses with their rewards."""
-_ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
+ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
 
 
 def scores(values: Mapping[str, Any]) -> pl.DataFrame:
@@ -24,7 +24,7 @@ def scores(values: Mapping[str, Any]) -> pl.DataFrame:
         for step, number in (steps if isinstance(steps, Mapping) else {None: value}).items():
             error = "unread" if number is None else None
             known = {"step": step, "annotator": "test", "value": number, "error": error}
-            found.append({"response_id": response, "origin": _ORIGIN, **known})
+            found.append({"response_id": response, "origin": ORIGIN, **known})
     return rows(Scores, found)
 
 
@@ -44,7 +44,7 @@ def sampled(groups: Any = GROUPS, **fields: Any) -> dict[str, pl.DataFrame]:
         )
         for n, (text, reward) in enumerate(group):
             known = {"response_id": f"{name}{n}", "prompt_id": name, "text": text}
-            made = {"finish": "stop", "tokens": len(text) + 1, "origin": _ORIGIN}
+            made = {"finish": "stop", "tokens": len(text) + 1, "origin": ORIGIN}
             written.append({**known, **made, **fields})
             rewards[f"{name}{n}"] = reward
     return {

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field, model_validator
 
+from engines.context import Context
 from engines.operators.system_turns import as_asked
-from engines.protocol import RowError
-from schemas import ModelDefault, Prompts, Responses, Scores, Takes
+from engines.protocol import EngineError, RowError
+from schemas import ModelDefault, Prompts, Responses, Scores, Split, Takes
 from trainers.policy_gradient.advantages import Advantage, Weighted, advantages
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer, with_ends
@@ -25,7 +26,8 @@ class PolicyGradient(Trainer):
     prompt become more likely, the worse ones less.
 
     The policy that sampled, π₀, must be the policy before training: the role ``start``, or what the
-    stage ``checkpoint`` trained. Its log-probs are computed once, before the first step. With ρ =
+    stage ``checkpoint`` trained. Its log-probs are computed once, before the first step, at
+    temperature 1. Responses of other weights of this machine are refused. With ρ =
     π/π₀ and the advantage A, a cost is −min(ρ·A, clip(ρ, 1 − clip, 1 + clip)·A) + beta·KL, with KL
     = ρ·(1/ρ − 1 − log 1/ρ), an estimate of the divergence from π₀.
 
@@ -83,6 +85,26 @@ class PolicyGradient(Trainer):
         if self.baseline is not None and "advantage" in self.model_fields_set:
             raise ValueError("baseline is subtracted in place of a mean: leave out advantage")
         return self
+
+    def _result(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        self._refuse_other_samples(tables[self.of], context)
+        return super()._result(tables, context)
+
+    def _refuse_other_samples(self, responses: pl.DataFrame, context: Context) -> None:
+        """Refuse responses of other weights: without their log-probs their ratio is not known. What
+        a server sampled cannot be compared."""
+        from engines.weights import weights_revision
+
+        start, *_ = weights_revision(self._binding(context)).split("/")
+        digest = responses["origin"].struct.field("model").str.split("/").list.first()
+        others = (digest.str.starts_with("sha:") & (digest != start)).sum()
+        if others and start.startswith("sha:"):
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r}: {others} of the "
+                f"{responses.height} responses of stage {self.of!r} were sampled by other weights "
+                f"than those that training starts from: sample with the role {self.start!r} and, "
+                "if training has a checkpoint, with the same one"
+            )
 
     def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """The responses with their prompts and the advantages of their steps. ``reason`` says why

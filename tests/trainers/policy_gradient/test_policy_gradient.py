@@ -12,8 +12,11 @@ import polars as pl
 import pytest
 import torch
 
+from engines.bindings import Binding
 from engines.context import Context
-from tests.trainers.samples import GROUPS, in_steps, sampled, scores
+from engines.protocol import EngineError
+from engines.weights import weights_revision
+from tests.trainers.samples import GROUPS, ORIGIN, in_steps, sampled, scores
 from tests.trainers.slow import logprobs, moved, plain
 from trainers import LoRA, PolicyGradient
 
@@ -257,6 +260,16 @@ def test_the_same_samples_in_any_order_are_the_same_training_and_other_rewards_a
     before = trained(first)
     unscaled = gradient(scale=False, learning_rate=1e-3, batch_size=4).run(tables, context)
     assert trained(unscaled) != before
+
+
+def test_samples_of_other_weights_are_refused(context_for: Contexts, tiny_model: Path) -> None:
+    own = weights_revision(Binding(model=str(tiny_model), device="cpu"))
+    for model in (own, own.replace("float32", "bfloat16"), "served"):
+        tables = sampled(origin={**ORIGIN, "model": model})
+        gradient(learning_rate=1e-3).run(tables, context_for())
+    tables = sampled(origin={**ORIGIN, "model": "sha:another/float32"})
+    with pytest.raises(EngineError, match=r"8 of the 8 responses .* other weights"):
+        gradient().run(tables, context_for())
 
 
 KILLED = """
