@@ -87,6 +87,9 @@ class Profile(Parameters):
         gradient_accumulation: forward passes in an optimizer step.
         max_length: the longest row of a training, in tokens.
         lora: trains a low-rank difference; null trains all weights.
+        optimizer: of a training, by its name in Transformers.
+        devices: the GPUs, or processes on a CPU, that share a training.
+        shard: whether each of them keeps a part of the model.
         criteria: what a model is told of a good answer (`annotators.DensityRatio`).
         exemplars: a prompt with a better and a worse answer, each.
         positive_followups: what a satisfied user says next (`annotators.FollowupLikelihood`).
@@ -114,6 +117,9 @@ class Profile(Parameters):
     gradient_accumulation: Count | None = None
     max_length: Annotated[int, Field(ge=2)] | None = None
     lora: LoRADefaults | None = None
+    optimizer: str | None = None
+    devices: Count | None = None
+    shard: bool | None = None
     criteria: str | None = None
     exemplars: tuple[Mapping[Literal["prompt", "chosen", "rejected"], str], ...] | None = None
     positive_followups: tuple[str, ...] | None = None

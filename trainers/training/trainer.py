@@ -86,7 +86,8 @@ class Trainer(Operator):
     the GPU has no room. Those of 8 bits and the paged ones need ``bitsandbytes``.
 
     What the model's profile says (`engines.profiles`) is the default of ``learning_rate``,
-    ``epochs``, ``batch_size``, ``gradient_accumulation``, ``max_length`` and ``lora``.
+    ``epochs``, ``batch_size``, ``gradient_accumulation``, ``max_length``, ``lora``, ``optimizer``,
+    ``devices`` and ``shard``.
     """
 
     gives: ClassVar = Checkpoints
@@ -113,9 +114,9 @@ class Trainer(Operator):
     max_length: Annotated[int, ModelDefault()] = Field(2048, ge=2)
     warmup: float = Field(0.1, ge=0, lt=1)
     seed: int | None = None
-    optimizer: Optimizer = "adamw_torch_fused"
-    devices: Annotated[int, Hardware()] = Field(1, ge=1)
-    shard: Annotated[bool, Hardware()] = False
+    optimizer: Annotated[Optimizer, ModelDefault()] = "adamw_torch_fused"
+    devices: Annotated[int, Hardware(), ModelDefault()] = Field(1, ge=1)
+    shard: Annotated[bool, Hardware(), ModelDefault()] = False
     lora: Annotated[LoRA | None, ModelDefault()] = None
     checkpoint_seconds: float = Field(600.0, ge=0)
 

@@ -85,6 +85,10 @@ def test_a_parameter_that_operators_got_since_makes_no_new_version(
         patch.setattr(open_version, "_parameters", earlier)
         first = factory.train("assistant")
     assert factory.train("assistant") == first
+    # Nor does another number of devices, which changes no weights.
+    two = TRAIN | {"devices": 2}
+    factory.model("assistant", train={"dpo": two}, validate={"tasks": VALIDATE})
+    assert factory.train("assistant") == first
     changed = VALIDATE | {"tolerance": 0.5}
     factory.model("assistant", train={"dpo": TRAIN}, validate={"tasks": changed})
     assert factory.train("assistant").number == 2
