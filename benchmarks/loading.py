@@ -51,8 +51,11 @@ def project(folder: Path, recipes: int) -> dict[str, str]:
         shutil.copytree(file.parent, copied)
         attributes = {**declared["attributes"], "name": name}
         (copied / "defs.yaml").write_text(yaml.safe_dump({**declared, "attributes": attributes}))
+    # Modules of an installed package have their bytecode, so it is written here too.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        **environment,
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         "FACTORY_ROOT": str(folder / "data"),
         "FACTORY_RECIPES": json.dumps([str(folder / "recipes")]),
         "DAGSTER_HOME": str(folder / "dagster"),

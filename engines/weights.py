@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engines.bindings import Binding
 from engines.protocol import EngineError
 from schemas import canonical
+from schemas.imports import without
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -67,9 +68,21 @@ def weights_revision(binding: Binding) -> str:
     return f"sha:{digest.hexdigest()}/{resolved_dtype(binding)}"
 
 
+@lru_cache
+def lighten_transformers() -> None:
+    """Keep Transformers from importing scikit-learn, which takes two seconds and is only for a way
+    of generating that is not used here. To be called before it is imported."""
+    with without("sklearn"):
+        from transformers.utils.import_utils import is_sklearn_available
+
+        # Its result is kept.
+        is_sklearn_available()
+
+
 def tokenizer_of(folder: Path, *, name: str) -> "PreTrainedTokenizerBase":
     """The tokenizer in the folder of the model ``name``. Raises `EngineError` if it cannot be
     read."""
+    lighten_transformers()
     from transformers import AutoTokenizer
 
     try:
@@ -100,6 +113,7 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
         EngineError: there is no folder, its safetensors are missing or broken, or the tokenizer has
             no chat template.
     """
+    lighten_transformers()
     import torch
     from transformers import AutoModelForCausalLM
 

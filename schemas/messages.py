@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NotRequired
 
-import dataframely as dy
 import polars as pl
 from typing_extensions import TypedDict
+
+from schemas.imports import dataframely as dy
 
 ROLES = ("system", "user", "assistant", "tool")
 """The allowed roles of messages."""

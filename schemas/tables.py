@@ -5,9 +5,9 @@ each stage (`schemas.accept`). A row that breaks a rule goes to `Dropped`, with 
 the reason.
 """
 
-import dataframely as dy
 import polars as pl
 
+from schemas.imports import dataframely as dy
 from schemas.messages import (
     all_of_known_roles,
     all_spoken,

@@ -17,6 +17,7 @@ from engines.bindings import Binding
 from engines.context import Context
 from engines.operators.rebinding import bind_checkpoint
 from engines.protocol import EngineError
+from engines.weights import lighten_transformers
 from schemas import (
     Checkpoints,
     Dropped,
@@ -195,6 +196,7 @@ class Trainer(Operator):
         )
         record, report = folder.finished(), StageReport()
         if record is None:
+            lighten_transformers()
             from trainers.training.train import train
 
             record = {**train(self, examples, binding, folder, context), "identity": identity}
