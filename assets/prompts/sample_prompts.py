@@ -5,7 +5,7 @@ prompts. So answers that the first recipe paid for cost the second nothing. Prom
 come first. After them come prompts of other refreshes that the recipe has not used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,25 +75,20 @@ def draw(
         FactoryError: A source has not been read for this refresh.
     """
     stage = f"{recipe}/prompts"
-    used = {
-        prompt
-        for other in tables.refreshes((recipe, "prompts"))
-        if other != refresh
-        for prompt in tables.read((recipe, "prompts"), other)["prompt_id"]
-    }
-    held = set(held_out["prompt_id"])
+    others = [each for each in tables.refreshes((recipe, "prompts")) if each != refresh]
+    used = _ids(tables, (recipe, "prompts"), others)
     offered: dict[str, pl.DataFrame] = {}
     refused = []
-    taken: set[str] = set()
-    taken_before: set[str] = set()
+    taken = used.clear()
+    taken_before = [used.clear()]
     for source in weights:
-        known = _source_prompts(tables, source, refresh=refresh)
-        fresh = known.filter(~pl.col("prompt_id").is_in(used | taken))
-        taken.update(fresh["prompt_id"])
-        taken_before.update(used.intersection(known["prompt_id"]))
-        kept_out = fresh.filter(pl.col("prompt_id").is_in(held))
+        known = _ids(tables, ("prompts", source), _newest_first(tables, source, refresh=refresh))
+        taken_before.append(known.join(used, on="prompt_id", how="semi"))
+        fresh = _source_prompts(tables, source, pl.concat([used, taken]), refresh=refresh)
+        taken = pl.concat([taken, fresh.select("prompt_id")])
+        kept_out = fresh.join(held_out, on="prompt_id", how="semi", maintain_order="left")
         refused.append(dropped(stage, "held out", list(kept_out["prompt_id"])))
-        offered[source] = fresh.filter(~pl.col("prompt_id").is_in(held))
+        offered[source] = fresh.join(held_out, on="prompt_id", how="anti", maintain_order="left")
         if source in referenced:
             unreferenced = offered[source].filter(pl.col("reference").is_null())
             refused.append(dropped(stage, NO_REFERENCE, list(unreferenced["prompt_id"])))
@@ -111,17 +106,39 @@ def draw(
     }
     abouts = {source: tables.about(("prompts", source), refresh) for source in weights}
     stamps = {source: about["stamp"] for source, about in abouts.items() if about.get("stamp")}
-    return PromptSample(Split(kept, pl.concat(refused)), mixture, stamps, len(taken_before))
+    return PromptSample(
+        Split(kept, pl.concat(refused)), mixture, stamps, pl.concat(taken_before).n_unique()
+    )
 
 
-def _source_prompts(tables: Tables, source: str, *, refresh: str) -> pl.DataFrame:
-    """All stored prompts of a source: those of this refresh first, then the newest first."""
+def _source_prompts(
+    tables: Tables, source: str, used: pl.DataFrame, *, refresh: str
+) -> pl.DataFrame:
+    """The stored prompts of a source that are not ``used``: those of this refresh first, then the
+    newest first."""
+
+    def unused(rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.join(used.lazy(), on="prompt_id", how="anti", maintain_order="left")
+
+    refreshes = _newest_first(tables, source, refresh=refresh)
+    frames = [tables.query(("prompts", source), each, unused) for each in refreshes]
+    return pl.concat(frames).unique("prompt_id", keep="first", maintain_order=True)
+
+
+def _newest_first(tables: Tables, source: str, *, refresh: str) -> list[str]:
+    """The refreshes at which a source was read: this one first, then the newest first."""
     refreshes = tables.refreshes(("prompts", source))
     if refresh not in refreshes:
         raise FactoryError(
             f"source {source!r} has not been read for refresh {refresh}: materialize "
             f"prompts/{source} for it, or use factory run, which does"
         )
-    others = [other for other in reversed(refreshes) if other != refresh]
-    frames = [tables.read(("prompts", source), each) for each in [refresh, *others]]
-    return pl.concat(frames).unique("prompt_id", keep="first", maintain_order=True)
+    return [refresh, *(other for other in reversed(refreshes) if other != refresh)]
+
+
+def _ids(tables: Tables, key: tuple[str, str], refreshes: Sequence[str]) -> pl.DataFrame:
+    """The column ``prompt_id`` of a table at some refreshes. The texts are not read."""
+    frames = [
+        tables.query(key, refresh, lambda rows: rows.select("prompt_id")) for refresh in refreshes
+    ]
+    return pl.concat([pl.DataFrame(schema={"prompt_id": pl.String}), *frames])
