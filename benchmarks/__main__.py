@@ -24,6 +24,7 @@ QUICK: dict[str, list[str]] = {
     "first_error": ["--prompts", "8", "--samples", "2"],
     "curated": ["--rows", "5000", "--more", "100"],
     "report": ["--rows", "20000"],
+    "million_responses": ["--rows", "8000"],
     "million": ["--rows", "100000", "--rounds", "1"],
     "training": ["--count", "64", "--rounds", "1"],
     "generation": ["--prompts", "32"],

@@ -148,7 +148,7 @@ def _stages(facts: CardData) -> str:
     rows = []
     for stage in facts.stages:
         key = (facts.recipe.name, stage.name)
-        kept = sum(facts.tables.read(key, each).height for each in facts.refreshes)
+        kept = sum(facts.tables.height(key, each) for each in facts.refreshes)
         refused = pl.concat([facts.tables.read_dropped(key, each) for each in facts.refreshes])
         reasons = ", ".join(
             f"{count:,} {reason}" for reason, count in count_reasons(refused).items()

@@ -109,7 +109,10 @@ def read_on(
         return ReadResult(split, about, 0)
     if start:
         _, tasks = _open(source, start, name=name)
-    seen = {each for other in others for each in tables.read(key, other)["prompt_id"]}
+    seen = set[str]()
+    for other in others:
+        stored_ids = tables.query(key, other, lambda rows: rows.select("prompt_id"))
+        seen.update(stored_ids["prompt_id"])
     seen.update(split.kept["prompt_id"])
     kept, refused = [split.kept], [split.dropped]
     position = start
