@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 
 from assets.config.errors import FactoryError, RecipeError
 from assets.config.settings import SettingsError, load_settings
-from assets.export.formats import format_of
 from assets.export.messages import as_exported
+from assets.formats import format_of
 from assets.importers.importer import import_dataset
 from assets.project.recipe_plan import check_roles, plan
 from engines.opening import open_engine

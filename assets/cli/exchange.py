@@ -11,7 +11,7 @@ commands = typer.Typer()
 
 def _formats(wanted: bool) -> None:
     if wanted:
-        from assets.export.formats import formats_table
+        from assets.formats import formats_table
 
         typer.echo(formats_table())
         raise typer.Exit

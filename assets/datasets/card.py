@@ -20,7 +20,7 @@ from assets.export.card import (
     size_category,
     sources_table,
 )
-from assets.export.formats import Format
+from assets.formats import Format
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage

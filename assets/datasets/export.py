@@ -1,7 +1,7 @@
 """Exports a curated dataset, with both splits, in a format that `datasets` opens and TRL trains on.
 
     README.md                                        the card (`assets.datasets.card`)
-    data/train-2026-11-21-00000-of-00001.parquet     one of `assets.export.formats`
+    data/train-2026-11-21-00000-of-00001.parquet     one of `assets.formats`
     data/held_out-2026-11-21-00000-of-00001.parquet
 
 Each refresh has its own files. So an export of a newer version does not change files of older
@@ -16,11 +16,11 @@ import polars as pl
 from assets.config.errors import FactoryError
 from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
-from assets.export.formats import fitting, format_of
 from assets.export.messages import as_exported
 from assets.export.shards import write_shards
 from assets.export.writer import DATA, Exported, Writer, with_scores
 from assets.project.dataset_plan import DatasetPlan
+from assets.project.export_format import dataset_format
 from assets.project.project import Project
 from assets.storage.dataset_versions import SPLITS, Versions
 from assets.storage.tables import Tables
@@ -59,12 +59,7 @@ def _write(
     plan = project.datasets[name]
     versions = Versions(project.settings.root_path, name)
     chosen = versions.version(version)
-    shape_name, shape = format_of([plan.table], format)
-    if plan.table not in shape.converters:
-        raise FactoryError(
-            f"datasets/{name} holds {plan.table.__name__}, which the format {shape_name} cannot "
-            f"hold; formats that fit it: {', '.join(fitting([plan.table]))}"
-        )
+    shape_name, shape = dataset_format(name, plan.table, format)
     (rows,) = as_exported([_with_scores(project, plan, versions.read(chosen))])
     shaped = {
         split: shape.converters[plan.table](rows.filter(pl.col("split") == split).drop("split"))

@@ -15,7 +15,7 @@ import polars as pl
 
 from assets.execution.claim_check import CHECK
 from assets.execution.row_counts import count_reasons
-from assets.export.formats import Format
+from assets.formats import Format
 from assets.project.measure import without_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage

@@ -5,7 +5,7 @@ The export is written into a folder or to the Hub:
     README.md        the card (`assets.export.card`)
     report.html      the page of `factory report` about the same rows
     data/train-2026-11-21-00000-of-00001.parquet         configuration "default": the rows, in one
-                                                         of `assets.export.formats`
+                                                         of `assets.formats`
     candidates/train-2026-11-21-00000-of-00001.parquet   configuration "candidates"
 
 Each refresh has its own files, so a later export does not change earlier files. A folder or commit
@@ -26,13 +26,13 @@ from assets.config.hub_address import Kind
 from assets.execution.row_counts import count_reasons
 from assets.export.candidates import candidates
 from assets.export.card import CardData, dataset_card
-from assets.export.formats import Format, fitting, format_of
 from assets.export.hub import Published, publish
 from assets.export.messages import as_exported
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_shards
+from assets.project.export_format import recipe_format
 from assets.project.project import Project
-from assets.project.recipe_plan import Stage, exported_stage
+from assets.project.recipe_plan import Stage
 from assets.provenance.check_results import latest_checks
 from assets.provenance.models import answered, used_models
 from assets.provenance.writers import imported_writers
@@ -69,7 +69,7 @@ def recipe_writer(project: Project, recipe: str, *, format: str | None = None) -
     function raises `FactoryError` if there are no rows.
 
     Args:
-        format: A name in `assets.export.formats.FORMATS` or an import path; by default the format
+        format: A name in `assets.formats.FORMATS` or an import path; by default the format
             of what the recipe makes.
     """
     return partial(_write, project, recipe, format=format)
@@ -109,7 +109,7 @@ def _write(
     project: Project, recipe: str, folder: Path, place: str, *, format: str | None
 ) -> Exported:
     stages = project.recipes[recipe].planned(project.settings)
-    name, shape, stage = _format_and_stage(recipe, stages, format)
+    name, shape, stage = recipe_format(recipe, stages, format)
     tables = Tables(project.settings.root_path)
     refreshes = tables.refreshes((recipe, stage.name))
     if not refreshes:
@@ -165,24 +165,6 @@ def _write(
     page = dataset_report(project, recipe, browsed).html
     (folder / REPORT).write_text(page, encoding="utf-8")
     return Exported(rows.height, shape.what, written, left_out.height)
-
-
-def _format_and_stage(
-    recipe: str, stages: list[Stage], format: str | None
-) -> tuple[str, Format, Stage]:
-    """The format's name, the format, and the last stage that gives a table it is made from. Raises
-    `FactoryError` if no stage does."""
-    last = {stage.gives: stage for stage in stages}
-    data = exported_stage(stages)
-    name, shape = format_of([data.gives] if data else list(last), format)
-    stage = next((last[table] for table in shape.converters if table in last), None)
-    if stage is None:
-        tables = " nor ".join(table.__name__ for table in shape.converters)
-        raise FactoryError(
-            f"{recipe} makes no {tables}, which {name} is made from; "
-            f"formats that fit it: {', '.join(fitting(last)) or 'none'}"
-        )
-    return name, shape, stage
 
 
 def _rows(

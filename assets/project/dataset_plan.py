@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from assets.config.errors import RecipeError, UnfitError, parameter_error
 from assets.config.settings import Settings
 from assets.project.dataset import Cap, DatasetSpec
-from assets.project.publish import Publish
+from assets.project.export_format import dataset_format
+from assets.project.publish import Publish, refused_format
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import EXPORTED, Stage, exported_stage
 from assets.project.refusal import Declarations
@@ -82,6 +83,9 @@ def plan_dataset(
                 file=file,
                 field="of",
             )
+    if dataset.publish is not None:
+        with refused_format(file):
+            dataset_format(dataset.name, stage.gives, dataset.publish.format)
     cap = _cap(dataset.cap, parts, sources, file=file)
     specs = {"deduplicate": dataset.deduplicate, "decontaminate": dataset.decontaminate}
     filters = [

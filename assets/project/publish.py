@@ -4,6 +4,8 @@ publish: hf://datasets/me/mixed                          # private, unless it is
 publish: {to: exports/mixed, format: preference}
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +60,12 @@ def check_publish(publish: Publish | None, kind: Kind, file: Path | str) -> None
         raise RecipeError(str(error), file=file, field="publish") from None
     if kind == "model" and publish.format is not None:
         raise RecipeError("a model has no export format", file=file, field="publish.format")
+
+
+@contextmanager
+def refused_format(file: Path | str) -> Iterator[None]:
+    """Raises an error about the format of a publication as `RecipeError`."""
+    try:
+        yield
+    except FactoryError as error:
+        raise RecipeError(str(error), file=file, field="publish.format") from None

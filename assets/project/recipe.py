@@ -37,9 +37,10 @@ from assets.config.settings import Settings, load_settings
 from assets.project.changes import WHERE, Changes, changed_specs, check_changes, with_origins
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
+from assets.project.export_format import recipe_format
 from assets.project.import_path import built
 from assets.project.measure import Measure
-from assets.project.publish import PUBLISHED, Publish, check_publish
+from assets.project.publish import PUBLISHED, Publish, check_publish, refused_format
 from assets.project.recipe_plan import GIVEN, Stage, check_roles, plan
 from assets.project.refusal import REFUSED
 from assets.project.source import SourceSpec
@@ -108,9 +109,12 @@ class RecipeSpec(Declaration):
     def ensure_valid(self) -> None:
         """Raise `RecipeError` if the stages or the measure cannot work."""
         settings = load_settings()
-        self.planned(settings)
+        stages = self.planned(settings)
         self.measured_by(settings)
         check_publish(self.publish, "dataset", self.file)
+        if self.publish is not None:
+            with refused_format(self.file):
+                recipe_format(self.name, stages, self.publish.format)
 
     @property
     def family(self) -> str:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.config.errors import FactoryError
-from assets.export.formats import Format
 from assets.export.shards import write_shards
+from assets.formats import Format
 from assets.provenance.models import licence_of, used_models
 from assets.report.page import dataset_report
 from assets.storage.tables import Tables

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.config.errors import FactoryError
-from assets.export.formats import (
+from assets.export.messages import as_exported
+from assets.formats import (
     CUT,
     FORMATS,
     format_of,
@@ -20,7 +21,6 @@ from assets.export.formats import (
     stepwise,
     unpaired,
 )
-from assets.export.messages import as_exported
 from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels, rows
 
 ASKED = [{"role": "user", "content": "2 + 2?"}]

@@ -258,7 +258,7 @@ def format_of(tables: Collection[type[Table]], name: str | None) -> tuple[str, F
     if "." not in name:
         raise FactoryError(f"there is no format {name!r}; {near(name, FORMATS)}")
     try:
-        return name, named(name, instance_of(Format, "a format (assets.export.formats.Format)"))
+        return name, named(name, instance_of(Format, "a format (assets.formats.Format)"))
     except UnknownNameError as error:
         raise FactoryError(f"format {error}") from error
 
