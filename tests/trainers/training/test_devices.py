@@ -15,7 +15,7 @@ import pytest
 from engines.bindings import Binding
 from engines.context import Context
 from tests.trainers.samples import sampled
-from trainers import PRM, SFT, PolicyGradient, RewardModel, Trainer
+from trainers import DPO, PRM, SFT, LoRA, PolicyGradient, RewardModel, Trainer
 
 pytestmark = pytest.mark.processes
 Rows = Callable[..., pl.DataFrame]
@@ -145,6 +145,7 @@ def test_every_kind_of_training_is_the_same_on_two_devices(
         # Whole forward passes go to different devices; at the end one of them has none.
         "passes": (SFT(batch_size=2, gradient_accumulation=2, **settings), demonstrations(9)),
         "reward": (RewardModel(batch_size=3, gradient_accumulation=2, **settings), pairs(11)),
+        "lora": (DPO(batch_size=4, lora=LoRA(rank=4), **settings), pairs(11)),
         # The loss is a mean over steps, and the processes have different numbers of them.
         "prm": (PRM(batch_size=4, **settings), labelled(11)),
         # A mean over tokens. The log-probs before training are computed by both processes.
