@@ -10,7 +10,13 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import TrainingArguments
 from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
-from trainers.policy_gradient.losses import Loss, clipped, divergence, policy_loss
+from trainers.policy_gradient.losses import (
+    Loss,
+    clipped,
+    divergence,
+    mean_of_answers,
+    policy_loss,
+)
 from trainers.training.loop import MeanLossTrainer, padding_of, single_device, with_adapter
 from trainers.training.reference_logprobs import CELLS, Reference, batches
 from trainers.training.shared_batches import spread
@@ -102,9 +108,10 @@ class SampleTrainer(MeanLossTrainer):
         self.note("entropy", entropy[spoken])
         self.note("tokens/answer", answer.sum(dim=1))
         if self._loss == "rloo":
-            log_ratios, advantages = log_ratios.sum(dim=1), advantages.amax(dim=1)
-            spoken = torch.ones_like(log_ratios, dtype=torch.bool)
-        self.note("clipped", clipped(log_ratios, advantages, self._clip)[spoken].float())
+            advantages = mean_of_answers(advantages, answer)
+            self.note("clipped", clipped(log_ratios.sum(dim=1), advantages, self._clip).float())
+        else:
+            self.note("clipped", clipped(log_ratios, advantages, self._clip)[spoken].float())
 
     def _log_probs_before(self, samples: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
         """The log-probs of the tokens of each answer. A LoRA adapter adds nothing yet."""

@@ -33,13 +33,17 @@ def policy_loss(
     lengths = answer.sum(dim=1)
     divergences = divergence(log_ratios) * answer
     if loss == "rloo":
-        of_answers = (advantages * answer).sum(dim=1) / lengths
-        costs = surrogate(log_ratios.sum(dim=1), of_answers, clip)
+        costs = surrogate(log_ratios.sum(dim=1), mean_of_answers(advantages, answer), clip)
         return (costs + beta * divergences.sum(dim=1)).mean()
     costs = surrogate(log_ratios, advantages, clip) * answer + beta * divergences
     if loss == "bnpo":
         return costs.sum() / lengths.sum()
     return (costs.sum(dim=1) / lengths).mean()
+
+
+def mean_of_answers(values: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
+    """The mean of ``values`` over the tokens of each answer, Float[answers]."""
+    return (values * answer).sum(dim=1) / answer.sum(dim=1)
 
 
 def surrogate(log_ratios: torch.Tensor, advantages: torch.Tensor, clip: float) -> torch.Tensor:

@@ -111,6 +111,19 @@ def slow(policy: Any, start: Any, sample: dict[str, Any], loss: str) -> list[Ten
     ]
 
 
+def stopped(policy: Any, start: Any, sample: dict[str, Any], loss: str) -> list[bool]:
+    """Whether each of these costs has no gradient."""
+    with torch.no_grad():
+        ratios = (logprobs(policy, sample, "answer") - logprobs(start, sample, "answer")).exp()
+    advantages = sample["advantages"]
+    if loss == "rloo":
+        ratios, advantages = ratios.prod()[None], advantages[:1]
+    return [
+        bool(ratio > 1 + CLIP if advantage > 0 else ratio < 1 - CLIP)
+        for ratio, advantage in zip(ratios, advantages, strict=True)
+    ]
+
+
 def _surrogate(ratio: Tensor, advantage: float) -> Tensor:
     if advantage >= 0:
         return -advantage * ratio if ratio <= 1 + CLIP else torch.tensor(-advantage * (1 + CLIP))
@@ -149,6 +162,10 @@ def test_loss_and_gradient_are_those_of_the_slow_version(
     assert float(value.detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
     for ours, theirs in zip(learner.model.parameters(), policy.parameters(), strict=True):
         torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=2e-3, atol=2e-5)
+    ends = [end for each in told for end in stopped(policy, start, each, loss)]
+    assert 0 < sum(ends) < len(ends)
+    ((reported, _),) = learner._figures["clipped"]
+    assert reported == pytest.approx(sum(ends) / len(ends))
 
 
 def test_a_step_has_the_advantage_of_its_tokens_and_the_last_one_that_of_the_end(
