@@ -185,7 +185,7 @@ def compare(rounds: int, rows: int, calls: int) -> list[dict[str, Any]]:
 
     work = f"{rows:,} rows of an instant engine, two replicas: processor time of the asking process"
     slow = f"{calls:,} calls of an engine that gives {AT_ONCE} answers in {1000 * SECONDS:.0f} ms"
-    own, peer = median("replicas", "processor"), f"Ray Data, batches of {BATCH}"
+    own, peer = median("replicas", "processor"), f"Ray Data, batches of {BATCH}, no journal"
     return [
         line(f"{work}, a row", own, "µs", median("local", "processor"), "the engine in it"),
         line(f"{work}, a row", own, "µs", median("ray-data", "processor"), peer),
