@@ -20,35 +20,36 @@ TWICE = {
 }
 
 
-def factory(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "assets.cli", *arguments, "--json"],
+def factory(*commands: list[str]) -> list[Any]:
+    """What commands answer, all of one process, which starts Ray once."""
+    code = (
+        "import json, sys; from typer.testing import CliRunner; from assets.cli import app\n"
+        "for command in json.loads(sys.argv[1]):\n"
+        "    done = CliRunner().invoke(app, [*command, '--json'])\n"
+        "    assert done.exit_code == 0, done.output\n"
+        "    print(done.stdout.strip().splitlines()[-1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(commands)],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_a_recipe_runs_on_replicas_that_fit(workshop: Workshop, tiny_model: Path) -> None:
     one = {"model": str(tiny_model), "profile": "pocket"}
     placed: dict[str, Any] = {**one, "replicas": 1, "gpus": 0}
+    # There is no GPU for the judge, but this recipe does not ask it.
     workshop.configure(roles={"policy": placed, "judge": {**placed, "gpus": 1}})
     workshop.recipe("twice", TWICE)
+    cluster, run = factory(["cluster", "twice"], ["run", "twice", "--refresh", "2026-11-01"])
 
-    # There is no GPU for the judge, but this recipe does not ask it.
-    told = factory("cluster", "twice")
-    assert told.returncode == 0, told.stderr
-    found = json.loads(told.stdout)
-    assert found["fits"]
-    assert found["replicas"]["responses"] == [
-        {"role": "policy", "replicas": 1, "fit": 1, "each": {"CPU": 1}}
-    ]
-    assert found["replicas"]["pairs"] == []
-
-    # Ray is started once, and is still there at the second stage.
-    done = factory("run", "twice", "--refresh", "2026-11-01")
-    assert done.returncode == 0, done.stderr
-    stages = json.loads(done.stdout)["stages"]
-    assert {name: stage["model_calls"] for name, stage in stages.items() if "pairs" not in name} | {
-        "prompts": 0
-    } == {"prompts": 0, "responses": 12, "others": 12}
+    assert cluster["fits"]
+    each = {"role": "policy", "replicas": 1, "fit": 1, "each": {"CPU": 1}}
+    assert cluster["replicas"] == {"responses": [each], "pairs": [], "others": [each]}
+    # Ray is still there at the second stage that asks replicas.
+    calls = {name: stage["model_calls"] for name, stage in run["stages"].items()}
+    assert (calls["responses"], calls["others"]) == (12, 12)
