@@ -9,7 +9,7 @@ from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
 from assets.prompts.incremental_read import ReadResult, read_on
 from assets.prompts.sample_prompts import draw
-from assets.storage.tables import Tables
+from assets.storage.tables import Question, Tables
 
 Key = tuple[tuple[str, ...], str | None]
 
@@ -24,6 +24,18 @@ class _WithReads(Tables):
     def read(self, key: Sequence[str], refresh: str | None) -> pl.DataFrame:
         result = self._reads.get((tuple(key), refresh))
         return super().read(key, refresh) if result is None else result.split.kept
+
+    def query(self, key: Sequence[str], refresh: str | None, question: Question) -> pl.DataFrame:
+        result = self._reads.get((tuple(key), refresh))
+        if result is None:
+            return super().query(key, refresh, question)
+        return question(result.split.kept.lazy()).collect()
+
+    def select(self, key: Sequence[str], refresh: str | None, question: Question) -> pl.DataFrame:
+        result = self._reads.get((tuple(key), refresh))
+        if result is None:
+            return super().select(key, refresh, question)
+        return question(result.split.kept.lazy()).collect()
 
     def about(self, key: Sequence[str], refresh: str | None) -> dict[str, Any]:
         result = self._reads.get((tuple(key), refresh))
