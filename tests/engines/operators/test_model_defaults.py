@@ -128,6 +128,13 @@ def test_a_role_changes_the_rate_of_one_kind_of_training() -> None:
     assert filled(SFT(of="rows"), defaults=change).learning_rate == 5e-6
 
 
+def test_a_role_says_on_what_its_trainings_run() -> None:
+    change = {"devices": 8, "shard": True, "optimizer": "adafactor"}
+    trainer = filled(SFT(of="rows"), defaults=change)
+    assert (trainer.devices, trainer.shard, trainer.optimizer) == (8, True, "adafactor")
+    assert filled(SFT(of="rows", devices=2), defaults=change).devices == 2
+
+
 def test_criteria_are_those_of_the_model_if_the_recipe_asks_for_some() -> None:
     pocket = filled(DensityRatio(by_criteria=True), "pocket")
     assert pocket.criteria == SHIPPED["pocket"].criteria
