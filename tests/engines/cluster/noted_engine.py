@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from engines.bindings import Binding
-from engines.protocol import Engine, Generation, Rendered, Sampling
+from engines.protocol import DeadEngineError, Engine, Generation, Rendered, Sampling
 from schemas import Message
 from schemas.parameters import Parameters
 
@@ -59,6 +59,8 @@ class NotedEngine(Engine):
         self._calls += 1
         if prompt.text == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if prompt.text == "end the engine":
+            raise DeadEngineError("it has ended")
         if self._calls == options.die and self._first("died"):
             _kill_node() if options.kill_node else os.kill(os.getpid(), signal.SIGKILL)
         if self._calls == options.stop and self._first("stopped"):
