@@ -5,8 +5,17 @@ from engines.profiles.profile import (
     ByTraining,
     LearningRate,
     LoRADefaults,
+    Optimizer,
     Profile,
     merged,
 )
 
-__all__ = ["SHIPPED", "ByTraining", "LearningRate", "LoRADefaults", "Profile", "merged"]
+__all__ = [
+    "SHIPPED",
+    "ByTraining",
+    "LearningRate",
+    "LoRADefaults",
+    "Optimizer",
+    "Profile",
+    "merged",
+]

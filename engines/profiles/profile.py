@@ -17,6 +17,10 @@ from schemas.parameters import Parameters
 Value = TypeVar("Value")
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Optimizer = Literal[
+    "adamw_torch_fused", "adafactor", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit"
+]
+"""Optimizers by their names in Transformers."""
 
 
 class LearningRate(Parameters):
@@ -117,7 +121,7 @@ class Profile(Parameters):
     gradient_accumulation: Count | None = None
     max_length: Annotated[int, Field(ge=2)] | None = None
     lora: LoRADefaults | None = None
-    optimizer: str | None = None
+    optimizer: Optimizer | None = None
     devices: Count | None = None
     shard: bool | None = None
     criteria: str | None = None

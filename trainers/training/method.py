@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engines.bindings import Binding
 from engines.context import Context
+from engines.profiles import Optimizer
 from trainers.training.tokenization import Reader
 
 if TYPE_CHECKING:
@@ -29,12 +30,8 @@ class LoRA(BaseModel):
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
 
-Optimizer = Literal[
-    "adamw_torch_fused", "adafactor", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit"
-]
-"""Optimizers by their names in Transformers."""
 OF_BITSANDBYTES = frozenset({"adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit"})
-"""Those that `bitsandbytes` has."""
+"""The optimizers that `bitsandbytes` has."""
 _STATE_BYTES = {
     "adamw_torch_fused": 8,
     "adafactor": 0,

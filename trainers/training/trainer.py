@@ -16,6 +16,7 @@ from pydantic import Field
 from engines.bindings import Binding
 from engines.context import Context
 from engines.operators.rebinding import bind_checkpoint
+from engines.profiles import Optimizer
 from engines.protocol import EngineError
 from engines.weights import lighten_transformers
 from schemas import (
@@ -38,7 +39,7 @@ from schemas import (
 )
 from schemas.parameters import field_marks
 from trainers.training.checkpoint_folder import TrainedFolder
-from trainers.training.method import OF_BITSANDBYTES, LoRA, Optimizer
+from trainers.training.method import OF_BITSANDBYTES, LoRA
 from trainers.training.tokenization import Reader
 
 if TYPE_CHECKING:
