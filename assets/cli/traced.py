@@ -10,7 +10,7 @@ from rich.text import Text
 
 from assets.rendering.markdown import plain
 from assets.tracing.questions import Question
-from assets.tracing.steps import Step
+from assets.tracing.steps import Step, step_name
 from assets.tracing.trace import Answer, Trace
 from schemas.printable import printable
 
@@ -64,7 +64,7 @@ def _answer(answer: Answer) -> Table:
     rows.add_row("stage", answer.stage or "not stored")
     _origin(rows, answer.origin)
     for score in answer.scores:
-        at = "" if score["step"] is None else f", step {score['step'] + 1}"
+        at = "" if score["step"] is None else f", {step_name(score['step'])}"
         value = "no score" if score["value"] is None else f"{score['value']:.4g}"
         rows.add_row("", "")
         rows.add_row("score", Text(printable(f"{value} by {score['annotator']}{at}"), "bold"))

@@ -16,7 +16,7 @@ from assets.project.changes import Changes
 from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
 from engines.ledger import Place, Spent
-from schemas import EVALUATIONS, Checkpoints, first_by_id
+from schemas import EVALUATIONS, Checkpoints, contents, first_by_id
 
 SAMPLE = 16
 """The prompts of a trial."""
@@ -88,11 +88,17 @@ def plan_run(
     )
 
 
-def _spread(frame: pl.DataFrame, most: int) -> pl.DataFrame:
-    """At most so many rows of a table, at equal distances."""
-    if frame.height <= most:
-        return frame
-    return frame[[number * frame.height // most for number in range(most)]]
+def _spread(prompts: pl.DataFrame, most: int) -> pl.DataFrame:
+    """At most so many prompts, in their order: of all lengths in equal parts, because the cost of a
+    prompt goes with its length. From so many parts of equal size, the one in the middle is taken.
+    """
+    if prompts.height <= most:
+        return prompts
+    by_length = prompts.with_row_index("place").sort(
+        contents(pl.col("messages")).str.len_chars(), "prompt_id"
+    )
+    middles = [(2 * part + 1) * prompts.height // (2 * most) for part in range(most)]
+    return by_length[middles].sort("place").drop("place")
 
 
 def _cost(

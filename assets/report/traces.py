@@ -15,6 +15,7 @@ from assets.report.report_data import ReportData, having
 from assets.report.row_browser import Browsed, interned
 from assets.tracing.questions import Question, questions
 from assets.tracing.read_tables import tables_about
+from assets.tracing.steps import step_name
 from engines.operators.prompt_templates import conversation
 from schemas import Nodes, Responses, Scores, content_id
 
@@ -87,7 +88,7 @@ def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str,
             if row in known or (raw is None and error is None):
                 continue
             known.add(row)
-            at = "" if step is None else f", step {step + 1}"
+            at = "" if step is None else f", {step_name(step)}"
             score = "no score" if value is None else f"{value:.4g}"
             yield answer, Section(f"{annotator} says {score}{at}", put([error or raw or ""]))
 

@@ -94,3 +94,10 @@ def beginnings(nodes: pl.DataFrame) -> list[str]:
         return text
 
     return [through(parent) for parent in nodes["parent_id"]]
+
+
+def step_name(step: int | None) -> str:
+    """The step that a score is of, in words; empty for a whole response."""
+    if step is None:
+        return ""
+    return "before any step" if step < 0 else f"step {step + 1}"

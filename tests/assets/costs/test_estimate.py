@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from assets import Factory
+from assets.costs.estimate import _spread
 from assets.costs.plan import Plan
 from assets.refresh import Outcome
 from tests.assets.conftest import STAGES, Workshop, new_workshop
@@ -124,3 +126,16 @@ def test_a_stage_that_cannot_be_tried_is_named(priced: Workshop) -> None:
     stages = {**STAGES, "harness": {"use": "trainers.Harness", "of": "policy", "tasks": ["mmlu"]}}
     priced.recipe("priced", stages, rows=ROWS)
     assert set(plan().unknown) == {"harness"}
+
+
+def test_a_sample_has_prompts_of_all_lengths() -> None:
+    lengths = [50, 1, 30, 2, 40, 3, 20, 4]
+    prompts = pl.DataFrame(
+        {
+            "prompt_id": [f"{number}" for number in range(len(lengths))],
+            "messages": [[{"role": "user", "content": "x" * length}] for length in lengths],
+        }
+    )
+    sample = _spread(prompts, 2)
+    assert sorted(len(turns[0]["content"]) for turns in sample["messages"]) == [3, 40]
+    assert _spread(prompts, 8).equals(prompts)
