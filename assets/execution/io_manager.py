@@ -10,7 +10,8 @@ from upath import UPath
 from assets.config.operation import Retries
 from assets.execution.retry import as_dagster_failure, retried
 from assets.project.changes import SET
-from assets.storage.tables import MissingTableError, read_table, write_split
+from assets.storage.parts import ROWS
+from assets.storage.tables import MissingTableError, read_table, table_exists, write_split
 from schemas import Split
 
 
@@ -49,10 +50,10 @@ class TablesIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
         changed = context.output_metadata.get(SET)
-        write_split(path, obj, about={} if changed is None else {SET: changed.value})
+        write_split(path, obj, about={} if changed is None else {SET: changed.value}, part=ROWS)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
-        if not path.exists():
+        if not table_exists(path):
             recipe, *_ = context.asset_key.path
             command = (
                 f"factory run {recipe} --refresh {context.asset_partition_key}"

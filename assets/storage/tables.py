@@ -1,15 +1,17 @@
 """The files of tables: ``tables/<recipe>/<stage>/<refresh>.parquet`` under the root.
 
-The rows that a stage dropped are in the same folder, in ``<refresh>.dropped.parquet``.
+The rows that a stage dropped are in the same folder, in ``<refresh>.dropped.parquet``. A table of
+many rows is stored in parts (`assets.storage.parts`).
 
 Writes are atomic. A local file is written under another name in the same folder, flushed to the
 disk and renamed. The put of an object store is atomic.
 """
 
+import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +20,7 @@ from upath import UPath
 
 from assets.config.causes import with_file_name
 from assets.config.errors import FactoryError
+from assets.storage.parts import ROWS, SUFFIX, Manifest, cut, manifest_path, parts_folder
 from schemas import Split, migrated
 from schemas.atomic import write_file
 
@@ -86,7 +89,8 @@ class Tables:
         """The JSON values that were written with a table; empty if there is no table."""
         path = self.path(key, refresh)
         if not path.exists():
-            return {}
+            manifest = _manifest(path)
+            return {} if manifest is None else dict(manifest.about)
         with _parquet(path) as file:
             about: dict[str, Any] = json.loads(pl.read_parquet_metadata(file).get("about", "{}"))
         return about
@@ -96,11 +100,15 @@ class Tables:
         folder = self.root.joinpath(*key)
         if not folder.is_dir():
             return []
-        names = (path.name for path in folder.iterdir())
-        return sorted(
+        names = {path.name for path in folder.iterdir()}
+        files = {
             name.removesuffix(".parquet")
             for name in names
             if name.endswith(".parquet") and not name.endswith(DROPPED) and name[0] != "."
+        }
+        folders = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)} - files
+        return sorted(
+            files | {each for each in folders if table_exists(folder / f"{each}.parquet")}
         )
 
     def write(
@@ -125,7 +133,7 @@ class Tables:
             The path of the kept rows.
         """
         path = self.path(key, refresh)
-        write_split(path, split, about=about)
+        write_split(path, split, about=about, part=ROWS)
         return path
 
 
@@ -134,35 +142,65 @@ def dropped_path(path: UPath) -> UPath:
     return path.with_name(path.name.removesuffix(".parquet") + DROPPED)
 
 
+def table_exists(path: UPath) -> bool:
+    """Whether there is a table at ``path``, as one file or in parts."""
+    return path.exists() or manifest_path(path).exists()
+
+
 def read_table(path: UPath) -> pl.DataFrame:
-    """Read a Parquet file. Columns that its table did not have at the time are added.
+    """Read a table. Columns that its schema did not have at the time are added.
 
     Raises:
-        MissingTableError: There is no such file.
-        DamagedTableError: The file cannot be read.
+        MissingTableError: There is no such table.
+        DamagedTableError: A file of it cannot be read.
     """
-    try:
-        with _parquet(path) as file:
-            return migrated(pl.read_parquet(file))
-    except FileNotFoundError as error:
-        raise MissingTableError(f"there is no table {path}") from error
+
+    def read(file: UPath) -> pl.DataFrame:
+        with _parquet(file) as opened:
+            return migrated(pl.read_parquet(opened))
+
+    return pl.concat(map(read, _files(path)))
 
 
 def query_table(path: UPath, question: Question) -> pl.DataFrame:
-    """The answer to ``question`` about the rows of a Parquet file. Raises as `read_table` does."""
-    with _scanned(path) as rows:
-        return question(rows).collect(engine="streaming")
+    """The answer to ``question`` about the rows of a table. Raises as `read_table` does."""
+    with ExitStack() as stack:
+        rows = [stack.enter_context(_scanned(file)) for file in _files(path)]
+        return question(pl.concat(rows)).collect(engine="streaming")
 
 
 def select_rows(path: UPath, question: Question) -> pl.DataFrame:
-    """The answers to ``question`` about each slice of a file. Raises as `read_table` does."""
-    with _scanned(path) as rows:
-        height = rows.select(pl.len()).collect().item()
-        slices = [
-            _compact(question(rows.slice(start, GROUP)).collect(engine="streaming"))
-            for start in range(0, max(height, 1), GROUP)
-        ]
+    """The answers to ``question`` about each slice of a table. Raises as `read_table` does."""
+    slices = []
+    for file in _files(path):
+        with _scanned(file) as rows:
+            height = rows.select(pl.len()).collect().item()
+            slices += [
+                _compact(question(rows.slice(start, GROUP)).collect(engine="streaming"))
+                for start in range(0, max(height, 1), GROUP)
+            ]
     return pl.concat(slices)
+
+
+def _files(path: UPath) -> list[UPath]:
+    """The file of the table at ``path``, or its parts in order."""
+    if path.exists():
+        return [path]
+    manifest = _manifest(path)
+    if manifest is None:
+        raise MissingTableError(f"there is no table {path}")
+    return [parts_folder(path) / name for name in manifest.parts]
+
+
+def _manifest(path: UPath) -> Manifest | None:
+    """The manifest of the table at ``path``; None if it is not stored in parts."""
+    place = manifest_path(path)
+    if not place.exists():
+        return None
+    try:
+        return Manifest(**json.loads(place.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise _damaged(place, path, error) from error
 
 
 def _compact(frame: pl.DataFrame) -> pl.DataFrame:
@@ -174,49 +212,101 @@ def _compact(frame: pl.DataFrame) -> pl.DataFrame:
 @contextmanager
 def _scanned(path: UPath) -> Iterator[pl.LazyFrame]:
     """The rows of a file, not read yet. Raises as `read_table` does inside the context."""
-    try:
-        with _parquet(path) as file:
-            # Polars reads what it needs of a local file, and an object of a store as a whole.
-            yield migrated(pl.scan_parquet(path if isinstance(path, Path) else file))
-    except FileNotFoundError as error:
-        raise MissingTableError(f"there is no table {path}") from error
+    with _parquet(path) as file:
+        # Polars reads what it needs of a local file, and an object of a store as a whole.
+        yield migrated(pl.scan_parquet(path if isinstance(path, Path) else file))
 
 
 @contextmanager
 def _parquet(path: UPath) -> Iterator[IO[bytes]]:
-    """Open a file. Raises `DamagedTableError` if Polars cannot read it inside the context."""
-    with path.open("rb") as file:
-        try:
+    """Open a file. Raises `DamagedTableError` if it is missing, or if Polars cannot read it inside
+    the context."""
+    try:
+        with path.open("rb") as file:
             yield file
-        # Polars panics if a Parquet file is inconsistent.
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            raise DamagedTableError(
-                f"{path} is damaged ({error}): restore a backup, or remove it and make it again "
-                f"with: {_command_for(path)}"
-            ) from error
+    # Polars panics if a Parquet file is inconsistent.
+    except (FileNotFoundError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _damaged(path, path, error) from error
+
+
+def _damaged(file: UPath, table: UPath, error: BaseException) -> DamagedTableError:
+    return DamagedTableError(
+        f"{file} is damaged ({error}): restore a backup, or remove it and make it again with: "
+        f"{_command_for(table)}"
+    )
 
 
 def _command_for(path: UPath) -> str:
     """The command that makes the table at ``path`` again."""
+    if path.parent.name.endswith(SUFFIX):
+        path = path.parent
     *_, tables, recipe, _, file = ("", "", "", *path.parts)
     if tables != "tables" or recipe == "prompts":
         return "factory run RECIPE, with a recipe that reads or makes it"
     return f"factory run {recipe} --refresh {file.partition('.')[0]}"
 
 
-def write_split(path: UPath, split: Split, *, about: Mapping[str, Any] | None = None) -> None:
-    """Write the kept and dropped rows, each file atomically. Raises as `write_whole` does."""
+def write_split(
+    path: UPath, split: Split, *, about: Mapping[str, Any] | None = None, part: int | None = None
+) -> None:
+    """Write the kept and dropped rows, each file atomically. Raises as `write_whole` does.
+
+    Args:
+        path: The place of the kept rows.
+        split: The rows.
+        about: JSON values to store with the table.
+        part: The rows of a part. A table of more rows is written in parts; by default, none is.
+    """
     if isinstance(path, Path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _write(dropped_path(path), split.dropped, {})
+    if part is not None and split.kept.height > part:
+        names = list(_write_parts(path, split.kept, part))
+        manifest = Manifest(names, dict(about or {}))
+        # A file would be read in place of the parts.
+        if path.exists():
+            path.unlink()
+        write_whole(manifest_path(path), json.dumps(manifest._asdict(), sort_keys=True).encode())
+        _remove_parts(path, but=names)
+        return
     _write(path, split.kept, about or {})
+    if manifest_path(path).exists():
+        manifest_path(path).unlink()
+        _remove_parts(path)
+
+
+def _write_parts(path: UPath, frame: pl.DataFrame, rows: int) -> Iterator[str]:
+    """Write the parts of a table; their names."""
+    folder = parts_folder(path)
+    if isinstance(folder, Path):
+        folder.mkdir(exist_ok=True)
+    for number, part in enumerate(cut(frame, rows)):
+        content = _content(part, {})
+        name = f"{number:05}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+        write_whole(folder / name, content)
+        yield name
+
+
+def _remove_parts(path: UPath, *, but: Collection[str] = ()) -> None:
+    """Remove the parts of an earlier table at ``path``."""
+    folder = parts_folder(path)
+    for part in list(folder.glob("*.parquet")):
+        if part.name not in but:
+            part.unlink()
+    # An object store has no folders.
+    if not but and isinstance(folder, Path):
+        folder.rmdir()
 
 
 def _write(path: UPath, frame: pl.DataFrame, about: Mapping[str, Any]) -> None:
+    write_whole(path, _content(frame, about))
+
+
+def _content(frame: pl.DataFrame, about: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     metadata = {"about": json.dumps(about, sort_keys=True)} if about else None
     frame.write_parquet(buffer, compression="zstd", row_group_size=GROUP, metadata=metadata)
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def write_whole(path: UPath, content: bytes) -> None:

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.project import Project
 from assets.rendering.beside_text import beside_text
-from assets.storage.tables import Tables
+from assets.storage.tables import Tables, table_exists
 
 
 def stored_tables(
@@ -21,7 +21,7 @@ def stored_tables(
         if refresh in tables.refreshes((recipe, name))
     }
     held_out = ("prompts", project.settings.held_out)
-    if tables.path(held_out, None).exists():
+    if table_exists(tables.path(held_out, None)):
         stored["held_out"] = tables.read(held_out, None)
     return stored
 
@@ -48,7 +48,7 @@ def tables_about(
         for column in {"response_id", "node_id"} & set(about[name].columns):
             answers.update(about[name][column].drop_nulls())
     held_out = ("prompts", project.settings.held_out)
-    if tables.path(held_out, None).exists():
+    if table_exists(tables.path(held_out, None)):
         about["held_out"] = tables.read(held_out, None).filter(wanted)
     return about
 
