@@ -51,10 +51,16 @@ def test_a_served_role_answers_in_process(role: str, stand: Any) -> None:
     assert not found.options
 
 
-@pytest.mark.parametrize("paths", [(), ("one", "other")])
-def test_there_must_be_one_checkpoint(paths: tuple[str, ...], stand: Any) -> None:
-    with pytest.raises(EngineError, match=f"'ahead', which gave {len(paths)}"):
-        bind_checkpoint(stand.context(), "policy", checkpoints(*paths), stage="ahead")
+def test_without_a_checkpoint_as_before_the_first_refresh_the_role_keeps_its_weights(
+    stand: Any,
+) -> None:
+    context = stand.context(roles=ROLES)
+    assert bind_checkpoint(context, "policy", checkpoints(), stage="ahead@previous") == context
+
+
+def test_of_two_checkpoints_none_is_taken(stand: Any) -> None:
+    with pytest.raises(EngineError, match="'ahead', which gave 2"):
+        bind_checkpoint(stand.context(), "policy", checkpoints("one", "other"), stage="ahead")
 
 
 def test_an_unbound_role_is_named(stand: Any) -> None:
