@@ -11,6 +11,7 @@ from claims.injected import InjectedErrors
 from claims.label_accuracy import LabelAccuracy
 from claims.policy_gain import PolicyGain
 from claims.repeated_steps import RepeatedSteps
+from claims.response_accuracy import ResponseAccuracy
 from claims.reward_accuracy import RewardAccuracy
 from claims.step_labels import StepLabelAccuracy, StepRanking
 from claims.weighted_accuracy import WeightedAccuracy
@@ -27,6 +28,7 @@ __all__ = [
     "Measure",
     "PolicyGain",
     "RepeatedSteps",
+    "ResponseAccuracy",
     "RewardAccuracy",
     "RewardGap",
     "StepLabelAccuracy",

@@ -23,10 +23,14 @@ class Calibration(Measure):
     It is compared with the AUC of the control's scores, or with 1/2, which is chance. ``says`` adds
     the Brier score and the calibration error (with ``bins`` bins). ``responses`` names the stage
     whose responses were scored.
+
+    With ``error_at_most`` the calibration error is the figure, and the claim holds if its interval
+    is below that; ``says`` adds the comparison of the AUCs.
     """
 
     responses: str = "responses"
     bins: int = Field(default=10, ge=1)
+    error_at_most: float | None = Field(default=None, gt=0, lt=1)
 
     def stages(self) -> list[str]:
         return [self.of, self.responses]
@@ -48,18 +52,26 @@ class Calibration(Measure):
         if not ((probabilities >= 0) & (probabilities <= 1)).all():
             raise UnmeasurableError(f"{self.of} gives scores outside [0, 1]: no probabilities")
         measured, baseline, low, high = _compared(ours, theirs)
+        error = calibration_error(probabilities, right, bins=self.bins)
+        ranked = (
+            f"AUC {measured:.3f} over {ours.height:,} responses, against {baseline:.3f}: "
+            f"difference {measured - baseline:+.3f} [{low:+.3f}, {high:+.3f}]; Brier score "
+            f"{brier(probabilities, right):.3f}"
+        )
+        shares = f"{right.mean():.1%} of the responses are right"
+        if self.error_at_most is None:
+            says = f"{ranked}, calibration error {error:.3f}, {shares}"
+            return Figures(measured, baseline, low, high, held=low > 0, says=says)
+        least, most = _error_interval(ours, bins=self.bins)
         return Figures(
-            measured,
-            baseline,
-            low,
-            high,
-            held=low > 0,
+            error,
+            self.error_at_most,
+            least - self.error_at_most,
+            most - self.error_at_most,
+            held=most < self.error_at_most,
             says=(
-                f"AUC {measured:.3f} over {ours.height:,} responses, against {baseline:.3f}: "
-                f"difference {measured - baseline:+.3f} [{low:+.3f}, {high:+.3f}]; Brier score "
-                f"{brier(probabilities, right):.3f}, calibration error "
-                f"{calibration_error(probabilities, right, bins=self.bins):.3f}, "
-                f"{right.mean():.1%} of the responses are right"
+                f"calibration error {error:.3f} [{least:.3f}, {most:.3f}] (wanted: less than "
+                f"{self.error_at_most:g}); {ranked}, {shares}"
             ),
         )
 
@@ -109,6 +121,21 @@ def auc(
     with np.errstate(invalid="ignore"):
         won = (rights * (below + wrongs / 2)).sum(-1) / (rights.sum(-1) * wrongs.sum(-1))
     return np.asarray(won)
+
+
+def _error_interval(known: pl.DataFrame, *, bins: int) -> tuple[float, float]:
+    """The 95 % interval of the calibration error: a percentile bootstrap over prompts."""
+    probabilities = known["value"].to_numpy()
+    place = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+    number = known["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    gaps = np.zeros((known["prompt_id"].n_unique(), bins))
+    np.add.at(gaps, (number, place), probabilities - known["right"].to_numpy())
+    counts = np.bincount(number)
+    return bootstrap_interval(
+        lambda drawn: np.asarray(np.abs(drawn @ gaps).sum(-1) / (drawn @ counts)),
+        np.ones_like(counts),
+        resamples=RESAMPLES,
+    )
 
 
 def _known(

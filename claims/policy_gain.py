@@ -14,6 +14,8 @@ class PolicyGain(Measure):
 
     Both policies are measured in the same way: by the accuracy of greedy answers, by the win rate
     over a tie (at any length), or by the reward.
+    Of a recipe with several ``rounds`` the accuracy is compared with that before the first of them,
+    the others with that before the last.
     """
 
     def units(self, tables: Tables) -> tuple[str, int]:

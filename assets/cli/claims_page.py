@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.project.measure import without_verdict
+from assets.provenance.kept_claims import is_of
 
 if TYPE_CHECKING:
     from assets.project.project import Project
@@ -20,12 +21,16 @@ _COLUMNS = (
 
 def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Project") -> None:
     """Write ``claims`` into the tables in ``folder``. Earlier results of other recipes, and of
-    other worlds, stay."""
+    other worlds, stay, unless their recipe claims something else now."""
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / RESULTS
     earlier = json.loads(results.read_text()) if results.exists() else []
     kept = {(claim["world"], claim["id"]): dict(claim) for claim in [*earlier, *claims]}
-    known = [kept[key] for key in sorted(kept) if key[1] in project.recipes]
+    known = [
+        kept[world, name]
+        for world, name in sorted(kept)
+        if name in project.recipes and is_of(kept[world, name], project.recipes[name])
+    ]
     results.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
     lines = [
         "# What the recipes claim, and what came out",
@@ -35,7 +40,8 @@ def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Pr
         "decides a claim (95 %, bootstrap over prompts). If it holds the boundary, which is 0 or",
         "what the claim allows, the claim is undecided. Then the text says how many prompts would",
         "decide with a chance of 80 %, if the difference is as measured. A claim that did not hold",
-        "stays here as it is.",
+        "stays here as it is. One whose words or rounds have changed since it was measured is not",
+        "here until it is measured again. What a row does not say was not recorded.",
     ]
     for world, members in groupby(known, key=lambda claim: claim["world"]):
         lines += [

@@ -73,7 +73,7 @@ def _entry(project: Project, about: Mapping[str, Any], cost: RunCost | None) -> 
     found = (
         findings(ReportData.of_refresh(project, recipe.name, about["refreshed"]))
         if about["refreshed"]
-        else documented(recipe.name)
+        else documented(recipe)
     )
     return Entry(about, recipe.control, _without(project, recipe), found, cost)
 

@@ -58,7 +58,7 @@ def _entry(recipe: "RecipeSpec", settings: "Settings") -> list[str]:
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     claim = f"Claim: {escaped(recipe.claim)}.{control}"
     lines = [f"### {recipe.name}", "", f"*{paper}*", "", claim, ""]
-    for found in documented(recipe.name):
+    for found in documented(recipe):
         says = escaped(f"{found.verdict or 'not measured'} on {found.on}: {found.says}")
         lines += [f"Result: {says}.", ""]
     lines += [f"Needs: {', '.join(needs_of(recipe, settings)) or 'nothing'}.", ""]

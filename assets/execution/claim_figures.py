@@ -20,9 +20,9 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
         MissingTableError: The recipe or its control has not run.
         UnmeasurableError: There is nothing to compare.
     """
-    ours = _tables(factory.tables, recipe.name, measure.stages(), refresh, factory)
+    ours = _tables(recipe.name, measure.stages(), refresh, factory, rounds=recipe.rounds)
     control = recipe.control or recipe.name
-    theirs = _tables(factory.tables, control, measure.control_stages(), refresh, factory)
+    theirs = _tables(control, measure.control_stages(), refresh, factory, rounds=recipe.rounds)
     shared = ours["prompts"].join(theirs["prompts"].select("prompt_id"), on="prompt_id")
     if shared.is_empty():
         raise UnmeasurableError(
@@ -67,18 +67,34 @@ def _origin(
 
 
 def _tables(
-    tables: Tables, recipe: str, stages: Sequence[str], refresh: str, factory: Resources
+    recipe: str, stages: Sequence[str], refresh: str, factory: Resources, *, rounds: int
 ) -> Mapping[str, pl.DataFrame]:
+    tables = factory.tables
     frames = {}
     for name in dict.fromkeys(["prompts", *stages]):
         if name == "held_out":
             frames[name] = tables.read(("prompts", factory.settings.held_out), None)
             continue
         try:
-            frames[name] = tables.read((recipe, name), refresh)
+            frame = tables.read((recipe, name), refresh)
+            frames[name] = _since_first(frame, (recipe, name), refresh, tables, rounds=rounds)
         except MissingTableError as error:
             raise MissingTableError(
                 f"not measured: {recipe} has not made its {name} at {refresh}; "
                 f"factory run {recipe} --refresh {refresh} does"
             ) from error
     return frames
+
+
+def _since_first(
+    frame: pl.DataFrame, key: tuple[str, str], refresh: str, tables: Tables, *, rounds: int
+) -> pl.DataFrame:
+    """Of an evaluated policy: compared with the policy that the first of the last ``rounds``
+    refreshes started from. What is no evaluation by a check stays as it is: a judge or a reward
+    compares a policy with its own start only."""
+    before = ["greedy_before", "right_before"]
+    if rounds == 1 or not {*before} <= {*frame.columns} or frame["greedy_after"].has_nulls():
+        return frame
+    first, *_ = [day for day in tables.refreshes(key) if day <= refresh][-rounds:]
+    start = tables.read(key, first).select("prompt_id", *before)
+    return frame.drop(before).join(start, on="prompt_id").select(frame.columns)

@@ -182,7 +182,7 @@ def _claim(facts: CardData) -> str:
     recipe = facts.recipe
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     lines = [f"{escaped(recipe.claim)}.{control}"]
-    measured = kept_claims(recipe.name)
+    measured = kept_claims(recipe)
     lines += [
         f"Measured in the {claim['world']} world, where the truth is known, on {claim['rows']} "
         f"prompts: {escaped(str(claim['says']))}."

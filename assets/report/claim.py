@@ -6,6 +6,7 @@ from typing import Any
 
 from assets.execution.claim_figures import measured
 from assets.project.measure import UnmeasurableError, Verdict, without_verdict
+from assets.project.recipe import RecipeSpec
 from assets.project.resources import Resources
 from assets.provenance.kept_claims import kept_claims
 from assets.report.report_data import ReportData
@@ -39,7 +40,7 @@ def findings(data: ReportData) -> list[Finding]:
     It is computed from tables; no model is called. A refresh of more than `MEASURED` prompts is not
     measured again: its run did so.
     """
-    results = documented(data.recipe.name)
+    results = documented(data.recipe)
     measure = data.recipe.measured_by(data.project.settings)
     if measure is None:
         return results
@@ -61,7 +62,7 @@ def findings(data: ReportData) -> list[Finding]:
     return [*results, Finding("this data", reason, None, None, None)]
 
 
-def documented(recipe: str) -> list[Finding]:
+def documented(recipe: RecipeSpec) -> list[Finding]:
     """The results of a recipe's claim in the docs: one for each world that it was measured in."""
     return [_documented(claim) for claim in kept_claims(recipe)]
 

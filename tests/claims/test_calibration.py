@@ -124,3 +124,15 @@ def test_one_kind_of_response_tells_nothing() -> None:
     made = tables([True, True], [0.5, 0.6], [0.0, 0.0])
     with pytest.raises(UnmeasurableError, match="both right and wrong"):
         Calibration(of="p_true").figures(made, {}, checks=CHECKS)
+
+
+@pytest.mark.parametrize(("said", "held"), [(0.5, True), (0.9, False)])
+def test_a_calibration_error_must_be_below_its_bound(said: float, held: bool) -> None:
+    right = [number % 2 == 0 for number in range(400)]
+    # The order says nothing, so only the calibration decides.
+    made = tables(right, [said] * 400, [0.0] * 400)
+    found = Calibration(of="p_true", error_at_most=0.1).figures(made, {}, checks=CHECKS)
+    assert found.measured == pytest.approx(abs(said - 0.5))
+    assert found.low <= found.measured - 0.1 <= found.high
+    assert found.held == held
+    assert found.verdict == ("held" if held else "did not hold")

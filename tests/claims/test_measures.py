@@ -5,7 +5,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from claims import LabelAccuracy, PolicyGain, RewardAccuracy, UnmeasurableError
+from claims import (
+    LabelAccuracy,
+    PolicyGain,
+    ResponseAccuracy,
+    RewardAccuracy,
+    UnmeasurableError,
+)
 from schemas import Evaluations, Pairs, Prompts, Responses, Scores, rows
 
 
@@ -131,3 +137,27 @@ def test_reward_accuracy_compares_every_right_with_every_wrong_response() -> Non
     # Of prompt a: 3 > 2, 3 > 1, 1 < 2 and the tie 1 = 1; b has no right one, c no score of its.
     assert found.measured == pytest.approx(2.5 / 4)
     assert found.control == 0.5
+
+
+def test_a_prompt_without_a_response_is_answered_wrongly() -> None:
+    def answered(**texts: str) -> pl.DataFrame:
+        told = {"finish": "stop", "tokens": 1, "origin": ORIGIN}
+        return rows(
+            Responses,
+            [
+                {"response_id": text + name, "prompt_id": name, "text": text, **told}
+                for name, text in texts.items()
+            ],
+        )
+
+    given = {
+        "prompts": prompts("a", "b", "c", "d"),
+        "searched": answered(a="right", b="right", c="x"),
+        "voted": answered(a="right", b="x"),
+    }
+    measure = ResponseAccuracy(of="searched", control="voted")
+    found = measure.figures(given, given, checks=CHECKS)
+    assert (found.measured, found.control) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    none = given | {"searched": answered(), "voted": answered()}
+    with pytest.raises(UnmeasurableError):
+        measure.figures(none, none, checks=CHECKS)

@@ -11,6 +11,7 @@ import yaml
 from assets.definitions import build_definitions
 from assets.project.project import Project, load_project
 from assets.refresh import run_refresh
+from assets.report.listed import listed
 from assets.report.report_data import WITHOUT_TEXT, load_report_data
 from assets.report.rows import browsed
 from claims import BestOfNGain, RewardGap
@@ -87,7 +88,8 @@ def _all_can_be_reported(project: Project, name: str) -> None:
     for stage in data.stages:
         if stage.gives in WITHOUT_TEXT or data.rows(stage.name).is_empty():
             continue
-        told = browsed(replace(data, stage=stage))
+        shown = replace(data, stage=stage)
+        told = browsed(shown, listed(shown).rows)
         texts = [told.texts[index] for index in told.prompts]
         texts += [told.texts[index] for side in told.sides.values() for index in side]
         assert all(map(str.strip, texts)), f"{name}/{stage.name} has a row without its text"

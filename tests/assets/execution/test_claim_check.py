@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.cli.claims import measure_until_decided
+from assets.cli.claims_page import write_claims
 from assets.execution.unmeasured import is_measured
 from assets.refresh import Outcome
 from tests.assets.conftest import STAGES, Workshop
@@ -38,6 +39,37 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     assert (told["low"], told["high"], told["held"]) == (0.0, 0.0, False)
     assert json.loads((tmp_path / "claims.json").read_text()) == [told]
     assert "| `claiming` | A paper | It helps | `first` |" in (tmp_path / "claims.md").read_text()
+
+
+def test_a_result_of_other_words_or_rounds_is_left_out(workshop: Workshop, tmp_path: Any) -> None:
+    workshop.recipe("changed", rounds=3)
+    told = {"id": "changed", "claim": "It helps", "policy": "base", "rows": 9, "verdict": "held"}
+    results = {
+        "as it is": told | {"rounds": 3},
+        "not told": told,
+        "other rounds": told | {"rounds": 1},
+        "other words": told | {"claim": "It helped"},
+    }
+    claims = [{**each, "world": world, "says": "held: so"} for world, each in results.items()]
+    write_claims(tmp_path, claims, workshop.project())
+    left = json.loads((tmp_path / "claims.json").read_text())
+    assert [claim["world"] for claim in left] == ["as it is", "not told"]
+    assert "It helped" not in (tmp_path / "claims.md").read_text()
+
+
+def test_a_gain_over_rounds_is_since_the_first(ran: tuple[Workshop, Outcome]) -> None:
+    workshop, _ = ran
+    gain = {"use": "claims.PolicyGain", "of": "validated"}
+    workshop.recipe("repeated", measure=gain, rounds=2)
+    command = ["claims", "repeated", "--rows", "3", "--refresh", "2026-11-09", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    (told,) = json.loads(done.stdout)
+    folder = workshop.folder / "data/claims/2026-11-09/tables/repeated/validated"
+    first, last = (pl.read_parquet(folder / f"2026-11-0{day}.parquet") for day in (8, 9))
+    both = last.join(first, on="prompt_id", suffix="_first")
+    gained = both["greedy_after"].cast(int).mean() - both["greedy_before_first"].cast(int).mean()
+    assert told["measured"] == pytest.approx(gained)
 
 
 def test_a_claim_about_labels_trains_nothing(ran: tuple[Workshop, Outcome]) -> None:
