@@ -27,18 +27,22 @@ EVERY = 300
 """The shortest time between two evaluations, in seconds."""
 
 
-def news_sensor(recipe: str, job: Any, sources: Sequence[str]) -> dg.SensorDefinition:
+def news_sensor(
+    recipe: str, job: Any, sources: Sequence[str], *, tags: Mapping[str, str]
+) -> dg.SensorDefinition:
     """The sensor of a recipe.
 
     Args:
         recipe: The name of the recipe.
         job: The Dagster job that runs a refresh of it.
         sources: The names of the sources that it draws prompts from.
+        tags: The tags by which it is found in the UI.
     """
 
     @dg.sensor(
         name=f"{recipe}_new_prompts",
         job=job,
+        tags=tags,
         minimum_interval_seconds=EVERY,
         description="Starts today's refresh when a source has new prompts",
         required_resource_keys={"factory"},

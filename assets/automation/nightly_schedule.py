@@ -10,7 +10,13 @@ from assets.config.operation import Schedule
 
 
 def nightly_schedule(
-    recipe: str, job: Any, schedule: Schedule, ops: Mapping[str, Any], *, timezone: str
+    recipe: str,
+    job: Any,
+    schedule: Schedule,
+    ops: Mapping[str, Any],
+    *,
+    timezone: str,
+    tags: Mapping[str, str],
 ) -> dg.ScheduleDefinition:
     """The schedule of a recipe. It is off until it is switched on in the UI.
 
@@ -22,11 +28,13 @@ def nightly_schedule(
         schedule: When it runs.
         ops: The run configuration of the stages.
         timezone: The time zone of the days; that of ``cron`` may be another.
+        tags: The tags by which it is found in the UI.
     """
 
     @dg.schedule(
         name=f"{recipe}_nightly",
         job=job,
+        tags=tags,
         cron_schedule=schedule.cron,
         execution_timezone=schedule.timezone,
         description=f"{schedule.description}: the refresh of the day, "

@@ -129,6 +129,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             schedule,
             self._rows_config(schedule.rows or self.rows, weights),
             timezone=settings.schedule.timezone,
+            tags=catalogue.tags(self),
         )
         measure = self.measured_by(settings)
         checks = [] if measure is None else [claim_check(self, measure, stages)]
@@ -137,7 +138,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             asset_checks=checks,
             jobs=[job],
             schedules=[nightly],
-            sensors=[news_sensor(self.name, job, list(weights))],
+            sensors=[news_sensor(self.name, job, list(weights), tags=catalogue.tags(self))],
         )
 
     def _rows_config(self, rows: int, weights: Mapping[str, float]) -> dict[str, Any]:
