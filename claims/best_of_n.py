@@ -17,8 +17,13 @@ class BestOfNGain(MeasureOfScores):
     Ties are broken at random. It is compared with the same share by the control's scores. Without a
     control it is compared with the majority vote of the responses (`filters.MajorityVote`). The
     result always shows the majority vote. A prompt without a score, or without a vote, counts as
-    wrong.
+    wrong. ``also`` names more stages of scores of the same responses; ``says`` shows their shares.
     """
+
+    also: tuple[str, ...] = ()
+
+    def stages(self) -> list[str]:
+        return [*super().stages(), *self.also]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         truth = self._truth(tables, checks)
@@ -38,6 +43,10 @@ class BestOfNGain(MeasureOfScores):
             float(truth.group_by("prompt_id").agg(how)["right"].to_numpy().mean())
             for how in (pl.col("right").mean(), pl.col("right").any().cast(pl.Float64))
         )
+        others = ""
+        for stage in self.also:
+            other = _answered(truth, _best(tables[self.responses], tables[stage]))
+            others += f"; by {stage} for {compared(other, vote).measured:.1%}"
         each = truth.height / ours.height
         voted = ""
         if self.control is not None:
@@ -46,7 +55,7 @@ class BestOfNGain(MeasureOfScores):
         return Figures.of(
             both,
             f"the best of {each:.3g} is right for {both.measured:.1%} of {ours.height:,} "
-            f"prompts, {against} for {both.control:.1%}: {both}{voted}; one response for "
+            f"prompts, {against} for {both.control:.1%}: {both}{voted}{others}; one response for "
             f"{one:.1%}, some response for {any_right:.1%}",
         )
 

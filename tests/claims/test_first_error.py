@@ -186,6 +186,7 @@ def test_the_best_rated_response_is_compared_with_the_vote() -> None:
     found = best_of(texts, rated, control="poor")
     assert (found.measured, found.control) == pytest.approx((2 / 3, 0))
     assert "majority vote for 33.3%: difference +33.3%" in found.says
+    assert "by poor for 0.0%" in best_of(texts, rated, also=("poor",)).says
 
 
 def test_a_prompt_without_a_score_is_answered_wrongly() -> None:
