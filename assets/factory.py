@@ -17,6 +17,7 @@ Only `Factory.refresh` and `Factory.train` need Dagster.
 
 import tempfile
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -30,7 +31,7 @@ from assets.config.settings import Settings
 from assets.costs.estimate import SAMPLE, plan_run
 from assets.costs.plan import Plan
 from assets.execution.execute_stage import execute_stage
-from assets.execution.stage_context import RecipeContext, carried, stage_context
+from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
 from assets.project.changes import Changes
 from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
@@ -164,14 +165,24 @@ class Factory:
         """
         spec = self._recipe(recipe)
         self.project.require(recipe)
-        stages = _up_to(until, spec.planned(self.settings), recipe)
+        stages = [
+            _of_few(stage, rows) for stage in _up_to(until, spec.planned(self.settings), recipe)
+        ]
         weights = spec.weights(self.settings)
         refresh = self._today
+        recipe_context = RecipeContext(
+            recipe,
+            trains=None,
+            seed=spec.seed,
+            folder=Path(spec.file).parent,
+            fixed=spec.fixed_sources,
+        )
         with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
             tables = Tables(UPath(folder))
-            for source in weights:
-                split = self._read(source, tables, refresh=refresh, rows=rows)
-                tables.write(("prompts", source), refresh, split)
+            for source, most in spec.asked_of_sources(stages, self.settings, rows).items():
+                day = None if source in spec.fixed_sources else refresh
+                split = self._read(source, tables, refresh=day, rows=most)
+                tables.write(("prompts", source), day, split)
             held_out = self._read(self.settings.held_out, tables, refresh=None, rows=None).kept
             drawn = draw(
                 tables,
@@ -182,11 +193,12 @@ class Factory:
                 held_out=held_out,
                 referenced=spec.fitted(self.settings).referenced,
             )
+            offers = {
+                stage.name: offered_to(stage, recipe_context, refresh=refresh, tables=tables)
+                for stage in stages
+            }
         splits = {"prompts": drawn.split}
         frames = {"prompts": drawn.split.kept, "held_out": held_out}
-        recipe_context = RecipeContext(
-            recipe, trains=None, seed=spec.seed, folder=Path(spec.file).parent
-        )
         for stage in stages:
             if stage.gives is Checkpoints or not set(stage.reads) <= frames.keys():
                 continue
@@ -205,7 +217,8 @@ class Factory:
                 settings=self.settings,
                 tables=self.project.tables,
             )
-            splits[stage.name] = execute_stage(stage, {**frames, **earlier}, context).split
+            read = {**frames, **earlier, **offers[stage.name]}
+            splits[stage.name] = execute_stage(stage, read, context).split
             frames[stage.name] = splits[stage.name].kept
         return splits
 
@@ -375,6 +388,14 @@ class Factory:
             readable=readable,
         )
         return reading.split
+
+
+def _of_few(stage: Stage, rows: int) -> Stage:
+    """The stage, if it draws prompts of its own, with at most so many."""
+    if not stage.sources:
+        return stage
+    fewer = min(getattr(stage.operator, "rows", rows), rows)
+    return replace(stage, operator=stage.operator.model_copy(update={"rows": fewer}))
 
 
 def _up_to(until: str | None, stages: list[Stage], recipe: str) -> list[Stage]:

@@ -125,11 +125,10 @@ def run_refresh(
     """
     component = project.recipes[recipe]
     wanted = component.rows if rows is None else rows
-    config = {"config": {"rows": wanted}}
-    sources = component.weights(project.settings)
     planned = component.changed(project.settings, changes or {})
     chosen = planned if stages is None else with_read(planned, stages)
     order = ["prompts", *(stage.name for stage in chosen)]
+    sources = component.asked_of_sources(chosen, project.settings, wanted)
     drawn = [*sources, project.settings.held_out]
     keys = [*([recipe, name] for name in order), *(["prompts", source] for source in drawn)]
     ops = _configured(chosen, changes or {}, held_out)
@@ -137,8 +136,8 @@ def run_refresh(
         definitions,
         recipe,
         what=f"{recipe} at {refresh}",
-        ops={f"{recipe}__prompts": config}
-        | {f"prompts__{source}": config for source in sources}
+        ops={f"{recipe}__prompts": {"config": {"rows": wanted}}}
+        | {f"prompts__{source}": {"config": {"rows": most}} for source, most in sources.items()}
         | {f"{recipe}__{stage}": {"config": given} for stage, given in ops.items()},
         partition_key=refresh,
         assets=None if stages is None else [dg.AssetKey(key) for key in keys],
@@ -190,7 +189,7 @@ def _configured(
         stage, _, parameter = name.partition(".")
         found.setdefault(stage, {}).setdefault("set", {})[parameter] = value
     for each in stages:
-        if held_out is not None and "held_out" in each.reads:
+        if held_out is not None and each.asks_held_out:
             found.setdefault(each.name, {})["held_out"] = held_out
     return found
 

@@ -25,6 +25,7 @@ from generators.search.proposer import Proposer
 from generators.search.step_beam import Guided, StepBeam
 from generators.search.tree_search import TreeSearch
 from generators.sources.columns import SourceError
+from generators.sources.draw import Draw
 from generators.sources.files import Files
 from generators.sources.hub import HubDataset
 
@@ -32,6 +33,7 @@ __all__ = [
     "BestOfN",
     "Degrade",
     "Draft",
+    "Draw",
     "Files",
     "Fixed",
     "Generator",

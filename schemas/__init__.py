@@ -15,6 +15,7 @@ from schemas.operator import (
     RewardingRole,
     RoleUse,
     ScoringRole,
+    SourceName,
     Takes,
     TemplateName,
     TrainedRole,
@@ -22,6 +23,7 @@ from schemas.operator import (
     chooser_of,
     load_operator,
     operator_class,
+    source_table,
 )
 from schemas.parameters import Hardware, ModelDefault
 from schemas.report import (
@@ -98,6 +100,7 @@ __all__ = [
     "RoleUse",
     "Scores",
     "ScoringRole",
+    "SourceName",
     "SourceRowError",
     "Split",
     "StageReport",
@@ -131,4 +134,5 @@ __all__ = [
     "operator_class",
     "prompt_id",
     "rows",
+    "source_table",
 ]

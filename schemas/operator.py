@@ -6,7 +6,8 @@ An input is a field that names a stage and is annotated with the tables that it 
         of: Annotated[str, Takes(Responses)]
         by: Annotated[str, Takes(Scores)]
 
-A role is a field with a `RoleMark`, such as `GeneratingRole`: the name of a model that is bound in
+A field of the type `SourceName` names a source of prompts, which are an input too. A role is a
+field with a `RoleMark`, such as `GeneratingRole`: the name of a model that is bound in
 ``factory.yaml``. From these fields a recipe knows the inputs and models of each stage before it
 runs.
 """
@@ -57,6 +58,15 @@ def _inside(name: str) -> str:
     return name
 
 
+class SourceMark:
+    """Marks a field that names a source of prompts. Its prompts are an input."""
+
+
+def source_table(source: str) -> str:
+    """What an operator calls the prompts of ``source``. No stage can have this name."""
+    return f"prompts/{source}"
+
+
 class TemplateMark:
     """Marks a field that names a template."""
 
@@ -64,6 +74,8 @@ class TemplateMark:
 InnerFile = Annotated[str, Field(max_length=100), AfterValidator(_inside)]
 """The name of a template or of an imported dataset. It cannot lead out of its folder."""
 TemplateName = Annotated[InnerFile, TemplateMark()]
+
+SourceName = Annotated[str, SourceMark()]
 
 GeneratingRole = Annotated[str, RoleMark("generate")]
 ScoringRole = Annotated[str, RoleMark("score")]
@@ -74,13 +86,15 @@ TrainedRole = Annotated[str, RoleMark("weights")]
 
 @dataclass(frozen=True)
 class Input:
-    """One input stage of an operator: the field that names it, the tables that fit, and the task
-    types that a trained model may have (empty: all)."""
+    """One input of an operator: the field that names it, the stage, the tables that fit, and the
+    task types that a trained model may have (empty: all). ``source`` is the source of prompts that
+    takes the place of a stage; None if there is none."""
 
     field: str
     stage: str
     tables: tuple[type[Table], ...]
     tasks: tuple[str, ...] = ()
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +136,12 @@ class Operator(Parameters):
     """The parameters with which the operator needs no truth, for the error where there is none."""
 
     def inputs(self) -> list[Input]:
-        """The input stages of this operator and of its nested operators."""
-        found = []
+        """The inputs of this operator and of its nested operators: stages, and sources of
+        prompts."""
+        found = [
+            Input(name, source_table(source), (Prompts,), source=source)
+            for name, source, _ in self._marks(SourceMark)
+        ]
         for name, field, mark in self._marks(Takes):
             stages = [field] if isinstance(field, str) else list(field)
             found += [Input(name, stage, mark.tables, mark.tasks) for stage in stages]

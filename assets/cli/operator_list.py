@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from schemas import ModelDefault, Operator
-from schemas.operator import RoleMark, Takes
+from schemas.operator import RoleMark, SourceMark, Takes
 from schemas.parameters import field_marks
 
 PACKAGES = ("generators", "annotators", "filters", "trainers")
@@ -35,6 +35,7 @@ def about_operator(name: str, kind: type[Operator]) -> dict[str, Any]:
             for field, mark in marks
             if isinstance(mark, Takes)
         },
+        "sources": [field for field, mark in marks if isinstance(mark, SourceMark)],
         "gives": None if kind.gives is None else kind.gives.__name__,
         "roles": {field: list(mark.needs) for field, mark in marks if isinstance(mark, RoleMark)},
         "docstring": inspect.cleandoc(kind.__doc__ or ""),

@@ -35,6 +35,8 @@ def operator_shown(about: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text.assemble(paragraph, "\n")
     for field, tables in about["takes"].items():
         yield Text(f"takes {field}: {' or '.join(tables)}")
+    for field in about["sources"]:
+        yield Text(f"reads the source of prompts in {field}")
     yield Text(f"gives {about['gives'] or 'the table that it takes'}")
     for field, needs in about["roles"].items():
         yield Text(f"asks the role in {field} to {', '.join(needs)}")

@@ -1,6 +1,6 @@
 """The Dagster component of a recipe: ``type: assets.Recipe`` (`assets.project.recipe`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Self
 
@@ -105,7 +105,8 @@ class Recipe(RecipeSpec, DeclaredComponent):
         referenced = self.fitted(settings).referenced
         assets = [self._prompts(weights, settings, referenced, days)]
         assets += [self._asset(stage, recipe, settings, days) for stage in stages]
-        sources = [dg.AssetKey(["prompts", name]) for name in (*weights, settings.held_out)]
+        asked = self.asked_of_sources(stages, settings, self.rows)
+        sources = [dg.AssetKey(["prompts", name]) for name in (*asked, settings.held_out)]
         keys = [asset.key for asset in assets]
         # Each refresh adds rows to the curated datasets that use this recipe.
         downstream = dg.AssetSelection.assets(*keys).downstream(depth=1)
@@ -119,7 +120,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             description=catalogue.described_job(self),
             partitions_def=days,
             tags=catalogue.tags(self),
-            config={"ops": self._rows_config(self.rows, weights)},
+            config={"ops": self._rows_config(stages, settings, self.rows)},
             executor_def=EXECUTOR,
         )
         schedule = self.scheduled(settings)
@@ -127,7 +128,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             self.name,
             job,
             schedule,
-            self._rows_config(schedule.rows or self.rows, weights),
+            self._rows_config(stages, settings, schedule.rows or self.rows),
             timezone=settings.schedule.timezone,
             tags=catalogue.tags(self),
         )
@@ -141,10 +142,14 @@ class Recipe(RecipeSpec, DeclaredComponent):
             sensors=[news_sensor(self.name, job, list(weights), tags=catalogue.tags(self))],
         )
 
-    def _rows_config(self, rows: int, weights: Mapping[str, float]) -> dict[str, Any]:
+    def _rows_config(
+        self, stages: Sequence[Stage], settings: Settings, rows: int
+    ) -> dict[str, Any]:
         """The run configuration of the stages that take a number of rows."""
-        names = [f"{self.name}__prompts", *(f"prompts__{source}" for source in weights)]
-        return {name: {"config": {"rows": rows}} for name in names}
+        asked = self.asked_of_sources(stages, settings, rows)
+        wanted = {f"{self.name}__prompts": rows}
+        wanted |= {f"prompts__{source}": most for source, most in asked.items()}
+        return {name: {"config": {"rows": most}} for name, most in wanted.items()}
 
     def _for_run(self, stage: Stage, given: Mapping[str, Any], settings: Settings) -> Stage:
         """The stage with the parameters that a run sets."""
@@ -235,11 +240,13 @@ class Recipe(RecipeSpec, DeclaredComponent):
             name: ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
             for name in reads
         }
+        sources = [dg.AssetKey(["prompts", source]) for source in stage.sources]
         kind = type(stage.operator)
         gives = {each.name: each.gives for each in recipe.stages}
         lineage = column_lineage(
             stage.gives,
-            {dg.AssetKey(keys[name]): gives.get(name, Prompts) for name in stage.reads},
+            {dg.AssetKey(keys[name]): gives.get(name, Prompts) for name in stage.reads}
+            | dict.fromkeys(sources, Prompts),
         )
 
         @dg.asset(
@@ -262,6 +269,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             ),
             pool=pool_of(stage.operator),
             ins={name: dg.AssetIn(key=upstream) for name, upstream in keys.items()},
+            deps=[dg.AssetDep(source) for source in sources],
             io_manager_key="tables",
             required_resource_keys={"factory"},
             check_specs=check_specs(key, stage),
@@ -279,7 +287,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     recipe,
                     factory,
                     refresh=context.partition_key,
-                    tables=with_held_out(tables, config.held_out),
+                    tables=with_held_out(stage, tables, config.held_out),
                 )
             result = replace(
                 result, metadata={**(result.metadata or {}), "dagster/column_lineage": lineage}

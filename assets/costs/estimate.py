@@ -52,7 +52,8 @@ def plan_run(
     """
     stages = recipe.changed(project.settings, changes or {})
     context = RecipeContext.of(recipe, stages)
-    prompts, unseen = offered(project, recipe, refresh=refresh, rows=rows)
+    found = offered(project, recipe, stages, refresh=refresh, rows=rows)
+    prompts, unseen = found.prompts, found.held_out
     if held_out is not None:
         unseen = first_by_id(unseen, held_out)
     trial, known = (
@@ -63,12 +64,14 @@ def plan_run(
             refresh=refresh,
             prompts=_spread(prompts, most),
             held_out=_spread(unseen, most),
+            others={name: _spread(frame, most) for name, frame in found.others.items()},
             journal_only=journal_only,
         )
         # What the trial pays for is in the journal when the answers are looked up.
         for most, journal_only in ((sample, False), (LOOKED_UP, True))
     )
     full = {"prompts": prompts.height, "held_out": unseen.height}
+    full |= {name: frame.height for name, frame in found.others.items()}
     scale = Scale({stage.name: stage for stage in stages}, full, trial.frames)
     looked_up = Scale(scale.stages, full, known.frames)
     trainings = list(_trainings(scale, context, project, refresh))

@@ -1,12 +1,15 @@
 """The prompts that a refresh would draw. Nothing is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from assets.execution.stage_context import RecipeContext, offered_to
 from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
+from assets.project.recipe_plan import Stage
 from assets.prompts.incremental_read import ReadResult, read_on
 from assets.prompts.sample_prompts import draw
 from assets.storage.tables import Question, Tables
@@ -46,14 +49,30 @@ class _WithReads(Tables):
         return sorted({*super().refreshes(key), *read})
 
 
+@dataclass(frozen=True)
+class Offered:
+    """The prompts of a recipe at a refresh.
+
+    Attributes:
+        prompts: Those that it draws.
+        held_out: The held-out prompts.
+        others: Those that its stages can draw from further sources, by `schemas.source_table`.
+    """
+
+    prompts: pl.DataFrame
+    held_out: pl.DataFrame
+    others: Mapping[str, pl.DataFrame]
+
+
 def offered(
-    project: Project, recipe: RecipeSpec, *, refresh: str, rows: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The prompts of a recipe at a refresh, and the held-out prompts: two `schemas.Prompts` tables.
+    project: Project, recipe: RecipeSpec, stages: Sequence[Stage], *, refresh: str, rows: int
+) -> Offered:
+    """The prompts of a recipe at a refresh.
 
     Args:
         project: The project.
         recipe: The recipe.
+        stages: Its stages.
         refresh: The refresh.
         rows: The largest number of prompts.
 
@@ -62,15 +81,16 @@ def offered(
     """
     settings = project.settings
     weights = recipe.weights(settings)
+    asked = recipe.asked_of_sources(stages, settings, rows) | {settings.held_out: rows}
+    days = {name: None if project.sources[name].fixed else refresh for name in asked}
     reads: dict[Key, ReadResult] = {
-        (("prompts", name), None if name == settings.held_out else refresh): _read(
-            project, name, refresh=None if name == settings.held_out else refresh, rows=rows
-        )
-        for name in [*weights, settings.held_out]
+        (("prompts", name), day): _read(project, name, refresh=day, rows=asked[name])
+        for name, day in days.items()
     }
+    tables = _WithReads(project.tables, reads)
     held_out = reads[("prompts", settings.held_out), None].split.kept
     drawn = draw(
-        _WithReads(project.tables, reads),
+        tables,
         recipe=recipe.name,
         refresh=refresh,
         rows=rows,
@@ -78,7 +98,13 @@ def offered(
         held_out=held_out,
         referenced=recipe.fitted(settings).referenced,
     )
-    return drawn.split.kept, held_out
+    prompts = drawn.split.kept
+    used = pl.col("prompt_id").is_in(pl.concat([prompts, held_out])["prompt_id"].implode())
+    context = RecipeContext.of(recipe, stages)
+    others: dict[str, pl.DataFrame] = {}
+    for stage in stages:
+        others |= offered_to(stage, context, refresh=refresh, tables=tables)
+    return Offered(prompts, held_out, {name: frame.filter(~used) for name, frame in others.items()})
 
 
 def _read(project: Project, name: str, *, refresh: str | None, rows: int) -> ReadResult:

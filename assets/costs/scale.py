@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.project.recipe_plan import GIVEN, Stage
+from assets.project.recipe_plan import Stage
 from schemas import Checkpoints
 
 
@@ -15,7 +15,7 @@ class Scale:
 
     Attributes:
         stages: The stages by name.
-        full: The rows of the run in the tables that every recipe has.
+        full: The rows of the run in the tables that come from sources.
         frames: The rows of the trial, by stage.
     """
 
@@ -25,7 +25,7 @@ class Scale:
 
     def of(self, name: str) -> float:
         """The factor of the rows that a stage gives or, if it measures a policy, asks about."""
-        if name in GIVEN:
+        if name in self.full:
             return self.full[name] / max(self.frames[name].height, 1)
         asked = self.stages[name].operator
         reads = {read.field: read.stage for read in reversed(asked.inputs())}

@@ -41,6 +41,7 @@ def try_stages(
     refresh: str,
     prompts: pl.DataFrame,
     held_out: pl.DataFrame,
+    others: Mapping[str, pl.DataFrame],
     journal_only: bool = False,
 ) -> Trial:
     """Run the stages. Answers of models are journaled.
@@ -55,6 +56,7 @@ def try_stages(
         refresh: The refresh.
         prompts: The prompts.
         held_out: The held-out prompts.
+        others: The prompts of further sources, by `schemas.source_table`.
         journal_only: Ask no model, and note the answers of the journal alone. Stages that ask a
             trained model are then left out, except for the answers of the policy before its
             training to held-out prompts.
@@ -67,7 +69,7 @@ def try_stages(
             if stage.gives in EVALUATIONS or learned.isdisjoint(stage.reads)
         ]
     ledger = Ledger()
-    frames = {"prompts": prompts, "held_out": held_out}
+    frames = {"prompts": prompts, "held_out": held_out, **others}
     trained: set[str] = set()
     unknown: dict[str, str] = {}
     for stage in stages:

@@ -21,7 +21,7 @@ from assets.execution.judge_probes import (
 from assets.execution.option_mass import MASS, describe_mass, mass_result, mass_spec
 from assets.execution.row_accounting import account_last, adds_up, rounded, rows_metadata
 from assets.execution.schema_check import schema_check
-from assets.execution.stage_context import RecipeContext, carried, stage_context
+from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
 from assets.execution.unmeasured import unmeasured
 from assets.policy.lineage import line_before
 from assets.policy.promotion import UNMEASURED, UNPROMOTED
@@ -68,7 +68,8 @@ def run_stage(
     earlier = carried(
         stage, recipe, refresh=refresh, settings=factory.settings, tables=factory.tables
     )
-    tables = {**tables, **earlier}
+    drawn_from = offered_to(stage, recipe, refresh=refresh, tables=factory.tables)
+    tables = {**tables, **earlier, **drawn_from}
     outcome = execute_stage(stage, tables, context, stages=recipe.stages)
     gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
     metadata = metadata_of(outcome, tables)

@@ -14,10 +14,11 @@ from assets.policy.lineage import roles_at
 from assets.policy.promotion import Gate, gate_of
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage, policy_stage
+from assets.prompts.sample_prompts import offered
 from assets.storage.tables import Tables
 from engines.context import Context
 from engines.opening import open_engine
-from schemas import first_by_id
+from schemas import first_by_id, source_table
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class RecipeContext:
         folder: The folder of its ``defs.yaml``, which holds its templates.
         gate: What its policies must pass to be promoted.
         stages: Its stages, in running order.
+        fixed: Those of its sources that are the same at every refresh.
     """
 
     recipe: str
@@ -39,6 +41,7 @@ class RecipeContext:
     folder: Path | None = None
     gate: Gate | None = None
     stages: Sequence[Stage] = ()
+    fixed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, recipe: RecipeSpec, stages: Sequence[Stage]) -> Self:
@@ -51,6 +54,7 @@ class RecipeContext:
             Path(recipe.file).parent,
             gate_of(recipe.name, stages, trains, recipe.gate, recipe.seed),
             stages,
+            recipe.fixed_sources,
         )
 
 
@@ -126,10 +130,24 @@ def carried(
     )
 
 
+def offered_to(
+    stage: Stage, recipe: RecipeContext, *, refresh: str, tables: Tables
+) -> dict[str, pl.DataFrame]:
+    """The prompts of the sources that a stage reads, by the names that its operator has for them
+    (`schemas.source_table`)."""
+    return {
+        source_table(source): offered(
+            tables, source, recipe=recipe.recipe, refresh=refresh, fixed=source in recipe.fixed
+        )
+        for source in stage.sources
+    }
+
+
 def with_held_out(
-    tables: Mapping[str, pl.DataFrame], most: int | None
+    stage: Stage, tables: Mapping[str, pl.DataFrame], most: int | None
 ) -> Mapping[str, pl.DataFrame]:
-    """``tables`` with at most so many held-out prompts; None: all."""
-    if most is None or "held_out" not in tables:
+    """The tables of a stage, with at most so many held-out prompts if it asks about these; None:
+    all."""
+    if most is None or not stage.asks_held_out:
         return tables
     return {**tables, "held_out": first_by_id(tables["held_out"], most)}

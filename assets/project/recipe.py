@@ -46,6 +46,7 @@ from assets.project.refusal import REFUSED
 from assets.project.source import SourceSpec
 from assets.project.source_truth import Fitted, bare_source, fit
 from assets.project.stage_templates import check_templates
+from schemas import source_table
 from schemas.named import subclass_of
 from schemas.near import near
 
@@ -127,6 +128,29 @@ class RecipeSpec(Declaration):
         bound = settings.sources if own is None else own
         return {source: weight for source, weight in bound.items() if weight > 0}
 
+    def asked_of_sources(
+        self, stages: Sequence[Stage], settings: Settings, rows: int
+    ) -> dict[str, int]:
+        """How many prompts each source is asked for, so that stages that draw from it find others
+        than ``prompts`` does.
+
+        Args:
+            stages: The stages that run.
+            settings: The configuration.
+            rows: The largest number of ``prompts``.
+        """
+        asked = dict.fromkeys(self.weights(settings), rows)
+        for stage in stages:
+            for source in stage.sources:
+                asked[source] = asked.get(source, 0) + getattr(stage.operator, "rows", rows)
+        return asked
+
+    @property
+    def fixed_sources(self) -> frozenset[str]:
+        """Those of its sources that are the same at every refresh."""
+        known = (self._sources or {}).values()
+        return frozenset(each.name for sources in known for each in sources if each.fixed)
+
     def scheduled(self, settings: Settings) -> Schedule:
         """When the recipe's schedule runs, and for how many prompts."""
         schedule = settings.schedule.changed(
@@ -180,19 +204,24 @@ class RecipeSpec(Declaration):
     def on_bare_prompts(self, settings: Settings) -> Fitted:
         """The stages as they would run on prompts without a check and without references."""
         bare = [bare_source()]
-        return self._fit(
-            self.stages, settings, file=self.file, sources={"prompts": bare, "held_out": bare}
-        )
+        sources = {**(self._sources or {}), "prompts": bare, "held_out": bare}
+        return self._fit(self.stages, settings, file=self.file, sources=sources)
 
     def draw_from(self, sources: Mapping[str, SourceSpec], settings: Settings) -> None:
-        """Fit the stages to the sources of the recipe's prompts and of the held-out prompts.
+        """Fit the stages to the sources of the recipe's prompts, of the held-out prompts and of
+        the prompts that stages draw.
 
         Args:
             sources: All sources of the project, by name.
             settings: The configuration.
         """
         drawn = [sources[name] for name in self.weights(settings)]
-        self._sources = {"prompts": drawn, "held_out": [sources[settings.held_out]]}
+        read = {name for stage in self.planned(settings) for name in stage.sources}
+        self._sources = {
+            "prompts": drawn,
+            "held_out": [sources[settings.held_out]],
+            **{source_table(name): [sources[name]] for name in sorted(read)},
+        }
         self._fitted = None
 
     def refuse(self, error: RecipeError) -> None:

@@ -108,6 +108,19 @@ class RecipeCheck:
                     file=where,
                     field=field,
                 )
+        for stage in recipe.planned(settings):
+            for read in stage.operator.inputs():
+                if read.source is not None:
+                    self._check_drawn(recipe, stage.name, read.field, read.source)
+
+    def _check_drawn(self, recipe: RecipeSpec, stage: str, field: str, source: str) -> None:
+        problem = None
+        if source not in self.sources:
+            problem = self.sources.missing(source)
+        elif source == self.settings.held_out:
+            problem = f"the prompts of source {source!r} are held out: read the table 'held_out'"
+        if problem is not None:
+            raise RecipeError(problem, file=recipe.file, stage=stage, field=field)
 
     def _check_roles(self, recipe: RecipeSpec) -> None:
         unbound = {each.name: each.error for each in self.refusals if each.kind == ROLE}

@@ -31,6 +31,7 @@ from schemas import (
     chooser_of,
     load_operator,
     operator_class,
+    source_table,
 )
 from schemas.near import near
 from schemas.parameters import Parameters
@@ -64,6 +65,7 @@ class Stage:
         operator: Its operator.
         gives: The table that it gives.
         reads: The stages that it reads.
+        sources: The sources of prompts that it reads.
         carried: The table of each stage that it reads at an earlier refresh (``name@previous``).
         origins: Where parameters come from that the recipe does not set: from the profile of the
             model, for example, or from this run. Of all others it sets the value, or the operator
@@ -76,6 +78,14 @@ class Stage:
     reads: tuple[str, ...]
     origins: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, type[Table]] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+    @property
+    def asks_held_out(self) -> bool:
+        """Whether it is about the held-out prompts, of which a run may take some. A stage that
+        compares other prompts ``against`` them needs them all."""
+        reads = self.operator.inputs()
+        return any(read.stage == "held_out" and read.field != "against" for read in reads)
 
 
 def carried_name(stage: str) -> str:
@@ -118,10 +128,13 @@ def plan(
             _refuse_cycle(waiting, file=file)
         for name in ready:
             operator = waiting.pop(name)
+            inputs = operator.inputs()
+            sources = dict.fromkeys(read.source for read in inputs if read.source is not None)
+            offered = {source_table(source): Prompts for source in sources}
             gives[name] = fit_stage(
-                name, operator, {**gives, **earlier}, known=operators, file=file
+                name, operator, {**gives, **earlier, **offered}, known=operators, file=file
             )
-            read_stages = dict.fromkeys(read.stage for read in operator.inputs())
+            read_stages = dict.fromkeys(read.stage for read in inputs if read.source is None)
             reads = [each for each in read_stages if each not in earlier]
             carried = {
                 each.removesuffix(_CARRIED): earlier[each]
@@ -133,7 +146,9 @@ def plan(
                 role = use.role.partition("@")[0]
                 if "choose" in use.needs and role in roles:
                     choosers[chooser_of(name)] = roles[role]
-            ordered.append(Stage(name, filled, gives[name], tuple(reads), origins, carried))
+            ordered.append(
+                Stage(name, filled, gives[name], tuple(reads), origins, carried, tuple(sources))
+            )
     return _as_written(ordered, list(stages))
 
 

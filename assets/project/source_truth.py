@@ -20,7 +20,7 @@ from assets.project.recipe_plan import (
 from assets.project.source import SourceSpec
 from engines.checks import bounded
 from engines.operators.model_defaults import RoleDefaults
-from schemas import TruthNeed
+from schemas import TruthNeed, source_table
 
 _WHAT = {
     "check": "checks answers",
@@ -69,7 +69,8 @@ def fit(
 
     Args:
         stages: The stages in running order.
-        sources: The sources of ``prompts`` and of ``held_out``.
+        sources: The sources of ``prompts``, of ``held_out``, and of the tables of sources that
+            stages read (`schemas.source_table`).
         file: The file that declares the recipe.
         roles: The binding of each role, with the defaults of its model.
         measured: The stage that the claim is about; None if there is none.
@@ -142,9 +143,12 @@ def _lacks(source: SourceSpec, need: TruthNeed) -> str | None:
 
 
 def _given(prompts: str, stages: Mapping[str, Stage]) -> str:
-    """The table of `GIVEN` that a stage of prompts passes on; "" if it makes prompts of its own."""
+    """The table of `GIVEN` or of a source that a stage of prompts passes on; "" if it makes prompts
+    of its own."""
     while prompts not in GIVEN:
         stage = stages.get(prompts)
+        if stage is not None and stage.sources:
+            return source_table(stage.sources[0])
         if stage is None or stage.operator.gives is not None:
             return ""
         prompts = next(read.stage for read in stage.operator.inputs() if read.field == "of")

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from assets.config.errors import FactoryError
-from assets.storage.tables import Tables
+from assets.storage.tables import Question, Tables
 from filters.curation.mix import mix
 from schemas import Split, dropped
 
@@ -82,7 +82,7 @@ def draw(
     taken = used.clear()
     taken_before = [used.clear()]
     for source in weights:
-        known = _ids(tables, ("prompts", source), _newest_first(tables, source, refresh=refresh))
+        known = _ids(tables, ("prompts", source), _in_turn(tables, source, refresh=refresh))
         taken_before.append(known.join(used, on="prompt_id", how="semi"))
         fresh = _source_prompts(tables, source, pl.concat([used, taken]), refresh=refresh)
         taken = pl.concat([taken, fresh.select("prompt_id")])
@@ -111,29 +111,52 @@ def draw(
     )
 
 
+def offered(tables: Tables, source: str, *, recipe: str, refresh: str, fixed: bool) -> pl.DataFrame:
+    """The prompts of a source that a stage of a recipe can draw (`generators.Draw`): those that no
+    earlier refresh of the recipe drew as ``prompts``.
+
+    Args:
+        tables: The stored tables.
+        source: The name of the source.
+        recipe: The name of the recipe.
+        refresh: The refresh.
+        fixed: Whether the source is the same at every refresh. Of another source, the prompts of
+            this refresh come first.
+
+    Raises:
+        FactoryError: The source has not been read for this refresh.
+    """
+    key = (recipe, "prompts")
+    used = _ids(tables, key, [each for each in tables.refreshes(key) if each < refresh])
+    if not fixed:
+        return _source_prompts(tables, source, used, refresh=refresh)
+    return tables.query(("prompts", source), None, _without(used))
+
+
 def _source_prompts(
     tables: Tables, source: str, used: pl.DataFrame, *, refresh: str
 ) -> pl.DataFrame:
-    """The stored prompts of a source that are not ``used``: those of this refresh first, then the
-    newest first."""
-
-    def unused(rows: pl.LazyFrame) -> pl.LazyFrame:
-        return rows.join(used.lazy(), on="prompt_id", how="anti", maintain_order="left")
-
-    refreshes = _newest_first(tables, source, refresh=refresh)
-    frames = [tables.query(("prompts", source), each, unused) for each in refreshes]
+    """The stored prompts of a source that are not ``used``, in the order of `_in_turn`."""
+    refreshes = _in_turn(tables, source, refresh=refresh)
+    frames = [tables.query(("prompts", source), each, _without(used)) for each in refreshes]
     return pl.concat(frames).unique("prompt_id", keep="first", maintain_order=True)
 
 
-def _newest_first(tables: Tables, source: str, *, refresh: str) -> list[str]:
-    """The refreshes at which a source was read: this one first, then the newest first."""
+def _without(used: pl.DataFrame) -> Question:
+    return lambda rows: rows.join(used.lazy(), on="prompt_id", how="anti", maintain_order="left")
+
+
+def _in_turn(tables: Tables, source: str, *, refresh: str) -> list[str]:
+    """The refreshes at which a source was read: this one, then earlier ones, the newest first, then
+    later ones. So a later refresh changes nothing that this one has drawn."""
     refreshes = tables.refreshes(("prompts", source))
     if refresh not in refreshes:
         raise FactoryError(
             f"source {source!r} has not been read for refresh {refresh}: materialize "
             f"prompts/{source} for it, or use factory run, which does"
         )
-    return [refresh, *(other for other in reversed(refreshes) if other != refresh)]
+    earlier = [each for each in reversed(refreshes) if each < refresh]
+    return [refresh, *earlier, *(each for each in refreshes if each > refresh)]
 
 
 def _ids(tables: Tables, key: tuple[str, str], refreshes: Sequence[str]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from assets.execution.row_counts import RowCounts, count_reasons, count_rows, co
 from assets.rendering.markdown import plain
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
-from schemas import Pairs, Responses, Split, first_by_id
+from schemas import Pairs, Responses, Split, first_by_id, source_table
 
 EXAMPLES = 3
 LONGEST = 400
@@ -61,18 +61,22 @@ def funnel(data: ReportData) -> list[Level]:
     for stage in data.stages:
         counts, gone = [], []
         for refresh in data.ran(stage.name):
-            asks_held_out = "held_out" in stage.reads
-            columns = [*counted_columns(stage), *(["prompt_id"] if asks_held_out else [])]
+            columns = [*counted_columns(stage), *(["prompt_id"] if stage.asks_held_out else [])]
             kept = data.ids(stage.name, refresh, *columns)
             try:
                 read = {
                     each.stage: data.ids(each.stage, refresh, *columns)
                     for each in stage.operator.inputs()
+                    if each.source is None
                 }
             except MissingTableError:
                 gone.append(refresh)
                 continue
             dropped = data.tables.read_dropped((data.recipe.name, stage.name), refresh)
+            if stage.sources:
+                # What a source offered then is not known later: it may have been read again.
+                offered = pl.concat([kept["prompt_id"], dropped["row_id"]]).to_frame("prompt_id")
+                read |= {source_table(source): offered for source in stage.sources}
             counts.append(count_rows(stage, _asked(read, kept, dropped), Split(kept, dropped)))
         if not counts and not gone:
             continue

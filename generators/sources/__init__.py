@@ -1,1 +1,1 @@
-"""Sources of prompts: files, datasets of the Hub."""
+"""Sources of prompts: files, datasets of the Hub; a second set of prompts of a recipe."""
