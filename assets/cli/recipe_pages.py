@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from assets.cli.recipe_list import KINDS, needs_of
 from assets.rendering.markdown import cited, escaped
 from assets.report.claim import documented
+from schemas import source_table
 
 if TYPE_CHECKING:
     from assets.config.settings import Settings
@@ -69,7 +70,7 @@ def _entry(recipe: "RecipeSpec", settings: "Settings") -> list[str]:
         cells = (
             stage.name,
             f"`{operator.__module__.partition('.')[0]}.{operator.__name__}`",
-            ", ".join(stage.reads),
+            ", ".join([*map(source_table, stage.sources), *stage.reads]),
             " ".join(does.split()).replace("|", "\\|"),
         )
         lines.append(f"| {' | '.join(cells)} |")
