@@ -31,9 +31,10 @@ from assets.execution.stage_context import RecipeContext, with_held_out
 from assets.project.changes import WHERE
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
+from assets.project.given_prompts import given_tables
 from assets.project.publish import PUBLISHED
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import Stage
+from assets.project.recipe_plan import Stage, with_read
 from assets.project.refusal import Refusal
 from assets.project.resources import Resources
 from assets.prompts.sample_prompts import draw
@@ -235,7 +236,9 @@ class Recipe(RecipeSpec, DeclaredComponent):
     ) -> dg.AssetsDefinition:
         key = [self.name, stage.name]
         # Label accuracy of pairs needs the prompts, even if the operator does not read them.
-        reads = dict.fromkeys([*stage.reads, *(["prompts"] if stage.gives is Pairs else [])])
+        needed = with_read(recipe.stages, stage.reads) if stage.gives is Pairs else []
+        given = given_tables(needed) if stage.gives is Pairs else ()
+        reads = dict.fromkeys([*stage.reads, *given])
         keys = {
             name: ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
             for name in reads

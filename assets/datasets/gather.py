@@ -7,6 +7,7 @@ import polars as pl
 from assets.datasets.curate import PROVENANCE, Curated, curated
 from assets.datasets.stored_clusters import StoredClusters
 from assets.project.dataset_plan import DatasetPlan
+from assets.project.given_prompts import given_prompts
 from assets.storage.tables import Tables
 from filters.filter import Filter
 from schemas import columns
@@ -30,18 +31,14 @@ def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None)
     schema = pl.Schema({**columns(plan.table), **{name: pl.String() for name in PROVENANCE}})
     frames = [pl.DataFrame(schema=schema)]
     for recipe, stage in plan.parts.items():
-        with_prompts = tables.refreshes((recipe, "prompts"))
         for refresh in tables.refreshes((recipe, stage)):
             rows = (
                 tables.read((recipe, stage), refresh)
                 if read is None
                 else read(recipe, stage, refresh)
             ).with_columns(recipe=pl.lit(recipe), refresh=pl.lit(refresh))
-            origins = pl.DataFrame(
-                schema={"prompt_id": pl.String, **dict.fromkeys(PROVENANCE[2:], pl.String)}
-            )
-            if refresh in with_prompts:
-                origins = tables.read((recipe, "prompts"), refresh).select(origins.columns)
+            prompts = given_prompts(tables, recipe, plan.prompts[recipe], refresh)
+            origins = prompts.select("prompt_id", *PROVENANCE[2:])
             joined = rows.join(origins, on="prompt_id", how="left", maintain_order="left")
             frames.append(joined.select(schema.names()))
     return pl.concat(frames)

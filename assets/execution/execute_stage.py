@@ -10,6 +10,7 @@ import polars as pl
 from assets.config.causes import with_file_name
 from assets.execution.row_counts import RowCounts, count_rows
 from assets.policy.promotion import tolerance_of
+from assets.project.given_prompts import given_tables
 from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
@@ -84,7 +85,7 @@ def execute_stage(
     Args:
         stage: A stage of `assets.project.recipe_plan.plan`.
         tables: The tables that the stage reads, by stage name. A stage that gives `Pairs` also
-            needs ``prompts``, to check the labels.
+            needs its prompts, to check the labels (`assets.project.given_prompts`).
         context: The context of the run: recipe, refresh, roles, folders.
         stages: The stages of the recipe, which tell how labels were made.
 
@@ -103,7 +104,7 @@ def execute_stage(
         seconds,
         scorer_accuracy=scorer_accuracy(stage.operator, tables, kept, context.checks),
         label_accuracy=(
-            label_accuracy(kept, tables["prompts"], context.checks)
+            label_accuracy(kept, _given(tables, stages), context.checks)
             if stage.gives is Pairs
             else None
         ),
@@ -112,6 +113,11 @@ def execute_stage(
         ),
         validation=_validation(stage, kept, context.seed) if stage.gives in EVALUATIONS else None,
     )
+
+
+def _given(tables: Mapping[str, pl.DataFrame], stages: Sequence[Stage]) -> pl.DataFrame:
+    given = [tables[name] for name in given_tables(stages) if name in tables]
+    return pl.concat(given).unique("prompt_id", keep="first", maintain_order=True)
 
 
 def scorer_accuracy(

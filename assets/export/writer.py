@@ -31,6 +31,7 @@ from assets.export.messages import as_exported
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_shards
 from assets.project.export_format import recipe_format
+from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
 from assets.provenance.check_results import latest_checks
@@ -117,7 +118,8 @@ def _write(
             f"{recipe} has not run yet; make its {stage.name} with: factory run {recipe} "
             f"(looked for in {tables.root})"
         )
-    drawn = [tables.read((recipe, "prompts"), refresh) for refresh in refreshes]
+    given = given_tables(stages)
+    drawn = [given_prompts(tables, recipe, given, refresh) for refresh in refreshes]
     made = [
         _rows(tables, recipe, stage, stages, asked, refresh=refresh)
         for refresh, asked in zip(refreshes, drawn, strict=True)

@@ -10,6 +10,7 @@ from assets.config.errors import RecipeError, UnfitError, parameter_error
 from assets.config.settings import Settings
 from assets.project.dataset import Cap, DatasetSpec
 from assets.project.export_format import dataset_format
+from assets.project.given_prompts import given_tables
 from assets.project.publish import Publish, refused_format
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import EXPORTED, Stage, exported_stage
@@ -31,6 +32,7 @@ class DatasetPlan:
         name: The name of the dataset.
         table: The table of its rows.
         parts: The stage of each recipe that is read.
+        prompts: The tables of each recipe that tell the source of its prompts.
         weights: The weight of each recipe; None keeps all rows.
         filters: Filters that read ``rows`` or ``prompts``.
         evaluations: The source behind each name of evaluation prompts that the filters use.
@@ -42,6 +44,7 @@ class DatasetPlan:
     name: str
     table: type[Table]
     parts: Mapping[str, str]
+    prompts: Mapping[str, Sequence[str]]
     weights: Mapping[str, float] | None
     filters: Sequence[Filter]
     evaluations: Mapping[str, str]
@@ -97,6 +100,7 @@ def plan_dataset(
         dataset.name,
         stage.gives,
         {recipe: each.name for recipe, each in parts.items()},
+        {recipe: given_tables(recipes[recipe].planned(settings)) for recipe in parts},
         None if dataset.weights is None else weights,
         filters,
         _evaluations(filters, sources, settings, file=file),

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from assets.config.errors import FactoryError
+from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.project import Project
 from assets.project.recipe_plan import exported_stage
 from assets.storage.dataset_versions import SPLITS, Version, Versions
-from schemas import Prompts, Table, empty
+from schemas import Table
 from schemas.near import near
 
 if TYPE_CHECKING:
@@ -125,9 +126,6 @@ def dataset_name(project: Project, name: str) -> str:
 
 def drawn_prompts(project: Project, recipe: str, refresh: str | None) -> pl.DataFrame:
     """The prompts of a recipe at a refresh; an empty table if they are not stored."""
-    from assets.storage.tables import Tables
-
-    tables = Tables(project.settings.root_path)
-    if refresh not in tables.refreshes((recipe, "prompts")):
-        return empty(Prompts)
-    return tables.read((recipe, "prompts"), refresh)
+    known = project.recipes.get(recipe)
+    stages = [] if known is None else known.planned(project.settings)
+    return given_prompts(project.tables, recipe, given_tables(stages), refresh)

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.config.errors import FactoryError
 from assets.project.find_rows import data_stage, found_refreshes
+from assets.project.given_prompts import given_tables
 from assets.project.label_truth import right_responses
 from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
@@ -157,7 +158,10 @@ class ReportData:
     def given_prompts(self, ids: pl.Series) -> pl.DataFrame:
         """The prompts with these ids that came from sources. Only for these can a source's check
         know the right answer; a prompt that a stage made may ask for a judgement, for example."""
-        made = self.with_ids(Prompts, ids.alias("prompt_id").unique()).select("prompt_id")
+        wanted = ids.alias("prompt_id").unique()
+        made = self.with_ids(Prompts, wanted).filter(
+            ~pl.col("stage").is_in(given_tables(self.stages))
+        )
         return self.prompts(ids).join(made, on="prompt_id", how="anti")
 
     def right(self, answers: pl.DataFrame) -> pl.Series:

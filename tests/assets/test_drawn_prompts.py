@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from assets import Factory
+from assets.datasets.gather import gathered
 from assets.definitions import build_definitions
 from assets.refresh import Outcome, run_refresh
 from assets.report.funnel import funnel
@@ -17,7 +18,9 @@ DRAWING: dict[str, Any] = {
     "harder": {"use": "generators.Draw", "of": "harder", "rows": 3},
     "more": {"use": "generators.Draw", "of": "pocket", "rows": 4},
     "seeds": {**SAMPLED, "of": "more"},
-    **STAGES,
+    "texts": {"use": "generators.Fixed", "of": "more", "texts": ["Answer: 1", "Answer: 2"]},
+    "pairs": {"use": "filters.RandomPairs", "of": "texts", "prompts": "more"},
+    "policy": STAGES["policy"],
     "on_harder": {**STAGES["validated"], "prompts": "harder"},
 }
 
@@ -57,7 +60,12 @@ def test_a_policy_is_measured_on_what_was_drawn(drawing: Workshop) -> None:
     assert sorted(evaluated["prompt_id"]) == sorted(read(drawing, "harder", DAYS[0])["prompt_id"])
     assert outcome.stages["harder"]["in"] == 8
     assert outcome.stages["harder"]["dropped"] == {"more prompts than rows": 5}
-    data = ReportData.of_refresh(drawing.project(), "drawing", DAYS[0])
+    project = drawing.project()
+    learned = gathered(project.datasets["drawing"], project.tables)
+    assert set(learned["source"]) == {"pocket"}
+    assert outcome.label_accuracy is not None
+    data = ReportData.of_refresh(project, "drawing", DAYS[0])
+    assert data.given_prompts(learned["prompt_id"]).height == learned["prompt_id"].n_unique()
     (level,) = (each for each in funnel(data) if each.name == "harder")
     assert (level.account.came, level.account.kept, level.account.adds_up) == (8, 3, True)
 
@@ -84,7 +92,7 @@ def test_each_refresh_draws_apart_from_the_prompts_until_then(drawing: Workshop)
 def test_few_held_out_prompts_are_asked_but_none_is_drawn(drawing: Workshop) -> None:
     held = {"use": "pocket.Problems", "split": "held_out"}
     drawing.source("twin", read=held, check="pocket.check", rows=5, fixed=True)
-    stages = {
+    stages: dict[str, Any] = {
         "twin": {"use": "generators.Draw", "of": "twin", "rows": 5},
         "answers": {**SAMPLED, "of": "held_out"},
     }
