@@ -23,6 +23,8 @@ CHANGED = {
     "run online_dpo --rounds 3": "run online_dpo --rounds 2 --rows 2",
     "plan online_dpo --rows 64": "plan online_dpo --rows 8 --sample 2",
     "claims cream tick": "claims p_true --rows 2",
+    "claims online_dpo --world instructions": "claims p_true --world instructions --rows 2",
+    "claims raft --world instructions": "claims p_true --world instructions --rows 3",
     "export online_dpo DIR": "export online_dpo out",
     "export models/demo DIR": "export models/demo out-model",
     "import ultrafeedback PATH": "import ultrafeedback {published}/ultrafeedback.jsonl",
