@@ -53,6 +53,7 @@ LEFT_OUT = {
     "train": "a word for its command",
     "claims": "hours: every recipe and its control; one recipe is run here",
     "claims --docs docs": "hours, as above",
+    "claims raft --seeds 3 --until-decided --hours 8": "hours (tests/assets/execution)",
     "run short_answers --rows 16": "needs a new project (tests/test_installed.py)",
     "train brief": "needs a new project, as above",
     "run online_dpo --rows 64": "the same as --rows 512, which is run here",
