@@ -20,7 +20,7 @@ SCORED = {
     "mrt": "bonus",
     "omega_prm": "prm",
     "one_token_probe": "retrained",
-    "pav": "pav",
+    "pav": "chance",
     "pqm": "ranking",
     "prm_lessons": "prm",
     "scir": "implicit",

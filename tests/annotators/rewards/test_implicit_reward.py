@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from annotators import ImplicitReward, Likelihood
 from engines.bindings import Binding
-from engines.protocol import EngineError
 from generators import Sample
 from schemas import Checkpoints, rows
 
@@ -63,10 +62,17 @@ def test_its_stage_reads_the_one_that_trains() -> None:
     assert "checkpoint" not in {each.field for each in ImplicitReward().inputs()}
 
 
-def test_no_checkpoint_is_an_error(stand: Any) -> None:
-    made = {**tables(stand), "train": rows(Checkpoints, [])}
-    with pytest.raises(EngineError, match="gave 0"):
-        ImplicitReward(checkpoint="train").run(made, stand.context(roles=ROLES))
+def test_without_a_checkpoint_as_before_the_first_refresh_the_roles_keep_their_weights(
+    stand: Any,
+) -> None:
+    made = {**tables(stand), "train@previous": rows(Checkpoints, [])}
+    plain, carried = (
+        ImplicitReward(checkpoint=checkpoint, probes="off")
+        .run(made, stand.context(roles=ROLES))
+        .kept["value"]
+        for checkpoint in (None, "train@previous")
+    )
+    assert_series_equal(plain, carried)
 
 
 def test_a_policy_over_itself_is_refused() -> None:
