@@ -46,6 +46,7 @@ MISSING = {
 LEFT_OUT = {
     "run": "a word for its command",
     "compare": "a word for its command",
+    "show": "a word for its command",
     "plan": "a word for its command",
     "export": "a word for its command",
     "init": "a word for its command",
