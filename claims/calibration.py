@@ -69,6 +69,7 @@ class Calibration(Measure):
             least - self.error_at_most,
             most - self.error_at_most,
             held=most < self.error_at_most,
+            below=True,
             says=(
                 f"calibration error {error:.3f} [{least:.3f}, {most:.3f}] (wanted: less than "
                 f"{self.error_at_most:g}); {ranked}, {shares}"

@@ -63,7 +63,7 @@ class FalsePositives(Measure):
                 f"; of real responses {ranked.measured:.1%} of pairs are ranked rightly, before "
                 f"{ranked.control:.1%}: {ranked}"
             )
-        return Figures.of(fooled, says, held=held)
+        return Figures.of(fooled, says, held=held, below=True)
 
     def _fooled(self, responses: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
         """One row a prompt: ``count`` responses, of which ``hits`` are false positives."""

@@ -60,6 +60,7 @@ class RepeatedSteps(Measure):
             f"saying a step twice raises the score of {_summary(ours)}, the control's of "
             f"{_summary(theirs)}: {both}{''.join(others)}",
             held=both.measured <= self.at_most and both.high < 0,
+            below=True,
         )
 
     def _changes(

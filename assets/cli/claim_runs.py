@@ -31,6 +31,7 @@ FIGURES = (
     "verdict",
     "deciding_rows",
     "boundary",
+    "below",
 )
 """The figures of a claim in a result; all are None if it was not measured."""
 

@@ -121,6 +121,7 @@ def _over_seeds(claims: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 held=claim["held"],
                 says=without_verdict(claim["says"]) or claim["says"],
                 boundary=claim["boundary"],
+                below=claim["below"],
             )
             for claim in claims
         ]

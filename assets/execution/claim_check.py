@@ -64,6 +64,7 @@ def claim_check(
                         "verdict": figures.verdict,
                         "deciding_rows": figures.rows,
                         "boundary": figures.boundary,
+                        "below": figures.below,
                     }
                 ),
                 **{name: value for name, value in numbers.items() if value is not None},

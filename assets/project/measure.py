@@ -69,6 +69,7 @@ class Figures:
         held: Whether the claim holds.
         says: A sentence with the figures.
         boundary: What the difference has to be above.
+        below: Whether it has to be below the boundary instead.
         rows: How many prompts of the recipe would decide an undecided claim (`deciding`); None if
             more of them do not.
     """
@@ -80,23 +81,44 @@ class Figures:
     held: bool
     says: str
     boundary: float = 0.0
+    below: bool = False
     rows: int | None = None
 
     @classmethod
     def of(
-        cls, both: Shares, says: str, *, held: bool | None = None, boundary: float = 0.0
+        cls,
+        both: Shares,
+        says: str,
+        *,
+        held: bool | None = None,
+        boundary: float = 0.0,
+        below: bool = False,
     ) -> "Figures":
         """The figures of two shares.
 
         Args:
             both: The shares.
             says: A sentence with the figures.
-            held: Whether the claim holds; by default, whether ``both.low`` is above ``boundary``.
+            held: Whether the claim holds; by default, whether the interval is beyond ``boundary``.
             boundary: What the difference has to be above.
+            below: Whether it has to be below the boundary instead.
         """
-        held = both.low > boundary if held is None else held
-        low, high = both.low, both.high
-        return cls(both.measured, both.control, low, high, held=held, says=says, boundary=boundary)
+        found = cls(
+            both.measured,
+            both.control,
+            both.low,
+            both.high,
+            held=False,
+            says=says,
+            boundary=boundary,
+            below=below,
+        )
+        return replace(found, held=found.clears if held is None else held)
+
+    @property
+    def clears(self) -> bool:
+        """Whether the interval is beyond the boundary, on the side where the claim wants it."""
+        return self.high < self.boundary if self.below else self.low > self.boundary
 
     @property
     def verdict(self) -> Verdict:
@@ -137,15 +159,13 @@ def over_seeds(found: Sequence[Figures]) -> Figures:
     half = _QUANTILE * math.sqrt(fmean(variances) + variance(middles) / count)
     controls = [each.control for each in found if each.control is not None]
     # A claim may ask for more than a difference: then one that fails has another reason.
-    others = all(each.held or each.low <= each.boundary for each in found)
-    held = middle - half > first.boundary and others
-    return replace(
+    others = all(each.held or not each.clears for each in found)
+    combined = replace(
         first,
         measured=fmean(each.measured for each in found),
         control=fmean(controls) if controls else None,
         low=middle - half,
         high=middle + half,
-        held=held,
         says=(
             f"over {count} seeds of training the difference is {middle:+.3f} "
             f"[{middle - half:+.3f}, {middle + half:+.3f}], of each "
@@ -153,6 +173,7 @@ def over_seeds(found: Sequence[Figures]) -> Figures:
         ),
         rows=None,
     )
+    return replace(combined, held=combined.clears and others)
 
 
 class Measure(BaseModel):

@@ -1,6 +1,7 @@
 """Verdicts on claims."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,14 @@ def test_seeds_widen_the_interval_by_their_differences() -> None:
     assert apart.measured == pytest.approx(0.6)
     assert apart.verdict == "undecided"
     assert "+0.000, +0.100, +0.200" in apart.says
+
+
+def test_a_claim_that_something_falls_is_decided_from_below() -> None:
+    seeds = [replace(of_seed(-0.1, 0.05), below=True)] * 3
+    assert over_seeds(seeds).verdict == "held"
+    both = Shares(0.1, 0.3, -0.25, -0.15, 1, 1)
+    assert Figures.of(both, "", below=True).held
+    assert not Figures.of(both, "").held
 
 
 def test_a_claim_that_fails_for_another_reason_fails_over_seeds() -> None:
