@@ -18,7 +18,8 @@ from assets.config.settings import SettingsError, load_settings
 from assets.export.messages import as_exported
 from assets.formats import format_of
 from assets.importers.importer import import_dataset
-from assets.project.recipe_plan import check_roles, plan
+from assets.project.recipe_plan import plan
+from assets.project.role_check import check_roles
 from engines.opening import open_engine
 from generators import Sample
 from schemas import Pairs, rows

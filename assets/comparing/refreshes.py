@@ -106,7 +106,7 @@ def _shared(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[S
 
 def _with_texts(data: ReportData, scores: pl.DataFrame) -> pl.DataFrame:
     """The scores with the prompt and the text of the scored responses."""
-    texts = data.every(Responses, "prompt_id", "text").drop("refresh")
+    texts = data.distinct_rows(Responses, "prompt_id", "text").drop("refresh")
     return scores.join(texts, on="response_id")
 
 

@@ -15,12 +15,12 @@ from assets.project.recipe import Rule
 from assets.project.recipe_plan import (
     MODELS,
     Stage,
-    check_role,
     fit_stage,
     stage_operator,
     with_defaults,
 )
 from assets.project.refusal import Declarations
+from assets.project.role_check import check_role
 from assets.project.source import SourceSpec
 from assets.project.source_truth import bare_source, fit
 from engines.operators.model_defaults import RoleDefaults

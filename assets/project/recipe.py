@@ -41,8 +41,9 @@ from assets.project.export_format import recipe_format
 from assets.project.import_path import built
 from assets.project.measure import Measure
 from assets.project.publish import PUBLISHED, Publish, check_publish, refused_format
-from assets.project.recipe_plan import GIVEN, Stage, check_roles, plan
+from assets.project.recipe_plan import GIVEN, Stage, plan
 from assets.project.refusal import REFUSED
+from assets.project.role_check import check_roles
 from assets.project.source import SourceSpec
 from assets.project.source_truth import Fitted, bare_source, fit
 from assets.project.stage_templates import check_templates

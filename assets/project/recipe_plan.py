@@ -5,18 +5,16 @@ and their parameters, the stages that they read, the tables of these stages, and
 are bound to their roles.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from assets.config.errors import NAME_RULE, RecipeError, UnfitError, is_name, parameter_error
+from assets.config.errors import NAME_RULE, RecipeError, is_name, parameter_error
 from assets.project.refusal import as_recipe_error
-from engines.chat.thinking_budget import NO_BUDGET
 from engines.operators.model_defaults import RoleDefaults, with_model_defaults
-from engines.operators.sampled import Sampled
 from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
@@ -24,7 +22,6 @@ from schemas import (
     Operator,
     Pairs,
     Prompts,
-    RoleUse,
     StepLabels,
     Table,
     UnknownOperatorError,
@@ -34,7 +31,6 @@ from schemas import (
     source_table,
 )
 from schemas.near import near
-from schemas.parameters import Parameters
 
 GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
 """Tables that stages can read and that the recipe does not declare: the prompts of the refresh, and
@@ -51,9 +47,6 @@ MODELS = {
 """What a training makes, by its task type."""
 
 _CARRIED = "@previous"
-
-DERIVED = ("previous", "initial")
-"""``policy@previous`` and ``policy@initial``: earlier policies of the same recipe."""
 
 
 @dataclass(frozen=True)
@@ -150,20 +143,6 @@ def plan(
                 Stage(name, filled, gives[name], tuple(reads), origins, carried, tuple(sources))
             )
     return _as_written(ordered, list(stages))
-
-
-def check_roles(
-    stages: Sequence[Stage], roles: Mapping[str, RoleDefaults], *, file: Path | str
-) -> None:
-    """Check that the roles of all stages are bound to models that can do what they are asked.
-
-    Raises:
-        UnfitError: One is not. The message names the file, the stage and the field.
-        RecipeError: There cannot be such a role.
-    """
-    for stage in stages:
-        for use in stage.operator.roles():
-            check_role(stage.name, stage.operator, use, roles, file=file)
 
 
 def policy_stage(stages: Sequence[Stage]) -> Stage | None:
@@ -299,65 +278,6 @@ def _refuse_other_role(
     if role != trained:
         problem = f"trains the role {role!r}, but its checkpoint is of the role {trained!r}"
         raise RecipeError(f"{problem}: set start: {trained}", file=file, stage=name, field=field)
-
-
-def check_role(
-    stage: str,
-    operator: Operator,
-    use: RoleUse,
-    roles: Mapping[str, RoleDefaults],
-    *,
-    file: Path | str,
-) -> None:
-    """Check that a role of a stage is bound to a model that can do what it is asked.
-
-    Raises:
-        UnfitError: It is not.
-        RecipeError: There cannot be such a role.
-    """
-    role, _, which = use.role.partition("@")
-    if which and (role != "policy" or which not in DERIVED):
-        raise RecipeError(
-            f"there is no role {use.role!r}: 'policy@previous' and 'policy@initial' are the "
-            "policies of earlier refreshes, and no other role has earlier ones",
-            file=file,
-            stage=stage,
-            field=use.field,
-        )
-    if role not in roles:
-        raise UnfitError(
-            f"no model is bound to role {role!r}: bind it in factory.yaml "
-            f"(roles: {{{role}: {{model: ...}}}}) or with FACTORY_ROLES__{role.upper()}__MODEL; "
-            f"{near(role, roles)}",
-            file=file,
-            stage=stage,
-            field=use.field,
-        )
-    for need in use.needs:
-        if not roles[role].binding.can(need):
-            action = "be trained" if need == "weights" else need
-            raise UnfitError(
-                f"{type(operator).__name__} asks the role {role!r} to {action}, "
-                f"{roles[role].binding.lacking(need)}",
-                file=file,
-                stage=stage,
-                field=use.field,
-            )
-    if "generate" in use.needs and not roles[role].binding.engine_class.local_weights:
-        budget = next(_thinking_budgets(use.operator), None)
-        if budget is not None:
-            raise UnfitError(NO_BUDGET, file=file, stage=stage, field=budget)
-
-
-def _thinking_budgets(parameters: Parameters) -> Iterator[str]:
-    """The fields that limit a thought, in ``parameters`` and in those nested in them
-    ("proposer.max_thinking_tokens"). Nested operators have roles of their own."""
-    if isinstance(parameters, Sampled) and parameters.max_thinking_tokens is not None:
-        yield "max_thinking_tokens"
-    for name in type(parameters).model_fields:
-        value = getattr(parameters, name)
-        if isinstance(value, Parameters) and not isinstance(value, Operator):
-            yield from (f"{name}.{budget}" for budget in _thinking_budgets(value))
 
 
 def with_defaults(

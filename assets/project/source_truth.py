@@ -12,11 +12,11 @@ from assets.config.errors import RecipeError, UnfitError
 from assets.project.recipe_plan import (
     GIVEN,
     Stage,
-    check_role,
     exported_stage,
     policy_stage,
     with_defaults,
 )
+from assets.project.role_check import check_role
 from assets.project.source import SourceSpec
 from engines.checks import bounded
 from engines.operators.model_defaults import RoleDefaults

@@ -117,7 +117,7 @@ def truth(data: ReportData) -> pl.DataFrame:
 
     If there are more than `CHECKED` responses, only every n-th prompt is checked.
     """
-    prompts = data.every(Responses, "prompt_id")["prompt_id"]
+    prompts = data.distinct_rows(Responses, "prompt_id")["prompt_id"]
     step = max(1, -(-prompts.len() // CHECKED))
     checked = prompts.unique(maintain_order=True).gather_every(step)
     responses = data.with_ids(Responses, checked)
@@ -160,7 +160,7 @@ def _by_prompts(data: ReportData) -> Iterator[pl.DataFrame]:
     parts = max(1, -(-count // AT_ONCE))
     part = pl.col("prompt_id").hash() % parts
     for number in range(parts):
-        yield data.every(Responses, "prompt_id", where=part == number).drop("refresh")
+        yield data.distinct_rows(Responses, "prompt_id", where=part == number).drop("refresh")
 
 
 def _taus(responses: pl.DataFrame, one: pl.DataFrame, other: pl.DataFrame) -> np.ndarray:

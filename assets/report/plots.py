@@ -30,7 +30,7 @@ def plots(data: ReportData, known: pl.DataFrame) -> list[Plot]:
 
 
 def _response_plots(data: ReportData, known: pl.DataFrame) -> Iterator[Plot | None]:
-    responses = data.every(Responses, "tokens").drop("refresh")
+    responses = data.distinct_rows(Responses, "tokens").drop("refresh")
     if responses.is_empty():
         return
     truths = known.select("response_id", right=pl.col("value") == 1)

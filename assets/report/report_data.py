@@ -103,7 +103,7 @@ class ReportData:
         """The stages that give ``table`` and have run."""
         return [each.name for each in self.stages if each.gives is table and self.ran(each.name)]
 
-    def every(
+    def distinct_rows(
         self, table: type[Table], *columns: str, where: pl.Expr | None = None
     ) -> pl.DataFrame:
         """The id and ``columns`` of the rows of all stages that give ``table``, each row once.

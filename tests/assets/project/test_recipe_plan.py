@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from assets.config.errors import RecipeError
-from assets.project.recipe_plan import check_roles, plan
+from assets.project.recipe_plan import plan
+from assets.project.role_check import check_roles
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
 from engines.profiles import SHIPPED

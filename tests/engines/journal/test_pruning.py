@@ -63,7 +63,7 @@ def a_run_that_asks(path: Path, revision: str) -> Iterator[None]:
         process.kill()
 
 
-def held(path: Path) -> dict[str, int]:
+def answers_by_model(path: Path) -> dict[str, int]:
     """How many answers of each model there are. Raises if the file is not sound."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -73,7 +73,7 @@ def held(path: Path) -> dict[str, int]:
 def test_answers_of_a_model_are_removed_and_the_file_shrinks(path: Path) -> None:
     before = path.stat().st_size
     assert prune(path, {"old", "unknown"}) == 300
-    assert held(path) == {"now": 1}
+    assert answers_by_model(path) == {"now": 1}
     assert path.stat().st_size < before / 4
     assert prune(path, {"old"}) == 0
 
@@ -81,9 +81,9 @@ def test_answers_of_a_model_are_removed_and_the_file_shrinks(path: Path) -> None
 def test_a_run_goes_on_meanwhile_and_keeps_what_it_asks(path: Path) -> None:
     with a_run_that_asks(path, "now"):
         assert prune(path, {"old", "now"}) == 300
-        assert held(path) == {"now": 1}
+        assert answers_by_model(path) == {"now": 1}
     assert prune(path, {"old", "now"}) == 1
-    assert held(path) == {}
+    assert answers_by_model(path) == {}
 
 
 def test_a_removed_model_can_be_asked_again(path: Path) -> None:
@@ -93,17 +93,17 @@ def test_a_removed_model_can_be_asked_again(path: Path) -> None:
     journal.find([b"a"], model, "generate")
     keep(journal, model, a=b"one")
     journal.close()
-    assert held(path) == {"now": 1, "old": 1}
+    assert answers_by_model(path) == {"now": 1, "old": 1}
 
 
 @pytest.mark.parametrize("pauses", [0, 3, 7])
 def test_a_killed_prune_leaves_a_sound_journal(path: Path, pauses: int) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, path, str(pauses)])
     assert killed.returncode == -signal.SIGKILL
-    left = held(path)
+    left = answers_by_model(path)
     assert left["now"] == 1
     assert prune(path, {"old"}) == left.get("old", 0)
-    assert held(path) == {"now": 1}
+    assert answers_by_model(path) == {"now": 1}
 
 
 def test_a_journal_of_an_early_version_shrinks_when_no_run_has_it_open(path: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_journal_of_an_early_version_shrinks_when_no_run_has_it_open(path: Pat
     before = path.stat().st_size
     with a_run_that_asks(path, "now"):
         assert prune(path, {"old"}) == 300
-        assert held(path) == {"now": 1}
+        assert answers_by_model(path) == {"now": 1}
         assert path.stat().st_size >= before
     assert prune(path, {"old"}) == 0
     assert path.stat().st_size < before / 4
-    assert held(path) == {"now": 1}
+    assert answers_by_model(path) == {"now": 1}

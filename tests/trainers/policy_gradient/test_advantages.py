@@ -15,7 +15,7 @@ from trainers.policy_gradient.advantages import advantages
 NONE: dict[str, Any] = {"step_rewards": [], "baseline": None, "advantage": "group", "scale": False}
 
 
-def found(frame: pl.DataFrame, **given: Any) -> dict[str, Any]:
+def by_response(frame: pl.DataFrame, **given: Any) -> dict[str, Any]:
     table = advantages(frame, **{**NONE, "rewards": [], **given})
     return dict(zip(table["response_id"], table["advantages"].to_list(), strict=True))
 
@@ -29,12 +29,12 @@ def test_a_group_is_compared_with_its_mean_and_spread() -> None:
     tables = sampled()
     rewards = np.array([1.0, 0.0, 0.25, 0.0])
     given = {"rewards": [(tables["scores"], 1.0)]}
-    plain = found(tables["responses"], **given)
+    plain = by_response(tables["responses"], **given)
     assert [plain[f"a{n}"] for n in range(4)] == [[x] for x in rewards - rewards.mean()]
-    scaled = found(tables["responses"], **given, scale=True)
+    scaled = by_response(tables["responses"], **given, scale=True)
     expected = (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4)
     assert [scaled[f"a{n}"][0] for n in range(4)] == pytest.approx(list(expected))
-    others = found(tables["responses"], **given, advantage="leave_one_out")
+    others = by_response(tables["responses"], **given, advantage="leave_one_out")
     assert [others[f"a{n}"][0] for n in range(4)] == pytest.approx(
         [x - np.delete(rewards, n).mean() for n, x in enumerate(rewards)]
     )
@@ -45,7 +45,7 @@ def test_stages_are_summed_by_their_weights_and_annotators_averaged() -> None:
     two = pl.concat([scores({"a0": 0.5, "a1": 0.0}), scores({"a0": 0.7, "a1": None})]).with_columns(
         annotator=pl.Series(["one", "one", "two", "two"])
     )
-    values = found(tables["responses"], rewards=[(tables["scores"], 2.0), (two, -1.0)])
+    values = by_response(tables["responses"], rewards=[(tables["scores"], 2.0), (two, -1.0)])
     assert [values["a0"][0], values["a1"][0]] == pytest.approx([0.7, -0.7])
 
 
@@ -107,13 +107,16 @@ def test_a_baseline_is_subtracted_in_place_of_a_mean() -> None:
     tables = sampled([(("xx", 1.0), ("x", 0.0))])
     frame = in_steps(tables["responses"])
     values = scores({"a0": {-1: 0.5, 0: 0.75, 1: 1.0}, "a1": {-1: 0.25, 0: 0.0}})
-    of_whole = found(frame, rewards=[(tables["scores"], 1.0)], baseline=values)
+    of_whole = by_response(frame, rewards=[(tables["scores"], 1.0)], baseline=values)
     assert of_whole == {"a0": [0.5], "a1": [-0.25]}
     steps = scores({"a0": [0.0, 0.0], "a1": [0.0]})
     given = {"rewards": [(tables["scores"], 1.0)], "step_rewards": [(steps, 1.0)]}
-    assert found(frame, **given, baseline=values) == {"a0": [0.5, 0.25], "a1": [-0.25]}
+    assert by_response(frame, **given, baseline=values) == {
+        "a0": [0.5, 0.25],
+        "a1": [-0.25],
+    }
     whole = scores({"a0": 0.5, "a1": 0.5})
-    assert found(frame, rewards=[(tables["scores"], 1.0)], baseline=whole) == {
+    assert by_response(frame, rewards=[(tables["scores"], 1.0)], baseline=whole) == {
         "a0": [0.5],
         "a1": [-0.5],
     }
@@ -133,7 +136,7 @@ def test_what_has_no_reward_is_told_and_does_not_count_in_the_mean() -> None:
         **dict.fromkeys(("b0", "b1"), "all responses of its prompt have the same return"),
         "c0": "no other response of its prompt has a reward",
     }
-    assert found(tables["responses"], **given)["a0"] == [0.5]
+    assert by_response(tables["responses"], **given)["a0"] == [0.5]
 
 
 @pytest.mark.parametrize("steps", [[0.5], [0.5, None], [0.5, 0.5, 0.5]])
