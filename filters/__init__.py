@@ -9,6 +9,7 @@ from filters.curation.balance import Balance
 from filters.curation.decontaminate import Decontaminate
 from filters.curation.deduplicate import Deduplicate
 from filters.curation.diverse import Diverse
+from filters.curation.fold import Fold
 from filters.curation.language import Language
 from filters.curation.mix import mix
 from filters.curation.refusals import Refusals
@@ -56,6 +57,7 @@ __all__ = [
     "Diverse",
     "EditedPairs",
     "Filter",
+    "Fold",
     "GradedPairs",
     "Imitate",
     "JoinReasoning",

@@ -1,7 +1,7 @@
 """The best response to a prompt against the worst."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -30,9 +30,14 @@ class BestWorst(Filter):
 
     The ``margin`` is the difference of their scores. The score of a response is the mean of the
     scores of stage ``by`` for the whole response; scores that are errors are not used. Ties are
-    broken at random. A prompt is dropped if fewer than two of its responses have a score, if all
-    scores are equal, if the margin is below ``min_margin``, if best and worst have the same text,
-    or if the best was cut off (unless ``cut: keep``).
+    broken at random. A prompt is dropped if fewer than two of its responses have a score, if the
+    scores of both sides are equal, if the margin is below ``min_margin``, if both sides have the
+    same text, or if the best was cut off (unless ``cut: keep``).
+
+    ``against: second`` rejects the second best response instead, ``random`` one of all but the
+    best. ``length_penalty`` is subtracted from a score for each character of the response. These
+    are the pair rules of the public code of RLHF Workflow (Dong et al. 2024, arXiv:2405.07863);
+    there the penalty decides which two responses are a pair, and not which of them is chosen.
 
     ``min_standard_margin`` is the smallest margin in standard deviations of all scores of the stage
     ``by``. A judge that reads its grade from probabilities hardly ever gives two responses the same
@@ -51,6 +56,8 @@ class BestWorst(Filter):
     of: Annotated[str, Takes(Responses)]
     by: Annotated[str, Takes(Scores)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
+    against: Literal["worst", "second", "random"] = "worst"
+    length_penalty: float = Field(default=0.0, ge=0)
     min_margin: float = Field(default=0.0, ge=0)
     min_standard_margin: Annotated[float, ModelDefault()] = Field(default=0.0, ge=0)
     cut: CutAnswer = "refuse"
@@ -64,17 +71,24 @@ class BestWorst(Filter):
         responses = tables[self.of].select("response_id", "prompt_id", *ANSWER)
         ranked = scored(responses, tables[self.by])
         value = pl.col("value")
+        if self.length_penalty:
+            characters = pl.col("text").str.len_chars()
+            ranked = ranked.with_columns(value - self.length_penalty * characters)
         prompts = ranked.group_by("prompt_id", maintain_order=True).agg(
-            highest=value.max(),
-            lowest=value.min(),
             responses=pl.len(),
             scored=value.count(),
             errors=pl.col("errors").sum(),
         )
-        for side, end in (("chosen", value.max()), ("rejected", value.min())):
+        chosen = _at(value.max(), ranked)
+        sides = (
+            ("chosen", "highest", chosen),
+            ("rejected", "lowest", self._rejected(ranked, chosen)),
+        )
+        for side, end, rows in sides:
             prompts = prompts.join(
-                _at(end, ranked).select(
+                rows.select(
                     "prompt_id",
+                    value.alias(end),
                     pl.col("response_id").alias(f"{side}_id"),
                     pl.col(ANSWER).name.prefix(f"{side}_"),
                 ),
@@ -98,7 +112,7 @@ class BestWorst(Filter):
             .when(pl.col("scored") < 2)
             .then(pl.lit("fewer than two scored responses"))
             .when(pl.col("margin") == 0)
-            .then(pl.lit("all equal"))
+            .then(pl.lit("all equal" if self.against == "worst" else "equal scores"))
             .when(pl.col("margin") < self.min_margin)
             .then(pl.lit("margin below min_margin"))
             .when(pl.col("margin") < floor)
@@ -119,6 +133,17 @@ class BestWorst(Filter):
             as_pairs(paired).with_columns(paired["weight"]),
             refused_by_reason(prompts, "prompt_id", *numbers),
         )
+
+    def _rejected(self, ranked: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+        """The rejected response of each prompt."""
+        if self.against == "worst":
+            return _at(pl.col("value").min(), ranked)
+        others = ranked.join(chosen, on="response_id", how="anti", maintain_order="left")
+        if self.against == "second":
+            return _at(pl.col("value").max(), others)
+        # Another seed than that of ties: a draw must not depend on who was chosen among equals.
+        drawn = others.drop_nulls("value").with_columns(lot=tie_break("response_id", 1)).sort("lot")
+        return drawn.unique("prompt_id", keep="first", maintain_order=True)
 
 
 def _at(end: pl.Expr, ranked: pl.DataFrame) -> pl.DataFrame:

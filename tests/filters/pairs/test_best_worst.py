@@ -14,7 +14,7 @@ from schemas import content_id, named_rows
 best_worst = BestWorst(of="responses", by="scores")
 
 
-def slowly(world, min_margin=0.0, min_standard_margin=0.0):
+def slowly(world, min_margin=0.0, min_standard_margin=0.0, against="worst", penalty=0.0):
     """What `BestWorst` says it does, one prompt at a time: pairs and reasons by prompt."""
     pairs, reasons = {}, {}
     means = []
@@ -30,14 +30,21 @@ def slowly(world, min_margin=0.0, min_standard_margin=0.0):
             if votes:
                 value = float(f"{math.fsum(votes) / len(votes):.12g}")
                 tie_break = content_id(0, response["response_id"])
+                value -= penalty * len(response["text"])
                 scored.append((value, tie_break, response["response_id"], response["text"]))
         if len(scored) < 2:
             reasons[prompt] = "fewer than two scored responses"
             continue
         best = min(scored, key=lambda r: (-r[0], r[1]))
-        worst = min(scored, key=lambda r: (r[0], r[1]))
+        others = [one for one in scored if one != best]
+        if against == "worst":
+            worst = min(scored, key=lambda r: (r[0], r[1]))
+        elif against == "second":
+            worst = min(others, key=lambda r: (-r[0], r[1]))
+        else:
+            worst = min(others, key=lambda r: content_id(1, r[2]))
         if best[0] == worst[0]:
-            reasons[prompt] = "all equal"
+            reasons[prompt] = "all equal" if against == "worst" else "equal scores"
         elif best[0] - worst[0] < min_margin:
             reasons[prompt] = "margin below min_margin"
         elif best[0] - worst[0] < floor:
@@ -53,13 +60,20 @@ def slowly(world, min_margin=0.0, min_standard_margin=0.0):
     data=st.data(),
     min_margin=st.sampled_from([0.0, 0.25]),
     standard=st.sampled_from([0.0, 0.7, 1.9]),
+    against=st.sampled_from(["worst", "second", "random"]),
+    penalty=st.sampled_from([0.0, 0.5]),
 )
-def test_equals_the_slow_version(data, min_margin, standard, worlds):
+def test_equals_the_slow_version(data, min_margin, standard, against, penalty, worlds):
     world = data.draw(worlds)
     split = BestWorst(
-        of="responses", by="scores", min_margin=min_margin, min_standard_margin=standard
+        of="responses",
+        by="scores",
+        against=against,
+        length_penalty=penalty,
+        min_margin=min_margin,
+        min_standard_margin=standard,
     ).run(world)
-    pairs, reasons = slowly(world, min_margin, standard)
+    pairs, reasons = slowly(world, min_margin, standard, against, penalty)
     kept = split.kept.select("prompt_id", "chosen_id", "rejected_id", "margin").rows()
     assert {row[0]: row[1:] for row in kept} == pairs
     assert dict(split.dropped.select("row_id", "reason").rows()) == reasons
