@@ -72,6 +72,7 @@ def fill(folder: Path, count: int, refresh: str) -> None:
         shared_prefix=None,
         token_weights=None,
         ends=None,
+        annotator=None,
     ).select(columns(Pairs).names())
     stored = Tables(folder / "data")
     for name, frame in (("prompts", prompts), ("pairs", pairs.cast(columns(Pairs)))):

@@ -26,6 +26,15 @@ class Span(NamedTuple):
     token_end: int
 
 
+class Turn(NamedTuple):
+    """What one speaker said in a transcript: characters [start, end) of its text. ``role`` is
+    "assistant", "user" or "tool"."""
+
+    role: str
+    start: int
+    end: int
+
+
 BEGUN = "begun"
 """The ``finish`` of an unfinished response of a search, which will be continued."""
 

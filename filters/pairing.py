@@ -74,6 +74,7 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
             None, pl.Struct({"chosen": pl.List(pl.Float32), "rejected": pl.List(pl.Float32)})
         ).alias("token_weights"),
         ends_of_sides(),
+        pl.lit(None, pl.String).alias("annotator"),
     )
 
 
@@ -89,6 +90,7 @@ def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
         pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
         pl.lit(None, pl.String).alias("condition"),
         end_of_answer(),
+        pl.lit(None, pl.Float64).alias("weight"),
     )
 
 

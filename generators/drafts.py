@@ -15,7 +15,7 @@ from engines.operators.cut_off import no_answer, without_answer
 from engines.operators.row_operator import sampling_parameters, sound_text, unanswered
 from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import SYSTEM
-from engines.rows import Span
+from engines.rows import Span, Turn
 from schemas import Responses, Split, canonical, dropped
 
 Item = TypeVar("Item")
@@ -27,7 +27,7 @@ class Draft:
 
     ``parameters`` is a JSON object: the sampling parameters and whatever else made the response.
     ``parents`` are the ids of the responses it was made from. ``reasoning`` is the model's thinking
-    before the text.
+    before the text. ``turns`` are those of a transcript (`schemas.Responses`).
     """
 
     text: str
@@ -39,6 +39,7 @@ class Draft:
     parents: tuple[str, ...] = ()
     steps: tuple[Span, ...] | None = None
     reasoning: str | None = None
+    turns: tuple[Turn, ...] | None = None
 
     @classmethod
     def of(
@@ -172,6 +173,7 @@ def _columns(prompt_id: str, operator: str, index: int, draft: Draft) -> tuple[A
         text,
         None if draft.reasoning is None else sound_text(draft.reasoning),
         None if draft.steps is None else [span._asdict() for span in draft.steps],
+        None if draft.turns is None else [turn._asdict() for turn in draft.turns],
         draft.finish,
         draft.tokens,
         operator,

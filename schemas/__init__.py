@@ -41,6 +41,7 @@ from schemas.sources import Check, KnowsReferences, PromptSource, SourceRowError
 from schemas.tables import (
     EVALUATIONS,
     Checkpoints,
+    Criteria,
     Demonstrations,
     Dropped,
     Evaluations,
@@ -56,6 +57,7 @@ from schemas.tables import (
     StepLabels,
     Table,
     TaskEvaluations,
+    TokenScores,
     id_column,
 )
 from schemas.truth import Truth, TruthNeed
@@ -70,6 +72,7 @@ __all__ = [
     "ChoiceReport",
     "ChoosingRole",
     "Cost",
+    "Criteria",
     "Demonstrations",
     "Dropped",
     "Evaluations",
@@ -111,6 +114,7 @@ __all__ = [
     "Takes",
     "TaskEvaluations",
     "TemplateName",
+    "TokenScores",
     "ToolCall",
     "TrainedRole",
     "Truth",

@@ -23,6 +23,7 @@ _OF_TABLE = {
     },
     "Responses": {
         "text": "The answer",
+        "turns": "Who said which characters of a transcript; null: the model wrote them all",
         "reasoning": "The model's thought before the answer; null if there is none",
         "tokens": "The tokens of thought and answer together",
     },
@@ -32,6 +33,25 @@ _OF_TABLE = {
         "value": "The score; larger is better",
         "raw": "The judge's own words",
         "mass": "The probability of all options of a question together; null if unknown",
+    },
+    "TokenScores": {
+        "annotator": "Who scored the tokens",
+        "tokenizer": "What identifies the tokenizer",
+        "token_ends": "The end of each token, in characters of the text",
+        "values": "The score of each token of the text",
+        "end_value": "The score of the token that ends the turn; null: the answer was cut off",
+    },
+    "Criteria": {
+        "criterion_id": "The id of the criterion: a hash of its columns",
+        "prompt_id": "The prompt whose responses it is for; null: all prompts",
+        "rubric": "The set of criteria that it belongs to",
+        "version": "The version of that set, from 1",
+        "name": "What it is called",
+        "text": "What a judge reads",
+        "kind": "graded on a scale, yes_no, or counted: how often a response does it",
+        "negated": "Whether a response that fulfils it is worse",
+        "weight": "What it counts for in a sum of criteria",
+        "source": "Where it comes from: a paper, a file; null: a stage wrote it",
     },
     "Nodes": {
         "node_id": "The id of the node: a hash of the steps from the root to it",
@@ -58,6 +78,7 @@ _OF_TABLE = {
         "shared_prefix": "Characters that both sides begin with, and that get no credit",
         "token_weights": "A weight for each token of each side",
         "ends": "Whether each side ends there, or was cut off; null: both end",
+        "annotator": "Whose preference it is; null: no single annotator's",
     },
     "StepLabels": {
         "completions": "The texts of the steps; joined they are the solution",
@@ -79,6 +100,7 @@ _OF_TABLE = {
         "response_id": "The response that is imitated; null if it is none",
         "loss_spans": "The characters of the last turn that are learned; null: all",
         "condition": "What the answer is conditioned on; null: nothing",
+        "weight": "What the example counts for in the loss; null: 1",
     },
     "Checkpoints": {
         "path": "The folder of the weights; the start if nothing was trained",

@@ -11,6 +11,7 @@ from schemas.tables import (
     Demonstrations,
     Evaluations,
     Nodes,
+    Pairs,
     Rankings,
     Responses,
     Scores,
@@ -18,7 +19,7 @@ from schemas.tables import (
 )
 
 _ADDED: dict[type[Table], tuple[str, ...]] = {
-    Responses: ("reasoning",),
+    Responses: ("reasoning", "turns"),
     Scores: ("mass",),
     Evaluations: (
         "preference",
@@ -29,7 +30,8 @@ _ADDED: dict[type[Table], tuple[str, ...]] = {
     ),
     Nodes: ("finish",),
     Rankings: ("ends",),
-    Demonstrations: ("ends",),
+    Pairs: ("annotator",),
+    Demonstrations: ("ends", "weight"),
     Checkpoints: ("chain_start",),
 }
 """The nullable columns that were added to a table after the first version of its schema."""

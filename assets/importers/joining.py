@@ -7,7 +7,7 @@
 | scores | the same response, step and annotator | the values are averaged |
 | step labels | the same solution | the first is kept; other labels are refused |
 | demonstrations | the same conversation | — |
-| pairs | the same two answers to a prompt | they are votes |
+| pairs | the same two answers to a prompt, and annotator | they are votes |
 
 **Votes.** A vote of weight w counts w for its side and 1 − w for the other. A tie is half a vote
 for each side. If all votes are for one side, that side is chosen, and the pair's weight is the
@@ -143,14 +143,15 @@ class _Vote:
 
 def _voted(frame: pl.DataFrame, stage: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """One pair from all votes about the same two answers; see the module's docstring."""
-    polls: dict[tuple[str, ...], list[_Vote]] = {}
-    slim = frame.select(WHERE, SAYS, "weight", "margin", "prompt_id", "chosen", "rejected")
-    for place, (where, says, weight, margin, prompt, *both) in enumerate(slim.iter_rows()):
+    polls: dict[tuple[str | None, ...], list[_Vote]] = {}
+    about = ("weight", "margin", "prompt_id", "annotator", "chosen", "rejected")
+    rows = frame.select(WHERE, SAYS, *about).iter_rows()
+    for place, (where, says, weight, margin, prompt, annotator, *both) in enumerate(rows):
         one, other = (canonical(messages_of(messages)) for messages in both)
         vote = _Vote(
             place, where, (one, other), says == "tie", weight, margin, own_id=says == "own"
         )
-        polls.setdefault((prompt, *sorted((one, other))), []).append(vote)
+        polls.setdefault((prompt, annotator, *sorted((one, other))), []).append(vote)
     kept: list[tuple[int, float, float | None]] = []
     refused: dict[str, list[str]] = {TIE: [], AS_MANY: []}
     for votes in polls.values():

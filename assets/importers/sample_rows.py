@@ -198,6 +198,7 @@ def _pair(
         "shared_prefix": preference.shared_prefix,
         "token_weights": preference.token_weights,
         "ends": preference.ends,
+        "annotator": preference.annotator,
         **extra_fields(where, says),
     }
 
@@ -216,6 +217,7 @@ def _demonstration(
         "response_id": None if solution.calls else ids[0],
         "loss_spans": demonstration.loss_spans,
         "condition": demonstration.condition,
+        "weight": demonstration.weight,
         **extra_fields(where),
     }
 

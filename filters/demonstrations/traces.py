@@ -45,4 +45,5 @@ class Traces(TreeFilter):
             pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
             pl.lit(None, pl.String).alias("condition"),
             end_of_answer(),
+            pl.lit(None, pl.Float64).alias("weight"),
         )

@@ -18,9 +18,11 @@ from schemas import (
 from schemas.messages import PLAIN_MESSAGES
 
 
-def test_responses_of_before_there_were_thoughts() -> None:
-    before = empty(Responses).drop("reasoning")
+@pytest.mark.parametrize("gone", [("reasoning", "turns"), ("turns",)])
+def test_responses_of_before_there_were_thoughts_or_transcripts(gone: tuple[str, ...]) -> None:
+    before = empty(Responses).drop(gone)
     assert migrated(before).schema == columns(Responses)
+    assert migrated(before.lazy()).collect_schema() == columns(Responses)
 
 
 def test_messages_of_before_they_called_tools() -> None:
@@ -38,9 +40,16 @@ def test_other_frames_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "added"), [(Nodes, "finish"), (Rankings, "ends"), (Demonstrations, "ends")]
+    ("table", "added"),
+    [
+        (Nodes, ("finish",)),
+        (Rankings, ("ends",)),
+        (Demonstrations, ("ends", "weight")),
+        (Demonstrations, ("weight",)),
+        (Pairs, ("annotator",)),
+    ],
 )
-def test_tables_of_before_ends_were_kept(table: type[Table], added: str) -> None:
+def test_tables_of_before_a_column_was_added(table: type[Table], added: tuple[str, ...]) -> None:
     before = empty(table).drop(added).with_columns(recipe=pl.lit("r"))
     opened = migrated(before)
     assert opened.columns == [*columns(table), "recipe"]

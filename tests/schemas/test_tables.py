@@ -4,7 +4,19 @@ from typing import Any
 
 import pytest
 
-from schemas import Nodes, Pairs, Rankings, Responses, StepLabels, Table, accept, rows
+from schemas import (
+    Criteria,
+    Demonstrations,
+    Nodes,
+    Pairs,
+    Rankings,
+    Responses,
+    StepLabels,
+    Table,
+    TokenScores,
+    accept,
+    rows,
+)
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
 ASKED = [{"role": "user", "content": "2 + 2 + 2"}]
@@ -78,7 +90,36 @@ SOUND: dict[type[Table], dict[str, Any]] = {
         "shared_prefix": 1,
         "ends": {"chosen": True, "rejected": False},
     },
+    Demonstrations: {
+        "demonstration_id": "d",
+        "prompt_id": "p",
+        "messages": [*ASKED, *said("6")],
+    },
+    TokenScores: {
+        "response_id": "r",
+        "annotator": "a",
+        "tokenizer": "t",
+        "token_ends": [1, 2, 2, 4],
+        "values": [0.5, -0.5, 0.0, 0.25],
+        "end_value": 0.125,
+        "origin": ORIGIN,
+    },
+    Criteria: {
+        "criterion_id": "c",
+        "rubric": "helpful",
+        "version": 1,
+        "name": "brief",
+        "text": "It is brief.",
+        "kind": "yes_no",
+        "negated": False,
+        "weight": 1.0,
+        "origin": ORIGIN,
+    },
 }
+
+
+def turns(*said: tuple[str, int, int]) -> list[dict[str, Any]]:
+    return [dict(zip(("role", "start", "end"), turn, strict=True)) for turn in said]
 
 
 def reason(table: type[Table], changes: dict[str, Any]) -> str | None:
@@ -111,6 +152,12 @@ def reason(table: type[Table], changes: dict[str, Any]) -> str | None:
         (Pairs, {"shared_prefix": 0}),
         (Pairs, {"chosen": said("4"), "shared_prefix": 1}),
         (Rankings, {"rewards": [0.0, 0.0, 0.0]}),
+        (Responses, {"turns": turns(("assistant", 0, 2), ("tool", 2, 3), ("assistant", 3, 5))}),
+        (Responses, {"turns": turns(("user", 0, 2), ("assistant", 2, 5))}),
+        (Demonstrations, {"weight": 0.0}),
+        (Demonstrations, {"weight": 2.5}),
+        (TokenScores, {"end_value": None}),
+        (Criteria, {"prompt_id": "p", "source": "a paper", "kind": "counted"}),
     ],
 )
 def test_sound_rows_are_kept(table: type[Table], changes: dict[str, Any]) -> None:
@@ -148,6 +195,23 @@ def test_sound_rows_are_kept(table: type[Table], changes: dict[str, Any]) -> Non
         (Rankings, {"rewards": [1.0, 0.5, 0.75]}, "rewards_fall_and_are_finite"),
         (Rankings, {"rewards": [1.0, 0.5, float("nan")]}, "rewards_fall_and_are_finite"),
         (Rankings, {"rewards": [float("inf"), 0.5, 0.5]}, "rewards_fall_and_are_finite"),
+        *(
+            (Responses, {"turns": turns(*said)}, rule)
+            for said, rule in (
+                ((), "turns_are_the_text"),
+                ((("assistant", 0, 4),), "turns_are_the_text"),
+                ((("assistant", 0, 2), ("tool", 3, 5)), "turns_are_the_text"),
+                ((("assistant", 0, 0), ("tool", 0, 5)), "turns_are_the_text"),
+                ((("tool", 0, 5),), "the_assistant_has_a_turn"),
+                ((("assistant", 0, 2), ("system", 2, 5)), "the_assistant_has_a_turn"),
+            )
+        ),
+        (Demonstrations, {"weight": float("inf")}, "weight_finite"),
+        (TokenScores, {"values": [0.5]}, "a_value_a_token"),
+        (TokenScores, {"token_ends": [2, 1, 2, 4]}, "tokens_follow"),
+        (TokenScores, {"values": [0.5, float("nan"), 0.0, 0.0]}, "values_finite"),
+        (TokenScores, {"end_value": float("inf")}, "values_finite"),
+        (Criteria, {"weight": float("inf")}, "weight_finite"),
     ],
 )
 def test_a_broken_rule_drops_the_row_by_its_name(
@@ -162,6 +226,10 @@ def test_a_broken_rule_drops_the_row_by_its_name(
         (StepLabels, {"completions": [], "labels": [], "values": [], "first_error": None}),
         (Nodes, {"value": 1.5}),
         (Rankings, {"completions": ["a"], "rewards": [1.0]}),
+        (Demonstrations, {"weight": -1.0}),
+        (TokenScores, {"token_ends": [], "values": []}),
+        (Criteria, {"kind": "ranked"}),
+        (Criteria, {"version": 0}),
     ],
 )
 def test_what_a_column_does_not_hold_is_refused(

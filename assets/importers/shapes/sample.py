@@ -85,6 +85,7 @@ class Preference:
     shared_prefix: Place | None = None
     ends: dict[str, bool] | None = None
     token_weights: dict[str, list[float]] | None = None
+    annotator: str | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -95,6 +96,7 @@ class Demonstration:
     demonstration_id: str | None = None
     loss_spans: list[list[Place]] | None = None
     condition: str | None = None
+    weight: Annotated[float, Field(ge=0)] | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -81,7 +81,7 @@ def unpaired(row: Row) -> Sample:
 def prompt_completion(row: Row) -> Sample:
     """A prompt and the answer to imitate."""
     prompt, read_answer = _prompt_and_answer(row)
-    kept = ("demonstration_id", "loss_spans", "condition") if "demonstration_id" in row else ()
+    kept = _OF_DEMONSTRATIONS if "demonstration_id" in row else ()
     response_id = row.get("response_id") if kept else None
     return Sample(
         prompt,
@@ -215,9 +215,12 @@ def _exported(row: Row) -> bool:
 
 def _kept_columns(row: Row) -> dict[str, Any]:
     """The columns of `schemas.Pairs` that a row of the factory's own export keeps."""
-    kept = ("pair_id", "weight", "shared_prefix", "ends", "token_weights") if _exported(row) else ()
+    kept = _OF_PAIRS if _exported(row) else ()
     return {name: row[name] for name in kept if row.get(name) is not None}
 
+
+_OF_PAIRS = ("pair_id", "weight", "shared_prefix", "ends", "token_weights", "annotator")
+_OF_DEMONSTRATIONS = ("demonstration_id", "loss_spans", "condition", "weight")
 
 _PROMPT = ("prompt", "question", "instruction", "input")
 FOUND = (

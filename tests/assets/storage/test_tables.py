@@ -11,7 +11,17 @@ from upath import UPath
 
 from assets.execution.io_manager import TablesIOManager
 from assets.storage.tables import MissingTableError, Tables, write_whole
-from schemas import Dropped, Responses, Split, dropped, empty, rows
+from schemas import (
+    Demonstrations,
+    Dropped,
+    Pairs,
+    Responses,
+    Split,
+    columns,
+    dropped,
+    empty,
+    rows,
+)
 
 KEY = ("recipe", "responses")
 
@@ -45,11 +55,34 @@ def test_rows_come_back_as_they_were(root: UPath) -> None:
     assert tables.path(KEY, "2026-01-02").exists()
 
 
-def test_a_table_of_before_there_were_thoughts_is_read_as_one_of_today(root: UPath) -> None:
+@pytest.mark.parametrize("gone", [("reasoning", "turns"), ("turns",)])
+def test_a_table_of_before_there_were_thoughts_or_transcripts_is_read_as_one_of_today(
+    root: UPath, gone: tuple[str, ...]
+) -> None:
     tables = Tables(root)
     now = split().kept
-    tables.write(KEY, "2026-01-01", Split(now.drop("reasoning"), split().dropped))
+    tables.write(KEY, "2026-01-01", Split(now.drop(gone), split().dropped))
     assert_frame_equal(tables.read(KEY, "2026-01-01"), now)
+
+
+def test_pairs_and_demonstrations_of_before_join_those_of_today(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "2 + 2"}, {"role": "assistant", "content": "4"}]
+    pair = {"prompt": said[:1], "chosen": said[1:], "rejected": said[:1]}
+    pair |= {"prompt_id": "p", "chosen_id": "c", "rejected_id": "r", "weight": 1.0}
+    tables = Tables(UPath(tmp_path))
+    for table, added, unit, row in (
+        (Pairs, "annotator", "pair_id", pair),
+        (Demonstrations, "weight", "demonstration_id", {"prompt_id": "p", "messages": said}),
+    ):
+        today = rows(table, [{unit: "1", **row, added: "a" if table is Pairs else 0.5}])
+        before = rows(table, [{unit: "2", **row}]).drop(added)
+        tables.write(("recipe", unit), "2026-01-01", Split(before, empty(Dropped)))
+        tables.write(("recipe", unit), "2026-01-02", Split(today, empty(Dropped)))
+        both = pl.concat(
+            [tables.read(("recipe", unit), day) for day in ("2026-01-01", "2026-01-02")]
+        )
+        assert both.schema == columns(table)
+        assert both[added].to_list() == [None, today[added].item()]
 
 
 def test_a_table_that_is_not_there_is_named(root: UPath) -> None:
