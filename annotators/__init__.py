@@ -17,6 +17,7 @@ from annotators.stored.imported_scores import ImportedScores
 from annotators.stored.reviewed import Reviewed
 from annotators.truth.first_error import FirstError
 from annotators.truth.rollout_value import RolloutValue
+from annotators.truth.simulated import Simulated
 from annotators.truth.step_verifier import StepVerifier
 from annotators.truth.verifier import Verifier
 from engines.operators.scores import Score
@@ -45,6 +46,7 @@ __all__ = [
     "Reward",
     "RolloutValue",
     "Score",
+    "Simulated",
     "StepVerifier",
     "Verifier",
 ]

@@ -125,7 +125,12 @@ def order(asked: Problem, responses: list[Response], judge: Judge | None = None)
 
 def padded(text: str) -> bool:
     """Whether a response says more than is needed."""
-    return any(_SAID.search(line) for line in split_steps(text) if line not in OPENINGS)
+    return any(map(said_more, split_steps(text)))
+
+
+def said_more(line: str) -> bool:
+    """Whether a line of a response says more than is needed; an opening is another matter."""
+    return line not in OPENINGS and _SAID.search(line) is not None
 
 
 def opened(text: str) -> bool:
