@@ -82,9 +82,9 @@ class Annotator(RowOperator):
         ``models.counts``."""
         return {}
 
-    def report(self, scorer: ScorerSession) -> StageReport:
-        """What the stage reports of a scorer whose session has ended."""
-        return StageReport(findings=scorer.findings)
+    def report(self, session: ScorerSession) -> StageReport:
+        """What the stage reports of a session that has ended."""
+        return StageReport(findings=session.findings)
 
     @contextmanager
     def session(
@@ -100,32 +100,31 @@ class Annotator(RowOperator):
         yield session
         session.findings = self.findings(session.counts)
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
         """Scores of ``tables[self.of]``, in the order of the responses."""
         tables = as_asked(self, tables)
         responses, prompts = tables[self.of], tables[self.prompts]
-        stage, operator = context.stage, self.path
+        stage, operator = session.context.stage, self.path
         tasks = _grouped(responses, prompts)
-        with self.session(tables, context) as scorer:
 
-            async def work(task: _Task, models: Models) -> list[TableRow]:
-                scores = await scorer.score(task.prompt, task.responses, models)
-                return [_row(task, operator, score) for score in scores]
+        async def work(task: _Task, models: Models) -> list[TableRow]:
+            scores = await session.score(task.prompt, task.responses, models)
+            return [_row(task, operator, score) for score in scores]
 
-            scored = to_table(
-                run_rows(
-                    ((task.prompt.prompt_id, task) for task in _each_task(tasks)),
-                    work,
-                    scorer.context,
-                    total=tasks.height,
-                ),
-                Scores,
-                stage=stage,
-                unit="response_id",
-                ids=lambda task: list(task.positions),
-                position=lambda task, row: task.positions[row[0]],
-                together=True,
-            )
+        scored = to_table(
+            run_rows(
+                ((task.prompt.prompt_id, task) for task in _each_task(tasks)),
+                work,
+                session.context,
+                total=tasks.height,
+            ),
+            Scores,
+            stage=stage,
+            unit="response_id",
+            ids=lambda task: list(task.positions),
+            position=lambda task, row: task.positions[row[0]],
+            together=True,
+        )
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
         no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
         with_reason = pl.concat([scored.dropped, no_prompt])
@@ -133,7 +132,7 @@ class Annotator(RowOperator):
             responses["response_id"], scored.kept["response_id"], with_reason["row_id"]
         )
         lost = pl.concat([with_reason, dropped(stage, "no score", unscored)])
-        return replace(scored, dropped=lost).with_report(self.report(scorer))
+        return replace(scored, dropped=lost)
 
 
 _RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")

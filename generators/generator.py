@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import polars as pl
 
@@ -30,9 +30,9 @@ class Generator(RowOperator):
         """Responses to ``prompt``, or a refusal. An exception drops the prompt with the exception's
         message."""
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: Any) -> Split:
         """Responses to ``tables[self.of]``, in the order of the prompts."""
-        return responses_to(tables[self.of], self.write, context, operator=self.path)
+        return responses_to(tables[self.of], self.write, session.context, operator=self.path)
 
 
 def responses_to(

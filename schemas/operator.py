@@ -167,6 +167,12 @@ class Operator(Parameters):
             found += nested.templates()
         return found
 
+    @property
+    def by_prompt(self) -> bool:
+        """Whether the rows of a prompt depend on the rows of that prompt alone: then a large stage
+        is worked in parts, some prompts after the other."""
+        return False
+
     def needs_truth(self) -> Truth | None:
         """How this operator uses the truth of its prompts; None if it does not need it."""
         return None

@@ -20,7 +20,7 @@ from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
-from schemas import GeneratingRole, ModelDefault, Split, StageReport, TemplateName, canonical
+from schemas import GeneratingRole, ModelDefault, StageReport, TemplateName, canonical
 from schemas.operator import RoleMark
 
 OPTIONS = ("yes", "no")
@@ -106,11 +106,12 @@ class Checklist(ChoosingAnnotator):
             *(self._score(prompt, one, checklist, models) for one in responses)
         )
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``. The findings are the lengths of checklists and how much
-        could not be read."""
-        split = super().run(tables, context)
-        return split.with_report(StageReport(findings=_findings(split.kept, tables[self.of])))
+    def conclusions(
+        self, tables: Mapping[str, pl.DataFrame], kept: pl.DataFrame, context: Context
+    ) -> StageReport:
+        """The results of the probes, the lengths of checklists, and how much could not be read."""
+        report = super().conclusions(tables, kept, context)
+        return report + StageReport(findings=_findings(kept, tables[self.of]))
 
     async def _checklist(self, prompt: Prompt, models: Models) -> _PromptChecklist:
         if self.items is not None:

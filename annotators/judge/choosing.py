@@ -50,12 +50,12 @@ class ChoosingAnnotator(ProbedAnnotator):
         """Whether the masses of its choices are checked."""
         return self.chooses and self.low_mass != "off"
 
-    def report(self, scorer: ScorerSession) -> StageReport:
+    def report(self, session: ScorerSession) -> StageReport:
         """The findings, and the masses of the choices."""
-        report = super().report(scorer)
+        report = super().report(session)
         if not self.checks_mass:
             return report
-        masses = scorer.masses
+        masses = session.masses
         known = len(masses.values)
         below = sum(mass < self.min_mass for mass in masses.values)
         choices = ChoiceReport(
@@ -67,7 +67,7 @@ class ChoosingAnnotator(ProbedAnnotator):
         )
         if not choices.low:
             return report + StageReport(choices=choices)
-        examples, usage = _examples(masses.lowest, scorer.context)
+        examples, usage = _examples(masses.lowest, session.context)
         return report + StageReport(usage, choices=replace(choices, examples=examples))
 
 

@@ -12,6 +12,7 @@ from annotators.probes.suite import failed, probed
 from annotators.untrained import unscored
 from engines.context import Context
 from engines.model import Models
+from engines.operators.scores import ScorerSession
 from engines.protocol import UntrainedHeadError
 from engines.rows import Prompt, Response
 from schemas import ProbeReport, ProbeResult, Split, StageReport
@@ -49,25 +50,34 @@ class ProbedAnnotator(Annotator):
         """Whether the same one of two responses wins in both orders."""
         raise TypeError(f"{type(self).__name__} does not compare responses")
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``. The report has the results of the probes.
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
+        """Scores of ``tables[self.of]``.
 
         If ``trained_by`` had nothing to train on, as in a refresh without new prompts, all
         responses are dropped.
         """
         try:
-            split = super().run(tables, context)
+            return super().rows_of(tables, session)
         except UntrainedHeadError:
-            trained = self.trained_by
-            nothing = trained and unscored(tables[self.of], tables[trained], stage=context.stage)
-            if not nothing:
+            if (nothing := self._untrained(tables, session.context)) is None:
                 raise
-            if self.probes == "off":
-                return nothing
-            return nothing.with_report(StageReport(probes=self._probe_report([])))
+            return nothing
+
+    def conclusions(
+        self, tables: Mapping[str, pl.DataFrame], kept: pl.DataFrame, context: Context
+    ) -> StageReport:
+        """The results of the probes."""
         if self.probes == "off":
-            return split
-        return split.with_report(self._probed(tables, split.kept, context))
+            return StageReport()
+        if kept.is_empty() and self._untrained(tables, context) is not None:
+            return StageReport(probes=self._probe_report([]))
+        return self._probed(tables, kept, context)
+
+    def _untrained(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split | None:
+        """All responses dropped, if ``trained_by`` had nothing to train on; else None."""
+        if self.trained_by is None:
+            return None
+        return unscored(tables[self.of], tables[self.trained_by], stage=context.stage)
 
     def _probed(
         self, tables: Mapping[str, pl.DataFrame], scores: pl.DataFrame, context: Context

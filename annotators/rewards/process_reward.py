@@ -17,7 +17,7 @@ from engines.operators.scores import Score
 from engines.operators.step_ends import Steps, step_ends
 from engines.protocol import RowError
 from engines.rows import Prompt, Response
-from schemas import ModelDefault, Split, StageReport, canonical
+from schemas import ModelDefault, StageReport, canonical
 
 Rule = Literal["min", "product", "mean", "last"]
 NAME = "process_reward"
@@ -61,30 +61,26 @@ class ProcessReward(TrainedReward):
             raise ValueError("probes compare whole responses: set 'aggregate', or probes: off")
         return self
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Scores of ``tables[self.of]``.
-
-        Raises:
-            EngineError: there is no such model.
-        """
-        split = super().run(tables, context)
-        if split.kept.is_empty():
-            return split
-        drift = outcome_drift(split.kept)
+    def conclusions(
+        self, tables: Mapping[str, pl.DataFrame], kept: pl.DataFrame, context: Context
+    ) -> StageReport:
+        """The results of the probes, and the findings about steps."""
+        report = super().conclusions(tables, kept, context)
+        if kept.is_empty():
+            return report
+        drift = outcome_drift(kept)
         if drift is not None:
-            split = split.with_report(StageReport(findings={"outcome drift": drift}))
+            report += StageReport(findings={"outcome drift": drift})
         if self.aggregate is None:
-            return split
+            return report
         with self.session(tables, context) as scorer:
-            return split.with_report(
-                repeats(
-                    scorer.score,
-                    tables[self.of],
-                    tables[self.prompts],
-                    split.kept,
-                    scorer.context,
-                    most=self.probe_prompts,
-                )
+            return report + repeats(
+                scorer.score,
+                tables[self.of],
+                tables[self.prompts],
+                kept,
+                scorer.context,
+                most=self.probe_prompts,
             )
 
     async def score(

@@ -2,22 +2,78 @@
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from engines.context import Context
 from engines.model import Model
 from engines.operators.prompt_templates import conversation, rendered
 from engines.protocol import Sampling
 from engines.rows import Prompt
-from schemas import Message, Operator, canonical, messages_of
+from schemas import Message, Operator, Split, StageReport, canonical, messages_of
+
+
+class RowSession:
+    """A row operator during one stage.
+
+    Attributes:
+        context: the stage's context, with the operator's bindings of roles.
+        counts: the operator's counts, by name.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.counts: Counter[str] = Counter()
 
 
 class RowOperator(Operator):
-    """An operator that calls models, one row at a time."""
+    """An operator that calls models, one row at a time.
+
+    The rows of one prompt depend on that prompt alone, so a large stage is worked in parts: one
+    `session`, `rows_of` for the prompts of each part, then `report` and `conclusions`. An operator
+    that overrides `run` is given all rows at once.
+    """
+
+    @property
+    def by_prompt(self) -> bool:
+        """Whether it can be worked in parts."""
+        return type(self).run is RowOperator.run
+
+    @contextmanager
+    def session(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Iterator[RowSession]:
+        """The session of the operator in one stage. It binds roles, and refuses what cannot run."""
+        yield RowSession(context)
+
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: Any) -> Split:
+        """The rows that are made from ``tables``, which have all rows or those of some prompts."""
+        raise TypeError(f"{type(self).__name__} does not implement rows_of()")
+
+    def report(self, session: Any) -> StageReport:
+        """What the stage reports of a session that has ended."""
+        return StageReport()
+
+    def conclusions(
+        self, tables: Mapping[str, pl.DataFrame], kept: pl.DataFrame, context: Context
+    ) -> StageReport:
+        """What the stage reports of its finished rows, such as the results of probes.
+
+        ``tables`` and ``kept`` have the rows of all prompts, or in a stage that is worked in parts
+        a sample of them (`assets.execution.by_parts`).
+        """
+        return StageReport()
+
+    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+        """The rows that are made from ``tables``, with the report."""
+        with self.session(tables, context) as session:
+            split = self.rows_of(tables, session)
+        split = split.with_report(self.report(session))
+        return split.with_report(self.conclusions(tables, split.kept, context))
 
     @property
     def path(self) -> str:

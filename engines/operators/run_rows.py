@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -23,7 +24,7 @@ from engines.runtime.event_loop import (
     rare_garbage_collection,
 )
 from engines.runtime.progress import Progress
-from engines.runtime.session import Session
+from engines.runtime.session import KEPT, Session
 from schemas import Usage
 
 Item = TypeVar("Item")
@@ -115,11 +116,12 @@ class RowRun(Generic[Item, Result]):
 
     def __iter__(self) -> Generator[Done[Item, Result] | Failed[Item], None, None]:
         started = time.perf_counter()
+        kept = KEPT.get()
         try:
             with (
                 interrupted_by_signals(self.interrupt),
                 rare_garbage_collection(),
-                event_loop() as run,
+                event_loop() if kept is None else nullcontext(kept.loop) as run,
             ):
                 while batch := run(self._batch()):
                     yield from batch

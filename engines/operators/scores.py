@@ -1,6 +1,5 @@
 """Scores of responses, and the interface of annotators for other operators."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import polars as pl
 
 from engines.context import Context
 from engines.model import Models
+from engines.operators.row_operator import RowSession
 from engines.rows import Prompt, Response
 from engines.runtime.masses import Masses
 from schemas import Findings, canonical
@@ -68,7 +68,7 @@ ScoreResponses = Callable[[Prompt, Sequence[Response], Models], Awaitable[Sequen
 """Scores the responses to one prompt."""
 
 
-class ScorerSession:
+class ScorerSession(RowSession):
     """A scorer during one stage.
 
     Attributes:
@@ -79,8 +79,7 @@ class ScorerSession:
     """
 
     def __init__(self, score: ScoreResponses, context: Context) -> None:
-        self.context = context
-        self.counts: Counter[str] = Counter()
+        super().__init__(context)
         self.masses = Masses()
         self.findings: Findings = {}
         self._score = score

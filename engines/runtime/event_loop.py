@@ -7,13 +7,21 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Returned = TypeVar("Returned")
 
 
+class RunCoroutine(Protocol):
+    """Runs a coroutine to its end."""
+
+    def __call__(self, work: Coroutine[Any, Any, Returned], /) -> Returned:
+        """What it returns."""
+        ...
+
+
 @contextmanager
-def event_loop() -> Iterator[Callable[[Coroutine[Any, Any, Returned]], Returned]]:
+def event_loop() -> Iterator[RunCoroutine]:
     """A function that runs coroutines to their end on one loop. It uses another thread if this one
     already runs a loop, as in a notebook."""
     runner = asyncio.Runner()

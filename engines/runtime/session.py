@@ -6,6 +6,7 @@ import copy
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from engines.journal.answer_store import AnswerStore
 from engines.journal.identity import Identity, Verb
 from engines.ledger import CURRENT
 from engines.protocol import Engine, EngineError, Rendered, Sampling
+from engines.runtime.event_loop import RunCoroutine
 from engines.runtime.masses import Masses
 from engines.transcript import Asked
 from schemas import Cost, Usage
@@ -73,14 +75,43 @@ class OpenedEngine:
 
 
 @dataclass
-class _Opened:
+class OpenModels:
+    """The open engines and the journal: of one run, or of the runs of a stage's parts."""
+
+    journal: AnswerStore | None = None
+    engines: dict[str, OpenedEngine] = field(default_factory=dict)
+    in_flight: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """Close all engines, which frees their memory for the next stage, and the journal."""
+        journal, engines = self.journal, self.engines
+        self.journal, self.engines = None, {}
+        try:
+            for entry in engines.values():
+                await entry.engine.close()
+        finally:
+            if journal is not None:
+                journal.close()
+
+
+@dataclass(frozen=True)
+class KeptOpen:
+    """What the runs of a stage's parts share: the event loop and the models."""
+
+    loop: RunCoroutine
+    models: OpenModels = field(default_factory=OpenModels)
+
+
+KEPT: ContextVar[KeptOpen | None] = ContextVar("kept", default=None)
+"""What runs share (`engines.runtime.kept_open`); None if each opens and closes its own models."""
+
+
+@dataclass
+class _Run:
     """The state that the sessions of one run share."""
 
     usage: Usage = field(default_factory=Usage)
-    journal: AnswerStore | None = None
     stopping: bool = False
-    engines: dict[str, OpenedEngine] = field(default_factory=dict)
-    in_flight: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = field(default_factory=dict)
 
 
 class Session:
@@ -96,7 +127,9 @@ class Session:
         self.context = context
         self.counts: Counter[str] = Counter()
         self.masses = Masses()
-        self._opened = _Opened()
+        self._run = _Run()
+        self._kept = KEPT.get()
+        self._models = OpenModels() if self._kept is None else self._kept.models
 
     def in_context(self, context: "Context", counts: Counter[str], masses: Masses) -> "Session":
         """The roles of ``context`` over this session's engines, journal and usage."""
@@ -107,14 +140,14 @@ class Session:
     @property
     def usage(self) -> Usage:
         """The usage of all models in this run up to now."""
-        return self._opened.usage
+        return self._run.usage
 
     @property
     def journal(self) -> AnswerStore:
         """The journal. It is opened at the first use: a stage without models needs none."""
-        if self._opened.journal is None:
-            self._opened.journal = self.context.open_journal(self.context.journal)
-        return self._opened.journal
+        if self._models.journal is None:
+            self._models.journal = self.context.open_journal(self.context.journal)
+        return self._models.journal
 
     def engine_for(self, role: str, verb: Verb, *, in_process: bool = False) -> OpenedEngine:
         """The engine that answers ``verb`` for ``role``: that of its binding, else its weights in
@@ -147,12 +180,12 @@ class Session:
     def _open(self, role: str, binding: Binding) -> OpenedEngine:
         # Templates and licence do not change the engine.
         key = binding.model_dump_json(exclude={"templates", "licence"})
-        if key not in self._opened.engines:
+        if key not in self._models.engines:
             journal = self.journal
             engine = self.context.open_engine(binding)
             number = journal.model(engine.name, engine.revision, binding.journal_name(role))
-            self._opened.engines[key] = OpenedEngine(engine, binding, number)
-        return self._opened.engines[key]
+            self._models.engines[key] = OpenedEngine(engine, binding, number)
+        return self._models.engines[key]
 
     async def answers(
         self,
@@ -189,7 +222,7 @@ class Session:
         row = CURRENT.get()
         if row is not None:
             # Answers in flight are noted by the row that asked for them.
-            known = {key: codec.unpack(found[key]) for key in found.keys() - self._opened.in_flight}
+            known = {key: codec.unpack(found[key]) for key in found.keys() - self._models.in_flight}
             costs = _costs(opened, codec, question.prompt, known)
             row.note(question.role, opened.binding.price, costs.items(), journaled=True)
         positions = {key: i for i, key in enumerate(keys) if key not in found}
@@ -214,13 +247,13 @@ class Session:
         question: Question,
     ) -> dict[bytes, bytes]:
         """Request the ``keys`` that are not in flight, then wait for the answers of the others."""
-        in_flight = self._opened.in_flight
+        in_flight = self._models.in_flight
         others = {key: in_flight[key] for key in keys if key in in_flight}
         mine = [key for key in keys if key not in others] if others else keys
         found: dict[bytes, bytes] = {}
         if mine:
             loop = asyncio.get_running_loop()
-            if self._opened.stopping:
+            if self._run.stopping:
                 await loop.create_future()  # waits until the run is cancelled
             answered = loop.create_future()
             for key in mine:
@@ -282,25 +315,19 @@ class Session:
     @property
     def replicas(self) -> list[str]:
         """How many replicas are alive, for people: a text for each engine that has some."""
-        engines = [entry.engine for entry in self._opened.engines.values()]
+        engines = [entry.engine for entry in self._models.engines.values()]
         return [engine.state for engine in engines if isinstance(engine, Replicated)]
 
     async def drain(self, seconds: float) -> None:
         """Send no more requests, and wait up to ``seconds`` for those in flight."""
-        self._opened.stopping = True
-        if self._opened.in_flight:
-            await asyncio.wait(set(self._opened.in_flight.values()), timeout=seconds)
+        self._run.stopping = True
+        if self._models.in_flight:
+            await asyncio.wait(set(self._models.in_flight.values()), timeout=seconds)
 
     async def close(self) -> None:
-        """Close all engines, which frees their memory for the next stage, and the journal."""
-        opened = self._opened
-        self._opened = _Opened(usage=opened.usage)
-        try:
-            for entry in opened.engines.values():
-                await entry.engine.close()
-        finally:
-            if opened.journal is not None:
-                opened.journal.close()
+        """Close the engines and the journal, unless the next part of the stage uses them too."""
+        if self._kept is None:
+            await self._models.close()
 
 
 def _costs(

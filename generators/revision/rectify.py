@@ -1,6 +1,7 @@
 """Wrong solutions continued from before their first wrong step until the answer is right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,13 +14,14 @@ from engines.context import Context
 from engines.model import Models, SampledText
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.rollouts import continuation
+from engines.operators.row_operator import RowSession
 from engines.operators.sampled import Varied
 from engines.operators.step_ends import Steps, step_ends
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.reviser import Reviser
 from generators.sampling.segment import Pattern, places, spans
-from schemas import ModelDefault, Scores, Split, Takes, Truth
+from schemas import ModelDefault, Scores, Takes, Truth
 from schemas.operator import RoleMark
 
 
@@ -54,8 +56,9 @@ class Rectify(Varied, Reviser):
     def needs_truth(self) -> Truth | None:
         return "check"
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Right answers that continue ``tables[self.of]``, in their order.
+    @contextmanager
+    def session(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Iterator[RowSession]:
+        """The session.
 
         Raises:
             EngineError: a source's check is unknown, or the role has no tokenizer that gives
@@ -63,7 +66,7 @@ class Rectify(Varied, Reviser):
         """
         require_checks(context, tables[self.prompts], path=self.check)
         tokenizing(context.roles[self.model])
-        return super().run(tables, context)
+        yield RowSession(context)
 
     async def revise(
         self,

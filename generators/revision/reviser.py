@@ -7,9 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 import polars as pl
 
-from engines.context import Context
 from engines.model import Models
-from engines.operators.row_operator import RowOperator
+from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.system_turns import as_asked, system_of
 from engines.rows import Prompt, Response, spans
 from generators.drafts import Draft, Refusal, write_responses
@@ -45,8 +44,9 @@ class Reviser(RowOperator):
         """What is known about each response in addition to its text, by response id."""
         return {}
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: RowSession) -> Split:
         """Responses made from ``tables[self.of]``, in their order."""
+        context = session.context
         responses, remarks = tables[self.of], self.remarks(tables)
         tables = as_asked(self, tables)
         known = tables[self.prompts].select(_COLUMNS)

@@ -1,6 +1,7 @@
 """Independent samples of one model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -10,12 +11,13 @@ from pydantic import Field
 from engines.context import Context
 from engines.model import Models
 from engines.operators.rebinding import bind_checkpoint
+from engines.operators.row_operator import RowSession
 from engines.operators.sampled import Sampled
 from engines.operators.system_turns import with_system
 from engines.rows import Prompt
 from generators.drafts import Draft
 from generators.generator import Generator
-from schemas import Checkpoints, GeneratingRole, Split, Takes
+from schemas import Checkpoints, GeneratingRole, Takes
 
 
 class Sample(Sampled, Generator):
@@ -44,13 +46,14 @@ class Sample(Sampled, Generator):
         names = super().model_defaults()
         return names | {"max_tokens": "reply_tokens"} if self.writes == "reply" else names
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Responses to ``tables[self.of]``, in the order of the prompts."""
+    @contextmanager
+    def session(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Iterator[RowSession]:
+        """The session, with the weights of ``checkpoint`` if it is set."""
         if self.checkpoint is not None:
             context = bind_checkpoint(
                 context, self.model, tables[self.checkpoint], stage=self.checkpoint
             )
-        return super().run(tables, context)
+        yield RowSession(context)
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
         """``n`` drafts."""

@@ -1,7 +1,8 @@
 """The base class of choosers: generators that use an annotator to choose what they write."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, ClassVar
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from engines.context import Context
 from engines.model import Models
 from engines.operators.nested_scorer import SUPPLIED, NestedScorer, scorer_session
-from engines.operators.row_operator import RowOperator
+from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.sampled import Sampled
 from engines.operators.scores import ScorerSession
 from engines.rows import Prompt
@@ -24,6 +25,14 @@ from schemas import (
     Table,
     Takes,
 )
+
+
+class ChooserSession(RowSession):
+    """A chooser during one stage. ``scorer``: the session of its scorer, whose counts it has."""
+
+    def __init__(self, context: Context, scorer: ScorerSession) -> None:
+        super().__init__(context)
+        self.scorer, self.counts = scorer, scorer.counts
 
 
 class Chooser(Sampled, RowOperator):
@@ -49,13 +58,23 @@ class Chooser(Sampled, RowOperator):
         """Responses to ``prompt``, or a refusal. An exception drops the prompt with the exception's
         message."""
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """Responses to ``tables[self.of]``, in the order of the prompts."""
+    @contextmanager
+    def session(
+        self, tables: Mapping[str, pl.DataFrame], context: Context
+    ) -> Iterator[ChooserSession]:
+        """The session, with that of the scorer."""
         with scorer_session(self.scorer, tables, context, prompts=self.of) as scorer:
-            split = responses_to(
-                tables[self.of],
-                lambda prompt, models: self.choose(prompt, models, scorer),
-                context,
-                operator=self.path,
-            )
-        return split.with_report(StageReport(findings=scorer.findings))
+            yield ChooserSession(context, scorer)
+
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ChooserSession) -> Split:
+        """Responses to ``tables[self.of]``, in the order of the prompts."""
+        return responses_to(
+            tables[self.of],
+            lambda prompt, models: self.choose(prompt, models, session.scorer),
+            session.context,
+            operator=self.path,
+        )
+
+    def report(self, session: ChooserSession) -> StageReport:
+        """The findings of the scorer."""
+        return StageReport(findings=session.scorer.findings)
