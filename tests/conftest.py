@@ -2,9 +2,11 @@
 that answers operators without any."""
 
 import asyncio
+import gc
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +51,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the whole program, which take longest, before those of its parts: no
     process of pytest-xdist waits for one of them at the end."""
     items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
+frozen_modules = 0
+
+
+def pytest_runtest_setup() -> None:
+    """Keep garbage collection from looking at what was imported: each training collects four
+    times, and torch, Transformers and Dagster have so many objects that it takes half a second."""
+    global frozen_modules
+    if len(sys.modules) > frozen_modules + 200:
+        gc.collect()
+        gc.freeze()
+        frozen_modules = len(sys.modules)
 
 
 CHAT_TEMPLATE = (
