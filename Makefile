@@ -26,6 +26,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+# pip looks at every package for ten seconds a time: .ci/run adds all extras at once.
+S3 := s3,test-s3
+add = test -e $(VENV)/extras || $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,$(1)]'
+
+$(VENV)/extras: pyproject.toml constraints.txt | $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt \
+		--editable '.[test,browser,cluster,docs,postgres,real,$(S3)]'
+	touch $@
+
 demo: setup ## Prompts in, curated pairs and a model trained on them out, on pocket models (no GPU)
 	@$(BIN)/factory run online_dpo --rows 256 --held-out 150
 	@$(BIN)/factory export online_dpo data/exports/online_dpo
@@ -62,7 +71,7 @@ test-browser: setup $(VENV)/browser ## Tests that drive Chromium; screenshots in
 
 # Debian's Chromium, for playwright's own comes from no package registry.
 $(VENV)/browser: pyproject.toml constraints.txt | $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,browser]'
+	$(call add,browser)
 	@command -v chromium >/dev/null || { \
 		test "$$(id -u)" = 0 || { echo "Chromium is needed: sudo apt-get install chromium"; exit 1; }; \
 		apt-get update -qq && apt-get install -qq -y chromium; }
@@ -72,7 +81,7 @@ test-postgres: setup $(VENV)/postgres ## Tests on a live PostgreSQL: killed serv
 	$(BIN)/pytest -m postgres tests/test_postgres.py
 
 $(VENV)/postgres: pyproject.toml constraints.txt | $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,postgres]'
+	$(call add,postgres)
 	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || { \
 		test "$$(id -u)" = 0 || { echo "PostgreSQL is needed: sudo apt-get install postgresql"; exit 1; }; \
 		apt-get update -qq && apt-get install -qq -y postgresql; }
@@ -82,14 +91,14 @@ test-s3: setup $(VENV)/s3 ## Tests with tables on an object store: a local serve
 	$(BIN)/pytest -m s3 tests/assets/test_object_store.py
 
 $(VENV)/s3: pyproject.toml constraints.txt | $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,s3,test-s3]'
+	$(call add,$(S3))
 	touch $@
 
 test-cluster: setup $(VENV)/cluster ## Tests on a Ray cluster of three nodes here: killed replicas and nodes
 	$(BIN)/pytest -m cluster tests/engines/cluster tests/assets/test_replicas.py
 
 $(VENV)/cluster: pyproject.toml constraints.txt | $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,cluster]'
+	$(call add,cluster)
 	touch $@
 
 test-processes: setup ## Trainings in several processes, as on several GPUs
@@ -105,7 +114,7 @@ test-real: real ## Tests with that model, end to end
 	$(BIN)/pytest -m real tests/test_real.py tests/test_real_thinking.py
 
 $(VENV)/real: pyproject.toml constraints.txt | $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,real]'
+	$(call add,real)
 	touch $@
 
 bench: setup $(VENV)/cluster ## A quick set of what benchmarks/ measures, peers included, printed
@@ -118,7 +127,7 @@ docs: setup $(VENV)/docs ## The documentation as a site in site/, API pages from
 	$(BIN)/mkdocs build --strict --quiet
 
 $(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
+	$(call add,docs)
 	touch $@
 
 serve: setup ## The Dagster UI with its daemon, on http://127.0.0.1:3000
