@@ -110,7 +110,9 @@ def labelled() -> Callable[..., pl.DataFrame]:
 def learner_for(tiny_model: Path, tmp_path: Path) -> Callable[..., Any]:
     """Makes the TRL trainer that a trainer would run on rows, with the tiny model loaded."""
 
-    def make(trainer: Any, frame: pl.DataFrame, *, pad_token: str | None = None) -> Any:
+    def make(
+        trainer: Any, frame: pl.DataFrame, *, pad_token: str | None = None, **parts: Any
+    ) -> Any:
         from engines.weights import load
         from trainers.training.tokenization import Reader
 
@@ -133,6 +135,7 @@ def learner_for(tiny_model: Path, tmp_path: Path) -> Callable[..., Any]:
             processing_class=tokenizer,
             peft_config=None,
             callbacks=[],
+            **parts,
         )
 
     return make

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import TrainingArguments
 from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
+from engines.weights import load
 from trainers.policy_gradient.losses import (
     Loss,
     clipped,
@@ -27,8 +28,8 @@ class SampleCollator:
     """A batch of prompts with an answer each.
 
     ``input_ids`` and ``attention_mask``: Long[answers, tokens]. ``answer``, 1 for tokens of
-    answers; ``advantages`` and, if the examples have them, ``before``, the log-probs before
-    training: Float of the same shape, 0 outside of answers.
+    answers; ``advantages`` and, if the examples have them, the log-probs ``before`` training and
+    those of the ``reference``: Float of the same shape, 0 outside of answers.
     """
 
     padding: int
@@ -42,7 +43,7 @@ class SampleCollator:
             return pad_sequence(rows, batch_first=True)
 
         ids = [torch.tensor([*each["prompt_ids"], *each["answer_ids"]]) for each in examples]
-        known = [name for name in ("advantages", "before") if name in examples[0]]
+        known = [name for name in ("advantages", "before", "reference") if name in examples[0]]
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.padding),
             "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], True),
@@ -52,8 +53,8 @@ class SampleCollator:
 
 
 class SampleTrainer(MeanLossTrainer):
-    """The losses of `trainers.PolicyGradient`. The log-probs of the policy before training are
-    computed once, before the first step."""
+    """The losses of `trainers.PolicyGradient`. The log-probs of the policy before training, and
+    those of another reference, are computed once, before the first step."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class SampleTrainer(MeanLossTrainer):
         loss: Loss,
         clip: float,
         beta: float,
+        stored: Reference | None,
         reference: Reference | None,
         **parts: Any,
     ) -> None:
@@ -69,14 +71,19 @@ class SampleTrainer(MeanLossTrainer):
         self._loss: Loss = loss
         self._clip, self._beta = clip, beta
         spoken = [{name: each[name] for name in ("prompt_ids", "answer_ids")} for each in samples]
-        before = (
-            self._log_probs_before(spoken)
-            if reference is None
-            else reference.figures(spoken, lambda: self._log_probs_before(spoken))
-        )
+
+        def log_probs(stored: Reference | None) -> list[Any]:
+            def compute() -> dict[str, list[Any]]:
+                return {"log_probs": self._log_probs(self._model_of(stored), spoken)}
+
+            return (compute() if stored is None else stored.figures(spoken, compute))["log_probs"]
+
+        figures = {"before": log_probs(stored)}
+        if reference is not None:
+            figures["reference"] = log_probs(reference)
         self.train_dataset = [
-            {**each, "before": log_probs}
-            for each, log_probs in zip(samples, before["log_probs"], strict=True)
+            {**each, **dict(zip(figures, of_sample, strict=True))}
+            for each, *of_sample in zip(samples, *figures.values(), strict=True)
         ]
 
     def count(self, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -90,21 +97,31 @@ class SampleTrainer(MeanLossTrainer):
         outputs = self._forward(model, inputs)
         answer, advantages = inputs["answer"][:, 1:], inputs["advantages"][:, 1:]
         log_ratios = (outputs.log_probs - inputs["before"][:, 1:]) * answer
+        reference = inputs.get("reference", inputs["before"])
+        from_reference = (outputs.log_probs - reference[:, 1:]) * answer
         loss = policy_loss(
-            log_ratios, advantages, answer, loss=self._loss, clip=self._clip, beta=self._beta
+            log_ratios,
+            from_reference,
+            advantages,
+            answer,
+            loss=self._loss,
+            clip=self._clip,
+            beta=self._beta,
         )
-        self._report(log_ratios.detach(), advantages, answer, outputs.entropy)
+        apart = divergence(log_ratios.detach(), from_reference.detach())
+        self._report(log_ratios.detach(), apart, advantages, answer, outputs.entropy)
         return loss, outputs
 
     def _report(
         self,
         log_ratios: torch.Tensor,
+        apart: torch.Tensor,
         advantages: torch.Tensor,
         answer: torch.Tensor,
         entropy: torch.Tensor,
     ) -> None:
         spoken = answer.bool()
-        self.note("kl", divergence(log_ratios)[spoken])
+        self.note("kl", apart[spoken])
         self.note("entropy", entropy[spoken])
         self.note("tokens/answer", answer.sum(dim=1))
         if self._loss == "rloo":
@@ -113,9 +130,15 @@ class SampleTrainer(MeanLossTrainer):
         else:
             self.note("clipped", clipped(log_ratios, advantages, self._clip)[spoken].float())
 
-    def _log_probs_before(self, samples: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    def _model_of(self, reference: Reference | None) -> Any:
+        """The model of ``reference``, as the policy is."""
+        if reference is None or reference.model is None:
+            return self.model
+        model = prepared(load(reference.model)[0])
+        return model.to(self.accelerator.device)
+
+    def _log_probs(self, model: Any, samples: Sequence[dict[str, Any]]) -> list[list[float]]:
         """The log-probs of the tokens of each answer. A LoRA adapter adds nothing yet."""
-        model: Any = self.model
         found: list[list[float]] = [[] for _ in samples]
         lengths = [len(each["prompt_ids"]) + len(each["answer_ids"]) for each in samples]
         groups = batches(lengths, rows=1, cells=CELLS[self.accelerator.device.type])
@@ -133,7 +156,7 @@ class SampleTrainer(MeanLossTrainer):
             for at, row in zip(batch, rows, strict=True):
                 found[at] = row
         model.train(training)
-        return {"log_probs": found}
+        return found
 
     def _forward(self, model: Any, inputs: Mapping[str, Any]) -> Any:
         """The outputs. ``log_probs`` and ``entropy``: Float[answers, tokens − 1], 0 where the
@@ -147,6 +170,14 @@ class SampleTrainer(MeanLossTrainer):
         )
 
 
+def prepared(model: Any) -> Any:
+    """``model``, which gives log-probs and entropies from now on."""
+    # With dropout, the policy would differ from its reference before training.
+    disable_dropout_in_model(model)
+    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    return model
+
+
 def sample_trainer(
     encoded: Sequence[dict[str, Any]],
     *,
@@ -156,20 +187,20 @@ def sample_trainer(
     beta: float,
     peft_config: Any,
     reference: Reference | None = None,
+    other: Reference | None = None,
     **parts: Any,
 ) -> SampleTrainer:
     """A trainer on ``prompt_ids``, ``answer_ids`` and ``advantages``, one for each token of the
-    answer. ``reference`` stores the log-probs before training."""
-    # With dropout, the policy would differ from its reference before training.
-    disable_dropout_in_model(parts["model"])
-    add_fused_lm_head(parts["model"], outputs=("log_probs", "entropy"))
-    parts["model"] = with_adapter(parts["model"], peft_config)
+    answer. ``reference`` stores the log-probs before training, and ``other`` those of the model
+    that KL is to, if that is another one."""
+    parts["model"] = with_adapter(prepared(parts["model"]), peft_config)
     return SampleTrainer(
         encoded,
         loss=loss,
         clip=clip,
         beta=beta,
-        reference=reference,
+        stored=reference,
+        reference=other,
         # The collator reads all columns, and Transformers does not know ours.
         args=single_device(TrainingArguments(**arguments, remove_unused_columns=False)),
         data_collator=SampleCollator(padding_of(parts["processing_class"])),

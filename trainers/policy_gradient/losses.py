@@ -11,6 +11,7 @@ Loss = Literal["grpo", "bnpo", "rloo"]
 
 def policy_loss(
     log_ratios: torch.Tensor,
+    from_reference: torch.Tensor,
     advantages: torch.Tensor,
     answer: torch.Tensor,
     *,
@@ -21,7 +22,9 @@ def policy_loss(
     """The loss of a batch, a scalar.
 
     Args:
-        log_ratios: log π/π₀ of each token, 0 outside of answers, Float[answers, tokens].
+        log_ratios: log π/π₀ of each token, 0 outside of answers, Float[answers, tokens]. π₀ is the
+            policy that sampled.
+        from_reference: log π/π_ref, of the same shape; ``log_ratios`` if the reference is π₀.
         advantages: of each token, Float[answers, tokens].
         answer: 1 for tokens of answers, 0 for others, Float[answers, tokens].
         loss: "grpo" has a ratio for each token and is the mean over answers of the mean over
@@ -31,7 +34,7 @@ def policy_loss(
         beta: the weight of `divergence`.
     """
     lengths = answer.sum(dim=1)
-    divergences = divergence(log_ratios) * answer
+    divergences = divergence(log_ratios, from_reference) * answer
     if loss == "rloo":
         costs = surrogate(log_ratios.sum(dim=1), mean_of_answers(advantages, answer), clip)
         return (costs + beta * divergences.sum(dim=1)).mean()
@@ -63,10 +66,11 @@ def clipped(log_ratios: torch.Tensor, advantages: torch.Tensor, clip: float) -> 
     return (above & (advantages > 0)) | (below & (advantages < 0))
 
 
-def divergence(log_ratios: torch.Tensor) -> torch.Tensor:
-    """The estimate ρ·(1/ρ − 1 − log 1/ρ) of the KL divergence of π from π₀, in nats, at least 0.
+def divergence(log_ratios: torch.Tensor, from_reference: torch.Tensor) -> torch.Tensor:
+    """The estimate ρ·(1/q − 1 − log 1/q) of the KL divergence of π from π_ref, in nats, at least 0,
+    with ρ = π/π₀ = exp(``log_ratios``) and q = π/π_ref = exp(``from_reference``).
 
     Source: Schulman 2020, Approximating KL Divergence, the estimator k3, for samples of π. Samples
     of π₀ have the weight ρ (DeepSeek-AI 2025, DeepSeek-V3.2, arXiv:2512.02556).
     """
-    return log_ratios.exp() * log_ratios - torch.expm1(log_ratios)
+    return log_ratios.exp() * (torch.expm1(-from_reference) + from_reference)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field, model_validator
 
+from engines.bindings import Binding
 from engines.context import Context
+from engines.operators.rebinding import with_weights
 from engines.operators.system_turns import as_asked
 from engines.protocol import EngineError, RowError
-from schemas import ModelDefault, Prompts, Responses, Scores, Split, Takes
+from schemas import Checkpoints, ModelDefault, Prompts, Responses, Scores, Split, Takes
 from trainers.policy_gradient.advantages import Advantage, Weighted, advantages
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer, with_ends
@@ -49,6 +51,12 @@ class PolicyGradient(Trainer):
     more; ``rloo`` has one ρ for the response, whose KL is the sum over its tokens. They are TRL's
     losses of these names; TRL's RLOO subtracts KL from rewards, which is 0 here.
 
+    ``batches``: the prompts are cut into so many parts. The stages that sample, score and train are
+    made once for each, on the policy of the batch before: ``responses_1``, ``policy_1``,
+    ``responses_2``, … (`assets.project.batches`). ρ is to the policy that sampled the batch, and KL
+    to that before the first batch. So with ``reference``, the stage of an earlier batch, KL is to
+    the weights that this stage started from, π_ref: ρ·(1/q − 1 − log 1/q) with q = π/π_ref.
+
     A response that was cut off is trained without an end of the turn: it is what the policy did,
     and without it the mean would be that of other responses. A response without a reward is
     dropped, and so are all of a prompt whose returns are equal: they teach nothing. A response with
@@ -63,12 +71,15 @@ class PolicyGradient(Trainer):
     shards: ClassVar = False
     unit: ClassVar = "response_id"
     relative: ClassVar = True
+    unnamed: ClassVar = frozenset({"reference", "batches"})
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     rewards: Weights = Field(default_factory=dict)
     step_rewards: Weights = Field(default_factory=dict)
     baseline: Annotated[str | None, Takes(Scores)] = None
+    reference: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
+    batches: int = Field(1, ge=1, le=64)
     advantage: Advantage = "group"
     scale: bool = True
     loss: Literal["grpo", "bnpo", "rloo"] = "grpo"
@@ -86,9 +97,28 @@ class PolicyGradient(Trainer):
             raise ValueError("baseline is subtracted in place of a mean: leave out advantage")
         return self
 
-    def _result(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def reference_model(
+        self, tables: Mapping[str, pl.DataFrame], context: Context
+    ) -> Binding | None:
+        if self.reference is None or tables[self.reference].is_empty() or not self.beta:
+            return None
+        first = tables[self.reference]["start"][0]
+        return with_weights(context, self.start, first).roles[self.start]
+
+    def _result(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        context: Context,
+        *,
+        reference: Binding | None = None,
+    ) -> Split:
+        if self.batches > 1:
+            raise EngineError(
+                f"stage {context.stage!r} has {self.batches} batches, which the stages of a recipe "
+                "make: outside of a recipe, train on one batch after the other"
+            )
         self._refuse_other_samples(tables[self.of], context)
-        return super()._result(tables, context)
+        return super()._result(tables, context, reference=reference)
 
     def _refuse_other_samples(self, responses: pl.DataFrame, context: Context) -> None:
         """Refuse responses of other weights: without their log-probs their ratio is not known. What

@@ -47,6 +47,7 @@ class Job:
         where: the recipe and the stage, in errors.
         title: what progress is shown for; None for none.
         reference: stores the log-probs of the policy before training; None if there are none.
+        other: stores those of another reference; None if there is none.
     """
 
     method: Method
@@ -61,6 +62,7 @@ class Job:
     where: str
     title: str | None
     reference: Reference | None
+    other: Reference | None = None
 
 
 def fit(job: Job) -> dict[str, Any]:
@@ -81,7 +83,8 @@ def fit(job: Job) -> dict[str, Any]:
     config, generation_config = copy.deepcopy(
         (model.config, getattr(model, "generation_config", None))
     )
-    kept = {} if job.reference is None else {"reference": job.reference}
+    references = {"reference": job.reference, "other": job.other}
+    kept = {name: each for name, each in references.items() if each is not None}
     learner: Any = method.learner(
         job.encoded,
         arguments=_arguments(job),

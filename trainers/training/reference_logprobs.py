@@ -1,9 +1,9 @@
 """Reference log-probs of training examples, computed once and stored next to the journal.
 
-The reference is the policy before training. Its log-probs depend on its weights, on the token ids
-and weights of the examples, and on the arithmetic; these are the key. Learning rate, loss and seed
-are not part of it. So a training with other settings, or one that was killed, does not compute them
-again.
+The reference is the policy before training, or another one. Its log-probs depend on its weights, on
+the token ids and weights of the examples, and on the arithmetic; these are the key. Learning rate,
+loss and seed are not part of it. So a training with other settings, or one that was killed, does
+not compute them again.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ import polars as pl
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from engines.bindings import Binding
 from schemas import content_id
 from schemas.atomic import write_file
 
@@ -31,11 +32,12 @@ keep a GPU busy."""
 class Reference:
     """The stored log-probs of a reference. ``revision``: its weights and number type.
     ``arithmetic``: that of forward passes (``float32`` or ``bfloat16``). ``folder``: where they are
-    stored."""
+    stored. ``model``: what to load, on the CPU; None if it is the policy before training."""
 
     revision: str
     arithmetic: str
     folder: Path
+    model: Binding | None = None
 
     def figures(
         self, examples: Sequence[dict[str, Any]], compute: Callable[[], dict[str, list[Any]]]

@@ -3,6 +3,7 @@ Imported only when something is trained, because torch and transformers take sec
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from engines.chat.template import turn_end
 from engines.context import Context
 from engines.memory.training import Training, loading_need, training_need
 from engines.protocol import EngineError, RowError
-from engines.weights import chat_tokenizer, model_folder, weights_revision
+from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Need, canonical, named_rows
 from trainers.training.checkpoint_folder import TrainedFolder
 from trainers.training.division import Division, divided
@@ -32,9 +33,11 @@ def train(
     binding: Binding,
     folder: TrainedFolder,
     context: Context,
+    *,
+    reference: Binding | None = None,
 ) -> dict[str, Any]:
     """Train on ``examples`` and write the model to ``folder.model``; write nothing if all examples
-    are refused.
+    are refused. ``reference``: that of a relative loss, if it is not the model of ``binding``.
 
     Returns:
         What `fit` returns, with ``rows`` trained on; ``seconds``; ``refused``, `Dropped` rows
@@ -72,7 +75,7 @@ def train(
         print(f"{context.recipe}/{context.stage}: {need}", file=sys.stderr)
 
     checkpoint = folder.last_checkpoint(division.devices, sharded=method.shard)
-    reference = Reference(
+    stored = Reference(
         revision=weights_revision(start),
         arithmetic="bfloat16" if gpu else "float32",
         folder=Path(context.journal).parent / "reference",
@@ -89,7 +92,8 @@ def train(
         gpu=gpu,
         where=where,
         title=f"{context.recipe}/{context.stage}" if context.progress else None,
-        reference=reference if method.relative else None,
+        reference=stored if method.relative else None,
+        other=None if reference is None else _other(stored, method.loaded(reference)),
     )
     return {
         **(fit(job) if division.devices == 1 else launch(job)),
@@ -100,6 +104,12 @@ def train(
         "devices": division.devices,
         "resumed_from": checkpoint and int(checkpoint.name.removeprefix("checkpoint-")),
     }
+
+
+def _other(stored: Reference, model: Binding) -> Reference:
+    """The log-probs of ``model``, stored beside those that are ``stored``."""
+    on_cpu = model.model_copy(update={"device": "cpu", "dtype": resolved_dtype(model)})
+    return replace(stored, revision=weights_revision(model), model=on_cpu)
 
 
 def _divided(method: Method, where: str) -> Division:

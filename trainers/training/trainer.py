@@ -102,6 +102,9 @@ class Trainer(Operator):
     shards: ClassVar[bool] = True
     """Whether the training can be sharded."""
 
+    unnamed: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are no part of the identity of trained weights: their rows or weights are."""
+
     training: ClassVar[Literal["sft", "dpo", "policy_gradient", "reward", "prm"] | None] = None
     """The kind of training whose learning rate and epochs a model's profile has; None if it has
     none."""
@@ -173,15 +176,28 @@ class Trainer(Operator):
                 several of a launcher.
         """
         _refuse_launched(context)
+        reference = self.reference_model(tables, context)
         if self.checkpoint is not None and not tables[self.checkpoint].is_empty():
             trained = tables[self.checkpoint]
             context = bind_checkpoint(context, self.start, trained, stage=self.checkpoint)
             chain_start = trained["chain_start"][0] or trained["start"][0]
-            result = self._result(tables, context)
+            result = self._result(tables, context, reference=reference)
             return replace(result, kept=result.kept.with_columns(chain_start=pl.lit(chain_start)))
-        return self._result(tables, context)
+        return self._result(tables, context, reference=reference)
 
-    def _result(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def reference_model(
+        self, tables: Mapping[str, pl.DataFrame], context: Context
+    ) -> Binding | None:
+        """The reference of a relative loss, if it is not the model that training starts from."""
+        return None
+
+    def _result(
+        self,
+        tables: Mapping[str, pl.DataFrame],
+        context: Context,
+        *,
+        reference: Binding | None = None,
+    ) -> Split:
         source = self._source()
         noun = source.tables[0].__name__.lower()
         binding = self._binding(context)
@@ -191,7 +207,7 @@ class Trainer(Operator):
             reason = f"no {noun}: stage {source.stage!r} kept no row"
             return self._untrained(reason, [], binding, context)
 
-        identity = self._identity(examples, binding, context)
+        identity = self._identity(examples, binding, context, reference)
         folder = TrainedFolder(
             Path(context.models) / context.refresh / context.stage, content_id(identity)
         )
@@ -200,7 +216,8 @@ class Trainer(Operator):
             lighten_transformers()
             from trainers.training.train import train
 
-            record = {**train(self, examples, binding, folder, context), "identity": identity}
+            result = train(self, examples, binding, folder, context, reference=reference)
+            record = {**result, "identity": identity}
             if record["rows"]:
                 folder.publish(record)
                 report = StageReport(Usage(memory={"training": record["memory"]}))
@@ -236,13 +253,18 @@ class Trainer(Operator):
         return binding.without_replicas()
 
     def _identity(
-        self, examples: pl.DataFrame, binding: Binding, context: Context
+        self,
+        examples: pl.DataFrame,
+        binding: Binding,
+        context: Context,
+        reference: Binding | None,
     ) -> dict[str, Any]:
         """Everything that determines the trained weights. Names of stages and roles do not, but
         their rows and weights do. On how many devices it runs and how often it saves itself do
         not."""
         from engines.weights import weights_revision
 
+        other = reference and {"reference": weights_revision(self.loaded(reference))}
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
         named |= {name for name, mark in field_marks(type(self)) if isinstance(mark, Hardware)}
         named |= {"checkpoint", "seed", "checkpoint_seconds"}
@@ -251,6 +273,7 @@ class Trainer(Operator):
             named.add("optimizer")
         # Trainings of before the field have no ``max_steps``; with it, ``epochs`` decide nothing.
         named.add("max_steps" if self.max_steps is None else "epochs")
+        named |= self.unnamed
         arguments = dict(binding.template_arguments)
         libraries = [*LIBRARIES, *(["peft"] if self.lora else [])]
         libraries += ["bitsandbytes"] if self.optimizer in OF_BITSANDBYTES else []
@@ -261,6 +284,7 @@ class Trainer(Operator):
             "seed": self.seed_in(context),
             "rows": _digest(examples),
             "start": weights_revision(self.loaded(binding)),
+            **(other or {}),
             **({"template_arguments": arguments} if arguments else {}),
             "libraries": {name: _version(name, context) for name in libraries},
         }

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from engines.weights import weights_revision
 from tests.trainers.samples import GROUPS, ORIGIN, in_steps, sampled, scores
 from tests.trainers.slow import logprobs, moved, plain
 from trainers import LoRA, PolicyGradient
+from trainers.training.reference_logprobs import Reference
 
 BETA, CLIP = 0.3, 0.2
 Tensor = torch.Tensor
@@ -39,7 +41,27 @@ def batch_of(learner: Any) -> Any:
     return learner.data_collator(list(learner.train_dataset))
 
 
-def trl_loss(kind: str, learner: Any, tiny_model: Path, tmp_path: Path) -> Tensor:
+def elsewhere(tiny_model: Path, tmp_path: Path) -> Path:
+    """Weights that are neither those that sampled nor those to which the policy moves."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights += 0.03 * torch.linspace(-1, 1, weights.numel()).view_as(weights)
+    model.save_pretrained(tmp_path / "elsewhere")
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path / "elsewhere")
+    return tmp_path / "elsewhere"
+
+
+def reference_of(folder: Path, tmp_path: Path) -> Reference:
+    binding = Binding(model=str(folder), device="cpu", dtype="float32")
+    return Reference(weights_revision(binding), "float32", tmp_path / "reference", binding)
+
+
+def trl_loss(
+    kind: str, learner: Any, tiny_model: Path, tmp_path: Path, *, reference: Path | None = None
+) -> Tensor:
     """TRL's loss with its own advantages, of the samples of ``learner`` replayed. The policy has
     moved since they were sampled."""
     from datasets import Dataset
@@ -74,12 +96,31 @@ def trl_loss(kind: str, learner: Any, tiny_model: Path, tmp_path: Path) -> Tenso
     prompts, answers = ([each[name] for each in told] for name in ("prompt_ids", "answer_ids"))
     trainer._tokenize_prompts = lambda _: (prompts, None, {})
     trainer._generate_single_turn = lambda *_: answers if kind == "rloo" else (answers, None)
+    if reference is not None:
+        other = AutoModelForCausalLM.from_pretrained(reference, dtype=torch.float32)
+        trainer.ref_model.load_state_dict(other.state_dict())
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = 1
     batch = trainer._generate_and_score_completions([{"prompt": "?"}] * len(told))
     moved(trainer)
     loss: Tensor = trainer._compute_loss(trainer.model, batch)
     return loss
+
+
+def test_kl_to_another_reference_is_that_of_trl(
+    learner_for: Learners, tiny_model: Path, tmp_path: Path
+) -> None:
+    trainer, folder = gradient(beta=BETA), elsewhere(tiny_model, tmp_path)
+    other = reference_of(folder, tmp_path)
+    learner = learner_for(trainer, samples(trainer, sampled()), other=other)
+    theirs = trl_loss("grpo", learner, tiny_model, tmp_path, reference=folder)
+    moved(learner)
+    ours = learner.compute_loss(learner.model, batch_of(learner))
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-4)
+    of_start = learner_for(trainer, samples(trainer, sampled()))
+    moved(of_start)
+    without = of_start.compute_loss(of_start.model, batch_of(of_start))
+    assert abs(float(ours.detach()) - float(without.detach())) > 1e-3
 
 
 @pytest.mark.parametrize("kind", ["grpo", "bnpo", "rloo"])
@@ -287,6 +328,28 @@ def test_samples_of_other_weights_are_refused(context_for: Contexts, tiny_model:
     tables = sampled(origin={**ORIGIN, "model": "sha:another/float32"})
     with pytest.raises(EngineError, match=r"8 of the 8 responses .* other weights"):
         gradient().run(tables, context_for())
+
+
+def test_kl_of_a_later_batch_is_to_what_the_first_started_from(
+    context_for: Contexts, metrics_of: Callable[[pl.DataFrame], dict[str, float]]
+) -> None:
+    context, tables = context_for(), sampled()
+    first = gradient(learning_rate=1e-2).run(tables, context).kept
+    again = {**tables, "first": first}
+    still = {"learning_rate": 1e-9, "checkpoint": "first"}
+    at_sampler = gradient(**still).run(again, replace(context, stage="a")).kept
+    at_start = gradient(**still, reference="first").run(again, replace(context, stage="b")).kept
+    assert metrics_of(at_sampler)["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert metrics_of(at_start)["kl"] > 1e-3
+    assert at_start["chain_start"][0] == first["start"][0]
+    without = gradient(**still, reference="first", beta=0.0)
+    unmoved = without.run(again, replace(context, stage="c")).kept
+    assert metrics_of(unmoved)["kl"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_batches_are_made_by_a_recipe(context_for: Contexts) -> None:
+    with pytest.raises(EngineError, match="2 batches, which the stages of a recipe make"):
+        gradient(batches=2).run(sampled(), context_for())
 
 
 KILLED = """
