@@ -186,8 +186,11 @@ def _configured(
     """The run configuration of stages, by their names."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in changes.items():
-        stage, _, parameter = name.partition(".")
-        found.setdefault(stage, {}).setdefault("set", {})[parameter] = value
+        changed, _, parameter = name.partition(".")
+        for each in stages:
+            # A change of a declared stage is one of its stage in each batch.
+            if changed in (each.name, each.declared):
+                found.setdefault(each.name, {}).setdefault("set", {})[parameter] = value
     for each in stages:
         if held_out is not None and each.asks_held_out:
             found.setdefault(each.name, {})["held_out"] = held_out

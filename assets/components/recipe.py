@@ -268,7 +268,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                 "dagster/column_schema": catalogue.column_schema(stage.gives),
             },
             code_version=catalogue.code_version(
-                stage, self.stages[stage.name], settings, seed=self.seed
+                stage, self.stages.get(stage.declared, {}), settings, seed=self.seed
             ),
             pool=pool_of(stage.operator),
             ins={name: dg.AssetIn(key=upstream) for name, upstream in keys.items()},

@@ -15,6 +15,7 @@ from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
 from engines.context import Context
+from engines.operators.rebinding import bind_checkpoint
 from schemas import EVALUATIONS, ChoiceReport, Findings, Operator, Pairs, ProbeReport, Split, Usage
 
 CHECKED_PROMPTS = 1000
@@ -93,6 +94,7 @@ def execute_stage(
         EngineError: No row can be answered, or too many rows failed.
     """
     began = perf_counter()
+    context = with_batch(stage, tables, context)
     with with_file_name(context.models):
         split = stage.operator.run(tables, replace(context, gives=stage.gives))
     seconds = perf_counter() - began
@@ -113,6 +115,14 @@ def execute_stage(
         ),
         validation=_validation(stage, kept, context.seed) if stage.gives in EVALUATIONS else None,
     )
+
+
+def with_batch(stage: Stage, tables: Mapping[str, pl.DataFrame], context: Context) -> Context:
+    """The context of a stage of a later batch: its roles have the weights that the batch before has
+    trained. Of other stages, the context as it is."""
+    for role, trainer in stage.weights.items():
+        context = bind_checkpoint(context, role, tables[trainer], stage=trainer)
+    return context
 
 
 def _given(tables: Mapping[str, pl.DataFrame], stages: Sequence[Stage]) -> pl.DataFrame:

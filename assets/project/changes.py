@@ -65,6 +65,17 @@ def changed_specs(stages: Mapping[str, Any], changes: Changes) -> dict[str, Any]
     return changed
 
 
+def declared_changes(stages: Sequence[Stage], changes: Changes) -> dict[str, Any]:
+    """``changes`` by the names that stages have in the recipe: ``responses_2.n`` of a batch is that
+    of ``responses``."""
+    declared = {stage.name: stage.declared for stage in stages}
+    found: dict[str, Any] = {}
+    for name, given in changes.items():
+        stage, _, parameter = name.partition(".")
+        found[f"{declared.get(stage, stage)}.{parameter}"] = given
+    return found
+
+
 def check_changes(before: Sequence[Stage], after: Sequence[Stage]) -> None:
     """Check that a run changes no operator, no input and no role that is trained.
 
@@ -85,7 +96,7 @@ def check_changes(before: Sequence[Stage], after: Sequence[Stage]) -> None:
 
 def with_origins(stage: Stage, changes: Changes) -> Stage:
     """The stage, with the origin of the parameters that a run sets."""
-    of_stage = f"{stage.name}."
+    of_stage = f"{stage.declared}."
     changed = {name.removeprefix(of_stage): ORIGIN for name in changes if name.startswith(of_stage)}
     return replace(stage, origins={**stage.origins, **changed})
 

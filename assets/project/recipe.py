@@ -34,7 +34,14 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
 from assets.config.errors import RecipeError, UnfitError
 from assets.config.operation import RecipeSchedule, Schedule
 from assets.config.settings import Settings, load_settings
-from assets.project.changes import WHERE, Changes, changed_specs, check_changes, with_origins
+from assets.project.changes import (
+    WHERE,
+    Changes,
+    changed_specs,
+    check_changes,
+    declared_changes,
+    with_origins,
+)
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.export_format import recipe_format
@@ -199,7 +206,7 @@ class RecipeSpec(Declaration):
         if not changes:
             return self.fitted(settings).refusal
         self.changed(settings, changes)
-        specs = changed_specs(self.stages, changes)
+        specs = changed_specs(self.stages, declared_changes(self.planned(settings), changes))
         return self._fit(specs, settings, file=self.file).refusal
 
     def on_bare_prompts(self, settings: Settings) -> Fitted:
@@ -264,6 +271,7 @@ class RecipeSpec(Declaration):
         before = self.planned(settings)
         if not changes:
             return before
+        changes = declared_changes(before, changes)
         specs = changed_specs(self.stages, changes)
         after = self._fit(specs, settings, file=WHERE)
         check_changes(before, after.stages)

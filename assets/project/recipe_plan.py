@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assets.config.errors import NAME_RULE, RecipeError, is_name, parameter_error
+from assets.project.batches import unrolled
 from assets.project.refusal import as_recipe_error
 from engines.operators.model_defaults import RoleDefaults, with_model_defaults
 from engines.protocol import EngineError
@@ -60,6 +61,9 @@ class Stage:
         reads: The stages that it reads.
         sources: The sources of prompts that it reads.
         carried: The table of each stage that it reads at an earlier refresh (``name@previous``).
+        batch_of: The stage in the recipe that it is made from, if it is of one of several batches
+            (`assets.project.batches`).
+        weights: For roles that an earlier batch has trained, the stage that did.
         origins: Where parameters come from that the recipe does not set: from the profile of the
             model, for example, or from this run. Of all others it sets the value, or the operator
             has a default.
@@ -72,6 +76,13 @@ class Stage:
     origins: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, type[Table]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    batch_of: str | None = None
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def declared(self) -> str:
+        """The name that it has in the recipe."""
+        return self.batch_of or self.name
 
     @property
     def asks_held_out(self) -> bool:
@@ -105,7 +116,9 @@ def plan(
     """
     if not stages:
         raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
-    operators = {name: stage_operator(name, spec, file=file) for name, spec in stages.items()}
+    declared = {name: stage_operator(name, spec, file=file) for name, spec in stages.items()}
+    made = unrolled(declared, file=file)
+    operators = {name: each.operator for name, each in made.items()}
     gives: dict[str, type[Table]] = dict(GIVEN)
     earlier = {carried_name(name): _table_of(name, operators) for name in operators}
     choosers: dict[str, RoleDefaults] = {}
@@ -115,19 +128,23 @@ def plan(
         ready = [
             name
             for name, operator in waiting.items()
-            if all(read.stage not in waiting for read in operator.inputs())
+            if waiting.keys().isdisjoint(
+                [*(read.stage for read in operator.inputs()), *made[name].weights.values()]
+            )
         ]
         if not ready:
             _refuse_cycle(waiting, file=file)
         for name in ready:
             operator = waiting.pop(name)
-            inputs = operator.inputs()
+            inputs, weights = operator.inputs(), made[name].weights
             sources = dict.fromkeys(read.source for read in inputs if read.source is not None)
             offered = {source_table(source): Prompts for source in sources}
             gives[name] = fit_stage(
                 name, operator, {**gives, **earlier, **offered}, known=operators, file=file
             )
-            read_stages = dict.fromkeys(read.stage for read in inputs if read.source is None)
+            read_stages = dict.fromkeys(
+                [*(read.stage for read in inputs if read.source is None), *weights.values()]
+            )
             reads = [each for each in read_stages if each not in earlier]
             carried = {
                 each.removesuffix(_CARRIED): earlier[each]
@@ -140,9 +157,19 @@ def plan(
                 if "choose" in use.needs and role in roles:
                     choosers[chooser_of(name)] = roles[role]
             ordered.append(
-                Stage(name, filled, gives[name], tuple(reads), origins, carried, tuple(sources))
+                Stage(
+                    name,
+                    filled,
+                    gives[name],
+                    tuple(reads),
+                    origins,
+                    carried,
+                    tuple(sources),
+                    made[name].of,
+                    weights,
+                )
             )
-    return _as_written(ordered, list(stages))
+    return _as_written(ordered, list(operators))
 
 
 def policy_stage(stages: Sequence[Stage]) -> Stage | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from assets.config.errors import FactoryError
+from assets.execution.execute_stage import with_batch
 from assets.execution.stage_context import RecipeContext, carried, stage_context
 from assets.execution.unasked import unasked_engine
 from assets.project.project import Project
@@ -122,7 +123,8 @@ def _asked(
     earlier = carried(
         stage, recipe, refresh=refresh, settings=project.settings, tables=project.tables
     )
-    stage.operator.run({name: read[name] for name in stage.reads} | earlier, context)
+    tables = {name: read[name] for name in stage.reads} | earlier
+    stage.operator.run(tables, with_batch(stage, tables, context))
     same: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
     for one in heard:
         same[one.role, one.verb, one.row_id, one.prompt.text].append(one)
