@@ -89,7 +89,7 @@ def _batches(
         yield names[prompts], Made(Fold(of=prompts, prompts=prompts, fold=number, folds=count))
         for name in repeated:
             operator = _reading(operators[name], names)
-            weights = {}
+            weights: dict[str, str] = {}
             if name == trainer:
                 changed: dict[str, Any] = {"batches": 1}
                 if last is not None:
