@@ -57,8 +57,8 @@ frozen_modules = 0
 
 
 def pytest_runtest_setup() -> None:
-    """Keep garbage collection from looking at what was imported: each training collects four
-    times, and torch, Transformers and Dagster have so many objects that it takes half a second."""
+    """Keep garbage collection from looking at what was imported: each training collects
+    twice, and the objects of torch, Transformers and Dagster take a third of a second each time."""
     global frozen_modules
     if len(sys.modules) > frozen_modules + 200:
         gc.collect()
