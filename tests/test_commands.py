@@ -1,11 +1,14 @@
 """Every `factory` command of the README and the docs, as it stands there: in a fresh copy of the
-project, with PATH and HOME in the environment and nothing else."""
+project, with PATH and HOME in the environment and nothing else. Each runs in a process of its own
+that is forked from one which has imported what they need: that is most of the time of a command."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,25 +105,57 @@ def told() -> set[str]:
     return found
 
 
+FORKED = """
+import json, os, sys
+from engines.weights import lighten_transformers
+lighten_transformers()
+import assets.definitions, assets.refresh, engines.local.engine
+import trainers.dpo.loop, trainers.training.fit
+from assets.cli import app
+
+for line in sys.stdin:
+    words, *files = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    for number, file in enumerate(files):
+        os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
+    sys.stdin = open(0)
+    sys.argv = ["factory", *words]
+    app()
+"""
+"""Runs a command for each line it reads, and writes its exit status."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @dataclass(frozen=True)
 class Clone:
     """A fresh copy of the project; nothing is installed in it but the commands."""
 
     folder: Path
+    process: "subprocess.Popen[str]"
 
-    def factory(self, command: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "assets.cli", *command.split()],
-            cwd=self.folder,
-            env={name: os.environ[name] for name in ("PATH", "HOME")},
-            input=ANSWERS,
-            capture_output=True,
-            text=True,
-        )
+    def factory(self, command: str) -> Done:
+        files = [self.folder.with_name(name) for name in ("stdin", "stdout", "stderr")]
+        for file, text in zip(files, (ANSWERS, "", ""), strict=True):
+            file.write_text(text)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps([command.split(), *map(str, files)]), file=self.process.stdin, flush=True)
+        status = int(self.process.stdout.readline())
+        return Done(status, *(file.read_text() for file in files[1:]))
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     folder = tmp_path_factory.mktemp("clone") / "project"
     kept = [path.name for path in PROJECT.iterdir() if (path / "__init__.py").exists()]
     for name in [*kept, "recipes", "template", "benchmarks"]:
@@ -140,7 +175,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     (folder / "recipes/datasets/online_dpo/defs.yaml").write_text(declared)
     settings = yaml.safe_load((folder / "factory.yaml").read_text()) | {"held_out": "few"}
     (folder / "factory.yaml").write_text(yaml.safe_dump(settings))
-    return Clone(folder)
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKED],
+        cwd=folder,
+        env={name: os.environ[name] for name in ("PATH", "HOME")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Clone(folder, process)
 
 
 def test_every_command_is_run_or_left_out_for_a_reason() -> None:
