@@ -83,13 +83,16 @@ class Model:
         EngineError: no row can be answered.
     """
 
-    __slots__ = ("_calls", "_row_id", "_session", "role")
+    __slots__ = ("_about", "_calls", "_row_id", "_session", "role")
 
-    def __init__(self, role: str, session: Session, row_id: str, calls: Iterator[int]) -> None:
+    def __init__(
+        self, role: str, session: Session, row_id: str, calls: Iterator[int], about: str
+    ) -> None:
         self.role = role
         self._session = session
         self._row_id = row_id
         self._calls = calls
+        self._about = about
 
     @property
     def revision(self) -> str:
@@ -204,7 +207,7 @@ class Model:
             keys,
             ask,
             _GENERATION,
-            question=Question(self.role, self._row_id, prompt),
+            question=Question(self.role, self._about, prompt),
             together=False,
         )
         for raw in raws:
@@ -269,7 +272,7 @@ class Model:
             keys,
             ask,
             _GENERATION,
-            question=Question(self.role, self._row_id, prompt),
+            question=Question(self.role, self._about, prompt),
             together=False,
         )
         return answer.text
@@ -329,7 +332,7 @@ class Model:
             keys,
             ask,
             _SCORED,
-            question=Question(self.role, self._row_id, prompt),
+            question=Question(self.role, self._about, prompt),
             together=True,
         )
         return dict(zip(asked, answers, strict=True))
@@ -363,7 +366,7 @@ class Model:
             keys,
             ask,
             _CHOICE,
-            question=Question(self.role, self._row_id, prompt),
+            question=Question(self.role, self._about, prompt),
             together=True,
         )
         if len(chosen.logprobs) != len(ordered):
@@ -402,7 +405,7 @@ class Model:
             return [rewards for _ in positions]
 
         keys = [opened.identity("reward").reward(prompt.text, text, step_ends, dropout, end=end)]
-        question = Question(self.role, self._row_id, prompt)
+        question = Question(self.role, self._about, prompt)
         try:
             (rewards,) = await session.answers(
                 opened, "reward", keys, ask, _REWARDS, question=question, together=True
@@ -432,15 +435,22 @@ def _answered(prompt: Rendered, *, begins: str = "") -> Rendered:
 class Models:
     """The models of one row: ``models.policy``, ``models["policy@previous"]``."""
 
-    __slots__ = ("_calls", "_row_id", "_session")
+    __slots__ = ("_about", "_calls", "_row_id", "_session")
 
-    def __init__(self, session: Session, row_id: str, calls: Iterator[int] | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        row_id: str,
+        calls: Iterator[int] | None = None,
+        about: str | None = None,
+    ) -> None:
         self._session = session
         self._row_id = row_id
         self._calls = itertools.count() if calls is None else calls
+        self._about = row_id if about is None else about
 
     def __getitem__(self, role: str) -> Model:
-        return Model(role, self._session, self._row_id, self._calls)
+        return Model(role, self._session, self._row_id, self._calls, self._about)
 
     @property
     def context(self) -> Context:
@@ -461,7 +471,7 @@ class Models:
         """The same row's models, with the roles of ``context``, other ``counts`` and other
         ``masses`` of choices."""
         session = self._session.in_context(context, counts, masses)
-        return Models(session, self._row_id, self._calls)
+        return Models(session, self._row_id, self._calls, self._about)
 
     def __getattr__(self, role: str) -> Model:
         if role.startswith("_"):
@@ -475,3 +485,8 @@ class Models:
         the others.
         """
         return Models(self._session, row_id)
+
+    def about(self, row_id: str) -> "Models":
+        """The same models, seeds and numbers of calls, for questions about ``row_id``: one of the
+        responses or nodes of this row. Only a trace of that row tells the difference."""
+        return Models(self._session, self._row_id, self._calls, row_id)

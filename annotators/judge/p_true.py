@@ -49,7 +49,7 @@ class PTrue(ChoosingAnnotator):
         complete = [one for one in responses if one.response_id not in cut_errors]
         chosen = await asyncio.gather(
             *(
-                model.choose(
+                models.about(response.response_id)[self.model].choose(
                     self.ask(
                         model,
                         self.template,

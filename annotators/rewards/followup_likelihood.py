@@ -68,7 +68,7 @@ class FollowupLikelihood(ProbedAnnotator):
         followups = [*self.positive, *self.negative]
         scored = await asyncio.gather(
             *(
-                model.score(
+                models.about(response.response_id)[self.model].score(
                     self.ask(model, self.template, prompt=prompt, response=response.text),
                     followups,
                     end=[False] * len(followups),

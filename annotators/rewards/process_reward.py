@@ -93,7 +93,7 @@ class ProcessReward(TrainedReward):
         return [score for scores in all_scores for score in scores]
 
     async def _scores(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
-        model = models[self.model]
+        model = models.about(response.response_id)[self.model]
 
         def score(value: float | None, **fields: Any) -> Score:
             return Score(response.response_id, NAME, value, model=model.reward_revision(), **fields)

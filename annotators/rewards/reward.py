@@ -53,7 +53,7 @@ class Reward(TrainedReward):
             name = f"reward/pass-{number}"
             seed = sample_seed(models.context.seed, prompt.prompt_id, name, number)
             dropout = Dropout(self.dropout, seed)
-        model = models[self.model]
+        model = models.about(response.response_id)[self.model]
         value = error = None
         try:
             (value,) = await model.reward(

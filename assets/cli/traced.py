@@ -34,10 +34,14 @@ def trace_shown(trace: Trace) -> Iterator[RenderableType]:
     for answer in trace.answers:
         title = answer.role or "other answer"
         yield Panel(_answer(answer), title=title, border_style=_BORDERS.get(title, "none"))
-    if trace.questions:
-        rows = _grid()
-        _questions(rows, trace.questions)
-        yield Panel(rows, title="asked about the prompt, or about several answers")
+    for title, asked in (
+        ("asked about the prompt, or about several answers", trace.questions),
+        ("asked about what else was tried", trace.elsewhere),
+    ):
+        if asked:
+            rows = _grid()
+            _questions(rows, asked)
+            yield Panel(rows, title=title)
     for stage, why in trace.unknown.items():
         yield Text(printable(f"what {stage} asked is not known: {why}"), "dim")
 
@@ -54,6 +58,7 @@ def _answer(answer: Answer) -> Table:
     if answer.steps:
         for number, step in enumerate(answer.steps, 1):
             _step(rows, f"step {number}", step)
+            _questions(rows, step.questions)
             for sibling in step.siblings[:_SIBLINGS]:
                 _step(rows, "  instead", sibling)
             if len(step.siblings) > _SIBLINGS:

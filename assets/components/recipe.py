@@ -94,7 +94,8 @@ class Recipe(RecipeSpec, DeclaredComponent):
         """The Dagster definitions of the recipe.
 
         They hold the assets and their checks, a job with the name of the recipe, a nightly
-        schedule and a sensor for new prompts. The job also reads the sources of the recipe.
+        schedule, and a sensor for new prompts if a source can report them. The job also reads the
+        sources of the recipe.
 
         Args:
             settings: The configuration.
@@ -133,6 +134,10 @@ class Recipe(RecipeSpec, DeclaredComponent):
             timezone=settings.schedule.timezone,
             tags=catalogue.tags(self),
         )
+        # A sensor of sources that can report nothing would only fill the page of automations.
+        sensors = []
+        if self.hears_news:
+            sensors.append(news_sensor(self.name, job, list(weights), tags=catalogue.tags(self)))
         measure = self.measured_by(settings)
         checks = [] if measure is None else [claim_check(self, measure, stages)]
         return dg.Definitions(
@@ -140,7 +145,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             asset_checks=checks,
             jobs=[job],
             schedules=[nightly],
-            sensors=[news_sensor(self.name, job, list(weights), tags=catalogue.tags(self))],
+            sensors=sensors,
         )
 
     def _rows_config(

@@ -22,7 +22,7 @@
 Each stage becomes the asset ``<name>/<stage>``, with one partition for each refresh. Stages can
 also read ``prompts`` and ``held_out``, which are not declared. If switched on in the UI, the
 schedule ``<name>_nightly`` starts a refresh every day, and the sensor ``<name>_new_prompts`` starts
-one when a source has changed.
+one when a source has changed. A recipe has no sensor if none of its sources can tell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -152,6 +152,13 @@ class RecipeSpec(Declaration):
             for source in stage.sources:
                 asked[source] = asked.get(source, 0) + getattr(stage.operator, "rows", rows)
         return asked
+
+    @property
+    def hears_news(self) -> bool:
+        """Whether one of its sources can tell that it has new prompts without being read."""
+        return self._sources is None or any(
+            source.reports_news for source in self._sources["prompts"]
+        )
 
     @property
     def fixed_sources(self) -> frozenset[str]:

@@ -21,7 +21,7 @@ from assets.config.settings import load_settings
 from assets.project.declaration import Declaration
 from assets.project.import_path import built
 from engines.checks import UnknownCheckError, load_check
-from schemas import Check, KnowsReferences, PromptSource
+from schemas import Check, KnowsReferences, PromptSource, Stamped
 from schemas.named import source_class
 
 
@@ -52,6 +52,11 @@ class SourceSpec(Declaration):
         """Whether its prompts can have references: they can unless the reader knows better."""
         reader = self.reader()
         return reader.has_references if isinstance(reader, KnowsReferences) else True
+
+    @property
+    def reports_news(self) -> bool:
+        """Whether it can tell that it has new prompts without being read."""
+        return isinstance(self.reader(), Stamped)
 
     def reader(self) -> PromptSource:
         """Build the reader of the prompts.

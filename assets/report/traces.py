@@ -7,15 +7,16 @@ judge, which repeats the prompt and the answer, does not hold them again.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from assets.report.report_data import ReportData, having
 from assets.report.row_browser import Browsed, interned
+from assets.tracing.asked_steps import continued, with_questions
 from assets.tracing.questions import Question, questions
 from assets.tracing.read_tables import tables_about
-from assets.tracing.steps import step_name
+from assets.tracing.steps import Step, path_to, step_name, steps_of
 from engines.operators.prompt_templates import conversation
 from schemas import Nodes, Responses, Scores, content_id
 
@@ -53,8 +54,9 @@ def add_traces(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
         for side, answers in browsed.answers.items():
             for section in told.get(answers[number] or "", ()):
                 sections.append(Section(f"{side}: {section.title}", section.text))
-        if number < QUESTIONED:
-            sections += _of_row(asked, browsed, number, put)
+        if number < QUESTIONED and asked:
+            refresh, prompt_id = rows.select("refresh", "prompt_id").row(number)
+            sections += _of_row(asked[refresh], prompt_id, browsed, number, put)
         browsed.traces.append(sections)
 
 
@@ -93,40 +95,85 @@ def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str,
             yield answer, Section(f"{annotator} says {score}{at}", put([error or raw or ""]))
 
 
-def _questions(rows: pl.DataFrame, data: ReportData) -> list[Question]:
-    """What models were asked about the prompts of the first rows."""
+class _Asked(NamedTuple):
+    """What models were asked at a refresh, and what the steps of answers are read from: responses
+    by id, and the nodes about each prompt."""
+
+    questions: Sequence[Question]
+    responses: Mapping[str, tuple[str, Mapping[str, Any]]]
+    nodes: Mapping[str, pl.DataFrame]
+
+
+def _questions(rows: pl.DataFrame, data: ReportData) -> dict[str, _Asked]:
+    """What models were asked about the prompts of the first rows, by refresh."""
     first = rows.head(QUESTIONED)
     if "prompt_id" not in first.columns:
-        return []
-    found: list[Question] = []
+        return {}
+    found: dict[str, _Asked] = {}
+    names = [stage.name for stage in data.stages]
     for (refresh,), part in first.group_by("refresh", maintain_order=True):
         day = str(refresh)
-        names = [stage.name for stage in data.stages]
         read = tables_about(data.project, data.recipe.name, day, names, part["prompt_id"])
         told = questions(data.project, data.recipe.name, data.stages, refresh=day, read=read)
-        found += told.asked
+        responses: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        nodes: dict[str, pl.DataFrame] = {}
+        for name, frame in read.items():
+            if {"response_id", "text"} <= set(frame.columns):
+                responses |= {
+                    row["response_id"]: (name, row)
+                    for row in frame.select("response_id", "text", "steps").iter_rows(named=True)
+                }
+            elif "node_id" in frame.columns:
+                nodes |= {str(key): rows for (key,), rows in frame.group_by("prompt_id")}
+        found[day] = _Asked(told.asked, responses, nodes)
     return found
 
 
 def _of_row(
-    asked: Sequence[Question], browsed: Browsed, number: int, put: _Put
+    asked: _Asked, prompt_id: str, browsed: Browsed, number: int, put: _Put
 ) -> Iterator[Section]:
-    """The questions about the answers of a row, each once."""
+    """The questions about the answers of a row, each once, then those at the steps of each."""
     sides: dict[str, str] = {}
     for side, answers in browsed.answers.items():
         text = browsed.texts[browsed.sides[side][number]]
         sides |= dict.fromkeys((answers[number] or "", content_id(text)), side)
     held = [browsed.prompts[number], *(side[number] for side in browsed.sides.values())]
     known = {browsed.texts[index]: index for index in held}
-    for question in asked:
+
+    def section(about: str, question: Question) -> Section:
+        times = f", {question.times} times" if question.times > 1 else ""
+        doubt = "" if question.journaled else "; the journal has no answer to exactly this"
+        return Section(
+            f"{about}: {question.stage} asked {question.role}{times}{doubt}",
+            without(question.text or conversation(question.messages), known, put),
+        )
+
+    others = []
+    for question in asked.questions:
         about = dict.fromkeys(sides[each] for each in question.about if each in sides)
         if about and set(question.about) <= sides.keys():
-            times = f", {question.times} times" if question.times > 1 else ""
-            doubt = "" if question.journaled else "; the journal has no answer to exactly this"
-            yield Section(
-                f"{' and '.join(about)}: {question.stage} asked {question.role}{times}{doubt}",
-                without(question.text or conversation(question.messages), known, put),
-            )
+            yield section(" and ".join(about), question)
+        else:
+            others.append(question)
+    for side, answers in browsed.answers.items():
+        text = browsed.texts[browsed.sides[side][number]]
+        steps = _steps(asked, prompt_id, answers[number], text)
+        beginning = ""
+        for at, step in enumerate(with_questions(steps, others, prompt_id)):
+            beginning += step.text
+            known[beginning] = put([beginning])[0]
+            for question in step.questions:
+                yield section(f"{side} up to {step_name(at)}", question)
+
+
+def _steps(asked: _Asked, prompt_id: str, answer: str | None, text: str) -> list[Step]:
+    """The steps of an answer; none if it was not made step by step."""
+    nodes = asked.nodes.get(prompt_id)
+    if nodes is not None and answer in set(nodes["node_id"]):
+        return path_to(str(answer), nodes)
+    stage, row = asked.responses.get(answer or "", ("", {}))
+    own = [one for one in asked.questions if one.stage == stage and prompt_id in one.about]
+    return steps_of(row) or continued(text, own)
 
 
 def without(text: str, known: Mapping[str, int], put: _Put) -> list[str | int]:

@@ -17,10 +17,11 @@ from assets.execution.unasked import unasked_engine
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
 from engines.journal.reader import JournalReader
+from engines.operators.prompt_templates import message_text
 from engines.operators.row_operator import RowOperator
 from engines.protocol import EngineError
 from engines.transcript import Asked
-from schemas import Message, Responses, Scores, canonical
+from schemas import Message, Nodes, Responses, Scores, canonical
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Question:
             the row, a template, the recipe or the model has changed since, or the journal is
             another one.
         times: How often it was asked: once for each sample and each option.
+        continues: The beginning of an answer that it asks to continue, as searches and rollouts do;
+            empty if it asks for a whole answer.
     """
 
     stage: str
@@ -49,6 +52,7 @@ class Question:
     text: str | None
     journaled: bool
     times: int
+    continues: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,7 @@ def questions(
     Args:
         project: The project.
         recipe: The name of the recipe.
-        stages: The stages of the recipe. Those that score or answer are asked; those that grow
-            trees ask too much.
+        stages: The stages of the recipe, of which those that score, answer or search are asked.
         refresh: The refresh.
         read: The rows about one prompt in each table of the refresh, by stage.
     """
@@ -83,7 +86,7 @@ def questions(
     context = RecipeContext.of(spec, spec.planned(project.settings))
     for stage in stages:
         asks = isinstance(stage.operator, RowOperator) and stage.operator.roles()
-        if not asks or stage.gives not in (Scores, Responses) or stage.name not in read:
+        if not asks or stage.gives not in (Scores, Responses, Nodes) or stage.name not in read:
             continue
         missing = [name for name in stage.reads if name not in read]
         if missing:
@@ -132,6 +135,8 @@ def _asked(
         first = asked[0]
         messages = first.prompt.messages
         templated = first.prompt.text != canonical(messages)
+        last = messages[-1]
+        begun = first.verb == "generate" and last["role"] == "assistant"
         yield Question(
             stage.name,
             first.role,
@@ -141,4 +146,5 @@ def _asked(
             first.prompt.text if templated else None,
             all(one.journaled for one in asked),
             len(asked),
+            message_text(last) if begun else "",
         )

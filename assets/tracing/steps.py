@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from assets.tracing.questions import Question
+
 
 @dataclass(frozen=True)
 class Step:
@@ -18,12 +20,14 @@ class Step:
             ``error`` of a node. Nulls are left out.
         node_id: Its node; None if it is not from a tree.
         siblings: The other steps that the search tried in its place, best value first.
+        questions: What models were asked about the answer up to this step.
     """
 
     text: str
     facts: Mapping[str, Any]
     node_id: str | None = None
     siblings: Sequence["Step"] = ()
+    questions: Sequence[Question] = ()
 
 
 _FACTS = ("visits", "value", "own", "prior", "terminal_correct", "finish", "error")

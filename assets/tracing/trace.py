@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from assets.project.project import Project
+from assets.tracing.asked_steps import continued, questions_of, with_questions
 from assets.tracing.find_row import Found, find_row
 from assets.tracing.questions import Question, Questions, questions
 from assets.tracing.read_tables import about_prompts, prompt_of, stored_tables
@@ -28,7 +29,8 @@ class Answer:
         origin: The operator, model, parameters, seed and parents; None if they are not stored.
         steps: Its steps; empty if it was not cut into steps.
         scores: Its scores, each with the stage, the annotator's own words and the origin.
-        questions: What models were asked about it.
+        questions: What models were asked about all of it; its steps have the questions about its
+            beginnings.
     """
 
     response_id: str
@@ -53,6 +55,8 @@ class Trace:
         prompt: The row of its prompt; None if it is not stored.
         answers: The answers of the row, then all others to the same prompt.
         questions: What models were asked about the prompt, or about several answers at once.
+        elsewhere: What models were asked about texts that a search tried and that are no answer
+            here: other nodes of a tree, other beginnings, candidates that were not chosen.
         unknown: Why the questions of a stage are not known, by stage.
     """
 
@@ -63,6 +67,7 @@ class Trace:
     prompt: Mapping[str, Any] | None
     answers: Sequence[Answer]
     questions: Sequence[Question]
+    elsewhere: Sequence[Question]
     unknown: Mapping[str, str]
 
 
@@ -101,16 +106,34 @@ def trace_of(project: Project, recipe: str, found: Found) -> Trace:
         None,
     )
     asked = questions(project, recipe, stages, refresh=found.refresh, read=read)
-    answers = list(_answers(read, found.row, asked))
-    shown = {id(question) for answer in answers for question in answer.questions}
-    rest = [question for question in asked.asked if id(question) not in shown]
+    answers = list(_answers(read, found.row, asked, prompt_id))
+    shown = {id(one) for answer in answers for one in answer.questions}
+    shown |= {id(one) for answer in answers for one in questions_of(answer.steps)}
+    whole = {prompt_id, *(answer.response_id for answer in answers)}
+    rest: list[Question] = []
+    elsewhere: list[Question] = []
+    for one in asked.asked:
+        if id(one) not in shown:
+            known = whole.issuperset(one.about) and not one.continues
+            (rest if known else elsewhere).append(one)
     return Trace(
-        recipe, found.stage, found.refresh, found.row, prompt, answers, rest, asked.unknown
+        recipe,
+        found.stage,
+        found.refresh,
+        found.row,
+        prompt,
+        answers,
+        rest,
+        elsewhere,
+        asked.unknown,
     )
 
 
 def _answers(
-    read: Mapping[str, pl.DataFrame], row: Mapping[str, Any], asked: Questions
+    read: Mapping[str, pl.DataFrame],
+    row: Mapping[str, Any],
+    asked: Questions,
+    prompt_id: str | None,
 ) -> Iterator[Answer]:
     """The answers of the row, then all others to the same prompt."""
     made: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -138,7 +161,12 @@ def _answers(
             text = text or "".join(step.text for step in steps)
         # An operator that chooses among texts names them by their digests.
         ids = {response_id, content_id(text)} - {row.get("prompt_id")}
-        about = [one for one in asked.asked if ids.intersection(one.about) and len(one.about) == 1]
+        about: list[Question] = []
+        others: list[Question] = []
+        for one in asked.asked:
+            (about if len(one.about) == 1 and one.about[0] in ids else others).append(one)
+        steps = steps or continued(text, [one for one in others if one.stage == stage])
+        steps = with_questions(steps, others, prompt_id)
         yield Answer(
             response_id, stage, role, text, origin, steps, scored.get(response_id, []), about
         )

@@ -141,18 +141,8 @@ def test_what_another_recipe_read_is_news_all_the_same(desk: Desk) -> None:
     assert isinstance(desk.look(datetime(2026, 11, 7, 9, tzinfo=UTC)), dg.RunRequest)
 
 
-def test_a_source_that_cannot_tell_leaves_it_to_the_schedule(ran: Any) -> None:
+def test_a_recipe_whose_sources_cannot_tell_has_the_schedule_only(ran: Any) -> None:
     workshop, _ = ran
     repository = build_definitions(workshop.project(), ["first"]).get_repository_def()
-    sensor = repository.get_sensor_def("first_new_prompts")
-    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    with (
-        dg.DagsterInstance.get() as instance,
-        dg.build_sensor_context(
-            instance=instance,
-            repository_def=repository,
-            resources=repository.get_top_level_resources(),
-        ) as context,
-    ):
-        told = sensor.evaluate_tick(context)
-    assert "switch on the schedule first_nightly" in (told.skip_message or "")
+    assert repository.has_schedule_def("first_nightly")
+    assert not repository.has_sensor_def("first_new_prompts")
