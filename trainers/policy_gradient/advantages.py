@@ -10,7 +10,7 @@ Advantage = Literal["group", "leave_one_out"]
 others."""
 
 Weighted = Sequence[tuple[pl.DataFrame, float]]
-"""Tables of `schemas.Scores`, each with its weight in a sum."""
+"""Tables of `schemas.Scores` or of `schemas.TokenScores`, each with its weight in a sum."""
 
 SPREAD = 1e-9
 """Returns that differ by less are equal, but for rounding."""
@@ -19,6 +19,7 @@ EPSILON = 1e-4
 
 _RESPONSE = ["response_id"]
 _STEP = ["response_id", "step"]
+_FIRST = pl.col("step") == 0
 
 
 def advantages(
@@ -26,38 +27,46 @@ def advantages(
     *,
     rewards: Weighted,
     step_rewards: Weighted,
+    token_rewards: Weighted,
     baseline: pl.DataFrame | None,
     advantage: Advantage,
     scale: bool,
 ) -> pl.DataFrame:
-    """The advantages of each response's steps, as `trainers.PolicyGradient` defines them.
+    """The advantages of each response's steps or tokens, as `trainers.PolicyGradient` defines them.
 
     Args:
         responses: `schemas.Responses`.
         rewards: scores of whole responses.
         step_rewards: scores of steps. Without any, each response is one step.
+        token_rewards: `schemas.TokenScores`. With these, each token is a step.
         baseline: `schemas.Scores`, subtracted in place of a mean.
         advantage: which mean is subtracted.
         scale: whether to divide by the standard deviation of the prompt's returns.
 
     Returns:
-        ``response_id``; ``advantages``, one for each step; ``reason``, why the response cannot be
-            trained on, else null. In the order of the ids, which no figure depends on.
+        ``response_id``; ``advantages``, one for each step; ``token_ends``, those of the scores of
+            tokens; ``reason``, why the response cannot be trained on, else null. In the order of
+            the ids, which no figure depends on.
     """
     samples = responses.sort("response_id").select("response_id", "prompt_id", "steps")
     samples = _with_reward(samples, rewards)
+    samples = samples.with_columns(token_ends=pl.lit(None, pl.List(pl.UInt32)))
     if step_rewards:
         samples = _with_steps(samples, step_rewards)
+    elif token_rewards:
+        samples = _with_tokens(samples.drop("token_ends"), token_rewards)
     else:
         samples = samples.with_columns(future=pl.lit([0.0]))
     rewarded = samples.filter(pl.col("reason").is_null())
     steps = rewarded.with_columns(step=pl.int_ranges(pl.col("future").list.len()))
-    steps = _with_advantages(steps.explode("future", "step"), baseline, advantage, scale)
+    steps = steps.explode("future", "step")
+    compared = _by_prompt(steps) if token_rewards else _by_step(steps)
+    steps = _with_advantages(compared, baseline, advantage, scale, of_prompt=bool(token_rewards))
     found = steps.group_by("response_id", maintain_order=True).agg(
         pl.col("advantage").alias("advantages"), because=pl.col("reason").drop_nulls().first()
     )
     return samples.join(found, on="response_id", how="left", maintain_order="left").select(
-        "response_id", "advantages", reason=pl.coalesce("reason", "because")
+        "response_id", "advantages", "token_ends", reason=pl.coalesce("reason", "because")
     )
 
 
@@ -104,39 +113,110 @@ def _with_steps(samples: pl.DataFrame, rewards: Weighted) -> pl.DataFrame:
     )
 
 
-def _with_advantages(
-    steps: pl.DataFrame, baseline: pl.DataFrame | None, advantage: Advantage, scale: bool
-) -> pl.DataFrame:
-    """``steps`` with ``advantage``, and a ``reason`` if the response has none.
+def _with_tokens(samples: pl.DataFrame, rewards: Weighted) -> pl.DataFrame:
+    """``samples`` with ``future``, for each token the sum of its rewards and of those after it, and
+    ``token_ends``. The end of the turn is a token if it has a score."""
+    text, end = pl.col("values").cast(pl.List(pl.Float64)), pl.col("end_value").cast(pl.Float64)
+    values = pl.when(end.is_null()).then(text).otherwise(text.list.concat(pl.concat_list(end)))
+    scored = pl.concat(
+        scores.select("response_id", "token_ends", stage=pl.lit(number), value=values * weight)
+        for number, (scores, weight) in enumerate(rewards)
+    )
+    length = pl.col("value").list.len()
+    found = scored.group_by("response_id").agg(
+        pl.col("token_ends").first(),
+        alike=(pl.col("token_ends").n_unique() == 1) & (length.n_unique() == 1),
+        stages=pl.col("stage").n_unique(),
+    )
+    tokens = scored.with_columns(token=pl.int_ranges(length)).explode("token", "value")
+    # Annotators of a stage are averaged, and stages are summed, each in an order of their own.
+    of_stages = tokens.group_by("response_id", "token", "stage").agg(pl.col("value").sort().mean())
+    sums = of_stages.group_by("response_id", "token").agg(pl.col("value").sort_by("stage").sum())
+    futures = (
+        sums.sort("response_id", "token")
+        .group_by("response_id", maintain_order=True)
+        .agg(future=pl.col("value").cum_sum(reverse=True))
+    )
+    samples = samples.join(
+        found.join(futures, on="response_id"),
+        on="response_id",
+        how="left",
+        maintain_order="left",
+    )
+    return samples.with_columns(
+        reason=pl.when(pl.col("reason").is_not_null())
+        .then("reason")
+        .when(pl.col("stages").fill_null(0) < len(rewards))
+        .then(pl.lit("a stage of token_rewards has no score"))
+        .when(~pl.col("alike"))
+        .then(pl.lit("the stages of token_rewards split it into different tokens"))
+    )
 
-    The return of a step is ``reward`` + ``future``. In the means over a prompt's responses, one
-    with fewer steps has the return ``reward``, as nothing follows in it.
+
+def _by_step(steps: pl.DataFrame) -> pl.DataFrame:
+    """``steps`` with their ``returned``, which is ``reward`` + ``future``, and what it is compared
+    with: how far it is ``apart`` from the mean over the prompt's responses, the mean ``of_others``,
+    and the ``deviation`` of the prompt. A mean is over the same step; a response with fewer steps
+    has the return ``reward`` there, as nothing follows in it.
     """
-    first = pl.col("step") == 0
-    others = pl.col("responses") - 1
-    steps = steps.with_columns(
-        responses=first.sum().over("prompt_id"),
-        rewards=pl.col("reward").filter(first).sum().over("prompt_id"),
+    steps = _with_counts(steps).with_columns(
+        rewards=pl.col("reward").filter(_FIRST).sum().over("prompt_id"),
         futures=pl.col("future").sum().over("prompt_id", "step"),
-        rows=pl.len().over("prompt_id"),
     )
-    returned = pl.col("reward") + pl.col("future")
     total = pl.col("rewards") + pl.col("futures")
-    steps = steps.with_columns(
-        apart=returned - total / pl.col("responses"), of_others=(total - returned) / others
-    ).with_columns(
-        deviation=(
-            (pl.col("apart") ** 2).sum().over("prompt_id") / (pl.col("rows") - 1).clip(1)
-        ).sqrt()
+    steps = _apart(steps, total, own=pl.col("returned"))
+    squares = (pl.col("apart") ** 2).sum().over("prompt_id")
+    return steps.with_columns(deviation=(squares / (pl.len().over("prompt_id") - 1).clip(1)).sqrt())
+
+
+def _by_prompt(steps: pl.DataFrame) -> pl.DataFrame:
+    """As `_by_step`, but a mean is over the returns of whole responses: tokens of the same number
+    are not the same place in two answers. All tokens of a response count in the deviation as much
+    as one number."""
+    steps = _with_counts(steps).with_columns(
+        whole=pl.col("returned").first().over("response_id"),
+        total=pl.col("returned").filter(_FIRST).sum().over("prompt_id"),
     )
+    steps = _apart(steps, pl.col("total"), own=pl.col("whole"))
+    squares = (pl.col("apart") ** 2 / pl.len().over("response_id")).sum().over("prompt_id")
+    return steps.with_columns(deviation=(squares / (pl.col("responses") - 1).clip(1)).sqrt())
+
+
+def _with_counts(steps: pl.DataFrame) -> pl.DataFrame:
+    return steps.with_columns(
+        returned=pl.col("reward") + pl.col("future"), responses=_FIRST.sum().over("prompt_id")
+    )
+
+
+def _apart(steps: pl.DataFrame, total: pl.Expr, *, own: pl.Expr) -> pl.DataFrame:
+    responses = pl.col("responses")
+    return steps.with_columns(
+        apart=pl.col("returned") - total / responses, of_others=(total - own) / (responses - 1)
+    )
+
+
+def _with_advantages(
+    steps: pl.DataFrame,
+    baseline: pl.DataFrame | None,
+    advantage: Advantage,
+    scale: bool,
+    *,
+    of_prompt: bool,
+) -> pl.DataFrame:
+    """``steps`` with ``advantage``, and a ``reason`` if the response has none. ``of_prompt``: the
+    baseline is the score of the prompt for all steps."""
     if baseline is not None:
-        steps = steps.join(_before(baseline), on=_STEP, how="left", maintain_order="left")
-        found = returned - pl.col("value")
+        before = _before(baseline)
+        if of_prompt:
+            before = before.filter(pl.col("step") == 0).drop("step")
+        keys = _RESPONSE if of_prompt else _STEP
+        steps = steps.join(before, on=keys, how="left", maintain_order="left")
+        found = pl.col("returned") - pl.col("value")
     elif advantage == "leave_one_out":
-        found = returned - pl.col("of_others")
+        found = pl.col("returned") - pl.col("of_others")
     else:
         found = pl.col("apart")
-    alone, equal = others == 0, pl.col("deviation") < SPREAD
+    alone, equal = pl.col("responses") == 1, pl.col("deviation") < SPREAD
     if baseline is not None and not scale:
         alone = equal = pl.lit(False)
     return steps.with_columns(

@@ -11,7 +11,7 @@ from engines.context import Context
 from engines.operators.rebinding import with_weights
 from engines.operators.system_turns import as_asked
 from engines.protocol import EngineError, RowError
-from schemas import Checkpoints, ModelDefault, Prompts, Responses, Scores, Split, Takes
+from schemas import Checkpoints, ModelDefault, Prompts, Responses, Scores, Split, Takes, TokenScores
 from trainers.policy_gradient.advantages import Advantage, Weighted, advantages
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer, with_ends
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Weights = Annotated[Mapping[str, float], Takes(Scores)]
 """Stages of scores, each with its weight in a sum."""
+TokenWeights = Annotated[Mapping[str, float], Takes(TokenScores)]
 
 
 class PolicyGradient(Trainer):
@@ -36,15 +37,17 @@ class PolicyGradient(Trainer):
     ``rewards``: the reward of a response is the weighted sum of its scores as a whole. Several
     annotators of a stage are averaged. ``step_rewards``: the return of a step is the reward of the
     response, and the weighted sum of the scores of this step and of those after it. A step's tokens
-    have its advantage, and the end of the turn belongs to the last step. Without them the return is
-    the reward, of all tokens.
+    have its advantage, and the end of the turn belongs to the last step. ``token_rewards``: the
+    same for tokens, whose scores must be of the policy's tokens. Without either, the return is the
+    reward, of all tokens.
 
     ``advantage``: from a return the mean over the prompt's responses is subtracted (``group``), or
     that over the others (``leave_one_out``); of steps, from the same step on, where a response with
-    fewer steps counts with its reward. ``scale`` divides by the standard deviation of the
-    differences from the mean, plus 1e-4. ``baseline`` is subtracted in place of a mean: a stage's
-    score of the prompt (step −1) or, if it has none, of the whole; for later steps of
-    ``step_rewards``, the score of the step before.
+    fewer steps counts with its reward; of tokens, from the first token on. ``scale`` divides by the
+    standard deviation of the differences from the mean, plus 1e-4; of tokens, each response counts
+    with the mean of its squares. ``baseline`` is subtracted in place of a mean: a stage's score of
+    the prompt (step −1) or, if it has none, of the whole; for later steps of ``step_rewards``, the
+    score of the step before.
 
     ``loss``: ``grpo`` has a ρ for each token and is the mean over responses of the mean over their
     tokens; ``bnpo`` is the mean over the tokens of a forward pass, so long responses count for
@@ -71,12 +74,13 @@ class PolicyGradient(Trainer):
     shards: ClassVar = False
     unit: ClassVar = "response_id"
     relative: ClassVar = True
-    unnamed: ClassVar = frozenset({"reference", "batches"})
+    unnamed: ClassVar = frozenset({"token_rewards", "reference", "batches"})
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     rewards: Weights = Field(default_factory=dict)
     step_rewards: Weights = Field(default_factory=dict)
+    token_rewards: TokenWeights = Field(default_factory=dict)
     baseline: Annotated[str | None, Takes(Scores)] = None
     reference: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     batches: int = Field(1, ge=1, le=64)
@@ -89,9 +93,11 @@ class PolicyGradient(Trainer):
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> "PolicyGradient":
-        if not self.rewards and not self.step_rewards:
+        if not (self.rewards or self.step_rewards or self.token_rewards):
             raise ValueError("nothing is rewarded: set rewards: {STAGE: 1.0}, or step_rewards")
-        if self.step_rewards and self.loss == "rloo":
+        if self.step_rewards and self.token_rewards:
+            raise ValueError("rewards are of steps or of tokens: leave out one of the two")
+        if (self.step_rewards or self.token_rewards) and self.loss == "rloo":
             raise ValueError("loss rloo has one advantage for a response: set loss: grpo or bnpo")
         if self.baseline is not None and "advantage" in self.model_fields_set:
             raise ValueError("baseline is subtracted in place of a mean: leave out advantage")
@@ -145,6 +151,7 @@ class PolicyGradient(Trainer):
             responses,
             rewards=_weighted(self.rewards, tables),
             step_rewards=_weighted(self.step_rewards, tables),
+            token_rewards=_weighted(self.token_rewards, tables),
             baseline=None if self.baseline is None else tables[self.baseline],
             advantage=self.advantage,
             scale=self.scale,
@@ -172,6 +179,7 @@ class PolicyGradient(Trainer):
                 .alias("reason"),
                 pl.when(pl.col("finish") == "length").then(False).alias("ends"),
                 *([ends.alias("steps")] if self.step_rewards else []),
+                *(["token_ends"] if self.token_rewards else []),
             )
         )
         names = [name for name in examples.columns if name != "ends"]
@@ -183,6 +191,15 @@ class PolicyGradient(Trainer):
         ended = row.get("ends") is not False
         if "steps" in row:
             ids, steps = reader.numbered(row["text"], row["steps"], ended=ended)
+        elif "token_ends" in row:
+            ids = reader.answer(row["text"], ended=ended)
+            steps = list(range(len(ids)))
+            if reader.ends(row["text"]) != row["token_ends"]:
+                raise RowError(
+                    "the scores of its tokens are of another tokenizer than the policy's"
+                )
+            if ended and len(row["advantages"]) < len(ids):
+                raise RowError("the end of its turn has no score, though it was not cut off")
         else:
             ids = reader.answer(row["text"], ended=ended)
             steps = [0] * len(ids)

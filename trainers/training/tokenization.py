@@ -69,6 +69,10 @@ class Reader:
         ids = token_ids(self._tokenizer, text)
         return [*ids, self._end] if ended else ids
 
+    def ends(self, text: str) -> list[int]:
+        """The end of each token of ``text``, in characters."""
+        return [end for _, end in token_spans(self._tokenizer, text)[1]]
+
     def shared(self, one: str, other: str, characters: int) -> int:
         """The number of tokens that both texts begin with and that end within the first
         ``characters``.

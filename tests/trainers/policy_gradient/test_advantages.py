@@ -12,7 +12,13 @@ from tests.trainers.samples import in_steps, sampled, scores
 from trainers import PolicyGradient
 from trainers.policy_gradient.advantages import advantages
 
-NONE: dict[str, Any] = {"step_rewards": [], "baseline": None, "advantage": "group", "scale": False}
+NONE: dict[str, Any] = {
+    "step_rewards": [],
+    "token_rewards": [],
+    "baseline": None,
+    "advantage": "group",
+    "scale": False,
+}
 
 
 def by_response(frame: pl.DataFrame, **given: Any) -> dict[str, Any]:
