@@ -113,7 +113,8 @@ def run_refresh(
         definitions: Dagster definitions that hold the recipe.
         recipe: The name of the recipe.
         refresh: The refresh.
-        rows: The largest number of prompts; None for the number that the recipe sets.
+        rows: The largest number of prompts; None for the number that the recipe sets. Of fewer,
+            stages that draw prompts of their own draw fewer in proportion.
         held_out: The largest number of held-out prompts that stages ask; None for all.
         changes: The parameters of stages that this run sets.
         stages: The stages to run, with those that they need; None for all.
@@ -125,13 +126,14 @@ def run_refresh(
     """
     component = project.recipes[recipe]
     wanted = component.rows if rows is None else rows
-    planned = component.changed(project.settings, changes or {})
+    changes = {**component.drawn_for(project.settings, rows), **(changes or {})}
+    planned = component.changed(project.settings, changes)
     chosen = planned if stages is None else with_read(planned, stages)
     order = ["prompts", *(stage.name for stage in chosen)]
     sources = component.asked_of_sources(chosen, project.settings, wanted)
     drawn = [*sources, project.settings.held_out]
     keys = [*([recipe, name] for name in order), *(["prompts", source] for source in drawn)]
-    ops = _configured(chosen, changes or {}, held_out)
+    ops = _configured(chosen, changes, held_out)
     result = execute_job(
         definitions,
         recipe,

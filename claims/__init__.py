@@ -7,12 +7,16 @@ from claims.false_positives import FalsePositives
 from claims.first_error import FirstErrorF1
 from claims.gap import RewardGap
 from claims.graded import GradedScores
+from claims.group_accuracy import GroupAccuracy
 from claims.injected import InjectedErrors
 from claims.label_accuracy import LabelAccuracy
+from claims.overoptimisation import Overoptimisation
 from claims.policy_gain import PolicyGain
 from claims.repeated_steps import RepeatedSteps
 from claims.response_accuracy import ResponseAccuracy
 from claims.reward_accuracy import RewardAccuracy
+from claims.selective import Selective
+from claims.self_correction import SelfCorrection
 from claims.step_labels import StepLabelAccuracy, StepRanking
 from claims.weighted_accuracy import WeightedAccuracy
 
@@ -23,14 +27,18 @@ __all__ = [
     "Figures",
     "FirstErrorF1",
     "GradedScores",
+    "GroupAccuracy",
     "InjectedErrors",
     "LabelAccuracy",
     "Measure",
+    "Overoptimisation",
     "PolicyGain",
     "RepeatedSteps",
     "ResponseAccuracy",
     "RewardAccuracy",
     "RewardGap",
+    "Selective",
+    "SelfCorrection",
     "StepLabelAccuracy",
     "StepRanking",
     "UnmeasurableError",

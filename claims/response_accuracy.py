@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.project.intervals import compared
 from assets.project.label_truth import known_responses
-from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError, prompts_of
 
 
 class ResponseAccuracy(Measure):
@@ -28,8 +28,7 @@ class ResponseAccuracy(Measure):
 
     def units(self, tables: Tables) -> tuple[str, int]:
         """The prompts of the responses."""
-        what = "held-out prompts" if self.prompts == "held_out" else "prompts"
-        return what, tables[self.prompts].height
+        return prompts_of(self.prompts), tables[self.prompts].height
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         name = self.required_control()

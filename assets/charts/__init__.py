@@ -5,6 +5,7 @@ have colours for light and dark; inside a page they use the page's colours.
 """
 
 from assets.charts.branches import Branch, thinned
+from assets.charts.claim_plot import claim_picture
 from assets.charts.examples import TREES, asked, chosen_prompts, pictures
 from assets.charts.funnel import funnel_picture
 from assets.charts.in_markdown import in_markdown
@@ -21,6 +22,7 @@ __all__ = [
     "Picture",
     "asked",
     "chosen_prompts",
+    "claim_picture",
     "curve_pictures",
     "funnel_picture",
     "histograms",

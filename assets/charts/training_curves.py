@@ -119,7 +119,7 @@ def _picture(title: str, lines: Sequence[_Line], runs: Sequence[Run]) -> Picture
     def place(step: float, value: float) -> tuple[float, float]:
         return left + (right - left) * step / max(steps), floor - HEIGHT * up.place(value)
 
-    shapes += [*legend, *_grid(up, left, right, floor)]
+    shapes += [*legend, *grid(up, left, right, floor)]
     shapes += [
         text(place(tick, 0)[0], floor + 18, label, "quiet", anchor="middle")
         for tick, label in zip(across.ticks, across.labels, strict=True)
@@ -138,7 +138,8 @@ def _picture(title: str, lines: Sequence[_Line], runs: Sequence[Run]) -> Picture
     return Picture(floor + 30, f"{title} over {max(steps):,.0f} steps: {says}", shapes)
 
 
-def _grid(up: Axis, left: float, right: float, floor: float) -> Iterator[Markup]:
+def grid(up: Axis, left: float, right: float, floor: float) -> Iterator[Markup]:
+    """A labelled line across a drawing for each value of its axis."""
     for tick, label in zip(up.ticks, up.labels, strict=True):
         y = floor - HEIGHT * up.place(tick)
         yield line(left, y, right, y, "grid")

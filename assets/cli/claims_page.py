@@ -1,31 +1,44 @@
 """The page of measured claims in the docs, with a table for each world."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.project.measure import without_verdict
+from assets.charts.claim_plot import claim_picture
+from assets.project.measure import WOULD_DECIDE, Plot, without_verdict
 from assets.provenance.kept_claims import is_of
+from assets.rendering.markdown import escaped
 
 if TYPE_CHECKING:
     from assets.project.project import Project
 
 RESULTS, TABLE = "claims.json", "claims.md"
+CURVES = "curves"
+"""The folder of pictures of curves, beside the table."""
 _COLUMNS = (
     *("recipe", "paper", "claim", "control", "policy"),
     *("prompts", "rounds", "seeds", "what came out", "verdict"),
 )
 
 
-def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Project") -> None:
+def write_claims(
+    folder: Path, claims: Sequence[Mapping[str, Any]], project: "Project"
+) -> list[str]:
     """Write ``claims`` into the tables in ``folder``. Earlier results of other recipes, and of
-    other worlds, stay, unless their recipe claims something else now."""
+    other worlds, stay, unless their recipe claims something else now.
+
+    Returns:
+        Which claims are not written, and why: those that were measured on fewer prompts than the
+        recipe's, unless they are undecided and say how many would decide.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / RESULTS
     earlier = json.loads(results.read_text()) if results.exists() else []
-    kept = {(claim["world"], claim["id"]): dict(claim) for claim in [*earlier, *claims]}
+    refused = {claim["id"]: why for claim in claims if (why := _too_small(claim, project))}
+    written = [claim for claim in claims if claim["id"] not in refused]
+    kept = {(claim["world"], claim["id"]): dict(claim) for claim in [*earlier, *written]}
     known = [
         kept[world, name]
         for world, name in sorted(kept)
@@ -41,7 +54,8 @@ def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Pr
         "what the claim allows, the claim is undecided. Then the text says how many prompts would",
         "decide with a chance of 80 %, if the difference is as measured. A claim that did not hold",
         "stays here as it is. One whose words or rounds have changed since it was measured is not",
-        "here until it is measured again. What a row does not say was not recorded.",
+        "here until it is measured again. Prompts as `96 of 512` are fewer than the recipe has: a",
+        "new row of so few must be undecided. What a row does not say was not recorded.",
     ]
     for world, members in groupby(known, key=lambda claim: claim["world"]):
         lines += [
@@ -50,9 +64,33 @@ def write_claims(folder: Path, claims: Iterable[Mapping[str, Any]], project: "Pr
             "",
             f"| {' | '.join(_COLUMNS)} |",
             f"|{' --- |' * len(_COLUMNS)}",
-            *(_line(claim, project) for claim in members),
+            *(_line(claim, project) for claim in (rows := list(members))),
+            *_pictures(rows, folder),
         ]
     (folder / TABLE).write_text("\n".join(lines) + "\n")
+    return list(refused.values())
+
+
+def _pictures(claims: Iterable[Mapping[str, Any]], folder: Path) -> Iterator[str]:
+    """Write the curves of claims as pictures, and show them under the table."""
+    for claim in claims:
+        if claim.get("plot") is not None:
+            title = f"{claim['id']} in the world {claim['world']}"
+            picture = claim_picture(Plot.read(claim["plot"]), title)
+            file = folder / CURVES / f"{claim['id']}-{claim['world']}.svg"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(picture.alone() + "\n", encoding="utf-8")
+            yield from ("", f"![{escaped(picture.says)}]({CURVES}/{file.name})")
+
+
+def _too_small(claim: Mapping[str, Any], project: "Project") -> str | None:
+    rows, own = claim["rows"], project.recipes[claim["id"]].rows
+    if rows >= own or WOULD_DECIDE in claim["says"]:
+        return None
+    return (
+        f"{claim['id']} is not written: it was measured on {rows:,} prompts, and its recipe is of "
+        f"{own:,}"
+    )
 
 
 def _line(claim: Mapping[str, Any], project: "Project") -> str:
@@ -63,7 +101,8 @@ def _line(claim: Mapping[str, Any], project: "Project") -> str:
         claim["claim"],
         f"`{recipe.control}`" if recipe.control else "in the recipe",
         f"`{claim['policy']}`",
-        *(str(claim.get(name, "")) for name in ("rows", "rounds", "seeds")),
+        f"{claim['rows']}{f' of {recipe.rows}' if claim['rows'] < recipe.rows else ''}",
+        *(str(claim.get(name, "")) for name in ("rounds", "seeds")),
         without_verdict(claim["says"]) or claim["says"],
         claim["verdict"] or "not measured",
     )

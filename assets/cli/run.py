@@ -174,13 +174,16 @@ def claims(
         (day,) = runs.rounds(refresh, 1, project.settings.schedule)
         given: dict[str, Any] = {"rows": rows, "refresh": day, "world": world, "seeds": seeds}
         found: list[dict[str, Any]] = []
+        refused: list[str] = []
         for found in (
             measure_until_decided(project.settings, names, **given, hours=hours)
             if until_decided
             else [measure_claims(project.settings, names, **given)]
         ):
             if docs is not None:
-                write_claims(docs, found, project)
+                refused = write_claims(docs, found, project)
+        for line in refused:
+            console.console(stderr=True).print(line, markup=False, soft_wrap=True)
         if not as_json:
             console.console().print(console.claims_table(found))
         answer(found)

@@ -50,7 +50,8 @@ def plan_run(
     Raises:
         FactoryError: A source cannot be read, or a parameter cannot be set.
     """
-    stages = recipe.changed(project.settings, changes or {})
+    drawn = recipe.drawn_for(project.settings, rows)
+    stages = recipe.changed(project.settings, {**drawn, **(changes or {})})
     context = RecipeContext.of(recipe, stages)
     found = offered(project, recipe, stages, refresh=refresh, rows=rows)
     prompts, unseen = found.prompts, found.held_out

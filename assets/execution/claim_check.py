@@ -1,12 +1,15 @@
 """The asset check of a recipe's claim: it compares a refresh of the recipe with its control."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 
+from assets.charts import claim_picture, in_markdown
 from assets.execution.claim_figures import measured
 from assets.execution.unmeasured import unmeasured
-from assets.project.measure import Measure, UnmeasurableError, with_verdict
+from assets.project.measure import Figures, Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
 from assets.project.resources import Resources
@@ -65,13 +68,21 @@ def claim_check(
                         "deciding_rows": figures.rows,
                         "boundary": figures.boundary,
                         "below": figures.below,
+                        **({} if figures.plot is None else {"plot": asdict(figures.plot)}),
                     }
                 ),
+                **_curves(figures, recipe.name),
                 **{name: value for name, value in numbers.items() if value is not None},
             },
         )
 
     return claim
+
+
+def _curves(figures: Figures, recipe: str) -> "dict[str, dg.MetadataValue[Any]]":
+    if figures.plot is None:
+        return {}
+    return {"curves": in_markdown(claim_picture(figures.plot, f"the claim of {recipe}"))}
 
 
 _PARTITION = "dagster/partition"

@@ -5,16 +5,20 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.label_origin import LabelOrigin, label_origin
-from assets.project.measure import Figures, Measure, UnmeasurableError
+from assets.project.measure import WOULD_DECIDE, Figures, Measure, UnmeasurableError
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import EXPORTED
+from assets.project.recipe_plan import EXPORTED, with_read
 from assets.project.resources import Resources
 from assets.storage.tables import MissingTableError, Tables
 
 
 def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refresh: str) -> Figures:
     """Measure the claim of a recipe at a refresh, on the prompts that recipe and control share.
+
+    These are the prompts of the refresh, and those that stages draw from a source of their own
+    (`generators.Draw`). Another control draws them in a stage of the same name.
 
     Raises:
         MissingTableError: The recipe or its control has not run.
@@ -23,12 +27,18 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
     ours = _tables(recipe.name, measure.stages(), refresh, factory, rounds=recipe.rounds)
     control = recipe.control or recipe.name
     theirs = _tables(control, measure.control_stages(), refresh, factory, rounds=recipe.rounds)
-    shared = ours["prompts"].join(theirs["prompts"].select("prompt_id"), on="prompt_id")
-    if shared.is_empty():
+    own = ours["prompts"].join(theirs["prompts"].select("prompt_id"), on="prompt_id")
+    if own.is_empty():
         raise UnmeasurableError(
             f"{recipe.name} and {control} share no prompt at refresh {refresh}: run both on the "
             f"same prompts, with factory claims {recipe.name}"
         )
+    read = with_read(recipe.planned(factory.settings), measure.stages())
+    ours, theirs = (
+        {**tables, "prompts": given_prompts(factory.tables, name, given_tables(read), refresh)}
+        for name, tables in ((recipe.name, ours), (control, theirs))
+    )
+    shared = ours["prompts"].join(theirs["prompts"].select("prompt_id"), on="prompt_id")
     unshared_counts = {
         ours["prompts"].height - shared.height,
         theirs["prompts"].height - shared.height,
@@ -46,9 +56,12 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
             for tables in (ours, theirs)
         )
     figures = measure.figures(ours, theirs, checks=factory.checks)
-    unit, count = measure.units(ours)
+    unit, count = measure.units({**ours, "prompts": own})
+    if not figures.differs:
+        figures = replace(figures, says=f"{figures.says}; both are the same on all of them")
     if (needed := figures.deciding(count)) is not None:
-        says = f"{figures.says}; about {needed:,} {unit} instead of {count:,} would decide"
+        instead = f"about {needed:,} {unit} instead of {count:,}"
+        says = f"{figures.says}; {instead} {WOULD_DECIDE}"
         # Of held-out prompts there are as many as the source has, at any size of the recipe.
         figures = replace(figures, says=says, rows=needed if unit == "prompts" else None)
     origin = _origin(recipe, measure.of, ours, factory)

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, variance
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +22,9 @@ class UnmeasurableError(ValueError):
 
 Verdict = Literal["held", "undecided", "did not hold"]
 """Undecided: the interval of the difference holds the boundary, so more prompts are needed."""
+
+WOULD_DECIDE = "would decide"
+"""A sentence with this says how many prompts would decide a claim that is undecided."""
 
 _QUANTILE = NormalDist().inv_cdf(0.975)
 _POWER = 1 + NormalDist().inv_cdf(0.8) / _QUANTILE
@@ -43,7 +46,7 @@ def verdict(*, held: bool, low: float, high: float, boundary: float = 0.0) -> Ve
     """
     if held:
         return "held"
-    return "undecided" if low <= boundary <= high and low < high else "did not hold"
+    return "undecided" if low <= boundary <= high else "did not hold"
 
 
 def with_verdict(given: Verdict, says: str) -> str:
@@ -55,6 +58,33 @@ def without_verdict(says: str) -> str | None:
     """The sentence after the verdict; None if there is no verdict before it."""
     before, _, after = says.partition(": ")
     return after if before in get_args(Verdict) else None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a plot: the panel that it is in, which is what it shows; its name; and its points
+    (x, y), by rising x."""
+
+    panel: str
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The curves behind a claim, and what is along their x axis."""
+
+    along: str
+    curves: tuple[Curve, ...]
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "Plot":
+        """The plot of which `dataclasses.asdict` made ``stored``."""
+        curves = (
+            Curve(each["panel"], each["name"], tuple((x, y) for x, y in each["points"]))
+            for each in stored["curves"]
+        )
+        return cls(stored["along"], tuple(curves))
 
 
 @dataclass(frozen=True)
@@ -72,6 +102,7 @@ class Figures:
         below: Whether it has to be below the boundary instead.
         rows: How many prompts of the recipe would decide an undecided claim (`deciding`); None if
             more of them do not.
+        plot: The curves behind the figures, if there are any.
     """
 
     measured: float
@@ -83,6 +114,7 @@ class Figures:
     boundary: float = 0.0
     below: bool = False
     rows: int | None = None
+    plot: Plot | None = None
 
     @classmethod
     def of(
@@ -121,6 +153,11 @@ class Figures:
         return self.high < self.boundary if self.below else self.low > self.boundary
 
     @property
+    def differs(self) -> bool:
+        """Whether the figures differ from the boundary in any resample."""
+        return not self.low == self.high == self.boundary
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict on the claim."""
         return verdict(held=self.held, low=self.low, high=self.high, boundary=self.boundary)
@@ -135,7 +172,7 @@ class Figures:
         """
         far = abs((self.low + self.high) / 2 - self.boundary)
         half = (self.high - self.low) / 2
-        if self.verdict != "undecided" or far < half / _TELLING:
+        if self.verdict != "undecided" or far <= half / _TELLING:
             return None
         return math.ceil(prompts * (_POWER * half / far) ** 2)
 
@@ -224,6 +261,11 @@ class Measure(BaseModel):
         """
 
 
+def prompts_of(stage: str) -> str:
+    """What the prompts of a stage are called: a recipe's own, the held-out ones, or drawn ones."""
+    return {"prompts": "prompts", "held_out": "held-out prompts"}.get(stage, f"prompts of {stage}")
+
+
 class MeasureOfScores(Measure):
     """The base class of measures of a stage of scores.
 
@@ -243,5 +285,4 @@ class MeasureOfScores(Measure):
 
     def units(self, tables: Tables) -> tuple[str, int]:
         """The prompts of the responses."""
-        what = "held-out prompts" if self.prompts == "held_out" else "prompts"
-        return what, tables[self.prompts].height
+        return prompts_of(self.prompts), tables[self.prompts].height

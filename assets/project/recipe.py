@@ -26,6 +26,7 @@ one when a source has changed. A recipe has no sensor if none of its sources can
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -152,6 +153,28 @@ class RecipeSpec(Declaration):
             for source in stage.sources:
                 asked[source] = asked.get(source, 0) + getattr(stage.operator, "rows", rows)
         return asked
+
+    def drawn_for(self, settings: Settings, rows: int | None) -> dict[str, int]:
+        """The parameters ``rows`` of the stages that draw prompts of their own, by
+        ``stage.parameter``, in a run of fewer prompts than the recipe's: they draw fewer in
+        proportion, and one at least. Empty for a run of more prompts.
+
+        Args:
+            settings: The configuration.
+            rows: The largest number of ``prompts``; None: the recipe's.
+        """
+        if rows is None or rows >= self.rows:
+            return {}
+        drawing = {
+            stage.name: getattr(stage.operator, "rows", None)
+            for stage in self.planned(settings)
+            if stage.sources
+        }
+        return {
+            f"{name}.rows": ceil(own * rows / self.rows)
+            for name, own in drawing.items()
+            if own is not None
+        }
 
     @property
     def hears_news(self) -> bool:

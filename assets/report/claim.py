@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from assets.charts.claim_plot import claim_picture
 from assets.execution.claim_figures import measured
-from assets.project.measure import UnmeasurableError, Verdict, without_verdict
+from assets.project.measure import Plot, UnmeasurableError, Verdict, without_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.resources import Resources
 from assets.provenance.kept_claims import kept_claims
@@ -19,13 +22,20 @@ MEASURED = 100_000
 @dataclass(frozen=True)
 class Finding:
     """A result of a claim. ``on`` names the data; ``low`` and ``high`` bound the difference that
-    decides. ``verdict``, ``low`` and ``high`` are None if the claim could not be measured."""
+    decides. ``verdict``, ``low`` and ``high`` are None if the claim could not be measured.
+    ``plot``: the curves behind it, if there are any."""
 
     on: str
     says: str
     verdict: Verdict | None
     low: float | None
     high: float | None
+    plot: Plot | None = None
+
+    @property
+    def picture(self) -> Markup | None:
+        """The picture of the curves, as a part of a page."""
+        return None if self.plot is None else claim_picture(self.plot, self.on).inside()
 
     @property
     def reach(self) -> float:
@@ -58,7 +68,9 @@ def findings(data: ReportData) -> list[Finding]:
             reason = reason or str(error).removeprefix("not measured: ")
             continue
         on = f"this data, refresh {refresh}"
-        return [*results, Finding(on, figures.says, figures.verdict, figures.low, figures.high)]
+        low, high = figures.low, figures.high
+        found = Finding(on, figures.says, figures.verdict, low, high, figures.plot)
+        return [*results, found]
     return [*results, Finding("this data", reason, None, None, None)]
 
 
@@ -70,4 +82,6 @@ def documented(recipe: RecipeSpec) -> list[Finding]:
 def _documented(claim: Mapping[str, Any]) -> Finding:
     on = f"the {claim['world']} world, {claim['rows']:,} prompts (docs/claims.md)"
     says = str(claim["says"])
-    return Finding(on, without_verdict(says) or says, claim["verdict"], claim["low"], claim["high"])
+    ends, stored = (claim["low"], claim["high"]), claim.get("plot")
+    plot = None if stored is None else Plot.read(stored)
+    return Finding(on, without_verdict(says) or says, claim["verdict"], *ends, plot)

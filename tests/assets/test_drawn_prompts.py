@@ -38,7 +38,14 @@ def read(workshop: Workshop, stage: str, day: str) -> pl.DataFrame:
     return workshop.project().tables.read(("drawing", stage), day)
 
 
-def run(workshop: Workshop, name: str, day: str, *stages: str, held_out: int | None = None) -> Any:
+def run(
+    workshop: Workshop,
+    name: str,
+    day: str,
+    *stages: str,
+    rows: int | None = None,
+    held_out: int | None = None,
+) -> Any:
     """Run some stages of a recipe."""
     project = workshop.project()
     definitions = build_definitions(project, [name])
@@ -47,7 +54,7 @@ def run(workshop: Workshop, name: str, day: str, *stages: str, held_out: int | N
         definitions,
         name,
         refresh=day,
-        rows=None,
+        rows=rows,
         held_out=held_out,
         stages=stages,
         shown=False,
@@ -100,6 +107,12 @@ def test_few_held_out_prompts_are_asked_but_none_is_drawn(drawing: Workshop) -> 
     outcome = run(drawing, "twins", DAYS[0], *stages, held_out=1)
     assert outcome.stages["answers"]["in"] == 1
     assert outcome.stages["twin"]["dropped"] == {"is an evaluation prompt": 3}
+
+
+def test_a_small_run_draws_fewer(drawing: Workshop) -> None:
+    drawing.recipe("small", DRAWING, rows=4)
+    outcome = run(drawing, "small", DAYS[0], "more", "harder", rows=2)
+    assert [outcome.stages[each]["kept"] for each in ("prompts", "more", "harder")] == [2, 2, 2]
 
 
 def test_a_preview_draws_as_few(drawing: Workshop) -> None:

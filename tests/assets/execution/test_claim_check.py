@@ -22,7 +22,7 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     ran: tuple[Workshop, Outcome], tmp_path: Any
 ) -> None:
     workshop, _ = ran
-    workshop.recipe("claiming", control="first", measure=GAIN)
+    workshop.recipe("claiming", control="first", measure=GAIN, rows=3)
     done = CliRunner().invoke(
         app,
         [
@@ -55,6 +55,25 @@ def test_a_result_of_other_words_or_rounds_is_left_out(workshop: Workshop, tmp_p
     left = json.loads((tmp_path / "claims.json").read_text())
     assert [claim["world"] for claim in left] == ["as it is", "not told"]
     assert "It helped" not in (tmp_path / "claims.md").read_text()
+
+
+def test_a_result_of_few_prompts_is_written_only_with_how_many_would_decide(
+    workshop: Workshop, tmp_path: Any
+) -> None:
+    for name in ("few", "deciding", "whole"):
+        workshop.recipe(name, rows=9)
+    told = {"claim": "It helps", "world": "w", "policy": "base", "verdict": "undecided"}
+    claims = [
+        {**told, "id": "few", "rows": 8, "says": "held: so", "verdict": "held"},
+        {**told, "id": "deciding", "rows": 8, "says": "undecided: about 20 would decide"},
+        {**told, "id": "whole", "rows": 9, "says": "undecided: so"},
+    ]
+    (refused,) = write_claims(tmp_path, claims, workshop.project())
+    assert refused.startswith("few is not written: it was measured on 8 prompts")
+    page = (tmp_path / "claims.md").read_text()
+    assert "| 8 of 9 |" in page
+    assert "| 9 |" in page
+    assert "`few`" not in page
 
 
 def test_a_gain_over_rounds_is_since_the_first(ran: tuple[Workshop, Outcome]) -> None:
@@ -132,8 +151,8 @@ def test_a_claim_is_measured_in_another_world(ran: tuple[Workshop, Outcome], tmp
     held_out = {"read": {**read, "split": "held_out"}, "check": "instructions.check"}
     workshop.source("orders_held_out", **held_out, rows=3, fixed=True)
     gain = {"use": "claims.PolicyGain", "of": "validated"}
-    workshop.recipe("worldly", measure=gain)
-    workshop.recipe("settled", measure=gain, sources={"pocket": 1.0})
+    workshop.recipe("worldly", measure=gain, rows=3)
+    workshop.recipe("settled", measure=gain, sources={"pocket": 1.0}, rows=3)
     told = []
     for world in ("orders", "pocket_worked"):
         command = ["claims", "worldly", "settled", "--rows", "3", "--refresh", "2026-11-07"]

@@ -45,6 +45,16 @@ def test_only_the_sources_of_a_recipe_are_asked_for_prompts(drawing: Workshop) -
     assert asked == {"pocket": 9, "others": 4}
 
 
+def test_a_run_of_fewer_prompts_draws_fewer_in_proportion(drawing: Workshop) -> None:
+    own = {"more": {"use": "generators.Draw", "of": "pocket", "rows": 9}}
+    drawing.recipe("drawing", DRAWN | own, rows=12)
+    project = drawing.project()
+    drawn_for = project.recipes["drawing"].drawn_for
+    assert drawn_for(project.settings, 4) == {"seed.rows": 2, "more.rows": 3}
+    assert drawn_for(project.settings, 1) == {"seed.rows": 1, "more.rows": 1}
+    assert drawn_for(project.settings, 12) == drawn_for(project.settings, None) == {}
+
+
 @pytest.mark.parametrize(
     ("of", "told"),
     [

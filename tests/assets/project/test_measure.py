@@ -24,7 +24,7 @@ from assets.project.measure import (
         (False, -0.1, 0.2, "undecided"),
         (False, -0.2, -0.1, "did not hold"),
         (False, 0.1, 0.2, "did not hold"),
-        (False, 0.0, 0.0, "did not hold"),
+        (False, 0.0, 0.0, "undecided"),
     ],
 )
 def test_an_interval_that_holds_zero_decides_nothing(
@@ -46,6 +46,8 @@ def test_an_interval_that_holds_zero_decides_nothing(
         (-0.032, 0.105, -0.03, "undecided", 217),
         (-0.1, -0.05, -0.03, "did not hold", None),
         (0.1, 0.2, 0.0, "held", None),
+        # Nothing differs, so no number of prompts is known to decide.
+        (0.0, 0.0, 0.0, "undecided", None),
     ],
 )
 def test_an_undecided_claim_says_how_many_prompts_would_decide(

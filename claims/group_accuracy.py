@@ -1,0 +1,171 @@
+"""Are the preferences of every annotator, or in every context, predicted?"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from assets.project.intervals import RESAMPLES
+from assets.project.label_truth import mean_scores
+from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
+from kernels.intervals import Floats, bootstrap_interval
+
+
+class GroupAccuracy(Measure):
+    """The share of preferences that the scores of stage ``of`` predict, in the group of preferences
+    where it is lowest. A pair is predicted if its chosen response scores higher; a tie counts half.
+
+    ``pairs`` names the stage of pairs that state the true preferences. Their groups are those of
+    their ``annotator`` (a person, or a principle), of the ``source`` of their prompt, or of the
+    ``context``: the system message before it. A group of fewer than ``fewest`` pairs is left out.
+    A score by an annotator of the group's name counts for that group only; otherwise the mean of
+    all scores of a response counts. ``of`` may also be the rewards of held-out pairs
+    (`schemas.RewardEvaluations`).
+
+    It is compared with the lowest share of the control, which may be that of another group. The
+    lowest is found again in each resample, as it is lower the fewer pairs there are. ``says`` adds
+    the shares of all groups; and, of the pairs of texts that two groups prefer in opposite ways, in
+    how many the verdict turns too.
+    """
+
+    pairs: str = "pairs"
+    by: Literal["annotator", "source", "context"] = "annotator"
+    fewest: int = Field(default=10, ge=1)
+
+    def stages(self) -> list[str]:
+        return [self.of, self.pairs]
+
+    def control_stages(self) -> list[str]:
+        return [] if self.control is None else [self.control, self.pairs]
+
+    def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
+        control_stage = self.required_control()
+        ours, theirs = self._verdicts(tables, self.of), self._verdicts(control, control_stage)
+        shared = self._large(ours) & self._large(theirs)
+        if not shared:
+            raise UnmeasurableError(
+                f"no {self.by} has {self.fewest} pairs with scores by {self.of} and {control_stage}"
+            )
+        sides = [each.filter(pl.col("group").is_in(list(shared))) for each in (ours, theirs)]
+        measured, baseline, low, high = _compared(*sides)
+        return Figures(
+            measured,
+            baseline,
+            low,
+            high,
+            held=low > 0,
+            says=(
+                f"of the {self.by} that is predicted worst {measured:.1%} of pairs are ranked "
+                f"rightly, by {control_stage} {baseline:.1%}: difference {measured - baseline:+.1%}"
+                f" [{low:+.1%}, {high:+.1%}]; {_listed(sides[0])}; {_turned(sides[0])}, by "
+                f"{control_stage} {_listed(sides[1])}; {_turned(sides[1])}"
+            ),
+        )
+
+    def _large(self, verdicts: pl.DataFrame) -> set[str]:
+        counts = verdicts.group_by("group").len().filter(pl.col("len") >= self.fewest)
+        return set(counts["group"])
+
+    def _verdicts(self, tables: Tables, stage: str) -> pl.DataFrame:
+        """One row a pair with scores: its prompt, its ``group``, both texts, and ``hit``: 1 if the
+        chosen response scores higher, 1/2 if they tie."""
+        pairs = tables[self.pairs]
+        if self.by == "annotator":
+            group = pl.col("annotator")
+        elif self.by == "source":
+            sources = tables["prompts"].select("prompt_id", group="source")
+            pairs = pairs.join(sources, on="prompt_id", how="left", maintain_order="left")
+            group = pl.col("group")
+        else:
+            said = pl.element().filter(pl.element().struct.field("role") == "system")
+            group = pl.col("prompt").list.eval(said.struct.field("content")).list.join("\n")
+        texts = {side: pl.col(side).list.last().struct.field("content") for side in _SIDES}
+        ids = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
+        known = pairs.select(*ids, **texts, group=group).drop_nulls("group")
+        if known.is_empty():
+            raise UnmeasurableError(f"no pair of {self.pairs} has a {self.by}")
+        scored = _rewarded(known, tables[stage])
+        more = pl.col("chosen_value") > pl.col("rejected_value")
+        tied = pl.col("chosen_value") == pl.col("rejected_value")
+        return scored.drop_nulls(["chosen_value", "rejected_value"]).select(
+            "prompt_id", "group", *_SIDES, hit=more.cast(pl.Float64) + tied.cast(pl.Float64) / 2
+        )
+
+
+_SIDES = ("chosen", "rejected")
+
+
+def _rewarded(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """The pairs with ``chosen_value`` and ``rejected_value``."""
+    if "chosen_after" in scores.columns:
+        rewards = {f"{side}_value": f"{side}_after" for side in _SIDES}
+        return pairs.join(scores.select("pair_id", **rewards), on="pair_id")
+    mean = mean_scores(scores).rename({"value": "mean"})
+    own = scores.filter(pl.col("step").is_null()).select("response_id", "annotator", own="value")
+    for side in _SIDES:
+        pairs = (
+            pairs.join(mean, left_on=f"{side}_id", right_on="response_id", how="left")
+            .join(
+                own,
+                left_on=[f"{side}_id", "group"],
+                right_on=["response_id", "annotator"],
+                how="left",
+            )
+            .with_columns(pl.coalesce("own", "mean").alias(f"{side}_value"))
+            .drop("own", "mean")
+        )
+    return pairs
+
+
+def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, float, float]:
+    """The lowest shares of both, and the 95 % interval of their difference: a percentile bootstrap
+    over prompts, which count with their pairs on both sides."""
+    prompts = pl.concat([ours, theirs]).select("prompt_id").unique().sort("prompt_id")
+    sides = [_counted(side, prompts) for side in (ours, theirs)]
+
+    def differences(drawn: npt.NDArray[np.int64]) -> Floats:
+        one, other = (_lowest(drawn, *side) for side in sides)
+        return np.asarray(one - other)
+
+    ones = np.ones(prompts.height, dtype=np.int64)
+    low, high = bootstrap_interval(differences, ones, resamples=RESAMPLES)
+    one, other = (float(_lowest(ones, *side)) for side in sides)
+    return one, other, low, high
+
+
+def _counted(verdicts: pl.DataFrame, prompts: pl.DataFrame) -> tuple[Floats, Floats]:
+    """Hits and pairs, each Float[prompts, groups]."""
+    number = prompts.with_row_index("number")
+    rows = verdicts.join(number, on="prompt_id", maintain_order="left")["number"].to_numpy()
+    groups = verdicts["group"].rank("dense").to_numpy().astype(np.int64) - 1
+    hits = np.zeros((prompts.height, int(groups.max()) + 1))
+    pairs = np.zeros_like(hits)
+    np.add.at(hits, (rows, groups), verdicts["hit"].to_numpy())
+    np.add.at(pairs, (rows, groups), 1.0)
+    return hits, pairs
+
+
+def _lowest(drawn: npt.NDArray[np.int64], hits: Floats, pairs: Floats) -> Floats:
+    # A group without a pair in a resample says nothing there.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.nanmin((drawn @ hits) / (drawn @ pairs), axis=-1))
+
+
+def _listed(verdicts: pl.DataFrame) -> str:
+    shares = verdicts.group_by("group").agg(pl.col("hit").mean(), pl.len()).sort("group")
+    return ", ".join(f"{name} {hit:.1%} of {count:,}" for name, hit, count in shares.iter_rows())
+
+
+def _turned(verdicts: pl.DataFrame) -> str:
+    """In how many pairs of texts that two groups prefer in opposite ways the verdict turns too."""
+    other = verdicts.select("hit", "group", chosen="rejected", rejected="chosen")
+    both = verdicts.join(other, on=list(_SIDES), suffix="_other")
+    opposite = both.filter(pl.col("group") < pl.col("group_other"))
+    if opposite.is_empty():
+        return "no two groups prefer the same texts in opposite ways"
+    turned = opposite.filter((pl.col("hit") == 1) & (pl.col("hit_other") == 1)).height
+    share = f"{turned / opposite.height:.1%} of {opposite.height:,}"
+    return f"the verdict turns with the preference in {share}"
