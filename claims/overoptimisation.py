@@ -25,14 +25,14 @@ class Overoptimisation(MeasureOfScores):
 
     The proxies are the scores of stage ``of`` and of ``control``. The gold reward is the mean of
     the scores of the stages ``gold``; by default it is 1 for a right response and 0 for a wrong
-    one. The pressure is n: the response that the proxy likes best of n = 1, 2, 4, … ``most``, at a KL
-    divergence from the policy of at most ln n − (n − 1)/n. Prompts with fewer responses than the
-    largest n are left out; nine of ten have as many.
+    one. The pressure is n: the response that the proxy likes best of n = 1, 2, 4, … ``most``, at a
+    KL divergence from the policy of at most ln n − (n − 1)/n. Prompts with fewer responses than
+    the largest n are left out; nine of ten have as many.
 
     With ``checkpoints`` the pressure is training. They name the stages of responses of earlier
     checkpoints, the earliest first, each with the stage of the proxy's scores of them;
-    ``responses`` and ``of`` are those of the last one. The control's are named in ``control_checkpoints`` and
-    ``control_responses`` if its stages have other names, as ``control_gold``.
+    ``responses`` and ``of`` are those of the last one. If the control's stages have other names,
+    they are ``control_checkpoints``, ``control_responses`` and ``control_gold``.
 
     The peak is found again in each resample: noise makes a peak too, on both sides. The plot shows
     gold and proxy over the pressure.

@@ -57,15 +57,16 @@ def write_claims(
         "here until it is measured again. Prompts as `96 of 512` are fewer than the recipe has: a",
         "new row of so few must be undecided. What a row does not say was not recorded.",
     ]
-    for world, members in groupby(known, key=lambda claim: claim["world"]):
+    for world, group in groupby(known, key=lambda claim: claim["world"]):
+        members = list(group)
         lines += [
             "",
             f"## {world}",
             "",
             f"| {' | '.join(_COLUMNS)} |",
             f"|{' --- |' * len(_COLUMNS)}",
-            *(_line(claim, project) for claim in (rows := list(members))),
-            *_pictures(rows, folder),
+            *(_line(claim, project) for claim in members),
+            *_pictures(members, folder),
         ]
     (folder / TABLE).write_text("\n".join(lines) + "\n")
     return list(refused.values())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from markupsafe import Markup
 
@@ -36,6 +36,20 @@ class Finding:
     def picture(self) -> Markup | None:
         """The picture of the curves, as a part of a page."""
         return None if self.plot is None else claim_picture(self.plot, self.on).inside()
+
+    @classmethod
+    def of_docs(cls, claim: Mapping[str, Any]) -> Self:
+        """The result of an entry of ``docs/claims.json``."""
+        on = f"the {claim['world']} world, {claim['rows']:,} prompts (docs/claims.md)"
+        says, stored = str(claim["says"]), claim.get("plot")
+        return cls(
+            on,
+            without_verdict(says) or says,
+            claim["verdict"],
+            claim["low"],
+            claim["high"],
+            None if stored is None else Plot.read(stored),
+        )
 
     @property
     def reach(self) -> float:
@@ -76,12 +90,4 @@ def findings(data: ReportData) -> list[Finding]:
 
 def documented(recipe: RecipeSpec) -> list[Finding]:
     """The results of a recipe's claim in the docs: one for each world that it was measured in."""
-    return [_documented(claim) for claim in kept_claims(recipe)]
-
-
-def _documented(claim: Mapping[str, Any]) -> Finding:
-    on = f"the {claim['world']} world, {claim['rows']:,} prompts (docs/claims.md)"
-    says = str(claim["says"])
-    ends, stored = (claim["low"], claim["high"]), claim.get("plot")
-    plot = None if stored is None else Plot.read(stored)
-    return Finding(on, without_verdict(says) or says, claim["verdict"], *ends, plot)
+    return [Finding.of_docs(claim) for claim in kept_claims(recipe)]

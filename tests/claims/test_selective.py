@@ -1,6 +1,6 @@
 """Selective: the area under the risk-coverage curve."""
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def slow_area(values: list[float], right: list[bool]) -> float:
     orders = [
         order
         for order in permutations(range(len(values)))
-        if all(values[one] >= values[other] for one, other in zip(order, order[1:], strict=False))
+        if all(values[one] >= values[other] for one, other in pairwise(order))
     ]
     areas = []
     for order in orders:

@@ -13,6 +13,7 @@ from assets.cli.claims import measure_until_decided
 from assets.cli.claims_page import write_claims
 from assets.execution.unmeasured import is_measured
 from assets.refresh import Outcome
+from assets.report.claim import Finding
 from tests.assets.conftest import STAGES, Workshop
 
 GAIN = {"use": "claims.PolicyGain", "of": "validated", "control": "validated"}
@@ -74,6 +75,21 @@ def test_a_result_of_few_prompts_is_written_only_with_how_many_would_decide(
     assert "| 8 of 9 |" in page
     assert "| 9 |" in page
     assert "`few`" not in page
+
+
+def test_the_curves_of_a_claim_are_pictures_of_the_docs(workshop: Workshop, tmp_path: Any) -> None:
+    workshop.recipe("curved")
+    points = {"mine": [[0, 0.2], [1, 0.9]], "control <b>": [[0, 0.2], [1, 0.1]]}
+    curves = [{"panel": "gold", "name": name, "points": each} for name, each in points.items()]
+    told = {"claim": "It helps", "world": "w", "policy": "base", "rows": 9, "says": "held: so"}
+    plot = {"plot": {"along": "KL in nats", "curves": curves}}
+    claim = {**told, **plot, "id": "curved", "verdict": "held", "low": 0.1, "high": 0.2}
+    write_claims(tmp_path, [claim], workshop.project())
+    assert "](curves/curved-w.svg)" in (tmp_path / "claims.md").read_text()
+    picture = (tmp_path / "curves" / "curved-w.svg").read_text()
+    assert "gold by mine 0.20 to 0.90" in picture
+    assert "<b>" not in picture
+    assert Finding.of_docs(claim).picture is not None
 
 
 def test_a_gain_over_rounds_is_since_the_first(ran: tuple[Workshop, Outcome]) -> None:
