@@ -195,7 +195,7 @@ class _Rewards:
 
 
 def _best_of_n(scored: pl.DataFrame, most: int) -> _Rewards:
-    counts = scored.group_by("prompt_id").len()["len"]
+    counts = scored.group_by("prompt_id").len()["len"].to_numpy()
     sizes = [1 << power for power in range(most.bit_length()) if 1 << power <= most]
     kept = [n for n in sizes if (counts >= n).mean() >= _MANY]
     if len(kept) < 2:

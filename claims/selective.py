@@ -63,7 +63,8 @@ class Selective(MeasureOfScores):
     def _answered(self, known: pl.DataFrame) -> str:
         answered = known.filter(pl.col("value") >= self.answered_at)["right"]
         share = f"{len(answered) / known.height:.1%} of {known.height:,} responses are answered"
-        return share if answered.is_empty() else f"{share}, {answered.mean():.1%} of them rightly"
+        rightly = float(answered.to_numpy().mean()) if len(answered) else None
+        return share if rightly is None else f"{share}, {rightly:.1%} of them rightly"
 
 
 def risk_coverage_area(

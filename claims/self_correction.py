@@ -87,8 +87,8 @@ def _gains(chains: pl.DataFrame) -> pl.DataFrame:
 
 
 def _summary(chains: pl.DataFrame) -> str:
-    right, last = chains["first"], chains["last"]
-    both, lost, mended = (right & last).sum(), (right & ~last).sum(), (~right & last).sum()
+    right, last = chains["first"].to_numpy(), chains["last"].to_numpy()
+    both, lost, mended = (int(each.sum()) for each in (right & last, right & ~last, ~right & last))
     total = chains.height
     return (
         f"attempts go from {(both + lost) / total:.1%} to {(both + mended) / total:.1%} right "
