@@ -166,7 +166,7 @@ class RecipeSpec(Declaration):
         if rows is None or rows >= self.rows:
             return {}
         drawing = {
-            stage.name: getattr(stage.operator, "rows", None)
+            stage.declared: getattr(stage.operator, "rows", None)
             for stage in self.planned(settings)
             if stage.sources
         }
