@@ -1,8 +1,12 @@
 """Round numbers along an axis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
+
+from markupsafe import Markup
+
+from assets.charts.svg import line, text
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,19 @@ def axis(low: float, high: float, *, steps: int = 4) -> Axis:
     ticks = [number * step for number in range(first, last + 1)]
     # No "−0".
     return Axis(ticks, [f"{each + 0.0:,.{digits}f}".replace("-", "−") for each in ticks])
+
+
+def grid(up: Axis, left: float, right: float, bottom: float, height: float) -> Iterator[Markup]:
+    """A line across a drawing for each value of its axis, labelled at the left.
+
+    Args:
+        up: The axis.
+        left: The left edge of the drawing, in pixels.
+        right: The right edge.
+        bottom: The bottom.
+        height: How high the drawing is.
+    """
+    for tick, label in zip(up.ticks, up.labels, strict=True):
+        y = bottom - height * up.place(tick)
+        yield line(left, y, right, y, "grid")
+        yield text(left - 8, y + 4, label, "quiet", anchor="end")

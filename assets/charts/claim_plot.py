@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from assets.charts.axis import Axis, axis
+from assets.charts.axis import Axis, axis, grid
 from assets.charts.svg import WIDTH, Picture, curve, figure, text
-from assets.charts.training_curves import AXIS, EDGE, HEIGHT, ROW, TITLE, grid
 from assets.charts.words import shortened
 from assets.project.measure import Curve, Plot
 
-GAP = 40
-"""Pixels from the drawing of a panel to that of the next, with its name between them."""
+EDGE, TITLE, HEIGHT, AXIS, ROW, GAP = 14, 26, 130, 46, 20, 40
+"""Pixels: the margin, the line of the title, the height of a panel, the width of the labels of its
+axis, the height of a line of the legend, and the room above a panel for its name."""
 
 
 def claim_picture(plot: Plot, title: str) -> Picture:
@@ -47,7 +47,7 @@ def _drawn(
 ) -> Iterator[Markup]:
     values = [y for each in curves for _, y in each.points]
     up = axis(min(values), max(values))
-    yield from grid(up, EDGE + AXIS, WIDTH - EDGE - 8, floor)
+    yield from grid(up, EDGE + AXIS, WIDTH - EDGE - 8, floor, HEIGHT)
     for each in curves:
         places = [(_x(across, x), floor - HEIGHT * up.place(y)) for x, y in each.points]
         yield curve(places, _kind(names.index(each.name)))

@@ -1,7 +1,7 @@
 """Pictures of a training: its figures over optimizer steps, one line for each run."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from markupsafe import Markup
 
-from assets.charts.axis import Axis, axis
+from assets.charts.axis import axis, grid
 from assets.charts.in_markdown import in_markdown
-from assets.charts.svg import WIDTH, Picture, curve, figure, line, rect, text
+from assets.charts.svg import WIDTH, Picture, curve, figure, rect, text
 from trainers.training.checkpoint_folder import RECORD
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _picture(title: str, lines: Sequence[_Line], runs: Sequence[Run]) -> Picture
     def place(step: float, value: float) -> tuple[float, float]:
         return left + (right - left) * step / max(steps), floor - HEIGHT * up.place(value)
 
-    shapes += [*legend, *grid(up, left, right, floor)]
+    shapes += [*legend, *grid(up, left, right, floor, HEIGHT)]
     shapes += [
         text(place(tick, 0)[0], floor + 18, label, "quiet", anchor="middle")
         for tick, label in zip(across.ticks, across.labels, strict=True)
@@ -136,14 +136,6 @@ def _picture(title: str, lines: Sequence[_Line], runs: Sequence[Run]) -> Picture
         for name, each in firsts.items()
     )
     return Picture(floor + 30, f"{title} over {max(steps):,.0f} steps: {says}", shapes)
-
-
-def grid(up: Axis, left: float, right: float, floor: float) -> Iterator[Markup]:
-    """A labelled line across a drawing for each value of its axis."""
-    for tick, label in zip(up.ticks, up.labels, strict=True):
-        y = floor - HEIGHT * up.place(tick)
-        yield line(left, y, right, y, "grid")
-        yield text(left - 8, y + 4, label, "quiet", anchor="end")
 
 
 def _kind(each: _Line, lines: Sequence[_Line]) -> str:
