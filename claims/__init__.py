@@ -3,6 +3,8 @@
 from assets.project.measure import Figures, Measure, UnmeasurableError
 from claims.best_of_n import BestOfNGain
 from claims.calibration import Calibration
+from claims.cost import Cost
+from claims.data_efficiency import DataEfficiency
 from claims.false_positives import FalsePositives
 from claims.first_error import FirstErrorF1
 from claims.gap import RewardGap
@@ -23,6 +25,8 @@ from claims.weighted_accuracy import WeightedAccuracy
 __all__ = [
     "BestOfNGain",
     "Calibration",
+    "Cost",
+    "DataEfficiency",
     "FalsePositives",
     "Figures",
     "FirstErrorF1",

@@ -125,6 +125,7 @@ class Figures:
         held: bool | None = None,
         boundary: float = 0.0,
         below: bool = False,
+        plot: Plot | None = None,
     ) -> "Figures":
         """The figures of two shares.
 
@@ -134,6 +135,7 @@ class Figures:
             held: Whether the claim holds; by default, whether the interval is beyond ``boundary``.
             boundary: What the difference has to be above.
             below: Whether it has to be below the boundary instead.
+            plot: The curves behind the figures.
         """
         found = cls(
             both.measured,
@@ -144,6 +146,7 @@ class Figures:
             says=says,
             boundary=boundary,
             below=below,
+            plot=plot,
         )
         return replace(found, held=found.clears if held is None else held)
 
