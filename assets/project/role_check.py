@@ -27,7 +27,7 @@ def check_roles(
     """
     for stage in stages:
         for use in stage.operator.roles():
-            check_role(stage.name, stage.operator, use, roles, file=file)
+            check_role(stage.declared, stage.operator, use, roles, file=file)
 
 
 def check_role(

@@ -82,7 +82,7 @@ def fit(
         if missing is not None and (instead := stage.operator.without_truth()) is not None:
             try:
                 for use in instead.roles():
-                    check_role(stage.name, instead, use, roles, file=file)
+                    check_role(stage.declared, instead, use, roles, file=file)
             except UnfitError as unbound:
                 return Fitted(stages, {}, unbound)
             filled, origins = with_defaults(stage.name, instead, roles, file=file)
@@ -195,6 +195,6 @@ def _refusal(
         f"{name} {_WHAT[need.truth]}, but {reason}: bind another source in factory.yaml, {add} in "
         f"{source.file}, {variant}or run a recipe that needs none (docs/recipes.md, 'needs')",
         file=file,
-        stage=stage.name,
+        stage=stage.declared,
         field="use",
     )

@@ -38,5 +38,5 @@ def check_templates(
                 check_template(use.name, [*places, folder, *template_folders(use.operator)])
             except EngineError as error:
                 raise RecipeError(
-                    str(error), file=file, stage=stage.name, field=use.field
+                    str(error), file=file, stage=stage.declared, field=use.field
                 ) from error

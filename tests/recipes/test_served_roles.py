@@ -11,6 +11,7 @@ from engines.bindings import Binding
 SCORED = {
     "adaptive_step": "prm",
     "bounded_prm_reward": "prm",
+    "bounded_prm_rl": "prm",
     "cdr": "ratios",
     "cdr_gap": "strong_over_weak",
     "cream": "now",
@@ -21,6 +22,7 @@ SCORED = {
     "omega_prm": "prm",
     "one_token_probe": "retrained",
     "pav": "chance",
+    "pav_rl": "pav",
     "pqm": "ranking",
     "prm_lessons": "prm",
     "scir": "implicit",
