@@ -9,6 +9,7 @@ from pydantic import Field
 from assets.project.intervals import Shares, compared
 from assets.project.label_truth import by_prompt
 from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
+from claims.best_of_n import BestOfNGain
 from claims.first_error import first_errors
 from trainers.evaluation.first_errors import NONE
 
@@ -29,6 +30,9 @@ class StepLabelAccuracy(Measure):
     ``at_most_rollouts``, the rollouts of its scores must also be at most that share of the
     control's. They are read from ``raw``, as "3/16"; a whole answer takes none. If the control's
     responses have other steps, ``control_responses`` and ``control_truth`` name its stages.
+
+    ``best_of_n`` measures what a reward that learnt from the labels chooses, of stages of the same
+    recipe: ``says`` tells it too, and it decides nothing.
     """
 
     truth: str
@@ -40,9 +44,12 @@ class StepLabelAccuracy(Measure):
     solutions: Literal["erroneous", "all"] = "erroneous"
     within: float = Field(default=0.0, ge=0, le=1)
     at_most_rollouts: float | None = Field(default=None, gt=0)
+    best_of_n: BestOfNGain | None = None
 
     def stages(self) -> list[str]:
-        return [self.of, self.truth, self.responses]
+        chosen = self.best_of_n
+        more = [] if chosen is None else [*chosen.stages(), *chosen.control_stages()]
+        return [self.of, self.truth, self.responses, *more]
 
     def control_stages(self) -> list[str]:
         known = [self.control_truth or self.truth, self.control_responses or self.responses]
@@ -66,11 +73,15 @@ class StepLabelAccuracy(Measure):
             share = mine / other
             says = f", for {share:.1%} of the rollouts (wanted: {self.at_most_rollouts:.0%})"
         cheap = self.at_most_rollouts is None or share <= self.at_most_rollouts
+        beside = ""
+        if self.best_of_n is not None:
+            chosen = self.best_of_n.figures(tables, tables, checks=checks)
+            beside = f"; {chosen.verdict} beside it: {chosen.says}"
         what = "first errors are found" if self.per == "solution" else "labels are true"
         return Figures.of(
             both,
             f"{both.measured:.1%} of {both.count:,.0f} {what}, by {best} {both.control:.1%} "
-            f"of {both.control_count:,.0f}{says}: {both}",
+            f"of {both.control_count:,.0f}{says}: {both}{beside}",
             held=both.low > -self.within and cheap,
             boundary=-self.within,
         )

@@ -98,6 +98,10 @@ def test_a_policy_gains_what_its_control_does_not() -> None:
     assert found.low > 0.5
     found = measure.figures({"validated": same}, {"validated": same}, checks={})
     assert not found.held
+    rivals = PolicyGain(of="validated", control="validated", rivals=("other",))
+    found = rivals.figures({"validated": better}, {"validated": same, "other": better}, checks={})
+    assert (found.measured, found.control, found.held) == (0.75, 0.75, False)
+    assert "with other by" in found.says
 
 
 def test_reward_accuracy_compares_every_right_with_every_wrong_response() -> None:
@@ -137,6 +141,12 @@ def test_reward_accuracy_compares_every_right_with_every_wrong_response() -> Non
     # Of prompt a: 3 > 2, 3 > 1, 1 < 2 and the tie 1 = 1; b has no right one, c no score of its.
     assert found.measured == pytest.approx(2.5 / 4)
     assert found.control == 0.5
+    measure = RewardAccuracy(of="scores", control="scores", also={"scores": "responses"})
+    found = measure.figures(tables, tables, checks=CHECKS)
+    assert not found.held
+    assert found.says.endswith("; by scores 62.5% of 4")
+    measure = RewardAccuracy(of="scores", control="scores", within=0.1)
+    assert measure.figures(tables, tables, checks=CHECKS).held
 
 
 def test_a_prompt_without_a_response_is_answered_wrongly() -> None:
