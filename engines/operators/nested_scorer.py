@@ -40,6 +40,13 @@ SUPPLIED = frozenset({"of", "prompts"})
 """Inputs of a nested scorer that the operator around it provides."""
 
 
+def has_weights(scorer: Operator, tables: Mapping[str, pl.DataFrame]) -> bool:
+    """Whether there are weights for a `NestedScorer`: not if it reads those of an earlier refresh,
+    ``checkpoint: STAGE@previous``, and this refresh is the first."""
+    trained_by = getattr(scorer, "trained_by", None)
+    return trained_by is None or not tables[trained_by].is_empty()
+
+
 def scorer_session(
     scorer: Operator, tables: Mapping[str, pl.DataFrame], context: Context, *, prompts: str
 ) -> AbstractContextManager[ScorerSession]:

@@ -18,7 +18,12 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
-from engines.operators.nested_scorer import SUPPLIED, NestedScorer, scorer_session
+from engines.operators.nested_scorer import (
+    SUPPLIED,
+    NestedScorer,
+    has_weights,
+    scorer_session,
+)
 from engines.operators.row_operator import RowOperator, sound_text
 from engines.operators.scores import ScorerSession
 from engines.protocol import RowError
@@ -56,7 +61,9 @@ class TreeSearch(RowOperator):
     `annotators.Verifier`, with the check of the prompt's source or ``check``. Its value is
     ``outcome`` · right + (1 − ``outcome``) · score. MCTS-DPO (Xie et al. 2024, arXiv:2405.00451)
     adds the two, which ranks ends as ``outcome: 0.5`` does. Without a scorer only ends have values
-    of their own. With ``outcome: 0``, ends of prompts whose source has no check are not checked.
+    of their own. So it is in the first refresh of a recipe whose scorer was trained in the refresh
+    before (``checkpoint: STAGE@previous``). With ``outcome: 0``, ends of prompts whose source has
+    no check are not checked.
 
     An end that was cut off is not checked, unless ``cut: read``. An end that cannot be checked and
     a partial answer that cannot be scored have no value of their own; ``error`` says why. If
@@ -120,7 +127,7 @@ class TreeSearch(RowOperator):
         if self.tree is not None:
             earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
         scoring: AbstractContextManager[ScorerSession | None] = nullcontext()
-        if self.scorer is not None:
+        if self.scorer is not None and has_weights(self.scorer, tables):
             scoring = scorer_session(self.scorer, tables, context, prompts=self.of)
         with scoring as scorer:
             evaluation = Evaluation(scorer, self.scale, self.outcome)

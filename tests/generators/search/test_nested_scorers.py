@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from engines.bindings import Binding
 from engines.opening import open_engine
 from generators import BestOfN, Guided, StepBeam, TreeSearch
+from schemas import Checkpoints, empty
 from tests.generators.searched import searching
 
 KINDS = [BestOfN, StepBeam, Guided, TreeSearch]
@@ -53,3 +54,13 @@ def test_a_nested_reward_model_is_freed_with_the_stage(
     assert made.run({"prompts": stand.prompts("a", "b")}, context).kept.height == 2
     gc.collect()
     assert not [one for one in gc.get_objects() if issubclass(type(one), PreTrainedModel)]
+
+
+def test_a_search_whose_value_model_is_of_an_earlier_refresh_is_unguided_in_the_first(
+    stand: Any,
+) -> None:
+    carried = {"use": "annotators.ProcessReward", "checkpoint": "value@previous"}
+    prompts = {"prompts": stand.prompts("a", "b")}
+    first = {**prompts, "value@previous": empty(Checkpoints)}
+    guided = TreeSearch(scorer=carried).run(first, searching(stand)).kept
+    assert guided.equals(TreeSearch().run(prompts, searching(stand)).kept)
