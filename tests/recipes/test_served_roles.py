@@ -15,6 +15,7 @@ SCORED = {
     "cdr": "ratios",
     "cdr_gap": "strong_over_weak",
     "cream": "now",
+    "cream_unweighted": "now",
     "er_prm": "prm",
     "followup_likelihood": "rewards",
     "glore": "sorm",
