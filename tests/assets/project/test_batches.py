@@ -1,15 +1,21 @@
 """Stages that are made for each batch of a trainer."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assets.config.errors import RecipeError
+from assets.execution.execute_stage import with_batch
+from assets.project.changes import declared_changes
 from assets.project.recipe_plan import Stage, plan, policy_stage
+from assets.refresh import _configured
 from engines.bindings import Binding
+from engines.context import Context
 from engines.operators.model_defaults import RoleDefaults
 from engines.profiles import SHIPPED
+from schemas import Checkpoints, rows
 
 ROLES = {
     role: RoleDefaults(role, Binding(model="m"), SHIPPED["chat"]) for role in ("policy", "reward")
@@ -115,3 +121,31 @@ def test_responses_of_a_batch_are_those_of_the_role_to_prompts_of_one_stage() ->
     }
     with pytest.raises(RecipeError, match="the responses answer first and prompts"):
         planned({**two, **loop})
+
+
+def test_a_later_batch_asks_the_weights_that_the_one_before_has_trained(tmp_path: Path) -> None:
+    stages = planned(LOOP)
+    row = {"path": "/trained", "start": "m", "trained": True, "metrics": "{}"}
+    checkpoint = rows(Checkpoints, [row | {"rows": 1, "steps": 1, "seconds": 1.0}])
+    context = Context(
+        recipe="r",
+        stage="s",
+        refresh="2026-11-01",
+        roles={"policy": Binding(model="m")},
+        journal=tmp_path / "journal.sqlite",
+        models=tmp_path / "models",
+    )
+    later = with_batch(stages["sampled_2"], {"policy_1": checkpoint}, context)
+    assert later.roles["policy"].model == "/trained"
+    assert with_batch(stages["sampled_1"], {}, context) is context
+
+
+def test_a_run_sets_a_parameter_in_each_batch_or_in_one() -> None:
+    stages = list(planned(LOOP).values())
+    every = _configured(stages, {"sampled.n": 2}, None)
+    assert every == {f"sampled_{n}": {"set": {"n": 2}} for n in (1, 2, 3)}
+    assert _configured(stages, {"policy_2.seed": 1}, None) == {"policy_2": {"set": {"seed": 1}}}
+    assert declared_changes(stages, {"policy_2.seed": 1, "policy.beta": 0.1}) == {
+        "policy.seed": 1,
+        "policy.beta": 0.1,
+    }
