@@ -77,12 +77,14 @@ def fill(folder: Path, count: int) -> None:
 
 def run(project: Project, stage: str) -> int:
     """Run a stage as its asset does, and write its table; its rows."""
+    from assets.execution.by_parts import execute_in_parts, parts_of, whole
     from assets.execution.execute_stage import execute_stage
     from assets.execution.run_stage import checks_of, metadata_of
+    from assets.storage.stage_parts import StageParts
 
     stages = project.recipes[NAME].planned(project.settings)
     (found,) = (each for each in stages if each.name == stage)
-    read = {name: project.tables.read((NAME, name), REFRESH) for name in {*found.reads, "prompts"}}
+    read = {name: project.tables.path((NAME, name), REFRESH) for name in {*found.reads, "prompts"}}
     folder = Path(project.settings.root_path)
     context = Context(
         recipe=NAME,
@@ -94,11 +96,19 @@ def run(project: Project, stage: str) -> int:
         progress=False,
         open_engine=LongEngine,
     )
-    outcome = execute_stage(found, read, context, stages=stages)
-    metadata_of(outcome, read)
+    if parts := parts_of(found, read):
+        stored = StageParts(project.tables.path((NAME, stage), REFRESH))
+        outcome, shown = execute_in_parts(found, read, context, parts, stored, stages=stages)
+    else:
+        shown = whole(read)
+        outcome = execute_stage(found, shown, context, stages=stages)
+    metadata_of(outcome, shown)
     checks_of(outcome)
-    project.tables.write((NAME, stage), REFRESH, outcome.split)
-    return outcome.split.kept.height
+    if outcome.stored is None:
+        project.tables.write((NAME, stage), REFRESH, outcome.split)
+    else:
+        outcome.stored.publish({})
+    return outcome.rows
 
 
 def score(project: Project) -> int:

@@ -1,7 +1,7 @@
 """The base class of filters: pure functions of tables that choose rows and call no model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -16,6 +16,14 @@ class Filter(Operator):
     Every id of ``unit`` in the stage `of` is either kept or dropped. Kept rows are in the order in
     which `of` first names their unit. Which rows are kept does not depend on the order.
     """
+
+    one_prompt: ClassVar[bool] = False
+    """Whether it chooses among the rows of each prompt by these rows alone."""
+
+    @property
+    def by_prompt(self) -> bool:
+        """Whether it can choose in parts, with its parameters."""
+        return self.one_prompt
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         """The kept and dropped rows of ``tables`` (by stage name). Make dropped rows with

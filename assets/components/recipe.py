@@ -5,9 +5,9 @@ from time import perf_counter
 from typing import Any, Self
 
 import dagster as dg
-import polars as pl
 from dagster_shared.record import replace
 from pydantic import Field
+from upath import UPath
 
 from assets.automation.new_prompts_sensor import news_sensor
 from assets.automation.nightly_schedule import nightly_schedule
@@ -38,6 +38,8 @@ from assets.project.recipe_plan import Stage, with_read
 from assets.project.refusal import Refusal
 from assets.project.resources import Resources
 from assets.prompts.sample_prompts import draw
+from assets.storage.stage_parts import StageParts
+from assets.storage.tables import read_table
 from schemas import Pairs, Prompts, Split, Usage
 
 
@@ -200,7 +202,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             check_specs=[dg.AssetCheckSpec("schema", asset=key, description="Every rule holds")],
         )
         def prompts(
-            context: dg.AssetExecutionContext, config: DrawConfig, held_out: pl.DataFrame
+            context: dg.AssetExecutionContext, config: DrawConfig, held_out: UPath
         ) -> Iterator[dg.MaterializeResult[Split]]:
             factory: Resources = context.resources.factory
             began = perf_counter()
@@ -214,7 +216,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     refresh=context.partition_key,
                     rows=rows if config.rows is None else config.rows,
                     weights=weights,
-                    held_out=held_out,
+                    held_out=read_table(held_out),
                     referenced=referenced,
                 )
             seconds = perf_counter() - began
@@ -283,8 +285,8 @@ class Recipe(RecipeSpec, DeclaredComponent):
             check_specs=check_specs(key, stage),
         )
         def run(
-            context: dg.AssetExecutionContext, config: StageConfig, **tables: pl.DataFrame
-        ) -> Iterator[dg.MaterializeResult[Split]]:
+            context: dg.AssetExecutionContext, config: StageConfig, **tables: UPath
+        ) -> Iterator[dg.MaterializeResult[Split | StageParts]]:
             factory: Resources = context.resources.factory
             with (
                 retried(context.run, context.retry_number, factory.settings.retries),

@@ -1,6 +1,6 @@
 """Runs one stage of a recipe without Dagster: from a script, a notebook or an asset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -14,6 +14,7 @@ from assets.project.given_prompts import given_tables
 from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.label_truth import label_accuracy, ranked_pairs
 from assets.project.recipe_plan import Stage
+from assets.storage.stage_parts import StageParts
 from engines.context import Context
 from engines.operators.rebinding import bind_checkpoint
 from schemas import EVALUATIONS, ChoiceReport, Findings, Operator, Pairs, ProbeReport, Split, Usage
@@ -38,6 +39,8 @@ class StageOutcome:
         label_origin: The part that the same check had in the labels; None if it had none.
         validation: For a table of `EVALUATIONS`: the figures of
             `trainers.evaluation.metrics.summary`. None if nothing was measured.
+        stored: The parts of the stage, if it was worked in parts (`assets.execution.by_parts`).
+            The kept rows of ``split`` are then those of the first part.
     """
 
     stage: Stage
@@ -48,6 +51,16 @@ class StageOutcome:
     label_accuracy: float | None = None
     label_origin: LabelOrigin | None = None
     validation: Mapping[str, Any] | None = None
+    stored: StageParts | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that it kept."""
+        return self.split.kept.height if self.stored is None else self.stored.height()
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The rows that it kept, part after part."""
+        return iter([self.split.kept]) if self.stored is None else self.stored.parts()
 
     @property
     def usage(self) -> Usage:
@@ -106,7 +119,7 @@ def execute_stage(
         seconds,
         scorer_accuracy=scorer_accuracy(stage.operator, tables, kept, context.checks),
         label_accuracy=(
-            label_accuracy(kept, _given(tables, stages), context.checks)
+            label_accuracy(kept, given_of(tables, stages), context.checks)
             if stage.gives is Pairs
             else None
         ),
@@ -125,7 +138,8 @@ def with_batch(stage: Stage, tables: Mapping[str, pl.DataFrame], context: Contex
     return context
 
 
-def _given(tables: Mapping[str, pl.DataFrame], stages: Sequence[Stage]) -> pl.DataFrame:
+def given_of(tables: Mapping[str, pl.DataFrame], stages: Sequence[Stage]) -> pl.DataFrame:
+    """The prompts of a stage that come from sources, each once."""
     given = [tables[name] for name in given_tables(stages) if name in tables]
     return pl.concat(given).unique("prompt_id", keep="first", maintain_order=True)
 

@@ -4,19 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
 from upath import UPath
 
 from assets.config.operation import Retries
 from assets.execution.retry import as_dagster_failure, retried
 from assets.project.changes import SET
 from assets.storage.parts import ROWS
-from assets.storage.tables import MissingTableError, read_table, table_exists, write_split
+from assets.storage.stage_parts import StageParts
+from assets.storage.tables import MissingTableError, table_exists, write_split
 from schemas import Split
 
 
 class TablesIOManager(dg.UPathIOManager):
-    """Writes the `schemas.Split` of a stage, and reads its kept rows for later stages.
+    """Writes the `schemas.Split` of a stage, or makes its parts a table. Later stages get the path
+    of the table.
 
     A stage is retried if a store is temporarily unavailable (`assets.execution.retry`).
     """
@@ -48,11 +49,17 @@ class TablesIOManager(dg.UPathIOManager):
     def make_directory(self, path: UPath) -> None:
         """Do nothing. `write_split` makes local folders, and an object store has none."""
 
-    def dump_to_path(self, context: dg.OutputContext, obj: Split, path: UPath) -> None:
+    def dump_to_path(self, context: dg.OutputContext, obj: Split | StageParts, path: UPath) -> None:
+        """Write the rows."""
         changed = context.output_metadata.get(SET)
-        write_split(path, obj, about={} if changed is None else {SET: changed.value}, part=ROWS)
+        about = {} if changed is None else {SET: changed.value}
+        if isinstance(obj, StageParts):
+            obj.publish(about)
+        else:
+            write_split(path, obj, about=about, part=ROWS)
 
-    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
+        """The path of a table, which is there."""
         if not table_exists(path):
             recipe, *_ = context.asset_key.path
             command = (
@@ -64,4 +71,4 @@ class TablesIOManager(dg.UPathIOManager):
                 f"{context.asset_key.to_user_string()} has no rows yet ({path} does not exist); "
                 f"make them with: {command}"
             )
-        return read_table(path)
+        return path

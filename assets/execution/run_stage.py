@@ -11,6 +11,7 @@ import polars as pl
 from assets.charts import pictures, training_curves
 from assets.charts.task_table import TASK_COLUMNS, task_rows
 from assets.execution import cut_off_check
+from assets.execution.by_parts import Stored, execute_in_parts, parts_of, whole
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.judge_probes import (
     PROBES,
@@ -20,7 +21,7 @@ from assets.execution.judge_probes import (
 )
 from assets.execution.option_mass import MASS, describe_mass, mass_result, mass_spec
 from assets.execution.row_accounting import account_last, adds_up, rounded, rows_metadata
-from assets.execution.schema_check import schema_check
+from assets.execution.schema_check import schema_check_of_parts
 from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
 from assets.execution.unmeasured import unmeasured
 from assets.policy.lineage import line_before
@@ -29,6 +30,7 @@ from assets.project.changes import SET, set_by_run
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
 from assets.rendering.markdown import markdown
+from assets.storage.stage_parts import StageParts
 from schemas import EVALUATIONS, Checkpoints, Pairs, Split, TaskEvaluations, id_column
 
 
@@ -38,8 +40,8 @@ def run_stage(
     factory: Resources,
     *,
     refresh: str,
-    tables: Mapping[str, pl.DataFrame],
-) -> tuple[StageOutcome, dg.MaterializeResult[Split]]:
+    tables: Mapping[str, Stored],
+) -> tuple[StageOutcome, dg.MaterializeResult[Split | StageParts]]:
     """Run the operator of a stage.
 
     Args:
@@ -47,10 +49,12 @@ def run_stage(
         recipe: The recipe that it belongs to.
         factory: The resource ``factory``.
         refresh: The refresh.
-        tables: The tables that the stage reads, by stage name.
+        tables: The tables that the stage reads, by stage name: their rows, or where they are
+            stored.
 
     Returns:
-        The outcome, and the Dagster result: the split with metadata and check results.
+        The outcome, and the Dagster result: the split, or the parts of a stage of many rows, with
+        metadata and check results.
         ``factory run`` reports the metadata ``account``, ``label_accuracy``, ``validated``,
         ``findings``, ``checkpoint`` and ``says``.
     """
@@ -69,10 +73,17 @@ def run_stage(
         stage, recipe, refresh=refresh, settings=factory.settings, tables=factory.tables
     )
     drawn_from = offered_to(stage, recipe, refresh=refresh, tables=factory.tables)
-    tables = {**tables, **earlier, **drawn_from}
-    outcome = execute_stage(stage, tables, context, stages=recipe.stages)
+    reads = {**tables, **earlier, **drawn_from}
+    if parts := parts_of(stage, reads):
+        stored = StageParts(factory.tables.path((recipe.recipe, stage.name), refresh))
+        outcome, shown = execute_in_parts(
+            stage, reads, context, parts, stored, stages=recipe.stages
+        )
+    else:
+        shown = whole(reads)
+        outcome = execute_stage(stage, shown, context, stages=recipe.stages)
     gated = recipe.gate is not None and stage.name in recipe.gate.measured_by
-    metadata = metadata_of(outcome, tables)
+    metadata = metadata_of(outcome, shown)
     changed = set_by_run(stage)
     if changed:
         metadata[SET] = dg.MetadataValue.json(changed)
@@ -107,7 +118,7 @@ def run_stage(
         row_id = quote(kept[id_column(stage.gives)][0])
         metadata["trace a row"] = f"factory show {recipe.recipe}/{stage.name} --row {row_id}"
     return outcome, dg.MaterializeResult(
-        value=outcome.split, metadata=account_last(metadata), check_results=checks
+        value=outcome.stored or outcome.split, metadata=account_last(metadata), check_results=checks
     )
 
 
@@ -122,7 +133,8 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
 
     Args:
         outcome: The result of the stage.
-        tables: The tables that the stage read, by stage name.
+        tables: The tables that the stage read, by stage name. Of a stage that was worked in parts,
+            those of the first part: rows, pictures and histograms show these.
     """
     stage, usage, kept = outcome.stage, outcome.usage, outcome.split.kept
     metadata = {
@@ -135,6 +147,7 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
             tables=list(tables.values()),
         ),
         **pictures(stage.gives, stage.operator, kept, tables),
+        "dagster/row_count": outcome.rows,
     }
     if answers := usage.model_calls + usage.journal_hits:
         metadata |= {
@@ -178,7 +191,7 @@ def checks_of(outcome: StageOutcome, *, gated: bool = False) -> list[dg.AssetChe
         gated: Whether the policy is promoted only if it is not worse.
     """
     stage = outcome.stage
-    checks = [schema_check(stage.gives, outcome.split.kept), adds_up(outcome.counts)]
+    checks = [schema_check_of_parts(stage.gives, outcome.frames()), adds_up(outcome.counts)]
     if outcome.probes is not None:
         checks.append(probes_result(outcome.probes))
     if outcome.choices is not None:
@@ -235,7 +248,7 @@ def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
         check_name="label_accuracy",
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"pairs": outcome.split.kept.height, "label accuracy": accuracy}
+        metadata={"pairs": outcome.rows, "label accuracy": accuracy}
         | ({} if origin is None else {"labelled": str(origin)}),
         description=f"{accuracy:.1%}" + (f" {origin}" if origin else ""),
     )

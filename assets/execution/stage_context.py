@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import polars as pl
+from upath import UPath
 
 from assets.config.settings import Settings
 from assets.policy.carried import carried_tables
@@ -15,7 +16,7 @@ from assets.policy.promotion import Gate, gate_of
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import Stage, policy_stage
 from assets.prompts.sample_prompts import offered
-from assets.storage.tables import Tables
+from assets.storage.tables import Tables, read_table
 from engines.context import Context
 from engines.opening import open_engine
 from schemas import first_by_id, source_table
@@ -144,10 +145,10 @@ def offered_to(
 
 
 def with_held_out(
-    stage: Stage, tables: Mapping[str, pl.DataFrame], most: int | None
-) -> Mapping[str, pl.DataFrame]:
+    stage: Stage, tables: Mapping[str, UPath], most: int | None
+) -> Mapping[str, UPath | pl.DataFrame]:
     """The tables of a stage, with at most so many held-out prompts if it asks about these; None:
     all."""
     if most is None or not stage.asks_held_out:
         return tables
-    return {**tables, "held_out": first_by_id(tables["held_out"], most)}
+    return {**tables, "held_out": first_by_id(read_table(tables["held_out"]), most)}

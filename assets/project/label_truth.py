@@ -31,12 +31,19 @@ def label_accuracy(
         A share in [0, 1]. None if no pair can be checked: there is no check, the reference is
         missing or cannot be read, the check gave no result, or it cannot check steps.
     """
-    known = [
+    known = checked_labels(pairs, prompts, checks)
+    return sum(known) / len(known) if known else None
+
+
+def checked_labels(
+    pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
+) -> list[bool]:
+    """For each pair that can be checked, whether its label is right, as `label_accuracy` says."""
+    return [
         chosen and not rejected
         for chosen, rejected in _sides(pairs, prompts, checks)
         if chosen is not None and rejected is not None
     ]
-    return sum(known) / len(known) if known else None
 
 
 def pair_labels(

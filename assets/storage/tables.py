@@ -155,24 +155,31 @@ def read_table(path: UPath) -> pl.DataFrame:
         DamagedTableError: A file of it cannot be read.
     """
 
-    def read(file: UPath) -> pl.DataFrame:
-        with _parquet(file) as opened:
-            return migrated(pl.read_parquet(opened))
+    return pl.concat(map(read_file, table_files(path)))
 
-    return pl.concat(map(read, _files(path)))
+
+def read_file(file: UPath) -> pl.DataFrame:
+    """The rows of one file of a table. Raises as `read_table` does."""
+    with _parquet(file) as opened:
+        return migrated(pl.read_parquet(opened))
 
 
 def query_table(path: UPath, question: Question) -> pl.DataFrame:
     """The answer to ``question`` about the rows of a table. Raises as `read_table` does."""
+    return query_files(table_files(path), question)
+
+
+def query_files(files: Sequence[UPath], question: Question) -> pl.DataFrame:
+    """The answer to ``question`` about the rows of all ``files``. Raises as `read_table` does."""
     with ExitStack() as stack:
-        rows = [stack.enter_context(_scanned(file)) for file in _files(path)]
+        rows = [stack.enter_context(_scanned(file)) for file in files]
         return question(pl.concat(rows)).collect(engine="streaming")
 
 
 def select_rows(path: UPath, question: Question) -> pl.DataFrame:
     """The answers to ``question`` about each slice of a table. Raises as `read_table` does."""
     slices = []
-    for file in _files(path):
+    for file in table_files(path):
         with _scanned(file) as rows:
             height = rows.select(pl.len()).collect().item()
             slices += [
@@ -182,7 +189,7 @@ def select_rows(path: UPath, question: Question) -> pl.DataFrame:
     return pl.concat(slices)
 
 
-def _files(path: UPath) -> list[UPath]:
+def table_files(path: UPath) -> list[UPath]:
     """The file of the table at ``path``, or its parts in order."""
     if path.exists():
         return [path]
@@ -259,20 +266,29 @@ def write_split(
     """
     if isinstance(path, Path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    _write(dropped_path(path), split.dropped, {})
+    write_dropped(path, split.dropped)
     if part is not None and split.kept.height > part:
-        names = list(_write_parts(path, split.kept, part))
-        manifest = Manifest(names, dict(about or {}))
-        # A file would be read in place of the parts.
-        if path.exists():
-            path.unlink()
-        write_whole(manifest_path(path), json.dumps(manifest._asdict(), sort_keys=True).encode())
-        _remove_parts(path, but=names)
+        write_manifest(path, list(_write_parts(path, split.kept, part)), about or {})
         return
     _write(path, split.kept, about or {})
-    if manifest_path(path).exists():
-        manifest_path(path).unlink()
+    if parts_folder(path).exists():
+        manifest_path(path).unlink(missing_ok=True)
         _remove_parts(path)
+
+
+def write_dropped(path: UPath, dropped: pl.DataFrame) -> None:
+    """Write the dropped rows of the table at ``path``."""
+    _write(dropped_path(path), dropped, {})
+
+
+def write_manifest(path: UPath, names: Sequence[str], about: Mapping[str, Any]) -> None:
+    """Make the parts ``names`` the table at ``path``, and remove all others."""
+    # A file would be read in place of the parts.
+    if path.exists():
+        path.unlink()
+    manifest = Manifest(names, dict(about))
+    write_whole(manifest_path(path), json.dumps(manifest._asdict(), sort_keys=True).encode())
+    _remove_parts(path, but=[*names, manifest_path(path).name])
 
 
 def _write_parts(path: UPath, frame: pl.DataFrame, rows: int) -> Iterator[str]:
@@ -281,16 +297,21 @@ def _write_parts(path: UPath, frame: pl.DataFrame, rows: int) -> Iterator[str]:
     if isinstance(folder, Path):
         folder.mkdir(exist_ok=True)
     for number, part in enumerate(cut(frame, rows)):
-        content = _content(part, {})
-        name = f"{number:05}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
-        write_whole(folder / name, content)
-        yield name
+        yield write_part(folder, number, part)
+
+
+def write_part(folder: UPath, number: int, frame: pl.DataFrame) -> str:
+    """Write a part of a table into the folder of its parts; its name."""
+    content = _content(frame, {})
+    name = f"{number:05}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+    write_whole(folder / name, content)
+    return name
 
 
 def _remove_parts(path: UPath, *, but: Collection[str] = ()) -> None:
     """Remove the parts of an earlier table at ``path``."""
     folder = parts_folder(path)
-    for part in list(folder.glob("*.parquet")):
+    for part in list(folder.iterdir()):
         if part.name not in but:
             part.unlink()
     # An object store has no folders.

@@ -52,6 +52,7 @@ class BestWorst(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     by: Annotated[str, Takes(Scores)]
@@ -62,6 +63,11 @@ class BestWorst(Filter):
     min_standard_margin: Annotated[float, ModelDefault()] = Field(default=0.0, ge=0)
     cut: CutAnswer = "refuse"
     weight: Annotated[SerializeAsAny[Weighing] | None, BeforeValidator(load_operator)] = None
+
+    @property
+    def by_prompt(self) -> bool:
+        """A floor in standard deviations, and weights, look at all rows."""
+        return not self.min_standard_margin and self.weight is None
 
     def role_of(self, field: str) -> str | None:
         """The floor of margins is that of the model that chose the scores."""
