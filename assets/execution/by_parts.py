@@ -40,7 +40,7 @@ from engines.runtime.kept_open import kept_open
 from schemas import Lengths, Pairs, Prompts, Split, StageReport, Usage, content_id
 from schemas.ids import content_ids
 
-PROMPTS = 50_000
+PROMPTS = 25_000
 """The most prompts of a part."""
 CONCLUDED = 2_000
 """The prompts that probes may choose from, drawn by a hash of the run's seed and their ids."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 from upath import UPath
 
 from assets.config.operation import Retries
@@ -11,13 +12,13 @@ from assets.execution.retry import as_dagster_failure, retried
 from assets.project.changes import SET
 from assets.storage.parts import ROWS
 from assets.storage.stage_parts import StageParts
-from assets.storage.tables import MissingTableError, table_exists, write_split
+from assets.storage.tables import MissingTableError, read_table, table_exists, write_split
 from schemas import Split
 
 
 class TablesIOManager(dg.UPathIOManager):
     """Writes the `schemas.Split` of a stage, or makes its parts a table. Later stages get the path
-    of the table.
+    of the table, or its rows.
 
     A stage is retried if a store is temporarily unavailable (`assets.execution.retry`).
     """
@@ -58,8 +59,8 @@ class TablesIOManager(dg.UPathIOManager):
         else:
             write_split(path, obj, about=about, part=ROWS)
 
-    def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
-        """The path of a table, which is there."""
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath | pl.DataFrame:
+        """The path of a table, which is there; its rows, for an asset that takes a frame."""
         if not table_exists(path):
             recipe, *_ = context.asset_key.path
             command = (
@@ -71,4 +72,4 @@ class TablesIOManager(dg.UPathIOManager):
                 f"{context.asset_key.to_user_string()} has no rows yet ({path} does not exist); "
                 f"make them with: {command}"
             )
-        return path
+        return read_table(path) if context.dagster_type.typing_type is pl.DataFrame else path

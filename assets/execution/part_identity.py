@@ -82,15 +82,15 @@ def _version(stored: UPath | pl.DataFrame) -> Any:
     weights."""
     if not isinstance(stored, pl.DataFrame):
         columns = query_table(stored, lambda rows: rows.head(0)).columns
-        stored = read_table(stored) if _CHECKPOINT <= {*columns} else stored
+        stored = read_table(stored) if {*columns} >= _CHECKPOINT else stored
     if isinstance(stored, pl.DataFrame):
-        if _CHECKPOINT <= set(stored.columns):
+        if set(stored.columns) >= _CHECKPOINT:
             return [weights_revision(Binding(model=path)) for path in stored["path"]]
         content = stored.write_ipc(None, compat_level=pl.CompatLevel.oldest()).getvalue()
         return hashlib.blake2b(content, digest_size=16).hexdigest()
-    return [_of_file(Path(file)) for file in table_files(stored)]
+    return [_of_file(file) for file in table_files(stored)]
 
 
-def _of_file(file: Path) -> str:
+def _of_file(file: UPath) -> str:
     with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "blake2b").hexdigest()
+        return hashlib.blake2b(opened.read()).hexdigest()
