@@ -98,7 +98,7 @@ _OF_TABLE = {
         "demonstration_id": "The id of the demonstration: a hash of its messages",
         "messages": "The chat; the assistant has the last turn",
         "response_id": "The response that is imitated; null if it is none",
-        "loss_spans": "The characters of the last turn that are learned; null: all",
+        "loss_spans": "The characters that are learned; null: all of the last turn",
         "condition": "What the answer is conditioned on; null: nothing",
         "weight": "What the example counts for in the loss; null: 1",
     },

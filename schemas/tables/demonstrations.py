@@ -8,7 +8,8 @@ from schemas.tables.table import Table
 
 
 class Demonstrations(Table):
-    """An SFT example. ``loss_spans`` are [start, end) characters of the last message. ``ends`` is
+    """An SFT example. ``loss_spans`` are the characters that are learned: [start, end) of the last
+    message, or [message, start, end) of any, numbered from 0; null: all of the last. ``ends`` is
     false if the last message was cut off: then it is learned without the end of the turn. Null: it
     is complete. ``weight`` is what the example counts for in the loss; null: 1.
     """

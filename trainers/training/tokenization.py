@@ -129,7 +129,7 @@ class Reader:
         ids, offsets = token_spans(self._tokenizer, text)
         learned = [any(a < end and start < b for start, end in spans) for a, b in offsets]
         if not any(learned):
-            raise RowError("loss_spans hold no token of the last message")
+            raise RowError("loss_spans hold no token of the message")
         if ended:
             ids, learned = [*ids, self._end], [*learned, learned[-1]]
         return [

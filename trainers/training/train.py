@@ -4,6 +4,7 @@ Imported only when something is trained, because torch and transformers take sec
 import sys
 import time
 from dataclasses import replace
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def train(
     )
     return {
         **(fit(job) if division.devices == 1 else launch(job)),
-        "rows": len(encoded),
+        "rows": examples.height - len(refused),
         "seconds": time.monotonic() - began,
         "refused": refused,
         "memory": need.as_json(),
@@ -201,17 +202,19 @@ def _encode(
     for row in named_rows(examples):
         reason, numbers = None, {}
         try:
-            example = method.encode(row, reader)
+            found = method.encode(row, reader)
         except RowError as error:
             reason = str(error)
         else:
-            length, sequences = example.pop("length"), example.pop("sequences", 1)
-            if length > limit:
+            of_row = found if isinstance(found, list) else [found]
+            lengths = [example.pop("length") for example in of_row]
+            sequences = [example.pop("sequences", 1) for example in of_row]
+            if max(lengths) > limit:
                 reason = f"longer than max_length {limit}"
-                numbers = {"tokens": length, "max_length": limit}
+                numbers = {"tokens": max(lengths), "max_length": limit}
             else:
-                encoded.append(example)
-                widest = max(widest, length * sequences)
+                encoded += of_row
+                widest = max([widest, *map(mul, lengths, sequences)])
         if reason:
             refused.append(
                 {"row_id": row[method.unit], "reason": reason, "numbers": canonical(numbers)}

@@ -144,9 +144,11 @@ class Trainer(Operator):
         """The columns of the stage ``of`` that training reads, including ``unit``."""
         raise NotImplementedError
 
-    def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        """The token ids of one example, with the ``length`` of its longest sequence and the number
-        of its ``sequences`` (1 if it is left out).
+    def encode(
+        self, row: Mapping[str, Any], reader: Reader
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        """The token ids of the example of a row, or of its examples, each with the ``length`` of
+        its longest sequence and the number of its ``sequences`` (1 if it is left out).
 
         Raises:
             RowError: the row cannot be trained on.

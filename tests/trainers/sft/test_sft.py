@@ -85,3 +85,32 @@ def test_training_lowers_the_loss(
     assert row["path"] == str(context.models / context.refresh / context.stage)
     history = json.loads((Path(row["path"]) / "training.json").read_text())["history"]
     assert history[-1]["loss"] < history[0]["loss"] / 1.5
+
+
+def test_tokens_count_by_the_weight_of_their_row(
+    demonstrations: Callable[..., pl.DataFrame], learner_for: Callable[..., Any]
+) -> None:
+    weights = [0.5, 2.0, None]
+    frame = demonstrations(3).with_columns(weight=pl.Series(weights, dtype=pl.Float64))
+    learner = learner_for(SFT(of="demonstrations"), frame)
+    batch = batch_of(learner)
+    with torch.no_grad():
+        loss = float(learner.compute_loss(learner.model, dict(batch)))
+        plain = type(learner.model)(learner.model.config)
+        plain.load_state_dict(learner.model.state_dict())
+        logprobs = plain.double().eval()(input_ids=batch["input_ids"]).logits.log_softmax(-1)
+    slow = [
+        -(1.0 if weight is None else weight) * float(logprobs[row, n - 1, label])
+        for row, (labels, weight) in enumerate(zip(batch["labels"].tolist(), weights, strict=True))
+        for n, label in enumerate(labels)
+        if label != UNLEARNED
+    ]
+    assert loss == pytest.approx(sum(slow) / len(slow), rel=1e-5)
+
+
+def test_without_weights_the_examples_are_those_of_before(
+    demonstrations: Callable[..., pl.DataFrame],
+) -> None:
+    trainer = SFT(of="demonstrations")
+    assert "weight" not in trainer.examples(demonstrations(3)).columns
+    assert "weight" in trainer.examples(demonstrations(3, weight=0.5)).columns
