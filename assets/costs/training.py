@@ -54,11 +54,11 @@ def training_cost(
     lengths = []
     for row in named_rows(trainer.gather(tables)):
         try:
-            example = trainer.encode(row, reader)
+            examples = trainer.encode_all(row, reader)
         except RowError:
             continue
-        if example["length"] <= trainer.max_length:
-            lengths.append(example["length"] * example.get("sequences", 1))
+        if max(example["length"] for example in examples) <= trainer.max_length:
+            lengths += [example["length"] * example.get("sequences", 1) for example in examples]
     rows = round(len(lengths) * factor)
     if not rows:
         return TrainingCost(stage.name, 0, 0, 0)

@@ -119,8 +119,8 @@ def learner_for(tiny_model: Path, tmp_path: Path) -> Callable[..., Any]:
         model, tokenizer = load(Binding(model=str(tiny_model), device="cpu"))
         tokenizer.pad_token = pad_token or tokenizer.pad_token
         reader = Reader(tokenizer, tokenizer.eos_token_id)
-        found = [trainer.encode(row, reader) for row in frame.iter_rows(named=True)]
-        encoded = [one for each in found for one in (each if isinstance(each, list) else [each])]
+        each_row = frame.iter_rows(named=True)
+        encoded = [example for row in each_row for example in trainer.encode_all(row, reader)]
         arguments = {
             "output_dir": str(tmp_path / "learner"),
             "use_cpu": True,

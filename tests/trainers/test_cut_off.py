@@ -37,10 +37,10 @@ CASES: dict[str, tuple[type[Trainer], type[Table], Mapping[str, Any], Any, Any]]
 }
 
 
-def answers(encoded: Mapping[str, Any]) -> list[Sequence[int]]:
+def answers(encoded: Mapping[str, Any] | list[dict[str, Any]]) -> list[Sequence[int]]:
     """The token ids of each answer."""
-    if "input_ids" in encoded:
-        return [encoded["input_ids"]]
+    if isinstance(encoded, list):
+        return [example["input_ids"] for example in encoded]
     if "answer_ids" in encoded:
         return list(encoded["answer_ids"])
     return [encoded["chosen_ids"], encoded["rejected_ids"]]
@@ -59,7 +59,8 @@ def test_an_answer_that_was_cut_off_has_no_end_of_the_turn(kind: str, reader: Re
     end = reader.answer("2")[-1]
     for given, expected in ((ends, ended), (None, [True] * len(ended))):
         (example,) = of.examples(rows(table, [{**row, "ends": given}])).rows(named=True)
-        told = answers(of.encode(example, reader))
+        (encoded,) = of.encode_all(example, reader)
+        told = answers(encoded)
         assert [ids[-1] == end for ids in told] == expected
         # Complete answers have the identity that they had before there was such a column.
         assert kind == "dpo" or ("ends" in example) == (given is not None)

@@ -40,7 +40,7 @@ class SFT(Trainer):
         # Without a weight, rows keep the identity that they had before there was such a column.
         return frame.select([*names, "weight"] if frame["weight"].count() else names)
 
-    def encode(self, row: Mapping[str, Any], reader: Reader) -> list[dict[str, Any]]:
+    def encode_all(self, row: Mapping[str, Any], reader: Reader) -> list[dict[str, Any]]:
         messages, spans = row["messages"], row["loss_spans"]
         last = len(messages) - 1
         learned = {last: None} if spans is None else learned_turns(spans, len(messages))

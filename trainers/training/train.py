@@ -202,11 +202,10 @@ def _encode(
     for row in named_rows(examples):
         reason, numbers = None, {}
         try:
-            found = method.encode(row, reader)
+            of_row = method.encode_all(row, reader)
         except RowError as error:
             reason = str(error)
         else:
-            of_row = found if isinstance(found, list) else [found]
             lengths = [example.pop("length") for example in of_row]
             sequences = [example.pop("sequences", 1) for example in of_row]
             if max(lengths) > limit:

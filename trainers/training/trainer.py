@@ -144,16 +144,22 @@ class Trainer(Operator):
         """The columns of the stage ``of`` that training reads, including ``unit``."""
         raise NotImplementedError
 
-    def encode(
-        self, row: Mapping[str, Any], reader: Reader
-    ) -> dict[str, Any] | list[dict[str, Any]]:
-        """The token ids of the example of a row, or of its examples, each with the ``length`` of
-        its longest sequence and the number of its ``sequences`` (1 if it is left out).
+    def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+        """The token ids of the example of a row, with the ``length`` of its longest sequence and
+        the number of its ``sequences`` (1 if it is left out).
 
         Raises:
             RowError: the row cannot be trained on.
         """
         raise NotImplementedError
+
+    def encode_all(self, row: Mapping[str, Any], reader: Reader) -> list[dict[str, Any]]:
+        """The examples of a row, each as `encode` gives it: one, unless a trainer makes several.
+
+        Raises:
+            RowError: the row cannot be trained on.
+        """
+        return [self.encode(row, reader)]
 
     def learned(self, model: Any, *, end: int) -> Any:
         """The model to train, made from the language model ``model``. The token ``end`` ends its

@@ -72,6 +72,49 @@ def test_loss_is_the_mean_over_learned_tokens(
     assert loss == pytest.approx(sum(slow) / 6, rel=1e-5)
 
 
+def test_each_token_counts_the_weight_of_its_row(
+    demonstrations: Callable[..., pl.DataFrame], learner_for: Callable[..., Any]
+) -> None:
+    weights = pl.Series("weight", [2.5, 0.0, None], dtype=pl.Float64)
+    frame = demonstrations(3).with_columns(weights)
+    learner = learner_for(SFT(of="demonstrations"), frame)
+    batch = batch_of(learner)
+    assert batch["weight"].tolist() == [2.5, 0.0, 1.0]
+    with torch.no_grad():
+        loss = float(learner.compute_loss(learner.model, dict(batch)))
+        plain = type(learner.model)(learner.model.config)
+        plain.load_state_dict(learner.model.state_dict())
+        logprobs = plain.double().eval()(input_ids=batch["input_ids"]).logits.log_softmax(-1)
+    total, tokens = 0.0, 0
+    for row, labels in enumerate(batch["labels"].tolist()):
+        for n, label in enumerate(labels):
+            if label != UNLEARNED:
+                total -= (2.5, 0.0, 1.0)[row] * float(logprobs[row, n - 1, label])
+                tokens += 1
+    assert loss == pytest.approx(total / tokens, rel=1e-5)
+
+
+def test_rows_without_a_weight_are_the_rows_of_before(
+    demonstrations: Callable[..., pl.DataFrame],
+) -> None:
+    names = ["demonstration_id", "messages", "loss_spans"]
+    assert SFT(of="demonstrations").examples(demonstrations(2)).columns == names
+    weighted = SFT(of="demonstrations").examples(demonstrations(2, weight=0.5))
+    assert weighted.columns == [*names, "weight"]
+
+
+def test_a_weight_changes_what_is_trained(
+    demonstrations: Callable[..., pl.DataFrame], context_for: Callable[..., Context]
+) -> None:
+    trainer = SFT(of="demonstrations", learning_rate=3e-3, batch_size=4)
+    plain, halved = (
+        trainer.run({"demonstrations": demonstrations(4, weight=weight)}, context_for())
+        for weight in (None, 0.5)
+    )
+    losses = [json.loads(split.kept["metrics"][0])["loss"] for split in (plain, halved)]
+    assert losses[1] == pytest.approx(losses[0] / 2, rel=1e-4)
+
+
 def test_training_lowers_the_loss(
     demonstrations: Callable[..., pl.DataFrame],
     context_for: Callable[..., Context],

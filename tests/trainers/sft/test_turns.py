@@ -1,84 +1,123 @@
 """Which tokens of a chat of several turns are learned, with real chat templates."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.bindings import Binding
-from engines.chat.template import turn_end
+from engines.chat.template import chat_text, prompt_ids, turn_end
 from engines.protocol import RowError
 from engines.weights import chat_tokenizer
+from tests.chat_templates import WITH_TOOLS
 from trainers import SFT
 from trainers.training.tokenization import UNLEARNED, Reader
 
 ASKED = [
     {"role": "user", "content": "Add 2 and 3."},
-    {"role": "assistant", "content": "2 + 3 = 6\nAnswer: 6"},
+    {"role": "assistant", "content": "2 + 3 = 6.\nAnswer: 6"},
     {"role": "user", "content": "Is that right?"},
-    {"role": "assistant", "content": "No."},
+    {"role": "assistant", "content": "It is not."},
     {"role": "user", "content": "Mend it."},
-    {"role": "assistant", "content": "2 + 3 = 5\nAnswer: 5"},
+    {"role": "assistant", "content": "2 + 3 = 5.\nAnswer: 5"},
 ]
-POCKET = Path(__file__).parents[3] / "pocket" / "checkpoints" / "base"
+PROJECT = Path(__file__).parents[3]
+MODELS = {
+    "pocket": PROJECT / "pocket" / "checkpoints" / "base",
+    "smollm2": PROJECT / "data" / "pretrained" / "smollm2-135m-instruct",
+}
 
 
-def read(tokenizer: Any) -> Reader:
+@pytest.fixture(scope="module", params=MODELS)
+def tokenizer(request: pytest.FixtureRequest) -> Any:
+    folder = Path(os.environ.get(f"FACTORY_TEST_{request.param.upper()}", MODELS[request.param]))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not downloaded")
+    return chat_tokenizer(Binding(model=str(folder), device="cpu"))
+
+
+def reader_of(tokenizer: Any, arguments: dict[str, Any] | None = None) -> Reader:
     end = turn_end(tokenizer, frozenset({tokenizer.eos_token_id}))
     assert end is not None
-    return Reader(tokenizer, end)
+    return Reader(tokenizer, end, arguments)
 
 
-def encoded(reader: Reader, spans: list[list[int]] | None, **fields: Any) -> list[dict[str, Any]]:
-    row = {"messages": ASKED, "loss_spans": spans, "ends": None, **fields}
-    return SFT(of="demonstrations").encode(row, reader)
+def encoded(
+    reader: Reader, spans: list[list[int]] | None, messages: list[dict[str, Any]] = ASKED
+) -> list[dict[str, Any]]:
+    return SFT(of="shown").encode({"messages": messages, "loss_spans": spans}, reader)
 
 
-@pytest.fixture(scope="module")
-def reader() -> Reader:
-    return read(chat_tokenizer(Binding(model=str(POCKET))))
+def whole(*numbers: int) -> list[list[int]]:
+    return [[number, 0, len(ASKED[number]["content"])] for number in numbers]
 
 
-def test_turns_of_one_chat_are_one_sequence(reader: Reader) -> None:
-    first, last = ASKED[1]["content"], ASKED[5]["content"]
-    (found,) = encoded(reader, [[1, 0, len(first)], [0, len(last)]])
-    learned, ids = found["labels"], found["input_ids"]
-    assert ids == [*reader.prompt(ASKED[:5]), *reader.answer(last)]
-    slow = [UNLEARNED] * len(ids)
-    for turn in (1, 5):
-        start = len(reader.prompt(ASKED[:turn]))
-        answer = reader.answer(ASKED[turn]["content"])
-        slow[start : start + len(answer)] = answer
-    assert learned == slow
-    assert found["length"] == len(ids)
+def learned(example: dict[str, Any], tokenizer: Any) -> list[str]:
+    """The texts of the runs of learned tokens."""
+    runs: list[list[int]] = [[]]
+    for label in example["labels"]:
+        if label != UNLEARNED:
+            runs[-1].append(label)
+        elif runs[-1]:
+            runs.append([])
+    return [tokenizer.decode(run) for run in runs if run]
 
 
-def test_where_the_template_writes_earlier_turns_otherwise_each_turn_has_a_sequence() -> None:
-    tokenizer = chat_tokenizer(Binding(model=str(POCKET)))
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|{{ m.role }}|>"
-        "{{ m.content }}{% if not loop.last and m.role == 'assistant' %} .{% endif %}<|end|>"
-        "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
-    )
-    reader = read(tokenizer)
-    found = encoded(reader, [[1, 0, 9], [0, 9]])
-    assert [one["input_ids"] for one in found] == [
-        [*reader.prompt(ASKED[:turn]), *reader.answer(ASKED[turn]["content"])] for turn in (1, 5)
-    ]
-    for one, text in zip(found, ("2 + 3 = 6", "2 + 3 = 5"), strict=True):
-        assert tokenizer.decode([n for n in one["labels"] if n != UNLEARNED]).strip() == text
+def test_learned_turns_are_what_the_engine_reads_and_writes(tokenizer: Any) -> None:
+    reader = reader_of(tokenizer)
+    (example,) = encoded(reader, whole(1, 3, 5))
+    end = tokenizer.decode(reader.answer("")[-1:])
+    assert learned(example, tokenizer) == [ASKED[n]["content"] + end for n in (1, 3, 5)]
+    ids = example["input_ids"]
+    for number in (1, 3, 5):
+        read = prompt_ids(tokenizer, chat_text(tokenizer, ASKED[:number]))
+        written = reader.answer(ASKED[number]["content"])
+        assert ids[: len(read)] == read
+        assert ids[len(read) : len(read) + len(written)] == written
+        assert example["labels"][len(read) : len(read) + len(written)] == written
+
+
+def test_spans_name_the_last_message_or_any_of_the_assistants(tokenizer: Any) -> None:
+    reader = reader_of(tokenizer)
+    last = encoded(reader, [[0, 10]])
+    assert last == encoded(reader, [[5, 0, 10]])
+    assert learned(last[0], tokenizer)[0].startswith("2 + 3 = 5.")
+    (some,) = encoded(reader, [[1, 0, 10], *whole(5)])
+    first, second = learned(some, tokenizer)
+    assert first.strip().startswith("2 + 3 = 6")
+    assert "Answer" not in first
+    assert second.startswith(ASKED[5]["content"])
+    assert encoded(reader, None) == encoded(reader, whole(5))
+
+
+def test_a_template_that_forgets_thoughts_gets_a_sequence_a_turn(tokenizer: Any) -> None:
+    template = tokenizer.chat_template
+    thinking = [{**turn} for turn in ASKED]
+    thinking[3]["content"] = "<think>\nHm.\n</think>\n\nIt is not."
+    try:
+        # Writes a thought into the last turn only, as Qwen3's does.
+        tokenizer.chat_template = WITH_TOOLS
+        reader = reader_of(tokenizer)
+        found = encoded(reader, whole(1, 5), thinking)
+        assert sum(len(learned(each, tokenizer)) for each in found) == 2
+        for example, number in zip(found, (1, 5), strict=True):
+            read = reader.prompt(thinking[:number])
+            assert example["input_ids"][: len(read)] == read
+    finally:
+        tokenizer.chat_template = template
 
 
 @pytest.mark.parametrize(
-    ("spans", "says"),
+    ("spans", "reason"),
     [
-        ([[2, 0, 4]], "learn message 2, which is the user's"),
-        ([[6, 0, 4]], "name message 6, but there are 6 messages"),
-        ([[3, 90, 95]], "hold no token of the message"),
+        ([[2, 0, 3]], "message 2, which is the user's"),
+        ([[6, 0, 3]], "message 6, but there are 6"),
+        ([[1, 90, 99]], "hold no token"),
     ],
 )
-def test_spans_that_are_no_answer_are_refused(
-    reader: Reader, spans: list[list[int]], says: str
+def test_a_span_that_is_no_text_of_the_assistant_is_refused(
+    spans: list[list[int]], reason: str, tokenizer: Any
 ) -> None:
-    with pytest.raises(RowError, match=says):
-        encoded(reader, spans)
+    with pytest.raises(RowError, match=reason):
+        encoded(reader_of(tokenizer), spans)
