@@ -19,7 +19,7 @@ from .critiques import DISPLEASED, complaint, critique, pleased
 from .edits import ERRORS, inject
 from .judges import Opinion, consider, padded, prefer
 from .judging import judge_steps, split_steps
-from .lessons import CRITERIA
+from .lessons.conditions import CRITERIA
 from .problems import problem
 from .responses import OPENERS, OPENINGS, Response, junk, respond_to
 from .wording import read, render

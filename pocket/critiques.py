@@ -26,7 +26,7 @@ def critique(text: str, opinion: Opinion) -> str:
     if opinion.fault is None:
         return "No step is wrong." if opinion.right else "It has no answer."
     line = split_steps(text)[opinion.fault]
-    return f"Step {opinion.fault + 1} {_fault(line, opinion.habit)}."
+    return f"Step {opinion.fault + 1} {fault_of(line, opinion.habit)}."
 
 
 def follow_up(opinion: Opinion, rng: random.Random) -> str:
@@ -48,7 +48,8 @@ def pleased(text: str) -> bool:
     return text.strip() in PLEASED
 
 
-def _fault(line: str, habit: Habit | None) -> str:
+def fault_of(line: str, habit: Habit | None) -> str:
+    """What is wrong with a line, as far as the habit behind it says."""
     match habit:
         case "twos" if " + " in line:
             return "adds two where it should double"

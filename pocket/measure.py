@@ -11,11 +11,13 @@ from rich.table import Table
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .appraisal import CASES, appraise
+from .figures import mark_lessons
 from .judges import JUDGES
 from .judging import judge_steps
+from .lessons import Messages
 from .problems import problem
 from .reasoning import difficulty
-from .speaking import reply
+from .speaking import go_on, reply
 from .wording import render
 from .world import Problem
 
@@ -77,15 +79,34 @@ def measure(
     return {
         "held_out": table,
         "first_errors": {habit: round(n / errors, 3) for habit, n in sorted(blamed.items())},
-        "skills": appraise(lambda asked: reply(model, tokenizer, asked), tokenizer.tokenize),
+        "skills": {
+            **appraise(
+                lambda asked: reply(model, tokenizer, asked),
+                tokenizer.tokenize,
+                min(CASES, problems),
+            ),
+            **mark_lessons(lambda chats: last_turns(model, tokenizer, chats), min(CASES, problems)),
+        },
     }
+
+
+def last_turns(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, chats: list[Messages]
+) -> list[str]:
+    """What a checkpoint says in place of the last turn of each chat of one lesson."""
+    thinking = any("reasoning_content" in chat[-1] for chat in chats)
+    said = go_on(model, tokenizer, [chat[:-1] for chat in chats], thinking=thinking)
+    return [
+        chat[-1]["content"][: chat[-1].get("given", 0)] + text
+        for chat, text in zip(chats, said, strict=True)
+    ]
 
 
 def write_quality(folder: Path) -> None:
     """Print the quality of all checkpoints in a folder, and write it there as `README.md`."""
     rows = [
         (name, json.loads((folder / name / "quality.json").read_text()))
-        for name in ("weak", "base", "strong")
+        for name in ("weak", "base", "strong", "second", "third")
         if (folder / name / "quality.json").exists()
     ]
     head = ["model", "problems", "n", "greedy", "sampled", "pass@8", "steps", "seconds"]
@@ -112,12 +133,7 @@ def write_quality(folder: Path) -> None:
         [
             skill,
             figure,
-            *(
-                f"{skills[skill][figure]:+.2f}"
-                if "raised" in figure
-                else f"{skills[skill][figure]:.1%}"
-                for skills in skilled.values()
-            ),
+            *(_shown(figure, skills.get(skill, {}).get(figure)) for skills in skilled.values()),
         ]
         for skill, named in next(iter(skilled.values()), {}).items()
         for figure in named
@@ -138,6 +154,16 @@ def write_quality(folder: Path) -> None:
         "(`pocket/judges.py`):\n\n"
         f"{_markdown(['leaning', *JUDGES], leanings)}\n"
     )
+
+
+def _shown(figure: str, value: float | list[float] | None) -> str:
+    """A figure, with its interval where it has one; those of earlier checkpoints have none."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        share, low, high, _ = value
+        return f"{share:.1%} [{low:.1%}, {high:.1%}]"
+    return f"{value:+.2f}" if "raised" in figure else f"{value:.1%}"
 
 
 def _markdown(head: list[str], cells: list[list[str]]) -> str:

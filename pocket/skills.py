@@ -5,14 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .authors import POPULATIONS, Population, write
-from .lessons import LESSONS, Lesson
+from .lessons import LESSONS, Lesson, Messages, Told
+from .lessons.lesson import chat
 from .problems import problem
 from .wording import render
 
-Messages = list[dict[str, str]]
-"""A chat: {"role": "system" | "user" | "assistant", "content": text}, the assistant's turn last."""
-
-SOLVING = 0.4
+SOLVING = 0.5
 """The share of solving, relative to the shares of `LESSONS`."""
 USUAL = (2, 5)
 LONG = (6, 8)
@@ -39,8 +37,7 @@ def solve(population: Population, weight: float = 1.0, *, long: float = 0.0) -> 
     def example(rng: random.Random) -> Messages:
         length = LONG if long and rng.random() < long else USUAL
         asked = problem(rng.getrandbits(48), 0, operations=length)
-        solution = write(asked, population.author(rng), rng)
-        return _chat(render(asked), solution)
+        return chat(render(asked), write(asked, population.author(rng), rng))
 
     return Skill("solve", weight, example)
 
@@ -48,7 +45,7 @@ def solve(population: Population, weight: float = 1.0, *, long: float = 0.0) -> 
 def skills(*names: str) -> tuple[Skill, ...]:
     """All skills, in the name of the checkpoints named: one of them is drawn for each chat."""
     solvers = [solve(POPULATIONS[name]) for name in names]
-    lessons = [_taught(skill, weight, lesson, names) for skill, (weight, lesson) in LESSONS.items()]
+    lessons = [_taught(skill, lesson, names) for skill, lesson in LESSONS.items()]
     return (Skill("solve", SOLVING, lambda rng: rng.choice(solvers).example(rng)), *lessons)
 
 
@@ -57,13 +54,5 @@ def draw(mixture: Sequence[Skill], rng: random.Random) -> Messages:
     return rng.choices(mixture, [skill.weight for skill in mixture])[0].example(rng)
 
 
-def _taught(skill: str, weight: float, lesson: Lesson, names: Sequence[str]) -> Skill:
-    def example(rng: random.Random) -> Messages:
-        said, answered = lesson(rng.choice(names), rng)
-        return _chat(said, answered)
-
-    return Skill(skill, weight, example)
-
-
-def _chat(said: str, answered: str) -> Messages:
-    return [{"role": "user", "content": said}, {"role": "assistant", "content": answered}]
+def _taught(skill: str, lesson: Lesson, names: Sequence[str]) -> Skill:
+    return Skill(skill, lesson.share, lambda rng: lesson.tell(Told(rng, rng.choice(names))))

@@ -18,17 +18,35 @@ def reply(
     seed: int = 0,
 ) -> list[str]:
     """One answer to each user's turn: greedy, or sampled at temperature 1 from all tokens."""
+    chats = [[{"role": "user", "content": turn}] for turn in asked]
+    return go_on(model, tokenizer, chats, sample=sample, seed=seed)
+
+
+def go_on(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    chats: Sequence[Sequence[dict[str, Any]]],
+    *,
+    sample: bool = False,
+    seed: int = 0,
+    thinking: bool = False,
+) -> list[str]:
+    """The assistant's next turn in each chat. thinking: without the thought that comes first."""
     torch.manual_seed(seed)
     texts: list[str] = []
-    for begin in range(0, len(asked), _ROWS):
-        chats = [[{"role": "user", "content": turn}] for turn in asked[begin : begin + _ROWS]]
+    for begin in range(0, len(chats), _ROWS):
         prompts: Any = tokenizer.apply_chat_template(
-            chats, add_generation_prompt=True, return_dict=True, return_tensors="pt", padding=True
+            [list(chat) for chat in chats[begin : begin + _ROWS]],
+            add_generation_prompt=True,
+            return_dict=True,
+            return_tensors="pt",
+            padding=True,
+            enable_thinking=thinking,
         )
         with torch.inference_mode():
             tokens = model.generate(  # type: ignore[misc]
                 **prompts,
-                max_new_tokens=256,
+                max_new_tokens=1024 if thinking else 256,
                 do_sample=sample,
                 temperature=1.0 if sample else None,
                 top_k=0 if sample else None,
@@ -37,4 +55,4 @@ def reply(
             )
         written = tokens[:, prompts["input_ids"].shape[1] :]
         texts += tokenizer.batch_decode(written, skip_special_tokens=True)
-    return texts
+    return [text.partition("</think>")[2].strip() for text in texts] if thinking else texts

@@ -2,50 +2,57 @@
 
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-VOCABULARY = 1024
-"""Upper bound on tokens: 256 bytes, so that any text encodes, five marks, and merges."""
-CONTEXT = 1024
+VOCABULARY = 1280
+"""Upper bound on tokens: 256 bytes, so that any text encodes, eight marks, and merges."""
+CONTEXT = 1536
 """Most tokens of a chat."""
 
-PAD, SYSTEM, USER, ASSISTANT, END = (
+PAD, SYSTEM, USER, ASSISTANT, TOOL, END = (
     "<|pad|>",
     "<|system|>",
     "<|user|>",
     "<|assistant|>",
+    "<|tool|>",
     "<|end|>",
 )
+THOUGHT = ("<think>", "</think>")
+"""Around a thought. They are in the text that a model writes, as those of most models are."""
 
+# Where nothing asks for a thought, the template knows none: the header of an answer opens one only
+# with enable_thinking, and answers without thoughts are scored as they were written.
 CHAT_TEMPLATE = (
+    "{% set thinking = enable_thinking is defined and enable_thinking %}"
+    "{% set offer = 'You may call ' + (tools | map(attribute='function') | map(attribute='name')"
+    " | join(' and ')) + '.' if tools else '' %}"
+    "{% if offer and messages[0]['role'] != 'system' %}{{ '<|system|>' + offer + '<|end|>' }}"
+    "{% endif %}"
     "{% for message in messages %}"
-    "{% if message['role'] not in ('system', 'user', 'assistant') %}"
-    "{{ raise_exception('pocket knows the roles system, user and assistant, not ' "
+    "{% if message['role'] not in ('system', 'user', 'assistant', 'tool') %}"
+    "{{ raise_exception('pocket knows the roles system, user, assistant and tool, not ' "
     "+ message['role']) }}"
     "{% endif %}"
     "{{ '<|' + message['role'] + '|>' }}"
     "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ message['content'] + '<|end|>' }}{% endgeneration %}"
-    "{% else %}{{ message['content'] + '<|end|>' }}{% endif %}"
+    "{% set thought = message['reasoning_content'] if thinking else '' %}"
+    "{% if thought %}{{ '<think>\n' }}{% endif %}"
+    "{% generation %}"
+    "{% if thought %}{{ thought + '\n</think>\n\n' }}{% endif %}"
+    "{{ message['content'] }}"
+    "{% for call in message['tool_calls'] or [] %}"
+    "{{ call['function']['name'] + '(' + (call['function']['arguments'].values() | join(', '))"
+    " + ')' }}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    "{{ '<|end|>' }}{% endgeneration %}"
+    "{% else %}"
+    "{% if loop.first and message['role'] == 'system' and offer %}{{ offer + '\n' }}{% endif %}"
+    "{{ message['content'] + '<|end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}"
+    "{% if thinking %}{{ '<think>\n' }}{% endif %}{% endif %}"
 )
-
-# Words of instructions that later skills are asked in, so that each is a token or two.
-_INSTRUCTIONS = """
-Is this solution right? Answer yes or no. Yes. No. Which step is wrong? Find the first error in the
-solution. The first wrong step is step number. No step is wrong. Correct the mistake and write the
-solution again. Write a solution with an error. Write a new problem. Write a checklist for this
-problem: does the answer count only what belongs to the owner, does it multiply bags by items, does
-it double by two? Judge both answers. Which answer is better, A or B? Response A. Response B. Score
-from 1 to 10. Rate how good each response is. Problem: Solution: Step: Critique: Feedback: Question:
-Prompt: Revision: Verdict: Rating: Score: correct incorrect true false good bad better worse helpful
-honest harmless helpful assistant user system instruction principle constitution reason because
-therefore should must not all none some each every before after between evidence rubric criteria
-explain improve revise refine compare choose rank judge check verify continue complete next
-previous following given above below please your you are the a an and of to in that it for on with
-"""
 
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -64,16 +71,17 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         min_frequency=2,
-        special_tokens=[PAD, SYSTEM, USER, ASSISTANT, END],
+        special_tokens=[PAD, SYSTEM, USER, ASSISTANT, TOOL, END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*texts, *[_INSTRUCTIONS.replace("\n", " ")] * 50], trainer)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(mark, normalized=False, special=False) for mark in THOUGHT])
     chat: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,
-        additional_special_tokens=[SYSTEM, USER, ASSISTANT],
+        additional_special_tokens=[SYSTEM, USER, ASSISTANT, TOOL],
         chat_template=CHAT_TEMPLATE,
         model_max_length=CONTEXT,
         clean_up_tokenization_spaces=False,
