@@ -18,6 +18,7 @@ from filters.curation.semantic import SemanticDuplicates
 from filters.curation.threshold import Threshold
 from filters.curation.union import Union
 from filters.demonstrations.best import Best
+from filters.demonstrations.conversations import Conversations
 from filters.demonstrations.imitate import Imitate
 from filters.demonstrations.join_reasoning import JoinReasoning
 from filters.demonstrations.majority_vote import MajorityVote
@@ -52,6 +53,7 @@ __all__ = [
     "BoundedReward",
     "BranchPairs",
     "ConsensusSteps",
+    "Conversations",
     "Decontaminate",
     "Deduplicate",
     "Diverse",
