@@ -14,7 +14,7 @@ from .problems import Split, problem, split_of
 from .reasoning import MISCONCEPTIONS, Habit, Step, answer, brought_out, difficulty
 from .responses import Response
 from .skills import Skill, skills, solve
-from .sources import Problems
+from .sources import Problems, Twins
 from .wording import read, render
 from .world import VERSION, Event, Problem
 
@@ -41,6 +41,7 @@ __all__ = [
     "Skill",
     "Split",
     "Step",
+    "Twins",
     "answer",
     "ask",
     "brought_out",

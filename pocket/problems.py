@@ -49,7 +49,7 @@ def problem(
     length = rng.randint(fewest, most)
     while True:
         drawn = _draw(rng, length)
-        if _sound(drawn) and split_of(render(drawn)) == split:
+        if sound(drawn) and split_of(render(drawn)) == split:
             return drawn
 
 
@@ -90,7 +90,7 @@ def _event(rng: random.Random, kind: Kind, who: str = "") -> Event:
             return Event(kind, rng.randint(2, _LARGEST_CHANGE), who=who, form=form)
 
 
-def _sound(problem: Problem) -> bool:
+def sound(problem: Problem) -> bool:
     """Whether every author gets whole numbers up to `HIGHEST`, and only the careful the truth.
 
     Without the second, two misconceptions could cancel out and a right answer hide wrong steps.

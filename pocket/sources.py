@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -9,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from .authors import Author, write
 from .problems import Split, problem
 from .reasoning import answer
+from .twins import twins
 from .wording import render
-from .world import VERSION
+from .world import VERSION, Problem
 
 
 class Problems(BaseModel):
@@ -38,15 +40,18 @@ class Problems(BaseModel):
         """The licence of the prompts: they are generated, and free for any use."""
         return "CC0-1.0"
 
+    def problem(self, index: int) -> Problem:
+        """The prompt of a number."""
+        return problem(self.seed, index, split=self.split, operations=self.operations)
+
     def prompts(self, start: int = 0) -> Iterator[dict[str, Any]]:
         """Prompts from the `start`-th on (0, 1, …), without end and at once: none is skipped over.
 
         Each has `messages` (one user turn), `reference` (the answer in digits, or `worked`),
         `source`, `source_revision` (the world's version) and `licence`.
         """
-        index = start
-        while True:
-            asked = problem(self.seed, index, split=self.split, operations=self.operations)
+        for index in count(start):
+            asked = self.problem(index)
             yield {
                 "messages": [{"role": "user", "content": render(asked)}],
                 # Who is careful neither slips nor pads, so nothing is drawn.
@@ -57,4 +62,12 @@ class Problems(BaseModel):
                 "source_revision": VERSION,
                 "licence": self.licence,
             }
-            index += 1
+
+
+class Twins(Problems):
+    """Problems two by two, prompts 0 and 1, 2 and 3, …: twins, which differ in one event and in
+    their answer, as `Problems` are otherwise."""
+
+    def problem(self, index: int) -> Problem:
+        """The prompt of a number."""
+        return twins(self.seed, index // 2, split=self.split, operations=self.operations)[index % 2]
