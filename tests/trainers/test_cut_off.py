@@ -37,10 +37,10 @@ CASES: dict[str, tuple[type[Trainer], type[Table], Mapping[str, Any], Any, Any]]
 }
 
 
-def answers(encoded: Mapping[str, Any] | list[dict[str, Any]]) -> list[Sequence[int]]:
+def answers(encoded: Mapping[str, Any]) -> list[Sequence[int]]:
     """The token ids of each answer."""
-    if isinstance(encoded, list):
-        return [example["input_ids"] for example in encoded]
+    if "input_ids" in encoded:
+        return [encoded["input_ids"]]
     if "answer_ids" in encoded:
         return list(encoded["answer_ids"])
     return [encoded["chosen_ids"], encoded["rejected_ids"]]

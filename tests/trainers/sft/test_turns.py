@@ -1,6 +1,5 @@
 """Which tokens of a chat of several turns are learned, with real chat templates."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, turn_end
 from engines.protocol import RowError
 from engines.weights import chat_tokenizer
-from tests.chat_templates import WITH_TOOLS
 from trainers import SFT
 from trainers.training.tokenization import UNLEARNED, Reader
 
@@ -31,22 +29,20 @@ MODELS = {
 
 @pytest.fixture(scope="module", params=MODELS)
 def tokenizer(request: pytest.FixtureRequest) -> Any:
-    folder = Path(os.environ.get(f"FACTORY_TEST_{request.param.upper()}", MODELS[request.param]))
+    folder = MODELS[request.param]
     if not folder.is_dir():
         pytest.skip(f"{folder} is not downloaded")
     return chat_tokenizer(Binding(model=str(folder), device="cpu"))
 
 
-def reader_of(tokenizer: Any, arguments: dict[str, Any] | None = None) -> Reader:
+def reader_of(tokenizer: Any) -> Reader:
     end = turn_end(tokenizer, frozenset({tokenizer.eos_token_id}))
     assert end is not None
-    return Reader(tokenizer, end, arguments)
+    return Reader(tokenizer, end)
 
 
-def encoded(
-    reader: Reader, spans: list[list[int]] | None, messages: list[dict[str, Any]] = ASKED
-) -> list[dict[str, Any]]:
-    return SFT(of="shown").encode({"messages": messages, "loss_spans": spans}, reader)
+def encoded(reader: Reader, spans: list[list[int]] | None) -> list[dict[str, Any]]:
+    return SFT(of="shown").encode_all({"messages": ASKED, "loss_spans": spans}, reader)
 
 
 def whole(*numbers: int) -> list[list[int]]:
@@ -91,21 +87,21 @@ def test_spans_name_the_last_message_or_any_of_the_assistants(tokenizer: Any) ->
     assert encoded(reader, None) == encoded(reader, whole(5))
 
 
-def test_a_template_that_forgets_thoughts_gets_a_sequence_a_turn(tokenizer: Any) -> None:
-    template = tokenizer.chat_template
-    thinking = [{**turn} for turn in ASKED]
-    thinking[3]["content"] = "<think>\nHm.\n</think>\n\nIt is not."
-    try:
-        # Writes a thought into the last turn only, as Qwen3's does.
-        tokenizer.chat_template = WITH_TOOLS
-        reader = reader_of(tokenizer)
-        found = encoded(reader, whole(1, 5), thinking)
-        assert sum(len(learned(each, tokenizer)) for each in found) == 2
-        for example, number in zip(found, (1, 5), strict=True):
-            read = reader.prompt(thinking[:number])
-            assert example["input_ids"][: len(read)] == read
-    finally:
-        tokenizer.chat_template = template
+def test_where_the_template_writes_earlier_turns_otherwise_each_turn_has_a_sequence() -> None:
+    tokenizer = chat_tokenizer(Binding(model=str(MODELS["pocket"]), device="cpu"))
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|{{ m.role }}|>"
+        "{{ m.content }}{% if not loop.last and m.role == 'assistant' %} .{% endif %}<|end|>"
+        "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    reader = reader_of(tokenizer)
+    found = encoded(reader, [[1, 0, 9], [0, 9]])
+    assert [one["input_ids"] for one in found] == [
+        [*reader.prompt(ASKED[:turn]), *reader.answer(ASKED[turn]["content"])] for turn in (1, 5)
+    ]
+    for one, text in zip(found, ("2 + 3 = 6", "2 + 3 = 5"), strict=True):
+        (only,) = learned(one, tokenizer)
+        assert only.strip() == text
 
 
 @pytest.mark.parametrize(
