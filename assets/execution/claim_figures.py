@@ -33,7 +33,8 @@ def measured(recipe: RecipeSpec, measure: Measure, factory: Resources, *, refres
             f"{recipe.name} and {control} share no prompt at refresh {refresh}: run both on the "
             f"same prompts, with factory claims {recipe.name}"
         )
-    read = with_read(recipe.planned(factory.settings), measure.stages())
+    stages = [*measure.stages(), *measure.control_stages()]
+    read = with_read(recipe.planned(factory.settings), stages)
     ours, theirs = (
         {**tables, "prompts": given_prompts(factory.tables, name, given_tables(read), refresh)}
         for name, tables in ((recipe.name, ours), (control, theirs))
