@@ -111,7 +111,7 @@ def teach(
     made = optimizers(model)
     for optimizer, each in zip(made, (state or {}).get("optimizers", ()), strict=False):
         optimizer.load_state_dict(each)
-    usual = (MATRICES, OTHERS)
+    usual = (MATRICES, OTHERS)[: len(made)]
     stream = Stream(
         tokenizer, course.mixture, f"{course.noise} rank {rank}", Place(past.pool, past.batch)
     )
@@ -125,7 +125,7 @@ def teach(
     done = past
     for step in range(past.step, course.steps):
         read = list(islice(loader, share))
-        loss = _gradients(model, [batch for _, batch in read], course.evening)
+        loss = gradients(model, [batch for _, batch in read], course.evening)
         if ranks > 1:
             _average(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -154,7 +154,7 @@ def teach(
     return Past(done.steps, done.seconds, past.course + 1)
 
 
-def _gradients(model: LlamaForCausalLM, read: list[Batch], evening: float) -> float:
+def gradients(model: LlamaForCausalLM, read: list[Batch], evening: float) -> float:
     """Puts the gradients of the weighted mean loss of batches into the model; gives that loss."""
     weights = [_weights(batch, evening) for batch in read]
     total = float(sum(each.sum() for each in weights))

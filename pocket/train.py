@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -168,9 +169,16 @@ def main() -> None:
                 (chosen.processes, name, chosen.out, f"file://{folder}/meeting", chosen.steps),
                 nprocs=chosen.processes,
             )
-    with multiprocessing.get_context("spawn").Pool(chosen.processes, maxtasksperchild=1) as pool:
-        asked = [(name, chosen.out, chosen.steps, chosen.problems) for name in chosen.names]
-        pool.starmap(_alone, asked, chunksize=1)
+    # Not multiprocessing's pool: its processes are daemons, which may start no worker of their own.
+    with ProcessPoolExecutor(
+        chosen.processes, multiprocessing.get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        ends = [
+            pool.submit(_alone, name, chosen.out, chosen.steps, chosen.problems)
+            for name in chosen.names
+        ]
+        for end in ends:
+            end.result()
     write_quality(chosen.out)
 
 
