@@ -34,6 +34,7 @@ from filters.pairs.minimum_margin import MinimumMargin
 from filters.pairs.random_pairs import RandomPairs
 from filters.pairs.sibling_pairs import SiblingPairs
 from filters.pairs.step_pairs import StepPairs
+from filters.pairs.token_weights import TokenWeights
 from filters.pairs.versus import Versus
 from filters.steps.aggregate_steps import AggregateSteps
 from filters.steps.balance_steps import BalanceSteps
@@ -81,6 +82,7 @@ __all__ = [
     "SiblingPairs",
     "StepPairs",
     "Threshold",
+    "TokenWeights",
     "Traces",
     "Uncertainty",
     "Union",
