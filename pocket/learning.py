@@ -56,7 +56,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, run: Run) -> LlamaForCausalLM:
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=run.hidden,
-            intermediate_size=run.hidden * 21 // 8,
+            intermediate_size=run.hidden * 9 // 4,
             num_hidden_layers=run.layers,
             num_attention_heads=run.hidden // 32,
             num_key_value_heads=run.hidden // 32,
