@@ -80,14 +80,19 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
 
 def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of `schemas.Demonstrations` from columns ``prompt_id``, ``messages``, ``response_id``,
-    ``text`` and ``finish``. The whole answer is learned."""
+    ``text``, ``finish`` and ``turns``. The whole answer is learned; of a transcript, the
+    assistant's turns."""
+    own = pl.element().filter(pl.element().struct.field("role") == "assistant").struct
     ids = frame.select("prompt_id", "response_id").get_columns()
     return frame.select(
         content_ids(*ids).alias("demonstration_id"),
         "prompt_id",
         pl.concat_list("messages", assistant_message("text")).alias("messages"),
         "response_id",
-        pl.lit(None, pl.List(pl.List(pl.UInt32))).alias("loss_spans"),
+        pl.col("turns")
+        .list.eval(pl.concat_list(own.field("start"), own.field("end")))
+        .cast(pl.List(pl.List(pl.UInt32)))
+        .alias("loss_spans"),
         pl.lit(None, pl.String).alias("condition"),
         end_of_answer(),
         pl.lit(None, pl.Float64).alias("weight"),

@@ -21,9 +21,9 @@ class Conversations(Filter):
     one of ``asked`` for each stage of ``after``. ``learn`` names the stages whose turns are learned
     (`schemas.Demonstrations.loss_spans`); without it only the response itself is.
 
-    A response is dropped if a stage has none or several of its ancestors, if an earlier answer was
-    cut off or it was itself (unless ``cut: keep``), or if its mean score ``by`` is below
-    ``at_least``.
+    A response is dropped if it is a transcript itself (``turns``), if a stage has none or several
+    of its ancestors, if an earlier answer was cut off or it was itself (unless ``cut: keep``), or
+    if its mean score ``by`` is below ``at_least``.
     """
 
     gives: ClassVar[type[Table] | None] = Demonstrations
@@ -82,7 +82,12 @@ class Conversations(Filter):
         return pl.concat_list("messages", *turns)
 
     def _refusal(self) -> pl.Expr:
-        reasons = [pl.when(pl.col("messages").is_null()).then(pl.lit("prompt not found"))]
+        reasons = [
+            pl.when(pl.col("messages").is_null()).then(pl.lit("prompt not found")),
+            pl.when(pl.col("turns").is_not_null()).then(
+                pl.lit("it is a chat itself: a transcript")
+            ),
+        ]
         for number, name in enumerate(self.after):
             count = pl.col(f"count_{number}")
             reasons += [

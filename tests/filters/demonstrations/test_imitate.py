@@ -1,5 +1,6 @@
 """Imitate: every response becomes an example, or is dropped with its reason."""
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -26,3 +27,17 @@ def test_every_response_is_the_answer_to_its_prompt(stand: Any) -> None:
     )
     assert set(mixed.kept["demonstration_id"]) == set(split.kept["demonstration_id"])
     assert isinstance(mixed.kept, pl.DataFrame)
+
+
+def test_of_a_transcript_the_turns_of_the_assistant_are_learned(
+    world: Callable[..., dict[str, pl.DataFrame]],
+) -> None:
+    tables = world({"prompt": [("look it up: 7. So 7", [])]})
+    turns = [("assistant", 0, 10), ("tool", 10, 15), ("assistant", 15, 19)]
+    spoken = [[dict(zip(("role", "start", "end"), turn, strict=True)) for turn in turns]]
+    responses = tables["responses"].with_columns(
+        turns=pl.Series(spoken, dtype=tables["responses"].schema["turns"])
+    )
+    kept = Imitate(of="responses").run({**tables, "responses": responses}).kept
+    assert kept["loss_spans"].to_list() == [[[0, 10], [15, 19]]]
+    assert Imitate(of="responses").run(tables).kept["loss_spans"].to_list() == [None]
