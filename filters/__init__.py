@@ -36,6 +36,7 @@ from filters.pairs.sibling_pairs import SiblingPairs
 from filters.pairs.step_pairs import StepPairs
 from filters.pairs.token_weights import TokenWeights
 from filters.pairs.versus import Versus
+from filters.scores.combine_scores import CombineScores
 from filters.steps.aggregate_steps import AggregateSteps
 from filters.steps.balance_steps import BalanceSteps
 from filters.steps.bounded_reward import BoundedReward
@@ -53,6 +54,7 @@ __all__ = [
     "BestWorst",
     "BoundedReward",
     "BranchPairs",
+    "CombineScores",
     "ConsensusSteps",
     "Conversations",
     "Decontaminate",

@@ -1,0 +1,1 @@
+"""Filters of scores: one score from several."""
