@@ -110,7 +110,7 @@ def test_show_prints_pairs_as_text(ran: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("run", "online_dp"), "there is no recipe 'online_dp'; did you mean 'online_dpo'?"),
+        (("run", "online_dp"), "there is no recipe 'online_dp'; did you mean 'online_dpo'"),
         (("run", "online_dpo", "--refresh", "today"), "is not a date"),
         (("show", "random_pairs/pears"), "no stage 'pears'; did you mean 'pairs'"),
         (("show", "random_pairs"), "has no rows yet; make them: factory run random_pairs"),

@@ -221,6 +221,6 @@ def test_the_order_of_responses_changes_nothing(cut: Any, answered: Any, by: Any
     tables = answered({"a": ["one\ntwo", "three four"], "b": ["five\nsix\nseven"]})
     operator = Segment(by=by, quantile=0.2)
     plain = operator.run(tables, cut.context()).kept
-    tables["responses"] = tables["responses"].reverse()
+    tables["responses"] = tables["responses"].sort("response_id", descending=True)
     turned = operator.run(tables, cut.context()).kept
     assert_frame_equal(plain.sort("response_id"), turned.sort("response_id"))
