@@ -52,7 +52,7 @@ class Cost(Measure):
         """The prompts of the answers."""
         if "greedy_after" in tables[self.of].columns:
             return "held-out prompts", tables[self.of].height
-        return prompts_of(self.prompts), tables[self.prompts].height
+        return prompts_of(self.prompts, tables, self.of)
 
     @property
     def _theirs(self) -> Mapping[str, tuple[str, ...]]:

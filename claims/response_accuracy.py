@@ -28,7 +28,7 @@ class ResponseAccuracy(Measure):
 
     def units(self, tables: Tables) -> tuple[str, int]:
         """The prompts of the responses."""
-        return prompts_of(self.prompts), tables[self.prompts].height
+        return prompts_of(self.prompts, tables, self.of)
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         name = self.required_control()

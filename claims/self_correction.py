@@ -34,7 +34,7 @@ class SelfCorrection(Measure):
 
     def units(self, tables: Tables) -> tuple[str, int]:
         """The prompts of the attempts."""
-        return prompts_of(self.prompts), tables[self.prompts].height
+        return prompts_of(self.prompts, tables, self.of)
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = self._chains(tables, self.of, checks)

@@ -264,9 +264,18 @@ class Measure(BaseModel):
         """
 
 
-def prompts_of(stage: str) -> str:
-    """What the prompts of a stage are called: a recipe's own, the held-out ones, or drawn ones."""
-    return {"prompts": "prompts", "held_out": "held-out prompts"}.get(stage, f"prompts of {stage}")
+def prompts_of(stage: str, tables: Tables, answers: str) -> tuple[str, int]:
+    """What the prompts of a stage are called, and how many there are: a recipe's own, drawn ones,
+    or the held-out ones, of which a small run answers only some.
+
+    Args:
+        stage: The stage of the prompts.
+        tables: The tables of the recipe.
+        answers: The stage that answered them.
+    """
+    if stage == "held_out":
+        return "held-out prompts", tables[answers]["prompt_id"].n_unique()
+    return "prompts" if stage == "prompts" else f"prompts of {stage}", tables[stage].height
 
 
 class MeasureOfScores(Measure):
@@ -288,4 +297,4 @@ class MeasureOfScores(Measure):
 
     def units(self, tables: Tables) -> tuple[str, int]:
         """The prompts of the responses."""
-        return prompts_of(self.prompts), tables[self.prompts].height
+        return prompts_of(self.prompts, tables, self.responses)

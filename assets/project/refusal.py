@@ -70,7 +70,9 @@ class Declarations(dict[str, Declared]):
         super().__init__()
         self.kind = kind
         self.unread: Collection[str] = ()
-        self.refused = {each.name: each.error for each in refusals if each.kind in (kind, FILE)}
+        refused = [each for each in refusals if each.kind in (kind, FILE)]
+        self.refused = {each.name: each.error for each in refused}
+        self._unreadable = {each.name for each in refused if each.kind == FILE}
 
     @property
     def names(self) -> set[str]:
@@ -81,7 +83,8 @@ class Declarations(dict[str, Declared]):
         """The message about a name that is not in here: it cannot be used, or there is none."""
         if name in self.refused:
             return f"{self.kind} {name!r} cannot be used: {self.refused[name]}"
-        return f"there is no {self.kind} {name!r}; {near(name, self.names)}"
+        # A file that cannot be read may declare something of another kind.
+        return f"there is no {self.kind} {name!r}; {near(name, self.names - self._unreadable)}"
 
 
 @contextmanager

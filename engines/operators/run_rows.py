@@ -119,7 +119,10 @@ class RowRun(Generic[Item, Result]):
         kept = KEPT.get()
         try:
             with (
-                interrupted_by_signals(self.interrupt),
+                # A trace replays a run: it has nothing in flight and nothing to resume.
+                interrupted_by_signals(self.interrupt)
+                if self._context.transcript is None
+                else nullcontext(),
                 rare_garbage_collection(),
                 event_loop() if kept is None else nullcontext(kept.loop) as run,
             ):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from assets.project.intervals import Shares
@@ -10,6 +11,7 @@ from assets.project.measure import (
     Figures,
     Verdict,
     over_seeds,
+    prompts_of,
     verdict,
     with_verdict,
     without_verdict,
@@ -93,3 +95,12 @@ def test_a_claim_that_fails_for_another_reason_fails_over_seeds() -> None:
 
 def test_a_sentence_without_a_verdict_has_none() -> None:
     assert without_verdict("not measured: no control") is None
+
+
+def test_a_small_run_counts_the_held_out_prompts_that_it_answered() -> None:
+    prompts = pl.DataFrame({"prompt_id": list("abcde")})
+    answers = pl.DataFrame({"prompt_id": list("aabb")})
+    tables = {"prompts": prompts, "held_out": prompts, "drawn": prompts, "answers": answers}
+    assert prompts_of("held_out", tables, "answers") == ("held-out prompts", 2)
+    assert prompts_of("prompts", tables, "answers") == ("prompts", 5)
+    assert prompts_of("drawn", tables, "answers") == ("prompts of drawn", 5)

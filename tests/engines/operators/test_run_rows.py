@@ -200,6 +200,15 @@ def test_signal_handlers_are_put_back(stand: Any) -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+def test_a_replay_leaves_signals_alone(stand: Any) -> None:
+    async def work(number: int, models: Models) -> None:
+        seen.append(signal.getsignal(signal.SIGTERM))
+
+    before, seen = signal.getsignal(signal.SIGTERM), []
+    run(work, stand.context(transcript=lambda asked: None), 1)
+    assert seen == [before]
+
+
 def test_progress_goes_to_stderr(stand: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run(twice, stand.context(progress=True))
     shown = capsys.readouterr()
