@@ -13,6 +13,7 @@ from annotators.rewards.implicit_reward import ImplicitReward
 from annotators.rewards.likelihood import Likelihood
 from annotators.rewards.process_reward import ProcessReward
 from annotators.rewards.reward import Reward
+from annotators.rewards.token_contrast import TokenContrast
 from annotators.stored.imported_scores import ImportedScores
 from annotators.stored.reviewed import Reviewed
 from annotators.truth.first_error import FirstError
@@ -48,5 +49,6 @@ __all__ = [
     "Score",
     "Simulated",
     "StepVerifier",
+    "TokenContrast",
     "Verifier",
 ]

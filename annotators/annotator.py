@@ -31,7 +31,7 @@ from schemas import (
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """A prompt, its responses, and the row numbers of these by id."""
 
     prompt: Prompt
@@ -105,15 +105,15 @@ class Annotator(RowOperator):
         tables = as_asked(self, tables)
         responses, prompts = tables[self.of], tables[self.prompts]
         stage, operator = session.context.stage, self.path
-        tasks = _grouped(responses, prompts)
+        tasks = grouped(responses, prompts)
 
-        async def work(task: _Task, models: Models) -> list[TableRow]:
+        async def work(task: Task, models: Models) -> list[TableRow]:
             scores = await session.score(task.prompt, task.responses, models)
             return [_row(task, operator, score) for score in scores]
 
         scored = to_table(
             run_rows(
-                ((task.prompt.prompt_id, task) for task in _each_task(tasks)),
+                ((task.prompt.prompt_id, task) for task in each_task(tasks)),
                 work,
                 session.context,
                 total=tasks.height,
@@ -138,7 +138,7 @@ class Annotator(RowOperator):
 _RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
 
 
-def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+def grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     """One row per prompt, with its responses as lists."""
     columns = ["position", *_RESPONSE]
     groups = responses.with_row_index("position").group_by("prompt_id", maintain_order=True)
@@ -146,9 +146,9 @@ def _grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     return groups.agg(columns).join(tasks, on="prompt_id", how="inner", maintain_order="left")
 
 
-def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
+def each_task(tasks: pl.DataFrame) -> Iterator[Task]:
     for prompt_id, positions, *lists, messages, reference, source in tasks.iter_rows():
-        yield _Task(
+        yield Task(
             Prompt(prompt_id, messages_of(messages), reference, source),
             tuple(
                 Response(response_id, prompt_id, text, finish, origin, spans(cut), *more)
@@ -158,7 +158,7 @@ def _each_task(tasks: pl.DataFrame) -> Iterator[_Task]:
         )
 
 
-def _row(task: _Task, operator: str, score: Score) -> TableRow:
+def _row(task: Task, operator: str, score: Score) -> TableRow:
     if score.response_id not in task.positions:
         raise ValueError(f"scored {score.response_id!r}, which is not a response to this prompt")
     return (

@@ -18,6 +18,7 @@ from filters.curation.semantic import SemanticDuplicates
 from filters.curation.threshold import Threshold
 from filters.curation.union import Union
 from filters.demonstrations.best import Best
+from filters.demonstrations.conditioned import Conditioned
 from filters.demonstrations.conversations import Conversations
 from filters.demonstrations.imitate import Imitate
 from filters.demonstrations.join_reasoning import JoinReasoning
@@ -55,6 +56,7 @@ __all__ = [
     "BoundedReward",
     "BranchPairs",
     "CombineScores",
+    "Conditioned",
     "ConsensusSteps",
     "Conversations",
     "Decontaminate",

@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ class Tokenizing:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+
+    @cached_property
+    def digest(self) -> str:
+        """What identifies the tokenizer: a hash of its description."""
+        return sha256(self._tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of ``text``."""
