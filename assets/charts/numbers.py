@@ -6,6 +6,7 @@ import polars as pl
 
 from assets.charts.histogram import Plot, histogram
 from schemas import (
+    Criteria,
     Demonstrations,
     Evaluations,
     Nodes,
@@ -19,6 +20,7 @@ from schemas import (
     StepEvaluations,
     StepLabels,
     Table,
+    TokenScores,
 )
 
 ANNOTATORS = 6
@@ -54,6 +56,8 @@ def measured(table: type[Table]) -> list[pl.Expr]:
         return [pl.col("finish", "tokens")]
     if table is Scores:
         return [pl.col("annotator", "^step$", "value")]
+    if table is TokenScores:
+        return [pl.col("annotator", "values")]
     if table is Pairs:
         return [pl.col("margin", "weight"), _characters("chosen"), _characters("rejected")]
     if table is StepLabels:
@@ -75,6 +79,12 @@ def _numbers(table: type[Table], rows: pl.DataFrame) -> Iterator[tuple[str, Valu
         yield "tokens a response", ended
     elif table is Scores:
         yield from _scores(rows)
+    elif table is TokenScores:
+        for name in rows["annotator"].unique(maintain_order=True).head(ANNOTATORS):
+            values = rows.filter(pl.col("annotator") == name)["values"]
+            yield _plain(f"score of a token by {name}", values.explode(empty_as_null=True))
+    elif table is Criteria:
+        yield _plain("weight of a criterion", rows["weight"])
     elif table is Pairs:
         yield from _pairs(rows)
     elif table is StepLabels:

@@ -18,6 +18,7 @@ from assets.charts import Branch, asked, thinned
 from assets.charts.svg import figure, shade
 from assets.charts.words import shortened
 from assets.rendering.markdown import plain
+from assets.rendering.token_words import strongest, token_texts
 from engines.operators.prompt_templates import message_text
 from schemas import Message
 from schemas.printable import printable
@@ -47,6 +48,8 @@ def rows_shown(frame: pl.DataFrame, count: int, prompts: pl.DataFrame) -> Iterat
         show = _pair
     elif {"completions", "labels"} <= names:
         show = _solution
+    elif {"response", "token_ends", "values"} <= names:
+        show = _tokens
     for row in frame.head(count).iter_rows(named=True):
         yield show(row)
 
@@ -122,6 +125,23 @@ def _solution(row: Mapping[str, Any]) -> RenderableType:
             Text(mark + first, style=colour),
         )
     return Group(_text(plain(row["prompt"]), "bold"), steps, Text(f"{row['response_id']}\n", "dim"))
+
+
+def _tokens(row: Mapping[str, Any]) -> RenderableType:
+    """A response with the colour of each token's score, from its lowest to its highest, and the
+    tokens of the strongest scores."""
+    if row["response"] is None:
+        return _row(row)
+    ends, values = row["token_ends"], row["values"]
+    most = max(map(abs, values)) or 1.0
+    pieces = zip(token_texts(row["response"], ends), values, strict=True)
+    return Group(
+        Text.assemble(
+            *(_text(token, _SHADES.get(shade(value, -most, most), "")) for token, value in pieces)
+        ),
+        _text(strongest(row["response"], ends, values), "dim"),
+        Text(f"{row['annotator']}  {row['response_id']}\n", "dim"),
+    )
 
 
 def _text(content: str, style: str = "") -> Text:

@@ -14,6 +14,7 @@ from assets.rendering.markdown import plain
 from assets.storage.dataset_versions import TOLERANCE
 from engines.operators.prompt_templates import message_text
 from schemas import (
+    Criteria,
     Demonstrations,
     Message,
     Pairs,
@@ -162,6 +163,14 @@ def _demonstrations(rows: pl.DataFrame) -> list[Labelled]:
     ]
 
 
+def _criteria(rows: pl.DataFrame) -> list[Labelled]:
+    names = ("prompt_id", "rubric", "name")
+    return [
+        Labelled(_key(*(each[name] for name in names)), each["text"], each["name"], each["text"])
+        for each in rows.sort("version").iter_rows(named=True)
+    ]
+
+
 def _joined_text(messages: Sequence[Message]) -> str:
     return message_text(messages[0]) if len(messages) == 1 else plain(messages)
 
@@ -178,5 +187,6 @@ _READ: Mapping[type[Table], tuple[str, str | None, Read]] = {
     StepLabels: ("solutions of the same steps", "labels of the steps", _steps),
     Rankings: ("rankings of the same texts", "order", _rankings),
     Demonstrations: ("demonstrations", "learned part", _demonstrations),
+    Criteria: ("criteria of the same name", "text", _criteria),
 }
 """What a row of a table is, what its label is, and how it is read."""

@@ -15,11 +15,19 @@ from assets.report.evaluated_rows import (
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
 from assets.report.row_columns import add_scores, asked, last_content, truth_words
-from assets.report.scored_rows import node_rows, prompt_rows, ranking_rows, score_rows
+from assets.report.scored_rows import (
+    criterion_rows,
+    node_rows,
+    prompt_rows,
+    ranking_rows,
+    score_rows,
+    token_score_rows,
+)
 from assets.report.steps import step_columns
 from assets.report.traces import add_traces
 from engines.operators.prompt_templates import conversation, message_text
 from schemas import (
+    Criteria,
     Demonstrations,
     Evaluations,
     Nodes,
@@ -32,6 +40,7 @@ from schemas import (
     Scores,
     StepEvaluations,
     StepLabels,
+    TokenScores,
     id_column,
 )
 
@@ -166,6 +175,8 @@ _SHAPES: Mapping[Any, tuple[str, Callable[[Browsed, pl.DataFrame, ReportData], N
     Rankings: ("rankings", ranking_rows),
     Prompts: ("prompts", prompt_rows),
     Scores: ("scores", score_rows),
+    TokenScores: ("scores of tokens", token_score_rows),
+    Criteria: ("criteria", criterion_rows),
     Nodes: ("nodes", node_rows),
     Evaluations: ("evaluations", evaluation_rows),
     PairEvaluations: ("pair evaluations", pair_evaluation_rows),

@@ -1,7 +1,9 @@
-"""The rows of tables about prompts and answers: prompts, scores, nodes of trees, rankings."""
+"""The rows of tables about prompts and answers: prompts, scores, criteria, nodes of trees,
+rankings."""
 
 import polars as pl
 
+from assets.rendering.token_words import strongest
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded
 from assets.report.row_columns import asked, conversations, truth_words
@@ -52,6 +54,59 @@ def score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
         "step": rounded(rows["step"] + 1),
         "mass": rounded(rows["mass"]),
     }
+
+
+def token_score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    """Each response beside its tokens of the highest and lowest scores."""
+    put = interned(browsed.texts)
+    responses = data.with_ids(Responses, rows["response_id"].unique())
+    joined = rows.join(
+        responses.select("response_id", "prompt_id", "text"),
+        on="response_id",
+        how="left",
+        maintain_order="left",
+    )
+    browsed.prompts = put(asked(data, joined["prompt_id"]))
+    texts = joined["text"].fill_null("not stored")
+    browsed.sides["response"] = put(texts)
+    browsed.right["response"] = data.right(
+        joined.select("prompt_id", text=texts).with_columns(pl.col("prompt_id").fill_null(""))
+    ).to_list()
+    browsed.sides["tokens"] = put(
+        "not stored" if text is None else strongest(text, ends, values)
+        for text, ends, values in joined.select("text", "token_ends", "values").iter_rows()
+    )
+    browsed.right["tokens"] = [None] * rows.height
+    browsed.choices.append(chosen("answer", truth_words(browsed.right["response"])))
+    browsed.choices.append(chosen("annotator", rows["annotator"]))
+    browsed.answers["response"] = rows["response_id"].to_list()
+    values = rows["values"].list
+    browsed.numbers = {
+        "mean of the tokens": rounded(values.mean()),
+        "lowest token": rounded(values.min()),
+        "highest token": rounded(values.max()),
+        "tokens": rounded(values.len()),
+    }
+
+
+def criterion_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
+    """Each criterion beside the prompt that it is for."""
+    put = interned(browsed.texts)
+    prompts = asked(data, rows["prompt_id"])
+    browsed.prompts = put(text or "all prompts" for text in prompts)
+    browsed.sides["criterion"] = put(rows["text"])
+    browsed.right["criterion"] = [None] * rows.height
+    versions = rows.select(pl.format("{} {}", "rubric", "version")).to_series()
+    signs = pl.when("negated").then(pl.lit("worse if met")).otherwise(pl.lit("better if met"))
+    for name, values in (
+        ("rubric", versions),
+        ("name", rows["name"]),
+        ("kind", rows["kind"].cast(pl.String)),
+        ("direction", rows.select(signs).to_series()),
+        ("from", rows["source"]),
+    ):
+        browsed.choices.append(chosen(name, values))
+    browsed.numbers = {"weight": rounded(rows["weight"])}
 
 
 def _scored_step(text: str | None, step: int | None, spans: list[dict[str, int]] | None) -> str:

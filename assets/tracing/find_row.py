@@ -17,6 +17,7 @@ IDS = (
     "demonstration_id",
     "ranking_id",
     "node_id",
+    "criterion_id",
     "response_id",
     "prompt_id",
 )

@@ -75,6 +75,8 @@ def about_prompts(
 
 def prompt_of(stored: Mapping[str, pl.DataFrame], response_id: str | None) -> str | None:
     """The prompt of a response; None if no table has it."""
+    if response_id is None:
+        return None
     for frame in stored.values():
         if {"response_id", "prompt_id"} <= set(frame.columns):
             for prompt_id in frame.filter(response_id=response_id)["prompt_id"]:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from assets.project.project import Project
+from assets.rendering.token_words import strongest
 from assets.tracing.asked_steps import continued, questions_of, with_questions
 from assets.tracing.find_row import Found, find_row
 from assets.tracing.questions import Question, Questions, questions
@@ -178,12 +179,36 @@ def _scores(read: Mapping[str, pl.DataFrame]) -> dict[str, list[dict[str, Any]]]
     scored: dict[str, list[dict[str, Any]]] = {}
     for stage, frame in read.items():
         if {"response_id", "annotator"} <= set(frame.columns):
+            of_tokens = "token_ends" in frame.columns
+            texts = _texts(read) if of_tokens else {}
             for scores in frame.iter_rows(named=True):
-                score = {**scores, "stage": None}
+                told = _of_tokens(scores, texts) if of_tokens else scores
+                score = {**told, "stage": None}
                 known = scored.setdefault(score["response_id"], [])
                 if all(score != {**each, "stage": None} for each in known):
                     known.append({**score, "stage": stage})
     return scored
+
+
+def _texts(read: Mapping[str, pl.DataFrame]) -> dict[str, str]:
+    """The text of each response."""
+    columns = ("response_id", "text")
+    frames = [frame for frame in read.values() if {*columns} <= set(frame.columns)]
+    return {name: text for frame in frames for name, text in frame.select(columns).iter_rows()}
+
+
+def _of_tokens(scores: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """A row of `schemas.TokenScores` as one score: the mean, and the words of the strongest."""
+    values = scores["values"]
+    return {
+        "response_id": scores["response_id"],
+        "annotator": f"{scores['annotator']}, the mean of {len(values):,} tokens",
+        "step": None,
+        "value": sum(values) / len(values),
+        "raw": strongest(texts.get(scores["response_id"], ""), scores["token_ends"], values),
+        "error": None,
+        "origin": scores["origin"],
+    }
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

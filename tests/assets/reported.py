@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from assets.storage.tables import Tables
+from filters import Filter
 from schemas import (
+    Criteria,
     Demonstrations,
     Evaluations,
     Nodes,
@@ -17,6 +19,8 @@ from schemas import (
     Split,
     StepLabels,
     Table,
+    Takes,
+    TokenScores,
     dropped,
     empty,
     prompt_id,
@@ -277,6 +281,55 @@ def write_demonstrations(workshop: Any, name: str, count: int) -> None:
         shown.append({"demonstration_id": f"shown-{number}", **told})
     _write(workshop, name, "prompts", Prompts, asked, REFRESH)
     _write(workshop, name, "best", Demonstrations, shown, REFRESH)
+
+
+class Scored(Filter):
+    """Stands for a stage that scores tokens."""
+
+    gives: ClassVar[type[Table] | None] = TokenScores
+    unit: ClassVar[str] = "response_id"
+
+    of: Annotated[str, Takes(Responses)]
+
+
+class Rubric(Filter):
+    """Stands for a stage that writes criteria."""
+
+    gives: ClassVar[type[Table] | None] = Criteria
+    unit: ClassVar[str] = "criterion_id"
+
+    of: Annotated[str, Takes(Responses)]
+
+
+JUDGED: dict[str, Any] = {
+    "responses": {"use": "generators.Sample"},
+    "tokens": {"use": "tests.assets.reported.Scored", "of": "responses"},
+    "rubric": {"use": "tests.assets.reported.Rubric", "of": "responses"},
+    "pairs": {"use": "filters.RandomPairs", "of": "responses"},
+}
+
+
+def write_judged(workshop: Any, name: str, count: int) -> None:
+    """``count`` responses with a score of each of two tokens, and a criterion of each prompt and
+    one of all."""
+    workshop.recipe(name, JUDGED)
+    asked, answers, scored, criteria = [], [], [], []
+    for number, (prompt, truth) in enumerate(_problems(count, REFRESH)):
+        asked.append(prompt)
+        told = {"prompt_id": prompt["prompt_id"], "finish": "stop", "tokens": 2, "origin": ORIGIN}
+        answers.append({"response_id": f"{number}", "text": f"Answer: {truth}", **told})
+        values = {"token_ends": [7, 10], "values": [-0.25, 0.5], "end_value": 0.0}
+        about = {"response_id": f"{number}", "annotator": "contrast", "tokenizer": "t"}
+        scored.append({**about, **values, "origin": ORIGIN})
+    for number, prompt in enumerate([*asked, None]):
+        about = {"prompt_id": prompt and prompt["prompt_id"], "origin": ORIGIN}
+        words = {"name": f"rule {number}", "text": f"Says {number}. <b>", "kind": "yes_no"}
+        rest = {"rubric": "brief", "version": 1, "negated": False, "weight": 1.0}
+        criteria.append({"criterion_id": f"criterion-{number}", **about, **words, **rest})
+    _write(workshop, name, "prompts", Prompts, asked, REFRESH)
+    _write(workshop, name, "responses", Responses, answers, REFRESH)
+    _write(workshop, name, "tokens", TokenScores, scored, REFRESH)
+    _write(workshop, name, "rubric", Criteria, criteria, REFRESH)
 
 
 def write_nothing(workshop: Any, name: str) -> None:

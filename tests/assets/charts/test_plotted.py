@@ -11,6 +11,7 @@ from assets.charts import histograms
 from assets.charts.numbers import drawn
 from schemas import (
     Checkpoints,
+    Criteria,
     Demonstrations,
     Evaluations,
     Nodes,
@@ -21,13 +22,14 @@ from schemas import (
     Scores,
     StepLabels,
     Table,
+    TokenScores,
     empty,
     rows,
 )
 
 TABLES = [
     *(Prompts, Responses, Scores, Nodes, Pairs, StepLabels),
-    *(Rankings, Demonstrations, Checkpoints, Evaluations),
+    *(Rankings, Demonstrations, Checkpoints, Evaluations, TokenScores, Criteria),
 ]
 
 
@@ -93,3 +95,10 @@ def test_a_picture_is_svg_that_says_its_numbers() -> None:
     assert "<script" not in svg
     assert "3, median 1.00" in svg
     assert len(svg) < 20_000
+
+
+def test_the_scores_of_all_tokens_are_pictured() -> None:
+    scored = [{"annotator": "a", "values": [0.5, -0.5]}, {"annotator": "a", "values": [0.25]}]
+    (plot,) = drawn(TokenScores, rows(TokenScores, scored))
+    assert plot.title == "score of a token by a"
+    assert plot.series[0].count == 3

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
-from tests.assets.reported import write_solutions, write_trees
+from tests.assets.reported import write_judged, write_solutions, write_trees
 
 
 def shown(*arguments: str) -> list[str]:
@@ -42,3 +42,12 @@ def test_steps_are_shown_with_their_labels_values_and_the_first_wrong_one(worksh
     # Neither label nor value.
     assert ["3", "Answer:", "20"] in told
     assert ["solution-1"] in told
+
+
+def test_scores_of_tokens_are_shown_on_their_text(workshop: Any) -> None:
+    write_judged(workshop, "judged", 1)
+    told = shown("judged/tokens")
+    assert "Answer: 20" in told
+    assert "+0.5 ' 20'" in told
+    assert "-0.25 'Answer:'" in told
+    assert "Says 0. <b>" in "\n".join(shown("judged/rubric"))

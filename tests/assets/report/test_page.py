@@ -30,6 +30,7 @@ from tests.assets.reported import (
     REFRESH,
     SCRIPT,
     write_demonstrations,
+    write_judged,
     write_nothing,
     write_pairs,
     write_scored_steps,
@@ -363,6 +364,20 @@ def test_evaluations_and_prompts_have_their_text(workshop: Any, stage: str, kind
     columns, texts = report(workshop, "stepwise", stage).rows()
     assert columns["kind"] == kind
     assert all("pears" in texts[index] for index in columns["prompts"])
+
+
+def test_scores_of_tokens_and_criteria_are_beside_what_they_are_about(workshop: Any) -> None:
+    write_judged(workshop, "judged", 2)
+    columns, texts = report(workshop, "judged", "tokens").rows()
+    sides = {name: [texts[index] for index in side] for name, side in columns["sides"].items()}
+    assert sides["response"] == ["Answer: 20", "Answer: 22"]
+    assert sides["tokens"][0] == "+0.5 ' 20'\n-0.25 'Answer:'"
+    columns, texts = report(workshop, "judged", "rubric").rows()
+    prompts = [texts[index] for index in columns["prompts"]]
+    assert ["pears" in prompt for prompt in prompts] == [True, True, False]
+    assert prompts[2] == "all prompts"
+    criteria = [texts[index] for index in columns["sides"]["criterion"]]
+    assert criteria == [f"Says {number}. <b>" for number in range(3)]
 
 
 def test_a_row_is_traced_without_holding_its_texts_again(workshop: Any) -> None:

@@ -8,7 +8,7 @@ from assets.config.errors import FactoryError
 from assets.storage.tables import Tables
 from assets.tracing.read_tables import beside_stored
 from assets.tracing.trace import traced
-from tests.assets.reported import REFRESH, write_pairs, write_scored_steps
+from tests.assets.reported import REFRESH, write_judged, write_pairs, write_scored_steps
 
 
 @pytest.fixture
@@ -40,6 +40,25 @@ def test_a_score_leads_to_the_prompt_of_its_response(paired: Any) -> None:
     found = traced(paired.project(), "ours", response_id, stage="right")
     assert found.prompt is not None
     assert response_id in [each.response_id for each in found.answers]
+
+
+def test_scores_of_tokens_are_told_of_their_response(workshop: Any) -> None:
+    write_judged(workshop, "judged", 2)
+    found = traced(workshop.project(), "judged", "1", stage="responses")
+    (score,) = next(each.scores for each in found.answers if each.response_id == "1")
+    assert score["stage"] == "tokens"
+    assert score["value"] == 0.125
+    assert score["annotator"] == "contrast, the mean of 2 tokens"
+    assert score["raw"].splitlines()[0] == "+0.5 ' 22'"
+
+
+def test_a_criterion_leads_to_its_prompt(workshop: Any) -> None:
+    write_judged(workshop, "judged", 2)
+    one, every = (
+        traced(workshop.project(), "judged", f"criterion-{number}").prompt for number in (0, 2)
+    )
+    assert one is not None
+    assert every is None
 
 
 def test_unknown_ids_and_shared_beginnings_are_refused(paired: Any) -> None:
