@@ -125,8 +125,9 @@ class Dropout:
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """The rewards of one answer: one value, or one value per step. ``tokens``: the number of tokens
-    that the model read."""
+    """The rewards of one answer: one value, or one value per step. Of a model with several heads:
+    their means, then the logarithms of their variances. ``tokens``: the number of tokens that the
+    model read."""
 
     values: tuple[float, ...]
     tokens: int

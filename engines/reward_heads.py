@@ -1,12 +1,18 @@
 """The kinds of reward heads, and rewards from their logits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import TYPE_CHECKING, Any
 
 from engines.protocol import UntrainedHeadError
 
 if TYPE_CHECKING:
     import torch
+
+
+_HIGHEST = 300.0
+"""Of a logarithm of a variance, so that the variance is finite."""
 
 
 @dataclass(frozen=True)
@@ -16,12 +22,14 @@ class RewardHead:
     Attributes:
         kind: the name of a model with such a head, for messages.
         labels: the allowed numbers of labels.
+        several: whether it may be several heads, with a mean and a variance each.
         remedy: the requirement and what to do, for messages.
     """
 
     kind: str
     labels: tuple[int, ...]
     remedy: str
+    several: bool = False
 
     def check(self, config: Any, name: object, *, trained: bool) -> None:
         """Raises `UntrainedHeadError` unless the model has a trained head of this kind.
@@ -31,7 +39,8 @@ class RewardHead:
             name: the model's name, for the message.
             trained: whether the weights have a head.
         """
-        if not trained or config.num_labels not in self.labels:
+        pairs = getattr(config, "reward_heads", 0) if self.several else 0
+        if not trained or config.num_labels not in (*self.labels, 2 * pairs):
             raise UntrainedHeadError(f"{name} is not a {self.kind}: {self.remedy}")
 
 
@@ -40,6 +49,7 @@ OUTCOME = RewardHead(
     (1,),
     "it has no trained head of one label. Train one with trainers.RewardModel and name that stage "
     "as checkpoint:, or bind the role to a sequence classification model",
+    several=True,
 )
 STEPS = RewardHead(
     "process reward model",
@@ -48,6 +58,14 @@ STEPS = RewardHead(
     "trainers.ValueHead and name that stage as checkpoint:, or bind the role to a token "
     "classification model",
 )
+
+
+def of_heads(values: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The rewards of a model's heads, and their variances: those of one head are not known."""
+    if len(values) == 1:
+        return tuple(values), ()
+    means, logarithms = values[: len(values) // 2], values[len(values) // 2 :]
+    return tuple(means), tuple(exp(min(each, _HIGHEST)) for each in logarithms)
 
 
 def step_rewards(logits: "torch.Tensor", config: Any) -> "torch.Tensor":

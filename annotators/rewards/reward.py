@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -9,16 +10,22 @@ from annotators.rewards.trained_reward import TrainedReward
 from engines.model import Models
 from engines.operators.scores import Score
 from engines.protocol import Dropout, RowError
+from engines.reward_heads import of_heads
 from engines.rows import Prompt, Response
 from engines.runtime.seeds import sample_seed
 from schemas import canonical
 
 
 class Reward(TrainedReward):
-    """Scores a response by a reward model: a sequence classification model with one label, as
-    `trainers.RewardModel` trains it. The unit is the model's (nats of preference, for that
-    trainer). A response that was cut off is read at its last token, without the end of the turn
-    that it does not have.
+    """Scores a response by a reward model: a sequence classification model with one label, or with
+    several heads, as `trainers.RewardModel` trains it. The unit is the model's (nats of preference,
+    for that trainer). A response that was cut off is read at its last token, without the end of the
+    turn that it does not have.
+
+    Of a model with several heads, each is an annotator: ``reward/head-0`` and so on. The score is
+    the mean of the head's distribution, and ``raw`` has its variance, in JSON. ``head: surest``
+    gives the score of the head with the lowest variance alone, which may be another one for each
+    response: the nominal reward of Yan et al. 2024 (arXiv:2409.15360).
 
     With ``passes`` above 1, each response has so many scores, ``reward/pass-0`` and so on, each
     with another dropout mask. ``dropout`` is the share of the values that leave each feed-forward
@@ -29,44 +36,68 @@ class Reward(TrainedReward):
     process, whatever the engine of the role is, so the role needs weights.
     """
 
+    head: Literal["each", "surest"] = "each"
     passes: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.1, gt=0, lt=1)
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        """One score per response and pass. A response that is too long for the model has an
+        """One score per response, pass and head. A response that is too long for the model has an
         error."""
-        return await asyncio.gather(
+        found = await asyncio.gather(
             *(
-                self._score(prompt, response, number, models)
+                self._scores(prompt, response, number, models)
                 for number in range(self.passes)
                 for response in responses
             )
         )
+        return [score for scores in found for score in scores]
 
-    async def _score(
+    async def _scores(
         self, prompt: Prompt, response: Response, number: int, models: Models
-    ) -> Score:
+    ) -> list[Score]:
         name, dropout = "reward", None
         if self.passes > 1:
             name = f"reward/pass-{number}"
             seed = sample_seed(models.context.seed, prompt.prompt_id, name, number)
             dropout = Dropout(self.dropout, seed)
         model = models.about(response.response_id)[self.model]
-        value = error = None
+        error = None
+        read: list[tuple[str, float | None, str | None]] = [(name, None, None)]
         try:
-            (value,) = await model.reward(
+            values = await model.reward(
                 prompt.messages, response.text, dropout=dropout, end=response.finish == "stop"
             )
         except RowError as refusal:
             error = str(refusal)
-        return Score(
-            response.response_id,
-            name,
-            value,
-            error=error,
-            model=model.reward_revision(dropout=dropout),
-            parameters=canonical({} if dropout is None else {"dropout": self.dropout}),
-            seed=None if dropout is None else dropout.seed,
-        )
+        else:
+            read = self._read(name, *of_heads(values))
+        return [
+            Score(
+                response.response_id,
+                annotator,
+                value,
+                raw=raw,
+                error=error,
+                model=model.reward_revision(dropout=dropout),
+                parameters=canonical({} if dropout is None else {"dropout": self.dropout}),
+                seed=None if dropout is None else dropout.seed,
+            )
+            for annotator, value, raw in read
+        ]
+
+    def _read(
+        self, name: str, rewards: Sequence[float], variances: Sequence[float]
+    ) -> list[tuple[str, float | None, str | None]]:
+        """Annotator, value and raw text of each score."""
+        if not variances:
+            return [(name, rewards[0], None)]
+        told = [canonical({"variance": variance}) for variance in variances]
+        if self.head == "surest":
+            surest = min(range(len(rewards)), key=variances.__getitem__)
+            return [(name, rewards[surest], told[surest])]
+        return [
+            (f"{name}/head-{number}", reward, raw)
+            for number, (reward, raw) in enumerate(zip(rewards, told, strict=True))
+        ]

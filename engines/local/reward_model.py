@@ -11,7 +11,8 @@ from engines.reward_heads import OUTCOME
 
 
 class RewardModel(Classifier):
-    """A sequence classification model with one label, as `trainers.RewardModel` trains."""
+    """A sequence classification model with one label, or with several heads, as
+    `trainers.RewardModel` trains."""
 
     auto_class = AutoModelForSequenceClassification
     head = OUTCOME

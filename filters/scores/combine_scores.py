@@ -53,7 +53,7 @@ class CombineScores(Filter):
     of the scored responses, which know their prompts.
 
     Only scores of whole responses are read. A response is dropped if one of its r_i is an error or
-    is not there. The ``raw`` text of a score has what was combined, in JSON.
+    is not there; nothing is put in its place. The ``raw`` text of a score has what was combined, in JSON.
 
     Source: Coste et al. 2023 (arXiv:2310.02743) for ``min`` and the mean less the variance; Yan et
     al. 2024 (arXiv:2409.15360) for ``mixture``; Lai et al. 2024 (arXiv:2403.06754) for ``gated``;
@@ -110,8 +110,12 @@ class CombineScores(Filter):
             r[self.baseline] = pl.col("baseline")
         missing = (pl.when(r[name].is_null()).then(pl.lit(f"no score of {name}")) for name in r)
         unknown = pl.col("prompt_id").is_null() & bool(self.responses)
-        scored = scored.with_columns(
-            reason=pl.coalesce(pl.when(unknown).then(pl.lit("response not found")), *missing)
+        scored = scored.join(
+            self._errors(tables), on="response_id", how="left", maintain_order="left"
+        ).with_columns(
+            reason=pl.coalesce(
+                pl.when(unknown).then(pl.lit("response not found")), "reason", *missing
+            )
         )
         whole = scored.filter(pl.col("reason").is_null())
         if self.standardise != "none":
@@ -142,7 +146,8 @@ class CombineScores(Filter):
         """``response_id`` and ``value`` of what is combined, by name; the nominal score last."""
         for stage in self.of:
             whole = tables[stage].filter(pl.col("step").is_null())
-            annotators = whole["annotator"].unique().sort()
+            # A model that fails before it knows how many heads it has has one error for all.
+            annotators = whole.drop_nulls("value")["annotator"].unique().sort()
             if self.rule not in _BY_ANNOTATOR or annotators.is_empty():
                 yield stage, mean_scores(whole)
                 continue
@@ -150,6 +155,21 @@ class CombineScores(Filter):
                 yield f"{stage}/{name}", whole.filter(pl.col("annotator") == name)
         if self.nominal is not None:
             yield self.nominal, mean_scores(tables[self.nominal])
+
+    def _errors(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """``response_id`` and ``reason`` of responses that a member of an ensemble failed at."""
+        stages = self.of if self.rule in _BY_ANNOTATOR else ()
+        known = pl.DataFrame(schema={"response_id": pl.String, "reason": pl.String})
+        failed = [
+            tables[stage]
+            .filter(pl.col("step").is_null() & pl.col("value").is_null())
+            .select(
+                "response_id",
+                reason=f"the score of {stage}/" + pl.col("annotator") + " is an error",
+            )
+            for stage in stages
+        ]
+        return pl.concat([known, *failed]).unique("response_id", keep="first", maintain_order=True)
 
     def _prompts(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """``response_id`` and ``prompt_id`` of all ``responses``."""

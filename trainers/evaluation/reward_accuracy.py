@@ -1,6 +1,7 @@
 """Measures how a trained reward model ranks the sides of held-out pairs."""
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
@@ -10,6 +11,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
 from engines.operators.row_operator import RowOperator
+from engines.reward_heads import of_heads
 from schemas import (
     Checkpoints,
     Pairs,
@@ -97,4 +99,4 @@ class RewardAccuracy(RowOperator):
             step_ends=[len(text)] if stepwise else None,
             end=pair["ends"] is None or pair["ends"][side],
         )
-        return values[-1]
+        return values[-1] if stepwise else fmean(of_heads(values)[0])

@@ -25,19 +25,33 @@ class RewardModel(Trainer):
     end of the answer's turn, or at the last token of a side that does not end (``ends``). Before
     the first step it is 0 for every text, unless training goes on from a reward model.
 
-    The folder holds a sequence classification model with one label, which cannot generate. The next
-    refresh of a recipe starts from its last checkpoint, so a stage that trains a policy must come
-    after this one.
+    ``bootstrap`` makes the members of an ensemble differ (with another ``seed`` each): a member
+    learns from as many prompts as there are, drawn with replacement, so that some of them count
+    twice or more and a third do not count; and its head begins with random weights. With ``heads``
+    above 1, so many heads share one body. A head gives each response a normal distribution of its
+    reward, whose mean is the reward, and σ(h) becomes the mean of σ over the distribution of h
+    (`trainers.reward_model.ensembles.margins`), so a head may be less certain of some texts than of
+    others. All begin with random weights and, with ``bootstrap``, each draws its own prompts. The
+    loss is the mean over the heads (Yan et al. 2024, arXiv:2409.15360, for heads with a variance;
+    there they learn from the rewards of another model).
+
+    The folder holds a sequence classification model with one label or, for several heads, with two
+    each: all means, then the logarithms of all variances. It cannot generate. The next refresh of a
+    recipe starts from its last checkpoint, so a stage that trains a policy must come after this
+    one.
     """
 
     training: ClassVar = "reward"
     unit: ClassVar = "pair_id"
     task: ClassVar = "SEQ_CLS"
+    later: ClassVar = Trainer.later | {"bootstrap", "heads"}
 
     checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "SEQ_CLS"))] = None
 
     of: Annotated[str, Takes(Pairs)]
     margin_scale: float = Field(0.0, ge=0)
+    bootstrap: bool = False
+    heads: int = Field(1, ge=1, le=64)
     learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -65,11 +79,11 @@ class RewardModel(Trainer):
     def learned(self, model: Any, *, end: int) -> Any:
         from trainers.reward_model.loop import with_reward_head
 
-        return with_reward_head(model, end=end)
+        return with_reward_head(model, end=end, heads=self.heads)
 
     def learner(
         self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
     ) -> "Learner":
         from trainers.reward_model.loop import reward_trainer
 
-        return reward_trainer(encoded, arguments=arguments, **parts)
+        return reward_trainer(encoded, arguments=arguments, bootstrap=self.bootstrap, **parts)

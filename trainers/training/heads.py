@@ -14,22 +14,26 @@ from engines.protocol import EngineError
 _HEAD = "score."
 
 
-def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) -> Any:
-    """A model of ``kind`` (an ``AutoModelFor...Classification``) with one label, on the body of the
-    language model ``model``. A model that was trained with the same head keeps it. Otherwise the
-    weights of the head are 0: random ones would need a seed and would have to be unlearned.
+def with_head(
+    model: Any, kind: Any, *, what: str, settings: Mapping[str, Any], labels: int = 1
+) -> Any:
+    """A model of ``kind`` (an ``AutoModelFor...Classification``) with so many ``labels``, on the
+    body of the language model ``model``. A model that was trained with the same head keeps it.
+    Otherwise the weights of the head are 0: random ones would need a seed and would have to be
+    unlearned.
 
     Args:
         model: the language model.
         kind: the class of the new model.
         what: the name of the head in errors.
         settings: added to the configuration.
+        labels: the numbers that the head gives.
 
     Raises:
         EngineError: Transformers has no such model.
     """
     config = copy.deepcopy(model.config)
-    config.num_labels = 1
+    config.num_labels = labels
     for name, value in settings.items():
         setattr(config, name, value)
     try:
@@ -39,7 +43,9 @@ def with_head(model: Any, kind: Any, *, what: str, settings: Mapping[str, Any]) 
         for weights in headed.score.parameters():
             torch.nn.init.zeros_(weights)
         if all(getattr(model.config, name, None) == value for name, value in settings.items()):
-            headed.score.load_state_dict(_trained_head(model.name_or_path), strict=False)
+            stored, fresh = _trained_head(model.name_or_path), headed.score.state_dict()
+            if all(stored[name].shape == fresh[name].shape for name in stored.keys() & fresh):
+                headed.score.load_state_dict(stored, strict=False)
     except (ValueError, AttributeError, RuntimeError) as error:
         raise EngineError(
             f"{model.name_or_path}: a {type(model).__name__} does not support a {what} ({error})"

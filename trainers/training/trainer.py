@@ -105,6 +105,10 @@ class Trainer(Operator):
     unnamed: ClassVar[frozenset[str]] = frozenset()
     """Fields that are no part of the identity of trained weights: their rows or weights are."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"optimizer"})
+    """Fields that some stored trainings are older than: at their default they are no part of the
+    identity either."""
+
     training: ClassVar[Literal["sft", "dpo", "policy_gradient", "reward", "prm"] | None] = None
     """The kind of training whose learning rate and epochs a model's profile has; None if it has
     none."""
@@ -276,9 +280,8 @@ class Trainer(Operator):
         named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
         named |= {name for name, mark in field_marks(type(self)) if isinstance(mark, Hardware)}
         named |= {"checkpoint", "seed", "checkpoint_seconds"}
-        # Trainings of before the field have no ``optimizer``.
-        if self.optimizer == type(self).model_fields["optimizer"].default:
-            named.add("optimizer")
+        fields = type(self).model_fields
+        named |= {name for name in self.later if getattr(self, name) == fields[name].default}
         # Trainings of before the field have no ``max_steps``; with it, ``epochs`` decide nothing.
         named.add("max_steps" if self.max_steps is None else "epochs")
         named |= self.unnamed

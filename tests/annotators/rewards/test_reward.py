@@ -240,3 +240,26 @@ def test_it_is_probed(tables: dict[str, pl.DataFrame], context: Any) -> None:
     probes = reward(probes="warn").run(tables, context).report.probes
     assert probes is not None
     assert probes.results
+
+
+def test_each_head_is_an_annotator_and_the_surest_decides_alone(
+    tables: dict[str, pl.DataFrame], context: Any, tiny_model: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    made = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=6)
+    made.config.reward_heads = 3
+    with torch.no_grad():
+        made.score.weight.normal_(generator=torch.Generator().manual_seed(0))
+    made.save_pretrained(tmp_path / "heads")
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path / "heads")
+    trained = tables["trained"].with_columns(path=pl.lit(str(tmp_path / "heads")))
+    given = tables | {"trained": trained}
+    each = reward().run(given, context).kept
+    assert set(each["annotator"]) == {"reward/head-0", "reward/head-1", "reward/head-2"}
+    surest = reward(head="surest").run(given, context).kept
+    variance = pl.col("raw").str.json_path_match("$.variance").cast(pl.Float64)
+    slow = each.sort(variance).unique("response_id", keep="first", maintain_order=True)
+    found = values(surest)
+    assert found == {(i, "reward"): v for i, v in slow.select("response_id", "value").iter_rows()}
+    assert slow["annotator"].n_unique() > 1

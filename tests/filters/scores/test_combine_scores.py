@@ -73,10 +73,8 @@ def slow(named, *, rule, standardise="none", options=None):
     options = options or {}
     of = ["one", "two"]
     if rule in ("mean", "min", "mixture"):
-        members = [(s, a) for s in of for a in sorted({a for r in named[s].values() for a in r})]
-        for stage in of:
-            if not any(named[stage].values()):
-                members.append((stage, "nobody"))
+        known = {s: {a for by in named[s].values() for a in by if by[a] is not None} for s in of}
+        members = [(stage, a) for stage in of for a in sorted(known[stage]) or ["nobody"]]
         parts = {m: {r: by.get(m[1]) for r, by in named[m[0]].items()} for m in members}
         if "nominal" in options:
             parts["nominal"] = {r: mean(by) for r, by in named["three"].items()}
@@ -92,6 +90,10 @@ def slow(named, *, rule, standardise="none", options=None):
         parts["three"] = {r: statistics.fmean(known[p]) for r, p in PROMPTS.items() if known[p]}
     ids = {r for stage in of for r, by in named[stage].items() if by}
     kept = [r for r in ids if all(part.get(r) is not None for part in parts.values())]
+    if rule in ("mean", "min", "mixture"):
+        kept = [
+            r for r in kept if None not in [v for s in of for v in named[s].get(r, {}).values()]
+        ]
     for part in parts.values() if standardise != "none" else ():
         stored = dict(part)
         for r in kept:
@@ -155,7 +157,14 @@ def test_a_response_without_one_of_the_scores_is_dropped_with_its_name():
     named = {"one": {"a": {"x": 1.0}, "b": {"x": 2.0}}, "two": {"a": {"x": 3.0}, "c": {"x": None}}}
     found, dropped = combined(named, of=["one", "two"], rule="min")
     assert found == {"a": 1.0}
-    assert dropped == {"b": "no score of two/x", "c": "no score of one/x"}
+    assert dropped == {"b": "no score of two/x", "c": "the score of two/x is an error"}
+
+
+def test_a_model_that_fails_at_one_response_is_no_member_of_its_own():
+    heads = {"head-0": 1.0, "head-1": 2.0}
+    found, dropped = combined({"one": {"a": heads, "b": {"reward": None}}}, of="one", rule="min")
+    assert found == {"a": 1.0}
+    assert dropped == {"b": "the score of one/reward is an error"}
 
 
 def test_what_was_combined_is_told_and_steps_are_not_read():
