@@ -6,6 +6,7 @@ from filters.confidence.uncertainty import Uncertainty
 from filters.confidence.views_agreement import ViewsAgreement
 from filters.confidence.weighing import Weighing
 from filters.curation.balance import Balance
+from filters.curation.by_rank import ByRank
 from filters.curation.decontaminate import Decontaminate
 from filters.curation.deduplicate import Deduplicate
 from filters.curation.diverse import Diverse
@@ -55,6 +56,7 @@ __all__ = [
     "BestWorst",
     "BoundedReward",
     "BranchPairs",
+    "ByRank",
     "CombineScores",
     "Conditioned",
     "ConsensusSteps",
