@@ -17,6 +17,7 @@ from annotators.rewards.token_contrast import TokenContrast
 from annotators.stored.imported_scores import ImportedScores
 from annotators.stored.reviewed import Reviewed
 from annotators.truth.first_error import FirstError
+from annotators.truth.overlap import Overlap
 from annotators.truth.rollout_value import RolloutValue
 from annotators.truth.simulated import Simulated
 from annotators.truth.step_verifier import StepVerifier
@@ -40,6 +41,7 @@ __all__ = [
     "JudgingItems",
     "Likelihood",
     "Opinion",
+    "Overlap",
     "PTrue",
     "ProbedAnnotator",
     "ProcessReward",
