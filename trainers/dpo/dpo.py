@@ -27,6 +27,9 @@ class DPO(Trainer):
     A side that does not end (``ends``) has no end of the turn: a step in the middle of an answer
     must not teach the policy to stop.
 
+    ``loss: dpo_norm``: r(y) is β·log π(y)/π₀(y) per token, as in Tülu 3 (Lambert et al. 2024,
+    arXiv:2411.15124; there β is 5): a longer side is then not heard louder.
+
     ``shared_prefix``: the tokens that both sides begin with are treated as part of the prompt, if
     they lie within so many characters (`Reader.shared`). They count in no sum and no length. With
     loss dpo and without ``nll`` they would cancel out anyway.
@@ -62,7 +65,7 @@ class DPO(Trainer):
     relative: ClassVar = True
 
     of: Annotated[str, Takes(Pairs)]
-    loss: Literal["dpo", "simpo"] = "dpo"
+    loss: Literal["dpo", "dpo_norm", "simpo"] = "dpo"
     beta: float = Field(0.1, gt=0)
     gamma: float = Field(0.0, ge=0)
     margin_scale: float = Field(0.0, ge=0)

@@ -3,7 +3,7 @@ token ids. Imported only when something is trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
-from trainers.dpo.losses import Anchor, anchored, mixture
+from trainers.dpo.losses import Anchor, Loss, anchored, mixture
 from trainers.training.loop import PairTrainer, padding_of, single_device, with_confidences
 from trainers.training.reference_logprobs import CELLS, Reference, batches
 from trainers.training.shared_batches import spread
@@ -39,14 +39,14 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
     def __init__(
         self,
         *,
-        loss: Literal["dpo", "simpo"],
+        loss: Loss,
         nll: float,
         anchor: Anchor,
         reference: Reference | None,
         **parts: Any,
     ) -> None:
         # Before TRL's __init__, which already calls `_precompute_ref_logps`.
-        self._relative = loss == "dpo"
+        self._relative, self._per_token = loss != "simpo", loss != "dpo"
         self._reference = reference
         self._nll = nll
         self._anchor: Anchor = anchor
@@ -100,11 +100,12 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         chosen, rejected = sums.chunk(2)
         if self._relative:
             chosen_ratios = chosen - inputs["ref_chosen_logps"]
-            chosen_rewards = self.beta * chosen_ratios
-            rejected_rewards = self.beta * (rejected - inputs["ref_rejected_logps"])
+            rejected_ratios = rejected - inputs["ref_rejected_logps"]
         else:
-            chosen_ratios = chosen
-            chosen_rewards, rejected_rewards = (self.beta * sums / weights.sum(dim=1)).chunk(2)
+            chosen_ratios, rejected_ratios = chosen, rejected
+        tokens = weights.sum(dim=1) if self._per_token else torch.ones_like(sums)
+        rewards = self.beta * torch.cat([chosen_ratios, rejected_ratios]) / tokens
+        chosen_rewards, rejected_rewards = rewards.chunk(2)
         loss = mixture(chosen_rewards - rejected_rewards - inputs["target"], inputs["weight"])
         if self._nll:
             chosen_log_probs, _ = outputs.log_probs.sum(dim=1).chunk(2)
@@ -138,7 +139,7 @@ def preference_trainer(
     encoded: Sequence[dict[str, Any]],
     *,
     arguments: Mapping[str, Any],
-    loss: Literal["dpo", "simpo"],
+    loss: Loss,
     beta: float,
     nll: float,
     anchor: Anchor,

@@ -6,6 +6,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+Loss = Literal["dpo", "dpo_norm", "simpo"]
+"""The reward of a side: its log-ratio to the reference, that per token, or its log-prob per
+token."""
 Anchor = Literal["always", "falling"]
 """The pairs with a likelihood term: all, or those whose chosen side is less likely than under the
 reference."""

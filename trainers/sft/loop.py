@@ -30,13 +30,14 @@ class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
         super().__init__(**parts)
         self._kl = kl
         if kl:
-            examples = self.train_dataset.select_columns(["input_ids", "labels"]).to_list()
+            dataset: Any = self.train_dataset
+            examples = dataset.select_columns(["input_ids", "labels"]).to_list()
 
             def compute() -> dict[str, list[Any]]:
                 return {"before": self._log_probs(examples)}
 
             figures = compute() if reference is None else reference.figures(examples, compute)
-            self.train_dataset = self.train_dataset.add_column("before", figures["before"])
+            self.train_dataset = dataset.add_column("before", figures["before"])
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Called by Transformers. It also reports the learned tokens of an answer.
@@ -78,6 +79,7 @@ class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
     def _log_probs(self, examples: Sequence[Mapping[str, Any]]) -> list[list[float]]:
         """The log-probs of the tokens of each example, 0 where nothing is learned and for the
         first. A LoRA adapter adds nothing yet."""
+        model: Any = self.model
         found: list[list[float]] = [[] for _ in examples]
         lengths = [len(each["input_ids"]) for each in examples]
         groups = batches(lengths, rows=1, cells=CELLS[self.accelerator.device.type])
@@ -85,18 +87,18 @@ class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
         def of_batch(batch: Sequence[int]) -> list[list[float]]:
             inputs = self._prepare_inputs(self.data_collator([examples[at] for at in batch]))
             with torch.no_grad(), self.accelerator.autocast():
-                log_probs = self.model(**inputs, use_cache=False, fused_lm_head=True).log_probs
+                log_probs = model(**inputs, use_cache=False, fused_lm_head=True).log_probs
             return [
                 [0.0, *row[: lengths[at] - 1].tolist()]
                 for at, row in zip(batch, log_probs, strict=True)
             ]
 
-        training = self.model.training
-        self.model.eval()
+        training = model.training
+        model.eval()
         for batch, rows in zip(groups, spread(groups, of_batch), strict=True):
             for at, row in zip(batch, rows, strict=True):
                 found[at] = row
-        self.model.train(training)
+        model.train(training)
         return found
 
 
@@ -127,11 +129,12 @@ def weighed(encoded: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     weight of those that are imitated is multiplied by all tokens over imitated tokens, and in the
     same way for samples. All others weigh 0.
     """
-    lengths = [sum(label != UNLEARNED for label in each["labels"]) for each in encoded]
+    lengths = [sum(1 for label in each["labels"] if label != UNLEARNED) for each in encoded]
+    tokens = sum(lengths)
 
     def share(name: str) -> float:
-        own = sum(length for each, length in zip(encoded, lengths, strict=True) if each[name])
-        return sum(lengths) / max(1, own)
+        own = [length for each, length in zip(encoded, lengths, strict=True) if each[name]]
+        return tokens / max(1, sum(own))
 
     imitated, sampled = share("imitated"), share("sampled")
     return [

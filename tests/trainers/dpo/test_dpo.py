@@ -60,6 +60,16 @@ def simpo(policy: Any, reference: Any, pair: dict[str, Any], row: dict[str, Any]
     return -F.logsigmoid(BETA * chosen - BETA * rejected - 0.7)
 
 
+def length_normalised(
+    policy: Any, reference: Any, pair: dict[str, Any], row: dict[str, Any]
+) -> Tensor:
+    """−log σ(β·mean log-ratio of chosen − β·mean log-ratio of rejected)."""
+    chosen, rejected = (
+        ratio(policy, reference, pair, side).mean() for side in ("chosen", "rejected")
+    )
+    return -F.logsigmoid(BETA * chosen - BETA * rejected)
+
+
 def by_token(policy: Any, reference: Any, pair: dict[str, Any], row: dict[str, Any]) -> Tensor:
     sides = [
         (ratio(policy, reference, pair, side) * torch.tensor(row["token_weights"][side])).sum()
@@ -102,6 +112,7 @@ TOKEN_WEIGHTS = [
         ({"margin_scale": 0.25}, {"margin": [0.0, 4.0, None]}, margin),
         ({"focus": 3.0, "nll": 0.5, "anchor": "falling"}, {}, rise),
         ({"loss": "simpo", "gamma": 0.7}, {}, simpo),
+        ({"loss": "dpo_norm"}, {}, length_normalised),
         ({"nll": 0.5}, {"weight": [0.0, 0.3, 1.0]}, preference_and_likelihood),
         ({"focus": 9.0}, {"token_weights": TOKEN_WEIGHTS}, by_token),
     ],
