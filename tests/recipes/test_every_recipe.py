@@ -20,9 +20,16 @@ from tests.checkout import PROJECT
 
 REFRESH = "2026-11-01"
 ROWS = 2
-HALVED = {"online_dpo_learnt": 8, "pair_rules": 8}
-"""How many rows of recipes that learn a reward from one half of the prompts: of a single prompt all
-answers may be alike, and then nothing is learnt."""
+HALVED = {
+    "online_dpo_learnt": 8,
+    "pair_rules": 8,
+    "policy_filtration": 8,
+    "summarize_feedback": 8,
+    "superhf": 8,
+    "tulu3": 12,
+}
+"""How many rows of recipes that learn from parts of the prompts: of a single prompt all answers may
+be alike, and then nothing is learnt."""
 ROLLOUTS = 4
 """The most of a kind that a stage asks for: they are most of the time of the recipes with many."""
 NAMES = sorted(
