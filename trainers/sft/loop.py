@@ -66,11 +66,11 @@ class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
             log_probs = outputs.log_probs
             outputs.log_probs = log_probs * weight[:, None]
             if before is not None and sampled is not None:
-                # Both log-probs are 0 where nothing is learned.
-                ratios = log_probs - before[:, 1:]
+                # A process without a row of a batch has one whose labels are all ignored.
+                learned = inputs["labels"][:, 1:] != UNLEARNED
+                ratios = (log_probs - before[:, 1:]) * learned
                 apart = divergence(ratios, ratios)
-                of_samples = (inputs["labels"][:, 1:] != UNLEARNED) & (sampled[:, None] > 0)
-                self.note("kl", apart[of_samples])
+                self.note("kl", apart[learned & (sampled[:, None] > 0)])
                 outputs.log_probs = outputs.log_probs - self._kl * sampled[:, None] * apart
             return outputs
 
