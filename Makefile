@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-cluster test-processes test-install real test-real docs serve bench bench-full clean
+.PHONY: help setup demo test lint test-vllm test-browser test-postgres test-s3 test-cluster test-processes test-gpu test-install real test-real docs serve bench bench-full clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ $(VENV)/cluster: pyproject.toml constraints.txt | $(VENV)/installed
 
 test-processes: setup ## Trainings in several processes, as on several GPUs
 	$(BIN)/pytest -m processes tests/trainers/training/test_devices.py
+
+test-gpu: setup ## Kernels, the embedded engine and training on a GPU, against the processor
+	$(BIN)/pytest -m gpu tests/kernels tests/engines/local tests/trainers/training
 
 test-install: setup ## The package in an empty environment: a new project, its recipes, the UI
 	$(BIN)/pytest -m install tests/test_installed.py

@@ -25,13 +25,17 @@ COST = frozenset(
 
 
 def machine() -> str:
-    """The processor, how many of it, and how busy it was with other work."""
+    """The processor, how many of it, and how busy it was with other work; first a GPU in use."""
     name = platform.processor()
     if Path("/proc/cpuinfo").exists():
         found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
         name = found.group(1) if found else name
     load = os.getloadavg()[2]
-    return f"{os.cpu_count()} x {name}, load {load:.1f}, Python {platform.python_version()}"
+    found = f"{os.cpu_count()} x {name}, load {load:.1f}, Python {platform.python_version()}"
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {found}"
+    return found
 
 
 def peak() -> float:

@@ -1,4 +1,6 @@
-"""Train the pocket models: `python -m pocket.train`. Killed, the same command goes on.
+"""Train the pocket models: `python -m pocket.train`, with `--device cuda` on a GPU.
+
+Hours on two processors, minutes on a GPU. Killed, the same command goes on.
 
 Runs (`pocket.courses`) that others go on from are trained first, each by all processes together;
 then the others, one a process. Everything is kept in `<out>/.progress/` every minute.
@@ -48,17 +50,19 @@ def train_run(
     tokenizer: PreTrainedTokenizerFast,
     out: Path,
     steps: int | None = None,
+    device: str = "cpu",
 ) -> tuple[LlamaForCausalLM, Past]:
     """Train a run to its end, from where it was left. steps: of each course, if not its own."""
     run = RUNS[name]
     model = new_model(tokenizer, run)
+    model.to(device)  # type: ignore[arg-type]
     past, state = Past(), None
     kept = out / ".progress" / f"{name}.pt"
     begins = kept if kept.exists() else None
     if begins is None and run.after is not None:
         begins = out / ".progress" / f"{run.after}.pt"
     if begins is not None:
-        found = torch.load(begins, weights_only=True)
+        found = torch.load(begins, weights_only=True, map_location=device)
         model.load_state_dict(found["model"])
         past = Past(**found["past"])
         state = found["state"]
@@ -93,7 +97,7 @@ def train_run(
 
 def finish(name: str, out: Path, tokenizer: PreTrainedTokenizerFast, *, problems: int) -> None:
     """Measure a run that is done, and write its checkpoint."""
-    found = torch.load(out / ".progress" / f"{name}.pt", weights_only=True)
+    found = torch.load(out / ".progress" / f"{name}.pt", weights_only=True, map_location="cpu")
     model = new_model(tokenizer, RUNS[name])
     model.load_state_dict(found["model"])
     model.eval()  # type: ignore[no-untyped-call]
@@ -132,19 +136,21 @@ def save(
         replace_folder(new, to, old=old)
 
 
-def _shared(rank: int, ranks: int, name: str, out: Path, meeting: str, steps: int | None) -> None:
+def _shared(
+    rank: int, ranks: int, name: str, out: Path, meeting: str, steps: int | None, device: str
+) -> None:
     """One of the processes that train a run together."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=ranks)
-    train_run(name, new_tokenizer(), out, steps)
+    train_run(name, new_tokenizer(), out, steps, device)
     dist.destroy_process_group()
 
 
-def _alone(name: str, out: Path, steps: int | None, problems: int) -> None:
+def _alone(name: str, out: Path, steps: int | None, problems: int, device: str) -> None:
     """A process that trains, measures and writes a run."""
     torch.set_num_threads(1)
     tokenizer = new_tokenizer()
-    train_run(name, tokenizer, out, steps)
+    train_run(name, tokenizer, out, steps, device)
     finish(name, out, tokenizer, problems=problems)
 
 
@@ -155,6 +161,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=branches, help=f"of {', '.join(branches)}")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "checkpoints")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--device", default="cpu", help="cpu, or cuda for a GPU: minutes, not hours"
+    )
     parser.add_argument("--steps", type=int, help="steps of each course, if not its own")
     parser.add_argument("--problems", type=int, default=300, help="held-out problems to measure on")
     chosen = parser.parse_args()
@@ -162,19 +171,21 @@ def main() -> None:
         parser.error(f"there is no run {', '.join(sorted(unknown))}")
     chosen.out.mkdir(parents=True, exist_ok=True)
     first = {run.after for name, run in RUNS.items() if name in chosen.names and run.after}
+    ranks = 1 if chosen.device != "cpu" else chosen.processes  # a GPU takes a step's batches alone
     for name in sorted(first):
         with tempfile.TemporaryDirectory() as folder:
+            meeting = f"file://{folder}/meeting"
             multiprocessing.spawn(  # type: ignore
                 _shared,
-                (chosen.processes, name, chosen.out, f"file://{folder}/meeting", chosen.steps),
-                nprocs=chosen.processes,
+                (ranks, name, chosen.out, meeting, chosen.steps, chosen.device),
+                nprocs=ranks,
             )
     # Not multiprocessing's pool: its processes are daemons, which may start no worker of their own.
     with ProcessPoolExecutor(
         chosen.processes, multiprocessing.get_context("spawn"), max_tasks_per_child=1
     ) as pool:
         ends = [
-            pool.submit(_alone, name, chosen.out, chosen.steps, chosen.problems)
+            pool.submit(_alone, name, chosen.out, chosen.steps, chosen.problems, chosen.device)
             for name in chosen.names
         ]
         for end in ends:
