@@ -2,11 +2,12 @@
 
     python -m benchmarks.generation                  # a pocket model
     python -m benchmarks.generation --model FOLDER   # a chat model, beside its peers
+    python -m benchmarks.generation --model FOLDER --device cuda   # the same on a GPU, in bfloat16
 
 A pocket model writes 8 samples of each prompt in float32 at temperature 1, all prompts given at
 once, on one thread. A chat model writes one answer of at most 64 tokens to each of 1, 16, 64 and
 256 questions at temperature 0.9, in float32, on two threads; so do Transformers' `generate`
-(batches of similar length) and vLLM on the processor, in turns. Our engine also gives the log-prob
+(batches of similar length) and vLLM, in turns. Our engine also gives the log-prob
 of each token. Each measurement is a process of its own; its clock starts after a first small batch.
 On a machine that does other work too, compare processor seconds. Writes
 ``benchmarks/results/generation.json``.
@@ -19,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,28 +29,40 @@ from benchmarks.results import ROOT, entry, measured, write
 
 COMMAND = "python -m benchmarks.generation"
 POCKET = "Writing with a pocket model of 0.9 million parameters, float32, on the processor."
-CHAT = "Writing with {}, float32, two threads, on the processor."
+CHAT = {
+    "cpu": "Writing with {}, float32, two threads, on the processor.",
+    "cuda": "Writing with {}, bfloat16, on a GPU.",
+}
+DTYPES = {"cpu": "float32", "cuda": "bfloat16"}
 MODEL = "pocket/checkpoints/base"
 SAMPLES, TOKENS = 8, 200
 ANSWERS = (1, 16, 64, 256)
 TEMPERATURE, ANSWER_TOKENS = 0.9, 64
 VLLM = ROOT / ".venv-vllm" / "bin" / "python"
-"""Made by `make test-vllm`."""
+"""Made by `make test-vllm`. On a GPU vLLM may be where the factory is."""
 PEERS = {
     "generate": ("Transformers' generate, batches of similar length", sys.executable),
-    "vllm": ("vLLM on the processor", VLLM),
+    **({"vllm": ("vLLM", VLLM)} if VLLM.exists() else {}),
+    **({"vllm": ("vLLM", sys.executable)} if find_spec("vllm") else {}),
 }
+"""A peer that is not installed is left out."""
 
 
 def ours(
-    model: str, prompts: int, *, samples: int, temperature: float, limit: int
+    model: str,
+    prompts: int,
+    *,
+    samples: int,
+    temperature: float,
+    limit: int,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Seconds of the clock and of the processor, and tokens written, once the engine has begun."""
     from engines.bindings import Binding
     from engines.local.engine import TransformersEngine
     from engines.protocol import Rendered, Sampling
 
-    engine = TransformersEngine(Binding(model=model, dtype="float32", device="cpu"))
+    engine = TransformersEngine(Binding(model=model, dtype=DTYPES[device], device=device))
     rendered = [engine.render(messages) for messages in questions(prompts)]
     sampling = Sampling(temperature=temperature, max_tokens=limit)
 
@@ -89,17 +103,17 @@ def measure(prompts: int, rounds: int) -> list[dict[str, Any]]:
     return [entry(what, rate, "tokens/s", peer=None, command=COMMAND)]
 
 
-def compare(model: Path, answers: int, rounds: int) -> list[dict[str, Any]]:
+def compare(model: Path, answers: int, rounds: int, device: str) -> list[dict[str, Any]]:
     """Ours and the peers with a chat model, in turns; the medians of ``rounds``."""
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in ("ours", *PEERS)}
     two = {"OMP_NUM_THREADS": "2", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "questions.json"
         asked.write_text(json.dumps(questions(answers)))
-        only = ["--only", "--model", str(model), "--prompts", str(answers)]
+        only = ["--only", "--model", str(model), "--prompts", str(answers), "--device", device]
         commands = {"ours": [sys.executable, "-m", "benchmarks.generation", *only]}
         for side, (_, python) in PEERS.items():
-            with_limits = [str(asked), str(TEMPERATURE), str(ANSWER_TOKENS)]
+            with_limits = [str(asked), str(TEMPERATURE), str(ANSWER_TOKENS), device]
             script = [str(python), "-P", "benchmarks/generation_peers.py", side, str(model)]
             commands[side] = [*script, *with_limits]
         for _ in range(rounds):
@@ -111,7 +125,7 @@ def compare(model: Path, answers: int, rounds: int) -> list[dict[str, Any]]:
         return statistics.median(run["tokens"] / run[clock] for run in runs[side])
 
     what = f"{answers} answers of at most {ANSWER_TOKENS} tokens"
-    command = f"{COMMAND} --model {model.name}"
+    command = f"{COMMAND} --model {model.name}" + (" --device cuda" if device == "cuda" else "")
     return [
         entry(what, rate("ours", clock), unit, rate(side, clock), peer=peer, command=command)
         for side, (peer, _) in PEERS.items()
@@ -125,19 +139,20 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--prompts", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--device", choices=list(CHAT), default="cpu")
     given = parser.parse_args()
     if given.only:
         some = given.prompts[0]
         if given.model:
             limits = {"samples": 1, "temperature": TEMPERATURE, "limit": ANSWER_TOKENS}
-            print(json.dumps(ours(str(given.model), some, **limits)))
+            print(json.dumps(ours(str(given.model), some, **limits, device=given.device)))
         else:
             print(json.dumps(ours(MODEL, some, samples=SAMPLES, temperature=1.0, limit=TOKENS)))
     elif given.model:
         entries = []
         for answers in given.prompts or ANSWERS:
-            entries += compare(given.model, answers, given.rounds)
-            said = write("generation", CHAT.format(given.model.name), entries)
+            entries += compare(given.model, answers, given.rounds, given.device)
+            said = write("generation", CHAT[given.device].format(given.model.name), entries)
         print(said)
     else:
         print(write("generation", POCKET, measure((given.prompts or [512])[0], given.rounds)))

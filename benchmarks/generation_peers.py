@@ -1,10 +1,10 @@
-"""The peers' side of `benchmarks.generation`: Transformers' `generate`, or vLLM on the processor.
+"""The peers' side of `benchmarks.generation`: Transformers' `generate`, or vLLM.
 
-    python -P benchmarks/generation_peers.py (generate|vllm) MODEL QUESTIONS TEMPERATURE TOKENS
+    python -P benchmarks/generation_peers.py PEER MODEL QUESTIONS TEMPERATURE TOKENS DEVICE
 
-QUESTIONS is a JSON file of lists of messages. Each gets one answer of at most TOKENS tokens, drawn
-at TEMPERATURE from all words, in float32. Prints the seconds of the clock and of the processor, and
-the tokens written, as JSON.
+PEER is generate or vllm. QUESTIONS is a JSON file of lists of messages. Each gets one answer of at
+most TOKENS tokens, drawn at TEMPERATURE from all words, in float32 on DEVICE cpu, in bfloat16 on
+cuda. Prints the seconds of the clock and of the processor, and the tokens written, as JSON.
 """
 
 import json
@@ -19,13 +19,16 @@ BATCH = 64
 """Texts that `generate` writes at once. Measured: not faster with more."""
 
 
-def generate(model: str, *, temperature: float, tokens: int) -> Callable[[list[Any]], int]:
+def generate(
+    model: str, *, temperature: float, tokens: int, device: str
+) -> Callable[[list[Any]], int]:
     """Batches of prompts of similar length, padded on the left."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(device).eval()
 
     def write(asked: list[Any]) -> int:
         rendered = [
@@ -41,7 +44,7 @@ def generate(model: str, *, temperature: float, tokens: int) -> Callable[[list[A
                 padding=True,
                 padding_side="left",
                 return_tensors="pt",
-            )
+            ).to(device)
             out = loaded.generate(
                 **batch, do_sample=True, temperature=temperature, top_k=0, max_new_tokens=tokens
             )
@@ -53,7 +56,7 @@ def generate(model: str, *, temperature: float, tokens: int) -> Callable[[list[A
     return write
 
 
-def vllm(model: str, *, temperature: float, tokens: int) -> Callable[[list[Any]], int]:
+def vllm(model: str, *, temperature: float, tokens: int, device: str) -> Callable[[list[Any]], int]:
     """All prompts at once, in this process, so that its processor seconds are counted."""
     os.environ |= {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -63,7 +66,8 @@ def vllm(model: str, *, temperature: float, tokens: int) -> Callable[[list[Any]]
     }
     from vllm import LLM, SamplingParams
 
-    loaded = LLM(model=model, dtype="float32", max_model_len=2048)
+    dtype = "float32" if device == "cpu" else "bfloat16"
+    loaded = LLM(model=model, dtype=dtype, max_model_len=2048)
     sampling = SamplingParams(temperature=temperature, max_tokens=tokens)
 
     def write(asked: list[Any]) -> int:
@@ -74,10 +78,10 @@ def vllm(model: str, *, temperature: float, tokens: int) -> Callable[[list[Any]]
 
 
 def main() -> None:
-    peer, model, questions, temperature, tokens = sys.argv[1:]
+    peer, model, questions, temperature, tokens, device = sys.argv[1:]
     asked = json.loads(Path(questions).read_text())
     opened = {"generate": generate, "vllm": vllm}[peer]
-    write = opened(model, temperature=float(temperature), tokens=int(tokens))
+    write = opened(model, temperature=float(temperature), tokens=int(tokens), device=device)
     write(asked[:8])
     started, worked = time.perf_counter(), time.process_time()
     written = write(asked)

@@ -34,31 +34,25 @@ def _config(tokens: int, words: int, width: int, *, warps: int, stages: int) -> 
 
 
 _SMALLEST_TILE = _config(16, 16, 16, warps=4, stages=1)
-_TILES_16_BIT = [
+_TILES = [
     _config(128, 256, 64, warps=8, stages=3),
     _config(128, 128, 64, warps=8, stages=4),
     _config(64, 256, 64, warps=4, stages=4),
     _config(16, 128, 128, warps=4, stages=4),
 ]
-_TILES_32_BIT = [
-    _config(64, 128, 16, warps=8, stages=3),
-    _config(64, 64, 16, warps=4, stages=2),
-    _config(16, 64, 32, warps=4, stages=2),
-]
-"""None of these spills registers when compiled for sm_90; nor does the first of the others."""
+"""None of these spills registers when compiled for sm_90."""
 
 
-def _tuned(tiles: list[triton.Config]) -> Any:
-    """The kernel, which tries ``tiles`` once for each size of problem and keeps the fastest."""
+def _tuned() -> Any:
+    """The kernel, which tries the tiles once for each size of problem and keeps the fastest."""
     key = ["bucket", "width", "vocabulary"]
-    return triton.autotune([_SMALLEST_TILE] if _INTERPRETED else tiles, key=key)(shares_kernel)
+    return triton.autotune([_SMALLEST_TILE] if _INTERPRETED else _TILES, key=key)(shares_kernel)
 
 
-_SHARES = {
-    torch.bfloat16: _tuned(_TILES_16_BIT),
-    torch.float16: _tuned(_TILES_16_BIT),
-    torch.float32: _tuned(_TILES_32_BIT),
-}
+_SHARES = {torch.bfloat16: _tuned(), torch.float16: _tuned()}
+if _INTERPRETED:
+    # On a GPU `kernels.blocks` is three times as fast in float32 (`benchmarks.kernels`).
+    _SHARES[torch.float32] = _tuned()
 
 
 def fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
@@ -89,7 +83,6 @@ def fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
         bucket=triton.next_power_of_2(tokens),
         BIASED=head.bias is not None,
         CAPPED=head.softcap is not None,
-        # The CPU's own float32, which is what a float32 model asks for: tf32 keeps 3 digits.
         PRECISION="ieee",
         UPCAST=_INTERPRETED and hidden.dtype == torch.bfloat16,
         GROUP=_GROUP,
@@ -121,5 +114,5 @@ def _split(tokens: int, vocabulary: int, device: torch.device) -> tuple[int, int
         # The blocks of a program in sequence, and a quarter of a block to start and end it.
         return int(triton.cdiv(rows * triton.cdiv(blocks, size), processors)) * (size + 0.25)
 
-    size = min((1, 2, 4, 8, 16, 32, 64), key=cost)
+    size = min(range(1, 65), key=cost)
     return triton.cdiv(blocks, size), size * _WORDS

@@ -1,9 +1,9 @@
 """Log-probs of given tokens from hidden states. Head and softmax are computed by blocks, so
 `[tokens, vocabulary]` is never stored.
 
-On a GPU the matrix product runs inside a Triton kernel, and logits are not written to memory
-(`kernels.fused`). On a CPU, or without Triton, blocks that fit a CPU's cache are computed one after
-another (`kernels.blocks`). Tests compare both with float64.
+On a GPU, in 16 bits, the matrix product runs inside a Triton kernel, and logits are not written to
+memory (`kernels.fused`). On a CPU, in float32, or without Triton, blocks that fit a CPU's cache are
+computed one after another (`kernels.blocks`). Tests compare both with float64.
 """
 
 from importlib.util import find_spec
@@ -42,8 +42,8 @@ def selected_logprobs(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> to
 
 
 def _fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:
-    same_type = hidden.dtype == head.weight.dtype
-    if hidden.is_cuda and same_type and find_spec("triton") is not None:
+    sixteen_bit = hidden.dtype == head.weight.dtype != torch.float32
+    if hidden.is_cuda and sixteen_bit and find_spec("triton") is not None:
         from kernels import fused
 
         return fused.fold(hidden, head, ids)

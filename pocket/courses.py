@@ -84,7 +84,7 @@ RUNS = {
     "common": Run(
         (
             Course((solve(TRUNK),), 900, 1.0, f"trunk {SEED}", 0.0),
-            Course(skills(*POPULATIONS), 7000, 1.0, f"skilled {SEED}", 0.7),
+            Course(skills(*POPULATIONS), 6000, 1.0, f"skilled {SEED}", 0.7),
         )
     ),
     "weak": _branch("weak", "weak", replace(_WEAK, twos=0.82, others=0.8, bags=0.82)),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 from torch.utils.data import DataLoader
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -157,6 +157,8 @@ def teach(
 def gradients(model: LlamaForCausalLM, read: list[Batch], evening: float) -> torch.Tensor:
     """Puts the gradients of the weighted mean loss of batches into the model; gives that loss."""
     device = model.device
+    if device.type != "cpu":
+        read = [_joined(read)]  # a GPU would wait for many small batches
     weights = [_weights(batch, evening) for batch in read]
     total = float(sum(each.sum() for each in weights))
     value = torch.zeros((), device=device)
@@ -175,6 +177,19 @@ def gradients(model: LlamaForCausalLM, read: list[Batch], evening: float) -> tor
         loss.backward()  # type: ignore[no-untyped-call]
         value += loss.detach()
     return value
+
+
+def _joined(read: list[Batch]) -> Batch:
+    """One batch of all rows."""
+    length = max(batch.tokens.shape[1] for batch in read)
+
+    def wide(each: torch.Tensor) -> torch.Tensor:
+        return pad(each, (0, length - each.shape[1]))
+
+    return Batch(
+        torch.cat([wide(batch.tokens) for batch in read]),
+        torch.cat([wide(batch.learned) for batch in read]),
+    )
 
 
 def _weights(batch: Batch, evening: float) -> torch.Tensor:
