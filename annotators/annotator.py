@@ -15,7 +15,7 @@ from engines.operators.row_operator import RowOperator, sound_text, unanswered
 from engines.operators.run_rows import run_rows
 from engines.operators.scores import Score, ScorerSession
 from engines.operators.system_turns import as_asked
-from engines.rows import Prompt, Response, spans
+from engines.rows import RESPONSE, Prompt, Response, response_of
 from schemas import (
     Findings,
     Prompts,
@@ -135,12 +135,9 @@ class Annotator(RowOperator):
         return replace(scored, dropped=lost)
 
 
-_RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
-
-
 def grouped(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     """One row per prompt, with its responses as lists."""
-    columns = ["position", *_RESPONSE]
+    columns = ["position", *RESPONSE]
     groups = responses.with_row_index("position").group_by("prompt_id", maintain_order=True)
     tasks = prompts.select("prompt_id", "messages", "reference", "source")
     return groups.agg(columns).join(tasks, on="prompt_id", how="inner", maintain_order="left")
@@ -150,10 +147,7 @@ def each_task(tasks: pl.DataFrame) -> Iterator[Task]:
     for prompt_id, positions, *lists, messages, reference, source in tasks.iter_rows():
         yield Task(
             Prompt(prompt_id, messages_of(messages), reference, source),
-            tuple(
-                Response(response_id, prompt_id, text, finish, origin, spans(cut), *more)
-                for response_id, text, finish, origin, cut, *more in zip(*lists, strict=True)
-            ),
+            tuple(response_of(prompt_id, cells) for cells in zip(*lists, strict=True)),
             dict(zip(lists[0], positions, strict=True)),
         )
 

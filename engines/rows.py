@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from schemas import Message
+from schemas import Message, transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ BEGUN = "begun"
 @dataclass(frozen=True, slots=True)
 class Response:
     """One response to a prompt, from `schemas.Responses`. ``finish`` is "stop", "length" or
-    `BEGUN`. ``steps`` is None if it is not cut into steps. ``tokens`` is 0 if unknown."""
+    `BEGUN`. ``steps`` is None if it is not cut into steps. ``tokens`` is 0 if unknown.
+    ``turns`` are those of a transcript."""
 
     response_id: str
     prompt_id: str
@@ -52,6 +53,7 @@ class Response:
     steps: tuple[Span, ...] | None = None
     tokens: int = 0
     reasoning: str | None = None
+    turns: tuple[Turn, ...] | None = None
 
     def step_texts(self) -> list[str]:
         """The text of each step. Raises `ValueError` if the response was not cut into steps."""
@@ -61,10 +63,33 @@ class Response:
             )
         return [self.text[span.start : span.end] for span in self.steps]
 
+    def messages(self) -> list[Message]:
+        """The answer as messages: one of the assistant or, of a transcript, all of its turns up to
+        the assistant's last."""
+        if self.turns is None:
+            return [{"role": "assistant", "content": self.text}]
+        said = transcript(self.text, self.turns)
+        while said[-1]["role"] != "assistant":
+            said.pop()
+        return said
+
 
 def spans(cell: Sequence[dict[str, int]] | None) -> tuple[Span, ...] | None:
     """A cell of `schemas.Responses.steps` as spans."""
     return None if cell is None else tuple(Span(**fields) for fields in cell)
+
+
+RESPONSE = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning", "turns")
+"""The columns of `schemas.Responses` that `response_of` reads."""
+
+
+def response_of(prompt_id: str, cells: Sequence[Any]) -> Response:
+    """The response to a prompt in a row of `schemas.Responses`, from its cells of `RESPONSE`."""
+    response_id, text, finish, origin, steps, tokens, reasoning, said = cells
+    turns = None if said is None else tuple(Turn(**fields) for fields in said)
+    return Response(
+        response_id, prompt_id, text, finish, origin, spans(steps), tokens, reasoning, turns
+    )
 
 
 def said_twice(text: str, steps: Sequence[Span], step: int) -> tuple[str, tuple[Span, ...]]:

@@ -26,6 +26,7 @@ from filters.demonstrations.join_reasoning import JoinReasoning
 from filters.demonstrations.majority_vote import MajorityVote
 from filters.demonstrations.ranked_traces import RankedTraces
 from filters.demonstrations.traces import Traces
+from filters.demonstrations.transcripts import Transcripts
 from filters.filter import Filter
 from filters.pairs.best_worst import BestWorst
 from filters.pairs.branch_pairs import BranchPairs
@@ -90,6 +91,7 @@ __all__ = [
     "Threshold",
     "TokenWeights",
     "Traces",
+    "Transcripts",
     "Uncertainty",
     "Union",
     "Versus",

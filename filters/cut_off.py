@@ -12,7 +12,7 @@ CutAnswer = Literal["refuse", "keep"]
 demonstration: it is dropped with a reason, or kept without an end. A rejected side that was cut off
 is always kept, without an end."""
 
-ANSWER = ("text", "finish", "tokens")
+ANSWER = ("text", "turns", "finish", "tokens")
 """The columns of a response that its side of a pair has, each with the side before its name."""
 
 

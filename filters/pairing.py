@@ -4,6 +4,7 @@ import polars as pl
 
 from filters.cut_off import end_of_answer, ends_of_sides
 from schemas.ids import content_ids
+from schemas.messages import transcript
 
 
 def tie_break(column: str, seed: int = 0) -> pl.Expr:
@@ -55,16 +56,32 @@ def assistant_message(text: str) -> pl.Expr:
     return pl.concat_list(pl.struct(role=pl.lit("assistant"), content=pl.col(text)))
 
 
+def answer_messages(frame: pl.DataFrame, side: str = "") -> pl.Series:
+    """The answer of each row as messages, by its columns ``{side}text`` and ``{side}turns``: one of
+    the assistant or, of a transcript, one for each turn."""
+    messages = frame.select(assistant_message(f"{side}text")).to_series()
+    name = f"{side}turns"
+    if name not in frame.columns or not frame[name].count():
+        return messages
+    return pl.Series(
+        [
+            answer if turns is None else transcript(text, (turn.values() for turn in turns))
+            for answer, text, turns in zip(messages, frame[f"{side}text"], frame[name], strict=True)
+        ],
+        dtype=messages.dtype,
+    )
+
+
 def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of `schemas.Pairs` from columns ``prompt_id``, ``messages``, ``margin`` and, for each
-    side, ``chosen_id``, ``chosen_text`` and ``chosen_finish``."""
+    side, ``chosen_id``, ``chosen_text``, ``chosen_turns`` and ``chosen_finish``. Columns of turns
+    may be missing: no side is a transcript then."""
     ids = frame.select("prompt_id", "chosen_id", "rejected_id").get_columns()
     return frame.select(
         content_ids(*ids).alias("pair_id"),
         "prompt_id",
         pl.col("messages").alias("prompt"),
-        assistant_message("chosen_text").alias("chosen"),
-        assistant_message("rejected_text").alias("rejected"),
+        *(answer_messages(frame, f"{side}_").alias(side) for side in ("chosen", "rejected")),
         "chosen_id",
         "rejected_id",
         pl.col("margin").cast(pl.Float64),
@@ -81,22 +98,32 @@ def as_pairs(frame: pl.DataFrame) -> pl.DataFrame:
 def as_demonstrations(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of `schemas.Demonstrations` from columns ``prompt_id``, ``messages``, ``response_id``,
     ``text``, ``finish`` and ``turns``. The whole answer is learned; of a transcript, the
-    assistant's turns."""
-    own = pl.element().filter(pl.element().struct.field("role") == "assistant").struct
+    assistant's turns, which are messages of their own."""
     ids = frame.select("prompt_id", "response_id").get_columns()
     return frame.select(
         content_ids(*ids).alias("demonstration_id"),
         "prompt_id",
-        pl.concat_list("messages", assistant_message("text")).alias("messages"),
+        pl.concat_list("messages", answer_messages(frame)).alias("messages"),
         "response_id",
-        pl.col("turns")
-        .list.eval(pl.concat_list(own.field("start"), own.field("end")))
-        .cast(pl.List(pl.List(pl.UInt32)))
-        .alias("loss_spans"),
+        _learned(frame).alias("loss_spans"),
         pl.lit(None, pl.String).alias("condition"),
         end_of_answer(),
         pl.lit(None, pl.Float64).alias("weight"),
     )
+
+
+def _learned(frame: pl.DataFrame) -> pl.Series:
+    """[message, start, end) of each turn of the assistant in a transcript; null of others."""
+    spans = [
+        turns
+        and [
+            [before + place, 0, turn["end"] - turn["start"]]
+            for place, turn in enumerate(turns)
+            if turn["role"] == "assistant"
+        ]
+        for turns, before in frame.select("turns", pl.col("messages").list.len()).iter_rows()
+    ]
+    return pl.Series(spans, dtype=pl.List(pl.List(pl.UInt32)))
 
 
 def with_messages(frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:

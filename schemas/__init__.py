@@ -4,7 +4,16 @@ from schemas.accept import Split, accept, columns, dropped, empty, rows
 from schemas.cost import Cost, Price
 from schemas.ids import canonical, content_id, first_by_id, prompt_id
 from schemas.memory import Need
-from schemas.messages import MESSAGES, ROLES, Message, ToolCall, contents, messages_of, named_rows
+from schemas.messages import (
+    MESSAGES,
+    ROLES,
+    Message,
+    ToolCall,
+    contents,
+    messages_of,
+    named_rows,
+    transcript,
+)
 from schemas.migration import migrated
 from schemas.operator import (
     ChoosingRole,
@@ -139,4 +148,5 @@ __all__ = [
     "prompt_id",
     "rows",
     "source_table",
+    "transcript",
 ]

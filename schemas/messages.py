@@ -56,6 +56,22 @@ def _present(message: Mapping[str, Any]) -> Any:
     }
 
 
+def transcript(text: str, turns: Iterable[Sequence[Any]]) -> list[Message]:
+    """The messages of a transcript (`schemas.Responses.turns`).
+
+    The space around what the assistant did not write parts the turns of the text, and is no part of
+    a message.
+
+    Args:
+        text: the full text.
+        turns: role, start and end of each turn.
+    """
+    return [
+        {"role": role, "content": text[a:b] if role == "assistant" else text[a:b].strip()}
+        for role, a, b in turns
+    ]
+
+
 def named_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows of ``frame`` by column name; fields of messages that are null are left out."""
     chats = [name for name, dtype in frame.schema.items() if dtype == MESSAGES]

@@ -2,11 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from engines.model import Model, thinking_before
-from engines.protocol import Scored
+from engines.protocol import RowError, Scored
 from engines.rows import Response
 from schemas import Message
 
@@ -31,10 +31,20 @@ async def text_scores(
 
     The token that ends the turn is counted for a finished response. A response that was cut off
     does not contain it. With ``after_thoughts``, each text follows its response's thought, if it
-    has one; otherwise all are scored in one call, so that they share the prompt.
+    has one; otherwise all are scored in one call, so that they share the prompt. Of a transcript,
+    the assistant's turns are scored, each after the turns before it.
+
+    Raises:
+        RowError: a transcript has a thought apart from its text, and ``after_thoughts`` is set.
     """
     groups: dict[str | None, list[int]] = {}
+    spoken: dict[int, Awaitable[Scored]] = {}
     for number, response in enumerate(responses):
+        if response.turns is not None:
+            if after_thoughts and response.reasoning is not None:
+                raise RowError("after_thoughts: a transcript has no thought apart from its text")
+            spoken[number] = _transcript_scores(model, messages, response)
+            continue
         groups.setdefault(response.reasoning if after_thoughts else None, []).append(number)
     scored = await asyncio.gather(
         *(
@@ -46,12 +56,36 @@ async def text_scores(
             for thought, numbers in groups.items()
         )
     )
-    by_number = {
+    transcripts = dict(zip(spoken, await asyncio.gather(*spoken.values()), strict=True))
+    by_number = transcripts | {
         number: one
         for numbers, ones in zip(groups.values(), scored, strict=True)
         for number, one in zip(numbers, ones, strict=True)
     }
     return [by_number[number] for number in range(len(responses))]
+
+
+async def _transcript_scores(
+    model: Model, messages: Sequence[Message], response: Response
+) -> Scored:
+    """The log-probs of the tokens of the assistant's turns. All but the last are ended."""
+    said = response.messages()
+    scored = await asyncio.gather(
+        *(
+            model.score(
+                [*messages, *said[:place]],
+                [turn["content"]],
+                end=[place + 1 < len(said) or response.finish == "stop"],
+            )
+            for place, turn in enumerate(said)
+            if turn["role"] == "assistant"
+        )
+    )
+    ones = [one for (one,) in scored]
+    return Scored(
+        tuple(token for one in ones for token in one.token_ids),
+        tuple(logprob for one in ones for logprob in one.logprobs),
+    )
 
 
 async def log_ratios(

@@ -98,6 +98,8 @@ class ProcessReward(TrainedReward):
         def score(value: float | None, **fields: Any) -> Score:
             return Score(response.response_id, NAME, value, model=model.reward_revision(), **fields)
 
+        if response.turns is not None:
+            return [score(None, error="a transcript is several turns, and its steps are not known")]
         ends = self._step_ends(response, models.context)
         if not response.text.strip() or not ends:
             return [score(None, error="a response without words has no step")]

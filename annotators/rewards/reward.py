@@ -20,7 +20,7 @@ class Reward(TrainedReward):
     """Scores a response by a reward model: a sequence classification model with one label, or with
     several heads, as `trainers.RewardModel` trains it. The unit is the model's (nats of preference,
     for that trainer). A response that was cut off is read at its last token, without the end of the
-    turn that it does not have.
+    turn that it does not have. A transcript is read at the end of the assistant's last turn.
 
     Of a model with several heads, each is an annotator: ``reward/head-0`` and so on. The score is
     the mean of the head's distribution, and ``raw`` has its variance, in JSON. ``head: surest``
@@ -66,8 +66,12 @@ class Reward(TrainedReward):
         error = None
         read: list[tuple[str, float | None, str | None]] = [(name, None, None)]
         try:
+            *before, last = response.messages()
             values = await model.reward(
-                prompt.messages, response.text, dropout=dropout, end=response.finish == "stop"
+                [*prompt.messages, *before],
+                last["content"],
+                dropout=dropout,
+                end=response.finish == "stop",
             )
         except RowError as refusal:
             error = str(refusal)

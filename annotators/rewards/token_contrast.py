@@ -113,6 +113,8 @@ class TokenContrast(RowOperator):
         reader: Tokenizing,
         origin: Sequence[object],
     ) -> TableRow:
+        if response.turns is not None:
+            return DroppedRow(response.response_id, "it is a transcript, whose text is no one turn")
         tokens = reader.tokens(response.text)
         ended = response.finish == "stop"
         values = contrast(better.logprobs, worse.logprobs)

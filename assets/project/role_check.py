@@ -6,9 +6,10 @@ from pathlib import Path
 from assets.config.errors import RecipeError, UnfitError
 from assets.project.recipe_plan import Stage
 from engines.chat.thinking_budget import NO_BUDGET
+from engines.chat.tokenizer import described
 from engines.operators.model_defaults import RoleDefaults
 from engines.operators.sampled import Sampled
-from schemas import Operator, RoleUse
+from schemas import Checkpoints, Operator, Pairs, RoleUse, TokenScores
 from schemas.near import near
 from schemas.parameters import Parameters
 
@@ -28,6 +29,51 @@ def check_roles(
     for stage in stages:
         for use in stage.operator.roles():
             check_role(stage.declared, stage.operator, use, roles, file=file)
+    _check_tokens({stage.name: stage for stage in stages}, roles, file=file)
+
+
+def _check_tokens(
+    stages: Mapping[str, Stage], roles: Mapping[str, RoleDefaults], *, file: Path | str
+) -> None:
+    """Check that what is trained with scores of tokens splits texts into the same tokens as what
+    made the scores, where both tokenizers can be read without a download.
+
+    Raises:
+        UnfitError: It does not.
+    """
+    for stage in stages.values():
+        trained = getattr(stage.operator, "start", None)
+        if stage.gives is not Checkpoints or trained is None:
+            continue
+        for scores in _token_scores(stage, stages):
+            for use in scores.operator.roles():
+                role = use.role.partition("@")[0]
+                one, other = roles[trained].binding, roles[role].binding
+                if (one.model, one.revision) == (other.model, other.revision):
+                    continue
+                known = described(one), described(other)
+                if None not in known and known[0] != known[1]:
+                    raise UnfitError(
+                        f"trains the role {trained!r} with scores of tokens from stage "
+                        f"{scores.name!r}, whose role {role!r} has another tokenizer "
+                        f"({other.model}, not that of {one.model}): score with a model that has "
+                        "the tokenizer of the one that is trained",
+                        file=file,
+                        stage=stage.declared,
+                        field="of",
+                    )
+
+
+def _token_scores(stage: Stage, stages: Mapping[str, Stage]) -> Iterator[Stage]:
+    """The stages with the scores of tokens that ``stage`` reads, itself or in its pairs."""
+    for name in stage.reads:
+        read = stages.get(name)
+        if read is None:
+            continue
+        if read.gives is TokenScores:
+            yield read
+        elif read.gives is Pairs:
+            yield from _token_scores(read, stages)
 
 
 def check_role(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,33 @@ def tokenizing(binding: Binding) -> Tokenizing:
             "tokens: give the role a 'model' (a folder or a Hub id), whose tokenizer is read"
         )
     return _loaded(model_folder(binding))
+
+
+def described(binding: Binding) -> str | None:
+    """What identifies the tokenizer of the binding's weights, read from its file alone; None if
+    that is not known without a download. Not the digest of `Tokenizing`."""
+    from engines.weights import is_hub_id
+
+    if binding.model is None:
+        return None
+    if not is_hub_id(binding):
+        file = Path(expanduser(binding.model)) / "tokenizer.json"
+        return _described(file) if file.is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(binding.model, "tokenizer.json", revision=binding.revision)
+    return _described(Path(cached)) if isinstance(cached, str) else None
+
+
+@lru_cache(maxsize=8)
+def _described(file: Path) -> str:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    # How batches are made is not how a text is split.
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return sha256(tokenizer.to_str().encode()).hexdigest()
 
 
 @lru_cache(maxsize=8)

@@ -34,7 +34,7 @@ class Best(Filter):
     cut: CutAnswer = "refuse"
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        responses = tables[self.of].select("response_id", "prompt_id", "turns", *ANSWER)
+        responses = tables[self.of].select("response_id", "prompt_id", *ANSWER)
         ranked = scored(responses, tables[self.by])
         messages = tables[self.prompts].select("prompt_id", "messages")
         prompts = (

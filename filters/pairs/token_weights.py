@@ -15,8 +15,11 @@ class TokenWeights(Filter):
     in the better answer is raised more, and what is bad in the worse one is lowered more.
 
     The weight of the end of the turn, which follows, is that of ``end_value``; a side that was cut
-    off has none. Scores are in [-1, 1], and those of a response are of one annotator. A trainer
-    drops the pair if its own tokenizer gives another number of tokens (`trainers.DPO`).
+    off has none. Scores are in [-1, 1], and those of a response are of one annotator.
+
+    A recipe that trains a role with another tokenizer than that of the scores is refused when it
+    loads. Where a tokenizer is not on this machine yet, `trainers.DPO` only drops the pairs whose
+    sides have another number of tokens.
 
     A pair is dropped if a side has no scores or several, if they are of another text or lack that
     of the end, if one is outside of [-1, 1], or if the sides were split by different tokenizers.

@@ -10,12 +10,12 @@ import polars as pl
 from engines.model import Models
 from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.system_turns import as_asked, system_of
-from engines.rows import Prompt, Response, spans
+from engines.rows import RESPONSE, Prompt, Response, response_of
 from generators.drafts import Draft, Refusal, write_responses
 from schemas import Prompts, Responses, Split, Table, Takes, dropped, messages_of
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")
-_TASK = ("response_id", "text", "finish", "origin", "steps", "tokens", "reasoning")
+TRANSCRIPT = "it is a transcript, and only an answer of one turn can be revised"
 
 
 class Reviser(RowOperator):
@@ -50,12 +50,14 @@ class Reviser(RowOperator):
         responses, remarks = tables[self.of], self.remarks(tables)
         tables = as_asked(self, tables)
         known = tables[self.prompts].select(_COLUMNS)
-        tasks = responses.select("prompt_id", *_TASK).join(
+        tasks = responses.select("prompt_id", *RESPONSE).join(
             known, on="prompt_id", how="inner", maintain_order="left"
         )
 
         async def write(task: tuple[Prompt, Response], models: Models) -> Sequence[Draft] | Refusal:
             prompt, response = task
+            if response.turns is not None:
+                return Refusal(TRANSCRIPT)
             remark = remarks.get(response.response_id)
             drafts = await self.revise(prompt, response, remark, models)
             system = system_of(response.origin["parameters"])
@@ -78,10 +80,8 @@ class Reviser(RowOperator):
 
 
 def _each_task(tasks: pl.DataFrame) -> Iterator[tuple[str, str, tuple[Prompt, Response]]]:
-    for row in tasks.select(*_COLUMNS, *_TASK).iter_rows():
-        prompt_id, messages, reference, source, response_id, text, finish, origin, steps, *more = (
-            row
-        )
+    for row in tasks.select(*_COLUMNS, *RESPONSE).iter_rows():
+        prompt_id, messages, reference, source, *cells = row
         prompt = Prompt(prompt_id, messages_of(messages), reference, source)
-        response = Response(response_id, prompt_id, text, finish, origin, spans(steps), *more)
-        yield response_id, prompt_id, (prompt, response)
+        response = response_of(prompt_id, cells)
+        yield response.response_id, prompt_id, (prompt, response)

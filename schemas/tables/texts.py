@@ -58,9 +58,10 @@ class Responses(Table):
     (`generators.Segment`).
 
     ``turns`` is of a transcript, in which the model and its environment or a user speak in turn:
-    who said what, characters [start, end) of the text, contiguous and covering it. What is not the
-    assistant's was not written by the model: it is not learned, and its tokens do not count towards
-    the model's probability. Null: the model wrote the full text.
+    who said what, characters [start, end) of the text, contiguous and covering it. Models read it
+    as the messages of a chat after the prompt (`schemas.transcript`), judges and checks as text.
+    What is not the assistant's was not written by the model: it is not learned, and its tokens do
+    not count towards the model's probability. Null: the model wrote the full text.
     """
 
     response_id = dy.String(primary_key=True)

@@ -11,6 +11,7 @@ from schemas import ModelDefault, Pairs, Takes
 from trainers.dpo.token_weights import focused, stated
 from trainers.training.tokenization import Reader, one_message
 from trainers.training.trainer import Trainer
+from trainers.training.turns import transcript_tokens
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -56,6 +57,9 @@ class DPO(Trainer):
     added only for a pair whose chosen answer is less likely than under the reference. RISE's term
     is adaptive, but how could not be confirmed; this is the simplest adaptive term.
 
+    A side of several messages is a transcript. What others than the assistant say in it has the
+    weight 0. Such a pair cannot have ``token_weights``, a ``shared_prefix`` or ``nll``.
+
     ``group_by_length``: batches hold pairs of similar length, so there is less padding. Use it if
     lengths differ much. The batches are different then, and so are the trained weights.
     """
@@ -90,6 +94,8 @@ class DPO(Trainer):
         return frame.select([*names, "margin"] if self.margin_scale else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+        if len(row["chosen"]) > 1 or len(row["rejected"]) > 1:
+            return self._of_transcripts(row, reader)
         sides = {side: one_message(row[side], side) for side in ("chosen", "rejected")}
         texts = {side: message["content"] for side, message in sides.items()}
         calling = next((side for side, message in sides.items() if message.get("tool_calls")), None)
@@ -120,6 +126,35 @@ class DPO(Trainer):
             "chosen_ids": chosen,
             "rejected_ids": rejected,
             "token_weights": {"chosen": weights[0], "rejected": weights[1]},
+            "weight": row["weight"],
+            "target": self.gamma + self.margin_scale * (row.get("margin") or 0.0),
+            "length": len(prompt) + max(len(chosen), len(rejected)),
+            "sequences": 2,
+        }
+
+    def _of_transcripts(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+        """The example of a pair with a transcript: what others said in it weighs nothing."""
+        if self.nll:
+            raise RowError("a side is a transcript, and nll is of one turn: leave out nll")
+        for name in ("token_weights", "shared_prefix"):
+            if row[name] is not None:
+                raise RowError(f"{name} is of one turn, but a side is a transcript")
+        prompt = reader.prompt(row["prompt"], row["chosen"][0]["content"])
+        ends = row["ends"] or {"chosen": True, "rejected": True}
+        (chosen, of_chosen), (rejected, of_rejected) = (
+            transcript_tokens(row["prompt"], row[side], prompt, reader, ended=ends[side])
+            for side in ("chosen", "rejected")
+        )
+        weights = focused(chosen, rejected, self.focus)
+        spoken = (
+            [weight * own for weight, own in zip(*of_side, strict=True)]
+            for of_side in zip(weights, (of_chosen, of_rejected), strict=True)
+        )
+        return {
+            "prompt_ids": prompt,
+            "chosen_ids": chosen,
+            "rejected_ids": rejected,
+            "token_weights": dict(zip(("chosen", "rejected"), spoken, strict=True)),
             "weight": row["weight"],
             "target": self.gamma + self.margin_scale * (row.get("margin") or 0.0),
             "length": len(prompt) + max(len(chosen), len(rejected)),

@@ -28,8 +28,9 @@ class SampleCollator:
     """A batch of prompts with an answer each.
 
     ``input_ids`` and ``attention_mask``: Long[answers, tokens]. ``answer``, 1 for tokens of
-    answers; ``advantages`` and, if the examples have them, the log-probs ``before`` training and
-    those of the ``reference``: Float of the same shape, 0 outside of answers.
+    answers (of a transcript, those of the assistant); ``advantages`` and, if the examples have
+    them, the log-probs ``before`` training and those of the ``reference``: Float of the same
+    shape, 0 outside of answers.
     """
 
     padding: int
@@ -47,9 +48,14 @@ class SampleCollator:
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.padding),
             "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], True),
-            "answer": padded([[1.0] * len(each["answer_ids"]) for each in examples]),
+            "answer": padded([spoken(each) for each in examples]),
             **{name: padded([each[name] for each in examples]) for name in known},
         }
+
+
+def spoken(example: Mapping[str, Any]) -> list[float]:
+    """1 for each token of the answer that the policy wrote, 0 for the others of a transcript."""
+    return example.get("spoken") or [1.0] * len(example["answer_ids"])
 
 
 class SampleTrainer(MeanLossTrainer):
@@ -70,13 +76,14 @@ class SampleTrainer(MeanLossTrainer):
         super().__init__(train_dataset=list(samples), **parts)
         self._loss: Loss = loss
         self._clip, self._beta = clip, beta
-        spoken = [{name: each[name] for name in ("prompt_ids", "answer_ids")} for each in samples]
+        names = ("prompt_ids", "answer_ids", "spoken")
+        known = [{name: each[name] for name in names if name in each} for each in samples]
 
         def log_probs(stored: Reference | None) -> list[Any]:
             def compute() -> dict[str, list[Any]]:
-                return {"log_probs": self._log_probs(self._model_of(stored), spoken)}
+                return {"log_probs": self._log_probs(self._model_of(stored), known)}
 
-            return (compute() if stored is None else stored.figures(spoken, compute))["log_probs"]
+            return (compute() if stored is None else stored.figures(known, compute))["log_probs"]
 
         figures = {"before": log_probs(stored)}
         if reference is not None:
@@ -90,7 +97,7 @@ class SampleTrainer(MeanLossTrainer):
         """The number of tokens of answers for loss bnpo, else that of answers."""
         if self._loss != "bnpo":
             return len(rows)
-        return sum(len(row["answer_ids"]) for row in rows)
+        return int(sum(sum(spoken(row)) for row in rows))
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The loss of the batch."""
@@ -147,8 +154,10 @@ class SampleTrainer(MeanLossTrainer):
             inputs = self._prepare_inputs(self.data_collator([samples[at] for at in batch]))
             with torch.no_grad(), self.accelerator.autocast():
                 log_probs = self._forward(model, inputs).log_probs
-            spoken = inputs["answer"][:, 1:].bool()
-            return [row[of].tolist() for row, of in zip(log_probs, spoken, strict=True)]
+            return [
+                row[len(samples[at]["prompt_ids"]) - 1 : lengths[at] - 1].tolist()
+                for at, row in zip(batch, log_probs, strict=True)
+            ]
 
         training = model.training
         model.eval()

@@ -11,10 +11,21 @@ from engines.context import Context
 from engines.operators.rebinding import with_weights
 from engines.operators.system_turns import as_asked
 from engines.protocol import EngineError, RowError
-from schemas import Checkpoints, ModelDefault, Prompts, Responses, Scores, Split, Takes, TokenScores
+from schemas import (
+    Checkpoints,
+    ModelDefault,
+    Prompts,
+    Responses,
+    Scores,
+    Split,
+    Takes,
+    TokenScores,
+    transcript,
+)
 from trainers.policy_gradient.advantages import Advantage, Weighted, advantages
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer, with_ends
+from trainers.training.turns import transcript_tokens
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -63,7 +74,8 @@ class PolicyGradient(Trainer):
     A response that was cut off is trained without an end of the turn: it is what the policy did,
     and without it the mean would be that of other responses. A response without a reward is
     dropped, and so are all of a prompt whose returns are equal: they teach nothing. A response with
-    a thought apart from its text is dropped (`filters.JoinReasoning` joins them).
+    a thought apart from its text is dropped (`filters.JoinReasoning` joins them). Of a transcript
+    the assistant's turns are learned, by rewards of the whole.
 
     Source: Shao et al. 2024, DeepSeekMath (arXiv:2402.03300), for GRPO; there the rewards of steps
     are normalized, and here their returns. Ahmadian et al. 2024 (arXiv:2402.14740) for RLOO.
@@ -180,6 +192,7 @@ class PolicyGradient(Trainer):
                 pl.when(pl.col("finish") == "length").then(False).alias("ends"),
                 *([ends.alias("steps")] if self.step_rewards else []),
                 *(["token_ends"] if self.token_rewards else []),
+                *(["turns"] if responses["turns"].count() else []),
             )
         )
         names = [name for name in examples.columns if name != "ends"]
@@ -189,6 +202,8 @@ class PolicyGradient(Trainer):
         if row["reason"] is not None:
             raise RowError(row["reason"])
         ended = row.get("ends") is not False
+        if row.get("turns") is not None:
+            return self._of_transcript(row, reader, ended=ended)
         if "steps" in row:
             ids, steps = reader.numbered(row["text"], row["steps"], ended=ended)
         elif "token_ends" in row:
@@ -208,6 +223,24 @@ class PolicyGradient(Trainer):
             "prompt_ids": prompt,
             "answer_ids": ids,
             "advantages": [row["advantages"][step] for step in steps],
+            "length": len(prompt) + len(ids),
+        }
+
+    def _of_transcript(
+        self, row: Mapping[str, Any], reader: Reader, *, ended: bool
+    ) -> dict[str, Any]:
+        """The example of a transcript: what others said in it has no advantage and no ratio."""
+        if "steps" in row or "token_ends" in row:
+            raise RowError("it is a transcript, whose reward is of the whole: set rewards only")
+        answer = transcript(row["text"], (turn.values() for turn in row["turns"]))
+        prompt = reader.prompt(row["prompt"], answer[0]["content"])
+        ids, spoken = transcript_tokens(row["prompt"], answer, prompt, reader, ended=ended)
+        (advantage,) = row["advantages"]
+        return {
+            "prompt_ids": prompt,
+            "answer_ids": ids,
+            "spoken": [float(own) for own in spoken],
+            "advantages": [advantage * own for own in spoken],
             "length": len(prompt) + len(ids),
         }
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas import Checkpoints, ModelDefault, Pairs, Takes
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer, with_ends
+from trainers.training.turns import transcript_tokens
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -60,12 +61,16 @@ class RewardModel(Trainer):
         return frame.select([*names, "margin"] if self.margin_scale else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-        texts = {side: one_answer(row[side], side) for side in ("chosen", "rejected")}
-        prompt = reader.prompt(row["prompt"], texts["chosen"])
-        ends = row.get("ends") or dict.fromkeys(texts, True)
-        chosen, rejected = (
-            prompt + reader.answer(text, ended=ends[side]) for side, text in texts.items()
-        )
+        sides = ("chosen", "rejected")
+        ends = row.get("ends") or dict.fromkeys(sides, True)
+        prompt = reader.prompt(row["prompt"], row["chosen"][0]["content"])
+
+        def answer(side: str) -> list[int]:
+            if len(row[side]) == 1:
+                return reader.answer(one_answer(row[side], side), ended=ends[side])
+            return transcript_tokens(row["prompt"], row[side], prompt, reader, ended=ends[side])[0]
+
+        chosen, rejected = (prompt + answer(side) for side in sides)
         return {
             "chosen_ids": chosen,
             "rejected_ids": rejected,

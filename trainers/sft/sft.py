@@ -7,9 +7,9 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from schemas import Demonstrations, ModelDefault, Takes
-from trainers.sft.turns import learned_turns, token_sequences
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer, with_ends
+from trainers.training.turns import learned_turns, token_sequences
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner

@@ -143,7 +143,12 @@ def one_message(messages: Sequence[Message], side: str) -> Message:
     Raises:
         RowError: the side is not exactly one message of the assistant.
     """
-    if len(messages) != 1 or messages[0]["role"] != "assistant":
+    if len(messages) > 1:
+        raise RowError(
+            f"{side} is a transcript of {len(messages)} messages: trainers.DPO, "
+            "trainers.RewardModel, trainers.SFT and trainers.PolicyGradient learn these"
+        )
+    if not messages or messages[0]["role"] != "assistant":
         raise RowError(f"{side} is not one message of the assistant")
     return messages[0]
 

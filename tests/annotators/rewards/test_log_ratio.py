@@ -126,3 +126,38 @@ def test_models_that_split_a_text_differently_compare_by_its_sum_alone() -> None
 def test_a_text_of_no_tokens_is_as_likely_under_both() -> None:
     nothing = Scored((), ())
     assert log_ratio(nothing, nothing, normalise="token") == 0.0
+
+
+def test_of_a_transcript_the_turns_of_the_model_are_scored_in_their_chat(
+    stand: Any, folders: dict[str, Path]
+) -> None:
+    asked, first, look, second = "What is 3 + 4?", "8", "Sure?", "Answer: 7"
+    text = f"{first}\n{look}\n{second}"
+    places = [0, len(first), len(text) - len(second), len(text)]
+    turns = [
+        {"role": role, "start": start, "end": end}
+        for role, start, end in zip(
+            ("assistant", "user", "assistant"), places, places[1:], strict=False
+        )
+    ]
+    found = tables(stand, asked)
+    row = {**found["responses"].row(0, named=True), "text": text, "turns": turns}
+    found["responses"] = rows(Responses, [row])
+    roles = {role: Binding(model=str(folder)) for role, folder in folders.items()}
+    context = stand.context(roles=roles, open_engine=open_engine)
+    value = DensityRatio(probes="off").run(found, context).kept["value"].item()
+    expected = 0.0
+    for role, sign in (("strong", 1), ("weak", -1)):
+        model, tokenizer = load(Binding(model=str(folders[role]), device="cpu"))
+        said = [{"role": "user", "content": asked}]
+        for answer in (first, second):
+            header = tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+            head = tokenizer(header, add_special_tokens=False)["input_ids"]
+            ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+            ids += [tokenizer.eos_token_id]
+            with torch.no_grad():
+                logits = model.double()(torch.tensor([head + ids])).logits[0]
+            likely = logits[len(head) - 1 : -1].log_softmax(-1)
+            expected += sign * sum(likely[at, token].item() for at, token in enumerate(ids))
+            said += [{"role": "assistant", "content": answer}, {"role": "user", "content": look}]
+    assert value == pytest.approx(expected, abs=1e-4)

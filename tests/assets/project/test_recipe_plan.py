@@ -1,10 +1,12 @@
 """Recipes that cannot work are refused, with the stage and the field named."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assets.config.errors import RecipeError
+from assets.config.errors import RecipeError, UnfitError
 from assets.project.recipe_plan import plan
 from assets.project.role_check import check_roles
 from engines.bindings import Binding
@@ -158,3 +160,37 @@ def test_the_floor_of_a_margin_is_that_of_the_model_whose_choices_are_the_scores
     assert floors == {"by_graded": expected, "by_sure": 0.0, "by_likely": 0.0}
     (origin,) = [stage.origins for stage in stages if stage.name == "by_graded"]
     assert origin["min_standard_margin"] == "profile chat"
+
+
+def test_scores_of_tokens_are_of_the_tokenizer_of_the_trained_model(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """A copy of the model may score; one that splits texts otherwise is refused by name."""
+    same, other = tmp_path / "same", tmp_path / "other"
+    for folder in (same, other):
+        folder.mkdir()
+        described = json.loads((tiny_model / "tokenizer.json").read_text())
+        if folder == other:
+            described["pre_tokenizer"] = {"type": "Whitespace"}
+        (folder / "tokenizer.json").write_text(json.dumps(described))
+    stages = {
+        "responses": SAMPLE,
+        "tokens": {"use": "annotators.TokenContrast", "of": "responses", "model": "judge"},
+        "plain": PAIRS,
+        "p": {"use": "filters.TokenWeights", "of": "plain", "by": "tokens"},
+        "few": {"use": "filters.Balance", "of": "p", "per_prompt": 1},
+        "trained": {"use": "trainers.DPO", "of": "few"},
+    }
+
+    def check(judge: Path) -> None:
+        models = {"policy": tiny_model, "judge": judge}
+        roles = {
+            role: RoleDefaults(role, Binding(model=str(model)), SHIPPED["chat"])
+            for role, model in models.items()
+        }
+        check_roles(plan(stages, file="f", roles=roles), roles, file="f")
+
+    check(same)
+    with pytest.raises(UnfitError, match=r"stage 'tokens', whose role 'judge' has another") as told:
+        check(other)
+    assert told.value.stage == "trained"

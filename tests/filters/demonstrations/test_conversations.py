@@ -115,3 +115,11 @@ def test_chains_of_low_score_are_dropped() -> None:
 def test_fields_that_do_not_fit_are_refused(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         conversations(**fields)
+
+
+def test_another_question_makes_another_chat() -> None:
+    one, other = (
+        conversations(asked=(text, MEND)).run(chains()).kept["demonstration_id"]
+        for text in (LOOK, "Why?")
+    )
+    assert set(one).isdisjoint(other)

@@ -39,5 +39,11 @@ def test_of_a_transcript_the_turns_of_the_assistant_are_learned(
         turns=pl.Series(spoken, dtype=tables["responses"].schema["turns"])
     )
     kept = Imitate(of="responses").run({**tables, "responses": responses}).kept
-    assert kept["loss_spans"].to_list() == [[[0, 10], [15, 19]]]
+    assert [(turn["role"], turn["content"]) for turn in kept["messages"][0]] == [
+        ("user", "question prompt"),
+        ("assistant", "look it up"),
+        ("tool", ": 7."),
+        ("assistant", "So 7"),
+    ]
+    assert kept["loss_spans"].to_list() == [[[1, 0, 10], [3, 0, 4]]]
     assert Imitate(of="responses").run(tables).kept["loss_spans"].to_list() == [None]

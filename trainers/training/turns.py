@@ -76,3 +76,43 @@ def token_sequences(
         between = [UNLEARNED] * (len(prompt) - len(before))
         sequences.append(([*prompt, *ids], [*known, *between, *labels]))
     return sequences
+
+
+def transcript_tokens(
+    prompt: Sequence[Message],
+    answer: Sequence[Message],
+    before: Sequence[int],
+    reader: Reader,
+    *,
+    ended: bool,
+) -> tuple[list[int], list[bool]]:
+    """The ids of a transcript after those of its prompt, up to the assistant's last turn, and which
+    of them the assistant wrote (the ends of its turns are among them).
+
+    Args:
+        prompt: the chat before the transcript.
+        answer: the turns of the transcript, the assistant's first.
+        before: the ids of ``prompt``, with the header of the assistant's turn.
+        reader: reads them.
+        ended: whether the last message ends its turn. All others do.
+
+    Raises:
+        RowError: a turn of the assistant has no token, or the transcript is not one sequence of
+            tokens after ``before``.
+    """
+    messages = [*prompt, *answer]
+    spoken: dict[int, Spans | None] = {
+        number: None
+        for number, message in enumerate(messages)
+        if number >= len(prompt) and message["role"] == "assistant"
+    }
+    sequences = token_sequences(messages, spoken, reader, ended=ended)
+    if len(sequences) != 1:
+        raise RowError(
+            "the chat template writes earlier turns otherwise once others follow (it leaves out "
+            "their thoughts, for example), so the transcript is not one sequence of tokens"
+        )
+    ((ids, labels),) = sequences
+    if ids[: len(before)] != list(before):
+        raise RowError("the transcript does not begin with what the assistant says to the prompt")
+    return ids[len(before) :], [label != UNLEARNED for label in labels[len(before) :]]

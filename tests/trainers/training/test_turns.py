@@ -9,7 +9,7 @@ from engines.bindings import Binding
 from engines.chat.template import chat_text, prompt_ids, turn_end
 from engines.protocol import RowError
 from engines.weights import chat_tokenizer
-from trainers import SFT
+from trainers import DPO, PRM, SFT, RewardModel
 from trainers.training.tokenization import UNLEARNED, Reader
 
 ASKED = [
@@ -117,3 +117,44 @@ def test_a_span_that_is_no_text_of_the_assistant_is_refused(
 ) -> None:
     with pytest.raises(RowError, match=reason):
         encoded(reader_of(tokenizer), spans)
+
+
+def test_a_pair_of_transcripts_learns_what_the_assistant_says_and_nothing_else(
+    tokenizer: Any,
+) -> None:
+    reader, prompt = reader_of(tokenizer), ASKED[:1]
+    row = {
+        "prompt": prompt,
+        "chosen": ASKED[1:],
+        "rejected": ASKED[1:4],
+        "weight": 1.0,
+        "token_weights": None,
+        "shared_prefix": None,
+        "ends": None,
+    }
+    example = DPO(of="pairs").encode(row, reader)
+    for side, until in (("chosen", 6), ("rejected", 4)):
+        ids = [*example["prompt_ids"], *example[f"{side}_ids"]]
+        # Exactly what the engine reads and writes, turn by turn.
+        expected: list[int] = []
+        written: list[int] = []
+        for number in range(1, until, 2):
+            read = reader.prompt(ASKED[:number], "")
+            said = reader.answer(ASKED[number]["content"])
+            assert read[: len(expected)] == expected
+            expected = [*read, *said]
+            written += said
+        assert ids == expected
+        weights = example["token_weights"][side]
+        spoken = [
+            one for one, weight in zip(example[f"{side}_ids"], weights, strict=True) if weight
+        ]
+        assert spoken == written
+    rewarded = RewardModel(of="pairs").encode(row, reader)
+    assert rewarded["chosen_ids"] == [*example["prompt_ids"], *example["chosen_ids"]]
+    with pytest.raises(RowError, match="leave out nll"):
+        DPO(of="pairs", nll=1.0).encode(row, reader)
+    with pytest.raises(RowError, match="shared_prefix is of one turn"):
+        DPO(of="pairs").encode({**row, "shared_prefix": 1}, reader)
+    with pytest.raises(RowError, match="chosen is a transcript of 5 messages"):
+        PRM(of="pairs", loss="pairwise").encode(row, reader)
