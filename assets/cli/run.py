@@ -112,7 +112,11 @@ def recipes(
             write_gallery_page(page, project, found)
         if not as_json:
             screen = console.console()
-            screen.print(console.recipes_table(each for each in found if each["paper"]))
+            if not found:
+                screen.print("no recipe has these words")
+            usable = [each for each in found if not each["refused"]]
+            if usable:
+                screen.print(console.recipes_table(usable))
             named = {each["id"] for each in found if each["refused"]}
             refused = (
                 each

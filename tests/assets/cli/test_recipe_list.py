@@ -53,3 +53,15 @@ def test_one_that_cannot_be_used_is_listed_where_it_is_asked_for(workshop: Works
     workshop.recipe("wrong", {"responses": {"use": "generators.Nothing"}})
     assert "wrong: recipe wrong" in recipes("wrong").stdout
     assert "generators.Nothing" not in recipes("mcts").stdout
+
+
+def test_one_of_an_unknown_source_is_listed_once_with_the_error(workshop: Workshop) -> None:
+    workshop.recipe("lost", sources={"nowhere": 1.0})
+    told = recipes("--family", "tests").stdout
+    assert told.count("recipe lost") == 1
+    assert told.startswith("wrong: recipe lost")
+    assert "there is no source 'nowhere'" in told
+
+
+def test_words_that_no_recipe_has_are_answered(workshop: Workshop) -> None:
+    assert recipes("no_such_word").stdout == "no recipe has these words\n"
