@@ -11,6 +11,7 @@ from annotators.rewards.density_ratio import DensityRatio, Exemplar
 from annotators.rewards.followup_likelihood import FollowupLikelihood
 from annotators.rewards.implicit_reward import ImplicitReward
 from annotators.rewards.likelihood import Likelihood
+from annotators.rewards.p_ik import PIK
 from annotators.rewards.process_reward import ProcessReward
 from annotators.rewards.reward import Reward
 from annotators.rewards.token_contrast import TokenContrast
@@ -28,6 +29,7 @@ Opinion = Score
 """The earlier name of `Score`."""
 
 __all__ = [
+    "PIK",
     "Annotator",
     "Checklist",
     "DensityRatio",

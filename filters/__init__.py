@@ -48,6 +48,7 @@ from filters.steps.label_steps import LabelSteps
 from filters.steps.lowest_step import LowestStep
 from filters.steps.merge_steps import MergeSteps
 from filters.steps.prefix_values import PrefixValues
+from filters.steps.prompt_values import PromptValues
 
 __all__ = [
     "AggregateSteps",
@@ -80,6 +81,7 @@ __all__ = [
     "MinimumMargin",
     "PreferenceStrength",
     "PrefixValues",
+    "PromptValues",
     "RandomPairs",
     "RankAgreement",
     "RankedTraces",

@@ -34,7 +34,7 @@ class LabelSteps(Filter):
     has no label, unless ``cut: keep``. Several scores of a prefix count as their mean; those of a whole
     response must agree.
 
-    The default of ``eta`` could not be confirmed in the paper. A response without steps, or without
+    The default of ``eta`` could not be confirmed in the paper; the authors' script has 1. A response without steps, or without
     a known step, is dropped.
     """  # noqa: E501  # a table cell cannot be broken
 

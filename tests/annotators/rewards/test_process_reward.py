@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from annotators import ProcessReward
+from annotators import PIK, ProcessReward
 from annotators.probes.repeated_steps import REPEATED, outcome_drift
 from annotators.rewards.process_reward import aggregated
 from engines.bindings import Binding
@@ -356,3 +356,42 @@ def test_it_is_probed(tables: dict[str, pl.DataFrame], context: Any) -> None:
     probes = annotator(probes="warn").run(tables, context).report.probes
     assert probes is not None
     assert probes.results
+
+
+def test_p_ik_is_the_sigmoid_of_the_head_at_the_end_of_the_prompt(stand: Any, prm: Path) -> None:
+    """Whatever the responses say, and with the training's own reading of the prompt."""
+    from engines.weights import chat_tokenizer
+    from trainers.training.tokenization import Reader
+
+    context = stand.context(roles={"reward": Binding(model=str(prm))}, open_engine=open_engine)
+    prompts = stand.prompts("What is 3 + 4?")
+    responses = rows(
+        Responses,
+        [
+            {
+                "response_id": text,
+                "prompt_id": prompts["prompt_id"][0],
+                "text": text,
+                "finish": "stop",
+                "tokens": 1,
+                "origin": ORIGIN,
+            }
+            for text in ("7", "eight")
+        ],
+    )
+    values = PIK(of="responses").run({"prompts": prompts, "responses": responses}, context).kept
+    tokenizer = chat_tokenizer(Binding(model=str(prm), device="cpu"))
+    reader = Reader(tokenizer, tokenizer.eos_token_id)
+    messages = [{"role": "user", "content": "What is 3 + 4?"}]
+    ids, (place,) = reader.steps(reader.prompt(messages), [""])
+    assert place == len(ids) - 1
+    model = _head(prm)
+    with torch.no_grad():
+        logit = model(input_ids=torch.tensor([ids])).logits[0, place, 0]
+    assert values["value"].to_list() == pytest.approx([float(logit.sigmoid())] * 2, abs=1e-4)
+
+
+def _head(folder: Path) -> Any:
+    from transformers import AutoModelForTokenClassification
+
+    return AutoModelForTokenClassification.from_pretrained(folder).eval()
