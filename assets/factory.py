@@ -15,8 +15,9 @@
 Only `Factory.refresh` and `Factory.train` need Dagster.
 """
 
+import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 from upath import UPath
 
+from annotators import Verifier
 from assets.comparing.compare import compare
 from assets.comparing.comparison import Comparison
 from assets.config.errors import FactoryError
@@ -32,6 +34,8 @@ from assets.costs.estimate import SAMPLE, plan_run
 from assets.costs.plan import Plan
 from assets.execution.execute_stage import execute_stage
 from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
+from assets.judging.bench import Measured, check_roles, judged
+from assets.judging.items import Benchmark, read_benchmark, sampled_pairs
 from assets.project.changes import Changes
 from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
@@ -42,7 +46,9 @@ from assets.prompts.incremental_read import read_on
 from assets.prompts.sample_prompts import draw
 from assets.storage.model_versions import ModelVersion, ModelVersions
 from assets.storage.tables import Tables
+from engines.context import Context
 from engines.operators.model_defaults import with_model_defaults
+from generators import Sample
 from schemas import Checkpoints, Operator, Split
 from schemas.near import near
 
@@ -133,14 +139,7 @@ class Factory:
                 f"{type(operator).__name__} reads {', '.join(map(repr, missing))}: pass each table "
                 "as an argument of that name"
             )
-        context = stage_context(
-            type(operator).__name__.lower(),
-            RecipeContext("python", trains=None, seed=0, folder=Path.cwd()),
-            refresh=self._today,
-            settings=self.settings,
-            tables=self.project.tables,
-            checks=self.project.checks,
-        )
+        context = self._context("python", type(operator).__name__.lower(), 0)
         filled, _ = with_model_defaults(operator, self.settings.defaults())
         return filled.run(tables, context)
 
@@ -361,6 +360,77 @@ class Factory:
             FactoryError: There is no such thing, or the two cannot be compared.
         """
         return compare(self.project, first, second)
+
+    def judge_bench(
+        self,
+        roles: Sequence[str],
+        on: str,
+        *,
+        rows: int | None = 200,
+        seed: int = 0,
+        votes: int | None = None,
+        group: str | None = None,
+    ) -> Measured:
+        """Measure roles as judges where the right verdict is known. Answers are journaled.
+
+        Pairs are shown in both orders. Of solutions with labelled steps the first wrong step is
+        asked for.
+
+        Args:
+            roles: The roles; the others are compared with the first.
+            on: ``SHAPE=PATH``, a file in a shape of ``factory import`` with preferences or first
+                errors (``reward-bench=…``, ``judgebench=…``, ``processbench=…``); or the name of a
+                source with a check, of whose prompts a right response of the role ``policy`` is
+                compared with a wrong one.
+            rows: The most items, or prompts of a source; None: all. They are drawn by ``seed``.
+            seed: The seed of the draw and of the policy's responses.
+            votes: The number of written verdicts of each question; by default verdicts on pairs are
+                read from the probabilities of the answers.
+            group: The column of the file that names the group of a row.
+
+        Returns:
+            The figures of each role, and its verdicts.
+
+        Raises:
+            FactoryError: A role is not bound, or the file or source has nothing to judge.
+            EngineError: Too many items failed.
+        """
+        check_roles(self.project, roles)
+        shape, is_file, place = on.partition("=")
+        if is_file:
+            benchmark = read_benchmark(shape, place, rows=rows, seed=seed, group=group)
+        else:
+            benchmark = self._right_and_wrong(on, rows=rows, seed=seed)
+        return judged(
+            self.project, roles, benchmark, self._context("judge-bench", on, seed), votes=votes
+        )
+
+    def _right_and_wrong(self, source: str, *, rows: int | None, seed: int) -> Benchmark:
+        """Pairs of a right and a wrong response of the policy to the prompts of a source."""
+        if source in self.project.sources and source not in self.project.checks:
+            raise FactoryError(f"source {source!r} has no check, which tells right from wrong")
+        if "policy" not in self.settings.roles:
+            raise FactoryError("no role 'policy' is bound, which writes the responses to judge")
+        prompts = self.prompts(source, rows=rows or sys.maxsize)
+        context = self._context("judge-bench", source, seed)
+        defaults = self.settings.defaults()
+        sampled, _ = with_model_defaults(Sample(model="policy", n=8), defaults)
+        responses = sampled.run({"prompts": prompts}, context).kept
+        tables = {"prompts": prompts, "responses": responses}
+        return sampled_pairs(
+            source, prompts, responses, Verifier().run(tables, context).kept, seed=seed
+        )
+
+    def _context(self, recipe: str, stage: str, seed: int) -> Context:
+        """The context of an operator that runs outside of any recipe."""
+        return stage_context(
+            stage,
+            RecipeContext(recipe, trains=None, seed=seed, folder=Path.cwd()),
+            refresh=self._today,
+            settings=self.settings,
+            tables=self.project.tables,
+            checks=self.project.checks,
+        )
 
     @property
     def _today(self) -> str:

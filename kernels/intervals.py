@@ -50,8 +50,9 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of the share ``hits / count`` (Wilson 1927); ``count`` is at least 1."""
+def wilson_interval(hits: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of the share ``hits / count`` (Wilson 1927); ``count`` is at least 1. A hit
+    may count in part, such as a tie for a half."""
     squared = _NORMAL * _NORMAL
     middle = (hits + squared / 2) / (count + squared)
     reach = _NORMAL / (count + squared) * sqrt(hits * (count - hits) / count + squared / 4)

@@ -35,6 +35,10 @@ CHANGED = {
     "export models/demo DIR": "export models/demo out-model",
     "import ultrafeedback PATH": "import ultrafeedback {published}/ultrafeedback.jsonl",
     "recipes --docs docs": "recipes --docs there",
+    "judge-bench judge weak": "judge-bench judge weak --on pocket --rows 8",
+    "judge-bench judge --on processbench=PATH": (
+        "judge-bench judge --on processbench={published}/processbench.jsonl"
+    ),
 }
 """Run at a smaller size, or with a place for a word in capitals."""
 
@@ -51,6 +55,7 @@ LEFT_OUT = {
     "compare": "a word for its command",
     "show": "a word for its command",
     "plan": "a word for its command",
+    "judge-bench": "a word for its command",
     "export": "a word for its command",
     "init": "a word for its command",
     "import": "a word for its command",

@@ -23,19 +23,19 @@ async def compared(
     ids = [response.response_id for response in responses]
     pairs = schedule(ids, judge.opponents)
     comparisons = await asyncio.gather(
-        *(_comparison(judge, prompt, responses[i], responses[j], models) for i, j in pairs)
+        *(comparison(judge, prompt, responses[i], responses[j], models) for i, j in pairs)
     )
     shares: list[list[float]] = [[] for _ in responses]
     raws: list[list[dict[str, Any]]] = [[] for _ in responses]
     errors: list[list[str]] = [[] for _ in responses]
     masses: list[list[float]] = [[] for _ in responses]
-    for (i, j), (comparison, orders) in zip(pairs, comparisons, strict=True):
-        value = comparison.value
+    for (i, j), (found, orders) in zip(pairs, comparisons, strict=True):
+        value = found.value
         for this, other, share in ((i, j, value), (j, i, None if value is None else 1 - value)):
             raws[this].append({"against": ids[other], "said": orders})
             errors[this] += [order["error"] for order in orders if order["error"] is not None]
             shares[this] += [] if share is None else [share]
-            masses[this] += [] if comparison.mass is None else [comparison.mass]
+            masses[this] += [] if found.mass is None else [found.mass]
     model = models[judge.model]
     return [
         judge.opinion(
@@ -59,14 +59,16 @@ async def keeps_order(
     forward, backward = await asyncio.gather(
         _preferred(judge, prompt, one, other, models), _preferred(judge, prompt, other, one, models)
     )
-    comparison = _of_orders(forward, backward)
-    return comparison.read and not comparison.flipped
+    both = _of_orders(forward, backward)
+    return both.read and not both.flipped
 
 
-async def _comparison(
+async def comparison(
     judge: JudgeQuestions, prompt: Prompt, one: Response, other: Response, models: Models
 ) -> tuple[Comparison, list[dict[str, Any]]]:
-    """The comparison of ``one`` with ``other``, and the judge's text for each order."""
+    """The comparison of ``one`` with ``other``. For each order that was asked: which response was
+    shown first (``first``), the judge's text (``words``) and why it could not be read (``error``).
+    Equal texts are a tie, and no question."""
     if one.text == other.text:
         # Both orders are the same question, so any answer cancels out.
         return Comparison(0.5, 0.5), []
@@ -78,11 +80,11 @@ async def _comparison(
     verdicts = await asyncio.gather(
         *(_preferred(judge, prompt, *order, models) for order in orders)
     )
-    comparison = _of_orders(
+    found = _of_orders(
         verdicts[0] if asked[0] else _UNASKED, verdicts[-1] if asked[1] else _UNASKED, asked
     )
-    count_comparison(models.counts, comparison)
-    return comparison, [
+    count_comparison(models.counts, found)
+    return found, [
         {"first": shown.response_id, "words": verdict.raw, "error": verdict.error}
         for (shown, _), verdict in zip(orders, verdicts, strict=True)
     ]

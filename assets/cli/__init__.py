@@ -13,6 +13,7 @@ from assets.cli import (
     exchange,
     init,
     inspect,
+    judge_bench,
     models,
     operators,
     plan,
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for module in (
-    *(init, run, preview, plan, models, inspect, compare, operators, validate),
+    *(init, run, preview, plan, models, inspect, compare, judge_bench, operators, validate),
     *(cluster, exchange, readings, storage),
 ):
     app.add_typer(module.commands)

@@ -1,0 +1,167 @@
+"""A role's verdicts on the items of a benchmark, one row an item."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from annotators import FirstError, Judge
+from annotators.judge.pairing import Comparison
+from annotators.judge.pairwise import comparison
+from assets.judging.items import Item
+from engines.context import Context
+from engines.model import Models
+from engines.operators.model_defaults import RoleDefaults, with_model_defaults
+from engines.operators.run_rows import Failed, run_rows
+from schemas import Usage
+
+COLUMNS: dict[str, Any] = {
+    "item_id": pl.String,
+    "prompt_id": pl.String,
+    "group": pl.String,
+    "length": pl.String,
+    "verdict": pl.String,
+    "credit": pl.Float64,
+    "decided": pl.Int64,
+    "first_won": pl.Int64,
+    "mass": pl.Float64,
+    "truth": pl.Int64,
+    "found": pl.Int64,
+    "said": pl.String,
+    "error": pl.String,
+}
+"""The columns of a table of verdicts.
+
+``verdict`` of a pair is ``right`` or ``wrong``; ``tie``; ``flip`` if the two orders name different
+winners; ``unread`` if an order could not be read. That of a solution is ``right``, ``wrong`` or
+``unread``. ``credit`` is 1 for right, ½ for tie and flip, else 0. Of a pair's orders, ``decided``
+counts those that name a winner, and ``first_won`` those in which it was shown first. ``mass`` is
+the lowest probability of the allowed answers together. ``truth`` and ``found`` are indices of the
+first wrong step. ``said`` is what the judge said, ``error`` why it could not be read.
+"""
+
+CREDITS = {"right": 1.0, "tie": 0.5, "flip": 0.5, "wrong": 0.0, "unread": 0.0}
+STEPS = ((5, "up to 5 steps"), (10, "6 to 10 steps"), (math.inf, "11 steps and more"))
+EVEN = 0.1
+"""Two responses whose lengths differ by at most this share of the longer are equally long."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The table of a role's verdicts (`COLUMNS`), and what it cost."""
+
+    table: pl.DataFrame
+    usage: Usage
+
+
+def verdicts_of(
+    role: str,
+    items: Sequence[Item],
+    context: Context,
+    defaults: dict[str, RoleDefaults],
+    *,
+    votes: int | None,
+) -> Verdicts:
+    """Ask a role about all items.
+
+    Args:
+        role: The role.
+        items: The items.
+        context: The context, with the binding of the role.
+        defaults: The defaults of each role's model.
+        votes: How many written verdicts are drawn of each question; None takes verdicts on pairs
+            from the probabilities of the allowed answers, and one written verdict on a solution.
+
+    Raises:
+        EngineError: The role cannot be asked so, or too many items failed.
+    """
+    drawn: dict[str, Any] = {"votes": votes or 1}
+    if votes == 1:
+        drawn["temperature"] = 0.0
+    sampled = {} if votes is None else {"verdict": "sampled", **drawn}
+    judge, _ = with_model_defaults(Judge(mode="pairwise", model=role, **sampled), defaults)
+    critic, _ = with_model_defaults(
+        FirstError(by="judge", model=role, votes=drawn["votes"]), defaults
+    )
+    assert isinstance(judge, Judge)
+    assert isinstance(critic, FirstError)
+
+    async def work(item: Item, models: Models) -> dict[str, Any]:
+        if item.kind == "solution":
+            return await _found(critic, item, models)
+        better, worse = item.responses
+        found, orders = await comparison(judge, item.prompt, better, worse, models)
+        return _compared(found, orders)
+
+    run = run_rows(((item.item_id, item) for item in items), work, context, total=len(items))
+    rows: dict[int, dict[str, Any]] = {}
+    for one in run:
+        asked = (
+            {"verdict": "unread", "error": one.message} if isinstance(one, Failed) else one.result
+        )
+        rows[one.number] = _about(one.item) | asked
+    table = pl.DataFrame([rows[number] for number in sorted(rows)], schema=COLUMNS)
+    return Verdicts(
+        table.with_columns(
+            credit=pl.col("verdict").replace_strict(CREDITS, return_dtype=pl.Float64)
+        ),
+        run.usage,
+    )
+
+
+def _about(item: Item) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "prompt_id": item.prompt.prompt_id,
+        "group": item.group,
+        "length": _length(item),
+        "truth": item.truth,
+    }
+
+
+def _length(item: Item) -> str:
+    if item.kind == "solution":
+        steps = len(item.responses[0].steps or ())
+        return next(name for most, name in STEPS if steps <= most)
+    better, worse = (len(one.text) for one in item.responses)
+    if abs(better - worse) <= EVEN * max(better, worse):
+        return "both are equally long"
+    return "the better one is longer" if better > worse else "the better one is shorter"
+
+
+def _compared(found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    value = found.value
+    if value is None:
+        verdict = "unread"
+    elif found.flipped:
+        verdict = "flip"
+    else:
+        verdict = "tie" if value == 0.5 else "right" if value > 0.5 else "wrong"
+    return {
+        "verdict": verdict,
+        "decided": sum(order != 0.5 for order in found.orders),
+        "first_won": sum(order > 0.5 for order in found.orders),
+        "mass": found.mass,
+        "said": _joined(order["words"] for order in orders),
+        "error": next((order["error"] for order in orders if order["error"] is not None), None),
+    }
+
+
+async def _found(critic: FirstError, item: Item, models: Models) -> dict[str, Any]:
+    scores = await critic.score(item.prompt, item.responses, models)
+    whole = next(score for score in scores if score.step is None)
+    if whole.value is None:
+        return {"verdict": "unread", "said": whole.raw, "error": whole.error}
+    found = int(whole.value)
+    return {
+        "verdict": "right" if found == item.truth else "wrong",
+        "found": found,
+        "said": whole.raw,
+    }
+
+
+def _joined(words: Iterator[str | None]) -> str | None:
+    said = [each for each in words if each is not None]
+    return "\n".join(said) if said else None

@@ -1,0 +1,71 @@
+"""A judge whose verdicts are a plain function of the texts that it is shown."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from engines.protocol import Choice, Engine, Generation, Rendered, Sampling
+from schemas import Message
+
+MASS = 0.75
+
+
+def preferred(a: str, b: str) -> str:
+    """The longer answer; of nearly equal ones the first; of equal ones neither."""
+    if len(a) == len(b):
+        return "C"
+    return "A" if len(a) > len(b) or len(b) - len(a) < 3 else "B"
+
+
+def first_odd(steps: Sequence[str]) -> int:
+    """The first step that ends with an odd digit, from 1; 0 if there is none."""
+    return next((at for at, step in enumerate(steps, 1) if step.rstrip(".")[-1] in "13579"), 0)
+
+
+class Longer(Engine):
+    """Prefers the longer answer, and names the first step that ends with an odd digit."""
+
+    name = "longer"
+    generates = chooses = True
+    revision = "1"
+
+    def __init__(self, binding: Any) -> None:
+        pass
+
+    def render(self, messages: Sequence[Message]) -> Rendered:
+        return Rendered(tuple(messages), "\n".join(each["content"] for each in messages))
+
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        chosen = preferred(*_answers(prompt.text))
+        shares = [0.9 if option[0] == chosen else 0.05 for option in options]
+        return Choice(tuple(map(math.log, shares)), math.log(MASS))
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        if "<step number" in prompt.text:
+            steps = re.findall(r"<step number=\"\d+\">\n(.*?)\n</step>", prompt.text, re.S)
+            return _said(f"First wrong step: {first_odd(steps) or 'none'}")
+        answers = _answers(prompt.text)
+        return _said("Hm." if "mumble" in "".join(answers) else preferred(*answers))
+
+    async def close(self) -> None: ...
+
+
+class First(Longer):
+    """Prefers what it is shown first, and finds no step wrong."""
+
+    name = "first"
+
+    async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        return Choice(tuple(math.log(share) for share in (0.9, 0.05, 0.05)), math.log(MASS))
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        return _said("First wrong step: none")
+
+
+def _answers(text: str) -> tuple[str, ...]:
+    return tuple(re.search(rf"<answer {name}>\n(.*?)\n</answer", text, re.S)[1] for name in "AB")  # type: ignore[index]
+
+
+def _said(text: str) -> Generation:
+    return Generation(text, (1,), (0.0,), "stop")
