@@ -28,10 +28,10 @@ class GroupFigures:
         low: The lower end of the 95 % interval of ``accuracy``: Wilson's, with each prompt counted
             as one case, since verdicts on one prompt depend on each other.
         high: Its upper end.
-        right: The share of right verdicts. Of a pair both orders have to agree.
-        ties: The share of ties.
-        flips: The share of pairs whose two orders name different winners.
-        unread: The share of verdicts that could not be read.
+        both: Of pairs, the share whose better response is named in both orders.
+        ties: Of pairs, the share of which both orders name neither response.
+        flips: Of pairs, the share whose two orders name different winners.
+        unread: The share of items of which a verdict could not be read.
         first_position: The share of named winners that were shown first: ½ without position bias.
         mass: The median probability of the allowed answers together.
         f1: Of solutions, ProcessBench's F1; with ``f1_low`` and ``f1_high``, a percentile bootstrap
@@ -47,10 +47,10 @@ class GroupFigures:
     accuracy: float
     low: float
     high: float
-    right: float
-    ties: float
-    flips: float
     unread: float
+    both: float | None = None
+    ties: float | None = None
+    flips: float | None = None
     first_position: float | None = None
     mass: float | None = None
     f1: float | None = None
@@ -130,11 +130,6 @@ def group_figures(by: str, name: str, table: pl.DataFrame) -> GroupFigures:
     prompts = table["prompt_id"].n_unique()
     accuracy = float(table["credit"].sum()) / table.height
     low, high = wilson_interval(accuracy * prompts, prompts)
-    share = {
-        verdict: float((table["verdict"] == verdict).sum()) / table.height
-        for verdict in ("right", "tie", "flip", "unread")
-    }
-    decided, mass = int(table["decided"].sum()), table["mass"].median()
     return GroupFigures(
         by,
         name,
@@ -143,14 +138,29 @@ def group_figures(by: str, name: str, table: pl.DataFrame) -> GroupFigures:
         accuracy,
         low,
         high,
-        share["right"],
-        share["tie"],
-        share["flip"],
-        share["unread"],
-        int(table["first_won"].sum()) / decided if decided else None,
-        mass if isinstance(mass, float) else None,
+        _share(table["verdict"] == "unread"),
+        **_of_pairs(table),
         **_of_steps(table),
     )
+
+
+def _of_pairs(table: pl.DataFrame) -> Mapping[str, float | None]:
+    """The figures of pairs; none of solutions."""
+    pairs = table.filter(pl.col("truth").is_null())
+    if pairs.is_empty():
+        return {}
+    decided, mass = int(pairs["decided"].sum()), pairs["mass"].median()
+    return {
+        "both": _share(pairs["named_right"] == 2),
+        "ties": _share(pairs["tied"]),
+        "flips": _share(pairs["verdict"] == "flip"),
+        "first_position": int(pairs["first_won"].sum()) / decided if decided else None,
+        "mass": mass if isinstance(mass, float) else None,
+    }
+
+
+def _share(true: pl.Series) -> float:
+    return int(true.sum()) / len(true)
 
 
 def _of_steps(table: pl.DataFrame) -> Mapping[str, float | None]:

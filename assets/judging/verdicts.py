@@ -24,6 +24,8 @@ COLUMNS: dict[str, Any] = {
     "length": pl.String,
     "verdict": pl.String,
     "credit": pl.Float64,
+    "named_right": pl.Int64,
+    "tied": pl.Boolean,
     "decided": pl.Int64,
     "first_won": pl.Int64,
     "mass": pl.Float64,
@@ -34,10 +36,14 @@ COLUMNS: dict[str, Any] = {
 }
 """The columns of a table of verdicts.
 
-``verdict`` of a pair is ``right`` or ``wrong``; ``tie``; ``flip`` if the two orders name different
-winners; ``unread`` if an order could not be read. That of a solution is ``right``, ``wrong`` or
-``unread``. ``credit`` is 1 for right, ½ for tie and flip, else 0. Of a pair's orders, ``decided``
-counts those that name a winner, and ``first_won`` those in which it was shown first. ``mass`` is
+``verdict`` of a pair is that of the score that `annotators.Judge` gives: ``right`` or ``wrong``, on
+the side of ½ where its expected value is; ``tie``, exactly ½; ``flip`` if the two orders name
+different winners; ``unread`` if an order could not be read. That of a solution is ``right``,
+``wrong`` or ``unread``. ``credit`` is 1 for right, ½ for tie and flip, else 0.
+
+What an order names is its most likely answer. Of a pair's orders, ``named_right`` counts those that
+name the better response, ``decided`` those that name any, and ``first_won`` those that name the one
+shown first. ``tied`` says that both name neither, though the expected value may lean. ``mass`` is
 the lowest probability of the allowed answers together. ``truth`` and ``found`` are indices of the
 first wrong step. ``said`` is what the judge said, ``error`` why it could not be read.
 """
@@ -139,8 +145,12 @@ def _compared(found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, 
         verdict = "flip"
     else:
         verdict = "tie" if value == 0.5 else "right" if value > 0.5 else "wrong"
+    # In the second order the worse response is shown first.
+    named = [found.orders[0], 1 - found.orders[1]] if found.read else []
     return {
         "verdict": verdict,
+        "named_right": sum(value > 0.5 for value in named),
+        "tied": found.tied,
         "decided": sum(order != 0.5 for order in found.orders),
         "first_won": sum(order > 0.5 for order in found.orders),
         "mass": found.mass,

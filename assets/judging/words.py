@@ -49,7 +49,7 @@ def columns(measured: Measured) -> tuple[str, ...]:
             "role",
             "accuracy %",
             "less first",
-            "right",
+            "both orders",
             "ties",
             "flips",
             "unread",
@@ -77,7 +77,7 @@ def cells(measured: Measured, role: RoleFigures) -> tuple[str, ...]:
     begins = (role.role, accuracy(found), difference(role.less_first))
     if has_pairs(measured):
         mass = NOTHING if found.mass is None else f"{found.mass:.2f}"
-        shares = (found.right, found.ties, found.flips, found.unread, found.first_position)
+        shares = (found.both, found.ties, found.flips, found.unread, found.first_position)
         return (*begins, *map(share, shares), mass, *cost)
     return (*begins, f1(found), *map(share, (found.erroneous, found.correct, found.unread)), *cost)
 

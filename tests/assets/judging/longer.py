@@ -24,7 +24,8 @@ def first_odd(steps: Sequence[str]) -> int:
 
 
 class Longer(Engine):
-    """Prefers the longer answer, and names the first step that ends with an odd digit."""
+    """Prefers the longer answer, leans to one that says so without preferring it, and names the
+    first step that ends with an odd digit."""
 
     name = "longer"
     generates = chooses = True
@@ -37,7 +38,11 @@ class Longer(Engine):
         return Rendered(tuple(messages), "\n".join(each["content"] for each in messages))
 
     async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
-        chosen = preferred(*_answers(prompt.text))
+        answers = _answers(prompt.text)
+        if any("leans" in each for each in answers):
+            a, b = (0.4 if "leans" in each else 0.1 for each in answers)
+            return Choice(tuple(map(math.log, (a, b, 0.5))), math.log(MASS))
+        chosen = preferred(*answers)
         shares = [0.9 if option[0] == chosen else 0.05 for option in options]
         return Choice(tuple(map(math.log, shares)), math.log(MASS))
 

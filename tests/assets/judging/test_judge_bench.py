@@ -109,7 +109,7 @@ def test_pairs_as_a_plain_script_counts_them(
         assert (group["items"], group["prompts"]) == (len(rows), prompts)
         assert group["accuracy"] == pytest.approx(accuracy)
         assert (group["low"], group["high"]) == pytest.approx(_wilson(accuracy, prompts))
-        assert group["right"] == pytest.approx(credits.count(1.0) / len(rows))
+        assert group["both"] == pytest.approx(credits.count(1.0) / len(rows))
         assert group["flips"] == pytest.approx(flips / len(rows))
         assert group["ties"] == pytest.approx(ties / len(rows))
         assert group["first_position"] == pytest.approx(firsts / named)
@@ -219,3 +219,15 @@ def test_what_is_wrong_is_said(bench: Any, files: dict[str, Path], tmp_path: Pat
         done = factory("judge-bench", *arguments)
         assert done.exit_code == 1
         assert says in done.stderr, done.stderr
+
+
+def test_a_leaning_that_is_no_name(bench: Any, tmp_path: Path) -> None:
+    """Neither is the most likely answer to both orders, but what is expected leans to one."""
+    file = tmp_path / "leaning.jsonl"
+    file.write_text(
+        json.dumps({"prompt": "Why?", "chosen": "So (leans)", "rejected": "Thus it is."})
+    )
+    (found,) = _measured("longer", "--on", f"reward-bench={file}")
+    everything = found["roles"][0]["groups"][0]
+    assert (everything["accuracy"], everything["ties"], everything["both"]) == (1.0, 1.0, 0.0)
+    assert everything["first_position"] is None
