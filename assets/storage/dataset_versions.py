@@ -129,17 +129,20 @@ class Versions:
             split: The split to read; by default both.
 
         Returns:
-            The rows with a column ``split``: train first, then oldest first.
+            The rows with a column ``split``: train first, then oldest first. A split without rows
+            has the columns of the other.
 
         Raises:
             MissingTableError: A file of the version is missing.
         """
         frames = [
-            read_table(self.folder / "rows" / part.file).with_columns(split=pl.lit(part.split))
-            for part in version.parts
-            if split in (None, part.split)
-        ]
+            self._rows(part) for part in version.parts if split in (None, part.split)
+        ] or [self._rows(part).clear() for part in version.parts[:1]]
         return pl.concat(frames) if frames else pl.DataFrame(schema={"split": pl.String})
+
+    def _rows(self, part: VersionPart) -> pl.DataFrame:
+        rows = read_table(self.folder / "rows" / part.file)
+        return rows.with_columns(split=pl.lit(part.split))
 
     def dropped(self, version: Version) -> pl.DataFrame:
         """The `schemas.Dropped` rows of the last write of ``version``."""

@@ -57,6 +57,18 @@ def test_only_the_train_split_is_learned(factory: Workshop) -> None:
     assert version.figures["held_out"]["pairs"] == left_out.height
 
 
+def test_nothing_held_out_is_nothing_measured(factory: Workshop) -> None:
+    factory.dataset("all", of=["made"], held_out=0, deduplicate=None)
+    factory.run("made", "2026-11-01")
+    ranked = {"use": "trainers.PreferenceAccuracy", "of": "datasets/all"}
+    on_prompts = {"use": "trainers.Validate", "of": "datasets/all", "samples": 0}
+    train = TRAIN | {"of": "datasets/all"}
+    factory.model("assistant", train={"dpo": train}, validate={"a": ranked, "b": on_prompts})
+    version = factory.train("assistant")
+    assert not version.promoted
+    assert version.reason == "a: nothing was measured; b: nothing was measured"
+
+
 def test_a_prompt_that_another_dataset_holds_out_is_not_learned(factory: Workshop) -> None:
     factory.dataset("all", of=["made"], held_out=0, deduplicate=None)
     factory.run("made", "2026-11-01")
