@@ -60,7 +60,7 @@ def export(
     On the Hub it is one commit, or none if nothing has changed.
     """
     with printed(False):
-        from assets.cli import console
+        from assets.cli import console, exchange_lines
         from assets.project.dataset import DATASETS
         from assets.project.model import MODELS
         from assets.project.project import load_project
@@ -79,9 +79,9 @@ def export(
             adapter=adapter,
         )
         if done.published is None or done.repository is None:
-            lines = console.exported_lines(name, done.exported, place)
+            lines = exchange_lines.exported_lines(name, done.exported, place)
         else:
-            lines = console.published_lines(
+            lines = exchange_lines.published_lines(
                 name, done.exported, done.published, done.repository, public=public
             )
         for line in lines:
@@ -118,7 +118,7 @@ def import_(
 ) -> None:
     """Make tables of a published dataset, for recipes to read."""
     with printed(False):
-        from assets.cli import console
+        from assets.cli import console, exchange_lines
         from assets.config.errors import FactoryError
         from assets.config.settings import load_settings
         from assets.importers.importer import import_dataset
@@ -139,5 +139,5 @@ def import_(
             revision=revision,
             columns=columns,
         )
-        for line in console.imported_lines(imported, settings):
+        for line in exchange_lines.imported_lines(imported, settings):
             console.console().print(line, soft_wrap=True)

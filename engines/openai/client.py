@@ -22,12 +22,10 @@ messages, which may repeat it.
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -35,11 +33,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from engines.bindings import Binding
 from engines.chat.turns import turn_of
 from engines.openai.endpoint import endpoint
+from engines.openai.explanations import Explanations, key_of, passes, without_credentials
 from engines.openai.failures import SILENT, UNREADABLE, Failure, refused
 from engines.openai.parameters import adapted, named
 from engines.openai.responses import ChatReply, ModelList, PoolingReply, TextReply
 from engines.openai.retry_budget import RetryBudget, asked_wait
-from engines.protocol import EngineError, RowError, UnavailableError
+from engines.protocol import EngineError, RowError
 from schemas import Message
 from schemas.parameters import Parameters
 
@@ -55,8 +54,6 @@ _OPENING_PATIENCE = 30.0
 restart."""
 _MALFORMED_TRIES = 3
 """A truncated answer may be complete at the next try. After three tries it will not be."""
-_AGAIN = frozenset({SILENT, UNREADABLE, 408, 409, 425, 429})
-_REFUSED = frozenset({400, 413, 422})
 _NO_LIST = frozenset({404, 405})
 _LIMITED = frozenset({429, 503})
 """With these statuses, headers about rate limits count in addition to Retry-After."""
@@ -99,9 +96,9 @@ class Server:
         self.model = binding.served_as
         self.options = ServerOptions.model_validate(dict(binding.options))
         self.url = binding.url.rstrip("/")
-        self._shown = _without_credentials(self.url)
-        self._key = _key(binding)
-        self.endpoint = endpoint(self.url, self.model, self._key)
+        key = key_of(binding)
+        self._explain = Explanations(self.model, without_credentials(self.url), key)
+        self.endpoint = endpoint(self.url, self.model, key)
         self._ceiling = binding.concurrency
         self._warned = False
         self._given_up: EngineError | None = None
@@ -110,14 +107,14 @@ class Server:
             "base_url": self.url,
             # A placeholder: without it the client would send OPENAI_API_KEY, which may be another
             # provider's key, to this server.
-            "api_key": self._key or "none",
+            "api_key": key or "none",
             "timeout": self.options.timeout,
             "max_retries": 0,
         }
         self._client = self._connected()
 
     def __str__(self) -> str:
-        return f"{self.model!r} at {self._shown}"
+        return str(self._explain)
 
     def entry(self) -> dict[str, Any]:
         """The model's entry of ``GET /models``; empty if the server has no such list.
@@ -135,7 +132,7 @@ class Server:
         for entry in listed.data:
             if entry.get("id") == self.model:
                 return entry
-        raise self._unknown(listed)
+        raise self._explain.unknown(listed)
 
     def _connected(self) -> "openai.AsyncOpenAI":
         # Imported here, as it takes a second: loading a configuration imports this module too.
@@ -154,11 +151,11 @@ class Server:
                 return await self._sent(client.models.with_raw_response.list(), ModelList, timeout)
 
             try:
-                return await self._retries(budget, _passes, lambda: True)(attempt)
+                return await self._retries(budget, passes, lambda: True)(attempt)
             except Failure as failure:
                 if failure.status in _NO_LIST:
                     return None
-                raise self._error(failure, budget.seconds) from None
+                raise self._explain.error(failure, budget.seconds) from None
 
     def _retries(
         self,
@@ -178,7 +175,7 @@ class Server:
             failure = state.outcome.exception() if state.outcome is not None else None
             if isinstance(failure, Failure) and outage() and not self._warned:
                 # Once per outage, not once per call: a thousand calls may be waiting.
-                words = self._words(failure)
+                words = self._explain.words(failure)
                 _log.warning("%s %s; waiting up to %g s", self, words, budget.seconds)
                 self._warned = True
 
@@ -276,10 +273,10 @@ class Server:
                 if part is None:
                     raise current_failure
                 without.add(part)
-                message = self._message(current_failure)
+                message = self._explain.message(current_failure)
 
         def again(error: BaseException) -> bool:
-            return _passes(error) and malformed < _MALFORMED_TRIES
+            return passes(error) and malformed < _MALFORMED_TRIES
 
         def outage() -> bool:
             # One refusal is not an outage: requests are added until the server refuses one.
@@ -288,11 +285,13 @@ class Server:
         try:
             return await self._retries(budget, again, outage)(attempt)
         except Failure as failure:
-            error = self._error(failure, None if malformed == _MALFORMED_TRIES else budget.seconds)
+            error = self._explain.error(
+                failure, None if malformed == _MALFORMED_TRIES else budget.seconds
+            )
             if isinstance(error, RowError):
                 raise error from None
             if await self._is_own(failure, sent, kind):
-                words = self._words(failure)
+                words = self._explain.words(failure)
                 raise RowError(f"{self} answers other prompts; to this one it {words}") from None
             unknown = failure.status == 404
             self._given_up = await self._not_found(failure) if unknown else error
@@ -325,7 +324,9 @@ class Server:
             failure = refused(UNREADABLE, raw.text, raw.headers)
             if failure.status == UNREADABLE:
                 expected = _PROMISED.get(kind, "completion")
-                failure = Failure(UNREADABLE, f"gives no {expected}: {self._unreadable(error)}")
+                failure = Failure(
+                    UNREADABLE, f"gives no {expected}: {self._explain.unreadable(error)}"
+                )
             raise failure from None
         if not isinstance(reply, ModelList):
             if reply.failed:
@@ -365,81 +366,21 @@ class Server:
         self.endpoint.answered()
         return True
 
-    def _error(self, failure: Failure, waited: float | None) -> EngineError | RowError:
-        """The final error of a failed call.
-
-        Args:
-            failure: the last failure.
-            waited: the seconds of retries; None if more time would not help.
-        """
-        status, message = failure.status, self._message(failure)
-        if status in (401, 403):
-            return EngineError(f"{self} refuses the key ({status}): {message}. {self._key_hint()}")
-        if status == 402:
-            return EngineError(f"{self} has no credit left for this key: {message}")
-        if status in _REFUSED:
-            return RowError(f"{self} refuses the prompt ({status}): {message}")
-        if not _passes(failure):
-            return EngineError(f"{self} {self._words(failure)}")
-        if waited is None:
-            return EngineError(f"{self} {message}")
-        return UnavailableError(
-            f"{self} {self._words(failure)}; waited {waited:g} s. Start it (vllm "
-            f"serve <folder> --served-model-name {self.model}), or correct the binding's "
-            "'url'; a busy server needs a smaller 'concurrency', or more seconds of "
-            "'patience' in the binding's options"
-        )
-
     async def _not_found(self, failure: Failure) -> EngineError:
         known = ""
         try:
             listing = self._client.models.with_raw_response.list()
             listed = await self._sent(listing, ModelList, _OPENING_PATIENCE)
             if all(entry.get("id") != self.model for entry in listed.data):
-                return self._unknown(listed)
+                return self._explain.unknown(listed)
             known = f" though it serves {self.model!r}"
         except Failure:
             pass
         return EngineError(
-            f"{self} answers 404{known}: {self._message(failure)}. Is 'url' the address that ends "
-            "in /v1, and 'served_as' a name it knows? Rewards come from vLLM's server of a "
-            "classification model only"
+            f"{self} answers 404{known}: {self._explain.message(failure)}. Is 'url' the address "
+            "that ends in /v1, and 'served_as' a name it knows? Rewards come from vLLM's server "
+            "of a classification model only"
         )
-
-    def _unknown(self, listed: ModelList) -> EngineError:
-        names = ", ".join(repr(entry.get("id")) for entry in listed.data) or "nothing"
-        return EngineError(
-            f"{self._shown} does not serve {self.model!r}; it serves {names}: correct the "
-            "binding's 'served_as'"
-        )
-
-    def _words(self, failure: Failure) -> str:
-        message = self._message(failure)
-        if failure.status in (SILENT, UNREADABLE):
-            return message
-        return f"answers {failure.status}: {message}"
-
-    def _message(self, failure: Failure) -> str:
-        return self._without_key(failure.message)[:500]
-
-    def _unreadable(self, error: ValidationError) -> str:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in wrong["loc"])
-        answer = self._without_key(str(wrong["input"]))[:200]
-        return f"{where + ': ' if where else ''}{wrong['msg']} in {answer!r}"
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
-
-    def _key_hint(self) -> str:
-        if self._key:
-            return "Set the environment variable that 'api_key_env' names to a valid key"
-        return "Name the environment variable that holds a key: 'api_key_env' in the binding"
-
-
-def _passes(error: BaseException) -> bool:
-    """Whether a retry of the same request may succeed."""
-    return isinstance(error, Failure) and (error.status in _AGAIN or error.status >= 500)
 
 
 def _retry_headers(error: BaseException) -> Mapping[str, str]:
@@ -448,22 +389,3 @@ def _retry_headers(error: BaseException) -> Mapping[str, str]:
     if error.status in _LIMITED:
         return error.headers
     return {name: value for name, value in error.headers.items() if "retry-after" in name}
-
-
-def _key(binding: Binding) -> str | None:
-    if binding.api_key_env is None:
-        return None
-    key = os.environ.get(binding.api_key_env, "").strip()
-    if not key:
-        raise EngineError(
-            f"{binding.served_as!r} needs a key: set the environment variable "
-            f"{binding.api_key_env}, which the binding's 'api_key_env' names"
-        )
-    return key
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EngineError(f"'url' must be an address such as http://localhost:8000/v1, not {url!r}")
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
