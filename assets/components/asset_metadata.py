@@ -58,7 +58,8 @@ def kinds(stage: Stage, settings: Settings) -> set[str]:
 
 def group(recipe: "RecipeSpec") -> str:
     """The Dagster group of a recipe's assets. The groups of a family follow each other."""
-    return re.sub(r"\W", "_", f"{recipe.family}__{recipe.name}", flags=re.ASCII)
+    named = (re.sub(r"\W", "_", each, flags=re.ASCII) for each in (recipe.family, recipe.name))
+    return "/".join(named)
 
 
 def source_field(recipe: "RecipeSpec") -> str:

@@ -110,7 +110,7 @@ def page(browser: Any, services: Services) -> Iterator[Any]:
 
 def test_the_first_stages_of_a_refresh_are_made_and_shown(services: Services, page: Any) -> None:
     location = f"{services.url}/locations/preference-factory"
-    page.goto(f"{location}/asset-groups/loops__online_dpo")
+    page.goto(f"{location}/asset-groups/loops%2Fonline_dpo")
     for stage in (*STAGES, "policy", "validated"):
         page.get_by_text(stage, exact=True).first.wait_for()
     page.screenshot(path=ARTEFACTS / "graph.png")

@@ -64,8 +64,8 @@ def test_a_recipe_is_found_by_family_paper_and_kind(workshop: Any) -> None:
     assert found("tag:family=tests") == stages
     assert found('tag:paper="chosen-rejected"') == stages
     assert found("tag:recipe=mine") == stages
-    assert found("group:tests__mine and kind:huggingface") == {"responses", "policy", "validated"}
-    assert found("group:tests__mine and kind:pytorch") == {"policy"}
+    assert found('group:"tests/mine" and kind:huggingface') == {"responses", "policy", "validated"}
+    assert found('group:"tests/mine" and kind:pytorch') == {"policy"}
     job = definitions.resolve_job_def("mine")
     assert job.tags["paper"] == "chosen-rejected"
     assert "https://example.org/code" in str(job.description)
