@@ -23,7 +23,6 @@ from assets.project.dataset_plan import DatasetPlan
 from assets.project.model import MODELS
 from assets.project.model_plan import ModelPlan
 from assets.project.project import Project, load_project
-from assets.project.recipe_plan import exported_stage
 from assets.project.resources import Resources
 from assets.publishing.asset import published_asset
 
@@ -120,10 +119,9 @@ def _publications(
     for name in usable:
         recipe = project.recipes[name]
         if recipe.publish is not None:
-            stages = recipe.planned(project.settings)
-            stage = exported_stage(stages) or stages[-1]
-            key = dg.AssetKey([name, stage.name])
-            yield published_asset(project, name, recipe.publish, [key])
+            # The card tells of all stages, so the export waits for the last of them.
+            keys = [dg.AssetKey([name, each.name]) for each in recipe.planned(project.settings)]
+            yield published_asset(project, name, recipe.publish, keys)
     for dataset in datasets:
         if dataset.publish is not None:
             key = dg.AssetKey([DATASETS, dataset.name])

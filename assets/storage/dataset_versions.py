@@ -135,9 +135,9 @@ class Versions:
         Raises:
             MissingTableError: A file of the version is missing.
         """
-        frames = [
-            self._rows(part) for part in version.parts if split in (None, part.split)
-        ] or [self._rows(part).clear() for part in version.parts[:1]]
+        frames = [self._rows(part) for part in version.parts if split in (None, part.split)] or [
+            self._rows(part).clear() for part in version.parts[:1]
+        ]
         return pl.concat(frames) if frames else pl.DataFrame(schema={"split": pl.String})
 
     def _rows(self, part: VersionPart) -> pl.DataFrame:

@@ -40,6 +40,13 @@ def test_a_run_exports_its_recipe_and_the_datasets_that_it_adds_to(paired: Works
     assert [after > before > 0 for before, after in zip(*counts, strict=True)] == [True, True]
 
 
+def test_an_export_waits_for_the_training_that_its_card_tells_of(paired: Workshop) -> None:
+    paired.recipe("mine", STAGES, publish="out/mine")
+    graph = build_definitions(paired.project(), ["mine"]).resolve_asset_graph()
+    before = graph.get(published_key("mine")).parent_keys
+    assert {key.path[-1] for key in before} == set(STAGES)
+
+
 def test_the_hub_gets_one_commit_and_none_if_nothing_changed(paired: Workshop, hub: Hub) -> None:
     paired.recipe("mine", PAIRED)
     to = {"to": f"hf://datasets/{REPO}", "format": "preference"}
