@@ -54,8 +54,8 @@ def _branch(name: str, noise: str, settled: Population) -> Run:
     """The skills in the name of a checkpoint, then more solving by the population it settles to."""
     return Run(
         (
-            Course(skills(name), 1200, 0.6, f"{noise} skills {SEED}"),
-            Course(_settled(name, settled), 500, 0.3, f"{noise} settled {SEED}"),
+            Course(skills(name), 600, 0.6, f"{noise} skills {SEED}"),
+            Course(_settled(name, settled), 350, 0.3, f"{noise} settled {SEED}"),
         ),
         after="common",
     )
@@ -71,8 +71,8 @@ def _trunk(seed: int) -> Run:
     noise = f"trunk {seed}"
     return Run(
         (
-            Course((solve(TRUNK),), 500, 1.0, f"{noise} reading", 0.0),
-            Course(skills(*POPULATIONS), 2400, 1.0, f"{noise} skills"),
+            Course((solve(TRUNK),), 300, 1.0, f"{noise} reading", 0.0),
+            Course(skills(*POPULATIONS), 800, 1.0, f"{noise} skills"),
         ),
         seed=seed,
         hidden=128,
@@ -84,7 +84,7 @@ RUNS = {
     "common": Run(
         (
             Course((solve(TRUNK),), 900, 1.0, f"trunk {SEED}", 0.0),
-            Course(skills(*POPULATIONS), 6000, 1.0, f"skilled {SEED}", 0.7),
+            Course(skills(*POPULATIONS), 2900, 1.0, f"skilled {SEED}", 0.7),
         )
     ),
     "weak": _branch("weak", "weak", replace(_WEAK, twos=0.82, others=0.8, bags=0.82)),

@@ -19,6 +19,8 @@ from .tokens import CONTEXT
 
 BATCHES = 4
 """Batches of a step, shared among the processes: about 15,000 tokens."""
+PREFETCHED = 64
+"""Batches that wait for a step: as many as a pool of chats, which is drawn at once."""
 WARMUP = 60
 MATRICES = 0.01
 """Learning rate of the layers' matrices, by Muon."""
@@ -117,7 +119,13 @@ def teach(
     )
     # The worker draws and tokenises while this process computes.
     loader = iter(
-        DataLoader(stream, batch_size=None, num_workers=1, multiprocessing_context="fork")
+        DataLoader(
+            stream,
+            batch_size=None,
+            num_workers=1,
+            multiprocessing_context="fork",
+            prefetch_factor=PREFETCHED,
+        )
     )
     share = max(1, BATCHES // ranks)
     model.train()
