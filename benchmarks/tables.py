@@ -40,6 +40,7 @@ def responses(texts: pl.Series, *, per_prompt: int = PER_PROMPT) -> pl.DataFrame
             text=pl.lit(texts),
             reasoning=pl.lit(None),
             steps=pl.lit(None),
+            turns=pl.lit(None),
             finish=pl.lit("stop"),
             tokens=pl.lit(1),
             origin=_origin(),

@@ -8,10 +8,9 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field
 
-from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow, to_table
-from engines.operators.row_operator import RowOperator
+from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import as_asked
 from engines.rows import Prompt
@@ -66,9 +65,9 @@ class JudgingItems(RowOperator):
     criteria: str | None = None
     scale: tuple[int, int] = Field(default=(1, 5))
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: RowSession) -> Split:
         """`Prompts`, in the order of the responses."""
-        tables = as_asked(self, tables)
+        tables, context = as_asked(self, tables), session.context
         stage, responses = context.stage, tables[self.of]
         distinct = responses.unique(["prompt_id", "text"], keep="first", maintain_order=True)
         repeated = responses.join(distinct, on="response_id", how="anti", maintain_order="left")

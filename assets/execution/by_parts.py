@@ -118,7 +118,7 @@ def execute_in_parts(
             read, kept = _sample(tables, stored, pl.concat(parts)[drawn.sort()])
             report += operator.conclusions(read, kept, context)
     seconds = perf_counter() - began
-    first = _rows_of(tables, parts[0])
+    first = rows_of_prompts(tables, parts[0])
     split = Split(next(stored.parts()), stored.dropped(), report)
     outcome = StageOutcome(
         stage,
@@ -147,7 +147,7 @@ def _worked(
 ) -> StageReport:
     """Write all parts that are missing. What the stage reports of its session."""
     total = StageReport()
-    with _session(stage, _rows_of(tables, parts[0]), context) as (work, counts, report):
+    with _session(stage, rows_of_prompts(tables, parts[0]), context) as (work, counts, report):
         for number, ids in enumerate(parts):
             mine = content_id(identity, number, ids.to_list())
             figures = stored.kept(mine)
@@ -157,7 +157,7 @@ def _worked(
                 print(f"{where}{done}", file=sys.stderr)
             if figures is None:
                 before = Counter(counts)
-                split = work(_rows_of(tables, ids))
+                split = work(rows_of_prompts(tables, ids))
                 usage = split.report.usage
                 total += split.report
                 figures = {
@@ -233,7 +233,7 @@ def _label_accuracy(
     given = {name: tables[name] for name in tables if _columns(tables[name]) == _PROMPTS}
     labels: list[bool] = []
     for ids, pairs in zip(parts, stored.parts(), strict=True):
-        prompts = given_of(_rows_of(given, ids), stages)
+        prompts = given_of(rows_of_prompts(given, ids), stages)
         labels += checked_labels(pairs, prompts, context.checks)
     return sum(labels) / len(labels) if labels else None
 
@@ -245,12 +245,12 @@ def _sample(
     tables: Mapping[str, Stored], stored: StageParts, ids: pl.Series
 ) -> tuple[Mapping[str, pl.DataFrame], pl.DataFrame]:
     """The rows of some prompts: of the stage's tables, and those that it kept."""
-    read = _rows_of(tables, ids)
+    read = rows_of_prompts(tables, ids)
     unit, known = ("prompt_id", ids) if "prompt_id" in stored.columns() else _responses(read)
     return read, stored.query(lambda rows: rows.filter(pl.col(unit).is_in(known.implode())))
 
 
-def _rows_of(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, pl.DataFrame]:
+def rows_of_prompts(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, pl.DataFrame]:
     """The rows of some prompts, in their order. A table about no prompts has all its rows."""
     wanted = ids.implode()
     names = {name: _columns(stored) for name, stored in tables.items()}

@@ -24,6 +24,8 @@ from engines.weights import weights_revision
 from schemas import Operator, content_id
 
 _CHECKPOINT = frozenset({"path", "trained"})
+_PIECE = 2**20
+"""The bytes of a file that are in memory at a time."""
 _VERBS: tuple[Verb, ...] = ("generate", "score", "choose", "reward")
 
 
@@ -92,5 +94,8 @@ def _version(stored: UPath | pl.DataFrame) -> Any:
 
 
 def _of_file(file: UPath) -> str:
+    digest = hashlib.blake2b()
     with file.open("rb") as opened:
-        return hashlib.blake2b(opened.read()).hexdigest()
+        while piece := opened.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -40,6 +40,11 @@ class RankAgreement(Weighing):
     statistic: Literal["kendall", "spearman", "top_bottom"] = "kendall"
     scope: Literal["prompt", "dataset"] = "prompt"
 
+    @property
+    def by_prompt(self) -> bool:
+        """The mean weight of the dataset is of all rows."""
+        return self.scope == "prompt"
+
     def weights(self, responses: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         prompt = responses["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
         # Any row of each prompt, in the order of the ranks.

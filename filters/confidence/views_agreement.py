@@ -45,6 +45,11 @@ class ViewsAgreement(Filter):
     max_entropy: float = Field(default=1.0, ge=0, le=1)
     cut: CutAnswer = "refuse"
 
+    @property
+    def by_prompt(self) -> bool:
+        """Margins in standard deviations look at all scores; log-odds do not."""
+        return not self.views
+
     @model_validator(mode="after")
     def _several(self) -> "ViewsAgreement":
         named = [*self.views, *self.probabilities]

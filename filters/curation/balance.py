@@ -36,6 +36,11 @@ class Balance(Filter):
     by: str = Field(default="source", min_length=1)
     seed: int = 0
 
+    @property
+    def by_prompt(self) -> bool:
+        """The limit of a source is of all its prompts."""
+        return self.per_source is None
+
     @model_validator(mode="after")
     def _capped(self) -> "Balance":
         if self.per_prompt is None and self.per_source is None:

@@ -17,6 +17,7 @@ class Threshold(Filter):
 
     gives: ClassVar[type[Table] | None] = Responses
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     by: Annotated[str, Takes(Scores)]

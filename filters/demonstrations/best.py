@@ -25,6 +25,7 @@ class Best(Filter):
 
     gives: ClassVar[type[Table] | None] = Demonstrations
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     by: Annotated[str, Takes(Scores)]

@@ -20,6 +20,7 @@ class Imitate(Filter):
 
     gives: ClassVar[type[Table] | None] = Demonstrations
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"

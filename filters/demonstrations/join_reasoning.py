@@ -22,6 +22,7 @@ class JoinReasoning(Filter):
 
     gives: ClassVar[type[Table] | None] = Responses
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     opens: str = "<think>\n"

@@ -32,6 +32,7 @@ class MajorityVote(Filter):
 
     gives: ClassVar[type[Table] | None] = Responses
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     by: Annotated[str, Takes(Scores)] | None = None

@@ -23,6 +23,7 @@ class RankedTraces(TreeFilter):
 
     gives: ClassVar[type[Table] | None] = Rankings
     nothing: ClassVar[str] = "fewer than two different answers"
+    one_prompt: ClassVar[bool] = True
 
     most: int = Field(default=4, ge=2)
 

@@ -22,6 +22,7 @@ class Traces(TreeFilter):
 
     gives: ClassVar[type[Table] | None] = Demonstrations
     nothing: ClassVar[str] = "no right answer of enough value"
+    one_prompt: ClassVar[bool] = True
 
     at_least: float = Field(default=0.0, ge=0, le=1)
     most: int | None = Field(default=None, ge=1)

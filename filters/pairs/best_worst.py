@@ -66,8 +66,8 @@ class BestWorst(Filter):
 
     @property
     def by_prompt(self) -> bool:
-        """A floor in standard deviations, and weights, look at all rows."""
-        return not self.min_standard_margin and self.weight is None
+        """A floor in standard deviations looks at all rows, and so may weights."""
+        return not self.min_standard_margin and (self.weight is None or self.weight.by_prompt)
 
     def role_of(self, field: str) -> str | None:
         """The floor of margins is that of the model that chose the scores."""

@@ -20,6 +20,7 @@ class BranchPairs(TreeFilter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     nothing: ClassVar[str] = "no right and wrong answer part in the tree"
+    one_prompt: ClassVar[bool] = True
 
     def needs_truth(self) -> Truth | None:
         return "check"

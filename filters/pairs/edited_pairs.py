@@ -35,6 +35,7 @@ class EditedPairs(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     originals: Annotated[str, Takes(Responses)]

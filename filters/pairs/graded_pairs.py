@@ -26,6 +26,7 @@ class GradedPairs(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     originals: Annotated[str, Takes(Responses)]

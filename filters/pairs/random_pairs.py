@@ -21,6 +21,7 @@ class RandomPairs(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"

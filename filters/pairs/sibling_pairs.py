@@ -33,6 +33,7 @@ class SiblingPairs(TreeFilter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     nothing: ClassVar[str] = "no siblings far enough apart"
+    one_prompt: ClassVar[bool] = True
 
     against: Literal["worst", "next"] = "worst"
     min_gap: float = Field(default=0.0, ge=0, le=1)

@@ -32,6 +32,7 @@ class StepPairs(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)]
     wrong: Annotated[str, Takes(Responses)]

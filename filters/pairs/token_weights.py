@@ -27,6 +27,7 @@ class TokenWeights(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "pair_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Pairs)]
     by: Annotated[str, Takes(TokenScores)]

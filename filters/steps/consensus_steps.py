@@ -25,6 +25,7 @@ class ConsensusSteps(Filter):
 
     gives: ClassVar[type[Table] | None] = StepLabels
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(StepLabels)]
     by: Annotated[str, Takes(Scores)]

@@ -40,6 +40,7 @@ class LabelSteps(Filter):
 
     gives: ClassVar[type[Table] | None] = StepLabels
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses)] = "responses"
     by: Annotated[str, Takes(Scores)]

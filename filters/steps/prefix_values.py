@@ -27,6 +27,7 @@ class PrefixValues(TreeFilter):
 
     gives: ClassVar[type[Table] | None] = StepLabels
     nothing: ClassVar[str] = "no beginning has a value"
+    one_prompt: ClassVar[bool] = True
 
     values: Literal["search", "ends"] = "search"
     min_visits: int = Field(default=0, ge=0)

@@ -18,7 +18,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
 from engines.operators.markdown_blocks import undivided
-from engines.operators.row_operator import RowOperator
+from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.run_rows import Failed, run_rows
 from engines.operators.step_ends import sentence_ends, step_ends
 from engines.operators.system_turns import as_asked
@@ -105,13 +105,18 @@ class Segment(RowOperator):
             raise ValueError("'below' is a limit on the model's confidence: set by: confidence too")
         return self
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    @property
+    def by_prompt(self) -> bool:
+        """A quantile is of all tokens."""
+        return self.by != "confidence" or self.below is not None
+
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: RowSession) -> Split:
         """``tables[self.of]`` with steps, in its order.
 
         Raises:
             EngineError: the role has no tokenizer that gives the positions of tokens.
         """
-        responses = tables[self.of]
+        responses, context = tables[self.of], session.context
         lost, report = empty(Dropped), StageReport()
         of = tokenizing(context.roles[self.model])
         if self.within == "thought":
@@ -130,16 +135,19 @@ class Segment(RowOperator):
             spans(of, text, self._offsets(text, unsure.get(response_id, [])))
             for response_id, text in responses.select("response_id", "text").iter_rows()
         ]
-        if all_steps:
-            report += StageReport(
-                findings={"steps a response": sum(map(len, all_steps)) / len(all_steps)}
-            )
+        session.counts.update(responses=len(all_steps), steps=sum(map(len, all_steps)))
         steps = pl.Series(
             "steps",
             [[span._asdict() for span in each] for each in all_steps],
             dtype=columns(Responses)["steps"],
         )
         return Split(responses.with_columns(steps), lost, report)
+
+    def report(self, session: RowSession) -> StageReport:
+        """The steps of a response."""
+        cut = session.counts["responses"]
+        findings = {"steps a response": session.counts["steps"] / cut} if cut else {}
+        return StageReport(findings=findings)
 
     def _offsets(self, text: str, unsure: list[int]) -> list[int]:
         """The offsets in characters at which the text should be cut."""

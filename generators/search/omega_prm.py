@@ -9,12 +9,11 @@ import polars as pl
 from pydantic import Field
 
 from engines.checks import BoundedCheck, CheckPath, check_for, require_checks
-from engines.context import Context
 from engines.model import Model, Models
 from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
-from engines.operators.row_operator import RowOperator, sampling_parameters, sound_text
+from engines.operators.row_operator import RowOperator, RowSession, sampling_parameters, sound_text
 from engines.operators.sampled import Varied
 from engines.operators.step_ends import Steps, step_ends
 from engines.rows import Prompt
@@ -77,10 +76,10 @@ class OmegaPRM(Varied, RowOperator):
     def needs_truth(self) -> Truth | None:
         return "rollouts"
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: RowSession) -> Split:
         """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
         children."""
-        prompts = tables[self.of]
+        prompts, context = tables[self.of], session.context
         require_checks(context, prompts, path=self.check)
 
         async def work(prompt: Prompt, models: Models) -> list[TableRow]:
@@ -94,12 +93,22 @@ class OmegaPRM(Varied, RowOperator):
             return list(rows_of(tree, prompt.prompt_id))
 
         split, counts = grow_trees(prompts, work, context)
-        findings = {
-            **_findings(split.kept),
-            "rollouts": counts["rollouts"],
-            "searches": counts["searches"],
-        }
-        return split.with_report(StageReport(findings=findings))
+        inner = split.kept.filter(~pl.col("terminal"))
+        session.counts.update(
+            **counts,
+            trees=split.kept["prompt_id"].n_unique(),
+            nodes=split.kept.height,
+            inner=inner.height,
+            dead=inner.filter(pl.col("value") == 0).height,
+        )
+        return split
+
+    def report(self, session: RowSession) -> StageReport:
+        """Counts of trees and of what they took."""
+        counts = session.counts
+        named = {name: counts[name] for name in ("trees", "nodes", "rollouts", "searches")}
+        dead = counts["dead"] / counts["inner"] if counts["inner"] else None
+        return StageReport(findings={**named, "beyond mending": dead})
 
     @property
     def rollouts(self) -> Rollouts:
@@ -222,13 +231,3 @@ class _Search:
             node.error = state.estimate.error
             node.visits = state.taken
         return root
-
-
-def _findings(nodes: pl.DataFrame) -> dict[str, Any]:
-    inner = nodes.filter(~pl.col("terminal"))
-    dead = inner.filter(pl.col("value") == 0)
-    return {
-        "trees": nodes["prompt_id"].n_unique(),
-        "nodes": nodes.height,
-        "beyond mending": dead.height / inner.height if inner.height else None,
-    }

@@ -1,7 +1,8 @@
 """Monte Carlo tree search over the steps of answers."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
@@ -24,7 +25,7 @@ from engines.operators.nested_scorer import (
     has_weights,
     scorer_session,
 )
-from engines.operators.row_operator import RowOperator, sound_text
+from engines.operators.row_operator import RowOperator, RowSession, sound_text
 from engines.operators.scores import ScorerSession
 from engines.protocol import RowError
 from engines.rows import Prompt
@@ -46,6 +47,17 @@ from schemas import (
 )
 
 NO_PROPOSAL = "no step was proposed"
+
+
+class SearchSession(RowSession):
+    """A search during one stage. ``scorer``: the session of its scorer, whose counts it has; None
+    if there is none."""
+
+    def __init__(self, context: Context, scorer: ScorerSession | None) -> None:
+        super().__init__(context)
+        self.scorer = scorer
+        if scorer is not None:
+            self.counts = scorer.counts
 
 
 class TreeSearch(RowOperator):
@@ -118,35 +130,45 @@ class TreeSearch(RowOperator):
     def needs_truth(self) -> Truth | None:
         return None if self.outcome == 0 else "check"
 
-    def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
-        """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
-        children."""
-        prompts = tables[self.of]
-        require_checks(context, prompts, path=self.check)
-        earlier: dict[Any, pl.DataFrame] = {}
-        if self.tree is not None:
-            earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
+    @contextmanager
+    def session(
+        self, tables: Mapping[str, pl.DataFrame], context: Context
+    ) -> Iterator[SearchSession]:
+        """The session, with that of the scorer."""
         scoring: AbstractContextManager[ScorerSession | None] = nullcontext()
         if self.scorer is not None and has_weights(self.scorer, tables):
             scoring = scorer_session(self.scorer, tables, context, prompts=self.of)
         with scoring as scorer:
-            evaluation = Evaluation(scorer, self.scale, self.outcome)
+            yield SearchSession(context, scorer)
 
-            async def work(prompt: Prompt, models: Models) -> list[TableRow]:
-                root = self._root(prompt, earlier.get((prompt.prompt_id,)))
-                await self._search(prompt, root, models, evaluation)
-                if not root.children:
-                    return [DroppedRow(prompt.prompt_id, NO_PROPOSAL)]
-                return list(rows_of(root, prompt.prompt_id))
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: SearchSession) -> Split:
+        """The trees of ``tables[self.of]``, in the order of the prompts, parents before their
+        children."""
+        prompts = tables[self.of]
+        require_checks(session.context, prompts, path=self.check)
+        earlier: dict[Any, pl.DataFrame] = {}
+        if self.tree is not None:
+            earlier = tables[self.tree].partition_by("prompt_id", as_dict=True)
+        evaluation = Evaluation(session.scorer, self.scale, self.outcome)
 
-            split, counts = grow_trees(prompts, work, context)
-        findings = {
-            **({} if scorer is None else scorer.findings),
-            **_findings(split.kept),
-            "simulations": counts["simulations"],
-            "proposals": counts["proposals"],
-        }
-        return split.with_report(StageReport(findings=findings))
+        async def work(prompt: Prompt, models: Models) -> list[TableRow]:
+            root = self._root(prompt, earlier.get((prompt.prompt_id,)))
+            await self._search(prompt, root, models, evaluation)
+            if not root.children:
+                return [DroppedRow(prompt.prompt_id, NO_PROPOSAL)]
+            return list(rows_of(root, prompt.prompt_id))
+
+        split, counts = grow_trees(prompts, work, session.context)
+        _count(split.kept, session.counts)
+        session.counts.update(counts)
+        return split
+
+    def report(self, session: SearchSession) -> StageReport:
+        """The findings of the scorer, and counts of trees."""
+        findings = {} if session.scorer is None else session.scorer.findings
+        return StageReport(
+            findings={**findings, **{name: session.counts[name] for name in _COUNTED}}
+        )
 
     def _root(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
         if earlier is None:
@@ -227,16 +249,33 @@ class TreeSearch(RowOperator):
         }
 
 
-def _findings(nodes: pl.DataFrame) -> dict[str, Any]:
+def _count(nodes: pl.DataFrame, counts: Counter[str]) -> None:
+    """Add what is counted of ``nodes``; the depth is the largest up to now."""
     ends = nodes.filter("terminal")
     outcomes = ends.group_by("prompt_id").agg(
         right=pl.col("terminal_correct").any(), wrong=(~pl.col("terminal_correct")).any()
     )
-    return {
-        "trees": nodes["prompt_id"].n_unique(),
-        "nodes": nodes.height,
-        "ends": ends.height,
-        "depth": nodes["depth"].max() or 0,
-        "prompts with a right end": int(outcomes["right"].sum()),
-        "prompts without a wrong end": int((outcomes["right"] & ~outcomes["wrong"]).sum()),
-    }
+    depth = nodes["depth"].max()
+    assert depth is None or isinstance(depth, int)
+    counts["depth"] = max(counts["depth"], depth or 0)
+    counts.update(
+        {
+            "trees": nodes["prompt_id"].n_unique(),
+            "nodes": nodes.height,
+            "ends": ends.height,
+            "prompts with a right end": int(outcomes["right"].sum()),
+            "prompts without a wrong end": int((outcomes["right"] & ~outcomes["wrong"]).sum()),
+        }
+    )
+
+
+_COUNTED = (
+    "trees",
+    "nodes",
+    "ends",
+    "depth",
+    "prompts with a right end",
+    "prompts without a wrong end",
+    "simulations",
+    "proposals",
+)

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from upath import UPath
 
-from annotators import Judge
+from annotators import Judge, JudgingItems
 from assets.execution import by_parts
 from assets.execution.by_parts import Stored, execute_in_parts, parts_of
 from assets.execution.execute_stage import StageOutcome, execute_stage
@@ -19,9 +19,9 @@ from assets.project.recipe_plan import Stage
 from assets.storage.stage_parts import StageParts
 from assets.storage.tables import Tables
 from engines.context import Context
-from filters import BestWorst
+from filters import BestWorst, Threshold
 from generators import Sample
-from schemas import Dropped, Operator, Pairs, Responses, Scores, Split, Table, empty
+from schemas import Dropped, Operator, Pairs, Prompts, Responses, Scores, Split, Table, empty
 from tests.annotators.scripted import Bench
 
 CHECKS = {"test": "tests.annotators.scripted.is_right"}
@@ -78,6 +78,8 @@ STAGES = {
     "sample": stage(Sample(model="judge", n=2), Responses),
     "judge": stage(Judge(of="responses"), Scores),
     "pairs": stage(BestWorst(of="responses", by="scores"), Pairs),
+    "kept": stage(Threshold(of="responses", by="scores", at_least=2), Responses),
+    "items": stage(JudgingItems(of="responses"), Prompts),
 }
 
 

@@ -1,0 +1,387 @@
+"""Operators that say that they look at one prompt at a time give the same rows in parts."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import filters
+from annotators import JudgingItems
+from assets.execution import by_parts
+from assets.execution.by_parts import parts_of, rows_of_prompts
+from assets.project.recipe_plan import Stage
+from engines.bindings import Binding
+from engines.opening import open_engine
+from engines.operators.row_operator import RowOperator
+from filters.filter import Filter
+from generators import OmegaPRM, Segment, TreeSearch
+from schemas import (
+    Nodes,
+    Operator,
+    Prompts,
+    Responses,
+    Scores,
+    StageReport,
+    TokenScores,
+    columns,
+    rows,
+)
+from tests.generators.searched import Hopes, searching
+
+World = dict[str, pl.DataFrame]
+ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
+LINES = (
+    "two\n",
+    "half é\n",
+    "no\n",
+    "I can't help with that.\n",
+    "ha ha ha ha\n",
+    "ja, das geht\n",
+)
+VALUES = (0.0, 0.25, 0.5, 0.75, 1.0, None)
+PROMPTS = 12
+
+
+def world(seed: int) -> World:
+    """Twelve prompts, the last of which is missing, with every table that filters read."""
+    draw = Random(seed)
+    asked, made, edited, opinions, tokens, nodes = [], [], [], [], [], []
+    for number in range(PROMPTS):
+        prompt = f"p{number}"
+        asked.append(_asked(prompt))
+        for place in range(draw.randint(1, 4)):
+            one = _response(draw, prompt, f"{prompt}r{place}")
+            made.append(one)
+            for level in range(draw.randint(0, 2)):
+                how = f'{{"level": {level + 1}}}' if draw.random() < 0.8 else "{}"
+                origin = {**ORIGIN, "parents": [one["response_id"]], "parameters": how}
+                name = f"{one['response_id']}e{level}"
+                edited.append({**_edited(draw, one, name), "origin": origin})
+        nodes += _tree(draw, prompt)
+    for one in [*made, *edited]:
+        opinions += _opinions(draw, one)
+        if draw.random() < 0.9:
+            tokens.append(_token_scores(draw, one))
+    index = [each for each in opinions if each["step"] is None]
+    tables = {
+        "prompts": rows(Prompts, asked[:-1]),
+        "responses": rows(Responses, made),
+        "edited": rows(Responses, edited),
+        "scores": rows(Scores, opinions),
+        "others": rows(Scores, [{**each, "value": _moved(each, draw)} for each in opinions]),
+        "index": rows(Scores, [{**each, "value": _place(each, draw)} for each in index]),
+        "tokens": rows(TokenScores, tokens),
+        "nodes": rows(Nodes, nodes),
+    }
+    best = filters.BestWorst(of="responses", by="scores", cut="keep")
+    tables["pairs"] = best.run(tables).kept
+    tables["labels"] = filters.LabelSteps(of="responses", by="scores").run(tables).kept
+    tables["demonstrations"] = filters.Imitate(of="responses").run(tables).kept
+    return tables
+
+
+def _asked(prompt: str) -> dict[str, Any]:
+    said = [{"role": "user", "content": f"question {prompt}"}]
+    about = {"source": "test", "source_revision": "1", "licence": "MIT"}
+    return {"prompt_id": prompt, "messages": said, **about}
+
+
+def _response(draw: Random, prompt: str, name: str) -> dict[str, Any]:
+    lines = draw.choices(LINES, k=draw.randint(1, 4))
+    steps, end = [], 0
+    for number, line in enumerate(lines):
+        span = {"start": end, "end": end + len(line)}
+        steps.append({**span, "token_start": number, "token_end": number + 1})
+        end += len(line)
+    thinks = draw.random() < 0.3
+    return {
+        "response_id": name,
+        "prompt_id": prompt,
+        "text": "".join(lines) + ("" if draw.random() < 0.5 else "Answer: 4"),
+        "steps": None if thinks or draw.random() < 0.2 else steps,
+        "reasoning": "so" if thinks else None,
+        "finish": draw.choice(["stop", "stop", "length"]),
+        "tokens": len(lines),
+        "origin": ORIGIN,
+    }
+
+
+def _edited(draw: Random, one: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The first step of a response, and then perhaps another one."""
+    first, _, rest = one["text"].partition("\n")
+    said = f"{first}\n" + draw.choice(["4", "two", rest or "4"])
+    at = len(first) + 1
+    ends = [(0, at), (at, len(said))]
+    steps = [
+        {"start": start, "end": end, "token_start": number, "token_end": number + 1}
+        for number, (start, end) in enumerate(ends)
+    ]
+    other = _response(draw, one["prompt_id"], name)
+    return {**other, "text": said, "steps": None if one["steps"] is None else steps}
+
+
+def _opinions(draw: Random, one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    steps = [None, -1, *range(len(one["steps"] or []))]
+    found = []
+    for step in steps:
+        for annotator in ("a", "b")[: draw.choice([0, 1, 1, 2])]:
+            value = draw.choice(VALUES)
+            error = "unreadable" if value is None else None
+            about = {"response_id": one["response_id"], "step": step, "annotator": annotator}
+            found.append({**about, "value": value, "error": error, "origin": ORIGIN})
+    return found
+
+
+def _moved(opinion: Mapping[str, Any], draw: Random) -> float | None:
+    return None if opinion["value"] is None else draw.choice(VALUES[:-1])
+
+
+def _place(opinion: Mapping[str, Any], draw: Random) -> float | None:
+    return None if opinion["value"] is None else float(draw.randint(-1, 2))
+
+
+def _token_scores(draw: Random, one: Mapping[str, Any]) -> dict[str, Any]:
+    ends = list(range(1, len(one["text"]) + 1))
+    return {
+        "response_id": one["response_id"],
+        "annotator": "t",
+        "tokenizer": draw.choice(["x", "x", "x", "y"]),
+        "token_ends": ends,
+        "values": [draw.uniform(-1, 1) for _ in ends],
+        "end_value": None if one["finish"] == "length" else 0.5,
+        "origin": ORIGIN,
+    }
+
+
+def _tree(draw: Random, prompt: str) -> list[dict[str, Any]]:
+    """A tree of two levels; some of its leaves are answers."""
+
+    def node(parent: str | None, step: str, depth: int) -> dict[str, Any]:
+        end = depth == 2 and draw.random() < 0.9
+        return {
+            "node_id": f"{prompt}n{step}" if parent is None else f"{parent}{step.strip()}",
+            "parent_id": parent,
+            "prompt_id": prompt,
+            "depth": depth,
+            "step": step,
+            "visits": draw.randint(0, 4),
+            "value": draw.choice(VALUES),
+            "expanded": depth < 2,
+            "terminal": end,
+            "terminal_correct": draw.choice([True, False]) if end else None,
+            "finish": draw.choice(["stop", "stop", "length"]) if end else None,
+            "origin": ORIGIN,
+        }
+
+    found = [node(None, "", 0)]
+    for depth in (1, 2):
+        for above in [each for each in found if each["depth"] == depth - 1]:
+            found += [node(above["node_id"], step, depth) for step in ("x\n", "y\n", "z\n")]
+    return found
+
+
+OF: dict[str, Any] = {"of": "responses", "by": "scores"}
+EDITED: dict[str, Any] = {"of": "edited", "originals": "responses"}
+FILTERS: Sequence[Filter] = [
+    filters.AggregateSteps(of="scores"),
+    filters.Balance(of="responses", per_prompt=2),
+    filters.Balance(of="responses", per_source=4),
+    filters.BalanceSteps(of="labels"),
+    filters.Best(**OF, n=2),
+    filters.Best(**OF, at_least=0.5, cut="keep"),
+    *(filters.BestWorst(**OF, against=against) for against in ("worst", "second", "random")),
+    filters.BestWorst(**OF, length_penalty=0.01, cut="keep"),
+    filters.BestWorst(**OF, min_standard_margin=0.1),
+    filters.BestWorst(**OF, weight=filters.RankAgreement(of=("scores", "others"))),
+    filters.BestWorst(**OF, weight=filters.RankAgreement(of=("scores", "others"), scope="dataset")),
+    filters.BoundedReward(of="scores"),
+    filters.BranchPairs(of="nodes"),
+    *(filters.ByRank(**OF, keep=keep) for keep in ("best", "best_worst", "best_random")),
+    filters.ByRank(**OF, keep="outside", band=(0.25, 0.75)),
+    filters.CombineScores(of=("scores", "others"), rule="sum"),
+    filters.Conditioned(of="pairs", by="scores", template="{condition}", decimals=2),
+    filters.Conditioned(of="demonstrations", by="scores", template="{condition}"),
+    filters.Conditioned(of="demonstrations", source_of="prompts", template="{condition}"),
+    filters.ConsensusSteps(of="labels", by="index"),
+    filters.Conversations(of="edited", after=("responses",), asked=("again",)),
+    filters.Decontaminate(of="prompts", against=("others",)),
+    filters.Deduplicate(of="responses", scope="prompt"),
+    filters.Diverse(of="responses", n=3),
+    filters.EditedPairs(**EDITED, by="scores", originals_by="others", most_changed=1, right=0.5),
+    filters.Fold(of="responses", fold=1),
+    filters.GradedPairs(**EDITED),
+    filters.GradedPairs(**EDITED, pairs="all", cut="keep"),
+    filters.Imitate(of="responses"),
+    filters.JoinReasoning(of="responses"),
+    *(
+        filters.LabelSteps(**OF, rule=rule, threshold=0.3)
+        for rule in ("hard", "soft", "logmeanexp", "optimal", "advantage", "progress")
+    ),
+    filters.LabelSteps(of="responses", by="index", rule="first_error", after="wrong"),
+    filters.LabelSteps(**OF, rule="advantage", prover="others", after="null"),
+    filters.Language(of="responses", languages=("en",), among=("en", "de"), low_accuracy=True),
+    filters.LengthBias(of="pairs"),
+    filters.LowestStep(of="scores"),
+    filters.MajorityVote(of="responses", answer="(two|no)"),
+    filters.MajorityVote(of="responses", by="scores", answer="(two|no)", cut="read"),
+    filters.MergeSteps(of="labels"),
+    filters.MinimumMargin(of="pairs", at_least=0.3),
+    filters.MinimumMargin(of="pairs", at_least=0.3, by="others"),
+    filters.PreferenceStrength(of="pairs", by=("scores", "others")),
+    filters.PrefixValues(of="nodes"),
+    filters.PrefixValues(of="nodes", values="ends", right_above=0.5),
+    filters.RandomPairs(of="responses"),
+    filters.RankedTraces(of="nodes", most=2),
+    filters.Refusals(of="responses"),
+    filters.Refusals(of="pairs", side="either"),
+    filters.Repetition(of="responses", max_word_run=3),
+    filters.Repetition(of="demonstrations", max_duplicate_lines=0.1, max_duplicate_ngrams=0.1),
+    filters.SemanticDuplicates(of="responses", embedder="none"),
+    filters.SiblingPairs(of="nodes", along="visits", confidence=True),
+    filters.SiblingPairs(of="nodes", against="next"),
+    filters.StepPairs(of="edited", wrong="responses", by="index", chosen="answer"),
+    filters.Threshold(**OF, at_least=0.3, at_most=0.8),
+    filters.TokenWeights(of="pairs", by="tokens"),
+    filters.Traces(of="nodes", at_least=0.25, most=2),
+    filters.Uncertainty(of="pairs", by="scores"),
+    filters.Union(of=("responses", "edited")),
+    filters.Versus(of="responses", against="edited"),
+    filters.Versus(**OF, against="edited", against_by="others", min_margin=0.1),
+    filters.ViewsAgreement(of="pairs", probabilities=("scores", "others")),
+    filters.ViewsAgreement(of="pairs", views=("scores", "others")),
+]
+WHOLE = {
+    "AggregateSteps",
+    "BalanceSteps",
+    "BoundedReward",
+    "CombineScores",
+    "Decontaminate",
+    "Deduplicate",
+    "Diverse",
+    "Fold",
+    "LengthBias",
+    "LowestStep",
+    "MergeSteps",
+    "PreferenceStrength",
+    "SemanticDuplicates",
+    "Uncertainty",
+    "Union",
+}
+"""Filters that look at all rows, or read or write tables that are not of prompts in their order."""
+
+
+def test_every_filter_is_tried_here() -> None:
+    named = (getattr(filters, name) for name in filters.__all__)
+    known = {each for each in named if isinstance(each, type) and issubclass(each, Filter)}
+    assert known - {Filter} == {type(each) for each in FILTERS}
+    declared = {type(each).__name__ for each in FILTERS if each.by_prompt}
+    assert {type(each).__name__ for each in FILTERS} - declared == WHOLE
+
+
+def split_up(operator: Operator, tables: World, monkeypatch: pytest.MonkeyPatch) -> list[World]:
+    """The tables of each part, of two prompts."""
+    read = {name: tables[name] for name in {each.stage for each in operator.inputs()}}
+    monkeypatch.setattr(by_parts, "PROMPTS", 2)
+    stage = Stage("made", operator, operator.gives or Responses, tuple(read))
+    parts = parts_of(stage, read)
+    assert len(parts) > 1
+    return [rows_of_prompts(read, ids) for ids in parts]
+
+
+def assert_same_rows(parts: Sequence[Any], whole: Any) -> None:
+    assert_frame_equal(pl.concat(part.kept for part in parts), whole.kept)
+    order = ["row_id", "reason", "numbers"]
+    dropped = pl.concat(part.dropped for part in parts)
+    assert_frame_equal(dropped.sort(order), whole.dropped.sort(order))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "operator",
+    [each for each in FILTERS if each.by_prompt],
+    ids=lambda each: f"{type(each).__name__}-{FILTERS.index(each)}",
+)
+def test_a_filter_of_one_prompt_gives_the_same_in_parts(
+    operator: Filter, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = world(seed)
+    whole = operator.run(tables)
+    parts = [operator.run(part) for part in split_up(operator, tables, monkeypatch)]
+    assert_same_rows(parts, whole)
+
+
+def test_the_tables_try_every_filter() -> None:
+    """Each keeps and drops rows of some table, so that none is equal because it is empty."""
+    kept, dropped = Counter[str](), Counter[str]()
+    for seed in range(3):
+        tables = world(seed)
+        for operator in FILTERS:
+            if operator.by_prompt:
+                split = operator.run(tables)
+                kept[type(operator).__name__] += split.kept.height
+                dropped[type(operator).__name__] += split.dropped.height
+    for counts in (kept, dropped):
+        assert all(counts.values()), counts
+
+
+SEARCHES: Sequence[RowOperator] = [
+    TreeSearch(simulations=6),
+    TreeSearch(simulations=6, scorer=Hopes(), outcome=0.5),
+    OmegaPRM(k=3, searches=4),
+]
+
+
+@pytest.mark.parametrize("number", range(len(SEARCHES)))
+def test_searches_give_the_same_in_parts(
+    number: int, stand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = stand.prompts("one", "two", "a single letter", "too long", "five")
+    in_parts(SEARCHES[number], {"prompts": asked}, searching(stand), monkeypatch)
+
+
+def test_judging_items_are_the_same_in_parts(stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = world(0)
+    in_parts(JudgingItems(of="responses", truth="scores"), tables, stand.context(), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("operator", "parts"),
+    [
+        (Segment(), True),
+        (Segment(by="confidence", below=0.02), True),
+        (Segment(by="confidence"), False),
+    ],
+)
+def test_segments_are_the_same_in_parts(
+    operator: Segment,
+    parts: bool,
+    stand: Any,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert operator.by_prompt == parts
+    roles = {"policy": Binding(model=str(tiny_model), dtype="float32", device="cpu")}
+    context = stand.context(roles=roles, open_engine=open_engine)
+    if parts:
+        in_parts(operator, world(1), context, monkeypatch)
+
+
+def in_parts(
+    operator: RowOperator, tables: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows and its findings, by one session."""
+    whole = operator.run(tables, context)
+    read = split_up(operator, tables, monkeypatch)
+    found = StageReport()
+    with operator.session(read[0], context) as session:
+        parts = [operator.rows_of(part, session) for part in read]
+    for part in parts:
+        found += part.report
+    assert_same_rows(parts, whole)
+    assert list(whole.kept.columns) == list(columns(operator.gives))
+    assert (found + operator.report(session)).findings == whole.report.findings
