@@ -7,20 +7,10 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.chat.thinking import answering, apart, open_thought, unended, with_marks
-from engines.chat.thinking_budget import NO_BUDGET, joined, of_thought, thinking_before, tokens_left
+from engines.chat.thinking import apart, open_thought, unended, with_marks
+from engines.chat.thinking_budget import NO_BUDGET, of_thought, thinking_before
 from engines.choices import exact, spellings
 from engines.context import Context
-from engines.journal.codec import (
-    pack_choice,
-    pack_generation,
-    pack_rewards,
-    pack_scored,
-    unpack_choice,
-    unpack_generation,
-    unpack_rewards,
-    unpack_scored,
-)
 from engines.ledger import CURRENT
 from engines.protocol import (
     Choice,
@@ -34,35 +24,16 @@ from engines.protocol import (
     Scored,
     UntrainedHeadError,
 )
+from engines.runtime.answers import CHOICE, REWARDS, SCORED
 from engines.runtime.masses import Masses
 from engines.runtime.seeds import sample_seed
-from engines.runtime.session import Codec, OpenedEngine, Question, Session
+from engines.runtime.session import OpenedEngine, Question, Session
+from engines.runtime.writing import Writer, answered
 from schemas import Cost, Message, Usage
 
 __all__ = ["Model", "Models", "SampledText", "thinking_before"]
 
 _DEFAULT = Sampling()
-_GENERATION = Codec(
-    pack_generation,
-    unpack_generation,
-    lambda answer: answer.tokens,
-    lambda answer, prompt: Cost(1, prompt, answer.tokens),
-)
-_SCORED = Codec(
-    pack_scored,
-    unpack_scored,
-    lambda answer: len(answer.token_ids),
-    lambda answer, prompt: Cost(1, prompt + len(answer.token_ids)),
-)
-_CHOICE = Codec(
-    pack_choice, unpack_choice, lambda answer: 0, lambda answer, prompt: Cost(1, prompt)
-)
-_REWARDS = Codec(
-    pack_rewards,
-    unpack_rewards,
-    lambda answer: answer.tokens,
-    lambda answer, prompt: Cost(1, answer.tokens),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +54,13 @@ class Model:
         EngineError: no row can be answered.
     """
 
-    __slots__ = ("_about", "_calls", "_row_id", "_session", "role")
+    __slots__ = ("_about", "_calls", "_row_id", "_session", "_writer", "role")
 
     def __init__(
         self, role: str, session: Session, row_id: str, calls: Iterator[int], about: str
     ) -> None:
         self.role = role
+        self._writer = Writer(role, session, about)
         self._session = session
         self._row_id = row_id
         self._calls = calls
@@ -157,12 +129,12 @@ class Model:
             after = self._seeds(f"answer of {call}", n)
             answers = await asyncio.gather(
                 *(
-                    self._thinking(messages, prompt, sampling, *both)
+                    self._writer.think_and_answer(messages, prompt, sampling, *both)
                     for both in zip(seeds, after, strict=True)
                 )
             )
         else:
-            raws = await self._written(prompt, sampling, seeds)
+            raws = await self._writer.write(prompt, sampling, seeds)
             answers = [with_marks(prompt, raw) if within else apart(prompt, raw) for raw in raws]
         revision, greedy = engine.revision, sampling.temperature == 0
         return [
@@ -184,56 +156,6 @@ class Model:
         seed = self._session.context.seed
         return [sample_seed(seed, self._row_id, call, i) for i in range(n)]
 
-    async def _written(
-        self, prompt: Rendered, sampling: Sampling, seeds: Sequence[int]
-    ) -> list[Generation]:
-        """The texts after ``prompt``, as the engine gives them."""
-        session = self._session
-        opened = session.engine_for(self.role, "generate")
-        engine = opened.engine
-        if sampling.pattern is not None and not (
-            engine.constrains and open_thought(prompt.text) is None
-        ):
-            # If the text begins inside a thought, the pattern of the answer does not apply to it.
-            sampling = replace(sampling, pattern=None)
-
-        async def ask(positions: list[int]) -> list[Generation]:
-            return [await engine.generate(prompt, sampling, seeds[i]) for i in positions]
-
-        keys = opened.identity("generate", sampling).generations(prompt.text, seeds)
-        raws = await session.answers(
-            opened,
-            "generate",
-            keys,
-            ask,
-            _GENERATION,
-            question=Question(self.role, self._about, prompt),
-            together=False,
-        )
-        for raw in raws:
-            session.usage.wrote(sampling.max_tokens, cut=raw.finish == "length", tokens=raw.tokens)
-        return raws
-
-    async def _thinking(
-        self,
-        messages: Sequence[Message],
-        prompt: Rendered,
-        sampling: Sampling,
-        seed: int,
-        answer_seed: int,
-    ) -> Generation:
-        """A thought of at most ``max_thinking_tokens`` tokens, and the answer after it."""
-        (raw,) = await self._written(prompt, of_thought(sampling, prompt), [seed])
-        thought = apart(prompt, raw)
-        left = tokens_left(thought, sampling)
-        if not left:
-            return thought
-        begun = thinking_before(messages, thought.reasoning, thought.text)
-        following = self._session.engine_for(self.role, "generate").engine.render(begun)
-        rest = replace(sampling, max_tokens=left, max_thinking_tokens=None)
-        (raw,) = await self._written(following, rest, [answer_seed])
-        return joined(thought, apart(following, raw))
-
     async def think(self, messages: Sequence[Message], *, sampling: Sampling) -> str | None:
         """The thought that the model writes before its answer to ``messages``, at most
         ``max_thinking_tokens`` tokens; None if it writes none. For `thinking_before`.
@@ -246,7 +168,7 @@ class Model:
             raise EngineError(NO_BUDGET)
         prompt = engine.render(messages)
         (seed,) = self._seeds(next(self._calls), 1)
-        (raw,) = await self._written(prompt, of_thought(sampling, prompt), [seed])
+        (raw,) = await self._writer.write(prompt, of_thought(sampling, prompt), [seed])
         return apart(prompt, raw).reasoning
 
     @property
@@ -257,24 +179,9 @@ class Model:
     async def first_words(self, messages: Sequence[Message], *, tokens: int) -> str:
         """What the model writes where `choose` reads its options: the first ``tokens`` tokens,
         greedily."""
-        opened = self._session.engine_for(self.role, "generate")
-        engine = opened.engine
-        prompt = _answered(engine.render(messages))
+        prompt = self._session.engine_for(self.role, "generate").engine.render(messages)
         sampling = Sampling(temperature=0, max_tokens=tokens)
-
-        async def ask(positions: list[int]) -> list[Generation]:
-            return [await engine.generate(prompt, sampling, 0) for _ in positions]
-
-        keys = opened.identity("generate", sampling).generations(prompt.text, [0])
-        (answer,) = await self._session.answers(
-            opened,
-            "generate",
-            keys,
-            ask,
-            _GENERATION,
-            question=Question(self.role, self._about, prompt),
-            together=False,
-        )
+        (answer,) = await self._writer.ask(answered(prompt), sampling, [0])
         return answer.text
 
     async def score(
@@ -303,7 +210,7 @@ class Model:
         # Texts that begin with a thought follow another prompt than those without.
         by_prompt: dict[str, list[int]] = {}
         for number, text in enumerate(continuations):
-            prompt = _answered(rendered, begins=text)
+            prompt = answered(rendered, begins=text)
             by_prompt.setdefault(prompt.text, []).append(number)
         scored: dict[int, Scored] = {}
         for prompt_text, numbers in by_prompt.items():
@@ -331,7 +238,7 @@ class Model:
             "score",
             keys,
             ask,
-            _SCORED,
+            SCORED,
             question=Question(self.role, self._about, prompt),
             together=True,
         )
@@ -351,7 +258,7 @@ class Model:
         session = self._session
         opened = session.engine_for(self.role, "choose")
         engine = opened.engine
-        prompt = _answered(engine.render(messages))
+        prompt = answered(engine.render(messages))
         ordered = tuple(sorted(options))
         summed = session.binding(self.role).sums_spellings
         spelled = spellings(ordered) if summed else exact(ordered)
@@ -365,7 +272,7 @@ class Model:
             "choose",
             keys,
             ask,
-            _CHOICE,
+            CHOICE,
             question=Question(self.role, self._about, prompt),
             together=True,
         )
@@ -396,7 +303,7 @@ class Model:
         prompt = engine.render(messages)
         if open_thought(prompt.text) is None:
             # One that the header opens is closed by the engine, as the keys of old answers say.
-            prompt = _answered(prompt, begins=text)
+            prompt = answered(prompt, begins=text)
 
         async def ask(positions: list[int]) -> list[Rewards]:
             rewards = await engine.reward(
@@ -408,7 +315,7 @@ class Model:
         question = Question(self.role, self._about, prompt)
         try:
             (rewards,) = await session.answers(
-                opened, "reward", keys, ask, _REWARDS, question=question, together=True
+                opened, "reward", keys, ask, REWARDS, question=question, together=True
             )
         except UntrainedHeadError:
             if (row := CURRENT.get()) is None:
@@ -421,15 +328,6 @@ class Model:
 
     def _rewarder(self, dropout: Dropout | None) -> OpenedEngine:
         return self._session.engine_for(self.role, "reward", in_process=dropout is not None)
-
-
-def _answered(prompt: Rendered, *, begins: str = "") -> Rendered:
-    """``prompt`` before an answer without a thought, or one that ``begins`` with its own."""
-    last = prompt.messages[-1]
-    if last["role"] == "assistant" and (last["content"] or "reasoning" in last):
-        # A thought is already there, before what the answer begins with.
-        return prompt
-    return replace(prompt, text=answering(prompt.text, begins=begins, form=prompt.thought))
 
 
 class Models:
