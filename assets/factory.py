@@ -18,7 +18,6 @@ Only `Factory.refresh` and `Factory.train` need Dagster.
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -32,25 +31,22 @@ from assets.config.errors import FactoryError
 from assets.config.settings import Settings
 from assets.costs.estimate import SAMPLE, plan_run
 from assets.costs.plan import Plan
-from assets.execution.execute_stage import execute_stage
-from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
+from assets.execution.preview import preview
+from assets.execution.stage_context import RecipeContext, stage_context
 from assets.judging.bench import Measured, check_roles, judged
 from assets.judging.items import Benchmark, read_benchmark, sampled_pairs
 from assets.project.changes import Changes
 from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import Stage, with_read
 from assets.project.refusal import Declarations
-from assets.prompts.incremental_read import read_on
-from assets.prompts.sample_prompts import draw
+from assets.prompts.read_source import read_source
 from assets.storage.model_versions import ModelVersion, ModelVersions
 from assets.storage.tables import Tables
 from engines.context import Context
 from engines.operators.model_defaults import with_model_defaults
 from generators import Sample
-from schemas import Checkpoints, Operator, Split
-from schemas.near import near
+from schemas import Operator, Split
 
 if TYPE_CHECKING:
     from assets.refresh import Outcome
@@ -114,7 +110,9 @@ class Factory:
             FactoryError: There is no such source, or it cannot be read.
         """
         with tempfile.TemporaryDirectory(prefix="factory-prompts-") as folder:
-            return self._read(source, Tables(UPath(folder)), refresh=self._today, rows=rows).kept
+            return read_source(
+                self.project, source, Tables(UPath(folder)), refresh=self._today, rows=rows
+            ).kept
 
     def run(self, operator: Operator, /, **tables: pl.DataFrame) -> Split:
         """Run one operator. Answers of models are journaled; no table is stored.
@@ -164,62 +162,7 @@ class Factory:
         """
         spec = self._recipe(recipe)
         self.project.require(recipe)
-        stages = [
-            _of_few(stage, rows) for stage in _up_to(until, spec.planned(self.settings), recipe)
-        ]
-        weights = spec.weights(self.settings)
-        refresh = self._today
-        recipe_context = RecipeContext(
-            recipe,
-            trains=None,
-            seed=spec.seed,
-            folder=Path(spec.file).parent,
-            fixed=spec.fixed_sources,
-        )
-        with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
-            tables = Tables(UPath(folder))
-            for source, most in spec.asked_of_sources(stages, self.settings, rows).items():
-                day = None if source in spec.fixed_sources else refresh
-                split = self._read(source, tables, refresh=day, rows=most)
-                tables.write(("prompts", source), day, split)
-            held_out = self._read(self.settings.held_out, tables, refresh=None, rows=None).kept
-            drawn = draw(
-                tables,
-                recipe=recipe,
-                refresh=refresh,
-                rows=rows,
-                weights=weights,
-                held_out=held_out,
-                referenced=spec.fitted(self.settings).referenced,
-            )
-            offers = {
-                stage.name: offered_to(stage, recipe_context, refresh=refresh, tables=tables)
-                for stage in stages
-            }
-        splits = {"prompts": drawn.split}
-        frames = {"prompts": drawn.split.kept, "held_out": held_out}
-        for stage in stages:
-            if stage.gives is Checkpoints or not set(stage.reads) <= frames.keys():
-                continue
-            context = stage_context(
-                stage.name,
-                recipe_context,
-                refresh=refresh,
-                settings=self.settings,
-                tables=self.project.tables,
-                checks=self.project.checks,
-            )
-            earlier = carried(
-                stage,
-                recipe_context,
-                refresh=refresh,
-                settings=self.settings,
-                tables=self.project.tables,
-            )
-            read = {**frames, **earlier, **offers[stage.name]}
-            splits[stage.name] = execute_stage(stage, read, context).split
-            frames[stage.name] = splits[stage.name].kept
-        return splits
+        return preview(self.project, spec, refresh=self._today, rows=rows, until=until)
 
     def plan(
         self,
@@ -440,43 +383,3 @@ class Factory:
         if name not in self.recipes:
             raise FactoryError(self.recipes.missing(name))
         return self.recipes[name]
-
-    def _read(self, source: str, tables: Tables, *, refresh: str | None, rows: int | None) -> Split:
-        """Read the first rows of a source, as the first refresh would."""
-        if source not in self.project.sources:
-            raise FactoryError(self.project.sources.missing(source))
-        spec = self.project.sources[source]
-        readable = None if spec.check is None else getattr(spec.checker(), "readable", None)
-        reading = read_on(
-            spec.reader(),
-            name=source,
-            key=spec.key,
-            refresh=refresh,
-            limit=spec.rows if rows is None else rows,
-            tables=tables,
-            read=spec.read,
-            readable=readable,
-        )
-        return reading.split
-
-
-def _of_few(stage: Stage, rows: int) -> Stage:
-    """The stage, if it draws prompts of its own, with at most so many."""
-    if not stage.sources:
-        return stage
-    fewer = min(getattr(stage.operator, "rows", rows), rows)
-    return replace(stage, operator=stage.operator.model_copy(update={"rows": fewer}))
-
-
-def _up_to(until: str | None, stages: list[Stage], recipe: str) -> list[Stage]:
-    """The stages that ``until`` needs, and itself; all if it is None.
-
-    Raises:
-        FactoryError: There is no such stage.
-    """
-    names = [stage.name for stage in stages]
-    if until is None:
-        return stages
-    if until not in names:
-        raise FactoryError(f"{recipe} has no stage {until!r}; {near(until, names)}")
-    return with_read(stages, [until])
