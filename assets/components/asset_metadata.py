@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import polars as pl
 
 from assets.config.settings import Settings
 from assets.project.recipe_plan import Stage
@@ -106,14 +107,34 @@ def described_job(recipe: "RecipeSpec") -> str:
 
 
 @cache
+def _type_name(dtype: pl.DataType) -> str:
+    """A type without the fields of structures, for which the UI has no room."""
+    if isinstance(dtype, pl.List):
+        return f"List({_type_name(_inner(dtype))})"
+    return "Struct" if isinstance(dtype, pl.Struct) else str(dtype)
+
+
+def _with_fields(description: str | None, dtype: pl.DataType) -> str | None:
+    """A description, with the fields of the structures in the column."""
+    while isinstance(dtype, pl.List):
+        dtype = _inner(dtype)
+    if not isinstance(dtype, pl.Struct):
+        return description
+    return f"{description}: {', '.join(field.name for field in dtype.fields)}"
+
+
+def _inner(dtype: pl.List) -> pl.DataType:
+    return dtype.inner if isinstance(dtype.inner, pl.DataType) else dtype.inner()
+
+
 def column_schema(table: type[Table]) -> dg.TableSchema:
     """The columns of a table with their types and constraints, as Dagster shows them."""
     keys = set(table.primary_key())
     columns = [
         dg.TableColumn(
             name,
-            type=str(column.dtype),
-            description=column_description(table, name),
+            type=_type_name(column.dtype),
+            description=_with_fields(column_description(table, name), column.dtype),
             constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=name in keys),
         )
         for name, column in table.columns().items()
