@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.config.errors import FactoryError, RecipeError
-from assets.config.settings import SettingsError, load_settings
+from assets.config.errors import FactoryError, RecipeError, SettingsError
+from assets.config.settings import load_settings
 from assets.export.messages import as_exported
 from assets.formats import format_of
 from assets.importers.importer import import_dataset

@@ -135,3 +135,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         current = current.__cause__ or current.__context__
+
+
+class SettingsError(FactoryError):
+    """The configuration file is wrong, or an environment variable that overrides it."""

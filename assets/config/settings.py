@@ -8,18 +8,15 @@ folder of the file. A model or a folder of templates that is missing there is th
 folder of the installed packages, which holds ``pocket/checkpoints/base``.
 """
 
-import math
 import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from os.path import expanduser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     Field,
     PrivateAttr,
     ValidationError,
@@ -36,46 +33,22 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from upath import UPath
 
 from assets.config.bundled import PACKAGES, bundled
-from assets.config.errors import NO_MAPPING, FactoryError
+from assets.config.config_file import FILE, config_file, settings_in
+from assets.config.errors import SettingsError
+from assets.config.explained import explained
+from assets.config.fields import Name, Owners, PathText, Weights, WeightsOfRecipes
+from assets.config.locations import check_root, is_local, located
 from assets.config.modules import make_importable
 from assets.config.operation import Alerts, Freshness, RecipeSchedule, Retries, Schedule
 from assets.config.profiles import Own, OwnProfile, check_profiles, profile_named
 from assets.config.promoted import downstream_model, read_promoted
-from assets.config.yaml_file import LONGEST_NAME, YamlError, documents, unsound
+from assets.config.variables import PREFIX, check_variables, from_variable
+from assets.config.yaml_file import unsound
 from engines.bindings import Binding
 from engines.cluster.settings import Cluster
 from engines.operators.model_defaults import RoleDefaults
-from engines.profiles import ByTraining, LoRADefaults, Profile, merged
-from schemas.near import near
+from engines.profiles import merged
 from schemas.parameters import refuse_truth
-
-_PREFIX = "FACTORY_"
-_OTHERS = frozenset(
-    {"FACTORY_CONFIG", "FACTORY_DEBUG", "FACTORY_CODE_SOCKET", "FACTORY_GSM8K"}
-    | {"FACTORY_BENCHMARKS_QUICK"}
-)
-"""Environment variables of this project that do not override the configuration."""
-
-
-def _name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-        raise ValueError("a name is letters, digits, '_', '-' and '.'")
-    return name
-
-
-_Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]
-_PathText = Annotated[str, Field(min_length=1)]
-_NESTED = frozenset(
-    {"PROFILES", "ROLES", "CLUSTER", "SOURCES", "SCHEDULE", "RETRIES", "ALERTS", "FRESHNESS"}
-)
-"""Fields with inner fields that a variable can set, such as FACTORY_SOURCES__POCKET."""
-
-FILE = "factory.yaml"
-_OWNER = r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}"
-
-
-class SettingsError(FactoryError):
-    """The configuration file is wrong, or an environment variable that overrides it."""
 
 
 class Settings(BaseSettings):
@@ -109,27 +82,27 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
     )
 
-    root: _PathText = "data"
-    journal: _PathText | None = None
-    models: _PathText | None = None
-    imports: _PathText | None = None
-    profiles: Mapping[_Name, OwnProfile] = Field(default_factory=dict)
-    roles: Mapping[_Name, Binding]
+    root: PathText = "data"
+    journal: PathText | None = None
+    models: PathText | None = None
+    imports: PathText | None = None
+    profiles: Mapping[Name, OwnProfile] = Field(default_factory=dict)
+    roles: Mapping[Name, Binding]
     cluster: Cluster = Cluster()
-    sources: Mapping[_Name, float] = Field(min_length=1)
-    recipe_sources: Mapping[_Name, Mapping[_Name, float]] = Field(default_factory=dict)
+    sources: Weights
+    recipe_sources: WeightsOfRecipes = Field(default_factory=dict)
     held_out: str = "held_out"
     recipes: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
+    owners: Owners = ()
     schedule: Schedule = Schedule()
-    recipe_schedules: Mapping[_Name, RecipeSchedule] = Field(default_factory=dict)
+    recipe_schedules: Mapping[Name, RecipeSchedule] = Field(default_factory=dict)
     window: int = Field(default=2048, ge=1, le=10_000_000)
     failure_limit: float = Field(default=0.5, ge=0, le=1)
     retries: Retries = Retries()
@@ -142,33 +115,6 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_boolean_as_number(cls, given: Any, info: ValidationInfo) -> Any:
         return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
-
-    @field_validator("sources")
-    @classmethod
-    def _valid_weights(cls, sources: Mapping[str, float]) -> Mapping[str, float]:
-        weights = sources.values()
-        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
-            raise ValueError("weights must be 0 or more, and at least one above 0")
-        return sources
-
-    @field_validator("recipe_sources")
-    @classmethod
-    def _valid_weights_of_recipes(
-        cls, recipes: Mapping[str, Mapping[str, float]]
-    ) -> Mapping[str, Mapping[str, float]]:
-        for sources in recipes.values():
-            cls._valid_weights(sources)
-        return recipes
-
-    @field_validator("owners")
-    @classmethod
-    def _valid_owners(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
-        for owner in owners:
-            if not re.fullmatch(_OWNER, owner):
-                raise ValueError(
-                    f"{owner!r} is neither an e-mail address nor a team: write team:{owner}"
-                )
-        return owners
 
     @field_validator("profiles")
     @classmethod
@@ -194,7 +140,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, InitSettingsSource(settings_cls, _settings_in(config_file()))
+        return env_settings, InitSettingsSource(settings_cls, settings_in(config_file()))
 
     @property
     def file(self) -> Path:
@@ -359,53 +305,23 @@ class Settings(BaseSettings):
             SettingsError: The kind of store is unknown.
         """
         path = located(given)
-        return UPath(self.folder / Path(expanduser(path.path))) if _is_local(path) else path
+        return UPath(self.folder / Path(expanduser(path.path))) if is_local(path) else path
 
     def _local(self, field: str, name: str) -> Path:
         given = getattr(self, field)
         if given is not None:
-            if not _is_local(UPath(given)):
+            if not is_local(UPath(given)):
                 raise SettingsError(
                     f"{self._file}: field {field!r}: {given} is not a local path"
                     + from_variable(field)
                 )
             return self.folder / Path(expanduser(UPath(given).path))
-        if not _is_local(self.root_path):
+        if not is_local(self.root_path):
             raise SettingsError(
                 f"{self._file}: field {field!r}: the root {self.root} is not on this machine, but "
                 f"{field} must be: set {field} to a local path"
             )
         return Path(self.root_path.path) / name
-
-
-def located(given: str) -> UPath:
-    """A path on this machine or on an object store.
-
-    Listings of a store are not cached. Several processes write there, and a cached listing would
-    hide the refreshes of other processes.
-
-    Raises:
-        SettingsError: The kind of store is unknown.
-    """
-    try:
-        path = UPath(given)
-    except ValueError as error:
-        raise SettingsError(f"{given} cannot be used as a path for files: {error}") from error
-    return path if _is_local(path) else UPath(given, use_listings_cache=False)
-
-
-def config_file() -> Path:
-    """The configuration file, which need not exist.
-
-    Returns:
-        The file that ``FACTORY_CONFIG`` names, or else ``factory.yaml`` of the current directory
-        or the nearest of its parents that has one, or else of the checkout.
-    """
-    if named := os.environ.get("FACTORY_CONFIG"):
-        return Path(expanduser(named)).resolve()
-    here = Path.cwd()
-    folders = (here, *here.parents, PACKAGES)
-    return next((each / FILE for each in folders if (each / FILE).is_file()), here / FILE)
 
 
 def load_settings() -> Settings:
@@ -429,19 +345,19 @@ def load_settings() -> Settings:
     except OSError:
         content = b""  # The YAML reader below raises the error.
     settings = _validated(file, content, frozenset(os.environ.items()))
-    _check_root(settings)
+    check_root(settings.root_path, settings.file)
     return settings
 
 
 @lru_cache(maxsize=1)
 def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str]]) -> Settings:
     """The settings of this content and environment. Cached, because every recipe loads them."""
-    _check_variables()
+    check_variables(Settings.model_fields)
     # A value may be a key, so errors that show values are not chained.
     try:
         settings = Settings()
     except ValidationError as error:
-        raise SettingsError(f"{file}: {_explain(error)}") from None
+        raise SettingsError(f"{file}: {explained(error, Settings)}") from None
     except UnreadableVariableError as error:
         field = re.search(r'field "(\w+)"', str(error))
         raise SettingsError(
@@ -457,106 +373,3 @@ def _validated(file: Path, content: bytes, environment: frozenset[tuple[str, str
         raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}{where}")
     settings._file = file
     return settings
-
-
-def _settings_in(file: Path) -> dict[str, Any]:
-    """The mapping in the file. Raises `SettingsError` if it holds no mapping."""
-    try:
-        parts = documents(file)
-    except YamlError as error:
-        field = f", field {error.field!r}" if error.field else ""
-        raise SettingsError(f"{file}{field}: {error}") from None
-    if len(parts) != 1 or not isinstance(parts[0].value, dict):
-        what = "is empty" if not parts or parts[0].value is None else "is not a mapping in YAML"
-        raise SettingsError(f"{file}: {what}: it must set root, roles and sources")
-    wrong = unsound(parts[0].value)
-    if wrong is not None:
-        raise SettingsError(f"{file}: field {wrong[0]!r}: {wrong[1]}")
-    return parts[0].value
-
-
-def _check_variables() -> None:
-    """Raise `SettingsError` if an environment variable FACTORY_… is unknown."""
-    known = {f"{_PREFIX}{field.upper()}" for field in Settings.model_fields} | _OTHERS
-    for variable in os.environ:
-        # pydantic-settings ignores the case of variables.
-        if not variable.upper().startswith(_PREFIX):
-            continue
-        field, inner, _ = variable.upper().removeprefix(_PREFIX).partition("__")
-        name = f"{_PREFIX}{field}"
-        if name not in known:
-            hint = near(name, known)
-            raise SettingsError(f"there is no environment variable {variable!r}; {hint}")
-        if inner and field not in _NESTED:
-            raise SettingsError(
-                f"there is no environment variable {variable!r}: {name} has no inner fields"
-            )
-
-
-def from_variable(*field: object) -> str:
-    """A phrase that names the environment variable that set a field, or a part of the field.
-
-    Returns:
-        The phrase, or an empty text if no variable set it.
-    """
-    full_name = _PREFIX + "__".join(map(str, field)).upper()
-    for variable in sorted(os.environ, key=len, reverse=True):
-        name = variable.upper()
-        if (
-            name == full_name
-            or full_name.startswith(f"{name}__")
-            or name.startswith(f"{full_name}__")
-        ):
-            return f" (from the environment variable {variable})"
-    return ""
-
-
-def _check_root(settings: Settings) -> None:
-    """Raise `SettingsError` if the root, or a parent of it, is a file."""
-    root = settings.root_path
-    if not _is_local(root):
-        return
-    path = Path(root.path)
-    existing = next(each for each in (path, *path.parents) if os.path.exists(each))
-    if not existing.is_dir():
-        raise SettingsError(
-            f"{settings.file}: field 'root': {existing} is not a folder: set another path"
-            f"{from_variable('root')}"
-        )
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_input=False):
-        field = ".".join(str(part) for part in problem["loc"] if part != "[key]")
-        text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            text = f"unknown field; {near(str(problem['loc'][-1]), _fields(problem['loc']))}"
-        elif problem["type"] == "missing":
-            text = "is missing"
-        elif problem["type"] in NO_MAPPING:
-            text = "must be a mapping: {name: value, ...}"
-        lines.append(f"field {field!r}: {text}{from_variable(*problem['loc'])}")
-    return "; ".join(lines)
-
-
-def _fields(where: tuple[int | str, ...]) -> Mapping[str, object]:
-    """The known fields at the place of an unknown field."""
-    parts: Mapping[str, type[BaseModel]] = {
-        "schedule": Schedule,
-        "recipe_schedules": RecipeSchedule,
-        "retries": Retries,
-        "alerts": Alerts,
-        "freshness": Freshness,
-    }
-    known = parts.get(str(where[0]), Binding) if len(where) > 1 else Settings
-    inner = {"profiles": where[2:-1], "roles": where[3:-1]}.get(str(where[0]), ())
-    if where[0] == "profiles" or "defaults" in where[2:3]:
-        known = OwnProfile if where[0] == "profiles" else Profile
-        if inner:
-            known = LoRADefaults if inner[0] == "lora" else ByTraining
-    return known.model_fields
-
-
-def _is_local(path: UPath) -> bool:
-    return path.protocol in ("", "file", "local")

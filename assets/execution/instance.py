@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from upath import UPath
 
 from assets.config.bundled import bundled
+from assets.config.config_file import config_file
 from assets.config.errors import FactoryError
-from assets.config.settings import config_file
 from assets.storage.tables import write_whole
 
 if TYPE_CHECKING:

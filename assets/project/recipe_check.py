@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.config.errors import RecipeError
-from assets.config.settings import Settings, SettingsError, from_variable
+from assets.config.errors import RecipeError, SettingsError
+from assets.config.settings import Settings
+from assets.config.variables import from_variable
 from assets.project.recipe import RecipeSpec
 from assets.project.refusal import ROLE, Declarations, Refusal
 from assets.project.source import SourceSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from assets.config.errors import FactoryError
 from assets.config.hub_address import Kind, repository
-from assets.config.settings import located
+from assets.config.locations import located
 from assets.datasets.export import dataset_writer
 from assets.export.hub import Published
 from assets.export.writer import Exported, Writer, in_folder, on_hub, recipe_writer

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.config.settings import SettingsError, load_settings
+from assets.config.errors import SettingsError
+from assets.config.settings import load_settings
 from assets.project.folders import read_folders
 from assets.project.recipe import RecipeSpec
 from assets.project.refusal import Refusal

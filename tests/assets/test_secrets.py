@@ -8,7 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from assets.cli import app
-from assets.config.settings import SettingsError, load_settings
+from assets.config.errors import SettingsError
+from assets.config.settings import load_settings
 from engines.bindings import Binding
 
 KEYS = [

@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 
 from assets.automation.failure_alerts import alerts_sensor
-from assets.config.settings import Settings, SettingsError, load_settings
+from assets.config.errors import SettingsError
+from assets.config.settings import Settings, load_settings
 from assets.definitions import build_definitions
 from tests.http_stub import HttpStub, Reply
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.config.settings import SettingsError
+from assets.config.errors import SettingsError
 from assets.definitions import build_definitions
 
 

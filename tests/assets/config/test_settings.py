@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.config.settings import Settings, SettingsError, load_settings
+from assets.config.errors import SettingsError
+from assets.config.settings import Settings, load_settings
 
 FILE = """
 root: data
