@@ -27,9 +27,7 @@ CHANGED = {
     "plan online_dpo --rows 64": "plan online_dpo --rows 8 --sample 2",
     "claims cream tick": "claims p_true --rows 2",
     "claims online_dpo --world instructions": "claims p_true --world instructions --rows 2",
-    "claims p_true graded_degradation --world instructions --rows 64": (
-        "claims p_true graded_degradation --world instructions --rows 2"
-    ),
+    "claims p_true --world instructions --rows 64": "claims p_true --world instructions --rows 2",
     "claims raft --world instructions": "claims p_true --world instructions --rows 3",
     "export online_dpo DIR": "export online_dpo out",
     "export models/demo DIR": "export models/demo out-model",

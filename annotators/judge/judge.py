@@ -38,7 +38,8 @@ class Judge(JudgeQuestions):
     unless ``cut: read``. A vote that was cut off is not read, unless ``cut_verdicts: read``.
 
     The question is the template ``template`` (default ``judge_<mode>``), with ``criteria`` as its
-    variable if given. With ``checkpoint``, the weights that this stage trained judge instead of the
+    variable if given. ``judge_reference`` grades with the prompt's reference in view. With
+    ``checkpoint``, the weights that this stage trained judge instead of the
     role's. The order in which responses are shown is drawn from their ids.
     `annotators.judge.metrics` describes the findings.
 

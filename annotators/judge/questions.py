@@ -86,6 +86,7 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
         low, high = self.scale
         verdicts = {
             "judge_pointwise": "|".join(map(str, range(low, high + 1))),
+            "judge_reference": "|".join(map(str, range(low, high + 1))),
             "judge_pairwise": "A|B|C",
             "judge_listwise": "[A-Z]( [A-Z])*",
             "judge_rationale": rf"(.|\n)*Score: ({'|'.join(map(str, range(low, high + 1)))})",

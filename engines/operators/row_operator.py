@@ -88,7 +88,8 @@ class RowOperator(Operator):
         Args:
             model: the model that will get the messages.
             template: the template's name.
-            prompt: its conversation is the variable ``prompt``.
+            prompt: its conversation is the variable ``prompt``, and its reference, if it has one,
+                the variable ``reference``.
             begun: for `Model.choose`: whether the answer begins as the template says. A model on a
                 server that cannot continue an answer gets the question alone.
             variables: further variables.
@@ -105,7 +106,11 @@ class RowOperator(Operator):
         return rendered(
             template,
             folders,
-            {"prompt": conversation(prompt.messages), **variables},
+            {
+                "prompt": conversation(prompt.messages),
+                **({} if prompt.reference is None else {"reference": prompt.reference}),
+                **variables,
+            },
             needed=[name for name in type(self).model_fields if variables.get(name)],
             begun=begun and model.continues,
         )

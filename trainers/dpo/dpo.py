@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from engines.protocol import RowError
-from schemas import ModelDefault, Pairs, Takes
+from schemas import ModelDefault, Pairs, Responses, Takes
 from trainers.dpo.token_weights import focused, stated
 from trainers.training.tokenization import Reader, one_message
 from trainers.training.trainer import Trainer
@@ -60,6 +60,13 @@ class DPO(Trainer):
     A side of several messages is a transcript. What others than the assistant say in it has the
     weight 0. Such a pair cannot have ``token_weights``, a ``shared_prefix`` or ``nll``.
 
+    ``degree``: adds degree · the cross entropy with which a linear head beside the policy tells how
+    much of an answer is missing, from its state at the last token: the chosen answer of a pair
+    (nothing) and its versions in stage ``degrees``, each by the ``level`` in its origin
+    (`generators.Degrade`). The head learns with the policy, from 0, and is left out of the
+    checkpoint. So the policy learns degrees where pairs have none (SPO, Li et al. 2024,
+    arXiv:2409.17791). Where the head reads, and that it is linear, is a reading.
+
     ``group_by_length``: batches hold pairs of similar length, so there is less padding. Use it if
     lengths differ much. The batches are different then, and so are the trained weights.
     """
@@ -67,6 +74,7 @@ class DPO(Trainer):
     training: ClassVar = "dpo"
     unit: ClassVar = "pair_id"
     relative: ClassVar = True
+    later: ClassVar = Trainer.later | {"degree", "degrees"}
 
     of: Annotated[str, Takes(Pairs)]
     loss: Literal["dpo", "dpo_norm", "simpo"] = "dpo"
@@ -76,6 +84,8 @@ class DPO(Trainer):
     focus: float = Field(1.0, ge=1)
     nll: float = Field(0.0, ge=0)
     anchor: Literal["always", "falling"] = "always"
+    degree: float = Field(0.0, ge=0)
+    degrees: Annotated[str | None, Takes(Responses)] = None
     group_by_length: bool = False
     learning_rate: Annotated[float, ModelDefault()] = Field(5e-7, gt=0)
 
@@ -86,6 +96,40 @@ class DPO(Trainer):
                 "anchor 'falling' needs a reference, which simpo does not have: set loss: dpo"
             )
         return self
+
+    @model_validator(mode="after")
+    def _degrees_are_told(self) -> "DPO":
+        if bool(self.degree) != (self.degrees is not None):
+            raise ValueError("degree is the weight of telling degrees: set both degree and degrees")
+        if self.degree and (self.lora or self.shard):
+            raise ValueError("degree trains a head with the whole policy: leave out lora and shard")
+        return self
+
+    def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The rows of ``of``. With ``degrees``, also the ``degraded`` versions of the chosen side:
+        text, level, and whether it ends."""
+        pairs = self.examples(tables[self.of])
+        if self.degrees is None:
+            return pairs
+        origin = pl.col("origin").struct
+        level = origin.field("parameters").str.json_path_match("$.level").cast(pl.Float64)
+        versions = tables[self.degrees].select(
+            "text",
+            chosen_id=origin.field("parents").list.first(),
+            level=level,
+            ended=pl.col("finish") == "stop",
+        )
+        lists = (
+            versions.drop_nulls("level")
+            .sort("chosen_id", "level", "text")
+            .group_by("chosen_id", maintain_order=True)
+            .agg(degraded=pl.struct("text", "level", "ended"))
+        )
+        chosen = tables[self.of]["chosen_id"]
+        joined = pairs.with_columns(chosen).join(
+            lists, on="chosen_id", how="left", maintain_order="left"
+        )
+        return joined.drop("chosen_id")
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""
@@ -119,8 +163,12 @@ class DPO(Trainer):
             if row["token_weights"] is None
             else stated(row["token_weights"], chosen, rejected, shared=shared)
         )
-        prompt = reader.prompt(row["prompt"], texts["chosen"]) + chosen[:shared]
+        before = reader.prompt(row["prompt"], texts["chosen"])
+        graded = self._graded(row, [*before, *chosen], reader)
+        prompt = before + chosen[:shared]
         chosen, rejected = chosen[shared:], rejected[shared:]
+        lengths = [len(prompt) + len(ids) for ids in (chosen, rejected)]
+        lengths += map(len, graded.get("graded_ids", ()))
         return {
             "prompt_ids": prompt,
             "chosen_ids": chosen,
@@ -128,12 +176,33 @@ class DPO(Trainer):
             "token_weights": {"chosen": weights[0], "rejected": weights[1]},
             "weight": row["weight"],
             "target": self.gamma + self.margin_scale * (row.get("margin") or 0.0),
-            "length": len(prompt) + max(len(chosen), len(rejected)),
-            "sequences": 2,
+            **graded,
+            "length": max(lengths),
+            "sequences": len(lengths),
+        }
+
+    def _graded(
+        self, row: Mapping[str, Any], chosen: list[int], reader: Reader
+    ) -> dict[str, list[Any]]:
+        """The ids of the chosen answer and of its degraded versions, after the prompt, and the
+        level of each."""
+        if self.degrees is None:
+            return {}
+        versions = row["degraded"] or []
+        ids = [
+            reader.prompt(row["prompt"], version["text"])
+            + reader.answer(version["text"], ended=version["ended"])
+            for version in versions
+        ]
+        return {
+            "graded_ids": [chosen, *ids] if versions else [],
+            "levels": [0.0, *(version["level"] for version in versions)] if versions else [],
         }
 
     def _of_transcripts(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         """The example of a pair with a transcript: what others said in it weighs nothing."""
+        if self.degrees is not None:
+            raise RowError("a side is a transcript, and degree is of one turn")
         if self.nll:
             raise RowError("a side is a transcript, and nll is of one turn: leave out nll")
         for name in ("token_weights", "shared_prefix"):
@@ -173,6 +242,7 @@ class DPO(Trainer):
             beta=self.beta,
             nll=self.nll,
             anchor=self.anchor,
+            degree=self.degree,
             group_by_length=self.group_by_length,
             **parts,
         )

@@ -11,7 +11,9 @@ from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
+from engines.protocol import EngineError
 from trainers.dpo.losses import Anchor, Loss, anchored, mixture
+from trainers.training.division import Division
 from trainers.training.loop import PairTrainer, padding_of, single_device, with_confidences
 from trainers.training.reference_logprobs import CELLS, Reference, batches
 from trainers.training.shared_batches import spread
@@ -20,7 +22,9 @@ from trainers.training.shared_batches import spread
 @dataclass
 class PairCollator(DataCollatorForPreference):
     """TRL's batch, chosen above rejected, with our columns: ``weight`` and ``target``,
-    Float[pairs], and ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding."""
+    Float[pairs], and ``token_weights``, Float[2 · pairs, tokens], 0 on prompts and padding. Of
+    answers with degrees ``graded_ids`` and ``graded_mask``, Long[answers, tokens], and their
+    ``levels``, Float64[answers]."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch = with_confidences(super().torch_call(examples), examples)
@@ -30,6 +34,12 @@ class PairCollator(DataCollatorForPreference):
             for example in examples
         ]
         batch["token_weights"] = pad_sequence(weights, batch_first=True)
+        graded = [torch.tensor(ids) for each in examples for ids in each.get("graded_ids") or ()]
+        if graded:
+            batch["graded_ids"] = pad_sequence(graded, True, padding_value=self.pad_token_id)
+            batch["graded_mask"] = pad_sequence([torch.ones_like(ids) for ids in graded], True)
+            levels = [level for each in examples for level in each["levels"]]
+            batch["levels"] = torch.tensor(levels, dtype=torch.float64)
         return batch
 
 
@@ -42,9 +52,19 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         loss: Loss,
         nll: float,
         anchor: Anchor,
+        degree: float,
+        levels: Sequence[float],
         reference: Reference | None,
         **parts: Any,
     ) -> None:
+        self._degree, self._levels = degree, torch.tensor(levels, dtype=torch.float64)
+        if degree:
+            model = parts["model"]
+            head = torch.nn.Linear(model.config.hidden_size, len(levels))
+            for weights in head.parameters():
+                torch.nn.init.zeros_(weights)
+            # A part of the policy while it is trained, so that what is saved meanwhile has it.
+            model.degree = head.to(device=model.device, dtype=model.dtype)
         # Before TRL's __init__, which already calls `_precompute_ref_logps`.
         self._relative, self._per_token = loss != "simpo", loss != "dpo"
         self._reference = reference
@@ -116,7 +136,40 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         logps = {"logps/chosen": chosen, "logps/rejected": rejected}
         lengths = inputs["completion_mask"].sum(dim=1)
         self.report(chosen_rewards, rejected_rewards, lengths, **logps)
-        return loss.mean(), outputs
+        total = loss.mean()
+        if "levels" in inputs:
+            total = total + self._degree * self._degree_loss(model, inputs)
+        return total, outputs
+
+    def _degree_loss(self, model: Any, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """The mean cross entropy of the degrees."""
+        policy, mask = self.accelerator.unwrap_model(model), inputs["graded_mask"]
+        states = policy.base_model(
+            input_ids=inputs["graded_ids"], attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        last = states[torch.arange(len(mask), device=mask.device), mask.sum(dim=1) - 1]
+        logits = policy.degree(last)
+        known = self._levels.to(mask.device)
+        right = (inputs["levels"][:, None] - known).abs().argmin(dim=1)
+        self.note("degree/accuracy", (logits.argmax(dim=1) == right).float())
+        return torch.nn.functional.cross_entropy(logits.float(), right)
+
+    def divide(self, division: Division) -> None:
+        """As `SharedBatches.divide`.
+
+        Raises:
+            EngineError: it learns degrees, which only one device can.
+        """
+        if self._degree:
+            raise EngineError("degree trains a head on one device only: set devices: 1")
+        super().divide(division)
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As Transformers' `train`; the head that told degrees is not kept."""
+        result = super().train(*args, **kwargs)
+        if self._degree:
+            del self.accelerator.unwrap_model(self.model).degree
+        return result
 
     def _forward(self, model: Any, inputs: Mapping[str, Any]) -> Any:
         """The outputs. ``log_probs``: Float[2 · pairs, tokens − 1], 0 where the predicted token is
@@ -143,6 +196,7 @@ def preference_trainer(
     beta: float,
     nll: float,
     anchor: Anchor,
+    degree: float,
     group_by_length: bool,
     reference: Reference | None = None,
     **parts: Any,
@@ -165,6 +219,8 @@ def preference_trainer(
         loss=loss,
         nll=nll,
         anchor=anchor,
+        degree=degree,
+        levels=sorted({level for pair in encoded for level in pair.get("levels", ())}),
         reference=reference,
         args=single_device(config),
         train_dataset=Dataset.from_list(pairs),
