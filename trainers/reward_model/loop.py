@@ -3,6 +3,7 @@ when something is trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,15 +12,19 @@ from transformers import AutoModelForSequenceClassification
 from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 
-from trainers.dpo.losses import mixture
-from trainers.reward_model.ensembles import draw_head, drawn_pairs, margins, means
+from trainers.reward_model.ensembles import draw_head, drawn_pairs
+from trainers.reward_model.forms import BradleyTerry
+from trainers.reward_model.forms.bradley_terry import Outputs
+from trainers.reward_model.relabelling import Relabelling
+from trainers.training.callbacks import Saving
 from trainers.training.heads import with_head
 from trainers.training.loop import PairTrainer, single_device, with_confidences
 
 
-def with_reward_head(model: Any, *, end: int, heads: int = 1) -> Any:
+def with_reward_head(model: Any, *, end: int, heads: int = 1, form: BradleyTerry) -> Any:
     """A sequence classification model on the body of the language model ``model``. It has one
-    label or, with several ``heads``, their means and then the logarithms of their variances.
+    label or, with several ``heads``, their means and then the logarithms of their variances; or the
+    labels of ``form``.
 
     Its padding token is never ``end``, the token that ends every answer: Transformers reads the
     reward at the last token that is not padding, which would be the token before.
@@ -34,18 +39,26 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1) -> Any:
         AutoModelForSequenceClassification,
         what="reward head",
         settings=settings if heads == 1 else settings | {"reward_heads": heads},
-        labels=1 if heads == 1 else 2 * heads,
+        labels=form.labels if heads == 1 else 2 * heads,
+        begins=heads == 1 and not getattr(model.config, "reward_heads", 0),
     )
 
 
 @dataclass
 class RewardCollator(DataCollatorForPreference):
-    """TRL's batch, chosen above rejected, with ``weight`` and ``target``, Float[pairs];
-    ``lengths``, Int[2 · pairs], the tokens of the answers; and, of a bootstrap, ``drawn``,
-    Float[pairs, heads], how often each head's sample has the pair."""
+    """TRL's batch, chosen above rejected, with ``weight``, ``target`` and ``strength``,
+    Float[pairs]; ``lengths``, Int[2 · pairs], the tokens of the answers; and, of a bootstrap,
+    ``drawn``, Float[pairs, heads], how often each head's sample has the pair."""
+
+    weights: list[float] | None = None
+    """The confidences of all pairs, if they change: in place of those of the examples, whose
+    ``place`` says which."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch = with_confidences(super().torch_call(examples), examples)
+        if self.weights is not None:
+            batch["weight"] = torch.tensor([self.weights[each["place"]] for each in examples])
+        batch["strength"] = torch.tensor([example["strength"] for example in examples])
         batch["lengths"] = torch.tensor(
             [
                 len(example[f"{side}_ids"]) - example["prompt_tokens"]
@@ -61,24 +74,49 @@ class RewardCollator(DataCollatorForPreference):
 class WeightedRewardTrainer(PairTrainer, RewardTrainer):
     """The loss of `trainers.RewardModel`."""
 
+    form: BradleyTerry
+
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         )
-        weight, target = (inputs[name][:, None] for name in ("weight", "target"))
-        losses = mixture(margins(outputs.logits, target), weight)
-        if "drawn" in inputs:
-            losses = losses * inputs["drawn"]
-        chosen, rejected = means(outputs.logits).mean(dim=1).chunk(2)
-        self.report(chosen, rejected, inputs["lengths"])
-        return losses.mean(), outputs
+        of_pairs = {name: inputs[name][:, None] for name in ("weight", "target", "strength")}
+        head = self.accelerator.unwrap_model(model).score.weight
+        loss = self.form.loss(
+            Outputs(outputs.logits, head, {**of_pairs, "lengths": inputs["lengths"]})
+        )
+        losses = loss.pairs * inputs["drawn"] if "drawn" in inputs else loss.pairs
+        chosen, rejected = self.form.rewards(outputs.logits).mean(dim=1).chunk(2)
+        self.report(chosen, rejected, inputs["lengths"], **loss.figures)
+        return losses.mean() + loss.batch, outputs
+
+    def all_margins(self, collate: RewardCollator) -> torch.Tensor:
+        """r(w) − r(l) of all pairs by the model as it is, Float[pairs], in their order."""
+        found: list[torch.Tensor] = []
+        model = self.model.eval()
+        for rows in self.train_dataset.iter(self.args.per_device_train_batch_size):
+            names = list(rows)
+            batch = collate(
+                [dict(zip(names, row, strict=True)) for row in zip(*rows.values(), strict=True)]
+            )
+            with torch.no_grad():
+                logits = model(
+                    input_ids=batch["input_ids"].to(model.device),
+                    attention_mask=batch["attention_mask"].to(model.device),
+                    use_cache=False,
+                ).logits.float()
+            chosen, rejected = self.form.rewards(logits).mean(dim=1).chunk(2)
+            found.append((chosen - rejected).cpu())
+        model.train()
+        return torch.cat(found)
 
 
 def reward_trainer(
     encoded: Sequence[dict[str, Any]],
     *,
     arguments: Mapping[str, Any],
+    form: BradleyTerry,
     bootstrap: bool = False,
     **parts: Any,
 ) -> WeightedRewardTrainer:
@@ -86,11 +124,12 @@ def reward_trainer(
     if it is one of several, or with ``bootstrap``."""
     model = parts["model"]
     padding, names = model.config.pad_token_id, model.config.id2label
-    heads = means(model.score.weight.T).shape[1]
+    heads = form.rewards(model.score.weight.T).shape[1]
     # All columns are used, and TRL does not know ours.
     args = single_device(RewardConfig(**arguments, max_length=None, remove_unused_columns=False))
     if bootstrap or heads > 1:
         draw_head(model, seed=args.seed)
+    form.begin(model.score.weight.data, seed=args.seed)
     if bootstrap:
         encoded = [
             {**each, "drawn": drawn}
@@ -98,12 +137,22 @@ def reward_trainer(
         ]
     # TRL refuses a model with more than one label, and its own loss, which has one, is not used.
     model.config.num_labels = 1
+    collator = RewardCollator(pad_token_id=padding)
+    if form.relabels:
+        collator.weights = [each["weight"] for each in encoded]
+        encoded = [{**each, "place": place} for place, each in enumerate(encoded)]
     trainer = WeightedRewardTrainer(
         args=args,
         train_dataset=Dataset.from_list(list(encoded)),
-        data_collator=RewardCollator(pad_token_id=padding),
+        data_collator=collator,
         **parts,
     )
+    trainer.form = form
+    if collator.weights is not None:
+        # The confidences are not part of a checkpoint.
+        trainer.remove_callback(Saving)
+        margins = partial(trainer.all_margins, collator)
+        trainer.add_callback(Relabelling(form, collator.weights, margins))
     # TRL set this to the tokenizer's padding token, which may be the token that ends a turn.
     model.config.pad_token_id, model.config.id2label = padding, names
     return trainer

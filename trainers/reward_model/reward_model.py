@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from engines.protocol import RowError
 from schemas import Checkpoints, ModelDefault, Pairs, Takes
+from trainers.reward_model.forms import BradleyTerry, Form
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer, with_ends
 from trainers.training.turns import transcript_tokens
@@ -36,6 +38,13 @@ class RewardModel(Trainer):
     loss is the mean over the heads (Yan et al. 2024, arXiv:2409.15360, for heads with a variance;
     there they learn from the rewards of another model).
 
+    ``form`` is what is learnt from a pair, each told in `trainers.reward_model.forms`:
+    ``bradley_terry`` as above; ``scaled``, times the strength of the preference (HelpSteer2-
+    Preference, arXiv:2410.01257); ``disentangled``, with a head for quality and one for length
+    (ODIN, arXiv:2402.07319); ``smoothed``, with labels that move after each epoch (Iterative Data
+    Smoothing, arXiv:2401.16335). A form with parameters of its own is a mapping: ``{name: smoothed,
+    rate: 0.5}``.
+
     The folder holds a sequence classification model with one label or, for several heads, with two
     each: all means, then the logarithms of all variances. It cannot generate. The next refresh of a
     recipe starts from its last checkpoint, so a stage that trains a policy must come after this
@@ -45,7 +54,7 @@ class RewardModel(Trainer):
     training: ClassVar = "reward"
     unit: ClassVar = "pair_id"
     task: ClassVar = "SEQ_CLS"
-    later: ClassVar = Trainer.later | {"bootstrap", "heads"}
+    later: ClassVar = Trainer.later | {"bootstrap", "heads", "form"}
 
     checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "SEQ_CLS"))] = None
 
@@ -53,14 +62,35 @@ class RewardModel(Trainer):
     margin_scale: float = Field(0.0, ge=0)
     bootstrap: bool = False
     heads: int = Field(1, ge=1, le=64)
+    form: Form = BradleyTerry()
     learning_rate: Annotated[float, ModelDefault()] = Field(1e-5, gt=0)
+
+    @model_validator(mode="after")
+    def _form_fits(self) -> "RewardModel":
+        plain = self.form.name == "bradley_terry"
+        if self.heads > 1 and not plain:
+            raise ValueError(f"form {self.form.name} has one reward: leave out heads")
+        if self.form.reads_margin and self.margin_scale:
+            raise ValueError(
+                f"form {self.form.name} reads the margin as a strength: leave out margin_scale"
+            )
+        if self.form.labels > 1 and self.shard:
+            raise ValueError(f"form {self.form.name} reads the whole head: leave out shard")
+        return self
+
+    @property
+    def _reads_margin(self) -> bool:
+        return bool(self.margin_scale) or self.form.reads_margin
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""
         names = ["pair_id", "prompt", "chosen", "rejected", "weight", *with_ends(frame)]
-        return frame.select([*names, "margin"] if self.margin_scale else names)
+        return frame.select([*names, "margin"] if self._reads_margin else names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+        margin = row.get("margin")
+        if self.form.reads_margin and not (margin and margin > 0):
+            raise RowError(f"its margin, the strength of the preference, is {margin}: not above 0")
         sides = ("chosen", "rejected")
         ends = row.get("ends") or dict.fromkeys(sides, True)
         prompt = reader.prompt(row["prompt"], row["chosen"][0]["content"])
@@ -76,7 +106,8 @@ class RewardModel(Trainer):
             "rejected_ids": rejected,
             "prompt_tokens": len(prompt),
             "weight": row["weight"],
-            "target": self.margin_scale * (row.get("margin") or 0.0),
+            "target": self.margin_scale * (margin or 0.0),
+            "strength": margin if self.form.reads_margin else 1.0,
             "length": max(len(chosen), len(rejected)),
             "sequences": 2,
         }
@@ -84,11 +115,16 @@ class RewardModel(Trainer):
     def learned(self, model: Any, *, end: int) -> Any:
         from trainers.reward_model.loop import with_reward_head
 
-        return with_reward_head(model, end=end, heads=self.heads)
+        return with_reward_head(model, end=end, heads=self.heads, form=self.form)
+
+    def exported(self, model: Any) -> Any:
+        return self.form.exported(model)
 
     def learner(
         self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
     ) -> "Learner":
         from trainers.reward_model.loop import reward_trainer
 
-        return reward_trainer(encoded, arguments=arguments, bootstrap=self.bootstrap, **parts)
+        return reward_trainer(
+            encoded, arguments=arguments, bootstrap=self.bootstrap, form=self.form, **parts
+        )

@@ -122,6 +122,7 @@ def fit(job: Job) -> dict[str, Any]:
             trained = trained.merge_and_unload()
         _refuse_broken(trained, result.training_loss, job)
         trained.config, trained.generation_config = config, generation_config
+        trained = method.exported(trained)
         dtype = AutoConfig.from_pretrained(model_folder(job.start)).dtype
         trained.to(dtype or torch.float32).save_pretrained(folder)
         tokenizer.save_pretrained(folder)

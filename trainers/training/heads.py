@@ -15,7 +15,13 @@ _HEAD = "score."
 
 
 def with_head(
-    model: Any, kind: Any, *, what: str, settings: Mapping[str, Any], labels: int = 1
+    model: Any,
+    kind: Any,
+    *,
+    what: str,
+    settings: Mapping[str, Any],
+    labels: int = 1,
+    begins: bool = False,
 ) -> Any:
     """A model of ``kind`` (an ``AutoModelFor...Classification``) with so many ``labels``, on the
     body of the language model ``model``. A model that was trained with the same head keeps it.
@@ -28,6 +34,7 @@ def with_head(
         what: the name of the head in errors.
         settings: added to the configuration.
         labels: the numbers that the head gives.
+        begins: if the trained head has another number of labels, the first ones keep what they are.
 
     Raises:
         EngineError: Transformers has no such model.
@@ -44,6 +51,8 @@ def with_head(
             torch.nn.init.zeros_(weights)
         if all(getattr(model.config, name, None) == value for name, value in settings.items()):
             stored, fresh = _trained_head(model.name_or_path), headed.score.state_dict()
+            if begins:
+                stored = _first_labels(stored, fresh)
             if all(stored[name].shape == fresh[name].shape for name in stored.keys() & fresh):
                 headed.score.load_state_dict(stored, strict=False)
     except (ValueError, AttributeError, RuntimeError) as error:
@@ -53,6 +62,17 @@ def with_head(
     headed.to(device=model.device, dtype=model.dtype)
     headed.name_or_path = model.name_or_path
     return headed.train(False)
+
+
+def _first_labels(
+    stored: Mapping[str, torch.Tensor], fresh: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """``fresh``, with the labels that ``stored`` has too."""
+    grown = {name: weights.clone() for name, weights in fresh.items()}
+    for name in grown.keys() & stored:
+        shared = min(len(grown[name]), len(stored[name]))
+        grown[name][:shared] = stored[name][:shared]
+    return grown
 
 
 def _trained_head(folder: str) -> dict[str, torch.Tensor]:

@@ -170,6 +170,10 @@ class Trainer(Operator):
         turns."""
         return model
 
+    def exported(self, model: Any) -> Any:
+        """The model to write, made from the trained one."""
+        return model
+
     def learner(
         self, encoded: Sequence[dict[str, Any]], *, arguments: Mapping[str, Any], **parts: Any
     ) -> "Learner":

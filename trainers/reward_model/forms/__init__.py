@@ -1,0 +1,24 @@
+"""Forms of reward models: what is learnt from a pair."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator
+
+from trainers.reward_model.forms.bradley_terry import BradleyTerry
+from trainers.reward_model.forms.disentangled import Disentangled
+from trainers.reward_model.forms.scaled import Scaled
+from trainers.reward_model.forms.smoothed import Smoothed
+
+__all__ = ["BradleyTerry", "Disentangled", "Form", "Scaled", "Smoothed"]
+
+
+def _by_name(given: Any) -> Any:
+    """The name of a form alone as the form with its defaults."""
+    return {"name": given} if isinstance(given, str) else given
+
+
+Form = Annotated[
+    Annotated[BradleyTerry | Scaled | Disentangled | Smoothed, Discriminator("name")],
+    BeforeValidator(_by_name),
+]
+"""A form by its name, or as a mapping of its name and its parameters."""

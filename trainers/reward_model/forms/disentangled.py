@@ -1,0 +1,77 @@
+"""A head for the quality of a response and one for its length."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Disentangled(BradleyTerry):
+    """Two heads on one body: q for quality, l for length. Their sum learns the preferences, so that
+    what length explains of them need not be in q, and l is thrown away at the end: the folder has
+    the head q alone.
+
+    loss = −log σ(q(w) + l(w) − q(r) − l(r)) + length · (|ρ(q, n)| − ρ(l, n)) + orthogonal · |cos|
+
+    ρ is the correlation over the responses of a forward pass with their number of tokens n, so
+    batches must be large. cos is that of the angle between the weights of the heads. They begin at
+    random, because a head of 0 has no direction.
+
+    The report has ``correlation/quality`` and ``correlation/length``.
+
+    Source: Chen et al. 2024, ODIN (arXiv:2402.07319), where both weights are 1. That paper's
+    orthogonality is a product of the weights; the cosine does not also make them small.
+    """
+
+    labels: ClassVar[int] = 2
+
+    name: Literal["disentangled"] = "disentangled"  # type: ignore[assignment]  # another name
+    length: float = Field(1.0, ge=0)
+    orthogonal: float = Field(1.0, ge=0)
+
+    def begin(self, head: "Tensor", *, seed: int) -> None:
+        import torch
+
+        # A head that goes on from a reward model has its reward as quality.
+        drawn = torch.randn(head.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
+        for weights, new in zip(head, drawn, strict=True):
+            if not weights.any():
+                weights.copy_(new)
+
+    def loss(self, outputs: Outputs) -> Loss:
+        import torch.nn.functional as F
+
+        from trainers.dpo.losses import mixture
+
+        batch, lengths = outputs.batch, outputs.batch["lengths"].float()
+        chosen, rejected = outputs.logits.float().sum(dim=1, keepdim=True).chunk(2)
+        quality, length = (correlation(each, lengths) for each in outputs.logits.float().T)
+        cosine = F.cosine_similarity(*outputs.head.float(), dim=0)
+        return Loss(
+            mixture(chosen - rejected - batch["target"], batch["weight"]),
+            self.length * (quality.abs() - length) + self.orthogonal * cosine.abs(),
+            {"correlation/quality": quality, "correlation/length": length, "cosine": cosine},
+        )
+
+    def rewards(self, logits: "Tensor") -> "Tensor":
+        return logits[..., :1]
+
+    def exported(self, model: Any) -> Any:
+        import torch
+
+        quality = model.score.weight.data[:1]
+        model.score = torch.nn.Linear(quality.shape[1], 1, bias=False).to(quality)
+        model.score.weight.data.copy_(quality)
+        model.config.num_labels = 1
+        model.num_labels = 1
+        return model
+
+
+def correlation(one: "Tensor", other: "Tensor") -> "Tensor":
+    """Pearson's correlation of two Float[n]; 0 where one of them does not vary."""
+    one, other = one - one.mean(), other - other.mean()
+    return (one * other).sum() / (one.norm() * other.norm()).clamp_min(1e-8)
