@@ -10,6 +10,7 @@ from engines.protocol import UntrainedHeadError
 if TYPE_CHECKING:
     import torch
 
+    from engines.bindings import Binding
 
 _HIGHEST = 300.0
 """Of a logarithm of a variance, so that the variance is finite."""
@@ -22,7 +23,8 @@ class RewardHead:
     Attributes:
         kind: the name of a model with such a head, for messages.
         labels: the allowed numbers of labels.
-        several: whether it may be several heads, with a mean and a variance each.
+        several: whether it may be several heads, with a mean and a variance each, or several named
+            outputs.
         remedy: the requirement and what to do, for messages.
     """
 
@@ -39,8 +41,10 @@ class RewardHead:
             name: the model's name, for the message.
             trained: whether the weights have a head.
         """
-        pairs = getattr(config, "reward_heads", 0) if self.several else 0
-        if not trained or config.num_labels not in (*self.labels, 2 * pairs):
+        more: tuple[int, ...] = ()
+        if self.several:
+            more = (2 * getattr(config, "reward_heads", 0), len(outputs_in(config)))
+        if not trained or config.num_labels not in (*self.labels, *(n for n in more if n)):
             raise UntrainedHeadError(f"{name} is not a {self.kind}: {self.remedy}")
 
 
@@ -58,6 +62,23 @@ STEPS = RewardHead(
     "trainers.ValueHead and name that stage as checkpoint:, or bind the role to a token "
     "classification model",
 )
+
+
+def outputs_in(config: Any) -> tuple[str, ...]:
+    """The names of a reward model's outputs, by its Transformers configuration; empty if it has one
+    reward, or several heads."""
+    return tuple(getattr(config, "reward_outputs", None) or ())
+
+
+def outputs_of(binding: "Binding") -> tuple[str, ...]:
+    """The names of the outputs of the reward model of ``binding``; empty if it has none, or if only
+    a server has its weights."""
+    from engines.weights import model_folder, read_json
+
+    if not binding.model:
+        return ()
+    config = model_folder(binding) / "config.json"
+    return tuple(read_json(config).get("reward_outputs") or ()) if config.is_file() else ()
 
 
 def of_heads(values: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:

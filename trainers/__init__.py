@@ -9,6 +9,7 @@ from trainers.evaluation.step_accuracy import StepAccuracy
 from trainers.evaluation.validate import Validate
 from trainers.policy_gradient.policy_gradient import PolicyGradient
 from trainers.prm.prm import PRM, ValueHead
+from trainers.reward_model.attributes import AttributeRegression
 from trainers.reward_model.reward_model import RewardModel
 from trainers.sft.sft import SFT
 from trainers.tpo.tpo import TPO
@@ -20,6 +21,7 @@ __all__ = [
     "PRM",
     "SFT",
     "TPO",
+    "AttributeRegression",
     "Harness",
     "LoRA",
     "PolicyGradient",

@@ -1,7 +1,8 @@
 """The reward of each response, by a trained head."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import fsum
 from typing import Literal
 
 from pydantic import Field
@@ -9,8 +10,8 @@ from pydantic import Field
 from annotators.rewards.trained_reward import TrainedReward
 from engines.model import Models
 from engines.operators.scores import Score
-from engines.protocol import Dropout, RowError
-from engines.reward_heads import of_heads
+from engines.protocol import Dropout, EngineError, RowError
+from engines.reward_heads import of_heads, outputs_of
 from engines.rows import Prompt, Response
 from engines.runtime.seeds import sample_seed
 from schemas import canonical
@@ -27,6 +28,11 @@ class Reward(TrainedReward):
     gives the score of the head with the lowest variance alone, which may be another one for each
     response: the nominal reward of Yan et al. 2024 (arXiv:2409.15360).
 
+    Of a model of attributes (`trainers.AttributeRegression`), each is an annotator by its name:
+    ``reward/correctness``. With ``weights``, the one reward is their weighted sum, in which an
+    attribute that is not named counts nothing and one may count against a response; ``raw`` has the
+    attributes, in JSON. Which count is a choice (Wang et al. 2024, HelpSteer2, arXiv:2406.08673).
+
     With ``passes`` above 1, each response has so many scores, ``reward/pass-0`` and so on, each
     with another dropout mask. ``dropout`` is the share of the values that leave each feed-forward
     layer and enter the head that is set to 0; the rest is scaled up, and the mask is the same at
@@ -37,6 +43,7 @@ class Reward(TrainedReward):
     """
 
     head: Literal["each", "surest"] = "each"
+    weights: Mapping[str, float] = Field(default_factory=dict)
     passes: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.1, gt=0, lt=1)
 
@@ -45,9 +52,16 @@ class Reward(TrainedReward):
     ) -> list[Score]:
         """One score per response, pass and head. A response that is too long for the model has an
         error."""
+        outputs = outputs_of(models.context.roles[self.model])
+        if unknown := self.weights.keys() - {*outputs}:
+            raise EngineError(
+                f"weights name {', '.join(sorted(unknown))}, but the model of role {self.model!r} "
+                f"gives {', '.join(outputs) or 'one reward, and no attributes'}: train one with "
+                "trainers.AttributeRegression, or leave out weights"
+            )
         found = await asyncio.gather(
             *(
-                self._scores(prompt, response, number, models)
+                self._scores(prompt, response, number, models, outputs)
                 for number in range(self.passes)
                 for response in responses
             )
@@ -55,7 +69,12 @@ class Reward(TrainedReward):
         return [score for scores in found for score in scores]
 
     async def _scores(
-        self, prompt: Prompt, response: Response, number: int, models: Models
+        self,
+        prompt: Prompt,
+        response: Response,
+        number: int,
+        models: Models,
+        outputs: Sequence[str],
     ) -> list[Score]:
         name, dropout = "reward", None
         if self.passes > 1:
@@ -76,7 +95,11 @@ class Reward(TrainedReward):
         except RowError as refusal:
             error = str(refusal)
         else:
-            read = self._read(name, *of_heads(values))
+            read = (
+                self._attributes(name, dict(zip(outputs, values, strict=True)))
+                if outputs
+                else self._read(name, *of_heads(values))
+            )
         return [
             Score(
                 response.response_id,
@@ -85,11 +108,23 @@ class Reward(TrainedReward):
                 raw=raw,
                 error=error,
                 model=model.reward_revision(dropout=dropout),
-                parameters=canonical({} if dropout is None else {"dropout": self.dropout}),
+                parameters=canonical(
+                    ({} if dropout is None else {"dropout": self.dropout})
+                    | ({"weights": dict(self.weights)} if self.weights else {})
+                ),
                 seed=None if dropout is None else dropout.seed,
             )
             for annotator, value, raw in read
         ]
+
+    def _attributes(
+        self, name: str, values: Mapping[str, float]
+    ) -> list[tuple[str, float | None, str | None]]:
+        """As `_read`, of a model of attributes."""
+        if not self.weights:
+            return [(f"{name}/{attribute}", value, None) for attribute, value in values.items()]
+        total = fsum(weight * values[attribute] for attribute, weight in self.weights.items())
+        return [(name, total, canonical(values))]
 
     def _read(
         self, name: str, rewards: Sequence[float], variances: Sequence[float]

@@ -1,5 +1,6 @@
 """Outcome reward models."""
 
+from trainers.reward_model.attributes import AttributeRegression
 from trainers.reward_model.reward_model import RewardModel
 
-__all__ = ["RewardModel"]
+__all__ = ["AttributeRegression", "RewardModel"]

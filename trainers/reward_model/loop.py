@@ -26,14 +26,12 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1, form: BradleyTerry
     label or, with several ``heads``, their means and then the logarithms of their variances; or the
     labels of ``form``.
 
-    Its padding token is never ``end``, the token that ends every answer: Transformers reads the
-    reward at the last token that is not padding, which would be the token before.
-
     Raises:
         EngineError: Transformers has no such model.
     """
-    padding = model.config.pad_token_id
-    settings = {"pad_token_id": padding if padding not in (None, end) else int(end == 0)}
+    # A model of attributes has names of its outputs, and this one goes on with the first.
+    vars(model.config).pop("reward_outputs", None)
+    settings = {"pad_token_id": padding_apart(model, end)}
     return with_head(
         model,
         AutoModelForSequenceClassification,
@@ -42,6 +40,13 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1, form: BradleyTerry
         labels=form.labels if heads == 1 else 2 * heads,
         begins=heads == 1 and not getattr(model.config, "reward_heads", 0),
     )
+
+
+def padding_apart(model: Any, end: int) -> int:
+    """A padding token that is not ``end``, the token that ends every answer: Transformers reads the
+    reward at the last token that is not padding, which would be the token before."""
+    padding = model.config.pad_token_id
+    return int(end == 0) if padding in (None, end) else int(padding)
 
 
 @dataclass
@@ -91,15 +96,14 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
         self.report(chosen, rejected, inputs["lengths"], **loss.figures)
         return losses.mean() + loss.batch, outputs
 
-    def all_margins(self, collate: RewardCollator) -> torch.Tensor:
+    def all_margins(self, rows: Sequence[dict[str, Any]], collate: Any) -> torch.Tensor:
         """r(w) − r(l) of all pairs by the model as it is, Float[pairs], in their order."""
         found: list[torch.Tensor] = []
-        model = self.model.eval()
-        for rows in self.train_dataset.iter(self.args.per_device_train_batch_size):
-            names = list(rows)
-            batch = collate(
-                [dict(zip(names, row, strict=True)) for row in zip(*rows.values(), strict=True)]
-            )
+        model: Any = self.model
+        model.eval()
+        size = self.args.per_device_train_batch_size
+        for first in range(0, len(rows), size):
+            batch = collate(rows[first : first + size])
             with torch.no_grad():
                 logits = model(
                     input_ids=batch["input_ids"].to(model.device),
@@ -151,7 +155,7 @@ def reward_trainer(
     if collator.weights is not None:
         # The confidences are not part of a checkpoint.
         trainer.remove_callback(Saving)
-        margins = partial(trainer.all_margins, collator)
+        margins = partial(trainer.all_margins, encoded, collator)
         trainer.add_callback(Relabelling(form, collator.weights, margins))
     # TRL set this to the tokenizer's padding token, which may be the token that ends a turn.
     model.config.pad_token_id, model.config.id2label = padding, names

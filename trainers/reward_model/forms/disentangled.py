@@ -50,7 +50,8 @@ class Disentangled(BradleyTerry):
         batch, lengths = outputs.batch, outputs.batch["lengths"].float()
         chosen, rejected = outputs.logits.float().sum(dim=1, keepdim=True).chunk(2)
         quality, length = (correlation(each, lengths) for each in outputs.logits.float().T)
-        cosine = F.cosine_similarity(*outputs.head.float(), dim=0)
+        of_quality, of_length = outputs.head.float()
+        cosine = F.cosine_similarity(of_quality, of_length, dim=0)
         return Loss(
             mixture(chosen - rejected - batch["target"], batch["weight"]),
             self.length * (quality.abs() - length) + self.orthogonal * cosine.abs(),
@@ -74,4 +75,5 @@ class Disentangled(BradleyTerry):
 def correlation(one: "Tensor", other: "Tensor") -> "Tensor":
     """Pearson's correlation of two Float[n]; 0 where one of them does not vary."""
     one, other = one - one.mean(), other - other.mean()
-    return (one * other).sum() / (one.norm() * other.norm()).clamp_min(1e-8)
+    norms: Tensor = one.norm() * other.norm()
+    return (one * other).sum() / norms.clamp_min(1e-8)
