@@ -23,6 +23,10 @@ REFRESH = "2026-11-01"
 ROWS = 2
 HALVED = {
     "online_dpo_learnt": 8,
+    "helpsteer2": 8,
+    "helpsteer2_preference": 8,
+    "iterative_data_smoothing": 8,
+    "odin": 8,
     "pair_rules": 8,
     "per_step_negatives": 12,
     "policy_filtration": 8,
