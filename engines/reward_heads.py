@@ -10,8 +10,6 @@ from engines.protocol import UntrainedHeadError
 if TYPE_CHECKING:
     import torch
 
-    from engines.bindings import Binding
-
 _HIGHEST = 300.0
 """Of a logarithm of a variance, so that the variance is finite."""
 
@@ -68,17 +66,6 @@ def outputs_in(config: Any) -> tuple[str, ...]:
     """The names of a reward model's outputs, by its Transformers configuration; empty if it has one
     reward, or several heads."""
     return tuple(getattr(config, "reward_outputs", None) or ())
-
-
-def outputs_of(binding: "Binding") -> tuple[str, ...]:
-    """The names of the outputs of the reward model of ``binding``; empty if it has none, or if only
-    a server has its weights."""
-    from engines.weights import model_folder, read_json
-
-    if not binding.model:
-        return ()
-    config = model_folder(binding) / "config.json"
-    return tuple(read_json(config).get("reward_outputs") or ()) if config.is_file() else ()
 
 
 def of_heads(values: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -170,6 +170,15 @@ def model_folder(binding: Binding) -> Path:
     return _snapshot(binding.model, binding.revision)
 
 
+def reward_outputs(binding: Binding) -> tuple[str, ...]:
+    """The names of the outputs of a reward model of attributes; empty if it is none, or if only a
+    server has its weights."""
+    if not binding.model:
+        return ()
+    config = model_folder(binding) / "config.json"
+    return tuple(read_json(config).get("reward_outputs") or ()) if config.is_file() else ()
+
+
 def resolved_device(binding: Binding) -> str:
     """The binding's device; by default a GPU if there is one, else the CPU. Replicas may have GPUs
     where this process has none."""

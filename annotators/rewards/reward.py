@@ -11,9 +11,10 @@ from annotators.rewards.trained_reward import TrainedReward
 from engines.model import Models
 from engines.operators.scores import Score
 from engines.protocol import Dropout, EngineError, RowError
-from engines.reward_heads import of_heads, outputs_of
+from engines.reward_heads import of_heads
 from engines.rows import Prompt, Response
 from engines.runtime.seeds import sample_seed
+from engines.weights import reward_outputs
 from schemas import canonical
 
 
@@ -52,13 +53,7 @@ class Reward(TrainedReward):
     ) -> list[Score]:
         """One score per response, pass and head. A response that is too long for the model has an
         error."""
-        outputs = outputs_of(models.context.roles[self.model])
-        if unknown := self.weights.keys() - {*outputs}:
-            raise EngineError(
-                f"weights name {', '.join(sorted(unknown))}, but the model of role {self.model!r} "
-                f"gives {', '.join(outputs) or 'one reward, and no attributes'}: train one with "
-                "trainers.AttributeRegression, or leave out weights"
-            )
+        outputs = reward_outputs(models.context.roles[self.model])
         found = await asyncio.gather(
             *(
                 self._scores(prompt, response, number, models, outputs)
@@ -121,6 +116,11 @@ class Reward(TrainedReward):
         self, name: str, values: Mapping[str, float]
     ) -> list[tuple[str, float | None, str | None]]:
         """As `_read`, of a model of attributes."""
+        if unknown := self.weights.keys() - values.keys():
+            raise EngineError(
+                f"weights name {', '.join(sorted(unknown))}, but the model of role {self.model!r} "
+                f"gives {', '.join(values)}"
+            )
         if not self.weights:
             return [(f"{name}/{attribute}", value, None) for attribute, value in values.items()]
         total = fsum(weight * values[attribute] for attribute, weight in self.weights.items())
@@ -130,6 +130,12 @@ class Reward(TrainedReward):
         self, name: str, rewards: Sequence[float], variances: Sequence[float]
     ) -> list[tuple[str, float | None, str | None]]:
         """Annotator, value and raw text of each score."""
+        # Before the training of a stage that is only tried, the reward is 0.
+        if self.weights and any(rewards):
+            raise EngineError(
+                f"weights are of attributes, which the model of role {self.model!r} does not give: "
+                "train one with trainers.AttributeRegression, or leave out weights"
+            )
         if not variances:
             return [(name, rewards[0], None)]
         told = [canonical({"variance": variance}) for variance in variances]

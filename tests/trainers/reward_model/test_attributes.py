@@ -128,6 +128,19 @@ def test_a_folder_loads_in_transformers_and_scores_each_attribute(
         Reward(**options, weights={"long": 1.0}).run(tables, context_for(stage="wrong"))
 
 
+def test_weights_are_refused_of_a_model_without_attributes(
+    rated: dict[str, pl.DataFrame],
+    pairs: Callable[..., pl.DataFrame],
+    context_for: Callable[..., Context],
+) -> None:
+    trained = RewardModel(of="pairs", learning_rate=5e-3).run({"pairs": pairs()}, context_for())
+    annotator = Reward(
+        of="responses", model="policy", checkpoint="trained", probes="off", weights={"right": 1.0}
+    )
+    with pytest.raises(EngineError, match="weights are of attributes"):
+        annotator.run(rated | {"trained": trained.kept}, context_for(stage="wrong"))
+
+
 def test_preferences_go_on_from_the_first_attribute(
     rated: dict[str, pl.DataFrame],
     pairs: Callable[..., pl.DataFrame],
