@@ -14,6 +14,7 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.config.errors import causes
@@ -67,7 +68,8 @@ def execute_job(
             instance=instance,
             partition_key=partition_key,
             asset_selection=assets,
-            tags=here(os.getpid()),
+            # Whoever gave the command reads the error and gives it again; the daemon does not.
+            tags={**here(os.getpid()), MAX_RETRIES_TAG: "0"},
             raise_on_error=raise_on_error,
         )
 

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from assets import Factory
 from assets.config.errors import FactoryError
 from assets.config.operation import Schedule
-from assets.execution.in_process import fail_dead_runs
+from assets.execution.in_process import execute_job, fail_dead_runs
 from assets.execution.instance import home
 from assets.execution.run_liveness import here
 from assets.refresh import rounds
@@ -222,6 +222,23 @@ def test_runs_whose_process_was_killed_are_marked_failed(
         statuses = [instance.get_run_by_id(run).status for run in (*ours, daemons)]  # type: ignore[union-attr]
     began, failed = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
     assert statuses == [began, failed, began]
+
+
+def test_a_command_that_failed_is_not_repeated_by_the_daemon(workshop: Any) -> None:
+    @dg.op
+    def fails() -> None:
+        raise FactoryError("wrong")
+
+    @dg.job
+    def job() -> None:
+        fails()
+
+    with pytest.raises(FactoryError, match="wrong"):
+        execute_job(dg.Definitions(jobs=[job]), "job", what="job")
+    with dg.DagsterInstance.get() as instance:
+        (run,) = instance.get_runs()
+        assert instance.run_retries_enabled
+    assert run.tags["dagster/will_retry"] == "false"
 
 
 def test_rounds_are_consecutive_days_that_end_at_the_refresh() -> None:
