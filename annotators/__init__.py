@@ -6,6 +6,8 @@ from annotators.judge.grade_match import GradeMatch
 from annotators.judge.judge import Judge
 from annotators.judge.judging_items import JudgingItems
 from annotators.judge.p_true import PTrue
+from annotators.judge.pairwise_items import PairwiseItems
+from annotators.judge.verdict_match import VerdictMatch
 from annotators.probes.probed import ProbedAnnotator
 from annotators.rewards.density_ratio import DensityRatio, Exemplar
 from annotators.rewards.followup_likelihood import FollowupLikelihood
@@ -45,6 +47,7 @@ __all__ = [
     "Opinion",
     "Overlap",
     "PTrue",
+    "PairwiseItems",
     "ProbedAnnotator",
     "ProcessReward",
     "Reviewed",
@@ -54,5 +57,6 @@ __all__ = [
     "Simulated",
     "StepVerifier",
     "TokenContrast",
+    "VerdictMatch",
     "Verifier",
 ]
