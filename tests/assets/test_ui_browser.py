@@ -33,6 +33,7 @@ ROWS = 16
 STAGES = ("prompts", "responses", "scores", "pairs")
 FIRST = '+key:"online_dpo/pairs"'
 """The recipe's pairs and all that they are made from, in Dagster's words."""
+GROUP = quote('group:"loops/online_dpo"', safe="")
 
 PATIENCE = 180.0
 """Seconds that a busy machine may take to start the services, or to run six stages."""
@@ -110,7 +111,9 @@ def page(browser: Any, services: Services) -> Iterator[Any]:
 
 def test_the_first_stages_of_a_refresh_are_made_and_shown(services: Services, page: Any) -> None:
     location = f"{services.url}/locations/preference-factory"
-    page.goto(f"{location}/asset-groups/loops%2Fonline_dpo")
+    # What the UI's own links to a group lead to, with both boxes open.
+    opened = "global@global:loops,global@global:loops/online_dpo"
+    page.goto(f"{services.url}/asset-groups~{GROUP}/?expanded={quote(opened, safe='')}")
     for stage in (*STAGES, "policy", "validated"):
         page.get_by_text(stage, exact=True).first.wait_for()
     page.screenshot(path=ARTEFACTS / "graph.png")
