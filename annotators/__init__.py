@@ -14,6 +14,7 @@ from annotators.rewards.followup_likelihood import FollowupLikelihood
 from annotators.rewards.implicit_reward import ImplicitReward
 from annotators.rewards.likelihood import Likelihood
 from annotators.rewards.p_ik import PIK
+from annotators.rewards.preference_score import PreferenceScore
 from annotators.rewards.process_reward import ProcessReward
 from annotators.rewards.reward import Reward
 from annotators.rewards.token_contrast import TokenContrast
@@ -48,6 +49,7 @@ __all__ = [
     "Overlap",
     "PTrue",
     "PairwiseItems",
+    "PreferenceScore",
     "ProbedAnnotator",
     "ProcessReward",
     "Reviewed",

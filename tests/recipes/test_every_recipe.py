@@ -23,6 +23,7 @@ REFRESH = "2026-11-01"
 ROWS = 2
 HALVED = {
     "online_dpo_learnt": 8,
+    "general_preference": 8,
     "helpsteer2": 8,
     "helpsteer2_preference": 8,
     "iterative_data_smoothing": 8,

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification
 from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 
-from trainers.reward_model.ensembles import draw_head, drawn_pairs
+from trainers.reward_model.ensembles import draw_head, drawn_pairs, means
 from trainers.reward_model.forms import BradleyTerry
 from trainers.reward_model.forms.bradley_terry import Outputs
 from trainers.reward_model.relabelling import Relabelling
@@ -30,8 +30,11 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1, form: BradleyTerry
         EngineError: Transformers has no such model.
     """
     # A model of attributes has names of its outputs, and this one goes on with the first.
-    vars(model.config).pop("reward_outputs", None)
-    settings = {"pad_token_id": padding_apart(model, end)}
+    if getattr(model.config, "reward_outputs", None) != list(form.outputs):
+        vars(model.config).pop("reward_outputs", None)
+    settings: dict[str, Any] = {"pad_token_id": padding_apart(model, end)}
+    if form.outputs:
+        settings["reward_outputs"] = list(form.outputs)
     return with_head(
         model,
         AutoModelForSequenceClassification,
@@ -128,7 +131,7 @@ def reward_trainer(
     if it is one of several, or with ``bootstrap``."""
     model = parts["model"]
     padding, names = model.config.pad_token_id, model.config.id2label
-    heads = form.rewards(model.score.weight.T).shape[1]
+    heads = 1 if form.labels > 1 else means(model.score.weight.T).shape[1]
     # All columns are used, and TRL does not know ours.
     args = single_device(RewardConfig(**arguments, max_length=None, remove_unused_columns=False))
     if bootstrap or heads > 1:

@@ -41,14 +41,15 @@ class RewardModel(Trainer):
     ``form`` is what is learnt from a pair, each told in `trainers.reward_model.forms`:
     ``bradley_terry`` as above; ``scaled``, times the strength of the preference (HelpSteer2-
     Preference, arXiv:2410.01257); ``disentangled``, with a head for quality and one for length
-    (ODIN, arXiv:2402.07319); ``smoothed``, with labels that move after each epoch (Iterative Data
-    Smoothing, arXiv:2401.16335). A form with parameters of its own is a mapping: ``{name: smoothed,
-    rate: 0.5}``.
+    (ODIN, arXiv:2402.07319); ``embedding``, a vector in place of a reward, for preferences that
+    may be cyclic (General Preference Modeling, arXiv:2410.02197); ``smoothed``, with labels that
+    move after each epoch (Iterative Data Smoothing, arXiv:2401.16335). A form with parameters of
+    its own is a mapping: ``{name: smoothed, rate: 0.5}``.
 
     The folder holds a sequence classification model with one label or, for several heads, with two
-    each: all means, then the logarithms of all variances. It cannot generate. The next refresh of a
-    recipe starts from its last checkpoint, so a stage that trains a policy must come after this
-    one.
+    each: all means, then the logarithms of all variances. Of form embedding it has a label for each
+    number of the vector. It cannot generate. The next refresh of a recipe starts from its last
+    checkpoint, so a stage that trains a policy must come after this one.
     """
 
     training: ClassVar = "reward"

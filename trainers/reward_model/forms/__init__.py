@@ -6,10 +6,11 @@ from pydantic import BeforeValidator, Discriminator
 
 from trainers.reward_model.forms.bradley_terry import BradleyTerry
 from trainers.reward_model.forms.disentangled import Disentangled
+from trainers.reward_model.forms.embedding import Embedding
 from trainers.reward_model.forms.scaled import Scaled
 from trainers.reward_model.forms.smoothed import Smoothed
 
-__all__ = ["BradleyTerry", "Disentangled", "Form", "Scaled", "Smoothed"]
+__all__ = ["BradleyTerry", "Disentangled", "Embedding", "Form", "Scaled", "Smoothed"]
 
 
 def _by_name(given: Any) -> Any:
@@ -18,7 +19,7 @@ def _by_name(given: Any) -> Any:
 
 
 Form = Annotated[
-    Annotated[BradleyTerry | Scaled | Disentangled | Smoothed, Discriminator("name")],
+    Annotated[BradleyTerry | Scaled | Disentangled | Smoothed | Embedding, Discriminator("name")],
     BeforeValidator(_by_name),
 ]
 """A form by its name, or as a mapping of its name and its parameters."""

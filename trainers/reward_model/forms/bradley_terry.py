@@ -47,8 +47,6 @@ class BradleyTerry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    labels: ClassVar[int] = 1
-    """The outputs of the head while it is trained."""
     reads_margin: ClassVar[bool] = False
     """Whether it reads the margin of a pair as the strength of the preference."""
 
@@ -56,6 +54,16 @@ class BradleyTerry(BaseModel):
     """Whether it changes the confidences of the pairs after an epoch."""
 
     name: Literal["bradley_terry"] = "bradley_terry"
+
+    @property
+    def labels(self) -> int:
+        """The number of outputs of the head while it is trained."""
+        return 1
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs in the trained model; empty if it has one reward."""
+        return ()
 
     def begin(self, head: "Tensor", *, seed: int) -> None:
         """Change the weights of a head before the first step."""
@@ -86,3 +94,13 @@ class BradleyTerry(BaseModel):
     def exported(self, model: Any) -> Any:
         """The trained model as it is kept."""
         return model
+
+
+def draw_zeros(head: "Tensor", *, seed: int) -> None:
+    """Give the labels of a head that are 0 random weights: they have no direction."""
+    import torch
+
+    drawn = torch.randn(head.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
+    for weights, new in zip(head, drawn, strict=True):
+        if not weights.any():
+            weights.copy_(new)

@@ -1,10 +1,10 @@
 """A head for the quality of a response and one for its length."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs
+from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs, draw_zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,20 +27,17 @@ class Disentangled(BradleyTerry):
     orthogonality is a product of the weights; the cosine does not also make them small.
     """
 
-    labels: ClassVar[int] = 2
-
     name: Literal["disentangled"] = "disentangled"  # type: ignore[assignment]  # another name
     length: float = Field(1.0, ge=0)
     orthogonal: float = Field(1.0, ge=0)
 
-    def begin(self, head: "Tensor", *, seed: int) -> None:
-        import torch
+    @property
+    def labels(self) -> int:
+        return 2
 
+    def begin(self, head: "Tensor", *, seed: int) -> None:
         # A head that goes on from a reward model has its reward as quality.
-        drawn = torch.randn(head.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
-        for weights, new in zip(head, drawn, strict=True):
-            if not weights.any():
-                weights.copy_(new)
+        draw_zeros(head, seed=seed)
 
     def loss(self, outputs: Outputs) -> Loss:
         import torch.nn.functional as F
