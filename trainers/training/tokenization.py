@@ -145,8 +145,8 @@ def one_message(messages: Sequence[Message], side: str) -> Message:
     """
     if len(messages) > 1:
         raise RowError(
-            f"{side} is a transcript of {len(messages)} messages: trainers.DPO, "
-            "trainers.RewardModel, trainers.SFT and trainers.PolicyGradient learn these"
+            f"{side} is not one message of the assistant but a transcript of {len(messages)}: "
+            "trainers.DPO, RewardModel, SFT and PolicyGradient learn these"
         )
     if not messages or messages[0]["role"] != "assistant":
         raise RowError(f"{side} is not one message of the assistant")

@@ -156,5 +156,5 @@ def test_a_pair_of_transcripts_learns_what_the_assistant_says_and_nothing_else(
         DPO(of="pairs", nll=1.0).encode(row, reader)
     with pytest.raises(RowError, match="shared_prefix is of one turn"):
         DPO(of="pairs").encode({**row, "shared_prefix": 1}, reader)
-    with pytest.raises(RowError, match="chosen is a transcript of 5 messages"):
+    with pytest.raises(RowError, match="not one message of the assistant but a transcript of 5"):
         PRM(of="pairs", loss="pairwise").encode(row, reader)
