@@ -275,4 +275,4 @@ def _row_error(error: BaseException) -> BaseException | None:
         causes = [_row_error(inner) for inner in error.exceptions]
         return None if None in causes else causes[0]
     general = isinstance(error, EngineError) and not isinstance(error, RowError)
-    return None if general or isinstance(error, MemoryError) else error
+    return None if general or isinstance(error, (ImportError, MemoryError)) else error

@@ -24,6 +24,9 @@ class Sample(Sampled, Generator):
     """Samples ``n`` independent responses per prompt (best-of-n, self-rewarding, rejection sampling
     and others). A larger ``n`` keeps the first responses unchanged.
 
+    Two stages with one model give a prompt the same responses, unless one has ``seeds``: a name for
+    seeds of its own.
+
     ``system`` is put before prompts that have no system turn of their own. Responses record it in
     ``origin``, and stages that read them, pairs and demonstrations included, have it in the prompt.
 
@@ -37,6 +40,7 @@ class Sample(Sampled, Generator):
     model: GeneratingRole = "policy"
     checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     n: int = Field(default=1, ge=1)
+    seeds: str | None = Field(default=None, min_length=1)
     writes: Literal["answer", "reply"] = "answer"
     stop: tuple[str, ...] = ()
     system: str | None = None
@@ -61,7 +65,9 @@ class Sample(Sampled, Generator):
         if self.system is not None:
             messages = with_system(messages, self.system)
         sampling = replace(self.sampling, stop=self.stop)
-        sampled = await models[self.model].generate(messages, n=self.n, sampling=sampling)
+        sampled = await models[self.model].generate(
+            messages, n=self.n, sampling=sampling, call=self.seeds
+        )
         drafts = [Draft.of(one) for one in sampled]
         added = messages != prompt.messages and self.system
         return [draft.under(added) for draft in drafts] if added else drafts

@@ -22,6 +22,7 @@ from tests.checkout import PROJECT
 REFRESH = "2026-11-01"
 ROWS = 2
 HALVED = {
+    "contrastive_reward": 8,
     "online_dpo_learnt": 8,
     "general_preference": 8,
     "helpsteer2": 8,
@@ -31,6 +32,8 @@ HALVED = {
     "pair_rules": 8,
     "per_step_negatives": 12,
     "policy_filtration": 8,
+    "reward_robust": 8,
+    "rm_ensemble": 8,
     "summarize_feedback": 8,
     "superhf": 8,
     "tulu3": 12,

@@ -114,8 +114,15 @@ def test_a_reader_that_stops_early_ends_the_run(stand: Any) -> None:
     assert next(items)[1] < 1000
 
 
-@pytest.mark.parametrize("error", [EngineError("the server is gone"), JournalError("disk full")])
-def test_what_would_fail_every_row_stops_the_run(stand: Any, error: EngineError) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineError("the server is gone"),
+        JournalError("disk full"),
+        ImportError("No module named x"),
+    ],
+)
+def test_what_would_fail_every_row_stops_the_run(stand: Any, error: Exception) -> None:
     async def work(number: int, models: Models) -> int:
         if number == 40:
             raise error
@@ -124,7 +131,7 @@ def test_what_would_fail_every_row_stops_the_run(stand: Any, error: EngineError)
                 group.create_task(work(40, models))
         return number
 
-    with pytest.raises(EngineError, match=str(error)):
+    with pytest.raises(type(error), match=str(error)):
         run(work, stand.context(window=8))
 
 

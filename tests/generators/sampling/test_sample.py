@@ -70,6 +70,16 @@ def test_more_samples_leave_the_first_as_they_were(stand: Any) -> None:
     assert_frame_equal(first.drop("at"), two)
 
 
+def test_seeds_of_its_own_give_a_stage_other_responses(stand: Any) -> None:
+    tables = {"prompts": stand.prompts(*WORDS[:5])}
+    seeds = [
+        set(Sample(n=2, seeds=name).run(tables, stand.context()).kept["origin"].struct["seed"])
+        for name in (None, "baseline", "baseline")
+    ]
+    assert seeds[1] == seeds[2]
+    assert not seeds[0] & seeds[1]
+
+
 def test_a_second_run_asks_nothing(stand: Any) -> None:
     tables = {"prompts": stand.prompts(*WORDS)}
     first = Sample(n=2).run(tables, stand.context())
