@@ -35,6 +35,7 @@ from assets.execution.preview import preview
 from assets.execution.stage_context import RecipeContext, stage_context
 from assets.judging.bench import Measured, check_roles, judged
 from assets.judging.items import Benchmark, read_benchmark, sampled_pairs
+from assets.judging.kept import keep_figures
 from assets.project.changes import Changes
 from assets.project.find_rows import found_table, model_name
 from assets.project.project import Project, load_project
@@ -314,7 +315,8 @@ class Factory:
         votes: int | None = None,
         group: str | None = None,
     ) -> Measured:
-        """Measure roles as judges where the right verdict is known. Answers are journaled.
+        """Measure roles as judges where the right verdict is known. Answers are journaled, and the
+        figures are kept: the card of a downstream model shows those of its version.
 
         Pairs are shown in both orders. Of solutions with labelled steps the first wrong step is
         asked for.
@@ -344,9 +346,10 @@ class Factory:
             benchmark = read_benchmark(shape, place, rows=rows, seed=seed, group=group)
         else:
             benchmark = self._right_and_wrong(on, rows=rows, seed=seed)
-        return judged(
-            self.project, roles, benchmark, self._context("judge-bench", on, seed), votes=votes
-        )
+        context = self._context("judge-bench", on, seed)
+        measured = judged(self.project, roles, benchmark, context, votes=votes)
+        keep_figures(self.settings.root_path, measured, votes=votes)
+        return measured
 
     def _right_and_wrong(self, source: str, *, rows: int | None, seed: int) -> Benchmark:
         """Pairs of a right and a wrong response of the policy to the prompts of a source."""

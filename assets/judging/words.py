@@ -1,11 +1,17 @@
 """The figures of a judge in words, for the terminal and the page."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from assets.judging.bench import Measured
 from assets.judging.figures import ALL, Difference, GroupFigures, RoleFigures
 
 NOTHING = "—"
+
+
+def model(role: RoleFigures) -> str:
+    """The model of a role: a Hub id, or the name of a folder without its path."""
+    return Path(role.model).name if Path(role.model).is_absolute() else role.model
 
 
 def share(value: float | None) -> str:

@@ -14,6 +14,7 @@ from assets.models.card_results import eval_results
 from assets.models.card_tables import (
     ablation_tables,
     datasets_table,
+    judged_table,
     named,
     parameters_table,
     published,
@@ -113,6 +114,7 @@ def model_card(
         stages=stages_table(version),
         parameters=parameters_table(version),
         validation=validation_table(plan, version),
+        judged=judged_table(project, version),
         ablations=ablations,
         unknown=list(_unknown(project, plan, version, ablated=bool(ablations))),
         commands=_commands(plan, version),

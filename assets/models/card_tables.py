@@ -7,6 +7,8 @@ from typing import Any
 
 from assets.charts.effect_words import effect_of, figures_of, rows_of
 from assets.charts.task_table import TASK_COLUMNS, task_rows
+from assets.judging import words
+from assets.judging.kept import kept_figures
 from assets.project.model_plan import ModelPlan
 from assets.project.project import Project
 from assets.rendering.markdown import escaped, linked, markdown
@@ -95,6 +97,35 @@ def validation_table(plan: ModelPlan, version: ModelVersion) -> str:
     found = markdown(("stage", "found", f"reached by {len(version.seeds)} seeds"), rows)
     tasks = [(stage, *row) for stage, of in version.figures.items() for row in task_rows(of)]
     return f"{found}\n\n{markdown(('stage', *TASK_COLUMNS), tasks)}" if tasks else found
+
+
+def judged_table(project: Project, version: ModelVersion) -> str:
+    """What ``factory judge-bench`` found of the version, a row for each benchmark; may be empty."""
+    found = kept_figures(project.settings.root_path, version.path)
+    rows = [
+        (
+            each.benchmark,
+            f"{each.figures.items:,}",
+            "by probability" if each.votes is None else f"{each.votes:,} written",
+            words.accuracy(each.figures),
+            words.f1(each.figures),
+            *map(
+                words.share,
+                (
+                    each.figures.both,
+                    each.figures.flips,
+                    each.figures.first_position,
+                    each.figures.ties,
+                    each.figures.unread,
+                    each.figures.mass,
+                ),
+            ),
+        )
+        for each in found
+    ]
+    headings = ("benchmark", "items", "verdicts", "accuracy %", "F1 %", "both orders", "flips")
+    more = ("first wins", "ties", "unread", "mass")
+    return markdown((*headings, *more), rows) if rows else ""
 
 
 def ablation_tables(project: Project, plan: ModelPlan, version: ModelVersion) -> str:

@@ -1,9 +1,11 @@
 """An exported model: a folder or a repository that loads as the checkpoint does, with its card."""
 
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from huggingface_hub import ModelCard, snapshot_download
@@ -13,6 +15,9 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.export.writer import in_folder, on_hub
+from assets.judging.bench import Measured as Judged
+from assets.judging.figures import GroupFigures, RoleFigures
+from assets.judging.kept import keep_figures
 from assets.models.card import model_card
 from assets.models.export import model_writer
 from assets.project.project import Project
@@ -252,3 +257,33 @@ def test_the_report_shows_validation_and_the_curves_of_each_seed(
     for said in ("datasets/pairs, version 1", "loss over", "seed 0", "seed 1", "held-out accuracy"):
         assert said in page
     assert str(project.settings.folder) not in page
+
+
+def test_the_card_of_a_judge_says_how_it_judges(trained: tuple[Project, ModelVersion]) -> None:
+    project, version = trained
+    assert "As a judge" not in str(model_card(project, project.models["assistant"], version, "."))
+    table = pl.DataFrame({"item_id": ["one", "two"]})
+    figures = GroupFigures(
+        "all", "all", 2, 2, 0.75, 0.2, 0.9, 0.0, both=0.5, ties=0.0, flips=0.5, first_position=0.6
+    )
+    for model in (version.path, "another"):
+        role = RoleFigures("judge", model, [figures], 4, 0)
+        measured = Judged("reward-bench|", 2, {}, [role], {"judge": table})
+        keep_figures(project.settings.root_path, measured, votes=None)
+        # Measured again, it is the same row.
+        keep_figures(project.settings.root_path, measured, votes=None)
+    card = str(model_card(project, project.models["assistant"], version, "."))
+    (row,) = (line for line in card.splitlines() if "reward-bench" in line)
+    cells = [unescape(cell.strip()) for cell in row.replace("\\|", "").split("|")[1:-1]]
+    assert cells[1:] == [
+        "2",
+        "by probability",
+        "75.0 [20.0, 90.0]",
+        "—",
+        "50.0%",
+        "50.0%",
+        "60.0%",
+        "0.0%",
+        "0.0%",
+        "—",
+    ]
