@@ -7,11 +7,14 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 from pydantic import Field
 
+from engines.bindings import Binding
 from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
 from engines.operators.row_operator import RowOperator
+from engines.protocol import EngineError
 from engines.reward_heads import of_heads
+from engines.weights import reward_outputs
 from schemas import (
     Checkpoints,
     Pairs,
@@ -39,6 +42,9 @@ class RewardAccuracy(RowOperator):
     of pairs whose chosen side has the higher reward, and the margin. A start without a reward head
     is that head before training: it rewards every answer with 0, so every pair is a tie.
 
+    A model of several outputs (`trainers.AttributeRegression`, form embedding) has no one reward,
+    and is refused.
+
     A pair with a side that is not one message of the assistant is dropped. Rewards are journaled.
 
     ``model``: the role that gives the device and number type. ``tolerance``: how much worse the
@@ -58,9 +64,16 @@ class RewardAccuracy(RowOperator):
         """One `RewardEvaluations` row per pair.
 
         Raises:
-            EngineError: there is not exactly one checkpoint, or no pair can be rewarded.
+            EngineError: there is not exactly one checkpoint, it has several outputs, or no pair can
+                be rewarded.
         """
         checkpoint = one_checkpoint(tables, self.of, context)
+        if outputs := reward_outputs(Binding(model=checkpoint["path"])):
+            raise EngineError(
+                f"recipe {context.recipe!r}, stage {context.stage!r}: the model of stage "
+                f"{self.of!r} gives {', '.join(outputs)}, and no one reward that ranks the sides "
+                "of a pair: score its responses by annotators.Reward or annotators.PreferenceScore"
+            )
         stepwise = head_of(checkpoint["path"]) == "TOKEN_CLS"
 
         async def rewards(pair: Mapping[str, Any], models: Models) -> dict[str, float]:

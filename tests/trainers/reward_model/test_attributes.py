@@ -14,7 +14,7 @@ from engines.context import Context
 from engines.protocol import EngineError
 from schemas import Scores, rows
 from tests.trainers.samples import ORIGIN, sampled
-from trainers import AttributeRegression, RewardModel
+from trainers import AttributeRegression, RewardAccuracy, RewardModel
 
 ATTRIBUTES = ("right", "short")
 
@@ -126,6 +126,8 @@ def test_a_folder_loads_in_transformers_and_scores_each_attribute(
     )
     with pytest.raises(EngineError, match="weights name long"):
         Reward(**options, weights={"long": 1.0}).run(tables, context_for(stage="wrong"))
+    with pytest.raises(EngineError, match="gives right, short, and no one reward"):
+        RewardAccuracy(of="trained", pairs="pairs").run(tables, context_for(stage="measured"))
 
 
 def test_weights_are_refused_of_a_model_without_attributes(
