@@ -49,7 +49,7 @@ def trace_shown(trace: Trace) -> Iterator[RenderableType]:
 def _grid() -> Table:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
-    rows.add_column()
+    rows.add_column(overflow="fold")
     return rows
 
 

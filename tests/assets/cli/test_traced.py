@@ -21,3 +21,12 @@ def test_a_trace_shows_text_scores_and_origins_and_no_markup(workshop: Any) -> N
     assert "\x1b" not in text
     assert "1 by verifier" in text
     assert "operator" in text
+
+
+def test_long_parameters_are_not_cut_on_a_narrow_screen(workshop: Any) -> None:
+    write_pairs(workshop, "ours", 3)
+    found = traced(workshop.project(), "ours", f"{REFRESH}-0-0")
+    screen = Console(width=24, record=True, file=StringIO())
+    for shown in trace_shown(found):
+        screen.print(shown)
+    assert "…" not in screen.export_text()
