@@ -1,6 +1,9 @@
 """Annotators score responses: scores, judgements, values of steps."""
 
 from annotators.annotator import Annotator
+from annotators.criteria.criteria import Criteria
+from annotators.criteria.criterion import Criterion
+from annotators.criteria.rubric import Rubric
 from annotators.judge.checklist import Checklist
 from annotators.judge.grade_match import GradeMatch
 from annotators.judge.judge import Judge
@@ -35,6 +38,8 @@ __all__ = [
     "PIK",
     "Annotator",
     "Checklist",
+    "Criteria",
+    "Criterion",
     "DensityRatio",
     "Exemplar",
     "FirstError",
@@ -55,6 +60,7 @@ __all__ = [
     "Reviewed",
     "Reward",
     "RolloutValue",
+    "Rubric",
     "Score",
     "Simulated",
     "StepVerifier",

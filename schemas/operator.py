@@ -71,9 +71,15 @@ class TemplateMark:
     """Marks a field that names a template."""
 
 
+class RubricMark:
+    """Marks a field that names a file with criteria."""
+
+
 InnerFile = Annotated[str, Field(max_length=100), AfterValidator(_inside)]
 """The name of a template or of an imported dataset. It cannot lead out of its folder."""
 TemplateName = Annotated[InnerFile, TemplateMark()]
+RubricName = Annotated[InnerFile, RubricMark()]
+"""The name of a file with criteria, beside the recipe or shipped."""
 
 SourceName = Annotated[str, SourceMark()]
 
@@ -165,6 +171,14 @@ class Operator(Parameters):
         ]
         for nested in self._nested():
             found += nested.templates()
+        return found
+
+    def rubrics(self) -> list[tuple[str, str]]:
+        """The fields of this operator and of its nested operators that name files with criteria,
+        and the names."""
+        found = [(field, name) for field, name, _ in self._marks(RubricMark)]
+        for nested in self._nested():
+            found += nested.rubrics()
         return found
 
     @property

@@ -58,6 +58,8 @@ LEFT_OUT = {
     "init": "a word for its command",
     "import": "a word for its command",
     "run RECIPE --rows 2": "a word for a recipe",
+    "run support": "a recipe of the page, which tests/test_rubrics.py runs",
+    "report support": "a recipe of the page, which tests/test_rubrics.py runs",
     "show RECIPE": "a word for a recipe",
     "import FORMAT PATH|ID": "words for its arguments",
     "train": "a word for its command",

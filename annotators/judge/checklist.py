@@ -10,20 +10,17 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
-from annotators.judge.choosing import ChoosingAnnotator
 from annotators.judge.parsing.checklists import LEAST, questions
-from annotators.judge.parsing.statements import UnparseableVerdict, shortened
-from annotators.judge.parsing.yes_no import read_yes
+from annotators.judge.parsing.statements import shortened
+from annotators.judge.replies import QuestionsAnnotator, Reply
 from engines.context import Context
 from engines.model import Model, Models, SampledText
-from engines.operators.cut_off import Cut, cut_off
+from engines.operators.cut_off import cut_off
 from engines.operators.scores import Score
 from engines.protocol import Sampling
 from engines.rows import Prompt, Response
 from schemas import GeneratingRole, ModelDefault, StageReport, TemplateName, canonical
-from schemas.operator import RoleMark
 
-OPTIONS = ("yes", "no")
 RETRY_TEMPERATURE = 0.7
 UNWRITTEN = "the checklist does not have two questions that are answered yes or no"
 
@@ -37,18 +34,7 @@ class _PromptChecklist:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """The answer to one question: P(yes) or None, the text, why it could not be read, and the mass
-    of the options."""
-
-    yes: float | None
-    text: str = ""
-    error: str | None = None
-    mass: float | None = None
-
-
-class Checklist(ChoosingAnnotator):
+class Checklist(QuestionsAnnotator):
     """The share of the yes/no questions of a checklist that ``model`` answers with yes.
 
     ``writer`` (``model`` if null) writes the questions once per prompt, greedily, and again at
@@ -69,16 +55,11 @@ class Checklist(ChoosingAnnotator):
     ``share`` of ``sampled`` answers.
     """
 
-    model: Annotated[str, RoleMark("generate", "choose")] = "judge"
     writer: GeneratingRole | None = None
     items: tuple[str, ...] | None = Field(default=None, min_length=1)
     most: int = Field(default=8, ge=LEAST)
-    answers: Literal["chosen", "sampled"] = "chosen"
     score_by: Literal["share", "mean"] = "share"
     max_tokens: Annotated[int, ModelDefault("checklist_tokens")] = Field(default=512, ge=1)
-    answer_tokens: Annotated[int, ModelDefault("reply_tokens")] = Field(default=8, ge=1)
-    cut: Cut = "refuse"
-    cut_verdicts: Cut = "refuse"
     template: TemplateName = "checklist_item"
     checklist_template: TemplateName = "write_checklist"
 
@@ -88,10 +69,6 @@ class Checklist(ChoosingAnnotator):
         if items is not None and (len(set(items)) < len(items) or not all(map(str.strip, items))):
             raise ValueError("items must be different questions, none of them empty")
         return items
-
-    @property
-    def chooses(self) -> bool:
-        return self.answers == "chosen"
 
     def role_of(self, field: str) -> str | None:
         """The checklist is the writer's, all else the judge's."""
@@ -152,7 +129,7 @@ class Checklist(ChoosingAnnotator):
                     for number, item in enumerate(checklist.items)
                 )
             )
-            answers = [reply.yes for reply in replies]
+            answers = [reply.value for reply in replies]
             masses = [reply.mass for reply in replies if reply.mass is not None]
             judged: dict[str, Any] = {"items": checklist.items, "answers": answers}
             unread = [number for number, answer in enumerate(answers) if answer is None]
@@ -175,7 +152,7 @@ class Checklist(ChoosingAnnotator):
 
     async def _answer(
         self, prompt: Prompt, response: Response, number: int, item: str, model: Model
-    ) -> _Reply:
+    ) -> Reply:
         messages = self.ask(
             model,
             self.template,
@@ -184,18 +161,7 @@ class Checklist(ChoosingAnnotator):
             response=response.text,
             item=item,
         )
-        if self.answers == "chosen":
-            chosen = await model.choose(messages, OPTIONS)
-            return _Reply(math.exp(chosen.logprobs[0]), mass=chosen.mass)
-        sampling = Sampling(max_tokens=self.answer_tokens, pattern="[Yy]es|[Nn]o")
-        (sampled,) = await model.generate(messages, sampling=sampling, call=f"item {number}")
-        if (refusal := cut_off(sampled, self.cut_verdicts)) is not None:
-            return _Reply(None, sampled.text, f"is not answered: {refusal}")
-        try:
-            return _Reply(float(read_yes(sampled.text)), sampled.text)
-        except UnparseableVerdict:
-            error = f"is answered neither yes nor no: {sampled.text[:80]!r}"
-            return _Reply(None, sampled.text, error)
+        return await self.yes(model, messages, call=f"item {number}")
 
     def _value(self, answers: Sequence[float]) -> float:
         if self.score_by == "share":

@@ -251,11 +251,13 @@ def _sample(
 
 
 def rows_of_prompts(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, pl.DataFrame]:
-    """The rows of some prompts, in their order. A table about no prompts has all its rows."""
+    """The rows of some prompts, in their order, and rows about all prompts. A table about no
+    prompts has all its rows."""
     wanted = ids.implode()
+    theirs = pl.col("prompt_id").is_in(wanted) | pl.col("prompt_id").is_null()
     names = {name: _columns(stored) for name, stored in tables.items()}
     read = {
-        name: _ask(stored, lambda rows: rows.filter(pl.col("prompt_id").is_in(wanted)))
+        name: _ask(stored, lambda rows: rows.filter(theirs))
         for name, stored in tables.items()
         if "prompt_id" in names[name]
     }

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from upath import UPath
 
+from annotators.criteria.rubric_files import find_rubric
 from assets.project.recipe_plan import Stage
 from assets.storage.tables import query_table, read_table, table_files
 from engines.bindings import Binding
@@ -54,8 +55,15 @@ def made_by(stage: Stage, context: Context, tables: Mapping[str, UPath | pl.Data
         revisions,
         _of_files(file for name in packages for file in _sources(name)),
         _of_files(file for folder in templates for file in folder.rglob("*.jinja")),
+        *_rubrics(operator, context),
         {name: _version(stored) for name, stored in sorted(tables.items())},
     )
+
+
+def _rubrics(operator: Operator, context: Context) -> list[str]:
+    """A digest of the files with criteria, if there are any."""
+    files = [find_rubric(name, context.folder) for _, name in operator.rubrics()]
+    return [_of_files(files)] if files else []
 
 
 def _bound_templates(context: Context) -> list[Path]:

@@ -1,8 +1,9 @@
-"""Whether the templates that stages name can be read. It is checked when a recipe is planned."""
+"""Whether the templates and rubrics that stages name can be read, when a recipe is planned."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from annotators.criteria.rubric_files import find_rubric, read_rubric
 from assets.config.errors import RecipeError
 from assets.project.recipe_plan import Stage
 from engines.operators.model_defaults import RoleDefaults
@@ -18,13 +19,13 @@ def check_templates(
     file: Path | str,
     folder: Path,
 ) -> None:
-    """Check that the templates that stages name can be read.
+    """Check that the templates and rubrics that stages name can be read.
 
     Args:
         stages: The stages.
         roles: The binding of each role, which may have a folder of templates.
         file: The file that declares the recipe.
-        folder: The folder of the recipe, which may have templates too.
+        folder: The folder of the recipe, which may have templates and rubrics too.
 
     Raises:
         RecipeError: One cannot. The message names the file, the stage and the field.
@@ -39,4 +40,11 @@ def check_templates(
             except EngineError as error:
                 raise RecipeError(
                     str(error), file=file, stage=stage.declared, field=use.field
+                ) from error
+        for field, name in stage.operator.rubrics():
+            try:
+                read_rubric(find_rubric(name, folder))
+            except EngineError as error:
+                raise RecipeError(
+                    str(error), file=file, stage=stage.declared, field=field
                 ) from error

@@ -37,7 +37,9 @@ VARIABLES: dict[str, Any] = {
     "text": "Mia has 2 apples.",
     "question": "How many apples does Mia have?",
 }
-NAMES = sorted(path.stem for path in pocket.TEMPLATES.glob("*.jinja"))
+REWORDED = {"criterion_graded": "principle_pointwise", "criterion_yes_no": "checklist_item"}
+"""Templates of operators that ask for a skill in the words of another one."""
+NAMES = sorted({path.stem for path in pocket.TEMPLATES.glob("*.jinja")} - REWORDED.keys())
 
 
 def test_each_skill_has_a_template_and_each_template_a_skill() -> None:
@@ -49,6 +51,14 @@ def test_each_skill_has_a_template_and_each_template_a_skill() -> None:
 def test_a_skill_is_asked_for_in_the_text_that_it_was_taught_in(name: str) -> None:
     (turn,) = rendered(name, [pocket.TEMPLATES], VARIABLES)
     assert turn == {"role": "user", "content": pocket.ask(name, **VARIABLES)}
+
+
+@pytest.mark.parametrize(("name", "taught"), REWORDED.items())
+def test_a_criterion_is_asked_for_in_the_words_of_a_skill(name: str, taught: str) -> None:
+    words = "It should be short."
+    asked = {**VARIABLES, "principle": words, "item": words}
+    (turn,) = rendered(name, [pocket.TEMPLATES], {**VARIABLES, "criterion": words})
+    assert turn["content"] == pocket.ask(taught, **asked)
 
 
 @pytest.mark.parametrize("name", ["judge_pointwise", "checklist_item", "revise", "critique"])

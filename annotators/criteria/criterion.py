@@ -1,0 +1,97 @@
+"""Criteria and rubrics as a recipe or a file states them, and as rows of `schemas.Criteria`."""
+
+from collections.abc import Sequence
+from textwrap import shorten
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import Field, field_validator, model_validator
+
+from schemas import Criteria, canonical, content_id, rows
+from schemas.parameters import Parameters
+
+UNNAMED = "criteria"
+"""The name of a rubric whose criteria stand in the recipe."""
+_NAME = 60
+"""The most characters of a name that is made from the criterion's text."""
+
+
+class Criterion(Parameters):
+    """One criterion. A text alone is one that is graded, named by its text.
+
+    ``kind``: ``graded`` on a scale, ``yes_no``, or ``counted``: how often a response does it.
+    ``negated``: a response that fulfils it is worse. ``weight`` is what it counts for in a mean of
+    criteria.
+    """
+
+    name: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    kind: Literal["graded", "yes_no", "counted"] = "graded"
+    negated: bool = False
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            given = {"text": given}
+        if isinstance(given, dict) and "name" not in given and isinstance(given.get("text"), str):
+            given = {"name": shorten(given["text"], _NAME, placeholder=" …"), **given}
+        return given
+
+    @property
+    def item(self) -> str:
+        """The criterion as an item of a checklist that a good response passes."""
+        return f"Not: {self.text}" if self.negated else self.text
+
+
+def distinct(criteria: Sequence[Criterion]) -> Sequence[Criterion]:
+    """``criteria`` if their names differ.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    names = [criterion.name for criterion in criteria]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two criteria have the name {twice[0]!r}: names must differ")
+    return criteria
+
+
+class RubricOf(Parameters):
+    """A named set of criteria. ``version`` counts how often it was rewritten, from 1. ``source``
+    says where it comes from."""
+
+    rubric: str = Field(default=UNNAMED, min_length=1)
+    version: int = Field(default=1, ge=1)
+    source: str | None = None
+    criteria: tuple[Criterion, ...] = Field(min_length=1)
+
+    @field_validator("criteria")
+    @classmethod
+    def _distinct(cls, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        return tuple(distinct(criteria))
+
+    def rows(self) -> pl.DataFrame:
+        """Rows of `schemas.Criteria`, for all prompts."""
+        shared = {"rubric": self.rubric, "version": self.version, "source": self.source}
+        origin: dict[str, Any] = {
+            "operator": "annotators.Rubric",
+            "model": None,
+            "parameters": canonical({}),
+            "seed": None,
+            "parents": [],
+        }
+        told = [shared | criterion.model_dump() for criterion in self.criteria]
+        each = [{"criterion_id": content_id(None, one), **one, "origin": origin} for one in told]
+        return rows(Criteria, each)
+
+
+def judged_by(criteria: pl.DataFrame) -> dict[str | None, list[dict[str, Any]]]:
+    """The criteria of each prompt, and under None those of all prompts, in the order of the rows.
+    Of a rubric of several versions, the last counts."""
+    latest = pl.col("version").max().over("prompt_id", "rubric") == pl.col("version")
+    found: dict[str | None, list[dict[str, Any]]] = {}
+    for row in criteria.filter(latest).iter_rows(named=True):
+        found.setdefault(row["prompt_id"], []).append(row)
+    return found
