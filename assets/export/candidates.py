@@ -1,12 +1,15 @@
 """The candidates of an export: every response that a recipe wrote, with all its scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from assets.project.recipe_plan import Stage
-from assets.storage.tables import Tables
+from assets.storage.tables import Tables, having
 from schemas import Responses, Scores
+
+PROMPTS = 25_000
+"""The most prompts whose candidates are in memory at a time."""
 
 SCORE = {
     "stage": pl.String,
@@ -23,26 +26,47 @@ annotator's own text."""
 
 def candidates(
     tables: Tables, recipe: str, stages: Sequence[Stage], prompts: pl.DataFrame, *, refresh: str
-) -> pl.DataFrame:
-    """The responses of ``recipe`` at ``refresh``, one row each, in the order they were written.
+) -> Iterator[pl.DataFrame]:
+    """The responses of ``recipe`` at ``refresh``, one row each, those of `PROMPTS` prompts at a
+    time, and of these in the order they were written.
 
     Args:
         prompts: The prompts that the recipe drew at ``refresh``.
 
-    Returns:
+    Yields:
         Columns ``prompt`` (messages), ``response`` (text), ``scores`` (a list of `SCORE`),
         ``kept_by`` (the stages that kept it), ``finish``, ``tokens``, ``steps``, ``origin``, ids,
-        and the prompt's ``source`` and ``licence``. Empty if no stage writes responses.
+        and the prompt's ``source`` and ``licence``. Nothing if no stage writes responses.
     """
+    asked = [
+        tables.query((recipe, stage.name), refresh, lambda rows: rows.select("prompt_id"))
+        for stage in stages
+        if stage.gives is Responses
+    ]
+    ids = pl.concat([pl.DataFrame(schema={"prompt_id": pl.String}), *asked])["prompt_id"]
+    ids = ids.unique(maintain_order=True)
+    for start in range(0, ids.len(), PROMPTS):
+        part = ids[start : start + PROMPTS]
+        yield _of_prompts(part, tables, recipe, stages, prompts, refresh=refresh)
+
+
+def _of_prompts(
+    ids: pl.Series,
+    tables: Tables,
+    recipe: str,
+    stages: Sequence[Stage],
+    prompts: pl.DataFrame,
+    *,
+    refresh: str,
+) -> pl.DataFrame:
+    """The candidates of the prompts ``ids``."""
     written = [
-        tables.read((recipe, stage.name), refresh).with_columns(
+        tables.query((recipe, stage.name), refresh, having(ids)).with_columns(
             pl.col("finish").cast(pl.String), stage=pl.lit(stage.name)
         )
         for stage in stages
         if stage.gives is Responses
     ]
-    if not written:
-        return pl.DataFrame()
     rows = pl.concat(written)
     # A filter's table repeats the responses that it kept. Only a later table has their steps.
     responses = rows.group_by("response_id", maintain_order=True).agg(
@@ -52,7 +76,7 @@ def candidates(
     )
     drawn = prompts.select("prompt_id", "source", "licence", prompt="messages")
     judged = responses.join(drawn, on="prompt_id", how="left", maintain_order="left").join(
-        _scores(tables, recipe, stages, refresh=refresh),
+        _scores(responses["response_id"], tables, recipe, stages, refresh=refresh),
         on="response_id",
         how="left",
         maintain_order="left",
@@ -74,10 +98,13 @@ def candidates(
     )
 
 
-def _scores(tables: Tables, recipe: str, stages: Sequence[Stage], *, refresh: str) -> pl.DataFrame:
-    """``response_id`` and the list of its ``scores``: by stage, the whole response before steps."""
+def _scores(
+    ids: pl.Series, tables: Tables, recipe: str, stages: Sequence[Stage], *, refresh: str
+) -> pl.DataFrame:
+    """``response_id`` and the list of its ``scores``: by stage, the whole response before steps.
+    Of the responses ``ids``."""
     frames = [
-        tables.read((recipe, stage.name), refresh).select(
+        tables.query((recipe, stage.name), refresh, having(ids)).select(
             "response_id",
             pl.lit(stage.name).alias("stage"),
             "annotator",

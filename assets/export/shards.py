@@ -1,6 +1,6 @@
 """Writes frames as Parquet shards. A file changes only if its rows change."""
 
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from math import ceil
 from pathlib import Path
 
@@ -25,18 +25,54 @@ def write_shards(
     Returns:
         The paths of the files.
     """
-    if frame.is_empty():
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
+    return write_batches([frame], folder, refresh=refresh, split=split)[0]
+
+
+def write_batches(
+    frames: Iterable[pl.DataFrame], folder: Path, *, refresh: str, split: str = "train"
+) -> tuple[list[Path], int]:
+    """Write all ``frames``, one after the other, as `write_shards` does. Those of a file are in
+    memory together, and no others.
+
+    Returns:
+        The paths of the files, and the number of rows.
+    """
+    # The number of files is known, and in their names, when all are written.
+    unnamed: list[Path] = []
+    rows = 0
+    for gathered in _gathered(frames):
+        folder.mkdir(parents=True, exist_ok=True)
+        rows += gathered.height
+        for shard in _cut(gathered):
+            place = folder / f"{split}-{refresh}-{len(unnamed):05}.parquet"
+            with with_file_name(place):
+                if has_more_than_texts(shard):
+                    pq.write_table(with_json_messages(shard), place, compression="zstd")
+                else:
+                    shard.write_parquet(place, compression="zstd")
+            unnamed.append(place)
+    count = f"-of-{len(unnamed):05}.parquet"
+    return [place.rename(place.with_name(place.stem + count)) for place in unnamed], rows
+
+
+def _gathered(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """``frames``, so many in one as fill a file. Without rows there is none."""
+    waiting: list[pl.DataFrame] = []
+    size = 0.0
+    for frame in frames:
+        if frame.height:
+            waiting.append(frame)
+            size += frame.estimated_size()
+        if size >= LIMIT:
+            yield pl.concat(waiting)
+            waiting, size = [], 0.0
+    if waiting:
+        yield pl.concat(waiting)
+
+
+def _cut(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows of each file, about as many in each."""
     count = max(1, min(frame.height, ceil(frame.estimated_size() / LIMIT)))
-    bounds = [number * frame.height // count for number in range(count + 1)]
-    written = []
-    for number, (start, end) in enumerate(pairwise(bounds)):
-        place = folder / f"{split}-{refresh}-{number:05}-of-{count:05}.parquet"
-        with with_file_name(place):
-            if has_more_than_texts(frame):
-                pq.write_table(with_json_messages(frame[start:end]), place, compression="zstd")
-            else:
-                frame[start:end].write_parquet(place, compression="zstd")
-        written.append(place)
-    return written
+    for number in range(count):
+        start, end = (at * frame.height // count for at in (number, number + 1))
+        yield frame[start:end]

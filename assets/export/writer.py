@@ -29,7 +29,7 @@ from assets.export.card import CardData, dataset_card
 from assets.export.hub import Published, publish
 from assets.export.messages import as_exported
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
-from assets.export.shards import write_shards
+from assets.export.shards import write_batches, write_shards
 from assets.project.export_format import recipe_format
 from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.project import Project
@@ -132,8 +132,7 @@ def _write(
         part = shape.converters[stage.gives](found)
         write_shards(part.kept, folder / DATA, refresh=refresh)
         responses = candidates(tables, recipe, stages, asked, refresh=refresh)
-        write_shards(responses, folder / CANDIDATES, refresh=refresh)
-        written += responses.height
+        written += write_batches(responses, folder / CANDIDATES, refresh=refresh)[1]
         shaped.append(part)
     rows = pl.concat([part.kept for part in shaped])
     left_out = pl.concat([part.dropped for part in shaped])

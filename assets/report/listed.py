@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.report.report_data import ReportData, having
+from assets.report.report_data import ReportData
+from assets.storage.tables import having
 from schemas import contents, id_column
 
 ROWS = 10_000

@@ -13,7 +13,7 @@ from assets.project.label_truth import right_responses
 from assets.project.project import Project
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
-from assets.storage.tables import Question, Tables
+from assets.storage.tables import Question, Tables, having
 from schemas import (
     Checkpoints,
     Operator,
@@ -128,13 +128,16 @@ class ReportData:
             return frames[0]
         return pl.concat(frames).unique(unit, keep="first", maintain_order=True)
 
-    def with_ids(self, table: type[Table], wanted: pl.Series) -> pl.DataFrame:
+    def with_ids(self, table: type[Table], wanted: pl.Series, *columns: str) -> pl.DataFrame:
         """The rows of all stages that give ``table`` whose ids, or the ids of whose prompts, are
         in ``wanted``, each row once, with the column ``stage``. ``wanted`` has the name of the
-        column of ids."""
+        column of ids. With ``columns``, these and the id only: texts are long to read."""
         unit = id_column(table)
+        asked = pl.col(unit, *columns) if columns else pl.all()
         frames = [
-            self.select(name, having(wanted)).with_columns(stage=pl.lit(name))
+            self.select(name, lambda rows: having(wanted)(rows).select(asked)).with_columns(
+                stage=pl.lit(name)
+            )
             for name in self.giving(table)
         ]
         if not frames:
@@ -197,11 +200,6 @@ def _only(columns: Sequence[str]) -> Question:
     return lambda rows: rows.select(
         name for name in dict.fromkeys(columns) if name in rows.collect_schema()
     )
-
-
-def having(wanted: pl.Series) -> Question:
-    """Asks for the rows whose value of the column ``wanted.name`` is in ``wanted``."""
-    return lambda rows: rows.filter(pl.col(wanted.name).is_in(wanted.implode()))
 
 
 def load_report_data(

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from assets.report.report_data import ReportData, having
+from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, interned
+from assets.storage.tables import having
 from assets.tracing.asked_steps import continued, with_questions
 from assets.tracing.questions import Question, questions
 from assets.tracing.read_tables import tables_about
@@ -67,7 +68,7 @@ def _makers(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, S
     """Who made each of the answers and nodes ``ids``."""
     for table, unit in ((Responses, "response_id"), (Nodes, "node_id")):
         wanted = pl.Series(unit, sorted(ids), dtype=pl.String)
-        rows = data.with_ids(table, wanted).select(unit, "stage", "origin")
+        rows = data.with_ids(table, wanted, "origin").select(unit, "stage", "origin")
         for answer, stage, origin in rows.iter_rows():
             fixed = [origin["operator"], origin["model"], origin["parameters"]]
             seed = "" if origin["seed"] is None else f"\nseed {origin['seed']}"
@@ -83,7 +84,8 @@ def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str,
     for stage in data.stages:
         if stage.gives is not Scores or not data.ran(stage.name):
             continue
-        rows = data.select(stage.name, having(wanted)).select(columns)
+        rows = data.select(stage.name, lambda rows: having(wanted)(rows).select(columns))
+        rows = rows.select(columns)
         for row in rows.iter_rows():
             answer, step, annotator, value, raw, error = row
             # A stage that gathers scores holds those of others again.

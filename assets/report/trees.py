@@ -7,7 +7,8 @@ import polars as pl
 from markupsafe import Markup
 
 from assets.charts import asked, chosen_prompts, tree_picture
-from assets.report.report_data import ReportData, having
+from assets.report.report_data import ReportData
+from assets.storage.tables import having
 from schemas import Nodes
 
 

@@ -176,6 +176,11 @@ def query_files(files: Sequence[UPath], question: Question) -> pl.DataFrame:
         return question(pl.concat(rows)).collect(engine="streaming")
 
 
+def having(wanted: pl.Series) -> Question:
+    """Asks for the rows whose value of the column ``wanted.name`` is in ``wanted``."""
+    return lambda rows: rows.filter(pl.col(wanted.name).is_in(wanted.implode()))
+
+
 def select_rows(path: UPath, question: Question) -> pl.DataFrame:
     """The answers to ``question`` about each slice of a table. Raises as `read_table` does."""
     slices = []

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.config.errors import FactoryError
+from assets.export import candidates, shards
 from assets.export.shards import write_shards
 from assets.formats import Format
 from assets.provenance.models import licence_of, used_models
@@ -140,6 +141,28 @@ def test_rows_have_trl_s_columns_and_where_they_are_from(ran: Any, tmp_path: Pat
     assert {"weight", "score_margin", "pair_id", "source", "licence", "refresh"} <= set(
         rows.columns
     )
+
+
+def test_candidates_of_many_prompts_are_written_in_batches(
+    judged: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_recipe(judged, "judged", tmp_path / "whole")
+    monkeypatch.setattr(candidates, "PROMPTS", 1)
+    export_recipe(judged, "judged", tmp_path / "batches")
+    files = {
+        name: sorted((tmp_path / name / "candidates").iterdir()) for name in ("whole", "batches")
+    }
+    assert [each.name for each in files["batches"]] == [each.name for each in files["whole"]]
+    for one, other in zip(*files.values(), strict=True):
+        assert_frame_equal(pl.read_parquet(one), pl.read_parquet(other))
+    monkeypatch.setattr(shards, "LIMIT", 1)
+    exported = export_recipe(judged, "judged", tmp_path / "many")
+    cut = sorted((tmp_path / "many" / "candidates").iterdir())
+    assert len(cut) > len(files["whole"])
+    first = [each.name for each in cut if "11-01" in each.name]
+    numbers = range(len(first))
+    assert first == [f"train-2026-11-01-{at:05}-of-{len(first):05}.parquet" for at in numbers]
+    assert sum(pl.read_parquet(each).height for each in cut) == exported.candidates
 
 
 def test_every_candidate_is_there_with_every_opinion_of_it(judged: Any, tmp_path: Path) -> None:
