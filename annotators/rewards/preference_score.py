@@ -11,7 +11,7 @@ from pydantic import Field
 from annotators.rewards.trained_reward import TrainedReward
 from engines.model import Models
 from engines.operators.scores import Score
-from engines.protocol import RowError
+from engines.protocol import EngineError, RowError
 from engines.rows import Prompt, Response
 from schemas import canonical
 
@@ -67,9 +67,18 @@ class PreferenceScore(TrainedReward):
         """The vector of a response, or why there is none."""
         model = models.about(response.response_id)[self.model]
         try:
-            return await model.reward(prompt.messages, response.text, end=response.finish == "stop")
+            vector = await model.reward(
+                prompt.messages, response.text, end=response.finish == "stop"
+            )
         except RowError as refusal:
             return str(refusal)
+        # Before the training of a stage that is only tried, there is one reward of 0.
+        if len(vector) % 2 and any(vector):
+            raise EngineError(
+                f"the model of role {self.model!r} gives no vector of planes, but "
+                f"{len(vector)} numbers: train one with trainers.RewardModel, form: embedding"
+            )
+        return vector
 
 
 def preference(one: Sequence[float], other: Sequence[float], temperature: float) -> float:

@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification
 from annotators import PreferenceScore
 from annotators.rewards.preference_score import preference
 from engines.context import Context
+from engines.protocol import EngineError
 from tests.trainers.samples import sampled
 from trainers import RewardModel
 from trainers.reward_model.forms.bradley_terry import Outputs
@@ -95,3 +96,12 @@ def test_the_folder_has_a_vector_and_scores_are_shares_of_wins(
     assert math.fsum(values[:3]) == pytest.approx(1.5)
     assert values[3] is None
     assert "no other response" in scores["error"][3]
+
+
+def test_a_model_of_one_reward_is_refused(
+    pairs: Callable[..., pl.DataFrame], context_for: Callable[..., Context]
+) -> None:
+    trained = RewardModel(of="pairs", learning_rate=5e-3).run({"pairs": pairs()}, context_for())
+    scorer = PreferenceScore(of="responses", model="policy", checkpoint="trained", probes="off")
+    with pytest.raises(EngineError, match="form: embedding"):
+        scorer.run(sampled() | {"trained": trained.kept}, context_for(stage="wins"))
