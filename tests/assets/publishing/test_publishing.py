@@ -112,7 +112,7 @@ def test_an_export_has_checks_and_lies_downstream(paired: Workshop) -> None:
     paired.recipe("mine", PAIRED, publish="out")
     graph = build_definitions(paired.project()).resolve_asset_graph()
     key = published_key("mine")
-    assert graph.get(key).parent_keys == {dg.AssetKey(["mine", "pairs"])}
+    assert graph.get(key).parent_keys == {dg.AssetKey(["mine", name]) for name in PAIRED}
     assert {each.name for each in graph.asset_check_keys if each.asset_key == key} == {
         "card",
         "files",
