@@ -12,6 +12,7 @@ from claims.graded import GradedScores
 from claims.group_accuracy import GroupAccuracy
 from claims.injected import InjectedErrors
 from claims.label_accuracy import LabelAccuracy
+from claims.method_order import MethodOrder
 from claims.overoptimisation import Overoptimisation
 from claims.policy_gain import PolicyGain
 from claims.repeated_steps import RepeatedSteps
@@ -35,6 +36,7 @@ __all__ = [
     "InjectedErrors",
     "LabelAccuracy",
     "Measure",
+    "MethodOrder",
     "Overoptimisation",
     "PolicyGain",
     "RepeatedSteps",

@@ -22,7 +22,9 @@ from tests.checkout import PROJECT
 REFRESH = "2026-11-01"
 ROWS = 2
 HALVED = {
+    "alpaca_farm": 8,
     "contrastive_reward": 8,
+    "herding": 8,
     "online_dpo_learnt": 8,
     "general_preference": 8,
     "helpsteer2": 8,
