@@ -55,6 +55,7 @@ LEFT_OUT = {
     "plan": "a word for its command",
     "judge-bench": "a word for its command",
     "export": "a word for its command",
+    "export models/NAME": "a word for a model",
     "init": "a word for its command",
     "import": "a word for its command",
     "run RECIPE --rows 2": "a word for a recipe",

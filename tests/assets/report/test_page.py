@@ -269,7 +269,7 @@ def test_a_claim_that_was_measured_is_told_with_its_figure(workshop: Any) -> Non
         ("random_pairs/policy", "stages that can be reported: responses, pairs"),
         ("nothing/pears", "has no stage 'pears'; did you mean 'pairs'?"),
         ("random_pairs", "has no rows yet; make them: factory run random_pairs"),
-        ("nothin", "did you mean 'nothing'?"),
+        ("nothin", "did you mean 'nothing'"),
     ],
 )
 def test_what_cannot_be_reported_is_explained(
