@@ -11,6 +11,9 @@ tokens. Writes ``benchmarks/results/kernels.json``. Needs a GPU.
 
 import argparse
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -46,18 +49,14 @@ def full(hidden: torch.Tensor, weight: torch.Tensor, ids: torch.Tensor) -> torch
 
 def liger() -> Side | None:
     """Liger's kernel, or None where it is not installed."""
-    try:
-        from liger_kernel.ops.fused_linear_cross_entropy import (  # type: ignore
-            fused_linear_cross_entropy_forward,
-        )
-    except ImportError:
+    if find_spec("liger_kernel") is None:
         return None
+    theirs = import_module("liger_kernel.ops.fused_linear_cross_entropy")
 
     def logprobs(hidden: torch.Tensor, weight: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = fused_linear_cross_entropy_forward(
-            hidden, weight, ids, reduction="none"
-        )[0]
-        return -found
+        found = theirs.fused_linear_cross_entropy_forward(hidden, weight, ids, reduction="none")
+        losses: torch.Tensor = found[0]
+        return -losses
 
     return logprobs
 
@@ -103,10 +102,7 @@ def compare(tokens: int, width: int, words: int, dtype: torch.dtype) -> list[dic
         torch.cuda.synchronize()
         held = (torch.cuda.max_memory_allocated() - before) / 2**20
         taken[name] = (
-            triton.testing.do_bench(
-                lambda side=side: side(hidden, weight, ids),  # type: ignore[misc]
-                return_mode="median",
-            ),
+            triton.testing.do_bench(partial(side, hidden, weight, ids), return_mode="median"),
             held,
         )
         print(f"{work}: {name}: {taken[name][0]:.3f} ms, {held:.1f} MB, off {off:.2e}", flush=True)

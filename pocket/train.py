@@ -55,7 +55,7 @@ def train_run(
     """Train a run to its end, from where it was left. steps: of each course, if not its own."""
     run = RUNS[name]
     model = new_model(tokenizer, run)
-    model.to(device)  # type: ignore[arg-type]
+    torch.nn.Module.to(model, device)
     past, state = Past(), None
     kept = out / ".progress" / f"{name}.pt"
     begins = kept if kept.exists() else None

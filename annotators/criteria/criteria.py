@@ -141,7 +141,7 @@ class Criteria(QuestionsAnnotator):
                 error=reply.error,
                 mass=reply.mass,
                 model=model.revision,
-                parameters=canonical(self._parameters() | _told(row)),
+                parameters=canonical(self._parameters() | _stated_columns(row)),
                 parents=(row["criterion_id"],),
             )
             for row, reply, value in zip(rows, replies, values, strict=True)
@@ -218,7 +218,7 @@ def _of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in Criterion.model_fields}
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _stated_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a score tells about its criterion."""
     columns = ("rubric", "version", "text", "kind", "negated")
     return {name: row[name] for name in columns}

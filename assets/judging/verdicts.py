@@ -96,7 +96,7 @@ def verdicts_of(
 
     async def work(item: Item, models: Models) -> dict[str, Any]:
         if item.kind == "solution":
-            return await _found(critic, item, models)
+            return await _first_error_verdict(critic, item, models)
         better, worse = item.responses
         found, orders = await comparison(judge, item.prompt, better, worse, models)
         return _compared(found, orders)
@@ -159,7 +159,7 @@ def _compared(found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, 
     }
 
 
-async def _found(critic: FirstError, item: Item, models: Models) -> dict[str, Any]:
+async def _first_error_verdict(critic: FirstError, item: Item, models: Models) -> dict[str, Any]:
     scores = await critic.score(item.prompt, item.responses, models)
     whole = next(score for score in scores if score.step is None)
     if whole.value is None:

@@ -43,7 +43,8 @@ class PromptsBy(Filter):
     def _bounded(self) -> "PromptsBy":
         if self.at_least is None and self.at_most is None and self.lowest is None:
             raise ValueError("PromptsBy needs 'at_least', 'at_most' or 'lowest'")
-        if None not in (self.at_least, self.at_most) and self.at_least > self.at_most:  # type: ignore[operator]
+        least, most = self.at_least, self.at_most
+        if least is not None and most is not None and least > most:
             raise ValueError(
                 f"no value is at least {self.at_least} and at most {self.at_most}: 'at_least' must "
                 "not be above 'at_most'"

@@ -13,15 +13,15 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 
 from trainers.reward_model.ensembles import draw_head, drawn_pairs, means
-from trainers.reward_model.forms import BradleyTerry
-from trainers.reward_model.forms.bradley_terry import Outputs
+from trainers.reward_model.forms import PairForm
+from trainers.reward_model.forms.pair_form import Outputs
 from trainers.reward_model.relabelling import Relabelling
 from trainers.training.callbacks import Saving
 from trainers.training.heads import with_head
 from trainers.training.loop import PairTrainer, single_device, with_confidences
 
 
-def with_reward_head(model: Any, *, end: int, heads: int = 1, form: BradleyTerry) -> Any:
+def with_reward_head(model: Any, *, end: int, heads: int = 1, form: PairForm) -> Any:
     """A sequence classification model on the body of the language model ``model``. It has one
     label or, with several ``heads``, their means and then the logarithms of their variances; or the
     labels of ``form``.
@@ -82,7 +82,7 @@ class RewardCollator(DataCollatorForPreference):
 class WeightedRewardTrainer(PairTrainer, RewardTrainer):
     """The loss of `trainers.RewardModel`."""
 
-    form: BradleyTerry
+    form: PairForm
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
@@ -123,7 +123,7 @@ def reward_trainer(
     encoded: Sequence[dict[str, Any]],
     *,
     arguments: Mapping[str, Any],
-    form: BradleyTerry,
+    form: PairForm,
     bootstrap: bool = False,
     **parts: Any,
 ) -> WeightedRewardTrainer:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from trainers.reward_model.forms import BradleyTerry
+from trainers.reward_model.forms import PairForm
 
 
 class Relabelling(TrainerCallback):
@@ -19,7 +19,7 @@ class Relabelling(TrainerCallback):
     """
 
     def __init__(
-        self, form: BradleyTerry, weights: list[float], margins: Callable[[], torch.Tensor]
+        self, form: PairForm, weights: list[float], margins: Callable[[], torch.Tensor]
     ) -> None:
         self._form = form
         self._weights = weights

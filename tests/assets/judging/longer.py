@@ -49,9 +49,9 @@ class Longer(Engine):
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         if "<step number" in prompt.text:
             steps = re.findall(r"<step number=\"\d+\">\n(.*?)\n</step>", prompt.text, re.S)
-            return _said(f"First wrong step: {first_odd(steps) or 'none'}")
+            return _generation(f"First wrong step: {first_odd(steps) or 'none'}")
         answers = _answers(prompt.text)
-        return _said("Hm." if "mumble" in "".join(answers) else preferred(*answers))
+        return _generation("Hm." if "mumble" in "".join(answers) else preferred(*answers))
 
     async def close(self) -> None: ...
 
@@ -65,12 +65,12 @@ class First(Longer):
         return Choice(tuple(math.log(share) for share in (0.9, 0.05, 0.05)), math.log(MASS))
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
-        return _said("First wrong step: none")
+        return _generation("First wrong step: none")
 
 
 def _answers(text: str) -> tuple[str, ...]:
-    return tuple(re.search(rf"<answer {name}>\n(.*?)\n</answer", text, re.S)[1] for name in "AB")  # type: ignore[index]
+    return tuple(re.findall(r"<answer [AB]>\n(.*?)\n</answer", text, re.S))
 
 
-def _said(text: str) -> Generation:
+def _generation(text: str) -> Generation:
     return Generation(text, (1,), (0.0,), "stop")

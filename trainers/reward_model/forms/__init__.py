@@ -7,10 +7,11 @@ from pydantic import BeforeValidator, Discriminator
 from trainers.reward_model.forms.bradley_terry import BradleyTerry
 from trainers.reward_model.forms.disentangled import Disentangled
 from trainers.reward_model.forms.embedding import Embedding
+from trainers.reward_model.forms.pair_form import PairForm
 from trainers.reward_model.forms.scaled import Scaled
 from trainers.reward_model.forms.smoothed import Smoothed
 
-__all__ = ["BradleyTerry", "Disentangled", "Embedding", "Form", "Scaled", "Smoothed"]
+__all__ = ["BradleyTerry", "Disentangled", "Embedding", "Form", "PairForm", "Scaled", "Smoothed"]
 
 
 def _by_name(given: Any) -> Any:

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs, draw_zeros
+from trainers.reward_model.forms.pair_form import Loss, Outputs, PairForm, draw_zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Disentangled(BradleyTerry):
+class Disentangled(PairForm):
     """Two heads on one body: q for quality, l for length. Their sum learns the preferences, so that
     what length explains of them need not be in q, and l is thrown away at the end: the folder has
     the head q alone.
@@ -27,7 +27,7 @@ class Disentangled(BradleyTerry):
     orthogonality is a product of the weights; the cosine does not also make them small.
     """
 
-    name: Literal["disentangled"] = "disentangled"  # type: ignore[assignment]  # another name
+    name: Literal["disentangled"] = "disentangled"
     length: float = Field(1.0, ge=0)
     orthogonal: float = Field(1.0, ge=0)
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs, draw_zeros
+from trainers.reward_model.forms.pair_form import Loss, Outputs, PairForm, draw_zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Embedding(BradleyTerry):
+class Embedding(PairForm):
     """A response is a unit vector v of 2 · ``planes`` numbers instead of one reward, and the
     log-odds that one is preferred to another are s = ⟨R·v(w), v(l)⟩ / ``temperature``.
 
@@ -24,7 +24,7 @@ class Embedding(BradleyTerry):
     code's temperature of 0.1; the scales of planes that depend on the prompt are left out.
     """
 
-    name: Literal["embedding"] = "embedding"  # type: ignore[assignment]  # another name
+    name: Literal["embedding"] = "embedding"
     planes: int = Field(1, ge=1, le=64)
     temperature: float = Field(0.1, gt=0)
 

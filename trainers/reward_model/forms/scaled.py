@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs
+from trainers.reward_model.forms.pair_form import Loss, Outputs, PairForm
 
 
-class Scaled(BradleyTerry):
+class Scaled(PairForm):
     """The loss of a pair, times its ``margin``: the strength m of the preference.
 
     −m · log σ(r(w) − r(l)). A strong preference is then learnt as if it had been seen m times, but
@@ -18,7 +18,7 @@ class Scaled(BradleyTerry):
 
     reads_margin: ClassVar[bool] = True
 
-    name: Literal["scaled"] = "scaled"  # type: ignore[assignment]  # another name
+    name: Literal["scaled"] = "scaled"
 
     def loss(self, outputs: Outputs) -> Loss:
         plain = super().loss(outputs)

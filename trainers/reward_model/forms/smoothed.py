@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from trainers.reward_model.forms.bradley_terry import BradleyTerry, Loss, Outputs
+from trainers.reward_model.forms.pair_form import Loss, Outputs, PairForm
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Smoothed(BradleyTerry):
+class Smoothed(PairForm):
     """After each epoch, the confidence C of every pair moves towards the probability that the model
     gives to its label: C ← (1 − rate) · C + rate · σ(r(w) − r(l)).
 
@@ -24,7 +24,7 @@ class Smoothed(BradleyTerry):
 
     relabels: ClassVar[bool] = True
 
-    name: Literal["smoothed"] = "smoothed"  # type: ignore[assignment]  # another name
+    name: Literal["smoothed"] = "smoothed"
     rate: float = Field(0.7, gt=0, le=1)
 
     def loss(self, outputs: Outputs) -> Loss:

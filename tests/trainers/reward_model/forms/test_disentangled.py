@@ -65,7 +65,7 @@ def test_length_leaves_quality_where_labels_are_half_about_length() -> None:
         learnt.begin(head, seed=0)
         head.requires_grad_(True)
         optimizer = torch.optim.Adam([head], lr=0.05)
-        from trainers.reward_model.forms.bradley_terry import Outputs
+        from trainers.reward_model.forms.pair_form import Outputs
 
         for _ in range(300):
             loss = learnt.loss(Outputs(torch.cat([chosen, rejected]) @ head.T, head, batch))

@@ -17,7 +17,7 @@ from engines.context import Context
 from engines.protocol import EngineError
 from tests.trainers.samples import sampled
 from trainers import RewardModel
-from trainers.reward_model.forms.bradley_terry import Outputs
+from trainers.reward_model.forms.pair_form import Outputs
 
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 
