@@ -9,6 +9,7 @@ from generators.revision.rectify import Rectify
 from generators.revision.refine import Refine
 from generators.revision.repeat_step import RepeatStep
 from generators.revision.reviser import Reviser
+from generators.revision.rewrite import Rewrite
 from generators.sampling.fixed import Fixed
 from generators.sampling.imported import (
     ImportedDemonstrations,
@@ -53,6 +54,7 @@ __all__ = [
     "Refusal",
     "RepeatStep",
     "Reviser",
+    "Rewrite",
     "Sample",
     "Segment",
     "SourceError",

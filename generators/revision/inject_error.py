@@ -1,21 +1,17 @@
 """Responses rewritten by a model with one small error."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any, Literal
 
 from pydantic import Field
 
-from engines.model import Models
-from engines.operators.sampled import Sampled
-from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
-from generators.revision.edited_text import edit_in, same_layout
-from generators.revision.reviser import Reviser
-from schemas import GeneratingRole, ModelDefault, TemplateName, content_id
+from engines.rows import Response
+from generators.drafts import Refusal
+from generators.revision.edited_text import same_layout
+from generators.revision.rewrite import Rewrite
+from schemas import TemplateName, content_id
 
 
-class InjectError(Sampled, Reviser):
+class InjectError(Rewrite):
     """``model`` rewrites each response with one error of a given kind.
 
     ``seed`` and the response's id choose one of ``kinds``, which the template gets as ``kind``. The
@@ -35,26 +31,25 @@ class InjectError(Sampled, Reviser):
     writes the whole answer, so no wrong occurrence can be replaced.
     """
 
-    model: GeneratingRole = "policy"
     kinds: tuple[str, ...] = Field(default=("number", "operation", "sum"), min_length=1)
-    max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
     seed: int = 0
     template: TemplateName = "inject_error"
+    edit: Literal[True] = True
 
-    async def revise(
-        self, prompt: Prompt, response: Response, remark: Any, models: Models
-    ) -> Sequence[Draft] | Refusal:
-        """One draft."""
-        model = models[self.model]
-        kind = self.kind(response.response_id)
-        messages = self.ask(model, self.template, prompt=prompt, response=response.text, kind=kind)
-        (reply,) = await model.generate(messages, sampling=self.sampling)
-        edit = edit_in(reply.text, response.text)
-        if isinstance(edit, Refusal):
-            return edit
-        if not same_layout(edit, response.text):
+    def variables(self, response: Response) -> dict[str, Any]:
+        """The kind of error."""
+        return {"kind": self.kind(response.response_id)}
+
+    def parameters(self, response: Response) -> dict[str, Any]:
+        """The kind of error."""
+        return self.variables(response)
+
+    def kept(self, reply: str, original: str) -> str | Refusal:
+        """The edit, in the layout of the original."""
+        edit = super().kept(reply, original)
+        if isinstance(edit, str) and not same_layout(edit, original):
             return Refusal("the edit changed the layout", {"lines": edit.count("\n") + 1})
-        return [Draft.of(replace(reply, text=edit), parents=(response.response_id,), kind=kind)]
+        return edit
 
     def kind(self, response_id: str) -> str:
         """The kind of error for this response."""

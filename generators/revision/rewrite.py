@@ -1,0 +1,117 @@
+"""What a model writes about a response, or another version of it, by a template."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from engines.model import Models, SampledText
+from engines.operators.sampled import Sampled
+from engines.rows import Prompt, Response
+from generators.drafts import Draft, Refusal
+from generators.revision.edited_text import edit_in
+from generators.revision.reviser import Reviser
+from generators.revision.shown import shown_with
+from schemas import GeneratingRole, ModelDefault, Pairs, Responses, Scores, Takes, TemplateName
+
+_TAKEN = ("prompt", "reference", "response", "model", "template", "begun")
+"""Names that `engines.operators.row_operator.RowOperator.ask` has a use of its own for."""
+
+
+def _named(stages: Any) -> Any:
+    return {name: name for name in stages} if isinstance(stages, list | tuple) else stages
+
+
+class Rewrite(Sampled, Reviser):
+    """``n`` texts that ``model`` writes about each response or from it: an explanation, a critique,
+    an analysis, a consequence, a correction. The response is their parent.
+
+    The file ``template`` says what is asked. Its variables are ``prompt``, ``reference`` (if there
+    is one), ``response``, and those of ``shown``: stages, each with the name of its variable, or a
+    list of stages that are variables of their own names. Such a variable is a list. Of a stage of
+    responses it has the texts that were made from the response, or that the response was made
+    from. Of scores, its scores as a whole: ``name``, ``value`` and ``said``, the judge's own text.
+    Of pairs, the texts of the rejected sides where the response is chosen. Several stages with one
+    variable share it. A response is dropped if a stage has nothing about it, or an error.
+
+    ``edit``: what is written is another version of the response. What the model says about its edit
+    is removed (`generators.revision.edited_text`), and an edit is not kept if it is the same text
+    or still speaks about the edit. A response is dropped if none of its texts is kept.
+
+    `generators.Refine` and `generators.InjectError` are edits with rules of their own.
+    """
+
+    model: GeneratingRole = "policy"
+    template: TemplateName
+    shown: Annotated[
+        Mapping[str, str], Takes(Responses, Scores, Pairs), BeforeValidator(_named)
+    ] = Field(default_factory=dict)
+    n: int = Field(default=1, ge=1)
+    edit: bool = False
+    max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
+
+    @field_validator("shown")
+    @classmethod
+    def _variables(cls, shown: Mapping[str, str]) -> Mapping[str, str]:
+        for name in shown.values():
+            if not name.isidentifier() or name in _TAKEN:
+                raise ValueError(
+                    f"{name!r} cannot be a variable of a template: give it another name, {{stage: "
+                    "variable}"
+                )
+        return shown
+
+    @model_validator(mode="after")
+    def _texts_differ(self) -> "Rewrite":
+        if self.n > 1 and self.temperature == 0:
+            raise ValueError("n texts at temperature 0 are all the same: set a temperature above 0")
+        return self
+
+    async def revise(
+        self, prompt: Prompt, response: Response, remark: Any, models: Models
+    ) -> Sequence[Draft] | Refusal:
+        """The drafts of the texts that are kept."""
+        if isinstance(remark, Refusal):
+            return remark
+        variables = {**(remark or {}), **self.variables(response)}
+        model = models[self.model]
+        messages = self.ask(
+            model, self.template, prompt=prompt, response=response.text, **variables
+        )
+        written = await model.generate(messages, n=self.n, sampling=self.sampling)
+        parameters = self.parameters(response)
+        return kept_of([self._draft(one, response, parameters) for one in written])
+
+    def _draft(
+        self, written: SampledText, response: Response, parameters: Mapping[str, Any]
+    ) -> Draft | Refusal:
+        text = self.kept(written.text, response.text)
+        if isinstance(text, Refusal):
+            return text
+        return Draft.of(replace(written, text=text), parents=(response.response_id,), **parameters)
+
+    def kept(self, reply: str, original: str) -> str | Refusal:
+        """What is kept of a reply, or why nothing is."""
+        if self.edit:
+            return edit_in(reply, original)
+        return reply.strip() or Refusal("the text is empty")
+
+    def variables(self, response: Response) -> dict[str, Any]:
+        """Variables of the template that a subclass gives."""
+        return {}
+
+    def parameters(self, response: Response) -> dict[str, Any]:
+        """What the parameters of a text's origin tell besides the sampling."""
+        return {"template": self.template}
+
+    def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
+        """The variables of the stages ``shown``, or why there are none, by response id."""
+        return shown_with(tables[self.of], tables, self.shown) if self.shown else {}
+
+
+def kept_of(tried: Sequence[Draft | Refusal]) -> Sequence[Draft] | Refusal:
+    """The drafts, or the first refusal if there is none."""
+    drafts = [one for one in tried if isinstance(one, Draft)]
+    return drafts or next((one for one in tried if isinstance(one, Refusal)), drafts)
