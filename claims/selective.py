@@ -19,7 +19,8 @@ class Selective(MeasureOfScores):
     """The area under the risk-coverage curve of the confidences of stage ``of``: the share of wrong
     responses among the surest, as a mean over all shares of responses that may be answered. Lower
     is better. It is compared with the control's area, or with the share of wrong responses without
-    a control, which is the area of a confidence that knows nothing.
+    a control, which is the area of a confidence that knows nothing. With ``rivals``, more stages of
+    confidences beside the control, it is compared with the one of the smallest area.
 
     ``says`` adds the share of responses that are answered, those with a confidence of at least
     ``answered_at``, and how many of these are right. A response without a score, such as one that
@@ -29,14 +30,21 @@ class Selective(MeasureOfScores):
     """
 
     answered_at: float = 0.5
+    rivals: tuple[str, ...] = ()
+
+    def control_stages(self) -> list[str]:
+        return [*super().control_stages(), *self.rivals]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = self._known(tables, self.of, checks)
-        theirs = ours.with_columns(value=pl.lit(0.0))
-        if self.control is not None:
-            theirs = self._known(control, self.control, checks)
+        names = [name for name in (self.control, *self.rivals) if name is not None]
+        others = {name: self._known(control, name, checks) for name in names}
+        best = min(others, key=lambda name: _area(others[name]), default=None)
+        theirs = ours.with_columns(value=pl.lit(0.0)) if best is None else others[best]
         measured, baseline, low, high = _compared(ours, theirs)
-        against = "knowing nothing" if self.control is None else self._answered(theirs)
+        against = "knowing nothing" if best is None else self._answered(theirs)
+        if best is not None and self.rivals:
+            against = f"{best}: {against}"
         return Figures(
             measured,
             baseline,
@@ -101,6 +109,10 @@ def risk_coverage_area(
         return np.asarray(summed.sum(-1) / total)
 
 
+def _area(known: pl.DataFrame) -> float:
+    return float(risk_coverage_area(known["value"].to_numpy(), known["right"].to_numpy()))
+
+
 def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, float, float]:
     """Both areas, and the 95 % interval of their difference: a percentile bootstrap over prompts. A
     drawn prompt counts with its responses on both sides."""
@@ -127,5 +139,4 @@ def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, f
         resamples=RESAMPLES,
         cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in known),
     )
-    one, other = (float(risk_coverage_area(value, right)) for value, right, _ in known)
-    return one, other, low, high
+    return _area(ours), _area(theirs), low, high

@@ -1,12 +1,13 @@
 """Judging as a task: the questions to a judge as prompts, so that judgements can be sampled,
 scored, trained on and measured like other responses."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow, to_table
@@ -45,10 +46,11 @@ class JudgingItems(RowOperator):
     """One prompt per response: the question of ``template`` to the judge ``model`` about it. Calls
     no model.
 
-    With ``truth``, scores in [0, 1], the reference of the prompt is the true grade on ``scale``: 0
-    is the lowest grade, 1 the highest. `annotators.GradeMatch` and its check use it. Without
-    ``truth`` there is no reference. A response is dropped if another response to its prompt has the
-    same text, or if ``truth`` has no score of it in [0, 1].
+    With ``truth``, scores in ``truth_range``, the reference of the prompt is the true grade on
+    ``scale``: the lowest score is the lowest grade, the highest the highest. With ``whole`` it is
+    rounded to a whole grade, as a judge says it. `annotators.GradeMatch` and its check use it.
+    Without ``truth`` there is no reference. A response is dropped if another response to its prompt
+    has the same text, or if ``truth`` has no score of it in ``truth_range``.
 
     Self-rationalization (Trivedi et al. 2024, arXiv:2410.05495) samples, pairs and trains on a
     judge's answers to such prompts.
@@ -60,10 +62,19 @@ class JudgingItems(RowOperator):
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     truth: Annotated[str | None, Takes(Scores)] = None
+    truth_range: tuple[float, float] = (0.0, 1.0)
+    whole: bool = False
     model: GeneratingRole = "judge"
     template: TemplateName = "judge_rationale"
     criteria: str | None = None
     scale: tuple[int, int] = Field(default=(1, 5))
+
+    @field_validator("truth_range")
+    @classmethod
+    def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if not ends[0] < ends[1]:
+            raise ValueError(f"truth_range is [lowest, highest] score, got {list(ends)}")
+        return ends
 
     def rows_of(self, tables: Mapping[str, pl.DataFrame], session: RowSession) -> Split:
         """`Prompts`, in the order of the responses."""
@@ -87,10 +98,12 @@ class JudgingItems(RowOperator):
             )
             reference = None
             if self.truth is not None:
-                if item.truth is None or not 0 <= item.truth <= 1:
-                    reason = f"{self.truth} has no score in [0, 1] of it"
+                least, most = self.truth_range
+                if item.truth is None or not least <= item.truth <= most:
+                    reason = f"{self.truth} has no score in [{least:g}, {most:g}] of it"
                     return [DroppedRow(item.response_id, reason, {"score": item.truth})]
-                reference = f"{low + item.truth * (high - low):g}"
+                grade = low + (item.truth - least) / (most - least) * (high - low)
+                reference = f"{math.floor(grade + 0.5) if self.whole else grade:g}"
             about = (item.prompt.source, item.source_revision, item.licence)
             return [(prompt_id(question), list(question), reference, *about)]
 

@@ -60,3 +60,31 @@ def test_surer_answers_that_are_right_make_the_area_small() -> None:
     against = Selective(of="guesses", control="knows").figures(tables, tables, checks=CHECKS)
     assert against.verdict == "did not hold"
     assert "answered, 0.0% of them rightly" in against.says
+
+
+def test_of_rivals_the_surest_is_the_control() -> None:
+    answers = {f"{prompt}{number}": number for prompt in "abcdefgh" for number in ("1", "2")}
+    texts = {name: "right" if number == "1" else "wrong" for name, number in answers.items()}
+    tables = {
+        "prompts": prompts(*{name[0] for name in answers}),
+        "responses": responses(texts),
+        "knows": scores({name: 1.0 if number == "1" else 0.0 for name, number in answers.items()}),
+        "guesses": scores(dict.fromkeys(answers, 0.5)),
+        "errs": scores({name: 0.0 if number == "1" else 1.0 for name, number in answers.items()}),
+    }
+    found = Selective(of="guesses", control="errs", rivals=("knows",)).figures(
+        tables, tables, checks=CHECKS
+    )
+    alone = Selective(of="guesses", control="knows").figures(tables, tables, checks=CHECKS)
+    assert (found.measured, found.control, found.verdict) == (
+        alone.measured,
+        alone.control,
+        "did not hold",
+    )
+    assert "of the control (knows: 50.0% of 16 responses are answered" in found.says
+    assert Selective(of="a", control="b", rivals=("c",)).control_stages() == [
+        "b",
+        "responses",
+        "prompts",
+        "c",
+    ]

@@ -77,6 +77,30 @@ def test_a_response_without_a_truth_is_dropped_and_the_others_kept(
     assert split.dropped["reason"].str.contains("no score in").sum() == 2
 
 
+@pytest.mark.parametrize(
+    ("scores", "whole", "grades"),
+    [
+        ({"a": 4.5, "b": 0.5, "d": 2.5}, False, ["5", "1", "3"]),
+        ({"a": 4.0, "b": 0.9, "d": 2.4}, False, ["4.5", "1.4", "2.9"]),
+        # Halves are rounded up.
+        ({"a": 4.0, "b": 0.9, "d": 2.4}, True, ["5", "1", "3"]),
+    ],
+)
+def test_a_truth_of_another_range_is_put_on_the_scale(
+    tables: dict[str, pl.DataFrame],
+    stand: Any,
+    scores: dict[str, float],
+    whole: bool,
+    grades: list[str],
+) -> None:
+    known = pl.col("response_id").replace_strict(scores, default=None, return_dtype=pl.Float64)
+    given = tables | {"truth": tables["truth"].with_columns(value=known)}
+    items = JudgingItems(of="answers", truth="truth", truth_range=(0.5, 4.5), whole=whole)
+    assert items.run(given, stand.context()).kept["reference"].to_list() == grades
+    with pytest.raises(ValueError, match="truth_range"):
+        JudgingItems(of="answers", truth="truth", truth_range=(1.0, 1.0))
+
+
 def test_without_truth_an_item_has_no_reference(
     tables: dict[str, pl.DataFrame], stand: Any
 ) -> None:
