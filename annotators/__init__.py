@@ -23,6 +23,7 @@ from annotators.rewards.reward import Reward
 from annotators.rewards.token_contrast import TokenContrast
 from annotators.stored.imported_scores import ImportedScores
 from annotators.stored.reviewed import Reviewed
+from annotators.truth.critique_utility import CritiqueUtility
 from annotators.truth.first_error import FirstError
 from annotators.truth.overlap import Overlap
 from annotators.truth.rollout_value import RolloutValue
@@ -40,6 +41,7 @@ __all__ = [
     "Checklist",
     "Criteria",
     "Criterion",
+    "CritiqueUtility",
     "DensityRatio",
     "Exemplar",
     "FirstError",

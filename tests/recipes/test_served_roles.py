@@ -19,6 +19,7 @@ SCORED = {
     "er_prm": "prm",
     "followup_likelihood": "rewards",
     "glore": "sorm",
+    "herding": "of_weak",
     "mrt": "bonus",
     "omega_prm": "prm",
     "one_token_probe": "retrained",
