@@ -12,6 +12,7 @@ from annotators.judge.p_true import PTrue
 from annotators.judge.pairwise_items import PairwiseItems
 from annotators.judge.verdict_match import VerdictMatch
 from annotators.probes.probed import ProbedAnnotator
+from annotators.rewards.blended import Blended
 from annotators.rewards.density_ratio import DensityRatio, Exemplar
 from annotators.rewards.followup_likelihood import FollowupLikelihood
 from annotators.rewards.implicit_reward import ImplicitReward
@@ -38,6 +39,7 @@ Opinion = Score
 __all__ = [
     "PIK",
     "Annotator",
+    "Blended",
     "Checklist",
     "Criteria",
     "Criterion",

@@ -1,4 +1,4 @@
-"""With how many fewer rows is a policy as good as the control's?"""
+"""With how many fewer rows is a policy, or a reward, as good as the control's?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pydantic import Field
 from assets.project.intervals import RESAMPLES
 from assets.project.measure import Curve, Figures, Measure, Plot, Tables, UnmeasurableError
 from claims.curves import cost_of
+from claims.pair_hits import SIDES, hits, rewarded
 from kernels.intervals import Floats, bootstrap_interval
 from trainers.evaluation.metrics import gains
 
@@ -24,6 +25,10 @@ class DataEfficiency(Measure):
     each with its checkpoint: how many rows each learnt is read from there. The control's are
     ``control``, ``control_trained`` and ``control_parts``; by default they have the same names.
 
+    With ``pairs``, a stage of pairs of held-out prompts that state the true preferences, all of
+    these are scores by rewards instead of evaluations of policies, and the gain at a prompt is the
+    share of its pairs that they rank rightly, less a half.
+
     The rows are those at which the curve of gains first reaches the gain of the control by all its
     rows. If it never does, the control's curve says by how many times more rows the recipe needs.
     Beyond the smallest part nothing is known: 8 times fewer are the most that 1/8 can show. The
@@ -34,17 +39,23 @@ class DataEfficiency(Measure):
     parts: Mapping[str, str] = Field(min_length=1)
     control_trained: str | None = None
     control_parts: Mapping[str, str] | None = None
+    pairs: str | None = None
     at_least: float = Field(default=1.0, gt=0)
 
     def stages(self) -> list[str]:
-        return [stage for both in self._ours.items() for stage in both]
+        return [stage for both in self._ours.items() for stage in both] + self._compared
 
     def control_stages(self) -> list[str]:
-        return [stage for both in self._theirs.items() for stage in both]
+        return [stage for both in self._theirs.items() for stage in both] + self._compared
 
     def units(self, tables: Tables) -> tuple[str, int]:
-        """The held-out prompts that the policies answered."""
-        return "held-out prompts", tables[self.of].height
+        """The held-out prompts that were answered, or that have pairs."""
+        of = tables[self.pairs or self.of]
+        return "held-out prompts", of["prompt_id"].n_unique()
+
+    @property
+    def _compared(self) -> list[str]:
+        return [] if self.pairs is None else [self.pairs]
 
     @property
     def _ours(self) -> Mapping[str, str]:
@@ -59,10 +70,14 @@ class DataEfficiency(Measure):
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         self.required_control()
-        sides = _gained(tables, self._ours), _gained(control, self._theirs)
+        sides = (
+            _gained(tables, self._ours, self.pairs),
+            _gained(control, self._theirs, self.pairs),
+        )
         shared = sides[0].gains.join(sides[1].gains, on="prompt_id", how="semi")["prompt_id"].sort()
         if shared.is_empty():
-            raise UnmeasurableError("no held-out prompt was answered by all policies of both")
+            answered = "answered by all policies" if self.pairs is None else "scored by all rewards"
+            raise UnmeasurableError(f"no held-out prompt was {answered} of both")
         ours, theirs = (each.of(shared) for each in sides)
         rows = sides[0].rows, sides[1].rows
 
@@ -142,17 +157,28 @@ class _Gained:
         return wanted.drop("prompt_id").to_numpy()
 
 
-def _gained(tables: Tables, stages: Mapping[str, str]) -> _Gained:
+def _gained(tables: Tables, stages: Mapping[str, str], pairs: str | None) -> _Gained:
     rows = {stage: float(tables[trained]["rows"].sum()) for stage, trained in stages.items()}
     ordered = sorted(rows, key=lambda stage: rows[stage])
     if len(set(rows.values())) < len(rows) or min(rows.values()) < 1:
         counts = ", ".join(f"{stages[stage]} {rows[stage]:,.0f}" for stage in ordered)
         raise UnmeasurableError(f"trainings on different numbers of rows are needed: {counts}")
-    answered = [tables[stage].select("prompt_id", gains().alias(stage)) for stage in ordered]
+    if pairs is None:
+        answered = [tables[stage].select("prompt_id", gains().alias(stage)) for stage in ordered]
+    else:
+        answered = [_ranked(tables[pairs], tables[stage], stage) for stage in ordered]
     joined = answered[0]
     for each in answered[1:]:
         joined = joined.join(each, on="prompt_id")
     return _Gained([rows[stage] for stage in ordered], joined)
+
+
+def _ranked(pairs: pl.DataFrame, scores: pl.DataFrame, name: str) -> pl.DataFrame:
+    """``prompt_id``, and as ``name`` the share of its pairs ranked rightly, less a half."""
+    scored = rewarded(pairs.with_columns(group=pl.lit(None, pl.String)), scores)
+    known = scored.drop_nulls([f"{side}_value" for side in SIDES])
+    shares = known.group_by("prompt_id").agg(hits().mean().alias(name) - 0.5)
+    return shares.sort("prompt_id")
 
 
 def _listed(rows: Sequence[float], means: Floats) -> str:

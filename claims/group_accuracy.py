@@ -9,8 +9,8 @@ import polars as pl
 from pydantic import Field
 
 from assets.project.intervals import RESAMPLES
-from assets.project.label_truth import mean_scores
 from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
+from claims.pair_hits import SIDES, hits, rewarded
 from kernels.intervals import Floats, bootstrap_interval
 
 
@@ -82,42 +82,15 @@ class GroupAccuracy(Measure):
         else:
             said = pl.element().filter(pl.element().struct.field("role") == "system")
             group = pl.col("prompt").list.eval(said.struct.field("content")).list.join("\n")
-        texts = {side: pl.col(side).list.last().struct.field("content") for side in _SIDES}
+        texts = {side: pl.col(side).list.last().struct.field("content") for side in SIDES}
         ids = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
         known = pairs.select(*ids, **texts, group=group).drop_nulls("group")
         if known.is_empty():
             raise UnmeasurableError(f"no pair of {self.pairs} has a {self.by}")
-        scored = _rewarded(known, tables[stage])
-        more = pl.col("chosen_value") > pl.col("rejected_value")
-        tied = pl.col("chosen_value") == pl.col("rejected_value")
+        scored = rewarded(known, tables[stage])
         return scored.drop_nulls(["chosen_value", "rejected_value"]).select(
-            "prompt_id", "group", *_SIDES, hit=more.cast(pl.Float64) + tied.cast(pl.Float64) / 2
+            "prompt_id", "group", *SIDES, hit=hits()
         )
-
-
-_SIDES = ("chosen", "rejected")
-
-
-def _rewarded(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """The pairs with ``chosen_value`` and ``rejected_value``."""
-    if "chosen_after" in scores.columns:
-        rewards = {f"{side}_value": f"{side}_after" for side in _SIDES}
-        return pairs.join(scores.select("pair_id", **rewards), on="pair_id")
-    mean = mean_scores(scores).rename({"value": "mean"})
-    own = scores.filter(pl.col("step").is_null()).select("response_id", "annotator", own="value")
-    for side in _SIDES:
-        pairs = (
-            pairs.join(mean, left_on=f"{side}_id", right_on="response_id", how="left")
-            .join(
-                own,
-                left_on=[f"{side}_id", "group"],
-                right_on=["response_id", "annotator"],
-                how="left",
-            )
-            .with_columns(pl.coalesce("own", "mean").alias(f"{side}_value"))
-            .drop("own", "mean")
-        )
-    return pairs
 
 
 def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, float, float]:
@@ -162,7 +135,7 @@ def _listed(verdicts: pl.DataFrame) -> str:
 def _turned(verdicts: pl.DataFrame) -> str:
     """In how many pairs of texts that two groups prefer in opposite ways the verdict turns too."""
     other = verdicts.select("hit", "group", chosen="rejected", rejected="chosen")
-    both = verdicts.join(other, on=list(_SIDES), suffix="_other")
+    both = verdicts.join(other, on=list(SIDES), suffix="_other")
     opposite = both.filter(pl.col("group") < pl.col("group_other"))
     if opposite.is_empty():
         return "no two groups prefer the same texts in opposite ways"

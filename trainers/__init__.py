@@ -1,6 +1,7 @@
 """Trainers train a policy or reward model on curated rows; `Validate`, `PreferenceAccuracy`,
 `RewardAccuracy`, `StepAccuracy` and `Harness` measure the result."""
 
+from trainers.blend.blend import Blend
 from trainers.dpo.dpo import DPO
 from trainers.evaluation.harness import Harness
 from trainers.evaluation.preference_accuracy import PreferenceAccuracy
@@ -22,6 +23,7 @@ __all__ = [
     "SFT",
     "TPO",
     "AttributeRegression",
+    "Blend",
     "Harness",
     "LoRA",
     "PolicyGradient",

@@ -24,7 +24,9 @@ class TrainedReward(ProbedAnnotator):
     """
 
     model: RewardingRole = "reward"
-    checkpoint: Annotated[str | None, Takes(Checkpoints)] = None
+    checkpoint: Annotated[
+        str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS"))
+    ] = None
 
     @model_validator(mode="before")
     @classmethod

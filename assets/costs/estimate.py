@@ -173,7 +173,9 @@ def _trainings(
             tables=project.tables,
             checks=project.checks,
         )
-        role = next(use.role for use in stage.operator.roles() if "weights" in use.needs)
+        role = next((use.role for use in stage.operator.roles() if "weights" in use.needs), None)
+        if role is None:  # A blend of scores, which costs nothing.
+            continue
         cost = training_cost(stage, scale.frames, context.roles[role], factor=scale.of(of))
         if cost is not None:
             yield cost

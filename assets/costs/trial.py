@@ -12,6 +12,7 @@ from assets.project.project import Project
 from assets.project.recipe_plan import Stage
 from engines.context import Context
 from engines.ledger import Ledger
+from engines.operators.score_blend import UNTRAINED
 from engines.protocol import EngineError
 from schemas import EVALUATIONS, Checkpoints, TaskEvaluations, rows
 
@@ -114,8 +115,8 @@ def try_stages(
 
 def _start(stage: Stage, context: Context) -> pl.DataFrame:
     """The checkpoint of a training that has not been made: the weights that it starts from."""
-    role = next(use.role for use in stage.operator.roles() if "weights" in use.needs)
-    model = context.roles[role].model
+    role = next((use.role for use in stage.operator.roles() if "weights" in use.needs), None)
+    model = UNTRAINED if role is None else context.roles[role].model
     row = {
         "path": model,
         "start": model,

@@ -239,8 +239,9 @@ class _Reader:
         if ref is None:
             self._refuse("a model is trained on datasets: datasets/NAME", name, "of")
         table = self.datasets[ref.name].table
-        if operator_class(given["use"]).gives is not Checkpoints:
-            self._refuse("is not a trainer: name one, as in trainers.DPO", name, "use")
+        kind = operator_class(given["use"])
+        if kind.gives is not Checkpoints or "start" not in kind.model_fields:
+            self._refuse("is no trainer of a model: name one, as in trainers.DPO", name, "use")
         stage = self._stage(name, {**given, "start": self.role}, {given["of"]: table})
         return ModelStage(stage, given["of"], ref, table)
 

@@ -44,6 +44,7 @@ MODELS = {
     "CAUSAL_LM": "a language model",
     "SEQ_CLS": "a reward model",
     "TOKEN_CLS": "a process reward model",
+    "BLEND": "a blend of scores",
 }
 """What a training makes, by its task type."""
 

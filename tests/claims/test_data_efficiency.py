@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from claims import DataEfficiency, UnmeasurableError
 from claims.curves import cost_of, weights_at
 from claims.data_efficiency import times_fewer
-from schemas import Checkpoints, Evaluations, rows
+from schemas import Checkpoints, Evaluations, Pairs, Scores, rows
+from tests.trainers.samples import ORIGIN
 
 PARTS = {"on_eighth": "eighth", "on_half": "half"}
 PROMPTS = 40
@@ -98,3 +99,62 @@ def test_trainings_on_as_many_rows_are_no_curve() -> None:
     same["half"] = same["eighth"]
     with pytest.raises(UnmeasurableError, match="eighth 10, half 10, policy 80"):
         MEASURE.figures(same, same, checks={})
+
+
+def test_rewards_are_measured_by_the_pairs_that_they_rank_rightly() -> None:
+    """A prompt with two pairs counts as one with one; a tie is a half, and so is no gain."""
+    said = {"role": "assistant", "content": "."}
+    both = {"prompt": [], "chosen": [said], "rejected": [said], "weight": 1.0}
+    known = [("a", "a1", "a2"), ("a", "a1", "a3"), ("b", "b1", "b2")]
+    pairs = [
+        {
+            "pair_id": f"{n}",
+            "prompt_id": prompt,
+            "chosen_id": chosen,
+            "rejected_id": rejected,
+            **both,
+        }
+        for n, (prompt, chosen, rejected) in enumerate(known)
+    ]
+
+    def scores(values: dict[str, float]) -> pl.DataFrame:
+        told = [
+            {"response_id": name, "annotator": "reward", "value": value, "origin": ORIGIN}
+            for name, value in values.items()
+        ]
+        return rows(Scores, told)
+
+    # All wrong; a right and a wrong pair of the first prompt, and a tie; all right.
+    ours = {
+        "on_few": scores({"a1": 0, "a2": 1, "a3": 1, "b1": 0, "b2": 1}),
+        "rewards": scores({"a1": 1, "a2": 0, "a3": 2, "b1": 1, "b2": 1}),
+    }
+    theirs = {
+        "plain_on_few": scores({"a1": 0, "a2": 1, "a3": 1, "b1": 0, "b2": 0}),
+        "plain_rewards": scores({"a1": 1, "a2": 0, "a3": 2, "b1": 0, "b2": 0}),
+    }
+    learnt = {"few": 1, "reward": 2, "plain_few": 2, "plain": 8}
+    started = {"start": "s", "trained": True, "steps": 1, "seconds": 1.0, "metrics": "{}"}
+    tables = (
+        ours
+        | theirs
+        | {"pairs": rows(Pairs, pairs)}
+        | {
+            name: rows(Checkpoints, [{"path": name, "rows": count, **started}])
+            for name, count in learnt.items()
+        }
+    )
+    measure = DataEfficiency(
+        of="rewards",
+        trained="reward",
+        parts={"on_few": "few"},
+        control="plain_rewards",
+        control_trained="plain",
+        control_parts={"plain_on_few": "plain_few"},
+        pairs="pairs",
+    )
+    found = measure.figures(tables, tables, checks={})
+    assert "gains by rows: 1 -0.500, 2 +0.000; of the control 2 -0.250, 8 +0.000" in found.says
+    assert found.measured == pytest.approx(log2(8 / 2))
+    assert measure.units(tables) == ("held-out prompts", 2)
+    assert set(measure.stages()) == {*ours, "few", "reward", "pairs"}

@@ -24,6 +24,7 @@ ROWS = 2
 HALVED = {
     "alpaca_farm": 8,
     "contrastive_reward": 8,
+    "domain_features": 8,
     "herding": 8,
     "online_dpo_learnt": 8,
     "general_preference": 8,

@@ -1,0 +1,132 @@
+"""A small reward of scores: what `trainers.Blend` fits and `annotators.Blended` reads."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from engines.protocol import EngineError
+
+Floats = npt.NDArray[np.float64]
+
+FILE = "blend.safetensors"
+
+UNTRAINED = "no weights"
+"""The ``path`` and ``start`` of a blend that was not fitted: it rewards all scores with 0."""
+
+Features = tuple[tuple[str, ...], ...]
+"""The annotators of each stage of scores, in the order of the stages: each is a feature."""
+
+
+@dataclass(frozen=True)
+class ScoreBlend:
+    """A reward r(x) of the scores x of a response.
+
+    With z = (x − ``mean``) / ``deviation``, it is ``output`` · z or, with a ``hidden`` layer,
+    ``output`` · tanh(``hidden`` · z + ``bias``).
+
+    Attributes:
+        features: which scores.
+        mean: Float[features].
+        deviation: Float[features]; 1 of a feature that did not vary.
+        output: Float[features], or Float[units].
+        hidden: Float[units, features]; None if there is no hidden layer.
+        bias: Float[units]; None likewise.
+    """
+
+    features: Features
+    mean: Floats
+    deviation: Floats
+    output: Floats
+    hidden: Floats | None = None
+    bias: Floats | None = None
+
+    def rewards(self, scores: Floats) -> Floats:
+        """Float[responses], from Float[responses, features]."""
+        z = (scores - self.mean) / self.deviation
+        if self.hidden is not None:
+            z = np.tanh(z @ self.hidden.T + self.bias)
+        return np.asarray(z @ self.output)
+
+    def slopes(self, scores: Floats) -> Floats:
+        """How much the reward rises with one standard deviation of each feature, the mean over
+        ``scores``: Float[features], from Float[responses, features]."""
+        if self.hidden is None:
+            return self.output
+        z = (scores - self.mean) / self.deviation
+        units = 1 - np.tanh(z @ self.hidden.T + self.bias) ** 2
+        return np.asarray((units * self.output).mean(axis=0) @ self.hidden)
+
+    def save(self, folder: Path) -> None:
+        """Write it to ``folder``, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: getattr(self, name) for name in _TENSORS}
+        known = {name: value for name, value in tensors.items() if value is not None}
+        save_file(known, folder / FILE, metadata={"features": json.dumps(self.features)})
+
+    @classmethod
+    def load(cls, folder: Path) -> "ScoreBlend":
+        """Read what `save` wrote.
+
+        Raises:
+            EngineError: there is no such file.
+        """
+        try:
+            with safe_open(folder / FILE, "numpy") as file:
+                features = json.loads(file.metadata()["features"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except OSError as error:
+            raise EngineError(
+                f"{folder} holds no blend of scores ({error}): run the stage that trains it again"
+            ) from error
+        return cls(tuple(tuple(each) for each in features), **tensors)
+
+
+_TENSORS = ("mean", "deviation", "output", "hidden", "bias")
+
+
+def features_of(tables: Mapping[str, pl.DataFrame], stages: Sequence[str]) -> Features:
+    """The annotators of whole responses in each stage of scores, by name."""
+    return tuple(
+        tuple(tables[stage].filter(pl.col("step").is_null())["annotator"].unique().sort())
+        for stage in stages
+    )
+
+
+def feature_names(features: Features, stages: Sequence[str]) -> list[str]:
+    """A name for each feature: the annotator, after its stage if another one is called the same."""
+    known = [annotator for each in features for annotator in each]
+    return [
+        annotator if known.count(annotator) == 1 else f"{stage}/{annotator}"
+        for stage, each in zip(stages, features, strict=True)
+        for annotator in each
+    ]
+
+
+def with_features(
+    tables: Mapping[str, pl.DataFrame], stages: Sequence[str], features: Features
+) -> pl.DataFrame:
+    """``response_id`` and the columns ``x0``, ``x1``, … of the features; null where a response has
+    no such score, or it is an error."""
+    whole = {stage: tables[stage].filter(pl.col("step").is_null()) for stage in stages}
+    found = pl.concat(whole[stage].select("response_id") for stage in stages).unique()
+    places = count()
+    for stage, annotators in zip(stages, features, strict=True):
+        for annotator in annotators:
+            values = whole[stage].filter(pl.col("annotator") == annotator)
+            values = values.select("response_id", pl.col("value").alias(f"x{next(places)}"))
+            found = found.join(values, on="response_id", how="left")
+    return found
+
+
+def first_missing(columns: Mapping[str, str]) -> pl.Expr:
+    """The text of the first of ``columns`` that is null, by column; null if none is."""
+    texts = (pl.when(pl.col(name).is_null()).then(pl.lit(text)) for name, text in columns.items())
+    return pl.coalesce(pl.lit(None, pl.String), *texts)
