@@ -50,19 +50,24 @@ class ScoreBlend:
 
     def rewards(self, scores: Floats) -> Floats:
         """Float[responses], from Float[responses, features]."""
-        z = (scores - self.mean) / self.deviation
-        if self.hidden is not None:
-            z = np.tanh(z @ self.hidden.T + self.bias)
-        return np.asarray(z @ self.output)
+        units = self._standardised(scores) if self.hidden is None else self._units(scores)
+        return np.asarray(units @ self.output)
 
     def slopes(self, scores: Floats) -> Floats:
         """How much the reward rises with one standard deviation of each feature, the mean over
         ``scores``: Float[features], from Float[responses, features]."""
         if self.hidden is None:
             return self.output
-        z = (scores - self.mean) / self.deviation
-        units = 1 - np.tanh(z @ self.hidden.T + self.bias) ** 2
-        return np.asarray((units * self.output).mean(axis=0) @ self.hidden)
+        steepness = 1 - self._units(scores) ** 2
+        return np.asarray((steepness * self.output).mean(axis=0) @ self.hidden)
+
+    def _standardised(self, scores: Floats) -> Floats:
+        return (scores - self.mean) / self.deviation
+
+    def _units(self, scores: Floats) -> Floats:
+        assert self.hidden is not None, "there are no hidden units"
+        assert self.bias is not None, "hidden units have a bias"
+        return np.tanh(self._standardised(scores) @ self.hidden.T + self.bias)
 
     def save(self, folder: Path) -> None:
         """Write it to ``folder``, which is made."""

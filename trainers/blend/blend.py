@@ -87,11 +87,12 @@ class Blend(Operator):
             reason = f"no pair of stage {self.of!r} has all scores of {', '.join(self.by)}"
             return _split({**_NOTHING, "reason": reason}, refused, context)
         examples = Examples.of(pairs, len(names))
+        seed = context.seed if self.seed is None else self.seed
         identity = {
             "version": IDENTITY_VERSION,
             "operator": "trainers.blend.Blend",
             "parameters": {"hidden": self.hidden, "penalty": self.penalty},
-            "seed": context.seed if self.seed is None else self.seed,
+            "seed": seed,
             "features": features,
             "rows": examples.digest,
         }
@@ -101,7 +102,7 @@ class Blend(Operator):
         record = folder.finished()
         if record is None:
             began = time.monotonic()
-            blend, loss, steps = self._fitted(examples, features, identity["seed"])
+            blend, loss, steps = self._fitted(examples, features, seed)
             blend.save(folder.model)
             metrics = {"loss": loss, "accuracy": accuracy(blend, examples)} | {
                 f"weight/{name}": float(slope)

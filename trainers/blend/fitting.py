@@ -53,10 +53,10 @@ def fitted(
         optimizer.zero_grad()
         squares = sum(weights[name].square().sum() for name in weights if name != "bias")
         objective = loss() + penalty * squares
-        objective.backward()
+        objective.backward()  # type: ignore[no-untyped-call]
         return objective
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     steps = int(optimizer.state[parameters[0]]["n_iter"])
     with torch.no_grad():
         reached = float(loss())
