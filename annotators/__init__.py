@@ -27,6 +27,7 @@ from annotators.stored.reviewed import Reviewed
 from annotators.truth.critique_utility import CritiqueUtility
 from annotators.truth.first_error import FirstError
 from annotators.truth.overlap import Overlap
+from annotators.truth.premise_check import PremiseCheck
 from annotators.truth.rollout_value import RolloutValue
 from annotators.truth.simulated import Simulated
 from annotators.truth.step_verifier import StepVerifier
@@ -59,6 +60,7 @@ __all__ = [
     "PTrue",
     "PairwiseItems",
     "PreferenceScore",
+    "PremiseCheck",
     "ProbedAnnotator",
     "ProcessReward",
     "Reviewed",

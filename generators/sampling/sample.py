@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from pydantic import Field
@@ -17,7 +17,7 @@ from engines.operators.system_turns import with_system
 from engines.rows import Prompt
 from generators.drafts import Draft
 from generators.generator import Generator
-from schemas import Checkpoints, GeneratingRole, Takes
+from schemas import Checkpoints, GeneratingRole, Takes, TemplateName
 
 
 class Sample(Sampled, Generator):
@@ -26,6 +26,10 @@ class Sample(Sampled, Generator):
 
     Two stages with one model give a prompt the same responses, unless one has ``seeds``: a name for
     seeds of its own.
+
+    ``template`` asks for the response in other words, such as for one whose steps cite what they
+    follow from (`cite`). It is a response to the prompt all the same, and records the template in
+    ``origin``: what is trained on it learns it as an answer to the prompt alone.
 
     ``system`` is put before prompts that have no system turn of their own. Responses record it in
     ``origin``, and stages that read them, pairs and demonstrations included, have it in the prompt.
@@ -43,6 +47,7 @@ class Sample(Sampled, Generator):
     seeds: str | None = Field(default=None, min_length=1)
     writes: Literal["answer", "reply"] = "answer"
     stop: tuple[str, ...] = ()
+    template: TemplateName | None = None
     system: str | None = None
 
     def model_defaults(self) -> dict[str, str]:
@@ -61,13 +66,13 @@ class Sample(Sampled, Generator):
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
         """``n`` drafts."""
-        messages = prompt.messages
-        if self.system is not None:
-            messages = with_system(messages, self.system)
+        model, asked = models[self.model], prompt.messages
+        if self.template is not None:
+            asked = self.ask(model, self.template, prompt=prompt)
+        messages = asked if self.system is None else with_system(asked, self.system)
         sampling = replace(self.sampling, stop=self.stop)
-        sampled = await models[self.model].generate(
-            messages, n=self.n, sampling=sampling, call=self.seeds
-        )
-        drafts = [Draft.of(one) for one in sampled]
-        added = messages != prompt.messages and self.system
+        sampled = await model.generate(messages, n=self.n, sampling=sampling, call=self.seeds)
+        told: dict[str, Any] = {} if self.template is None else {"template": self.template}
+        drafts = [Draft.of(one, **told) for one in sampled]
+        added = messages != asked and self.system
         return [draft.under(added) for draft in drafts] if added else drafts

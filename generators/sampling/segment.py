@@ -1,5 +1,5 @@
-"""Cuts responses into steps: at lines, paragraphs, sentences or a pattern, or where the model was
-unsure."""
+"""Cuts responses into steps: at lines, paragraphs, sentences, numbered statements or a pattern, or
+where the model was unsure."""
 
 import math
 import re
@@ -18,6 +18,7 @@ from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
 from engines.operators.markdown_blocks import undivided
+from engines.operators.premises import BEGINS
 from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.run_rows import Failed, run_rows
 from engines.operators.step_ends import sentence_ends, step_ends
@@ -64,8 +65,9 @@ class Segment(RowOperator):
     line with its newline. ``by: paragraph``: a step is a paragraph or an
     item of a list. ``by: sentence``: a step is a sentence of ``language`` (ISO 639-1). ``by:
     pattern``: a step begins at each match of the regular expression ``pattern`` (^ matches at the
-    beginning of a line). None of these cuts inside a block of code, a table or a displayed formula
-    (`engines.operators.step_ends`).
+    beginning of a line). ``by: premises``: a step is a numbered statement that cites others, or the
+    line of the answer (`engines.operators.premises`), for `annotators.PremiseCheck`. None of these
+    cuts inside a block of code, a table or a displayed formula (`engines.operators.step_ends`).
 
     ``by: confidence``: a step begins with a token whose probability under ``model`` is less than
     ``below``. Without ``below``, the limit is the ``quantile`` of all tokens of the stage's
@@ -89,7 +91,8 @@ class Segment(RowOperator):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     model: ScoringRole = "policy"
     by: Annotated[
-        Literal["line", "paragraph", "sentence", "pattern", "confidence"], ModelDefault("steps")
+        Literal["line", "paragraph", "sentence", "pattern", "premises", "confidence"],
+        ModelDefault("steps"),
     ] = "line"
     within: Literal["both", "answer", "thought"] = "both"
     pattern: Pattern | None = None
@@ -169,6 +172,8 @@ class Segment(RowOperator):
                 return unsure
             case "pattern":
                 return places(text, self.pattern or "")
+            case "premises":
+                return places(text, BEGINS)
             case "sentence":
                 return sentence_ends(text, self.language)
             case steps:

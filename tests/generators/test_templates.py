@@ -26,3 +26,8 @@ def test_a_template_shows_all_that_it_is_given(name: str, variables: dict[str, A
     assert (system["role"], user["role"]) == ("system", "user")
     shown = [text for key, text in variables.items() if key not in ("kind", "examples")]
     assert all(text in user["content"] for text in [*shown, *variables.get("examples", [])])
+
+
+def test_a_problem_is_asked_to_be_cited_as_it_is() -> None:
+    (user,) = rendered("cite", [FOLDER], TEXTS)
+    assert user["content"].startswith(TEXTS["prompt"])

@@ -55,6 +55,17 @@ def test_with_a_checkpoint_its_weights_answer(stand: Any) -> None:
     assert {read.stage for read in Sample(checkpoint="ahead").inputs()} == {"prompts", "ahead"}
 
 
+def test_a_template_asks_for_a_response_in_other_words(stand: Any) -> None:
+    prompts = stand.prompts(*WORDS[:2])
+    kept = Sample(template="cite").run({"prompts": prompts}, stand.context()).kept
+    assert kept["prompt_id"].to_list() == prompts["prompt_id"].to_list()
+    assert all(
+        asked[1].startswith(f"user: {said}") and "By 1 and 2" in asked[1]
+        for said, asked in zip(WORDS, stand.asked, strict=False)
+    )
+    assert kept["origin"].struct.field("parameters").str.contains('"template":"cite"').all()
+
+
 def test_equal_texts_are_different_responses(stand: Any) -> None:
     split = Sample(n=3, temperature=0).run({"prompts": stand.prompts("Hello")}, stand.context())
     assert split.kept["text"].n_unique() == 1

@@ -72,6 +72,13 @@ def test_steps_of_chat_answers(cut: Any) -> None:
     assert steps(cut(by_pattern, text)) == [["So, e.g. 2.5. Then:\n", f"1. One\n   more\n{code}"]]
 
 
+def test_statements_that_cite_others_are_steps_and_so_is_the_answer(cut: Any) -> None:
+    text = "I see.\n1. Ann has 3.\n#2. (by #1)\nSo 3.\n\nFinal answer: 3\n"
+    assert steps(cut(Segment(by="premises"), text)) == [
+        ["I see.\n", "1. Ann has 3.\n", "#2. (by #1)\nSo 3.\n\n", "Final answer: 3\n"]
+    ]
+
+
 def test_a_step_keeps_its_place_in_characters_and_tokens(cut: Any) -> None:
     split = cut(Segment(), "né\nb")
     assert split.kept["steps"].item().to_list() == [
