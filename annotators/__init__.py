@@ -24,6 +24,7 @@ from annotators.rewards.reward import Reward
 from annotators.rewards.token_contrast import TokenContrast
 from annotators.stored.imported_scores import ImportedScores
 from annotators.stored.reviewed import Reviewed
+from annotators.stored.transition import Transition
 from annotators.truth.critique_utility import CritiqueUtility
 from annotators.truth.first_error import FirstError
 from annotators.truth.overlap import Overlap
@@ -71,6 +72,7 @@ __all__ = [
     "Simulated",
     "StepVerifier",
     "TokenContrast",
+    "Transition",
     "VerdictMatch",
     "Verifier",
 ]
