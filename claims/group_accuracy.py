@@ -25,7 +25,8 @@ class GroupAccuracy(Measure):
     all scores of a response counts. ``of`` may also be the rewards of held-out pairs
     (`schemas.RewardEvaluations`).
 
-    It is compared with the lowest share of the control, which may be that of another group. The
+    It is compared with the lowest share of the control, which may be that of another group; with
+    ``rivals``, more stages of scores beside the control, with the highest of their lowest. The
     lowest is found again in each resample, as it is lower the fewer pairs there are. ``says`` adds
     the shares of all groups; and, of the pairs of texts that two groups prefer in opposite ways, in
     how many the verdict turns too.
@@ -34,22 +35,28 @@ class GroupAccuracy(Measure):
     pairs: str = "pairs"
     by: Literal["annotator", "source", "context"] = "annotator"
     fewest: int = Field(default=10, ge=1)
+    rivals: tuple[str, ...] = ()
 
     def stages(self) -> list[str]:
         return [self.of, self.pairs]
 
     def control_stages(self) -> list[str]:
-        return [] if self.control is None else [self.control, self.pairs]
+        return [] if self.control is None else [self.control, *self.rivals, self.pairs]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        control_stage = self.required_control()
-        ours, theirs = self._verdicts(tables, self.of), self._verdicts(control, control_stage)
-        shared = self._large(ours) & self._large(theirs)
+        stages = [self.of, self.required_control(), *self.rivals]
+        verdicts = [
+            self._verdicts(control if place else tables, stage)
+            for place, stage in enumerate(stages)
+        ]
+        shared = set.intersection(*map(self._large, verdicts))
         if not shared:
             raise UnmeasurableError(
-                f"no {self.by} has {self.fewest} pairs with scores by {self.of} and {control_stage}"
+                f"no {self.by} has {self.fewest} pairs with scores by {' and '.join(stages)}"
             )
-        sides = [each.filter(pl.col("group").is_in(list(shared))) for each in (ours, theirs)]
+        ours, *others = (each.filter(pl.col("group").is_in(list(shared))) for each in verdicts)
+        best = max(range(len(others)), key=lambda place: _worst(others[place]))
+        control_stage, sides = stages[1 + best], (ours, others[best])
         measured, baseline, low, high = _compared(*sides)
         return Figures(
             measured,
@@ -107,6 +114,12 @@ def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, f
     low, high = bootstrap_interval(differences, ones, resamples=RESAMPLES)
     one, other = (float(_lowest(ones, *side)) for side in sides)
     return one, other, low, high
+
+
+def _worst(verdicts: pl.DataFrame) -> float:
+    """The lowest share of a group."""
+    shares = verdicts.group_by("group").agg(pl.col("hit").mean())["hit"]
+    return float(shares.min())  # type: ignore[arg-type]  # of a Float64 column
 
 
 def _counted(verdicts: pl.DataFrame, prompts: pl.DataFrame) -> tuple[Floats, Floats]:

@@ -100,3 +100,20 @@ def test_groups_that_never_disagree_turn_nothing() -> None:
     )
     assert (found.measured, found.control) == (1.0, 0.0)
     assert "no two groups prefer the same texts in opposite ways" in found.says
+
+
+def test_it_is_compared_with_the_best_of_the_control_and_its_rivals() -> None:
+    """The control gets the second text wrong of all prompts, one rival of half of them."""
+    half = {name: -value if name > "g" else value for name, value in liked(1, 0).items()}
+    tables = {
+        **ASKED,
+        "pairs": pairs(turned=False),
+        "ours": scores(liked(1, 0)),
+        "control": scores(liked(0, 1)),
+        "half": scores(half),
+    }
+    measure = GroupAccuracy(of="ours", control="control", rivals=("half",))
+    found = measure.figures(tables, tables, checks={})
+    assert (found.measured, found.control) == (1.0, 0.5)
+    assert "by half 50.0%" in found.says
+    assert set(measure.control_stages()) == {"control", "half", "pairs"}

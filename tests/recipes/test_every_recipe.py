@@ -23,7 +23,9 @@ REFRESH = "2026-11-01"
 ROWS = 2
 HALVED = {
     "alpaca_farm": 8,
+    "context_aware": 6,
     "contrastive_reward": 8,
+    "dmoerm": 12,
     "domain_features": 8,
     "herding": 8,
     "online_dpo_learnt": 8,
