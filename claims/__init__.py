@@ -21,6 +21,7 @@ from claims.reward_accuracy import RewardAccuracy
 from claims.selective import Selective
 from claims.self_correction import SelfCorrection
 from claims.step_labels import StepLabelAccuracy, StepRanking
+from claims.turned_verdicts import TurnedVerdicts
 from claims.weighted_accuracy import WeightedAccuracy
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "SelfCorrection",
     "StepLabelAccuracy",
     "StepRanking",
+    "TurnedVerdicts",
     "UnmeasurableError",
     "WeightedAccuracy",
 ]

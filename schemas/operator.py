@@ -136,6 +136,9 @@ class Operator(Parameters):
 
     gives: ClassVar[type[Table] | None]
     unit: ClassVar[str]
+    adds: ClassVar[bool] = False
+    """Whether it gives rows with ids of their own beside those of its input: a mirrored pair, for
+    example. They do not count as kept."""
     supplies: ClassVar[frozenset[str]] = frozenset()
     """Input fields of nested operators that are not inputs of this one, as it supplies the rows."""
     instead_of_truth: ClassVar[str] = ""

@@ -72,7 +72,8 @@ def count_rows(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -
     The stage's input ``of`` is counted. If it does not have the id column, another input with that
     column is counted: a policy, for example, is validated on prompts. If the kept rows are not
     input rows (a checkpoint that was trained on pairs), all input rows that were not dropped count
-    as kept. A checkpoint that was not trained counts as no kept row.
+    as kept. A checkpoint that was not trained counts as no kept row, and neither does a row that an
+    operator adds to its input (`schemas.Operator.adds`).
 
     Args:
         stage: The stage.
@@ -94,7 +95,9 @@ def count_rows(stage: Stage, tables: Mapping[str, pl.DataFrame], split: Split) -
     met = ids.filter(ids.is_in(first["row_id"].implode()))
     refused = first.filter(pl.col("row_id").is_in(met.implode()))
     others = split.dropped.join(refused, on="row_id", how="anti")
-    if unit in split.kept.columns:
+    if unit in split.kept.columns and stage.operator.adds:
+        kept = ids.filter(ids.is_in(split.kept[unit].implode())).len()
+    elif unit in split.kept.columns:
         kept = split.kept[unit].n_unique()
     elif stage.gives is Checkpoints and not split.kept["trained"].all():
         kept = 0

@@ -35,6 +35,7 @@ class Conditioned(Filter):
 
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = ""
+    adds: ClassVar[bool] = True
     one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Demonstrations, Pairs)]

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.execution.row_accounting import adds_up, count_metadata
-from assets.execution.row_counts import RowCounts
-from schemas import Dropped, Split, dropped, empty
+from assets.execution.row_counts import RowCounts, count_rows
+from assets.project.recipe_plan import Stage
+from filters import Conditioned
+from schemas import Dropped, Pairs, Split, dropped, empty, rows
 
 COUNTS = st.dictionaries(st.text(min_size=1, max_size=30), st.integers(1, 10**6), max_size=12)
 
@@ -58,3 +60,30 @@ def test_rows_that_are_read_are_counted_as_rows() -> None:
     nothing = RowCounts.of(Split(kept.clear(), empty(Dropped)))
     assert nothing.adds_up
     assert "share kept" not in count_metadata(nothing, seconds=0.0)
+
+
+def test_a_mirrored_pair_is_not_counted_as_kept() -> None:
+    """Of two pairs one has a system turn of its own and is dropped; the other becomes two."""
+    said = {side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    asked = {"a": [], "b": [{"role": "system", "content": "Be short."}]}
+    pairs = rows(
+        Pairs,
+        [
+            {
+                "pair_id": name,
+                "prompt_id": name,
+                "prompt": [*turns, {"role": "user", "content": "?"}],
+                "chosen_id": "c",
+                "rejected_id": "r",
+                "weight": 1.0,
+                **said,
+            }
+            for name, turns in asked.items()
+        ],
+    )
+    mirrored = Conditioned(of="pairs", template="{condition}", tag="good", other="bad")
+    split = mirrored.run({"pairs": pairs})
+    assert split.kept.height == 2
+    counts = count_rows(Stage("s", mirrored, Pairs, ("pairs",)), {"pairs": pairs}, split)
+    assert (counts.came, counts.kept, counts.refused) == (2, 1, 1)
+    assert counts.adds_up
