@@ -63,6 +63,8 @@ LEFT_OUT = {
     "report support": "a recipe of the page, which tests/test_rubrics.py runs",
     "show RECIPE": "a word for a recipe",
     "import FORMAT PATH|ID": "words for its arguments",
+    "import helpsteer2 nvidia/HelpSteer2 --name ratings": "needs the Hub",
+    "import helpsteer2-preference preference.jsonl.gz --name preferences": "a file of the Hub",
     "train": "a word for its command",
     "claims": "hours: every recipe and its control; one recipe is run here",
     "claims --docs docs": "hours, as above",

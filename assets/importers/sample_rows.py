@@ -77,6 +77,11 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[TableRow
             yield from _solution(solution, str(ids[-1]), prompt_key, sample, origin, about, where)
     if sample.preference is not None:
         yield Pairs, _pair(sample, sample.preference, ids, prompt_key, where)
+    for opinion in sample.opinions:
+        if isinstance(opinion, str):
+            yield Pairs, opinion
+        else:
+            yield Pairs, _pair(sample, opinion, ids, prompt_key, where)
     if sample.demonstration is not None:
         yield Demonstrations, _demonstration(sample, ids, prompt_key, where)
 
@@ -86,7 +91,7 @@ def _refused_of_call(solution: Solution, sample: Sample) -> Iterator[TableRow]:
     is neither a demonstration nor a side of a pair."""
     named = ", ".join(call["name"] for call in solution.calls)
     reason = f"a response that calls tools ({named}) has no text to score"
-    if sample.preference is None and sample.demonstration is None:
+    if sample.preference is None and not sample.opinions and sample.demonstration is None:
         yield Responses, reason
     for _ in solution.scores:
         yield Scores, reason
@@ -184,9 +189,10 @@ def _pair(
     preferred = preference.chosen or 0
     chosen, rejected = (one, other) if preferred == 0 else (other, one)
     sides = ids[preferred], ids[1 - preferred]
+    whose = [] if preference.annotator is None else [preference.annotator]
     says = "tie" if preference.chosen is None else "own" if preference.pair_id else ""
     return {
-        "pair_id": preference.pair_id or content_id(prompt_key, *sides),
+        "pair_id": preference.pair_id or content_id(prompt_key, *sides, *whose),
         "prompt_id": prompt_key,
         "prompt": sample.prompt,
         "chosen": [chosen.message],

@@ -33,7 +33,7 @@ def compared(read_preference: Callable[[Row], Preference]) -> Callable[[Row], Sa
     """A function that reads the prompt, both answers, and by ``read_preference`` the preference."""
 
     def read(row: Row) -> Sample:
-        solutions = tuple(attempted(partial(_solution, row, name), repr(name)) for name in BOTH)
+        solutions = tuple(attempted(partial(answer_of, row, name), repr(name)) for name in BOTH)
         return Sample(_prompt(row), solutions, preference=read_preference(row))
 
     return read
@@ -146,7 +146,8 @@ def _prompt(row: Row) -> tuple[Any, ...]:
     return prompt_messages(row)
 
 
-def _solution(row: Row, name: str) -> Solution:
+def answer_of(row: Row, name: str) -> Solution:
+    """The response ``name``: a text, or a conversation that ends with it."""
     value = row.get(name)
     if isinstance(value, list) and value:
         last = chat(value, repr(name))[-1]

@@ -1,5 +1,6 @@
 """Answers with ratings: UltraFeedback's, HelpSteer's, and any prompt, response and score."""
 
+import json
 import math
 import re
 from functools import partial
@@ -35,11 +36,15 @@ def ultrafeedback(row: Row) -> Sample:
 
 
 def helpsteer2(row: Row) -> Sample:
-    """HelpSteer2: one response with a score for each attribute, or two responses with a preference
-    (see `by_strength`)."""
-    prompt = _turns(text(row, "prompt"))
+    """HelpSteer2: one response with a score from 0 to 4 for each attribute, or two responses with
+    a preference (see `by_strength`).
+
+    The ratings of each annotator, as in HelpSteer2's ``disagreements``, are averaged; ``raw`` has
+    them all.
+    """
+    prompt = turns(text(row, "prompt"))
     if "strength" not in row:
-        scores = tuple(rated(name, row[name]) for name in ATTRIBUTES if name in row)
+        scores = tuple(_attribute(name, row[name]) for name in ATTRIBUTES if name in row)
         return Sample(prompt, (_response(row, "response", scores=scores),))
     preference = by_strength(row)
     return Sample(prompt, tuple(_response(row, name) for name in BOTH), preference=preference)
@@ -55,6 +60,23 @@ def scored(row: Row) -> Sample:
 
 
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+
+
+def _attribute(name: str, value: Any) -> SampleScore:
+    if isinstance(value, list) and value:
+        each = [_attribute(name, one) for one in value]
+        if (unread := next((one for one in each if one.value is None), None)) is not None:
+            return unread
+        known = [one.value for one in each if one.value is not None]
+        return SampleScore(name, math.fsum(known) / len(known), raw=json.dumps(value))
+    score = rated(name, value)
+    if score.value is not None and not 0 <= score.value <= HIGHEST:
+        return SampleScore(name, None, error=f"{name!r} must be from 0 to 4, not {score.value:g}")
+    return score
+
+
+HIGHEST = 4
+"""The highest rating of an attribute of HelpSteer2."""
 
 
 def _response(row: Row, field: str, **about: Any) -> Solution | str:
@@ -110,16 +132,16 @@ def _checked_overall(overall: SampleScore, others: list[SampleScore | str]) -> S
 _TURN = re.compile(r"<extra_id_1>(Assistant|User)\n")
 
 
-def _turns(prompt: str) -> Messages:
+def turns(prompt: str) -> Messages:
     """A conversation of HelpSteer2: each turn after the user's first begins with a tag."""
     first, *rest = _TURN.split(prompt)
-    turns = [
+    each = [
         ("user", first),
         *((role.lower(), content) for role, content in zip(rest[::2], rest[1::2], strict=True)),
     ]
-    if turns[-1][0] != "user":
+    if each[-1][0] != "user":
         raise ShapeError("the conversation does not end with the user, who asks")
-    return tuple({"role": role, "content": content.strip()} for role, content in turns)
+    return tuple({"role": role, "content": content.strip()} for role, content in each)
 
 
 FOUND = (
@@ -130,7 +152,7 @@ FOUND = (
         ultrafeedback,
     ),
     Shape(
-        ("helpsteer2", "helpsteer"),
+        ("helpsteer2", "helpsteer2-preference", "helpsteer"),
         "a response and people's ratings of it, or two and which they prefer (Wang et al. 2024, "
         "arXiv:2406.08673, 2410.01257)",
         {

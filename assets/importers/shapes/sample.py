@@ -101,12 +101,14 @@ class Demonstration:
 
 @dataclass(frozen=True, config=_STRICT)
 class Sample:
-    """The contents of a row. A solution that cannot be read is a text with the reason."""
+    """The contents of a row. A solution that cannot be read is a text with the reason, and so is an
+    opinion. ``opinions`` are the preferences of single annotators, each a pair of its own."""
 
     prompt: tuple[Message, ...]
     solutions: tuple[Solution | str, ...] = ()
     reference: str | None = None
     preference: Preference | None = None
+    opinions: tuple[Preference | str, ...] = ()
     demonstration: Demonstration | None = None
 
 

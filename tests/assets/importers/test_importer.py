@@ -3,6 +3,7 @@ in the shapes of the datasets' own cards; no row is from any of them."""
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.config.settings import load_settings
 from assets.importers.importer import import_dataset
+from engines.operators.imported_tables import imported
 from schemas import Pairs, Prompts, Responses, Scores, StepLabels, named_rows
 
 PUBLISHED = Path(__file__).parent / "published"
@@ -307,3 +309,62 @@ def test_a_label_of_a_call_is_refused_with_the_tool(workshop: Any, tmp_path: Pat
     file.write_text("\n".join(map(json.dumps, rows)))
     told = import_dataset(load_settings(), "unpaired", str(file))
     assert {table for table, reason in told.refused if "time" in reason} == {"responses", "scores"}
+
+
+def test_people_who_compare_the_same_responses_stay_apart(read: Any, tmp_path: Path) -> None:
+    """Each has a pair of his own, which the joined preference of all is not."""
+    file = tmp_path / "helpsteer3.jsonl"
+    row = {"context": [{"role": "user", "content": "?"}], "response1": "a", "response2": "b"}
+    each = [{"score": -2}, {"score": 1}, {"score": 0}, {"score": 9}]
+    file.write_text(json.dumps({**row, "overall_preference": -1, "individual_preference": each}))
+    found = read("helpsteer3-annotators", file)
+    pairs = found["pairs"].sort("annotator")
+    assert pairs.select("annotator", "margin").rows() == [
+        ("annotator-1", 2.0),
+        ("annotator-2", 1.0),
+    ]
+    assert [side[0]["content"] for side in pairs["chosen"].to_list()] == ["a", "b"]
+    assert pairs["pair_id"].n_unique() == 2
+    told = import_dataset(load_settings(), "helpsteer3-annotators", str(file))
+    assert told.refused == {
+        ("pairs", "neither answer is preferred"): ["helpsteer3.jsonl, line 1"],
+        ("pairs", "'score' of entry 4 of 'individual' must be from −3 to 3, not 9"): [
+            "helpsteer3.jsonl, line 1"
+        ],
+    }
+    (pair,) = named_rows(read("helpsteer3", file)["pairs"])
+    assert (pair["annotator"], pair["margin"]) == (None, 1.0)
+
+
+def test_forms_of_reward_models_learn_imported_ratings_and_preferences(
+    read: Any, workshop: Any
+) -> None:
+    """The recipe of docs/imports.md, up to what its trainers are given."""
+    read("helpsteer2", PUBLISHED / "helpsteer2.jsonl", name="ratings")
+    read("helpsteer2", PUBLISHED / "helpsteer2_preference.jsonl", name="preferences")
+    page = (Path(__file__).parents[3] / "docs" / "imports.md").read_text(encoding="utf-8")
+    told = next(part for part in page.split("```yaml\n")[1:] if "name: people" in part)
+    stages = yaml.safe_load(told.partition("```")[0])["attributes"]["stages"]
+    workshop.recipe("people", stages)
+    project = workshop.project()
+    planned = {each.name: each for each in project.recipes["people"].planned(project.settings)}
+    assert planned["attributes"].operator.attributes == (
+        "helpfulness",
+        "correctness",
+        "coherence",
+        "complexity",
+        "verbosity",
+    )
+    context = SimpleNamespace(stage="s", imports=load_settings().imports_path)
+    tables = {"prompts": imported(context, "ratings", Prompts)}
+    for name in ("responses", "ratings"):
+        tables[name] = planned[name].operator.run(tables, context).kept
+    examples = planned["attributes"].operator.gather(tables)
+    assert sorted(examples["ratings"].to_list()) == [
+        [1.0, 2.0, 4.0, 1.0, 0.0],
+        [3.0, 4.0, 4.0, 2.0, 1.0],
+        [4.0, 4.0, 4.0, 0.0, 0.0],
+    ]
+    tables["prompts"] = imported(context, "preferences", Prompts)
+    pairs = planned["pairs"].operator.run(tables, context).kept
+    assert planned["reward"].operator.examples(pairs)["margin"].to_list() == [2.0]

@@ -72,3 +72,23 @@ def test_a_prompt_a_response_and_a_score_in_other_columns(read: Any) -> None:
     assert (score.annotator, score.value) == ("ann", 4.0)
     unread = read("scored", {"prompt": "?", "response": "a", "score": float("nan")})
     assert unread.solutions[0].scores[0].error == "no rating: nan"
+
+
+def attributes(read: Any, **ratings: Any) -> dict[str, Any]:
+    (solution,) = read("helpsteer2", {"prompt": "?", "response": "a", **ratings}).solutions
+    return {score.annotator: score for score in solution.scores}
+
+
+def test_ratings_of_several_people_are_averaged_and_kept(read: Any) -> None:
+    found = attributes(read, helpfulness=[3, 3, 4], verbosity=[2])
+    assert found["helpfulness"].value == pytest.approx(10 / 3)
+    assert found["helpfulness"].raw == "[3, 3, 4]"
+    assert found["verbosity"].value == 2.0
+
+
+@pytest.mark.parametrize("odd", [5, [3, -1], "7"])
+def test_a_rating_of_an_attribute_beyond_its_scale_is_no_score(read: Any, odd: Any) -> None:
+    found = attributes(read, helpfulness=odd, coherence=4)
+    assert found["helpfulness"].value is None
+    assert "'helpfulness' must be from 0 to 4, not" in found["helpfulness"].error
+    assert found["coherence"].value == 4.0
