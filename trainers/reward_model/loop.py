@@ -55,8 +55,9 @@ def padding_apart(model: Any, end: int) -> int:
 @dataclass
 class RewardCollator(DataCollatorForPreference):
     """TRL's batch, chosen above rejected, with ``weight``, ``target`` and ``strength``,
-    Float[pairs]; ``lengths``, Int[2 · pairs], the tokens of the answers; and, of a bootstrap,
-    ``drawn``, Float[pairs, heads], how often each head's sample has the pair."""
+    Float[pairs]; ``lengths``, Int[2 · pairs], the tokens of the answers; of a bootstrap, ``drawn``,
+    Float[pairs, heads], how often each head's sample has the pair; and of ratings, ``ratings`` and
+    ``rated``, [2 · pairs, 1]."""
 
     weights: list[float] | None = None
     """The confidences of all pairs, if they change: in place of those of the examples, whose
@@ -74,6 +75,10 @@ class RewardCollator(DataCollatorForPreference):
                 for example in examples
             ]
         )
+        if "ratings" in examples[0]:
+            sides = [each["ratings"][side] for side in (0, 1) for each in examples]
+            batch["ratings"] = torch.tensor([[0.0 if one is None else one] for one in sides])
+            batch["rated"] = torch.tensor([[one is not None] for one in sides])
         if "drawn" in examples[0]:
             batch["drawn"] = torch.tensor([example["drawn"] for example in examples])
         return batch
@@ -89,11 +94,10 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         )
-        of_pairs = {name: inputs[name][:, None] for name in ("weight", "target", "strength")}
+        given = {name: inputs[name][:, None] for name in ("weight", "target", "strength")}
+        given |= {name: inputs[name] for name in ("lengths", "ratings", "rated") if name in inputs}
         head = self.accelerator.unwrap_model(model).score.weight
-        loss = self.form.loss(
-            Outputs(outputs.logits, head, {**of_pairs, "lengths": inputs["lengths"]})
-        )
+        loss = self.form.loss(Outputs(outputs.logits, head, given))
         losses = loss.pairs * inputs["drawn"] if "drawn" in inputs else loss.pairs
         chosen, rejected = self.form.rewards(outputs.logits).mean(dim=1).chunk(2)
         self.report(chosen, rejected, inputs["lengths"], **loss.figures)

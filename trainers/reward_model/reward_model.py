@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from engines.protocol import RowError
-from schemas import Checkpoints, ModelDefault, Pairs, Takes
+from schemas import Checkpoints, ModelDefault, Pairs, Scores, Takes
 from trainers.reward_model.forms import BradleyTerry, Form
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer, with_ends
@@ -40,7 +40,8 @@ class RewardModel(Trainer):
 
     ``form`` is what is learnt from a pair, each told in `trainers.reward_model.forms`:
     ``bradley_terry`` as above; ``scaled``, times the strength of the preference (HelpSteer2-
-    Preference, arXiv:2410.01257); ``disentangled``, with a head for quality and one for length
+    Preference, arXiv:2410.01257); ``combined``, with the regression of the mean rating that each
+    side has in stage ``ratings``; ``disentangled``, with a head for quality and one for length
     (ODIN, arXiv:2402.07319); ``embedding``, a vector in place of a reward, for preferences that
     may be cyclic (General Preference Modeling, arXiv:2410.02197); ``smoothed``, with labels that
     move after each epoch (Iterative Data Smoothing, arXiv:2401.16335). A form with parameters of
@@ -55,11 +56,12 @@ class RewardModel(Trainer):
     training: ClassVar = "reward"
     unit: ClassVar = "pair_id"
     task: ClassVar = "SEQ_CLS"
-    later: ClassVar = Trainer.later | {"bootstrap", "heads", "form"}
+    later: ClassVar = Trainer.later | {"bootstrap", "heads", "form", "ratings"}
 
     checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "SEQ_CLS"))] = None
 
     of: Annotated[str, Takes(Pairs)]
+    ratings: Annotated[str | None, Takes(Scores)] = None
     margin_scale: float = Field(0.0, ge=0)
     bootstrap: bool = False
     heads: int = Field(1, ge=1, le=64)
@@ -75,6 +77,8 @@ class RewardModel(Trainer):
             raise ValueError(
                 f"form {self.form.name} reads the margin as a strength: leave out margin_scale"
             )
+        if self.form.reads_ratings != (self.ratings is not None):
+            raise ValueError("form combined goes with ratings: a stage of scores of both sides")
         if self.form.labels > 1 and self.shard:
             raise ValueError(f"form {self.form.name} reads the whole head: leave out shard")
         return self
@@ -82,6 +86,23 @@ class RewardModel(Trainer):
     @property
     def _reads_margin(self) -> bool:
         return bool(self.margin_scale) or self.form.reads_margin
+
+    def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The `examples`, with the ``ratings`` [chosen, rejected] if there is a stage of them."""
+        pairs = tables[self.of]
+        if self.ratings is None:
+            return self.examples(pairs)
+        scores = tables[self.ratings].filter(pl.col("step").is_null()).drop_nulls("value")
+        means = scores.group_by("response_id").agg(pl.col("value").sort().mean())
+        sides = [
+            pairs.select(response_id=f"{side}_id").join(
+                means, on="response_id", how="left", maintain_order="left"
+            )["value"]
+            for side in ("chosen", "rejected")
+        ]
+        both = pl.DataFrame({"chosen": sides[0], "rejected": sides[1]})
+        ratings = both.select(ratings=pl.concat_list("chosen", "rejected"))
+        return self.examples(pairs).hstack(ratings)
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""
@@ -92,6 +113,9 @@ class RewardModel(Trainer):
         margin = row.get("margin")
         if self.form.reads_margin and not (margin and margin > 0):
             raise RowError(f"its margin, the strength of the preference, is {margin}: not above 0")
+        ratings = row.get("ratings")
+        if ratings == [None, None]:
+            raise RowError(f"neither side has a rating in stage {self.ratings!r}")
         sides = ("chosen", "rejected")
         ends = row.get("ends") or dict.fromkeys(sides, True)
         prompt = reader.prompt(row["prompt"], row["chosen"][0]["content"])
@@ -111,6 +135,7 @@ class RewardModel(Trainer):
             "strength": margin if self.form.reads_margin else 1.0,
             "length": max(len(chosen), len(rejected)),
             "sequences": 2,
+            **({} if ratings is None else {"ratings": ratings}),
         }
 
     def learned(self, model: Any, *, end: int) -> Any:

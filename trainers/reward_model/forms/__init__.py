@@ -5,13 +5,23 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator
 
 from trainers.reward_model.forms.bradley_terry import BradleyTerry
+from trainers.reward_model.forms.combined import Combined
 from trainers.reward_model.forms.disentangled import Disentangled
 from trainers.reward_model.forms.embedding import Embedding
 from trainers.reward_model.forms.pair_form import PairForm
 from trainers.reward_model.forms.scaled import Scaled
 from trainers.reward_model.forms.smoothed import Smoothed
 
-__all__ = ["BradleyTerry", "Disentangled", "Embedding", "Form", "PairForm", "Scaled", "Smoothed"]
+__all__ = [
+    "BradleyTerry",
+    "Combined",
+    "Disentangled",
+    "Embedding",
+    "Form",
+    "PairForm",
+    "Scaled",
+    "Smoothed",
+]
 
 
 def _by_name(given: Any) -> Any:
@@ -20,7 +30,10 @@ def _by_name(given: Any) -> Any:
 
 
 Form = Annotated[
-    Annotated[BradleyTerry | Scaled | Disentangled | Smoothed | Embedding, Discriminator("name")],
+    Annotated[
+        BradleyTerry | Scaled | Combined | Disentangled | Smoothed | Embedding,
+        Discriminator("name"),
+    ],
     BeforeValidator(_by_name),
 ]
 """A form by its name, or as a mapping of its name and its parameters."""

@@ -19,7 +19,8 @@ class Outputs:
         head: the weights of the head, Float[labels, hidden].
         batch: ``weight``, the confidence that the label is right, ``target``, what is subtracted
             from the difference of rewards, and ``strength``, the strength of the preference, each
-            Float[pairs, 1]; ``lengths``, the tokens of the answers, Int[2 · pairs].
+            Float[pairs, 1]; ``lengths``, the tokens of the answers, Int[2 · pairs]; and if the form
+            `reads_ratings`, ``ratings``, Float[2 · pairs, 1], and which sides are ``rated``, Bool.
     """
 
     logits: "Tensor"
@@ -50,6 +51,9 @@ class PairForm(BaseModel):
 
     reads_margin: ClassVar[bool] = False
     """Whether it reads the margin of a pair as the strength of the preference."""
+
+    reads_ratings: ClassVar[bool] = False
+    """Whether it reads ratings of the sides."""
 
     relabels: ClassVar[bool] = False
     """Whether it changes the confidences of the pairs after an epoch."""
