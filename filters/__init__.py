@@ -41,6 +41,7 @@ from filters.pairs.step_pairs import StepPairs
 from filters.pairs.token_weights import TokenWeights
 from filters.pairs.versus import Versus
 from filters.scores.combine_scores import CombineScores
+from filters.scores.parent_scores import ParentScores
 from filters.steps.aggregate_steps import AggregateSteps
 from filters.steps.balance_steps import BalanceSteps
 from filters.steps.bounded_reward import BoundedReward
@@ -80,6 +81,7 @@ __all__ = [
     "MajorityVote",
     "MergeSteps",
     "MinimumMargin",
+    "ParentScores",
     "PreferenceStrength",
     "PrefixValues",
     "PromptValues",

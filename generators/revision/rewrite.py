@@ -32,13 +32,17 @@ class Rewrite(Sampled, Reviser):
     is one), ``response``, and those of ``shown``: stages, each with the name of its variable, or a
     list of stages that are variables of their own names. Such a variable is a list. Of a stage of
     responses it has the texts that were made from the response, or that the response was made
-    from. Of scores, its scores as a whole: ``name``, ``value`` and ``said``, the judge's own text.
-    Of pairs, the texts of the rejected sides where the response is chosen. Several stages with one
-    variable share it. A response is dropped if a stage has nothing about it, or an error.
+    from. Of scores, its scores as a whole: ``name``, ``value`` and ``said``, the judge's own text,
+    or each item of its checklist with the answer. Of pairs, the texts of the rejected sides where
+    the response is chosen. Several stages with one variable share it. A response is dropped if a
+    stage has nothing about it, or an error.
 
     ``edit``: what is written is another version of the response. What the model says about its edit
     is removed (`generators.revision.edited_text`), and an edit is not kept if it is the same text
     or still speaks about the edit. A response is dropped if none of its texts is kept.
+
+    ``append``: the text is put after the response, as a paragraph of its own, so that a judge reads
+    both (`filters.ParentScores` gives its scores to the response).
 
     `generators.Refine` and `generators.InjectError` are edits with rules of their own.
     """
@@ -50,6 +54,7 @@ class Rewrite(Sampled, Reviser):
     ] = Field(default_factory=dict)
     n: int = Field(default=1, ge=1)
     edit: bool = False
+    append: bool = False
     max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
 
     @field_validator("shown")
@@ -64,7 +69,9 @@ class Rewrite(Sampled, Reviser):
         return shown
 
     @model_validator(mode="after")
-    def _texts_differ(self) -> "Rewrite":
+    def _parameters_fit(self) -> "Rewrite":
+        if self.edit and self.append:
+            raise ValueError("an edit takes the place of the response: leave out append")
         if self.n > 1 and self.temperature == 0:
             raise ValueError("n texts at temperature 0 are all the same: set a temperature above 0")
         return self
@@ -96,7 +103,10 @@ class Rewrite(Sampled, Reviser):
         """What is kept of a reply, or why nothing is."""
         if self.edit:
             return edit_in(reply, original)
-        return reply.strip() or Refusal("the text is empty")
+        text = reply.strip()
+        if not text:
+            return Refusal("the text is empty")
+        return f"{original.rstrip()}\n\n{text}" if self.append else text
 
     def variables(self, response: Response) -> dict[str, Any]:
         """Variables of the template that a subclass gives."""

@@ -1,5 +1,6 @@
 """What a template shows of other stages beside a response."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -80,7 +81,17 @@ def _scores(table: pl.DataFrame) -> Iterator[About]:
         if error is not None:
             yield response_id, Refusal("a score is an error", {"annotator": name, "error": error})
         else:
-            yield response_id, {"name": name, "value": value, "said": said or ""}
+            yield response_id, {"name": name, "value": value, "said": _words(said or "")}
+
+
+def _words(said: str) -> str:
+    """What a judge said; of a checklist, each of its items with the answer, from 0 to 1."""
+    try:
+        told = json.loads(said)
+        items = zip(told["items"], told["answers"], strict=True)
+        return "\n".join(f"{item} {answer:.1f}" for item, answer in items)
+    except (ValueError, TypeError, KeyError):
+        return said
 
 
 def _rejected(table: pl.DataFrame) -> Iterator[About]:

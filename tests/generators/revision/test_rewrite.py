@@ -22,7 +22,7 @@ TEMPLATES = {
     "note": "Why is {{ response }} wrong?",
     "about": "{{ responses[0] }} is {{ response }}",
     "all": "{{ response }}|{{ notes | join(',') }}|{{ both | join(',') }}"
-    "|{% for mark in marks %}{{ mark.name }} {{ mark.value }}{% endfor %}",
+    "|{% for mark in marks %}{{ mark.name }} {{ mark.value }} {{ mark.said }}{% endfor %}",
 }
 
 
@@ -55,13 +55,16 @@ def test_a_template_shows_what_other_stages_say(
     tables |= {
         "notes": first.kept,
         "more": more.kept,
-        "marks": marks(p_0=("", None), p_1=("", None)),
+        "marks": marks(p_0=(ticked(right=0.25, short=1), None), p_1=("", None)),
         "pairs": _pairs("p-0", "nine"),
     }
     shown = {"notes": "notes", "more": "both", "pairs": "both", "marks": "marks"}
     split = Rewrite(template="all", shown=shown).run(tables, writing(lambda text: "seen"))
     # The first of "more" is the same question with the same seed as that of "notes".
-    assert stand.asked[-1][0] == "user: 9|low|low,few,nine|checklist 0.5"
+    assert (
+        stand.asked[-1][0]
+        == "user: 9|low|low,few,nine|checklist 0.5 Is it right? 0.2\nIs it short? 1.0"
+    )
     (refused,) = split.dropped.rows(named=True)
     assert (refused["row_id"], refused["reason"]) == ("p-1", "stage 'pairs' has nothing about it")
 
@@ -87,6 +90,13 @@ def test_an_edit_is_another_version(answered: Any, writing: Speaking) -> None:
     assert nothing.dropped["reason"].to_list()[0] == "the text is empty"
 
 
+def test_a_text_may_follow_the_response(answered: Any, writing: Speaking) -> None:
+    split = Rewrite(template="note", append=True).run(
+        answered({"p": ["9\n"]}), writing(lambda text: "He paid too much.\n")
+    )
+    assert split.kept["text"].to_list() == ["9\n\nHe paid too much."]
+
+
 def test_a_score_that_is_an_error_shows_nothing(answered: Any, writing: Speaking) -> None:
     tables = answered({"p": ["9"]}) | {"marks": marks(p_0=("what", "unread"))}
     split = Rewrite(template="about", shown=["marks"]).run(tables, writing(lambda text: "so"))
@@ -94,7 +104,13 @@ def test_a_score_that_is_an_error_shows_nothing(answered: Any, writing: Speaking
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"shown": {"notes": "prompt"}}, {"shown": ["a-b"]}, {"n": 2, "temperature": 0}]
+    "wrong",
+    [
+        {"shown": {"notes": "prompt"}},
+        {"shown": ["a-b"]},
+        {"n": 2, "temperature": 0},
+        {"edit": True, "append": True},
+    ],
 )
 def test_what_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
