@@ -28,6 +28,7 @@ from filters.demonstrations.majority_vote import MajorityVote
 from filters.demonstrations.ranked_traces import RankedTraces
 from filters.demonstrations.traces import Traces
 from filters.demonstrations.transcripts import Transcripts
+from filters.demonstrations.tree_answers import TreeAnswers
 from filters.filter import Filter
 from filters.pairs.best_worst import BestWorst
 from filters.pairs.branch_pairs import BranchPairs
@@ -98,6 +99,7 @@ __all__ = [
     "TokenWeights",
     "Traces",
     "Transcripts",
+    "TreeAnswers",
     "Uncertainty",
     "Union",
     "Versus",

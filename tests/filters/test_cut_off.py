@@ -18,6 +18,7 @@ from filters import (
     RankedTraces,
     SiblingPairs,
     Traces,
+    TreeAnswers,
     Versus,
 )
 from filters.filter import Filter
@@ -140,6 +141,9 @@ def test_an_answer_of_a_tree_that_was_cut_off_is_not_used() -> None:
     assert ranked["ends"] == [False, True, True, False]
     (pair,) = BranchPairs(of="nodes").run(TREE).kept.rows(named=True)
     assert (pair["chosen_id"], pair["rejected_id"]) == ("root/right", "root/wrong")
+    whole = TreeAnswers(of="nodes").run(TREE).kept
+    assert whole["response_id"].to_list() == ["root/right", "root/wrong"]
+    assert TreeAnswers(**KEEP).run(TREE).kept.filter(finish="length").height == 2
 
 
 def test_a_step_of_a_tree_that_was_cut_off_is_rejected_and_never_chosen() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters import BranchPairs, PrefixValues, RankedTraces, SiblingPairs, Traces
+from filters import BranchPairs, PrefixValues, RankedTraces, SiblingPairs, Traces, TreeAnswers
 from filters.trees import TreeFilter
 from tests.filters.grown import Grove, Grown, grove, groves
 
@@ -21,6 +21,7 @@ EVERY: list[TreeFilter] = [
     SiblingPairs(of="nodes", along="visits", against="next"),
     BranchPairs(of="nodes"),
     RankedTraces(of="nodes", most=3),
+    TreeAnswers(of="nodes"),
 ]
 
 
@@ -79,6 +80,20 @@ def test_traces_are_the_right_answers_of_enough_value(
     for row in kept.iter_rows(named=True):
         assert answer(row["messages"]) == texts[row["response_id"]]
         assert row["messages"][0]["content"] == f"q {row['prompt_id']}"
+
+
+@given(groves())
+def test_every_end_is_a_response_right_or_wrong(grown: Grove) -> None:
+    kept = TreeAnswers(of="nodes").run(grown.tables).kept
+    expected = {
+        one.node_id: (name, one.text)
+        for name, root in grown.trees.items()
+        for one in root.below()
+        if one.row["terminal"]
+    }
+    found = kept.select("response_id", "prompt_id", "text").iter_rows()
+    assert {response: tuple(row) for response, *row in found} == expected
+    assert kept["tokens"].to_list() == [len(text.split()) for text in kept["text"]]
 
 
 @given(groves(), st.sampled_from(["search", "ends"]), st.integers(0, 2))

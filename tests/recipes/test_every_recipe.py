@@ -38,6 +38,7 @@ HALVED = {
     "per_step_negatives": 12,
     "policy_filtration": 8,
     "reward_robust": 8,
+    "reward_topology": 12,
     "rm_ensemble": 8,
     "summarize_feedback": 8,
     "superhf": 8,

@@ -252,6 +252,7 @@ FILTERS: Sequence[Filter] = [
     filters.TokenWeights(of="pairs", by="tokens"),
     filters.Transcripts(of="edited", after=("responses",), asked=("again",)),
     filters.Traces(of="nodes", at_least=0.25, most=2),
+    filters.TreeAnswers(of="nodes"),
     filters.Uncertainty(of="pairs", by="scores"),
     filters.Union(of=("responses", "edited")),
     filters.Versus(of="responses", against="edited"),
