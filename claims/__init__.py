@@ -22,6 +22,7 @@ from claims.selective import Selective
 from claims.self_correction import SelfCorrection
 from claims.step_labels import StepLabelAccuracy, StepRanking
 from claims.turned_verdicts import TurnedVerdicts
+from claims.twin_consistency import TwinConsistency
 from claims.weighted_accuracy import WeightedAccuracy
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "StepLabelAccuracy",
     "StepRanking",
     "TurnedVerdicts",
+    "TwinConsistency",
     "UnmeasurableError",
     "WeightedAccuracy",
 ]

@@ -32,6 +32,8 @@ from filters.demonstrations.tree_answers import TreeAnswers
 from filters.filter import Filter
 from filters.pairs.best_worst import BestWorst
 from filters.pairs.branch_pairs import BranchPairs
+from filters.pairs.contrast_pairs import ContrastPairs
+from filters.pairs.convex_augmentation import ConvexAugmentation
 from filters.pairs.edited_pairs import EditedPairs
 from filters.pairs.graded_pairs import GradedPairs
 from filters.pairs.length_bias import LengthBias
@@ -65,7 +67,9 @@ __all__ = [
     "CombineScores",
     "Conditioned",
     "ConsensusSteps",
+    "ContrastPairs",
     "Conversations",
+    "ConvexAugmentation",
     "Decontaminate",
     "Deduplicate",
     "Diverse",

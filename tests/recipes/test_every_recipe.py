@@ -24,6 +24,7 @@ ROWS = 2
 HALVED = {
     "alpaca_farm": 8,
     "context_aware": 6,
+    "contrast_instructions": 8,
     "contrastive_reward": 8,
     "dmoerm": 12,
     "domain_features": 8,

@@ -208,7 +208,9 @@ FILTERS: Sequence[Filter] = [
     filters.Conditioned(of="demonstrations", by="scores", template="{condition}"),
     filters.Conditioned(of="demonstrations", source_of="prompts", template="{condition}"),
     filters.ConsensusSteps(of="labels", by="index"),
+    filters.ContrastPairs(of="responses", at_least=0.3),
     filters.Conversations(of="edited", after=("responses",), asked=("again",)),
+    filters.ConvexAugmentation(of="pairs", share=0.5),
     filters.Decontaminate(of="prompts", against=("others",)),
     filters.Deduplicate(of="responses", scope="prompt"),
     filters.Diverse(of="responses", n=3),
@@ -265,6 +267,7 @@ WHOLE = {
     "BalanceSteps",
     "BoundedReward",
     "CombineScores",
+    "ContrastPairs",
     "Decontaminate",
     "Deduplicate",
     "Diverse",
@@ -321,7 +324,8 @@ def test_a_filter_of_one_prompt_gives_the_same_in_parts(
 
 
 def test_the_tables_try_every_filter() -> None:
-    """Each keeps and drops rows of some table, so that none is equal because it is empty."""
+    """Each keeps and drops rows of some table, so that none is equal because it is empty; one only
+    adds rows."""
     kept, dropped = Counter[str](), Counter[str]()
     for seed in range(3):
         tables = world(seed)
@@ -330,6 +334,7 @@ def test_the_tables_try_every_filter() -> None:
                 split = operator.run(tables)
                 kept[type(operator).__name__] += split.kept.height
                 dropped[type(operator).__name__] += split.dropped.height
+    assert dropped.pop("ConvexAugmentation") == 0
     for counts in (kept, dropped):
         assert all(counts.values()), counts
 
