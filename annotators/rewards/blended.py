@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import polars as pl
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from engines.context import Context
 from engines.operators.score_blend import (
@@ -31,10 +31,6 @@ from schemas import (
 )
 
 
-def _listed(stages: Any) -> Any:
-    return [stages] if isinstance(stages, str) else stages
-
-
 class Blended(Operator):
     """Scores a response by the reward that `trainers.Blend` fitted, in the stage ``checkpoint``, to
     scores. Calls no model.
@@ -48,7 +44,7 @@ class Blended(Operator):
     unit: ClassVar[str] = "response_id"
 
     of: Annotated[str, Takes(Responses)] = "responses"
-    by: Annotated[tuple[str, ...], Takes(Scores), BeforeValidator(_listed), Field(min_length=1)]
+    by: Annotated[tuple[str, ...], Takes(Scores), Field(min_length=1)]
     checkpoint: Annotated[str, Takes(Checkpoints, tasks=("BLEND",))]
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import polars as pl
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from engines.context import Context
 from engines.operators.score_blend import (
@@ -41,10 +41,6 @@ IDENTITY_VERSION = 1
 SIDES = ("chosen", "rejected")
 
 
-def _listed(stages: Any) -> Any:
-    return [stages] if isinstance(stages, str) else stages
-
-
 class Blend(Operator):
     """Fits a reward r(x) of the scores x that a response has in the stages ``by``, so that the
     chosen side of a pair has the higher one. Each annotator of each stage is a feature; the models
@@ -70,7 +66,7 @@ class Blend(Operator):
     task: ClassVar = "BLEND"
 
     of: Annotated[str, Takes(Pairs)]
-    by: Annotated[tuple[str, ...], Takes(Scores), BeforeValidator(_listed), Field(min_length=1)]
+    by: Annotated[tuple[str, ...], Takes(Scores), Field(min_length=1)]
     hidden: int = Field(0, ge=0, le=64)
     penalty: float = Field(0.01, gt=0)
     seed: int | None = None

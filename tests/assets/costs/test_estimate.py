@@ -122,6 +122,27 @@ def test_a_head_that_is_not_trained_is_counted_and_not_journaled(priced: Worksho
     assert planned["scores"].prompt_tokens.value == pytest.approx(made["prompt_tokens"], rel=0.05)
 
 
+def test_a_blend_of_scores_is_counted_as_no_training(priced: Workshop) -> None:
+    stages = {
+        "responses": STAGES["responses"],
+        "pairs": STAGES["pairs"],
+        "likely": {"use": "annotators.Likelihood", "of": "responses"},
+        "blend": {"use": "trainers.Blend", "of": "pairs", "by": ["likely"]},
+        "scores": {
+            "use": "annotators.Blended",
+            "of": "responses",
+            "by": ["likely"],
+            "checkpoint": "blend",
+        },
+    }
+    priced.recipe("priced", stages, rows=ROWS)
+    planned = plan()
+    assert not planned.trainings
+    assert not planned.unknown
+    outcome = priced.run("priced", DAY, ROWS)
+    assert outcome.stages["scores"]["kept"] == outcome.stages["likely"]["kept"]
+
+
 def test_a_stage_that_cannot_be_tried_is_named(priced: Workshop) -> None:
     stages = {**STAGES, "harness": {"use": "trainers.Harness", "of": "policy", "tasks": ["mmlu"]}}
     priced.recipe("priced", stages, rows=ROWS)

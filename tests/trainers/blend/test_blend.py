@@ -233,7 +233,7 @@ def test_other_scores_than_those_of_the_training_are_refused(
     with pytest.raises(EngineError, match=r"'rewards' has scores of short, and stage 'blend'"):
         turned.run(tables, context)
     with pytest.raises(EngineError, match=r"1 stages of scores, and stage 'blend' was fitted to 2"):
-        Blended(of="responses", by="judged", checkpoint="blend").run(tables, context)
+        Blended(of="responses", by=("judged",), checkpoint="blend").run(tables, context)
     gone = tables["blend"].with_columns(path=pl.lit("/nowhere"))
     with pytest.raises(EngineError, match=r"/nowhere holds no blend of scores"):
         BLENDED.run({**tables, "blend": gone}, context)
