@@ -79,7 +79,7 @@ class Blend(Operator):
         features = features_of(tables, self.by)
         names = feature_names(features, self.by)
         pairs, refused = self._examples(tables, features, names)
-        if pairs.is_empty() or not names:
+        if pairs.is_empty():
             reason = f"no pair of stage {self.of!r} has all scores of {', '.join(self.by)}"
             return _split({**_NOTHING, "reason": reason}, refused, context)
         examples = Examples.of(pairs, len(names))
@@ -133,7 +133,10 @@ class Blend(Operator):
             for side in SIDES
             for n, name in enumerate(names)
         }
-        pairs = pairs.with_columns(reason=first_missing(reasons))
+        nothing = None if names else f"no score in {', '.join(self.by)}"
+        pairs = pairs.with_columns(
+            reason=pl.coalesce(pl.lit(nothing, pl.String), first_missing(reasons))
+        )
         has_all = pl.col("reason").is_null()
         # Sorted, so that the order of rows changes neither the identity nor the weights.
         return pairs.filter(has_all).sort("pair_id"), pairs.filter(~has_all)
@@ -143,8 +146,9 @@ class Blend(Operator):
     ) -> tuple[ScoreBlend, float, int]:
         from trainers.blend.fitting import fitted
 
-        mean, deviation = examples.responses.mean(axis=0), examples.responses.std(axis=0)
-        deviation = np.where(deviation > 0, deviation, 1.0)
+        x = examples.responses
+        # Of equal numbers the deviation may be a rounding error above 0.
+        mean, deviation = x.mean(axis=0), np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)
         weights, loss, steps = fitted(
             (examples.chosen - mean) / deviation,
             (examples.rejected - mean) / deviation,

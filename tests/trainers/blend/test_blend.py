@@ -223,6 +223,22 @@ def test_without_a_pair_nothing_is_fitted_and_all_scores_are_0(
     assert scored["value"].to_list() == [0.0] * 4
 
 
+def test_without_scores_all_pairs_are_dropped(context_for: Callable[..., Context]) -> None:
+    tables = drawn(pairs=2)
+    empty = {stage: tables[stage].clear() for stage in ("judged", "rewards")}
+    split = BLEND.run(tables | empty, context_for())
+    assert split.kept["trained"].to_list() == [False]
+    assert split.dropped["reason"].to_list() == ["no score in judged, rewards"] * 2
+
+
+def test_a_score_that_is_the_same_for_all_counts_nothing(
+    context_for: Callable[..., Context], metrics_of: Callable[[pl.DataFrame], dict[str, float]]
+) -> None:
+    tables = drawn(pairs=10)
+    tables["rewards"] = tables["rewards"].with_columns(value=0.1)
+    assert metrics_of(BLEND.run(tables, context_for()).kept)["weight/short"] == 0.0
+
+
 def test_other_scores_than_those_of_the_training_are_refused(
     context_for: Callable[..., Context],
 ) -> None:
