@@ -6,6 +6,7 @@ from annotators.criteria.criterion import Criterion
 from annotators.criteria.rubric import Rubric
 from annotators.judge.checklist import Checklist
 from annotators.judge.grade_match import GradeMatch
+from annotators.judge.item_answers import ItemAnswers
 from annotators.judge.judge import Judge
 from annotators.judge.judging_items import JudgingItems
 from annotators.judge.p_true import PTrue
@@ -53,6 +54,7 @@ __all__ = [
     "GradeMatch",
     "ImplicitReward",
     "ImportedScores",
+    "ItemAnswers",
     "Judge",
     "JudgingItems",
     "Likelihood",

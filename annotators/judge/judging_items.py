@@ -17,6 +17,7 @@ from engines.operators.system_turns import as_asked
 from engines.rows import Prompt
 from schemas import (
     GeneratingRole,
+    Message,
     Prompts,
     Responses,
     Scores,
@@ -31,7 +32,7 @@ from schemas import (
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
     """A response with its prompt and its true quality."""
 
     response_id: str
@@ -85,17 +86,8 @@ class JudgingItems(RowOperator):
         judged = distinct.join(tables[self.prompts], on="prompt_id", maintain_order="left")
         orphans = distinct.join(judged, on="response_id", how="anti", maintain_order="left")
 
-        async def work(item: _Item, models: Models) -> list[TableRow]:
-            low, high = self.scale
-            question = self.ask(
-                models[self.model],
-                self.template,
-                prompt=item.prompt,
-                response=item.text,
-                criteria=self.criteria,
-                low=low,
-                high=high,
-            )
+        async def work(item: Item, models: Models) -> list[TableRow]:
+            question, (low, high) = self.question(item, models), self.scale
             reference = None
             if self.truth is not None:
                 least, most = self.truth_range
@@ -107,7 +99,7 @@ class JudgingItems(RowOperator):
             about = (item.prompt.source, item.source_revision, item.licence)
             return [(prompt_id(question), list(question), reference, *about)]
 
-        items = ((item.response_id, item) for item in self._items(judged, tables))
+        items = ((item.response_id, item) for item in self.items(judged, tables))
         split = to_table(
             run_rows(items, work, context, total=judged.height),
             Prompts,
@@ -121,7 +113,21 @@ class JudgingItems(RowOperator):
         no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, duplicates, no_prompt]))
 
-    def _items(self, judged: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[_Item]:
+    def question(self, item: Item, models: Models) -> tuple[Message, ...]:
+        """What the judge is asked about a response."""
+        low, high = self.scale
+        return self.ask(
+            models[self.model],
+            self.template,
+            prompt=item.prompt,
+            response=item.text,
+            criteria=self.criteria,
+            low=low,
+            high=high,
+        )
+
+    def items(self, judged: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[Item]:
+        """The responses of ``judged``, which has the columns of their prompts too."""
         known: dict[str, float | None] = {}
         if self.truth is not None:
             of_responses = tables[self.truth].filter(pl.col("step").is_null())
@@ -131,4 +137,4 @@ class JudgingItems(RowOperator):
         for row in judged.select(*columns, "source_revision", "licence").iter_rows():
             response_id, text, task, messages, reference, source, revision, licence = row
             prompt = Prompt(task, messages_of(messages), reference, source)
-            yield _Item(response_id, text, known.get(response_id), prompt, revision, licence)
+            yield Item(response_id, text, known.get(response_id), prompt, revision, licence)

@@ -1,20 +1,33 @@
 """What a model writes about a response, or another version of it, by a template."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
 import polars as pl
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from engines.context import Context
 from engines.model import Models, SampledText
+from engines.operators.rebinding import bind_checkpoint
+from engines.operators.row_operator import RowSession
 from engines.operators.sampled import Sampled
 from engines.rows import Prompt, Response
 from generators.drafts import Draft, Refusal
 from generators.revision.edited_text import edit_in
 from generators.revision.reviser import Reviser
 from generators.revision.shown import shown_with
-from schemas import GeneratingRole, ModelDefault, Pairs, Responses, Scores, Takes, TemplateName
+from schemas import (
+    Checkpoints,
+    GeneratingRole,
+    ModelDefault,
+    Pairs,
+    Responses,
+    Scores,
+    Takes,
+    TemplateName,
+)
 
 _TAKEN = ("prompt", "reference", "response", "model", "template", "begun")
 """Names that `engines.operators.row_operator.RowOperator.ask` has a use of its own for."""
@@ -44,10 +57,13 @@ class Rewrite(Sampled, Reviser):
     ``append``: the text is put after the response, as a paragraph of its own, so that a judge reads
     both (`filters.ParentScores` gives its scores to the response).
 
+    With ``checkpoint``, the weights that this stage trained write instead of the role's.
+
     `generators.Refine` and `generators.InjectError` are edits with rules of their own.
     """
 
     model: GeneratingRole = "policy"
+    checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     template: TemplateName
     shown: Annotated[
         Mapping[str, str], Takes(Responses, Scores, Pairs), BeforeValidator(_named)
@@ -75,6 +91,15 @@ class Rewrite(Sampled, Reviser):
         if self.n > 1 and self.temperature == 0:
             raise ValueError("n texts at temperature 0 are all the same: set a temperature above 0")
         return self
+
+    @contextmanager
+    def session(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Iterator[RowSession]:
+        """The session, with the weights of ``checkpoint`` if it is set."""
+        if self.checkpoint is not None:
+            context = bind_checkpoint(
+                context, self.model, tables[self.checkpoint], stage=self.checkpoint
+            )
+        yield RowSession(context)
 
     async def revise(
         self, prompt: Prompt, response: Response, remark: Any, models: Models

@@ -105,10 +105,12 @@ def test_what_cannot_be_valued_is_an_error_with_its_reason(bench: Bench) -> None
     assert not written
 
 
-def test_a_revision_is_asked_for_in_the_words_of_refine() -> None:
-    """So the model is the same reviser where a critique is valued and where it is used."""
+@pytest.mark.parametrize("name", ["critique", "revise"])
+def test_critiques_and_revisions_are_asked_for_in_the_words_of_refine(name: str) -> None:
+    """So it is the same reviser that values a critique and uses it, and what a critic learns is
+    what it is asked later."""
     ours, theirs = (
-        (PROJECT / package / "templates" / "revise.jinja").read_text()
+        (PROJECT / package / "templates" / f"{name}.jinja").read_text()
         for package in ("annotators", "generators")
     )
     assert ours == theirs

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import filters
-from annotators import JudgingItems
+from annotators import ItemAnswers, JudgingItems
 from assets.execution import by_parts
 from assets.execution.by_parts import parts_of, rows_of_prompts
 from assets.project.recipe_plan import Stage
@@ -354,9 +354,17 @@ def test_searches_give_the_same_in_parts(
     in_parts(SEARCHES[number], {"prompts": asked}, searching(stand), monkeypatch)
 
 
-def test_judging_items_are_the_same_in_parts(stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = world(0)
-    in_parts(JudgingItems(of="responses", truth="scores"), tables, stand.context(), monkeypatch)
+@pytest.mark.parametrize(
+    "operator",
+    [
+        JudgingItems(of="responses", truth="scores"),
+        ItemAnswers(of="edited", drafts="responses"),
+    ],
+)
+def test_judging_items_are_the_same_in_parts(
+    operator: RowOperator, stand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_parts(operator, world(0), stand.context(), monkeypatch)
 
 
 @pytest.mark.parametrize(

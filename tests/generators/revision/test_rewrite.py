@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from engines.context import Context
 from generators import InjectError, Refine, Rewrite
-from schemas import MESSAGES, content_id
+from schemas import MESSAGES, Checkpoints, content_id, rows
 from tests.generators.revision.test_refine import marks, ticked
 
 Speaking = Callable[..., Context]
@@ -44,6 +44,14 @@ def test_a_text_about_a_response_is_its_child(answered: Any, writing: Speaking, 
     assert json.loads(origin["parameters"])["template"] == "note"
     assert [asked for asked, *_ in stand.asked] == ["user: Why is 9 wrong?"] * 2
     assert len({seed for *_, seed in stand.asked}) == 2
+
+
+def test_with_a_checkpoint_its_weights_write(answered: Any, writing: Speaking, stand: Any) -> None:
+    trained = {"start": "policy", "trained": True, "rows": 1, "steps": 1, "seconds": 1.0}
+    ahead = rows(Checkpoints, [{"path": "trained", "metrics": "{}", **trained}])
+    tables = answered({"How many?": ["9"]}) | {"ahead": ahead}
+    kept = Rewrite(template="note", checkpoint="ahead").run(tables, writing(str.upper)).kept
+    assert set(kept["origin"].struct.field("model")) == {"answering-trained"}
 
 
 def test_a_template_shows_what_other_stages_say(
