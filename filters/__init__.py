@@ -43,6 +43,7 @@ from filters.pairs.sibling_pairs import SiblingPairs
 from filters.pairs.step_pairs import StepPairs
 from filters.pairs.token_weights import TokenWeights
 from filters.pairs.versus import Versus
+from filters.scores.agreeing_criteria import AgreeingCriteria
 from filters.scores.combine_scores import CombineScores
 from filters.scores.parent_scores import ParentScores
 from filters.steps.aggregate_steps import AggregateSteps
@@ -57,6 +58,7 @@ from filters.steps.prompt_values import PromptValues
 
 __all__ = [
     "AggregateSteps",
+    "AgreeingCriteria",
     "Balance",
     "BalanceSteps",
     "Best",

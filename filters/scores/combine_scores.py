@@ -24,6 +24,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "share": ("mixture",),
     "nominal": ("mixture",),
     "threshold": ("gated",),
+    "quantile": ("gated",),
     "baseline": ("centred",),
 }
 """The rules that read an option."""
@@ -39,7 +40,7 @@ class CombineScores(Filter):
     | ``mean`` | the mean, less ``penalty`` times their ``spread``: ``variance`` or (standard) ``deviation`` |
     | ``min`` | the lowest |
     | ``mixture`` | ``share``·r_0 + (1 − ``share``)·the lowest, with r_0 the score of stage ``nominal``, or the mean |
-    | ``gated`` | w_1·r_1, plus Σ w_i·r_i of the others where r_1 is at least ``threshold`` |
+    | ``gated`` | w_1·r_1, plus Σ w_i·r_i of the others where r_1 is at least ``threshold``, or its ``quantile`` over all kept |
     | ``centred`` | r_1, less the mean score of stage ``baseline`` over its responses to the prompt |
     | ``lexicographic`` | how many different (r_1, …, r_k) are lower; the first that differs decides |
 
@@ -73,6 +74,7 @@ class CombineScores(Filter):
     share: float = Field(default=0.5, ge=0, le=1)
     nominal: Annotated[str | None, Takes(Scores)] = None
     threshold: float | None = None
+    quantile: float | None = Field(default=None, ge=0, le=1)
     baseline: Annotated[str | None, Takes(Scores)] = None
 
     @model_validator(mode="after")
@@ -84,8 +86,12 @@ class CombineScores(Filter):
             raise ValueError(f"a stage is named twice: {', '.join(self.of)}")
         if self.weights and len(self.weights) != len(self.of):
             raise ValueError(f"{len(self.weights)} weights of {len(self.of)} stages")
-        if self.rule == "gated" and (self.threshold is None or len(self.of) == 1):
-            raise ValueError("rule gated needs two stages, and the threshold of the first one")
+        if self.rule == "gated" and (
+            (self.threshold is None) == (self.quantile is None) or len(self.of) == 1
+        ):
+            raise ValueError(
+                "rule gated needs two stages, and a threshold of the first one or a quantile"
+            )
         if self.rule == "centred" and (self.baseline is None or len(self.of) > 1):
             raise ValueError("rule centred needs one stage, and a baseline")
         if self.rule == "centred" and self.standardise != "none":
@@ -196,7 +202,10 @@ class CombineScores(Filter):
                 nominal = pl.mean_horizontal(r) if self.nominal is None else r[-1]
                 return self.share * nominal + (1 - self.share) * pl.min_horizontal(members)
             case "gated":
-                passes = pl.when(r[0] >= self.threshold).then(weighted(r[1:], weights[1:]))
+                least = pl.lit(self.threshold)
+                if self.quantile is not None:
+                    least = r[0].quantile(self.quantile, "linear")
+                passes = pl.when(r[0] >= least).then(weighted(r[1:], weights[1:]))
                 return weights[0] * r[0] + passes.otherwise(0.0)
             case "centred":
                 return r[0] - r[1]

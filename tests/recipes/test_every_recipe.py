@@ -22,6 +22,7 @@ from tests.checkout import PROJECT
 REFRESH = "2026-11-01"
 ROWS = 2
 HALVED = {
+    "alarm": 8,
     "alpaca_farm": 8,
     "context_aware": 6,
     "contrast_instructions": 8,

@@ -167,6 +167,15 @@ def test_a_model_that_fails_at_one_response_is_no_member_of_its_own():
     assert dropped == {"b": "the score of one/reward is an error"}
 
 
+def test_a_gate_may_be_a_quantile_of_the_first_score():
+    first = {"a": {"x": 1.0}, "b": {"x": 2.0}, "c": {"x": 4.0}, "d": {"x": 9.0}}
+    second = {name: {"x": 10.0} for name in first}
+    found, _ = combined(
+        {"one": first, "two": second}, of=["one", "two"], rule="gated", quantile=0.5
+    )
+    assert found == {"a": 1.0, "b": 2.0, "c": 14.0, "d": 19.0}
+
+
 def test_what_was_combined_is_told_and_steps_are_not_read():
     named = tables({"one": {"a": {"x": 1.0, "y": 4.0}}})
     step = named["one"].with_columns(step=pl.lit(0, pl.Int32), value=-9.0)
@@ -181,7 +190,8 @@ def test_what_was_combined_is_told_and_steps_are_not_read():
     [
         ({"rule": "min", "penalty": 1.0}, "penalty is an option of rule mean"),
         ({"rule": "sum", "weights": [1.0]}, "1 weights of 2 stages"),
-        ({"rule": "gated"}, "needs two stages, and the threshold"),
+        ({"rule": "gated"}, "needs two stages, and a threshold"),
+        ({"rule": "gated", "threshold": 0.1, "quantile": 0.5}, "needs two stages, and a threshold"),
         ({"rule": "centred"}, "needs one stage, and a baseline"),
         ({"rule": "min", "standardise": "prompt"}, "responses is missing"),
         ({"rule": "min", "of": ["one", "one"]}, "named twice: one, one"),
