@@ -18,6 +18,7 @@ from annotators.rewards.density_ratio import DensityRatio, Exemplar
 from annotators.rewards.followup_likelihood import FollowupLikelihood
 from annotators.rewards.implicit_reward import ImplicitReward
 from annotators.rewards.likelihood import Likelihood
+from annotators.rewards.mixture_reward import MixtureReward
 from annotators.rewards.p_ik import PIK
 from annotators.rewards.preference_score import PreferenceScore
 from annotators.rewards.process_reward import ProcessReward
@@ -58,6 +59,7 @@ __all__ = [
     "Judge",
     "JudgingItems",
     "Likelihood",
+    "MixtureReward",
     "Opinion",
     "Overlap",
     "PTrue",

@@ -5,6 +5,7 @@ Only safetensors are read, and no code from a model's folder is ever run.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from os.path import expanduser
 from pathlib import Path
@@ -173,10 +174,21 @@ def model_folder(binding: Binding) -> Path:
 def reward_outputs(binding: Binding) -> tuple[str, ...]:
     """The names of the outputs of a reward model of attributes; empty if it is none, or if only a
     server has its weights."""
+    return tuple(_configured(binding, "reward_outputs") or ())
+
+
+def reward_mixture(binding: Binding) -> Mapping[str, Any]:
+    """How a mixture of rewards is weighed (`trainers.MixtureReward`); empty if it is none, or if
+    only a server has its weights."""
+    return _configured(binding, "reward_mixture") or {}
+
+
+def _configured(binding: Binding, name: str) -> Any:
+    """A value in the configuration of a model; None if it has none, or is only on a server."""
     if not binding.model:
-        return ()
+        return None
     config = model_folder(binding) / "config.json"
-    return tuple(read_json(config).get("reward_outputs") or ()) if config.is_file() else ()
+    return read_json(config).get(name) if config.is_file() else None
 
 
 def resolved_device(binding: Binding) -> str:

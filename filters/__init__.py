@@ -30,6 +30,7 @@ from filters.demonstrations.traces import Traces
 from filters.demonstrations.transcripts import Transcripts
 from filters.demonstrations.tree_answers import TreeAnswers
 from filters.filter import Filter
+from filters.pairs.annotator_pairs import AnnotatorPairs
 from filters.pairs.best_worst import BestWorst
 from filters.pairs.branch_pairs import BranchPairs
 from filters.pairs.contrast_pairs import ContrastPairs
@@ -59,6 +60,7 @@ from filters.steps.prompt_values import PromptValues
 __all__ = [
     "AggregateSteps",
     "AgreeingCriteria",
+    "AnnotatorPairs",
     "Balance",
     "BalanceSteps",
     "Best",

@@ -11,6 +11,7 @@ from trainers.evaluation.validate import Validate
 from trainers.policy_gradient.policy_gradient import PolicyGradient
 from trainers.prm.prm import PRM, ValueHead
 from trainers.reward_model.attributes import AttributeRegression
+from trainers.reward_model.mixture import MixtureReward
 from trainers.reward_model.reward_model import RewardModel
 from trainers.sft.sft import SFT
 from trainers.tpo.tpo import TPO
@@ -26,6 +27,7 @@ __all__ = [
     "Blend",
     "Harness",
     "LoRA",
+    "MixtureReward",
     "PolicyGradient",
     "PreferenceAccuracy",
     "RewardAccuracy",

@@ -32,6 +32,7 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1, form: PairForm) ->
     # A model of attributes has names of its outputs, and this one goes on with the first.
     if getattr(model.config, "reward_outputs", None) != list(form.outputs):
         vars(model.config).pop("reward_outputs", None)
+    vars(model.config).pop("reward_mixture", None)
     settings: dict[str, Any] = {"pad_token_id": padding_apart(model, end)}
     if form.outputs:
         settings["reward_outputs"] = list(form.outputs)

@@ -189,6 +189,7 @@ OF: dict[str, Any] = {"of": "responses", "by": "scores"}
 EDITED: dict[str, Any] = {"of": "edited", "originals": "responses"}
 FILTERS: Sequence[Filter] = [
     filters.AggregateSteps(of="scores"),
+    filters.AnnotatorPairs(**OF),
     filters.Balance(of="responses", per_prompt=2),
     filters.Balance(of="responses", per_source=4),
     filters.BalanceSteps(of="labels"),
