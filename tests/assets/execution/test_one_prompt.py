@@ -235,6 +235,7 @@ FILTERS: Sequence[Filter] = [
     filters.MergeSteps(of="labels"),
     filters.MinimumMargin(of="pairs", at_least=0.3),
     filters.MinimumMargin(of="pairs", at_least=0.3, by="others"),
+    filters.ParentScores(of="responses", texts="edited", by="scores"),
     filters.PreferenceStrength(of="pairs", by=("scores", "others")),
     filters.PrefixValues(of="nodes"),
     filters.PrefixValues(of="nodes", values="ends", right_above=0.5),
