@@ -12,7 +12,7 @@ from engines.operators.scores import Score
 from engines.protocol import EngineError, RowError
 from engines.rows import Prompt, Response
 from engines.weights import reward_mixture
-from schemas import canonical
+from schemas import Message, canonical
 
 Weighed = tuple[float | None, Sequence[float] | None]
 """A reward, and the weights by which it is a mixture."""
@@ -48,7 +48,7 @@ class MixtureReward(TrainedReward):
             )
         if self.contexts and any(turn["role"] == "system" for turn in prompt.messages):
             raise RowError("its prompt has a system turn of its own")
-        asked = [
+        asked: list[tuple[str, list[Message]]] = [
             (name, [{"role": "system", "content": name}, *prompt.messages])
             for name in self.contexts
         ] or [("reward", list(prompt.messages))]
@@ -60,7 +60,7 @@ class MixtureReward(TrainedReward):
     async def _asked(
         self,
         name: str,
-        messages: Sequence[Mapping[str, str]],
+        messages: Sequence[Message],
         responses: Sequence[Response],
         models: Models,
         known: Mapping[str, Any],
