@@ -11,13 +11,14 @@ from claims.pair_hits import SIDES, hits, rewarded
 
 class TurnedVerdicts(Measure):
     """Of the pairs of responses that are preferred in opposite ways in two contexts, the share for
-    which the scores of stage ``of`` predict both preferences.
+    which the scores of stage ``of`` predict both preferences, less that for which they predict
+    neither: how often a verdict turns with the context, less how often it turns against it.
 
     ``pairs`` names the stage of pairs that state the preferences, in context; ``of`` their rewards
-    (`trainers.RewardAccuracy`), which are of the responses in that context. A tie predicts
-    neither. A verdict that does not turn predicts one of the two at most, so a reward that does not
-    read the context reaches 0, and chance is 1/4. ``says`` adds the share of single preferences
-    that are predicted. The share of the recipe is compared with that of the control.
+    (`trainers.RewardAccuracy`), which are of the responses in that context. A tie is neither right
+    nor wrong. A verdict that does not turn is right once and wrong once, so a reward that does not
+    read the context reaches 0, and so does one that turns by chance. ``says`` adds the share of
+    single preferences that are predicted. It is compared with the figure of the control.
     """
 
     pairs: str = "pairs"
@@ -46,9 +47,9 @@ class TurnedVerdicts(Measure):
         return Figures.of(
             both,
             f"of {both.count:,.0f} pairs of responses that two contexts prefer in opposite ways, "
-            f"the verdict turns with the context in {both.measured:.1%}, by the control in "
-            f"{both.control:.1%}: {both}; of single preferences {_share(ours):.1%} are predicted, "
-            f"by the control {_share(theirs):.1%}",
+            f"the verdict turns with the context, less against it, in {both.measured:.1%}, by the "
+            f"control in {both.control:.1%}: {both}; of single preferences {_share(ours):.1%} are "
+            f"predicted, by the control {_share(theirs):.1%}",
         )
 
 
@@ -67,10 +68,15 @@ def _share(verdicts: pl.DataFrame) -> float:
 
 def _turned(verdicts: pl.DataFrame) -> pl.DataFrame:
     """``hits`` and ``count`` of each prompt: the pairs of texts that are preferred in opposite
-    ways, and of how many of them both preferences are predicted."""
+    ways, and of how many of them both preferences are predicted, less those of which neither."""
     other = verdicts.select("prompt_id", chosen="rejected", rejected="chosen", other="hit")
     both = verdicts.join(other, on=["prompt_id", *SIDES])
     # Each two of them meet twice.
     once = both.filter(pl.col("chosen") < pl.col("rejected"))
-    right = ((pl.col("hit") == 1) & (pl.col("other") == 1)).cast(pl.Float64)
-    return once.group_by("prompt_id").agg(hits=right.sum(), count=pl.len().cast(pl.Float64))
+    right, wrong = (
+        ((pl.col("hit") == verdict) & (pl.col("other") == verdict)).cast(pl.Float64)
+        for verdict in (1, 0)
+    )
+    return once.group_by("prompt_id").agg(
+        hits=(right - wrong).sum(), count=pl.len().cast(pl.Float64)
+    )

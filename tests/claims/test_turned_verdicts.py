@@ -71,7 +71,8 @@ def test_a_verdict_that_does_not_turn_is_right_once_and_counts_nothing() -> None
 def test_the_share_is_that_of_a_slow_count(margins: list[float]) -> None:
     tables = {"pairs": pairs(4), "rewards": rewards(margins), "plain": rewards([0.0] * 8)}
     found = MEASURE.figures(tables, tables, checks={})
-    both = [margins[n] > 0 and margins[n + 1] > 0 for n in range(0, 8, 2)]
+    each = [margins[n : n + 2] for n in range(0, 8, 2)]
+    both = [(min(two) > 0) - (max(two) < 0) for two in each]
     assert found.measured == pytest.approx(sum(both) / 4)
     assert found.control == 0.0
 
