@@ -52,6 +52,8 @@ HALVED = {
 be alike, and then nothing is learnt."""
 ROLLOUTS = 4
 """The most of a kind that a stage asks for: they are most of the time of the recipes with many."""
+LISTED = 16
+"""Rows of each table that are looked at as a report shows them."""
 NAMES = sorted(
     yaml.safe_load(file.read_text())["attributes"]["name"]
     for file in PROJECT.glob("recipes/*/*/defs.yaml")
@@ -131,7 +133,7 @@ def _fewer_rollouts(project: Project, name: str) -> dict[str, int]:
 
 
 def _all_can_be_reported(project: Project, name: str) -> None:
-    """Each table with text is told with its text, and each score beside what it scores."""
+    """Rows of each table with text have their text, and each score is beside what it scores."""
     data = load_report_data(project, name, "prompts", refresh=REFRESH)
     for stage in data.stages:
         if stage.gives in WITHOUT_TEXT or data.rows(stage.name).is_empty():
@@ -139,7 +141,7 @@ def _all_can_be_reported(project: Project, name: str) -> None:
         if isinstance(stage.operator, PromptValues):  # of solutions without a word
             continue
         shown = replace(data, stage=stage)
-        told = browsed(shown, listed(shown).rows)
+        told = browsed(shown, listed(shown, most=LISTED).rows)
         texts = [told.texts[index] for index in told.prompts]
         texts += [told.texts[index] for side in told.sides.values() for index in side]
         assert all(map(str.strip, texts)), f"{name}/{stage.name} has a row without its text"
