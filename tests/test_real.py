@@ -21,13 +21,12 @@ from assets.project.project import load_project
 from assets.refresh import Outcome, run_refresh
 from engines.chat.template import chat_text, prompt_ids, turn_end
 from engines.protocol import RowError
-from tests.checkout import PROJECT
+from tests.checkout import PROJECT, ROLES
 
 pytestmark = pytest.mark.real
 
 MODEL = PROJECT / "data" / "pretrained" / "smollm2-135m-instruct"
 REFRESH = "2026-11-01"
-ROLES = ("policy", "strong", "weak", "judge", "prover", "reward")
 PROMPTS = (
     "How do I get a stain of red wine out of a white shirt?",
     "Write a two-line poem about the sea.",

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from assets.config.settings import Settings
 from assets.definitions import build_definitions
 from assets.execution.instance import shown_instance
 from assets.project.recipe_plan import with_read
+from engines.protocol import EngineError
+from engines.weights import weights_revision
 from schemas import Checkpoints
 
 if TYPE_CHECKING:
@@ -117,7 +120,7 @@ def _measured(
         "id": name,
         "claim": recipe.claim,
         "world": world or "+".join(project.settings.sources),
-        "policy": _policy(project.settings),
+        **policy_of(project.settings),
         "rows": wanted,
         "rounds": recipe.rounds,
         "trains": False,
@@ -184,7 +187,13 @@ def _trained(project: "Project", name: str, stages: Collection[str] | None) -> l
     return [stage.name for stage in running if stage.gives is Checkpoints]
 
 
-def _policy(settings: Settings) -> str | None:
-    """The name of the policy's model, without its folder."""
+def policy_of(settings: Settings) -> dict[str, str | None]:
+    """``policy``: the name of the policy's model, without its folder; ``weights``: their digest,
+    None if they are not here. Both are None without a policy."""
     binding = settings.roles.get("policy")
-    return None if binding is None else PurePath(binding.journal_name("policy")).name
+    if binding is None:
+        return {"policy": None, "weights": None}
+    weights = None
+    with suppress(EngineError):
+        weights = None if binding.model is None else weights_revision(binding)
+    return {"policy": PurePath(binding.journal_name("policy")).name, "weights": weights}

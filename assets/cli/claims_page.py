@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.charts.claim_plot import claim_picture
+from assets.cli.claim_runs import policy_of
 from assets.project.measure import WOULD_DECIDE, Plot, without_verdict
 from assets.provenance.kept_claims import is_of
 from assets.rendering.markdown import escaped
@@ -55,8 +56,10 @@ def write_claims(
         "decide with a chance of 80 %, if the difference is as measured. A claim that did not hold",
         "stays here as it is. One whose words or rounds have changed since it was measured is not",
         "here until it is measured again. Prompts as `96 of 512` are fewer than the recipe has: a",
-        "new row of so few must be undecided. What a row does not say was not recorded.",
+        "new row of so few must be undecided. `earlier weights`: the policy of that name has other",
+        "weights today. What a row does not say was not recorded.",
     ]
+    policy = policy_of(project.settings)
     for world, group in groupby(known, key=lambda claim: claim["world"]):
         members = list(group)
         lines += [
@@ -65,7 +68,7 @@ def write_claims(
             "",
             f"| {' | '.join(_COLUMNS)} |",
             f"|{' --- |' * len(_COLUMNS)}",
-            *(_line(claim, project) for claim in members),
+            *(_line(claim, project, policy) for claim in members),
             *_pictures(members, folder),
         ]
     (folder / TABLE).write_text("\n".join(lines) + "\n")
@@ -94,14 +97,15 @@ def _too_small(claim: Mapping[str, Any], project: "Project") -> str | None:
     )
 
 
-def _line(claim: Mapping[str, Any], project: "Project") -> str:
+def _line(claim: Mapping[str, Any], project: "Project", policy: Mapping[str, str | None]) -> str:
     recipe = project.recipes[claim["id"]]
+    changed = claim["policy"] == policy["policy"] and claim.get("weights") != policy["weights"]
     cells = (
         f"`{recipe.name}`",
         recipe.paper.title,
         claim["claim"],
         f"`{recipe.control}`" if recipe.control else "in the recipe",
-        f"`{claim['policy']}`",
+        f"`{claim['policy']}`{', earlier weights' if changed else ''}",
         f"{claim['rows']}{f' of {recipe.rows}' if claim['rows'] < recipe.rows else ''}",
         *(str(claim.get(name, "")) for name in ("rounds", "seeds")),
         without_verdict(claim["says"]) or claim["says"],

@@ -16,6 +16,7 @@ from assets.project.project import Project, load_project
 from assets.refresh import Outcome, run_refresh
 from assets.storage.model_versions import ModelVersion
 from tests.assets.hub_server import TOKEN, Hub, serving
+from tests.checkout import ROLES
 
 HELD_OUT = {
     "name": "few_held_out",
@@ -116,10 +117,7 @@ def new_workshop(folder: Path, model: Path, patch: pytest.MonkeyPatch) -> Worksh
     (folder / "recipes").mkdir()
     config = {
         "root": "data",
-        "roles": {
-            role: {"model": str(model), "profile": "pocket"}
-            for role in ("policy", "strong", "weak", "judge", "prover", "reward")
-        },
+        "roles": {role: {"model": str(model), "profile": "pocket"} for role in ROLES},
         "sources": {"pocket": 1.0},
         "held_out": "few_held_out",
         "recipes": ["recipes"],

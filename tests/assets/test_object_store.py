@@ -15,6 +15,7 @@ from assets.config.errors import FactoryError, causes
 from assets.config.settings import load_settings
 from assets.maintenance.usage import disk_use
 from assets.storage.tables import Tables
+from tests.checkout import ROLES
 
 pytestmark = pytest.mark.s3
 
@@ -54,7 +55,7 @@ def stored(workshop: Any, store: Any, tiny_model: Path) -> Any:
         root=f"s3://mine/{workshop.folder.name}",
         journal=str(workshop.folder / "journal.sqlite"),
         models=str(workshop.folder / "models"),
-        roles=dict.fromkeys(("policy", "strong", "weak", "judge", "prover", "reward"), model),
+        roles=dict.fromkeys(ROLES, model),
     )
     workshop.recipe("kept_far_away", rows=3)
     return workshop

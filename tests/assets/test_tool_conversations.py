@@ -18,6 +18,7 @@ from assets.storage.tables import Tables
 from schemas import migrated, named_rows
 from tests import chat_templates
 from tests.assets.conftest import SAMPLED
+from tests.checkout import ROLES
 
 MULTIPLY = {
     "type": "function",
@@ -51,8 +52,7 @@ def exported(workshop: Any, tmp_path: Path, make_tiny_model: Any) -> Path:
     """The folder of an export of pairs about `ASKED`, on which a policy was trained."""
     model = make_tiny_model(tmp_path / "model", positions=1024)
     (model / "chat_template.jinja").write_text(chat_templates.WITH_TOOLS)
-    roles = ("policy", "strong", "weak", "judge", "prover", "reward")
-    workshop.configure(roles={role: {"model": str(model), "dtype": "float32"} for role in roles})
+    workshop.configure(roles={role: {"model": str(model), "dtype": "float32"} for role in ROLES})
     given = [
         {"messages": messages, "tools": tools}
         for messages, tools in zip(ASKED, ([MULTIPLY], None), strict=True)

@@ -24,9 +24,6 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return new_tokenizer()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the shipped checkpoints have the vocabulary of fewer skills"
-)
 def test_the_shipped_tokenizer_is_the_one_that_training_makes(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:

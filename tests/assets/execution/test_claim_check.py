@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
+from assets.cli.claim_runs import policy_of
 from assets.cli.claims import measure_until_decided
 from assets.cli.claims_page import write_claims
 from assets.execution.unmeasured import is_measured
@@ -75,6 +76,26 @@ def test_a_result_of_few_prompts_is_written_only_with_how_many_would_decide(
     assert "| 8 of 9 |" in page
     assert "| 9 |" in page
     assert "`few`" not in page
+
+
+def test_a_result_of_other_weights_says_so(
+    workshop: Workshop, tiny_model: Path, tmp_path: Path
+) -> None:
+    workshop.recipe("measured")
+    workshop.configure(roles={"policy": {"model": str(tiny_model)}})
+    project = workshop.project()
+    told = {
+        "id": "measured",
+        "claim": "It helps",
+        "rows": 99,
+        "verdict": "held",
+        "says": "held: so",
+    }
+    today = told | policy_of(project.settings) | {"world": "today"}
+    write_claims(tmp_path, [today, today | {"world": "before", "weights": "sha:0"}], project)
+    first, second = (tmp_path / "claims.md").read_text().split("## today")
+    assert ", earlier weights |" in first
+    assert ", earlier weights |" not in second
 
 
 def test_the_curves_of_a_claim_are_pictures_of_the_docs(workshop: Workshop, tmp_path: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
+from tests.checkout import ROLES
 
 PUBLISHED = Path(__file__).parent / "published" / "processbench.jsonl"
 BENCH: dict[str, dict[str, Any]] = {
@@ -38,8 +39,7 @@ BENCH: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def bench(workshop: Any, tiny_model: Path) -> Any:
     """A factory with ProcessBench's rows imported, and a small model."""
-    roles = ("policy", "strong", "weak", "judge", "prover", "reward")
-    workshop.configure(roles={role: {"model": str(tiny_model)} for role in roles})
+    workshop.configure(roles={role: {"model": str(tiny_model)} for role in ROLES})
     arguments = ["import", "processbench", str(PUBLISHED), "--name", "bench"]
     done = CliRunner().invoke(app, [*arguments, "--licence", "Apache-2.0"])
     assert done.exit_code == 0, done.output

@@ -14,6 +14,7 @@ from assets.storage.model_versions import ModelVersion, ModelVersions
 from assets.storage.tables import Tables
 from tests.assets.conftest import new_workshop
 from tests.assets.models.test_models import PAIRS, TRAIN, VALIDATE
+from tests.checkout import ROLES
 
 ASSISTANT = {"models/assistant/dpo", "models/assistant/tasks", "models/assistant"}
 
@@ -63,8 +64,7 @@ def test_three_nights(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.Monk
     workshop.model("assistant", train={"dpo": TRAIN}, validate={"tasks": VALIDATE})
     bound = {"model": "models/assistant", "initial": str(tiny_model), "profile": "pocket"}
     others = {"model": str(tiny_model), "profile": "pocket"}
-    names = ("strong", "weak", "judge", "prover", "reward")
-    workshop.configure(roles={"policy": bound, **dict.fromkeys(names, others)})
+    workshop.configure(roles=dict.fromkeys(ROLES, others) | {"policy": bound})
     with dg.DagsterInstance.ephemeral() as instance:
         nights = Nights(tmp_path, instance)
         assert nights.requested() == set()

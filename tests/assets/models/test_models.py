@@ -16,6 +16,7 @@ from assets.storage.tables import Tables
 from schemas import Operator
 from tests.assets.conftest import STAGES, Workshop, new_workshop
 from tests.assets.models.recorded import LEARNED
+from tests.checkout import ROLES
 
 TRAIN = {"use": "trainers.DPO", "of": "datasets/pairs", "learning_rate": 1e-3}
 VALIDATE = {"use": "trainers.Validate", "of": "held_out", "samples": 0, "max_tokens": 8}
@@ -153,8 +154,7 @@ def test_a_worse_version_is_held_back(factory: Workshop, monkeypatch: pytest.Mon
 def test_a_role_has_the_newest_promoted_version(factory: Workshop, tiny_model: Path) -> None:
     factory.model("assistant", train={"dpo": TRAIN}, validate={"tasks": VALIDATE}, gate="none")
     bound = {"model": "models/assistant", "initial": str(tiny_model), "profile": "pocket"}
-    roles = ("policy", "judge", "strong", "weak", "prover", "reward")
-    factory.configure(roles=dict.fromkeys(roles, bound))
+    factory.configure(roles=dict.fromkeys(ROLES, bound))
     settings = factory.project().settings
     assert settings.bindings()["policy"].model == str(tiny_model)
     version = factory.train("assistant")
