@@ -16,9 +16,9 @@ CHECKPOINTS: tuple[pocket.Checkpoint, ...] = ("weak", "base", "strong")
 GREEDY = {"weak": (0.0, 0.32), "base": (0.16, 0.6), "strong": (0.8, 1.0)}
 
 
-def test_the_three_checkpoints_weigh_less_than_12_megabytes() -> None:
+def test_the_three_checkpoints_weigh_less_than_30_megabytes() -> None:
     files = [path for name in CHECKPOINTS for path in pocket.checkpoint(name).iterdir()]
-    assert sum(path.stat().st_size for path in files) < 12e6
+    assert sum(path.stat().st_size for path in files) < 30e6
     assert sum(path.name == "model.safetensors" for path in files) == 3
 
 
@@ -46,8 +46,7 @@ def test_a_checkpoint_ends_its_turn_and_carries_its_quality(name: pocket.Checkpo
     assert model.config.max_position_embeddings >= 512
     quality = json.loads((folder / "quality.json").read_text())
     assert quality["held_out"]["all"]["problems"] >= 300
-    # Those shipped now learned fewer.
-    assert set(quality["skills"]) <= set(LESSONS)
+    assert set(quality["skills"]) == set(LESSONS)
 
 
 # Of 100 cases; the bands are about four standard errors wide around what was measured on others.
