@@ -28,7 +28,7 @@ from typing import Any
 from benchmarks.results import ROOT, entry, measured, write
 
 COMMAND = "python -m benchmarks.generation"
-POCKET = "Writing with a pocket model of 0.9 million parameters, float32, on the processor."
+POCKET = "Writing with a pocket model of 1.8 million parameters, float32, on the processor."
 CHAT = {
     "cpu": "Writing with {}, float32, two threads, on the processor.",
     "cuda": "Writing with {}, bfloat16, on a GPU.",
