@@ -37,6 +37,7 @@ class ConvexAugmentation(Filter):
 
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "pair_id"
+    adds: ClassVar[bool] = True
     one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Pairs)]

@@ -68,7 +68,7 @@ def test_the_assistant_mask_covers_its_turns_and_their_ends() -> None:
 
 def test_an_unknown_role_is_refused() -> None:
     with pytest.raises(TemplateError, match="roles"):
-        tokenizer().apply_chat_template([{"role": "tool", "content": "4"}])
+        tokenizer().apply_chat_template([{"role": "critic", "content": "4"}])
 
 
 def test_all_checkpoints_share_one_tokenizer() -> None:

@@ -189,6 +189,7 @@ OF: dict[str, Any] = {"of": "responses", "by": "scores"}
 EDITED: dict[str, Any] = {"of": "edited", "originals": "responses"}
 FILTERS: Sequence[Filter] = [
     filters.AggregateSteps(of="scores"),
+    filters.AgreeingCriteria(of="scores", pairs="pairs", by="scores"),
     filters.AnnotatorPairs(**OF),
     filters.Balance(of="responses", per_prompt=2),
     filters.Balance(of="responses", per_source=4),
@@ -266,6 +267,7 @@ FILTERS: Sequence[Filter] = [
 ]
 WHOLE = {
     "AggregateSteps",
+    "AgreeingCriteria",
     "BalanceSteps",
     "BoundedReward",
     "CombineScores",
