@@ -21,7 +21,7 @@ from engines.operators.cut_off import cut_off
 from engines.operators.scores import Score, ScorerSession
 from engines.rows import Prompt, Response
 from schemas import Criteria as CriteriaTable
-from schemas import RubricName, Takes, TemplateName, canonical
+from schemas import RubricName, Split, Takes, TemplateName, canonical
 from schemas.operator import RoleUse
 
 TOGETHER = "criteria"
@@ -88,6 +88,13 @@ class Criteria(QuestionsAnnotator):
         session = ScorerSession(partial(self._judge, stated), self.prepared(tables, context))
         yield session
         session.findings = self.findings(session.counts)
+
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
+        """The scores. Of a stage that is worked in parts, each has the criteria of its prompts."""
+        if self.by is not None:
+            stated = self._stated(tables, session.context)
+            session = session.scored_by(partial(self._judge, stated))
+        return super().rows_of(tables, session)
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -51,8 +51,7 @@ class CritiqueUtility(Varied, CheckedAnnotator):
 
     def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
         drafts = dict(tables[self.drafts].select("response_id", "text").iter_rows())
-        score = partial(self._scores, drafts=drafts)
-        return super().rows_of(tables, ScorerSession(score, session.context))
+        return super().rows_of(tables, session.scored_by(partial(self._scores, drafts=drafts)))
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -90,6 +91,12 @@ class ScorerSession(RowSession):
         """Scores of ``responses``, which may be unfinished answers. ``models``: any models of the
         row; the scorer's own bindings are used."""
         return await self._score(prompt, responses, self.bind(models))
+
+    def scored_by(self, score: ScoreResponses) -> "ScorerSession":
+        """This session with another function ``score``; context, counts and masses are shared."""
+        other = copy(self)
+        other._score = score
+        return other
 
     def bind(self, models: Models) -> Models:
         """``models`` with the scorer's bindings, counts and masses."""

@@ -137,6 +137,25 @@ def test_criteria_of_a_prompt_are_for_its_responses_alone(
     assert set(split.dropped["reason"]) == {"no score"}
 
 
+def test_a_later_part_has_the_criteria_of_its_own_prompts(
+    tables: Mapping[str, pl.DataFrame], judging: Callable[..., Context]
+) -> None:
+    context = judging()
+    stated = Rubric(criteria=[KIND]).run({}, context).kept
+    parts = [
+        {
+            "prompts": tables["prompts"].filter(pl.col("prompt_id") == prompt),
+            "responses": tables["responses"].filter(pl.col("prompt_id") == prompt),
+            "rubric": stated.with_columns(prompt_id=pl.lit(prompt)),
+        }
+        for prompt in tables["prompts"]["prompt_id"]
+    ]
+    operator = Criteria(by="rubric", probes="off")
+    with operator.session(parts[0], context) as session:
+        splits = [operator.rows_of(part, session) for part in parts]
+    assert [split.kept.height for split in splits] == [2, 2]
+
+
 def test_an_answer_that_cannot_be_read_is_an_error(
     tables: Mapping[str, pl.DataFrame], judging: Callable[..., Context]
 ) -> None:
