@@ -13,6 +13,7 @@ from filters.curation.diverse import Diverse
 from filters.curation.fold import Fold
 from filters.curation.language import Language
 from filters.curation.mix import mix
+from filters.curation.mixture import Mixture
 from filters.curation.prompts_by import PromptsBy
 from filters.curation.refusals import Refusals
 from filters.curation.repetition import Repetition
@@ -90,6 +91,7 @@ __all__ = [
     "MajorityVote",
     "MergeSteps",
     "MinimumMargin",
+    "Mixture",
     "ParentScores",
     "PreferenceStrength",
     "PrefixValues",
