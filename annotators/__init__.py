@@ -3,6 +3,7 @@
 from annotators.annotator import Annotator
 from annotators.criteria.criteria import Criteria
 from annotators.criteria.criterion import Criterion
+from annotators.criteria.listwise_items import ListwiseItems
 from annotators.criteria.rubric import Rubric
 from annotators.judge.checklist import Checklist
 from annotators.judge.grade_match import GradeMatch
@@ -59,6 +60,7 @@ __all__ = [
     "Judge",
     "JudgingItems",
     "Likelihood",
+    "ListwiseItems",
     "MixtureReward",
     "Opinion",
     "Overlap",

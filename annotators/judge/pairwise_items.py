@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 
@@ -21,6 +21,7 @@ from schemas import (
     Table,
     Takes,
     TemplateName,
+    content_id,
     dropped,
     messages_of,
     prompt_id,
@@ -42,7 +43,10 @@ class _Item:
 class PairwiseItems(RowOperator):
     """Two prompts per pair: the question of ``template`` to the judge ``model``, once with each
     side shown first. The reference is the letter of the chosen side: "A", then "B". So a judge that
-    learns from both cannot learn the order. Calls no model.
+    learns from both cannot learn the order. With ``orders: drawn``, one prompt per pair, whose
+    order is drawn from the pair's id: two prompts about one pair would count twice in a figure of
+    how well pairs are judged. The template may show the ``reference`` of the pair's prompt, if
+    there is one. Calls no model.
 
     `annotators.VerdictMatch` scores answers to these prompts, and its check tells whether they are
     right. A pair is dropped if a side is not one message of text, or if an earlier pair of the same
@@ -60,11 +64,13 @@ class PairwiseItems(RowOperator):
     model: GeneratingRole = "judge"
     template: TemplateName = "judge_pairwise"
     criteria: str | None = None
+    orders: Literal["both", "drawn"] = "both"
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """`Prompts`, in the order of the pairs."""
         stage, pairs = context.stage, tables[self.of]
-        about = tables[self.prompts].select("prompt_id", "source", "source_revision", "licence")
+        columns = ("prompt_id", "reference", "source", "source_revision", "licence")
+        about = tables[self.prompts].select(columns)
         known = pairs.join(about, on="prompt_id", how="inner", maintain_order="left")
         orphans = pairs.join(about, on="prompt_id", how="anti", maintain_order="left")
 
@@ -72,10 +78,13 @@ class PairwiseItems(RowOperator):
             chosen, rejected = _text(item.chosen), _text(item.rejected)
             if chosen is None or rejected is None:
                 return [DroppedRow(item.pair_id, "a side is not one message of text", {})]
-            return [
+            asked = [
                 self._asked(item, models, chosen, rejected, FIRST),
                 self._asked(item, models, rejected, chosen, SECOND),
             ]
+            if self.orders == "drawn":
+                return [asked[int(content_id("order", item.pair_id), 16) % 2]]
+            return asked
 
         split = to_table(
             run_rows(
@@ -118,10 +127,10 @@ def _distinct(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _items(pairs: pl.DataFrame) -> Iterator[_Item]:
-    columns = ["pair_id", "prompt_id", "prompt", "chosen", "rejected", "source"]
+    columns = ["pair_id", "prompt_id", "prompt", "chosen", "rejected", "reference", "source"]
     for row in pairs.select(*columns, "source_revision", "licence").iter_rows():
-        pair_id, task, messages, chosen, rejected, source, revision, licence = row
-        prompt = Prompt(task, messages_of(messages), None, source)
+        pair_id, task, messages, chosen, rejected, reference, source, revision, licence = row
+        prompt = Prompt(task, messages_of(messages), reference, source)
         yield _Item(pair_id, prompt, chosen, rejected, revision, licence)
 
 

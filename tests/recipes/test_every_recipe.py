@@ -45,6 +45,7 @@ HALVED = {
     "reward_robust": 8,
     "reward_topology": 12,
     "rm_ensemble": 8,
+    "rm_r1": 8,
     "summarize_feedback": 8,
     "superhf": 8,
     "tulu3": 12,

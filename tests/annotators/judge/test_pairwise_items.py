@@ -62,3 +62,22 @@ def test_the_order_of_pairs_changes_no_item(tables: dict[str, pl.DataFrame], sta
     once = items.run(tables, stand.context()).kept
     turned = items.run({**tables, "pairs": tables["pairs"][[1, 3, 0, 2]]}, stand.context()).kept
     assert sorted(once["prompt_id"]) == sorted(turned["prompt_id"])
+
+
+def test_one_order_is_drawn_for_each_pair(stand: Any) -> None:
+    prompts = stand.prompts(*(f"How many are {n}?" for n in range(40)))
+    pairs = [pair(f"p{n}", one, "four", "five") for n, one in enumerate(prompts.to_dicts())]
+    tables = {"prompts": prompts, "pairs": rows(Pairs, pairs)}
+    both = PairwiseItems(of="pairs").run(tables, stand.context()).kept
+    drawn = PairwiseItems(of="pairs", orders="drawn").run(tables, stand.context()).kept
+    assert drawn.height == 40
+    assert drawn.join(both, on=["prompt_id", "reference"]).height == 40
+    assert 10 < (drawn["reference"] == "A").sum() < 30
+
+
+def test_the_reference_may_be_in_view(tables: dict[str, pl.DataFrame], stand: Any) -> None:
+    (stand.folder / "known.jinja").write_text("{{ prompt }} {{ a }} {{ b }} It is {{ reference }}.")
+    tables["prompts"] = tables["prompts"].with_columns(reference=pl.lit("four"))
+    items = PairwiseItems(of="pairs", template="known")
+    split = items.run(tables, stand.context(folder=stand.folder))
+    assert all("It is four." in item[-1]["content"] for item in split.kept["messages"].to_list())
