@@ -35,7 +35,7 @@ FIRST = '+key:"online_dpo/pairs"'
 """The recipe's pairs and all that they are made from, in Dagster's words."""
 GROUP = quote('group:"loops/online_dpo"', safe="")
 
-PATIENCE = 180.0
+PATIENCE = 360.0
 """Seconds that a busy machine may take to start the services, or to run six stages."""
 
 
@@ -102,7 +102,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 def page(browser: Any, services: Services) -> Iterator[Any]:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
-    context.set_default_timeout(1000 * PATIENCE)
+    context.set_default_timeout(500 * PATIENCE)
     opened = context.new_page()
     yield opened
     opened.screenshot(path=ARTEFACTS / "last.png")
