@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -26,7 +27,13 @@ class Split:
 
 def columns(table: type[Table]) -> pl.Schema:
     """The table's column names and Polars types, in order."""
-    return pl.Schema({name: column.dtype for name, column in table.columns().items()})
+    return pl.Schema(_types(table))
+
+
+@cache
+def _types(table: type[Table]) -> dict[str, pl.DataType]:
+    """The same, kept: dataframely makes the columns anew each time."""
+    return {name: column.dtype for name, column in table.columns().items()}
 
 
 def empty(table: type[Table]) -> pl.DataFrame:

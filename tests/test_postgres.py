@@ -27,10 +27,10 @@ from tests.postgres_server import serving
 from tests.test_killed import answers, calls
 from tests.test_killed import environment as few_held_out
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(1500)]
 
 DAY = "2026-02-01"
-LIMIT = 240
+LIMIT = 480
 """Seconds in which any one thing must have come."""
 RECIPE = {
     "name": "asks_twice",

@@ -127,6 +127,7 @@ def _inner(dtype: pl.List) -> pl.DataType:
     return dtype.inner if isinstance(dtype.inner, pl.DataType) else dtype.inner()
 
 
+@cache
 def column_schema(table: type[Table]) -> dg.TableSchema:
     """The columns of a table with their types and constraints, as Dagster shows them."""
     keys = set(table.primary_key())

@@ -14,6 +14,7 @@ from schemas import (
     Scores,
     StepLabels,
     Table,
+    columns,
 )
 
 _IDS = ("prompt_id", "response_id", "pair_id")
@@ -57,7 +58,7 @@ def column_lineage(
     return dg.TableColumnLineage(
         {
             column: deps
-            for column in gives.columns()
+            for column in columns(gives)
             if (deps := list(_sources(gives, column, reads)))
         }
     )
@@ -69,7 +70,7 @@ def _sources(
     known = _SOURCES.get(gives, {}).get(column, ())
     for key, table in reads.items():
         same = table is gives or column in _IDS
-        if same and column in table.columns():
+        if same and column in columns(table):
             yield dg.TableColumnDep(key, column)
         for source, name in known:
             if table is source:
