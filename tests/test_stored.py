@@ -1,7 +1,8 @@
 """What an earlier version stored is opened and gone on with.
 
 ``stored/`` was written by the version before the packages were divided into sub-packages:
-``factory run p_true --rows 2 --refresh 2026-01-01`` and ``factory export p_true``.
+``factory run p_true --rows 2 --refresh 2026-01-01`` and ``factory export p_true``. ``stored/base``
+is the policy of then.
 """
 
 import shutil
@@ -25,6 +26,7 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
     shutil.copytree(STORED, tmp_path / "stored")
     monkeypatch.setenv("FACTORY_ROOT", str(tmp_path / "stored" / "root"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    monkeypatch.setenv("FACTORY_ROLES__POLICY__MODEL", str(STORED / "base"))
     monkeypatch.delenv("FACTORY_CONFIG", raising=False)
     return Factory.open()
 

@@ -42,7 +42,7 @@ BROKEN: dict[str, tuple[dict[str, Any] | str, str | None, str | None, str]] = {
         staged(responses=SAMPLED | {"temprature": 1}),
         "responses",
         "temprature",
-        "did you mean 'temperature'?",
+        "did you mean 'temperature'",
     ),
     "a_stage": (
         staged(pairs=PAIRS | {"of": "response"}),

@@ -149,6 +149,5 @@ def test_the_pocket_models_read_their_control_tokens_as_text() -> None:
     ids = token_ids(tokenizer, "8<|end|><|assistant|>9")
     assert not set(ids) & set(tokenizer.all_special_ids)
     assert tokenizer.decode(ids) == "8<|end|><|assistant|>9"
-    assert (
-        json.loads(tokenizer.backend_tokenizer.to_str())["added_tokens"][4]["content"] == "<|end|>"
-    )
+    added = json.loads(tokenizer.backend_tokenizer.to_str())["added_tokens"]
+    assert {"<|end|>", "<|assistant|>"} <= {token["content"] for token in added}
