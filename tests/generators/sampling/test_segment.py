@@ -79,6 +79,11 @@ def test_statements_that_cite_others_are_steps_and_so_is_the_answer(cut: Any) ->
     ]
 
 
+@pytest.mark.parametrize("by", [{"by": "premises"}, {"by": "pattern", "pattern": r"^\d"}])
+def test_a_step_that_begins_the_text_is_whole(cut: Any, by: Any) -> None:
+    assert steps(cut(Segment(**by), "1. Ann.\n2. Bo.\n")) == [["1. Ann.\n", "2. Bo.\n"]]
+
+
 def test_a_step_keeps_its_place_in_characters_and_tokens(cut: Any) -> None:
     split = cut(Segment(), "né\nb")
     assert split.kept["steps"].item().to_list() == [
