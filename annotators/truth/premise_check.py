@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,8 +32,9 @@ class PremiseCheck(Sampled, Annotator):
 
     The responses are numbered statements that cite each other (`engines.operators.premises`), cut
     by ``generators.Segment`` with ``by: premises``. ``model`` sees the step and the statements that
-    it cites, and neither the problem nor the rest of the solution. A step whose citation cannot be
-    followed is invalid (value 0), and the model is not asked. Statements of the problem, and the
+    it cites, and neither the problem nor the rest of the solution; with ``shows: earlier``, all
+    that comes before the step, which is what the paper compares with. A step whose citation cannot
+    be followed is invalid (value 0), and the model is not asked. Statements of the problem, and the
     line with the answer, cite nothing and are not checked.
 
     If a response has no step that cites, the score is an error. So is it if the first step that is
@@ -48,6 +49,7 @@ class PremiseCheck(Sampled, Annotator):
 
     model: GeneratingRole = "judge"
     votes: int = Field(default=3, ge=1)
+    shows: Literal["cited", "earlier"] = "cited"
     template: TemplateName = "check_step"
     max_tokens: Annotated[int, ModelDefault("verdict_tokens")] = Field(default=256, ge=1)
     cut: Cut = "refuse"
@@ -68,14 +70,27 @@ class PremiseCheck(Sampled, Annotator):
 
     async def _scores(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
         judge = models.at(response.response_id)[self.model]
-        parameters = canonical({"template": self.template, "votes": self.votes})
+        told: dict[str, Any] = {"template": self.template, "votes": self.votes}
+        if self.shows != "cited":
+            told["shows"] = self.shows
+        parameters = canonical(told)
         whole = Score(response.response_id, NAME, None, model=judge.revision, parameters=parameters)
         if response.steps is None:
             return [replace(whole, error=UNCUT)]
         if (refusal := cut_off(response, self.cut)) is not None:
             return [replace(whole, error=refusal)]
-        statements = enumerate(read_statements(response.step_texts()))
-        checked = [(at, one) for at, one in statements if one.premises is not None or one.fault]
+        statements = read_statements(response.step_texts())
+        if self.shows == "earlier":
+            texts = tuple(one.text for one in statements)
+            statements = [
+                one if one.premises is None else replace(one, premises=texts[:at])
+                for at, one in enumerate(statements)
+            ]
+        checked = [
+            (at, one)
+            for at, one in enumerate(statements)
+            if one.premises is not None or one.fault is not None
+        ]
         if all(one.premises is None for _, one in checked):
             return [replace(whole, error=NONE_CITES)]
         verdicts = await asyncio.gather(*(self._verdict(prompt, one, judge) for _, one in checked))

@@ -63,6 +63,15 @@ def test_the_model_sees_what_a_step_cites_and_nothing_else(bench: Any) -> None:
     ]
 
 
+def test_all_that_comes_before_a_step_may_be_in_view(bench: Any) -> None:
+    split = checked(bench, CHAIN, follows, votes=1, shows="earlier")
+    assert sorted(bench.asked) == [
+        "Ann has 3 pears. & She finds 4. & 3 + 4 = 7.|7 = 7.",
+        "Ann has 3 pears. & She finds 4.|3 + 4 = 7.",
+    ]
+    assert '"shows":"earlier"' in split.kept["origin"].struct.field("parameters")[0]
+
+
 def test_the_first_invalid_step_is_the_error(bench: Any) -> None:
     wrong = CHAIN.replace("3 + 4 = 7", "3 + 4 = 8")
     assert found(checked(bench, wrong, follows)) == ({2: 0.0, 3: 0.0}, 2.0)
