@@ -2,6 +2,7 @@
 
 from annotators.annotator import Annotator
 from annotators.criteria.criteria import Criteria
+from annotators.criteria.criteria_judge import CriteriaJudge
 from annotators.criteria.criterion import Criterion
 from annotators.criteria.listwise_items import ListwiseItems
 from annotators.criteria.rubric import Rubric
@@ -47,6 +48,7 @@ __all__ = [
     "Blended",
     "Checklist",
     "Criteria",
+    "CriteriaJudge",
     "Criterion",
     "CritiqueUtility",
     "DensityRatio",

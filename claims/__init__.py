@@ -15,6 +15,7 @@ from claims.label_accuracy import LabelAccuracy
 from claims.method_order import MethodOrder
 from claims.overoptimisation import Overoptimisation
 from claims.policy_gain import PolicyGain
+from claims.rank_agreement import RankAgreement
 from claims.repeated_steps import RepeatedSteps
 from claims.response_accuracy import ResponseAccuracy
 from claims.reward_accuracy import RewardAccuracy
@@ -41,6 +42,7 @@ __all__ = [
     "MethodOrder",
     "Overoptimisation",
     "PolicyGain",
+    "RankAgreement",
     "RepeatedSteps",
     "ResponseAccuracy",
     "RewardAccuracy",

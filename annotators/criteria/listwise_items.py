@@ -42,15 +42,16 @@ class ListwiseItems(RowOperator):
     So a judge learns to rank the same responses by one principle or another. A ``negated``
     criterion turns the ranking round.
 
-    `annotators.VerdictMatch` scores rankings by their share of rightly ordered pairs. Of responses
-    with equal texts the first is shown. A prompt is dropped if it has fewer than two or more than
-    26 that have a score, or if these are all equal by every criterion.
+    `annotators.VerdictMatch` scores rankings by their share of rightly ordered pairs. A response is
+    dropped if it is in no question: because another response to its prompt has the same text, it
+    has no score, or there is nothing to rank: fewer than two or more than 26 responses, or all are
+    equal by every criterion.
 
     Source: Yu et al. 2025, RewardAnything (arXiv:2506.03637).
     """
 
     gives: ClassVar[type[Table]] = Prompts
-    unit: ClassVar[str] = "prompt_id"
+    unit: ClassVar[str] = "response_id"
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
@@ -75,10 +76,9 @@ class ListwiseItems(RowOperator):
                 *criteria.get(task_id, ()),
             ]
             asked: list[TableRow] = []
-            most = 0
+            ranked: set[str] = set()
             for criterion in stated if self.by is not None else [None]:
                 known = _known(task.responses, scores, criterion)
-                most = max(most, len(known))
                 if not 2 <= len(known) <= len(ascii_uppercase):
                     continue
                 shown = [known[at] for at in placed([one.response_id for one, _ in known], task_id)]
@@ -94,9 +94,10 @@ class ListwiseItems(RowOperator):
                 )
                 origin = (task.prompt.source, *origins[task_id])
                 asked.append((prompt_id(question), list(question), reference, *origin))
-            if not asked:
-                return [DroppedRow(task_id, "nothing to rank", {"responses": most})]
-            return asked
+                ranked.update(one.response_id for one, _ in known)
+            reason = "not in a ranking of its prompt" if asked else "nothing to rank"
+            others = (each for each in task.positions if each not in ranked)
+            return [*asked, *(DroppedRow(each, reason) for each in others)]
 
         tasks = grouped(responses, prompts)
         split = to_table(
@@ -109,10 +110,10 @@ class ListwiseItems(RowOperator):
             Prompts,
             stage=stage,
             unit="prompt_id",
-            ids=lambda task: [task.prompt.prompt_id],
+            ids=lambda task: list(task.positions),
         )
-        orphans = responses.join(prompts, on="prompt_id", how="anti")["prompt_id"].unique().sort()
-        no_prompt = dropped(stage, "prompt not found", orphans.to_list())
+        orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
+        no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, no_prompt]))
 
 

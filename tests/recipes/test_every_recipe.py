@@ -42,6 +42,7 @@ HALVED = {
     "pal": 12,
     "per_step_negatives": 12,
     "policy_filtration": 8,
+    "reward_anything": 8,
     "reward_robust": 8,
     "reward_topology": 12,
     "rm_ensemble": 8,

@@ -56,10 +56,10 @@ def test_responses_are_ranked_by_the_truth(bench: Any) -> None:
     # Of equal texts the first counts; the mean of q-0 is 1.5.
     assert ranked(split) == {"": [{"yyy"}, {"xx"}, {"w"}]}
     assert split.kept["prompt_id"].to_list() == [prompt_id(m) for m in split.kept["messages"]]
-    assert split.dropped.select("reason", "numbers").rows() == [
-        ("nothing to rank", '{"responses":1}'),
-        ("nothing to rank", '{"responses":0}'),
-    ]
+    assert set(split.dropped.select("row_id", "reason").rows()) == {
+        ("q-3", "not in a ranking of its prompt"),
+        *((one, "nothing to rank") for one in ("r-0", "r-1", "s-0", "s-1")),
+    }
     assert bench.asked == []
 
 
@@ -80,7 +80,7 @@ def test_a_criterion_is_ranked_by_its_own_annotator(bench: Any) -> None:
 def test_without_a_difference_there_is_nothing_to_rank(bench: Any) -> None:
     split = asked(bench, {"a": {"q-0": 1.0, "q-1": 1.0}})
     assert split.kept.is_empty()
-    assert split.dropped.height == 3
+    assert split.dropped.height == 8
 
 
 @pytest.mark.parametrize("count", [1, 27])
@@ -93,4 +93,4 @@ def test_too_few_or_too_many_are_dropped(bench: Any, count: int) -> None:
     tables["truth"] = rows(Scores, scores)
     split = ListwiseItems(of="responses", truth="truth").run(tables, bench.context(lambda *_: ""))
     assert split.kept.is_empty()
-    assert split.dropped["numbers"].to_list() == [f'{{"responses":{count}}}']
+    assert split.dropped["row_id"].to_list() == [f"q-{n}" for n in range(count)]
