@@ -119,7 +119,7 @@ def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, f
 def _worst(verdicts: pl.DataFrame) -> float:
     """The lowest share of a group."""
     shares = verdicts.group_by("group").agg(pl.col("hit").mean())["hit"]
-    return float(shares.min())  # type: ignore[arg-type]  # of a Float64 column
+    return float(shares.to_numpy().min())
 
 
 def _counted(verdicts: pl.DataFrame, prompts: pl.DataFrame) -> tuple[Floats, Floats]:

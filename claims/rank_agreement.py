@@ -46,8 +46,8 @@ class RankAgreement(Measure):
 
     def _taus(self, tables: Tables, stage: str) -> pl.DataFrame:
         """One row a ranking of the truth: ``prompt_id``, ``annotator`` and ``tau``."""
-        truth = _whole(tables[self.truth]).rename({"value": "true"})
-        scores = _whole(tables[stage])
+        truth = _scores_of_responses(tables[self.truth]).rename({"value": "true"})
+        scores = _scores_of_responses(tables[stage])
         mean = scores.group_by("response_id").agg(mean=pl.col("value").mean())
         named = scores["annotator"].unique().implode()
         both = (
@@ -70,7 +70,7 @@ class RankAgreement(Measure):
         return groups.with_columns(tau=pl.Series(np.nan_to_num(taus), dtype=pl.Float64))
 
 
-def _whole(scores: pl.DataFrame) -> pl.DataFrame:
+def _scores_of_responses(scores: pl.DataFrame) -> pl.DataFrame:
     """The score of each response as a whole by each annotator."""
     whole = scores.filter(pl.col("step").is_null()).drop_nulls("value")
     return whole.group_by("response_id", "annotator").agg(pl.col("value").mean())

@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from annotators.criteria.criterion import Criterion, RubricOf, distinct, judged_by
+from annotators.criteria.criterion import (
+    Criterion,
+    RubricOf,
+    Stated,
+    criteria_of,
+    distinct,
+    judged_by,
+)
 from annotators.criteria.rubric_files import find_rubric, read_rubric
 from annotators.judge.replies import QuestionsAnnotator, Reply
 from engines.context import Context
@@ -26,9 +33,6 @@ from schemas.operator import RoleUse
 
 TOGETHER = "criteria"
 """The annotator of one score of all criteria."""
-
-Stated = Mapping[str | None, Sequence[Mapping[str, Any]]]
-"""Rows of `schemas.Criteria` by prompt; under None, those of all prompts."""
 
 
 class Criteria(QuestionsAnnotator):
@@ -121,7 +125,7 @@ class Criteria(QuestionsAnnotator):
     async def _judge(
         self, stated: Stated, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        rows = [*stated.get(None, ()), *stated.get(prompt.prompt_id, ())]
+        rows = criteria_of(prompt.prompt_id, stated)
         if not rows:
             return []
         each = await asyncio.gather(*(self._scores(prompt, one, rows, models) for one in responses))

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import model_validator
 
-from annotators.criteria.criterion import judged_by
+from annotators.criteria.criterion import Stated, criteria_of, judged_by
 from annotators.judge.judge import Judge
 from engines.context import Context
 from engines.model import Models
 from engines.operators.scores import Score, ScorerSession
 from engines.rows import Prompt, Response
-from schemas import Criteria, Takes
+from schemas import Criteria, Split, Takes
 
 
 class CriteriaJudge(Judge):
@@ -48,6 +48,17 @@ class CriteriaJudge(Judge):
         Raises:
             ValueError: a criterion is negated, and responses are graded.
         """
+        stated = self._stated(tables, context)
+        session = ScorerSession(partial(self._judged, stated), self.prepared(tables, context))
+        yield session
+        session.findings = self.findings(session.counts)
+
+    def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
+        """The scores. Of a stage that is worked in parts, each has the criteria of its prompts."""
+        stated = self._stated(tables, session.context)
+        return super().rows_of(tables, session.scored_by(partial(self._judged, stated)))
+
+    def _stated(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Stated:
         stated = judged_by(tables[self.by])
         negated = [row["name"] for rows in stated.values() for row in rows if row["negated"]]
         if negated and self.mode == "pointwise":
@@ -55,18 +66,16 @@ class CriteriaJudge(Judge):
                 f"stage {context.stage!r}: criterion {negated[0]!r} is negated, which is for "
                 "comparisons and rankings: word it so that a good response has a high grade"
             )
-        session = ScorerSession(partial(self._judged, stated), self.prepared(tables, context))
-        yield session
-        session.findings = self.findings(session.counts)
+        return stated
 
     async def _judged(
         self,
-        stated: Mapping[str | None, Sequence[Mapping[str, Any]]],
+        stated: Stated,
         prompt: Prompt,
         responses: Sequence[Response],
         models: Models,
     ) -> list[Score]:
-        rows = [*stated.get(None, ()), *stated.get(prompt.prompt_id, ())]
+        rows = criteria_of(prompt.prompt_id, stated)
         each = await asyncio.gather(*(self._under(row, prompt, responses, models) for row in rows))
         return [score for scores in each for score in scores]
 

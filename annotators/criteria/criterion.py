@@ -1,6 +1,6 @@
 """Criteria and rubrics as a recipe or a file states them, and as rows of `schemas.Criteria`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import Any, Literal
 
@@ -87,7 +87,16 @@ class RubricOf(Parameters):
         return rows(Criteria, each)
 
 
-def judged_by(criteria: pl.DataFrame) -> dict[str | None, list[dict[str, Any]]]:
+Stated = Mapping[str | None, Sequence[Mapping[str, Any]]]
+"""Rows of `schemas.Criteria` by prompt; under None, those of all prompts."""
+
+
+def criteria_of(prompt_id: str, stated: Stated) -> list[Mapping[str, Any]]:
+    """The criteria of a prompt: those of all prompts, then its own."""
+    return [*stated.get(None, ()), *stated.get(prompt_id, ())]
+
+
+def judged_by(criteria: pl.DataFrame) -> Stated:
     """The criteria of each prompt, and under None those of all prompts, in the order of the rows.
     Of a rubric of several versions, the last counts."""
     latest = pl.col("version").max().over("prompt_id", "rubric") == pl.col("version")

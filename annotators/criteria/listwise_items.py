@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 
 from annotators.annotator import Task, each_task, grouped
-from annotators.criteria.criterion import judged_by
+from annotators.criteria.criterion import criteria_of, judged_by
 from annotators.judge.pairing import placed
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow, to_table
@@ -64,20 +64,16 @@ class ListwiseItems(RowOperator):
         """`Prompts`, in the order of the responses' prompts."""
         tables, stage = as_asked(self, tables), session.context.stage
         responses, prompts = tables[self.of], tables[self.prompts]
-        criteria = {} if self.by is None else judged_by(tables[self.by])
+        stated = None if self.by is None else judged_by(tables[self.by])
         scores = _scores(tables[self.truth])
         about = prompts.select("prompt_id", "source_revision", "licence")
         origins = {name: rest for name, *rest in about.iter_rows()}
 
         async def work(task: Task, models: Models) -> list[TableRow]:
             task_id = task.prompt.prompt_id
-            stated: Sequence[Mapping[str, Any]] = [
-                *criteria.get(None, ()),
-                *criteria.get(task_id, ()),
-            ]
             asked: list[TableRow] = []
             ranked: set[str] = set()
-            for criterion in stated if self.by is not None else [None]:
+            for criterion in [None] if stated is None else criteria_of(task_id, stated):
                 known = _known(task.responses, scores, criterion)
                 if not 2 <= len(known) <= len(ascii_uppercase):
                     continue

@@ -99,7 +99,8 @@ def _too_small(claim: Mapping[str, Any], project: "Project") -> str | None:
 
 def _line(claim: Mapping[str, Any], project: "Project", policy: Mapping[str, str | None]) -> str:
     recipe = project.recipes[claim["id"]]
-    changed = claim["policy"] == policy["policy"] and claim.get("weights") != policy["weights"]
+    same, here = claim["policy"] == policy["policy"], policy["weights"]
+    changed = same and here is not None and claim.get("weights") != here
     cells = (
         f"`{recipe.name}`",
         recipe.paper.title,

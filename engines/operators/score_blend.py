@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from engines.protocol import EngineError
@@ -81,13 +81,14 @@ class ScoreBlend:
         """Read what `save` wrote.
 
         Raises:
-            EngineError: there is no such file.
+            EngineError: there is no such file, or it is broken.
         """
         try:
             with safe_open(folder / FILE, "numpy") as file:
                 features = json.loads(file.metadata()["features"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except OSError as error:
+                names = file.keys()
+                tensors = {name: file.get_tensor(name) for name in names}
+        except (OSError, SafetensorError) as error:
             raise EngineError(
                 f"{folder} holds no blend of scores ({error}): run the stage that trains it again"
             ) from error

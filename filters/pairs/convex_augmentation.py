@@ -49,7 +49,9 @@ class ConvexAugmentation(Filter):
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = list(named_rows(tables[self.of]))
         made = [self._copies_of(pair) for pair in pairs]
-        said = pl.Series([_said(copy) for copies in made for copy in copies], dtype=pl.String)
+        said = pl.Series(
+            [_chosen_text(copy) for copies in made for copy in copies], dtype=pl.String
+        )
         vectors = bag_of_words(said) if self.embedder is None else embedded(said, self.embedder)
         kept: list[Mapping[str, Any]] = []
         first = 0
@@ -71,7 +73,7 @@ class ConvexAugmentation(Filter):
                 "token_weights": None,
                 "shared_prefix": None,
             }
-            if (said := _said(copy)) != _said(pair):
+            if (said := _chosen_text(copy)) != _chosen_text(pair):
                 copies.setdefault(said, copy)
         return list(copies.values())
 
@@ -121,5 +123,5 @@ def _turn(a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...]) -> f
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _said(pair: Mapping[str, Any]) -> str:
+def _chosen_text(pair: Mapping[str, Any]) -> str:
     return "\n".join(each["content"] for each in pair["chosen"])

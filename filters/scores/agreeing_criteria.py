@@ -40,7 +40,7 @@ class AgreeingCriteria(Filter):
         best = found.filter(pl.col("agreement") >= self.at_least)
         best = best.sort("agreement", "pairs", "name", descending=[True, True, False])
         names = best["name"].head(self.most or best.height)
-        report = StageReport(findings=_told(found, names))
+        report = StageReport(findings=_findings(found, names))
         rows = tables[self.of]
         if table is Scores:
             kept = rows.filter(pl.col("annotator").is_in(names.implode()))
@@ -79,7 +79,7 @@ def agreement(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     return both.group_by("name").agg(agreement=hit.mean(), pairs=pl.len()).sort("name")
 
 
-def _told(found: pl.DataFrame, kept: pl.Series) -> dict[str, Any]:
+def _findings(found: pl.DataFrame, kept: pl.Series) -> dict[str, Any]:
     return {
         name: {"agreement": share, "pairs": pairs, "kept": name in kept}
         for name, share, pairs in found.iter_rows()

@@ -60,3 +60,17 @@ def test_a_grade_is_not_turned_round(bench: Any) -> None:
 def test_criteria_come_from_the_stage_alone() -> None:
     with pytest.raises(ValidationError, match="leave out criteria"):
         CriteriaJudge(by="stated", criteria="Be brief.")
+
+
+def test_a_later_part_has_the_criteria_of_its_own_prompts(bench: Any) -> None:
+    context = bench.context(lambda *_: "2")
+    (bench.folder / "judge_pointwise.jinja").write_text(POINTWISE)
+    stated = RubricOf(criteria=(LONG,)).rows()
+    parts = [bench.tables({name: ["w", "xx"]}) for name in "pq"]
+    parts = [
+        part | {"stated": stated.with_columns(prompt_id=pl.lit(part["prompts"]["prompt_id"][0]))}
+        for part in parts
+    ]
+    operator = CriteriaJudge(by="stated", mode="pointwise", verdict="sampled", probes="off")
+    with operator.session(parts[0], context) as session:
+        assert [operator.rows_of(part, session).kept.height for part in parts] == [2, 2]

@@ -38,7 +38,7 @@ def checked(bench: Any, text: str, said: Any, *, seeded: bool = False, **fields:
     return split
 
 
-def found(split: Split) -> tuple[dict[int, float], float | None]:
+def scores_of(split: Split) -> tuple[dict[int, float], float | None]:
     """The values of steps, and of the whole."""
     values = dict(split.kept.select("step", "value").iter_rows())
     whole = values.pop(None)
@@ -52,7 +52,7 @@ def follows(statements: str, step: str) -> str:
 
 
 def test_a_chain_whose_steps_follow_is_valid(bench: Any) -> None:
-    assert found(checked(bench, CHAIN, follows)) == ({2: 1.0, 3: 1.0}, -1.0)
+    assert scores_of(checked(bench, CHAIN, follows)) == ({2: 1.0, 3: 1.0}, -1.0)
 
 
 def test_the_model_sees_what_a_step_cites_and_nothing_else(bench: Any) -> None:
@@ -74,7 +74,7 @@ def test_all_that_comes_before_a_step_may_be_in_view(bench: Any) -> None:
 
 def test_the_first_invalid_step_is_the_error(bench: Any) -> None:
     wrong = CHAIN.replace("3 + 4 = 7", "3 + 4 = 8")
-    assert found(checked(bench, wrong, follows)) == ({2: 0.0, 3: 0.0}, 2.0)
+    assert scores_of(checked(bench, wrong, follows)) == ({2: 0.0, 3: 0.0}, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_a_step_whose_citation_cannot_be_followed_is_invalid_and_not_asked_about
     bench: Any, step: str, fault: str
 ) -> None:
     split = checked(bench, CHAIN.replace("3. By 1 and 2: 3 + 4 = 7.", step), lambda *_: "yes")
-    assert found(split)[1] == 2.0
+    assert scores_of(split)[1] == 2.0
     assert split.kept.filter(pl.col("step") == 2)["raw"].item() == fault
     assert not any("3 + 4" in question.partition("|")[2] for question in bench.asked)
 
 
 def test_a_step_without_a_citation_after_one_with_is_invalid(bench: Any) -> None:
     split = checked(bench, CHAIN.replace("By 3: 7 = 7", "Ann eats 2"), lambda *_: "yes")
-    assert found(split) == ({2: 1.0, 3: 0.0}, 3.0)
+    assert scores_of(split) == ({2: 1.0, 3: 0.0}, 3.0)
 
 
 def test_more_than_half_of_the_votes_make_a_step_valid(bench: Any) -> None:
@@ -109,7 +109,7 @@ def test_more_than_half_of_the_votes_make_a_step_valid(bench: Any) -> None:
         yes, no = raw.count('"yes"'), raw.count('"no"')
         assert yes + no < 12
         assert value == yes / (yes + no)
-    values, whole = found(split)
+    values, whole = scores_of(split)
     assert whole == next((at for at, value in sorted(values.items()) if value <= 0.5), -1)
 
 
@@ -123,7 +123,7 @@ def test_an_unread_step_is_an_error_unless_an_earlier_one_is_invalid(bench: Any)
     split = checked(bench, CHAIN, lambda _, step: "hm" if "3 + 4" in step else "no")
     assert split.kept.filter(pl.col("step").is_null())["error"].item().startswith("step 3: neither")
     split = checked(bench, CHAIN, lambda _, step: "hm" if "7 = 7" in step else "no")
-    assert found(split)[1] == 2.0
+    assert scores_of(split)[1] == 2.0
 
 
 @pytest.mark.parametrize(
