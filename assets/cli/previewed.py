@@ -1,6 +1,7 @@
 """What ``factory preview`` prints: the rows of all stages, prompt by prompt."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 from rich.console import Group, RenderableType
@@ -9,8 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.cli.rows import rows_shown
+from assets.rendering.said import said
+from assets.tracing.steps import step_name
 from schemas import Split
 from schemas.printable import printable
+
+_LONGEST = 600
+"""The most characters shown of what an annotator said."""
 
 
 def previewed(splits: Mapping[str, Split]) -> Iterator[RenderableType]:
@@ -22,6 +28,7 @@ def previewed(splits: Mapping[str, Split]) -> Iterator[RenderableType]:
         if prompt["reference"]:
             content.append(Text(printable(f"reference: {prompt['reference']}"), "dim"))
         yield Panel(Group(*content), title="prompt", border_style="blue")
+        shown: dict[str, str] = {}
         for stage, split in splits.items():
             kept = split.kept
             if stage == "prompts" or "prompt_id" not in kept.columns or _scores(kept):
@@ -29,10 +36,10 @@ def previewed(splits: Mapping[str, Split]) -> Iterator[RenderableType]:
             own = kept.filter(pl.col("prompt_id") == prompt["prompt_id"])
             if own.is_empty():
                 continue
-            yield Text(f"{stage}:", "italic")
             if "text" in own.columns and "response_id" in own.columns:
-                yield _responses(own, splits)
+                yield from _responses(stage, own, splits, shown)
             else:
+                yield Text(f"{stage}:", "italic")
                 yield from rows_shown(own, own.height, prompts)
     yield _account(splits)
 
@@ -41,32 +48,51 @@ def _scores(frame: pl.DataFrame) -> bool:
     return {"response_id", "annotator", "value"} <= set(frame.columns)
 
 
-def _responses(own: pl.DataFrame, splits: Mapping[str, Split]) -> RenderableType:
-    """Responses to one prompt, each with its scores."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(style="dim", width=3, justify="right")
-    table.add_column(ratio=1)
+def _responses(
+    stage: str, own: pl.DataFrame, splits: Mapping[str, Split], shown: dict[str, str]
+) -> Iterator[RenderableType]:
+    """Responses to one prompt, each with its scores. Those in ``shown``, which an earlier stage
+    has, are named by their stage and number there, and the others are added to it."""
+    known = [shown[name] for name in own["response_id"] if name in shown]
+    yield Text.assemble((f"{stage}:", "italic"), f" {', '.join(known)}" if known else "")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim", justify="right")
+    table.add_column(overflow="fold")
     for number, row in enumerate(own.iter_rows(named=True), start=1):
-        lines = [Text(printable(row["text"]))]
-        for stage, split in splits.items():
-            if not _scores(split.kept):
-                continue
-            about = split.kept.filter(pl.col("response_id") == row["response_id"])
-            for score in about.iter_rows(named=True):
-                lines.append(Text(printable(_score(stage, score)), "cyan"))
-        table.add_row(f"{number}.", Group(*lines))
-    return table
+        if row["response_id"] in shown:
+            continue
+        shown[row["response_id"]] = f"{stage} {number}"
+        opinions = _opinions(row["response_id"], splits)
+        table.add_row(f"{number}.", Group(Text(printable(row["text"])), *opinions))
+    if table.row_count:
+        # In a group, a table is no wider than the screen.
+        yield Group(table)
 
 
-def _score(stage: str, score: Mapping[str, object]) -> str:
-    """A score with the words of the annotator, in one line."""
-    value = score["value"]
-    step = score.get("step")
-    place = f" step {int(str(step)) + 1}" if isinstance(step, int) and step >= 0 else ""
-    figure = f"{value:.3g}" if isinstance(value, float) else str(score.get("error") or "no value")
-    words = " ".join(str(score.get("raw") or "").split())
-    said = f': "{words[:200]}{"…" if len(words) > 200 else ""}"' if words else ""
-    return f"{stage}{place} {figure}{said}"
+def _opinions(response_id: str, splits: Mapping[str, Split]) -> Iterator[Text]:
+    """The scores of a response. Words that several stages kept are shown once."""
+    stages: dict[str, list[str]] = {}
+    for stage, split in splits.items():
+        if not _scores(split.kept):
+            continue
+        about = split.kept.filter(pl.col("response_id") == response_id)
+        for score in about.iter_rows(named=True):
+            figure, words = _score(stage, score)
+            stages.setdefault(words, []).append(figure)
+    for words, figures in stages.items():
+        lines = [", ".join(figures), *(f"  {line}" for line in words.splitlines())]
+        yield Text(printable("\n".join(lines)), "cyan")
+
+
+def _score(stage: str, score: Mapping[str, Any]) -> tuple[str, str]:
+    """A score, and the words of the annotator if they say more than the score."""
+    step, value = score.get("step"), score["value"]
+    place = "" if step is None else f" ({step_name(step)})"
+    figure = (score.get("error") or "no value") if value is None else f"{value:.3g}"
+    words = said(score.get("raw") or "").strip()
+    if len(words) > _LONGEST:
+        words = words[:_LONGEST] + "…"
+    return f"{stage}{place} {figure}", "" if words == figure else words
 
 
 def _account(splits: Mapping[str, Split]) -> RenderableType:

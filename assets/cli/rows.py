@@ -48,6 +48,8 @@ def rows_shown(frame: pl.DataFrame, count: int, prompts: pl.DataFrame) -> Iterat
         show = _pair
     elif {"completions", "labels"} <= names:
         show = _solution
+    elif {"demonstration_id", "messages"} <= names:
+        show = _demonstration
     elif {"response", "token_ends", "values"} <= names:
         show = _tokens
     for row in frame.head(count).iter_rows(named=True):
@@ -68,6 +70,17 @@ def _pair(row: Mapping[str, Any]) -> RenderableType:
         _text(plain(row["prompt"]), "bold"),
         sides,
         Text(f"{margin}weight {row['weight']:.3g}  {row['pair_id']}\n", style="dim"),
+    )
+
+
+def _demonstration(row: Mapping[str, Any]) -> RenderableType:
+    """The conversation before the last turn, and the last turn, which is imitated."""
+    *before, last = row["messages"]
+    condition = "" if row.get("condition") is None else f"condition {row['condition']}  "
+    return Group(
+        _text(plain(before), "bold"),
+        Panel(_text(message_text(last)), title=f"imitated: {last['role']}", border_style="green"),
+        Text(f"{condition}{row['demonstration_id']}\n", "dim"),
     )
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.rendering.markdown import plain
+from assets.rendering.said import said
 from assets.tracing.questions import Question
 from assets.tracing.steps import Step, step_name
 from assets.tracing.trace import Answer, Trace
@@ -74,9 +75,10 @@ def _answer(answer: Answer) -> Table:
         rows.add_row("", "")
         rows.add_row("score", Text(printable(f"{value} by {score['annotator']}{at}"), "bold"))
         rows.add_row("stage", score["stage"])
-        for name in ("raw", "error"):
-            if score[name] is not None:
-                rows.add_row("said" if name == "raw" else name, Text(printable(score[name])))
+        if score["raw"] is not None:
+            rows.add_row("said", Text(printable(said(score["raw"]))))
+        if score["error"] is not None:
+            rows.add_row("error", Text(printable(score["error"])))
         _origin(rows, score["origin"])
     if not answer.scores:
         rows.add_row("score", "none")
