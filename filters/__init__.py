@@ -52,6 +52,7 @@ from filters.steps.aggregate_steps import AggregateSteps
 from filters.steps.balance_steps import BalanceSteps
 from filters.steps.bounded_reward import BoundedReward
 from filters.steps.consensus_steps import ConsensusSteps
+from filters.steps.first_wrong_step import FirstWrongStep
 from filters.steps.label_steps import LabelSteps
 from filters.steps.lowest_step import LowestStep
 from filters.steps.merge_steps import MergeSteps
@@ -80,6 +81,7 @@ __all__ = [
     "Diverse",
     "EditedPairs",
     "Filter",
+    "FirstWrongStep",
     "Fold",
     "GradedPairs",
     "Imitate",

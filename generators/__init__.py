@@ -1,6 +1,7 @@
 """Generators write responses, revisions of responses, corrupted responses and search trees."""
 
-from generators.drafts import Draft, Refusal
+from engines.operators.refusal import Refusal
+from generators.drafts import Draft
 from generators.generator import Generator
 from generators.revision.degrade import Degrade
 from generators.revision.inject_error import InjectError

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import polars as pl
@@ -12,6 +12,7 @@ from engines.context import Context
 from engines.model import Models, SampledText
 from engines.operators.collect import DroppedRow, TableRow, to_table
 from engines.operators.cut_off import no_answer, without_answer
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import sampling_parameters, sound_text, unanswered
 from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import SYSTEM
@@ -87,18 +88,6 @@ class Draft:
         """The draft with the system turn that it was written under in its ``parameters``."""
         known = json.loads(self.parameters) | {SYSTEM: system}
         return replace(self, parameters=canonical(known))
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a row gets no response. ``numbers`` are the JSON values that decided it.
-
-    A refusal does not count towards the run's failure limit. An exception does, because it means
-    that something failed.
-    """
-
-    reason: str
-    numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_responses(

@@ -8,9 +8,10 @@ import polars as pl
 
 from engines.context import Context
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import RowOperator, each_prompt
 from engines.rows import Prompt
-from generators.drafts import Draft, Refusal, write_responses
+from generators.drafts import Draft, write_responses
 from schemas import Prompts, Responses, Split, Table, Takes
 
 

@@ -9,7 +9,8 @@ import polars as pl
 
 from annotators.judge.judging_items import Item, JudgingItems
 from engines.model import Models
-from engines.operators.collect import TableRow, to_table
+from engines.operators.collect import DroppedRow, TableRow, to_table
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import RowSession
 from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import as_asked
@@ -41,8 +42,12 @@ class ItemAnswers(JudgingItems):
         places = {name: place for place, name in enumerate(tables[self.of]["response_id"])}
 
         async def work(item: Item, models: Models) -> list[TableRow]:
-            question = prompt_id(self.question(item, models))
-            return [_row(answer, question) for answer in about[item.response_id]]
+            answers, shown = about[item.response_id], item.shown
+            if isinstance(shown, Refusal):
+                told = shown.reason, shown.numbers
+                return [DroppedRow(answer["response_id"], *told) for answer in answers]
+            question = prompt_id(self.question(item, shown, models))
+            return [_row(answer, question) for answer in answers]
 
         items = (item for item in self.items(drafts, tables) if item.response_id in about)
         split = to_table(

@@ -4,15 +4,17 @@ scored, trained on and measured like other responses."""
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import polars as pl
 from pydantic import Field, field_validator
 
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow, to_table
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.run_rows import run_rows
+from engines.operators.shown import ShownStages, shown_with
 from engines.operators.system_turns import as_asked
 from engines.rows import Prompt
 from schemas import (
@@ -33,7 +35,8 @@ from schemas import (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A response with its prompt and its true quality."""
+    """A response with its prompt and its true quality. ``shown`` are variables of the template, or
+    why there are none."""
 
     response_id: str
     text: str
@@ -41,6 +44,7 @@ class Item:
     prompt: Prompt
     source_revision: str
     licence: str
+    shown: Mapping[str, Any] | Refusal
 
 
 class JudgingItems(RowOperator):
@@ -52,6 +56,9 @@ class JudgingItems(RowOperator):
     rounded to a whole grade, as a judge says it. `annotators.GradeMatch` and its check use it.
     Without ``truth`` there is no reference. A response is dropped if another response to its prompt
     has the same text, or if ``truth`` has no score of it in ``truth_range``.
+
+    ``shown``: stages that the template shows beside the response, as `generators.Rewrite` does. A
+    response is dropped if one of them has nothing about it, or an error.
 
     Self-rationalization (Trivedi et al. 2024, arXiv:2410.05495) samples, pairs and trains on a
     judge's answers to such prompts.
@@ -67,6 +74,7 @@ class JudgingItems(RowOperator):
     whole: bool = False
     model: GeneratingRole = "judge"
     template: TemplateName = "judge_rationale"
+    shown: ShownStages = Field(default_factory=dict)
     criteria: str | None = None
     scale: tuple[int, int] = Field(default=(1, 5))
 
@@ -87,7 +95,10 @@ class JudgingItems(RowOperator):
         orphans = distinct.join(judged, on="response_id", how="anti", maintain_order="left")
 
         async def work(item: Item, models: Models) -> list[TableRow]:
-            question, (low, high) = self.question(item, models), self.scale
+            shown = item.shown
+            if isinstance(shown, Refusal):
+                return [DroppedRow(item.response_id, shown.reason, shown.numbers)]
+            question, (low, high) = self.question(item, shown, models), self.scale
             reference = None
             if self.truth is not None:
                 least, most = self.truth_range
@@ -113,7 +124,7 @@ class JudgingItems(RowOperator):
         no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, duplicates, no_prompt]))
 
-    def question(self, item: Item, models: Models) -> tuple[Message, ...]:
+    def question(self, item: Item, shown: Mapping[str, Any], models: Models) -> tuple[Message, ...]:
         """What the judge is asked about a response."""
         low, high = self.scale
         return self.ask(
@@ -124,6 +135,7 @@ class JudgingItems(RowOperator):
             criteria=self.criteria,
             low=low,
             high=high,
+            **shown,
         )
 
     def items(self, judged: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[Item]:
@@ -133,8 +145,10 @@ class JudgingItems(RowOperator):
             of_responses = tables[self.truth].filter(pl.col("step").is_null())
             means = of_responses.group_by("response_id").agg(pl.col("value").mean())
             known = dict(means.iter_rows())
+        shown = shown_with(judged, tables, self.shown)
         columns = ["response_id", "text", "prompt_id", "messages", "reference", "source"]
         for row in judged.select(*columns, "source_revision", "licence").iter_rows():
             response_id, text, task, messages, reference, source, revision, licence = row
             prompt = Prompt(task, messages_of(messages), reference, source)
-            yield Item(response_id, text, known.get(response_id), prompt, revision, licence)
+            truth = known.get(response_id)
+            yield Item(response_id, text, truth, prompt, revision, licence, shown[response_id])

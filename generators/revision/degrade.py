@@ -9,8 +9,9 @@ from annotated_types import Ge, Gt, Le
 from pydantic import Field, field_validator
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.revision.removal import (
     key_lines,
     key_words,

@@ -2,7 +2,7 @@
 
 import re
 
-from generators.drafts import Refusal
+from engines.operators.refusal import Refusal
 from generators.revision.removal import PREFIX
 
 _EDIT = (

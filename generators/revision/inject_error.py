@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engines.operators.refusal import Refusal
 from engines.rows import Response
-from generators.drafts import Refusal
 from generators.revision.edited_text import same_layout
 from generators.revision.rewrite import Rewrite
 from schemas import TemplateName, content_id

@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import Field
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.operators.step_ends import sentence_ends
 from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.revision.reviser import Reviser
 
 _END = re.compile(r"(?<=:)(?=\s)|\n")

@@ -13,12 +13,13 @@ from engines.checks import BoundedCheck, CheckPath, check_for, marked, require_c
 from engines.context import Context
 from engines.model import Models, SampledText
 from engines.operators.cut_off import Cut, cut_off
+from engines.operators.refusal import Refusal
 from engines.operators.rollouts import continuation
 from engines.operators.row_operator import RowSession
 from engines.operators.sampled import Varied
 from engines.operators.step_ends import Steps, step_ends
 from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.revision.reviser import Reviser
 from generators.sampling.segment import Pattern, places, spans
 from schemas import ModelDefault, Scores, Takes, Truth

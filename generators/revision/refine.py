@@ -10,10 +10,11 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from engines.model import Models, SampledText
+from engines.operators.refusal import Refusal
+from engines.operators.shown import with_parents
 from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.revision.rewrite import Rewrite, kept_of
-from generators.revision.shown import with_parents
 from schemas import Responses, Scores, Takes, TemplateName
 
 _CRITIQUES = "first critiques"

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 import polars as pl
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.rows import Prompt, Response, said_twice
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.revision.reviser import Reviser
 from schemas import Scores, Takes, canonical
 

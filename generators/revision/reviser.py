@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.system_turns import as_asked, system_of
 from engines.rows import RESPONSE, Prompt, Response, response_of
-from generators.drafts import Draft, Refusal, write_responses
+from generators.drafts import Draft, write_responses
 from schemas import Prompts, Responses, Split, Table, Takes, dropped, messages_of
 
 _COLUMNS = ("prompt_id", "messages", "reference", "source")

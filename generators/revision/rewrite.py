@@ -6,35 +6,26 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import polars as pl
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from engines.context import Context
 from engines.model import Models, SampledText
 from engines.operators.rebinding import bind_checkpoint
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import RowSession
 from engines.operators.sampled import Sampled
+from engines.operators.shown import ShownStages, shown_with
 from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.revision.edited_text import edit_in
 from generators.revision.reviser import Reviser
-from generators.revision.shown import shown_with
 from schemas import (
     Checkpoints,
     GeneratingRole,
     ModelDefault,
-    Pairs,
-    Responses,
-    Scores,
     Takes,
     TemplateName,
 )
-
-_TAKEN = ("prompt", "reference", "response", "model", "template", "begun")
-"""Names that `engines.operators.row_operator.RowOperator.ask` has a use of its own for."""
-
-
-def _named(stages: Any) -> Any:
-    return {name: name for name in stages} if isinstance(stages, list | tuple) else stages
 
 
 class Rewrite(Sampled, Reviser):
@@ -65,24 +56,11 @@ class Rewrite(Sampled, Reviser):
     model: GeneratingRole = "policy"
     checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM",))] = None
     template: TemplateName
-    shown: Annotated[
-        Mapping[str, str], Takes(Responses, Scores, Pairs), BeforeValidator(_named)
-    ] = Field(default_factory=dict)
+    shown: ShownStages = Field(default_factory=dict)
     n: int = Field(default=1, ge=1)
     edit: bool = False
     append: bool = False
     max_tokens: Annotated[int, ModelDefault("revision_tokens")] = Field(default=512, ge=1)
-
-    @field_validator("shown")
-    @classmethod
-    def _variables(cls, shown: Mapping[str, str]) -> Mapping[str, str]:
-        for name in shown.values():
-            if not name.isidentifier() or name in _TAKEN:
-                raise ValueError(
-                    f"{name!r} cannot be a variable of a template: give it another name, {{stage: "
-                    "variable}"
-                )
-        return shown
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> "Rewrite":

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.rows import Prompt
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.generator import Generator
 from schemas import Truth
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.operators.scores import ScorerSession, verdict_of
 from engines.rows import Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.search.chooser import Chooser
 from schemas import content_id
 

@@ -10,11 +10,12 @@ import polars as pl
 from engines.context import Context
 from engines.model import Models
 from engines.operators.nested_scorer import SUPPLIED, NestedScorer, scorer_session
+from engines.operators.refusal import Refusal
 from engines.operators.row_operator import RowOperator, RowSession
 from engines.operators.sampled import Sampled
 from engines.operators.scores import ScorerSession
 from engines.rows import Prompt
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.generator import responses_to
 from schemas import (
     GeneratingRole,

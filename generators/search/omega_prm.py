@@ -12,12 +12,12 @@ from engines.checks import BoundedCheck, CheckPath, check_for, require_checks
 from engines.model import Model, Models
 from engines.operators.collect import DroppedRow, TableRow
 from engines.operators.cut_off import Cut
+from engines.operators.refusal import Refusal
 from engines.operators.rollouts import Estimate, Rollout, Rollouts
 from engines.operators.row_operator import RowOperator, RowSession, sampling_parameters, sound_text
 from engines.operators.sampled import Varied
 from engines.operators.step_ends import Steps, step_ends
 from engines.rows import Prompt
-from generators.drafts import Refusal
 from generators.search.grown_trees import grow_trees
 from generators.search.tree import Node, new_root, rows_of
 from schemas import (

@@ -9,9 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from engines.model import Models
+from engines.operators.refusal import Refusal
 from engines.operators.scores import ScorerSession, value_of
 from engines.rows import BEGUN, Prompt, Response
-from generators.drafts import Draft, Refusal
+from generators.drafts import Draft
 from generators.search.chooser import Chooser
 from generators.search.proposer import Proposed, Proposer
 from schemas import canonical, content_id

@@ -37,8 +37,12 @@ VARIABLES: dict[str, Any] = {
     "text": "Mia has 2 apples.",
     "question": "How many apples does Mia have?",
 }
-REWORDED = {"criterion_graded": "principle_pointwise", "criterion_yes_no": "checklist_item"}
-"""Templates of operators that ask for a skill in the words of another one."""
+REWORDED = {
+    "criterion_graded": "principle_pointwise",
+    "criterion_yes_no": "checklist_item",
+    "mend_step": "revise_step",
+}
+"""Templates that ask for a skill with the variables of an operator."""
 NAMES = sorted({path.stem for path in pocket.TEMPLATES.glob("*.jinja")} - REWORDED.keys())
 
 
@@ -54,10 +58,11 @@ def test_a_skill_is_asked_for_in_the_text_that_it_was_taught_in(name: str) -> No
 
 
 @pytest.mark.parametrize(("name", "taught"), REWORDED.items())
-def test_a_criterion_is_asked_for_in_the_words_of_a_skill(name: str, taught: str) -> None:
+def test_an_operator_asks_in_the_words_of_a_skill(name: str, taught: str) -> None:
     words = "It should be short."
     asked = {**VARIABLES, "principle": words, "item": words}
-    (turn,) = rendered(name, [pocket.TEMPLATES], {**VARIABLES, "criterion": words})
+    told = {"criterion": words, "wrong_step": [{"value": VARIABLES["step"] - 1.0}]}
+    (turn,) = rendered(name, [pocket.TEMPLATES], {**VARIABLES, **told})
     assert turn["content"] == pocket.ask(taught, **asked)
 
 

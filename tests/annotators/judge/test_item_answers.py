@@ -1,5 +1,7 @@
 """What was written about responses, as answers to the questions about them."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -76,3 +78,19 @@ def test_a_text_about_a_response_without_its_prompt_is_dropped(
     split = ItemAnswers(of="critiques", drafts="drafts").run(fewer, stand.context())
     assert set(split.kept["response_id"]) == {"a1", "a2", "b1"}
     assert set(split.dropped["row_id"]) == {"c1", "ab", "no"}
+
+
+def test_an_answer_is_dropped_where_its_question_cannot_be_shown(
+    tables: dict[str, pl.DataFrame], stand: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "after.jinja").write_text("{{ response }}, {{ notes[0] }}")
+    notes = responses({"n": (tables["prompts"]["prompt_id"][1], "old", ["c"])})
+    context = replace(stand.context(), folder=tmp_path)
+    shown: dict[str, Any] = {"template": "after", "shown": ["notes"]}
+    given = tables | {"notes": notes}
+    (item,) = JudgingItems(of="drafts", **shown).run(given, context).kept["prompt_id"]
+    split = ItemAnswers(of="critiques", drafts="drafts", **shown).run(given, context)
+    assert split.kept.select("response_id", "prompt_id").rows() == [("c1", item)]
+    reasons = dict(split.dropped.select("row_id", "reason").iter_rows())
+    assert {reasons[name] for name in ("a1", "a2", "b1")} == {"stage 'notes' has nothing about it"}
+    assert split.kept.height + split.dropped.height == tables["critiques"].height

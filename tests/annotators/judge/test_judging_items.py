@@ -1,5 +1,7 @@
 """What a judge is asked, as prompts: one a response, with the true grade."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -120,3 +122,25 @@ def test_an_unknown_template_is_everyones_error(
 ) -> None:
     with pytest.raises(EngineError, match="nowhere"):
         JudgingItems(of="answers", template="nowhere").run(tables, stand.context())
+
+
+def test_a_question_shows_what_other_stages_say_of_the_response(
+    tables: dict[str, pl.DataFrame], stand: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "step.jinja").write_text("{{ response }}: step {{ at[0].value | int + 1 }}?")
+    found = tables["truth"].with_columns(
+        value=pl.when(pl.col("response_id") != "b").then(2.0),
+        error=pl.when(pl.col("response_id") == "b").then(pl.lit("unread")),
+    )
+    given = tables | {"found": found.filter(pl.col("response_id") != "d")}
+    context = replace(stand.context(), folder=tmp_path)
+    items = JudgingItems(of="answers", template="step", shown={"found": "at"})
+    split = items.run(given, context)
+    assert [each[-1]["content"] for each in split.kept["messages"]] == ["4: step 3?"]
+    assert sorted(split.dropped.select("row_id", "reason").rows()) == [
+        ("b", "a score is an error"),
+        ("c", "another response says the same"),
+        ("d", "stage 'found' has nothing about it"),
+    ]
+    with pytest.raises(ValueError, match="cannot be a variable"):
+        JudgingItems(of="answers", shown={"found": "response"})

@@ -3,11 +3,40 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
+from pydantic import AfterValidator, BeforeValidator
 
-from generators.drafts import Refusal
+from engines.operators.refusal import Refusal
+from schemas import Pairs, Responses, Scores, Takes
+
+_TAKEN = ("prompt", "reference", "response", "model", "template", "begun")
+"""Names that `engines.operators.row_operator.RowOperator.ask` has a use of its own for."""
+
+
+def _named(stages: Any) -> Any:
+    return {name: name for name in stages} if isinstance(stages, list | tuple) else stages
+
+
+def _variables(shown: Mapping[str, str]) -> Mapping[str, str]:
+    for name in shown.values():
+        if not name.isidentifier() or name in _TAKEN:
+            raise ValueError(
+                f"{name!r} cannot be a variable of a template: give it another name, {{stage: "
+                "variable}"
+            )
+    return shown
+
+
+ShownStages = Annotated[
+    Mapping[str, str],
+    Takes(Responses, Scores, Pairs),
+    BeforeValidator(_named),
+    AfterValidator(_variables),
+]
+"""Stages, each with the name of its variable in a template, or a list of stages that are variables
+of their own names."""
 
 About = tuple[str, Any]
 """The id of a response, and what is shown with it."""
@@ -16,7 +45,7 @@ About = tuple[str, Any]
 def shown_with(
     responses: pl.DataFrame, tables: Mapping[str, pl.DataFrame], stages: Mapping[str, str]
 ) -> dict[str, dict[str, list[Any]] | Refusal]:
-    """What each of ``responses`` is shown with (`generators.Rewrite`).
+    """What each of ``responses`` is shown with (``shown`` of `generators.Rewrite`).
 
     Args:
         responses: the rows that are rewritten.

@@ -1,0 +1,65 @@
+"""The first step of a solution that does not look right."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import polars as pl
+
+from filters.filter import Filter, refused
+from schemas import Scores, Split, Table, Takes, columns
+
+
+class FirstWrongStep(Filter):
+    """Scores a response by the index of its first step whose score is below ``below``, −1 if there
+    is none. So a trained reward of steps (`annotators.ProcessReward`) says where a solution went
+    wrong, as `annotators.FirstError` does with rollouts.
+
+    Scores of the whole and of the prompt (step −1) are not read. A response is dropped if a step
+    has no score, several, or an error. Annotators keep their names.
+
+    Source: Havrilla et al. 2024, GLoRe (arXiv:2402.10963): where a solution is refined locally.
+    """
+
+    gives: ClassVar[type[Table] | None] = Scores
+    unit: ClassVar[str] = "response_id"
+
+    of: Annotated[str, Takes(Scores)]
+    below: float = 0.5
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        step = pl.col("step").filter(pl.col("step") >= 0)
+        found = (
+            tables[self.of]
+            .group_by("response_id", "annotator", maintain_order=True)
+            .agg(
+                values=pl.col("value").filter(pl.col("step") >= 0).sort_by(step),
+                steps=step.sort(),
+                origin=pl.col("origin").sort_by("step", nulls_last=True).first(),
+            )
+            .with_columns(wrong=pl.col("values").list.eval(pl.element() < self.below))
+        )
+        counted = pl.int_ranges(0, pl.col("steps").list.len(), dtype=pl.Int32)
+        judged = found.with_columns(
+            value=pl.when(pl.col("wrong").list.any())
+            .then(pl.col("wrong").list.arg_max())
+            .otherwise(-1)
+            .cast(pl.Float64),
+            reason=pl.when((pl.col("steps").list.len() == 0) | (pl.col("steps") != counted))
+            .then(pl.lit("not every step has one score"))
+            .when(pl.col("values").list.eval(pl.element().is_null()).list.any())
+            .then(pl.lit("a step's score is an error")),
+        )
+        bad = judged.filter(pl.col("reason").is_not_null()).unique(
+            "response_id", keep="first", maintain_order=True
+        )
+        kept = judged.join(bad, on="response_id", how="anti", maintain_order="left")
+        scores = kept.with_columns(
+            step=pl.lit(None, pl.Int32),
+            raw=pl.lit(None, pl.String),
+            error=pl.lit(None, pl.String),
+            mass=pl.lit(None, pl.Float64),
+        )
+        return Split(
+            scores.select(columns(Scores).names()).cast(columns(Scores)),
+            refused(bad, "response_id", pl.col("reason"), steps=pl.col("steps").list.len()),
+        )
