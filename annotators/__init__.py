@@ -3,6 +3,7 @@
 from annotators.annotator import Annotator
 from annotators.criteria.criteria import Criteria
 from annotators.criteria.criteria_judge import CriteriaJudge
+from annotators.criteria.criteria_reward import CriteriaReward
 from annotators.criteria.criterion import Criterion
 from annotators.criteria.listwise_items import ListwiseItems
 from annotators.criteria.rubric import Rubric
@@ -49,6 +50,7 @@ __all__ = [
     "Checklist",
     "Criteria",
     "CriteriaJudge",
+    "CriteriaReward",
     "Criterion",
     "CritiqueUtility",
     "DensityRatio",

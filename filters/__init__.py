@@ -40,6 +40,7 @@ from filters.pairs.edited_pairs import EditedPairs
 from filters.pairs.graded_pairs import GradedPairs
 from filters.pairs.length_bias import LengthBias
 from filters.pairs.minimum_margin import MinimumMargin
+from filters.pairs.principle_pairs import PrinciplePairs
 from filters.pairs.random_pairs import RandomPairs
 from filters.pairs.sibling_pairs import SiblingPairs
 from filters.pairs.step_pairs import StepPairs
@@ -97,6 +98,7 @@ __all__ = [
     "ParentScores",
     "PreferenceStrength",
     "PrefixValues",
+    "PrinciplePairs",
     "PromptValues",
     "PromptsBy",
     "RandomPairs",

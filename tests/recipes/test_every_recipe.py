@@ -47,6 +47,7 @@ HALVED = {
     "reward_topology": 12,
     "rm_ensemble": 8,
     "rm_r1": 8,
+    "salmon": 8,
     "summarize_feedback": 8,
     "superhf": 8,
     "tulu3": 12,
