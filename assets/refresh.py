@@ -14,6 +14,7 @@ from assets.execution.claim_check import CHECK
 from assets.execution.in_process import execute_job
 from assets.project.changes import Changes
 from assets.project.dataset import DATASETS
+from assets.project.label_truth import LabelCounts
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage, with_read
 
@@ -27,7 +28,7 @@ class Outcome:
         refresh: The day.
         sources: The row counts of each source that it drew from.
         stages: The row counts of each stage, in running order.
-        label_accuracy: The share of pairs with a right label, in [0, 1]; None if it is not known.
+        labels: How many labels of pairs are right; None if it made no pairs.
         label_origin: How the check that tells it made the labels itself; None if it did not.
         validated: The figures of the policy on held-out prompts; None if it was not validated.
         checkpoint: The row of the trained checkpoint; None if nothing was trained.
@@ -41,7 +42,7 @@ class Outcome:
     refresh: str
     sources: Mapping[str, Mapping[str, Any]]
     stages: Mapping[str, Mapping[str, Any]]
-    label_accuracy: float | None
+    labels: LabelCounts | None
     label_origin: str | None
     validated: Mapping[str, Any] | None
     checkpoint: Mapping[str, Any] | None
@@ -58,7 +59,8 @@ class Outcome:
             "recipe": self.recipe,
             "refresh": self.refresh,
             "stages": {name: dict(account) for name, account in self.stages.items()},
-            "label_accuracy": self.label_accuracy,
+            "label_accuracy": self.labels and self.labels.accuracy,
+            "labels": self.labels and self.labels._asdict(),
             "label_origin": self.label_origin,
             "validated": None if validated is None else {name: validated[name] for name in figures},
         }
@@ -165,7 +167,7 @@ def run_refresh(
         },
         sources={name: by_group["prompts"][name]["account"].value for name in sources},
         stages=dict(zip(order, (metadata["account"] for metadata in by_stage), strict=True)),
-        label_accuracy=labels and labels["label_accuracy"],
+        labels=labels and LabelCounts(**labels["labels"]),
         label_origin=labels and labels["label_origin"],
         validated=_last(by_stage, "validated"),
         checkpoint=_last(by_stage, "checkpoint"),

@@ -65,9 +65,10 @@ def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
         listed = ", ".join(f"{name} {_figure(value)}" for name, value in findings.items())
         yield Text(f"{stage}: {listed}")
     yield from spent_lines(outcome.stages)
-    if outcome.label_accuracy is not None:
+    if outcome.labels is not None:
         origin = f" {outcome.label_origin}" if outcome.label_origin else ""
-        yield Text(f"label accuracy {outcome.label_accuracy:.1%}{origin}")
+        known = outcome.labels.accuracy is not None
+        yield Text(f"label accuracy {outcome.labels}{origin}" if known else str(outcome.labels))
     checkpoint = outcome.checkpoint
     if checkpoint is not None and not checkpoint["trained"]:
         yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")
@@ -130,7 +131,13 @@ def refusal_lines(refusals: Iterable["Refusal"]) -> Iterator[Text]:
             names.setdefault(each.kind, []).append(each.name)
         what = ", ".join(f"{kind} {', '.join(of_kind)}" for kind, of_kind in names.items())
         line = Text("wrong: " if broken else "cannot run: ", style="red" if broken else "yellow")
-        yield line.append(f"{what}: {error}", style="default")
+        # What is wrong is not looked for after a hundred names.
+        told = f"{what}: {error}" if len(group) <= _NAMED else f"{error} ({len(group):,}: {what})"
+        yield line.append(told, style="default")
+
+
+_NAMED = 8
+"""The most names that stand before an error."""
 
 
 def validated_sentence(counts: Mapping[str, int], refusals: Sequence["Refusal"]) -> Text:

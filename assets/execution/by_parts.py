@@ -30,7 +30,7 @@ from assets.execution.execute_stage import (
 from assets.execution.part_identity import made_by
 from assets.execution.row_counts import RowCounts, count_rows, counted_columns
 from assets.project.label_origin import label_origin
-from assets.project.label_truth import checked_labels
+from assets.project.label_truth import LabelCounts, label_counts
 from assets.project.recipe_plan import Stage
 from assets.storage.stage_parts import StageParts
 from assets.storage.tables import Question, query_table, read_table
@@ -126,7 +126,7 @@ def execute_in_parts(
         _counted(stage, tables, stored, split.dropped),
         seconds,
         scorer_accuracy=_scorer_accuracy(stage, tables, stored, context),
-        label_accuracy=_label_accuracy(stage, tables, parts, stored, context, stages),
+        labels=_labels(stage, tables, parts, stored, context, stages),
         label_origin=(
             label_origin(stage, stages, stored.query(lambda r: r.select("ends")), context.checks)
             if stage.gives is Pairs
@@ -220,22 +220,22 @@ def _scorer_accuracy(
     return scorer_accuracy(stage.operator, read, kept, context.checks)
 
 
-def _label_accuracy(
+def _labels(
     stage: Stage,
     tables: Mapping[str, Stored],
     parts: Sequence[pl.Series],
     stored: StageParts,
     context: Context,
     stages: Sequence[Stage],
-) -> float | None:
+) -> LabelCounts | None:
     if stage.gives is not Pairs:
         return None
     given = {name: tables[name] for name in tables if _columns(tables[name]) == _PROMPTS}
-    labels: list[bool] = []
+    counts = [LabelCounts()]
     for ids, pairs in zip(parts, stored.parts(), strict=True):
         prompts = given_of(rows_of_prompts(given, ids), stages)
-        labels += checked_labels(pairs, prompts, context.checks)
-    return sum(labels) / len(labels) if labels else None
+        counts.append(label_counts(pairs, prompts, context.checks))
+    return LabelCounts(*map(sum, zip(*counts, strict=True)))
 
 
 _PROMPTS = list(Prompts.columns())

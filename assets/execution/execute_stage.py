@@ -12,7 +12,7 @@ from assets.execution.row_counts import RowCounts, count_rows
 from assets.policy.promotion import tolerance_of
 from assets.project.given_prompts import given_tables
 from assets.project.label_origin import LabelOrigin, label_origin
-from assets.project.label_truth import label_accuracy, ranked_pairs
+from assets.project.label_truth import LabelCounts, label_counts, ranked_pairs
 from assets.project.recipe_plan import Stage
 from assets.storage.stage_parts import StageParts
 from engines.context import Context
@@ -34,8 +34,7 @@ class StageOutcome:
         seconds: How long the operator ran.
         scorer_accuracy: For a model that scores: the share in [0, 1] of (right, wrong) pairs of
             responses that it ranks correctly. None if it is not known.
-        label_accuracy: For `Pairs`: the share in [0, 1] of correct labels. None if no label can
-            be checked.
+        labels: For `Pairs`: how many labels are right; None for other tables.
         label_origin: The part that the same check had in the labels; None if it had none.
         validation: For a table of `EVALUATIONS`: the figures of
             `trainers.evaluation.metrics.summary`. None if nothing was measured.
@@ -48,7 +47,7 @@ class StageOutcome:
     counts: RowCounts
     seconds: float
     scorer_accuracy: float | None = None
-    label_accuracy: float | None = None
+    labels: LabelCounts | None = None
     label_origin: LabelOrigin | None = None
     validation: Mapping[str, Any] | None = None
     stored: StageParts | None = None
@@ -118,8 +117,8 @@ def execute_stage(
         count_rows(stage, tables, split),
         seconds,
         scorer_accuracy=scorer_accuracy(stage.operator, tables, kept, context.checks),
-        label_accuracy=(
-            label_accuracy(kept, given_of(tables, stages), context.checks)
+        labels=(
+            label_counts(kept, given_of(tables, stages), context.checks)
             if stage.gives is Pairs
             else None
         ),

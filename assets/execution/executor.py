@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from assets.execution.run_liveness import killed
 from schemas import Operator
 
 GPU = "gpu"
@@ -51,19 +50,3 @@ def own_pool(key: Sequence[str]) -> str:
         key: The key of the asset.
     """
     return "/".join(key)
-
-
-def holders(instance: dg.DagsterInstance) -> list[str]:
-    """The ids of the runs whose stages take all places of the pool `GPU`; none if a place is free.
-
-    Slots of the pool that finished or killed runs still hold are freed first.
-    """
-    storage = instance.event_log_storage
-    if not storage.supports_global_concurrency_limits:
-        return []
-    for run_id in storage.get_concurrency_run_ids():
-        run = instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or killed(instance, run) is not None:
-            storage.free_concurrency_slots_for_run(run_id)
-    pool = storage.get_concurrency_info(GPU)
-    return sorted(pool.active_run_ids) if pool.active_slot_count >= pool.slot_count else []

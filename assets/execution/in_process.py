@@ -1,7 +1,6 @@
 """Runs a Dagster job in this process, on the instance that ``make serve`` shows."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,10 +15,11 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import make_new_run_id
 
 from assets.config.errors import causes
-from assets.execution.executor import holders
 from assets.execution.instance import home
+from assets.execution.pool_waits import free_dead_slots, say_waits
 from assets.execution.run_liveness import PID, here, killed
 
 LOCATION = "preference-factory"
@@ -37,7 +37,7 @@ def execute_job(
     shown: bool = True,
     raise_on_error: bool = True,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job. It waits for other runs that are calling models.
+    """Run a job. Stages that call or train a model wait for those of other runs, and say so.
 
     Args:
         definitions: Dagster definitions that hold the job.
@@ -57,8 +57,9 @@ def execute_job(
         vars(instance)["create_run_for_job"] = partial(
             instance.create_run_for_job, remote_job_origin=_origin(job)
         )
-        for other in holders(instance):
-            print(f"run {other[:8]} is calling models: this one waits for it", file=sys.stderr)
+        free_dead_slots(instance)
+        run_id = make_new_run_id()
+        say_waits(instance, run_id)
         return definitions.resolve_job_def(job).execute_in_process(
             run_config={
                 "ops": dict(ops or {}),
@@ -71,6 +72,7 @@ def execute_job(
             # Whoever gave the command reads the error and gives it again; the daemon does not.
             tags={**here(os.getpid()), MAX_RETRIES_TAG: "0"},
             raise_on_error=raise_on_error,
+            run_id=run_id,
         )
 
 

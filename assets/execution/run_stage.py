@@ -27,6 +27,7 @@ from assets.execution.unmeasured import unmeasured
 from assets.policy.lineage import line_before
 from assets.policy.promotion import UNMEASURED, UNPROMOTED
 from assets.project.changes import SET, set_by_run
+from assets.project.label_truth import LabelCounts
 from assets.project.recipe_plan import Stage
 from assets.project.resources import Resources
 from assets.rendering.markdown import markdown
@@ -166,10 +167,11 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
         findings[MASS] = describe_mass(outcome.choices)
     if findings:
         metadata["findings"] = dg.MetadataValue.json(findings)
-    if stage.gives is Pairs:
+    if outcome.labels is not None:
         metadata["label_accuracy"] = dg.MetadataValue.json(
             {
-                "label_accuracy": outcome.label_accuracy,
+                "label_accuracy": outcome.labels.accuracy,
+                "labels": outcome.labels._asdict(),
                 "label_origin": outcome.label_origin and str(outcome.label_origin),
             }
         )
@@ -215,7 +217,7 @@ def check_specs(key: list[str], stage: Stage) -> list[dg.AssetCheckSpec]:
         descriptions[cut_off_check.CHECK] = cut_off_check.DESCRIPTION
     if stage.gives is Pairs:
         descriptions["label_accuracy"] = (
-            "The share of pairs with a correct label, among pairs that can be checked. It measures "
+            "The share of correct labels among the pairs with one right answer. It measures "
             "nothing if the same check labelled them"
         )
     if stage.gives in EVALUATIONS:
@@ -241,16 +243,16 @@ def _missing_journal_warning(stage: Stage, recipe: RecipeContext, factory: Resou
 
 def _label_accuracy(outcome: StageOutcome) -> dg.AssetCheckResult:
     """A check that always passes, because the expected accuracy depends on the recipe."""
-    accuracy, origin = outcome.label_accuracy, outcome.label_origin
-    if accuracy is None:
-        return unmeasured("no pair's truth can be known", check_name="label_accuracy")
+    labels, origin = outcome.labels or LabelCounts(), outcome.label_origin
+    if labels.accuracy is None:
+        return unmeasured(str(labels), check_name="label_accuracy")
     return dg.AssetCheckResult(
         check_name="label_accuracy",
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"pairs": outcome.rows, "label accuracy": accuracy}
+        metadata={"pairs": outcome.rows, "label accuracy": labels.accuracy, **labels._asdict()}
         | ({} if origin is None else {"labelled": str(origin)}),
-        description=f"{accuracy:.1%}" + (f" {origin}" if origin else ""),
+        description=f"{labels}" + (f" {origin}" if origin else ""),
     )
 
 

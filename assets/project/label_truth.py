@@ -3,10 +3,11 @@
 The scores of a recipe's annotators are not used.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -15,35 +16,58 @@ from engines.operators.step_ends import line_ends
 from schemas import named_rows
 
 
-def label_accuracy(
-    pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
-) -> float | None:
-    """The share of pairs whose chosen answer is right and whose rejected answer is wrong.
+class LabelCounts(NamedTuple):
+    """How many labels of pairs are right, of those that can be checked. If both answers are right,
+    or both are wrong, no label could be: such pairs are counted apart."""
 
-    For an unfinished answer, its last step is checked.
+    right: int = 0
+    wrong: int = 0
+    both_right: int = 0
+    both_wrong: int = 0
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share in [0, 1] of right labels among the pairs with one right answer; None if there
+        is no such pair."""
+        decided = self.right + self.wrong
+        return self.right / decided if decided else None
+
+    @property
+    def others(self) -> str:
+        """The pairs that have no right label, in words; empty if there are none."""
+        counts = {"both right": self.both_right, "both wrong": self.both_wrong}
+        return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+
+    def __str__(self) -> str:
+        decided = self.right + self.wrong
+        if not decided + self.both_right + self.both_wrong:
+            return "no pair's truth can be known"
+        if not decided:
+            return f"no pair has just one right answer ({self.others})"
+        share = f"{self.right / decided:.1%}"
+        if not self.others:
+            return share
+        pairs = "pair" if decided == 1 else "pairs"
+        return f"{share} of {decided:,} {pairs} with one right answer ({self.others})"
+
+
+def label_counts(
+    pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
+) -> LabelCounts:
+    """The number of pairs with right and wrong labels.
+
+    For an unfinished answer, its last step is checked. A pair is not counted if it cannot be
+    checked: there is no check, the reference is missing or cannot be read, the check gave no
+    result, or it cannot check steps.
 
     Args:
         pairs: A `schemas.Pairs` table.
         prompts: Their prompts.
         checks: The import path of each source's check, by the name of the source.
-
-    Returns:
-        A share in [0, 1]. None if no pair can be checked: there is no check, the reference is
-        missing or cannot be read, the check gave no result, or it cannot check steps.
     """
-    known = checked_labels(pairs, prompts, checks)
-    return sum(known) / len(known) if known else None
-
-
-def checked_labels(
-    pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
-) -> list[bool]:
-    """For each pair that can be checked, whether its label is right, as `label_accuracy` says."""
-    return [
-        chosen and not rejected
-        for chosen, rejected in _sides(pairs, prompts, checks)
-        if chosen is not None and rejected is not None
-    ]
+    counts = Counter(_sides(pairs, prompts, checks))
+    kinds = ((True, False), (False, True), (True, True), (False, False))
+    return LabelCounts(*(counts[kind] for kind in kinds))
 
 
 def pair_labels(

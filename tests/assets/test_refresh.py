@@ -18,6 +18,7 @@ from assets.config.operation import Schedule
 from assets.execution.in_process import execute_job, fail_dead_runs
 from assets.execution.instance import home
 from assets.execution.run_liveness import here
+from assets.project.label_truth import LabelCounts
 from assets.refresh import rounds
 from assets.storage.tables import Tables
 from tests.assets.conftest import SAMPLED, new_workshop
@@ -54,6 +55,7 @@ def test_the_outcome_has_the_shape_that_is_promised(ran: Any) -> None:
         "refresh",
         "stages",
         "label_accuracy",
+        "labels",
         "label_origin",
         "validated",
     }
@@ -66,7 +68,7 @@ def test_the_outcome_has_the_shape_that_is_promised(ran: Any) -> None:
     assert told["stages"]["prompts"]["kept"] == 6
     assert told["stages"]["responses"]["model_calls"] == 12
     assert told["stages"]["validated"]["in"] == 3
-    assert 0 <= told["label_accuracy"] <= 1
+    assert sum(told["labels"].values()) == told["stages"]["pairs"]["kept"]
 
 
 def test_tables_and_checkpoint_lie_where_they_should(ran: Any) -> None:
@@ -99,7 +101,7 @@ def test_another_recipe_that_asks_the_same_pays_nothing(ran: Any) -> None:
     assert second.stages["answers"]["model_calls"] == 0
     assert second.stages["answers"]["journal_hits"] == 12
     assert second.as_json()["validated"] is None
-    assert second.as_json()["label_accuracy"] is None
+    assert second.as_json()["labels"] is None
 
 
 def test_the_next_refresh_has_new_prompts_and_the_trained_policy(ran: Any) -> None:
@@ -171,7 +173,7 @@ def test_nothing_to_learn_from_ends_cleanly_and_says_why(ran: Any) -> None:
     assert outcome.checkpoint is not None
     assert not outcome.checkpoint["trained"]
     assert outcome.checkpoint["reason"]
-    assert outcome.label_accuracy is None
+    assert outcome.labels == LabelCounts()
 
 
 def test_prompts_that_the_policy_cannot_solve_train_nothing(ran: Any) -> None:
@@ -197,7 +199,7 @@ def test_prompts_that_the_policy_cannot_solve_train_nothing(ran: Any) -> None:
     assert not list((workshop.folder / "data" / "models" / "unsolved").rglob("*.safetensors"))
     figures = outcome.as_json()["validated"]
     assert figures["before"] == figures["after"]
-    assert outcome.label_accuracy is None
+    assert outcome.labels == LabelCounts()
 
 
 def test_runs_whose_process_was_killed_are_marked_failed(

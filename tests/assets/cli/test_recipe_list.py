@@ -7,6 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli import app
+from assets.cli.console import refusal_lines
+from assets.config.errors import RecipeError
+from assets.project.refusal import Refusal
 from assets.storage.tables import Tables
 from schemas import Dropped, Prompts, Split, empty
 from tests.assets.conftest import Workshop
@@ -65,3 +68,12 @@ def test_one_of_an_unknown_source_is_listed_once_with_the_error(workshop: Worksh
 
 def test_words_that_no_recipe_has_are_answered(workshop: Workshop) -> None:
     assert recipes("no_such_word").stdout == "no recipe has these words\n"
+
+
+def test_an_error_of_many_recipes_stands_before_their_names() -> None:
+    error = RecipeError("no source", file="factory.yaml")
+    many = [Refusal("recipe", f"r{n}", "factory.yaml", error) for n in range(9)]
+    (line,) = (str(each) for each in refusal_lines(many))
+    assert line.startswith("wrong: factory.yaml: no source (9: recipe r0, r1,")
+    (line,) = (str(each) for each in refusal_lines(many[:2]))
+    assert line == "wrong: recipe r0, r1: factory.yaml: no source"

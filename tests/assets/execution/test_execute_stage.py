@@ -11,6 +11,7 @@ import pytest
 from annotators import Judge
 from assets.execution.execute_stage import execute_stage
 from assets.execution.run_stage import checks_of, metadata_of
+from assets.project.label_truth import LabelCounts
 from assets.project.recipe_plan import Stage
 from filters import RandomPairs
 from schemas import Pairs, Scores
@@ -55,8 +56,8 @@ def test_a_stage_of_pairs(bench: Bench) -> None:
     tables = bench.tables(ANSWERS)
     outcome = execute_stage(stage, tables, bench.context(says, checks=CHECKS))
     chosen = [turns[-1]["content"] for turns in outcome.split.kept["chosen"]]
-    right = [text.startswith("it is right") for text in chosen]
-    assert outcome.label_accuracy == sum(right) / 3
+    right = sum(text.startswith("it is right") for text in chosen)
+    assert outcome.labels == LabelCounts(right=right, wrong=3 - right)
     assert {check.check_name for check in checks_of(outcome)} >= {"label_accuracy"}
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 
 from assets.definitions import build_definitions
-from assets.execution.executor import GPU, PRELOADED, holders
+from assets.execution.executor import GPU, PRELOADED
 from assets.execution.instance import home
+from assets.execution.pool_waits import holders, say_waits
 from assets.execution.run_liveness import here
 from assets.storage.tables import Tables
 from tests.assets.conftest import SAMPLED
@@ -107,6 +109,27 @@ def test_what_runs_of_several_recipes_make_is_made_by_one_at_a_time(workshop: An
     graph = build_definitions(workshop.project(), ["mine"]).resolve_asset_graph()
     for key in (["prompts", "pocket"], ["datasets", "pairs"]):
         assert graph.get(dg.AssetKey(key)).pools == {"/".join(key)}
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_run_that_waits_says_for_which(capsys: pytest.CaptureFixture[str]) -> None:
+    home()
+    with dg.DagsterInstance.get() as instance:
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default(GPU)
+        status = dg.DagsterRunStatus.STARTED
+        tags = here(os.getpid()) | {"dagster/partition": DAY}
+        theirs = instance.create_run_for_job(nothing, tags=tags, status=status)
+        mine = instance.create_run_for_job(nothing, tags=here(os.getpid()), status=status)
+        say_waits(instance, mine.run_id)
+        blocked = EngineEventData(metadata={"pool": dg.MetadataValue.pool(GPU)})
+        step = {"engine_event_data": blocked, "step_key": "apart__responses"}
+        instance.report_engine_event("Step blocked by limit for pool gpu", mine, **step)
+        assert capsys.readouterr().err == ""
+        storage.claim_concurrency_slot(GPU, theirs.run_id, "step")
+        instance.report_engine_event("Step blocked by limit for pool gpu", mine, **step)
+        waits = f"apart/responses: waits for run {theirs.run_id[:8]} of nothing at {DAY}, which "
+        assert waits in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("workshop")

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.project.label_truth import label_accuracy, pair_labels, right_responses
+from assets.project.label_truth import LabelCounts, label_counts, pair_labels, right_responses
 from schemas import Pairs, Prompts, rows
 
 
@@ -62,12 +62,26 @@ def pair(prompt: str, chosen: str, rejected: str) -> dict[str, Any]:
     }
 
 
-def test_a_label_is_true_if_the_chosen_is_right_and_the_rejected_wrong() -> None:
+def test_labels_are_right_or_wrong_only_where_one_answer_is_right() -> None:
     asked = prompts(a="1", b="2", c=None)
     pairs = rows(
-        Pairs, [pair("a", "1", "0"), pair("a", "0", "1"), pair("b", "2", "2"), pair("c", "1", "2")]
+        Pairs,
+        [
+            *(pair("a", "1", "0"), pair("b", "2", "1"), pair("a", "0", "1"), pair("b", "2", "2")),
+            *(pair("a", "2", "3"), pair("a", "3", "2"), pair("c", "1", "2")),
+        ],
     )
-    assert label_accuracy(pairs, asked, {"mine": CHECK}) == 1 / 3
+    counts = label_counts(pairs, asked, {"mine": CHECK})
+    assert counts == LabelCounts(right=2, wrong=1, both_right=1, both_wrong=2)
+    assert counts.accuracy == 2 / 3
+    told = "66.7% of 3 pairs with one right answer (1 both right, 2 both wrong)"
+    assert str(counts) == told
+
+
+def test_labels_in_words() -> None:
+    assert str(LabelCounts(right=3, wrong=1)) == "75.0%"
+    assert str(LabelCounts(both_right=8)) == "no pair has just one right answer (8 both right)"
+    assert LabelCounts(both_right=8).accuracy is None
 
 
 @pytest.mark.parametrize(
@@ -103,15 +117,17 @@ def test_a_check_that_knows_no_steps_says_nothing_of_them() -> None:
         "shared_prefix": 0,
     }
     check = "tests.assets.project.test_label_truth.only_wholes"
-    assert label_accuracy(rows(Pairs, [told]), prompts(a="1"), {"mine": check}) is None
+    assert label_counts(rows(Pairs, [told]), prompts(a="1"), {"mine": check}) == LabelCounts()
 
 
 def test_where_truth_cannot_be_known_there_is_no_figure() -> None:
     asked = prompts(a="1", c=None)
     pairs = rows(Pairs, [pair("a", "1", "0")])
-    assert label_accuracy(pairs.head(0), asked, {"mine": CHECK}) is None
-    assert label_accuracy(pairs, asked, {"other": CHECK}) is None
-    assert label_accuracy(rows(Pairs, [pair("c", "1", "0")]), asked, {"mine": CHECK}) is None
+    unknown = LabelCounts()
+    assert unknown.accuracy is None
+    assert label_counts(pairs.head(0), asked, {"mine": CHECK}) == unknown
+    assert label_counts(pairs, asked, {"other": CHECK}) == unknown
+    assert label_counts(rows(Pairs, [pair("c", "1", "0")]), asked, {"mine": CHECK}) == unknown
 
 
 def test_nobody_knows_whether_what_was_cut_off_would_be_right() -> None:
