@@ -25,6 +25,7 @@ def prompts(count: int) -> pl.DataFrame:
             source=pl.lit("questions"),
             source_revision=pl.lit("1"),
             licence=pl.lit("CC0-1.0"),
+            task=pl.lit(None),
         ),
     )
 

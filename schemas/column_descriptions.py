@@ -20,6 +20,7 @@ _OF_TABLE = {
         "source": "The source of the prompt",
         "source_revision": "The revision of the source: a commit, or a hash of the file",
         "licence": "The licence of the source",
+        "task": "What a question to a judge is about: a task's text; null: the prompt is a task",
     },
     "Responses": {
         "text": "The answer",

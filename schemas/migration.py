@@ -12,6 +12,7 @@ from schemas.tables import (
     Evaluations,
     Nodes,
     Pairs,
+    Prompts,
     Rankings,
     Responses,
     Scores,
@@ -19,6 +20,7 @@ from schemas.tables import (
 )
 
 _ADDED: dict[type[Table], tuple[str, ...]] = {
+    Prompts: ("task",),
     Responses: ("reasoning", "turns"),
     Scores: ("mass",),
     Evaluations: (

@@ -66,7 +66,7 @@ class ListwiseItems(RowOperator):
         responses, prompts = tables[self.of], tables[self.prompts]
         stated = None if self.by is None else judged_by(tables[self.by])
         scores = _scores(tables[self.truth])
-        about = prompts.select("prompt_id", "source_revision", "licence")
+        about = prompts.select("prompt_id", "source_revision", "licence", Prompts.task_text())
         origins = {name: rest for name, *rest in about.iter_rows()}
 
         async def work(task: Task, models: Models) -> list[TableRow]:

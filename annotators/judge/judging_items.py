@@ -44,6 +44,7 @@ class Item:
     prompt: Prompt
     source_revision: str
     licence: str
+    task: str
     shown: Mapping[str, Any] | Refusal
 
 
@@ -107,7 +108,7 @@ class JudgingItems(RowOperator):
                     return [DroppedRow(item.response_id, reason, {"score": item.truth})]
                 grade = low + (item.truth - least) / (most - least) * (high - low)
                 reference = f"{math.floor(grade + 0.5) if self.whole else grade:g}"
-            about = (item.prompt.source, item.source_revision, item.licence)
+            about = (item.prompt.source, item.source_revision, item.licence, item.task)
             return [(prompt_id(question), list(question), reference, *about)]
 
         items = ((item.response_id, item) for item in self.items(judged, tables))
@@ -147,8 +148,8 @@ class JudgingItems(RowOperator):
             known = dict(means.iter_rows())
         shown = shown_with(judged, tables, self.shown)
         columns = ["response_id", "text", "prompt_id", "messages", "reference", "source"]
-        for row in judged.select(*columns, "source_revision", "licence").iter_rows():
-            response_id, text, task, messages, reference, source, revision, licence = row
-            prompt = Prompt(task, messages_of(messages), reference, source)
-            truth = known.get(response_id)
-            yield Item(response_id, text, truth, prompt, revision, licence, shown[response_id])
+        about = ("source_revision", "licence", Prompts.task_text())
+        for row in judged.select(*columns, *about).iter_rows():
+            name, text, asked, messages, reference, source, revision, licence, task = row
+            prompt = Prompt(asked, messages_of(messages), reference, source)
+            yield Item(name, text, known.get(name), prompt, revision, licence, task, shown[name])

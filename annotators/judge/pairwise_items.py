@@ -38,6 +38,7 @@ class _Item:
     rejected: list[dict[str, str]]
     source_revision: str
     licence: str
+    task: str
 
 
 class PairwiseItems(RowOperator):
@@ -70,7 +71,7 @@ class PairwiseItems(RowOperator):
         """`Prompts`, in the order of the pairs."""
         stage, pairs = context.stage, tables[self.of]
         columns = ("prompt_id", "reference", "source", "source_revision", "licence")
-        about = tables[self.prompts].select(columns)
+        about = tables[self.prompts].select(*columns, Prompts.task_text())
         known = pairs.join(about, on="prompt_id", how="inner", maintain_order="left")
         orphans = pairs.join(about, on="prompt_id", how="anti", maintain_order="left")
 
@@ -114,7 +115,7 @@ class PairwiseItems(RowOperator):
             b=second,
             criteria=self.criteria,
         )
-        about = (item.prompt.source, item.source_revision, item.licence)
+        about = (item.prompt.source, item.source_revision, item.licence, item.task)
         return (prompt_id(question), list(question), reference, *about)
 
 
@@ -128,10 +129,10 @@ def _distinct(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _items(pairs: pl.DataFrame) -> Iterator[_Item]:
     columns = ["pair_id", "prompt_id", "prompt", "chosen", "rejected", "reference", "source"]
-    for row in pairs.select(*columns, "source_revision", "licence").iter_rows():
-        pair_id, task, messages, chosen, rejected, reference, source, revision, licence = row
-        prompt = Prompt(task, messages_of(messages), reference, source)
-        yield _Item(pair_id, prompt, chosen, rejected, revision, licence)
+    for row in pairs.select(*columns, "source_revision", "licence", "task").iter_rows():
+        pair_id, name, messages, chosen, rejected, reference, source, *about = row
+        prompt = Prompt(name, messages_of(messages), reference, source)
+        yield _Item(pair_id, prompt, chosen, rejected, *about)
 
 
 def _text(side: list[dict[str, str]]) -> str | None:

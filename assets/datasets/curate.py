@@ -52,9 +52,9 @@ def curated(
     """Select the rows of a curated dataset. Every row is either kept or dropped.
 
     Args:
-        gathered: Rows of ``table`` with the columns `PROVENANCE`. They are ordered by refresh, then
-        by
-            their place in the frame.
+        gathered: Rows of ``table`` with the columns `PROVENANCE` and ``task``, which is null unless
+            the prompt is a question to a judge. They are ordered by refresh, then by their place in
+            the frame.
         table: The table of the rows.
         name: The name of the dataset.
         filters: Filters that read ``rows`` or ``prompts``, and ``evaluations`` by name.
@@ -79,8 +79,11 @@ def curated(
         return rows.join(against, on="row", how="anti", maintain_order="left")
 
     # Of all rows, even of dropped ones: a filter may keep tomorrow what it drops today, and
-    # clusters must never lose a prompt.
-    found = splits(asked_texts(rows), held_out, remembered, stored)
+    # clusters must never lose a prompt. Questions to a judge are split as the tasks that they are
+    # about: both orders of a pair, and all pairs of a task, are in one split, and the words that
+    # all questions share join none.
+    tasks = rows.select(pl.coalesce("task", asked_texts(rows)).alias("prompt")).to_series()
+    found = splits(tasks, held_out, remembered, stored)
     split = found.rows.select(rows["row"], "cluster", "split")
     rows = refuse(rows, _same(rows, unit))
     for each in filters:
@@ -93,7 +96,7 @@ def curated(
     rows = refuse(rows, beyond(rows, weights, cap).with_columns(numbers=pl.lit("{}")))
     nothing = dropped(stage, "", [])
     return Curated(
-        rows.drop("row", "cluster"),
+        rows.drop("row", "cluster", "task"),
         pl.concat([nothing, *(part.cast(columns(Dropped)) for part in out)]),
         {**(remembered or {}), **dict(found.rows.select("key", "own").iter_rows())},
         rows["cluster"],
@@ -161,4 +164,5 @@ def prompts_of(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("source").fill_null("unknown"),
         pl.col("source_revision").fill_null(""),
         pl.col("licence").fill_null(""),
+        "task",
     ).cast(columns(Prompts))

@@ -25,10 +25,11 @@ def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None)
         read: Reads the rows; by default the stored ones.
 
     Returns:
-        The columns of the table and `assets.datasets.curate.PROVENANCE`. The source of a prompt
-        that a stage wrote itself is null.
+        The columns of the table, `assets.datasets.curate.PROVENANCE` and ``task``, the text of the
+        prompt's task. They are null for a prompt that is in no table of prompts.
     """
-    schema = pl.Schema({**columns(plan.table), **{name: pl.String() for name in PROVENANCE}})
+    about = dict.fromkeys([*PROVENANCE, "task"], pl.String())
+    schema = pl.Schema({**columns(plan.table), **about})
     frames = [pl.DataFrame(schema=schema)]
     for recipe, stage in plan.parts.items():
         for refresh in tables.refreshes((recipe, stage)):
@@ -38,7 +39,7 @@ def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None)
                 else read(recipe, stage, refresh)
             ).with_columns(recipe=pl.lit(recipe), refresh=pl.lit(refresh))
             prompts = given_prompts(tables, recipe, plan.prompts[recipe], refresh)
-            origins = prompts.select("prompt_id", *PROVENANCE[2:])
+            origins = prompts.select("prompt_id", *PROVENANCE[2:], "task")
             joined = rows.join(origins, on="prompt_id", how="left", maintain_order="left")
             frames.append(joined.select(schema.names()))
     return pl.concat(frames)

@@ -1,6 +1,7 @@
 """Assigns prompts to the train and held-out splits, so that no near duplicates are in both.
 
-Near duplicates, and near duplicates of near duplicates, form a cluster. A cluster belongs to one
+Near duplicates, and near duplicates of near duplicates, form a cluster. A question to a judge
+counts as the task that it is about. A cluster belongs to one
 split, which the hash of its first prompt decides. Later prompts join the split of their cluster. If
 a new prompt joins two clusters of different splits, the joined cluster is trained on. Its held-out
 prompts are then in neither split.

@@ -32,7 +32,7 @@ class DatasetPlan:
         name: The name of the dataset.
         table: The table of its rows.
         parts: The stage of each recipe that is read.
-        prompts: The tables of each recipe that tell the source of its prompts.
+        prompts: The tables of each recipe that tell the source and the task of its prompts.
         weights: The weight of each recipe; None keeps all rows.
         filters: Filters that read ``rows`` or ``prompts``.
         evaluations: The source behind each name of evaluation prompts that the filters use.
@@ -100,7 +100,7 @@ def plan_dataset(
         dataset.name,
         stage.gives,
         {recipe: each.name for recipe, each in parts.items()},
-        {recipe: given_tables(recipes[recipe].planned(settings)) for recipe in parts},
+        {recipe: _prompt_tables(recipes[recipe].planned(settings)) for recipe in parts},
         None if dataset.weights is None else weights,
         filters,
         _evaluations(filters, sources, settings, file=file),
@@ -108,6 +108,12 @@ def plan_dataset(
         dataset.held_out,
         dataset.publish,
     )
+
+
+def _prompt_tables(stages: Sequence[Stage]) -> tuple[str, ...]:
+    """The tables of prompts of a recipe: those from sources, and questions to judges about them."""
+    asked = (stage.name for stage in stages if stage.gives is Prompts)
+    return tuple(dict.fromkeys([*given_tables(stages), *asked]))
 
 
 def check_parts(

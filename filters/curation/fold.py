@@ -16,8 +16,9 @@ class Fold(Filter):
 
     The parts are drawn at random, and are the same for all stages with the same ``prompts`` and
     ``seed``. So a model can be trained on one part and score the others (cross-fitting, as in
-    Chernozhukov et al. 2018, arXiv:1608.00060): it has seen none of what it scores. A row whose
-    prompt is not in ``prompts`` is dropped.
+    Chernozhukov et al. 2018, arXiv:1608.00060): it has seen none of what it scores. Questions to a
+    judge about one task, such as both orders of a pair, are in one part. A row whose prompt is not
+    in ``prompts`` is dropped.
     """
 
     gives: ClassVar[type[Table] | None] = None
@@ -37,8 +38,10 @@ class Fold(Filter):
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         rows = tables[self.of]
-        place = tie_break("prompt_id", self.seed).rank("ordinal")
-        parts = tables[self.prompts].select("prompt_id", fold=(place - 1) % self.folds + 1)
+        about = pl.coalesce("task", "prompt_id").alias("task")
+        prompts = tables[self.prompts].select("prompt_id", about)
+        place = tie_break("task", self.seed).rank("dense")
+        parts = prompts.select("prompt_id", fold=(place - 1) % self.folds + 1)
         judged = rows.join(parts, on="prompt_id", how="left", maintain_order="left").with_columns(
             reason=pl.when(pl.col("fold").is_null())
             .then(pl.lit("prompt not found"))

@@ -17,7 +17,12 @@ TURN_ROLES = ("assistant", "user", "tool")
 
 
 class Prompts(Table):
-    """A task to answer."""
+    """A task to answer, or a question to a judge about answers to another prompt.
+
+    ``task`` is what such a question is about: the text of the other prompt. It is null of a task
+    itself. Questions about one task, such as both orders of a pair, belong on the same side of any
+    split.
+    """
 
     prompt_id = dy.String(primary_key=True)
     messages = message_list()
@@ -25,6 +30,12 @@ class Prompts(Table):
     source = dy.String(min_length=1)
     source_revision = dy.String()
     licence = dy.String()
+    task = dy.String(nullable=True)
+
+    @classmethod
+    def task_text(cls) -> pl.Expr:
+        """The text of the task, which a question about answers shares with the task itself."""
+        return pl.coalesce("task", cls.texts()["prompt"]).alias("task")
 
     @classmethod
     def texts(cls) -> dict[str, pl.Expr]:

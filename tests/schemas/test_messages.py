@@ -74,7 +74,7 @@ def test_answers_may_call_tools():
 def test_an_author_may_leave_out_the_fields_that_messages_do_not_have():
     about = {"prompt_id": "p", "reference": None, "source": "s"}
     frame = pl.DataFrame(
-        {**about, "messages": [[ASKED]], "source_revision": "1", "licence": "CC0-1.0"}
+        {**about, "messages": [[ASKED]], "source_revision": "1", "licence": "CC0-1.0", "task": None}
     )
     kept = accept(Prompts, frame, stage="s", unit="prompt_id").kept
     assert kept.equals(prompts(ASKED))

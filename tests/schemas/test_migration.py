@@ -7,6 +7,7 @@ from schemas import (
     Demonstrations,
     Nodes,
     Pairs,
+    Prompts,
     Rankings,
     Responses,
     Table,
@@ -47,6 +48,7 @@ def test_other_frames_stay_as_they_are() -> None:
         (Demonstrations, ("ends", "weight")),
         (Demonstrations, ("weight",)),
         (Pairs, ("annotator",)),
+        (Prompts, ("task",)),
     ],
 )
 def test_tables_of_before_a_column_was_added(table: type[Table], added: tuple[str, ...]) -> None:

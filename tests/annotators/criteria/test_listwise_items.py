@@ -56,6 +56,7 @@ def test_responses_are_ranked_by_the_truth(bench: Any) -> None:
     # Of equal texts the first counts; the mean of q-0 is 1.5.
     assert ranked(split) == {"": [{"yyy"}, {"xx"}, {"w"}]}
     assert split.kept["prompt_id"].to_list() == [prompt_id(m) for m in split.kept["messages"]]
+    assert split.kept["task"].to_list() == ["q"]
     assert set(split.dropped.select("row_id", "reason").rows()) == {
         ("q-3", "not in a ranking of its prompt"),
         *((one, "nothing to rank") for one in ("r-0", "r-1", "s-0", "s-1")),

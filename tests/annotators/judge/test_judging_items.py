@@ -58,6 +58,7 @@ def test_an_item_is_the_judges_question_and_its_reference_the_true_grade(
         assert f"\n{answer}\n" in asked
         assert item["prompt_id"] == prompt_id(item["messages"])
         assert (item["source"], item["source_revision"], item["licence"]) == ("test", "1", "none")
+    assert split.kept["task"].to_list() == ["How many?", "How many?", "How old?"]
     assert split.dropped.select("row_id", "reason").rows() == [
         ("c", "another response says the same")
     ]

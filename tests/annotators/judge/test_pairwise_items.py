@@ -45,6 +45,8 @@ def test_each_pair_is_asked_in_both_orders(tables: dict[str, pl.DataFrame], stan
         assert item["messages"][-1]["role"] == "user"
         assert item["prompt_id"] == prompt_id(item["messages"])
         assert (item["source"], item["source_revision"], item["licence"]) == ("test", "1", "none")
+    # Both orders are about one task: no split may part them.
+    assert split.kept["task"].to_list() == ["How many?", "How many?", "How old?", "How old?"]
     assert set(split.dropped.select("row_id", "reason").rows()) == {
         ("again", "another pair has the same texts"),
         ("orphan", "prompt not found"),

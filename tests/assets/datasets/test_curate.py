@@ -52,7 +52,8 @@ def pair(seed: int, *, recipe: str = "one", refresh: str = "2026-01-01", source:
 
 
 SIDES = ("chosen", "rejected")
-SCHEMA = pl.Schema({**columns(Pairs), **{name: pl.String() for name in PROVENANCE}})
+ABOUT = dict.fromkeys([*PROVENANCE, "task"], pl.String())
+SCHEMA = pl.Schema({**columns(Pairs), **ABOUT})
 
 
 def frame(records: list[Any]) -> pl.DataFrame:
@@ -275,6 +276,52 @@ def test_prompts_with_other_numbers_or_signs_stay_in_one_split() -> None:
     assert clusters(pl.Series(texts)).to_list() == [0, 0, 0]
 
 
+def judged(seed: int, order: str, *, task: str | None) -> dict[str, Any]:
+    """A question about a pair, as an answer to which a verdict is learnt."""
+    first, second = (f"{seed} pears", f"{seed + 1} pears")[:: 1 if order == "A" else -1]
+    asked = f"Which is better? Problem: sum {seed}? A: {first}. B: {second}."
+    said = [{"role": "user", "content": asked}, {"role": "assistant", "content": order}]
+    return {
+        "demonstration_id": f"{seed}{order}",
+        "prompt_id": prompt_id(said[:1]),
+        "messages": said,
+        "recipe": "judge",
+        "refresh": "2026-01-01",
+        "task": task,
+    }
+
+
+def test_both_orders_of_a_pair_and_its_task_are_in_one_split() -> None:
+    """The words that all questions share do not make one cluster of them."""
+    tasks = [" ".join(random.Random(seed).sample(WORDS, 9)) for seed in range(40)]
+    records = [
+        judged(seed, order, task=task) for seed, task in enumerate(tasks) for order in ("A", "B")
+    ]
+    for seed, task in enumerate(tasks):
+        solved = {**judged(seed, "S", task=None), "recipe": "solver"}
+        solved["messages"] = [
+            {"role": "user", "content": task},
+            {"role": "assistant", "content": ""},
+        ]
+        records.append(solved)
+    frame = pl.DataFrame(records, schema=pl.Schema({**columns(Demonstrations), **ABOUT}))
+    found = curated(
+        frame,
+        Demonstrations,
+        name="judging",
+        filters=[],
+        evaluations={},
+        held_out=0.5,
+        weights=None,
+        cap=Cap(),
+    ).rows
+    assert found.height == 120
+    for seed, task in enumerate(tasks):
+        splits_of = set(found.filter(pl.col("demonstration_id").str.head(-1) == str(seed))["split"])
+        assert splits_of == {"held_out" if shares(keys(pl.Series([task])))[0] < 0.5 else "train"}
+    assert set(found["split"]) == {"train", "held_out"}
+
+
 def test_repeats_and_evaluation_prompts_are_dropped_over_refreshes() -> None:
     again = pair(3, refresh="2026-01-03", recipe="two")
     near = {**pair(3, refresh="2026-01-02"), "pair_id": "near"}
@@ -322,7 +369,7 @@ def of_table(kind: Any, seed: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", [StepLabels, Demonstrations])
 def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None:
-    schema = pl.Schema({**columns(kind), **{name: pl.String() for name in PROVENANCE}})
+    schema = pl.Schema({**columns(kind), **ABOUT})
     records = [of_table(kind, seed) for seed in [*range(60), 9_000]]
     again = {**of_table(kind, 5), kind.primary_key()[0]: "again", "refresh": "2026-01-02"}
     found = curated(
@@ -341,7 +388,7 @@ def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None
 
 
 def test_an_answer_to_nothing_is_its_own_prompt() -> None:
-    schema = pl.Schema({**columns(Demonstrations), **{name: pl.String() for name in PROVENANCE}})
+    schema = pl.Schema({**columns(Demonstrations), **ABOUT})
     said = [
         {**of_table(Demonstrations, seed), "messages": [{"role": "assistant", "content": text}]}
         for seed, text in enumerate((asked(9_000), asked(3)))

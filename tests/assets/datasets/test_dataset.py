@@ -12,6 +12,7 @@ from assets.cli import app
 from assets.datasets.export import dataset_writer
 from assets.definitions import build_definitions
 from assets.export.writer import in_folder, on_hub
+from assets.refresh import run_refresh
 from assets.storage.tables import MissingTableError
 from tests.assets.hub_server import Hub
 from tests.assets.reported import write_demonstrations, write_pairs, write_solutions
@@ -110,6 +111,35 @@ def test_a_component_says_what_a_recipes_own_dataset_is(grower: Any) -> None:
         0.5,
         ["Decontaminate"],
     )
+
+
+def test_both_orders_of_a_pair_are_learnt_or_both_held_out(grower: Any) -> None:
+    stages = {
+        "texts": {"use": "generators.Fixed", "texts": ["Answer: 1", "Answer: 2"]},
+        "pairs": {"use": "filters.RandomPairs", "of": "texts"},
+        "items": {"use": "annotators.PairwiseItems", "of": "pairs", "model": "policy"},
+        "said": {"use": "generators.Reference", "of": "items"},
+        "lessons": {"use": "filters.Imitate", "of": "said", "prompts": "items"},
+        "policy": {"use": "trainers.SFT", "of": "lessons"},
+    }
+    grower.workshop.recipe("judging", stages)
+    component(grower.workshop, "judged", of=["judging"], held_out=0.5)
+    project = grower.workshop.project()
+    made = [name for name in stages if name != "policy"]
+    definitions = build_definitions(project, ["judging"])
+    run_refresh(
+        project, definitions, "judging", refresh="2026-11-01", rows=6, stages=made, shown=False
+    )
+    assert grower.grow("judged")["account"]["kept"] == 12
+    versions = grower.versions("judged")
+    lessons = versions.read(versions.version())
+    items = project.tables.read(("judging", "items"), "2026-11-01")
+    told = lessons.join(items, on="prompt_id", validate="m:1").group_by("task")
+    orders = told.agg("reference", pl.col("split").n_unique())
+    assert orders["reference"].list.sort().to_list() == [["A", "B"]] * 6
+    assert set(orders["split"]) == {1}
+    # And where the task is from is known.
+    assert set(lessons["source"]) == {"pocket"}
 
 
 def test_solutions_and_demonstrations_have_datasets_too(grower: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Parts of the prompts are disjoint, equal, and the same for every stage about these prompts."""
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +32,19 @@ def test_equals_the_slow_version(data, folds, seed, worlds, shuffled, same_rows)
         sizes.append(part.height)
     assert sorted(kept) == sorted(tables["responses"]["response_id"])
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_questions_about_one_task_are_in_one_part(world):
+    prompts = world({text: [] for text in "abcdef"})["prompts"]
+    items = prompts.with_columns(task=pl.Series(["x", "x", "y", "y", "z", None]))
+    parts = [Fold(of="prompts", fold=fold).run({"prompts": items}).kept for fold in (1, 2)]
+    tasks = [{*part["task"].drop_nulls()} for part in parts]
+    assert not tasks[0] & tasks[1]
+    # Four tasks, two a part: the prompt that asks about none is its own.
+    assert [part.select(pl.coalesce("task", "prompt_id"))["task"].n_unique() for part in parts] == [
+        2,
+        2,
+    ]
 
 
 def test_pairs_of_a_prompt_that_is_unknown_are_dropped(world):
