@@ -2,14 +2,15 @@
 
     python -m benchmarks.generation                  # a pocket model
     python -m benchmarks.generation --model FOLDER   # a chat model, beside its peers
-    python -m benchmarks.generation --model FOLDER --device cuda   # the same on a GPU, in bfloat16
+    python -m benchmarks.generation --model FOLDER --dtype bfloat16
+    python -m benchmarks.generation --model FOLDER --device cuda   # the same on a GPU
 
 A pocket model writes 8 samples of each prompt in float32 at temperature 1, all prompts given at
 once, on one thread. A chat model writes one answer of at most 64 tokens to each of 1, 16, 64 and
-256 questions at temperature 0.9, in float32, on two threads; so do Transformers' `generate`
-(batches of similar length) and vLLM, in turns. Our engine also gives the log-prob
-of each token. Each measurement is a process of its own; its clock starts after a first small batch.
-On a machine that does other work too, compare processor seconds. Writes
+256 questions at temperature 0.9, on two threads, in float32 unless told otherwise (on a GPU in
+bfloat16); so do Transformers' `generate` (batches of similar length) and vLLM, in turns. Our engine
+also gives the log-prob of each token. Each measurement is a process of its own; its clock starts
+after a first small batch. On a machine that does other work too, compare processor seconds. Writes
 ``benchmarks/results/generation.json``.
 """
 
@@ -30,8 +31,8 @@ from benchmarks.results import ROOT, entry, measured, write
 COMMAND = "python -m benchmarks.generation"
 POCKET = "Writing with a pocket model of 1.8 million parameters, float32, on the processor."
 CHAT = {
-    "cpu": "Writing with {}, float32, two threads, on the processor.",
-    "cuda": "Writing with {}, bfloat16, on a GPU.",
+    "cpu": "Writing with {}, {}, two threads, on the processor.",
+    "cuda": "Writing with {}, {}, on a GPU.",
 }
 DTYPES = {"cpu": "float32", "cuda": "bfloat16"}
 MODEL = "pocket/checkpoints/base"
@@ -56,13 +57,14 @@ def ours(
     temperature: float,
     limit: int,
     device: str = "cpu",
+    dtype: str = "float32",
 ) -> dict[str, Any]:
     """Seconds of the clock and of the processor, and tokens written, once the engine has begun."""
     from engines.bindings import Binding
     from engines.local.engine import TransformersEngine
     from engines.protocol import Rendered, Sampling
 
-    engine = TransformersEngine(Binding(model=model, dtype=DTYPES[device], device=device))
+    engine = TransformersEngine(Binding(model=model, dtype=dtype, device=device))
     rendered = [engine.render(messages) for messages in questions(prompts)]
     sampling = Sampling(temperature=temperature, max_tokens=limit)
 
@@ -103,17 +105,20 @@ def measure(prompts: int, rounds: int) -> list[dict[str, Any]]:
     return [entry(what, rate, "tokens/s", peer=None, command=COMMAND)]
 
 
-def compare(model: Path, answers: int, rounds: int, device: str) -> list[dict[str, Any]]:
+def compare(
+    model: Path, answers: int, *, rounds: int, device: str, dtype: str
+) -> list[dict[str, Any]]:
     """Ours and the peers with a chat model, in turns; the medians of ``rounds``."""
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in ("ours", *PEERS)}
     two = {"OMP_NUM_THREADS": "2", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "questions.json"
         asked.write_text(json.dumps(questions(answers)))
-        only = ["--only", "--model", str(model), "--prompts", str(answers), "--device", device]
+        where = ["--device", device, "--dtype", dtype]
+        only = ["--only", "--model", str(model), "--prompts", str(answers), *where]
         commands = {"ours": [sys.executable, "-m", "benchmarks.generation", *only]}
         for side, (_, python) in PEERS.items():
-            with_limits = [str(asked), str(TEMPERATURE), str(ANSWER_TOKENS), device]
+            with_limits = [str(asked), str(TEMPERATURE), str(ANSWER_TOKENS), device, dtype]
             script = [str(python), "-P", "benchmarks/generation_peers.py", side, str(model)]
             commands[side] = [*script, *with_limits]
         for _ in range(rounds):
@@ -125,7 +130,10 @@ def compare(model: Path, answers: int, rounds: int, device: str) -> list[dict[st
         return statistics.median(run["tokens"] / run[clock] for run in runs[side])
 
     what = f"{answers} answers of at most {ANSWER_TOKENS} tokens"
-    command = f"{COMMAND} --model {model.name}" + (" --device cuda" if device == "cuda" else "")
+    options = [f"--model {model.name}"]
+    options += [f"--device {device}"] if device != "cpu" else []
+    options += [f"--dtype {dtype}"] if dtype != DTYPES[device] else []
+    command = " ".join([COMMAND, *options])
     return [
         entry(what, rate("ours", clock), unit, rate(side, clock), peer=peer, command=command)
         for side, (peer, _) in PEERS.items()
@@ -140,19 +148,25 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--device", choices=list(CHAT), default="cpu")
+    parser.add_argument("--dtype", choices=list(DTYPES.values()))
     given = parser.parse_args()
+    dtype = given.dtype or DTYPES[given.device]
     if given.only:
         some = given.prompts[0]
         if given.model:
             limits = {"samples": 1, "temperature": TEMPERATURE, "limit": ANSWER_TOKENS}
-            print(json.dumps(ours(str(given.model), some, **limits, device=given.device)))
+            print(
+                json.dumps(ours(str(given.model), some, **limits, device=given.device, dtype=dtype))
+            )
         else:
             print(json.dumps(ours(MODEL, some, samples=SAMPLES, temperature=1.0, limit=TOKENS)))
     elif given.model:
         entries = []
         for answers in given.prompts or ANSWERS:
-            entries += compare(given.model, answers, given.rounds, given.device)
-            said = write("generation", CHAT[given.device].format(given.model.name), entries)
+            entries += compare(
+                given.model, answers, rounds=given.rounds, device=given.device, dtype=dtype
+            )
+            said = write("generation", CHAT[given.device].format(given.model.name, dtype), entries)
         print(said)
     else:
         print(write("generation", POCKET, measure((given.prompts or [512])[0], given.rounds)))

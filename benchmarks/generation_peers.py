@@ -1,10 +1,10 @@
 """The peers' side of `benchmarks.generation`: Transformers' `generate`, or vLLM.
 
-    python -P benchmarks/generation_peers.py PEER MODEL QUESTIONS TEMPERATURE TOKENS DEVICE
+    python -P benchmarks/generation_peers.py PEER MODEL QUESTIONS TEMPERATURE TOKENS DEVICE DTYPE
 
 PEER is generate or vllm. QUESTIONS is a JSON file of lists of messages. Each gets one answer of at
-most TOKENS tokens, drawn at TEMPERATURE from all words, in float32 on DEVICE cpu, in bfloat16 on
-cuda. Prints the seconds of the clock and of the processor, and the tokens written, as JSON.
+most TOKENS tokens, drawn at TEMPERATURE from all words, on DEVICE cpu or cuda, in DTYPE float32 or
+bfloat16. Prints the seconds of the clock and of the processor, and the tokens written, as JSON.
 """
 
 import json
@@ -20,14 +20,12 @@ BATCH = 64
 
 
 def generate(
-    model: str, *, temperature: float, tokens: int, device: str
+    model: str, *, temperature: float, tokens: int, device: str, dtype: str
 ) -> Callable[[list[Any]], int]:
     """Batches of prompts of similar length, padded on the left."""
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
     loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(device).eval()
 
     def write(asked: list[Any]) -> int:
@@ -56,7 +54,9 @@ def generate(
     return write
 
 
-def vllm(model: str, *, temperature: float, tokens: int, device: str) -> Callable[[list[Any]], int]:
+def vllm(
+    model: str, *, temperature: float, tokens: int, device: str, dtype: str
+) -> Callable[[list[Any]], int]:
     """All prompts at once, in this process, so that its processor seconds are counted."""
     os.environ |= {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -67,13 +67,13 @@ def vllm(model: str, *, temperature: float, tokens: int, device: str) -> Callabl
     from vllm import LLM, SamplingParams
 
     if device == "cpu":
-        loaded = LLM(model=model, dtype="float32", max_model_len=2048)
+        loaded = LLM(model=model, dtype=dtype, max_model_len=2048)
     else:
         # CUDA graphs, without minutes of compilation.
         graphs = {"mode": 0, "cudagraph_mode": "FULL"}
         loaded = LLM(
             model=model,
-            dtype="bfloat16",
+            dtype=dtype,
             max_model_len=2048,
             gpu_memory_utilization=0.5,
             compilation_config=graphs,
@@ -88,10 +88,11 @@ def vllm(model: str, *, temperature: float, tokens: int, device: str) -> Callabl
 
 
 def main() -> None:
-    peer, model, questions, temperature, tokens, device = sys.argv[1:]
+    peer, model, questions, temperature, tokens, device, dtype = sys.argv[1:]
     asked = json.loads(Path(questions).read_text())
     opened = {"generate": generate, "vllm": vllm}[peer]
-    write = opened(model, temperature=float(temperature), tokens=int(tokens), device=device)
+    limits = {"temperature": float(temperature), "tokens": int(tokens)}
+    write = opened(model, **limits, device=device, dtype=dtype)
     write(asked[:8])
     started, worked = time.perf_counter(), time.process_time()
     written = write(asked)

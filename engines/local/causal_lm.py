@@ -13,7 +13,7 @@ from engines.local.attention_backend import attention_layout, install
 from engines.local.chunked_mlp import chunk_mlp
 from engines.local.cpu_threads import WIDE
 from engines.local.kv_cache import Slots
-from engines.local.packed_linear import PackedLinear, pack_linear
+from engines.local.packed_linear import PackedLinear, can_pack, pack_linear
 from engines.protocol import EngineError
 from engines.weights import load, resolved_device
 from kernels.attention import blocks, tiles
@@ -65,10 +65,9 @@ class LanguageModel:
         self._packed_head: PackedLinear | None = None
         if self.device.type == "cpu":
             chunk_mlp(self.model)
-            wide = self.dtype == torch.float32 and self.config.hidden_size >= WIDE
-            if wide and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            if self.config.hidden_size >= WIDE and can_pack(self.dtype):
                 pack_linear(self.body)
-                self._packed_head = PackedLinear(head.weight)
+                self._packed_head = PackedLinear(head.weight.float())
         try:
             self._check()
         except EngineError:
@@ -120,7 +119,7 @@ class LanguageModel:
         """Logits, Float32[rows, vocabulary], of hidden states, Float[rows, hidden]."""
         if self._packed_head is None:
             return self._predictor.logits(hidden)
-        return self._predictor.finish(self._packed_head(hidden))
+        return self._predictor.finish(self._packed_head(hidden.float()))
 
     def logprobs(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Log-probs of ``ids``, Float32[tokens], natural log. ``hidden``: Float[tokens, hidden]."""

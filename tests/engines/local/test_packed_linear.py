@@ -10,26 +10,29 @@ from torch import nn
 from engines.bindings import Binding
 from engines.local import causal_lm
 from engines.local.engine import TransformersEngine
-from engines.local.packed_linear import PackedLinear, pack_linear
+from engines.local.packed_linear import PackedLinear, can_pack, pack_linear
 from engines.protocol import Generation, Sampling, Scored
 
-pytestmark = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN"
-)
+pytestmark = pytest.mark.skipif(not can_pack(torch.float32), reason="torch is built without oneDNN")
+HALF = pytest.mark.skipif(not can_pack(torch.bfloat16), reason="no units for bfloat16")
+TYPES = pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=HALF)])
 
 
+@TYPES
 @pytest.mark.parametrize("bias", [False, True])
-def test_products_are_those_of_the_layer(bias: bool):
-    layer = nn.Linear(576, 200, bias=bias).requires_grad_(False)
-    states = torch.randn(3, 7, 576)
+def test_products_are_those_of_the_layer(bias: bool, dtype: torch.dtype):
+    layer = nn.Linear(576, 200, bias=bias, dtype=dtype).requires_grad_(False)
+    states = torch.randn(3, 7, 576, dtype=dtype)
     found = PackedLinear(layer.weight, layer.bias)(states)
-    torch.testing.assert_close(found, layer(states), atol=1e-5, rtol=1e-5)
+    off = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found, layer(states), atol=off, rtol=off)
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(96, 331), (576, 576), (1536, 576)])
-def test_a_row_does_not_depend_on_the_number_of_rows(inputs: int, outputs: int):
-    packed = PackedLinear(torch.randn(outputs, inputs))
-    states = torch.randn(300, inputs)
+@TYPES
+def test_a_row_does_not_depend_on_the_number_of_rows(inputs: int, outputs: int, dtype: torch.dtype):
+    packed = PackedLinear(torch.randn(outputs, inputs, dtype=dtype))
+    states = torch.randn(300, inputs, dtype=dtype)
     whole = packed(states)
     for rows in (2, 3, 5, 16, 63, 64, 65, 128, 299):
         assert torch.equal(packed(states[:rows]), whole[:rows])
