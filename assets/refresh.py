@@ -16,6 +16,7 @@ from assets.project.changes import Changes
 from assets.project.dataset import DATASETS
 from assets.project.label_truth import LabelCounts
 from assets.project.project import Project
+from assets.project.publish import PUBLISHED
 from assets.project.recipe_plan import Stage, with_read
 
 
@@ -36,6 +37,8 @@ class Outcome:
         claim: The check of the recipe's claim; None if it has none.
         says: Notices, such as "no new prompts" or a policy that was not promoted.
         datasets: The updated curated datasets: their version, and the rows of their splits.
+        published: The place of each export that the run made, by the name of what is published,
+            and whether it changed.
     """
 
     recipe: str
@@ -50,6 +53,7 @@ class Outcome:
     claim: dg.AssetCheckEvaluation | None
     says: tuple[str, ...] = ()
     datasets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    published: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``factory run --json`` prints."""
@@ -151,8 +155,8 @@ def run_refresh(
     by_group: dict[str, dict[str, Any]] = {recipe: {}, "prompts": {}}
     for event in events:
         if event.asset_key is not None:
-            group, *_, name = event.asset_key.path
-            by_group.setdefault(group, {})[name] = event.materialization.metadata
+            group, *rest = event.asset_key.path
+            by_group.setdefault(group, {})["/".join(rest)] = event.materialization.metadata
     by_stage: list[dict[str, Any]] = [
         {name: value.value for name, value in by_group[recipe][stage].items()} for stage in order
     ]
@@ -164,6 +168,13 @@ def run_refresh(
         datasets={
             name: {key: metadata[key].value for key in ("version", "train", "held out")}
             for name, metadata in by_group.get(DATASETS, {}).items()
+        },
+        published={
+            name.removeprefix("recipes/"): (
+                metadata["path" if "path" in metadata else "url"].value,
+                _changed(metadata),
+            )
+            for name, metadata in by_group.get(PUBLISHED, {}).items()
         },
         sources={name: by_group["prompts"][name]["account"].value for name in sources},
         stages=dict(zip(order, (metadata["account"] for metadata in by_stage), strict=True)),
@@ -182,6 +193,10 @@ def run_refresh(
         ),
         says=tuple(filter(None, [component.fitted(project.settings).notice, *notices])),
     )
+
+
+def _changed(metadata: Mapping[str, Any]) -> bool:
+    return "changed" not in metadata or bool(metadata["changed"].value)
 
 
 def _configured(

@@ -83,6 +83,8 @@ def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
             f"datasets/{name}, version {grown['version']}: {grown['train']:,} train, "
             f"{grown['held out']:,} held out"
         )
+    for name, (place, changed) in outcome.published.items():
+        yield Text(f"published {name}: {from_here(place)}" + ("" if changed else ", unchanged"))
     tables = settings.root_path / "tables" / outcome.recipe
     yield Text(f"tables {from_here(str(tables))}", style="dim")
     if checkpoint is not None and checkpoint["trained"]:

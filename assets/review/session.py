@@ -11,6 +11,7 @@ from assets.review.decisions import VERDICTS, Decision, Decisions
 from assets.review.differences import Part, differences
 from assets.review.items import Item
 from engines.operators.prompt_templates import message_text
+from kernels.intervals import wilson_interval
 from schemas import Message
 
 LONGEST = 2_000
@@ -95,6 +96,7 @@ class Session:
             "done": len(self._decided),
             "all": len(self._items),
             "verdicts": self.verdicts(),
+            "agreement": self._agreement(),
             "last": self._last(),
         }
 
@@ -102,6 +104,16 @@ class Session:
         """The number of decisions by verdict."""
         counts = Counter(decision.verdict for decision in self._decided.values())
         return {verdict: counts[verdict] for verdict in VERDICTS}
+
+    def _agreement(self) -> dict[str, Any] | None:
+        """How often the person agrees with the labels, with the interval; None before a decision
+        for a side."""
+        counts = self.verdicts()
+        decided = counts["accept"] + counts["flip"]
+        if not decided:
+            return None
+        interval = wilson_interval(counts["accept"], decided)
+        return {"same": counts["accept"], "decided": decided, "interval": interval}
 
     def _pair(self, pair_id: str) -> dict[str, Any]:
         return _blind(self._items[pair_id]) | {"comment": self._comments.get(pair_id, "")}

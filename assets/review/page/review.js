@@ -38,6 +38,13 @@ function side(place, answer) {
   at(place).replaceChildren(...answer.before.map(turn), text);
 }
 
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
+
+function agreement({ same, decided, interval }) {
+  return `· with the label in ${same} of ${decided}: ${percent(same / decided)} ` +
+    `(95 % interval ${percent(interval[0])} to ${percent(interval[1])})`;
+}
+
 function show(state) {
   shown = state.item;
   at("dataset").textContent = state.dataset;
@@ -45,6 +52,7 @@ function show(state) {
   at("far").textContent = `${state.done.toLocaleString("en")} of ${state.all.toLocaleString("en")} reviewed:`;
   const { accept, flip, tie, reject, skip } = state.verdicts;
   at("verdicts").textContent = `${accept} accepted, ${flip} flipped, ${tie} equally good, ${reject} rejected, ${skip} skipped`;
+  at("agreement").textContent = state.agreement ? agreement(state.agreement) : "";
   at("progress").value = state.done / state.all;
   at("last").textContent = state.last ? RESULTS[state.last.verdict](state.last.label) : "";
   at("last").className = state.last?.verdict ?? "";

@@ -35,7 +35,11 @@ def test_a_run_exports_its_recipe_and_the_datasets_that_it_adds_to(paired: Works
     folders = [paired.folder / "out" / name for name in ("mine", "mixed")]
     counts = []
     for refresh in ("2026-11-01", "2026-11-02"):
-        paired.run("mine", refresh)
+        done = paired.run("mine", refresh)
+        assert done.published == {
+            "mine": (str(folders[0]), True),
+            "datasets/mixed": (str(folders[1]), True),
+        }
         counts.append([pl.read_parquet(each / "data" / "*.parquet").height for each in folders])
     assert [after > before > 0 for before, after in zip(*counts, strict=True)] == [True, True]
 
@@ -54,8 +58,9 @@ def test_the_hub_gets_one_commit_and_none_if_nothing_changed(paired: Workshop, h
     paired.run("mine", "2026-11-01")
     assert hub.repos[REPO].private
     commits = len(hub.repos[REPO].commits)
-    paired.run("mine", "2026-11-01")
+    again = paired.run("mine", "2026-11-01")
     assert len(hub.repos[REPO].commits) == commits
+    assert again.published == {"datasets/mixed": (f"{hub.url}/datasets/{REPO}", False)}
 
 
 @pytest.mark.parametrize("promoted", [True, False])

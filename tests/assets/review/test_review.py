@@ -123,9 +123,14 @@ def test_undo_takes_back_the_last_and_shows_it_again(reviewed: Any) -> None:
     assert reading.undo() == last
     assert reading.state(last)["item"]["pair"] == last
     assert kept(reviewed).height == 2
+    same = reading.state()["agreement"]
+    assert (same["same"], same["decided"]) == (1, 1)
+    low, high = same["interval"]
+    assert 0 < low < high == 1
     assert reading.undo() is not None
     assert reading.undo() is None
     assert reading.state()["done"] == 0
+    assert reading.state()["agreement"] is None
 
 
 def test_a_later_session_goes_on_and_others_begin_for_themselves(reviewed: Any) -> None:

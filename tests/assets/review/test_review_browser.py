@@ -99,6 +99,8 @@ def test_a_person_accepts_flips_rejects_undoes_and_reloads(page: Any, reviewed: 
     assert "1 accepted, 1 flipped, 0 equally good, 1 rejected" in str(
         page.locator("#verdicts").text_content()
     )
+    agreement = "· with the label in 1 of 2: 50 % (95 % interval 9 % to 91 %)"
+    assert page.locator("#agreement").text_content() == agreement
     # A comment is written, in which keys are letters, and the pair is equally good, then skipped.
     page.keyboard.press("c")
     page.keyboard.type("text: both")
