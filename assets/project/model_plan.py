@@ -250,11 +250,12 @@ class _Reader:
         a fixed source. ``task`` is the task type of the model."""
         kind = self._operator(name, spec)
         takes = _inputs(kind)
-        if kind.gives not in EVALUATIONS or Checkpoints not in takes.get("of", ()):
+        of = takes.get("of")
+        if kind.gives not in EVALUATIONS or of is None or Checkpoints not in of.tables:
             self._refuse(
                 "does not validate a model: name trainers.Validate or the like", name, "use"
             )
-        if task not in getattr(kind, "measures", (_LANGUAGE_MODEL,)):
+        if of.tasks and task not in of.tasks:
             self._refuse(
                 f"does not measure {MODELS[task]}, which the last training stage makes: name "
                 f"{_MEASURES[task]}",
@@ -280,7 +281,8 @@ class _Reader:
             table: type[Table] = Prompts
         else:
             source, table = "", self.datasets[ref.name].table
-            if table not in takes[field] and Prompts in takes[field]:
+            fitting = takes[field].tables
+            if table not in fitting and Prompts in fitting:
                 table = Prompts
         rows = HELD_OUT if table is Prompts else data
         given = {**dict.fromkeys(_roles(kind), self.role), **given, "of": CHECKPOINT, field: rows}
@@ -343,9 +345,9 @@ class _Reader:
         raise RecipeError(problem, file=self.file, stage=stage, field=field)
 
 
-def _inputs(kind: type[Operator]) -> dict[str, tuple[type[Table], ...]]:
-    """The tables that each input field of an operator takes."""
-    return {name: mark.tables for name, mark in field_marks(kind) if isinstance(mark, Takes)}
+def _inputs(kind: type[Operator]) -> dict[str, Takes]:
+    """What each input field of an operator takes."""
+    return {name: mark for name, mark in field_marks(kind) if isinstance(mark, Takes)}
 
 
 def _roles(kind: type[Operator]) -> list[str]:

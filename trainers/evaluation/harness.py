@@ -39,7 +39,7 @@ class Harness(Operator):
     gives: ClassVar = TaskEvaluations
     unit: ClassVar = "item_id"
 
-    of: Annotated[str, Takes(Checkpoints)]
+    of: Annotated[str, Takes(Checkpoints, tasks=("CAUSAL_LM",))]
     tasks: list[str] = Field(min_length=1)
     include: str | None = None
     metric: str | None = None

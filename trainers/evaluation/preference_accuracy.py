@@ -51,7 +51,7 @@ class PreferenceAccuracy(RowOperator):
     gives: ClassVar = PairEvaluations
     unit: ClassVar = "pair_id"
 
-    of: Annotated[str, Takes(Checkpoints)]
+    of: Annotated[str, Takes(Checkpoints, tasks=("CAUSAL_LM",))]
     pairs: Annotated[str, Takes(Pairs)]
     policy: ScoringRole = "policy"
     tolerance: float | None = Field(None, ge=0)

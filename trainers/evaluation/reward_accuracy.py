@@ -53,9 +53,8 @@ class RewardAccuracy(RowOperator):
 
     gives: ClassVar = RewardEvaluations
     unit: ClassVar = "pair_id"
-    measures: ClassVar = ("SEQ_CLS", "TOKEN_CLS")
 
-    of: Annotated[str, Takes(Checkpoints)]
+    of: Annotated[str, Takes(Checkpoints, tasks=("SEQ_CLS", "TOKEN_CLS"))]
     pairs: Annotated[str, Takes(Pairs)]
     model: RewardingRole = "policy"
     tolerance: float | None = Field(None, ge=0)

@@ -44,9 +44,8 @@ class StepAccuracy(RowOperator):
 
     gives: ClassVar = StepEvaluations
     unit: ClassVar = "response_id"
-    measures: ClassVar = ("TOKEN_CLS",)
 
-    of: Annotated[str, Takes(Checkpoints)]
+    of: Annotated[str, Takes(Checkpoints, tasks=("TOKEN_CLS",))]
     steps: Annotated[str, Takes(StepLabels)]
     model: RewardingRole = "policy"
     threshold: float = 0.5

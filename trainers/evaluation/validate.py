@@ -85,7 +85,7 @@ class Validate(Varied, RowOperator):
     supplies: ClassVar[frozenset[str]] = SUPPLIED
     instead_of_truth: ClassVar[str] = "by: judge"
 
-    of: Annotated[str, Takes(Checkpoints)]
+    of: Annotated[str, Takes(Checkpoints, tasks=("CAUSAL_LM",))]
     prompts: Annotated[str, Takes(Prompts)] = "held_out"
     policy: GeneratingRole = "policy"
     by: Literal["check", "judge", "reward"] | None = None

@@ -24,6 +24,9 @@ SAMPLE = {"use": "generators.Sample"}
 REWARD = {"use": "trainers.RewardModel", "of": "p"}
 DPO = {"use": "trainers.DPO", "of": "p"}
 PAIRS = {"use": "filters.RandomPairs", "of": "responses"}
+SCORES = {"use": "annotators.Likelihood", "of": "responses"}
+BLEND = {"use": "trainers.Blend", "of": "p", "by": ["s"]}
+VALIDATE = {"use": "trainers.Validate"}
 
 
 def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
@@ -63,6 +66,14 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
         (
             {"responses": SAMPLE, "p": PAIRS, "r": REWARD, "d": DPO | {"checkpoint": "r"}},
             *("d", "checkpoint", "takes a language model, but stage 'r' trains a reward model"),
+        ),
+        (
+            {"responses": SAMPLE, "p": PAIRS, "s": SCORES, "b": BLEND, "v": VALIDATE | {"of": "b"}},
+            *("v", "of", "takes a language model, but stage 'b' trains a blend of scores"),
+        ),
+        (
+            {"responses": SAMPLE, "p": PAIRS, "r": REWARD, "v": VALIDATE | {"of": "r"}},
+            *("v", "of", "takes a language model, but stage 'r' trains a reward model"),
         ),
         (
             {
