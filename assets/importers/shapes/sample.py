@@ -3,9 +3,10 @@
 The classes check their values and raise a `ValueError` that says what is wrong.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
-from typing import Annotated, Any
+from dataclasses import field, replace
+from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -14,6 +15,7 @@ from generators.sources.columns import value_at
 from schemas import Message, ToolCall
 
 Row = Mapping[str, Any]
+Part = TypeVar("Part")
 
 Place = Annotated[int, Field(ge=0, lt=2**32)]
 """A number of characters, in the range that tables can store."""
@@ -137,14 +139,52 @@ class Shape:
             columns: The column of a field. A field that is not named is read from the first of its
                 own columns that the row has.
 
+        Reasons why something cannot be read name the columns of the file: a quoted field in them
+        becomes its column, or the first of its columns if the row has none of them.
+
         Raises:
             ValueError: The row has another shape.
         """
         named = {name: value for name, value in row.items() if name not in self.fields}
+        called: dict[str, str] = {}
         for field_name, known in self.fields.items():
-            for column in (columns[field_name],) if field_name in columns else known:
+            names = (columns[field_name],) if field_name in columns else known
+            called[field_name] = names[0]
+            for column in names:
                 value = value_at(row, column)
                 if column in row or value is not None:
-                    named[field_name] = value
+                    named[field_name], called[field_name] = value, column
                     break
-        return self.read(named)
+        try:
+            return _in_columns(self.read(named), called)
+        except ValueError as error:
+            if hasattr(error, "errors"):  # pydantic's, of a value that no table can hold
+                raise
+            raise ShapeError(_called(str(error), called)) from error
+
+
+def _in_columns(sample: Sample, called: Mapping[str, str]) -> Sample:
+    """``sample`` with the columns of the file in its reasons."""
+
+    def told(part: Part | str) -> Part | str:
+        return _called(part, called) if isinstance(part, str) else part
+
+    def scored(score: SampleScore | str) -> SampleScore | str:
+        if isinstance(score, str) or score.error is None:
+            return told(score)
+        return replace(score, error=_called(score.error, called))
+
+    solutions = (
+        one if isinstance(one, str) else replace(one, scores=tuple(map(scored, one.scores)))
+        for one in sample.solutions
+    )
+    return replace(
+        sample,
+        solutions=tuple(map(told, solutions)),
+        opinions=tuple(map(told, sample.opinions)),
+    )
+
+
+def _called(reason: str, called: Mapping[str, str]) -> str:
+    """``reason`` with the column of each quoted field. What follows "not" is a value of the row."""
+    return re.sub(r"(?<!not )'(\w+)'", lambda found: repr(called.get(found[1], found[1])), reason)

@@ -328,7 +328,7 @@ def test_people_who_compare_the_same_responses_stay_apart(read: Any, tmp_path: P
     told = import_dataset(load_settings(), "helpsteer3-annotators", str(file))
     assert told.refused == {
         ("pairs", "neither answer is preferred"): ["helpsteer3.jsonl, line 1"],
-        ("pairs", "'score' of entry 4 of 'individual' must be from −3 to 3, not 9"): [
+        ("pairs", "'score' of entry 4 of 'individual_preference' must be from −3 to 3, not 9"): [
             "helpsteer3.jsonl, line 1"
         ],
     }

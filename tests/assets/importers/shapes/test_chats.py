@@ -114,7 +114,7 @@ def test_what_is_null_is_said(read: Any) -> None:
     (said,) = read("alpaca", {"instruction": "?", "output": None}).solutions
     assert "'output'" in said
     turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]
-    with pytest.raises(ValueError, match="'label'"):
+    with pytest.raises(ValueError, match="'kto_tag'"):
         read("sharegpt", {"conversations": turns, "kto_tag": None})
 
 

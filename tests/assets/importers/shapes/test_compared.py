@@ -109,7 +109,7 @@ def test_a_vote_about_an_earlier_turn(read: Any) -> None:
 @pytest.mark.parametrize("strength", [4, -3.5, 1e300])
 def test_a_strength_beyond_three_is_refused(read: Any, strength: float) -> None:
     row = {"context": "?", "response1": "a", "response2": "b", "overall_preference": strength}
-    with pytest.raises(ValueError, match="'strength'"):
+    with pytest.raises(ValueError, match="'overall_preference'"):
         read("helpsteer3", row)
 
 
@@ -140,5 +140,5 @@ def test_an_empty_end_of_a_conversation_refuses_itself(read: Any) -> None:
     }
     sample = read("chatbot-arena", {**sides, "winner": "model_b"})
     assert sample.prompt == tuple(asked)
-    assert "'response_1'" in sample.solutions[0]
+    assert "'conversation_a'" in sample.solutions[0]
     assert sample.solutions[1].text == "!"
