@@ -68,6 +68,8 @@ def refuse_truth(given: Any, kind: Any) -> Any:
         ValueError: the value, or a part of it, is true or false, and the type has no bool there.
             Pydantic would read 1 or 0.
     """
+    if not isinstance(given, bool | Mapping | list):
+        return given
     args = get_args(kind)
     if isinstance(given, bool) and not {bool, Any} & {kind, *args}:
         raise ValueError("must not be true or false")

@@ -79,6 +79,8 @@ class Recipe(RecipeSpec, DeclaredComponent):
         component = super().of(spec)
         if isinstance(spec, RecipeSpec):
             component._sources = spec._sources
+            component._plan = spec._plan
+            component._fitted = spec._fitted
         return component
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -26,6 +26,7 @@ one when a source has changed. A recipe has no sensor if none of its sources can
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -55,6 +56,7 @@ from assets.project.role_check import check_roles
 from assets.project.source import SourceSpec
 from assets.project.source_truth import Fitted, bare_source, fit
 from assets.project.stage_templates import check_templates
+from engines.operators.model_defaults import RoleDefaults
 from schemas import source_table
 from schemas.named import subclass_of
 from schemas.near import near
@@ -92,6 +94,19 @@ class Paper(BaseModel):
         return None if self.arxiv is None else f"https://arxiv.org/abs/{self.arxiv}"
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The stages of a recipe before they are fitted to sources.
+
+    Attributes:
+        stages: The stages in running order.
+        roles: The binding of each role, with the defaults of its model.
+    """
+
+    stages: Sequence[Stage]
+    roles: Mapping[str, RoleDefaults]
+
+
 class RecipeSpec(Declaration):
     """A published method to make preference or step-level data, as stages of operators."""
 
@@ -114,7 +129,8 @@ class RecipeSpec(Declaration):
 
     _sources: Mapping[str, Sequence[SourceSpec]] | None = PrivateAttr(default=None)
     _refused: RecipeError | None = PrivateAttr(default=None)
-    _fitted: tuple[Any, Fitted] | None = PrivateAttr(default=None)
+    _plan: tuple[Any, Plan] | None = PrivateAttr(default=None)
+    _fitted: Fitted | None = PrivateAttr(default=None)
 
     def ensure_valid(self) -> None:
         """Raise `RecipeError` if the stages or the measure cannot work."""
@@ -219,9 +235,12 @@ class RecipeSpec(Declaration):
             raise RecipeError("no source has a weight above 0", file=self.file, field="sources")
         # Cached: many callers need it, and it changes only with the bindings of roles.
         bound = settings.roles, settings.profiles
-        if self._fitted is None or self._fitted[0] != bound:
-            self._fitted = bound, self._fit(self.stages, settings, file=self.file)
-        return self._fitted[1]
+        if self._plan is None or self._plan[0] != bound:
+            self._plan = bound, self._plan_of(self.stages, settings, file=self.file)
+            self._fitted = None
+        if self._fitted is None:
+            self._fitted = self._fit(self._plan[1], file=self.file)
+        return self._fitted
 
     def refusal(self, settings: Settings, changes: Changes | None = None) -> RecipeError | None:
         """Why the recipe cannot run with the project's models and sources; None if it can.
@@ -237,13 +256,14 @@ class RecipeSpec(Declaration):
             return self.fitted(settings).refusal
         self.changed(settings, changes)
         specs = changed_specs(self.stages, declared_changes(self.planned(settings), changes))
-        return self._fit(specs, settings, file=self.file).refusal
+        return self._fit(self._plan_of(specs, settings, file=self.file), file=self.file).refusal
 
     def on_bare_prompts(self, settings: Settings) -> Fitted:
         """The stages as they would run on prompts without a check and without references."""
         bare = [bare_source()]
         sources = {**(self._sources or {}), "prompts": bare, "held_out": bare}
-        return self._fit(self.stages, settings, file=self.file, sources=sources)
+        planned = self._plan_of(self.stages, settings, file=self.file)
+        return self._fit(planned, file=self.file, sources=sources)
 
     def draw_from(self, sources: Mapping[str, SourceSpec], settings: Settings) -> None:
         """Fit the stages to the sources of the recipe's prompts, of the held-out prompts and of
@@ -270,27 +290,29 @@ class RecipeSpec(Declaration):
         self._refused = error
         self._fitted = None
 
+    def _plan_of(self, specs: Mapping[str, Any], settings: Settings, *, file: Path | str) -> Plan:
+        roles = settings.defaults()
+        stages = plan(specs, file=file, roles=roles)
+        check_templates(stages, roles, file=file, folder=Path(self.file).parent)
+        return Plan(stages, roles)
+
     def _fit(
         self,
-        specs: Mapping[str, Any],
-        settings: Settings,
+        planned: Plan,
         *,
         file: Path | str,
         sources: Mapping[str, Sequence[SourceSpec]] | None = None,
     ) -> Fitted:
-        roles = settings.defaults()
-        stages = plan(specs, file=file, roles=roles)
-        check_templates(stages, roles, file=file, folder=Path(self.file).parent)
         if sources is None:
             try:
-                check_roles(stages, roles, file=file)
+                check_roles(planned.stages, planned.roles, file=file)
             except UnfitError as unfit:
-                return Fitted(stages, {}, unfit)
+                return Fitted(planned.stages, {}, unfit)
             if self._refused is not None or self._sources is None:
-                return Fitted(stages, {}, self._refused)
+                return Fitted(planned.stages, {}, self._refused)
             sources = self._sources
         measured = None if self.measure is None else self.measure.get("of")
-        return fit(stages, sources, file=file, roles=roles, measured=measured)
+        return fit(planned.stages, sources, file=file, roles=planned.roles, measured=measured)
 
     def changed(self, settings: Settings, changes: Changes) -> list[Stage]:
         """The stages in running order, with the parameters that a run sets.
@@ -303,7 +325,7 @@ class RecipeSpec(Declaration):
             return before
         changes = declared_changes(before, changes)
         specs = changed_specs(self.stages, changes)
-        after = self._fit(specs, settings, file=WHERE)
+        after = self._fit(self._plan_of(specs, settings, file=WHERE), file=WHERE)
         check_changes(before, after.stages)
         if after.refusal is not None and self.fitted(settings).refusal is None:
             raise after.refusal
