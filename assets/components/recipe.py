@@ -15,6 +15,7 @@ from assets.automation.partitions import days_before, shown_days
 from assets.components import asset_metadata as catalogue
 from assets.components.declared import DeclaredComponent
 from assets.components.refused import refused_assets
+from assets.components.stage_asset import run_configuration, stage_asset
 from assets.config.errors import RecipeError
 from assets.config.settings import Settings, load_settings
 from assets.execution.claim_check import claim_check
@@ -184,28 +185,12 @@ class Recipe(RecipeSpec, DeclaredComponent):
         days: dg.DailyPartitionsDefinition,
     ) -> dg.AssetsDefinition:
         recipe, rows = self.name, self.rows
-        key = [recipe, "prompts"]
+        key, asked = dg.AssetKey([recipe, "prompts"]), dg.AssetKey(["prompts", settings.held_out])
 
-        @dg.asset(
-            key=key,
-            group_name=catalogue.group(self),
-            partitions_def=days,
-            description=catalogue.described_prompts(self, weights),
-            kinds={"parquet", "polars"},
-            tags={**catalogue.tags(self), "table": Prompts.__name__},
-            metadata={"dagster/column_schema": catalogue.column_schema(Prompts)},
-            ins={"held_out": dg.AssetIn(key=["prompts", settings.held_out])},
-            deps=[
-                *(dg.AssetDep(["prompts", source]) for source in weights),
-                dg.AssetDep(key, partition_mapping=days_before()),
-            ],
-            io_manager_key="tables",
-            required_resource_keys={"factory"},
-            check_specs=[dg.AssetCheckSpec("schema", asset=key, description="Every rule holds")],
-        )
         def prompts(
-            context: dg.AssetExecutionContext, config: DrawConfig, held_out: UPath
+            context: dg.AssetExecutionContext, tables: Mapping[str, UPath]
         ) -> Iterator[dg.MaterializeResult[Split]]:
+            config = run_configuration(context, DrawConfig)
             factory: Resources = context.resources.factory
             began = perf_counter()
             with (
@@ -218,7 +203,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                     refresh=context.partition_key,
                     rows=rows if config.rows is None else config.rows,
                     weights=weights,
-                    held_out=read_table(held_out),
+                    held_out=read_table(tables["held_out"]),
                     referenced=referenced,
                 )
             seconds = perf_counter() - began
@@ -234,7 +219,24 @@ class Recipe(RecipeSpec, DeclaredComponent):
                 check_results=[schema_check(Prompts, drawn.split.kept)],
             )
 
-        return prompts
+        spec = dg.AssetSpec(
+            key,
+            group_name=catalogue.group(self),
+            partitions_def=days,
+            description=catalogue.described_prompts(self, weights),
+            kinds={"parquet", "polars"},
+            tags={**catalogue.tags(self), "table": Prompts.__name__},
+            metadata={"dagster/column_schema": catalogue.column_schema(Prompts)},
+            deps=[
+                asked,
+                *(dg.AssetKey(["prompts", source]) for source in weights),
+                dg.AssetDep(key, partition_mapping=days_before()),
+            ],
+        )
+        check = dg.AssetCheckSpec("schema", asset=key, description="Every rule holds")
+        return stage_asset(
+            prompts, spec, config=DrawConfig, checks=[check], ins={"held_out": asked}
+        )
 
     def _asset(
         self,
@@ -243,13 +245,15 @@ class Recipe(RecipeSpec, DeclaredComponent):
         settings: Settings,
         days: dg.DailyPartitionsDefinition,
     ) -> dg.AssetsDefinition:
-        key = [self.name, stage.name]
+        key = dg.AssetKey([self.name, stage.name])
         # Label accuracy of pairs needs the prompts, even if the operator does not read them.
         needed = with_read(recipe.stages, stage.reads) if stage.gives is Pairs else []
         given = given_tables(needed) if stage.gives is Pairs else ()
         reads = dict.fromkeys([*stage.reads, *given])
         keys = {
-            name: ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
+            name: dg.AssetKey(
+                ["prompts", settings.held_out] if name == "held_out" else [self.name, name]
+            )
             for name in reads
         }
         sources = [dg.AssetKey(["prompts", source]) for source in stage.sources]
@@ -257,38 +261,14 @@ class Recipe(RecipeSpec, DeclaredComponent):
         gives = {each.name: each.gives for each in recipe.stages}
         lineage = column_lineage(
             stage.gives,
-            {dg.AssetKey(keys[name]): gives.get(name, Prompts) for name in stage.reads}
+            {keys[name]: gives.get(name, Prompts) for name in stage.reads}
             | dict.fromkeys(sources, Prompts),
         )
 
-        @dg.asset(
-            key=key,
-            group_name=catalogue.group(self),
-            partitions_def=days,
-            description=catalogue.described_stage(self, stage),
-            kinds=catalogue.kinds(stage, settings),
-            tags={
-                **catalogue.tags(self),
-                "table": stage.gives.__name__,
-                "operator": kind.__name__,
-            },
-            metadata={
-                "parameters": dg.MetadataValue.json(stage.operator.model_dump(mode="json")),
-                "dagster/column_schema": catalogue.column_schema(stage.gives),
-            },
-            code_version=catalogue.code_version(
-                stage, self.stages.get(stage.declared, {}), settings, seed=self.seed
-            ),
-            pool=pool_of(stage.operator),
-            ins={name: dg.AssetIn(key=upstream) for name, upstream in keys.items()},
-            deps=[dg.AssetDep(source) for source in sources],
-            io_manager_key="tables",
-            required_resource_keys={"factory"},
-            check_specs=check_specs(key, stage),
-        )
         def run(
-            context: dg.AssetExecutionContext, config: StageConfig, **tables: UPath
+            context: dg.AssetExecutionContext, tables: Mapping[str, UPath]
         ) -> Iterator[dg.MaterializeResult[Split | StageParts]]:
+            config = run_configuration(context, StageConfig)
             factory: Resources = context.resources.factory
             with (
                 retried(context.run, context.retry_number, factory.settings.retries),
@@ -314,4 +294,31 @@ class Recipe(RecipeSpec, DeclaredComponent):
                 stop_if_blocked(outcome.probes, recipe=recipe.recipe, stage=stage.name)
                 stop_if_low(outcome.choices, recipe=recipe.recipe, stage=stage.name)
 
-        return run
+        spec = dg.AssetSpec(
+            key,
+            group_name=catalogue.group(self),
+            partitions_def=days,
+            description=catalogue.described_stage(self, stage),
+            kinds=catalogue.kinds(stage, settings),
+            tags={
+                **catalogue.tags(self),
+                "table": stage.gives.__name__,
+                "operator": kind.__name__,
+            },
+            metadata={
+                "parameters": dg.MetadataValue.json(stage.operator.model_dump(mode="json")),
+                "dagster/column_schema": catalogue.column_schema(stage.gives),
+            },
+            code_version=catalogue.code_version(
+                stage, self.stages.get(stage.declared, {}), settings, seed=self.seed
+            ),
+            deps=[*keys.values(), *sources],
+        )
+        return stage_asset(
+            run,
+            spec,
+            config=StageConfig,
+            checks=check_specs([self.name, stage.name], stage),
+            ins=keys,
+            pool=pool_of(stage.operator),
+        )
