@@ -94,7 +94,7 @@ def test_opinions_in_one_text_are_refused(read: Any) -> None:
             "scored",
             {"prompt": "?", "output": "a"},
             {},
-            "no column 'score'; there is 'prompt', 'output'",
+            "no column 'score'; there is 'output'",
         ),
         ("scored", {"prompt": "?", "text": ""}, {"score": "stars"}, "no column 'stars'"),
         # A value that is called as a field is no column.
