@@ -9,6 +9,7 @@ from annotators.criteria.listwise_items import ListwiseItems
 from annotators.criteria.rubric import Rubric
 from annotators.judge.checklist import Checklist
 from annotators.judge.grade_match import GradeMatch
+from annotators.judge.grade_votes import GradeVotes
 from annotators.judge.item_answers import ItemAnswers
 from annotators.judge.judge import Judge
 from annotators.judge.judging_items import JudgingItems
@@ -58,6 +59,7 @@ __all__ = [
     "FirstError",
     "FollowupLikelihood",
     "GradeMatch",
+    "GradeVotes",
     "ImplicitReward",
     "ImportedScores",
     "ItemAnswers",
