@@ -69,7 +69,8 @@ def sample_rows(sample: Sample, origin: Origin, where: str) -> Iterator[TableRow
         about = canonical(dict(solution.made))
         thought = [] if solution.reasoning is None else [solution.reasoning]
         calls = [list(solution.calls)] if solution.calls else []
-        parts = (prompt_key, list(solution.steps), solution.model, about, *thought, *calls)
+        turns = [] if solution.turns is None else [list(map(list, solution.turns))]
+        parts = (prompt_key, list(solution.steps), solution.model, about, *thought, *calls, *turns)
         ids.append(solution.response_id or content_id(*parts))
         if solution.calls:
             yield from _refused_of_call(solution, sample)
@@ -134,6 +135,8 @@ def _solution(
             "text": solution.text,
             "reasoning": solution.reasoning,
             "steps": spans if labelled else None,
+            "turns": solution.turns
+            and [dict(zip(("role", "start", "end"), turn, strict=True)) for turn in solution.turns],
             "finish": "stop",
             "tokens": spans[-1]["token_end"],
             "origin": origin_record,
@@ -184,7 +187,7 @@ def _pair(
     if refused:
         return f"a side is refused: {refused[0]}"
     one, other = (solution for solution in solutions if not isinstance(solution, str))
-    if one.message == other.message:
+    if one.messages == other.messages:
         return "both answers are the same"
     preferred = preference.chosen or 0
     chosen, rejected = (one, other) if preferred == 0 else (other, one)
@@ -195,8 +198,8 @@ def _pair(
         "pair_id": preference.pair_id or content_id(prompt_key, *sides, *whose),
         "prompt_id": prompt_key,
         "prompt": sample.prompt,
-        "chosen": [chosen.message],
-        "rejected": [rejected.message],
+        "chosen": chosen.messages,
+        "rejected": rejected.messages,
         "chosen_id": sides[0],
         "rejected_id": sides[1],
         "margin": preference.margin,
@@ -219,7 +222,7 @@ def _demonstration(
     return {
         "demonstration_id": demonstration.demonstration_id or content_id(prompt_key, ids[0]),
         "prompt_id": prompt_key,
-        "messages": [*sample.prompt, solution.message],
+        "messages": [*sample.prompt, *solution.messages],
         "response_id": None if solution.calls else ids[0],
         "loss_spans": demonstration.loss_spans,
         "condition": demonstration.condition,

@@ -25,7 +25,6 @@ from engines.operators.step_ends import sentence_ends, step_ends
 from engines.operators.system_turns import as_asked
 from engines.rows import Span
 from schemas import (
-    Dropped,
     Message,
     ModelDefault,
     Prompts,
@@ -37,10 +36,10 @@ from schemas import (
     Takes,
     columns,
     dropped,
-    empty,
     messages_of,
 )
 
+TRANSCRIPT = "it is a transcript, and only an answer of one turn can be cut into steps"
 NO_THOUGHT = "the text begins with no thought: put a stage {use: filters.JoinReasoning} before"
 Floats = npt.NDArray[np.float64]
 
@@ -79,6 +78,8 @@ class Segment(RowOperator):
 
     A line or part without words belongs to the step before it, or to the first step. A cut that
     the tokens of ``model`` do not allow moves (`engines.chat.tokenizer.Tokenizing.cuts`).
+
+    A transcript is dropped: its lines are not all the model's.
 
     With ``by: confidence``, a response is dropped if ``model`` cannot score it or its prompt is
     missing. Findings: steps per response, and the limit that was used.
@@ -119,15 +120,19 @@ class Segment(RowOperator):
         Raises:
             EngineError: the role has no tokenizer that gives the positions of tokens.
         """
-        responses, context = tables[self.of], session.context
-        lost, report = empty(Dropped), StageReport()
+        context, report = session.context, StageReport()
+        one_turn = pl.col("turns").is_null()
+        transcripts = tables[self.of].filter(~one_turn)["response_id"].to_list()
+        responses = tables[self.of].filter(one_turn)
+        lost = dropped(context.stage, TRANSCRIPT, transcripts)
         of = tokenizing(context.roles[self.model])
         if self.within == "thought":
             thinks = pl.Series(
                 [thought_of(text)[0] > 0 for text in responses["text"]], dtype=pl.Boolean
             )
             without = responses.filter(~thinks)["response_id"].to_list()
-            responses, lost = responses.filter(thinks), dropped(context.stage, NO_THOUGHT, without)
+            responses = responses.filter(thinks)
+            lost = pl.concat([lost, dropped(context.stage, NO_THOUGHT, without)])
         unsure: Mapping[str, list[int]] = {}
         if self.by == "confidence":
             prompts = as_asked(self, tables)[self.prompts]

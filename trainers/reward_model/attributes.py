@@ -7,9 +7,10 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from engines.protocol import RowError
-from schemas import Checkpoints, ModelDefault, Prompts, Responses, Scores, Takes
+from schemas import Checkpoints, ModelDefault, Prompts, Responses, Scores, Takes, transcript
 from trainers.training.tokenization import Reader
 from trainers.training.trainer import Trainer, with_ends
+from trainers.training.turns import transcript_tokens
 
 if TYPE_CHECKING:
     from transformers import Trainer as Learner
@@ -23,7 +24,7 @@ class AttributeRegression(Trainer):
     The loss of a response is the mean of (output − rating)² over its attributes. Several ratings of
     an attribute by one stage do not occur; average several people before. A response that lacks the
     rating of an attribute learns the others; one without any is dropped. Before the first step each
-    output is 0.
+    output is 0. A transcript is read at the end of its last turn, after the turns before it.
 
     The folder holds a sequence classification model with a label for each attribute, in order, by
     its name (``id2label``). `annotators.Reward` then has an annotator an attribute, or one reward,
@@ -73,15 +74,23 @@ class AttributeRegression(Trainer):
             )
         cut = pl.when(pl.col("finish") == "length").then(False).alias("ends")
         examples = examples.with_columns(cut, ratings=pl.concat_list(names))
-        return examples.select("response_id", "prompt", "text", "ratings", *with_ends(examples))
+        turns = ["turns"] if examples["turns"].count() else []
+        names = ["response_id", "prompt", "text", "ratings", *turns, *with_ends(examples)]
+        return examples.select(names)
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         if row["prompt"] is None:
             raise RowError("prompt not found")
         if all(rating is None for rating in row["ratings"]):
             raise RowError(f"no rating of {', '.join(self.attributes)} in stage {self.by}")
-        ids = reader.prompt(row["prompt"], row["text"])
-        ids += reader.answer(row["text"], ended=row.get("ends") is not False)
+        ended = row.get("ends") is not False
+        if row.get("turns") is None:
+            ids = reader.prompt(row["prompt"], row["text"])
+            ids += reader.answer(row["text"], ended=ended)
+        else:
+            answer = transcript(row["text"], (turn.values() for turn in row["turns"]))
+            ids = reader.prompt(row["prompt"], answer[0]["content"])
+            ids += transcript_tokens(row["prompt"], answer, ids, reader, ended=ended)[0]
         return {
             "ids": ids,
             "targets": [rating or 0.0 for rating in row["ratings"]],

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from generators.sources.columns import value_at
-from schemas import Message, ToolCall
+from schemas import Message, ToolCall, transcript
 
 Row = Mapping[str, Any]
 Part = TypeVar("Part")
@@ -47,7 +47,8 @@ class Solution:
     stored as a demonstration or a side of a pair only: `schemas.Responses` are texts.
     ``reasoning`` is the thought before the text. ``labels`` and ``values`` have an entry a step
     (None: not judged). A score that cannot be read is a text with the reason. ``response_id`` is
-    the id in an earlier export, if it had one.
+    the id in an earlier export, if it had one. ``turns`` are those of a transcript
+    (`schemas.Responses`): role, start and end in characters of the text.
     """
 
     steps: tuple[str, ...]
@@ -59,6 +60,7 @@ class Solution:
     labels: tuple[bool | None, ...] | None = None
     values: tuple[float | None, ...] | None = None
     response_id: str | None = None
+    turns: tuple[tuple[str, int, int], ...] | None = None
 
     @property
     def text(self) -> str:
@@ -66,10 +68,12 @@ class Solution:
         return "".join(self.steps)
 
     @property
-    def message(self) -> Message:
-        """The response as a message of the assistant."""
+    def messages(self) -> list[Message]:
+        """The response as one message of the assistant or, of a transcript, one for each turn."""
+        if self.turns is not None:
+            return transcript(self.text, self.turns)
         message: Message = {"role": "assistant", "content": self.text}
-        return {**message, "tool_calls": list(self.calls)} if self.calls else message
+        return [{**message, "tool_calls": list(self.calls)} if self.calls else message]
 
 
 @dataclass(frozen=True, config=_STRICT)

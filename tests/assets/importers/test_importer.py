@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+import filters
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.config.settings import load_settings
@@ -368,3 +369,28 @@ def test_forms_of_reward_models_learn_imported_ratings_and_preferences(
     tables["prompts"] = imported(context, "preferences", Prompts)
     pairs = planned["pairs"].operator.run(tables, context).kept
     assert planned["reward"].operator.examples(pairs)["margin"].to_list() == [2.0]
+
+
+def test_of_an_imported_transcript_the_turns_of_the_model_are_learned(
+    read: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "attempts.jsonl"
+    said = ["2 + 2?", "5", "Look again.", "4"]
+    roles = ["user", "assistant", "user", "assistant"]
+    messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=True)]
+    other = [*messages[:3], {"role": "assistant", "content": "6"}]
+    rows = [{"messages": messages, "score": 1}, {"messages": other, "score": 0}]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    found = read("transcript", file, name="attempts")
+    assert [[turn["role"] for turn in turns] for turns in found["responses"]["turns"]] == [
+        ["assistant", "user", "assistant"]
+    ] * 2
+    assert sorted(found["scores"]["value"]) == [0.0, 1.0]
+    tables = {name: found[name] for name in ("prompts", "responses", "scores")}
+    learned = filters.Imitate(of="responses").run(tables).kept
+    for row in named_rows(learned):
+        assert [message["role"] for message in row["messages"]] == roles
+        # The first and the second answer, and not what the user said between them.
+        assert row["loss_spans"] == [[1, 0, 1], [3, 0, 1]]
+    (pair,) = named_rows(filters.BestWorst(of="responses", by="scores").run(tables).kept)
+    assert [message["content"] for message in pair["chosen"]] == said[1:]

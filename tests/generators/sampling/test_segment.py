@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,7 @@ from engines.chat.tokenizer import tokenizing
 from engines.context import Context
 from engines.opening import open_engine
 from generators import Segment
-from schemas import Split
+from schemas import Responses, Split, columns
 
 
 @pytest.fixture
@@ -39,6 +40,19 @@ def steps(split: Split) -> list[list[str]]:
     return [
         [text[span["start"] : span["end"]] for span in found]
         for text, found in split.kept.select("text", "steps").iter_rows()
+    ]
+
+
+def test_a_transcript_is_not_cut(cut: Any, answered: Any) -> None:
+    tables = answered({"say it": ["one\ntwo", "yes\n\nsure?\n\nno"]})
+    spans = [("assistant", 0, 3), ("user", 3, 12), ("assistant", 12, 14)]
+    turns = [dict(zip(("role", "start", "end"), span, strict=True)) for span in spans]
+    column = pl.Series("turns", [None, turns], dtype=columns(Responses)["turns"])
+    responses = tables["responses"].with_columns(column)
+    split = Segment().run(tables | {"responses": responses}, cut.context())
+    assert steps(split) == [["one\n", "two"]]
+    assert split.dropped["reason"].to_list() == [
+        "it is a transcript, and only an answer of one turn can be cut into steps"
     ]
 
 

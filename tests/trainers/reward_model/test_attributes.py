@@ -14,7 +14,7 @@ from engines.context import Context
 from engines.protocol import EngineError
 from schemas import Scores, rows
 from tests.trainers.samples import ORIGIN, sampled
-from trainers import AttributeRegression, RewardAccuracy, RewardModel
+from trainers import AttributeRegression, PolicyGradient, RewardAccuracy, RewardModel
 
 ATTRIBUTES = ("right", "short")
 
@@ -162,3 +162,20 @@ def test_preferences_go_on_from_the_first_attribute(
     assert after.config.num_labels == 1
     assert not hasattr(after.config, "reward_outputs")
     torch.testing.assert_close(after.score.weight[0], before.score.weight[0], rtol=0, atol=1e-5)
+
+
+def test_a_transcript_is_read_after_the_turns_before_its_last(
+    learner_for: Callable[..., Any],
+) -> None:
+    found = sampled([[("1 ? 12", 1.0), ("3", 0.0)]])
+    spans = [("assistant", 0, 1), ("user", 1, 4), ("assistant", 4, 6)]
+    said = [dict(zip(("role", "start", "end"), span, strict=True)) for span in spans]
+    responses = found["responses"]
+    turns = pl.Series([said, None], dtype=responses.schema["turns"])
+    tables = found | {"responses": responses.with_columns(turns=turns)}
+    policy = PolicyGradient(of="responses", rewards={"scores": 1.0})
+    learned = learner_for(policy, policy.gather(tables)).train_dataset
+    trainer = AttributeRegression(of="responses", by="scores", attributes=("test",))
+    read = learner_for(trainer, trainer.gather(tables)).train_dataset
+    expected = [each["prompt_ids"] + each["answer_ids"] for each in learned]
+    assert [each["ids"] for each in read] == expected
