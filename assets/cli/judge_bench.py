@@ -19,8 +19,8 @@ def judge_bench(
         list[str] | None,
         typer.Option(
             metavar="SHAPE=PATH|SOURCE",
-            help="A file as reward-bench=FILE, judgebench=FILE or processbench=FILE, or a source "
-            "with a check (default: the held-out one). Repeatable.",
+            help="A file as reward-bench=FILE, reward-bench-2=FILE, judgebench=FILE or "
+            "processbench=FILE, or a source with a check (default: the held-out one). Repeatable.",
         ),
     ] = None,
     rows: Annotated[

@@ -14,14 +14,18 @@ def judged_tables(measured: Measured) -> Iterator[RenderableType]:
     """The figures of all roles on one benchmark: of all items, by group and by length."""
     title = f"{measured.benchmark}: {measured.items:,} {words.what(measured)}"
     yield _table(title, words.columns(measured), [words.cells(measured, r) for r in measured.roles])
+    if rows := words.equal_tokens(measured):
+        yield _table("at equal tokens", words.EQUAL_TOKENS, rows)
+    if rows := words.people(measured):
+        yield _table("agreement with people", words.PEOPLE, rows)
     for by in ("group", "length"):
-        rows = [
+        parts = [
             (name, f"{items:,}", *(words.part(measured, each) for each in figures))
             for name, items, figures in words.parts(measured, by)
         ]
-        if rows:
+        if parts:
             names = [role.role for role in measured.roles]
-            yield _table(f"{words.by_title(measured)} by {by}", [by, "items", *names], rows)
+            yield _table(f"{words.by_title(measured)} by {by}", [by, "items", *names], parts)
     if measured.refused:
         yield Text(words.refused(measured), style="yellow")
 

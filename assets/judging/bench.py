@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from assets.config.errors import FactoryError
-from assets.judging.figures import RoleFigures, role_figures
+from assets.judging.equal_tokens import at_equal_tokens
+from assets.judging.figures import EqualTokens, RoleFigures, role_figures
 from assets.judging.items import Benchmark
 from assets.judging.verdicts import verdicts_of
 from assets.project.project import Project
@@ -80,28 +81,34 @@ def judged(
         FactoryError: A role cannot be asked so.
         EngineError: Too many items failed.
     """
+    if all(item.vote == 0.5 for item in benchmark.items):
+        raise FactoryError(f"all votes of {benchmark.name} are for neither response")
     choose = "choose" if votes is None else "generate"
-    needs = {choose if item.kind == "pair" else "generate" for item in benchmark.items}
-    tables: dict[str, pl.DataFrame] = {}
-    figures: list[RoleFigures] = []
+    needs = {"generate" if item.kind == "solution" else choose for item in benchmark.items}
     for role in roles:
         binding = context.roles[role]
         for need in sorted(needs):
             if not binding.can(need):
                 hint = " (or ask for written verdicts: --votes 1)" if need == "choose" else ""
                 raise FactoryError(f"role {role!r} must {need}, {binding.lacking(need)}{hint}")
-        found = verdicts_of(
+
+    def ask(role: str, votes: int | None) -> pl.DataFrame:
+        asked = replace(context, stage=f"{benchmark.name} {role}")
+        defaults = dict(project.settings.defaults())
+        return verdicts_of(role, benchmark.items, asked, defaults, votes=votes)
+
+    tables = {role: ask(role, votes) for role in roles}
+    equal: Mapping[str, EqualTokens | None] = {}
+    if votes is not None and len(roles) > 1:
+        equal = at_equal_tokens(tables, votes, ask)
+    figures = [
+        role_figures(
             role,
-            benchmark.items,
-            replace(context, stage=f"{benchmark.name} {role}"),
-            dict(project.settings.defaults()),
-            votes=votes,
+            context.roles[role].model or str(context.roles[role].served_as),
+            table,
+            None if role == roles[0] else tables[roles[0]],
+            equal.get(role),
         )
-        first = tables[roles[0]] if tables else None
-        figures.append(
-            role_figures(
-                role, binding.model or str(binding.served_as), found.table, found.usage, first
-            )
-        )
-        tables[role] = found.table
+        for role, table in tables.items()
+    ]
     return Measured(benchmark.name, len(benchmark.items), benchmark.refused, figures, tables)

@@ -6,9 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from assets.judging.choices import ties_score
+from assets.judging.people import Agreement, agreement
 from assets.project.intervals import compared
 from kernels.intervals import wilson_interval
-from schemas import Usage
 from trainers.evaluation.first_errors import counts, f1_difference, summed
 
 ALL = "all"
@@ -29,7 +30,8 @@ class GroupFigures:
             as one case, since verdicts on one prompt depend on each other.
         high: Its upper end.
         both: Of pairs, the share whose better response is named in both orders.
-        ties: Of pairs, the share of which both orders name neither response.
+        ties: Of pairs, the share of which both orders name neither response; of choices, the share
+            whose right response has the highest grade together with a wrong one.
         flips: Of pairs, the share whose two orders name different winners.
         unread: The share of items of which a verdict could not be read.
         first_position: The share of named winners that were shown first: ½ without position bias.
@@ -38,6 +40,8 @@ class GroupFigures:
             over prompts.
         erroneous: The accuracy on solutions with a wrong step.
         correct: The accuracy on solutions without one.
+        ties_score: RewardBench 2's score of its subset Ties (`assets.judging.choices.ties_score`).
+        people: The agreement with people's votes on pairs.
     """
 
     by: str
@@ -58,6 +62,8 @@ class GroupFigures:
     f1_high: float | None = None
     erroneous: float | None = None
     correct: float | None = None
+    ties_score: float | None = None
+    people: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,23 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class EqualTokens:
+    """A role's figures with as many votes as fit into the tokens of the cheapest role.
+
+    Attributes:
+        votes: The votes of a question.
+        tokens: The tokens that they read and wrote.
+        accuracy: The accuracy by them.
+        less_first: The difference to the first role at equal tokens; None of that role.
+    """
+
+    votes: int
+    tokens: int
+    accuracy: float
+    less_first: Difference | None = None
+
+
+@dataclass(frozen=True)
 class RoleFigures:
     """A role's figures on a benchmark.
 
@@ -79,8 +102,10 @@ class RoleFigures:
         model: The model that it is bound to.
         groups: All items first, then each group and each class of lengths.
         calls: The answers of the model, with those that the journal had.
-        tokens: The tokens of the answers that were not in the journal.
+        tokens: The tokens that they read and wrote. A question repeated counts once.
         less_first: The difference to the first role; None of the first role.
+        equal_tokens: The figures at as many tokens as the cheapest role; None unless roles of
+            several written votes are compared.
     """
 
     role: str
@@ -89,13 +114,18 @@ class RoleFigures:
     calls: int
     tokens: int
     less_first: Difference | None = None
+    equal_tokens: EqualTokens | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def role_figures(
-    role: str, model: str, table: pl.DataFrame, usage: Usage, first: pl.DataFrame | None
+    role: str,
+    model: str,
+    table: pl.DataFrame,
+    first: pl.DataFrame | None,
+    equal_tokens: EqualTokens | None = None,
 ) -> RoleFigures:
     """The figures of a role.
 
@@ -103,32 +133,41 @@ def role_figures(
         role: The role.
         model: The model that it is bound to.
         table: Its verdicts (`assets.judging.verdicts.COLUMNS`).
-        usage: What they cost.
         first: The verdicts of the first role on the same items; None for that role itself.
+        equal_tokens: The figures at equal tokens.
     """
     return RoleFigures(
         role,
         model,
         list(_groups(table)),
-        usage.model_calls + usage.journal_hits,
-        usage.tokens,
-        None if first is None else _difference(table, first),
+        int(table["calls"].sum()),
+        tokens_of(table),
+        None if first is None else difference(table, first),
+        equal_tokens,
     )
+
+
+def tokens_of(table: pl.DataFrame) -> int:
+    """The tokens that were read and written for verdicts."""
+    return int(table["prompt_tokens"].sum()) + int(table["answer_tokens"].sum())
 
 
 def _groups(table: pl.DataFrame) -> Iterator[GroupFigures]:
     yield group_figures(ALL, ALL, table)
     for by in ("group", "length"):
-        names = table[by].unique().sort()
+        names = table.drop_nulls("credit")[by].unique().sort()
         if by == "length" or len(names) > 1:
             for name in names:
                 yield group_figures(by, name, table.filter(pl.col(by) == name))
 
 
 def group_figures(by: str, name: str, table: pl.DataFrame) -> GroupFigures:
-    """The figures of the items of ``table``, which has one row at least."""
+    """The figures of the items of ``table``, which has one row at least with a right verdict. Votes
+    for neither response count in the agreement with people alone."""
+    people = agreement(table)
+    table = table.drop_nulls("credit")
     prompts = table["prompt_id"].n_unique()
-    accuracy = float(table["credit"].sum()) / table.height
+    accuracy = float(table["credit"].to_numpy().mean())
     low, high = wilson_interval(accuracy * prompts, prompts)
     return GroupFigures(
         by,
@@ -139,14 +178,14 @@ def group_figures(by: str, name: str, table: pl.DataFrame) -> GroupFigures:
         low,
         high,
         _share(table["verdict"] == "unread"),
-        **_of_pairs(table),
-        **_of_steps(table),
+        **_of_pairs(table.filter(pl.col("kind") == "pair")),
+        **_of_choices(table.filter(pl.col("kind") == "choice")),
+        **_of_steps(table.filter(pl.col("kind") == "solution")),
+        people=people,
     )
 
 
-def _of_pairs(table: pl.DataFrame) -> Mapping[str, float | None]:
-    """The figures of pairs; none of solutions."""
-    pairs = table.filter(pl.col("truth").is_null())
+def _of_pairs(pairs: pl.DataFrame) -> Mapping[str, float | None]:
     if pairs.is_empty():
         return {}
     decided, mass = int(pairs["decided"].sum()), pairs["mass"].median()
@@ -159,13 +198,22 @@ def _of_pairs(table: pl.DataFrame) -> Mapping[str, float | None]:
     }
 
 
+def _of_choices(choices: pl.DataFrame) -> Mapping[str, float | None]:
+    if choices.is_empty():
+        return {}
+    mass = choices["mass"].median()
+    return {
+        "ties": _share(choices["verdict"] == "tie"),
+        "mass": mass if isinstance(mass, float) else None,
+        "ties_score": ties_score(choices),
+    }
+
+
 def _share(true: pl.Series) -> float:
     return int(true.sum()) / len(true)
 
 
-def _of_steps(table: pl.DataFrame) -> Mapping[str, float | None]:
-    """The figures of solutions; none of pairs."""
-    solutions = table.filter(pl.col("truth").is_not_null())
+def _of_steps(solutions: pl.DataFrame) -> Mapping[str, float | None]:
     if solutions.is_empty():
         return {}
     counted = counts(solutions)
@@ -181,12 +229,15 @@ def _of_steps(table: pl.DataFrame) -> Mapping[str, float | None]:
     }
 
 
-def _difference(table: pl.DataFrame, first: pl.DataFrame) -> Difference:
+def difference(table: pl.DataFrame, first: pl.DataFrame) -> Difference:
+    """The accuracy by the verdicts of ``table``, less that by ``first`` on the same items."""
     both = compared(_by_prompt(table), _by_prompt(first))
     return Difference(both.measured - both.control, both.low, both.high)
 
 
 def _by_prompt(table: pl.DataFrame) -> pl.DataFrame:
-    return table.group_by("prompt_id").agg(
-        hits=pl.col("credit").sum(), count=pl.len().cast(pl.Float64)
+    return (
+        table.drop_nulls("credit")
+        .group_by("prompt_id")
+        .agg(hits=pl.col("credit").sum(), count=pl.len().cast(pl.Float64))
     )

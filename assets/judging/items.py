@@ -1,5 +1,5 @@
-"""What a judge is measured on: pairs of which one response is known to be better, and solutions
-whose first wrong step is known."""
+"""What a judge is measured on: pairs of which one response is known to be better, right responses
+among wrong ones, and solutions whose first wrong step is known."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,12 @@ from assets.config.errors import FactoryError
 from assets.importers.published_files import published_rows
 from assets.importers.shapes import Row, Sample, Shape, Solution, shape_of
 from assets.importers.shapes.reading import one_line
+from assets.judging.choices import SHAPE, texts_of
 from engines.rows import RESPONSE, Prompt, Response, Span, response_of
 from generators import SourceError
-from schemas import content_id, messages_of, prompt_id
+from schemas import Message, content_id, messages_of, prompt_id
 
-Kind = Literal["pair", "solution"]
+Kind = Literal["pair", "choice", "solution"]
 
 GROUPS = ("subset", "category", "domain", "source")
 """The columns that name the group of a row, in order of preference."""
@@ -30,8 +31,13 @@ class Item:
         item_id: A hash of the prompt and the responses.
         group: What it belongs to, such as a subset of RewardBench.
         prompt: The task.
-        responses: Of a pair the better response and then the worse one; of a solution itself.
-        truth: Of a solution the index of its first wrong step, −1 if none is wrong. None of a pair.
+        responses: Of a pair the better response and then the worse one, or as in the file if people
+            prefer neither; of a choice the right ones, then the wrong ones; of a solution itself.
+        truth: Of a solution the index of its first wrong step, −1 if none is wrong. None of others.
+        right: Of a choice, how many of its responses are right. None of others.
+        vote: Of a pair of a file, what was voted for the response that stands first in it: 1, 0, or
+            ½ for neither. None of others.
+        name: The row's own id, if it has one.
     """
 
     item_id: str
@@ -39,9 +45,14 @@ class Item:
     prompt: Prompt
     responses: tuple[Response, ...]
     truth: int | None = None
+    right: int | None = None
+    vote: float | None = None
+    name: str | None = None
 
     @property
     def kind(self) -> Kind:
+        if self.right is not None:
+            return "choice"
         return "pair" if self.truth is None else "solution"
 
 
@@ -60,8 +71,9 @@ def read_benchmark(
     """The items of a published benchmark.
 
     Args:
-        shape: The shape of its rows, as of ``factory import``: ``reward-bench``, ``judgebench``,
-            ``processbench``, or any other with preferences or first errors.
+        shape: The shape of its rows: ``reward-bench-2``, or as of ``factory import``:
+            ``reward-bench``, ``judgebench``, ``processbench``, or any other with preferences or
+            first errors.
         place: A file, a folder in the layout of a dataset, or an id on the Hub.
         rows: The most items, drawn by ``seed``; None: all.
         seed: The seed of the draw.
@@ -71,7 +83,8 @@ def read_benchmark(
     Raises:
         FactoryError: It cannot be read, or no row is an item.
     """
-    name, form = shape_of(shape)
+    several = shape.lower().replace("_", "-") == SHAPE
+    name, form = (SHAPE, None) if several else shape_of(shape)
     found: dict[str, Item] = {}
     refused: Counter[str] = Counter()
     try:
@@ -143,8 +156,10 @@ def _one(responses: pl.DataFrame, seed: int) -> Response | None:
     return response_of(chosen["prompt_id"][0], chosen.select(RESPONSE).row(0))
 
 
-def _item(row: Row, form: Shape, name: str, where: str, group: str | None) -> Item | str:
+def _item(row: Row, form: Shape | None, name: str, where: str, group: str | None) -> Item | str:
     """The item of a row, or why there is none."""
+    if form is None:
+        return _choice(row, name, _group(row, name, where, group))
     try:
         sample = form.sample(row, {})
     except ValueError as error:
@@ -165,19 +180,35 @@ def _preferred(
     sample: Sample, solutions: Sequence[Solution], prompt: Prompt, group: str
 ) -> Item | str:
     assert sample.preference is not None
-    if (chosen := sample.preference.chosen) is None:
-        return "neither response is preferred"
+    chosen = sample.preference.chosen
     if any(one.calls for one in solutions):
         return "a response calls tools"
-    better, worse = (_response(prompt, solutions[at]) for at in (chosen, 1 - chosen))
+    order = (0, 1) if chosen is None else (chosen, 1 - chosen)
+    better, worse = (_response(prompt, solutions[at]) for at in order)
     if better.text == worse.text:
         return "both responses are the same"
-    return _pair(prompt, group, better, worse)
+    return _pair(prompt, group, better, worse, vote=0.5 if chosen is None else float(chosen == 0))
 
 
-def _pair(prompt: Prompt, group: str, better: Response, worse: Response) -> Item:
-    name = content_id(prompt.prompt_id, better.text, worse.text)
-    return Item(name, group, prompt, (better, worse))
+def _pair(
+    prompt: Prompt, group: str, better: Response, worse: Response, *, vote: float | None = None
+) -> Item:
+    neither = ["neither"] if vote == 0.5 else []
+    name = content_id(prompt.prompt_id, better.text, worse.text, *neither)
+    return Item(name, group, prompt, (better, worse), vote=vote)
+
+
+def _choice(row: Row, source: str, group: str) -> Item | str:
+    """The item of a row of RewardBench 2, or why there is none."""
+    found = texts_of(row)
+    if isinstance(found, str):
+        return found
+    asked, right, wrong = found
+    messages: tuple[Message, ...] = ({"role": "user", "content": asked},)
+    prompt = Prompt(prompt_id(messages), messages, None, source)
+    responses = tuple(_response(prompt, Solution((text,))) for text in (*right, *wrong))
+    name = content_id(prompt.prompt_id, right, wrong)
+    return Item(name, group, prompt, responses, right=len(right), name=str(row.get("id") or ""))
 
 
 def _solution(solution: Solution, prompt: Prompt, group: str) -> Item | str:

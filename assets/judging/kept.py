@@ -1,7 +1,7 @@
 """The kept figures of models as judges: the cards of downstream models show them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from upath import UPath
 
 from assets.judging.bench import Measured
 from assets.judging.figures import GroupFigures
+from assets.judging.people import Agreement
 from assets.storage.tables import write_whole
 from schemas import content_id
 
@@ -50,11 +51,16 @@ def keep_figures(root: UPath, measured: Measured, *, votes: int | None) -> None:
 def kept_figures(root: UPath, model: str) -> list[KeptFigures]:
     """The kept figures of the weights in the folder ``model``, by benchmark and size."""
     found = (
-        KeptFigures(each["benchmark"], each["votes"], GroupFigures(**each["figures"]))
+        KeptFigures(each["benchmark"], each["votes"], _figures(each["figures"]))
         for each in _records(root / FOLDER)
         if each["model"] == model
     )
     return sorted(found, key=lambda each: (each.benchmark, each.figures.items, each.votes or 0))
+
+
+def _figures(record: Mapping[str, Any]) -> GroupFigures:
+    people = record.get("people")
+    return GroupFigures(**{**record, "people": None if people is None else Agreement(**people)})
 
 
 def _records(folder: UPath) -> Iterator[dict[str, Any]]:

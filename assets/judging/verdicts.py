@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 import polars as pl
@@ -10,16 +10,20 @@ import polars as pl
 from annotators import FirstError, Judge
 from annotators.judge.pairing import Comparison
 from annotators.judge.pairwise import comparison
+from assets.judging.choices import graded_choice
 from assets.judging.items import Item
 from engines.context import Context
+from engines.ledger import Ledger
 from engines.model import Models
 from engines.operators.model_defaults import RoleDefaults, with_model_defaults
 from engines.operators.run_rows import Failed, run_rows
-from schemas import Usage
+from schemas import Cost
 
 COLUMNS: dict[str, Any] = {
     "item_id": pl.String,
     "prompt_id": pl.String,
+    "kind": pl.String,
+    "name": pl.String,
     "group": pl.String,
     "length": pl.String,
     "verdict": pl.String,
@@ -29,37 +33,39 @@ COLUMNS: dict[str, Any] = {
     "decided": pl.Int64,
     "first_won": pl.Int64,
     "mass": pl.Float64,
+    "vote": pl.Float64,
+    "value": pl.Float64,
+    "gap": pl.Float64,
+    "spread": pl.Float64,
     "truth": pl.Int64,
     "found": pl.Int64,
     "said": pl.String,
     "error": pl.String,
+    "calls": pl.Int64,
+    "prompt_tokens": pl.Int64,
+    "answer_tokens": pl.Int64,
 }
 """The columns of a table of verdicts.
 
 ``verdict`` of a pair is that of the score that `annotators.Judge` gives: ``right`` or ``wrong``, on
 the side of ½ where its expected value is; ``tie``, exactly ½; ``flip`` if the two orders name
 different winners; ``unread`` if an order could not be read. That of a solution is ``right``,
-``wrong`` or ``unread``. ``credit`` is 1 for right, ½ for tie and flip, else 0.
+``wrong`` or ``unread``. ``credit`` is 1 for right, ½ for tie and flip, else 0; of a choice see
+`assets.judging.choices`. It is null of a pair of which people prefer neither.
 
 What an order names is its most likely answer. Of a pair's orders, ``named_right`` counts those that
 name the better response, ``decided`` those that name any, and ``first_won`` those that name the one
 shown first. ``tied`` says that both name neither, though the expected value may lean. ``mass`` is
 the lowest probability of the allowed answers together. ``truth`` and ``found`` are indices of the
-first wrong step. ``said`` is what the judge said, ``error`` why it could not be read.
+first wrong step. ``said`` is what the judge said, ``error`` why it could not be read. ``vote`` is
+what was voted for the response that stands first in the file, ``value`` what the judge gives it.
+``calls``, ``prompt_tokens`` and ``answer_tokens`` are what the item costs, journaled or not.
 """
 
 CREDITS = {"right": 1.0, "tie": 0.5, "flip": 0.5, "wrong": 0.0, "unread": 0.0}
 STEPS = ((5, "up to 5 steps"), (10, "6 to 10 steps"), (math.inf, "11 steps and more"))
 EVEN = 0.1
 """Two responses whose lengths differ by at most this share of the longer are equally long."""
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """The table of a role's verdicts (`COLUMNS`), and what it cost."""
-
-    table: pl.DataFrame
-    usage: Usage
 
 
 def verdicts_of(
@@ -69,8 +75,8 @@ def verdicts_of(
     defaults: dict[str, RoleDefaults],
     *,
     votes: int | None,
-) -> Verdicts:
-    """Ask a role about all items.
+) -> pl.DataFrame:
+    """A role's verdicts on all items (`COLUMNS`).
 
     Args:
         role: The role.
@@ -88,39 +94,59 @@ def verdicts_of(
         drawn["temperature"] = 0.0
     sampled = {} if votes is None else {"verdict": "sampled", **drawn}
     judge, _ = with_model_defaults(Judge(mode="pairwise", model=role, **sampled), defaults)
+    grader, _ = with_model_defaults(Judge(model=role, **sampled), defaults)
     critic, _ = with_model_defaults(
         FirstError(by="judge", model=role, votes=drawn["votes"]), defaults
     )
     assert isinstance(judge, Judge)
+    assert isinstance(grader, Judge)
     assert isinstance(critic, FirstError)
 
     async def work(item: Item, models: Models) -> dict[str, Any]:
         if item.kind == "solution":
             return await _first_error_verdict(critic, item, models)
+        if item.right is not None:
+            return graded_choice(
+                await grader.score(item.prompt, item.responses, models), item.right
+            )
         better, worse = item.responses
         found, orders = await comparison(judge, item.prompt, better, worse, models)
-        return _compared(found, orders)
+        return _compared(item, found, orders)
 
+    ledger = Ledger()
+    context = replace(context, ledger=ledger)
     run = run_rows(((item.item_id, item) for item in items), work, context, total=len(items))
     rows: dict[int, dict[str, Any]] = {}
     for one in run:
         asked = (
             {"verdict": "unread", "error": one.message} if isinstance(one, Failed) else one.result
         )
-        rows[one.number] = _about(one.item) | asked
-    table = pl.DataFrame([rows[number] for number in sorted(rows)], schema=COLUMNS)
-    return Verdicts(
-        table.with_columns(
-            credit=pl.col("verdict").replace_strict(CREDITS, return_dtype=pl.Float64)
-        ),
-        run.usage,
+        # A vote for neither is no accuracy: it is for the agreement with people alone.
+        credit = None if one.item.vote == 0.5 else CREDITS[asked["verdict"]]
+        rows[one.number] = {"credit": credit} | _about(one.item) | asked
+    costs = _costs(ledger)
+    return pl.DataFrame(
+        [rows[number] | costs.get(rows[number]["item_id"], {}) for number in sorted(rows)],
+        schema=COLUMNS,
     )
+
+
+def _costs(ledger: Ledger) -> dict[str, dict[str, int]]:
+    """What each item cost, with answers that the journal had."""
+    totals: dict[str, Cost] = {}
+    for rows in ledger.spent.values():
+        for name, spent in rows.items():
+            totals[name] = totals.get(name, Cost()) + spent.all
+    return {name: asdict(cost) for name, cost in totals.items()}
 
 
 def _about(item: Item) -> dict[str, Any]:
     return {
         "item_id": item.item_id,
         "prompt_id": item.prompt.prompt_id,
+        "kind": item.kind,
+        "name": item.name,
+        "vote": item.vote,
         "group": item.group,
         "length": _length(item),
         "truth": item.truth,
@@ -131,13 +157,17 @@ def _length(item: Item) -> str:
     if item.kind == "solution":
         steps = len(item.responses[0].steps or ())
         return next(name for most, name in STEPS if steps <= most)
+    if item.right is not None:
+        lengths = [len(one.text) for one in item.responses]
+        longest = max(lengths[: item.right]) >= max(lengths[item.right :])
+        return "a right one is the longest" if longest else "a wrong one is the longest"
     better, worse = (len(one.text) for one in item.responses)
     if abs(better - worse) <= EVEN * max(better, worse):
         return "both are equally long"
     return "the better one is longer" if better > worse else "the better one is shorter"
 
 
-def _compared(found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _compared(item: Item, found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, Any]:
     value = found.value
     if value is None:
         verdict = "unread"
@@ -154,6 +184,7 @@ def _compared(found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, 
         "decided": sum(order != 0.5 for order in found.orders),
         "first_won": sum(order > 0.5 for order in found.orders),
         "mass": found.mass,
+        "value": 1 - value if item.vote == 0 and value is not None else value,
         "said": _joined(order["words"] for order in orders),
         "error": next((order["error"] for order in orders if order["error"] is not None), None),
     }

@@ -1,10 +1,11 @@
 """The figures of a judge in words, for the terminal and the page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from assets.judging.bench import Measured
 from assets.judging.figures import ALL, Difference, GroupFigures, RoleFigures
+from assets.judging.items import Kind
 
 NOTHING = "—"
 
@@ -48,49 +49,92 @@ def refused(measured: Measured) -> str:
     return "; ".join(f"{count:,} not judged: {why}" for why, count in measured.refused.items())
 
 
+def kind(measured: Measured) -> Kind:
+    """What was judged: pairs, choices or solutions."""
+    table = next(iter(measured.verdicts.values()))
+    found: Kind = "pair" if (table["kind"] == "pair").any() else table["kind"][0]
+    return found
+
+
+_OF_KIND: Mapping[Kind, Mapping[str, Callable[[GroupFigures], str]]] = {
+    "pair": {
+        "both orders": lambda found: share(found.both),
+        "ties": lambda found: share(found.ties),
+        "flips": lambda found: share(found.flips),
+        "unread": lambda found: share(found.unread),
+        "first wins": lambda found: share(found.first_position),
+        "mass": lambda found: number(found.mass),
+    },
+    "choice": {
+        "ties": lambda found: share(found.ties),
+        "unread": lambda found: share(found.unread),
+        "Ties score": lambda found: number(found.ties_score),
+        "mass": lambda found: number(found.mass),
+    },
+    "solution": {
+        "F1 %": lambda found: f1(found),
+        "erroneous": lambda found: share(found.erroneous),
+        "correct": lambda found: share(found.correct),
+        "unread": lambda found: share(found.unread),
+    },
+}
+"""The figures of all items of a kind, by their headings."""
+
+
 def columns(measured: Measured) -> tuple[str, ...]:
     """The headings of the figures of all items."""
-    if has_pairs(measured):
-        return (
-            "role",
-            "accuracy %",
-            "less first",
-            "both orders",
-            "ties",
-            "flips",
-            "unread",
-            "first wins",
-            "mass",
-            "calls",
-            "tokens",
-        )
-    return (
-        "role",
-        "accuracy %",
-        "less first",
-        "F1 %",
-        "erroneous",
-        "correct",
-        "unread",
-        "calls",
-        "tokens",
-    )
+    return ("role", "accuracy %", "less first", *_OF_KIND[kind(measured)], "calls", "tokens")
 
 
 def cells(measured: Measured, role: RoleFigures) -> tuple[str, ...]:
     """A role's figures of all items, under `columns`."""
-    found, cost = role.groups[0], (f"{role.calls:,}", f"{role.tokens:,}")
+    found = role.groups[0]
+    figures = (show(found) for show in _OF_KIND[kind(measured)].values())
     begins = (role.role, accuracy(found), difference(role.less_first))
-    if has_pairs(measured):
-        mass = NOTHING if found.mass is None else f"{found.mass:.2f}"
-        shares = (found.both, found.ties, found.flips, found.unread, found.first_position)
-        return (*begins, *map(share, shares), mass, *cost)
-    return (*begins, f1(found), *map(share, (found.erroneous, found.correct, found.unread)), *cost)
+    return (*begins, *figures, f"{role.calls:,}", f"{role.tokens:,}")
+
+
+EQUAL_TOKENS = ("role", "votes", "tokens", "accuracy %", "less first")
+
+
+def equal_tokens(measured: Measured) -> Sequence[tuple[str, ...]]:
+    """Each role's figures at equal tokens, under `EQUAL_TOKENS`; none if they are not compared."""
+    if not any(role.equal_tokens for role in measured.roles):
+        return []
+    rows = []
+    for role in measured.roles:
+        found = role.equal_tokens
+        if found is None:
+            rows.append((role.role, "one vote costs more", NOTHING, NOTHING, NOTHING))
+        else:
+            told = (f"{found.votes:,}", f"{found.tokens:,}", f"{100 * found.accuracy:.1f}")
+            rows.append((role.role, *told, difference(found.less_first)))
+    return rows
+
+
+PEOPLE = ("role", "votes", "same verdict", "Cohen's kappa", "Kendall's tau", "Spearman's rho")
+
+
+def people(measured: Measured) -> Sequence[tuple[str, ...]]:
+    """Each role's agreement with people, under `PEOPLE`; none unless they voted in both ways."""
+    found = [(role.role, role.groups[0].people) for role in measured.roles]
+    if not any(each is not None and each.kappa is not None for _, each in found):
+        return []
+    return [
+        (role, f"{each.votes:,}", share(each.same), *map(number, (each.kappa, each.tau, each.rho)))
+        for role, each in found
+        if each is not None
+    ]
+
+
+def number(value: float | None) -> str:
+    """A number of two digits."""
+    return NOTHING if value is None else f"{value:.2f}"
 
 
 def has_pairs(measured: Measured) -> bool:
-    """Whether pairs were judged, not solutions."""
-    return any((table["truth"].is_null()).any() for table in measured.verdicts.values())
+    """Whether pairs were judged."""
+    return kind(measured) == "pair"
 
 
 def parts(measured: Measured, by: str) -> Sequence[tuple[str, int, Sequence[GroupFigures | None]]]:
@@ -104,7 +148,11 @@ def parts(measured: Measured, by: str) -> Sequence[tuple[str, int, Sequence[Grou
 
 def what(measured: Measured) -> str:
     """What was judged, in the plural."""
-    return "pairs, each in both orders" if has_pairs(measured) else "solutions"
+    return {
+        "pair": "pairs, each in both orders",
+        "choice": "right responses among wrong ones, each graded alone",
+        "solution": "solutions",
+    }[kind(measured)]
 
 
 def by_title(measured: Measured) -> str:

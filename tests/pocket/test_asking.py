@@ -40,6 +40,7 @@ VARIABLES: dict[str, Any] = {
 REWORDED = {
     "criterion_graded": "principle_pointwise",
     "criterion_yes_no": "checklist_item",
+    "judge_principled": "judge_rationale",
     "mend_step": "revise_step",
 }
 """Templates that ask for a skill with the variables of an operator."""

@@ -9,6 +9,7 @@ from engines.protocol import Choice, Engine, Generation, Rendered, Sampling
 from schemas import Message
 
 MASS = 0.75
+WORDS = 9
 
 
 def preferred(a: str, b: str) -> str:
@@ -16,6 +17,11 @@ def preferred(a: str, b: str) -> str:
     if len(a) == len(b):
         return "C"
     return "A" if len(a) > len(b) or len(b) - len(a) < 3 else "B"
+
+
+def graded(text: str) -> int:
+    """The grade of an answer: its length, 5 at most."""
+    return min(len(text), 5)
 
 
 def first_odd(steps: Sequence[str]) -> int:
@@ -38,6 +44,10 @@ class Longer(Engine):
         return Rendered(tuple(messages), "\n".join(each["content"] for each in messages))
 
     async def choose(self, prompt: Rendered, options: Sequence[Sequence[str]]) -> Choice:
+        if len(options) == 5:
+            grade = str(graded(*re.findall(r"<answer>\n(.*?)\n</answer", prompt.text, re.S)))
+            shares = [0.96 if option[0] == grade else 0.01 for option in options]
+            return Choice(tuple(map(math.log, shares)), math.log(MASS))
         answers = _answers(prompt.text)
         if any("leans" in each for each in answers):
             a, b = (0.4 if "leans" in each else 0.1 for each in answers)
@@ -66,6 +76,17 @@ class First(Longer):
 
     async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
         return _generation("First wrong step: none")
+
+
+class Wordy(Longer):
+    """Writes nine tokens for a verdict, where `Longer` writes one."""
+
+    name = "wordy"
+    revision = "2"
+
+    async def generate(self, prompt: Rendered, sampling: Sampling, seed: int) -> Generation:
+        said = await super().generate(prompt, sampling, seed)
+        return Generation(said.text, (1,) * WORDS, (0.0,) * WORDS, "stop")
 
 
 def _answers(text: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """``factory judge-bench``: its figures are those of a plain script over the same files."""
 
 import json
+import math
 from math import sqrt
 from pathlib import Path
 from statistics import median
@@ -8,12 +9,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from scipy.stats import kendalltau, spearmanr
 
 from assets.factory import Factory
 from assets.judging.items import drawn, read_benchmark
 from assets.judging.page import judged_page
 from tests.assets.cli.test_cli import factory
-from tests.assets.judging.longer import MASS, first_odd, preferred
+from tests.assets.judging.longer import MASS, WORDS, first_odd, graded, preferred
 
 HERE = "tests.assets.judging.longer"
 PAIRS = [
@@ -64,7 +66,8 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def bench(workshop: Any) -> Any:
-    roles = {name: {"engine": f"{HERE}.{name.capitalize()}"} for name in ("longer", "first")}
+    names = ("longer", "first", "wordy")
+    roles = {name: {"engine": f"{HERE}.{name.capitalize()}"} for name in names}
     workshop.configure(roles=roles)
     return workshop
 
@@ -175,7 +178,8 @@ def test_rows_that_are_no_pair_are_counted(tmp_path: Path) -> None:
     found = read_benchmark("judgebench", str(file), rows=None, seed=0)
     assert len(found.items) + sum(found.refused.values()) == len(rows)
     assert found.refused["an earlier row is the same"] == 1
-    assert found.refused["neither response is preferred"] == 1
+    # A vote for neither is a question too, for the agreement with people.
+    assert [item.vote for item in found.items].count(0.5) == 1
     assert found.refused["both responses are the same"] == 1
 
 
@@ -231,3 +235,115 @@ def test_a_leaning_that_is_no_name(bench: Any, tmp_path: Path) -> None:
     everything = found["roles"][0]["groups"][0]
     assert (everything["accuracy"], everything["ties"], everything["both"]) == (1.0, 1.0, 0.0)
     assert everything["first_position"] is None
+
+
+CHOICES = [
+    ("Math", "1", "What is 1 + 1?", ["12345"], ["1", "12", "123"]),
+    ("Math", "2", "What is 2 + 2?", ["123"], ["1234", "12", "1"]),
+    ("Math", "3", "What is 3 + 3?", ["1234"], ["abcd", "ABCD", "1"]),
+    ("Ties", "ref:0", "Name a colour", ["12345"], ["12"]),
+    ("Ties", "tied:0", "Name any colour", ["12345", "1234"], ["1", "12"]),
+    ("Ties", "ref:1", "Name a tree", ["1234"], ["12345"]),
+    ("Ties", "tied:1", "Name any tree", ["12345", "12"], ["1"]),
+    ("Ties", "ref:2", "Name a bird", ["12345"], ["1234"]),
+    ("Ties", "tied:2", "Name any bird", ["12345", "ABCDE"], ["1234"]),
+]
+
+
+def test_right_responses_among_wrong_ones_as_a_plain_script_counts_them(
+    bench: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "choices.jsonl"
+    rows = [
+        {"id": name, "prompt": prompt, "chosen": right, "rejected": wrong, "subset": subset}
+        for subset, name, prompt, right, wrong in CHOICES
+    ]
+    rows += [{**rows[0], "rejected": ["12345"]}, {**rows[0], "rejected": []}]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    (found,) = _measured("longer", "--on", f"reward-bench-2={file}")
+    assert found["refused"] == {
+        "two responses are the same": 1,
+        "the row has no lists chosen and rejected": 1,
+    }
+
+    def grade(text: str) -> float:
+        # The expected grade, of 1 to 5.
+        return round(sum(n * (0.96 if n == graded(text) else 0.01) for n in range(1, 6)), 9)
+
+    credits, ties, margins = [], {}, {}
+    for subset, name, _, right, wrong in CHOICES:
+        ours, others = [sorted(map(grade, side)) for side in (right, wrong)]
+        gap, spread = ours[0] - others[-1], ours[-1] - ours[0]
+        shared = len(right) == 1 and ours[0] == others[-1]
+        credits.append(1 / (1 + others.count(ours[0])) if shared else float(gap > 0))
+        if subset == "Ties":
+            ties[name], margins[name] = gap > 0, (gap, spread)
+    everything, *groups = found["roles"][0]["groups"]
+    assert everything["accuracy"] == pytest.approx(sum(credits) / len(credits))
+    assert everything["ties"] == pytest.approx(1 / len(CHOICES))
+    lower = [min(margins[f"ref:{n}"][0], margins[f"tied:{n}"][0]) for n in range(3)]
+    spreads = [margins[f"tied:{n}"][1] for n in range(3)]
+    score = (
+        0.3 * sum(ties[f"tied:{n}"] for n in range(3)) / 3
+        + 0.3 * sum(ties[f"ref:{n}"] for n in range(3)) / 3
+        + 0.2 * sum(margins[f"tied:{n}"][0] > spreads[n] for n in range(3)) / 3
+        + 0.2 * sum(low > spread for low, spread in zip(lower, spreads, strict=True)) / 3
+    )
+    # The right trees are as far apart as can be, the right birds are not apart.
+    tanh = [math.tanh(lower[0] / spreads[0] - 1), math.tanh(lower[1] / spreads[1] - 1), 1.0]
+    of_ties = next(each for each in groups if each["name"] == "Ties")
+    assert of_ties["ties_score"] == pytest.approx(score + 0.01 * sum(tanh) / 3)
+    calls = sum(len(right) + len(wrong) for *_, right, wrong in CHOICES)
+    assert found["roles"][0]["calls"] == calls
+
+
+def test_agreement_with_people_is_that_of_scipy_and_a_slow_count(
+    bench: Any, tmp_path: Path
+) -> None:
+    votes = ["A>B", "B>A", "tie", "A>B", "B>A", "A>B", "tie", "B>A"]
+    texts = [("aaaa", "b"), ("a", "bbbb"), ("aaa", "bbb"), ("a", "bbbbb")]
+    texts += [("aaaaa", "b"), ("aaaaaa", "bb"), ("a", "bbbbbb"), ("aa", "bb")]
+    rows = [
+        {"question": f"Question {n}", "response_A": a, "response_B": b, "label": vote}
+        for n, (vote, (a, b)) in enumerate(zip(votes, texts, strict=True))
+    ]
+    file = tmp_path / "votes.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    (found,) = _measured("longer", "--on", f"judgebench={file}")
+    people = found["roles"][0]["groups"][0]["people"]
+    voted = [{"A>B": 1.0, "B>A": 0.0, "tie": 0.5}[vote] for vote in votes]
+    said, values = [], []
+    for a, b in texts:
+        orders = preferred(a, b), preferred(b, a)
+        said.append({("A", "B"): 1.0, ("B", "A"): 0.0}.get(orders, 0.5))
+        of = {"A": 0.9 + 0.025, "B": 0.05 + 0.025, "C": 0.05 + 0.45}
+        values.append(round((of[orders[0]] + 1 - of[orders[1]]) / 2, 9))
+    count = len(votes)
+    same = sum(one == other for one, other in zip(voted, said, strict=True)) / count
+    chance = sum(voted.count(one) * said.count(one) for one in (0.0, 0.5, 1.0)) / count**2
+    assert people["votes"] == count
+    assert people["same"] == pytest.approx(same)
+    assert people["kappa"] == pytest.approx((same - chance) / (1 - chance))
+    assert people["tau"] == pytest.approx(kendalltau(voted, values).statistic)
+    assert people["rho"] == pytest.approx(spearmanr(voted, values).statistic)
+    # Votes for neither are no accuracy.
+    hits = [1 - abs(v - s) for v, s in zip(voted, said, strict=True) if v != 0.5]
+    assert found["roles"][0]["groups"][0]["items"] == len(hits) == 6
+    assert found["roles"][0]["groups"][0]["accuracy"] == pytest.approx(sum(hits) / 6)
+
+
+def test_one_that_writes_more_has_fewer_votes_at_equal_tokens(
+    bench: Any, files: dict[str, Path]
+) -> None:
+    on = f"reward-bench={files['reward-bench']}"
+    (found,) = _measured("longer", "wordy", "--votes", "8", "--on", on)
+    longer, wordy = found["roles"]
+    assert longer["calls"] == wordy["calls"] == 2 * 8 * len(PAIRS)
+    # A vote reads as much of both, and is one token or nine.
+    read = longer["tokens"] // (2 * 8 * len(PAIRS)) - 1
+    most = max(votes for votes in range(9) if votes * (read + WORDS) <= 8 * (read + 1))
+    assert longer["equal_tokens"]["votes"] == 8
+    assert longer["equal_tokens"]["tokens"] == longer["tokens"]
+    assert wordy["equal_tokens"]["tokens"] <= longer["tokens"]
+    assert wordy["equal_tokens"]["less_first"]["accuracy"] == pytest.approx(0)
+    assert most > 0
