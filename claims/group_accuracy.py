@@ -13,6 +13,9 @@ from assets.project.measure import Figures, Measure, Tables, UnmeasurableError
 from claims.pair_hits import SIDES, hits, rewarded
 from kernels.intervals import Floats, bootstrap_interval
 
+Scored = str | Mapping[str, str]
+"""A stage of scores, or one for each group."""
+
 
 class GroupAccuracy(Measure):
     """The share of preferences that the scores of stage ``of`` predict, in the group of preferences
@@ -26,25 +29,29 @@ class GroupAccuracy(Measure):
     (`schemas.RewardEvaluations`).
 
     It is compared with the lowest share of the control, which may be that of another group; with
-    ``rivals``, more stages of scores beside the control, with the highest of their lowest. The
-    lowest is found again in each resample, as it is lower the fewer pairs there are. ``says`` adds
-    the shares of all groups; and, of the pairs of texts that two groups prefer in opposite ways, in
-    how many the verdict turns too.
+    ``rivals``, more scores beside the control, with the highest of their lowest. A rival is a
+    stage, or a stage for each group: rewards of their own. The lowest is found again in each
+    resample, as it is lower the fewer pairs there are. ``says`` adds the shares of all groups; of
+    the pairs of texts that two groups prefer in opposite ways, in how many the verdict turns too;
+    and the shares by ``upper``, the upper line: rewards that know of each group what there is to
+    know. The claim is not compared with it.
     """
 
     pairs: str = "pairs"
     by: Literal["annotator", "source", "context"] = "annotator"
     fewest: int = Field(default=10, ge=1)
-    rivals: tuple[str, ...] = ()
+    rivals: tuple[Scored, ...] = ()
+    upper: Scored | None = None
 
     def stages(self) -> list[str]:
-        return [self.of, self.pairs]
+        return [self.of, *_stages(self.upper), self.pairs]
 
     def control_stages(self) -> list[str]:
-        return [] if self.control is None else [self.control, *self.rivals, self.pairs]
+        rivals = [stage for rival in self.rivals for stage in _stages(rival)]
+        return [] if self.control is None else [self.control, *rivals, self.pairs]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        stages = [self.of, self.required_control(), *self.rivals]
+        stages: list[Scored] = [self.of, self.required_control(), *self.rivals]
         verdicts = [
             self._verdicts(control if place else tables, stage)
             for place, stage in enumerate(stages)
@@ -52,12 +59,17 @@ class GroupAccuracy(Measure):
         shared = set.intersection(*map(self._large, verdicts))
         if not shared:
             raise UnmeasurableError(
-                f"no {self.by} has {self.fewest} pairs with scores by {' and '.join(stages)}"
+                f"no {self.by} has {self.fewest} pairs with scores by "
+                f"{' and '.join(map(_name, stages))}"
             )
         ours, *others = (each.filter(pl.col("group").is_in(list(shared))) for each in verdicts)
         best = max(range(len(others)), key=lambda place: _worst(others[place]))
-        control_stage, sides = stages[1 + best], (ours, others[best])
+        control_stage, sides = _name(stages[1 + best]), (ours, others[best])
         measured, baseline, low, high = _compared(*sides)
+        upper = ""
+        if self.upper is not None:
+            known = self._verdicts(tables, self.upper).filter(pl.col("group").is_in(list(shared)))
+            upper = f"; the upper line, {_name(self.upper)}: {_listed(known)}"
         return Figures(
             measured,
             baseline,
@@ -68,7 +80,7 @@ class GroupAccuracy(Measure):
                 f"of the {self.by} that is predicted worst {measured:.1%} of pairs are ranked "
                 f"rightly, by {control_stage} {baseline:.1%}: difference {measured - baseline:+.1%}"
                 f" [{low:+.1%}, {high:+.1%}]; {_listed(sides[0])}; {_turned(sides[0])}, by "
-                f"{control_stage} {_listed(sides[1])}; {_turned(sides[1])}"
+                f"{control_stage} {_listed(sides[1])}; {_turned(sides[1])}{upper}"
             ),
         )
 
@@ -76,9 +88,17 @@ class GroupAccuracy(Measure):
         counts = verdicts.group_by("group").len().filter(pl.col("len") >= self.fewest)
         return set(counts["group"])
 
-    def _verdicts(self, tables: Tables, stage: str) -> pl.DataFrame:
+    def _verdicts(self, tables: Tables, by: Scored) -> pl.DataFrame:
         """One row a pair with scores: its prompt, its ``group``, both texts, and ``hit``: 1 if the
         chosen response scores higher, 1/2 if they tie."""
+        if isinstance(by, str):
+            return self._of_stage(tables, by)
+        return pl.concat(
+            self._of_stage(tables, stage).filter(pl.col("group") == group)
+            for group, stage in by.items()
+        )
+
+    def _of_stage(self, tables: Tables, stage: str) -> pl.DataFrame:
         pairs = tables[self.pairs]
         if self.by == "annotator":
             group = pl.col("annotator")
@@ -98,6 +118,14 @@ class GroupAccuracy(Measure):
         return scored.drop_nulls(["chosen_value", "rejected_value"]).select(
             "prompt_id", "group", *SIDES, hit=hits()
         )
+
+
+def _stages(by: Scored | None) -> list[str]:
+    return [] if by is None else [by] if isinstance(by, str) else list(by.values())
+
+
+def _name(by: Scored) -> str:
+    return " and ".join(_stages(by))
 
 
 def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, float, float]:

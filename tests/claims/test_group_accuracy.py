@@ -117,3 +117,28 @@ def test_it_is_compared_with_the_best_of_the_control_and_its_rivals() -> None:
     assert (found.measured, found.control) == (1.0, 0.5)
     assert "by half 50.0%" in found.says
     assert set(measure.control_stages()) == {"control", "half", "pairs"}
+
+
+def test_a_rival_and_the_upper_line_may_have_a_stage_for_each_group() -> None:
+    tables = {
+        **ASKED,
+        "pairs": pairs(),
+        "ours": pl.concat([scores(liked(1, 0), "short"), scores(liked(0, 1), "long")]),
+        "control": scores(liked(1, 0)),
+        # Of their own: right of all for the one, and a tie for the other.
+        "first": scores(liked(1, 0)),
+        "even": scores(liked(1, 1)),
+        "second": scores(liked(0, 1)),
+    }
+    own = {"short": "first", "long": "even"}
+    measure = GroupAccuracy(
+        of="ours", control="control", rivals=(own,), upper={"short": "first", "long": "second"}
+    )
+    found = measure.figures(tables, tables, checks={})
+    assert (found.measured, found.control) == (1.0, 0.5)
+    assert "by first and even 50.0%" in found.says
+    assert found.says.endswith(
+        "the upper line, first and second: long 100.0% of 12, short 100.0% of 12"
+    )
+    assert set(measure.stages()) == {"ours", "first", "second", "pairs"}
+    assert set(measure.control_stages()) == {"control", "first", "even", "pairs"}
