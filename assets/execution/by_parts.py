@@ -24,7 +24,7 @@ from assets.execution.execute_stage import (
     CHECKED_PROMPTS,
     StageOutcome,
     given_of,
-    scorer_accuracy,
+    scorer_figures,
     with_batch,
 )
 from assets.execution.part_identity import made_by
@@ -37,7 +37,7 @@ from assets.storage.tables import Question, query_table, read_table
 from engines.context import Context
 from engines.operators.row_operator import RowOperator
 from engines.runtime.kept_open import kept_open
-from schemas import Lengths, Pairs, Prompts, Split, StageReport, Usage, content_id
+from schemas import Findings, Lengths, Pairs, Prompts, Split, StageReport, Usage, content_id
 from schemas.ids import content_ids
 
 PROMPTS = 25_000
@@ -125,7 +125,7 @@ def execute_in_parts(
         split,
         _counted(stage, tables, stored, split.dropped),
         seconds,
-        scorer_accuracy=_scorer_accuracy(stage, tables, stored, context),
+        scorer_figures=_scorer_figures(stage, tables, stored, context),
         labels=_labels(stage, tables, parts, stored, context, stages),
         label_origin=(
             label_origin(stage, stages, stored.query(lambda r: r.select("ends")), context.checks)
@@ -205,19 +205,19 @@ def _counted(
     return count_rows(stage, read, Split(stored.query(ids), dropped))
 
 
-def _scorer_accuracy(
+def _scorer_figures(
     stage: Stage, tables: Mapping[str, Stored], stored: StageParts, context: Context
-) -> float | None:
+) -> Findings:
     prompts = getattr(stage.operator, "prompts", None)
     if prompts is None:
-        return None
+        return {}
     known = pl.col("source").is_in(list(context.checks))
     first = _ask(
         tables[prompts],
         lambda rows: rows.filter(known).select("prompt_id").sort("prompt_id").head(CHECKED_PROMPTS),
     )
     read, kept = _sample(tables, stored, first["prompt_id"])
-    return scorer_accuracy(stage.operator, read, kept, context.checks)
+    return scorer_figures(stage.operator, read, kept, context.checks)
 
 
 def _labels(

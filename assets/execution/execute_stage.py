@@ -1,7 +1,7 @@
 """Runs one stage of a recipe without Dagster: from a script, a notebook or an asset."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +12,7 @@ from assets.execution.row_counts import RowCounts, count_rows
 from assets.policy.promotion import tolerance_of
 from assets.project.given_prompts import given_tables
 from assets.project.label_origin import LabelOrigin, label_origin
-from assets.project.label_truth import LabelCounts, label_counts, ranked_pairs
+from assets.project.label_truth import LabelCounts, label_counts, rank_agreement, ranked_pairs
 from assets.project.recipe_plan import Stage
 from assets.storage.stage_parts import StageParts
 from engines.context import Context
@@ -32,8 +32,8 @@ class StageOutcome:
         split: The rows that it kept and dropped.
         counts: How many rows came in, were kept and were dropped.
         seconds: How long the operator ran.
-        scorer_accuracy: For a model that scores: the share in [0, 1] of (right, wrong) pairs of
-            responses that it ranks correctly. None if it is not known.
+        scorer_figures: For a model that scores: how far its scores agree with the check, as of
+            `scorer_figures`.
         labels: For `Pairs`: how many labels are right; None for other tables.
         label_origin: The part that the same check had in the labels; None if it had none.
         validation: For a table of `EVALUATIONS`: the figures of
@@ -46,7 +46,7 @@ class StageOutcome:
     split: Split
     counts: RowCounts
     seconds: float
-    scorer_accuracy: float | None = None
+    scorer_figures: Findings = field(default_factory=dict)
     labels: LabelCounts | None = None
     label_origin: LabelOrigin | None = None
     validation: Mapping[str, Any] | None = None
@@ -69,10 +69,7 @@ class StageOutcome:
     @property
     def findings(self) -> Findings:
         """Figures about the stage, by name."""
-        findings = self.split.report.findings
-        if self.scorer_accuracy is None:
-            return findings
-        return {**findings, "accuracy": self.scorer_accuracy}
+        return {**self.split.report.findings, **self.scorer_figures}
 
     @property
     def probes(self) -> ProbeReport | None:
@@ -116,7 +113,7 @@ def execute_stage(
         split,
         count_rows(stage, tables, split),
         seconds,
-        scorer_accuracy=scorer_accuracy(stage.operator, tables, kept, context.checks),
+        scorer_figures=scorer_figures(stage.operator, tables, kept, context.checks),
         labels=(
             label_counts(kept, given_of(tables, stages), context.checks)
             if stage.gives is Pairs
@@ -143,29 +140,37 @@ def given_of(tables: Mapping[str, pl.DataFrame], stages: Sequence[Stage]) -> pl.
     return pl.concat(given).unique("prompt_id", keep="first", maintain_order=True)
 
 
-def scorer_accuracy(
+def scorer_figures(
     operator: Operator,
     tables: Mapping[str, pl.DataFrame],
     scores: pl.DataFrame,
     checks: Mapping[str, str],
-) -> float | None:
-    """The share of (right, wrong) pairs of responses that a scorer ranks correctly.
-
-    Both responses of a pair answer the same prompt. A tie counts as half.
+) -> Findings:
+    """How far the scores of a model agree with the check of the prompts' source.
 
     Returns:
-        A number in [0, 1]. None if no pair can be checked, or if the operator is not a scorer.
+        ``accuracy``, the share in [0, 1] of (right, wrong) pairs of responses to one prompt that it
+            ranks correctly; a tie counts as half. Of a judge that ranks all responses at once
+            instead ``rank_agreement``: Kendall's tau of the rankings, in [−1, 1]. Nothing if no
+            response can be checked, if the operator is no scorer, or if being right is not what it
+            goes by: a judge under several criteria.
     """
+    from annotators.criteria.criteria_judge import CriteriaJudge
+    from annotators.judge.judge import Judge
     from annotators.probes.probed import ProbedAnnotator
 
-    if not isinstance(operator, ProbedAnnotator):
-        return None
-    known = pl.col("source").is_in(list(checks))
+    if not isinstance(operator, ProbedAnnotator) or isinstance(operator, CriteriaJudge):
+        return {}
+    # The check of a source reads answers to its tasks, not judgements about them.
+    known = pl.col("source").is_in(list(checks)) & pl.col("task").is_null()
     prompts = tables[operator.prompts].filter(known).sort("prompt_id").head(CHECKED_PROMPTS)
     responses = tables[operator.of].join(prompts, on="prompt_id", how="semi")
+    if isinstance(operator, Judge) and operator.mode == "listwise":
+        tau = rank_agreement(responses, scores, prompts, checks)
+        return {} if tau is None else {"rank_agreement": tau}
     ranked = ranked_pairs(responses, scores, prompts, checks)
     hits, count = float(ranked["hits"].sum()), float(ranked["count"].sum())
-    return hits / count if count else None
+    return {"accuracy": hits / count} if count else {}
 
 
 def _validation(stage: Stage, evaluations: pl.DataFrame, seed: int) -> dict[str, Any] | None:

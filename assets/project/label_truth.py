@@ -9,10 +9,12 @@ from concurrent.futures import Future
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from engines.checks import BoundedCheck, CheckError, bounded
 from engines.operators.step_ends import line_ends
+from kernels.ranks import kendall
 from schemas import named_rows
 
 
@@ -127,6 +129,29 @@ def ranked_pairs(
     better = (pl.col("right_value") > pl.col("wrong_value")).cast(pl.Float64)
     same = (pl.col("right_value") == pl.col("wrong_value")).cast(pl.Float64)
     return by_prompt(right.join(wrong, on="prompt_id"), better + same / 2)
+
+
+def rank_agreement(
+    responses: pl.DataFrame, scores: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
+) -> float | None:
+    """Kendall's tau-b of scores with what is right, in [−1, 1]: its mean over the prompts with a
+    right and a wrong response. It is 0 of a prompt without scores, or whose scores are all equal.
+
+    Returns:
+        None if there is no such prompt.
+    """
+    known = known_responses(responses, prompts, checks)
+    both = known.join(mean_scores(scores), on="response_id", how="left").filter(
+        pl.col("right").n_unique().over("prompt_id") > 1
+    )
+    groups = both["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    taus = kendall(
+        groups,
+        both["right"].cast(pl.Float64).to_numpy(),
+        both["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+        count=both["prompt_id"].n_unique(),
+    ).value
+    return float(np.nan_to_num(taus).mean()) if len(taus) else None
 
 
 def by_prompt(frame: pl.DataFrame, hits: pl.Expr) -> pl.DataFrame:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from itertools import combinations, permutations
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy.stats import kendalltau
 
-from annotators import Judge
-from assets.execution.execute_stage import scorer_accuracy
+from annotators import CriteriaJudge, Judge
+from assets.execution.execute_stage import scorer_figures
 from engines.protocol import Choice, EngineError, Generation, Rendered, Sampling
 from schemas import Checkpoints, rows
 from tests.annotators.scripted import Bench, ScriptedEngine
@@ -153,9 +155,9 @@ def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str
         for wrong in RESPONSES[2:]
         if found[right] is not None and found[wrong] is not None
     ]
-    known = scorer_accuracy(judge, tables, split.kept, CHECKS)
+    known = scorer_figures(judge, tables, split.kept, CHECKS)
     rightly = [1.0 if right > wrong else 0.5 * (right == wrong) for right, wrong in pairs]
-    assert known == (pytest.approx(sum(rightly) / len(rightly)) if pairs else None)
+    assert known == ({"accuracy": pytest.approx(sum(rightly) / len(rightly))} if pairs else {})
 
 
 class Leaning(ScriptedEngine):
@@ -194,7 +196,29 @@ def test_accuracy_is_unknown_where_truth_is(bench: Bench) -> None:
     judge = Judge(probes="off")
     tables = bench.tables({"p": ["right", "wrong"]})
     kept = judge.run(tables, bench.context(last)).kept
-    assert scorer_accuracy(judge, tables, kept, {}) is None
+    assert scorer_figures(judge, tables, kept, {}) == {}
+    # The check of a source cannot read judgements of answers to its tasks.
+    items = tables["prompts"].with_columns(task=pl.lit("p"))
+    assert scorer_figures(judge, tables, kept, CHECKS) != {}
+    assert scorer_figures(judge, tables | {"prompts": items}, kept, CHECKS) == {}
+
+
+def test_of_rankings_their_agreement_is_told(bench: Bench) -> None:
+    judge = Judge(mode="listwise", verdict="sampled", probes="off")
+    tables = bench.tables({"p": RESPONSES, "q": RESPONSES, "r": RESPONSES[:2]})
+
+    def say(asked: str, *shown: str) -> str:
+        # The second prompt's ranking cannot be read; of the third all responses are right.
+        return " ".join("ABCD"[: len(shown)]) if asked == "p" else "dunno"
+
+    kept = judge.run(tables, bench.context(say)).kept
+    values = dict(kept.select("response_id", "value").iter_rows())
+    of_first = tables["responses"].filter(prompt_id=tables["prompts"]["prompt_id"][0])
+    ranked = [values[name] for name in of_first["response_id"]]
+    tau = kendalltau([1, 1, 0, 0], ranked).statistic
+    assert scorer_figures(judge, tables, kept, CHECKS) == {"rank_agreement": pytest.approx(tau / 2)}
+    aspects = CriteriaJudge(mode="listwise", verdict="sampled", by="principles", probes="off")
+    assert scorer_figures(aspects, tables, kept, CHECKS) == {}
 
 
 def test_pairwise_by_probability(bench: Bench) -> None:

@@ -91,7 +91,7 @@ def comparable(outcome: StageOutcome) -> dict[str, Any]:
         "findings": outcome.findings,
         "probes": outcome.probes,
         "choices": outcome.choices,
-        "accuracy": (outcome.scorer_accuracy, outcome.labels),
+        "accuracy": (outcome.scorer_figures, outcome.labels),
         "origin": outcome.label_origin,
         "answers": usage.model_calls + usage.journal_hits,
         "lengths": usage.lengths,
