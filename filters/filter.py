@@ -1,12 +1,28 @@
 """The base class of filters: pure functions of tables that choose rows and call no model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import polars as pl
 
 from engines.operators.system_turns import as_asked
 from schemas import Dropped, Operator, Split, Table, accept, columns, id_column
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Rows that a filter has decided about, in their order.
+
+    Attributes:
+        ids: String[rows]: their ids.
+        marks: What the filter noted of each row (`Filter.choose_more`); None before the first row.
+        read: Reads the rows of some numbers, which ascend.
+    """
+
+    ids: pl.Series
+    marks: pl.DataFrame | None
+    read: Callable[[pl.Series], pl.DataFrame]
 
 
 class Filter(Operator):
@@ -19,6 +35,12 @@ class Filter(Operator):
 
     one_prompt: ClassVar[bool] = False
     """Whether it chooses among the rows of each prompt by these rows alone."""
+
+    one_row: ClassVar[bool] = False
+    """Whether it decides about each row of `of` by that row alone."""
+    in_order: ClassVar[bool] = False
+    """Whether it decides about each row of `of` by that row and those before it: then it has
+    `choose_more`."""
 
     @property
     def by_prompt(self) -> bool:
@@ -34,6 +56,16 @@ class Filter(Operator):
         """As `choose`, for a filter that takes several kinds of tables. ``table`` is the kind that
         it gives: ``gives`` or, if that is None, the kind of the stage `of`."""
         return self.choose(tables)
+
+    def choose_more(
+        self, frame: pl.DataFrame, table: type[Table], earlier: "Earlier"
+    ) -> tuple[Split, pl.DataFrame]:
+        """As `choose_rows`, for rows that come after ``earlier`` ones, which stay as they are.
+
+        Returns:
+            The kept and dropped ones of ``frame``, and the marks of its rows, in their order.
+        """
+        raise TypeError(f"{type(self).__name__} does not implement choose_more()")
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any = None) -> Split:
         """Choose rows, then check every kept row against the rules of its table.

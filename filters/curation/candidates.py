@@ -1,10 +1,10 @@
 """Candidates for near duplicates: rows that share a band of their MinHash."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from filters.curation.ngrams import Hashes, Runs
@@ -14,7 +14,7 @@ SEED = 42
 ODD = np.uint64(0x9E3779B97F4A7C15)
 MISSED = 1e-3
 SMALL = 64
-"""In groups of at most so many rows all pairs are compared: faster than hashing, and exact."""
+"""So many first rows of a group are all compared: faster than hashing, and exact."""
 AT_ONCE = 20_000
 """Rows whose digests are Python numbers at the same time: 90 MB."""
 
@@ -24,51 +24,86 @@ KNOWN = 50_000
 Numbers = NDArray[np.int64]
 
 
-class Candidates:
-    """Near-duplicate candidates among ``rows`` (ascending), within groups. Call `of` and `kept_in`
-    for each row in the order of ``shared``, then `keep` if it is kept. A row that is not in
-    ``shared`` has no candidate.
+class Shared:
+    """The buckets that rows share. Two rows are near duplicates only if they are in one bucket.
 
-    The union of disjoint sets is at least as similar as the least similar of them. So one MinHash
-    of all parts together finds the rows that are similar in every part.
+    All pairs of the first `SMALL` rows of a group are compared, so they share a bucket; others
+    share those of their bands. So what a row is compared with depends on no later row.
+
+    Args:
+        groups: Int64[rows]: only rows of the same group are compared.
+        banded: Int64[banded], ascending: the rows that have bands. Groups of at most `SMALL` rows
+            need none.
+        bands: UInt64[banded, bands].
+        known: Rows before this one are not compared with each other.
+
+    Attributes:
+        rows: Int64[shared]: the rows that share a bucket with another row, of which one at least is
+            not known; group by group, so that the cache of a group can be freed after it.
     """
 
-    def __init__(
-        self, parts: Sequence[Runs], groups: Numbers, rows: Numbers, threshold: float
-    ) -> None:
-        sizes = np.bincount(groups[rows], minlength=1)[groups[rows]]
-        small = rows[(sizes > 1) & (sizes <= SMALL)]
-        banded, buckets = _banded(parts, groups, rows[sizes > SMALL], band_length(threshold))
-        self._groups = groups
-        self._buckets = buckets
-        self._place = {row: place for place, row in enumerate(banded.tolist())}
-        self._kept: dict[int, list[int]] = defaultdict(list)
-        # Group by group, so that the cache of a group can be freed after it.
-        together = small[np.argsort(groups[small], kind="stable")]
-        self.shared: list[int] = [*together.tolist(), *self._place]
+    def __init__(self, groups: Numbers, banded: Numbers, bands: Hashes, known: int = 0) -> None:
+        self._rows: list[Numbers] = []
+        self._values: list[Numbers] = []
+        self._count = 0
+        first = np.flatnonzero(_places(groups) < SMALL)
+        self._add(first, groups[first].astype(np.uint64), known)
+        mixed = groups[banded].astype(np.uint64) * ODD
+        for band in bands.T:
+            self._add(banded, band ^ mixed, known)
+        rows, buckets = np.concatenate(self._rows), np.concatenate(self._values)
+        order = np.lexsort((rows, groups[rows]))
+        self.rows, starts = np.unique(rows[order], return_index=True)
+        in_order = np.argsort(starts)
+        self.rows, starts = self.rows[in_order], starts[in_order]
+        ends = np.append(starts, len(order))[1:]
+        places = zip(starts.tolist(), ends.tolist(), strict=True)
+        self._places = dict(zip(self.rows.tolist(), places, strict=True))
+        self._buckets = buckets[order]
 
     def of(self, row: int) -> list[int]:
-        """The buckets of a row of ``shared``."""
-        place = self._place.get(row)
-        if place is None:
-            return [-1 - int(self._groups[row])]
-        return [bucket for bucket in self._buckets[place].tolist() if bucket >= 0]
+        """The shared buckets of a row."""
+        start, end = self._places.get(row, (0, 0))
+        return list(self._buckets[start:end].tolist())
 
-    def kept_in(self, buckets: Sequence[int]) -> list[int]:
-        """The kept rows of these buckets, in order: the possible near duplicates."""
-        return sorted({kept for bucket in buckets for kept in self._kept.get(bucket, ())})
+    def _add(self, rows: Numbers, values: Hashes, known: int) -> None:
+        """Add the buckets of rows with equal ``values``."""
+        wanted = pl.Series(values[rows >= known]).implode()
+        # Polars looks 400,000 values up in 5 ms; np.isin sorts them.
+        near = pl.Series(values).is_in(wanted).to_numpy()
+        rows = rows[near]
+        _, bucket, sizes = np.unique(values[near], return_inverse=True, return_counts=True)
+        several = sizes[bucket] > 1
+        self._rows.append(rows[several])
+        self._values.append(self._count + bucket[several])
+        self._count += len(sizes)
 
-    def keep(self, row: int, buckets: Sequence[int]) -> None:
-        """Make ``row`` a candidate for later rows."""
-        for bucket in buckets:
-            self._kept[bucket].append(row)
+
+def _places(groups: Numbers) -> Numbers:
+    """The number of each row within its group, from 0."""
+    order = np.argsort(groups, kind="stable")
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = groups[order][1:] != groups[order][:-1]
+    place = np.arange(len(order))
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = place - np.maximum.accumulate(np.where(new, place, 0))
+    return places
 
 
 class Similarity:
-    """The exact Jaccard similarity of rows, in their least similar part."""
+    """The exact Jaccard similarity of rows, in their least similar part.
 
-    def __init__(self, parts: Sequence[Runs]) -> None:
+    Args:
+        parts: The shingles of each part: those of the rows ``earlier`` (ascending), then those of
+            all rows from ``known`` on.
+    """
+
+    def __init__(
+        self, parts: Sequence[Runs], earlier: Numbers | None = None, known: int = 0
+    ) -> None:
         self._parts = parts
+        self._earlier = np.empty(0, dtype=np.int64) if earlier is None else earlier
+        self._known = known
         self._sets: dict[int, list[set[int]]] = {}
 
     def of(self, row: int, other: int) -> float:
@@ -83,7 +118,10 @@ class Similarity:
         if row not in self._sets:
             if len(self._sets) >= KNOWN:
                 self._sets.clear()
-            self._sets[row] = [set(part.of(row).tolist()) for part in self._parts]
+            place = row - self._known + len(self._earlier)
+            if row < self._known:
+                place = int(np.searchsorted(self._earlier, row))
+            self._sets[row] = [set(part.of(place).tolist()) for part in self._parts]
         return self._sets[row]
 
 
@@ -101,30 +139,20 @@ def band_length(threshold: float) -> int:
     return 1
 
 
-def _banded(
-    parts: Sequence[Runs], groups: Numbers, rows: Numbers, length: int
-) -> tuple[Numbers, Numbers]:
-    """The rows that share a band with another row of their group, and their shared buckets:
-    Int64[rows, bands], -1 for a band that is not shared."""
+def repeated_bands(parts: Sequence[Runs], rows: Numbers, length: int) -> tuple[Numbers, Hashes]:
+    """Those of ``rows`` that share a band with another one, and their bands. A row of ``parts`` is
+    hashed once more if it is among them: few are."""
     from rensa import RMinHash, RMinHashLSH
 
-    count = PERMUTATIONS // length
     if not len(rows):
-        return rows, np.empty((0, count), dtype=np.int64)
-    # Few rows share a band with another. rensa finds them without returning the digests.
-    lsh = RMinHashLSH(1.0, PERMUTATIONS, count)
+        return rows, np.empty((0, PERMUTATIONS // length), dtype=np.uint64)
+    # rensa finds them without returning the digests.
+    lsh = RMinHashLSH(1.0, PERMUTATIONS, PERMUTATIONS // length)
     flat, starts = _together(parts, rows)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, starts, PERMUTATIONS, SEED)
     rows = rows[np.asarray(lsh.query_duplicate_flags_matrix_one_shot(matrix), dtype=np.bool_)]
     del flat, matrix
-    bands = minhash_bands(parts, rows, length)
-    bands ^= (groups[rows].astype(np.uint64) * ODD)[:, None]
-    buckets = np.empty(bands.shape, dtype=np.int64)
-    for band in range(count):
-        _, bucket, sizes = np.unique(bands[:, band], return_inverse=True, return_counts=True)
-        buckets[:, band] = np.where(sizes[bucket] > 1, band * len(rows) + bucket, -1)
-    shared = (buckets >= 0).any(axis=1)
-    return rows[shared], buckets[shared]
+    return rows, minhash_bands(parts, rows, length)
 
 
 def minhash_bands(parts: Sequence[Runs], rows: Numbers, length: int) -> Hashes:

@@ -33,6 +33,7 @@ class Decontaminate(Filter):
 
     gives: ClassVar[type[Table] | None] = Prompts
     unit: ClassVar[str] = "prompt_id"
+    one_row: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Prompts)] = "prompts"
     against: Annotated[tuple[str, ...], Takes(Prompts)] = Field(min_length=1)

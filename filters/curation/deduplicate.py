@@ -1,5 +1,6 @@
 """Drops rows with the same or nearly the same text as an earlier row."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -7,10 +8,17 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from filters.curation.candidates import Candidates, Similarity
+from filters.curation.candidates import (
+    SMALL,
+    Shared,
+    Similarity,
+    band_length,
+    minhash_bands,
+    repeated_bands,
+)
 from filters.curation.formulas import formulas
 from filters.curation.ngrams import TOKENS, Runs, hashed, runs, tokens
-from filters.filter import Filter, refused
+from filters.filter import Earlier, Filter, refused
 from schemas import (
     Demonstrations,
     Pairs,
@@ -58,40 +66,98 @@ class Deduplicate(Filter):
 
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = ""
+    in_order: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Prompts, Responses, Pairs, StepLabels, Demonstrations)]
     threshold: float = Field(default=0.8, gt=0, le=1)
     scope: Literal["all", "prompt"] = "all"
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
-        frame = tables[self.of]
         if table is Prompts and self.scope == "prompt":
             raise ValueError(
                 f"Deduplicate of {self.of!r}: prompts have no other row of the same prompt, so "
                 "'scope: prompt' has no effect; use 'scope: all'"
             )
-        texts = [frame.select(part).to_series() for part in _parts(table)]
-        words, signs, shingles = _read(texts, shingled=self.threshold < 1)
-        identity = _hashed([signs, *self._apart(frame)]).to_numpy()
-        groups = np.unique(identity, return_inverse=True)[1]
-        firsts = _first_with_the_same(words, groups)
-        original, similarity = firsts.copy(), np.ones(frame.height)
+        return self._chosen(tables[self.of], table, None)[0]
+
+    def choose_more(
+        self, frame: pl.DataFrame, table: type[Table], earlier: Earlier
+    ) -> tuple[Split, pl.DataFrame]:
+        return self._chosen(frame, table, earlier)
+
+    def _chosen(
+        self, frame: pl.DataFrame, table: type[Table], earlier: Earlier | None
+    ) -> tuple[Split, pl.DataFrame]:
+        """The rows of ``frame``, and the marks by which later rows are compared with them: the
+        hashes of `_read`, and for each row the number of the row that it repeats (its own if
+        none), their ``similarity`` and, with ``earlier``, its ``bands``."""
+        words, signs, shingles = _read(_texts(frame, table), shingled=self.threshold < 1)
+        hashes = words.with_columns(identity=_hashed([signs, *self._apart(frame)]))
+        marks = hashes
+        length = band_length(self.threshold)
+        if self.threshold < 1 and earlier is not None:
+            new = minhash_bands(shingles, np.arange(frame.height), length)
+            marks = hashes.with_columns(
+                bands=pl.Series(new, dtype=pl.Array(pl.UInt64, new.shape[1]))
+            )
+        # Rows of another identity are never duplicates.
+        before = _before(earlier, marks)
+        known = before.height
+        hashes = pl.concat([before.select(hashes.columns), hashes])
+        groups = np.unique(hashes["identity"].to_numpy(), return_inverse=True)[1]
+        firsts = _first_with_the_same(hashes.drop("identity"), groups)
+        original, similarity = np.arange(len(groups)), np.ones(len(groups))
+        original[:known] = np.searchsorted(before["number"], before["original"])
+        similarity[:known] = before["similarity"]
         if self.threshold < 1:
             # Copies of a row are treated as the first of them, so only that one is compared.
-            first_rows = np.flatnonzero(firsts == np.arange(frame.height))
-            near, near_similarity = _near(shingles, groups, first_rows, self.threshold)
-            original, similarity = near[firsts], near_similarity[firsts]
+            distinct = np.flatnonzero(firsts == np.arange(len(groups)))
+            sizes = np.bincount(groups[distinct], minlength=1)[groups]
+            banded = distinct[sizes[distinct] > SMALL]
+            if earlier is None:
+                banded, bands = repeated_bands(shingles, banded, length)
+            else:
+                every = [
+                    each["bands"].to_numpy().reshape(-1, new.shape[1]) for each in (before, marks)
+                ]
+                bands = np.concatenate(every)[banded]
+            shared = Shared(
+                groups[distinct],
+                np.searchsorted(distinct, banded),
+                bands,
+                int(np.searchsorted(distinct, known)),
+            )
+            rows = distinct[shared.rows]
+            read = np.sort(rows[(rows < known) & (original[rows] == rows)])
+            if earlier is not None and len(read):
+                numbers = before["number"].gather(read)
+                again = _read(_texts(earlier.read(numbers), table), shingled=True)[2]
+                shingles = [Runs.joined(both) for both in zip(again, shingles, strict=True)]
+            _find_near(
+                original,
+                similarity,
+                Similarity(shingles, read, known),
+                [(int(distinct[place]), shared.of(place)) for place in shared.rows.tolist()],
+                known,
+                self.threshold,
+            )
+        original, similarity = original[firsts], similarity[firsts]
         unit = id_column(table)
-        repeated = original != np.arange(frame.height)
+        ids = frame[unit]
+        numbers = pl.Series("number", np.arange(frame.height))
+        if earlier is not None:
+            ids = pl.concat([earlier.ids.gather(before["number"]).alias(unit), ids])
+            numbers = pl.concat([before["number"], numbers + len(earlier.ids)])
+        repeated = pl.Series(original != np.arange(len(groups)))[known:]
         judged = frame.select(unit).with_columns(
-            duplicate_of=frame[unit].gather(original),
-            similarity=pl.Series(similarity),
-            exact=pl.Series(firsts == original),
+            duplicate_of=ids.gather(original[known:]),
+            similarity=pl.Series(similarity[known:]),
+            exact=pl.Series(firsts == original)[known:],
         )
-        return Split(
-            frame.filter(pl.Series(~repeated)),
+        split = Split(
+            frame.filter(~repeated),
             refused(
-                judged.filter(pl.Series(repeated)),
+                judged.filter(repeated),
                 unit,
                 pl.when("exact")
                 .then(pl.lit("same text"))
@@ -99,6 +165,9 @@ class Deduplicate(Filter):
                 duplicate_of=pl.col("duplicate_of"),
                 similarity=pl.col("similarity"),
             ),
+        )
+        return split, marks.with_columns(
+            original=numbers.gather(original[known:]), similarity=judged["similarity"]
         )
 
     def _apart(self, frame: pl.DataFrame) -> Iterator[pl.Series]:
@@ -112,10 +181,11 @@ class Deduplicate(Filter):
             yield frame["reference"].str.strip_chars()
 
 
-def _parts(table: type[Table]) -> Sequence[pl.Expr]:
-    """The texts of a row that must all be similar."""
+def _texts(frame: pl.DataFrame, table: type[Table]) -> list[pl.Series]:
+    """The texts of each row that must all be similar."""
     before = table.preceding_messages()
-    return [*([] if before is None else [contents(before)]), *table.texts().values()]
+    parts = [*([] if before is None else [contents(before)]), *table.texts().values()]
+    return [frame.select(part).to_series() for part in parts]
 
 
 def _read(
@@ -161,21 +231,44 @@ def _first_with_the_same(words: pl.DataFrame, groups: np.ndarray) -> np.ndarray:
     return frame.select(first.cast(pl.Int64)).to_series().to_numpy().copy()
 
 
-def _near(
-    parts: Sequence[Runs], groups: np.ndarray, rows: np.ndarray, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """For each row the earlier kept row of which it is a near duplicate (itself if none), and their
-    similarity. Only ``rows`` are compared, in their order."""
-    original, similarity = np.arange(len(groups)), np.ones(len(groups))
-    candidates, exact = Candidates(parts, groups, rows, threshold), Similarity(parts)
-    for row in candidates.shared:
-        buckets = candidates.of(row)
-        for earlier in candidates.kept_in(buckets):
-            alike = exact.of(row, earlier)
-            if alike >= threshold:
-                original[row], similarity[row] = earlier, alike
-                exact.forget(row)
-                break
-        else:
-            candidates.keep(row, buckets)
-    return original, similarity
+def _find_near(
+    original: np.ndarray,
+    similarity: np.ndarray,
+    exact: Similarity,
+    rows: Sequence[tuple[int, list[int]]],
+    known: int,
+    threshold: float,
+) -> None:
+    """Find the earlier kept row of which each row is a near duplicate, and their similarity.
+
+    Args:
+        original: Int64[rows]: the row that each one repeats, or itself. Those of rows before
+            ``known`` are given.
+        similarity: Float64[rows].
+        exact: The similarity of rows.
+        rows: Rows with their buckets; those of a group ascend.
+        known: The number of the first row to find.
+        threshold: The least similarity of duplicates.
+    """
+    kept: dict[int, list[int]] = defaultdict(list)
+    for row, buckets in rows:
+        if row >= known:
+            for earlier in sorted({one for bucket in buckets for one in kept.get(bucket, ())}):
+                alike = exact.of(row, earlier)
+                if alike >= threshold:
+                    original[row], similarity[row] = earlier, alike
+                    exact.forget(row)
+                    break
+        if original[row] == row:
+            for bucket in buckets:
+                kept[bucket].append(row)
+
+
+def _before(earlier: Earlier | None, marks: pl.DataFrame) -> pl.DataFrame:
+    """The marks of the earlier rows with an identity of the new ones, and their ``number``."""
+    if earlier is None or earlier.marks is None:
+        return marks.clear().with_columns(
+            number=pl.lit(0, pl.Int64), original=pl.lit(0, pl.Int64), similarity=pl.lit(1.0)
+        )
+    numbered = earlier.marks.with_columns(number=pl.int_range(pl.len(), dtype=pl.Int64))
+    return numbered.filter(pl.col("identity").is_in(marks["identity"].implode()))

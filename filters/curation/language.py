@@ -57,6 +57,7 @@ class Language(Filter):
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = ""
     one_prompt: ClassVar[bool] = True
+    one_row: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Prompts, Responses, Pairs, Demonstrations)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"

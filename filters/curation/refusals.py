@@ -33,6 +33,7 @@ class Refusals(Filter):
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = ""
     one_prompt: ClassVar[bool] = True
+    one_row: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses, Pairs, Demonstrations)]
     patterns: tuple[str, ...] = Field(default=REFUSALS, min_length=1)

@@ -52,6 +52,7 @@ class Repetition(Filter):
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = ""
     one_prompt: ClassVar[bool] = True
+    one_row: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Responses, Pairs, Demonstrations)]
     max_loop: int = Field(default=60, ge=0)

@@ -21,6 +21,7 @@ class MinimumMargin(Filter):
     gives: ClassVar[type[Table] | None] = Pairs
     unit: ClassVar[str] = "pair_id"
     one_prompt: ClassVar[bool] = True
+    one_row: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Pairs)]
     at_least: float

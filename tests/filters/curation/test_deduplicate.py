@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from itertools import product
+from itertools import accumulate, pairwise, product
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ from filters import Deduplicate
 from filters.curation import candidates, deduplicate
 from filters.curation.candidates import SMALL
 from filters.curation.formulas import formulas
+from filters.filter import Earlier
 from schemas import Demonstrations, Pairs, Prompts, Responses, rows
 
 ORIGIN = {"operator": "test", "model": None, "parameters": "{}", "seed": None, "parents": []}
@@ -333,3 +334,41 @@ def test_many_copies_of_one_text_are_quick():
     texts = ["the same text again and again"] * 20_000 + corpus(30)
     split = Deduplicate(of="r").run({"r": responses(texts)})
     assert (split.dropped["reason"] == "same text").sum() == 19_999
+
+
+@given(
+    texts=texts,
+    sizes=st.lists(st.integers(0, 9), max_size=6),
+    threshold=st.sampled_from([0.3, 0.8, 1.0]),
+    scope=st.sampled_from(["all", "prompt"]),
+)
+def test_rows_that_come_later_change_none_and_are_compared_with_all(texts, sizes, threshold, scope):
+    check_in_batches(
+        responses(texts, ["pq"[row % 2] for row in range(len(texts))]), sizes, threshold, scope
+    )
+
+
+@pytest.mark.parametrize("threshold", [0.6, 0.9])
+def test_many_rows_may_come_in_batches(threshold):
+    draw = random.Random(3)
+    texts = corpus(60)
+    draw.shuffle(texts)
+    split = check_in_batches(responses(texts), [70, 1, 0, 30], threshold, "all")
+    assert split.dropped.height > 20
+
+
+def check_in_batches(frame, sizes, threshold, scope):
+    """Rows in batches of ``sizes`` are kept and dropped as all at once."""
+    rule = Deduplicate(of="r", threshold=threshold, scope=scope)
+    starts = [0, *accumulate(sizes)]
+    kept, dropped, marks = [], [], None
+    for start, end in pairwise([*(min(one, frame.height) for one in starts), frame.height]):
+        earlier = Earlier(frame["response_id"][:start], marks, lambda numbers: frame[numbers])
+        split, noted = rule.choose_more(frame[start:end], Responses, earlier)
+        marks = noted if marks is None else pl.concat([marks, noted])
+        kept.append(split.kept)
+        dropped.append(split.dropped)
+    at_once = rule.choose_rows({"r": frame}, Responses)
+    assert pl.concat(kept).equals(at_once.kept)
+    assert pl.concat(dropped).equals(at_once.dropped)
+    return at_once
