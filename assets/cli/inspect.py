@@ -64,7 +64,7 @@ def show(
 
             raise FactoryError("factory show prints JSON of one row only: add --row ID")
         if name == "datasets":
-            from assets.datasets.curate import PROVENANCE
+            from assets.datasets.gather import PROVENANCE
 
             found, of_split = found_dataset(project, stage, version=version, split=split)
             console.console().print(console.version_line(stage, found), soft_wrap=True)

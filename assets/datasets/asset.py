@@ -15,13 +15,13 @@ from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
 from assets.execution.row_counts import RowCounts, count_reasons
-from assets.execution.schema_check import schema_check
+from assets.execution.schema_check import schema_check_of_parts
 from assets.project.dataset import DATASETS
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.resources import Resources
 from assets.rendering.markdown import escaped
-from assets.storage.dataset_versions import HELD_OUT, TRAIN, Versions
-from schemas import Split, columns
+from assets.storage.dataset_versions import HELD_OUT, TRAIN, VersionPart, Versions
+from schemas import Split, columns, empty
 
 
 def dataset_asset(
@@ -68,14 +68,26 @@ def dataset_asset(
             retried(context.run, context.retry_number, factory.settings.retries),
             as_dagster_failure(),
         ):
-            update = updated(plan, factory.tables, Versions(factory.settings.root_path, plan.name))
+            versions = Versions(factory.settings.root_path, plan.name)
+            before = {part.file for part in versions.version().parts} if versions.numbers() else ()
+            update = updated(plan, factory.tables, versions)
         seconds = perf_counter() - began
         curation, version = update.curation, update.version
-        rows = curation.rows.select(columns(plan.table).names())
-        counts = RowCounts("rows", update.came, rows.height, count_reasons(curation.dropped), {})
+        # A file never changes, so those of before were checked when they were written.
+        written = [part for part in version.parts if part.file not in before]
+        shown = [_rows(plan, versions, part) for part in written[:1] or version.parts[-1:]]
+        counts = RowCounts(
+            "rows", update.came, curation.rows.height, count_reasons(curation.dropped), {}
+        )
         yield dg.MaterializeResult(
             metadata={
-                **rows_metadata(plan.table, Split(rows, curation.dropped), counts, seconds=seconds),
+                **rows_metadata(
+                    plan.table,
+                    Split(pl.concat([empty(plan.table), *shown]), curation.dropped),
+                    counts,
+                    seconds=seconds,
+                ),
+                "dagster/row_count": version.rows(),
                 "version": version.number,
                 "new version": update.new,
                 "train": version.rows(TRAIN),
@@ -85,9 +97,11 @@ def dataset_asset(
                 ),
             },
             check_results=[
-                schema_check(plan.table, rows),
+                schema_check_of_parts(
+                    plan.table, (_rows(plan, versions, part) for part in written)
+                ),
                 adds_up(counts),
-                _no_leak(plan, curation),
+                _no_leak(curation),
             ],
             data_version=dg.DataVersion(version.digest),
         )
@@ -95,16 +109,13 @@ def dataset_asset(
     return dataset
 
 
-def _no_leak(plan: DatasetPlan, curation: Curated) -> dg.AssetCheckResult:
+def _rows(plan: DatasetPlan, versions: Versions, part: VersionPart) -> pl.DataFrame:
+    return versions.rows_of(part).select(columns(plan.table).names())
+
+
+def _no_leak(curation: Curated) -> dg.AssetCheckResult:
     """The check ``no_leak``: no cluster of the kept rows, and no prompt, is in both splits."""
-    rows = pl.DataFrame(
-        {
-            "cluster": curation.clusters,
-            "split": curation.rows["split"],
-            "prompt_id": curation.rows["prompt_id"],
-        }
-    )
-    leaks = rows.filter(
+    leaks = curation.rows.filter(
         (pl.col("split").n_unique().over("cluster") > 1)
         | (pl.col("split").n_unique().over("prompt_id") > 1)
     )

@@ -1,84 +1,111 @@
-"""Gathers the rows of a dataset, from a stage of each recipe at every refresh, and curates them."""
+"""Gathers the rows of a dataset, from a stage of each recipe at every refresh."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
+from upath import UPath
 
-from assets.datasets.curate import PROVENANCE, Curated, curated
-from assets.datasets.stored_clusters import StoredClusters
 from assets.project.dataset_plan import DatasetPlan
-from assets.project.given_prompts import given_prompts
-from assets.storage.tables import Tables
-from filters.filter import Filter
-from schemas import columns
+from assets.storage.tables import GROUP, Tables, file_digest, query_files, read_file, table_files
+from schemas import columns, content_id
+
+PROVENANCE = ("recipe", "refresh", "source", "source_revision", "licence")
+"""The columns on the origin of a row, in addition to the columns of its table."""
 
 ReadRows = Callable[[str, str, str], pl.DataFrame]
 """Reads the rows of a recipe, a stage and a refresh."""
 
 
-def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None) -> pl.DataFrame:
-    """Gather the rows of a dataset.
+@dataclass(frozen=True)
+class Part:
+    """The rows of a recipe at a refresh, or those of one file of them.
+
+    Attributes:
+        refresh: The refresh.
+        digest: A digest of what the rows are read from.
+        rows: Reads all rows: the columns of their table, `PROVENANCE` and ``task``, the text of the
+            prompt's task. They are null for a prompt that is in no table of prompts.
+        some: Reads the rows of some places, which ascend.
+    """
+
+    refresh: str
+    digest: str
+    rows: Callable[[], pl.DataFrame]
+    some: Callable[[pl.Series], pl.DataFrame]
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, refresh: str) -> "Part":
+        """The rows of a frame."""
+        return cls(refresh, "", lambda: frame, lambda places: frame[places])
+
+
+def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None) -> list[Part]:
+    """The parts of a dataset's rows, oldest first.
 
     Args:
         plan: The plan of the dataset.
         tables: The stored tables.
         read: Reads the rows; by default the stored ones.
-
-    Returns:
-        The columns of the table, `assets.datasets.curate.PROVENANCE` and ``task``, the text of the
-        prompt's task. They are null for a prompt that is in no table of prompts.
     """
-    about = dict.fromkeys([*PROVENANCE, "task"], pl.String())
-    schema = pl.Schema({**columns(plan.table), **about})
-    frames = [pl.DataFrame(schema=schema)]
+    names = [*columns(plan.table), *PROVENANCE, "task"]
+    found: list[Part] = []
     for recipe, stage in plan.parts.items():
         for refresh in tables.refreshes((recipe, stage)):
-            rows = (
-                tables.read((recipe, stage), refresh)
-                if read is None
-                else read(recipe, stage, refresh)
-            ).with_columns(recipe=pl.lit(recipe), refresh=pl.lit(refresh))
-            prompts = given_prompts(tables, recipe, plan.prompts[recipe], refresh)
-            origins = prompts.select("prompt_id", *PROVENANCE[2:], "task")
-            joined = rows.join(origins, on="prompt_id", how="left", maintain_order="left")
-            frames.append(joined.select(schema.names()))
-    return pl.concat(frames)
+            origins = [
+                tables.path((recipe, name), refresh)
+                for name in plan.prompts[recipe]
+                if refresh in tables.refreshes((recipe, name))
+            ]
+            origin = partial(_with_origins, recipe=recipe, refresh=refresh, origins=origins)
+            if read is not None:
+                frame = origin(read(recipe, stage, refresh)).select(names)
+                found.append(Part.of(frame, refresh))
+                continue
+            digests = [file_digest(file) for path in origins for file in table_files(path)]
+            for file in table_files(tables.path((recipe, stage), refresh)):
+                digest = content_id(recipe, stage, refresh, file_digest(file), digests)
+                rows = partial(_all, file, origin, names)
+                found.append(Part(refresh, digest, rows, partial(_some, file, origin)))
+    return sorted(found, key=lambda part: part.refresh)
 
 
-def curated_by_plan(
-    plan: DatasetPlan,
-    rows: pl.DataFrame,
-    tables: Tables,
-    remembered: Mapping[str, str],
-    *,
-    filters: Sequence[Filter] | None = None,
-    stored: StoredClusters | None = None,
-) -> Curated:
-    """Curate the gathered rows of a dataset.
+def _with_origins(
+    frame: pl.DataFrame, *, recipe: str, refresh: str, origins: Sequence[UPath]
+) -> pl.DataFrame:
+    """The rows with `PROVENANCE` and ``task``."""
+    about = ("prompt_id", *PROVENANCE[2:], "task")
+    asked = pl.Series("prompt_id", frame["prompt_id"].unique()).implode()
 
-    Args:
-        plan: The plan of the dataset.
-        rows: The rows of `gathered`.
-        tables: The stored tables.
-        remembered: The split of earlier prompts, by key.
-        filters: The filters to apply; by default those of the plan.
-        stored: The stored clusters of earlier prompts.
+    def question(prompts: pl.LazyFrame) -> pl.LazyFrame:
+        return prompts.select(about).filter(pl.col("prompt_id").is_in(asked))
 
-    Raises:
-        MissingTableError: A source of evaluation prompts has not been read.
-    """
-    return curated(
-        rows,
-        plan.table,
-        name=plan.name,
-        filters=plan.filters if filters is None else filters,
-        evaluations={
-            name: tables.read(("prompts", source), None)
-            for name, source in plan.evaluations.items()
-        },
-        held_out=plan.held_out,
-        weights=plan.weights,
-        cap=plan.cap,
-        remembered=remembered,
-        stored=stored,
+    nothing = pl.DataFrame(schema=dict.fromkeys(about, pl.String))
+    found = [query_files([file], question) for path in origins for file in table_files(path)]
+    known = pl.concat([nothing, *found]).unique("prompt_id", keep="first", maintain_order=True)
+    return frame.with_columns(recipe=pl.lit(recipe), refresh=pl.lit(refresh)).join(
+        known, on="prompt_id", how="left", maintain_order="left"
     )
+
+
+def _all(
+    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], names: Sequence[str]
+) -> pl.DataFrame:
+    """All rows of a file."""
+    return origin(read_file(file)).select(names)
+
+
+def _some(
+    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], places: pl.Series
+) -> pl.DataFrame:
+    """The rows of a file at some places. Only groups with one of them are read."""
+    frames: list[pl.DataFrame] = []
+    for group in (places // GROUP).unique().sort():
+        wanted = places.filter(places // GROUP == group) - group * GROUP
+        frames.append(query_files([file], partial(_group, group))[wanted])
+    return origin(pl.concat(frames))
+
+
+def _group(number: int, rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.slice(number * GROUP, GROUP)

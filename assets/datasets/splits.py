@@ -12,14 +12,13 @@ is added later.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from assets.datasets.clusters import Clusters
-from assets.datasets.stored_clusters import StoredClusters
+from assets.datasets.clusters import Clusters, heads_of
 from assets.storage.dataset_versions import HELD_OUT, TRAIN
 from filters.curation.ngrams import folded
 
@@ -28,67 +27,86 @@ _KEY_TOKEN = r"\w+|[^\w\s]"
 key, a stored prompt could be assigned to the other split."""
 
 
+REMEMBERED = pl.Schema({"key": pl.String, "split": pl.String})
+"""The split of every prompt so far, by its key. It is stored, and never changes."""
+
+
 @dataclass(frozen=True)
-class Splits:
-    """The splits of texts.
+class Added:
+    """Prompts that were added to the splits.
 
     Attributes:
-        rows: One row for each text: ``key``; ``cluster``, a number; ``own``, the split to store;
-            ``split``, the split to use. ``split`` equals ``own``, but is null for a held-out prompt
-            whose cluster is trained on.
-        clusters: The clusters, to be stored.
-        known: How many of their prompts were stored before.
+        keys: String[texts]: the key of each text (`keys`).
+        prompts: The new prompts, in order: ``place``, their first text; ``key``; and
+            `assets.datasets.clusters.KEPT`.
+        remembered: `REMEMBERED` with these prompts.
     """
 
-    rows: pl.DataFrame
-    clusters: StoredClusters
-    known: int
+    keys: pl.Series
+    prompts: pl.DataFrame
+    remembered: pl.DataFrame
 
 
-def splits(
+def add_prompts(
     texts: pl.Series,
     held_out: float,
-    remembered: Mapping[str, str] | None = None,
-    stored: StoredClusters | None = None,
-) -> Splits:
+    remembered: pl.DataFrame,
+    before: pl.DataFrame | None = None,
+    read: Callable[[pl.Series], pl.Series] | None = None,
+) -> Added:
     """Assign a split to each text.
 
     Args:
         texts: String[texts]: the texts of prompts, oldest first.
         held_out: The share of clusters to hold out, in [0, 1).
-        remembered: The stored split of earlier prompts, by key. Stored splits do not change.
-        stored: The stored clusters of earlier prompts. They change no split.
+        remembered: `REMEMBERED`, with all prompts of ``before``. Stored splits do not change.
+        before: The prompts that were added before these: ``key`` and
+            `assets.datasets.clusters.KEPT`.
+        read: Reads the texts of some prompts of ``before``, by their numbers.
     """
     text_keys = keys(texts)
-    distinct = pl.DataFrame({"key": text_keys, "text": texts}).unique(
-        "key", keep="first", maintain_order=True
-    )
-    clusters = Clusters(distinct["text"], distinct["key"], stored)
+    distinct = pl.DataFrame({"key": text_keys, "text": texts}).with_row_index("place")
+    distinct = distinct.unique("key", keep="first", maintain_order=True)
+    if before is not None:
+        distinct = distinct.filter(~pl.col("key").is_in(before["key"].implode()))
+    clusters = Clusters(distinct["text"], before, read)
+    # Whether the cluster of each head is trained on.
+    trained = np.zeros(clusters.known + distinct.height, dtype=np.bool_)
+    if before is not None:
+        known = split_by_key(before, remembered).filter("trained")
+        trained[known["cluster"].to_numpy()] = True
+    stored = distinct.join(remembered, on="key", how="left", maintain_order="left")["split"]
     own: list[str] = []
-    trained: dict[int, bool] = {}
     by_hash = shares(distinct["key"]) < held_out
-    for row, (key, hash_holds_out) in enumerate(zip(distinct["key"], by_hash, strict=True)):
-        # Whether each cluster that this prompt joins is trained on.
-        joined = [trained.pop(head) for head in clusters.add(row)]
-        split = (remembered or {}).get(key)
+    for row, (split, hash_holds_out) in enumerate(zip(stored, by_hash, strict=True)):
+        joined = [trained[head] for head in clusters.add(clusters.known + row)]
         if split is None:
             split = TRAIN if (any(joined) if joined else not hash_holds_out) else HELD_OUT
         own.append(split)
-        trained[clusters.head(row)] = any(joined) or split == TRAIN
-    heads = [clusters.head(row) for row in range(len(own))]
-    by_key = distinct.select(
-        "key",
-        cluster=pl.Series(heads, dtype=pl.Int64),
-        own=pl.Series(own, dtype=pl.String),
-        trained=pl.Series([trained[head] for head in heads], dtype=pl.Boolean),
+        trained[clusters.head(clusters.known + row)] = any(joined) or split == TRAIN
+    prompts = distinct.select("place", "key").hstack(clusters.kept())
+    new = distinct.select("key", split=pl.Series(own, dtype=pl.String)).filter(stored.is_null())
+    return Added(text_keys, prompts, pl.concat([remembered, new]))
+
+
+def split_by_key(prompts: pl.DataFrame, remembered: pl.DataFrame) -> pl.DataFrame:
+    """The split of each prompt.
+
+    Args:
+        prompts: All prompts in order: ``key`` and ``joined`` (`assets.datasets.clusters.KEPT`).
+        remembered: `REMEMBERED`.
+
+    Returns:
+        ``key``; ``cluster``, a number; ``own``, the stored split; whether the cluster is
+        ``trained`` on; ``split``, the split to use, which is null for a held-out prompt whose
+        cluster is trained on.
+    """
+    return (
+        prompts.select("key", cluster=heads_of(prompts["joined"]))
+        .join(remembered.rename({"split": "own"}), on="key", how="left", maintain_order="left")
+        .with_columns(trained=(pl.col("own") == TRAIN).any().over("cluster"))
+        .with_columns(split=pl.when(~(pl.col("trained") & (pl.col("own") == HELD_OUT))).then("own"))
     )
-    excluded = pl.col("trained") & (pl.col("own") == HELD_OUT)
-    rows = (
-        pl.DataFrame({"key": text_keys})
-        .join(by_key, on="key", how="left", maintain_order="left")
-        .select("key", "cluster", "own", split=pl.when(~excluded).then("own"))
-    )
-    return Splits(rows, clusters.stored(), clusters.known)
 
 
 def keys(texts: pl.Series) -> pl.Series:

@@ -15,7 +15,7 @@ from upath import UPath
 
 from annotators.criteria.rubric_files import find_rubric
 from assets.project.recipe_plan import Stage
-from assets.storage.tables import query_table, read_table, table_files
+from assets.storage.tables import file_digest, query_table, read_table, table_files
 from engines.bindings import Binding
 from engines.context import Context
 from engines.journal.identity import Verb
@@ -25,8 +25,6 @@ from engines.weights import weights_revision
 from schemas import Operator, content_id
 
 _CHECKPOINT = frozenset({"path", "trained"})
-_PIECE = 2**20
-"""The bytes of a file that are in memory at a time."""
 _VERBS: tuple[Verb, ...] = ("generate", "score", "choose", "reward")
 
 
@@ -53,10 +51,10 @@ def made_by(stage: Stage, context: Context, tables: Mapping[str, UPath | pl.Data
         [context.recipe, stage.name, context.refresh, context.seed],
         dict(context.checks),
         revisions,
-        _of_files(file for name in packages for file in _sources(name)),
+        code_digest(packages),
         _of_files(file for folder in templates for file in folder.rglob("*.jinja")),
         *_rubrics(operator, context),
-        {name: _version(stored) for name, stored in sorted(tables.items())},
+        {name: table_version(stored) for name, stored in sorted(tables.items())},
     )
 
 
@@ -69,6 +67,11 @@ def _rubrics(operator: Operator, context: Context) -> list[str]:
 def _bound_templates(context: Context) -> list[Path]:
     bound = [Path(each.templates) for each in context.roles.values() if each.templates]
     return [*bound, *([] if context.folder is None else [context.folder])]
+
+
+def code_digest(packages: Iterable[str]) -> str:
+    """A digest of the source code of packages that are imported."""
+    return _of_files(file for name in packages for file in _sources(name))
 
 
 def _sources(package: str) -> list[Path]:
@@ -87,7 +90,7 @@ def _of_files(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _version(stored: UPath | pl.DataFrame) -> Any:
+def table_version(stored: UPath | pl.DataFrame) -> Any:
     """The version of a table: digests of its files, or of its rows; of checkpoints, of the
     weights."""
     if not isinstance(stored, pl.DataFrame):
@@ -98,12 +101,4 @@ def _version(stored: UPath | pl.DataFrame) -> Any:
             return [weights_revision(Binding(model=path)) for path in stored["path"]]
         content = stored.write_ipc(None, compat_level=pl.CompatLevel.oldest()).getvalue()
         return hashlib.blake2b(content, digest_size=16).hexdigest()
-    return [_of_file(file) for file in table_files(stored)]
-
-
-def _of_file(file: UPath) -> str:
-    digest = hashlib.blake2b()
-    with file.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+    return [file_digest(file) for file in table_files(stored)]

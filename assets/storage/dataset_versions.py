@@ -3,7 +3,7 @@
     datasets/<name>/versions/000003.json      a version: its files and its metadata
     datasets/<name>/rows/train-2026-11-21-<digest>.parquet    rows of a split from one refresh
     datasets/<name>/splits.parquet            the split of each prompt so far, by its key
-    datasets/<name>/clusters/                 clusters of like prompts (`assets.datasets`)
+    datasets/<name>/decisions/                what was decided about rows (`assets.datasets`)
     datasets/<name>/dropped/<digest>.parquet  `schemas.Dropped`: every row that is in no split
 
 The name of a file holds a digest of its content, and a file never changes. So versions share files,
@@ -15,8 +15,8 @@ log-prob depend on the batch. On a CPU they do not.
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,25 @@ Rounding would not work: two close numbers may round to different values."""
 
 @dataclass(frozen=True)
 class VersionPart:
-    """The rows of one split that come from one refresh."""
+    """The rows of one split that come from one refresh. ``made_by`` is a digest of what they were
+    made from."""
 
     split: str
     refresh: str
     rows: int
     file: str
+    made_by: str = ""
+
+
+@dataclass(frozen=True)
+class NewPart:
+    """Rows to write as a `VersionPart`. They are read only if ``made_by`` is not that of before."""
+
+    split: str
+    refresh: str
+    rows: int
+    made_by: str
+    read: Callable[[], pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -135,12 +148,13 @@ class Versions:
         Raises:
             MissingTableError: A file of the version is missing.
         """
-        frames = [self._rows(part) for part in version.parts if split in (None, part.split)] or [
-            self._rows(part).clear() for part in version.parts[:1]
+        frames = [self.rows_of(part) for part in version.parts if split in (None, part.split)] or [
+            self.rows_of(part).clear() for part in version.parts[:1]
         ]
         return pl.concat(frames) if frames else pl.DataFrame(schema={"split": pl.String})
 
-    def _rows(self, part: VersionPart) -> pl.DataFrame:
+    def rows_of(self, part: VersionPart) -> pl.DataFrame:
+        """Read the rows of a part, with a column ``split``."""
         rows = read_table(self.folder / "rows" / part.file)
         return rows.with_columns(split=pl.lit(part.split))
 
@@ -148,27 +162,29 @@ class Versions:
         """The `schemas.Dropped` rows of the last write of ``version``."""
         return read_table(self.folder / "dropped" / version.dropped)
 
-    def remembered(self) -> Mapping[str, str]:
-        """The stored split of every prompt so far, by its key (`assets.datasets.splits`)."""
+    def remembered(self) -> pl.DataFrame:
+        """The ``split`` of every prompt so far, by its ``key`` (`assets.datasets.splits`)."""
         path = self.folder / "splits.parquet"
-        return dict(read_table(path).iter_rows()) if path.exists() else {}
+        nothing = pl.DataFrame(schema={"key": pl.String, "split": pl.String})
+        return read_table(path) if path.exists() else nothing
 
-    def remember(self, splits: Mapping[str, str]) -> None:
+    def remember(self, splits: pl.DataFrame) -> None:
         """Store the split of every prompt by its key. ``splits`` must hold the stored ones too."""
-        frame = pl.DataFrame(
-            {"key": list(splits.keys()), "split": list(splits.values())},
-            schema={"key": pl.String, "split": pl.String},
-        )
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "splits.parquet", _parquet(frame))
+        write_whole(self.folder / "splits.parquet", _parquet(splits))
 
     def write(
-        self, rows: pl.DataFrame, dropped: pl.DataFrame, *, table: str, about: Mapping[str, Any]
+        self,
+        new_parts: Sequence[NewPart],
+        dropped: pl.DataFrame,
+        *,
+        table: str,
+        about: Mapping[str, Any],
     ) -> tuple[Version, bool]:
         """Write rows as the newest version. Unchanged rows update the version that holds them.
 
         Args:
-            rows: The rows, with columns ``split`` and ``refresh``.
+            new_parts: The rows of each split and refresh.
             dropped: The `schemas.Dropped` rows; they always replace the stored ones.
             table: The name of the table of the rows.
             about: What the rows were made from, as JSON values; it always replaces the stored one.
@@ -179,16 +195,8 @@ class Versions:
         numbers = self.numbers()
         last = self.version() if numbers else None
         before = {(part.split, part.refresh): part for part in last.parts} if last else {}
-        parts = []
-        for split in SPLITS:
-            of_split = rows.filter(pl.col("split") == split).drop("split")
-            for (refresh,), part in sorted(of_split.partition_by("refresh", as_dict=True).items()):
-                name = f"{split}-{refresh}-{_digest(part)}.parquet"
-                stored = before.get((split, str(refresh)))
-                if stored is not None and stored.file != name and self._is_equal(stored, part):
-                    name = stored.file
-                self._put("rows", name, part)
-                parts.append(VersionPart(split, str(refresh), part.height, name))
+        parts = [self._written(part, before.get((part.split, part.refresh))) for part in new_parts]
+        parts.sort(key=lambda part: (SPLITS.index(part.split), part.refresh))
         refused = f"{_digest(dropped)}.parquet"
         self._put("dropped", refused, dropped)
         digest = content_id(table, [part.file for part in parts])
@@ -231,6 +239,19 @@ class Versions:
             self._path(version.number).unlink()
         freed = self._remove_unused(file for version in removed for file in _files(version))
         return [version.number for version in removed], freed
+
+    def _written(self, part: NewPart, stored: VersionPart | None) -> VersionPart:
+        """Write a part, unless ``stored``, that of the newest version, has the same rows."""
+        if stored is None or stored.made_by != part.made_by or not self._exists(stored):
+            rows = part.read()
+            name = f"{part.split}-{part.refresh}-{_digest(rows)}.parquet"
+            if stored is None or (stored.file != name and not self._is_equal(stored, rows)):
+                stored = VersionPart(part.split, part.refresh, part.rows, name)
+            self._put("rows", stored.file, rows)
+        return replace(stored, made_by=part.made_by)
+
+    def _exists(self, part: VersionPart) -> bool:
+        return (self.folder / "rows" / part.file).exists()
 
     def _is_equal(self, stored: VersionPart, rows: pl.DataFrame) -> bool:
         """Whether ``rows`` equal the stored ones; numbers up to `TOLERANCE`."""

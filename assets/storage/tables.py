@@ -29,6 +29,9 @@ DROPPED = ".dropped.parquet"
 GROUP = 20_000
 """The rows of a group of a file. A slice of a file is read without the rest of it by its groups."""
 
+_PIECE = 2**20
+"""The bytes of a file that are in memory at a time."""
+
 Question = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Selects columns or rows of a table, or counts them."""
 
@@ -202,6 +205,15 @@ def table_files(path: UPath) -> list[UPath]:
     if manifest is None:
         raise MissingTableError(f"there is no table {path}")
     return [parts_folder(path) / name for name in manifest.parts]
+
+
+def file_digest(file: UPath) -> str:
+    """A digest of the content of a file."""
+    digest = hashlib.blake2b()
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _manifest(path: UPath) -> Manifest | None:

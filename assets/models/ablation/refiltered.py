@@ -1,13 +1,14 @@
 """Curates a dataset again without one of its filters."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from assets.config.errors import FactoryError
-from assets.datasets.curate import Curated
-from assets.datasets.gather import curated_by_plan, gathered
+from assets.datasets.curate import curated as curated_by_rules
+from assets.datasets.gather import gathered
+from assets.datasets.update import rules_of
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.project import Project
 from assets.project.recipe_plan import Stage
@@ -51,7 +52,7 @@ def without_filters(project: Project, name: str, number: int) -> Iterator[tuple[
     versions = Versions(project.settings.root_path, name)
     version = versions.version(number)
     newest = max((part.refresh for part in version.parts), default="")
-    remembered = versions.remembered()
+    remembered, rules = versions.remembered(), rules_of(plan, project.tables)
     chains = {
         recipe: _chain(project.recipes[recipe].planned(project.settings), stage)
         for recipe, stage in plan.parts.items()
@@ -62,8 +63,13 @@ def without_filters(project: Project, name: str, number: int) -> Iterator[tuple[
             kept = [each for each in chains[recipe].filters if keeps(recipe, each.name)]
             return _filtered(project, recipe, chains[recipe].base, kept, refresh)
 
-        rows = gathered(plan, project.tables, read=read).filter(pl.col("refresh") <= newest)
-        return _train(curated_by_plan(plan, rows, project.tables, remembered, filters=filters))
+        parts = [
+            part for part in gathered(plan, project.tables, read=read) if part.refresh <= newest
+        ]
+        curation = curated_by_rules(parts, replace(rules, filters=filters), remembered)
+        train = curation.rows.filter(pl.col("split") == TRAIN)
+        rows = pl.concat(part.rows() for part in parts)
+        return rows.drop("task")[train["row"]]
 
     every = list(plan.filters)
     stored = versions.read(version, TRAIN)
@@ -111,10 +117,6 @@ def _filtered(
         assert isinstance(stage.operator, Filter)
         rows = stage.operator.run(tables).kept
     return rows
-
-
-def _train(curation: Curated) -> pl.DataFrame:
-    return curation.rows.filter(pl.col("split") == TRAIN)
 
 
 def _ids(plan: DatasetPlan, rows: pl.DataFrame) -> set[str]:

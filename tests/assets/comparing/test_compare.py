@@ -13,6 +13,7 @@ from assets.storage.dataset_versions import Versions
 from assets.storage.model_versions import ModelVersion, ModelVersions, TrainedOn
 from assets.storage.tables import Tables
 from schemas import Dropped, Pairs, Split, empty
+from tests.assets.dataset_parts import new_parts
 from tests.assets.reported import DEMONSTRATIONS, REFRESH, SCRIPT, write_pairs, write_solutions
 
 LATER = "2026-11-02"
@@ -116,10 +117,10 @@ def test_versions_of_a_dataset(paired: Any) -> None:
         split=split(8),
     )
     about: dict[str, Any] = {"of": {"ours": "pairs"}, "held_out": 0.2, "in": 10, "dropped": {}}
-    versions.write(told, empty(Dropped), table="Pairs", about=about)
+    versions.write(new_parts(told), empty(Dropped), table="Pairs", about=about)
     moved = told[1:].with_columns(split=split(6))
     about = about | {"dropped": {"a near duplicate": 1}, "held_out": 0.3}
-    versions.write(moved, empty(Dropped), table="Pairs", about=about)
+    versions.write(new_parts(moved), empty(Dropped), table="Pairs", about=about)
     found = compare(paired.project(), "datasets/ours@1", "datasets/ours")
     assert found.names == ("datasets/ours@1", "datasets/ours@2")
     shared = {each.stage: (each.rows, each.common) for each in found.shared}
@@ -186,7 +187,7 @@ def test_a_recipe_is_not_compared_with_a_dataset(paired: Any) -> None:
     versions = Versions(paired.folder / "data", "ours")
     about = {"of": {}, "in": 0, "dropped": {}}
     none = empty(Pairs).with_columns(split=pl.lit("train"), refresh=pl.lit(REFRESH))
-    versions.write(none, empty(Dropped), table="Pairs", about=about)
+    versions.write(new_parts(none), empty(Dropped), table="Pairs", about=about)
     with pytest.raises(FactoryError, match="only two of the same kind"):
         compare(paired.project(), "ours", "datasets/ours")
 

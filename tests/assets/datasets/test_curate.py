@@ -3,6 +3,8 @@
 import random
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -11,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets.clusters import ALIKE, clusters
-from assets.datasets.curate import PROVENANCE, curated
+from assets.datasets.curate import Curated, Rules, curated
+from assets.datasets.gather import PROVENANCE, Part
 from assets.datasets.mixture import Cap
-from assets.datasets.splits import keys, shares, splits
-from filters import Decontaminate, Deduplicate
+from assets.datasets.splits import REMEMBERED, add_prompts, keys, shares, split_by_key
+from filters import Decontaminate, Deduplicate, LengthBias
 from schemas import Demonstrations, Pairs, Prompts, StepLabels, columns, prompt_id, rows
 
 FILTERS = [
@@ -68,16 +71,51 @@ def held_out(*seeds: int) -> pl.DataFrame:
     )
 
 
-def made(records: list[Any], **changes: Any) -> Any:
+@dataclass(frozen=True)
+class Made:
+    """A curation, and its kept rows with all columns."""
+
+    curation: Curated
+    rows: pl.DataFrame
+
+    @property
+    def dropped(self) -> pl.DataFrame:
+        return self.curation.dropped
+
+
+def by_refresh(gathered: pl.DataFrame) -> list[pl.DataFrame]:
+    return gathered.sort("refresh", maintain_order=True).partition_by(
+        "refresh", maintain_order=True
+    )
+
+
+def made(
+    records: list[Any] | pl.DataFrame,
+    table: Any = Pairs,
+    remembered: pl.DataFrame | None = None,
+    known: Sequence[pl.DataFrame] = (),
+    **changes: Any,
+) -> Made:
     how: dict[str, Any] = {
-        "name": "mine",
         "filters": FILTERS,
         "evaluations": {"held_out": held_out(9_000)},
         "held_out": 0.4,
-        "weights": None,
-        "cap": Cap(),
     }
-    return curated(frame(records), Pairs, **{**how, **changes})
+    gathered = records if isinstance(records, pl.DataFrame) else frame(records)
+    frames = by_refresh(gathered)
+    parts = [Part.of(each, each["refresh"][0]) for each in frames]
+    curation = curated(parts, Rules("mine", table, **{**how, **changes}), remembered, known)
+    rows = pl.concat([gathered.clear(), *frames])[curation.rows["row"].cast(pl.UInt32)]
+    return Made(curation, rows.with_columns(curation.rows["split"]))
+
+
+def splits(texts: pl.Series, held_out: float, known: dict[str, str] | None = None) -> pl.DataFrame:
+    """The split of each text."""
+    known = known or {}
+    stored = pl.DataFrame({"key": list(known), "split": list(known.values())}, schema=REMEMBERED)
+    added = add_prompts(texts, held_out, stored)
+    found = split_by_key(added.prompts, added.remembered)
+    return pl.DataFrame({"key": added.keys}).join(found, on="key", maintain_order="left")
 
 
 def where(result: Any) -> dict[str, str]:
@@ -150,7 +188,7 @@ def test_other_refreshes_earlier_or_later_move_no_row_between_splits(
     remembered: Any = None
     for known in (refreshes, {**more, **refreshes}, {**last, **more, **refreshes}):
         result = made(of(known), remembered=remembered)
-        remembered = result.remembered
+        remembered = result.curation.remembered
         now = where(result)
         assert {row: now[row] for row in was if row in now} == {
             row: split for row, split in was.items() if row in now
@@ -159,17 +197,36 @@ def test_other_refreshes_earlier_or_later_move_no_row_between_splits(
         was |= now
 
 
-@given(refreshes=REFRESHES)
-def test_day_by_day_is_all_at_once(refreshes: dict[str, list[int]]) -> None:
+def check_day_by_day(refreshes: dict[str, list[int]], **how: Any) -> Made:
+    """A curation that keeps what it decided each day is that of all days at once."""
     remembered: Any = None
-    result = made([])
-    for day in sorted(refreshes):
+    decisions: Sequence[pl.DataFrame] = ()
+    result = made([], **how)
+    for day in sorted(each for each in refreshes if refreshes[each]):
         known = {each: refreshes[each] for each in refreshes if each <= day}
-        result = made(of(known), remembered=remembered)
-        remembered = result.remembered
-    once = made(of(refreshes))
+        result = made(of(known), remembered=remembered, known=decisions, **how)
+        remembered, decisions = result.curation.remembered, result.curation.decisions
+    once = made(of(refreshes), **how)
     assert result.rows.equals(once.rows)
     assert result.dropped.equals(once.dropped)
+    assert result.curation.rows.equals(once.curation.rows)
+    return result
+
+
+@given(refreshes=REFRESHES, kinds=st.permutations(range(3)), count=st.integers(0, 3))
+def test_day_by_day_is_all_at_once(
+    refreshes: dict[str, list[int]], kinds: list[int], count: int
+) -> None:
+    # The last one compares all rows with each other, so nothing after it lasts.
+    filters = [*FILTERS, LengthBias(of="rows", seed=1)]
+    check_day_by_day(refreshes, filters=[filters[kind] for kind in kinds[:count]])
+
+
+def test_many_rows_day_by_day_are_those_of_all_at_once() -> None:
+    draw = random.Random(0)
+    refreshes = {f"2026-01-0{day}": draw.choices(range(200), k=60) for day in range(1, 6)}
+    result = check_day_by_day(refreshes, filters=FILTERS[1:])
+    assert result.dropped.height > 100
 
 
 @given(refreshes=REFRESHES, seed=st.integers(0, 99))
@@ -227,15 +284,15 @@ def test_held_out_rows_leave_where_their_cluster_is_joined_to_one_that_is_traine
     found = sorted(zip(shares(keys(pl.Series(ends))).to_list(), ends, strict=True))
     held_out = (found[0][0] + found[1][0]) / 2
     ordered = [text for _, text in found]
-    before = splits(pl.Series(ordered), held_out).rows
+    before = splits(pl.Series(ordered), held_out)
     assert before["split"].to_list() == ["held_out", "train"]
-    after = splits(pl.Series([*ordered, between]), held_out).rows
+    after = splits(pl.Series([*ordered, between]), held_out)
     assert after["split"].to_list() == [None, "train", "train"]
     assert after["own"].to_list() == ["held_out", "train", "train"]
 
 
 def test_about_as_many_prompts_are_held_out_as_were_asked_for() -> None:
-    found = splits(pl.Series([f"{number} is a prompt" for number in range(4000)]), 0.1).rows
+    found = splits(pl.Series([f"a{number} b{number} c{number}" for number in range(4000)]), 0.1)
     assert 0.07 < (found["split"] == "held_out").sum() / 4000 < 0.13
 
 
@@ -264,7 +321,7 @@ def test_prompts_without_spaces_between_words_have_clusters_too() -> None:
     assert clusters(pl.Series(texts)).to_list() == [0, 0, 2]
     # Prompts remembered in two splits before they had a cluster: neither moves to the other.
     was = dict(zip(keys(pl.Series(texts)), ["train", "held_out", "held_out"], strict=True))
-    after = splits(pl.Series(texts), 0.5, was).rows
+    after = splits(pl.Series(texts), 0.5, was)
     assert after["own"].to_list() == ["train", "held_out", "held_out"]
     assert after["split"].to_list() == ["train", None, "held_out"]
 
@@ -304,17 +361,8 @@ def test_both_orders_of_a_pair_and_its_task_are_in_one_split() -> None:
             {"role": "assistant", "content": ""},
         ]
         records.append(solved)
-    frame = pl.DataFrame(records, schema=pl.Schema({**columns(Demonstrations), **ABOUT}))
-    found = curated(
-        frame,
-        Demonstrations,
-        name="judging",
-        filters=[],
-        evaluations={},
-        held_out=0.5,
-        weights=None,
-        cap=Cap(),
-    ).rows
+    gathered = pl.DataFrame(records, schema=pl.Schema({**columns(Demonstrations), **ABOUT}))
+    found = made(gathered, Demonstrations, filters=[], evaluations={}, held_out=0.5).rows
     assert found.height == 120
     for seed, task in enumerate(tasks):
         splits_of = set(found.filter(pl.col("demonstration_id").str.head(-1) == str(seed))["split"])
@@ -372,16 +420,7 @@ def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None
     schema = pl.Schema({**columns(kind), **ABOUT})
     records = [of_table(kind, seed) for seed in [*range(60), 9_000]]
     again = {**of_table(kind, 5), kind.primary_key()[0]: "again", "refresh": "2026-01-02"}
-    found = curated(
-        pl.DataFrame([*records, again], schema=schema),
-        kind,
-        name="mine",
-        filters=FILTERS,
-        evaluations={"held_out": held_out(9_000)},
-        held_out=0.4,
-        weights=None,
-        cap=Cap(),
-    )
+    found = made(pl.DataFrame([*records, again], schema=schema), kind)
     assert found.rows.height + found.dropped.height == 62
     assert {"again", "9000"} <= set(found.dropped["row_id"])
     assert set(found.rows["split"]) == {"train", "held_out"}
@@ -393,14 +432,5 @@ def test_an_answer_to_nothing_is_its_own_prompt() -> None:
         {**of_table(Demonstrations, seed), "messages": [{"role": "assistant", "content": text}]}
         for seed, text in enumerate((asked(9_000), asked(3)))
     ]
-    found = curated(
-        pl.DataFrame(said, schema=schema),
-        Demonstrations,
-        name="mine",
-        filters=FILTERS,
-        evaluations={"held_out": held_out(9_000)},
-        held_out=0.0,
-        weights=None,
-        cap=Cap(),
-    )
+    found = made(pl.DataFrame(said, schema=schema), Demonstrations, held_out=0.0)
     assert found.rows["demonstration_id"].to_list() == ["1"]

@@ -10,6 +10,7 @@ from assets.config.errors import FactoryError
 from assets.storage.dataset_versions import TOLERANCE, Version, Versions
 from assets.storage.tables import DamagedTableError, read_table
 from schemas import MESSAGES, Pairs, dropped
+from tests.assets.dataset_parts import new_parts
 
 DROPPED = dropped("datasets/some", "", [])
 
@@ -31,7 +32,7 @@ def rows(margin: float = 0.5, weight: float = 0.25, chosen: str = "yes") -> pl.D
 
 
 def written(versions: Versions, frame: pl.DataFrame) -> tuple[Version, bool]:
-    return versions.write(frame, DROPPED, table=Pairs.__name__, about={})
+    return versions.write(new_parts(frame), DROPPED, table=Pairs.__name__, about={})
 
 
 @pytest.mark.parametrize(
