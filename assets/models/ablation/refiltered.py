@@ -69,7 +69,7 @@ def without_filters(project: Project, name: str, number: int) -> Iterator[tuple[
         curation = curated_by_rules(parts, replace(rules, filters=filters), remembered)
         train = curation.rows.filter(pl.col("split") == TRAIN)
         rows = pl.concat(part.rows() for part in parts)
-        return rows.drop("task")[train["row"]]
+        return rows.drop("task")[train["row"]].with_columns(split=pl.lit(TRAIN))
 
     every = list(plan.filters)
     stored = versions.read(version, TRAIN)
