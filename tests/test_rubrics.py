@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         binding["templates"] = str(PROJECT / binding["templates"])
     config |= {"root": str(tmp_path / "data"), "recipes": ["recipes"]}
     (tmp_path / "factory.yaml").write_text(yaml.safe_dump(config))
-    for name, _, text in re.findall(r"`(recipes/[\w/.]+)`:\n\n```(\w+)\n(.*?)```", PAGE, re.S):
+    for name, text in re.findall(r"`(recipes/[\w/.]+)`[^`]*:\n\n```\w+\n(.*?)```", PAGE, re.S):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setenv("FACTORY_CONFIG", str(tmp_path / "factory.yaml"))
@@ -38,6 +38,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_a_rubric_gives_scores_pairs_and_a_report(project: Project, tmp_path: Path) -> None:
+    (recipe,) = tmp_path.glob("recipes/*/support/defs.yaml")
+    assert len(recipe.read_text().splitlines()) == 6
     definitions = build_definitions(project, ["support"])
     outcome = run_refresh(project, definitions, "support", refresh=REFRESH, rows=4, shown=False)
     assert outcome.stages["pairs"]["kept"] >= 1

@@ -51,10 +51,12 @@ def distinct(criteria: Sequence[Criterion]) -> Sequence[Criterion]:
     Raises:
         ValueError: two have one name.
     """
-    names = [criterion.name for criterion in criteria]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"two criteria have the name {twice[0]!r}: names must differ")
+    first: dict[str, int] = {}
+    for number, criterion in enumerate(criteria, start=1):
+        if (other := first.setdefault(criterion.name, number)) != number:
+            raise ValueError(
+                f"criteria {other} and {number} have the name {criterion.name!r}: names must differ"
+            )
     return criteria
 
 

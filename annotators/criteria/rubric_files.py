@@ -21,7 +21,7 @@ brackets after the name::
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -63,32 +63,145 @@ def read_rubric(file: Path) -> RubricOf:
     """The rubric in ``file``; without a name of its own, it has that of the file.
 
     Raises:
-        EngineError: it cannot be read.
+        EngineError: it cannot be read. The message names the file, the line, the criterion and the
+            field.
     """
     try:
-        text = file.read_text(encoding="utf-8")
-        told = _markdown(text) if file.suffix == ".md" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-        raise EngineError(f"the rubric {file} cannot be read: {error}") from error
-    if isinstance(told, Sequence) and not isinstance(told, str):
-        told = {"criteria": told}
-    if not isinstance(told, dict):
-        raise EngineError(f"the rubric {file} is neither a list of criteria nor a mapping")
+        text = file.read_text(encoding="utf-8-sig")
+        told, line_of = _markdown(text) if file.suffix == ".md" else _yaml(text)
+    except OSError as error:
+        raise EngineError(f"the rubric {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EngineError(f"the rubric {file} is not UTF-8 text: {error.reason}") from error
+    except _RubricError as error:
+        raise EngineError(f"the rubric {file}, {error}") from error
     try:
         return RubricOf.model_validate({"rubric": file.stem, **told})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "rubric"
-        raise EngineError(f"the rubric {file}: {where}: {first['msg']}") from error
+        first = min(error.errors(include_input=False), key=_rank)
+        where = f"line {line_of(first['loc'])}{_named(first['loc'], told)}"
+        raise EngineError(f"the rubric {file}, {where}: {_problem(first)}") from error
 
 
-def _markdown(text: str) -> dict[str, Any]:
+class _RubricError(ValueError):
+    """A line of a rubric cannot be read. The message begins with its number."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}")
+
+
+Place = Sequence[int | str]
+"""Where a value is in a rubric: ``("criteria", 0, "text")``."""
+LineOf = Callable[[Place], int]
+
+
+def _named(place: Place, told: Mapping[str, Any]) -> str:
+    """A place in words: the number of the criterion, from 1, with its name, and the field."""
+    words = ""
+    if len(place) > 1:
+        criterion = told["criteria"][place[1]]
+        name = criterion.get("name") if isinstance(criterion, Mapping) else None
+        words = f", criterion {int(place[1]) + 1}" + (f" ({name})" if name else "")
+    return words + (f", field {place[-1]!r}" if len(place) != 2 else "")
+
+
+def _rank(error: Mapping[str, Any]) -> int:
+    """Which error says best what is wrong: of a misspelt field another is missing, and a criterion
+    without a text has no name either."""
+    return 0 if error["type"] == "extra_forbidden" else 1 if error["loc"][-1] == "text" else 2
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    place = error["loc"]
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden" if len(place) > 1:
+            hint = near(str(place[-1]), Criterion.model_fields)
+            return f"a criterion has no such field; {hint} (a text with a colon needs quotes)"
+        case "extra_forbidden":
+            return f"a rubric has no such field; {near(str(place[-1]), RubricOf.model_fields)}"
+        case "too_short" | "tuple_type":
+            return "must be a list of at least one criterion"
+        case "string_type":
+            return "must be a text: put it in quotes"
+        case "string_too_short":
+            return "is empty"
+        case "model_type" | "model_attributes_type":
+            return "must be a text, or a mapping: {name: ..., text: ...}"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _yaml(text: str) -> tuple[dict[str, Any], LineOf]:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        told = None if root is None else loader.construct_document(root)
+    except yaml.MarkedYAMLError as error:
+        line = 1 if error.problem_mark is None else error.problem_mark.line + 1
+        raise _RubricError(line, f"is not YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise _RubricError(1, f"is not YAML: {error}") from error
+    _refuse_repeated(root)
+    if root is None or not isinstance(told, dict | list):
+        raise _RubricError(1, "it is neither a list of criteria nor a mapping")
+
+    def line_of(place: Place) -> int:
+        node: yaml.Node = root
+        for part in place[1:] if isinstance(told, list) else place:
+            inner = _inside(node, part)
+            if inner is None:
+                break
+            node = inner
+        return int(node.start_mark.line) + 1
+
+    return told if isinstance(told, dict) else {"criteria": told}, line_of
+
+
+def _refuse_repeated(root: yaml.Node | None) -> None:
+    """Refuse a key that a mapping has twice: YAML would keep the last."""
+    waiting, seen = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        # An alias may make a node its own part.
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        keys = set[str]()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in keys:
+                    raise _RubricError(key.start_mark.line + 1, f"{key.value!r} is here twice")
+                keys.add(key.value)
+            waiting.append(value)
+
+
+def _inside(node: yaml.Node, part: int | str) -> yaml.Node | None:
+    """The value at a key or a number of a node; None if it has none."""
+    if isinstance(node, yaml.MappingNode):
+        values: list[yaml.Node] = [value for key, value in node.value if key.value == part]
+    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+        values = [node.value[part]]
+    else:
+        values = []
+    return values[0] if values else None
+
+
+def _markdown(text: str) -> tuple[dict[str, Any], LineOf]:
     told: dict[str, Any] = {"criteria": []}
-    for line in re.sub(r"<!--.*?-->", "", text, flags=re.S).splitlines():
+    lines: list[int] = []
+    # A comment keeps its line breaks, so that lines are numbered as in the file.
+    read = re.sub(r"<!--.*?-->", lambda found: "\n" * found[0].count("\n"), text, flags=re.S)
+    for number, line in enumerate(read.splitlines(), start=1):
         words = line.strip()
         item = _ITEM.fullmatch(words)
         if item is not None and not line[:1].isspace():
-            told["criteria"].append(_criterion(item["text"]))
+            told["criteria"].append(_criterion(item["text"], number))
+            lines.append(number)
         elif words and line[:1].isspace() and told["criteria"]:
             told["criteria"][-1]["text"] += f" {words}"
         elif words.startswith("#"):
@@ -96,11 +209,18 @@ def _markdown(text: str) -> dict[str, Any]:
         elif words.lower().startswith("source:"):
             told["source"] = words.partition(":")[2].strip()
         elif words and told["criteria"]:
-            raise ValueError(f"{words[:60]!r} is no item of the list: indent what goes on")
-    return told
+            raise _RubricError(
+                number, f"{words[:60]!r} is no item of the list: indent what goes on"
+            )
+
+    def line_of(place: Place) -> int:
+        numbered = [part for part in place if isinstance(part, int)]
+        return lines[numbered[0]] if numbered else 1
+
+    return told, line_of
 
 
-def _criterion(words: str) -> dict[str, Any]:
+def _criterion(words: str, line: int) -> dict[str, Any]:
     title = _TITLE.fullmatch(words)
     if title is None:
         return {"text": words}
@@ -114,5 +234,5 @@ def _criterion(words: str) -> dict[str, Any]:
             criterion["weight"] = float(weight[1])
         else:
             known = ", ".join((*_KINDS, "negated", "weight 2"))
-            raise ValueError(f"{option!r} of {criterion['name']!r} is none of {known}")
+            raise _RubricError(line, f"{option!r} of {criterion['name']!r} is none of {known}")
     return criterion

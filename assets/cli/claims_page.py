@@ -103,7 +103,7 @@ def _line(claim: Mapping[str, Any], project: "Project", policy: Mapping[str, str
     changed = same and here is not None and claim.get("weights") != here
     cells = (
         f"`{recipe.name}`",
-        recipe.paper.title,
+        "" if recipe.paper is None else recipe.paper.title,
         claim["claim"],
         f"`{recipe.control}`" if recipe.control else "in the recipe",
         f"`{claim['policy']}`{', earlier weights' if changed else ''}",

@@ -109,11 +109,11 @@ def recipes_table(recipes: Iterable[Mapping[str, Any]]) -> Table:
     for heading in ("family", "recipe", "paper", "year", "needs", "last refresh"):
         table.add_column(heading)
     for recipe in recipes:
-        paper = recipe["paper"]
+        arxiv = (recipe["paper"] or {}).get("arxiv")
         table.add_row(
             Text(recipe["family"]),
             Text(recipe["id"], style="bold"),
-            f"arXiv:{paper['arxiv']}" if paper["arxiv"] else "",
+            f"arXiv:{arxiv}" if arxiv else "",
             str(recipe["year"] or ""),
             Text(", ".join(recipe["needs"])),
             recipe["refreshed"] or "",

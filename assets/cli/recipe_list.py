@@ -38,8 +38,8 @@ def listed_recipes(
         {
             "id": recipe.name,
             "family": recipe.family,
-            "paper": recipe.paper.model_dump(),
-            "year": recipe.paper.year,
+            "paper": recipe.paper and recipe.paper.model_dump(),
+            "year": recipe.paper and recipe.paper.year,
             "claim": recipe.claim,
             "stages": [stage.name for stage in recipe.planned(settings)],
             "needs": needs_of(recipe, settings),

@@ -55,10 +55,12 @@ def _needs(recipes: Iterable["RecipeSpec"], settings: "Settings") -> list[str]:
 
 
 def _entry(recipe: "RecipeSpec", settings: "Settings") -> list[str]:
-    paper = cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)
-    control = f" Control: `{recipe.control}`." if recipe.control else ""
-    claim = f"Claim: {escaped(recipe.claim)}.{control}"
-    lines = [f"### {recipe.name}", "", f"*{paper}*", "", claim, ""]
+    lines = [f"### {recipe.name}", ""]
+    if (paper := recipe.paper) is not None:
+        lines += [f"*{cited(paper.title, paper.page, paper.code)}*", ""]
+    if recipe.claim is not None:
+        control = f" Control: `{recipe.control}`." if recipe.control else ""
+        lines += [f"Claim: {escaped(recipe.claim)}.{control}", ""]
     for found in documented(recipe):
         says = escaped(f"{found.verdict or 'not measured'} on {found.on}: {found.says}")
         lines += [f"Result: {says}.", ""]

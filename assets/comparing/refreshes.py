@@ -54,8 +54,12 @@ def compare_refreshes(project: Project, first: Side, second: Side) -> Comparison
 
 def _facts(data: ReportData) -> dict[str, str]:
     recipe = data.recipe
-    told = {"recipe": recipe.name, "refresh": data.refreshes[0], "paper": recipe.paper.title}
-    return told | {"claim": recipe.claim, "control": recipe.control or "in the recipe"}
+    told = {"recipe": recipe.name, "refresh": data.refreshes[0]}
+    if recipe.paper is not None:
+        told["paper"] = recipe.paper.title
+    if recipe.claim is not None:
+        told |= {"claim": recipe.claim, "control": recipe.control or "in the recipe"}
+    return told
 
 
 def _stages(one: ReportData, other: ReportData) -> list[str]:

@@ -31,11 +31,10 @@ _ICONS = {"transformers": "huggingface"}
 
 def tags(recipe: "RecipeSpec") -> dict[str, str]:
     """The Dagster tags of a recipe's assets, its job and the runs of the job."""
-    return {
-        "recipe": recipe.name,
-        "family": tag(recipe.family),
-        "paper": tag(recipe.paper.title.partition(":")[0]),
-    }
+    told = {"recipe": recipe.name, "family": tag(recipe.family)}
+    if recipe.paper is not None:
+        told["paper"] = tag(recipe.paper.title.partition(":")[0])
+    return told
 
 
 def tag(text: str) -> str:
@@ -64,9 +63,13 @@ def group(recipe: "RecipeSpec") -> str:
 
 
 def source_field(recipe: "RecipeSpec") -> str:
-    """The paper and the claim of a recipe, in Markdown."""
-    paper = cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)
-    return f"**Paper:** {paper}\n\n**Claim:** {escaped(recipe.claim)}"
+    """The paper and the claim of a recipe, in Markdown; empty if it has neither."""
+    told = []
+    if (paper := recipe.paper) is not None:
+        told.append(f"**Paper:** {cited(paper.title, paper.page, paper.code)}")
+    if recipe.claim is not None:
+        told.append(f"**Claim:** {escaped(recipe.claim)}")
+    return "\n\n".join(told)
 
 
 def described_stage(recipe: "RecipeSpec", stage: Stage) -> str:
@@ -75,7 +78,7 @@ def described_stage(recipe: "RecipeSpec", stage: Stage) -> str:
     It holds the docstring of the operator, the paper, the claim and the parameters.
     """
     first, *more = _operator_parts(stage)
-    return "\n\n".join([first, source_field(recipe), *more])
+    return "\n\n".join(filter(None, [first, source_field(recipe), *more]))
 
 
 def described_operator(stage: Stage) -> str:
@@ -95,7 +98,7 @@ def described_prompts(recipe: "RecipeSpec", weights: Mapping[str, float]) -> str
         f"The prompts of a refresh: {recipe.rows:,} unless the launchpad sets another number, "
         f"drawn from {sources}. Prompts that an earlier refresh used and held-out prompts are "
         "left out.\n\n" + source_field(recipe)
-    )
+    ).rstrip()
 
 
 def described_job(recipe: "RecipeSpec") -> str:
@@ -103,7 +106,7 @@ def described_job(recipe: "RecipeSpec") -> str:
     return (
         f"One refresh of {recipe.name}, family {recipe.family}: all stages on new prompts, "
         f"each in its own process. {source_field(recipe)}"
-    )
+    ).rstrip()
 
 
 @cache

@@ -180,8 +180,9 @@ def _recipes(facts: DatasetCardData) -> str:
             for part in (facts.rows.get(split, pl.DataFrame()) for split in SPLITS)
         ]
         weight = "" if facts.plan.weights is None else facts.plan.weights[recipe]
-        paper = facts.project.recipes[recipe].paper.title
-        rows.append((f"{recipe}/{stage}", paper, weight, *counts))
+        paper = facts.project.recipes[recipe].paper
+        title = "" if paper is None else paper.title
+        rows.append((f"{recipe}/{stage}", title, weight, *counts))
     return markdown(("recipe", "paper", "weight", *SPLITS), rows)
 
 

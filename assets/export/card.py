@@ -134,7 +134,9 @@ def _configs(*, candidates: bool) -> list[dict[str, object]]:
     ]
 
 
-def _paper(recipe: RecipeSpec) -> str:
+def _paper(recipe: RecipeSpec) -> str | None:
+    if recipe.paper is None:
+        return None
     return f"Paper: {cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)}"
 
 
@@ -177,9 +179,11 @@ def _checks(checks: Sequence[Checked]) -> str:
     return markdown(("stage", "check", "newest result", "in words"), rows)
 
 
-def _claim(facts: CardData) -> str:
+def _claim(facts: CardData) -> str | None:
     """The recipe's claim, its result in the docs' table, and the result of this data's check."""
     recipe = facts.recipe
+    if recipe.claim is None:
+        return None
     control = f" Control: `{recipe.control}`." if recipe.control else ""
     lines = [f"{escaped(recipe.claim)}.{control}"]
     measured = kept_claims(recipe)

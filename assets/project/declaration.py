@@ -63,7 +63,7 @@ class Declaration(BaseModel):
         """Make a declaration from the attributes in a file.
 
         Args:
-            attributes: The attributes.
+            attributes: The attributes. Without a ``name``, it has that of the file's folder.
             file: The file.
             line: The line of the file where its document begins.
 
@@ -76,7 +76,7 @@ class Declaration(BaseModel):
         if wrong is not None:
             raise RecipeError(wrong[1], file=file, field=wrong[0] or "attributes")
         try:
-            declaration = cls.model_validate(dict(attributes))
+            declaration = cls.model_validate({"name": Path(file).parent.name, **attributes})
         except ValidationError as error:
             raise parameter_error(error, cls, attributes, of=cls.type_name, file=file) from None
         if declaration.name in cls.taken:

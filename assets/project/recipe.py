@@ -19,6 +19,9 @@
         responses: {use: generators.Sample, n: 8}
         ...
 
+All but ``stages`` may be left out. Without a ``name``, a recipe has that of its folder. What is
+measured is a claim, so ``control`` and ``measure`` need one.
+
 Each stage becomes the asset ``<name>/<stage>``, with one partition for each refresh. Stages can
 also read ``prompts`` and ``held_out``, which are not declared. If switched on in the UI, the
 schedule ``<name>_nightly`` starts a refresh every day, and the sensor ``<name>_new_prompts`` starts
@@ -115,8 +118,8 @@ class RecipeSpec(Declaration):
     taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models", PUBLISHED, REFUSED})
 
     stages: dict[str, Any]
-    paper: Paper
-    claim: str = Field(min_length=1)
+    paper: Paper | None = None
+    claim: str | None = Field(default=None, min_length=1)
     control: str | None = None
     measure: dict[str, Any] | None = None
     rounds: int = Field(default=1, ge=1, strict=True)
@@ -134,6 +137,10 @@ class RecipeSpec(Declaration):
 
     def ensure_valid(self) -> None:
         """Raise `RecipeError` if the stages or the measure cannot work."""
+        for field in ("control", "measure"):
+            if self.claim is None and getattr(self, field) is not None:
+                problem = f"say as claim: what {field} is for, or leave it out"
+                raise RecipeError(problem, file=self.file, field=field)
         settings = load_settings()
         stages = self.planned(settings)
         self.measured_by(settings)

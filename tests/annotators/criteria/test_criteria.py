@@ -200,7 +200,7 @@ def test_a_checklist_asks_what_it_always_asked(
     [
         ({}, "give one of criteria, file and by"),
         ({"criteria": [KIND], "file": "code"}, "give one of criteria, file and by"),
-        ({"criteria": [KIND, KIND]}, "two criteria have the name 'kind'"),
+        ({"criteria": [KIND, KIND]}, "criteria 1 and 2 have the name 'kind'"),
         ({"file": "../secret"}, "inside its folder"),
     ],
 )

@@ -1,5 +1,6 @@
 """Rubrics as YAML and Markdown files."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,21 +55,35 @@ def test_a_shipped_rubric_says_where_it_comes_from(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.yaml", "- {text: ''}", "criteria.0"),
-        ("a.yaml", "just words", "neither a list of criteria nor a mapping"),
-        ("a.yaml", "criteria: [{text: a, kin: graded}]", "kin"),
-        ("a.md", "# empty\n", "criteria"),
-        ("a.md", "- **a** (counts): b", "'counts' of 'a' is none of graded, yes_no, counted"),
-        ("a.md", "- a\nb", "'b' is no item of the list"),
-        ("a.md", "- a\n- a", "two criteria have the name"),
+        ("a.yaml", "- a\n- {text: ''}", "line 2, criterion 2, field 'text': is empty"),
+        ("a.yaml", "just words", "line 1: it is neither a list of criteria nor a mapping"),
+        ("a.yaml", "criteria: 5", "line 1, field 'criteria': must be a list"),
+        ("a.yaml", "- 5", "line 1, criterion 1: must be a text, or a mapping"),
+        (
+            "a.yaml",
+            "criteria:\n- {name: calm, text: a, kin: graded}",
+            "line 2, criterion 1 (calm), field 'kin': a criterion has no such field; did you mean",
+        ),
+        ("a.yaml", "- text: a\n  kind: counts", "line 2, criterion 1, field 'kind': Input should"),
+        ("a.yaml", "- Honest: it is", "field 'Honest': a criterion has no such field"),
+        ("a.yaml", "- text: a\n  text: b", "line 2: 'text' is here twice"),
+        ("a.yaml", "- a\n  b: c", "line 2: is not YAML"),
+        ("a.yaml", "rubrik: a\ncriteria: [b]", "line 1, field 'rubrik': a rubric has no such"),
+        ("a.yaml", "- &a [*a]", "line 1, criterion 1: must be a text"),
+        ("a.md", "# empty\n", "line 1, field 'criteria': must be a list of at least one"),
+        ("a.md", "\n- **a** (counts): b", "line 2: 'counts' of 'a' is none of graded, yes_no"),
+        ("a.md", "- a\nb", "line 2: 'b' is no item of the list"),
+        ("a.md", "<!--\n-->\n- **a**:", "line 3, criterion 1 (a), field 'text': is empty"),
+        ("a.md", "- a\n- a", "criteria 1 and 2 have the name 'a'"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why(
+def test_a_file_that_cannot_be_read_says_why_and_where(
     tmp_path: Path, name: str, text: str, said: str
 ) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(EngineError, match=said):
+    with pytest.raises(EngineError, match=re.escape(said)) as told:
         read_rubric(tmp_path / name)
+    assert str(told.value).startswith(f"the rubric {tmp_path / name}, line ")
 
 
 def test_a_missing_rubric_names_those_that_are_there(tmp_path: Path) -> None:

@@ -74,6 +74,20 @@ def test_a_wrong_stage_is_refused_with_file_stage_and_field(workshop: Any) -> No
     assert told.startswith(f"{file}, stage 'responses', field 'number':")
 
 
+def test_a_recipe_without_a_name_has_that_of_its_folder(workshop: Any) -> None:
+    stages = {"responses": {"use": "generators.Sample", "n": 2}}
+    workshop._component("assets.Recipe", "tests/mine", {"stages": stages})
+    recipe = workshop.project().recipes["mine"]
+    assert (recipe.name, recipe.paper, recipe.claim) == ("mine", None, None)
+
+
+@pytest.mark.parametrize("field", ["control", "measure"])
+def test_what_is_measured_is_a_claim(workshop: Any, field: str) -> None:
+    given = {"control": "random_pairs", "measure": {"use": "claims.LabelAccuracy", "of": "pairs"}}
+    workshop.recipe("mine", claim=None, **{field: given[field]})
+    assert f"field '{field}': say as claim: what {field} is for" in refused(workshop)
+
+
 def test_two_components_of_one_name_are_refused(workshop: Any) -> None:
     file = workshop.recipe("online_dpo")
     told = refused(workshop, "online_dpo")
