@@ -7,6 +7,7 @@ from annotators.criteria.criteria_reward import CriteriaReward
 from annotators.criteria.criterion import Criterion
 from annotators.criteria.listwise_items import ListwiseItems
 from annotators.criteria.rubric import Rubric
+from annotators.criteria.step_criteria import StepCriteria
 from annotators.judge.checklist import Checklist
 from annotators.judge.grade_match import GradeMatch
 from annotators.judge.grade_votes import GradeVotes
@@ -37,6 +38,7 @@ from annotators.truth.overlap import Overlap
 from annotators.truth.premise_check import PremiseCheck
 from annotators.truth.rollout_value import RolloutValue
 from annotators.truth.simulated import Simulated
+from annotators.truth.simulated_steps import SimulatedSteps
 from annotators.truth.step_verifier import StepVerifier
 from annotators.truth.verifier import Verifier
 from engines.operators.scores import Score
@@ -82,6 +84,8 @@ __all__ = [
     "Rubric",
     "Score",
     "Simulated",
+    "SimulatedSteps",
+    "StepCriteria",
     "StepVerifier",
     "TokenContrast",
     "Transition",

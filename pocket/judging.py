@@ -121,16 +121,19 @@ def check_steps(
     problem = read(messages[-1]["content"])
     if problem is None:
         raise ValueError("the prompt words no problem of the pocket world")
-    solution = "".join(steps)
-    judged = iter(judge_steps(problem, solution).steps)
+    return in_steps(steps, [step.right for step in judge_steps(problem, "".join(steps)).steps])
+
+
+def in_steps(steps: Sequence[str], lines: Sequence[bool]) -> list[bool | None]:
+    """What holds of each step, from what holds of each line with words of the joined steps."""
+    known = iter(lines)
     ends = list(accumulate(map(len, steps)))
     found: list[bool | None] = [None] * len(steps)
     place = 0
-    for line in solution.splitlines(keepends=True):
+    for line in "".join(steps).splitlines(keepends=True):
         if line.strip():
             step = bisect_left(ends, place + len(line.rstrip()))
-            right = next(judged).right
-            found[step] = right and found[step] is not False
+            found[step] = next(known) and found[step] is not False
         place += len(line)
     return found
 

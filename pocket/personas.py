@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from .judges import opened, said_more
-from .judging import judge_steps, split_steps
+from .judging import JudgedStep, in_steps, judge_steps, split_steps
 from .principles import Principle, context_of
 from .reasoning import difficulty
 from .wording import read
@@ -88,6 +88,30 @@ def cyclic(messages: Messages, reference: str | None, text: str, other: str) -> 
 def _manner(text: str) -> int:
     """0: padded, 1: "we", 2: plain."""
     return 0 if any(map(said_more, split_steps(text))) else 1 if _WE.search(text) else 2
+
+
+def counts_own(
+    messages: Messages, reference: str | None, steps: Sequence[str]
+) -> list[bool | None]:
+    """Of each step, whether it counts nothing that belongs to somebody else."""
+    return _labelled(messages, steps, lambda step: step.habit != "others")
+
+
+def computes(messages: Messages, reference: str | None, steps: Sequence[str]) -> list[bool | None]:
+    """Of each step, whether it computes rightly what it says, whatever it counts."""
+    return _labelled(messages, steps, lambda step: step.right or step.habit == "others")
+
+
+def needed(messages: Messages, reference: str | None, steps: Sequence[str]) -> list[bool | None]:
+    """Of each step, whether it says no more than is needed."""
+    return _labelled(messages, steps, lambda step: not said_more(step.text))
+
+
+def _labelled(
+    messages: Messages, steps: Sequence[str], free: Callable[[JudgedStep], bool]
+) -> list[bool | None]:
+    lines = judge_steps(_problem(messages), "".join(steps)).steps
+    return in_steps(steps, [free(line) for line in lines])
 
 
 VALUES: dict[str, Value] = {

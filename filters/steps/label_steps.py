@@ -20,6 +20,7 @@ class LabelSteps(Filter):
     |---|---|---|---|
     | ``hard`` | v > ``threshold`` | 1, else 0 | Math-Shepherd's hard estimate (arXiv:2312.08935) |
     | ``soft`` | v > ``threshold`` | v | its soft estimate, OmegaPRM (arXiv:2406.06592) |
+    | ``signed`` | v > ``threshold`` | 1, else −1 | Wu et al. 2023 (arXiv:2306.01693), of one type of error |
     | ``logmeanexp`` | its worth > ``threshold`` | ln(1 − v + v·e^η)/η, the log-mean-exp of rollouts that are 1 or 0 | ER-PRM (arXiv:2412.11006) |
     | ``optimal`` | v > ``threshold`` of it or of a later step, whose beginning it is | 1, else 0 | GLoRe's V* (arXiv:2402.10963) |
     | ``advantage`` | its worth ≥ ``threshold`` | v − v of the step before | PAV (arXiv:2410.08146), with v by another prover |
@@ -74,7 +75,7 @@ class LabelSteps(Filter):
             steps = steps.with_columns(worth=policy_steps["value"] + self.alpha * steps["worth"])
         if self.cut == "refuse":
             steps = without_parts(steps, responses)
-        labelled = settled(steps, self.after)
+        labelled = settled(steps, self.rule, self.after)
         lists = labelled.group_by("place").agg(
             completions=pl.col("completion"),
             labels=pl.col("label"),

@@ -9,7 +9,9 @@ from typing import Literal
 
 import polars as pl
 
-Rule = Literal["hard", "soft", "logmeanexp", "optimal", "advantage", "progress", "first_error"]
+Rule = Literal[
+    "hard", "soft", "signed", "logmeanexp", "optimal", "advantage", "progress", "first_error"
+]
 After = Literal["keep", "null", "wrong"]
 
 
@@ -34,21 +36,24 @@ def judged(steps: pl.DataFrame, rule: Rule, *, threshold: float, eta: float) -> 
         first, step = pl.col("first"), pl.col("step")
         right = pl.when((first < 0) | (step < first)).then(True).when(step == first).then(False)
         label = pl.when(first.is_not_null()).then(right.otherwise(label))
-    if rule in ("hard", "optimal", "first_error"):
+    if rule == "signed":
+        worth = pl.when(label).then(1.0).when(label.is_not_null()).then(-1.0)
+    elif rule in ("hard", "optimal", "first_error"):
         worth = label.cast(pl.Float64)
     return steps.with_columns(label.alias("label"), worth.alias("worth"))
 
 
-def settled(steps: pl.DataFrame, after: After) -> pl.DataFrame:
+def settled(steps: pl.DataFrame, rule: Rule, after: After) -> pl.DataFrame:
     """``steps`` with ``first_error``, the index of the first step of the solution that is labelled
     wrong (null if none). Later steps keep their labels, lose them, or are labelled wrong with a
-    worth of 0."""
+    worth of 0, of rule ``signed`` −1."""
     wrong = pl.col("step").filter(pl.col("label").eq(False)).min().over("place")
     steps = steps.with_columns(first_error=wrong.cast(pl.Int32))
     if after == "keep":
         return steps
     is_after = (pl.col("step") > pl.col("first_error")).fill_null(False)
-    label, worth = (None, None) if after == "null" else (False, 0.0)
+    least = -1.0 if rule == "signed" else 0.0
+    label, worth = (None, None) if after == "null" else (False, least)
     return steps.with_columns(
         label=pl.when(is_after).then(pl.lit(label, pl.Boolean)).otherwise("label"),
         worth=pl.when(is_after).then(pl.lit(worth, pl.Float64)).otherwise("worth"),

@@ -33,6 +33,26 @@ def test_a_value_is_what_its_name_says() -> None:
     assert all(0 <= value <= 1 for text in ("", RIGHT, BOLD) for value in each(text).values())
 
 
+def test_each_type_of_error_is_told_step_by_step() -> None:
+    text = (
+        "Mia has 9 apples. Tom has 2 apples. Then the apples double. Mia buys 5 more. "
+        "How many apples does Mia have?"
+    )
+    asked = [{"role": "user", "content": text}]
+    steps = [
+        "Others have 2: ",  # No line ends here, so there is nothing to tell.
+        "9 + 2 = 11.\n",
+        "Doubles: 11 x 2 = 21.\n",
+        "So far so good. Gains 5: 21 + 5 = 26.\n",
+        "Answer: 26",
+    ]
+    assert personas.counts_own(asked, None, steps) == [None, False, True, True, True]
+    assert personas.computes(asked, None, steps) == [None, True, False, True, True]
+    assert personas.needed(asked, None, steps) == [None, True, True, False, True]
+    with pytest.raises(ValueError, match="no problem of the pocket world"):
+        personas.needed([{"role": "user", "content": "Hello"}], None, steps)
+
+
 def test_a_cyclic_taste_has_no_best() -> None:
     manners = [PADDED, WE, RIGHT]
     shares = [[personas.cyclic(ASKED, None, one, other) for other in manners] for one in manners]

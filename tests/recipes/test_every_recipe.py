@@ -31,6 +31,7 @@ HALVED = {
     "domain_features": 8,
     "herding": 8,
     "online_dpo_learnt": 8,
+    "fine_grained_feedback": 8,
     "flame": 8,
     "general_preference": 8,
     "helpsteer2": 8,

@@ -14,7 +14,7 @@ from schemas import Split, messages_of
 from tests.filters.stepwise import Told, World, cut, drawn_worlds, mean_scores
 
 RULES: tuple[Rule, ...] = (
-    "hard", "soft", "logmeanexp", "optimal", "advantage", "progress", "first_error",
+    "hard", "soft", "signed", "logmeanexp", "optimal", "advantage", "progress", "first_error",
 )  # fmt: skip
 
 
@@ -44,6 +44,14 @@ def test_hard_labels_are_whether_any_rollout_ended_right() -> None:
 
 def test_soft_labels_are_the_values() -> None:
     assert labelled([0.5, 0.0625, 0.0], rule="soft") == ([True, True, False], [0.5, 0.0625, 0.0], 2)
+
+
+def test_signed_labels_reward_a_right_step_and_punish_a_wrong_one() -> None:
+    assert labelled([0.9, 0.2, None, 0.6], rule="signed", threshold=0.5) == (
+        [True, False, None, True],
+        [1.0, -1.0, None, 1.0],
+        1,
+    )
 
 
 @pytest.mark.parametrize("eta", [0.1, 2.0, 50.0])
@@ -183,6 +191,8 @@ def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
                 case "logmeanexp" if v is not None:
                     worth = math.log(1 - v + v * math.exp(operator.eta)) / operator.eta
                     label = worth > operator.threshold
+                case "signed" if v is not None:
+                    worth = 1.0 if label else -1.0
                 case "optimal":
                     reached = [value[later] for later in steps if later >= step]
                     if any(one is not None and one > operator.threshold for one in reached):
@@ -206,7 +216,8 @@ def slow(world: World, operator: LabelSteps) -> dict[str, tuple[Any, Any, Any]]:
             worths.append(worth)
         wrong = labels.index(False) if False in labels else None
         if wrong is not None and operator.after != "keep":
-            left = (None, None) if operator.after == "null" else (False, 0.0)
+            least = -1.0 if operator.rule == "signed" else 0.0
+            left = (None, None) if operator.after == "null" else (False, least)
             for step in range(wrong + 1, len(labels)):
                 labels[step], worths[step] = left
         if any(label is not None for label in labels):
