@@ -49,6 +49,7 @@ from filters.pairs.versus import Versus
 from filters.scores.agreeing_criteria import AgreeingCriteria
 from filters.scores.combine_scores import CombineScores
 from filters.scores.parent_scores import ParentScores
+from filters.scores.revised_rubric import RevisedRubric
 from filters.steps.aggregate_steps import AggregateSteps
 from filters.steps.balance_steps import BalanceSteps
 from filters.steps.bounded_reward import BoundedReward
@@ -106,6 +107,7 @@ __all__ = [
     "RankedTraces",
     "Refusals",
     "Repetition",
+    "RevisedRubric",
     "SemanticDuplicates",
     "SiblingPairs",
     "StepPairs",

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from filters.filter import Filter
 from schemas import (
+    Criteria,
     Demonstrations,
     Dropped,
     Pairs,
@@ -33,7 +34,9 @@ class Union(Filter):
     unit: ClassVar[str] = ""
 
     of: Annotated[
-        tuple[str, ...], Takes(Prompts, Responses, Pairs, Demonstrations), Field(min_length=2)
+        tuple[str, ...],
+        Takes(Prompts, Responses, Pairs, Demonstrations, Criteria),
+        Field(min_length=2),
     ]
 
     @field_validator("of")

@@ -68,7 +68,7 @@ FILTERS: Sequence[Filter] = [
     filters.JoinReasoning(of="responses"),
     *(
         filters.LabelSteps(**OF, rule=rule, threshold=0.3)
-        for rule in ("hard", "soft", "logmeanexp", "optimal", "advantage", "progress")
+        for rule in ("hard", "soft", "signed", "logmeanexp", "optimal", "advantage", "progress")
     ),
     filters.LabelSteps(of="responses", by="index", rule="first_error", after="wrong"),
     filters.LabelSteps(**OF, rule="advantage", prover="others", after="null"),
@@ -95,6 +95,7 @@ FILTERS: Sequence[Filter] = [
     filters.Refusals(of="pairs", side="either"),
     filters.Repetition(of="responses", max_word_run=3),
     filters.Repetition(of="demonstrations", max_duplicate_lines=0.1, max_duplicate_ngrams=0.1),
+    filters.RevisedRubric(of=("ours", "rules"), pairs="pairs", before="scores", after="others"),
     filters.SemanticDuplicates(of="responses", embedder="none"),
     filters.SiblingPairs(of="nodes", along="visits", confidence=True),
     filters.SiblingPairs(of="nodes", against="next"),
@@ -129,6 +130,7 @@ WHOLE = {
     "Mixture",
     "PreferenceStrength",
     "PrinciplePairs",
+    "RevisedRubric",
     "SemanticDuplicates",
     "Uncertainty",
     "Union",

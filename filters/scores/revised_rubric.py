@@ -1,0 +1,87 @@
+"""The next version of a rubric, if it agrees with known preferences no less than the last one."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import polars as pl
+
+from filters.filter import Filter, refused
+from filters.scores.agreeing_criteria import agreement
+from schemas import Criteria, Pairs, Scores, Split, StageReport, Table, Takes
+
+
+class RevisedRubric(Filter):
+    """A rubric with all its versions, and criteria that are proposed for its next version, if it
+    gets no worse by them. ``of`` names both stages: first the rubric, then the proposal.
+
+    ``before`` are scores of some responses by the last version, ``after`` those of the same ones by
+    the proposal, each one score of all criteria (`annotators.Criteria` with ``score_by: mean``);
+    ``pairs`` are preferences between them. The proposal is dropped if it ranks a smaller share of
+    the pairs rightly, or if no pair is scored by both; a tie counts half. The next refresh reads
+    the rubric as ``STAGE@previous``. A stage that scores by it uses its last version.
+
+    Findings: the number of ``versions``, the ``pairs`` that are scored by both, and for each of the
+    two the share that is ranked rightly, and the standard deviation of its scores of the pairs'
+    sides, which is 0 for a rubric that finds all responses alike.
+
+    Source: Kim et al. 2025, Toward Evaluative Thinking (arXiv:2504.20157), whose rubric evolves in
+    training. The condition is not the paper's.
+    """
+
+    gives: ClassVar[type[Table] | None] = Criteria
+    unit: ClassVar[str] = "criterion_id"
+
+    of: Annotated[tuple[str, str], Takes(Criteria)]
+    pairs: Annotated[str, Takes(Pairs)]
+    before: Annotated[str, Takes(Scores)]
+    after: Annotated[str, Takes(Scores)]
+
+    def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
+        rubric, proposed = (tables[stage] for stage in self.of)
+        scores = {when: _whole(tables[getattr(self, when)]) for when in ("before", "after")}
+        pairs = tables[self.pairs]
+        for side in ("chosen_id", "rejected_id"):
+            for scored in scores.values():
+                pairs = pairs.filter(pl.col(side).is_in(scored["response_id"].implode()))
+        findings: dict[str, Any] = {"pairs": pairs.height}
+        reason = "no pair is scored by both versions"
+        if pairs.height:
+            sides = pl.concat([pairs["chosen_id"], pairs["rejected_id"]]).unique()
+            for when, scored in scores.items():
+                values = scored.filter(pl.col("response_id").is_in(sides.implode()))["value"]
+                findings[f"agreement {when}"] = agreement(pairs, scored)["agreement"].item()
+                findings[f"spread {when}"] = values.std(ddof=0)
+            lower = findings["agreement after"] < findings["agreement before"]
+            reason = "its agreement with the preferences is lower" if lower else ""
+        numbers = {name: pl.lit(value) for name, value in findings.items()}
+        if not reason:
+            rubric = pl.concat([rubric, _next(rubric, proposed)])
+            proposed = proposed.clear()
+        findings = {"versions": rubric["version"].n_unique()} | findings
+        return Split(
+            rubric,
+            refused(proposed, "criterion_id", reason, **numbers),
+            StageReport(findings=findings),
+        )
+
+
+def _whole(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores of responses as a whole, which must be one of each.
+
+    Raises:
+        ValueError: a response has several.
+    """
+    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    if whole["response_id"].is_duplicated().any():
+        raise ValueError("each response needs one score of all criteria: set score_by: mean")
+    return whole
+
+
+def _next(rubric: pl.DataFrame, proposed: pl.DataFrame) -> pl.DataFrame:
+    """``proposed`` as the version after the last one of ``rubric``; as version 1 if it has none."""
+    last = rubric.filter(pl.col("version") == pl.col("version").max())
+    name, version = (last["rubric"][0], last["version"][0]) if last.height else (None, 0)
+    return proposed.with_columns(
+        pl.lit(version + 1, pl.UInt32).alias("version"),
+        *([pl.lit(name).alias("rubric")] if name else []),
+    )
