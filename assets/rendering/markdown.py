@@ -13,6 +13,7 @@ from urllib.parse import quote
 import polars as pl
 
 from assets.rendering.beside_text import beside_text
+from assets.rendering.said import numbers_shown, said
 from engines.operators.prompt_templates import message_text
 
 SAMPLES = 5
@@ -26,6 +27,9 @@ def sampled(kept: pl.DataFrame, tables: Collection[pl.DataFrame] = ()) -> str:
         return "no rows"
     step = max(1, kept.height // SAMPLES)
     picked = beside_text(kept.gather_every(step).head(SAMPLES), tables)
+    if picked.schema.get("raw") == pl.String:
+        words = [raw and said(raw) for raw in picked["raw"]]
+        picked = picked.with_columns(raw=pl.Series(words, dtype=pl.String))
     return markdown(picked.columns, [list(row) for row in picked.iter_rows()])
 
 
@@ -34,9 +38,11 @@ def dropped_rows(refused: pl.DataFrame) -> str:
     if refused.is_empty():
         return "nothing was dropped"
     reasons = refused.group_by("reason", maintain_order=True).agg(
-        rows=pl.len(), example=pl.col("row_id").first(), numbers=pl.col("numbers").first()
+        rows=pl.len(), numbers=pl.col("numbers").first(), example=pl.col("row_id").first()
     )
     ordered = reasons.sort("rows", descending=True)
+    words = [numbers_shown(numbers) for numbers in ordered["numbers"]]
+    ordered = ordered.with_columns(numbers=pl.Series(words, dtype=pl.String))
     return markdown(ordered.columns, [list(row) for row in ordered.iter_rows()])
 
 

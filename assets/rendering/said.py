@@ -1,4 +1,4 @@
-"""What an annotator said, as a person reads it."""
+"""What an annotator said, and the numbers that decided a row, as a person reads them."""
 
 import json
 from collections.abc import Mapping
@@ -22,6 +22,18 @@ def said(raw: str) -> str:
     if all(isinstance(value, float) for value in told.values()):
         return ", ".join(f"{name} {value:.4g}" for name, value in told.items())
     return raw
+
+
+def numbers_shown(numbers: str) -> str:
+    """The numbers that decided a dropped row (``numbers`` of `schemas.Dropped`), in a line."""
+    told = json.loads(numbers)
+    return ", ".join(f"{name} {_short(value)}" for name, value in told.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _texts(items: Any) -> bool:

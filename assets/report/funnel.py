@@ -7,6 +7,7 @@ import polars as pl
 
 from assets.execution.row_counts import RowCounts, count_reasons, count_rows, counted_columns
 from assets.rendering.markdown import plain
+from assets.rendering.said import numbers_shown
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 from schemas import Pairs, Responses, Split, first_by_id, source_table
@@ -102,8 +103,11 @@ def _asked(
     if "held_out" not in read or "prompt_id" not in kept.columns:
         return read
     held_out = read["held_out"]
-    known = pl.concat([kept["prompt_id"], dropped["row_id"]])
+    known = pl.concat([kept["prompt_id"], dropped["row_id"]]).unique()
     asked = held_out.filter(pl.col("prompt_id").is_in(known.implode()))
+    if asked.height < known.len():
+        # Another source is bound to `held_out` today, or it was read again.
+        return {**read, "held_out": known.to_frame("prompt_id")}
     return {**read, "held_out": first_by_id(held_out, asked.height)}
 
 
@@ -160,7 +164,7 @@ def drops(data: ReportData) -> list[Drops]:
             [
                 Example(
                     row["row_id"],
-                    "" if row["numbers"] == "{}" else row["numbers"],
+                    numbers_shown(row["numbers"]),
                     texts.get(row["row_id"], ""),
                 )
                 for row in refused.head(EXAMPLES).iter_rows(named=True)

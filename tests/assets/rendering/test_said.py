@@ -2,7 +2,7 @@
 
 import json
 
-from assets.rendering.said import said
+from assets.rendering.said import numbers_shown, said
 
 
 def test_a_checklist_is_a_line_an_item() -> None:
@@ -26,3 +26,9 @@ def test_numbers_by_name_are_a_line() -> None:
 def test_a_judges_own_words_are_as_they_were() -> None:
     for words in ("5", "A is better", '{"score": 4, "reason": "short"}', "{}", "[1.0]", "{broken"):
         assert said(words) == words
+
+
+def test_the_numbers_of_a_dropped_row_are_a_line() -> None:
+    numbers = '{"errors": 0, "highest": 0.123456, "why": "cut off", "of": [1, 2]}'
+    assert numbers_shown(numbers) == "errors 0, highest 0.1235, why cut off, of [1, 2]"
+    assert numbers_shown("{}") == ""
