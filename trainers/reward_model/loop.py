@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification
 from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
@@ -15,6 +16,7 @@ from trl.trainer.reward_trainer import DataCollatorForPreference, RewardTrainer
 from trainers.reward_model.ensembles import draw_head, drawn_pairs, means
 from trainers.reward_model.forms import PairForm
 from trainers.reward_model.forms.pair_form import Outputs
+from trainers.reward_model.meta import ahead, difference
 from trainers.reward_model.relabelling import Relabelling
 from trainers.training.callbacks import Saving
 from trainers.training.heads import with_head
@@ -58,7 +60,8 @@ class RewardCollator(DataCollatorForPreference):
     """TRL's batch, chosen above rejected, with ``weight``, ``target`` and ``strength``,
     Float[pairs]; ``lengths``, Int[2 · pairs], the tokens of the answers; of a bootstrap, ``drawn``,
     Float[pairs, heads], how often each head's sample has the pair; and of ratings, ``ratings`` and
-    ``rated``, [2 · pairs, 1]."""
+    ``rated``, [2 · pairs, 1]. ``shifted`` has the ``input_ids``, ``attention_mask`` and ``groups``
+    of responses without a label, if there are any."""
 
     weights: list[float] | None = None
     """The confidences of all pairs, if they change: in place of those of the examples, whose
@@ -82,6 +85,15 @@ class RewardCollator(DataCollatorForPreference):
             batch["rated"] = torch.tensor([[one is not None] for one in sides])
         if "drawn" in examples[0]:
             batch["drawn"] = torch.tensor([example["drawn"] for example in examples])
+        groups = [each.get("shifted_ids") or [] for each in examples]
+        if shifted := [torch.tensor(ids) for group in groups for ids in group]:
+            ones = [torch.ones_like(ids) for ids in shifted]
+            numbers = [number for number, group in enumerate(groups) for _ in group]
+            batch["shifted"] = {
+                "input_ids": pad_sequence(shifted, True, padding_value=self.pad_token_id),
+                "attention_mask": pad_sequence(ones, True),
+                "groups": torch.tensor(numbers),
+            }
         return batch
 
 
@@ -89,6 +101,21 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
     """The loss of `trainers.RewardModel`."""
 
     form: PairForm
+    meta_rate: float
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **given: Any) -> Any:
+        """Called by Transformers. If the batch has responses without labels, the gradient is that
+        ahead of the weights."""
+        inputs = self._prepare_inputs(inputs)
+        shifted = inputs.pop("shifted", None)
+        step: Any = super().training_step
+        if shifted is None:
+            return step(model, inputs, *args, **given)
+        groups = shifted.pop("groups")
+        with self.compute_loss_context_manager():
+            rewards = self.form.rewards(model(**shifted, use_cache=False).logits).mean(dim=1)
+        with ahead(model, difference(rewards.float(), groups), self.meta_rate):
+            return step(model, inputs, *args, **given)
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
@@ -130,6 +157,7 @@ def reward_trainer(
     arguments: Mapping[str, Any],
     form: PairForm,
     bootstrap: bool = False,
+    meta_rate: float = 0.0,
     **parts: Any,
 ) -> WeightedRewardTrainer:
     """A trainer on pairs of token id sequences, prompts included. A head that is 0 is drawn anew,
@@ -159,7 +187,7 @@ def reward_trainer(
         data_collator=collator,
         **parts,
     )
-    trainer.form = form
+    trainer.form, trainer.meta_rate = form, meta_rate
     if collator.weights is not None:
         # The confidences are not part of a checkpoint.
         trainer.remove_callback(Saving)

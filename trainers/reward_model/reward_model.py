@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from engines.protocol import RowError
-from schemas import Checkpoints, ModelDefault, Pairs, Scores, Takes
+from schemas import Checkpoints, ModelDefault, Pairs, Responses, Scores, Takes
 from trainers.reward_model.forms import BradleyTerry, Form
 from trainers.training.tokenization import Reader, one_answer
 from trainers.training.trainer import Trainer, with_ends
@@ -47,6 +47,13 @@ class RewardModel(Trainer):
     move after each epoch (Iterative Data Smoothing, arXiv:2401.16335). A form with parameters of
     its own is a mapping: ``{name: smoothed, rate: 0.5}``.
 
+    ``shifted``: responses of another policy to the prompts of the pairs, without labels. The
+    gradient of each batch is then computed at θ + meta_rate · ∂J/∂θ, with J how far the reward
+    tells the responses to one prompt apart (`trainers.reward_model.meta.difference`), and moves θ:
+    MetaRM (arXiv:2401.06080, section 3.2), for a reward that still tells responses apart as the
+    policy moves. ``meta_rate`` of the paper could not be confirmed. Pairs whose prompt has fewer
+    than two of them learn as without. A transcript is no such response.
+
     The folder holds a sequence classification model with one label or, for several heads, with two
     each: all means, then the logarithms of all variances. Of form embedding it has a label for each
     number of the vector. It cannot generate. The next refresh of a recipe starts from its last
@@ -56,12 +63,14 @@ class RewardModel(Trainer):
     training: ClassVar = "reward"
     unit: ClassVar = "pair_id"
     task: ClassVar = "SEQ_CLS"
-    later: ClassVar = Trainer.later | {"bootstrap", "heads", "form", "ratings"}
+    later: ClassVar = Trainer.later | {"bootstrap", "heads", "form", "ratings", "meta_rate"}
 
     checkpoint: Annotated[str | None, Takes(Checkpoints, tasks=("CAUSAL_LM", "SEQ_CLS"))] = None
 
     of: Annotated[str, Takes(Pairs)]
     ratings: Annotated[str | None, Takes(Scores)] = None
+    shifted: Annotated[str | None, Takes(Responses)] = None
+    meta_rate: float = Field(0.01, gt=0)
     margin_scale: float = Field(0.0, ge=0)
     bootstrap: bool = False
     heads: int = Field(1, ge=1, le=64)
@@ -81,6 +90,10 @@ class RewardModel(Trainer):
             raise ValueError("form combined goes with ratings: a stage of scores of both sides")
         if self.form.labels > 1 and self.shard:
             raise ValueError(f"form {self.form.name} reads the whole head: leave out shard")
+        if self.shifted is not None and (self.heads > 1 or self.form.labels > 1):
+            raise ValueError("shifted is of one reward: leave out heads and form")
+        if self.shifted is not None and (self.shard or self.devices > 1):
+            raise ValueError("shifted moves all weights before a step: leave out devices and shard")
         return self
 
     @property
@@ -88,11 +101,17 @@ class RewardModel(Trainer):
         return bool(self.margin_scale) or self.form.reads_margin
 
     def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """The `examples`, with the ``ratings`` [chosen, rejected] if there is a stage of them."""
+        """The `examples`, with the ``ratings`` [chosen, rejected] if there is a stage of them, and
+        the responses of ``shifted`` to their prompts."""
         pairs = tables[self.of]
-        if self.ratings is None:
-            return self.examples(pairs)
-        scores = tables[self.ratings].filter(pl.col("step").is_null()).drop_nulls("value")
+        examples = self.examples(pairs)
+        if self.ratings is not None:
+            examples = examples.hstack(self._ratings(tables))
+        return examples if self.shifted is None else examples.hstack(self._shifted(tables))
+
+    def _ratings(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        pairs = tables[self.of]
+        scores = tables[self.ratings or ""].filter(pl.col("step").is_null()).drop_nulls("value")
         means = scores.group_by("response_id").agg(pl.col("value").sort().mean())
         sides = [
             pairs.select(response_id=f"{side}_id").join(
@@ -101,8 +120,21 @@ class RewardModel(Trainer):
             for side in ("chosen", "rejected")
         ]
         both = pl.DataFrame({"chosen": sides[0], "rejected": sides[1]})
-        ratings = both.select(ratings=pl.concat_list("chosen", "rejected"))
-        return self.examples(pairs).hstack(ratings)
+        return both.select(ratings=pl.concat_list("chosen", "rejected"))
+
+    def _shifted(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        found = (
+            tables[self.shifted or ""]
+            .filter(pl.col("turns").is_null())
+            .select("prompt_id", "text", ended=pl.col("finish") == "stop")
+            .sort("prompt_id", "text", "ended")
+            .group_by("prompt_id", maintain_order=True)
+            .agg(shifted=pl.struct("text", "ended"))
+            .filter(pl.col("shifted").list.len() > 1)
+        )
+        prompts = tables[self.of].select("prompt_id")
+        joined = prompts.join(found, on="prompt_id", how="left", maintain_order="left")
+        return joined.select("shifted")
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""
@@ -126,6 +158,11 @@ class RewardModel(Trainer):
             return transcript_tokens(row["prompt"], row[side], prompt, reader, ended=ends[side])[0]
 
         chosen, rejected = (prompt + answer(side) for side in sides)
+        shifted = [
+            reader.prompt(row["prompt"], one["text"])
+            + reader.answer(one["text"], ended=one["ended"])
+            for one in row.get("shifted") or ()
+        ]
         return {
             "chosen_ids": chosen,
             "rejected_ids": rejected,
@@ -133,8 +170,9 @@ class RewardModel(Trainer):
             "weight": row["weight"],
             "target": self.margin_scale * (margin or 0.0),
             "strength": margin if self.form.reads_margin else 1.0,
-            "length": max(len(chosen), len(rejected)),
-            "sequences": 2,
+            "length": max(map(len, (chosen, rejected, *shifted))),
+            "sequences": 2 + len(shifted),
+            **({} if self.shifted is None else {"shifted_ids": shifted}),
             **({} if ratings is None else {"ratings": ratings}),
         }
 
@@ -152,5 +190,10 @@ class RewardModel(Trainer):
         from trainers.reward_model.loop import reward_trainer
 
         return reward_trainer(
-            encoded, arguments=arguments, bootstrap=self.bootstrap, form=self.form, **parts
+            encoded,
+            arguments=arguments,
+            bootstrap=self.bootstrap,
+            form=self.form,
+            meta_rate=self.meta_rate,
+            **parts,
         )
