@@ -55,6 +55,7 @@ from filters.steps.balance_steps import BalanceSteps
 from filters.steps.bounded_reward import BoundedReward
 from filters.steps.consensus_steps import ConsensusSteps
 from filters.steps.first_wrong_step import FirstWrongStep
+from filters.steps.focus_steps import FocusSteps
 from filters.steps.label_steps import LabelSteps
 from filters.steps.lowest_step import LowestStep
 from filters.steps.merge_steps import MergeSteps
@@ -84,6 +85,7 @@ __all__ = [
     "EditedPairs",
     "Filter",
     "FirstWrongStep",
+    "FocusSteps",
     "Fold",
     "GradedPairs",
     "Imitate",

@@ -17,7 +17,7 @@ class MergeSteps(Filter):
 
     A model that reads a solution once and is scored at the end of each step reads the same text
     either way. For it, merging changes the weight of the labels. A model that sees the current step
-    apart from the steps before it sees longer steps.
+    apart from the steps before it sees longer steps: `FocusSteps`.
 
     Source: Wang et al. 2025, Towards Hierarchical Multi-Step Reward Models (arXiv:2503.13551); its
     public code gives the pair the label of the later step. It also moves some nodes one level up at
