@@ -314,6 +314,7 @@ class Factory:
         seed: int = 0,
         votes: int | None = None,
         group: str | None = None,
+        probes: bool = False,
     ) -> Measured:
         """Measure roles as judges where the right verdict is known. Answers are journaled, and the
         figures are kept: the card of a downstream model shows those of its version.
@@ -332,6 +333,8 @@ class Factory:
             votes: The number of written verdicts of each question; by default verdicts on pairs are
                 read from the probabilities of the answers.
             group: The column of the file that names the group of a row.
+            probes: Whether each role is also probed, as a judge of a recipe is: it must not fall
+                for an empty answer, an opener, or an answer to something else.
 
         Returns:
             The figures of each role, and its verdicts.
@@ -347,7 +350,7 @@ class Factory:
         else:
             benchmark = self._right_and_wrong(on, rows=rows, seed=seed)
         context = self._context("judge-bench", on, seed)
-        measured = judged(self.project, roles, benchmark, context, votes=votes)
+        measured = judged(self.project, roles, benchmark, context, votes=votes, probes=probes)
         keep_figures(self.settings.root_path, measured, votes=votes)
         return measured
 

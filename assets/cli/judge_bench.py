@@ -34,6 +34,9 @@ def judge_bench(
     group: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of a file that names groups.")
     ] = None,
+    probes: Annotated[
+        bool, typer.Option("--probes", help="Also probe: empty answers, openers, other answers.")
+    ] = False,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML page.")
     ] = None,
@@ -57,7 +60,9 @@ def judge_bench(
 
         factory = Factory.open([])
         measured = [
-            factory.judge_bench(roles, each, rows=rows, seed=seed, votes=votes, group=group)
+            factory.judge_bench(
+                roles, each, rows=rows, seed=seed, votes=votes, group=group, probes=probes
+            )
             for each in on or [factory.settings.held_out]
         ]
         screen = console.console(stderr=as_json)

@@ -18,6 +18,8 @@ def judged_tables(measured: Measured) -> Iterator[RenderableType]:
         yield _table("at equal tokens", words.EQUAL_TOKENS, rows)
     if rows := words.people(measured):
         yield _table("agreement with people", words.PEOPLE, rows)
+    if rows := words.probed(measured):
+        yield _table("probes", words.PROBES, rows)
     for by in ("group", "length"):
         parts = [
             (name, f"{items:,}", *(words.part(measured, each) for each in figures))

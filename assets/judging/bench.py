@@ -10,7 +10,8 @@ from assets.config.errors import FactoryError
 from assets.judging.equal_tokens import at_equal_tokens
 from assets.judging.figures import EqualTokens, RoleFigures, role_figures
 from assets.judging.items import Benchmark
-from assets.judging.verdicts import verdicts_of
+from assets.judging.probes import probes_of
+from assets.judging.verdicts import judges_of, verdicts_of
 from assets.project.project import Project
 from engines.context import Context
 from schemas.near import near
@@ -67,6 +68,7 @@ def judged(
     context: Context,
     *,
     votes: int | None = None,
+    probes: bool = False,
 ) -> Measured:
     """Ask each role about all items of a benchmark. Answers of models are journaled.
 
@@ -75,7 +77,8 @@ def judged(
         roles: The roles; the others are compared with the first.
         benchmark: The items.
         context: The context, with the bindings of the roles.
-        votes: As of `assets.judging.verdicts.verdicts_of`.
+        votes: As of `assets.judging.verdicts.judges_of`.
+        probes: Whether each role is probed on pairs and choices (`assets.judging.probes`).
 
     Raises:
         FactoryError: A role cannot be asked so.
@@ -92,10 +95,23 @@ def judged(
                 hint = " (or ask for written verdicts: --votes 1)" if need == "choose" else ""
                 raise FactoryError(f"role {role!r} must {need}, {binding.lacking(need)}{hint}")
 
-    def ask(role: str, votes: int | None) -> pl.DataFrame:
-        asked = replace(context, stage=f"{benchmark.name} {role}")
-        defaults = dict(project.settings.defaults())
-        return verdicts_of(role, benchmark.items, asked, defaults, votes=votes)
+    defaults = dict(project.settings.defaults())
+    stages = {role: f"{benchmark.name} {role}" for role in roles}
+
+    def ask(role: str, count: int | None) -> pl.DataFrame:
+        several = votes is not None and votes > 1
+        judges = judges_of(role, defaults, count, drawn=several)
+        return verdicts_of(judges, benchmark.items, replace(context, stage=stages[role]))
+
+    def fooled(role: str) -> Mapping[str, Sequence[int]] | None:
+        judges = judges_of(role, defaults, votes, drawn=False)
+        kinds = {item.kind for item in benchmark.items}
+        if not probes or kinds == {"solution"}:
+            return None
+        judge = judges.pairs if "pair" in kinds else judges.choices
+        asked = replace(context, stage=f"{stages[role]} probes")
+        results = probes_of(judge, benchmark.items, asked)
+        return {each.probe: (each.passed, each.cases) for each in results}
 
     tables = {role: ask(role, votes) for role in roles}
     equal: Mapping[str, EqualTokens | None] = {}
@@ -108,6 +124,7 @@ def judged(
             table,
             None if role == roles[0] else tables[roles[0]],
             equal.get(role),
+            fooled(role),
         )
         for role, table in tables.items()
     ]

@@ -106,6 +106,8 @@ class RoleFigures:
         less_first: The difference to the first role; None of the first role.
         equal_tokens: The figures at as many tokens as the cheapest role; None unless roles of
             several written votes are compared.
+        probes: Of each probe of judges, the cases that the role passed, and all of them; None if it
+            was not probed.
     """
 
     role: str
@@ -115,6 +117,7 @@ class RoleFigures:
     tokens: int
     less_first: Difference | None = None
     equal_tokens: EqualTokens | None = None
+    probes: Mapping[str, Sequence[int]] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -126,6 +129,7 @@ def role_figures(
     table: pl.DataFrame,
     first: pl.DataFrame | None,
     equal_tokens: EqualTokens | None = None,
+    probes: Mapping[str, Sequence[int]] | None = None,
 ) -> RoleFigures:
     """The figures of a role.
 
@@ -135,6 +139,7 @@ def role_figures(
         table: Its verdicts (`assets.judging.verdicts.COLUMNS`).
         first: The verdicts of the first role on the same items; None for that role itself.
         equal_tokens: The figures at equal tokens.
+        probes: What it passed of each probe.
     """
     return RoleFigures(
         role,
@@ -144,6 +149,7 @@ def role_figures(
         tokens_of(table),
         None if first is None else difference(table, first),
         equal_tokens,
+        probes,
     )
 
 

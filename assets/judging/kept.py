@@ -1,7 +1,7 @@
 """The kept figures of models as judges: the cards of downstream models show them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,13 @@ FOLDER = "judged"
 @dataclass(frozen=True)
 class KeptFigures:
     """The figures of a model on all items of a benchmark. ``votes`` is None if its verdicts on
-    pairs were read from probabilities."""
+    pairs were read from probabilities. ``probes`` has what it passed of each probe, of all cases;
+    None if it was not probed."""
 
     benchmark: str
     votes: int | None
     figures: GroupFigures
+    probes: Mapping[str, Sequence[int]] | None = None
 
 
 def keep_figures(root: UPath, measured: Measured, *, votes: int | None) -> None:
@@ -41,17 +43,22 @@ def keep_figures(root: UPath, measured: Measured, *, votes: int | None) -> None:
             "benchmark": measured.benchmark,
             "votes": votes,
             "figures": role.as_json()["groups"][0],
+            "probes": role.probes,
         }
         name = content_id(role.model, measured.benchmark, votes, items)
         folder = root / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / f"{name}.json", json.dumps(record, indent=2).encode())
+        file = folder / f"{name}.json"
+        if role.probes is None and file.exists():
+            # Measured again without probes, the earlier ones stay.
+            record["probes"] = json.loads(file.read_bytes()).get("probes")
+        write_whole(file, json.dumps(record, indent=2).encode())
 
 
 def kept_figures(root: UPath, model: str) -> list[KeptFigures]:
     """The kept figures of the weights in the folder ``model``, by benchmark and size."""
     found = (
-        KeptFigures(each["benchmark"], each["votes"], _figures(each["figures"]))
+        KeptFigures(each["benchmark"], each["votes"], _figures(each["figures"]), each.get("probes"))
         for each in _records(root / FOLDER)
         if each["model"] == model
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -68,49 +68,64 @@ EVEN = 0.1
 """Two responses whose lengths differ by at most this share of the longer are equally long."""
 
 
-def verdicts_of(
-    role: str,
-    items: Sequence[Item],
-    context: Context,
-    defaults: dict[str, RoleDefaults],
-    *,
-    votes: int | None,
-) -> pl.DataFrame:
-    """A role's verdicts on all items (`COLUMNS`).
+@dataclass(frozen=True)
+class Judges:
+    """How a role is asked: about pairs, about right responses among wrong ones, and about
+    solutions."""
+
+    pairs: Judge
+    choices: Judge
+    solutions: FirstError
+
+
+def judges_of(
+    role: str, defaults: dict[str, RoleDefaults], votes: int | None, *, drawn: bool
+) -> Judges:
+    """How a role is asked.
 
     Args:
         role: The role.
-        items: The items.
-        context: The context, with the binding of the role.
         defaults: The defaults of each role's model.
         votes: How many written verdicts are drawn of each question; None takes verdicts on pairs
-            from the probabilities of the allowed answers, and one written verdict on a solution.
+            and grades from the probabilities of the allowed answers, and one written verdict on a
+            solution.
+        drawn: Whether a single vote is drawn, as one of several is. If not, it is the likeliest.
+    """
+    told: dict[str, Any] = {"votes": votes or 1}
+    if votes == 1 and not drawn:
+        told["temperature"] = 0.0
+    sampled = {} if votes is None else {"verdict": "sampled", **told}
+    pairs, _ = with_model_defaults(Judge(mode="pairwise", model=role, **sampled), defaults)
+    choices, _ = with_model_defaults(Judge(model=role, **sampled), defaults)
+    solutions, _ = with_model_defaults(
+        FirstError(by="judge", model=role, votes=told["votes"]), defaults
+    )
+    assert isinstance(pairs, Judge)
+    assert isinstance(choices, Judge)
+    assert isinstance(solutions, FirstError)
+    return Judges(pairs, choices, solutions)
+
+
+def verdicts_of(judges: Judges, items: Sequence[Item], context: Context) -> pl.DataFrame:
+    """A role's verdicts on all items (`COLUMNS`).
+
+    Args:
+        judges: How the role is asked.
+        items: The items.
+        context: The context, with the binding of the role.
 
     Raises:
         EngineError: The role cannot be asked so, or too many items failed.
     """
-    drawn: dict[str, Any] = {"votes": votes or 1}
-    if votes == 1:
-        drawn["temperature"] = 0.0
-    sampled = {} if votes is None else {"verdict": "sampled", **drawn}
-    judge, _ = with_model_defaults(Judge(mode="pairwise", model=role, **sampled), defaults)
-    grader, _ = with_model_defaults(Judge(model=role, **sampled), defaults)
-    critic, _ = with_model_defaults(
-        FirstError(by="judge", model=role, votes=drawn["votes"]), defaults
-    )
-    assert isinstance(judge, Judge)
-    assert isinstance(grader, Judge)
-    assert isinstance(critic, FirstError)
 
     async def work(item: Item, models: Models) -> dict[str, Any]:
         if item.kind == "solution":
-            return await _first_error_verdict(critic, item, models)
+            return await _first_error_verdict(judges.solutions, item, models)
         if item.right is not None:
-            return graded_choice(
-                await grader.score(item.prompt, item.responses, models), item.right
-            )
+            grades = await judges.choices.score(item.prompt, item.responses, models)
+            return graded_choice(grades, item.right)
         better, worse = item.responses
-        found, orders = await comparison(judge, item.prompt, better, worse, models)
+        found, orders = await comparison(judges.pairs, item.prompt, better, worse, models)
         return _compared(item, found, orders)
 
     ledger = Ledger()

@@ -127,6 +127,21 @@ def people(measured: Measured) -> Sequence[tuple[str, ...]]:
     ]
 
 
+def probes(passed: Mapping[str, Sequence[int]] | None) -> str:
+    """What was passed of each probe."""
+    if passed is None:
+        return "not run"
+    return ", ".join(f"{name} {count} of {cases}" for name, (count, cases) in passed.items())
+
+
+PROBES = ("role", "passed")
+
+
+def probed(measured: Measured) -> Sequence[tuple[str, ...]]:
+    """What each role passed of the probes, under `PROBES`; none if they were not run."""
+    return [(role.role, probes(role.probes)) for role in measured.roles if role.probes is not None]
+
+
 def number(value: float | None) -> str:
     """A number of two digits."""
     return NOTHING if value is None else f"{value:.2f}"

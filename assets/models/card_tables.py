@@ -120,11 +120,12 @@ def judged_table(project: Project, version: ModelVersion) -> str:
                     each.figures.mass,
                 ),
             ),
+            words.probes(each.probes),
         )
         for each in found
     ]
     headings = ("benchmark", "items", "verdicts", "accuracy %", "F1 %", "both orders", "flips")
-    more = ("first wins", "ties", "unread", "mass")
+    more = ("first wins", "ties", "unread", "mass", "probes passed")
     return markdown((*headings, *more), rows) if rows else ""
 
 

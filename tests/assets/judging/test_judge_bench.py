@@ -15,7 +15,7 @@ from assets.factory import Factory
 from assets.judging.items import drawn, read_benchmark
 from assets.judging.page import judged_page
 from tests.assets.cli.test_cli import factory
-from tests.assets.judging.longer import MASS, WORDS, first_odd, graded, preferred
+from tests.assets.judging.longer import MASS, WORDS, Wordy, first_odd, graded, preferred
 
 HERE = "tests.assets.judging.longer"
 PAIRS = [
@@ -333,17 +333,27 @@ def test_agreement_with_people_is_that_of_scipy_and_a_slow_count(
 
 
 def test_one_that_writes_more_has_fewer_votes_at_equal_tokens(
-    bench: Any, files: dict[str, Path]
+    bench: Any, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on = f"reward-bench={files['reward-bench']}"
+    on, asked, generate = f"reward-bench={files['reward-bench']}", [], Wordy.generate
+
+    async def counted(self: Wordy, *question: Any) -> Any:
+        asked.append(question)
+        return await generate(self, *question)
+
+    monkeypatch.setattr(Wordy, "generate", counted)
     (found,) = _measured("longer", "wordy", "--votes", "8", "--on", on)
+    # Fewer votes are the first of all: they ask nothing more.
+    assert len(asked) == 2 * 8 * len(PAIRS)
     longer, wordy = found["roles"]
     assert longer["calls"] == wordy["calls"] == 2 * 8 * len(PAIRS)
-    # A vote reads as much of both, and is one token or nine.
-    read = longer["tokens"] // (2 * 8 * len(PAIRS)) - 1
-    most = max(votes for votes in range(9) if votes * (read + WORDS) <= 8 * (read + 1))
+    # Both read as much for a vote; one writes a token, the other nine.
+    written = 2 * 8 * len(PAIRS)
+    assert wordy["tokens"] - longer["tokens"] == written * (WORDS - 1)
+    most = 8 * longer["tokens"] // wordy["tokens"]
+    assert 1 <= most < 8
+    assert wordy["equal_tokens"]["votes"] == most
     assert longer["equal_tokens"]["votes"] == 8
     assert longer["equal_tokens"]["tokens"] == longer["tokens"]
     assert wordy["equal_tokens"]["tokens"] <= longer["tokens"]
     assert wordy["equal_tokens"]["less_first"]["accuracy"] == pytest.approx(0)
-    assert most > 0

@@ -1,5 +1,6 @@
 """An exported model: a folder or a repository that loads as the checkpoint does, with its card."""
 
+import json
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 import torch
+import yaml
 from huggingface_hub import ModelCard, snapshot_download
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
@@ -15,15 +17,18 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.export.writer import in_folder, on_hub
+from assets.factory import Factory
+from assets.judging import words
 from assets.judging.bench import Measured as Judged
 from assets.judging.figures import GroupFigures, RoleFigures
-from assets.judging.kept import keep_figures
+from assets.judging.kept import keep_figures, kept_figures
 from assets.models.card import model_card
 from assets.models.export import model_writer
 from assets.project.project import Project
 from assets.storage.ablations import Ablation, Interval, Measured, VariantResult, write_ablation
 from assets.storage.model_versions import ModelVersion, ModelVersions
 from assets.storage.published import Publication, publications, record_publication
+from pocket import TEMPLATES
 from tests.assets.conftest import new_workshop
 from tests.assets.hub_server import TOKEN, Hub
 from tests.assets.models.test_models import PAIRS, TRAIN, VALIDATE
@@ -259,6 +264,54 @@ def test_the_report_shows_validation_and_the_curves_of_each_seed(
     assert str(project.settings.folder) not in page
 
 
+def test_a_trained_judge_is_bound_measured_and_exported_with_its_figures(
+    trained: tuple[Project, ModelVersion], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project, version = trained
+    file = project.settings.folder / "factory.yaml"
+    told = yaml.safe_load(file.read_text())
+    try:
+        # The shipped questions are too long for so small a model.
+        judge = {**told["roles"]["policy"], "model": version.path, "templates": str(TEMPLATES)}
+        file.write_text(yaml.safe_dump(told | {"roles": told["roles"] | {"judge": judge}}))
+        monkeypatch.setenv("FACTORY_CONFIG", str(file))
+        pairs = [
+            {"prompt": f"Add {n} and 2", "chosen": f"{n + 2}", "rejected": f"{n + 3} it is"}
+            for n in range(3)
+        ]
+        (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)))
+        factory = Factory.open([])
+        on = f"reward-bench={tmp_path / 'pairs.jsonl'}"
+        measured = factory.judge_bench(["judge"], on, probes=True)
+        (role,) = measured.roles
+        assert role.groups[0].unread == 0
+        assert role.model == version.path
+        probes = {name: (passed, cases) for name, (passed, cases) in (role.probes or {}).items()}
+        assert {*probes} == {"empty", "openers", "off topic", "contrast", "order swap"}
+        assert all(0 <= passed <= cases == 3 for passed, cases in probes.values())
+        # Measured again without probes, they stay.
+        factory.judge_bench(["judge"], on)
+        (kept,) = kept_figures(project.settings.root_path, version.path)
+        assert kept.figures == role.groups[0]
+        in_folder(model_writer(project, "assistant"), tmp_path / "out")
+        card = (tmp_path / "out" / "README.md").read_text()
+        (row,) = (
+            unescape(line) for line in card.splitlines() if line.startswith("| reward-bench ")
+        )
+        figures = role.groups[0]
+        for said in (
+            f"{100 * figures.accuracy:.1f} [",
+            f"{figures.flips:.1%}",
+            words.share(figures.mass),
+            f"empty {probes['empty'][0]} of 3",
+        ):
+            assert said in row, (said, row)
+    finally:
+        file.write_text(yaml.safe_dump(told))
+        for each in (project.settings.root_path / "judged").glob("*.json"):
+            each.unlink()
+
+
 def test_the_card_of_a_judge_says_how_it_judges(trained: tuple[Project, ModelVersion]) -> None:
     project, version = trained
     assert "As a judge" not in str(model_card(project, project.models["assistant"], version, "."))
@@ -286,4 +339,5 @@ def test_the_card_of_a_judge_says_how_it_judges(trained: tuple[Project, ModelVer
         "0.0%",
         "0.0%",
         "—",
+        "not run",
     ]
