@@ -97,14 +97,14 @@ def judged(
 
     defaults = dict(project.settings.defaults())
     stages = {role: f"{benchmark.name} {role}" for role in roles}
+    several = votes is not None and votes > 1
 
     def ask(role: str, count: int | None) -> pl.DataFrame:
-        several = votes is not None and votes > 1
         judges = judges_of(role, defaults, count, drawn=several)
         return verdicts_of(judges, benchmark.items, replace(context, stage=stages[role]))
 
     def fooled(role: str) -> Mapping[str, Sequence[int]] | None:
-        judges = judges_of(role, defaults, votes, drawn=False)
+        judges = judges_of(role, defaults, votes, drawn=several)
         kinds = {item.kind for item in benchmark.items}
         if not probes or kinds == {"solution"}:
             return None
@@ -115,7 +115,7 @@ def judged(
 
     tables = {role: ask(role, votes) for role in roles}
     equal: Mapping[str, EqualTokens | None] = {}
-    if votes is not None and len(roles) > 1:
+    if votes is not None and several and len(roles) > 1:
         equal = at_equal_tokens(tables, votes, ask)
     figures = [
         role_figures(
