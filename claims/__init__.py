@@ -1,6 +1,7 @@
 """Measures of recipes' claims. Each compares a recipe's tables with those of its control."""
 
 from assets.project.measure import Figures, Measure, UnmeasurableError
+from claims.all_of import AllOf
 from claims.best_of_n import BestOfNGain
 from claims.calibration import Calibration
 from claims.cost import Cost
@@ -27,6 +28,7 @@ from claims.twin_consistency import TwinConsistency
 from claims.weighted_accuracy import WeightedAccuracy
 
 __all__ = [
+    "AllOf",
     "BestOfNGain",
     "Calibration",
     "Cost",

@@ -17,7 +17,8 @@ class RevisedRubric(Filter):
     ``before`` are scores of some responses by the last version, ``after`` those of the same ones by
     the proposal, each one score of all criteria (`annotators.Criteria` with ``score_by: mean``);
     ``pairs`` are preferences between them. The proposal is dropped if it ranks a smaller share of
-    the pairs rightly, or if no pair is scored by both; a tie counts half. The next refresh reads
+    the pairs rightly, if no pair is scored by both, or if it says what the last version says; a tie
+    counts half. The next refresh reads
     the rubric as ``STAGE@previous``. A stage that scores by it uses its last version.
 
     Findings: the number of ``versions``, the ``pairs`` that are scored by both, and for each of the
@@ -53,6 +54,8 @@ class RevisedRubric(Filter):
                 findings[f"spread {when}"] = values.std(ddof=0)
             lower = findings["agreement after"] < findings["agreement before"]
             reason = "its agreement with the preferences is lower" if lower else ""
+        if _said(proposed) == _said(_last(rubric)):
+            reason = "the last version says the same"
         numbers = {name: pl.lit(value) for name, value in findings.items()}
         if not reason:
             rubric = pl.concat([rubric, _next(rubric, proposed)])
@@ -79,9 +82,18 @@ def _whole(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _next(rubric: pl.DataFrame, proposed: pl.DataFrame) -> pl.DataFrame:
     """``proposed`` as the version after the last one of ``rubric``; as version 1 if it has none."""
-    last = rubric.filter(pl.col("version") == pl.col("version").max())
+    last = _last(rubric)
     name, version = (last["rubric"][0], last["version"][0]) if last.height else (None, 0)
     return proposed.with_columns(
         pl.lit(version + 1, pl.UInt32).alias("version"),
         *([pl.lit(name).alias("rubric")] if name else []),
     )
+
+
+def _last(rubric: pl.DataFrame) -> pl.DataFrame:
+    return rubric.filter(pl.col("version") == pl.col("version").max())
+
+
+def _said(criteria: pl.DataFrame) -> set[tuple[object, ...]]:
+    """What counts for a score by the criteria."""
+    return set(criteria.select("text", "kind", "negated", "weight").iter_rows())

@@ -84,6 +84,15 @@ def test_without_a_pair_that_both_scored_nothing_changes() -> None:
     assert split.dropped["reason"].to_list() == ["no pair is scored by both versions"]
 
 
+def test_what_the_last_version_says_is_no_new_one() -> None:
+    right = {"a": 0.9, "b": 0.1}
+    same = criteria("rules", (1, "kind"), (1, "short"))
+    split = revised(right, right, rules=same)
+    assert split.kept["version"].to_list() == [1, 2, 2]
+    assert split.dropped["reason"].to_list() == ["the last version says the same"] * 2
+    assert revised(right, right, rules=same[:1]).kept["version"].to_list() == [1, 2, 2, 3]
+
+
 def test_no_proposal_changes_nothing() -> None:
     split = revised({"a": 0.9, "b": 0.1}, {}, rules=criteria("rules"))
     assert split.kept.height == 3
