@@ -21,11 +21,11 @@ class FocusSteps(Filter):
 
     Of step labels, rows have the label and the value of the step. ``last``: rows in which the last
     two, three, … steps together are the current step, too, with the label of the last of them.
-    Steps without a label and a value give no row.
+    Steps without a label and a value give no row. A solution without a row is dropped.
 
     Of responses that were cut into steps, rows are responses of one step, whose parent is the
     response. `filters.ParentScores` makes the scores of the response of theirs. A response without
-    steps is dropped.
+    steps is dropped. So is a prompt without a row.
 
     Source: Wang et al. 2025, Towards Hierarchical Multi-Step Reward Models (arXiv:2503.13551). Its
     public code has such an input, in other words, and gives two steps the label of the later one.
@@ -34,7 +34,7 @@ class FocusSteps(Filter):
     """
 
     gives: ClassVar[type[Table] | None] = None
-    unit: ClassVar[str] = "response_id"
+    unit: ClassVar[str] = "prompt_id"
 
     of: Annotated[str, Takes(StepLabels, Responses)]
     last: int = Field(default=1, ge=1)
@@ -42,12 +42,17 @@ class FocusSteps(Filter):
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
         given = tables[self.of]
         if table is StepLabels:
-            made = [row for one in given.iter_rows(named=True) for row in self._labelled(one)]
-            return Split(rows(StepLabels, made), refused(given.clear(), "response_id", "none"))
-        cut = given.filter(pl.col("steps").is_not_null())
-        made = [row for one in cut.iter_rows(named=True) for row in self._responses(one)]
-        uncut = given.filter(pl.col("steps").is_null())
-        return Split(rows(Responses, made), refused(uncut, "response_id", "not cut into steps"))
+            known = [pl.col(name).list.drop_nulls().list.len() > 0 for name in ("labels", "values")]
+            fits, reason, make = pl.any_horizontal(known), "no step is known", self._labelled
+        else:
+            fits, make = pl.col("steps").is_not_null(), self._responses
+            reason = "not cut into steps"
+        fitting, unfit = given.filter(fits), given.filter(~fits)
+        made = [row for one in fitting.iter_rows(named=True) for row in make(one)]
+        prompts = unfit.select("prompt_id").unique(maintain_order=True)
+        without = prompts.join(fitting, on="prompt_id", how="anti", maintain_order="left")
+        lost = [refused(unfit, "response_id", reason), refused(without, "prompt_id", reason)]
+        return Split(rows(table, made), pl.concat(lost))
 
     def _labelled(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         found = []

@@ -33,6 +33,15 @@ def test_each_labelled_step_is_a_row_with_what_comes_before(last: int) -> None:
     assert split.dropped.is_empty()
 
 
+def test_a_solution_of_which_no_step_is_known_is_dropped_and_a_prompt_without_others() -> None:
+    # Two solutions a prompt.
+    frame = solutions([True], [None], [None], [None, None])
+    split = FocusSteps(of="steps").run({"steps": frame})
+    assert split.kept["prompt_id"].to_list() == ["p0"]
+    assert split.dropped["row_id"].to_list() == ["r1", "r2", "r3", "p1"]
+    assert set(split.dropped["reason"]) == {"no step is known"}
+
+
 def test_each_step_of_a_response_is_a_response_whose_parent_it_is() -> None:
     tables = cut({"a": ["one\n", "two"], "b": None})
     split = FocusSteps(of="responses").run(tables)
