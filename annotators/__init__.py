@@ -5,6 +5,7 @@ from annotators.criteria.criteria import Criteria
 from annotators.criteria.criteria_judge import CriteriaJudge
 from annotators.criteria.criteria_reward import CriteriaReward
 from annotators.criteria.criterion import Criterion
+from annotators.criteria.extracted_rules import ExtractedRules
 from annotators.criteria.listwise_items import ListwiseItems
 from annotators.criteria.rubric import Rubric
 from annotators.criteria.step_criteria import StepCriteria
@@ -58,6 +59,7 @@ __all__ = [
     "CritiqueUtility",
     "DensityRatio",
     "Exemplar",
+    "ExtractedRules",
     "FirstError",
     "FollowupLikelihood",
     "GradeMatch",

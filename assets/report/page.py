@@ -17,6 +17,7 @@ from assets.project.label_origin import label_origin
 from assets.project.project import Project
 from assets.report.agreement import agreements, checked_stages, truth
 from assets.report.claim import findings
+from assets.report.criteria import criteria_figures
 from assets.report.curated import curated_report
 from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
@@ -94,6 +95,7 @@ def dataset_report(
             checked=checked_stages(data),
             agreement={(one.first, one.second): one for row in agreement for one in row},
             people=with_people(project, recipe),
+            criteria=criteria_figures(data),
             drops=drops(data),
             findings=findings(data),
             trees=trees(data),

@@ -41,6 +41,8 @@ REWORDED = {
     "criterion_graded": "principle_pointwise",
     "criterion_yes_no": "checklist_item",
     "judge_principled": "judge_rationale",
+    "explain_preference": "pairwise_rationale",
+    "extract_rules": "write_checklist",
     "mend_step": "revise_step",
 }
 """Templates that ask for a skill with the variables of an operator."""
@@ -61,8 +63,12 @@ def test_a_skill_is_asked_for_in_the_text_that_it_was_taught_in(name: str) -> No
 @pytest.mark.parametrize(("name", "taught"), REWORDED.items())
 def test_an_operator_asks_in_the_words_of_a_skill(name: str, taught: str) -> None:
     words = "It should be short."
-    asked = {**VARIABLES, "principle": words, "item": words}
-    told = {"criterion": words, "wrong_step": [{"value": VARIABLES["step"] - 1.0}]}
+    asked = {**VARIABLES, "principle": words, "item": words, "a": VARIABLES["response"]}
+    told = {
+        "criterion": words,
+        "wrong_step": [{"value": VARIABLES["step"] - 1.0}],
+        "rejected": [VARIABLES["b"]],
+    }
     (turn,) = rendered(name, [pocket.TEMPLATES], {**VARIABLES, **told})
     assert turn["content"] == pocket.ask(taught, **asked)
 

@@ -1,0 +1,222 @@
+"""What a report tells about criteria: scores by each, how far each agrees with the labels, what
+rules were found in, and how a rubric was rewritten."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from annotators import Criteria as CriteriaAnnotator
+from annotators import CriteriaJudge
+from assets.project.recipe_plan import Stage
+from assets.report.report_data import ReportData
+from filters.scores.agreeing_criteria import agreement
+from kernels.intervals import wilson_interval
+from schemas import Criteria, Pairs, Responses
+
+MOST = 100
+"""The most criteria of a stage that are shown, those with the most scores."""
+EXAMPLES = 3
+"""The most texts that are shown as evidence for a criterion."""
+
+
+@dataclass(frozen=True)
+class CriterionScores:
+    """The scores of ``responses`` responses by a criterion in ``stage``: their ``mean``, and the
+    share ``agrees`` of ``pairs`` pairs whose chosen response has the higher score, a tie counting
+    half; None if no pair has both scores."""
+
+    stage: str
+    name: str
+    text: str
+    responses: int
+    mean: float
+    agrees: float | None
+    pairs: int
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of ``agrees`` (Wilson 1927)."""
+        if self.agrees is None:
+            return None
+        return wilson_interval(self.agrees * self.pairs, self.pairs)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A criterion that a stage wrote: from how many texts (``found_in``), some of these, and the
+    ``candidates`` that it was merged from, if that is known."""
+
+    text: str
+    found_in: int
+    examples: Sequence[str]
+    candidates: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """Two versions of a rubric. ``rows`` are name, text before and text after; None: it is not in
+    that version."""
+
+    rubric: str
+    before: int
+    after: int
+    rows: Sequence[tuple[str, str | None, str | None]]
+
+
+@dataclass(frozen=True)
+class CriteriaFigures:
+    """``labels`` is the stage of the pairs that the scores are compared with; None if there is
+    none."""
+
+    labels: str | None
+    scores: Sequence[CriterionScores]
+    evidence: Sequence[Evidence]
+    rewritten: Sequence[Rewritten]
+
+    def __bool__(self) -> bool:
+        return bool(self.scores or self.evidence or self.rewritten)
+
+
+def criteria_figures(data: ReportData) -> CriteriaFigures:
+    """The figures of a report's criteria; false if it has none."""
+    tables = [data.rows(name) for name in data.giving(Criteria)]
+    stated = (
+        pl.concat(tables).unique("criterion_id", keep="first", maintain_order=True)
+        if tables
+        else None
+    )
+    texts = {} if stated is None else dict(stated.select("criterion_id", _said()).iter_rows())
+    stages = [
+        stage
+        for stage in data.stages
+        if isinstance(stage.operator, CriteriaAnnotator | CriteriaJudge) and data.ran(stage.name)
+    ]
+    values = {stage.name: _values(data, stage) for stage in stages}
+    labels = _labels(data, values)
+    pairs = None if labels is None else data.rows(labels, "chosen_id", "rejected_id")
+    scores = [one for name, frame in values.items() for one in _scores(name, frame, pairs, texts)]
+    if stated is None:
+        return CriteriaFigures(labels, scores, (), ())
+    return CriteriaFigures(labels, scores, _evidence(data, stated), list(_rewritten(stated)))
+
+
+def _said() -> pl.Expr:
+    not_wanted = pl.when("negated").then(pl.lit("Not: ")).otherwise(pl.lit(""))
+    return (not_wanted + pl.col("text")).alias("said")
+
+
+def _values(data: ReportData, stage: Stage) -> pl.DataFrame:
+    """``response_id``, ``criterion``, ``name``, ``said`` (null if the score does not tell) and
+    ``value`` of each score by one criterion; of a score of all, that of each criterion in it."""
+    wanted = ("response_id", "step", "annotator", "value", "raw", "origin")
+    rows = data.rows(stage.name, *wanted).filter(pl.col("step").is_null())
+    parents = pl.col("origin").struct.field("parents")
+    if not isinstance(stage.operator, CriteriaAnnotator) or stage.operator.score_by == "criterion":
+        said = pl.col("origin").struct.field("parameters").str.json_path_match("$.text")
+        return rows.drop_nulls("value").select(
+            "response_id",
+            pl.coalesce(parents.list.first(), "annotator").alias("criterion"),
+            pl.col("annotator").alias("name"),
+            said.alias("said"),
+            "value",
+        )
+    found = [
+        (response, criterion, item, item, answer)
+        for response, criteria, raw in rows.select("response_id", parents, "raw").iter_rows()
+        for criterion, item, answer in zip(criteria, *_answers(raw), strict=False)
+        if answer is not None
+    ]
+    columns = ("response_id", "criterion", "name", "said")
+    return pl.DataFrame(
+        found, schema={**dict.fromkeys(columns, pl.String), "value": pl.Float64}, orient="row"
+    )
+
+
+def _answers(raw: str | None) -> tuple[list[str], list[float | None]]:
+    """The items of a score of all criteria, and the value by each."""
+    told = json.loads(raw or "{}")
+    return told.get("items", []), told.get("answers", [])
+
+
+def _labels(data: ReportData, values: Mapping[str, pl.DataFrame]) -> str | None:
+    """The stage of pairs that scores are compared with: the reported one, or the first whose sides
+    have such scores."""
+    if not values:
+        return None
+    scored = pl.concat([frame.select("response_id") for frame in values.values()])["response_id"]
+    names = data.giving(Pairs)
+    for name in sorted(names, key=lambda each: each != data.stage.name):
+        if data.rows(name, "chosen_id")["chosen_id"].is_in(scored.implode()).any():
+            return name
+    return None
+
+
+def _scores(
+    stage: str, values: pl.DataFrame, pairs: pl.DataFrame | None, texts: Mapping[str, str]
+) -> list[CriterionScores]:
+    counted = values.group_by("criterion", maintain_order=True).agg(
+        pl.col("name").first(), pl.col("said").first(), pl.len(), pl.col("value").sort().mean()
+    )
+    counted = counted.sort("len", descending=True, maintain_order=True).head(MOST)
+    agreeing: dict[str, tuple[float, int]] = {}
+    if pairs is not None:
+        named = values.rename({"criterion": "annotator", "name": "short"})
+        found = agreement(pairs, named.with_columns(step=pl.lit(None, pl.Int32)))
+        agreeing = {name: (share, count) for name, share, count in found.iter_rows()}
+    return [
+        CriterionScores(
+            stage,
+            name,
+            texts.get(criterion) or said or name,
+            responses,
+            mean,
+            *agreeing.get(criterion, (None, 0)),
+        )
+        for criterion, name, said, responses, mean in counted.iter_rows()
+    ]
+
+
+def _evidence(data: ReportData, stated: pl.DataFrame) -> list[Evidence]:
+    """The criteria whose parents are texts, those with the most first."""
+    parents, parameters = (
+        pl.col("origin").struct.field(name) for name in ("parents", "parameters")
+    )
+    written = stated.select(_said(), parents, parameters).filter(pl.col("parents").list.len() > 0)
+    written = written.sort(pl.col("parents").list.len(), descending=True, maintain_order=True)
+    shown = [
+        (said, ids, json.loads(told).get("candidates", []))
+        for said, ids, told in written.head(MOST).iter_rows()
+    ]
+    wanted = [one for _, ids, _ in shown for one in ids[:EXAMPLES]]
+    responses = data.with_ids(Responses, pl.Series("response_id", wanted, dtype=pl.String), "text")
+    texts = dict(responses.select("response_id", "text").iter_rows())
+    return [
+        Evidence(
+            said,
+            len(ids),
+            [texts[one] for one in ids[:EXAMPLES] if one in texts],
+            [one for one in candidates if one != said],
+        )
+        for said, ids, candidates in shown
+    ]
+
+
+def _rewritten(stated: pl.DataFrame) -> Iterator[Rewritten]:
+    """The last two versions of each rubric for all prompts that has several."""
+    shared = stated.filter(pl.col("prompt_id").is_null()).with_columns(_said())
+    for (rubric,), rows in shared.group_by("rubric", maintain_order=True):
+        *_, before, after = [0, *rows["version"].unique().sort()]
+        if before == 0:
+            continue
+        old, new = (
+            dict(rows.filter(version=version).select("name", "said").iter_rows())
+            for version in (before, after)
+        )
+        yield Rewritten(
+            str(rubric),
+            before,
+            after,
+            [(name, old.get(name), new.get(name)) for name in dict.fromkeys((*old, *new))],
+        )
