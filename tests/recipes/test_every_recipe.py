@@ -24,6 +24,7 @@ ROWS = 2
 HALVED = {
     "alarm": 8,
     "alpaca_farm": 8,
+    "autorule": 8,
     "context_aware": 6,
     "contrast_instructions": 8,
     "contrastive_reward": 8,
