@@ -106,35 +106,10 @@ class RewardModel(Trainer):
         pairs = tables[self.of]
         examples = self.examples(pairs)
         if self.ratings is not None:
-            examples = examples.hstack(self._ratings(tables))
-        return examples if self.shifted is None else examples.hstack(self._shifted(tables))
-
-    def _ratings(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        pairs = tables[self.of]
-        scores = tables[self.ratings or ""].filter(pl.col("step").is_null()).drop_nulls("value")
-        means = scores.group_by("response_id").agg(pl.col("value").sort().mean())
-        sides = [
-            pairs.select(response_id=f"{side}_id").join(
-                means, on="response_id", how="left", maintain_order="left"
-            )["value"]
-            for side in ("chosen", "rejected")
-        ]
-        both = pl.DataFrame({"chosen": sides[0], "rejected": sides[1]})
-        return both.select(ratings=pl.concat_list("chosen", "rejected"))
-
-    def _shifted(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        found = (
-            tables[self.shifted or ""]
-            .filter(pl.col("turns").is_null())
-            .select("prompt_id", "text", ended=pl.col("finish") == "stop")
-            .sort("prompt_id", "text", "ended")
-            .group_by("prompt_id", maintain_order=True)
-            .agg(shifted=pl.struct("text", "ended"))
-            .filter(pl.col("shifted").list.len() > 1)
-        )
-        prompts = tables[self.of].select("prompt_id")
-        joined = prompts.join(found, on="prompt_id", how="left", maintain_order="left")
-        return joined.select("shifted")
+            examples = examples.hstack([_ratings(pairs, tables[self.ratings])])
+        if self.shifted is not None:
+            examples = examples.hstack([_shifted(pairs, tables[self.shifted])])
+        return examples
 
     def examples(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The columns that training reads. The margin is one of them only if it is used."""
@@ -197,3 +172,31 @@ class RewardModel(Trainer):
             meta_rate=self.meta_rate,
             **parts,
         )
+
+
+def _ratings(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.Series:
+    """The mean rating of each side of each pair, [chosen, rejected]."""
+    whole = scores.filter(pl.col("step").is_null()).drop_nulls("value")
+    means = whole.group_by("response_id").agg(pl.col("value").sort().mean())
+    sides = [
+        pairs.select(response_id=f"{side}_id").join(
+            means, on="response_id", how="left", maintain_order="left"
+        )["value"]
+        for side in ("chosen", "rejected")
+    ]
+    both = pl.DataFrame({"chosen": sides[0], "rejected": sides[1]})
+    return both.select(ratings=pl.concat_list("chosen", "rejected")).to_series()
+
+
+def _shifted(pairs: pl.DataFrame, responses: pl.DataFrame) -> pl.Series:
+    """The responses to the prompt of each pair, if there are two or more."""
+    found = (
+        responses.filter(pl.col("turns").is_null())
+        .select("prompt_id", "text", ended=pl.col("finish") == "stop")
+        .sort("prompt_id", "text", "ended")
+        .group_by("prompt_id", maintain_order=True)
+        .agg(shifted=pl.struct("text", "ended"))
+        .filter(pl.col("shifted").list.len() > 1)
+    )
+    prompts = pairs.select("prompt_id")
+    return prompts.join(found, on="prompt_id", how="left", maintain_order="left")["shifted"]
