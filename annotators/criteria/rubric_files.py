@@ -108,7 +108,7 @@ def _named(place: Place, told: Mapping[str, Any]) -> str:
 def _rank(error: Mapping[str, Any]) -> int:
     """Which error says best what is wrong: of a misspelt field another is missing, and a criterion
     without a text has no name either."""
-    return 0 if error["type"] == "extra_forbidden" else 1 if error["loc"][-1] == "text" else 2
+    return 0 if error["type"] == "extra_forbidden" else 1 if error["loc"][-1:] == ("text",) else 2
 
 
 def _problem(error: Mapping[str, Any]) -> str:
