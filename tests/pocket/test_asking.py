@@ -44,6 +44,8 @@ REWORDED = {
     "explain_preference": "pairwise_rationale",
     "extract_rules": "write_checklist",
     "mend_step": "revise_step",
+    "review_rubric": "critique",
+    "rubric_items": "write_checklist",
 }
 """Templates that ask for a skill with the variables of an operator."""
 NAMES = sorted({path.stem for path in pocket.TEMPLATES.glob("*.jinja")} - REWORDED.keys())

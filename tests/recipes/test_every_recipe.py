@@ -38,6 +38,7 @@ HALVED = {
     "helpsteer2": 8,
     "helpsteer2_preference": 8,
     "iterative_data_smoothing": 8,
+    "meta_policy_optimization": 8,
     "micro": 8,
     "odin": 8,
     "pair_rules": 8,
