@@ -199,6 +199,19 @@ def test_a_page_and_every_verdict(bench: Any, files: dict[str, Path], tmp_path: 
     assert found["roles"][0]["groups"][0]["accuracy"] == pytest.approx(pairs["credit"].mean())
 
 
+@pytest.mark.browser
+def test_the_page_does_not_scroll_sideways_on_a_phone(
+    bench: Any, files: dict[str, Path], tmp_path: Path, browser: Any
+) -> None:
+    measured = Factory.open([]).judge_bench(["longer"], f"reward-bench={files['reward-bench']}")
+    file = tmp_path / "judges.html"
+    file.write_text(judged_page([measured]))
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.close()
+
+
 def test_names_on_the_page_are_escaped(bench: Any, files: dict[str, Path]) -> None:
     rows = [json.loads(line) for line in files["reward-bench"].read_text().splitlines()]
     for row in rows:
