@@ -33,9 +33,10 @@ class GradeVotes(JudgingItems):
     A judgement whose grade cannot be read, or that was cut off, is left out of the mean. If none is
     left, the score is an error.
 
-    Source: Liu et al. 2025, Inference-Time Scaling for Generalist Reward Modeling (arXiv:2504.02495),
-    which sums the grades: with as many read ones for each response, the order is the same.
-    """  # noqa: E501  # the title stays whole
+    Source: Liu et al. 2025, Inference-Time Scaling for Generalist Reward Modeling
+    (arXiv:2504.02495), which sums the grades: with as many read ones for each response, the order
+    is the same.
+    """
 
     gives: ClassVar[type[Table]] = Scores
 
