@@ -38,13 +38,15 @@ class Format:
     A converter takes the table's rows, with three more columns: ``source``, ``licence`` and
     ``refresh``. Pairs that were scored also have ``score_chosen`` and ``score_rejected``. It
     returns the rows of the format as ``kept``. For each row that the format cannot hold, it returns
-    a `schemas.Dropped` row as ``dropped``.
+    a `schemas.Dropped` row as ``dropped``. With ``one_row``, it looks at each row alone, so a
+    dataset is exported a refresh at a time; otherwise the rows of a split are in memory together.
     """
 
     what: str
     columns: str
     trainers: tuple[str, ...]
     converters: Mapping[type[Table], Callable[[pl.DataFrame], Split]]
+    one_row: bool = False
 
 
 def preference(pairs: pl.DataFrame) -> Split:
@@ -208,6 +210,7 @@ FORMATS: Mapping[str, Format] = {
         "cut off; it is a rejected one.",
         ("DPOTrainer", "RewardTrainer"),
         {Pairs: preference},
+        one_row=True,
     ),
     "unpaired": Format(
         "labelled completions",
@@ -223,6 +226,7 @@ FORMATS: Mapping[str, Format] = {
         "were decided by, `first_error` the first wrong step, from 0.",
         (),
         {StepLabels: stepwise},
+        one_row=True,
     ),
     "prompt-completion": Format(
         "demonstrations",
@@ -230,6 +234,7 @@ FORMATS: Mapping[str, Format] = {
         "the [start, end) characters of the completion that are to be learnt.",
         ("SFTTrainer",),
         {Demonstrations: prompt_completion},
+        one_row=True,
     ),
 }
 

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from assets.config.errors import FactoryError, RecipeError, SettingsError
 from assets.config.settings import load_settings
-from assets.export.messages import as_exported
+from assets.export.messages import plain
 from assets.formats import format_of
 from assets.importers.importer import import_dataset
 from assets.project.recipe_plan import plan
@@ -141,7 +141,7 @@ def test_a_format_of_ones_own_converts_pairs(mine: Path) -> None:
     about = {"prompt_id": "p", "chosen_id": "a", "rejected_id": "b", "weight": 1.0}
     pair = {"prompt": asked, **sides, **about}
     pairs = rows(Pairs, [{"pair_id": "1", **pair}, {"pair_id": "2", "shared_prefix": 5, **pair}])
-    split = preference.converters[Pairs](*as_exported([pairs]))
+    split = preference.converters[Pairs](plain(pairs))
     assert split.kept.to_dicts() == [
         {
             "input": {"messages": asked},

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from huggingface_hub import DatasetCard
 
 TEMPLATE = Path(__file__).parent / "templates" / "curated.md"
-SHOWN = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,9 @@ class DatasetCardData:
         dropped: The `schemas.Dropped` rows of the version.
         format_name: The name of the format.
         format: The format.
-        rows: The exported rows of each split.
-        origins: ``prompt_id``, ``source``, ``source_revision`` and ``licence`` of each row.
+        rows: The number of exported ``rows`` by ``split`` and ``recipe``.
+        shown: Some of the rows.
+        origins: ``prompt_id``, ``source``, ``source_revision`` and ``licence`` of the prompts.
         left_out: How many rows the format cannot hold, by reason.
         place: Where the dataset is written: a folder, or the id of a repository.
     """
@@ -62,7 +62,8 @@ class DatasetCardData:
     dropped: pl.DataFrame
     format_name: str
     format: Format
-    rows: Mapping[str, pl.DataFrame]
+    rows: pl.DataFrame
+    shown: pl.DataFrame
     origins: pl.DataFrame
     left_out: Mapping[str, int]
     place: str
@@ -78,6 +79,8 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
     prompts = facts.origins.unique("prompt_id", maintain_order=True).with_columns(
         pl.col("source", "licence").fill_null("unknown"), pl.col("source_revision").fill_null("")
     )
+    counted = facts.rows.group_by("split", maintain_order=True).agg(pl.col("rows").sum())
+    by_split = dict(counted.filter(pl.col("rows") > 0).iter_rows())
     stated = prompts.select("source", "licence").unique(maintain_order=True).rows()
     models = list(_models(facts))
     writers = [(model.name, model.licence) for model in models]
@@ -86,13 +89,13 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
         annotations_creators=makers(stages),
         language_creators=makers(stages),
         pretty_name=plan.name,
-        size_categories=size_category(sum(part.height for part in facts.rows.values())),
+        size_categories=size_category(sum(by_split.values())),
         tags=[MARK, "trl", *plan.parts],
         configs=[
             {
                 "config_name": "default",
                 "data_files": [
-                    {"split": split, "path": f"data/{split}-*.parquet"} for split in facts.rows
+                    {"split": split, "path": f"data/{split}-*.parquet"} for split in by_split
                 ],
             }
         ],
@@ -113,7 +116,7 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
         made=version.made,
         digest=version.digest,
         what=facts.format.what,
-        splits=[(split, f"{facts.rows[split].height:,}") for split in facts.rows],
+        splits=[(split, f"{count:,}") for split, count in by_split.items()],
         format=facts.format_name,
         columns=facts.format.columns,
         trainers=facts.format.trainers,
@@ -123,7 +126,7 @@ def curated_card(facts: DatasetCardData) -> "DatasetCard":
         held_out=f"{plan.held_out:.0%}",
         licences=licence_terms,
         licence_ids=identifiers(stated, writers),
-        examples=_examples(facts),
+        examples=sampled(facts.shown),
         recipes=_recipes(facts),
         dropped=_dropped(facts),
         filters=_filters(facts),
@@ -166,24 +169,24 @@ def _filters(facts: DatasetCardData) -> str:
     return markdown(("filter", "of", "parameters"), rows)
 
 
-def _examples(facts: DatasetCardData) -> str:
-    rows = next(facts.rows[split] for split in SPLITS if split in facts.rows)
-    return sampled(rows.select(name for name in SHOWN if name in rows.columns))
-
-
 def _recipes(facts: DatasetCardData) -> str:
     """A Markdown table of the recipes: stage, paper, weight, rows in each split."""
     rows = []
     for recipe, stage in facts.plan.parts.items():
-        counts = [
-            f"{part.filter(pl.col('recipe') == recipe).height:,}" if "recipe" in part else ""
-            for part in (facts.rows.get(split, pl.DataFrame()) for split in SPLITS)
-        ]
+        counts = [_count(facts.rows, split, recipe) for split in SPLITS]
         weight = "" if facts.plan.weights is None else facts.plan.weights[recipe]
         paper = facts.project.recipes[recipe].paper
         title = "" if paper is None else paper.title
         rows.append((f"{recipe}/{stage}", title, weight, *counts))
     return markdown(("recipe", "paper", "weight", *SPLITS), rows)
+
+
+def _count(rows: pl.DataFrame, split: str, recipe: str) -> str:
+    """The rows of a recipe in a split; nothing if rows do not name their recipes."""
+    mine = rows.filter(pl.col("split") == split)
+    if mine["recipe"].is_null().any() or mine.is_empty():
+        return ""
+    return f"{mine.filter(pl.col('recipe') == recipe)['rows'].sum():,}"
 
 
 def _models(facts: DatasetCardData) -> Iterator[UsedModel]:

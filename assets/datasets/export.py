@@ -8,6 +8,7 @@ Each refresh has its own files. So an export of a newer version does not change 
 refreshes, unless a held-out row was removed.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,15 +17,20 @@ import polars as pl
 from assets.config.errors import FactoryError
 from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
-from assets.export.messages import as_exported
+from assets.export.card import for_card
+from assets.export.messages import only_texts, plain
 from assets.export.shards import write_shards
-from assets.export.writer import DATA, Exported, Writer, with_scores
+from assets.export.writer import DATA, Exported, Writer, scored_by, with_scores
+from assets.formats import Format
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.export_format import dataset_format
 from assets.project.project import Project
-from assets.storage.dataset_versions import SPLITS, Versions
+from assets.storage.dataset_versions import SPLITS, Version, VersionPart, Versions
 from assets.storage.tables import Tables
 from schemas import Pairs
+
+SCORES = ("score_chosen", "score_rejected")
+ORIGINS = ("prompt_id", "source", "source_revision", "licence")
 
 
 def dataset_writer(
@@ -60,23 +66,29 @@ def _write(
     versions = Versions(project.settings.root_path, name)
     chosen = versions.version(version)
     shape_name, shape = dataset_format(name, plan.table, format)
-    (rows,) = as_exported([_with_scores(project, plan, versions.read(chosen))])
-    shaped = {
-        split: shape.converters[plan.table](rows.filter(pl.col("split") == split).drop("split"))
-        for split in SPLITS
-        if chosen.rows(split)
-    }
-    left_out = pl.concat([part.dropped for part in shaped.values()]) if shaped else pl.DataFrame()
-    kept = {split: part.kept for split, part in shaped.items() if part.kept.height}
-    if not kept:
-        why = f": {left_out.height:,} do not fit the format {shape_name}" if left_out.height else ""
+    texts = all(only_texts(versions.rows_of(part)) for part in chosen.parts)
+    counts: list[pl.DataFrame] = []
+    shown: list[pl.DataFrame] = []
+    origins: list[pl.DataFrame] = []
+    left_out: list[pl.DataFrame] = []
+    for split, parts in _together(chosen, shape):
+        rows = pl.concat(versions.rows_of(part) for part in parts).drop("split")
+        rows = _with_scores(project, plan, plain(rows) if texts else rows)
+        shaped = shape.converters[plan.table](rows)
+        for (refresh,), made in shaped.kept.partition_by("refresh", as_dict=True).items():
+            write_shards(made, folder / DATA, refresh=str(refresh), split=split)
+        shown += [] if shown or shaped.kept.is_empty() else [for_card(shaped.kept)]
+        counts.append(_counted(shaped.kept, split))
+        origins.append(rows.select(ORIGINS).unique(maintain_order=True))
+        left_out.append(shaped.dropped)
+    refused = pl.concat(left_out) if left_out else pl.DataFrame()
+    count = sum(int(each["rows"].sum()) for each in counts)
+    if not count:
+        why = f": {refused.height:,} do not fit the format {shape_name}" if refused.height else ""
         raise FactoryError(
             f"version {chosen.number} of datasets/{name} has no rows to export{why} (factory show "
             f"datasets/{name} shows what was dropped)"
         )
-    for split, part in kept.items():
-        for (refresh,), of_refresh in part.partition_by("refresh", as_dict=True).items():
-            write_shards(of_refresh, folder / DATA, refresh=str(refresh), split=split)
     card = curated_card(
         DatasetCardData(
             project=project,
@@ -85,33 +97,55 @@ def _write(
             dropped=versions.dropped(chosen),
             format_name=shape_name,
             format=shape,
-            rows=kept,
-            origins=rows.select("prompt_id", "source", "source_revision", "licence"),
-            left_out=count_reasons(left_out) if left_out.height else {},
+            rows=pl.concat(counts),
+            shown=shown[0],
+            origins=pl.concat(origins),
+            left_out=count_reasons(refused) if refused.height else {},
             place=place,
         )
     )
     card.save(folder / "README.md")
-    return Exported(
-        sum(part.height for part in kept.values()),
-        shape.what,
-        0,
-        left_out.height,
-        version=chosen.number,
-    )
+    return Exported(count, shape.what, 0, refused.height, version=chosen.number)
+
+
+def _counted(rows: pl.DataFrame, split: str) -> pl.DataFrame:
+    """The number of rows by ``split`` and ``recipe``, null if the format has no such column."""
+    recipe = pl.col("recipe") if "recipe" in rows.columns else pl.lit(None, pl.String)
+    named = rows.select(split=pl.lit(split), recipe=recipe, one=pl.int_range(pl.len()))
+    return named.group_by("split", "recipe").agg(rows=pl.len())
+
+
+def _together(version: Version, shape: Format) -> Iterator[tuple[str, list[VersionPart]]]:
+    """The parts of each split that are converted together: one at a time, if the format lets."""
+    for split in SPLITS:
+        parts = [part for part in version.parts if part.split == split]
+        together = [[part] for part in parts] if shape.one_row else [parts]
+        yield from ((split, each) for each in together if each)
 
 
 def _with_scores(project: Project, plan: DatasetPlan, rows: pl.DataFrame) -> pl.DataFrame:
-    """Add the scores of both sides to pairs, if a stage scored them. The order does not change."""
-    if plan.table is not Pairs or rows.is_empty():
+    """Add the scores of both sides to pairs, null if no stage scored them; to none, if no recipe
+    has such a stage. The order does not change."""
+    if plan.table is not Pairs:
         return rows
     tables = Tables(project.settings.root_path)
-    parts = []
+    stages = {recipe: project.recipes[recipe].planned(project.settings) for recipe in plan.parts}
+    stage = {
+        recipe: next(each for each in stages[recipe] if each.name == name)
+        for recipe, name in plan.parts.items()
+    }
+    found = []
     numbered = rows.with_row_index("row")
-    for (recipe, refresh), part in numbered.partition_by("recipe", "refresh", as_dict=True).items():
+    for (name, refresh), part in numbered.partition_by("recipe", "refresh", as_dict=True).items():
+        recipe = str(name)
         if recipe in plan.parts:
-            stages = project.recipes[str(recipe)].planned(project.settings)
-            stage = next(each for each in stages if each.name == plan.parts[str(recipe)])
-            part = with_scores(tables, str(recipe), part, stage, stages, refresh=str(refresh))
-        parts.append(part)
-    return pl.concat(parts, how="diagonal").sort("row").drop("row")
+            part = with_scores(
+                tables, recipe, part, stage[recipe], stages[recipe], refresh=str(refresh)
+            )
+        found.append(part)
+    scored = pl.concat(found, how="diagonal").sort("row").drop("row")
+    if any(scored_by(stage[recipe], stages[recipe]) is not None for recipe in plan.parts):
+        # Every file of the export has these columns.
+        columns = [name for name in SCORES if name not in scored.columns]
+        scored = scored.with_columns(pl.lit(None, pl.Float64).alias(name) for name in columns)
+    return scored

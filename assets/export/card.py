@@ -24,7 +24,7 @@ from assets.provenance.kept_claims import kept_claims
 from assets.provenance.licences import card_fields, consequences, identifiers
 from assets.provenance.models import Answered, UsedModel
 from assets.provenance.reproduction import changed_parameters, commands, versions
-from assets.rendering.markdown import cited, escaped, markdown, sampled
+from assets.rendering.markdown import cited, escaped, markdown, sampled, spread
 from assets.storage.tables import Tables
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 class CardData:
     """The contents of the card.
 
-    ``rows`` are all rows of the dataset, and ``candidates`` is the number of candidates.
+    ``rows`` is the number of rows, and ``candidates`` that of candidates; ``shown`` are some rows.
     ``left_out`` counts, by reason, the rows that the format cannot hold. ``prompts`` are the
-    prompts of all ``refreshes``. ``place`` is the argument of `datasets.load_dataset`.
+    ``source``, ``source_revision`` and ``licence`` of the prompts of all ``refreshes``. ``place``
+    is the argument of `datasets.load_dataset`.
     """
 
     recipe: RecipeSpec
@@ -51,7 +52,8 @@ class CardData:
     tables: Tables
     format_name: str
     format: Format
-    rows: pl.DataFrame
+    rows: int
+    shown: pl.DataFrame
     candidates: int
     left_out: Mapping[str, int]
     prompts: pl.DataFrame
@@ -72,7 +74,7 @@ def dataset_card(facts: CardData) -> "DatasetCard":
         annotations_creators=makers(facts.stages),
         language_creators=makers(facts.stages),
         pretty_name=facts.recipe.name,
-        size_categories=size_category(facts.rows.height),
+        size_categories=size_category(facts.rows),
         tags=[MARK, "trl", facts.recipe.name],
         configs=_configs(candidates=facts.candidates > 0),
     )
@@ -92,7 +94,7 @@ def dataset_card(facts: CardData) -> "DatasetCard":
         name=facts.recipe.name,
         place=facts.place,
         what=facts.format.what,
-        rows=f"{facts.rows.height:,}",
+        rows=f"{facts.rows:,}",
         candidates=f"{facts.candidates:,}" if facts.candidates else "",
         format=facts.format_name,
         columns=facts.format.columns,
@@ -101,7 +103,7 @@ def dataset_card(facts: CardData) -> "DatasetCard":
         paper=_paper(facts.recipe),
         licences=follows,
         licence_ids=identifiers(stated, writers),
-        examples=_examples(facts.rows),
+        examples=sampled(facts.shown),
         stages=_stages(facts),
         refreshes=facts.refreshes,
         checks=_checks(facts.checks),
@@ -140,10 +142,10 @@ def _paper(recipe: RecipeSpec) -> str | None:
     return f"Paper: {cited(recipe.paper.title, recipe.paper.page, recipe.paper.code)}"
 
 
-def _examples(rows: pl.DataFrame) -> str:
-    """A few rows, with the columns of the format only."""
+def for_card(rows: pl.DataFrame) -> pl.DataFrame:
+    """A few rows as examples, with the columns of the format only."""
     shown = ("prompt", "chosen", "rejected", "completion", "label", "completions", "labels")
-    return sampled(rows.select(name for name in shown if name in rows.columns))
+    return spread(rows.select(name for name in shown if name in rows.columns))
 
 
 def _stages(facts: CardData) -> str:

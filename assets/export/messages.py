@@ -8,7 +8,7 @@ of JSON texts.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -21,21 +21,20 @@ from schemas.messages import PLAIN_MESSAGES
 TOOLS = "tools"
 
 
-def as_exported(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
-    """``frames``, all tables of an export, with messages of role and content only if no message in
-    them has more; otherwise unchanged."""
-    if all(map(_only_texts, frames)):
-        return [frame.with_columns(pl.col(_chats(frame)).cast(PLAIN_MESSAGES)) for frame in frames]
-    return list(frames)
-
-
-def _only_texts(frame: pl.DataFrame) -> bool:
+def only_texts(frame: pl.DataFrame) -> bool:
+    """Whether no message of ``frame`` has more than role and content. If this is so of all tables
+    of an export, their messages become `plain`."""
     return all(
         count == messages.height
         for name in _chats(frame)
         for messages in [frame[name].drop_nulls().explode().struct.unnest()]
         for count in messages.drop("role", "content").null_count().row(0)
     )
+
+
+def plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with messages of role and content only."""
+    return frame.with_columns(pl.col(_chats(frame)).cast(PLAIN_MESSAGES))
 
 
 def has_more_than_texts(frame: pl.DataFrame) -> bool:

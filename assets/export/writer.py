@@ -25,9 +25,9 @@ from assets.config.errors import FactoryError
 from assets.config.hub_address import Kind
 from assets.execution.row_counts import count_reasons
 from assets.export.candidates import candidates
-from assets.export.card import CardData, dataset_card
+from assets.export.card import CardData, dataset_card, for_card
 from assets.export.hub import Published, publish
-from assets.export.messages import as_exported
+from assets.export.messages import only_texts, plain
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
 from assets.export.shards import write_batches, write_shards
 from assets.project.export_format import recipe_format
@@ -39,7 +39,7 @@ from assets.provenance.models import answered, used_models
 from assets.provenance.writers import imported_writers
 from assets.report.page import dataset_report
 from assets.storage.tables import Tables
-from schemas import Pairs, Responses, Scores, Split
+from schemas import Pairs, Responses, Scores
 
 DATA, CANDIDATES = "data", "candidates"
 
@@ -119,25 +119,34 @@ def _write(
             f"(looked for in {tables.root})"
         )
     given = given_tables(stages)
-    drawn = [given_prompts(tables, recipe, given, refresh) for refresh in refreshes]
-    made = [
-        _rows(tables, recipe, stage, stages, asked, refresh=refresh)
-        for refresh, asked in zip(refreshes, drawn, strict=True)
-    ]
-    exported = as_exported([*drawn, *made])
-    prompts = exported[: len(drawn)]
-    shaped: list[Split] = []
-    written = 0
-    for refresh, asked, found in zip(refreshes, prompts, exported[len(drawn) :], strict=True):
-        part = shape.converters[stage.gives](found)
+    texts = all(
+        only_texts(frame)
+        for refresh in refreshes
+        for frame in (
+            given_prompts(tables, recipe, given, refresh),
+            tables.read((recipe, stage.name), refresh),
+        )
+    )
+    rows, written = 0, 0
+    shown: list[pl.DataFrame] = []
+    prompts: list[pl.DataFrame] = []
+    left_out: list[pl.DataFrame] = []
+    for refresh in refreshes:
+        asked = given_prompts(tables, recipe, given, refresh)
+        made = _rows(tables, recipe, stage, stages, asked, refresh=refresh)
+        if texts:
+            asked, made = plain(asked), plain(made)
+        part = shape.converters[stage.gives](made)
         write_shards(part.kept, folder / DATA, refresh=refresh)
         responses = candidates(tables, recipe, stages, asked, refresh=refresh)
         written += write_batches(responses, folder / CANDIDATES, refresh=refresh)[1]
-        shaped.append(part)
-    rows = pl.concat([part.kept for part in shaped])
-    left_out = pl.concat([part.dropped for part in shaped])
-    if rows.is_empty():
-        why = f"; {left_out.height} rows do not fit the format {name}" if left_out.height else ""
+        rows += part.kept.height
+        shown += [] if shown or part.kept.is_empty() else [for_card(part.kept)]
+        prompts.append(asked.select("source", "source_revision", "licence"))
+        left_out.append(part.dropped)
+    refused = pl.concat(left_out)
+    if not rows:
+        why = f"; {refused.height} rows do not fit the format {name}" if refused.height else ""
         raise FactoryError(
             f"{recipe} has no {stage.name} to export: none of its {len(refreshes)} refreshes kept "
             f"any{why} (factory show {recipe}/{stage.name} and the stage's dropped rows say why)"
@@ -150,8 +159,9 @@ def _write(
         format_name=name,
         format=shape,
         rows=rows,
+        shown=shown[0],
         candidates=written,
-        left_out=count_reasons(left_out),
+        left_out=count_reasons(refused),
         prompts=pl.concat(prompts),
         models=[
             *used_models(stages, project.settings.bindings()),
@@ -165,7 +175,7 @@ def _write(
     browsed = _scored(stage, stages) if stage.gives is Scores else stage.name
     page = dataset_report(project, recipe, browsed).html
     (folder / REPORT).write_text(page, encoding="utf-8")
-    return Exported(rows.height, shape.what, written, left_out.height)
+    return Exported(rows, shape.what, written, refused.height)
 
 
 def _rows(
@@ -203,6 +213,12 @@ def _scored(stage: Stage, stages: list[Stage]) -> str:
     )
 
 
+def scored_by(stage: Stage, stages: list[Stage]) -> str | None:
+    """The stage of scores that the pairs of ``stage`` were chosen by; None if there is none."""
+    scoring = [each.name for each in stages if each.gives is Scores and each.name in stage.reads]
+    return scoring[0] if scoring else None
+
+
 def with_scores(
     tables: Tables,
     recipe: str,
@@ -216,10 +232,10 @@ def with_scores(
 
     These are scores of whole answers. Sides that are steps after a shared prefix have none.
     """
-    scoring = [each.name for each in stages if each.gives is Scores and each.name in stage.reads]
-    if not scoring:
+    scoring = scored_by(stage, stages)
+    if scoring is None:
         return pairs
-    scores = tables.read((recipe, scoring[0]), refresh).filter(pl.col("step").is_null())
+    scores = tables.read((recipe, scoring), refresh).filter(pl.col("step").is_null())
     mean = scores.group_by("response_id").agg(pl.col("value").mean())
     for side in ("chosen", "rejected"):
         renamed = mean.rename({"response_id": f"{side}_id", "value": f"score_{side}"})

@@ -25,12 +25,16 @@ def sampled(kept: pl.DataFrame, tables: Collection[pl.DataFrame] = ()) -> str:
     text are beside theirs, if ``tables`` have it."""
     if kept.is_empty():
         return "no rows"
-    step = max(1, kept.height // SAMPLES)
-    picked = beside_text(kept.gather_every(step).head(SAMPLES), tables)
+    picked = beside_text(spread(kept), tables)
     if picked.schema.get("raw") == pl.String:
         words = [raw and said(raw) for raw in picked["raw"]]
         picked = picked.with_columns(raw=pl.Series(words, dtype=pl.String))
     return markdown(picked.columns, [list(row) for row in picked.iter_rows()])
+
+
+def spread(rows: pl.DataFrame) -> pl.DataFrame:
+    """The first row, and a few others at equal distances."""
+    return rows.gather_every(max(1, rows.height // SAMPLES)).head(SAMPLES)
 
 
 def dropped_rows(refused: pl.DataFrame) -> str:

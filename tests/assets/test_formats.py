@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from assets.cli import app
 from assets.config.errors import FactoryError
-from assets.export.messages import as_exported
+from assets.export.messages import plain
 from assets.formats import (
     CUT,
     FORMATS,
@@ -75,7 +75,7 @@ def test_a_margin_is_no_column_that_a_trainer_would_put_into_its_loss() -> None:
 
 def test_each_response_is_labelled_once_and_never_both_ways() -> None:
     compared = pairs(("best", "middle"), ("middle", "worst"), ("best", "worst"))
-    split = unpaired(*as_exported([compared]))
+    split = unpaired(plain(compared))
     labelled = dict(split.kept.select("response_id", "label").iter_rows())
     assert labelled == {"best": True, "worst": False}
     assert split.kept["completion"].to_list() == [answer("best"), answer("worst")]
@@ -187,7 +187,7 @@ def test_the_last_message_of_a_demonstration_is_what_is_learnt() -> None:
     turns = [*ASKED, *answer("5"), {"role": "user", "content": "Sure?"}, *answer("4")]
     given = [("whole", turns), ("alone", answer("4"))]
     records = [{"demonstration_id": i, "prompt_id": "p", "messages": m} for i, m in given]
-    split = prompt_completion(*as_exported([rows(Demonstrations, records)]))
+    split = prompt_completion(plain(rows(Demonstrations, records)))
     assert split.kept.select("prompt", "completion").rows() == [(turns[:3], turns[3:])]
     assert "messages" not in split.kept.columns
     assert split.dropped.select("row_id", "reason").rows() == [("alone", "no prompt")]
