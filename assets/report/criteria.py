@@ -99,7 +99,8 @@ def criteria_figures(data: ReportData) -> CriteriaFigures:
     scores = [one for name, frame in values.items() for one in _scores(name, frame, pairs, texts)]
     if stated is None:
         return CriteriaFigures(labels, scores, (), ())
-    return CriteriaFigures(labels, scores, _evidence(data, stated), list(_rewritten(stated)))
+    rewritten = {(one.rubric, one.before): one for table in tables for one in _rewritten(table)}
+    return CriteriaFigures(labels, scores, _evidence(data, stated), list(rewritten.values()))
 
 
 def _said() -> pl.Expr:
@@ -183,28 +184,31 @@ def _evidence(data: ReportData, stated: pl.DataFrame) -> list[Evidence]:
     parents, parameters = (
         pl.col("origin").struct.field(name) for name in ("parents", "parameters")
     )
-    written = stated.select(_said(), parents, parameters).filter(pl.col("parents").list.len() > 0)
-    written = written.sort(pl.col("parents").list.len(), descending=True, maintain_order=True)
-    shown = [
-        (said, ids, json.loads(told).get("candidates", []))
-        for said, ids, told in written.head(MOST).iter_rows()
+    written = stated.select(_said(), parents, parameters)
+    named = written["parents"].explode().drop_nulls().alias("response_id").unique()
+    stored = set(data.with_ids(Responses, named, "response_id")["response_id"])
+    found = [
+        (said, [one for one in ids if one in stored], told)
+        for said, ids, told in written.iter_rows()
     ]
-    wanted = [one for _, ids, _ in shown for one in ids[:EXAMPLES]]
+    found = sorted((each for each in found if each[1]), key=lambda each: -len(each[1]))[:MOST]
+    wanted = [one for _, ids, _ in found for one in ids[:EXAMPLES]]
     responses = data.with_ids(Responses, pl.Series("response_id", wanted, dtype=pl.String), "text")
     texts = dict(responses.select("response_id", "text").iter_rows())
     return [
         Evidence(
             said,
             len(ids),
-            [texts[one] for one in ids[:EXAMPLES] if one in texts],
-            [one for one in candidates if one != said],
+            [texts[one] for one in ids[:EXAMPLES]],
+            [one for one in json.loads(told).get("candidates", []) if one != said],
         )
-        for said, ids, candidates in shown
+        for said, ids, told in found
     ]
 
 
 def _rewritten(stated: pl.DataFrame) -> Iterator[Rewritten]:
-    """The last two versions of each rubric for all prompts that has several."""
+    """The last two versions of each rubric for all prompts of which a stage has several. (Another
+    stage may have a proposal for a version that was not taken.)"""
     shared = stated.filter(pl.col("prompt_id").is_null()).with_columns(_said())
     for (rubric,), rows in shared.group_by("rubric", maintain_order=True):
         *_, before, after = [0, *rows["version"].unique().sort()]
