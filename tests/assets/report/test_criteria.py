@@ -6,6 +6,7 @@ from typing import Any
 from assets.report.criteria import Evidence, Rewritten, criteria_figures
 from assets.report.page import dataset_report
 from assets.report.report_data import load_report_data
+from assets.review.decisions import Decision, Decisions
 from assets.storage.tables import Tables
 from schemas import Criteria, Dropped, Scores, Split, empty, rows
 from tests.assets.reported import ORIGIN, PAIRS, REFRESH, SCRIPT, write_pairs
@@ -114,7 +115,12 @@ def test_the_last_two_versions_of_a_rubric_stand_side_by_side(workshop: Any) -> 
 
 def test_the_page_shows_them_as_text(workshop: Any) -> None:
     write_ruled(workshop, "ruled")
-    html = dataset_report(workshop.project(), "ruled").html
+    project = workshop.project()
+    made = ("ruled", REFRESH, "chosen", 0, "2026-11-20T12:00")
+    decided = Decision("p", f"{REFRESH}-0-0", f"{REFRESH}-0-1", "flip", *made)
+    Decisions(project.settings.reviews_path, "ruled", "ann").add(decided)
+    html = dataset_report(project, "ruled").html
+    assert "<td>0.0 % of 1</td>" in html
     for told in ('id="criteria"', "90.0 %", "<q>Be short.</q>", "version 1 beside 2", "2 texts"):
         assert told in html
     assert SCRIPT not in html
