@@ -50,11 +50,13 @@ def preview(
     )
     with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
         tables = Tables(UPath(folder))
+        held_out = read_source(project, settings.held_out, tables, refresh=None, rows=None).kept
         for source, most in spec.asked_of_sources(stages, settings, rows).items():
             day = None if source in spec.fixed_sources else refresh
-            split = read_source(project, source, tables, refresh=day, rows=most)
+            # The first rows of a source may all be held out.
+            enough = most + held_out.height
+            split = read_source(project, source, tables, refresh=day, rows=enough)
             tables.write(("prompts", source), day, split)
-        held_out = read_source(project, settings.held_out, tables, refresh=None, rows=None).kept
         drawn = draw(
             tables,
             recipe=spec.name,

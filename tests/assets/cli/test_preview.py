@@ -41,3 +41,20 @@ def test_until_a_stage(ran: Any) -> None:
     done = factory("preview", "scored", "--until", "score")
     assert done.exit_code == 1
     assert "did you mean 'scores'?" in done.stderr
+
+
+def test_a_source_whose_first_rows_are_held_out(ran: Any) -> None:
+    workshop, _ = ran
+    file = workshop.folder / "asked.jsonl"
+    file.write_text("".join(f'{{"q": "What is {n} + 1?", "a": "{n + 1}"}}\n' for n in range(6)))
+    read = {"use": "generators.Files", "path": str(file), "prompt": "q", "reference": "a"}
+    read |= {"licence": "MIT"}
+    workshop.source("asked", read=read, check="engines.checks.math")
+    workshop.source("kept", read=read, check="engines.checks.math", rows=3, fixed=True)
+    workshop.recipe("own", SCORED, sources={"asked": 1.0})
+    options = ("own", "--rows", "2", "--until", "responses", "--json")
+    before = (workshop.folder / "factory.yaml").read_text()
+    workshop.configure(held_out="kept")
+    done = factory("preview", *options)
+    (workshop.folder / "factory.yaml").write_text(before)
+    assert json.loads(done.stdout)["prompts"] == {"kept": 2, "dropped": 3}
