@@ -57,8 +57,9 @@ HALVED = {
 }
 """How many rows of recipes that learn from parts of the prompts: of a single prompt all answers may
 be alike, and then nothing is learnt."""
-ROLLOUTS = 4
-"""The most of a kind that a stage asks for: they are most of the time of the recipes with many."""
+MOST = {"k": 4, "max_steps": 2}
+"""The most rollouts that a stage asks for, and steps that it trains for: they are most of the time
+of the recipes with many."""
 LISTED = 16
 """Rows of each table that are looked at as a report shows them."""
 NAMES = sorted(
@@ -117,7 +118,7 @@ def test_a_recipe_runs_and_ends_with_rows(shipped: Project, name: str) -> None:
         name,
         refresh=REFRESH,
         rows=HALVED.get(name, ROWS),
-        changes=_fewer_rollouts(shipped, name),
+        changes=_smaller(shipped, name),
         shown=False,
     )
     for stage, account in outcome.stages.items():
@@ -133,10 +134,14 @@ def test_a_recipe_runs_and_ends_with_rows(shipped: Project, name: str) -> None:
     _all_can_be_reported(shipped, name)
 
 
-def _fewer_rollouts(project: Project, name: str) -> dict[str, int]:
-    """The stages with more rollouts, ``k``, ask for few."""
-    stages = project.recipes[name].stages.items()
-    return {f"{stage}.k": ROLLOUTS for stage, told in stages if told.get("k", 0) > ROLLOUTS}
+def _smaller(project: Project, name: str) -> dict[str, int]:
+    """The parameters of stages that are above `MOST`."""
+    return {
+        f"{stage}.{parameter}": most
+        for stage, told in project.recipes[name].stages.items()
+        for parameter, most in MOST.items()
+        if told.get(parameter, 0) > most
+    }
 
 
 def _all_can_be_reported(project: Project, name: str) -> None:
