@@ -30,7 +30,7 @@ BROKEN: dict[str, tuple[dict[str, Any] | str, str | None, str | None, str]] = {
     # What the recipe has, then the stage and the field that are named, and what is told.
     "syntax": ("type: assets.Recipe\nattributes: [", None, None, "line 3: is not YAML"),
     "a_type": ("type: assets.Recip\nattributes: {}", None, "type", "must be one of assets.Recipe"),
-    "no_paper": ({"paper": None}, None, "paper", "must be a mapping"),
+    "paper": ({"paper": "2310.05910"}, None, "paper", "must be a mapping"),
     "a_field": ({"clam": "x"}, None, "clam", "did you mean 'claim'?"),
     "operator": (
         staged(pairs={"use": "filters.RandomPair"}),
