@@ -46,28 +46,13 @@ def rare_garbage_collection() -> Iterator[None]:
     again, with all objects of Polars and torch: half the time of a run with instant answers.
     """
     before = gc.get_threshold()
-    with only_new_garbage():
-        gc.set_threshold(50_000, 20, 20)
-        try:
-            yield
-        finally:
-            gc.set_threshold(*before)
-
-
-@contextmanager
-def only_new_garbage() -> Iterator[None]:
-    """Keep garbage collection from the objects that exist now.
-
-    A collection visits all objects. Those of Dagster, Polars and torch alone take a third of a
-    second, and a training collects twice.
-    """
-    frozen_before = gc.get_freeze_count()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     try:
         yield
     finally:
-        if not frozen_before:
-            gc.unfreeze()
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager

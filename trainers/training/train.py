@@ -17,7 +17,6 @@ from engines.chat.template import turn_end
 from engines.context import Context
 from engines.memory.training import Training, loading_need, training_need
 from engines.protocol import EngineError, RowError
-from engines.runtime.event_loop import only_new_garbage
 from engines.weights import chat_tokenizer, model_folder, resolved_dtype, weights_revision
 from schemas import Need, canonical, named_rows
 from trainers.training.checkpoint_folder import TrainedFolder
@@ -97,10 +96,8 @@ def train(
         reference=stored if method.relative else None,
         other=None if reference is None else _other(stored, method.loaded(reference)),
     )
-    with only_new_garbage():
-        fitted = fit(job) if division.devices == 1 else launch(job)
     return {
-        **fitted,
+        **(fit(job) if division.devices == 1 else launch(job)),
         "rows": examples.height - len(refused),
         "seconds": time.monotonic() - began,
         "refused": refused,
