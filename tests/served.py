@@ -48,7 +48,8 @@ class Served:
             "float32",
         ]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--enforce-eager", "--max-num-seqs", "16"]
+        # In pieces, a seeded prompt ends a server on a CPU.
+        command += ["--enforce-eager", "--max-num-seqs", "16", "--no-enable-chunked-prefill"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,

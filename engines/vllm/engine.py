@@ -280,6 +280,10 @@ def _engine_args(binding: Binding) -> Any:
         "logprobs_mode": "raw_logprobs",
         **device_arguments(binding.device, binding.options),
     }
+    if current_platform.is_cpu():
+        # Of a prompt in pieces vLLM 0.32 sets back the random numbers, which a CPU's cannot do: one
+        # seeded request would end the engine.
+        settings = {**settings, "enable_chunked_prefill": False}
     try:
         return AsyncEngineArgs(**{**settings, **binding.options})
     except TypeError as error:

@@ -253,6 +253,12 @@ def test_a_prompt_too_long_costs_its_row(vllm: Here) -> None:
     assert vllm.generate([PROBLEMS[0]], GREEDY, [0])
 
 
+def test_seeded_prompts_of_more_tokens_than_a_step_takes(vllm: Here) -> None:
+    # 16 are in flight, each of a thousand tokens and more.
+    long = [f"{problem} {'apples ' * 1000}" for problem in PROBLEMS]
+    assert len(vllm.generate(long, DRAWN, range(4))) == 16
+
+
 def test_scoring_is_not_for_vllm(vllm: Here) -> None:
     with pytest.raises(EngineError, match="does not score"):
         vllm.run(vllm.engine.score(vllm.prompt("hi"), ["yes"], end=[True]))
