@@ -364,6 +364,8 @@ def prompts_of(rows: pl.DataFrame) -> pl.DataFrame:
         length = pl.col("messages").list.len()
         messages = pl.col("messages").list.slice(0, pl.max_horizontal(length - 1, 1))
     once = rows.unique("prompt_id", keep="first", maintain_order=True)
+    # Rows of a published version do not say their task.
+    task = "task" if "task" in rows.columns else pl.lit(None, pl.String).alias("task")
     return once.select(
         "prompt_id",
         messages.alias("messages"),
@@ -371,5 +373,5 @@ def prompts_of(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("source").fill_null("unknown"),
         pl.col("source_revision").fill_null(""),
         pl.col("licence").fill_null(""),
-        "task",
+        task,
     ).cast(columns(Prompts))
