@@ -44,8 +44,9 @@ def declared(kind: Any, attributes: Any) -> str:
     return yaml.safe_dump({"type": kind, "attributes": attributes}, sort_keys=False)
 
 
-def without(field: str) -> str:
-    return declared("assets.Recipe", {key: said for key, said in RECIPE.items() if key != field})
+def without(field: str, **changes: Any) -> str:
+    rest = {key: said for key, said in RECIPE.items() if key != field}
+    return declared("assets.Recipe", rest | changes)
 
 
 RECIPES: list[tuple[str, str, str]] = [
@@ -70,7 +71,7 @@ RECIPES: list[tuple[str, str, str]] = [
     (recipe(name=""), "name", "letters"),
     (recipe(name="prompts"), "name", "taken"),
     (recipe(name="datasets"), "name", "taken"),
-    (without("claim"), "claim", "missing"),
+    (without("claim", control="random_pairs"), "control", "say as claim: what control is for"),
     (without("stages"), "stages", "missing"),
     (recipe(claim=["a"]), "claim", "string"),
     (recipe(paper="CREAM"), "paper", "must be a mapping"),
