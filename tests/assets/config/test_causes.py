@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -66,6 +67,8 @@ def test_the_cause_is_told_however_it_is_wrapped(
     error: Exception, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "DAGSTER_HOME")
+    # Others write to the disk between two messages.
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     outer = RuntimeError("Error occurred while executing op")
     outer.__cause__ = error
     for each in (error, outer):
