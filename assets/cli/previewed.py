@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.cli.rows import rows_shown
-from assets.rendering.said import said
+from assets.rendering.annotations import readable
 from assets.tracing.steps import step_name
 from schemas import Split
 from schemas.printable import printable
@@ -89,7 +89,7 @@ def _score(stage: str, score: Mapping[str, Any]) -> tuple[str, str]:
     step, value = score.get("step"), score["value"]
     place = "" if step is None else f" ({step_name(step)})"
     figure = (score.get("error") or "no value") if value is None else f"{value:.3g}"
-    words = said(score.get("raw") or "").strip()
+    words = readable(score.get("raw") or "").strip()
     if len(words) > _LONGEST:
         words = words[:_LONGEST] + "…"
     return f"{stage}{place} {figure}", "" if words == figure else words

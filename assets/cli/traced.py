@@ -8,8 +8,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from assets.rendering.annotations import readable
 from assets.rendering.markdown import plain
-from assets.rendering.said import said
 from assets.tracing.questions import Question
 from assets.tracing.steps import Step, step_name
 from assets.tracing.trace import Answer, Trace
@@ -76,7 +76,7 @@ def _answer(answer: Answer) -> Table:
         rows.add_row("score", Text(printable(f"{value} by {score['annotator']}{at}"), "bold"))
         rows.add_row("stage", score["stage"])
         if score["raw"] is not None:
-            rows.add_row("said", Text(printable(said(score["raw"]))))
+            rows.add_row("said", Text(printable(readable(score["raw"]))))
         if score["error"] is not None:
             rows.add_row("error", Text(printable(score["error"])))
         _origin(rows, score["origin"])

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import polars as pl
 
+from assets.rendering.annotations import numbers_shown, readable
 from assets.rendering.beside_text import beside_text
-from assets.rendering.said import numbers_shown, said
 from engines.operators.prompt_templates import message_text
 
 SAMPLES = 5
@@ -27,7 +27,7 @@ def sampled(kept: pl.DataFrame, tables: Collection[pl.DataFrame] = ()) -> str:
         return "no rows"
     picked = beside_text(spread(kept), tables)
     if picked.schema.get("raw") == pl.String:
-        words = [raw and said(raw) for raw in picked["raw"]]
+        words = [raw and readable(raw) for raw in picked["raw"]]
         picked = picked.with_columns(raw=pl.Series(words, dtype=pl.String))
     return markdown(picked.columns, [list(row) for row in picked.iter_rows()])
 

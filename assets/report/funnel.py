@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.execution.row_counts import RowCounts, count_reasons, count_rows, counted_columns
+from assets.rendering.annotations import numbers_shown
 from assets.rendering.markdown import plain
-from assets.rendering.said import numbers_shown
 from assets.report.report_data import ReportData
 from assets.storage.tables import MissingTableError
 from schemas import Pairs, Responses, Split, first_by_id, source_table

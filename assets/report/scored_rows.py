@@ -3,7 +3,7 @@ rankings."""
 
 import polars as pl
 
-from assets.rendering.said import said
+from assets.rendering.annotations import readable
 from assets.rendering.token_words import strongest
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded
@@ -45,7 +45,7 @@ def score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
         browsed.right["step"] = [None] * rows.height
     words = rows.select(pl.coalesce("error", "raw")).to_series()
     if words.count():
-        browsed.sides["said"] = put("nothing" if one is None else said(one) for one in words)
+        browsed.sides["said"] = put("nothing" if one is None else readable(one) for one in words)
         browsed.right["said"] = [None] * rows.height
     browsed.choices.append(chosen("answer", truth_words(browsed.right["response"])))
     browsed.choices.append(chosen("annotator", rows["annotator"]))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from assets.rendering.said import said
+from assets.rendering.annotations import readable
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, interned
 from assets.storage.tables import having
@@ -95,7 +95,10 @@ def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str,
             known.add(row)
             at = "" if step is None else f", {step_name(step)}"
             score = "no score" if value is None else f"{value:.4g}"
-            yield answer, Section(f"{annotator} says {score}{at}", put([error or said(raw or "")]))
+            yield (
+                answer,
+                Section(f"{annotator} says {score}{at}", put([error or readable(raw or "")])),
+            )
 
 
 class _Asked(NamedTuple):

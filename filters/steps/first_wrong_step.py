@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar
 
 import polars as pl
 
-from filters.filter import Filter, refused
-from schemas import Scores, Split, Table, Takes, columns
+from filters.filter import Filter
+from filters.steps.response_scores import response_scores
+from schemas import Scores, Split, Table, Takes
 
 
 class FirstWrongStep(Filter):
@@ -49,17 +50,4 @@ class FirstWrongStep(Filter):
             .when(pl.col("values").list.eval(pl.element().is_null()).list.any())
             .then(pl.lit("a step's score is an error")),
         )
-        bad = judged.filter(pl.col("reason").is_not_null()).unique(
-            "response_id", keep="first", maintain_order=True
-        )
-        kept = judged.join(bad, on="response_id", how="anti", maintain_order="left")
-        scores = kept.with_columns(
-            step=pl.lit(None, pl.Int32),
-            raw=pl.lit(None, pl.String),
-            error=pl.lit(None, pl.String),
-            mass=pl.lit(None, pl.Float64),
-        )
-        return Split(
-            scores.select(columns(Scores).names()).cast(columns(Scores)),
-            refused(bad, "response_id", pl.col("reason"), steps=pl.col("steps").list.len()),
-        )
+        return response_scores(judged, steps=pl.col("steps").list.len())

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 
-from filters.filter import Filter, refused
-from schemas import Scores, Split, Table, Takes, columns
+from filters.filter import Filter
+from filters.steps.response_scores import response_scores
+from schemas import Scores, Split, Table, Takes
 
 
 class LowestStep(Filter):
@@ -60,24 +61,9 @@ class LowestStep(Filter):
             .when(candidates.list.min() >= bound)
             .then(pl.lit("no step lowers the value")),
         )
-        bad = judged.filter(pl.col("reason").is_not_null()).unique(
-            "response_id", keep="first", maintain_order=True
-        )
-        kept = judged.join(bad, on="response_id", how="anti", maintain_order="left")
-        scores = kept.with_columns(
-            step=pl.lit(None, pl.Int32),
-            raw=pl.lit(None, pl.String),
-            error=pl.lit(None, pl.String),
-            mass=pl.lit(None, pl.Float64),
-        )
-        return Split(
-            scores.select(columns(Scores).names()).cast(columns(Scores)),
-            refused(
-                bad,
-                "response_id",
-                pl.col("reason"),
-                prompt=pl.col("values").list.first(),
-                lowest=pl.col("lowest"),
-                prefixes=pl.col("steps").list.len(),
-            ),
+        return response_scores(
+            judged,
+            prompt=pl.col("values").list.first(),
+            lowest=pl.col("lowest"),
+            prefixes=pl.col("steps").list.len(),
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def said(raw: str) -> str:
+def readable(raw: str) -> str:
     """The words of a score (``raw`` of `schemas.Scores`), readable.
 
     A judged checklist is one line an item, with its answer in [0, 1] before it. Numbers by name,
