@@ -46,13 +46,11 @@ def rare_garbage_collection() -> Iterator[None]:
     again, with all objects of Polars and torch: half the time of a run with instant answers.
     """
     before = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @contextmanager
