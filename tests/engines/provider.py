@@ -11,6 +11,17 @@ from engines.openai.engine import OpenAIEngine
 from engines.protocol import Choice, Generation, Sampling
 
 MESSAGES = [{"role": "user", "content": "How many apples?"}]
+NO_LOGPROBS = [
+    None,
+    {},
+    {"content": None},
+    {"content": []},
+    {"content": [{"token": "s", "logprob": None}, {"token": "even", "logprob": -0.5}]},
+    {"content": [{"token": "seven", "logprob": "?"}]},
+    {"content": "?"},
+    ["?"],
+]
+"""What servers give for ``logprobs`` that is no log-prob of each token."""
 
 
 class Provider:
@@ -79,3 +90,10 @@ def choose(bound: Binding, options: list[str], *, spelled: bool = False) -> Choi
             await engine.close()
 
     return asyncio.run(asked())
+
+
+def changed(provider: Provider, choice: dict[str, Any], **reply: Any) -> Any:
+    """The provider's answer with other fields."""
+    answer = provider.answer({"logprobs": True})
+    answer["choices"][0] |= choice
+    return 200, answer | reply, {}
