@@ -2,8 +2,9 @@
 
 A stage is worked in parts if it reads many prompts, and its operator looks at one of them at a time
 (`schemas.Operator.by_prompt`). Each part is stored as soon as it is complete, and a run after a
-kill goes on with the first part that is missing. Rows, their order and their seeds are those of a
-stage that is worked as a whole. Dropped rows are in the order of the parts.
+kill goes on with the parts that are missing. Rows, their order and their seeds are those of a
+stage that is worked as a whole. Dropped rows are in the order of the parts. While the last rows of
+a part are answered, the next part begins (`engines.runtime.overlap`), so two are in memory.
 
 What is shown of a stage is of all rows, except sample rows, pictures and histograms, which are of
 the first part, and probes and other conclusions, which are of `CONCLUDED` prompts.
@@ -14,8 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import polars as pl
 from upath import UPath
@@ -37,6 +40,7 @@ from assets.storage.tables import Question, query_table, read_table
 from engines.context import Context
 from engines.operators.row_operator import RowOperator
 from engines.runtime.kept_open import kept_open
+from engines.runtime.overlap import overlap
 from schemas import Findings, Lengths, Pairs, Prompts, Split, StageReport, Usage, content_id
 from schemas.ids import content_ids
 
@@ -146,50 +150,75 @@ def _worked(
     identity: str,
 ) -> StageReport:
     """Write all parts that are missing. What the stage reports of its session."""
-    total = StageReport()
+    reports: dict[int, StageReport] = {}
     with _session(stage, rows_of_prompts(tables, parts[0]), context) as (work, counts, report):
-        for number, ids in enumerate(parts):
-            mine = content_id(identity, number, ids.to_list())
-            figures = stored.kept(mine)
-            if context.progress:
-                done = "" if figures is None else ", of an earlier run"
-                where = f"{context.recipe}/{context.stage}: part {number + 1} of {len(parts)}"
-                print(f"{where}{done}", file=sys.stderr)
-            if figures is None:
-                before = Counter(counts)
-                split = work(rows_of_prompts(tables, ids))
-                usage = split.report.usage
-                total += split.report
-                figures = {
-                    "counts": dict(counts - before),
-                    "answers": usage.model_calls + usage.journal_hits,
-                    "lengths": {limit: asdict(each) for limit, each in usage.lengths.items()},
-                }
-                stored.write(split, made_by=mine, figures=figures)
-            else:
-                counts.update(figures["counts"])
-                lengths = {int(at): Lengths(**each) for at, each in figures["lengths"].items()}
-                total += StageReport(Usage(journal_hits=figures["answers"], lengths=lengths))
-    return total + report()
+
+        def missing() -> Iterator[Callable[[], _Worked]]:
+            for number, ids in enumerate(parts):
+                mine = content_id(identity, number, ids.to_list())
+                figures = stored.kept(number, mine)
+                if context.progress:
+                    done = "" if figures is None else ", of an earlier run"
+                    where = f"{context.recipe}/{context.stage}: part {number + 1} of {len(parts)}"
+                    print(f"{where}{done}", file=sys.stderr)
+                if figures is None:
+                    yield partial(worked, number, ids, mine)
+                else:
+                    counts.update(figures["counts"])
+                    lengths = {int(at): Lengths(**each) for at, each in figures["lengths"].items()}
+                    usage = Usage(journal_hits=figures["answers"], lengths=lengths)
+                    reports[number] = StageReport(usage)
+
+        def worked(number: int, ids: pl.Series, mine: str) -> _Worked:
+            return _Worked(number, mine, *work(rows_of_prompts(tables, ids)))
+
+        def write(part: _Worked) -> None:
+            usage = part.split.report.usage
+            figures = {
+                "counts": dict(part.counts),
+                "answers": usage.model_calls + usage.journal_hits,
+                "lengths": {limit: asdict(each) for limit, each in usage.lengths.items()},
+            }
+            stored.write(part.number, part.split, made_by=part.made_by, figures=figures)
+            counts.update(part.counts)
+            reports[part.number] = part.split.report
+
+        overlap(missing(), write, window=context.window)
+    return sum((reports[number] for number in sorted(reports)), StageReport()) + report()
+
+
+class _Worked(NamedTuple):
+    """A part whose rows are complete: its number, what made it, its rows and its counts."""
+
+    number: int
+    made_by: str
+    split: Split
+    counts: Counter[str]
 
 
 @contextmanager
 def _session(
     stage: Stage, first: Mapping[str, pl.DataFrame], context: Context
 ) -> Iterator[
-    tuple[Callable[[Mapping[str, pl.DataFrame]], Split], Counter[str], Callable[[], StageReport]]
+    tuple[
+        Callable[[Mapping[str, pl.DataFrame]], tuple[Split, Counter[str]]],
+        Counter[str],
+        Callable[[], StageReport],
+    ]
 ]:
-    """What makes the rows of a part, its counts, and the report after the last part."""
+    """What makes the rows of a part and its counts, the counts of all parts, and the report after
+    the last one."""
     operator = stage.operator
     if not isinstance(operator, RowOperator):
-        yield lambda read: operator.run(read, context), Counter(), StageReport
+        yield lambda read: (operator.run(read, context), Counter()), Counter(), StageReport
         return
     with operator.session(first, context) as session:
-        yield (
-            lambda read: operator.rows_of(read, session),
-            session.counts,
-            lambda: operator.report(session),
-        )
+
+        def work(read: Mapping[str, pl.DataFrame]) -> tuple[Split, Counter[str]]:
+            part = session.of_part()
+            return operator.rows_of(read, part), part.counts
+
+        yield work, session.counts, lambda: operator.report(session)
 
 
 def _counted(

@@ -5,9 +5,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -30,6 +31,13 @@ class RowSession:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.counts: Counter[str] = Counter()
+
+    def of_part(self) -> Self:
+        """The same session with counts of its own, for a part of the stage. The counts of all parts
+        are added."""
+        part = copy(self)
+        part.counts = Counter()
+        return part
 
 
 class RowOperator(Operator):

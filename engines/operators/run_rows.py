@@ -7,11 +7,10 @@ resumes the run.
 
 import asyncio
 import itertools
-import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,9 +18,13 @@ from engines.context import Context
 from engines.model import Models
 from engines.protocol import EngineError, RowError
 from engines.runtime.event_loop import (
+    GRACE,
+    Stopped,
     event_loop,
     interrupted_by_signals,
     rare_garbage_collection,
+    say_stopping,
+    stopped_at_once,
 )
 from engines.runtime.progress import Progress
 from engines.runtime.session import KEPT, Session
@@ -30,8 +33,6 @@ from schemas import Usage
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_GRACE = 20.0
-"""Seconds to wait for answers in flight after a signal. Most supervisors kill after 30."""
 _JUDGED_FROM = 20
 """Rows that must be done before the failure rate counts: one failed row of three is not a rate."""
 _TURN = 0.02
@@ -42,10 +43,6 @@ _BATCH = 256
 
 class FailureLimitError(EngineError):
     """Too many rows failed. The message has their number and the main reason."""
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal stopped the run. The message says how many rows were done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +89,9 @@ class RowRun(Generic[Item, Result]):
         self._context = context
         self._total = total
         self._session = Session(context)
+        kept = KEPT.get()
+        self._turn = None if kept is None else kept.turn
+        self._kept_loop = None if kept is None else kept.loop
         self._done = 0
         self._workers = max(1, min(context.window, total))
         self._failures: Counter[str] = Counter()
@@ -116,19 +116,16 @@ class RowRun(Generic[Item, Result]):
 
     def __iter__(self) -> Generator[Done[Item, Result] | Failed[Item], None, None]:
         started = time.perf_counter()
-        kept = KEPT.get()
         try:
             with (
-                # A trace replays a run: it has nothing in flight and nothing to resume.
-                interrupted_by_signals(self.interrupt)
-                if self._context.transcript is None
-                else nullcontext(),
-                rare_garbage_collection(),
-                event_loop() if kept is None else nullcontext(kept.loop) as run,
+                self._interruptible(),
+                event_loop() if self._kept_loop is None else nullcontext(self._kept_loop) as run,
             ):
                 while batch := run(self._batch()):
                     yield from batch
         finally:
+            if self._turn is not None:
+                started = self._turn.alone_since(started)
             self.usage.model_seconds += time.perf_counter() - started
         if self._stopped_by:
             raise Stopped(
@@ -136,6 +133,22 @@ class RowRun(Generic[Item, Result]):
                 f"after {self._done:,} of {self._total:,} rows; every answer so far is in the "
                 "journal, and the same command resumes the run"
             )
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Signals end the run, and garbage collection is rare."""
+        if self._turn is not None:  # which sees to both, for all runs
+            with self._turn.taken_by(self):
+                yield
+            return
+        with (
+            # A trace replays a run: it has nothing in flight and nothing to resume.
+            interrupted_by_signals(self.interrupt)
+            if self._context.transcript is None
+            else nullcontext(),
+            rare_garbage_collection(),
+        ):
+            yield
 
     async def _batch(self) -> list[Done[Item, Result] | Failed[Item]]:
         """The outcomes since the last batch; empty when all items have ended."""
@@ -153,9 +166,15 @@ class RowRun(Generic[Item, Result]):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         self._stop = loop.create_future()
+        if self._stopped_by:
+            self._end()
         context = self._context
         with Progress(
-            f"{context.recipe}/{context.stage}", self._total, of="rows", shown=context.progress
+            f"{context.recipe}/{context.stage}",
+            self._total,
+            of="rows",
+            shown=context.progress,
+            alone=self._turn is None,
         ) as progress:
             self._began = time.monotonic()
             ticker = loop.create_task(self._show(progress))
@@ -165,7 +184,7 @@ class RowRun(Generic[Item, Result]):
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 # Requests in flight are paid for, so wait for them in any case.
-                await self._session.drain(_GRACE)
+                await self._session.drain(GRACE)
                 if finished.done():
                     finished.result()
             finally:
@@ -194,22 +213,34 @@ class RowRun(Generic[Item, Result]):
         """At the first signal, take no more items, wait a little for answers in flight, then end.
         At the second, end at once."""
         if self._stopped_by or self._loop is None:
-            raise Stopped(
-                f"stopped at once by {signal_name}; every answer so far is in the journal"
-            )
-        self._stopped_by = signal_name
-        self._loop.call_soon_threadsafe(self._end)
-        print(
-            f"{signal_name}: waiting up to {_GRACE:.0f} s for answers in flight; again to stop at "
-            "once",
-            file=sys.stderr,
-        )
+            raise stopped_at_once(signal_name)
+        self.stop(signal_name)
+        say_stopping(signal_name)
+
+    def stop(self, why: str) -> None:
+        """Take no more items, wait a little for answers in flight, then raise `Stopped`."""
+        self._stopped_by = self._stopped_by or why
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end)
+
+    def cancel(self) -> None:
+        """End at once. Called on the event loop."""
+        if self._main is not None:
+            self._main.cancel()
 
     def _end(self) -> None:
         if self._stop is not None and not self._stop.done():
             self._stop.set_result(None)
 
     async def _worker(self) -> None:
+        if self._turn is None:
+            await self._take_items()
+            return
+        async with self._turn.slots:
+            await self._take_items()
+        self._turn.end()
+
+    async def _take_items(self) -> None:
         for number, (row_id, item) in self._items:
             if self._context.ledger is not None:
                 self._context.ledger.begin(self._context.stage, row_id)

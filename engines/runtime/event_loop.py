@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,26 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 Returned = TypeVar("Returned")
+
+GRACE = 20.0
+"""Seconds to wait for answers in flight after a signal. Most supervisors kill after 30."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal stopped the run. The message says how many rows were done."""
+
+
+def stopped_at_once(signal_name: str) -> Stopped:
+    """What the second signal raises."""
+    return Stopped(f"stopped at once by {signal_name}; every answer so far is in the journal")
+
+
+def say_stopping(signal_name: str) -> None:
+    """Say what the first signal leads to."""
+    print(
+        f"{signal_name}: waiting up to {GRACE:.0f} s for answers in flight; again to stop at once",
+        file=sys.stderr,
+    )
 
 
 class RunCoroutine(Protocol):

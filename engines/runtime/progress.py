@@ -17,7 +17,9 @@ class Progress:
         interval: the seconds between two calls of `show` that are worth it.
     """
 
-    def __init__(self, title: str, total: int, *, of: str, shown: bool = True) -> None:
+    def __init__(
+        self, title: str, total: int, *, of: str, shown: bool = True, alone: bool = True
+    ) -> None:
         """Make a progress that is not yet shown.
 
         Args:
@@ -25,6 +27,7 @@ class Progress:
             total: how many there are.
             of: what they are, as ``rows``.
             shown: whether anything is shown.
+            alone: whether no other progress is shown at the same time. A terminal has one bar.
         """
         self._title = title
         self._total = total
@@ -32,7 +35,7 @@ class Progress:
         self._shown = shown
         self._bar: Bar | None = None
         self.interval = 10.0
-        if shown and sys.stderr.isatty():
+        if shown and alone and sys.stderr.isatty():
             self.interval = 0.2
             self._bar = Bar(
                 TextColumn("{task.description}"),

@@ -18,6 +18,7 @@ from engines.ledger import CURRENT
 from engines.protocol import Engine, EngineError, Rendered, Sampling
 from engines.runtime.event_loop import RunCoroutine
 from engines.runtime.masses import Masses
+from engines.runtime.turn import Turn
 from engines.transcript import Asked
 from schemas import Cost, Usage
 
@@ -96,10 +97,12 @@ class OpenModels:
 
 @dataclass(frozen=True)
 class KeptOpen:
-    """What the runs of a stage's parts share: the event loop and the models."""
+    """What the runs of a stage's parts share: the event loop and the models. ``turn``: that of the
+    part that this thread works on, if the next one may begin meanwhile."""
 
     loop: RunCoroutine
     models: OpenModels = field(default_factory=OpenModels)
+    turn: Turn | None = None
 
 
 KEPT: ContextVar[KeptOpen | None] = ContextVar("kept", default=None)
@@ -112,6 +115,7 @@ class _Run:
 
     usage: Usage = field(default_factory=Usage)
     stopping: bool = False
+    in_flight: set[asyncio.Future[dict[bytes, bytes]]] = field(default_factory=set)
 
 
 class Session:
@@ -256,6 +260,7 @@ class Session:
             if self._run.stopping:
                 await loop.create_future()  # waits until the run is cancelled
             answered = loop.create_future()
+            self._run.in_flight.add(answered)
             for key in mine:
                 in_flight[key] = answered
             try:
@@ -270,6 +275,7 @@ class Session:
                 raise
             finally:
                 answered.cancel()
+                self._run.in_flight.discard(answered)
                 for key in mine:
                     del in_flight[key]
             self.usage.model_calls += len(answers)
@@ -319,10 +325,10 @@ class Session:
         return [engine.state for engine in engines if isinstance(engine, Replicated)]
 
     async def drain(self, seconds: float) -> None:
-        """Send no more requests, and wait up to ``seconds`` for those in flight."""
+        """Send no more requests, and wait up to ``seconds`` for those of this run in flight."""
         self._run.stopping = True
-        if self._models.in_flight:
-            await asyncio.wait(set(self._models.in_flight.values()), timeout=seconds)
+        if self._run.in_flight:
+            await asyncio.wait(set(self._run.in_flight), timeout=seconds)
 
     async def close(self) -> None:
         """Close the engines and the journal, unless the next part of the stage uses them too."""

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import polars as pl
 
@@ -34,6 +34,13 @@ class ChooserSession(RowSession):
     def __init__(self, context: Context, scorer: ScorerSession) -> None:
         super().__init__(context)
         self.scorer, self.counts = scorer, scorer.counts
+
+    def of_part(self) -> Self:
+        """The same session, with counts of its own in it and in its scorer's."""
+        part = super().of_part()
+        part.scorer = self.scorer.of_part()
+        part.counts = part.scorer.counts
+        return part
 
 
 class Chooser(Sampled, RowOperator):

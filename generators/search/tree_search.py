@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
@@ -58,6 +58,14 @@ class SearchSession(RowSession):
         self.scorer = scorer
         if scorer is not None:
             self.counts = scorer.counts
+
+    def of_part(self) -> Self:
+        """The same session, with counts of its own in it and in its scorer's."""
+        part = super().of_part()
+        if self.scorer is not None:
+            part.scorer = self.scorer.of_part()
+            part.counts = part.scorer.counts
+        return part
 
 
 class TreeSearch(RowOperator):
@@ -166,9 +174,12 @@ class TreeSearch(RowOperator):
     def report(self, session: SearchSession) -> StageReport:
         """The findings of the scorer, and counts of trees."""
         findings = {} if session.scorer is None else session.scorer.findings
-        return StageReport(
-            findings={**findings, **{name: session.counts[name] for name in _COUNTED}}
+        counts = {name: session.counts[name] for name in _COUNTED}
+        counts["depth"] = max(
+            (int(name[len(_DEPTH) :]) for name in session.counts if name.startswith(_DEPTH)),
+            default=0,
         )
+        return StageReport(findings={**findings, **counts})
 
     def _root(self, prompt: Prompt, earlier: pl.DataFrame | None) -> Node:
         if earlier is None:
@@ -250,16 +261,16 @@ class TreeSearch(RowOperator):
 
 
 def _count(nodes: pl.DataFrame, counts: Counter[str]) -> None:
-    """Add what is counted of ``nodes``; the depth is the largest up to now."""
+    """Add what is counted of ``nodes``. Depths are counted, for the counts of parts are added."""
     ends = nodes.filter("terminal")
     outcomes = ends.group_by("prompt_id").agg(
         right=pl.col("terminal_correct").any(), wrong=(~pl.col("terminal_correct")).any()
     )
     depth = nodes["depth"].max()
     assert depth is None or isinstance(depth, int)
-    counts["depth"] = max(counts["depth"], depth or 0)
     counts.update(
         {
+            f"{_DEPTH}{depth or 0}": 1,
             "trees": nodes["prompt_id"].n_unique(),
             "nodes": nodes.height,
             "ends": ends.height,
@@ -279,3 +290,5 @@ _COUNTED = (
     "simulations",
     "proposals",
 )
+_DEPTH = "depth "
+"""Begins the name of the count of parts whose deepest node has a depth."""
