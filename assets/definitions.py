@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 
 import dagster as dg
 from dagster_shared.record import replace
@@ -145,7 +146,9 @@ def _datasets(project: Project, of: Collection[str] | None) -> dict[str, Dataset
 
 
 @dg.definitions
+@cache
 def defs() -> dg.Definitions:
-    """The definitions that ``dagster`` and ``dg`` load."""
+    """The definitions that ``dagster`` and ``dg`` load. A process builds them once: Dagster asks a
+    run for them several times, and starts another process to reload them."""
     quiet_libraries()
     return build_definitions(load_project())

@@ -1,6 +1,9 @@
 """Executes each stage in a separate process, so all its memory is freed when it ends."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,13 +17,31 @@ over all runs, because they share the GPU. On a machine with several GPUs its li
 
 PRELOADED = ("assets.definitions", "generators", "annotators", "filters", "trainers")
 """Modules that the fork server of a run imports once. The processes of the stages are forked from
-it. To start a stage then takes a third of the time that a new Python process needs. None of these
-modules may import torch or make Polars do work: CUDA and the threads of Polars do not survive a
-fork."""
+it. None of these modules may import torch or make Polars do work: CUDA and the threads of Polars do
+not survive a fork."""
+
+RECIPES = "assets.execution.forked"
+"""A module that loads the recipes in the fork server too, so that a stage starts in milliseconds.
+With them come the modules of the user that they name, which may do what `PRELOADED` may not."""
+
+_THREADS = Path("/proc/self/task")
 
 
 def _processes(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {**config, "start_method": {"forkserver": {"preload_modules": list(PRELOADED)}}}
+    modules = [*PRELOADED, *([RECIPES] if forkable() else [])]
+    return {**config, "start_method": {"forkserver": {"preload_modules": modules}}}
+
+
+def forkable() -> bool:
+    """Whether a process with what this one imported can be forked: neither torch is imported nor
+    are there threads of Polars. A run asks after it loaded the recipes."""
+    names = []
+    for thread in _THREADS.glob("*"):
+        with suppress(OSError):  # It ended.
+            names.append(thread.joinpath("comm").read_text())
+    # Those of the pool of Polars are numbered. Where threads are not listed, nothing is known.
+    idle = bool(names) and not any(name.startswith("polars-0") for name in names)
+    return idle and "torch" not in sys.modules
 
 
 EXECUTOR = dg.multiprocess_executor.configured(

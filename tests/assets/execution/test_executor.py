@@ -11,7 +11,7 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from assets.definitions import build_definitions
-from assets.execution.executor import GPU, PRELOADED
+from assets.execution.executor import GPU, PRELOADED, RECIPES, forkable
 from assets.execution.instance import home
 from assets.execution.pool_waits import holders, say_waits
 from assets.execution.run_liveness import here
@@ -73,19 +73,39 @@ def test_stages_run_in_processes_of_their_own(
     assert Tables(workshop.folder / "data").read(("apart", "pairs"), DAY).height <= 3
 
 
-def test_what_stages_are_forked_from_has_neither_torch_nor_threads_of_polars() -> None:
+@pytest.mark.parametrize(
+    ("root", "loaded"),
+    [
+        ("data", 1),
+        # Such a store is read by threads.
+        ("memory://factory", 0),
+    ],
+)
+def test_what_stages_are_forked_from_has_the_recipes_but_neither_torch_nor_threads(
+    root: str, loaded: int, tmp_path: Path
+) -> None:
     code = (
-        f"import sys, {', '.join(PRELOADED)}\n"
-        "from pathlib import Path\n"
-        "tasks = Path('/proc/self/task')\n"
-        "names = [one.joinpath('comm').read_text() for one in tasks.glob('*')]\n"
-        # Those of its pool are numbered.
-        "print('torch' in sys.modules, any(name.startswith('polars-0') for name in names))"
+        f"import threading, {', '.join([*PRELOADED, RECIPES])}\n"
+        "from assets.execution.executor import forkable\n"
+        "loaded = assets.definitions.defs.load_fn.cache_info().currsize\n"
+        "print(forkable(), threading.active_count(), loaded)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env={**os.environ, "FACTORY_ROOT": root.replace("data", str(tmp_path))},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.split() == ["True", "1", str(loaded)]
+
+
+def test_a_process_whose_modules_imported_torch_is_not_forked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    assert not forkable()
 
 
 def test_stages_that_call_or_train_a_model_share_a_pool(workshop: Any) -> None:
