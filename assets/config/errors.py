@@ -62,7 +62,8 @@ def parameter_error(
     """The error for wrong parameters. It never shows the values.
 
     Args:
-        error: The validation error; its first problem is reported.
+        error: The validation error. Its first problem is reported, but a name that does not exist
+            before all others: if it is mistyped, the right one is missing too.
         kind: The class with the parameters.
         given: The parameters as they are given.
         of: What has the parameters, such as the name of an operator.
@@ -70,7 +71,9 @@ def parameter_error(
         stage: The stage that holds them.
         under: The field that holds them.
     """
-    problem = error.errors(include_input=False)[0]
+    problems = error.errors(include_input=False)
+    unknown = (each for each in problems if each["type"] == "extra_forbidden")
+    problem = next(unknown, problems[0])
     # For a union, pydantic adds the name of a type to the location: it is not a field.
     place = [str(part) for part in problem["loc"] if not _TYPE.fullmatch(str(part))]
     text = problem["msg"].removeprefix("Value error, ")

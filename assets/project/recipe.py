@@ -28,13 +28,14 @@ schedule ``<name>_nightly`` starts a refresh every day, and the sensor ``<name>_
 one when a source has changed. A recipe has no sensor if none of its sources can tell.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PrivateAttr, field_validator
 
 from assets.config.errors import RecipeError, UnfitError
 from assets.config.operation import RecipeSchedule, Schedule
@@ -83,8 +84,15 @@ class Paper(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str = Field(min_length=1)
-    arxiv: str | None = Field(default=None, pattern=r"^[0-9]{4}\.[0-9]{4,5}$")
+    arxiv: str | None = None
     code: str | None = None
+
+    @field_validator("arxiv")
+    @classmethod
+    def _refuse_other_ids(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch(r"[0-9]{4}\.[0-9]{4,5}", given):
+            raise ValueError("must be an id of arXiv, such as '2405.07863', without its version")
+        return given
 
     @property
     def year(self) -> int | None:

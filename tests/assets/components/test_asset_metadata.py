@@ -48,7 +48,7 @@ def test_a_paper_on_arxiv_is_linked_beside_its_code(workshop: Any) -> None:
     assert "[A paper](https://arxiv.org/abs/2405.07863) ([code](https://example.org/code))" in said
     workshop.recipe("mine", paper={"title": "A paper", "arxiv": "cs/0101"})
     (refusal,) = [each for each in workshop.project().refusals if each.name == "mine"]
-    assert "paper.arxiv" in str(refusal.error)
+    assert "field 'paper.arxiv': must be an id of arXiv" in str(refusal.error)
 
 
 def test_a_recipe_is_found_by_family_paper_and_kind(workshop: Any) -> None:
