@@ -2,7 +2,8 @@
 
 A record is the dictionary of an ``rg.Record``. The dataset needs the text fields ``prompt``,
 ``left`` and ``right``, a label question `DECISION` and a text question `COMMENT`. Suggestions are
-not decisions and not read.
+not decisions and not read. ``to_json`` leaves the status of responses out; those of a record that
+is still pending may be drafts.
 
 Source: https://docs.argilla.io/latest/reference/argilla/records/records
 """
@@ -25,14 +26,14 @@ def write(entries: Iterable[Entry]) -> bytes:
 
 
 def _record(entry: Entry) -> dict[str, Any]:
-    answers = {
-        DECISION: [{"value": judged.choice, "user_id": judged.reviewer} for judged in entry.judged],
-        COMMENT: [
-            {"value": judged.comment, "user_id": judged.reviewer}
-            for judged in entry.judged
-            if judged.comment
-        ],
-    }
+    answers: dict[str, list[dict[str, Any]]] = {DECISION: [], COMMENT: []}
+    for judged in entry.judged:
+        skipped = judged.choice == "skip"
+        # Without a status, Argilla takes them for drafts.
+        said = {"user_id": judged.reviewer, "status": "discarded" if skipped else "submitted"}
+        answers[DECISION].append({"value": None if skipped else judged.choice} | said)
+        if judged.comment:
+            answers[COMMENT].append({"value": judged.comment} | said)
     return {
         "id": entry.fields["pair_id"],
         "fields": {name: entry.fields[name] for name in TEXTS},
@@ -53,6 +54,7 @@ def read(content: bytes) -> Iterator[Entry]:
         where = f"record {number}"
         fields = member(record, "metadata", dict, where) | member(record, "fields", dict, where)
         responses = member(record, "responses", dict, where, {})
+        pending = record.get("status") == "pending"
         for question in responses:
             if question not in (DECISION, COMMENT):
                 told = f"{question!r} is no question of a review: {DECISION}, {COMMENT}"
@@ -62,7 +64,7 @@ def read(content: bytes) -> Iterator[Entry]:
             for person, response in _answers(responses, COMMENT, where)
         }
         judged = [
-            Judged(person, _choice(response, where), comments.pop(person, ""), None, where)
+            Judged(person, _choice(response, where, pending), comments.pop(person, ""), None, where)
             for person, response in _answers(responses, DECISION, where)
         ]
         if comments:
@@ -84,11 +86,14 @@ def _answers(
                 raise WrongFileError(where, f"responses.{question}", told)
 
 
-def _choice(response: Mapping[str, Any], where: str) -> str:
-    match response.get("status", "submitted"):
+def _choice(response: Mapping[str, Any], where: str, pending: bool) -> str:
+    match response.get("status", None if pending else "submitted"):
         case "discarded":
             return "skip"
         case "submitted":
             return response["value"]  # type: ignore[no-any-return]
-    told = f"a response that is {response['status']} is no decision: submit or discard it"
+        case None:
+            told = "the record is pending and its response has no status, so it may be a draft"
+        case status:
+            told = f"a response that is {status} is no decision: submit or discard it"
     raise WrongFileError(where, f"responses.{DECISION}", told)

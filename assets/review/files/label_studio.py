@@ -57,6 +57,8 @@ def read(content: bytes) -> Iterator[Entry]:
     """
     for number, task in enumerate(objects(content), 1):
         where = f"task {number}"
+        if "annotation_id" in task and "data" not in task:
+            raise WrongFileError(where, "data", "this is JSON-MIN: export as JSON")
         data = member(task, "data", dict, where)
         judged = [
             _annotated(annotation, f"{where}, annotation {place}")

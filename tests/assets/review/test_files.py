@@ -16,6 +16,8 @@ from assets.review.items import Item, to_review
 from tests.assets.review.conftest import NAME
 
 FORMATS = ("parquet", "label-studio", "argilla")
+MIN = b'[{"pair_id": "a", "decision": "left", "annotation_id": 1}]'
+"""A task of JSON-MIN, which Label Studio exports too."""
 SAID = {"ann": ("left", "tie", "skip"), "ben": ("right", "reject", "left")}
 """What two people say about the first pairs."""
 
@@ -120,6 +122,40 @@ def test_a_pairwise_annotation_of_label_studio_is_a_decision(reviewed: Any, tmp_
     assert stored(reviewed)["ann", items[0].pair_id] == (items[0].verdict("left"), "")
 
 
+def test_argilla_takes_decisions_as_submitted_and_skips_as_discarded(
+    reviewed: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "records.json"
+    written(reviewed, file, "argilla")
+    responses = [record["responses"] for record in json.loads(file.read_text())]
+    given = [answer for record in responses for answer in record.get("decision", [])]
+    ann = [(each["value"], each["status"]) for each in given if each["user_id"] == "ann"]
+    assert ann == [("left", "submitted"), ("tie", "submitted"), (None, "discarded")]
+
+
+@pytest.mark.parametrize(
+    ("record", "response", "told"),
+    [
+        ({"status": "pending"}, {}, "may be a draft"),
+        ({"status": "pending"}, {"status": "draft"}, "is draft is no decision"),
+    ],
+)
+def test_a_draft_in_argilla_is_no_decision(
+    reviewed: Any,
+    tmp_path: Path,
+    record: dict[str, str],
+    response: dict[str, str],
+    told: str,
+) -> None:
+    file = tmp_path / "records.json"
+    written(reviewed, file, "argilla")
+    first = json.loads(file.read_text())[0] | record
+    answer = {"value": "left", "user_id": "ann"}
+    file.write_text(json.dumps([first | {"responses": {"decision": [answer | response]}}]))
+    with pytest.raises(FactoryError, match=f"record 1: responses.decision: .*{told}"):
+        read(reviewed, file)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -148,7 +184,9 @@ def test_what_is_wrong_is_named_and_nothing_is_saved(
     assert stored(reviewed) == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"PAR1 and no more", b'[{"data": 3}]'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[1]", b"PAR1 and no more", b'[{"data": 3}]', MIN]
+)
 def test_another_file_is_refused(reviewed: Any, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "other"
     file.write_bytes(content)
