@@ -35,9 +35,7 @@ class Spent:
 class Ledger:
     """The costs of a trial.
 
-    A question that is repeated in a run is paid for once, so a key counts once. With ``repeats`` it
-    counts each time: the stage asks a model that the trial has in place of one that the run trains,
-    whose answers differ.
+    A question that is repeated in a run is paid for once, so a key counts once.
 
     Attributes:
         spent: the costs, by place and row.
@@ -46,13 +44,14 @@ class Ledger:
 
     spent: dict[Place, dict[str, Spent]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
-    repeats: bool = False
     probes: bool = False
     _keys: set[bytes] = field(default_factory=set)
 
-    def counting_repeats(self) -> Self:
-        """The same ledger, for a stage whose repeated questions all count."""
-        return replace(self, repeats=True)
+    def apart(self) -> Self:
+        """The same ledger, for a stage whose questions count although other stages asked them: it
+        asks a model that the trial has in place of one that the run trains, whose answers differ.
+        """
+        return replace(self, _keys=set())
 
     def of_probes(self) -> Self:
         """The same ledger, for tests of an annotator."""
@@ -77,7 +76,7 @@ class Ledger:
         rows = self.spent.setdefault(Place(row.stage, role, price, self.probes), {})
         spent = rows.setdefault(row.name, Spent())
         for key, cost in costs:
-            if self.repeats or key not in self._keys:
+            if key not in self._keys:
                 self._keys.add(key)
                 spent.all += cost
                 if journaled:

@@ -95,7 +95,7 @@ def try_stages(
             once = journal_only or trained.isdisjoint(stage.reads)
             context = replace(
                 context,
-                ledger=ledger if once else ledger.counting_repeats(),
+                ledger=ledger if once else ledger.apart(),
                 failure_limit=1.0,
                 open_engine=unasked_engine if journal_only else context.open_engine,
             )
