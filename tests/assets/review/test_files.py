@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -10,14 +11,15 @@ from upath import UPath
 
 from assets.config.errors import FactoryError
 from assets.review.decisions import Decision, Decisions
+from assets.review.files import argilla, label_studio
+from assets.review.files.entries import Entry, Judged
 from assets.review.files.exporting import export_decisions
 from assets.review.files.importing import Imported, import_decisions
-from assets.review.items import Item, to_review
+from assets.review.items import CHOICES, Item, to_review
 from tests.assets.review.conftest import NAME
+from tests.checkout import PROJECT
 
 FORMATS = ("parquet", "label-studio", "argilla")
-MIN = b'[{"pair_id": "a", "decision": "left", "annotation_id": 1}]'
-"""A task of JSON-MIN, which Label Studio exports too."""
 SAID = {"ann": ("left", "tie", "skip"), "ben": ("right", "reject", "left")}
 """What two people say about the first pairs."""
 
@@ -122,15 +124,33 @@ def test_a_pairwise_annotation_of_label_studio_is_a_decision(reviewed: Any, tmp_
     assert stored(reviewed)["ann", items[0].pair_id] == (items[0].verdict("left"), "")
 
 
-def test_argilla_takes_decisions_as_submitted_and_skips_as_discarded(
-    reviewed: Any, tmp_path: Path
-) -> None:
-    file = tmp_path / "records.json"
-    written(reviewed, file, "argilla")
-    responses = [record["responses"] for record in json.loads(file.read_text())]
-    given = [answer for record in responses for answer in record.get("decision", [])]
-    ann = [(each["value"], each["status"]) for each in given if each["user_id"] == "ann"]
-    assert ann == [("left", "submitted"), ("tie", "submitted"), (None, "discarded")]
+FIELDS = {name: name for name in ("pair_id", "left_id", "right_id", "prompt", "left", "right")}
+FIELDS |= {"recipe": NAME, "refresh": "2026-11-20"}
+
+
+def test_the_labelling_interface_of_the_docs_fits_what_is_written_and_read() -> None:
+    page = (PROJECT / "docs" / "review.md").read_text(encoding="utf-8")
+    interface = ElementTree.fromstring(page.partition("```xml\n")[2].partition("```")[0])
+    shown = {each.attrib["value"].removeprefix("$") for each in interface.iter("Text")}
+    (task,) = json.loads(label_studio.write([Entry(FIELDS)]))
+    assert shown == {"prompt", "left", "right"} <= set(task["data"])
+    (decision,) = interface.iter("Choices")
+    (comment,) = interface.iter("TextArea")
+    assert (decision.attrib["name"], comment.attrib["name"]) == ("decision", "comment")
+    assert {each.attrib["value"] for each in decision} == {*CHOICES} - {"skip"}
+
+
+def test_argilla_takes_decisions_as_submitted_and_skips_as_discarded() -> None:
+    judged = [Judged("ann", "left", "so", None), Judged("ben", "skip", "why", None)]
+    (record,) = json.loads(argilla.write([Entry(FIELDS, judged)]))
+    ann, ben = (
+        {"user_id": "ann", "status": "submitted"},
+        {"user_id": "ben", "status": "discarded"},
+    )
+    assert record["responses"] == {
+        "decision": [{"value": "left"} | ann, {"value": None} | ben],
+        "comment": [{"value": "so"} | ann, {"value": "why"} | ben],
+    }
 
 
 @pytest.mark.parametrize(
@@ -141,19 +161,18 @@ def test_argilla_takes_decisions_as_submitted_and_skips_as_discarded(
     ],
 )
 def test_a_draft_in_argilla_is_no_decision(
-    reviewed: Any,
-    tmp_path: Path,
-    record: dict[str, str],
-    response: dict[str, str],
-    told: str,
+    record: dict[str, str], response: dict[str, str], told: str
 ) -> None:
-    file = tmp_path / "records.json"
-    written(reviewed, file, "argilla")
-    first = json.loads(file.read_text())[0] | record
-    answer = {"value": "left", "user_id": "ann"}
-    file.write_text(json.dumps([first | {"responses": {"decision": [answer | response]}}]))
+    (first,) = json.loads(argilla.write([Entry(FIELDS)]))
+    answer = {"value": "left", "user_id": "ann"} | response
+    content = json.dumps([first | record | {"responses": {"decision": [answer]}}]).encode()
     with pytest.raises(FactoryError, match=f"record 1: responses.decision: .*{told}"):
-        read(reviewed, file)
+        list(argilla.read(content))
+
+
+def test_a_task_of_json_min_is_named() -> None:
+    with pytest.raises(FactoryError, match="task 1: data: this is JSON-MIN: export as JSON"):
+        list(label_studio.read(b'[{"pair_id": "a", "decision": "left", "annotation_id": 1}]'))
 
 
 @pytest.mark.parametrize(
@@ -184,9 +203,7 @@ def test_what_is_wrong_is_named_and_nothing_is_saved(
     assert stored(reviewed) == {}
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[1]", b"PAR1 and no more", b'[{"data": 3}]', MIN]
-)
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"PAR1 and no more", b'[{"data": 3}]'])
 def test_another_file_is_refused(reviewed: Any, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "other"
     file.write_bytes(content)
