@@ -139,6 +139,9 @@ class Operator(Parameters):
     adds: ClassVar[bool] = False
     """Whether it gives rows with ids of their own beside those of its input: a mirrored pair, for
     example. They do not count as kept."""
+    own_prompts: ClassVar[bool] = False
+    """Whether its rows answer prompts that it makes itself and that no input has. A stage that
+    reads them has to name their prompts."""
     supplies: ClassVar[frozenset[str]] = frozenset()
     """Input fields of nested operators that are not inputs of this one, as it supplies the rows."""
     instead_of_truth: ClassVar[str] = ""

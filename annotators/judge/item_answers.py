@@ -29,6 +29,7 @@ class ItemAnswers(JudgingItems):
     """
 
     gives: ClassVar[type[Table]] = Responses
+    own_prompts: ClassVar[bool] = True
 
     drafts: Annotated[str, Takes(Responses)]
 

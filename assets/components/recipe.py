@@ -310,7 +310,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
                 "dagster/column_schema": catalogue.column_schema(stage.gives),
             },
             code_version=catalogue.code_version(
-                stage, self.stages.get(stage.declared, {}), settings, seed=self.seed
+                stage, self.specs(settings).get(stage.declared, {}), settings, seed=self.seed
             ),
             deps=[*keys.values(), *sources],
         )

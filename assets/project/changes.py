@@ -94,11 +94,15 @@ def check_changes(before: Sequence[Stage], after: Sequence[Stage]) -> None:
             )
 
 
-def with_origins(stage: Stage, changes: Changes) -> Stage:
-    """The stage, with the origin of the parameters that a run sets."""
+def with_origins(stage: Stage, origins: Mapping[str, str]) -> Stage:
+    """The stage, with the origins of parameters by ``stage.parameter``."""
     of_stage = f"{stage.declared}."
-    changed = {name.removeprefix(of_stage): ORIGIN for name in changes if name.startswith(of_stage)}
-    return replace(stage, origins={**stage.origins, **changed})
+    own = {
+        name.removeprefix(of_stage): origin
+        for name, origin in origins.items()
+        if name.startswith(of_stage)
+    }
+    return replace(stage, origins={**stage.origins, **own})
 
 
 def _fixed(operator: Operator) -> tuple[Any, ...]:

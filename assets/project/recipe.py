@@ -41,6 +41,7 @@ from assets.config.errors import RecipeError, UnfitError
 from assets.config.operation import RecipeSchedule, Schedule
 from assets.config.settings import Settings, load_settings
 from assets.project.changes import (
+    ORIGIN,
     WHERE,
     Changes,
     changed_specs,
@@ -51,6 +52,7 @@ from assets.project.changes import (
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.export_format import recipe_format
+from assets.project.implied import implied, implied_measure
 from assets.project.import_path import built
 from assets.project.measure import Measure
 from assets.project.publish import PUBLISHED, Publish, check_publish, refused_format
@@ -112,10 +114,12 @@ class Plan:
     Attributes:
         stages: The stages in running order.
         roles: The binding of each role, with the defaults of its model.
+        specs: The YAML of each stage, with what follows from other stages.
     """
 
     stages: Sequence[Stage]
     roles: Mapping[str, RoleDefaults]
+    specs: Mapping[str, Any]
 
 
 class RecipeSpec(Declaration):
@@ -257,6 +261,16 @@ class RecipeSpec(Declaration):
             self._fitted = self._fit(self._plan[1], file=self.file)
         return self._fitted
 
+    def specs(self, settings: Settings) -> Mapping[str, Any]:
+        """The YAML of each stage, with what follows from other stages (`assets.project.implied`).
+
+        Raises:
+            RecipeError: The stages cannot run.
+        """
+        self.fitted(settings)
+        assert self._plan is not None
+        return self._plan[1].specs
+
     def refusal(self, settings: Settings, changes: Changes | None = None) -> RecipeError | None:
         """Why the recipe cannot run with the project's models and sources; None if it can.
 
@@ -307,9 +321,12 @@ class RecipeSpec(Declaration):
 
     def _plan_of(self, specs: Mapping[str, Any], settings: Settings, *, file: Path | str) -> Plan:
         roles = settings.defaults()
-        stages = plan(specs, file=file, roles=roles)
+        follows = implied(specs, file=file)
+        specs = changed_specs(specs, {name: each.value for name, each in follows.items()})
+        origins = {name: f"stage {each.by}" for name, each in follows.items()}
+        stages = [with_origins(stage, origins) for stage in plan(specs, file=file, roles=roles)]
         check_templates(stages, roles, file=file, folder=Path(self.file).parent)
-        return Plan(stages, roles)
+        return Plan(stages, roles, specs)
 
     def _fit(
         self,
@@ -344,7 +361,8 @@ class RecipeSpec(Declaration):
         check_changes(before, after.stages)
         if after.refusal is not None and self.fitted(settings).refusal is None:
             raise after.refusal
-        return [with_origins(stage, changes) for stage in after.stages]
+        this_run = dict.fromkeys(changes, ORIGIN)
+        return [with_origins(stage, this_run) for stage in after.stages]
 
     def measured_by(self, settings: Settings) -> Measure | None:
         """The measure of the claim; None if the recipe has none, or if a stage that it reads is
@@ -360,7 +378,9 @@ class RecipeSpec(Declaration):
             self.measure, _MEASURE, file=file, field="measure", folder=Path(file).parent
         )
         fitted = self.fitted(settings)
-        stages = [stage.name for stage in fitted.stages]
+        operators = {stage.name: stage.operator for stage in fitted.stages}
+        measure = implied_measure(measure, operators, file=file)
+        stages = list(operators)
         read = measure.stages() + (measure.control_stages() if self.control is None else [])
         if not fitted.left_out.keys().isdisjoint(read):
             return None

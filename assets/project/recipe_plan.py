@@ -48,7 +48,8 @@ MODELS = {
 }
 """What a training makes, by its task type."""
 
-_CARRIED = "@previous"
+CARRIED = "@previous"
+"""After the name of a stage: its table of an earlier refresh."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Stage:
 
 def carried_name(stage: str) -> str:
     """What an operator calls the table of ``stage`` of an earlier refresh."""
-    return f"{stage}{_CARRIED}"
+    return f"{stage}{CARRIED}"
 
 
 def plan(
@@ -121,7 +122,7 @@ def plan(
     made = unrolled(declared, file=file)
     operators = {name: each.operator for name, each in made.items()}
     gives: dict[str, type[Table]] = dict(GIVEN)
-    earlier = {carried_name(name): _table_of(name, operators) for name in operators}
+    earlier = {carried_name(name): table_of(name, operators) for name in operators}
     choosers: dict[str, RoleDefaults] = {}
     ordered: list[Stage] = []
     waiting = dict(operators)
@@ -148,9 +149,7 @@ def plan(
             )
             reads = [each for each in read_stages if each not in earlier]
             carried = {
-                each.removesuffix(_CARRIED): earlier[each]
-                for each in read_stages
-                if each in earlier
+                each.removesuffix(CARRIED): earlier[each] for each in read_stages if each in earlier
             }
             filled, origins = with_defaults(name, operator, {**roles, **choosers}, file=file)
             for use in filled.roles():
@@ -260,12 +259,12 @@ def fit_stage(
             fitting = [
                 stage
                 for stage, table in gives.items()
-                if table in read.tables and not stage.endswith(_CARRIED)
+                if table in read.tables and not stage.endswith(CARRIED)
             ]
             hint = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
             problem = f"takes {takes}, but stage {read.stage!r} gives {given.__name__}; {hint}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        given_by = known.get(read.stage.removesuffix(_CARRIED))
+        given_by = known.get(read.stage.removesuffix(CARRIED))
         made = getattr(given_by, "task", None)
         if made is not None and read.tasks and made not in read.tasks:
             takes = " or ".join(MODELS[task] for task in read.tasks)
@@ -283,7 +282,7 @@ def fit_stage(
     return gives[of[0]]
 
 
-def _table_of(name: str, operators: Mapping[str, Operator]) -> type[Table]:
+def table_of(name: str, operators: Mapping[str, Operator]) -> type[Table]:
     """The table that a stage gives; `schemas.Table` if it cannot be told from the stages."""
     seen: set[str] = set()
     while name in operators and name not in seen:
@@ -292,7 +291,7 @@ def _table_of(name: str, operators: Mapping[str, Operator]) -> type[Table]:
         if operator.gives is not None:
             return operator.gives
         of = (read.stage for read in operator.inputs() if read.field == "of")
-        name = next(of, "").removesuffix(_CARRIED)
+        name = next(of, "").removesuffix(CARRIED)
     return GIVEN.get(name, Table)
 
 
