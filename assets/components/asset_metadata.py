@@ -24,7 +24,8 @@ from schemas.column_descriptions import column_description
 if TYPE_CHECKING:
     from assets.project.recipe import RecipeSpec
 
-LONGEST_TAG = 63
+LONGEST_TAG = 45
+"""Characters that the page of an asset shows whole. Dagster allows 63."""
 _ICONS = {"transformers": "huggingface"}
 """The kind with an icon, for an engine that has none."""
 
@@ -38,7 +39,7 @@ def tags(recipe: "RecipeSpec") -> dict[str, str]:
 
 
 def tag(text: str) -> str:
-    """``text`` as a valid Dagster tag: lower case, words joined by ``-``, at most 63 characters."""
+    """``text`` as a valid Dagster tag: lower case, words joined by ``-``, at most 45 characters."""
     words = re.findall(r"[a-z0-9_.]+", text.lower())
     while len(short := "-".join(words)) > LONGEST_TAG and len(words) > 1:
         words.pop()
