@@ -122,7 +122,7 @@ def test_a_table_is_out_of_date_once_its_recipe_or_its_model_was_changed(
 
 @given(st.text())
 def test_any_text_becomes_a_tag(text: str) -> None:
-    assert re.fullmatch(r"[a-z0-9_.-]{0,63}", tag(text))
+    assert re.fullmatch(r"[a-z0-9_.-]{0,45}", tag(text))
     assert tag(tag(text)) == tag(text)
 
 
