@@ -67,7 +67,7 @@ $(VENV_VLLM)/installed: constraints.txt
 	touch $@
 
 test-browser: setup $(VENV)/browser ## Tests that drive Chromium; screenshots in artefacts/
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -m browser $$(grep -rl --include="test_*.py" mark.browser tests)
 
 # Debian's Chromium, for playwright's own comes from no package registry.
 $(VENV)/browser: pyproject.toml constraints.txt | $(VENV)/installed
