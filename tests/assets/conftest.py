@@ -81,7 +81,7 @@ class Workshop:
 
     def train(self, name: str) -> ModelVersion:
         """Train a downstream model in this process."""
-        project = self.project()
+        project = load_project([name])
         return train_model(project, build_definitions(project, [], [name]), name, shown=False)
 
     def run(
@@ -95,7 +95,7 @@ class Workshop:
     ) -> Outcome:
         """Run a recipe at a refresh, in this process; ``shown``: on the instance of the UI, which
         takes a second of writing to SQLite."""
-        project = self.project()
+        project = load_project([name])
         definitions = build_definitions(project, [name])
         return run_refresh(
             project, definitions, name, refresh=refresh, rows=rows, changes=changes, shown=shown
