@@ -57,10 +57,10 @@ HALVED = {
 }
 """How many rows of recipes that learn from parts of the prompts: of a single prompt all answers may
 be alike, and then nothing is learnt."""
-MOST = {"k": 4, "max_steps": 2}
-"""The most rollouts that a stage asks for, and steps that it trains for: they are most of the time
-of the recipes with many."""
-LISTED = 16
+MOST = {"epochs": 1, "k": 4, "max_steps": 2, "n": 8, "simulations": 12}
+"""The most rollouts, samples and simulations that a stage asks for, and steps and epochs that it
+trains for: they are most of the time of the recipes with many."""
+LISTED = 4
 """Rows of each table that are looked at as a report shows them."""
 NAMES = sorted(
     file.parent.name
