@@ -23,9 +23,10 @@ ABOUT = (
     "pocket models. The last column is the estimate over what was asked."
 )
 RECIPES = (
-    *("online_dpo", "raft", "tick", "cdr", "rise", "self_rewarding"),
-    *("p_true", "cream", "step_dpo", "mcts_dpo"),
+    *("cream", "tick", "rise", "self_judge", "cdr", "online_dpo"),
+    *("step_dpo", "helpsteer2_preference", "mcts_dpo", "self_rewarding"),
 )
+"""One of each family."""
 FIGURES = {
     "calls": "calls",
     "prompt_tokens": "prompt tokens",

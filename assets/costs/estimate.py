@@ -118,7 +118,8 @@ def _cost(
     stage = scale.stages[place.stage]
     if place.probes:
         # A run tests with prompts of all; the journal has those of the prompts that it covers.
-        factor, share = scale.of_probes(place.stage), looked_up.covered(place.stage)
+        factor = scale.of_probes(place.stage, len(spent))
+        share = looked_up.covered(place.stage)
     else:
         factor, share = scale.of(place.stage), looked_up.of(place.stage)
     # A policy is measured before and after its training, and a trial asks it once.

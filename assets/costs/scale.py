@@ -47,8 +47,8 @@ class Scale:
         prompts = max(self.frames["prompts"].height, 1)
         return min(self.frames[of]["prompt_id"].n_unique() / prompts, 1.0)
 
-    def of_probes(self, name: str) -> float:
-        """The factor of tests of an annotator, whose number is limited."""
+    def of_probes(self, name: str, prompts: int) -> float:
+        """The factor of tests of an annotator, whose number is limited. ``prompts``: those that the
+        trial tested with, which are fewer than all if some have no right answer."""
         most = getattr(self.stages[name].operator, "probe_prompts", 1)
-        rows = self.frames["prompts"].height
-        return min(rows * self.of(name), most) / max(min(rows, most), 1)
+        return min(prompts * self.of(name), most) / max(min(prompts, most), 1)
