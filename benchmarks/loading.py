@@ -46,7 +46,9 @@ def project(folder: Path, recipes: int) -> dict[str, str]:
             shipped.append((file, declared))
     for number in range(recipes - len(shipped)):
         file, declared = shipped[number % len(shipped)]
-        name = f"{declared['attributes']['name']}_{number // len(shipped) + 2}"
+        name = (
+            f"{declared['attributes'].get('name', file.parent.name)}_{number // len(shipped) + 2}"
+        )
         copied = folder / "recipes" / file.parent.parent.name / name
         shutil.copytree(file.parent, copied)
         attributes = {**declared["attributes"], "name": name}
