@@ -76,6 +76,9 @@ class Criteria(QuestionsAnnotator):
             raise ValueError("give one of criteria, file and by: where the criteria are")
         if not 0 <= self.scale[0] < self.scale[1]:
             raise ValueError(f"scale must be [lowest, highest], got {list(self.scale)}")
+        problem = self.uncounted([criterion.weight for criterion in self.criteria or ()])
+        if problem is not None:
+            raise ValueError(problem)
         return self
 
     def roles(self) -> list[RoleUse]:
@@ -113,14 +116,19 @@ class Criteria(QuestionsAnnotator):
             stated = judged_by(read_rubric(find_rubric(self.file, context.folder)).rows())
         else:
             stated = judged_by(RubricOf(criteria=self.criteria or ()).rows())
-        if self.score_by == "criterion":
-            for rows in stated.values():
-                if len({row["weight"] for row in rows}) > 1:
-                    raise ValueError(
-                        f"stage {context.stage!r}: the criteria have different weights, which "
-                        "count in one score of all only: set score_by: mean"
-                    )
+        for rows in stated.values():
+            if (problem := self.uncounted([row["weight"] for row in rows])) is not None:
+                raise ValueError(f"stage {context.stage!r}: {problem}")
         return stated
+
+    def uncounted(self, weights: Sequence[float]) -> str | None:
+        """What is wrong with criteria whose weights would not count; None if nothing is."""
+        if self.score_by != "criterion" or len({*weights}) < 2:
+            return None
+        return (
+            "the criteria have different weights, which count in one score of all only: set "
+            "score_by: mean"
+        )
 
     async def _judge(
         self, stated: Stated, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from annotators import Criteria
 from annotators.criteria.rubric_files import find_rubric, read_rubric
 from assets.config.errors import RecipeError
 from assets.project.recipe_plan import Stage
@@ -43,8 +44,13 @@ def check_templates(
                 ) from error
         for field, name in stage.operator.rubrics():
             try:
-                read_rubric(find_rubric(name, folder))
+                rubric = read_rubric(find_rubric(name, folder))
             except EngineError as error:
                 raise RecipeError(
                     str(error), file=file, stage=stage.declared, field=field
                 ) from error
+            operator = stage.operator
+            if isinstance(operator, Criteria) and operator.file == name:
+                weights = [criterion.weight for criterion in rubric.criteria]
+                if (problem := operator.uncounted(weights)) is not None:
+                    raise RecipeError(problem, file=file, stage=stage.declared, field="score_by")

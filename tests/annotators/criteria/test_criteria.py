@@ -90,12 +90,9 @@ def test_one_score_is_the_mean_by_weight_or_the_share(
     assert values(share.run(tables, judging())) == {"criteria": 0.5}
 
 
-def test_weights_that_would_not_count_are_refused(
-    tables: Mapping[str, pl.DataFrame], judging: Callable[..., Context]
-) -> None:
-    operator = Criteria(criteria=[KIND | {"weight": 3}, RUDE], probes="off")
+def test_weights_that_would_not_count_are_refused_before_a_run() -> None:
     with pytest.raises(ValueError, match=r"different weights.*score_by: mean"):
-        operator.run(tables, judging())
+        Criteria(criteria=[KIND | {"weight": 3}, RUDE], probes="off")
 
 
 def test_criteria_from_a_file_or_a_stage_ask_the_same(
