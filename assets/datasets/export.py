@@ -8,7 +8,6 @@ Each refresh has its own files. So an export of a newer version does not change 
 refreshes, unless a held-out row was removed.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from assets.datasets.card import DatasetCardData, curated_card
 from assets.execution.row_counts import count_reasons
 from assets.export.card import for_card
 from assets.export.messages import only_texts, plain
-from assets.export.shards import write_shards
-from assets.export.writer import DATA, Exported, Writer, scored_by, with_scores
-from assets.formats import Format
+from assets.export.rows import ROWS, scored_by, with_scores
+from assets.export.shards import write_batches
+from assets.export.writer import DATA, Exported, Writer
 from assets.project.dataset_plan import DatasetPlan
 from assets.project.export_format import dataset_format
 from assets.project.project import Project
-from assets.storage.dataset_versions import SPLITS, Version, VersionPart, Versions
+from assets.storage.dataset_versions import SPLITS, Versions
 from assets.storage.tables import Tables
 from schemas import Pairs
 
@@ -66,21 +65,34 @@ def _write(
     versions = Versions(project.settings.root_path, name)
     chosen = versions.version(version)
     shape_name, shape = dataset_format(name, plan.table, format)
-    texts = all(only_texts(versions.rows_of(part)) for part in chosen.parts)
+    texts = all(
+        only_texts(rows) for part in chosen.parts for rows in versions.slices_of(part, ROWS)
+    )
     counts: list[pl.DataFrame] = []
     shown: list[pl.DataFrame] = []
     origins: list[pl.DataFrame] = []
     left_out: list[pl.DataFrame] = []
-    for split, parts in _together(chosen, shape):
-        rows = pl.concat(versions.rows_of(part) for part in parts).drop("split")
+
+    def converted(rows: pl.DataFrame, split: str) -> pl.DataFrame:
+        rows = rows.drop("split")
         rows = _with_scores(project, plan, plain(rows) if texts else rows)
         shaped = shape.converters[plan.table](rows)
-        for (refresh,), made in shaped.kept.partition_by("refresh", as_dict=True).items():
-            write_shards(made, folder / DATA, refresh=str(refresh), split=split)
-        shown += [] if shown or shaped.kept.is_empty() else [for_card(shaped.kept)]
+        shown.extend([] if shown or shaped.kept.is_empty() else [for_card(shaped.kept)])
         counts.append(_counted(shaped.kept, split))
         origins.append(rows.select(ORIGINS).unique(maintain_order=True))
         left_out.append(shaped.dropped)
+        return shaped.kept
+
+    for split in SPLITS:
+        parts = [part for part in chosen.parts if part.split == split]
+        for part in parts if shape.one_row else ():
+            slices = versions.slices_of(part, ROWS)
+            kept = (converted(rows, part.split) for rows in slices)
+            write_batches(kept, folder / DATA, refresh=part.refresh, split=split)
+        if parts and not shape.one_row:
+            together = converted(pl.concat(map(versions.rows_of, parts)), split)
+            for (refresh,), made in together.partition_by("refresh", as_dict=True).items():
+                write_batches([made], folder / DATA, refresh=str(refresh), split=split)
     refused = pl.concat(left_out) if left_out else pl.DataFrame()
     count = sum(int(each["rows"].sum()) for each in counts)
     if not count:
@@ -113,14 +125,6 @@ def _counted(rows: pl.DataFrame, split: str) -> pl.DataFrame:
     recipe = pl.col("recipe") if "recipe" in rows.columns else pl.lit(None, pl.String)
     named = rows.select(split=pl.lit(split), recipe=recipe, one=pl.int_range(pl.len()))
     return named.group_by("split", "recipe").agg(rows=pl.len())
-
-
-def _together(version: Version, shape: Format) -> Iterator[tuple[str, list[VersionPart]]]:
-    """The parts of each split that are converted together: one at a time, if the format lets."""
-    for split in SPLITS:
-        parts = [part for part in version.parts if part.split == split]
-        together = [[part] for part in parts] if shape.one_row else [parts]
-        yield from ((split, each) for each in together if each)
 
 
 def _with_scores(project: Project, plan: DatasetPlan, rows: pl.DataFrame) -> pl.DataFrame:

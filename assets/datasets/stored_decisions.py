@@ -10,6 +10,7 @@ stored here, so files that cannot be used are made again and removed.
 import io
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 import polars as pl
 from upath import UPath
@@ -24,6 +25,8 @@ from schemas import content_id
 
 FOLDER = "decisions"
 """The folder of these files, in the folder of the dataset."""
+FORMER = "clusters"
+"""The folder of what an earlier version stored in place of decisions. Nothing reads it."""
 VERSION = 1
 """Another number for another way to decide, or to store what is decided."""
 
@@ -72,7 +75,8 @@ def load_decisions(
 def store_decisions(
     folder: UPath, files: Sequence[str], decisions: Sequence[pl.DataFrame], *, known: int
 ) -> None:
-    """Store the decisions about all parts but the first ``known``, and remove all other files."""
+    """Store the decisions about all parts but the first ``known``, and remove all other files, also
+    those of an earlier version."""
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
     for name, frame in zip(files[known:], decisions[known:], strict=True):
@@ -82,6 +86,12 @@ def store_decisions(
     for path in place.iterdir():
         if path.name not in files:
             path.unlink()
+    former = folder / FORMER
+    for path in former.iterdir() if former.is_dir() else ():
+        path.unlink()
+    # An object store has no folders.
+    if isinstance(former, Path) and former.is_dir():
+        former.rmdir()
 
 
 def _read(path: UPath) -> pl.DataFrame | None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from assets.export.messages import plain
+from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.recipe_plan import Stage
 from assets.storage.tables import Tables, having
 from schemas import Responses, Scores
@@ -25,13 +27,17 @@ annotator's own text."""
 
 
 def candidates(
-    tables: Tables, recipe: str, stages: Sequence[Stage], prompts: pl.DataFrame, *, refresh: str
+    tables: Tables, recipe: str, stages: Sequence[Stage], *, refresh: str, texts: bool = False
 ) -> Iterator[pl.DataFrame]:
     """The responses of ``recipe`` at ``refresh``, one row each, those of `PROMPTS` prompts at a
     time, and of these in the order they were written.
 
     Args:
-        prompts: The prompts that the recipe drew at ``refresh``.
+        tables: The stored tables.
+        recipe: The recipe.
+        stages: Its stages.
+        refresh: The refresh.
+        texts: Whether messages become `assets.export.messages.plain`.
 
     Yields:
         Columns ``prompt`` (messages), ``response`` (text), ``scores`` (a list of `SCORE`),
@@ -47,6 +53,8 @@ def candidates(
     ids = ids.unique(maintain_order=True)
     for start in range(0, ids.len(), PROMPTS):
         part = ids[start : start + PROMPTS]
+        prompts = given_prompts(tables, recipe, given_tables(stages), refresh, having(part))
+        prompts = plain(prompts) if texts else prompts
         yield _of_prompts(part, tables, recipe, stages, prompts, refresh=refresh)
 
 

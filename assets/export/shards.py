@@ -14,25 +14,14 @@ LIMIT = 500_000_000
 """The most bytes of rows in memory for one file. On the disk the file is several times smaller."""
 
 
-def write_shards(
-    frame: pl.DataFrame, folder: Path, *, refresh: str, split: str = "train"
-) -> list[Path]:
-    """Write ``frame`` to ``folder`` as ``<split>-<refresh>-00000-of-00002.parquet`` and so on.
-
-    Each refresh has its own files. The next export writes them again byte for byte, so an upload
-    sends only new files. An empty frame makes no file.
-
-    Returns:
-        The paths of the files.
-    """
-    return write_batches([frame], folder, refresh=refresh, split=split)[0]
-
-
 def write_batches(
     frames: Iterable[pl.DataFrame], folder: Path, *, refresh: str, split: str = "train"
 ) -> tuple[list[Path], int]:
-    """Write all ``frames``, one after the other, as `write_shards` does. Those of a file are in
-    memory together, and no others.
+    """Write ``frames`` to ``folder`` as ``<split>-<refresh>-00000-of-00002.parquet`` and so on.
+
+    Each refresh has its own files. The next export writes them again byte for byte, so an upload
+    sends only new files. The rows of a file are in memory together, and no others. Without rows,
+    there is no file.
 
     Returns:
         The paths of the files, and the number of rows.

@@ -13,7 +13,7 @@ is written completely or not at all.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,17 +29,17 @@ from assets.export.card import CardData, dataset_card, for_card
 from assets.export.hub import Published, publish
 from assets.export.messages import only_texts, plain
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
-from assets.export.shards import write_batches, write_shards
+from assets.export.rows import ROWS, rows_of_refresh, scored_stage
+from assets.export.shards import write_batches
 from assets.project.export_format import recipe_format
 from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.project import Project
-from assets.project.recipe_plan import Stage
 from assets.provenance.check_results import latest_checks
 from assets.provenance.models import answered, used_models
 from assets.provenance.writers import imported_writers
 from assets.report.page import dataset_report
 from assets.storage.tables import Tables
-from schemas import Pairs, Responses, Scores
+from schemas import Scores, Split
 
 DATA, CANDIDATES = "data", "candidates"
 
@@ -122,28 +122,22 @@ def _write(
     texts = all(
         only_texts(frame)
         for refresh in refreshes
-        for frame in (
-            given_prompts(tables, recipe, given, refresh),
-            tables.read((recipe, stage.name), refresh),
-        )
+        for each in (*given, stage.name)
+        if refresh in tables.refreshes((recipe, each))
+        for frame in tables.slices((recipe, each), refresh, ROWS)
     )
     rows, written = 0, 0
     shown: list[pl.DataFrame] = []
     prompts: list[pl.DataFrame] = []
     left_out: list[pl.DataFrame] = []
     for refresh in refreshes:
-        asked = given_prompts(tables, recipe, given, refresh)
-        made = _rows(tables, recipe, stage, stages, asked, refresh=refresh)
-        if texts:
-            asked, made = plain(asked), plain(made)
-        part = shape.converters[stage.gives](made)
-        write_shards(part.kept, folder / DATA, refresh=refresh)
-        responses = candidates(tables, recipe, stages, asked, refresh=refresh)
+        made = rows_of_refresh(tables, recipe, stage, stages, given, shape, refresh=refresh)
+        shaped = (shape.converters[stage.gives](plain(frame) if texts else frame) for frame in made)
+        kept = _kept(shaped, shown, left_out)
+        rows += write_batches(kept, folder / DATA, refresh=refresh)[1]
+        responses = candidates(tables, recipe, stages, refresh=refresh, texts=texts)
         written += write_batches(responses, folder / CANDIDATES, refresh=refresh)[1]
-        rows += part.kept.height
-        shown += [] if shown or part.kept.is_empty() else [for_card(part.kept)]
-        prompts.append(asked.select("source", "source_revision", "licence"))
-        left_out.append(part.dropped)
+        prompts.append(given_prompts(tables, recipe, given, refresh, _origins))
     refused = pl.concat(left_out)
     if not rows:
         why = f"; {refused.height} rows do not fit the format {name}" if refused.height else ""
@@ -172,74 +166,21 @@ def _write(
         place=place,
     )
     dataset_card(facts).save(folder / CARD)
-    browsed = _scored(stage, stages) if stage.gives is Scores else stage.name
+    browsed = scored_stage(stage, stages) if stage.gives is Scores else stage.name
     page = dataset_report(project, recipe, browsed).html
     (folder / REPORT).write_text(page, encoding="utf-8")
     return Exported(rows, shape.what, written, refused.height)
 
 
-def _rows(
-    tables: Tables,
-    recipe: str,
-    stage: Stage,
-    stages: list[Stage],
-    prompts: pl.DataFrame,
-    *,
-    refresh: str,
-) -> pl.DataFrame:
-    """The rows of one refresh, with columns of their prompts and scores."""
-    rows = tables.read((recipe, stage.name), refresh)
-    columns = ["source", "licence"]
-    if stage.gives is Scores:
-        answers = tables.read((recipe, _scored(stage, stages)), refresh)
-        rows = rows.join(
-            answers.select("response_id", "prompt_id", "text", "finish"),
-            on="response_id",
-            how="left",
-            maintain_order="left",
-        )
-        columns.append("prompt")
-    described = prompts.rename({"messages": "prompt"}).select("prompt_id", *columns)
-    rows = rows.join(described, on="prompt_id", how="left", maintain_order="left")
-    if stage.gives is Pairs:
-        rows = with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
-    return rows.with_columns(refresh=pl.lit(refresh))
+def _kept(
+    shaped: Iterable[Split], shown: list[pl.DataFrame], left_out: list[pl.DataFrame]
+) -> Iterator[pl.DataFrame]:
+    """The rows that the format holds. The first of them go to ``shown``, others to ``left_out``."""
+    for part in shaped:
+        shown += [] if shown or part.kept.is_empty() else [for_card(part.kept)]
+        left_out.append(part.dropped)
+        yield part.kept
 
 
-def _scored(stage: Stage, stages: list[Stage]) -> str:
-    """The stage of the responses that ``stage`` scores."""
-    return next(
-        each.name for each in stages if each.gives is Responses and each.name in stage.reads
-    )
-
-
-def scored_by(stage: Stage, stages: list[Stage]) -> str | None:
-    """The stage of scores that the pairs of ``stage`` were chosen by; None if there is none."""
-    scoring = [each.name for each in stages if each.gives is Scores and each.name in stage.reads]
-    return scoring[0] if scoring else None
-
-
-def with_scores(
-    tables: Tables,
-    recipe: str,
-    pairs: pl.DataFrame,
-    stage: Stage,
-    stages: list[Stage],
-    *,
-    refresh: str,
-) -> pl.DataFrame:
-    """``pairs`` with the mean score of each side, from the stage that the pairs were chosen by.
-
-    These are scores of whole answers. Sides that are steps after a shared prefix have none.
-    """
-    scoring = scored_by(stage, stages)
-    if scoring is None:
-        return pairs
-    scores = tables.read((recipe, scoring), refresh).filter(pl.col("step").is_null())
-    mean = scores.group_by("response_id").agg(pl.col("value").mean())
-    for side in ("chosen", "rejected"):
-        renamed = mean.rename({"response_id": f"{side}_id", "value": f"score_{side}"})
-        pairs = pairs.join(
-            renamed, on=f"{side}_id", how="left", maintain_order="left"
-        ).with_columns(pl.when(pl.col("shared_prefix").is_null()).then(f"score_{side}"))
-    return pairs
+def _origins(prompts: pl.LazyFrame) -> pl.LazyFrame:
+    return prompts.select("prompt_id", "source", "source_revision", "licence")

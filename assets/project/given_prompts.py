@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from assets.project.recipe_plan import Stage
-from assets.storage.tables import Tables
+from assets.storage.tables import Question, Tables
 from schemas import Prompts, empty
 
 
@@ -16,15 +16,26 @@ def given_tables(stages: Iterable[Stage]) -> tuple[str, ...]:
 
 
 def given_prompts(
-    tables: Tables, recipe: str, names: Sequence[str], refresh: str | None
+    tables: Tables,
+    recipe: str,
+    names: Sequence[str],
+    refresh: str | None,
+    question: Question = lambda prompts: prompts,
 ) -> pl.DataFrame:
     """The prompts of some tables of a recipe at a refresh, each once. Tables that are not stored
-    are left out."""
+    are left out.
+
+    Args:
+        tables: The stored tables.
+        recipe: The recipe.
+        names: What `given_tables` gives.
+        refresh: The refresh.
+        question: Selects prompts, or columns with ``prompt_id`` among them; by default all.
+    """
     frames = [
-        tables.read((recipe, name), refresh)
+        tables.query((recipe, name), refresh, question)
         for name in names
         if refresh in tables.refreshes((recipe, name))
     ]
-    return pl.concat([empty(Prompts), *frames]).unique(
-        "prompt_id", keep="first", maintain_order=True
-    )
+    nothing = question(empty(Prompts).lazy()).collect()
+    return pl.concat([nothing, *frames]).unique("prompt_id", keep="first", maintain_order=True)

@@ -15,7 +15,7 @@ log-prob depend on the batch. On a CPU they do not.
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from polars.testing import assert_frame_equal
 from upath import UPath
 
 from assets.config.errors import FactoryError
-from assets.storage.tables import MissingTableError, read_table, write_whole
+from assets.storage.tables import MissingTableError, read_table, table_slices, write_whole
 from assets.storage.version_numbers import stored_version, version_numbers
 from schemas import content_id
 
@@ -157,6 +157,11 @@ class Versions:
         """Read the rows of a part, with a column ``split``."""
         rows = read_table(self.folder / "rows" / part.file)
         return rows.with_columns(split=pl.lit(part.split))
+
+    def slices_of(self, part: VersionPart, rows: int) -> Iterator[pl.DataFrame]:
+        """Read the rows of a part as `rows_of` does, at most ``rows`` at a time."""
+        for frame in table_slices(self.folder / "rows" / part.file, rows):
+            yield frame.with_columns(split=pl.lit(part.split))
 
     def dropped(self, version: Version) -> pl.DataFrame:
         """The `schemas.Dropped` rows of the last write of ``version``."""

@@ -80,6 +80,10 @@ class Tables:
         """
         return select_rows(self.path(key, refresh), question)
 
+    def slices(self, key: Sequence[str], refresh: str | None, rows: int) -> Iterator[pl.DataFrame]:
+        """The rows that a stage kept, at most ``rows`` at a time. Raises as `read_table` does."""
+        return table_slices(self.path(key, refresh), rows)
+
     def height(self, key: Sequence[str], refresh: str | None) -> int:
         """The number of rows that a stage kept. Raises as `read_table` does."""
         return int(self.query(key, refresh, lambda rows: rows.select(pl.len())).item())
@@ -195,6 +199,16 @@ def select_rows(path: UPath, question: Question) -> pl.DataFrame:
                 for start in range(0, max(height, 1), GROUP)
             ]
     return pl.concat(slices)
+
+
+def table_slices(path: UPath, rows: int) -> Iterator[pl.DataFrame]:
+    """The rows of a table in order, at most ``rows`` at a time: one frame at least, which may be
+    empty. Raises as `read_table` does."""
+    for file in table_files(path):
+        with _scanned(file) as scanned:
+            height = scanned.select(pl.len()).collect().item()
+            for start in range(0, max(height, 1), rows):
+                yield scanned.slice(start, rows).collect(engine="streaming")
 
 
 def table_files(path: UPath) -> list[UPath]:

@@ -56,9 +56,8 @@ class Deduplicate(Filter):
     kept.
 
     Candidates are found by MinHash and confirmed by their exact similarity. So every dropped row is
-    a duplicate, but about one in a thousand duplicates just above the threshold is missed. Among at
-    most 64 rows (or within a prompt with at most 64 rows) all pairs are compared, and none is
-    missed.
+    a duplicate, but about one in a thousand duplicates just above the threshold is missed. Among
+    the first 64 rows (or the first 64 of a prompt) all pairs are compared, and none is missed.
 
     Source: Lee et al. 2022, Deduplicating Training Data Makes Language Models Better
     (arXiv:2107.06499), NearDup.

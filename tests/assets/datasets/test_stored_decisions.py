@@ -147,6 +147,14 @@ def test_a_refresh_is_decided_about_once(store: Store) -> None:
     assert len(store.files()) == 3
 
 
+def test_what_an_earlier_version_stored_is_removed(store: Store) -> None:
+    former = store.folder / "datasets" / "mine" / "clusters"
+    former.mkdir(parents=True)
+    (former / "000000000.parquet").write_bytes(b"bands")
+    store.update()
+    assert not former.exists()
+
+
 def test_only_new_rows_are_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.update()
     store.write("one", DAYS[1], range(300, 340))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.export import candidates, shards
-from assets.export.shards import write_shards
+from assets.export.shards import write_batches
 from assets.formats import Format
 from assets.provenance.models import licence_of, used_models
 from assets.report.page import dataset_report
@@ -165,6 +165,21 @@ def test_candidates_of_many_prompts_are_written_in_batches(
     assert sum(pl.read_parquet(each).height for each in cut) == exported.candidates
 
 
+def test_rows_are_written_some_at_a_time(
+    judged: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = tmp_path / "whole" / "export", tmp_path / "cut" / "export"
+    whole.parent.mkdir()
+    cut.parent.mkdir()
+    export_recipe(judged, "judged", whole)
+    monkeypatch.setattr("assets.export.rows.ROWS", 3)
+    monkeypatch.setattr("assets.export.writer.ROWS", 3)
+    export_recipe(judged, "judged", cut)
+    assert len(list((whole / "data").iterdir())) == 2
+    for file in sorted((whole / "data").iterdir()):
+        assert_frame_equal(pl.read_parquet(file), pl.read_parquet(cut / "data" / file.name))
+
+
 def test_every_candidate_is_there_with_every_opinion_of_it(judged: Any, tmp_path: Path) -> None:
     export_recipe(judged, "judged", tmp_path / "exported")
     found = pl.read_parquet(tmp_path / "exported" / "candidates" / "*.parquet")
@@ -299,12 +314,12 @@ def test_the_command_exports_to_the_hub(judged: Any, hub: Hub) -> None:
 def test_shards_hold_every_row_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("assets.export.shards.LIMIT", 1000)
     frame = pl.DataFrame({"row": range(1000)})
-    written = write_shards(frame, tmp_path / "data", refresh="2026-11-01")
+    written, _ = write_batches([frame], tmp_path / "data", refresh="2026-11-01")
     assert [file.name for file in written] == [
         f"train-2026-11-01-{number:05}-of-00008.parquet" for number in range(8)
     ]
     assert pl.read_parquet(tmp_path / "data" / "*.parquet").equals(frame)
-    assert write_shards(frame.clear(), tmp_path / "data", refresh="2026-11-02") == []
+    assert write_batches([frame.clear()], tmp_path / "data", refresh="2026-11-02") == ([], 0)
 
 
 def test_an_export_replaces_an_export_and_nothing_else(ran: Any, tmp_path: Path) -> None:
