@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST = 40
+"""The most names that are listed."""
+
 
 def similar(name: str, known: Iterable[str]) -> list[str]:
     """At most three names of ``known`` that are spelled like ``name``, the most similar first."""
@@ -10,8 +13,11 @@ def similar(name: str, known: Iterable[str]) -> list[str]:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint after an unknown name: similar known names, or else all known names."""
+    """A hint after an unknown name: similar known names, or else all known names, if they are no
+    more than `MOST`."""
     names = sorted(known)
     if meant := similar(name, names):
         return f"did you mean {' or '.join(map(repr, meant))}?"
+    if len(names) > MOST:
+        return f"none of the {len(names)} that there are is spelled like it"
     return f"there is {', '.join(map(repr, names))}" if names else "there is none"
