@@ -14,6 +14,7 @@ import yaml
 
 from pocket import Problems
 from tests.checkout import PROJECT
+from tests.forked_commands import started
 
 README = (PROJECT / "README.md").read_text()
 
@@ -68,14 +69,11 @@ def factory(project: Path, *arguments: str) -> Any:
         "DAGSTER_HOME": str(project / "dagster"),
         "OMP_NUM_THREADS": "1",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "assets.cli", *arguments, "--json"],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    printed = project / "printed"
+    process = started([*arguments, "--json"], os.environ | environment, printed)
+    process.join()
+    assert process.exitcode == 0, printed.with_suffix(".err").read_text()
+    return json.loads(printed.read_text())
 
 
 def test_recipes_of_ones_own_run_on_prompts_of_ones_own(floor: Path) -> None:
