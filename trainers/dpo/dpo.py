@@ -63,9 +63,11 @@ class DPO(Trainer):
     ``degree``: adds degree · the cross entropy with which a linear head beside the policy tells how
     much of an answer is missing, from its state at the last token: the chosen answer of a pair
     (nothing) and its versions in stage ``degrees``, each by the ``level`` in its origin
-    (`generators.Degrade`). The head learns with the policy, from 0, and is left out of the
-    checkpoint. So the policy learns degrees where pairs have none (SPO, Li et al. 2024,
-    arXiv:2409.17791). Where the head reads, and that it is linear, is a reading.
+    (`generators.Degrade`). The head learns with the policy, from 0, at ``degree_rate``: at the
+    policy's rate it would tell nothing before the training ends, and its loss would not reach the
+    policy. It is left out of the checkpoint. So the policy learns degrees where pairs have none
+    (SPO, Li et al. 2024, arXiv:2409.17791). Where the head reads, that it is linear, and its rate
+    are readings.
 
     ``group_by_length``: batches hold pairs of similar length, so there is less padding. Use it if
     lengths differ much. The batches are different then, and so are the trained weights.
@@ -74,7 +76,7 @@ class DPO(Trainer):
     training: ClassVar = "dpo"
     unit: ClassVar = "pair_id"
     relative: ClassVar = True
-    later: ClassVar = Trainer.later | {"degree", "degrees"}
+    later: ClassVar = Trainer.later | {"degree", "degrees", "degree_rate"}
 
     of: Annotated[str, Takes(Pairs)]
     loss: Literal["dpo", "dpo_norm", "simpo"] = "dpo"
@@ -86,6 +88,7 @@ class DPO(Trainer):
     anchor: Literal["always", "falling"] = "always"
     degree: float = Field(0.0, ge=0)
     degrees: Annotated[str | None, Takes(Responses)] = None
+    degree_rate: float = Field(1e-3, gt=0)
     group_by_length: bool = False
     learning_rate: Annotated[float, ModelDefault()] = Field(5e-7, gt=0)
 
@@ -243,6 +246,7 @@ class DPO(Trainer):
             nll=self.nll,
             anchor=self.anchor,
             degree=self.degree,
+            degree_rate=self.degree_rate,
             group_by_length=self.group_by_length,
             **parts,
         )

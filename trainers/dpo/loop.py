@@ -53,11 +53,13 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         nll: float,
         anchor: Anchor,
         degree: float,
+        degree_rate: float,
         levels: Sequence[float],
         reference: Reference | None,
         **parts: Any,
     ) -> None:
-        self._degree, self._levels = degree, torch.tensor(levels, dtype=torch.float64)
+        self._degree, self._degree_rate = degree, degree_rate
+        self._levels = torch.tensor(levels, dtype=torch.float64)
         if degree:
             model = parts["model"]
             head = torch.nn.Linear(model.config.hidden_size, len(levels))
@@ -154,6 +156,17 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         self.note("degree/accuracy", (logits.argmax(dim=1) == right).float())
         return torch.nn.functional.cross_entropy(logits.float(), right)
 
+    def create_optimizer(self, *args: Any, **options: Any) -> Any:
+        """Transformers' optimizer of the policy, and a group of its own for the head of degrees."""
+        if not self._degree:
+            return super().create_optimizer(*args, **options)
+        head = self.accelerator.unwrap_model(self.model).degree
+        head.requires_grad_(False)
+        optimizer: Any = super().create_optimizer(*args, **options)
+        head.requires_grad_(True)
+        optimizer.add_param_group({"params": list(head.parameters()), "lr": self._degree_rate})
+        return optimizer
+
     def divide(self, division: Division) -> None:
         """As `SharedBatches.divide`.
 
@@ -197,6 +210,7 @@ def preference_trainer(
     nll: float,
     anchor: Anchor,
     degree: float,
+    degree_rate: float,
     group_by_length: bool,
     reference: Reference | None = None,
     **parts: Any,
@@ -220,6 +234,7 @@ def preference_trainer(
         nll=nll,
         anchor=anchor,
         degree=degree,
+        degree_rate=degree_rate,
         levels=sorted({level for pair in encoded for level in pair.get("levels", ())}),
         reference=reference,
         args=single_device(config),

@@ -76,6 +76,21 @@ def test_the_head_is_not_kept(
     assert not any("degree" in name for name in learner.model.state_dict())
 
 
+def test_the_head_learns_at_a_rate_of_its_own(
+    pairs: Callable[..., pl.DataFrame], learner_for: Callable[..., Any]
+) -> None:
+    frame = pairs(3)
+    trainer = DPO(of="pairs", degree=GAMMA, degrees="degraded", degree_rate=0.5)
+    tables = {"pairs": frame, "degraded": degraded(frame)}
+    learner = learner_for(trainer, trainer.gather(tables))
+    groups = learner.create_optimizer().param_groups
+    rates = {id(weights): group["lr"] for group in groups for weights in group["params"]}
+    head = set(map(id, learner.model.degree.parameters()))
+    assert {rates.pop(each) for each in head} == {0.5}
+    assert set(rates.values()) == {learner.args.learning_rate}
+    assert rates.keys() | head == set(map(id, learner.model.parameters()))
+
+
 def test_without_degrees_nothing_else_is_read_and_both_fields_belong_together(
     pairs: Callable[..., pl.DataFrame],
 ) -> None:
