@@ -18,9 +18,8 @@ POCKET = PROJECT / "pocket" / "checkpoints"
 REFRESH = "2026-11-01"
 ROWS = 6
 NAMES = (
-    *("cdr", "context_aware", "dpo", "judge_as_general_ability", "mcts_dpo", "multi_critique"),
-    *("one_token_probe", "online_dpo", "p_true", "psycho_counsel", "rlrf", "self_judge"),
-    *("self_rewarding", "step_dpo", "tick"),
+    *("cdr", "mcts_dpo", "multi_critique", "online_dpo", "p_true", "psycho_counsel", "self_judge"),
+    *("step_dpo", "tick"),
 )
 """Recipes of each family that ask in ways of their own. A server on the processor takes half a
 minute for each recipe; the others ask it in the same ways."""
