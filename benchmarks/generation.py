@@ -8,10 +8,11 @@
 A pocket model writes 8 samples of each prompt in float32 at temperature 1, all prompts given at
 once, on one thread. A chat model writes one answer of at most 64 tokens to each of 1, 16, 64 and
 256 questions at temperature 0.9, on two threads, in float32 unless told otherwise (on a GPU in
-bfloat16); so do Transformers' `generate` (batches of similar length) and vLLM, in turns. Our engine
-also gives the log-prob of each token. Each measurement is a process of its own; its clock starts
-after a first small batch. On a machine that does other work too, compare processor seconds. Writes
-``benchmarks/results/generation.json``.
+bfloat16); so do Transformers' `generate` (batches of similar length) and vLLM, in turns. What the
+products of states and weights alone take is the limit of an engine that multiplies by all weights
+in this type. Our engine also gives the log-prob of each token. Each measurement is a process of its
+own; its clock starts after a first small batch. On a machine that does other work too, compare
+processor seconds. Writes ``benchmarks/results/generation.json``.
 """
 
 import argparse
@@ -42,6 +43,7 @@ TEMPERATURE, ANSWER_TOKENS = 0.9, 64
 VLLM = ROOT / ".venv-vllm" / "bin" / "python"
 """Made by `make test-vllm`. On a GPU vLLM may be where the factory is."""
 PEERS = {
+    "products": ("limit: the products with the weights alone", sys.executable),
     "generate": ("Transformers' generate, batches of similar length", sys.executable),
     **({"vllm": ("vLLM", VLLM)} if VLLM.exists() else {}),
     **({"vllm": ("vLLM", sys.executable)} if find_spec("vllm") else {}),

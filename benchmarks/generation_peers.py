@@ -1,10 +1,12 @@
-"""The peers' side of `benchmarks.generation`: Transformers' `generate`, or vLLM.
+"""The peers' side of `benchmarks.generation`: Transformers' `generate`, or vLLM; and a limit, the
+products of states and weights alone.
 
     python -P benchmarks/generation_peers.py PEER MODEL QUESTIONS TEMPERATURE TOKENS DEVICE DTYPE
 
-PEER is generate or vllm. QUESTIONS is a JSON file of lists of messages. Each gets one answer of at
-most TOKENS tokens, drawn at TEMPERATURE from all words, on DEVICE cpu or cuda, in DTYPE float32 or
-bfloat16. Prints the seconds of the clock and of the processor, and the tokens written, as JSON.
+PEER is generate, vllm or products. QUESTIONS is a JSON file of lists of messages. Each gets one
+answer of at most TOKENS tokens, drawn at TEMPERATURE from all words, on DEVICE cpu or cuda, in
+DTYPE float32 or bfloat16. Prints the seconds of the clock and of the processor, and the tokens
+written, as JSON.
 """
 
 import json
@@ -87,10 +89,41 @@ def vllm(
     return write
 
 
+def products(
+    model: str, *, temperature: float, tokens: int, device: str, dtype: str
+) -> Callable[[list[Any]], int]:
+    """One product with each weight for each token of all texts at once, and no more: no prompt is
+    read, no attention computed, nothing drawn. An engine that multiplies by all weights in this
+    type, as torch does on this machine, cannot be faster."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(device).eval()
+    layers = [layer for layer in loaded.modules() if isinstance(layer, torch.nn.Linear)]
+    weights = [layer.weight.detach() for layer in layers]
+    packed = device == "cpu" and torch.backends.mkldnn.is_available()
+    if packed:
+        weights = [torch.ops.mkldnn._reorder_linear_weight(weight, BATCH) for weight in weights]
+
+    def write(asked: list[Any]) -> int:
+        for _ in range(tokens):
+            for weight, layer in zip(weights, layers, strict=True):
+                states = torch.ones(len(asked), layer.in_features, dtype=layer.weight.dtype)
+                if packed:
+                    torch.ops.mkldnn._linear_pointwise(states, weight, None, "none", [], "")
+                else:
+                    torch.nn.functional.linear(states.to(device), weight)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return len(asked) * tokens
+
+    return torch.no_grad()(write)
+
+
 def main() -> None:
     peer, model, questions, temperature, tokens, device, dtype = sys.argv[1:]
     asked = json.loads(Path(questions).read_text())
-    opened = {"generate": generate, "vllm": vllm}[peer]
+    opened = {"generate": generate, "vllm": vllm, "products": products}[peer]
     limits = {"temperature": float(temperature), "tokens": int(tokens)}
     write = opened(model, **limits, device=device, dtype=dtype)
     write(asked[:8])
