@@ -76,7 +76,7 @@ class DPO(Trainer):
     training: ClassVar = "dpo"
     unit: ClassVar = "pair_id"
     relative: ClassVar = True
-    later: ClassVar = Trainer.later | {"degree", "degrees", "degree_rate"}
+    later: ClassVar = Trainer.later | {"degree", "degrees"}
 
     of: Annotated[str, Takes(Pairs)]
     loss: Literal["dpo", "dpo_norm", "simpo"] = "dpo"
@@ -107,6 +107,12 @@ class DPO(Trainer):
         if self.degree and (self.lora or self.shard):
             raise ValueError("degree trains a head with the whole policy: leave out lora and shard")
         return self
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """Without ``degree`` there is no head, so its rate decides nothing. With it, its rate is
+        named at the default too: heads once learned at the policy's rate."""
+        return frozenset() if self.degree else frozenset({"degree_rate"})
 
     def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """The rows of ``of``. With ``degrees``, also the ``degraded`` versions of the chosen side:

@@ -86,7 +86,6 @@ class PolicyGradient(Trainer):
     shards: ClassVar = False
     unit: ClassVar = "response_id"
     relative: ClassVar = True
-    unnamed: ClassVar = frozenset({"token_rewards", "reference", "batches"})
 
     of: Annotated[str, Takes(Responses)]
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
@@ -114,6 +113,10 @@ class PolicyGradient(Trainer):
         if self.baseline is not None and "advantage" in self.model_fields_set:
             raise ValueError("baseline is subtracted in place of a mean: leave out advantage")
         return self
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        return frozenset({"token_rewards", "reference", "batches"})
 
     def reference_model(
         self, tables: Mapping[str, pl.DataFrame], context: Context

@@ -102,9 +102,6 @@ class Trainer(Operator):
     shards: ClassVar[bool] = True
     """Whether the training can be sharded."""
 
-    unnamed: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are no part of the identity of trained weights: their rows or weights are."""
-
     later: ClassVar[frozenset[str]] = frozenset({"optimizer"})
     """Fields that some stored trainings are older than: at their default they are no part of the
     identity either."""
@@ -128,6 +125,12 @@ class Trainer(Operator):
     shard: Annotated[bool, Hardware(), ModelDefault()] = False
     lora: Annotated[LoRA | None, ModelDefault()] = None
     checkpoint_seconds: float = Field(600.0, ge=0)
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """Fields that are no part of the identity of trained weights: their rows or weights are, or
+        they decide nothing."""
+        return frozenset()
 
     def model_defaults(self) -> dict[str, str]:
         """Learning rate and epochs are those of this kind of training."""

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import ValidationError
 
+from engines.context import Context
 from schemas import Responses, rows
 from tests.trainers.samples import ORIGIN
 from tests.trainers.slow import moved
@@ -89,6 +90,24 @@ def test_the_head_learns_at_a_rate_of_its_own(
     assert {rates.pop(each) for each in head} == {0.5}
     assert set(rates.values()) == {learner.args.learning_rate}
     assert rates.keys() | head == set(map(id, learner.model.parameters()))
+
+
+def test_weights_whose_head_learned_at_another_rate_are_others(
+    pairs: Callable[..., pl.DataFrame], context_for: Callable[..., Context]
+) -> None:
+    frame, context = pairs(3), context_for()
+
+    def parameters(**fields: Any) -> dict[str, Any]:
+        trainer = DPO(of="pairs", **fields)
+        examples = trainer.gather({"pairs": frame, "degraded": degraded(frame)})
+        identity = trainer._identity(examples, context.roles["policy"], context, None)
+        return dict(identity["parameters"])
+
+    # Also at the default: a head once learned at the rate of the policy, under no such name.
+    assert parameters(degree=GAMMA, degrees="degraded")["degree_rate"] == 1e-3
+    # Without a head, no training is another than before there was one.
+    assert parameters(degree_rate=0.5) == parameters()
+    assert not {"degree", "degrees", "degree_rate"} & parameters().keys()
 
 
 def test_without_degrees_nothing_else_is_read_and_both_fields_belong_together(
