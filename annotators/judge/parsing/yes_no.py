@@ -20,6 +20,8 @@ _LABEL = re.compile(
 _ANSWER = re.compile(
     r"[\W_]*(yes|no)\b(?=[\W_]*\Z|[\"'”’)\]]*[.,;:!\n(]|[ ]+[-–—(]|[ ]+because\b)", re.I
 )
+_SENTENCE = re.compile(r"\b(?:is|was|would be)\W*\Z", re.I)
+"""The end of a label that may be the beginning of a sentence: "The response is clear"."""
 _BOTH = re.compile(r"\W*(?:yes|no|maybe|partly|partially|mostly|somewhat)\b", re.I)
 """After a yes or no: it is not the answer, or only a part of it."""
 
@@ -32,7 +34,12 @@ def read_yes(text: str) -> bool:
         UnparseableVerdict: it answers neither ("No doubt, …"), or both.
     """
     words = plain(text)
-    replies = [one.text for one in statements(words, _LABEL) if not (one.quoted or one.supposed)]
+    replies = [
+        one.text
+        for one in statements(words, _LABEL)
+        if not (one.quoted or one.supposed)
+        if _answer(one.text) is not None or not _SENTENCE.search(one.label[0])
+    ]
     if not replies:
         all_lines = lines(words)
         replies = all_lines[:1] + [

@@ -19,6 +19,9 @@ from annotators.judge.parsing.yes_no import read_yes
         ('{"answer": "no"}', False),
         ("<think>No? It does.</think>\n\nYes", True),
         ("Is it short? No.", False),
+        ("Yes. The response is correct.", True),
+        ("No. The answer was 12, not 14.", False),
+        ("The answer is no.", False),
     ],
 )
 def test_answers_that_are_clear(text: str, says: bool) -> None:
@@ -37,6 +40,7 @@ def test_answers_that_are_clear(text: str, says: bool) -> None:
         "Yes. No.",
         "Not yes",
         "Yes\n\nAnswer: unclear",
+        "The answer is unclear. Yes",
         "Answer: yes\nAnswer: no",
         "yesterday",
         "nothing",
