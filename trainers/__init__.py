@@ -2,6 +2,7 @@
 `RewardAccuracy`, `StepAccuracy` and `Harness` measure the result."""
 
 from trainers.blend.blend import Blend
+from trainers.consistency.consistent_views import ConsistentViews
 from trainers.dpo.dpo import DPO
 from trainers.evaluation.harness import Harness
 from trainers.evaluation.preference_accuracy import PreferenceAccuracy
@@ -25,6 +26,7 @@ __all__ = [
     "TPO",
     "AttributeRegression",
     "Blend",
+    "ConsistentViews",
     "Harness",
     "LoRA",
     "MixtureReward",

@@ -31,8 +31,8 @@ class ViewsAgreement(Filter):
     ``cut: keep``.
 
     Source: Zhou et al. 2025, Self-Consistent Internal Rewards (arXiv:2502.08922): the generative
-    judge and the implicit reward of one model as views of unlabelled pairs. This filter does not
-    contain the penalty that trains the views to agree.
+    judge and the implicit reward of one model as views of unlabelled pairs. The penalty that trains
+    the views to agree is in `trainers.ConsistentViews`.
     """
 
     gives: ClassVar[type[Table] | None] = Pairs

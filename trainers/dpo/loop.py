@@ -10,8 +10,10 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from trl.trainer.utils import add_fused_lm_head
 
 from engines.protocol import EngineError
+from engines.weights import load
 from trainers.dpo.losses import Anchor, Loss, anchored, mixture
 from trainers.training.division import Division
 from trainers.training.loop import PairTrainer, padding_of, single_device, with_confidences
@@ -44,7 +46,10 @@ class PairCollator(DataCollatorForPreference):
 
 
 class PreferenceTrainer(PairTrainer, DPOTrainer):
-    """The losses of `trainers.DPO`. The reference is the policy before training."""
+    """The losses of `trainers.DPO`. The reference is the policy before training, or the model of
+    ``other``."""
+
+    collator: type[PairCollator] = PairCollator
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         degree_rate: float,
         levels: Sequence[float],
         reference: Reference | None,
+        other: Reference | None = None,
         **parts: Any,
     ) -> None:
         self._degree, self._degree_rate = degree, degree_rate
@@ -69,7 +75,7 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
             model.degree = head.to(device=model.device, dtype=model.dtype)
         # Before TRL's __init__, which already calls `_precompute_ref_logps`.
         self._relative, self._per_token = loss != "simpo", loss != "dpo"
-        self._reference = reference
+        self._reference, self._other = other or reference, other
         self._nll = nll
         self._anchor: Anchor = anchor
         super().__init__(**parts)
@@ -99,6 +105,10 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         }
         # A sharded policy is not on a device before the first step; TRL then has a second model.
         model = self.model if self.ref_model is None else self.ref_model
+        if self._other is not None and self._other.model is not None:
+            model, _ = load(self._other.model)
+            add_fused_lm_head(model)
+            model = model.to(self.accelerator.device)
 
         def sums_of(batch: Sequence[int]) -> torch.Tensor:
             inputs = self._prepare_inputs(self.data_collator([examples[at] for at in batch]))
@@ -128,7 +138,7 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         tokens = weights.sum(dim=1) if self._per_token else torch.ones_like(sums)
         rewards = self.beta * torch.cat([chosen_ratios, rejected_ratios]) / tokens
         chosen_rewards, rejected_rewards = rewards.chunk(2)
-        loss = mixture(chosen_rewards - rejected_rewards - inputs["target"], inputs["weight"])
+        loss = self.pair_losses(model, chosen_rewards - rejected_rewards, inputs)
         if self._nll:
             chosen_log_probs, _ = outputs.log_probs.sum(dim=1).chunk(2)
             lengths, _ = inputs["completion_mask"].sum(dim=1).chunk(2)
@@ -142,6 +152,13 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         if "levels" in inputs:
             total = total + self._degree * self._degree_loss(model, inputs)
         return total, outputs
+
+    def pair_losses(
+        self, model: Any, margins: torch.Tensor, inputs: Mapping[str, Any]
+    ) -> torch.Tensor:
+        """The loss of each pair, by how much more the policy rewards its chosen side: Float[pairs],
+        as ``margins``."""
+        return mixture(margins - inputs["target"], inputs["weight"])
 
     def _degree_loss(self, model: Any, inputs: Mapping[str, Any]) -> torch.Tensor:
         """The mean cross entropy of the degrees."""
@@ -213,11 +230,12 @@ def preference_trainer(
     degree_rate: float,
     group_by_length: bool,
     reference: Reference | None = None,
+    kind: type[PreferenceTrainer] = PreferenceTrainer,
     **parts: Any,
 ) -> PreferenceTrainer:
-    """A trainer on pairs of token ids. Reference log-probs are computed once, before the first
-    step, when the policy is its own reference; so no second model is in memory. ``reference``
-    stores them."""
+    """A trainer of ``kind`` on pairs of token ids. Reference log-probs are computed once, before
+    the first step, when the policy is its own reference; so no second model is in memory.
+    ``reference`` stores them."""
     config = DPOConfig(
         **arguments,
         beta=beta,
@@ -229,7 +247,7 @@ def preference_trainer(
         remove_unused_columns=False,
     )
     pairs = [{**pair, "length": pair_length(pair)} for pair in encoded]
-    return PreferenceTrainer(
+    return kind(
         loss=loss,
         nll=nll,
         anchor=anchor,
@@ -239,6 +257,6 @@ def preference_trainer(
         reference=reference,
         args=single_device(config),
         train_dataset=Dataset.from_list(pairs),
-        data_collator=PairCollator(pad_token_id=padding_of(parts["processing_class"])),
+        data_collator=kind.collator(pad_token_id=padding_of(parts["processing_class"])),
         **parts,
     )
