@@ -51,6 +51,7 @@ HALVED = {
     "rm_ensemble": 8,
     "rm_r1": 8,
     "salmon": 8,
+    "scir": 8,
     "summarize_feedback": 8,
     "superhf": 8,
     "tulu3": 12,
