@@ -11,13 +11,10 @@ from pydantic import Field, model_validator
 
 from annotators.judge.judging_items import Item, JudgingItems
 from annotators.judge.parsing.verdicts import joined, polled, read_grade
-from engines.model import Models
-from engines.operators.collect import DroppedRow, TableRow, to_table
-from engines.operators.refusal import Refusal
+from engines.operators.collect import TableRow
 from engines.operators.row_operator import RowSession
-from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import as_asked
-from schemas import Responses, Scores, Split, Table, Takes, canonical, dropped, prompt_id
+from schemas import Message, Responses, Scores, Split, Table, Takes, canonical, dropped, prompt_id
 
 Vote = tuple[str, str, str | None]
 """The id and the text of a judgement, and why it is not read."""
@@ -64,20 +61,10 @@ class GradeVotes(JudgingItems):
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
         said = self._votes(tables)
 
-        async def work(item: Item, models: Models) -> list[TableRow]:
-            if isinstance(item.shown, Refusal):
-                return [DroppedRow(item.response_id, item.shown.reason, item.shown.numbers)]
-            question = prompt_id(self.question(item, item.shown, models))
-            return [self._row(item, said.get(question, []))]
+        def graded(item: Item, question: tuple[Message, ...]) -> list[TableRow]:
+            return [self._row(item, said.get(prompt_id(question), []))]
 
-        items = ((item.response_id, item) for item in self.items(known, asked))
-        split = to_table(
-            run_rows(items, work, context, total=known.height),
-            Scores,
-            stage=context.stage,
-            unit="response_id",
-            ids=lambda item: [item.response_id],
-        )
+        split = self.rows_about(self.items(known, asked), graded, context, total=known.height)
         no_prompt = dropped(context.stage, "prompt not found", orphans["response_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, no_prompt]))
 

@@ -8,13 +8,10 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 
 from annotators.judge.judging_items import Item, JudgingItems
-from engines.model import Models
-from engines.operators.collect import DroppedRow, TableRow, to_table
-from engines.operators.refusal import Refusal
+from engines.operators.collect import TableRow
 from engines.operators.row_operator import RowSession
-from engines.operators.run_rows import run_rows
 from engines.operators.system_turns import as_asked
-from schemas import Responses, Split, Table, Takes, dropped, prompt_id
+from schemas import Message, Responses, Split, Table, Takes, dropped, prompt_id
 
 
 class ItemAnswers(JudgingItems):
@@ -42,20 +39,14 @@ class ItemAnswers(JudgingItems):
         about, lost = _about(drafts["response_id"], tables[self.of])
         places = {name: place for place, name in enumerate(tables[self.of]["response_id"])}
 
-        async def work(item: Item, models: Models) -> list[TableRow]:
-            answers, shown = about[item.response_id], item.shown
-            if isinstance(shown, Refusal):
-                told = shown.reason, shown.numbers
-                return [DroppedRow(answer["response_id"], *told) for answer in answers]
-            question = prompt_id(self.question(item, shown, models))
-            return [_row(answer, question) for answer in answers]
+        def answered(item: Item, question: tuple[Message, ...]) -> list[TableRow]:
+            return [_row(answer, prompt_id(question)) for answer in about[item.response_id]]
 
-        items = (item for item in self.items(drafts, tables) if item.response_id in about)
-        split = to_table(
-            run_rows(((item.response_id, item) for item in items), work, context, total=len(about)),
-            Responses,
-            stage=context.stage,
-            unit="response_id",
+        split = self.rows_about(
+            (item for item in self.items(drafts, tables) if item.response_id in about),
+            answered,
+            context,
+            total=len(about),
             ids=lambda item: [answer["response_id"] for answer in about[item.response_id]],
             position=lambda _, row: places[row[0]],
         )

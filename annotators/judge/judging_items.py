@@ -2,13 +2,14 @@
 scored, trained on and measured like other responses."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import polars as pl
 from pydantic import Field, field_validator
 
+from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import DroppedRow, TableRow, to_table
 from engines.operators.refusal import Refusal
@@ -95,12 +96,8 @@ class JudgingItems(RowOperator):
         judged = distinct.join(tables[self.prompts], on="prompt_id", maintain_order="left")
         orphans = distinct.join(judged, on="response_id", how="anti", maintain_order="left")
 
-        async def work(item: Item, models: Models) -> list[TableRow]:
-            shown = item.shown
-            if isinstance(shown, Refusal):
-                return [DroppedRow(item.response_id, shown.reason, shown.numbers)]
-            question, (low, high) = self.question(item, shown, models), self.scale
-            reference = None
+        def asked(item: Item, question: tuple[Message, ...]) -> list[TableRow]:
+            (low, high), reference = self.scale, None
             if self.truth is not None:
                 least, most = self.truth_range
                 if item.truth is None or not least <= item.truth <= most:
@@ -111,19 +108,44 @@ class JudgingItems(RowOperator):
             about = (item.prompt.source, item.source_revision, item.licence, item.task)
             return [(prompt_id(question), list(question), reference, *about)]
 
-        items = ((item.response_id, item) for item in self.items(judged, tables))
-        split = to_table(
-            run_rows(items, work, context, total=judged.height),
-            Prompts,
-            stage=stage,
-            unit="prompt_id",
-            ids=lambda item: [item.response_id],
+        split = self.rows_about(
+            self.items(judged, tables), asked, context, total=judged.height, unit="prompt_id"
         )
         duplicates = dropped(
             stage, "another response says the same", repeated["response_id"].to_list()
         )
         no_prompt = dropped(stage, "prompt not found", orphans["response_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, duplicates, no_prompt]))
+
+    def rows_about(
+        self,
+        items: Iterable[Item],
+        made: Callable[[Item, tuple[Message, ...]], list[TableRow]],
+        context: Context,
+        *,
+        total: int,
+        ids: Callable[[Item], Sequence[str]] = lambda item: [item.response_id],
+        unit: str = "response_id",
+        position: Callable[[Item, tuple[Any, ...]], int] | None = None,
+    ) -> Split:
+        """What is ``made`` of each item and the question about it. The ``ids`` of an item that has
+        none, because a stage has nothing to show, are dropped with the reason. ``unit`` and
+        ``position``: as for `engines.operators.collect.to_table`."""
+
+        async def work(item: Item, models: Models) -> list[TableRow]:
+            if isinstance(item.shown, Refusal):
+                why = item.shown.reason, item.shown.numbers
+                return [DroppedRow(name, *why) for name in ids(item)]
+            return made(item, self.question(item, item.shown, models))
+
+        return to_table(
+            run_rows(((item.response_id, item) for item in items), work, context, total=total),
+            self.gives,
+            stage=context.stage,
+            unit=unit,
+            ids=ids,
+            position=position,
+        )
 
     def question(self, item: Item, shown: Mapping[str, Any], models: Models) -> tuple[Message, ...]:
         """What the judge is asked about a response."""
