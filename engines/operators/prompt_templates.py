@@ -1,10 +1,11 @@
 """Operators' prompts as Jinja files. A model or a recipe can replace a template by its name.
 
 A name is searched in the folder of the role's binding (``templates:``), then in the folder of the
-recipe's ``defs.yaml``, then in ``templates/`` next to the operator. The first match is used. A
-template with blocks ``system`` or ``user`` gives those turns; any other gives one user turn. A
-block ``assistant`` beside them begins the answer of a model that chooses among options
-(``Grade:``): the options then follow where the model writes them.
+recipe's ``defs.yaml``, then in ``templates/`` next to the operator, then among those that several
+packages share (``engines/templates``). The first match is used. A template with blocks ``system``
+or ``user`` gives those turns; any other gives one user turn. A block ``assistant`` beside them
+begins the answer of a model that chooses among options (``Grade:``): the options then follow where
+the model writes them.
 """
 
 from collections.abc import Collection, Mapping, Sequence

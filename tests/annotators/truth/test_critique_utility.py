@@ -10,7 +10,6 @@ from annotators import CritiqueUtility
 from engines.context import Context
 from schemas import Responses, rows
 from tests.annotators.scripted import ORIGIN, Bench
-from tests.checkout import PROJECT
 
 CHECK = "tests.annotators.scripted.is_right"
 SHARES = {"helps": 0.9, "misleads": 0.1, "says nothing": 0.5, None: 0.5}
@@ -103,14 +102,3 @@ def test_what_cannot_be_valued_is_an_error_with_its_reason(bench: Bench) -> None
     cut, written = run(bench, {"helps": ("q-0",)}, finish="length", tokens=7)
     assert cut.kept["error"].to_list() == ["cut off at 7 tokens"]
     assert not written
-
-
-@pytest.mark.parametrize("name", ["critique", "revise"])
-def test_critiques_and_revisions_are_asked_for_in_the_words_of_refine(name: str) -> None:
-    """So it is the same reviser that values a critique and uses it, and what a critic learns is
-    what it is asked later."""
-    ours, theirs = (
-        (PROJECT / package / "templates" / f"{name}.jinja").read_text()
-        for package in ("annotators", "generators")
-    )
-    assert ours == theirs
