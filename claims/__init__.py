@@ -5,6 +5,7 @@ from claims.all_of import AllOf
 from claims.best_of_n import BestOfNGain
 from claims.calibration import Calibration
 from claims.cost import Cost
+from claims.cumulative_regret import CumulativeRegret
 from claims.data_efficiency import DataEfficiency
 from claims.false_positives import FalsePositives
 from claims.first_error import FirstErrorF1
@@ -32,6 +33,7 @@ __all__ = [
     "BestOfNGain",
     "Calibration",
     "Cost",
+    "CumulativeRegret",
     "DataEfficiency",
     "FalsePositives",
     "Figures",

@@ -61,6 +61,7 @@ from filters.steps.lowest_step import LowestStep
 from filters.steps.merge_steps import MergeSteps
 from filters.steps.prefix_values import PrefixValues
 from filters.steps.prompt_values import PromptValues
+from filters.steps.step_progress import StepProgress
 
 __all__ = [
     "AggregateSteps",
@@ -113,6 +114,7 @@ __all__ = [
     "SemanticDuplicates",
     "SiblingPairs",
     "StepPairs",
+    "StepProgress",
     "Threshold",
     "TokenWeights",
     "Traces",

@@ -1,18 +1,13 @@
 """Each stage runs in a process of its own, as the UI and the schedules start it."""
 
 import os
-import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from click.testing import CliRunner
-from dagster._cli.instance import instance_cli
 from dagster._core.events import EngineEventData
 
 from assets.definitions import build_definitions
@@ -21,10 +16,8 @@ from assets.execution.instance import home
 from assets.execution.pool_waits import holders, say_waits
 from assets.execution.run_liveness import here
 from assets.storage.tables import Tables
-from engines.journal.statistics import statistics
 from tests.assets.conftest import SAMPLED
-from tests.assets.execution.meeting import ask
-from tests.checkout import PROJECT, ROLES
+from tests.checkout import PROJECT
 
 DAY = "2026-11-01"
 STAGES: dict[str, dict[str, Any]] = {
@@ -136,45 +129,6 @@ def test_what_runs_of_several_recipes_make_is_made_by_one_at_a_time(workshop: An
     graph = build_definitions(workshop.project(), ["mine"]).resolve_asset_graph()
     for key in (["prompts", "pocket"], ["datasets", "pairs"]):
         assert graph.get(dg.AssetKey(key)).pools == {"/".join(key)}
-
-
-def test_two_places_of_the_pool_let_stages_of_two_recipes_ask_models_at_once(
-    workshop: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = "tests.assets.execution.meeting.Meeting"
-    workshop.configure(roles={role: {"model": "none", "engine": engine} for role in ROLES})
-    names = ("one", "other")
-    for name, temperature in zip(names, (1.0, 0.5), strict=True):
-        stage = {"use": "generators.Sample", "n": 4, "temperature": temperature}
-        workshop.recipe(name, {"responses": stage})
-        workshop.run(name, DAY)
-    tables = Tables(workshop.folder / "data")
-    alone = [tables.read((name, "responses"), DAY) for name in names]
-    journal = workshop.folder / "other.sqlite"
-    monkeypatch.setenv("FACTORY_JOURNAL", str(journal))
-    home()
-    raised = CliRunner().invoke(instance_cli, ["concurrency", "set", GPU, "2"])
-    assert raised.exit_code == 0, raised.output
-    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as threads:
-        listening.settimeout(120)
-        monkeypatch.setenv("MEETING_PORT", str(listening.getsockname()[1]))
-
-        def meet() -> None:
-            # Neither is answered before both have asked. With one place the other would not ask.
-            with ExitStack() as asking:
-                for _ in names:
-                    asking.enter_context(listening.accept()[0])
-
-        met = threads.submit(meet)
-        other = [sys.executable, "-m", "tests.assets.execution.meeting", names[1], DAY]
-        with subprocess.Popen(other, cwd=PROJECT) as running:
-            ask(names[0], DAY)
-        met.result()
-        assert running.returncode == 0
-    for name, before in zip(names, alone, strict=True):
-        assert before.height == 24
-        assert tables.read((name, "responses"), DAY).equals(before)
-    assert statistics(journal).answers == 48
 
 
 @pytest.mark.usefixtures("workshop")

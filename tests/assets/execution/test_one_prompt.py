@@ -101,6 +101,7 @@ FILTERS: Sequence[Filter] = [
     filters.SiblingPairs(of="nodes", along="visits", confidence=True),
     filters.SiblingPairs(of="nodes", against="next"),
     filters.StepPairs(of="edited", wrong="responses", by="index", chosen="answer"),
+    filters.StepProgress(of="scores"),
     filters.Threshold(**OF, at_least=0.3, at_most=0.8),
     filters.TokenWeights(of="pairs", by="tokens"),
     filters.Transcripts(of="edited", after=("responses",), asked=("again",)),
@@ -134,6 +135,7 @@ WHOLE = {
     "PrinciplePairs",
     "RevisedRubric",
     "SemanticDuplicates",
+    "StepProgress",
     "Uncertainty",
     "Union",
 }
