@@ -1,15 +1,31 @@
 """Atomic and durable writes of files and folders."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write ``path`` atomically: a reader, or a crash, sees the new content or the old one."""
+    with _replaced(path) as file:
+        file.write(content)
+
+
+def copy_file(path: Path, other: Path) -> None:
+    """Write the content of the file ``other`` to ``path`` atomically."""
+    with _replaced(path) as file, other.open("rb") as content:
+        shutil.copyfileobj(content, file)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[bytes]]:
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with new.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)

@@ -1,6 +1,7 @@
 """The Dagster asset of a curated dataset."""
 
 from collections.abc import Iterator
+from itertools import chain
 from time import perf_counter
 
 import dagster as dg
@@ -10,7 +11,7 @@ from assets.automation.partitions import freshness_policy
 from assets.components.asset_metadata import column_schema
 from assets.config.operation import Freshness
 from assets.datasets.curate import Curated
-from assets.datasets.update import updated
+from assets.datasets.update import ROWS, updated
 from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
@@ -75,7 +76,7 @@ def dataset_asset(
         curation, version = update.curation, update.version
         # A file never changes, so those of before were checked when they were written.
         written = [part for part in version.parts if part.file not in before]
-        shown = [_rows(plan, versions, part) for part in written[:1] or version.parts[-1:]]
+        shown = [next(_rows(plan, versions, part)) for part in written[:1] or version.parts[-1:]]
         counts = RowCounts(
             "rows", update.came, curation.rows.height, count_reasons(curation.dropped), {}
         )
@@ -98,7 +99,7 @@ def dataset_asset(
             },
             check_results=[
                 schema_check_of_parts(
-                    plan.table, (_rows(plan, versions, part) for part in written)
+                    plan.table, chain.from_iterable(_rows(plan, versions, part) for part in written)
                 ),
                 adds_up(counts),
                 _no_leak(curation),
@@ -109,8 +110,9 @@ def dataset_asset(
     return dataset
 
 
-def _rows(plan: DatasetPlan, versions: Versions, part: VersionPart) -> pl.DataFrame:
-    return versions.rows_of(part).select(columns(plan.table).names())
+def _rows(plan: DatasetPlan, versions: Versions, part: VersionPart) -> Iterator[pl.DataFrame]:
+    names = columns(plan.table).names()
+    return (rows.select(names) for rows in versions.slices_of(part, ROWS))
 
 
 def _no_leak(curation: Curated) -> dg.AssetCheckResult:

@@ -1,6 +1,6 @@
 """Gathers the rows of a dataset, from a stage of each recipe at every refresh."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,7 +8,14 @@ import polars as pl
 from upath import UPath
 
 from assets.project.dataset_plan import DatasetPlan
-from assets.storage.tables import GROUP, Tables, file_digest, query_files, read_file, table_files
+from assets.storage.tables import (
+    GROUP,
+    Tables,
+    file_digest,
+    file_slices,
+    query_files,
+    table_files,
+)
 from schemas import columns, content_id
 
 PROVENANCE = ("recipe", "refresh", "source", "source_revision", "licence")
@@ -25,20 +32,25 @@ class Part:
     Attributes:
         refresh: The refresh.
         digest: A digest of what the rows are read from.
-        rows: Reads all rows: the columns of their table, `PROVENANCE` and ``task``, the text of the
-            prompt's task. They are null for a prompt that is in no table of prompts.
+        slices: Reads all rows in order, at most so many at a time: the columns of their table,
+            `PROVENANCE` and ``task``, the text of the prompt's task. They are null for a prompt
+            that is in no table of prompts.
         some: Reads the rows of some places, which ascend.
     """
 
     refresh: str
     digest: str
-    rows: Callable[[], pl.DataFrame]
+    slices: Callable[[int], Iterator[pl.DataFrame]]
     some: Callable[[pl.Series], pl.DataFrame]
+
+    def rows(self) -> pl.DataFrame:
+        """All rows."""
+        return pl.concat(self.slices(GROUP))
 
     @classmethod
     def of(cls, frame: pl.DataFrame, refresh: str) -> "Part":
         """The rows of a frame."""
-        return cls(refresh, "", lambda: frame, lambda places: frame[places])
+        return cls(refresh, "", partial(_frame_slices, frame), lambda places: frame[places])
 
 
 def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None) -> list[Part]:
@@ -66,8 +78,9 @@ def gathered(plan: DatasetPlan, tables: Tables, *, read: ReadRows | None = None)
             digests = [file_digest(file) for path in origins for file in table_files(path)]
             for file in table_files(tables.path((recipe, stage), refresh)):
                 digest = content_id(recipe, stage, refresh, file_digest(file), digests)
-                rows = partial(_all, file, origin, names)
-                found.append(Part(refresh, digest, rows, partial(_some, file, origin)))
+                slices = partial(_slices, file, origin, names)
+                some = partial(_some, file, origin, names)
+                found.append(Part(refresh, digest, slices, some))
     return sorted(found, key=lambda part: part.refresh)
 
 
@@ -89,22 +102,29 @@ def _with_origins(
     )
 
 
-def _all(
-    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], names: Sequence[str]
-) -> pl.DataFrame:
-    """All rows of a file."""
-    return origin(read_file(file)).select(names)
+def _slices(
+    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], names: Sequence[str], rows: int
+) -> Iterator[pl.DataFrame]:
+    """All rows of a file, at most ``rows`` at a time."""
+    return (origin(frame).select(names) for frame in file_slices(file, rows))
+
+
+def _frame_slices(frame: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:
+    return (frame[start : start + rows] for start in range(0, max(frame.height, 1), rows))
 
 
 def _some(
-    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], places: pl.Series
+    file: UPath,
+    origin: Callable[[pl.DataFrame], pl.DataFrame],
+    names: Sequence[str],
+    places: pl.Series,
 ) -> pl.DataFrame:
     """The rows of a file at some places. Only groups with one of them are read."""
     frames: list[pl.DataFrame] = []
     for group in (places // GROUP).unique().sort():
         wanted = places.filter(places // GROUP == group) - group * GROUP
         frames.append(query_files([file], partial(_group, group))[wanted])
-    return origin(pl.concat(frames))
+    return origin(pl.concat(frames)).select(names)
 
 
 def _group(number: int, rows: pl.LazyFrame) -> pl.LazyFrame:

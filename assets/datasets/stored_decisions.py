@@ -15,8 +15,9 @@ from pathlib import Path
 import polars as pl
 from upath import UPath
 
-from assets.datasets.curate import Rules, prompts_of_decisions
+from assets.datasets.decide import prompts_of_decisions
 from assets.datasets.gather import Part
+from assets.datasets.rules import Rules
 from assets.execution.part_identity import code_digest, table_version
 from assets.storage.tables import write_whole
 from filters.curation.candidates import PERMUTATIONS, SEED

@@ -1,21 +1,25 @@
 """Updates a curated dataset after a refresh: gathers and curates its rows, and stores a version."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 
 import polars as pl
 
-from assets.datasets.curate import Curated, Rules, curated
+from assets.datasets.curate import Curated, curated
 from assets.datasets.gather import Part, gathered
+from assets.datasets.rules import Rules
 from assets.datasets.stored_decisions import load_decisions, names, store_decisions
 from assets.execution.row_counts import count_reasons
 from assets.project.dataset_plan import DatasetPlan
 from assets.storage.dataset_versions import SPLITS, NewPart, Version, Versions
 from assets.storage.tables import Tables
 from schemas import content_id
+
+ROWS = 50_000
+"""The most rows of a version that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,6 @@ def _new_parts(parts: Sequence[Part], curation: Curated) -> Iterator[NewPart]:
         its_parts, its_heights = zip(*group, strict=True)
         end = start + sum(its_heights)
         rows = curation.rows.filter(pl.col("row").is_between(start, end, closed="left"))
-        # Both splits are chosen from rows that are read once.
-        read = cache(partial(_rows_of, its_parts))
         for split in SPLITS:
             places = rows.filter(pl.col("split") == split)["row"] - start
             if len(places):
@@ -109,14 +111,18 @@ def _new_parts(parts: Sequence[Part], curation: Curated) -> Iterator[NewPart]:
                     refresh,
                     len(places),
                     content_id(digests, chosen),
-                    partial(_chosen, read, places),
+                    partial(_chosen, its_parts, its_heights, places),
                 )
         start = end
 
 
-def _rows_of(parts: Sequence[Part]) -> pl.DataFrame:
-    return pl.concat(part.rows().drop("task") for part in parts)
-
-
-def _chosen(read: Callable[[], pl.DataFrame], places: pl.Series) -> pl.DataFrame:
-    return read()[places]
+def _chosen(
+    parts: Sequence[Part], heights: Sequence[int], places: pl.Series
+) -> Iterator[pl.DataFrame]:
+    """The rows of some places among those of all ``parts``, at most `ROWS` at a time."""
+    start = 0
+    for part, height in zip(parts, heights, strict=True):
+        inside = places.filter(places.is_between(start, start + height, closed="left")) - start
+        for first in range(0, len(inside), ROWS):
+            yield part.some(inside[first : first + ROWS]).drop("task")
+        start += height

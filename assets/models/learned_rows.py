@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.config.settings import Settings
-from assets.datasets.curate import asked_texts
+from assets.datasets.decide import asked_texts
 from assets.datasets.splits import keys
 from assets.project.model_plan import ModelPlan, ModelStage
 from assets.storage.dataset_versions import HELD_OUT, TRAIN, Versions

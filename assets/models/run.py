@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.datasets.curate import prompts_of
+from assets.datasets.filtering import prompts_of
 from assets.execution.execute_stage import StageOutcome, execute_stage
 from assets.execution.row_counts import count_rows
 from assets.models.learned_rows import learned_rows, read_split

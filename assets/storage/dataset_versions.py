@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -26,7 +27,15 @@ from polars.testing import assert_frame_equal
 from upath import UPath
 
 from assets.config.errors import FactoryError
-from assets.storage.tables import MissingTableError, read_table, table_slices, write_whole
+from assets.storage.tables import (
+    GROUP,
+    MissingTableError,
+    copy_whole,
+    file_slices,
+    read_table,
+    table_slices,
+    write_whole,
+)
 from assets.storage.version_numbers import stored_version, version_numbers
 from schemas import content_id
 
@@ -51,13 +60,14 @@ class VersionPart:
 
 @dataclass(frozen=True)
 class NewPart:
-    """Rows to write as a `VersionPart`. They are read only if ``made_by`` is not that of before."""
+    """Rows to write as a `VersionPart`. They are read, some at a time, only if ``made_by`` is not
+    that of before."""
 
     split: str
     refresh: str
     rows: int
     made_by: str
-    read: Callable[[], pl.DataFrame]
+    read: Callable[[], Iterator[pl.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -248,22 +258,29 @@ class Versions:
     def _written(self, part: NewPart, stored: VersionPart | None) -> VersionPart:
         """Write a part, unless ``stored``, that of the newest version, has the same rows."""
         if stored is None or stored.made_by != part.made_by or not self._exists(stored):
-            rows = part.read()
-            name = f"{part.split}-{part.refresh}-{_digest(rows)}.parquet"
-            if stored is None or (stored.file != name and not self._is_equal(stored, rows)):
-                stored = VersionPart(part.split, part.refresh, part.rows, name)
-            self._put("rows", stored.file, rows)
+            with TemporaryDirectory() as folder:
+                rows, digest = _gathered(part.read(), Path(folder))
+                name = f"{part.split}-{part.refresh}-{digest}.parquet"
+                if stored is None or (stored.file != name and not self._is_equal(stored, rows)):
+                    stored = VersionPart(part.split, part.refresh, part.rows, name)
+                if not self._exists(stored):
+                    place = self.folder / "rows" / stored.file
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    copy_whole(place, rows)
         return replace(stored, made_by=part.made_by)
 
     def _exists(self, part: VersionPart) -> bool:
         return (self.folder / "rows" / part.file).exists()
 
-    def _is_equal(self, stored: VersionPart, rows: pl.DataFrame) -> bool:
-        """Whether ``rows`` equal the stored ones; numbers up to `TOLERANCE`."""
+    def _is_equal(self, stored: VersionPart, rows: UPath) -> bool:
+        """Whether the rows of a file equal the stored ones; numbers up to `TOLERANCE`."""
+        before = self.folder / "rows" / stored.file
         try:
-            before = read_table(self.folder / "rows" / stored.file)
-            assert_frame_equal(rows, before, abs_tol=TOLERANCE, rel_tol=TOLERANCE)
-        except (AssertionError, MissingTableError):
+            both = zip(file_slices(rows, GROUP), table_slices(before, GROUP), strict=True)
+            for new, old in both:
+                assert_frame_equal(new, old, abs_tol=TOLERANCE, rel_tol=TOLERANCE)
+        # Of more slices than the other, zip says ValueError.
+        except (AssertionError, ValueError, MissingTableError):
             return False
         return True
 
@@ -307,12 +324,30 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def _gathered(slices: Iterable[pl.DataFrame], folder: Path) -> tuple[UPath, str]:
+    """Write rows, some at a time, to one file in ``folder``: its path, and the digest of all."""
+    digest = hashlib.blake2b(digest_size=16)
+    pieces = []
+    for number, frame in enumerate(slices):
+        _add_rows(digest, frame)
+        pieces.append(folder / f"{number:05}.parquet")
+        frame.write_parquet(pieces[-1], compression="lz4")
+    rows = folder / "rows.parquet"
+    joined = pl.scan_parquet(pieces)
+    joined.sink_parquet(rows, compression="zstd", row_group_size=GROUP)
+    return UPath(rows), digest.hexdigest()
+
+
 def _digest(frame: pl.DataFrame) -> str:
     """A digest of the values of the rows. It does not depend on the version of Polars."""
     digest = hashlib.blake2b(digest_size=16)
+    _add_rows(digest, frame)
+    return digest.hexdigest()
+
+
+def _add_rows(digest: "hashlib.blake2b", frame: pl.DataFrame) -> None:
     for chunk in frame.iter_slices(10_000):
         digest.update(chunk.write_ndjson().encode())
-    return digest.hexdigest()
 
 
 def _now() -> str:

@@ -10,6 +10,7 @@ disk and renamed. The put of an object store is atomic.
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from assets.config.causes import with_file_name
 from assets.config.errors import FactoryError
 from assets.storage.parts import ROWS, SUFFIX, Manifest, cut, manifest_path, parts_folder
 from schemas import Split, migrated
-from schemas.atomic import write_file
+from schemas.atomic import copy_file, write_file
 
 DROPPED = ".dropped.parquet"
 
@@ -205,10 +206,15 @@ def table_slices(path: UPath, rows: int) -> Iterator[pl.DataFrame]:
     """The rows of a table in order, at most ``rows`` at a time: one frame at least, which may be
     empty. Raises as `read_table` does."""
     for file in table_files(path):
-        with _scanned(file) as scanned:
-            height = scanned.select(pl.len()).collect().item()
-            for start in range(0, max(height, 1), rows):
-                yield scanned.slice(start, rows).collect(engine="streaming")
+        yield from file_slices(file, rows)
+
+
+def file_slices(file: UPath, rows: int) -> Iterator[pl.DataFrame]:
+    """The rows of one file of a table, as `table_slices` gives them."""
+    with _scanned(file) as scanned:
+        height = scanned.select(pl.len()).collect().item()
+        for start in range(0, max(height, 1), rows):
+            yield scanned.slice(start, rows).collect(engine="streaming")
 
 
 def table_files(path: UPath) -> list[UPath]:
@@ -378,3 +384,13 @@ def write_whole(path: UPath, content: bytes) -> None:
         return
     with with_file_name(path):
         write_file(path, content)
+
+
+def copy_whole(path: UPath, file: UPath) -> None:
+    """Copy a local file as `write_whole` writes content, a piece at a time."""
+    if isinstance(path, Path):
+        with with_file_name(path):
+            copy_file(path, file)
+    else:
+        with file.open("rb") as content, path.open("wb") as stored:
+            shutil.copyfileobj(content, stored, _PIECE)

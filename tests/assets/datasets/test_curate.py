@@ -4,7 +4,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -13,100 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets.clusters import ALIKE, clusters
-from assets.datasets.curate import Curated, Rules, curated
-from assets.datasets.gather import PROVENANCE, Part
 from assets.datasets.mixture import Cap
 from assets.datasets.splits import REMEMBERED, add_prompts, keys, shares, split_by_key
-from filters import Decontaminate, Deduplicate, LengthBias
-from schemas import Demonstrations, Pairs, Prompts, StepLabels, columns, prompt_id, rows
-
-FILTERS = [
-    Deduplicate(of="rows"),
-    Decontaminate(of="prompts", against=("held_out",), n=6),
-]
-WORDS = ("how", "many", "red", "pears", "does", "ivy", "have", "if", "sam", "takes", "two", "away")
-
-
-def asked(seed: int) -> str:
-    """A prompt of twelve words of few; nearby seeds differ in one word, so clusters are common."""
-    draw = random.Random(seed // 3)
-    words = [draw.choice(WORDS) for _ in range(24)]
-    words[seed % 3] = f"word{seed}"
-    return " ".join(words)
-
-
-def pair(seed: int, *, recipe: str = "one", refresh: str = "2026-01-01", source: str = "a") -> Any:
-    messages = [{"role": "user", "content": asked(seed)}]
-    said = {side: [{"role": "assistant", "content": f"{side} {seed}"}] for side in SIDES}
-    return {
-        "pair_id": f"{seed}",
-        "prompt_id": prompt_id(messages),
-        "prompt": messages,
-        **said,
-        "chosen_id": f"{seed}-c",
-        "rejected_id": f"{seed}-r",
-        "weight": 1.0,
-        "recipe": recipe,
-        "refresh": refresh,
-        "source": source,
-        "source_revision": "1",
-        "licence": "CC0-1.0",
-    }
-
-
-SIDES = ("chosen", "rejected")
-ABOUT = dict.fromkeys([*PROVENANCE, "task"], pl.String())
-SCHEMA = pl.Schema({**columns(Pairs), **ABOUT})
-
-
-def frame(records: list[Any]) -> pl.DataFrame:
-    return pl.DataFrame(records, schema=SCHEMA)
-
-
-def held_out(*seeds: int) -> pl.DataFrame:
-    told = {"source": "held", "source_revision": "1", "licence": "none"}
-    said = [[{"role": "user", "content": asked(seed)}] for seed in seeds]
-    return rows(
-        Prompts, [{"prompt_id": prompt_id(each), "messages": each, **told} for each in said]
-    )
-
-
-@dataclass(frozen=True)
-class Made:
-    """A curation, and its kept rows with all columns."""
-
-    curation: Curated
-    rows: pl.DataFrame
-
-    @property
-    def dropped(self) -> pl.DataFrame:
-        return self.curation.dropped
-
-
-def by_refresh(gathered: pl.DataFrame) -> list[pl.DataFrame]:
-    return gathered.sort("refresh", maintain_order=True).partition_by(
-        "refresh", maintain_order=True
-    )
-
-
-def made(
-    records: list[Any] | pl.DataFrame,
-    table: Any = Pairs,
-    remembered: pl.DataFrame | None = None,
-    known: Sequence[pl.DataFrame] = (),
-    **changes: Any,
-) -> Made:
-    how: dict[str, Any] = {
-        "filters": FILTERS,
-        "evaluations": {"held_out": held_out(9_000)},
-        "held_out": 0.4,
-    }
-    gathered = records if isinstance(records, pl.DataFrame) else frame(records)
-    frames = by_refresh(gathered)
-    parts = [Part.of(each, each["refresh"][0]) for each in frames]
-    curation = curated(parts, Rules("mine", table, **{**how, **changes}), remembered, known)
-    rows = pl.concat([gathered.clear(), *frames])[curation.rows["row"].cast(pl.UInt32)]
-    return Made(curation, rows.with_columns(curation.rows["split"]))
+from filters import LengthBias
+from tests.assets.datasets.curations import FILTERS, Made, asked, made, pair
 
 
 def splits(texts: pl.Series, held_out: float, known: dict[str, str] | None = None) -> pl.DataFrame:
@@ -229,6 +138,23 @@ def test_many_rows_day_by_day_are_those_of_all_at_once() -> None:
     assert result.dropped.height > 100
 
 
+def test_rows_decided_about_some_at_a_time_are_those_of_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = random.Random(1)
+    refreshes = {
+        f"2026-01-0{day}": draw.choices(range(90), k=k) for day, k in enumerate((50, 3), 1)
+    }
+    once = made(of(refreshes)).curation
+    monkeypatch.setattr("assets.datasets.curate.BATCH", 7)
+    slowly = made(of(refreshes)).curation
+    assert slowly.rows.equals(once.rows)
+    assert slowly.dropped.equals(once.dropped)
+    assert slowly.remembered.equals(once.remembered)
+    for mine, whole in zip(slowly.decisions, once.decisions, strict=True):
+        assert mine.equals(whole)
+
+
 @given(refreshes=REFRESHES, seed=st.integers(0, 99))
 def test_the_order_of_refreshes_changes_nothing(refreshes: dict[str, list[int]], seed: int) -> None:
     days = list(refreshes)
@@ -333,43 +259,6 @@ def test_prompts_with_other_numbers_or_signs_stay_in_one_split() -> None:
     assert clusters(pl.Series(texts)).to_list() == [0, 0, 0]
 
 
-def judged(seed: int, order: str, *, task: str | None) -> dict[str, Any]:
-    """A question about a pair, as an answer to which a verdict is learnt."""
-    first, second = (f"{seed} pears", f"{seed + 1} pears")[:: 1 if order == "A" else -1]
-    asked = f"Which is better? Problem: sum {seed}? A: {first}. B: {second}."
-    said = [{"role": "user", "content": asked}, {"role": "assistant", "content": order}]
-    return {
-        "demonstration_id": f"{seed}{order}",
-        "prompt_id": prompt_id(said[:1]),
-        "messages": said,
-        "recipe": "judge",
-        "refresh": "2026-01-01",
-        "task": task,
-    }
-
-
-def test_both_orders_of_a_pair_and_its_task_are_in_one_split() -> None:
-    """The words that all questions share do not make one cluster of them."""
-    tasks = [" ".join(random.Random(seed).sample(WORDS, 9)) for seed in range(40)]
-    records = [
-        judged(seed, order, task=task) for seed, task in enumerate(tasks) for order in ("A", "B")
-    ]
-    for seed, task in enumerate(tasks):
-        solved = {**judged(seed, "S", task=None), "recipe": "solver"}
-        solved["messages"] = [
-            {"role": "user", "content": task},
-            {"role": "assistant", "content": ""},
-        ]
-        records.append(solved)
-    gathered = pl.DataFrame(records, schema=pl.Schema({**columns(Demonstrations), **ABOUT}))
-    found = made(gathered, Demonstrations, filters=[], evaluations={}, held_out=0.5).rows
-    assert found.height == 120
-    for seed, task in enumerate(tasks):
-        splits_of = set(found.filter(pl.col("demonstration_id").str.head(-1) == str(seed))["split"])
-        assert splits_of == {"held_out" if shares(keys(pl.Series([task])))[0] < 0.5 else "train"}
-    assert set(found["split"]) == {"train", "held_out"}
-
-
 def test_repeats_and_evaluation_prompts_are_dropped_over_refreshes() -> None:
     again = pair(3, refresh="2026-01-03", recipe="two")
     near = {**pair(3, refresh="2026-01-02"), "pair_id": "near"}
@@ -395,42 +284,3 @@ def test_the_oldest_stay_under_a_cap_of_a_source() -> None:
     assert (kept.height, set(kept["refresh"])) == (3, {"2026-01-01", "2026-01-02"})
     assert result.rows.filter(pl.col("source") == "b").height == 4
     assert set(result.dropped["reason"]) == {"over the cap of source a"}
-
-
-def of_table(kind: Any, seed: int) -> dict[str, Any]:
-    prompt = pair(seed)
-    answer = {"role": "assistant", "content": f"answer {seed}"}
-    return {
-        StepLabels: {
-            "response_id": str(seed),
-            "prompt": prompt["prompt"],
-            "completions": [f"answer {seed}"],
-            "labels": [True],
-            "values": [1.0],
-        },
-        Demonstrations: {
-            "demonstration_id": str(seed),
-            "messages": [*prompt["prompt"], answer],
-        },
-    }[kind] | {name: prompt[name] for name in ("prompt_id", *PROVENANCE)}
-
-
-@pytest.mark.parametrize("kind", [StepLabels, Demonstrations])
-def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None:
-    schema = pl.Schema({**columns(kind), **ABOUT})
-    records = [of_table(kind, seed) for seed in [*range(60), 9_000]]
-    again = {**of_table(kind, 5), kind.primary_key()[0]: "again", "refresh": "2026-01-02"}
-    found = made(pl.DataFrame([*records, again], schema=schema), kind)
-    assert found.rows.height + found.dropped.height == 62
-    assert {"again", "9000"} <= set(found.dropped["row_id"])
-    assert set(found.rows["split"]) == {"train", "held_out"}
-
-
-def test_an_answer_to_nothing_is_its_own_prompt() -> None:
-    schema = pl.Schema({**columns(Demonstrations), **ABOUT})
-    said = [
-        {**of_table(Demonstrations, seed), "messages": [{"role": "assistant", "content": text}]}
-        for seed, text in enumerate((asked(9_000), asked(3)))
-    ]
-    found = made(pl.DataFrame(said, schema=schema), Demonstrations, held_out=0.0)
-    assert found.rows["demonstration_id"].to_list() == ["1"]

@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -159,16 +159,33 @@ def test_only_new_rows_are_read(store: Store, monkeypatch: pytest.MonkeyPatch) -
     store.update()
     store.write("one", DAYS[1], range(300, 340))
     read: list[str] = []
-    whole = stored_tables.read_file
+    whole = stored_tables.file_slices
 
-    def noted(file: UPath) -> pl.DataFrame:
+    def noted(file: UPath, rows: int) -> Iterator[pl.DataFrame]:
         read.append(file.name)
-        return whole(file)
+        return whole(file, rows)
 
-    monkeypatch.setattr("assets.datasets.gather.read_file", noted)
+    # Of earlier rows, only the groups with a text that may be like a new one are read.
+    monkeypatch.setattr("assets.datasets.gather.file_slices", noted)
     updated(PLAN, store.tables, Versions(store.folder, "mine"))
-    # Once to decide about them, and once to write them.
-    assert read == [f"{DAYS[1]}.parquet"] * 2
+    assert read == [f"{DAYS[1]}.parquet"]
+
+
+DIGESTS = ("d100e42d16da9e86a7c3f0da2ca7b12a", "45be476cb47ec053eec2845716b2ca3d")
+"""Of the two versions below, when a refresh was still written from all its rows in memory."""
+
+
+def test_a_version_written_some_rows_at_a_time_is_that_of_all_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("curate.BATCH", "update.ROWS", "gather.GROUP"):
+        monkeypatch.setattr(f"assets.datasets.{name}", 7)
+    for number, digest in enumerate(DIGESTS, 1):
+        version = store.update().version
+        assert (version.number, version.digest) == (number, digest)
+        rows = Versions(store.folder, "mine").read(version)
+        assert rows.height == version.rows()
+        store.write("one", DAYS[1], [*range(85, 130), 900])
 
 
 @pytest.mark.parametrize("seed", range(2))
