@@ -61,9 +61,11 @@ class AllOf(Measure):
 
 
 def worst(found: Sequence[Figures]) -> Figures:
-    """The figures of the claim that holds least, with what all say."""
+    """The figures of the claim that holds least, with what all say, and the first plot of any."""
     least = min(found, key=lambda each: _VERDICTS.index(each.verdict))
-    return replace(least, says="; and ".join(f"{each.says} ({each.verdict})" for each in found))
+    plot = next((each.plot for each in (least, *found) if each.plot is not None), None)
+    says = "; and ".join(f"{each.says} ({each.verdict})" for each in found)
+    return replace(least, says=says, plot=plot)
 
 
 def _each(stages: Iterable[list[str]]) -> list[str]:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assets.project.intervals import compared
 from assets.project.label_truth import ranked_pairs
-from assets.project.measure import Figures, MeasureOfScores, Tables, UnmeasurableError
+from assets.project.measure import Curve, Figures, MeasureOfScores, Plot, Tables, UnmeasurableError
 
 
 class RewardAccuracy(MeasureOfScores):
@@ -18,13 +18,19 @@ class RewardAccuracy(MeasureOfScores):
     comparison is with 1/2, which is chance. The claim holds if the interval of the difference is
     above −``within``. ``also`` names more stages of scores, each with the stage of its responses to
     the same prompts; ``says`` shows their shares.
+
+    ``curves`` names the stages of scores of these responses for growing numbers ``along`` an axis,
+    such as the judgements behind a score: {curve: {number: stage}}. They are plotted and told.
     """
 
     within: float = Field(default=0.0, ge=0, le=1)
     also: Mapping[str, str] = Field(default_factory=dict)
+    curves: Mapping[str, Mapping[int, str]] = Field(default_factory=dict)
+    along: str = "votes"
 
     def stages(self) -> list[str]:
-        return [*super().stages(), *self.also, *self.also.values()]
+        along = [stage for each in self.curves.values() for stage in each.values()]
+        return [*super().stages(), *self.also, *self.also.values(), *along]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = ranked_pairs(tables[self.responses], tables[self.of], tables[self.prompts], checks)
@@ -39,13 +45,36 @@ class RewardAccuracy(MeasureOfScores):
         both = compared(ours, theirs)
         others = ""
         for stage, of in self.also.items():
-            other = ranked_pairs(tables[of], tables[stage], tables[self.prompts], checks)
-            hits, pairs = (sum(other[name].to_list()) for name in ("hits", "count"))
+            hits, pairs = self._ranked(tables, stage, of, checks)
             if pairs:
                 others += f"; by {stage} {hits / pairs:.1%} of {pairs:,.0f}"
+        curves = [
+            Curve(
+                "ranked rightly",
+                name,
+                tuple(
+                    (number, hits / pairs)
+                    for number, stage in sorted(stages.items())
+                    for hits, pairs in [self._ranked(tables, stage, self.responses, checks)]
+                    if pairs
+                ),
+            )
+            for name, stages in self.curves.items()
+        ]
+        for curve in curves:
+            told = ", ".join(f"{number} {share:.1%}" for number, share in curve.points)
+            others += f"; {curve.name} by {self.along}: {told}"
         return Figures.of(
             both,
             f"of {both.count:,.0f} pairs of a right and a wrong response {both.measured:.1%} "
             f"are ranked rightly, by the control {both.control:.1%}: {both}{others}",
             boundary=-self.within,
+            plot=Plot(self.along, tuple(curves)) if curves else None,
         )
+
+    def _ranked(
+        self, tables: Tables, stage: str, of: str, checks: Mapping[str, str]
+    ) -> tuple[float, float]:
+        """How many pairs the scores of ``stage`` rank correctly, and of how many."""
+        ranked = ranked_pairs(tables[of], tables[stage], tables[self.prompts], checks)
+        return sum(ranked["hits"].to_list()), sum(ranked["count"].to_list())

@@ -1,9 +1,11 @@
 """AllOf: a paper's claims hold if each of them does."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
-from assets.project.measure import Figures
+from assets.project.measure import Curve, Figures, Plot
 from claims import AllOf, RewardAccuracy
 from claims.all_of import worst
 from tests.claims.tables import CHECKS, prompts, responses, scores
@@ -25,6 +27,12 @@ def test_the_claim_that_holds_least_decides() -> None:
     assert found.says == (
         "[0.1, 0.2] (held); and [-0.1, 0.3] (undecided); and [-0.2, -0.1] (did not hold)"
     )
+
+
+def test_a_plot_of_any_claim_is_kept() -> None:
+    plot = Plot("votes", (Curve("ranked rightly", "kept", ((1, 0.5),)),))
+    plotted = replace(figures(0.1, 0.2), plot=plot)
+    assert worst([plotted, figures(-0.1, 0.3)]).plot == plot
 
 
 def test_each_claim_is_measured_by_its_own_stages() -> None:

@@ -148,6 +148,15 @@ def test_reward_accuracy_compares_every_right_with_every_wrong_response() -> Non
     measure = RewardAccuracy(of="scores", control="scores", within=0.1)
     assert measure.figures(tables, tables, checks=CHECKS).held
 
+    tables["none"] = scores.with_columns(value=pl.lit(1.0))
+    measure = RewardAccuracy(of="scores", curves={"kept": {"8": "scores", "1": "none"}})
+    assert {"none"} < set(measure.stages())
+    found = measure.figures(tables, {}, checks=CHECKS)
+    assert found.says.endswith("; kept by votes: 1 50.0%, 8 62.5%")
+    assert found.plot is not None
+    assert found.plot.along == "votes"
+    assert found.plot.curves[0].points == ((1, 0.5), (8, 0.625))
+
 
 def test_a_prompt_without_a_response_is_answered_wrongly() -> None:
     def answered(**texts: str) -> pl.DataFrame:
