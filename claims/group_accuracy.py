@@ -22,8 +22,8 @@ class GroupAccuracy(Measure):
     where it is lowest. A pair is predicted if its chosen response scores higher; a tie counts half.
 
     ``pairs`` names the stage of pairs that state the true preferences. Their groups are those of
-    their ``annotator`` (a person, or a principle), of the ``source`` of their prompt, or of the
-    ``context``: the system message before it. A group of fewer than ``fewest`` pairs is left out.
+    their ``annotator`` (a person, or a principle), of the ``source`` of their prompt, which stage
+    ``prompts`` knows, or of the ``context``: the system message before it. A group of fewer than ``fewest`` pairs is left out.
     A score by an annotator of the group's name counts for that group only; otherwise the mean of
     all scores of a response counts. ``of`` may also be the rewards of held-out pairs
     (`schemas.RewardEvaluations`).
@@ -38,17 +38,21 @@ class GroupAccuracy(Measure):
     """
 
     pairs: str = "pairs"
+    prompts: str = "prompts"
     by: Literal["annotator", "source", "context"] = "annotator"
     fewest: int = Field(default=10, ge=1)
     rivals: tuple[Scored, ...] = ()
     upper: Scored | None = None
 
     def stages(self) -> list[str]:
-        return [self.of, *_stages(self.upper), self.pairs]
+        return [self.of, *_stages(self.upper), *self._grouped()]
 
     def control_stages(self) -> list[str]:
         rivals = [stage for rival in self.rivals for stage in _stages(rival)]
-        return [] if self.control is None else [self.control, *rivals, self.pairs]
+        return [] if self.control is None else [self.control, *rivals, *self._grouped()]
+
+    def _grouped(self) -> list[str]:
+        return [self.pairs, self.prompts] if self.by == "source" else [self.pairs]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         stages: list[Scored] = [self.of, self.required_control(), *self.rivals]
@@ -103,7 +107,7 @@ class GroupAccuracy(Measure):
         if self.by == "annotator":
             group = pl.col("annotator")
         elif self.by == "source":
-            sources = tables["prompts"].select("prompt_id", group="source")
+            sources = tables[self.prompts].select("prompt_id", group="source")
             pairs = pairs.join(sources, on="prompt_id", how="left", maintain_order="left")
             group = pl.col("group")
         else:

@@ -102,6 +102,14 @@ def test_groups_that_never_disagree_turn_nothing() -> None:
     assert "no two groups prefer the same texts in opposite ways" in found.says
 
 
+def test_the_sources_of_held_out_prompts_are_theirs() -> None:
+    own = {"held_out": prompts(*LETTERS), "prompts": prompts("z"), "pairs": pairs(turned=False)}
+    measure = GroupAccuracy(of="scores", control="scores", by="source", prompts="held_out")
+    assert "held_out" in measure.stages() and "held_out" in measure.control_stages()
+    sides = (own | {"scores": scores(liked(*each))} for each in ((1, 0), (0, 1)))
+    assert measure.figures(*sides, checks={}).measured == 1.0
+
+
 def test_it_is_compared_with_the_best_of_the_control_and_its_rivals() -> None:
     """The control gets the second text wrong of all prompts, one rival of half of them."""
     half = {name: -value if name > "g" else value for name, value in liked(1, 0).items()}
