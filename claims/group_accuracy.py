@@ -22,11 +22,11 @@ class GroupAccuracy(Measure):
     where it is lowest. A pair is predicted if its chosen response scores higher; a tie counts half.
 
     ``pairs`` names the stage of pairs that state the true preferences. Their groups are those of
-    their ``annotator`` (a person, or a principle), of the ``source`` of their prompt, which stage
-    ``prompts`` knows, or of the ``context``: the system message before it. A group of fewer than ``fewest`` pairs is left out.
-    A score by an annotator of the group's name counts for that group only; otherwise the mean of
-    all scores of a response counts. ``of`` may also be the rewards of held-out pairs
-    (`schemas.RewardEvaluations`).
+    their ``annotator`` (a person, or a principle), of the ``source`` of their prompt (of stage
+    ``prompts``), or of the ``context``: the system message before it. A group of fewer than
+    ``fewest`` pairs is left out. A score by an annotator of the group's name counts for that group
+    only; otherwise the mean of all scores of a response counts. ``of`` may also be the rewards of
+    held-out pairs (`schemas.RewardEvaluations`).
 
     It is compared with the lowest share of the control, which may be that of another group; with
     ``rivals``, more scores beside the control, with the highest of their lowest. A rival is a

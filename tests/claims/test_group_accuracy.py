@@ -105,7 +105,8 @@ def test_groups_that_never_disagree_turn_nothing() -> None:
 def test_the_sources_of_held_out_prompts_are_theirs() -> None:
     own = {"held_out": prompts(*LETTERS), "prompts": prompts("z"), "pairs": pairs(turned=False)}
     measure = GroupAccuracy(of="scores", control="scores", by="source", prompts="held_out")
-    assert "held_out" in measure.stages() and "held_out" in measure.control_stages()
+    assert "held_out" in measure.stages()
+    assert "held_out" in measure.control_stages()
     sides = (own | {"scores": scores(liked(*each))} for each in ((1, 0), (0, 1)))
     assert measure.figures(*sides, checks={}).measured == 1.0
 
