@@ -13,6 +13,7 @@ import pytest
 from engines.model import Models
 from engines.operators.run_rows import Failed, run_rows
 from engines.protocol import EngineError
+from engines.runtime import event_loop, turn
 from engines.runtime.event_loop import Stopped
 from engines.runtime.kept_open import kept_open
 from engines.runtime.overlap import overlap
@@ -135,15 +136,29 @@ def test_what_is_done_with_a_part_may_fail(stand: Any) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_signals_stop_both_parts(
-    stand: Any, capsys: pytest.CaptureFixture[str], *, at_once: bool
+    stand: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    at_once: bool,
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     begun: list[Row] = []
+    told = threading.Event()
+
+    def say_stopping(signal_name: str) -> None:
+        event_loop.say_stopping(signal_name)
+        told.set()
+
+    monkeypatch.setattr(turn, "say_stopping", say_stopping)
 
     async def work(row: Row, models: Models) -> None:
         begun.append(row)
         if row == (1, 2):
-            for _ in range(2 if at_once else 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+            if at_once:
+                # Two signals at the same moment may arrive as one.
+                await asyncio.to_thread(told.wait)
                 os.kill(os.getpid(), signal.SIGTERM)
         if row[0] == 1 or row == (0, 0):
             await asyncio.Event().wait()
