@@ -106,13 +106,14 @@ def products(
         weights = [torch.ops.mkldnn._reorder_linear_weight(weight, BATCH) for weight in weights]
 
     def write(asked: list[Any]) -> int:
+        where = {"dtype": loaded.dtype, "device": device}
+        states = [torch.ones(len(asked), layer.in_features, **where) for layer in layers]
         for _ in range(tokens):
-            for weight, layer in zip(weights, layers, strict=True):
-                states = torch.ones(len(asked), layer.in_features, dtype=layer.weight.dtype)
+            for each, weight in zip(states, weights, strict=True):
                 if packed:
-                    torch.ops.mkldnn._linear_pointwise(states, weight, None, "none", [], "")
+                    torch.ops.mkldnn._linear_pointwise(each, weight, None, "none", [], "")
                 else:
-                    torch.nn.functional.linear(states.to(device), weight)
+                    torch.nn.functional.linear(each, weight)
         if device == "cuda":
             torch.cuda.synchronize()
         return len(asked) * tokens

@@ -43,8 +43,9 @@ class CumulativeRegret(MeasureOfScores):
         return Figures.of(
             both,
             f"over {self.blocks} steps the regret is {both.measured:.3f} a step, the control's "
-            f"{both.control:.3f}: {both}; forced answers are right for {_told(curves[self.of])} "
-            f"after 0, 1, … steps, the control's for {_told(curves[f'control {name}'])}; "
+            f"{both.control:.3f}: {both}; forced answers are right for "
+            f"{_percentages(curves[self.of])} after 0, 1, … steps, the control's for "
+            f"{_percentages(curves[f'control {name}'])}; "
             f"{tokens[0]:.1f} tokens a response, the control's {tokens[1]:.1f}",
             below=True,
             plot=Plot(
@@ -93,5 +94,5 @@ def _by_blocks(values: pl.DataFrame) -> list[float]:
     return [float(each) for each in means.mean().row(0)]
 
 
-def _told(shares: list[float]) -> str:
+def _percentages(shares: list[float]) -> str:
     return ", ".join(f"{each:.1%}" for each in shares)

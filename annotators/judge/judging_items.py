@@ -120,7 +120,7 @@ class JudgingItems(RowOperator):
     def rows_about(
         self,
         items: Iterable[Item],
-        made: Callable[[Item, tuple[Message, ...]], list[TableRow]],
+        rows_of: Callable[[Item, tuple[Message, ...]], list[TableRow]],
         context: Context,
         *,
         total: int,
@@ -128,7 +128,7 @@ class JudgingItems(RowOperator):
         unit: str = "response_id",
         position: Callable[[Item, tuple[Any, ...]], int] | None = None,
     ) -> Split:
-        """What is ``made`` of each item and the question about it. The ``ids`` of an item that has
+        """The ``rows_of`` each item and the question about it. The ``ids`` of an item that has
         none, because a stage has nothing to show, are dropped with the reason. ``unit`` and
         ``position``: as for `engines.operators.collect.to_table`."""
 
@@ -136,7 +136,7 @@ class JudgingItems(RowOperator):
             if isinstance(item.shown, Refusal):
                 why = item.shown.reason, item.shown.numbers
                 return [DroppedRow(name, *why) for name in ids(item)]
-            return made(item, self.question(item, item.shown, models))
+            return rows_of(item, self.question(item, item.shown, models))
 
         return to_table(
             run_rows(((item.response_id, item) for item in items), work, context, total=total),

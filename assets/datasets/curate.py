@@ -134,8 +134,7 @@ def _finished(
     rows = every.filter(pl.col("step").is_null())
     out.append(again.select("row_id", "reason", "numbers", stage=pl.lit(stage)))
     for each in rules.filters[len(rules.lasting) :]:
-        every_row = pl.concat(part.rows() for part in parts).with_row_index("place")
-        texts = every_row.filter(pl.col("place").is_in(rows["row"].implode()))
+        texts = _texts_of(parts, rows["row"])
         against, _ = filtered(each, texts, rules, None, step=0, read=partial(_read, (), ()))
         rows = refuse(rows, against.rename({"place": "row"}))
     near = rows.filter(pl.col("split").is_null()).select(

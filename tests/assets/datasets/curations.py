@@ -82,7 +82,7 @@ def by_refresh(gathered: pl.DataFrame) -> list[pl.DataFrame]:
     )
 
 
-def made(
+def curation_of(
     records: list[Any] | pl.DataFrame,
     table: Any = Pairs,
     remembered: pl.DataFrame | None = None,

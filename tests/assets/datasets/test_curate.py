@@ -15,7 +15,7 @@ from assets.datasets.clusters import ALIKE, clusters
 from assets.datasets.mixture import Cap
 from assets.datasets.splits import REMEMBERED, add_prompts, keys, shares, split_by_key
 from filters import LengthBias
-from tests.assets.datasets.curations import FILTERS, Made, asked, made, pair
+from tests.assets.datasets.curations import FILTERS, Made, asked, curation_of, pair
 
 
 def splits(texts: pl.Series, held_out: float, known: dict[str, str] | None = None) -> pl.DataFrame:
@@ -81,7 +81,7 @@ def test_clusters_of_many_are_those_of_few() -> None:
 
 @given(refreshes=REFRESHES)
 def test_no_cluster_is_in_both_splits(refreshes: dict[str, list[int]]) -> None:
-    result = made(of(refreshes))
+    result = curation_of(of(refreshes))
     texts = [asked(int(number)) for number in result.rows["pair_id"]]
     of_cluster: dict[int, set[str]] = {}
     for cluster, split in zip(slow_clusters(texts), result.rows["split"], strict=True):
@@ -96,7 +96,7 @@ def test_other_refreshes_earlier_or_later_move_no_row_between_splits(
     was: dict[str, str] = {}
     remembered: Any = None
     for known in (refreshes, {**more, **refreshes}, {**last, **more, **refreshes}):
-        result = made(of(known), remembered=remembered)
+        result = curation_of(of(known), remembered=remembered)
         remembered = result.curation.remembered
         now = where(result)
         assert {row: now[row] for row in was if row in now} == {
@@ -110,12 +110,12 @@ def check_day_by_day(refreshes: dict[str, list[int]], **how: Any) -> Made:
     """A curation that keeps what it decided each day is that of all days at once."""
     remembered: Any = None
     decisions: Sequence[pl.DataFrame] = ()
-    result = made([], **how)
+    result = curation_of([], **how)
     for day in sorted(each for each in refreshes if refreshes[each]):
         known = {each: refreshes[each] for each in refreshes if each <= day}
-        result = made(of(known), remembered=remembered, known=decisions, **how)
+        result = curation_of(of(known), remembered=remembered, known=decisions, **how)
         remembered, decisions = result.curation.remembered, result.curation.decisions
-    once = made(of(refreshes), **how)
+    once = curation_of(of(refreshes), **how)
     assert result.rows.equals(once.rows)
     assert result.dropped.equals(once.dropped)
     assert result.curation.rows.equals(once.curation.rows)
@@ -145,9 +145,9 @@ def test_rows_decided_about_some_at_a_time_are_those_of_all_at_once(
     refreshes = {
         f"2026-01-0{day}": draw.choices(range(90), k=k) for day, k in enumerate((50, 3), 1)
     }
-    once = made(of(refreshes)).curation
+    once = curation_of(of(refreshes)).curation
     monkeypatch.setattr("assets.datasets.curate.BATCH", 7)
-    slowly = made(of(refreshes)).curation
+    slowly = curation_of(of(refreshes)).curation
     assert slowly.rows.equals(once.rows)
     assert slowly.dropped.equals(once.dropped)
     assert slowly.remembered.equals(once.remembered)
@@ -159,7 +159,7 @@ def test_rows_decided_about_some_at_a_time_are_those_of_all_at_once(
 def test_the_order_of_refreshes_changes_nothing(refreshes: dict[str, list[int]], seed: int) -> None:
     days = list(refreshes)
     random.Random(seed).shuffle(days)
-    one, other = made(of(refreshes)), made(of({day: refreshes[day] for day in days}))
+    one, other = curation_of(of(refreshes)), curation_of(of({day: refreshes[day] for day in days}))
     assert one.rows.equals(other.rows)
     assert one.dropped.equals(other.dropped)
 
@@ -178,7 +178,7 @@ def test_kept_and_dropped_add_up_and_caps_and_weights_hold(
 ) -> None:
     records = of(refreshes)
     cap = Cap(rows=most, recipes={"one": of_one})
-    result = made(records, weights=weights, cap=cap)
+    result = curation_of(records, weights=weights, cap=cap)
     assert result.rows.height + result.dropped.height == len(records)
     told = Counter(record["pair_id"] for record in records)
     assert Counter([*result.rows["pair_id"], *result.dropped["row_id"]]) == told
@@ -195,7 +195,7 @@ def test_a_cluster_is_where_its_first_prompt_is() -> None:
     first, *later = (pair(seed, refresh=f"2026-01-0{seed + 1}") for seed in range(3))
     share = float(shares(keys(pl.Series([asked(0)])))[0])
     for held, split in ((share / 2, "train"), ((1 + share) / 2, "held_out")):
-        result = made([first, *later], held_out=held)
+        result = curation_of([first, *later], held_out=held)
         assert result.rows["split"].to_list() == [split] * 3
         assert result.dropped.is_empty()
 
@@ -263,7 +263,7 @@ def test_repeats_and_evaluation_prompts_are_dropped_over_refreshes() -> None:
     again = pair(3, refresh="2026-01-03", recipe="two")
     near = {**pair(3, refresh="2026-01-02"), "pair_id": "near"}
     measured = pair(9_000, refresh="2026-01-02")
-    result = made([again, near, measured, pair(3), pair(6)], held_out=0.0)
+    result = curation_of([again, near, measured, pair(3), pair(6)], held_out=0.0)
     assert result.rows["pair_id"].to_list() == ["3", "6"]
     reasons = dict(result.dropped.select("row_id", "reason").iter_rows())
     assert reasons == {
@@ -279,7 +279,7 @@ def test_the_oldest_stay_under_a_cap_of_a_source() -> None:
         pair(seed * 3, refresh=f"2026-01-0{1 + seed % 5}", source="a" if seed < 8 else "b")
         for seed in range(12)
     ]
-    result = made(records, held_out=0.0, cap=Cap(sources={"a": 3}))
+    result = curation_of(records, held_out=0.0, cap=Cap(sources={"a": 3}))
     kept = result.rows.filter(pl.col("source") == "a")
     assert (kept.height, set(kept["refresh"])) == (3, {"2026-01-01", "2026-01-02"})
     assert result.rows.filter(pl.col("source") == "b").height == 4

@@ -9,7 +9,7 @@ import pytest
 from assets.datasets.gather import PROVENANCE
 from assets.datasets.splits import keys, shares
 from schemas import Demonstrations, StepLabels, columns, prompt_id
-from tests.assets.datasets.curations import ABOUT, WORDS, asked, made, pair
+from tests.assets.datasets.curations import ABOUT, WORDS, asked, curation_of, pair
 
 
 def judged(seed: int, order: str, *, task: str | None) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def test_both_orders_of_a_pair_and_its_task_are_in_one_split() -> None:
         ]
         records.append(solved)
     gathered = pl.DataFrame(records, schema=pl.Schema({**columns(Demonstrations), **ABOUT}))
-    found = made(gathered, Demonstrations, filters=[], evaluations={}, held_out=0.5).rows
+    found = curation_of(gathered, Demonstrations, filters=[], evaluations={}, held_out=0.5).rows
     assert found.height == 120
     for seed, task in enumerate(tasks):
         splits_of = set(found.filter(pl.col("demonstration_id").str.head(-1) == str(seed))["split"])
@@ -72,7 +72,7 @@ def test_solutions_and_demonstrations_are_split_by_prompt_too(kind: Any) -> None
     schema = pl.Schema({**columns(kind), **ABOUT})
     records = [of_table(kind, seed) for seed in [*range(60), 9_000]]
     again = {**of_table(kind, 5), kind.primary_key()[0]: "again", "refresh": "2026-01-02"}
-    found = made(pl.DataFrame([*records, again], schema=schema), kind)
+    found = curation_of(pl.DataFrame([*records, again], schema=schema), kind)
     assert found.rows.height + found.dropped.height == 62
     assert {"again", "9000"} <= set(found.dropped["row_id"])
     assert set(found.rows["split"]) == {"train", "held_out"}
@@ -84,5 +84,5 @@ def test_an_answer_to_nothing_is_its_own_prompt() -> None:
         {**of_table(Demonstrations, seed), "messages": [{"role": "assistant", "content": text}]}
         for seed, text in enumerate((asked(9_000), asked(3)))
     ]
-    found = made(pl.DataFrame(said, schema=schema), Demonstrations, held_out=0.0)
+    found = curation_of(pl.DataFrame(said, schema=schema), Demonstrations, held_out=0.0)
     assert found.rows["demonstration_id"].to_list() == ["1"]

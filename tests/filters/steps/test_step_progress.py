@@ -1,3 +1,5 @@
+"""StepProgress: what each step adds to the value of a prefix."""
+
 from itertools import pairwise
 
 import polars as pl
@@ -24,7 +26,7 @@ def scored(values: dict[str, list[float | None]]) -> dict[str, pl.DataFrame]:
     return {"values": rows(Scores, found)}
 
 
-def test_a_step_has_what_it_raised_the_value_by():
+def test_a_step_has_what_it_raised_the_value_by() -> None:
     given = {"b": [0.25, 0.5, 0.375, 1.0], "a": [0.5, 0.0]}
     split = StepProgress(of="values").run(scored(given))
     expected = [
@@ -39,7 +41,7 @@ def test_a_step_has_what_it_raised_the_value_by():
     assert split.dropped.is_empty()
 
 
-def test_a_response_with_an_unknown_value_is_dropped():
+def test_a_response_with_an_unknown_value_is_dropped() -> None:
     split = StepProgress(of="values").run(
         scored({"a": [None, 0.5, 1.0], "b": [0.5, None, 1.0], "c": [0.5], "d": [0.0, 1.0]})
     )
