@@ -1,7 +1,7 @@
 """An annotator as a parameter of another operator, which gives it the rows."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import polars as pl
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, SerializeAsAny
 
 from engines.context import Context
 from engines.operators.scores import Scorer, ScorerSession
+from engines.protocol import UntrainedHeadError
 from schemas import Operator, load_operator
 
 
@@ -47,9 +48,10 @@ def has_weights(scorer: Operator, tables: Mapping[str, pl.DataFrame]) -> bool:
     return trained_by is None or not tables[trained_by].is_empty()
 
 
+@contextmanager
 def scorer_session(
     scorer: Operator, tables: Mapping[str, pl.DataFrame], context: Context, *, prompts: str
-) -> AbstractContextManager[ScorerSession]:
+) -> Iterator[ScorerSession]:
     """The session of a `NestedScorer`.
 
     Args:
@@ -57,7 +59,24 @@ def scorer_session(
         tables: the inputs of that operator, by stage name.
         context: the stage and its run.
         prompts: the stage whose prompts are given as the `SUPPLIED` inputs of the scorer.
+
+    Raises:
+        UntrainedHeadError: the scorer's model has no trained head; if that is because the stage
+            that trains it had no row, the message says so.
     """
     assert isinstance(scorer, Scorer), "a recipe that holds another operator is refused"
     supplied = [read.stage for read in scorer.inputs() if read.field in SUPPLIED]
-    return scorer.session({**dict.fromkeys(supplied, tables[prompts]), **tables}, context)
+    try:
+        with scorer.session(
+            {**dict.fromkeys(supplied, tables[prompts]), **tables}, context
+        ) as session:
+            yield session
+    except UntrainedHeadError as error:
+        trainer = getattr(scorer, "trained_by", None)
+        reasons = [] if trainer is None else tables[trainer]["reason"].drop_nulls().to_list()
+        if not reasons:
+            raise
+        raise UntrainedHeadError(
+            f"recipe {context.recipe!r}, stage {context.stage!r} cannot score by the checkpoint of "
+            f"stage {trainer!r}, which trained nothing: {reasons[0]}"
+        ) from error

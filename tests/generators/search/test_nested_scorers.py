@@ -10,8 +10,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from engines.bindings import Binding
 from engines.opening import open_engine
+from engines.protocol import UntrainedHeadError
 from generators import BestOfN, Guided, StepBeam, TreeSearch
-from schemas import Checkpoints, empty
+from schemas import Checkpoints, empty, rows
 from tests.generators.searched import searching
 
 KINDS = [BestOfN, StepBeam, Guided, TreeSearch]
@@ -64,3 +65,27 @@ def test_a_search_whose_value_model_is_of_an_earlier_refresh_is_unguided_in_the_
     first = {**prompts, "value@previous": empty(Checkpoints)}
     guided = TreeSearch(scorer=carried).run(first, searching(stand)).kept
     assert guided.equals(TreeSearch().run(prompts, searching(stand)).kept)
+
+
+def test_a_scorer_whose_training_had_no_row_is_named_with_the_reason(
+    stand: Any, tiny_model: Path
+) -> None:
+    roles = {
+        "policy": Binding(model="policy"),
+        "value": Binding(model=str(tiny_model), device="cpu", dtype="float32"),
+    }
+    context = stand.context(
+        roles=roles,
+        open_engine=lambda one: stand.open(one) if one is roles["policy"] else open_engine(one),
+    )
+    start = {"path": str(tiny_model), "start": str(tiny_model), "rows": 0, "steps": 0}
+    reason = "no steplabels: stage 'inferred' kept no row"
+    untrained = rows(
+        Checkpoints,
+        [{**start, "seconds": 0.0, "metrics": "{}", "trained": False, "reason": reason}],
+    )
+    search = TreeSearch(
+        scorer={"use": "annotators.ProcessReward", "model": "value", "checkpoint": "value"}
+    )
+    with pytest.raises(UntrainedHeadError, match=rf"stage 'value'.*{reason}"):
+        search.run({"prompts": stand.prompts("a"), "value": untrained}, context)
