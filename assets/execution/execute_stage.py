@@ -150,10 +150,10 @@ def scorer_figures(
 
     Returns:
         ``accuracy``, the share in [0, 1] of (right, wrong) pairs of responses to one prompt that it
-            ranks correctly; a tie counts as half. Of a judge that ranks all responses at once
-            instead ``rank_agreement``: Kendall's tau of the rankings, in [−1, 1]. Nothing if no
-            response can be checked, if the operator is no scorer, or if being right is not what it
-            goes by: a judge under several criteria.
+            ranks correctly, where a tie counts as half, and ``accuracy_pairs``, their number. Of a
+            judge that ranks all responses at once ``rank_agreement``: Kendall's tau of the
+            rankings, in [−1, 1]. Nothing if no response can be checked, if the operator is no
+            scorer, or if being right is not what it goes by: a judge under several criteria.
     """
     from annotators.criteria.criteria_judge import CriteriaJudge
     from annotators.judge.judge import Judge
@@ -170,7 +170,7 @@ def scorer_figures(
         return {} if tau is None else {"rank_agreement": tau}
     ranked = ranked_pairs(responses, scores, prompts, checks)
     hits, count = float(ranked["hits"].sum()), float(ranked["count"].sum())
-    return {"accuracy": hits / count} if count else {}
+    return {"accuracy": hits / count, "accuracy_pairs": int(count)} if count else {}
 
 
 def _validation(stage: Stage, evaluations: pl.DataFrame, seed: int) -> dict[str, Any] | None:

@@ -157,7 +157,11 @@ def test_pairwise_figures_are_those_of_the_script(bench: Bench, script: list[str
     ]
     known = scorer_figures(judge, tables, split.kept, CHECKS)
     rightly = [1.0 if right > wrong else 0.5 * (right == wrong) for right, wrong in pairs]
-    assert known == ({"accuracy": pytest.approx(sum(rightly) / len(rightly))} if pairs else {})
+    assert known == (
+        {"accuracy": pytest.approx(sum(rightly) / len(pairs)), "accuracy_pairs": len(pairs)}
+        if pairs
+        else {}
+    )
 
 
 class Leaning(ScriptedEngine):
