@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from engines.checks.answers.numbers import HAN_SCALE
+from engines.checks.answers.spelling import OTHER_SCRIPT
+
 # As in Pandoc's Markdown: no space inside the dollars, no digit after them ("$2 and $3" is money).
 _MATHS = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)"
@@ -12,11 +15,12 @@ _MATHS = re.compile(
 _TEXT = re.compile(r"\\text\s?\{[^{}]*\}")
 _PROSE = re.compile(r"[a-z]{2,}\s+[a-z]{2,}", re.IGNORECASE)
 _JOINT = re.compile(r"\s*(?:,|,?\s*\b(?:and|or)\b)\s*")
-# Words, save "and" and "or" between two numbers or equations.
+# Words, save "and" and "or" between two numbers or equations, and 万 (ten thousand) after a digit.
 _WORDS = re.compile(
     r"(?<![\\a-zA-Z])(?!(?<=[\d)}$] )(?:and|or) [-+$\\(]*(?:\d|[a-z] ?=))"
     r"(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)"
-    r"[a-zA-Z](?:['’-]?[a-zA-Z])++['’]?(?!\()|\bI\b|(?<=\s)a(?=\s+[a-z]{2})",
+    r"[a-zA-Z](?:['’-]?[a-zA-Z])++['’]?(?!\()|\bI\b|(?<=\s)a(?=\s+[a-z]{2})"
+    rf"|(?!(?<=\d){HAN_SCALE}){OTHER_SCRIPT}+",
 )
 _UNITS = re.compile(r"\s*((?:[a-zA-Z°%]++(?:[\^/][a-zA-Z0-9^]++)*[ ]?){1,6})")
 _MARKUP = re.compile(r"[*_`]{2,}|(?<!\w)[*_`](?=\S)|(?<=\S)[*_`](?!\w)")

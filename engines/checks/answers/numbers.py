@@ -34,11 +34,17 @@ _ABOUT = re.compile(
 )
 _MINUS = re.compile(r"(?:minus|negative)\s+(?![-+])", re.IGNORECASE)
 _ASIDE = re.compile(r"(?<=[\w%.])\s\([^()\\=]*[a-z]{2}[^()\\=]*\)$")
+HAN_SCALE = r"(?:[百万萬亿億]|千(?![克米瓦卡]))"
+"""A Chinese character for a hundred or more after digits: 5万 is 50,000, but 5千克 is 5 kg."""
 _SCALE = re.compile(
-    r"\s*(?:\\text\s*\{\s*)?(hundred|thousand|million|billion|trillion|dozen)s?\b\s*\}?\s*"
+    r"\s*(?:\\text\s*\{\s*)?"
+    rf"(?:(hundred|thousand|million|billion|trillion|dozen)s?\b|({HAN_SCALE}))\s*\}}?\s*"
 )
-_SCALES = {"hundred": 100, "dozen": 12} | {
-    word: 1000**n for n, word in enumerate(("thousand", "million", "billion", "trillion"), start=1)
+_SCALES = {
+    **{"hundred": 100, "dozen": 12, "百": 100, "千": 1000},
+    **dict.fromkeys("万萬", 10**4),
+    **dict.fromkeys("亿億", 10**8),
+    **{word: 1000**n for n, word in enumerate(("thousand", "million", "billion", "trillion"), 1)},
 }
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -189,7 +195,7 @@ def _decimal(digits: str) -> Fraction:
 
 def _with_unit(value: Fraction, written: bool, money: str, rest: str) -> Number | None:
     if scale := _SCALE.match(rest):
-        value *= _SCALES[scale[1]]
+        value *= _SCALES[scale[1] or scale[2]]
         rest = rest[scale.end() :]
         rest = rest if "{" in rest else rest.replace("}", "")
     tail = without_text(rest).strip().rstrip(".")

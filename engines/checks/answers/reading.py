@@ -7,7 +7,7 @@ from engines.checks.answers.forms import Based, Choice, Form, Formula, Words
 from engines.checks.answers.moments import read_date, read_time
 from engines.checks.answers.numbers import read_number
 from engines.checks.answers.parts import read_named, read_ratio, read_several, several
-from engines.checks.answers.spelling import FUNCTIONS, bare, spelled, without_text
+from engines.checks.answers.spelling import FUNCTIONS, OTHER_SCRIPT, bare, spelled, without_text
 from engines.checks.answers.units import is_product, is_unit, read_unit
 
 LONGEST = 1000
@@ -31,9 +31,12 @@ _UNIT = re.compile(
     r"(.+?)\s*(°|\\?%|\\text\s?\{[^{}]*\}[^=<>]*|(?<=[\s\d)}])\s[a-zA-Z]{2,}[a-zA-Z\s/^\d]*)"
 )
 _FUNCTION = re.compile(FUNCTIONS)
+_OTHER_SCRIPT = re.compile(OTHER_SCRIPT)
 _SHORT = re.compile(
     "no|on|is|of|if|it|so|we|he|me|my|in|at|as|by|do|go|up|us|or|to|be|an|am", re.IGNORECASE
 )
+_ROUNDED = re.compile(r".*[^\s=]\s*\\approx\s*([^=<>]+)", re.DOTALL)
+"""A value and what it is about: ``4\\pi \\approx 12.57``."""
 _WORD_ALONE = re.compile(r"(yes|no|true|false)\s*[,.;:(-]", re.IGNORECASE)
 
 
@@ -56,6 +59,8 @@ def read_forms(text: str) -> Iterator[Form]:
         decimal = read_number(answer.replace(",", ".", 1))
         if decimal is not None and decimal.value.denominator > 1:
             yield decimal
+    if (rounded := _ROUNDED.fullmatch(answer)) and (decimal := read_number(rounded[1])) is not None:
+        yield decimal
     if word := _WORD_ALONE.match(answer):
         yield Words(word[1].lower())
 
@@ -99,7 +104,7 @@ def _is_prose(text: str) -> bool:
     words_in_text = [
         word for word in re.findall(r"[^\W\d_]{2,}", loose) if not _FUNCTION.fullmatch(word)
     ]
-    if "\\text" in text and words_in_text:
+    if ("\\text" in text and words_in_text) or _OTHER_SCRIPT.search(loose):
         return True
     if re.search(r":(?!=)", loose) or (
         "\\frac" not in text and re.search(r"(?<![\w^{.])[\d.]+\s+\d", text)

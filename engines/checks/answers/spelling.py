@@ -28,6 +28,8 @@ _SIGNS = {
     "λ": r" \lambda ",
     "º": "°",
     "⁄": "/",
+    **dict.fromkeys("。।", ". "),
+    "、": ", ",
     "\u200b": "",
     "\ufeff": "",
 }
@@ -36,6 +38,9 @@ _FRACTION = re.compile("[¼-¾⅐-⅞]")
 _RAISED = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+|[⁺⁻]?ⁿ")
 _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[a-zA-Z]\b|\([^()]*\))")
 
+OTHER_SCRIPT = r"[^\W\d_\u0000-\u03ff\u2000-\u2fff\uff00-\uffef\U0001d400-\U0001d7ff]"
+"""A letter of a script in which no formula is written, such as Cyrillic, Arabic and Han; Greek is
+none."""
 FUNCTIONS = (
     "(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|exp|lim|max|min|gcd|lcm|det|mod|deg|sqrt|pi|infty"
 )

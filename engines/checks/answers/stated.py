@@ -7,7 +7,7 @@ The first of these rules that finds an answer is used:
 2. the text after the last ``####``, unless it is a heading of words;
 3. the last ``<answer>…</answer>``;
 4. the text after the last "the answer is", "Answer:", "the result is" …, to the end of the
-   sentence;
+   sentence; in some other languages "Antwort:", "答案是" and the like;
 5. the last expression of the text, or its last sentence. Text that starts with "Check:", "Note:" or
    "Alternatively" is used only if there is no other.
 
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from engines.chat.thinking import split
 from engines.checks.answers.expressions import expressions
-from engines.checks.answers.spelling import without_text
+from engines.checks.answers.spelling import OTHER_SCRIPT, without_text
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*(?=\{)|\s+(?=\S))")
 _BOXES = 20
@@ -37,9 +37,17 @@ _SAYS = re.compile(
     r"(?:\s+(?:to|of|for)\s[^.:\n=]{1,80}?|\s+choice|\s+option)?[*_`\s]*"
     r"(?:\b(?:is|are|was|would be|will be|must be|should be|equals)\b"
     r"(?:\s+(?:therefore|thus|then|simply|just|exactly|given by|indeed|also|that|option|choice|"
-    r"the number))*|:|=)[*_`]*\s*:?[*_`]*",
+    r"the number))*|:|=)[*_`]*\s*:?[*_`]*"
+    # The word for "answer" in other languages, as in MGSM.
+    r"|\b(?:Antwort|Respuesta|Réponse|Risposta|Resposta|Ответ|Jibu)[*_]*\s*:[*_]*"
+    r"|(?:答案|答え|정답|답)[*_]*\s*(?:是|为|為|は|은|:)[*_]*",
     re.IGNORECASE,
 )
+# The marks of Chinese, Japanese and Hindi, with a space where the others have one.
+_MARKS = {
+    **{ord(one): f"{mark} " for one, mark in zip("。．।，、：；！？", "...,,:;!?", strict=True)},
+    **{ord("（"): "(", ord("）"): ")"},
+}
 _SENTENCE = re.compile(
     r"(?<=[^\s.])(?<!\b[ei]\.[ge])(?<!\b[ap]\.m)[.!?](?=[*\"')\]]*(?:\s+[^\sa-z]|\s*\n|\s*$))"
 )
@@ -67,7 +75,8 @@ _OPTION = re.compile(
 )
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|cannot|never|neither|nor|except|instead|than|double|twice|half|triple|under|over"
-    r"|almost|nearly|up|minus|negative)|n['’]t)\s+(?:(?:be|of|for|to)\s+)?[$\\(*]*$",
+    r"|almost|nearly|up|minus|negative)|n['’]t)\s+(?:(?:be|of|for|to)\s+)?[$\\(*]*$"
+    r"|(?:不是|不为|并非|\bне|\bnicht|\bno es|\bnon è)\s*[$\\(*]*$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
@@ -75,7 +84,10 @@ _DENIED_AFTER = re.compile(
 )
 # "10 more than 3", "10 percent of 50": the number after them was cut off.
 _COMPARED = re.compile(r"(?<!rather)\s(?:than|of)$")
-_LETTER = re.compile(r"[*_(\s]*([A-J])[)*_]*(?:$|[\s.,:;]+(?:because|since|as|which|with|for)\b)")
+_LETTER = re.compile(
+    r"[*_(\s]*([A-J])[)*_]*"
+    rf"(?:$|[\s.,:;]+(?:because|since|as|which|with|for)\b|[,\s]*(?![和与與或及]){OTHER_SCRIPT})"
+)
 _GIVEN_UP = re.compile(
     r"\b(?:I|we)\b(?:['’]m| am| are)?(?: really| simply)? (?:cannot|can['’]?t|can not|could not"
     r"|couldn['’]t|do not|don['’]t|not able to|unable to)"
@@ -95,7 +107,7 @@ def stated_answers(text: str, *, last: bool = True) -> list[str]:
     Empty if there is none. Of a very long text only the end is searched. Without ``last``, only
     answers that are marked as such count (rules 1 to 4).
     """
-    text = _CALCULATOR.sub("", split(text)[1][-_SEARCHED:])
+    text = _CALCULATOR.sub("", split(text)[1][-_SEARCHED:]).translate(_MARKS)
     for rule in (_boxed, _marked, _tagged, _after_phrase, _last if last else None):
         if rule and (answers := [answer for answer in rule(text) if answer.strip()]):
             return answers

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from engines.checks.answers.spelling import FUNCTIONS, without_text
+from engines.checks.answers.spelling import FUNCTIONS, OTHER_SCRIPT, without_text
 
 # Pint's registry is built once, whichever thread needs it first.
 _LOCK = threading.Lock()
@@ -54,6 +54,7 @@ _SPELLINGS = [
 ]
 _LETTERS = re.compile("[msghLlNJWVACKTF]|in|cc|Hz|Pa|eV|°")
 _FUNCTION = re.compile(rf"(?!min|deg)(?:{FUNCTIONS})")
+_OTHER_SCRIPT = re.compile(OTHER_SCRIPT)
 
 
 def is_unit(tail: str, *, marked: bool, glued: bool) -> bool:
@@ -71,7 +72,7 @@ def is_unit(tail: str, *, marked: bool, glued: bool) -> bool:
     word = first[0]
     if not word[0].isalpha() or _JOINING.fullmatch(word.lower()) or not _no_digits(tail):
         return False
-    if marked:
+    if marked or _OTHER_SCRIPT.match(word):
         return True
     if glued:
         return len(word) > 1 and bool(_GLUED.fullmatch(word))
