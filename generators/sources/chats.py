@@ -1,5 +1,6 @@
 """Conversations of datasets, read as messages."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -25,6 +26,8 @@ ROLES: Mapping[str, str] = {
 }
 """The role that each name means: OpenAI's, ShareGPT's, Gemini's, OpenAssistant's."""
 
+_BLANK = re.compile(r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*+")
+"""A text without a visible character: spaces, characters of no width, marks of direction."""
 _AUTHOR, _WORDS = ("role", "from"), ("content", "value", "text", "parts")
 _TEXTS = ("text", "input_text", "output_text")
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos", "file", "files")
@@ -138,9 +141,23 @@ def joined(content: Any, named: str) -> Any:
         text = part.get("text") if isinstance(part, Mapping) else None
         if not isinstance(text, str) or part.get("type", "text") not in _TEXTS:
             kind = part.get("type") if isinstance(part, Mapping) else _kind(part)
+            if kind is None and isinstance(part, Mapping):
+                kind = f"a mapping of {', '.join(map(str, part)) or 'nothing'}"
             raise ValueError(f"a part of {named} is not text: {_quoted(kind)}")
         texts.append(text)
     return "".join(texts)
+
+
+def one_text(value: Any, named: str) -> Any:
+    """A value that is one text, also in parts, as `joined` has it.
+
+    Raises:
+        ValueError: it is a list of several texts, such as the turns of a user, or a part is not
+            text.
+    """
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(one, str) for one in value):
+        raise ValueError(f"{named} is a list of {len(value)} texts, not one")
+    return joined(value, named)
 
 
 def asked_of(messages: list[Message], what: str) -> list[Message]:
@@ -165,7 +182,7 @@ def whole_text(value: Any, what: str) -> str:
         raise ValueError(f"{what} is null")
     if not isinstance(value, str):
         raise ValueError(f"{what} must be text, not {_kind(value)} {_quoted(value)}")
-    if not value.strip():
+    if _BLANK.fullmatch(value):
         raise ValueError(f"{what} is empty")
     try:
         value.encode()

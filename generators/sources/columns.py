@@ -2,14 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from engines.operators.system_turns import with_system
-from generators.sources.chats import asked_of, chat, joined, whole_text
+from generators.sources.chats import asked_of, chat, one_text, whole_text
 from generators.sources.tool_use import tools_text, with_tools
 from schemas import Message, SourceRowError
 
@@ -86,10 +88,11 @@ class Columns(BaseModel):
                 fields = {self.reference: "reference", self.tools: "tools"}
                 field = fields.get(column, "prompt")
                 has = ", ".join(map(repr, present)) or "none"
+                meant = _meant(column, [name for name in present if name not in self.needed])
                 raise SourceError(
                     f"{where} has no column {column!r}; it has {has}. Say which one holds the "
                     + ("right answers" if field == "reference" else field)
-                    + f", as in `{field}: {next(iter(present), 'question')}`"
+                    + f", as in `{field}: {meant}`"
                     + (" (or `messages:` for a column of chats)" if field == "prompt" else "")
                 )
 
@@ -125,7 +128,7 @@ class Columns(BaseModel):
             tools = tools_text(value_at(row, column), f"column {column!r}")
             messages = with_tools(messages, tools, f"column {column!r}")
         else:
-            messages = [{"role": "user", "content": whole_text(joined(value, what), what)}]
+            messages = [{"role": "user", "content": whole_text(one_text(value, what), what)}]
         return list(messages if self.system is None else with_system(messages, self.system))
 
     def _reference(self, row: Mapping[str, Any]) -> str | None:
@@ -137,10 +140,13 @@ def reference_text(value: Any, what: str) -> str | None:
     """A right answer as text, or None if there is none. A number stays as written in the file.
 
     Raises:
-        ValueError: the value is neither text nor a finite number. The message names ``what``.
+        ValueError: the value is neither text, nor a finite number, nor a date. The message names
+            ``what``.
     """
     if value is None or value == "":
         return None
+    if type(value) is date:
+        return value.isoformat()
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return whole_text(value, what)
     if not math.isfinite(value):
@@ -162,6 +168,14 @@ def value_at(row: Mapping[str, Any], column: str) -> Any:
         else:
             return None
     return found
+
+
+def _meant(column: str, others: Sequence[str]) -> str:
+    """The name of ``others`` that is ``column`` but for case and spaces, or the first one, as YAML
+    has it."""
+    folded = {name.strip().casefold(): name for name in others}
+    name = folded.get(column.casefold(), next(iter(others), "question"))
+    return name if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", name) else repr(name)
 
 
 def _is_chat(value: Any) -> bool:

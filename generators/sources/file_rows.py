@@ -10,6 +10,7 @@ import hashlib
 import io
 import itertools
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Literal, get_args
@@ -18,6 +19,7 @@ from upath import UPath
 
 from generators.sources.columns import SourceError
 from generators.sources.delimited import delimited_rows
+from generators.sources.file_kinds import refuse_foreign
 from generators.sources.json_rows import json_lines, json_rows
 from generators.sources.parquet_rows import parquet_columns, parquet_rows
 from schemas import content_id
@@ -46,7 +48,7 @@ COMPRESSED: Mapping[str, Callable[[IO[bytes], Literal["rb"]], Any]] = {
 
 _PEEK = 100
 _HEADER = 4096
-_OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
+_LIST = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\{\s*[\"}]")
 
 
 def format_of(file: UPath) -> Format | None:
@@ -68,13 +70,10 @@ def file_rows(file: UPath, kind: Format, needed: list[str] | None = None) -> Row
                 seekable = opened if opened is stream else io.BytesIO(opened.read())
                 yield from parquet_rows(file, seekable, needed)
                 return
-            if (beginning := opened.peek(2)[:2]) in _OTHER_UNICODE:
-                raise SourceError(
-                    f"{file} is UTF-16 (it begins with {beginning!r}): convert it to UTF-8"
-                )
-            if kind == "jsonl":
+            refuse_foreign(file, opened)
+            if kind == "jsonl" and not _is_list(opened):
                 yield from json_lines(file.name, opened)
-            elif kind == "json":
+            elif kind in ("json", "jsonl"):
                 yield from json_rows(file.name, opened)
             else:
                 yield from delimited_rows(file, opened, _delimiter(kind, opened))
@@ -117,6 +116,11 @@ def content_revision(files: list[UPath]) -> str:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def _is_list(opened: Any) -> bool:
+    """Whether a file of JSON lines is one list of rows, as many are."""
+    return _LIST.match(opened.peek(_HEADER)) is not None
 
 
 def _delimiter(kind: Format, opened: Any) -> str:

@@ -73,7 +73,9 @@ class Files(Columns):
     def _files(self) -> list[tuple[UPath, Format]]:
         path = UPath(self.path)
         if path.is_dir():
-            formats = [(file, format_of(file)) for file in path.iterdir()]
+            # Names with a dot in front are the system's, such as "._data.jsonl" of macOS.
+            inside = [file for file in path.iterdir() if not file.name.startswith(".")]
+            formats = [(file, format_of(file)) for file in inside]
             files = [
                 (file, kind)
                 for file, kind in formats
@@ -82,9 +84,15 @@ class Files(Columns):
             # A JSON file next to data files is usually metadata about them.
             files = [one for one in files if one[1] != "json"] or files
             if not files:
+                folders = sorted(file.name for file in inside if file.is_dir())
                 raise SourceError(
                     f"folder {path} holds no file that ends in {', '.join(SUFFIXES)} (or, "
                     f"compressed, in {', '.join(COMPRESSED)} after that)"
+                    + (
+                        f"; the folders in it ({', '.join(folders)}) are not read"
+                        if folders
+                        else ""
+                    )
                 )
             return sorted(files, key=lambda one: one[0].name)
         if not path.exists():

@@ -27,7 +27,8 @@ def json_lines(name: str, lines: Iterable[bytes]) -> Rows:
         try:
             row = _DECODER.decode(text)
         except (ValueError, RecursionError) as error:
-            yield where, _reason(error)
+            opens = "; in JSON lines a row stands on one line" if text.strip() in ("{", "[") else ""
+            yield where, f"{_reason(error)}{opens}"
         else:
             yield where, _row(row, text)
 
@@ -42,7 +43,8 @@ def json_rows(name: str, stream: IO[bytes]) -> Rows:
     # Bytes that are not UTF-8 become surrogates; their row is then rejected.
     text = stream.read().decode("utf-8-sig", errors="surrogateescape")
     place = _after_space(text, 0)
-    start = place if text.startswith("[", place) else _list_within(text, place)
+    alone = text.startswith("[", place)
+    start = place if alone else _list_within(text, place)
     if start is None:
         yield from _one_document(name, text)
         return
@@ -70,6 +72,9 @@ def json_rows(name: str, stream: IO[bytes]) -> Rows:
                 return
             yield where, reason
             place = following
+    if alone and (rest := _after_space(text, place + 1)) < len(text):
+        where = f"{name}, line {text.count(chr(10), 0, rest) + 1}"
+        yield where, "it stands after the end of the list, and nothing after it is read"
 
 
 class WrittenFloat(float):

@@ -7,6 +7,7 @@ from typing import IO, Any
 from upath import UPath
 
 from generators.sources.columns import SourceError
+from generators.sources.file_kinds import refuse_pointer
 
 
 def parquet_rows(
@@ -25,6 +26,7 @@ def parquet_rows(
 
     number = 0
     try:
+        refuse_pointer(file, stream)
         opened = pq.ParquetFile(stream)
         for batch in opened.iter_batches(1000, columns=needed):
             for row in _each(batch):
@@ -46,6 +48,7 @@ def parquet_columns(file: UPath) -> list[str]:
 
     try:
         with file.open("rb") as stream:
+            refuse_pointer(file, stream)
             opened = pq.ParquetFile(stream)
             if opened.metadata.num_rows == 0:
                 raise SourceError(f"{file} is empty: it holds no prompt")
@@ -67,17 +70,40 @@ def _each(batch: Any) -> Iterator[Mapping[str, Any] | str]:
 
 
 def _decoder(schema: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A function that reads the JSON of a row: ``datasets`` and exports write messages as JSON."""
+    """A function that reads the JSON of a row (``datasets`` and exports write messages as JSON),
+    and its numbers of 32 bits and fewer by `single`."""
+    readers = {field.name: _reader(field.type) for field in schema}
+    columns = [(name, read) for name, read in readers.items() if read is not None]
+    return lambda row: row | {name: read(row[name]) for name, read in columns}
+
+
+def single(number: float) -> float:
+    """A number of at most 32 bits with the fewest digits that tell it apart: 0.1, not
+    0.10000000149011612."""
+    import numpy as np
+
+    return float(str(np.float32(number)))
+
+
+def _reader(kind: Any) -> Callable[[Any], Any] | None:
+    """A function that reads a value of this type; None if it is one as it is."""
     import pyarrow as pa
 
-    def holds_json(kind: Any) -> bool:
-        listed = pa.types.is_list(kind) and holds_json(kind.value_type)
-        return listed or isinstance(kind, pa.JsonType)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inside = _reader(kind.value_type)
+        return inside and _known(lambda given: list(map(inside, given)))
+    if pa.types.is_struct(kind):
+        inner = {field.name: _reader(field.type) for field in kind}
+        fields = {name: read for name, read in inner.items() if read is not None}
+        return (
+            _known(lambda given: given | {n: fields[n](given[n]) for n in fields})
+            if fields
+            else None
+        )
+    if isinstance(kind, pa.JsonType):
+        return _known(json.loads)
+    return _known(single) if pa.types.is_float16(kind) or pa.types.is_float32(kind) else None
 
-    def value(given: Any) -> Any:
-        if isinstance(given, list):
-            return list(map(value, given))
-        return None if given is None else json.loads(given)
 
-    columns = [field.name for field in schema if holds_json(field.type)]
-    return lambda row: row | {name: value(row[name]) for name in columns}
+def _known(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda given: None if given is None else read(given)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from assets.importers.shapes.sample import Row, SampleScore, ShapeError, Solution
-from generators.sources.chats import asked_of, chat, joined, whole_text
+from generators.sources.chats import asked_of, chat, one_text, whole_text
 from generators.sources.columns import reference_text
 from generators.sources.tool_use import tools_text, with_tools
 from schemas import Message
@@ -23,7 +23,7 @@ def text(row: Row, field: str, *, of: str | None = None) -> str:
     where = f"{field!r} of {of}" if of else repr(field)
     if field not in row:
         raise ShapeError(f"no column {where}; there is {', '.join(map(repr, row)) or 'none'}")
-    return whole_text(joined(row[field], where), where)
+    return whole_text(one_text(row[field], where), where)
 
 
 def optional_text(row: Row, field: str) -> str | None:
@@ -155,9 +155,7 @@ def answer(value: Any, what: str, *, place: int = 0) -> Message:
     number of the message in the conversation."""
     message = [value] if isinstance(value, Mapping) else value
     if not is_chat(message):
-        if isinstance(value, list) and len(value) > 1 and all(isinstance(x, str) for x in value):
-            raise ShapeError(f"{what} is a list of {len(value)} texts, not one answer")
-        return assistant(whole_text(joined(value, what), what))
+        return assistant(whole_text(one_text(value, what), what))
     turns = chat(message, what, first=place)
     if len(turns) != 1 or turns[0]["role"] != "assistant":
         raise ShapeError(f"{what} must be one message of the assistant")

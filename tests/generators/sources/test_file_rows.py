@@ -208,6 +208,72 @@ def test_another_unicode_is_said(tmp_path):
         read(path)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv", "tsv", "parquet"])
+def test_a_pointer_of_git_lfs_says_so(tmp_path, kind):
+    path = tmp_path / f"rows.{kind}"
+    path.write_bytes(POINTER)
+    with pytest.raises(SourceError, match=r"is a Git LFS pointer.*git lfs pull"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        *((compress(LINES), f"name it .{name}") for name, compress in COMPRESSIONS.items()),
+        (b"PK\x03\x04" + b"\0" * 60, "ZIP archive or an Excel file"),
+        (b"PAR1" + b"\0" * 60, "is Parquet"),
+        (b"\xff\xff\xff\xff" + b"\0" * 60, "is Arrow"),
+        (b"\n<!DOCTYPE html><html><body>404</body></html>", "is a web page"),
+        (LINES.decode().encode("utf-16-le"), "UTF-16 without a mark"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv"])
+def test_a_file_of_another_kind_says_what_it_is(tmp_path, content, words, kind):
+    path = tmp_path / f"rows.{kind}"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=words):
+        read(path)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_json_lines_that_are_one_list(tmp_path, indent):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(ROWS, indent=indent))
+    assert kept(read(path)) == ROWS
+
+
+def test_a_row_over_several_lines_is_told_what_json_lines_are(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{\n "prompt": "a"\n}\n{"prompt": "b"}\n')
+    assert "stands on one line" in refused(read(path))["line 1"]
+
+
+def test_what_stands_after_a_list_is_not_lost_in_silence(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(ROWS) + "\n" + json.dumps(ROWS))
+    found = read(path)
+    assert kept(found) == ROWS
+    assert "after the end of the list" in refused(found)["line 2"]
+
+
+def test_numbers_of_32_bits_are_those_that_were_written(tmp_path):
+    path = tmp_path / "rows.parquet"
+    columns = {
+        "single": pa.array([0.1, None], pa.float32()),
+        "half": pa.array([0.5, 2.0], pa.float16()),
+        "double": pa.array([0.1, 1 / 3]),
+        "inside": pa.array([{"all": [0.7]}, None], pa.struct([("all", pa.list_(pa.float32()))])),
+    }
+    pq.write_table(pa.table(columns), path)
+    assert kept(read(path)) == [
+        {"single": 0.1, "half": 0.5, "double": 0.1, "inside": {"all": [0.7]}},
+        {"single": None, "half": 2.0, "double": 1 / 3, "inside": None},
+    ]
+
+
 def test_odd_types_of_parquet(tmp_path):
     path = tmp_path / "rows.parquet"
     columns = {

@@ -1,5 +1,6 @@
 """Prompts from somebody's files: in order, and whatever is wrong is said, row by row."""
 
+import datetime
 import json
 
 import polars as pl
@@ -190,6 +191,7 @@ def test_bad_lines_are_named_and_the_others_kept(tmp_path):
         b'{"question": null}',
         b'{"question": 5}',
         b'{"question": "  "}',
+        b'{"question": "\\u200b\\ufeff "}',
         b'{"other": "column"}',
         b'{"question": "\\ud83d"}',
         b'{"question": "\xff"}',
@@ -200,7 +202,7 @@ def test_bad_lines_are_named_and_the_others_kept(tmp_path):
     assert asked(read) == ["good", "last, no newline"]
     named = errors(read)
     assert [where for where, _ in named] == [
-        f"tasks.jsonl, line {n}" for n in (2, 4, 5, 6, 7, 8, 9, 10)
+        f"tasks.jsonl, line {n}" for n in (2, 4, 5, 6, 7, 8, 9, 10, 11)
     ]
     for (_, reason), words in zip(
         named,
@@ -209,6 +211,7 @@ def test_bad_lines_are_named_and_the_others_kept(tmp_path):
             "not a JSON object",
             "column 'question' is null",
             "must be text, not int",
+            "is empty",
             "is empty",
             "no column 'question'; the row has 'other'",
             "not valid text",
@@ -279,7 +282,14 @@ def test_a_cell_may_be_long(tmp_path):
             "tasks.csv",
             b"question,solution\nx,y\n",
             {"reference": "answer"},
-            "no column 'answer'.*right answers.*`reference: question`",
+            "no column 'answer'.*right answers.*`reference: solution`",
+        ),
+        ("tasks.csv", b"Id,Question\n1,x\n", {}, "`prompt: Question`"),
+        (
+            "tasks.csv",
+            b"question, answer\nx, 1\n",
+            {"reference": "answer"},
+            "`reference: ' answer'`",
         ),
         ("tasks.csv", b"question,question\nx,y\n", {}, "two columns have the same name"),
     ],
@@ -290,6 +300,37 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path, name, content, fields, me
         path.write_bytes(content)
     with pytest.raises(SourceError, match=message):
         source(path, **fields).prompts()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (["turn 1", "turn 2"], "is a list of 2 texts, not one"),
+        ({"0": "a", "1": "b"}, "not text: 'a mapping of 0, 1'"),
+    ],
+)
+def test_several_texts_are_no_prompt(tmp_path, value, words):
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(jsonl([{"question": value}, {"question": ["one"]}]))
+    bad, good = source(path).prompts()
+    assert words in bad.reason
+    assert good["messages"][0]["content"] == "one"
+
+
+def test_a_date_is_an_answer(tmp_path):
+    path = tmp_path / "tasks.parquet"
+    pl.DataFrame({"question": ["?"], "answer": [datetime.date(2024, 1, 2)]}).write_parquet(path)
+    (row,) = source(path, reference="answer").prompts()
+    assert row["reference"] == "2024-01-02"
+
+
+def test_hidden_files_are_no_data_and_folders_are_named(tmp_path):
+    write(tmp_path, "tasks.jsonl", TASKS)
+    (tmp_path / "._tasks.jsonl").write_bytes(b"\0\5\x16\7")
+    assert len(asked(source(tmp_path).prompts())) == 5
+    (tmp_path / "outer" / "train").mkdir(parents=True)
+    with pytest.raises(SourceError, match=r"the folders in it \(train\) are not read"):
+        source(tmp_path / "outer").prompts()
 
 
 def test_an_empty_parquet_file_and_an_empty_folder(tmp_path):
