@@ -114,6 +114,14 @@ def _labelled(
     return in_steps(steps, [free(line) for line in lines])
 
 
+_OF_THIS_WORLD: tuple[Callable[..., object], ...] = (
+    *(right, worked_out, plain, unpadded, modest, in_context, cyclic),
+    *(counts_own, computes, needed),
+)
+for persona in _OF_THIS_WORLD:
+    # How an annotator says whose problems it reads; the others are functions of any text.
+    persona.world = "pocket.check"  # type: ignore[attr-defined]
+
 VALUES: dict[str, Value] = {
     "right": right,
     "short": short,

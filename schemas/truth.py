@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Truth = Literal["check", "steps", "rollouts", "reference"]
+Truth = Literal["check", "steps", "rollouts", "reference", "world"]
 """How an operator uses the truth. ``check``: it checks answers. ``steps``: it checks steps.
-``rollouts``: it checks continuations of answers. ``reference``: it reads the reference itself."""
+``rollouts``: it checks continuations of answers. ``reference``: it reads the reference itself.
+``world``: it reads the problems of one world, which one check decides."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class TruthNeed:
     Attributes:
         truth: How the truth is used.
         prompts: The stage of the prompts.
-        check: The import path of the operator's own check; None for that of the prompts' source.
+        check: The import path of the operator's own check, or of its world's; None for that of the
+            prompts' source.
         instead: What to set so that the operator needs no truth; empty if it always does.
     """
 

@@ -3,17 +3,18 @@
 import inspect
 import random
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from annotators.annotator import Annotator
+from annotators.truth.personas import world_of
 from annotators.truth.rollout_value import UNCUT
 from engines.model import Models
 from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.rows import Prompt, Response
-from schemas import Message, canonical
+from schemas import Message, Truth, canonical
 from schemas.named import UnknownNameError, named
 
 _LABELLED = ["messages", "reference", "steps"]
@@ -53,6 +54,16 @@ class SimulatedSteps(Annotator):
     types: dict[str, Annotated[str, AfterValidator(_known)]] = Field(min_length=1)
     flips: float = Field(default=0.0, ge=0, le=1)
     cut: Cut = "refuse"
+
+    instead_of_truth: ClassVar[str] = "types: with functions of your own"
+
+    @property
+    def check(self) -> str | None:
+        """The check of the world whose problems the functions read; None if they read any."""
+        return world_of([named(path, _function) for path in self.types.values()])
+
+    def needs_truth(self) -> Truth | None:
+        return None if self.check is None else "world"
 
     async def score(
         self, prompt: Prompt, responses: Sequence[Response], models: Models

@@ -92,6 +92,9 @@ def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
 
 
 def _figure(value: Any) -> str:
+    if isinstance(value, Mapping):
+        parts = (f"{name} {_figure(part)}" for name, part in value.items() if part is not None)
+        return f"({', '.join(parts)})"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -17,6 +17,7 @@ KINDS: Mapping[Truth, str] = {
     "rollouts": "a check (of rollouts)",
     "steps": "a check that knows steps",
     "reference": "references",
+    "world": "prompts that its simulated annotators read",
 }
 """What a recipe needs of its prompts, in words."""
 

@@ -35,9 +35,10 @@ def write_gallery(folder: Path, recipes: Iterable["RecipeSpec"], settings: "Sett
 def _needs(recipes: Iterable["RecipeSpec"], settings: "Settings") -> list[str]:
     """What each recipe needs to know of the right answers to its prompts, as a table."""
     lines = [
-        "What a recipe needs of its prompts: a check of answers (`check:` of their source) or",
-        "references. Without it the recipe is refused when it loads, unless the stages are set as",
-        "the last column says. A policy is validated by a judge where there is no check.",
+        "What a recipe needs of its prompts: a check of answers (`check:` of their source),",
+        "references, or problems that its simulated annotators read (those of the pocket world).",
+        "Without it the recipe is refused when it loads, unless the stages are set as the last",
+        "column says. A policy is validated by a judge where there is no check.",
         "",
         "| recipe | needs | runs without it with |",
         "| --- | --- | --- |",

@@ -27,6 +27,7 @@ _WHAT = {
     "rollouts": "checks how answers are continued",
     "steps": "checks the steps of answers",
     "reference": "reads the references of prompts",
+    "world": "has annotators who read the problems of one world only",
 }
 
 
@@ -131,6 +132,8 @@ def _lacks(source: SourceSpec, need: TruthNeed) -> str | None:
     unreferenced = f"the prompts of source {source.name!r} have no references"
     if need.truth == "reference":
         return None if source.has_references else unreferenced
+    if need.truth == "world" and source.check != need.check:
+        return f"the prompts of source {source.name!r} are not checked by {need.check}"
     path = need.check or source.check
     if path is None:
         return f"source {source.name!r} has no check"
@@ -189,11 +192,15 @@ def _refusal(
 ) -> UnfitError:
     operator = type(stage.operator)
     name = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
-    variant = f"set {need.instead} on this stage, " if need.instead else ""
-    add = "name the column of references" if "references" in reason else "set check:"
+    remedies = ["bind another source in factory.yaml"]
+    if need.truth != "world":
+        add = "name the column of references" if "references" in reason else "set check:"
+        remedies.append(f"{add} in {source.file}")
+    if need.instead:
+        remedies.append(f"set {need.instead} on this stage")
     return UnfitError(
-        f"{name} {_WHAT[need.truth]}, but {reason}: bind another source in factory.yaml, {add} in "
-        f"{source.file}, {variant}or run a recipe that needs none (docs/recipes.md, 'needs')",
+        f"{name} {_WHAT[need.truth]}, but {reason}: {', '.join(remedies)}, or run a recipe that "
+        "needs none (docs/recipes.md, 'needs')",
         file=file,
         stage=stage.declared,
         field="use",

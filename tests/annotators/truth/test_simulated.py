@@ -1,6 +1,7 @@
 """Simulated annotators against a slow re-implementation."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
@@ -193,3 +194,40 @@ def test_what_a_function_cannot_tell_is_an_error_of_that_annotator_alone(tmp_pat
 def test_what_is_no_persona_is_refused(given, said):
     with pytest.raises(ValidationError, match=said):
         Simulated(personas=given)
+
+
+def test_check_is_the_check_of_the_source(tmp_path) -> None:
+    """On pocket problems it values as the persona that reads the problem does."""
+    running = replace(context(tmp_path), checks={"pocket": "pocket.check"})
+    by_check, by_persona = (
+        Simulated(of="responses", personas={"right": path}, flips=0.25).run(tables(), running).kept
+        for path in ("check", "pocket.personas.right")
+    )
+    assert by_check["value"].to_list() == by_persona["value"].to_list()
+    assert {0.0, 1.0} == {*by_check["value"]}
+
+
+def test_a_reference_that_the_check_cannot_read_is_an_error_of_its_prompt(tmp_path) -> None:
+    running = replace(context(tmp_path), checks={"pocket": "pocket.check"})
+    given = tables(prompts=2)
+    spoilt = pl.when(pl.col("prompt_id") == "p0").then(pl.lit("many")).otherwise("reference")
+    given["prompts"] = given["prompts"].with_columns(reference=spoilt)
+    scores = Simulated(of="responses", personas={"right": "check"}).run(given, running).kept
+    unread = scores.filter(pl.col("response_id").str.starts_with("p0"))
+    assert unread["value"].null_count() == unread.height == 4
+    assert "whole number" in unread["error"][0]
+    assert scores["value"].null_count() == 4
+
+
+@pytest.mark.parametrize(
+    ("personas", "truth", "check"),
+    [
+        ({"a": "check"}, "check", None),
+        ({"a": {"check": 1.0, "pocket.personas.short": 0.5}}, "check", None),
+        ({"a": "pocket.personas.short"}, None, None),
+        ({"a": {"check": 1.0, "pocket.personas.worked_out": 0.5}}, "world", "pocket.check"),
+    ],
+)
+def test_it_says_of_which_prompts_its_annotators_know_the_value(personas, truth, check) -> None:
+    simulated = Simulated(of="responses", personas=personas)
+    assert (simulated.needs_truth(), simulated.check) == (truth, check)

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -9,9 +11,11 @@ import pytest
 from rich.table import Table
 
 from assets.cli import console
+from assets.cli.console import outcome_lines
 from assets.cli.errors import printed
 from assets.cli.rows import rows_shown
 from assets.config.errors import FactoryError, RecipeError
+from assets.refresh import Outcome
 from assets.rendering.markdown import linked
 from engines.protocol import EngineError, RowError
 from tests.schemas.test_printable import ATTACKS
@@ -101,3 +105,23 @@ def test_no_log_line_writes_to_a_terminal(capsys: pytest.CaptureFixture[str]) ->
 )
 def test_only_an_address_of_the_web_is_a_link(target: str | None, shown: str) -> None:
     assert linked("A *", target) == shown
+
+
+def test_a_figure_of_several_parts_is_said_in_words(tmp_path: Path) -> None:
+    repeats = {"raised": 2, "of": 6, "share": 1 / 3, "example": None}
+    outcome = Outcome(
+        recipe="mine",
+        refresh="2026-01-01",
+        sources={},
+        stages={},
+        labels=None,
+        label_origin=None,
+        validated=None,
+        checkpoint=None,
+        findings={"rewards": {"drift": 0.25, "repeated steps rewarded": repeats}},
+        claim=None,
+    )
+    settings: Any = SimpleNamespace(root_path=tmp_path)
+    first, *_ = outcome_lines(outcome, settings)
+    expected = "rewards: drift 0.25, repeated steps rewarded (raised 2, of 6, share 0.333)"
+    assert first.plain == expected
