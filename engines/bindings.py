@@ -20,6 +20,7 @@ from engines.protocol import Engine
 from engines.registry import IN_PROCESS, VERBS, engine_class
 from schemas import Price
 from schemas.parameters import Parameters
+from schemas.wrong_values import wrong_values
 
 _RESERVED = frozenset(
     {"add_generation_prompt", "chat_template", "conversation", "continue_final_message"}
@@ -296,11 +297,10 @@ def open_local(binding: Binding) -> Engine:
 
 
 def _wrong_options(error: ValidationError, engine: str, kind: type[Parameters]) -> str:
-    """Describes wrong options of ``engine``. Leaves out their values: one may be a key."""
+    """Describes wrong options of ``engine``."""
     wrong = "; ".join(
-        f"{'.'.join(map(str, ('options', *each['loc'])))}: {each['msg']}"
-        for each in error.errors(include_input=False)
+        f"{'.'.join(('options', *each.place))}: {each.text}" for each in wrong_values(error)
     )
     known = ", ".join(kind.model_fields)
     takes = f" (engine {engine!r} takes {known})" if known else ""
-    return wrong.replace("Value error, ", "") + takes
+    return wrong + takes

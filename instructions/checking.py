@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from schemas import Message
+from schemas.wrong_values import what_is_wrong
 
 from .constraints import Constraint
 from .text import words
@@ -40,7 +41,7 @@ def unreadable(reference: str) -> str | None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        return f"no list of constraints{f' ({place})' if place else ''}: {first['msg']}"
+        return f"no list of constraints{f' ({place})' if place else ''}: {what_is_wrong(first)}"
     return "no constraint"
 
 

@@ -77,7 +77,7 @@ def test_an_engine_of_ones_own_answers_and_is_journaled(mine: Path, stand: Any) 
 def test_options_of_ones_own_engine_are_checked_with_the_configuration(mine: Path) -> None:
     file = mine / "factory.yaml"
     file.write_text(file.read_text().replace("timeout: 30", "timeout: 0"))
-    with pytest.raises(SettingsError, match=r"roles\.policy.*options\.timeout.*greater than 0"):
+    with pytest.raises(SettingsError, match=r"roles\.policy.*options\.timeout.*more than 0"):
         load_settings()
 
 

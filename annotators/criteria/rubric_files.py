@@ -31,6 +31,7 @@ from pydantic import ValidationError
 from annotators.criteria.criterion import Criterion, RubricOf
 from engines.protocol import EngineError
 from schemas.near import near
+from schemas.wrong_values import what_is_wrong
 
 SHIPPED = Path(__file__).parent.parent / "rubrics"
 SUFFIXES = (".yaml", ".yml", ".md")
@@ -78,7 +79,7 @@ def read_rubric(file: Path) -> RubricOf:
     try:
         return RubricOf.model_validate({"rubric": file.stem, **told})
     except ValidationError as error:
-        first = min(error.errors(include_input=False), key=_rank)
+        first = min(error.errors(), key=_rank)
         where = f"line {line_of(first['loc'])}{_named(first['loc'], told)}"
         raise EngineError(f"the rubric {file}, {where}: {_problem(first)}") from error
 
@@ -130,7 +131,7 @@ def _problem(error: Mapping[str, Any]) -> str:
         case "model_type" | "model_attributes_type":
             return "must be a text, or a mapping: {name: ..., text: ...}"
         case _:
-            return str(error["msg"]).removeprefix("Value error, ")
+            return what_is_wrong(error)
 
 
 def _yaml(text: str) -> tuple[dict[str, Any], LineOf]:

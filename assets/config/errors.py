@@ -1,6 +1,5 @@
 """Errors that a user can act on. The command line shows them without a traceback."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from schemas.keys import without_keys
 from schemas.near import near
 from schemas.printable import printable
+from schemas.wrong_values import wrong_values
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -45,10 +45,6 @@ class UnfitError(RecipeError):
     asked, or a source of prompts with a check or with references."""
 
 
-_TYPE = re.compile(r"[a-z-]+\[.*\]")
-NO_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
-
-
 def parameter_error(
     error: "ValidationError",
     kind: "type[BaseModel]",
@@ -59,7 +55,7 @@ def parameter_error(
     stage: str | None = None,
     under: str = "",
 ) -> RecipeError:
-    """The error for wrong parameters. It never shows the values.
+    """The error for wrong parameters: what was expected, and what was given.
 
     Args:
         error: The validation error. Its first problem is reported, but a name that does not exist
@@ -71,21 +67,17 @@ def parameter_error(
         stage: The stage that holds them.
         under: The field that holds them.
     """
-    problems = error.errors(include_input=False)
-    unknown = (each for each in problems if each["type"] == "extra_forbidden")
+    problems = wrong_values(error, given)
+    unknown = (each for each in problems if each.kind == "extra_forbidden")
     problem = next(unknown, problems[0])
-    # For a union, pydantic adds the name of a type to the location: it is not a field.
-    place = [str(part) for part in problem["loc"] if not _TYPE.fullmatch(str(part))]
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] in NO_MAPPING:
-        text = "must be a mapping: {name: value, ...}"
-    if problem["type"] == "extra_forbidden":
-        *inside, name = place
+    text = problem.text
+    if problem.kind == "extra_forbidden":
+        *inside, name = problem.place
         owner = of if not inside else "this"
         text = f"{owner} has no such parameter; {near(name, _names_at(kind, given, inside))}"
-    elif problem["type"] == "missing":
+    elif problem.kind == "missing":
         text = "this parameter is missing"
-    field = ".".join(filter(None, (under, *place)))
+    field = ".".join(filter(None, (under, *problem.place)))
     return RecipeError(text, file=file, stage=stage, field=field or None)
 
 

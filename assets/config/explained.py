@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ValidationError
 
-from assets.config.errors import NO_MAPPING
 from assets.config.operation import Alerts, Freshness, RecipeSchedule, Retries, Schedule
 from assets.config.profiles import OwnProfile
 from assets.config.variables import from_variable
 from engines.bindings import Binding
 from engines.profiles import ByTraining, LoRADefaults, Profile
 from schemas.near import near
+from schemas.wrong_values import wrong_values
 
 
 def explained(error: ValidationError, settings: type[BaseModel]) -> str:
@@ -21,21 +21,16 @@ def explained(error: ValidationError, settings: type[BaseModel]) -> str:
         settings: The class of the configuration.
     """
     lines = []
-    for problem in error.errors(include_input=False):
-        field = ".".join(str(part) for part in problem["loc"] if part != "[key]")
-        text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            known = _fields(problem["loc"], settings)
-            text = f"unknown field; {near(str(problem['loc'][-1]), known)}"
-        elif problem["type"] == "missing":
-            text = "is missing"
-        elif problem["type"] in NO_MAPPING:
-            text = "must be a mapping: {name: value, ...}"
-        lines.append(f"field {field!r}: {text}{from_variable(*problem['loc'])}")
+    for problem in wrong_values(error):
+        text = problem.text
+        if problem.kind == "extra_forbidden":
+            text = f"unknown field; {near(problem.place[-1], _fields(problem.place, settings))}"
+        where = from_variable(*problem.place)
+        lines.append(f"field {'.'.join(problem.place)!r}: {text}{where}")
     return "; ".join(lines)
 
 
-def _fields(where: tuple[int | str, ...], settings: type[BaseModel]) -> Mapping[str, object]:
+def _fields(where: tuple[str, ...], settings: type[BaseModel]) -> Mapping[str, object]:
     """The known fields at the place of an unknown field."""
     parts: Mapping[str, type[BaseModel]] = {
         "schedule": Schedule,
@@ -44,8 +39,8 @@ def _fields(where: tuple[int | str, ...], settings: type[BaseModel]) -> Mapping[
         "alerts": Alerts,
         "freshness": Freshness,
     }
-    known = parts.get(str(where[0]), Binding) if len(where) > 1 else settings
-    inner = {"profiles": where[2:-1], "roles": where[3:-1]}.get(str(where[0]), ())
+    known = parts.get(where[0], Binding) if len(where) > 1 else settings
+    inner = {"profiles": where[2:-1], "roles": where[3:-1]}.get(where[0], ())
     if where[0] == "profiles" or "defaults" in where[2:3]:
         known = OwnProfile if where[0] == "profiles" else Profile
         if inner:

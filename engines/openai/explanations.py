@@ -13,6 +13,7 @@ from engines.bindings import Binding
 from engines.openai.failures import SILENT, UNREADABLE, Failure
 from engines.openai.responses import ModelList
 from engines.protocol import EngineError, RowError, UnavailableError
+from schemas.wrong_values import what_is_wrong
 
 _AGAIN = frozenset({SILENT, UNREADABLE, 408, 409, 425, 429})
 _REFUSED = frozenset({400, 413, 422})
@@ -84,7 +85,7 @@ class Explanations:
         wrong = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in wrong["loc"])
         answer = self._without_key(str(wrong["input"]))[:200]
-        return f"{where + ': ' if where else ''}{wrong['msg']} in {answer!r}"
+        return f"{where + ': ' if where else ''}{what_is_wrong(wrong)} in {answer!r}"
 
     def _without_key(self, text: str) -> str:
         return text.replace(self.key, "***") if self.key else text

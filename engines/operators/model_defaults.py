@@ -16,6 +16,7 @@ from engines.profiles import LearningRate, Profile
 from engines.protocol import EngineError
 from schemas import Operator
 from schemas.parameters import Parameters
+from schemas.wrong_values import wrong_values
 
 Filled = TypeVar("Filled", bound=Parameters)
 
@@ -68,10 +69,10 @@ class RoleDefaults:
         try:
             return Profile.model_validate({name: value}).value(name)
         except ValidationError as error:
-            problem = error.errors(include_input=False)[0]["msg"]
+            problem = wrong_values(error)[0].text
             raise EngineError(
                 f"generation_config.json of {self.binding.model} has an impossible {name} "
-                f"({value}: {problem}): set {name} in defaults: of the role {self.role!r}"
+                f"({problem}): set {name} in defaults: of the role {self.role!r}"
             ) from None
 
 

@@ -59,9 +59,9 @@ def test_a_value_may_be_text_that_the_operator_reads_as_a_number(workshop: Any) 
     [
         ("respones.n", 1, "did you mean 'responses'"),
         ("responses.max_tokn", 1, "did you mean 'max_tokens'"),
-        ("responses.n", "many", "valid integer"),
+        ("responses.n", "many", "must be a whole number"),
         ("responses.n", True, "must not be true or false"),
-        ("responses.n.m", 1, "no mapping|valid integer"),
+        ("responses.n.m", 1, "no mapping|whole number"),
         ("policy.start", "strong", "cannot change an operator, an input or the role"),
         ("pairs.of", "prompts", "takes Responses|cannot change"),
         ("responses.use", "generators.Reference", "no such parameter|cannot change"),

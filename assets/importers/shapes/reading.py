@@ -11,6 +11,7 @@ from generators.sources.chats import asked_of, chat, one_text, whole_text
 from generators.sources.columns import reference_text
 from generators.sources.tool_use import tools_text, with_tools
 from schemas import Message
+from schemas.wrong_values import what_is_wrong
 
 Messages = tuple[Message, ...]
 Part = TypeVar("Part")
@@ -106,7 +107,7 @@ def one_line(error: ValueError) -> str:
         return str(error)
     first = error.errors()[0]
     place = next((part for part in reversed(first["loc"]) if isinstance(part, str)), "it")
-    return f"{place}: {first['msg'].lower()}, not {str(first['input'])[:60]!r}"
+    return f"{place}: {what_is_wrong(first)}"
 
 
 def user(content: str) -> Messages:

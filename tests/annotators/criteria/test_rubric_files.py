@@ -64,7 +64,11 @@ def test_a_shipped_rubric_says_where_it_comes_from(file: Path) -> None:
             "criteria:\n- {name: calm, text: a, kin: graded}",
             "line 2, criterion 1 (calm), field 'kin': a criterion has no such field; did you mean",
         ),
-        ("a.yaml", "- text: a\n  kind: counts", "line 2, criterion 1, field 'kind': Input should"),
+        (
+            "a.yaml",
+            "- text: a\n  kind: counts",
+            "line 2, criterion 1, field 'kind': must be one",
+        ),
         ("a.yaml", "- Honest: it is", "field 'Honest': a criterion has no such field"),
         ("a.yaml", "- text: a\n  text: b", "line 2: 'text' is here twice"),
         ("a.yaml", "- a\n  b: c", "line 2: is not YAML"),

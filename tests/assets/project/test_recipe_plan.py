@@ -50,7 +50,7 @@ def test_stages_run_after_those_they_read_and_otherwise_as_written() -> None:
         ({"a": "generators.Sample"}, "a", None, "a stage is a mapping"),
         ({"a": SAMPLE | {"temprature": 1}}, "a", "temprature", "did you mean 'temperature'"),
         ({"a": {"use": "filters.RandomPairs", "off": "b"}}, "a", "off", "did you mean 'of'"),
-        ({"a": SAMPLE | {"n": 0}}, "a", "n", "greater than or equal to 1"),
+        ({"a": SAMPLE | {"n": 0}}, "a", "n", "must be 1 or more; it is 0"),
         ({"a": {"use": "filters.RandomPairs"}}, "a", "of", "this parameter is missing"),
         ({"responses": SAMPLE, "p": PAIRS | {"of": "response"}}, "p", "of", "did you mean"),
         (
