@@ -18,7 +18,7 @@ def train(
     """Train, validate and promote a model on the newest versions of its datasets.
 
     The same command resumes an interrupted training, and a finished one is not repeated. A version
-    that is worse than its start is held back, with exit code 1; with --json the object says so.
+    that is worse than its start is held back: that is a result, with exit code 0.
     """
     with printed(as_json) as answer:
         from assets.cli import console, model_tables
@@ -36,8 +36,6 @@ def train(
         for line in model_tables.version_lines(name, version):
             screen.print(line)
         answer(version.as_json())
-        if not version.promoted and not as_json:
-            raise typer.Exit(1)
 
 
 @commands.command()

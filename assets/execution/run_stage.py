@@ -25,7 +25,7 @@ from assets.execution.schema_check import schema_check_of_parts
 from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
 from assets.execution.unmeasured import unmeasured
 from assets.policy.lineage import line_before
-from assets.policy.promotion import UNMEASURED, UNPROMOTED
+from assets.policy.promotion import HELD_BACK, UNMEASURED
 from assets.project.changes import SET, set_by_run
 from assets.project.label_truth import LabelCounts
 from assets.project.recipe_plan import Stage
@@ -92,7 +92,7 @@ def run_stage(
     notices = [] if warning is None else [warning]
     if gated and _held_back(outcome):
         measured = outcome.validation is not None
-        notices.append(UNPROMOTED if measured else f"{UNMEASURED}; {UNPROMOTED}")
+        notices.append(HELD_BACK if measured else f"{UNMEASURED}; {HELD_BACK}")
     downstream = _downstream_policy(factory)
     if stage.name == recipe.trains and downstream is not None:
         metadata["start"] = f"starts from models/{downstream}"
@@ -268,14 +268,14 @@ def _no_worse(outcome: StageOutcome, *, gated: bool) -> dg.AssetCheckResult:
 
     figures = outcome.validation
     held_back = _held_back(outcome)
-    unpromoted = f"; {UNPROMOTED}" if gated and held_back else ""
+    because = f"{HELD_BACK}; " if gated and held_back else ""
     if figures is None:
-        return unmeasured(f"{UNMEASURED}{unpromoted}", check_name="no_worse")
+        return unmeasured(f"{because}{UNMEASURED}", check_name="no_worse")
     numbers = ("before", "after", "difference", "low", "high")
     return dg.AssetCheckResult(
         check_name="no_worse",
         passed=not held_back,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={name: figures[name] for name in numbers},
-        description=described(figures) + unpromoted,
+        description=because + described(figures),
     )

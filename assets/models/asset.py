@@ -151,7 +151,6 @@ def _version_asset(plan: ModelPlan, condition: dg.AutomationCondition[Any]) -> d
             dg.AssetCheckSpec(
                 NO_WORSE,
                 asset=key,
-                blocking=True,
                 description="The version is promoted: it is not worse than its start",
             )
         ],
@@ -170,7 +169,7 @@ def _version_asset(plan: ModelPlan, condition: dg.AutomationCondition[Any]) -> d
                 dg.AssetCheckResult(
                     check_name=NO_WORSE,
                     passed=bool(version.promoted),
-                    severity=dg.AssetCheckSeverity.ERROR,
+                    severity=dg.AssetCheckSeverity.WARN,
                     description=described(version),
                     metadata=_numbers(version),
                 )
@@ -186,7 +185,7 @@ def described(version: ModelVersion) -> str:
     from trainers.evaluation.sentences import described as figures_in_words
 
     if not version.promoted:
-        return f"version {version.number} is held back: {version.reason}"
+        return f"held back: {version.reason}; roles keep the version before {version.number}"
     found = [f"{name}: {figures_in_words(each)}" for name, each in version.figures.items()]
     return "; ".join([f"version {version.number} is promoted", *found])
 

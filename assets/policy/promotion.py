@@ -16,7 +16,7 @@ from assets.project.recipe_plan import Stage
 from assets.storage.tables import MissingTableError, Tables
 from schemas import EVALUATIONS
 
-UNPROMOTED = "not promoted: the next refresh starts where this one started"
+HELD_BACK = "held back: the next refresh starts where this one started"
 """The notice about a policy that is not promoted."""
 
 UNMEASURED = "nothing was measured"

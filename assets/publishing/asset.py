@@ -9,11 +9,12 @@ import dagster as dg
 from assets.config.hub_address import repository
 from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
+from assets.execution.unmeasured import unmeasured
 from assets.project.project import Project
 from assets.project.publish import PUBLISHED, Publish
 from assets.project.resources import Resources
 from assets.publishing.checks import CHECKS, ExportCheckError
-from assets.publishing.publish import Publishing, kind_of, publish
+from assets.publishing.publish import Publishing, kind_of, publish, unpromoted
 from assets.rendering.markdown import escaped
 
 
@@ -66,6 +67,12 @@ def published_asset(
             retried(context.run, context.retry_number, factory.settings.retries),
             as_dagster_failure(),
         ):
+            if (why := unpromoted(project, name)) is not None:
+                yield dg.MaterializeResult(
+                    metadata={"says": why, "changed": False},
+                    check_results=[unmeasured(why, check_name=check) for check in CHECKS],
+                )
+                return
             try:
                 done = publish(project, name, place, format=to.format, public=to.public)
             except ExportCheckError as error:

@@ -16,6 +16,7 @@ from assets.project.find_rows import model_name
 from assets.project.model import MODELS
 from assets.project.project import Project
 from assets.publishing.checks import check_export
+from assets.storage.model_versions import ModelVersions
 from assets.storage.published import Publication, record_publication
 
 
@@ -38,6 +39,17 @@ def kind_of(name: str) -> Kind:
     """Whether ``models/NAME``, ``datasets/NAME`` or the name of a recipe is exported as a dataset
     or as a model."""
     return "model" if name.startswith(f"{MODELS}/") else "dataset"
+
+
+def unpromoted(project: Project, name: str) -> str | None:
+    """Why there is nothing to publish: ``models/NAME`` without a promoted version; None if there
+    is something."""
+    if kind_of(name) != "model":
+        return None
+    versions = ModelVersions(project.settings.models_path, name.partition("/")[2])
+    return (
+        None if versions.promoted() else f"nothing to publish: no version of {name} is promoted"
+    )
 
 
 def publish(

@@ -185,6 +185,6 @@ def test_a_refresh_whose_policy_got_worse_says_so(
         for name in ("regressing", "ungated")
     )
     lines = [str(line) for line in outcome_lines(gated, project.settings)]
-    unpromoted = "not promoted: the next refresh starts where this one started"
+    unpromoted = "held back: the next refresh starts where this one started"
     assert any(unpromoted in line for line in lines)
     assert not any(unpromoted in line for line in ungated.says)

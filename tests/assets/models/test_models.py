@@ -6,7 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.models import open_version
 from assets.project.find_rows import model_name
@@ -149,6 +151,9 @@ def test_a_worse_version_is_held_back(factory: Workshop, monkeypatch: pytest.Mon
     version = factory.train("assistant")
     assert version.promoted is False
     assert str(version.reason).startswith("tasks: ")
+    again = CliRunner().invoke(app, ["train", "assistant"])
+    assert again.exit_code == 0, again.output
+    assert "held back: tasks: " in again.output
 
 
 def test_a_role_has_the_newest_promoted_version(factory: Workshop, tiny_model: Path) -> None:
