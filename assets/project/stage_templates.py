@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from annotators import Criteria
+from annotators import Criteria, Rubric
+from annotators.criteria.criterion import Criterion
 from annotators.criteria.rubric_files import find_rubric, read_rubric
 from assets.config.errors import RecipeError
 from assets.project.recipe_plan import Stage
@@ -11,6 +12,7 @@ from engines.operators.model_defaults import RoleDefaults
 from engines.operators.prompt_templates import check_template
 from engines.operators.row_operator import template_folders
 from engines.protocol import EngineError
+from schemas import Operator
 
 
 def check_templates(
@@ -44,13 +46,25 @@ def check_templates(
                 ) from error
         for field, name in stage.operator.rubrics():
             try:
-                rubric = read_rubric(find_rubric(name, folder))
+                read_rubric(find_rubric(name, folder))
             except EngineError as error:
                 raise RecipeError(
                     str(error), file=file, stage=stage.declared, field=field
                 ) from error
-            operator = stage.operator
-            if isinstance(operator, Criteria) and operator.file == name:
-                weights = [criterion.weight for criterion in rubric.criteria]
-                if (problem := operator.uncounted(weights)) is not None:
-                    raise RecipeError(problem, file=file, stage=stage.declared, field="score_by")
+    operators = {stage.name: stage.operator for stage in stages}
+    for stage in stages:
+        if isinstance(stage.operator, Criteria):
+            stated = operators.get(stage.operator.by or stage.name)
+            weights = [each.weight for each in _criteria(stated, folder)]
+            if (problem := stage.operator.uncounted(weights)) is not None:
+                raise RecipeError(problem, file=file, stage=stage.declared, field="score_by")
+
+
+def _criteria(operator: Operator | None, folder: Path) -> Sequence[Criterion]:
+    """The criteria that an operator states in the recipe or in a file; none of another operator,
+    which writes or chooses criteria when it runs."""
+    if not isinstance(operator, Criteria | Rubric):
+        return ()
+    if operator.file is not None:
+        return read_rubric(find_rubric(operator.file, folder)).criteria
+    return operator.criteria or ()

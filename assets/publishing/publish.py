@@ -47,9 +47,7 @@ def unpromoted(project: Project, name: str) -> str | None:
     if kind_of(name) != "model":
         return None
     versions = ModelVersions(project.settings.models_path, name.partition("/")[2])
-    return (
-        None if versions.promoted() else f"nothing to publish: no version of {name} is promoted"
-    )
+    return None if versions.promoted() else f"nothing to publish: no version of {name} is promoted"
 
 
 def publish(

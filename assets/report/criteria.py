@@ -2,6 +2,7 @@
 rules were found in, and how a rubric was rewritten."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from annotators import Criteria as CriteriaAnnotator
 from annotators import CriteriaJudge
 from assets.project.recipe_plan import Stage
 from assets.report.report_data import ReportData
+from assets.review.agreement import WithPeople
 from filters.scores.agreeing_criteria import agreement
 from kernels.intervals import wilson_interval
 from schemas import Criteria, Pairs, Responses
@@ -101,6 +103,28 @@ def criteria_figures(data: ReportData) -> CriteriaFigures:
         return CriteriaFigures(labels, scores, (), ())
     rewritten = {(one.rubric, one.before): one for table in tables for one in _rewritten(table)}
     return CriteriaFigures(labels, scores, _evidence(data, stated), list(rewritten.values()))
+
+
+def by_people(
+    scores: Sequence[CriterionScores], people: Sequence[WithPeople]
+) -> dict[tuple[str, str], tuple[WithPeople, bool]]:
+    """How far each criterion, by its stage and name, agrees with people, and whether that is the
+    agreement of one score of all criteria of the stage.
+
+    Args:
+        scores: The criteria.
+        people: The agreement with people of each annotator (`assets.review.agreement`).
+    """
+    known = {each.annotator: each for each in people}
+    criteria = Counter(each.stage for each in scores)
+    found: dict[tuple[str, str], tuple[WithPeople, bool]] = {}
+    for each in scores:
+        own = known.get(f"{each.stage} · {each.name}")
+        # A stage with one annotator has its score under the name of the stage alone.
+        person = own or known.get(each.stage)
+        if person is not None and person.decided:
+            found[each.stage, each.name] = person, own is None and criteria[each.stage] > 1
+    return found
 
 
 def _said() -> pl.Expr:

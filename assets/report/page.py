@@ -17,7 +17,7 @@ from assets.project.label_origin import label_origin
 from assets.project.project import Project
 from assets.report.agreement import agreements, checked_stages, truth
 from assets.report.claim import findings
-from assets.report.criteria import criteria_figures
+from assets.report.criteria import by_people, criteria_figures
 from assets.report.curated import curated_report
 from assets.report.encoding import packed
 from assets.report.funnel import drops, funnel
@@ -73,6 +73,7 @@ def dataset_report(
     shown = browsed(data, sample.rows)
     known = truth(data)
     names, agreement = agreements(data, known)
+    people, criteria = with_people(project, recipe), criteria_figures(data)
     style = joined(STYLE)
     script = f"(() => {{\n{joined(SCRIPT)}\n}})();"
     html = (
@@ -94,8 +95,9 @@ def dataset_report(
             annotators=names,
             checked=checked_stages(data),
             agreement={(one.first, one.second): one for row in agreement for one in row},
-            people=with_people(project, recipe),
-            criteria=criteria_figures(data),
+            people=people,
+            criteria=criteria,
+            by_people=by_people(criteria.scores, people),
             drops=drops(data),
             findings=findings(data),
             trees=trees(data),

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from assets.report.criteria import Evidence, Rewritten, criteria_figures
+from assets.report.criteria import CriterionScores, Evidence, Rewritten, by_people, criteria_figures
 from assets.report.page import dataset_report
 from assets.report.report_data import load_report_data
+from assets.review.agreement import WithPeople
 from assets.review.decisions import Decision, Decisions
 from assets.storage.tables import Tables
 from schemas import Criteria, Dropped, Scores, Split, empty, rows
@@ -113,6 +114,22 @@ def test_the_last_two_versions_of_a_rubric_stand_side_by_side(workshop: Any) -> 
     assert criteria_figures(data).rewritten == [Rewritten("rules", 1, 2, rewritten)]
 
 
+def test_a_criterion_alone_in_its_stage_agrees_with_people_as_the_stage_does() -> None:
+    alone, one, two = (
+        CriterionScores(stage, name, "Be kind.", 10, 0.5, None, 0)
+        for stage, name in (("alone", "kind"), ("both", "kind"), ("both", "brief"))
+    )
+    people = [WithPeople("ruled", name, 3, 1, 0) for name in ("the labels", "alone", "both · kind")]
+    assert by_people([alone, one, two], people) == {
+        ("alone", "kind"): (people[1], False),
+        ("both", "kind"): (people[2], False),
+    }
+    people[2] = WithPeople("ruled", "both", 3, 1, 0)
+    assert by_people([one, two], people) == dict.fromkeys(
+        [("both", "kind"), ("both", "brief")], (people[2], True)
+    )
+
+
 def test_the_page_shows_them_as_text(workshop: Any) -> None:
     write_ruled(workshop, "ruled")
     project = workshop.project()
@@ -121,6 +138,7 @@ def test_the_page_shows_them_as_text(workshop: Any) -> None:
     Decisions(project.settings.reviews_path, "ruled", "ann").add(decided)
     html = dataset_report(project, "ruled").html
     assert "<td>0.0 % of 1</td>" in html
+    assert html.count("<td>0.0 % of 1 (all criteria together)</td>") == 2
     for told in ('id="criteria"', "90.0 %", "<q>Be short.</q>", "version 1 beside 2", "2 texts"):
         assert told in html
     assert SCRIPT not in html
