@@ -5,7 +5,7 @@ The formats here are TRL's, and its trainers read them unchanged
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -28,6 +28,18 @@ CUT = "cut off: it would be trained with an end of the turn"
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What a converter must know of all rows of a split, in columns that are added to each row.
+
+    ``of`` is called once, with ``columns`` of all rows, and returns the new columns. The rows
+    themselves may be too many for the memory, so none of ``columns`` should hold texts.
+    """
+
+    columns: tuple[str, ...]
+    of: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
 class Format:
     """A format of exported rows.
 
@@ -38,8 +50,9 @@ class Format:
     A converter takes the table's rows, with three more columns: ``source``, ``licence`` and
     ``refresh``. Pairs that were scored also have ``score_chosen`` and ``score_rejected``. It
     returns the rows of the format as ``kept``. For each row that the format cannot hold, it returns
-    a `schemas.Dropped` row as ``dropped``. With ``one_row``, it looks at each row alone, so a
-    dataset is exported a refresh at a time; otherwise the rows of a split are in memory together.
+    a `schemas.Dropped` row as ``dropped``. With ``one_row``, it looks at each row alone, with the
+    columns that the table's ``marks`` add, so few rows are in memory at a time; otherwise the rows
+    of a split are in memory together.
     """
 
     what: str
@@ -47,6 +60,7 @@ class Format:
     trainers: tuple[str, ...]
     converters: Mapping[type[Table], Callable[[pl.DataFrame], Split]]
     one_row: bool = False
+    marks: Mapping[type[Table], Marks] = field(default_factory=dict)
 
 
 def preference(pairs: pl.DataFrame) -> Split:
@@ -67,7 +81,7 @@ def preference(pairs: pl.DataFrame) -> Split:
 
 def unpaired(pairs: pl.DataFrame) -> Split:
     """Each response of `schemas.Pairs` once: ``prompt``, ``completion`` (lists of messages) and
-    ``label``, true for the chosen side.
+    ``label``, true for the chosen side. Each row has the marks of `_told_of_sides`.
 
     A response that is chosen in one pair and rejected in another is dropped, and so is one that
     does not end: TRL ends the turn of every completion.
@@ -82,26 +96,18 @@ def unpaired(pairs: pl.DataFrame) -> Split:
                 pl.lit(side == "chosen").alias("label"),
                 pl.col(f"{side}_id").alias("response_id"),
                 pl.col("ends").struct.field(side).fill_null(value=True).alias("ended"),
+                pl.col(f"{side}_told").alias("told"),
                 *shared,
                 *([pl.col(f"score_{side}").alias("score")] if f"score_{side}" in pairs else []),
             )
             for side in ("chosen", "rejected")
         ]
     ).sort("pair", maintain_order=True)
-    both = pl.col("label").n_unique().over("prompt_id", "response_id") > 1
-    once = sides.unique(["prompt_id", "response_id"], keep="first", maintain_order=True)
-    contradicted = once.join(
-        sides.filter(both).select("prompt_id", "response_id").unique(),
-        on=["prompt_id", "response_id"],
-        how="semi",
-    )
-    decided = once.join(
-        contradicted, on=["prompt_id", "response_id"], how="anti", maintain_order="left"
-    )
-    both_ways = contradicted["response_id"].sort().to_list()
+    decided = sides.filter(pl.col("told") == _ONCE)
+    both_ways = sides.filter(pl.col("told") == _BOTH_WAYS)["response_id"].sort().to_list()
     unended = decided.filter(~pl.col("ended"))["response_id"].to_list()
     return Split(
-        decided.filter("ended").drop("pair", "ended"),
+        decided.filter("ended").drop("pair", "ended", "told"),
         pl.concat(
             [
                 dropped(STAGE, "chosen in one pair and rejected in another", both_ways),
@@ -111,19 +117,37 @@ def unpaired(pairs: pl.DataFrame) -> Split:
     )
 
 
+def _told_of_sides(pairs: pl.DataFrame) -> pl.DataFrame:
+    """``chosen_told`` and ``rejected_told``: `_ONCE` or `_BOTH_WAYS` where a response is met first,
+    and null where it is met again."""
+    sides = (
+        pairs.select("prompt_id", pl.concat_list("chosen_id", "rejected_id").alias("response_id"))
+        .explode("response_id")
+        .with_columns(chosen=pl.int_range(pl.len()) % 2 == 0)
+    )
+    response = ("prompt_id", "response_id")
+    told = sides.select(
+        pl.when(pl.struct(response).is_first_distinct()).then(
+            pl.when(pl.col("chosen").n_unique().over(response) > 1)
+            .then(pl.lit(_BOTH_WAYS))
+            .otherwise(pl.lit(_ONCE))
+        )
+    ).to_series()
+    return pl.DataFrame(
+        {"chosen_told": told.gather_every(2), "rejected_told": told.gather_every(2, offset=1)}
+    )
+
+
 def labelled(scores: pl.DataFrame) -> Split:
     """Each response of `schemas.Scores` once: ``prompt``, ``completion`` (lists of messages) and
     ``label``, true for a score of 1.
 
-    Each row of ``scores`` also has the response's ``prompt``, ``text`` and ``finish``. Scores of
-    steps are ignored. A response is dropped if its scores are not all 1 or all 0, if its prompt is
-    not known, or if it was cut off.
+    Each row of ``scores`` also has the response's ``prompt``, ``text`` and ``finish``, and the
+    marks of `_scores_of_responses`. A response is dropped if its scores are not all 1 or all 0, if
+    its prompt is not known, or if it was cut off.
     """
     shared = [name for name in ("prompt_id", *_ADDED) if name in scores.columns]
-    value = pl.col("value").filter(pl.col("step").is_null())
-    once = scores.group_by("response_id", maintain_order=True).agg(
-        pl.col("prompt", "text", "finish", *shared).first(), lowest=value.min(), highest=value.max()
-    )
+    once = scores.filter("first")
     decided = (pl.col("lowest") == pl.col("highest")) & pl.col("lowest").is_in([0.0, 1.0])
     with_prompt = once.filter(pl.col("prompt").is_not_null())
     marked = with_prompt.with_columns(decided=decided.fill_null(value=False))
@@ -144,6 +168,17 @@ def labelled(scores: pl.DataFrame) -> Split:
         dropped(STAGE, CUT, cut),
     ]
     return Split(kept, pl.concat(refused))
+
+
+def _scores_of_responses(scores: pl.DataFrame) -> pl.DataFrame:
+    """``first``, whether a row is the first about its response, and the ``lowest`` and ``highest``
+    score of the response. Scores of steps are ignored."""
+    value = pl.col("value").filter(pl.col("step").is_null())
+    return scores.select(
+        pl.col("response_id").is_first_distinct().alias("first"),
+        value.min().over("response_id").alias("lowest"),
+        value.max().over("response_id").alias("highest"),
+    )
 
 
 def stepwise(step_labels: pl.DataFrame) -> Split:
@@ -195,6 +230,7 @@ def prompt_completion(demonstrations: pl.DataFrame) -> Split:
     )
 
 
+_ONCE, _BOTH_WAYS = "once", "both ways"
 _ADDED = ("source", "licence", "refresh")
 """Columns that an export adds to those of the table."""
 
@@ -218,6 +254,11 @@ FORMATS: Mapping[str, Format] = {
         "good one: the chosen one of its pairs, or one that is scored 1 and not 0.",
         ("KTOTrainer",),
         {Pairs: unpaired, Scores: labelled},
+        one_row=True,
+        marks={
+            Pairs: Marks(("prompt_id", "chosen_id", "rejected_id"), _told_of_sides),
+            Scores: Marks(("response_id", "value", "step"), _scores_of_responses),
+        },
     ),
     "stepwise": Format(
         "step-labelled solutions",

@@ -11,7 +11,7 @@ from assets.automation.partitions import freshness_policy
 from assets.components.asset_metadata import column_schema
 from assets.config.operation import Freshness
 from assets.datasets.curate import Curated
-from assets.datasets.update import ROWS, updated
+from assets.datasets.update import updated
 from assets.execution.executor import own_pool
 from assets.execution.retry import as_dagster_failure, retried
 from assets.execution.row_accounting import adds_up, rows_metadata
@@ -112,7 +112,7 @@ def dataset_asset(
 
 def _rows(plan: DatasetPlan, versions: Versions, part: VersionPart) -> Iterator[pl.DataFrame]:
     names = columns(plan.table).names()
-    return (rows.select(names) for rows in versions.slices_of(part, ROWS))
+    return (rows.select(names) for rows in versions.slices_of(part))
 
 
 def _no_leak(curation: Curated) -> dg.AssetCheckResult:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from assets.execution.row_counts import count_reasons
+from assets.execution.row_counts import most_first
 from assets.export.card import (
     MARK,
     answers_table,
@@ -46,7 +46,6 @@ class DatasetCardData:
         project: The project.
         plan: The plan of the dataset.
         version: The exported version.
-        dropped: The `schemas.Dropped` rows of the version.
         format_name: The name of the format.
         format: The format.
         rows: The number of exported ``rows`` by ``split`` and ``recipe``.
@@ -59,7 +58,6 @@ class DatasetCardData:
     project: Project
     plan: DatasetPlan
     version: Version
-    dropped: pl.DataFrame
     format_name: str
     format: Format
     rows: pl.DataFrame
@@ -153,10 +151,10 @@ def _refreshes(facts: DatasetCardData, tables: Tables, recipe: str) -> list[str]
 
 
 def _dropped(facts: DatasetCardData) -> str:
-    if facts.dropped.is_empty():
+    reasons = most_first(facts.version.about["dropped"])
+    if not reasons:
         return "Nothing."
-    reasons = count_reasons(facts.dropped).items()
-    return markdown(("rows", "why"), [(f"{rows:,}", why) for why, rows in reasons])
+    return markdown(("rows", "why"), [(f"{rows:,}", why) for why, rows in reasons.items()])
 
 
 def _filters(facts: DatasetCardData) -> str:

@@ -18,10 +18,8 @@ from assets.datasets.gather import Part
 from assets.datasets.mixture import beyond
 from assets.datasets.rules import Rules
 from assets.datasets.splits import REMEMBERED, split_by_key
+from assets.storage.tables import SLICE
 from schemas import Dropped, columns, dropped
-
-BATCH = 50_000
-"""The most rows that are decided about at a time."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,13 @@ def curated(
 
 
 def _batches(parts: Sequence[Part], first: int) -> Iterator[Sequence[tuple[int, pl.DataFrame]]]:
-    """The rows of the parts from number ``first`` on, in batches of about `BATCH` rows, with the
+    """The rows of the parts from number ``first`` on, in batches of about `SLICE` rows, with the
     number of their part. A batch has rows of small parts together."""
     batch: list[tuple[int, pl.DataFrame]] = []
     for number, part in enumerate(parts[first:], first):
-        for rows in part.slices(BATCH):
+        for rows in part.slices():
             batch.append((number, rows))
-            if sum(each.height for _, each in batch) >= BATCH:
+            if sum(each.height for _, each in batch) >= SLICE:
                 yield batch
                 batch = []
     if batch:

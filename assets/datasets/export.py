@@ -8,17 +8,19 @@ Each refresh has its own files. So an export of a newer version does not change 
 refreshes, unless a held-out row was removed.
 """
 
+from collections import Counter
 from functools import partial
+from itertools import chain, groupby
 from pathlib import Path
 
 import polars as pl
 
 from assets.config.errors import FactoryError
 from assets.datasets.card import DatasetCardData, curated_card
-from assets.execution.row_counts import count_reasons
+from assets.execution.row_counts import count_reasons, most_first
 from assets.export.card import for_card
 from assets.export.messages import only_texts, plain
-from assets.export.rows import ROWS, scored_by, with_scores
+from assets.export.rows import marks_of, scored_by, with_marks, with_scores
 from assets.export.shards import write_batches
 from assets.export.writer import DATA, Exported, Writer
 from assets.project.dataset_plan import DatasetPlan
@@ -65,13 +67,11 @@ def _write(
     versions = Versions(project.settings.root_path, name)
     chosen = versions.version(version)
     shape_name, shape = dataset_format(name, plan.table, format)
-    texts = all(
-        only_texts(rows) for part in chosen.parts for rows in versions.slices_of(part, ROWS)
-    )
+    texts = all(only_texts(rows) for part in chosen.parts for rows in versions.slices_of(part))
     counts: list[pl.DataFrame] = []
     shown: list[pl.DataFrame] = []
     origins: list[pl.DataFrame] = []
-    left_out: list[pl.DataFrame] = []
+    left_out: Counter[str] = Counter()
 
     def converted(rows: pl.DataFrame, split: str) -> pl.DataFrame:
         rows = rows.drop("split")
@@ -80,23 +80,28 @@ def _write(
         shown.extend([] if shown or shaped.kept.is_empty() else [for_card(shaped.kept)])
         counts.append(_counted(shaped.kept, split))
         origins.append(rows.select(ORIGINS).unique(maintain_order=True))
-        left_out.append(shaped.dropped)
+        left_out.update(count_reasons(shaped.dropped))
         return shaped.kept
 
     for split in SPLITS:
         parts = [part for part in chosen.parts if part.split == split]
-        for part in parts if shape.one_row else ():
-            slices = versions.slices_of(part, ROWS)
-            kept = (converted(rows, part.split) for rows in slices)
-            write_batches(kept, folder / DATA, refresh=part.refresh, split=split)
-        if parts and not shape.one_row:
-            together = converted(pl.concat(map(versions.rows_of, parts)), split)
+        if not parts:
+            continue
+        marks = marks_of(shape, plan.table, partial(versions.query, parts))
+        if shape.one_row:
+            slices = with_marks(chain.from_iterable(map(versions.slices_of, parts)), marks)
+            for refresh, its_slices in groupby(slices, key=lambda rows: rows.item(0, "refresh")):
+                kept = (converted(rows, split) for rows in its_slices)
+                write_batches(kept, folder / DATA, refresh=refresh, split=split)
+        else:
+            (rows,) = with_marks([pl.concat(map(versions.rows_of, parts))], marks)
+            together = converted(rows, split)
             for (refresh,), made in together.partition_by("refresh", as_dict=True).items():
                 write_batches([made], folder / DATA, refresh=str(refresh), split=split)
-    refused = pl.concat(left_out) if left_out else pl.DataFrame()
+    refused = left_out.total()
     count = sum(int(each["rows"].sum()) for each in counts)
     if not count:
-        why = f": {refused.height:,} do not fit the format {shape_name}" if refused.height else ""
+        why = f": {refused:,} do not fit the format {shape_name}" if refused else ""
         raise FactoryError(
             f"version {chosen.number} of datasets/{name} has no rows to export{why} (factory show "
             f"datasets/{name} shows what was dropped)"
@@ -106,18 +111,17 @@ def _write(
             project=project,
             plan=plan,
             version=chosen,
-            dropped=versions.dropped(chosen),
             format_name=shape_name,
             format=shape,
             rows=pl.concat(counts),
             shown=shown[0],
             origins=pl.concat(origins),
-            left_out=count_reasons(refused) if refused.height else {},
+            left_out=most_first(left_out),
             place=place,
         )
     )
     card.save(folder / "README.md")
-    return Exported(count, shape.what, 0, refused.height, version=chosen.number)
+    return Exported(count, shape.what, 0, refused, version=chosen.number)
 
 
 def _counted(rows: pl.DataFrame, split: str) -> pl.DataFrame:

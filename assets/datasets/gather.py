@@ -10,6 +10,7 @@ from upath import UPath
 from assets.project.dataset_plan import DatasetPlan
 from assets.storage.tables import (
     GROUP,
+    SLICE,
     Tables,
     file_digest,
     file_slices,
@@ -32,7 +33,7 @@ class Part:
     Attributes:
         refresh: The refresh.
         digest: A digest of what the rows are read from.
-        slices: Reads all rows in order, at most so many at a time: the columns of their table,
+        slices: Reads all rows in order, at most `SLICE` at a time: the columns of their table,
             `PROVENANCE` and ``task``, the text of the prompt's task. They are null for a prompt
             that is in no table of prompts.
         some: Reads the rows of some places, which ascend.
@@ -40,12 +41,12 @@ class Part:
 
     refresh: str
     digest: str
-    slices: Callable[[int], Iterator[pl.DataFrame]]
+    slices: Callable[[], Iterator[pl.DataFrame]]
     some: Callable[[pl.Series], pl.DataFrame]
 
     def rows(self) -> pl.DataFrame:
         """All rows."""
-        return pl.concat(self.slices(GROUP))
+        return pl.concat(self.slices())
 
     @classmethod
     def of(cls, frame: pl.DataFrame, refresh: str) -> "Part":
@@ -103,14 +104,14 @@ def _with_origins(
 
 
 def _slices(
-    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], names: Sequence[str], rows: int
+    file: UPath, origin: Callable[[pl.DataFrame], pl.DataFrame], names: Sequence[str]
 ) -> Iterator[pl.DataFrame]:
-    """All rows of a file, at most ``rows`` at a time."""
-    return (origin(frame).select(names) for frame in file_slices(file, rows))
+    """All rows of a file, some at a time."""
+    return (origin(frame).select(names) for frame in file_slices(file))
 
 
-def _frame_slices(frame: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:
-    return (frame[start : start + rows] for start in range(0, max(frame.height, 1), rows))
+def _frame_slices(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return (frame[start : start + SLICE] for start in range(0, max(frame.height, 1), SLICE))
 
 
 def _some(

@@ -15,11 +15,8 @@ from assets.datasets.stored_decisions import load_decisions, names, store_decisi
 from assets.execution.row_counts import count_reasons
 from assets.project.dataset_plan import DatasetPlan
 from assets.storage.dataset_versions import SPLITS, NewPart, Version, Versions
-from assets.storage.tables import Tables
+from assets.storage.tables import SLICE, Tables
 from schemas import content_id
-
-ROWS = 50_000
-"""The most rows of a version that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +116,10 @@ def _new_parts(parts: Sequence[Part], curation: Curated) -> Iterator[NewPart]:
 def _chosen(
     parts: Sequence[Part], heights: Sequence[int], places: pl.Series
 ) -> Iterator[pl.DataFrame]:
-    """The rows of some places among those of all ``parts``, at most `ROWS` at a time."""
+    """The rows of some places among those of all ``parts``, at most `SLICE` at a time."""
     start = 0
     for part, height in zip(parts, heights, strict=True):
         inside = places.filter(places.is_between(start, start + height, closed="left")) - start
-        for first in range(0, len(inside), ROWS):
-            yield part.some(inside[first : first + ROWS]).drop("task")
+        for first in range(0, len(inside), SLICE):
+            yield part.some(inside[first : first + SLICE]).drop("task")
         start += height

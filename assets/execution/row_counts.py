@@ -11,12 +11,12 @@ from schemas import Checkpoints, Split, id_column
 
 def count_reasons(dropped: pl.DataFrame) -> dict[str, int]:
     """How many rows were dropped for each reason, the most frequent first."""
-    counts = (
-        dropped["reason"]
-        .value_counts(name="rows")
-        .sort(["rows", "reason"], descending=[True, False])
-    )
-    return dict(counts.iter_rows())
+    return most_first(dict(dropped["reason"].value_counts(name="rows").iter_rows()))
+
+
+def most_first(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by reason, the most frequent first."""
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 
 @dataclass(frozen=True)

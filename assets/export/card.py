@@ -25,7 +25,7 @@ from assets.provenance.licences import card_fields, consequences, identifiers
 from assets.provenance.models import Answered, UsedModel
 from assets.provenance.reproduction import changed_parameters, commands, versions
 from assets.rendering.markdown import cited, escaped, markdown, sampled, spread
-from assets.storage.tables import Tables
+from assets.storage.tables import Tables, dropped_path, query_table
 
 if TYPE_CHECKING:
     from huggingface_hub import DatasetCard
@@ -153,7 +153,10 @@ def _stages(facts: CardData) -> str:
     for stage in facts.stages:
         key = (facts.recipe.name, stage.name)
         kept = sum(facts.tables.height(key, each) for each in facts.refreshes)
-        refused = pl.concat([facts.tables.read_dropped(key, each) for each in facts.refreshes])
+        places = [dropped_path(facts.tables.path(key, each)) for each in facts.refreshes]
+        refused = pl.concat(
+            query_table(place, lambda rows: rows.select("reason")) for place in places
+        )
         reasons = ", ".join(
             f"{count:,} {reason}" for reason, count in count_reasons(refused).items()
         )

@@ -1,17 +1,15 @@
 """The rows of an export, some at a time, with columns of their prompts and scores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import polars as pl
 
 from assets.formats import Format
 from assets.project.given_prompts import given_prompts
 from assets.project.recipe_plan import Stage
-from assets.storage.tables import Tables, having
-from schemas import Pairs, Responses, Scores
-
-ROWS = 50_000
-"""The most rows that are in memory at a time, if the format looks at each row alone."""
+from assets.storage.tables import Question, Tables, having
+from schemas import Pairs, Responses, Scores, Table
 
 
 def rows_of_refresh(
@@ -24,19 +22,21 @@ def rows_of_refresh(
     *,
     refresh: str,
 ) -> Iterator[pl.DataFrame]:
-    """The rows of ``stage`` at ``refresh``, `ROWS` at a time, or all of them together if ``shape``
+    """The rows of ``stage`` at ``refresh``, some at a time, or all of them together if ``shape``
     needs them so. At least one frame, which may be empty.
 
-    Each row has the columns ``source``, ``licence`` and ``refresh``; scores also have the
-    response's ``prompt``, ``text`` and ``finish``; pairs that were scored have ``score_chosen`` and
-    ``score_rejected``.
+    Each row has the columns ``source``, ``licence`` and ``refresh``, and the marks of ``shape``;
+    scores also have the response's ``prompt``, ``text`` and ``finish``; pairs that were scored have
+    ``score_chosen`` and ``score_rejected``.
     """
     key = (recipe, stage.name)
-    alone = shape.one_row and stage.gives is not Scores
-    for rows in tables.slices(key, refresh, ROWS) if alone else [tables.read(key, refresh)]:
+    marks = marks_of(shape, stage.gives, partial(tables.query, key, refresh))
+    slices = tables.slices(key, refresh) if shape.one_row else [tables.read(key, refresh)]
+    for rows in with_marks(slices, marks):
         columns = ["source", "licence"]
         if stage.gives is Scores:
-            answers = tables.read((recipe, scored_stage(stage, stages)), refresh)
+            ids = having(rows["response_id"].unique())
+            answers = tables.query((recipe, scored_stage(stage, stages)), refresh, ids)
             rows = rows.join(
                 answers.select("response_id", "prompt_id", "text", "finish"),
                 on="response_id",
@@ -50,6 +50,30 @@ def rows_of_refresh(
         if stage.gives is Pairs:
             rows = with_scores(tables, recipe, rows, stage, stages, refresh=refresh)
         yield rows.with_columns(refresh=pl.lit(refresh))
+
+
+def marks_of(
+    shape: Format, table: type[Table], ask: Callable[[Question], pl.DataFrame]
+) -> pl.DataFrame | None:
+    """The marks of all rows of ``table``, in their order; None if ``shape`` needs none.
+
+    Args:
+        shape: The format.
+        table: The table of the rows.
+        ask: Gives the answer to a question about all rows.
+    """
+    marks = shape.marks.get(table)
+    return None if marks is None else marks.of(ask(lambda rows: rows.select(marks.columns)))
+
+
+def with_marks(
+    slices: Iterable[pl.DataFrame], marks: pl.DataFrame | None
+) -> Iterator[pl.DataFrame]:
+    """The rows of each slice with theirs of the ``marks`` of all rows."""
+    start = 0
+    for rows in slices:
+        yield rows if marks is None else rows.hstack(marks[start : start + rows.height])
+        start += rows.height
 
 
 def scored_stage(stage: Stage, stages: Sequence[Stage]) -> str:

@@ -20,8 +20,7 @@ def write_batches(
     """Write ``frames`` to ``folder`` as ``<split>-<refresh>-00000-of-00002.parquet`` and so on.
 
     Each refresh has its own files. The next export writes them again byte for byte, so an upload
-    sends only new files. The rows of a file are in memory together, and no others. Without rows,
-    there is no file.
+    sends only new files. The rows of a file are in memory together. Without rows, there is no file.
 
     Returns:
         The paths of the files, and the number of rows.
@@ -40,6 +39,7 @@ def write_batches(
                 else:
                     shard.write_parquet(place, compression="zstd")
             unnamed.append(place)
+        del gathered, shard  # or they stay in memory while the next rows are gathered
     count = f"-of-{len(unnamed):05}.parquet"
     return [place.rename(place.with_name(place.stem + count)) for place in unnamed], rows
 

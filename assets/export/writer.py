@@ -13,6 +13,7 @@ is written completely or not at all.
 """
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +24,13 @@ from upath import UPath
 
 from assets.config.errors import FactoryError
 from assets.config.hub_address import Kind
-from assets.execution.row_counts import count_reasons
+from assets.execution.row_counts import count_reasons, most_first
 from assets.export.candidates import candidates
 from assets.export.card import CardData, dataset_card, for_card
 from assets.export.hub import Published, publish
 from assets.export.messages import only_texts, plain
 from assets.export.replace_folder import CARD, REPORT, check_replaceable, put, replacing
-from assets.export.rows import ROWS, rows_of_refresh, scored_stage
+from assets.export.rows import rows_of_refresh, scored_stage
 from assets.export.shards import write_batches
 from assets.project.export_format import recipe_format
 from assets.project.given_prompts import given_prompts, given_tables
@@ -124,12 +125,12 @@ def _write(
         for refresh in refreshes
         for each in (*given, stage.name)
         if refresh in tables.refreshes((recipe, each))
-        for frame in tables.slices((recipe, each), refresh, ROWS)
+        for frame in tables.slices((recipe, each), refresh)
     )
     rows, written = 0, 0
     shown: list[pl.DataFrame] = []
     prompts: list[pl.DataFrame] = []
-    left_out: list[pl.DataFrame] = []
+    left_out: Counter[str] = Counter()
     for refresh in refreshes:
         made = rows_of_refresh(tables, recipe, stage, stages, given, shape, refresh=refresh)
         shaped = (shape.converters[stage.gives](plain(frame) if texts else frame) for frame in made)
@@ -138,9 +139,9 @@ def _write(
         responses = candidates(tables, recipe, stages, refresh=refresh, texts=texts)
         written += write_batches(responses, folder / CANDIDATES, refresh=refresh)[1]
         prompts.append(given_prompts(tables, recipe, given, refresh, _origins))
-    refused = pl.concat(left_out)
+    refused = left_out.total()
     if not rows:
-        why = f"; {refused.height} rows do not fit the format {name}" if refused.height else ""
+        why = f"; {refused} rows do not fit the format {name}" if refused else ""
         raise FactoryError(
             f"{recipe} has no {stage.name} to export: none of its {len(refreshes)} refreshes kept "
             f"any{why} (factory show {recipe}/{stage.name} and the stage's dropped rows say why)"
@@ -155,7 +156,7 @@ def _write(
         rows=rows,
         shown=shown[0],
         candidates=written,
-        left_out=count_reasons(refused),
+        left_out=most_first(left_out),
         prompts=pl.concat(prompts),
         models=[
             *used_models(stages, project.settings.bindings()),
@@ -169,16 +170,17 @@ def _write(
     browsed = scored_stage(stage, stages) if stage.gives is Scores else stage.name
     page = dataset_report(project, recipe, browsed).html
     (folder / REPORT).write_text(page, encoding="utf-8")
-    return Exported(rows, shape.what, written, refused.height)
+    return Exported(rows, shape.what, written, refused)
 
 
 def _kept(
-    shaped: Iterable[Split], shown: list[pl.DataFrame], left_out: list[pl.DataFrame]
+    shaped: Iterable[Split], shown: list[pl.DataFrame], left_out: Counter[str]
 ) -> Iterator[pl.DataFrame]:
-    """The rows that the format holds. The first of them go to ``shown``, others to ``left_out``."""
+    """The rows that the format holds. Some of the first go to ``shown``; ``left_out`` counts the
+    others."""
     for part in shaped:
         shown += [] if shown or part.kept.is_empty() else [for_card(part.kept)]
-        left_out.append(part.dropped)
+        left_out.update(count_reasons(part.dropped))
         yield part.kept
 
 

@@ -30,9 +30,12 @@ from assets.config.errors import FactoryError
 from assets.storage.tables import (
     GROUP,
     MissingTableError,
+    Question,
     copy_whole,
     file_slices,
+    query_files,
     read_table,
+    table_files,
     table_slices,
     write_whole,
 )
@@ -168,14 +171,15 @@ class Versions:
         rows = read_table(self.folder / "rows" / part.file)
         return rows.with_columns(split=pl.lit(part.split))
 
-    def slices_of(self, part: VersionPart, rows: int) -> Iterator[pl.DataFrame]:
-        """Read the rows of a part as `rows_of` does, at most ``rows`` at a time."""
-        for frame in table_slices(self.folder / "rows" / part.file, rows):
+    def slices_of(self, part: VersionPart) -> Iterator[pl.DataFrame]:
+        """Read the rows of a part as `rows_of` does, some at a time."""
+        for frame in table_slices(self.folder / "rows" / part.file):
             yield frame.with_columns(split=pl.lit(part.split))
 
-    def dropped(self, version: Version) -> pl.DataFrame:
-        """The `schemas.Dropped` rows of the last write of ``version``."""
-        return read_table(self.folder / "dropped" / version.dropped)
+    def query(self, parts: Iterable[VersionPart], question: Question) -> pl.DataFrame:
+        """The answer to ``question`` about the rows of some parts, without a column ``split``."""
+        places = [self.folder / "rows" / part.file for part in parts]
+        return query_files([file for place in places for file in table_files(place)], question)
 
     def remembered(self) -> pl.DataFrame:
         """The ``split`` of every prompt so far, by its ``key`` (`assets.datasets.splits`)."""
@@ -276,7 +280,7 @@ class Versions:
         """Whether the rows of a file equal the stored ones; numbers up to `TOLERANCE`."""
         before = self.folder / "rows" / stored.file
         try:
-            both = zip(file_slices(rows, GROUP), table_slices(before, GROUP), strict=True)
+            both = zip(file_slices(rows), table_slices(before), strict=True)
             for new, old in both:
                 assert_frame_equal(new, old, abs_tol=TOLERANCE, rel_tol=TOLERANCE)
         # Of more slices than the other, zip says ValueError.

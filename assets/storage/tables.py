@@ -30,6 +30,9 @@ DROPPED = ".dropped.parquet"
 GROUP = 20_000
 """The rows of a group of a file. A slice of a file is read without the rest of it by its groups."""
 
+SLICE = 50_000
+"""The most rows with texts that are in memory at a time."""
+
 _PIECE = 2**20
 """The bytes of a file that are in memory at a time."""
 
@@ -81,9 +84,9 @@ class Tables:
         """
         return select_rows(self.path(key, refresh), question)
 
-    def slices(self, key: Sequence[str], refresh: str | None, rows: int) -> Iterator[pl.DataFrame]:
-        """The rows that a stage kept, at most ``rows`` at a time. Raises as `read_table` does."""
-        return table_slices(self.path(key, refresh), rows)
+    def slices(self, key: Sequence[str], refresh: str | None) -> Iterator[pl.DataFrame]:
+        """The rows that a stage kept, at most `SLICE` at a time. Raises as `read_table` does."""
+        return table_slices(self.path(key, refresh))
 
     def height(self, key: Sequence[str], refresh: str | None) -> int:
         """The number of rows that a stage kept. Raises as `read_table` does."""
@@ -202,19 +205,19 @@ def select_rows(path: UPath, question: Question) -> pl.DataFrame:
     return pl.concat(slices)
 
 
-def table_slices(path: UPath, rows: int) -> Iterator[pl.DataFrame]:
-    """The rows of a table in order, at most ``rows`` at a time: one frame at least, which may be
+def table_slices(path: UPath) -> Iterator[pl.DataFrame]:
+    """The rows of a table in order, at most `SLICE` at a time: one frame at least, which may be
     empty. Raises as `read_table` does."""
     for file in table_files(path):
-        yield from file_slices(file, rows)
+        yield from file_slices(file)
 
 
-def file_slices(file: UPath, rows: int) -> Iterator[pl.DataFrame]:
+def file_slices(file: UPath) -> Iterator[pl.DataFrame]:
     """The rows of one file of a table, as `table_slices` gives them."""
     with _scanned(file) as scanned:
         height = scanned.select(pl.len()).collect().item()
-        for start in range(0, max(height, 1), rows):
-            yield scanned.slice(start, rows).collect(engine="streaming")
+        for start in range(0, max(height, 1), SLICE):
+            yield scanned.slice(start, SLICE).collect(engine="streaming")
 
 
 def table_files(path: UPath) -> list[UPath]:

@@ -11,17 +11,16 @@ from typer.testing import CliRunner
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.export.messages import plain
+from assets.export.rows import marks_of, with_marks
 from assets.formats import (
     CUT,
     FORMATS,
     format_of,
-    labelled,
     preference,
     prompt_completion,
     stepwise,
-    unpaired,
 )
-from schemas import Demonstrations, Pairs, Responses, Scores, StepLabels, rows
+from schemas import Demonstrations, Pairs, Responses, Scores, Split, StepLabels, Table, rows
 
 ASKED = [{"role": "user", "content": "2 + 2?"}]
 
@@ -46,6 +45,17 @@ def pairs(*sides: tuple[str, str]) -> pl.DataFrame:
             }
             for chosen, rejected in sides
         ],
+    )
+
+
+def unpaired(table: type[Table], frame: pl.DataFrame, *, some: int = 100) -> Split:
+    """``frame`` in the format ``unpaired``, so many rows at a time."""
+    shape = FORMATS["unpaired"]
+    slices = (frame[start : start + some] for start in range(0, max(frame.height, 1), some))
+    marks = marks_of(shape, table, lambda question: question(frame.lazy()).collect())
+    splits = [shape.converters[table](rows) for rows in with_marks(slices, marks)]
+    return Split(
+        *(pl.concat(of) for of in zip(*((s.kept, s.dropped) for s in splits), strict=True))
     )
 
 
@@ -75,7 +85,7 @@ def test_a_margin_is_no_column_that_a_trainer_would_put_into_its_loss() -> None:
 
 def test_each_response_is_labelled_once_and_never_both_ways() -> None:
     compared = pairs(("best", "middle"), ("middle", "worst"), ("best", "worst"))
-    split = unpaired(plain(compared))
+    split = unpaired(Pairs, plain(compared))
     labelled = dict(split.kept.select("response_id", "label").iter_rows())
     assert labelled == {"best": True, "worst": False}
     assert split.kept["completion"].to_list() == [answer("best"), answer("worst")]
@@ -84,11 +94,52 @@ def test_each_response_is_labelled_once_and_never_both_ways() -> None:
     ]
 
 
-@given(st.lists(st.tuples(*[st.sampled_from("abcde")] * 2).filter(lambda s: s[0] != s[1])))
-def test_every_response_of_pairs_is_kept_or_dropped(sides: list[tuple[str, str]]) -> None:
-    split = unpaired(pairs(*dict.fromkeys(sides)))
-    ids = split.kept["response_id"].to_list() + split.dropped["row_id"].to_list()
-    assert sorted(ids) == sorted({one for side in sides for one in side})
+SIDES = st.lists(st.tuples(*[st.sampled_from("abcde")] * 2).filter(lambda s: s[0] != s[1]))
+
+
+@given(SIDES, st.integers(1, 4))
+def test_responses_of_pairs_are_those_of_all_pairs_together(
+    sides: list[tuple[str, str]], some: int
+) -> None:
+    split = unpaired(Pairs, pairs(*sides), some=some)
+    met = dict.fromkeys(one for side in sides for one in side)
+    told = {
+        one: {one == chosen for chosen, other in sides if one in (chosen, other)} for one in met
+    }
+    assert split.kept.select("response_id", "label").rows() == [
+        (one, *told[one]) for one in met if len(told[one]) == 1
+    ]
+    assert sorted(split.dropped["row_id"]) == sorted(one for one in met if len(told[one]) == 2)
+
+
+SCORED = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), st.sampled_from([None, 0]), st.sampled_from([None, 0.0, 0.5, 1.0])
+    )
+)
+
+
+@given(SCORED, st.integers(1, 4))
+def test_labels_of_responses_follow_from_all_their_scores(
+    scored: list[tuple[str, int | None, float | None]], some: int
+) -> None:
+    scores = pl.DataFrame(
+        scored,
+        schema={"response_id": pl.String, "step": pl.Int32, "value": pl.Float64},
+        orient="row",
+    ).with_columns(
+        prompt=pl.lit(pl.Series([ASKED])).first(), text="response_id", finish=pl.lit("stop")
+    )
+    split = unpaired(Scores, scores, some=some)
+    met = dict.fromkeys(name for name, *_ in scored)
+    told = {
+        name: {value for one, step, value in scored if (one, step) == (name, None)} - {None}
+        for name in met
+    }
+    assert split.kept.select("response_id", "label").rows() == [
+        (name, told[name] == {1.0}) for name in met if told[name] in ({0.0}, {1.0})
+    ]
+    assert split.kept.height + split.dropped.height == len(met)
 
 
 def test_a_response_is_labelled_by_its_score() -> None:
@@ -119,7 +170,7 @@ def test_a_response_is_labelled_by_its_score() -> None:
     ).with_columns(
         prompt=pl.when(pl.col("text") != "unasked").then(pl.lit(pl.Series([ASKED])).first())
     )
-    split = labelled(scores)
+    split = unpaired(Scores, scores)
     assert split.kept.select("prompt", "completion", "label").rows() == [
         (ASKED, answer("good"), True),
         (ASKED, answer("bad"), False),
@@ -144,7 +195,7 @@ def test_what_was_cut_off_is_left_out_where_the_trainer_would_end_its_turn() -> 
     split = preference(frame)
     assert split.kept["pair_id"].to_list() == ["whole>cut", "step>steps"]
     assert split.dropped["row_id"].to_list() == ["cut>whole"]
-    ended = unpaired(frame.filter(pl.col("pair_id") != "cut>whole"))
+    ended = unpaired(Pairs, frame.filter(pl.col("pair_id") != "cut>whole"))
     assert ended.kept["response_id"].to_list() == ["whole"]
     assert ended.dropped["row_id"].to_list() == ["cut", "step", "steps"]
     turns = [*ASKED, *answer("4")]

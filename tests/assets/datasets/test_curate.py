@@ -146,7 +146,8 @@ def test_rows_decided_about_some_at_a_time_are_those_of_all_at_once(
         f"2026-01-0{day}": draw.choices(range(90), k=k) for day, k in enumerate((50, 3), 1)
     }
     once = curation_of(of(refreshes)).curation
-    monkeypatch.setattr("assets.datasets.curate.BATCH", 7)
+    for name in ("curate", "gather"):
+        monkeypatch.setattr(f"assets.datasets.{name}.SLICE", 7)
     slowly = curation_of(of(refreshes)).curation
     assert slowly.rows.equals(once.rows)
     assert slowly.dropped.equals(once.dropped)

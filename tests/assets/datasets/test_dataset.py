@@ -195,6 +195,24 @@ def test_a_response_of_both_kinds_has_no_place_among_labelled_ones(
     assert found["label"].sum() == 10
 
 
+@pytest.mark.parametrize("format", ["preference", "unpaired"])
+def test_an_export_is_written_some_rows_at_a_time(
+    grower: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    for day in (1, 2):
+        write_pairs(grower.workshop, "sliced", 40, refresh=f"2026-11-0{day}")
+    component(grower.workshop, "sliced", of=["sliced"], held_out=0.2)
+    grower.grow("sliced")
+    write = dataset_writer(grower.workshop.project(), "sliced", format=format)
+    whole = in_folder(write, tmp_path / "whole")
+    monkeypatch.setattr("assets.storage.tables.SLICE", 7)
+    assert in_folder(write, tmp_path / "cut") == whole
+    files = sorted((tmp_path / "whole" / "data").iterdir())
+    assert len(files) == 4
+    for file in files:
+        assert file.read_bytes() == (tmp_path / "cut" / "data" / file.name).read_bytes()
+
+
 def test_the_command_line_shows_exports_and_prunes(grower: Any, tmp_path: Path) -> None:
     for day in (1, 2):
         write_pairs(grower.workshop, "typed", 10, refresh=f"2026-11-0{day}")

@@ -161,9 +161,9 @@ def test_only_new_rows_are_read(store: Store, monkeypatch: pytest.MonkeyPatch) -
     read: list[str] = []
     whole = stored_tables.file_slices
 
-    def noted(file: UPath, rows: int) -> Iterator[pl.DataFrame]:
+    def noted(file: UPath) -> Iterator[pl.DataFrame]:
         read.append(file.name)
-        return whole(file, rows)
+        return whole(file)
 
     # Of earlier rows, only the groups with a text that may be like a new one are read.
     monkeypatch.setattr("assets.datasets.gather.file_slices", noted)
@@ -178,8 +178,9 @@ DIGESTS = ("d100e42d16da9e86a7c3f0da2ca7b12a", "45be476cb47ec053eec2845716b2ca3d
 def test_a_version_written_some_rows_at_a_time_is_that_of_all_at_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("curate.BATCH", "update.ROWS", "gather.GROUP"):
-        monkeypatch.setattr(f"assets.datasets.{name}", 7)
+    for name in ("datasets.curate.SLICE", "datasets.update.SLICE", "storage.tables.SLICE"):
+        monkeypatch.setattr(f"assets.{name}", 7)
+    monkeypatch.setattr("assets.datasets.gather.GROUP", 7)
     for number, digest in enumerate(DIGESTS, 1):
         version = store.update().version
         assert (version.number, version.digest) == (number, digest)

@@ -165,20 +165,39 @@ def test_candidates_of_many_prompts_are_written_in_batches(
     assert sum(pl.read_parquet(each).height for each in cut) == exported.candidates
 
 
+@pytest.mark.parametrize("format", ["preference", "unpaired", "prompt-completion"])
 def test_rows_are_written_some_at_a_time(
-    judged: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
     whole, cut = tmp_path / "whole" / "export", tmp_path / "cut" / "export"
     whole.parent.mkdir()
     cut.parent.mkdir()
-    export_recipe(judged, "judged", whole)
-    monkeypatch.setattr("assets.export.rows.ROWS", 3)
-    monkeypatch.setattr("assets.export.writer.ROWS", 3)
-    export_recipe(judged, "judged", cut)
+    exported = export_recipe(judged, "judged", whole, format=format)
+    monkeypatch.setattr("assets.storage.tables.SLICE", 3)
+    assert export_recipe(judged, "judged", cut, format=format) == exported
     files = sorted((whole / "data").iterdir())
     assert files
     for file in files:
-        assert_frame_equal(pl.read_parquet(file), pl.read_parquet(cut / "data" / file.name))
+        assert file.read_bytes() == (cut / "data" / file.name).read_bytes()
+
+
+def test_scores_are_written_some_at_a_time(
+    workshop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["Answer: 1", "Answer: 2", "Answer: 3"]
+    stages = {
+        "responses": {"use": "generators.Fixed", "texts": texts},
+        "right": {"use": "annotators.Verifier", "of": "responses"},
+        "also": {"use": "annotators.Verifier", "of": "responses"},
+    }
+    workshop.recipe("marked", stages)
+    workshop.run("marked")
+    whole = export_recipe(workshop.project(), "marked", tmp_path / "whole")
+    assert (whole.what, whole.rows + whole.left_out) == ("labelled completions", whole.candidates)
+    monkeypatch.setattr("assets.storage.tables.SLICE", 2)
+    assert export_recipe(workshop.project(), "marked", tmp_path / "cut") == whole
+    (file,) = (tmp_path / "whole" / "data").iterdir()
+    assert file.read_bytes() == (tmp_path / "cut" / "data" / file.name).read_bytes()
 
 
 def test_every_candidate_is_there_with_every_opinion_of_it(judged: Any, tmp_path: Path) -> None:
