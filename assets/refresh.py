@@ -132,8 +132,9 @@ def run_refresh(
     """
     component = project.recipes[recipe]
     wanted = component.rows if rows is None else rows
-    changes = {**component.drawn_for(project.settings, rows), **(changes or {})}
-    planned = component.changed(project.settings, changes)
+    changes = changes or {}
+    drawn_for = component.drawn_for(project.settings, rows)
+    planned = component.changed(project.settings, {**drawn_for, **changes})
     chosen = planned if stages is None else with_read(planned, stages)
     order = ["prompts", *(stage.name for stage in chosen)]
     sources = component.asked_of_sources(chosen, project.settings, wanted)

@@ -51,7 +51,8 @@ class DrawConfig(dg.Config):
         default=None,
         ge=1,
         description="The largest number of prompts of this refresh. By default the number that "
-        "the recipe sets. A smaller number draws the first of the same prompts.",
+        "the recipe sets. A smaller number draws the first of the same prompts, and stages that "
+        "draw prompts of their own draw fewer in proportion.",
     )
 
 
@@ -162,6 +163,15 @@ class Recipe(RecipeSpec, DeclaredComponent):
         wanted |= {f"prompts__{source}": most for source, most in asked.items()}
         return {name: {"config": {"rows": most}} for name, most in wanted.items()}
 
+    def _set_by_run(
+        self, stage: Stage, config: StageConfig, run: Mapping[str, Any], settings: Settings
+    ) -> Mapping[str, Any]:
+        """The parameters of a stage that a run sets. One that draws prompts of its own draws fewer
+        in a run of fewer prompts."""
+        prompts = run.get("ops", {}).get(f"{self.name}__prompts", {}).get("config") or {}
+        drawn = self.drawn_for(settings, prompts.get("rows")).get(f"{stage.declared}.rows")
+        return config.set if drawn is None else {"rows": drawn, **config.set}
+
     def _for_run(self, stage: Stage, given: Mapping[str, Any], settings: Settings) -> Stage:
         """The stage with the parameters that a run sets."""
         if not given:
@@ -270,12 +280,14 @@ class Recipe(RecipeSpec, DeclaredComponent):
         ) -> Iterator[dg.MaterializeResult[Split | StageParts]]:
             config = run_configuration(context, StageConfig)
             factory: Resources = context.resources.factory
+            configured: Mapping[str, Any] = context.run.run_config
             with (
                 retried(context.run, context.retry_number, factory.settings.retries),
                 as_dagster_failure(),
             ):
+                changed = self._set_by_run(stage, config, configured, settings)
                 outcome, result = run_stage(
-                    self._for_run(stage, config.set, settings),
+                    self._for_run(stage, changed, settings),
                     recipe,
                     factory,
                     refresh=context.partition_key,
@@ -284,7 +296,7 @@ class Recipe(RecipeSpec, DeclaredComponent):
             result = replace(
                 result, metadata={**(result.metadata or {}), "dagster/column_lineage": lineage}
             )
-            if config.set or config.held_out:
+            if changed or config.held_out:
                 # A table with other values is another one for the stages that read it.
                 version = dg.DataVersion(f"{context.run.run_id}/{stage.name}")
                 result = replace(result, data_version=version)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 
 from assets import Factory
 from assets.datasets.gather import gathered
 from assets.definitions import build_definitions
+from assets.execution.in_process import execute_job
 from assets.refresh import Outcome, run_refresh
 from assets.report.funnel import funnel
 from assets.report.report_data import ReportData
@@ -115,6 +117,30 @@ def test_a_small_run_draws_fewer(drawing: Workshop) -> None:
     drawing.recipe("small", DRAWING, rows=4)
     outcome = run(drawing, "small", DAYS[0], "more", "harder", rows=2)
     assert [outcome.stages[each]["kept"] for each in ("prompts", "more", "harder")] == [2, 2, 2]
+
+
+def test_a_run_of_the_job_draws_as_few(drawing: Workshop) -> None:
+    drawing.recipe("jobbed", DRAWING, rows=4)
+    stages = {"prompts": 2, "more": 2, "harder": 1}
+    execute_job(
+        build_definitions(drawing.project(), ["jobbed"]),
+        "jobbed",
+        what="the job",
+        # As in the file of `dagster job execute -c`, in the UI and by a schedule.
+        ops={
+            "jobbed__prompts": {"config": {"rows": 2}},
+            "jobbed__harder": {"config": {"set": {"rows": 1}}},
+        },
+        partition_key=DAYS[0],
+        assets=[
+            *(dg.AssetKey(["jobbed", name]) for name in stages),
+            *(dg.AssetKey(["prompts", name]) for name in ("pocket", "harder", "held_out")),
+        ],
+        shown=False,
+    )
+    tables = drawing.project().tables
+    assert {name: tables.height(("jobbed", name), DAYS[0]) for name in stages} == stages
+    assert tables.about(("jobbed", "more"), DAYS[0]) == {"set": {"rows": 2}}
 
 
 def test_a_preview_draws_as_few(drawing: Workshop) -> None:
