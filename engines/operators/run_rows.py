@@ -124,9 +124,8 @@ class RowRun(Generic[Item, Result]):
                 while batch := run(self._batch()):
                     yield from batch
         finally:
-            if self._turn is not None:
-                started = self._turn.alone_since(started)
-            self.usage.model_seconds += time.perf_counter() - started
+            seconds = time.perf_counter() - started
+            self.usage.model_seconds += seconds if self._turn is None else self._turn.seconds
         if self._stopped_by:
             raise Stopped(
                 f"{self._context.recipe}/{self._context.stage}: stopped by {self._stopped_by} "

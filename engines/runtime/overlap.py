@@ -46,7 +46,9 @@ def overlap(
     begun: list[tuple[Future[Result], Turn]] = []
 
     def begin() -> None:
-        task = next(waiting, None)
+        """Begin the next task, unless the run ends."""
+        failed = any(future.done() and future.exception() for future, _ in begun)
+        task = None if failed or runs.stopped_by else next(waiting, None)
         if task is not None:
             turn = Turn(runs)
             theirs = replace(kept, loop=partial(_from_thread, loop), turn=turn)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from time import perf_counter
 from typing import Protocol
 
@@ -27,15 +28,33 @@ class Runs:
         self.running: list[Interruptible] = []
         self.stopped_by = ""
         self.at_once = False
-        self.ended = 0.0
+        self._counted = 0.0
+        self._counting = Lock()
 
     def interrupt(self, signal_name: str) -> None:
-        """At the first signal, stop all runs. At the second, raise `Stopped`."""
+        """At the first signal, stop all runs. At the second, raise `Stopped`. A third changes
+        nothing: the threads of the tasks wait for the event loop to end them."""
+        if self.at_once:
+            return
         if self.stopped_by:
             self.at_once = True
             raise stopped_at_once(signal_name)
         self.stop(signal_name)
         say_stopping(signal_name)
+
+    def begin(self, run: Interruptible) -> None:
+        """``run`` begins."""
+        with self._counting:
+            if not self.running:
+                self._counted = perf_counter()
+            self.running.append(run)
+
+    def end(self, run: Interruptible) -> float:
+        """``run`` ends. The seconds that no run counted yet in which one was running."""
+        with self._counting:
+            self.running.remove(run)
+            before, self._counted = self._counted, perf_counter()
+            return self._counted - before
 
     def stop(self, why: str) -> None:
         """Stop all runs, and refuse others."""
@@ -55,6 +74,7 @@ class Turn:
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
         self._next = asyncio.Event()
+        self.seconds = 0.0
 
     @property
     def slots(self) -> asyncio.Semaphore:
@@ -71,18 +91,12 @@ class Turn:
 
     @contextmanager
     def taken_by(self, run: Interruptible) -> Iterator[None]:
-        """``run`` is stopped by signals, and by the failure of another task."""
-        self._runs.running.append(run)
+        """``run`` is stopped by signals, and by the failure of another task. It counts its
+        ``seconds``, those of two runs at once only once."""
+        self._runs.begin(run)
         try:
             if self._runs.stopped_by:
                 raise Stopped(f"stopped by {self._runs.stopped_by}")
             yield
         finally:
-            self._runs.running.remove(run)
-
-    def alone_since(self, started: float) -> float:
-        """From when on a run that began at ``started`` and ends now was the oldest one, so that no
-        second counts twice."""
-        since = max(started, self._runs.ended)
-        self._runs.ended = perf_counter()
-        return since
+            self.seconds = self._runs.end(run)

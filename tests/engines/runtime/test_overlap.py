@@ -107,8 +107,10 @@ def test_a_failure_stops_the_part_that_has_begun_and_no_other_begins(stand: Any)
 
 def test_a_failure_of_the_next_part_leaves_this_one_to_end(stand: Any) -> None:
     failed = asyncio.Event()
+    begun: set[int] = set()
 
     async def work(row: Row, models: Models) -> None:
+        begun.add(row[0])
         if row == (0, 0):
             await asyncio.wait_for(failed.wait(), 30)
         if row[0] == 1:
@@ -120,6 +122,7 @@ def test_a_failure_of_the_next_part_leaves_this_one_to_end(stand: Any) -> None:
     with pytest.raises(EngineError, match="the server is gone"), kept_open():
         overlap(parts(work, context, 3, 8), ended.append, window=4)
     assert ended == [0]
+    assert begun == {0, 1}
 
 
 def test_what_is_done_with_a_part_may_fail(stand: Any) -> None:
@@ -132,6 +135,67 @@ def test_what_is_done_with_a_part_may_fail(stand: Any) -> None:
     with pytest.raises(OSError, match="no space left"), kept_open():
         overlap(parts(work, stand.context(), 3, 8), full, window=4)
     assert not [one for one in threading.enumerate() if one.name.startswith("part")]
+
+
+def test_a_signal_stops_parts_that_call_no_model(
+    stand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = [], []
+    told = threading.Event()
+    monkeypatch.setattr(turn, "say_stopping", lambda signal_name: told.set())
+
+    def part(number: int) -> int:
+        begun.append(number)
+        os.kill(os.getpid(), signal.SIGTERM)
+        told.wait()
+        return number
+
+    with pytest.raises(Stopped, match="stopped by SIGTERM"), kept_open():
+        overlap((partial(part, number) for number in range(3)), ended.append, window=4)
+    assert begun == ended == [0]
+
+
+def test_signals_after_the_second_wait_for_the_end_of_the_parts(
+    stand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(turn, "say_stopping", lambda signal_name: told.set())
+
+    async def work(row: Row, models: Models) -> None:
+        if row == (0, 0):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.to_thread(told.wait)
+            os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:  # the row is cancelled
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Stopped, match="stopped at once by SIGTERM"):
+        run(work, stand.context(window=4))
+    assert not [one for one in threading.enumerate() if one.name.startswith("part")]
+
+
+def test_seconds_of_two_parts_at_once_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Run:
+        def stop(self, why: str, /) -> None: ...
+
+        def cancel(self) -> None: ...
+
+    now = 0.0
+    monkeypatch.setattr(turn, "perf_counter", lambda: now)
+    runs = turn.Runs(4)
+    first, second = turn.Turn(runs), turn.Turn(runs)
+    with first.taken_by(Run()):
+        now = 100.0
+        with second.taken_by(Run()):
+            now = 180.0
+        now = 200.0
+    assert first.seconds + second.seconds == 200.0
+    now = 300.0
+    with first.taken_by(Run()):
+        now = 301.0
+    assert first.seconds == 1.0
 
 
 @pytest.mark.parametrize("at_once", [False, True])
