@@ -47,9 +47,11 @@ class StageParts:
             found = json.loads((self._folder / _name(number)).read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-        if found["made_by"] != made_by:
+        files = (found["kept"], found["dropped"])
+        # A run that was killed while it removed the parts of a complete table left some.
+        if found["made_by"] != made_by or not all((self._folder / name).exists() for name in files):
             return None
-        self._names[number] = (found["kept"], found["dropped"])
+        self._names[number] = files
         figures: dict[str, Any] = found["figures"]
         return figures
 

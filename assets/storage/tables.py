@@ -323,11 +323,11 @@ def write_dropped(path: UPath, dropped: pl.DataFrame) -> None:
 
 def write_manifest(path: UPath, names: Sequence[str], about: Mapping[str, Any]) -> None:
     """Make the parts ``names`` the table at ``path``, and remove all others."""
-    # A file would be read in place of the parts.
-    if path.exists():
-        path.unlink()
     manifest = Manifest(names, dict(about))
     write_whole(manifest_path(path), json.dumps(manifest._asdict(), sort_keys=True).encode())
+    # A file is read in place of the parts, so there is one table or the other at any moment.
+    if path.exists():
+        path.unlink()
     _remove_parts(path, but=[*names, manifest_path(path).name])
 
 
