@@ -1,6 +1,7 @@
 """What was measured of judges as one HTML page that loads nothing."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from upath import UPath
@@ -21,6 +22,7 @@ def judged_page(measured: Sequence[Measured]) -> str:
         name="",
         measured=measured,
         words=words,
+        headed=partial(zip, strict=True),
     )
 
 

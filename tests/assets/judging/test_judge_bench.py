@@ -209,6 +209,13 @@ def test_the_page_does_not_scroll_sideways_on_a_phone(
     page = browser.new_page(viewport={"width": 390, "height": 844})
     page.goto(file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    widths = (
+        "[...document.querySelectorAll('.wide')].map(one => [one.scrollWidth, one.clientWidth])"
+    )
+    assert all(inside == shown for inside, shown in page.evaluate(widths))
+    assert "accuracy %" in page.evaluate(
+        "getComputedStyle(document.querySelector('td.number'), '::before').content"
+    )
     page.close()
 
 

@@ -222,6 +222,9 @@ def test_it_fits_every_screen(
 ) -> None:
     reader = Reader(browser, reports[name], viewport=size, color_scheme=scheme)
     assert reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    models = "[aria-label=Models]"
+    inside, shown = reader.page.eval_on_selector(models, "e => [e.scrollWidth, e.clientWidth]")
+    assert inside == shown
     device = "desktop" if size is DESKTOP else "phone"
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     reader.page.screenshot(path=ARTEFACTS / f"{name}-{device}-{scheme}.png", full_page=True)
