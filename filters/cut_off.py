@@ -21,10 +21,10 @@ def cut_refusal(cut: CutAnswer, side: str = "") -> pl.Expr:
     null if it is kept."""
     if cut == "keep":
         return pl.lit(None, pl.String)
-    what = "the answer" if not side else f"the {side.removesuffix('_')} answer"
+    subject = "the answer" if not side else f"the {side.removesuffix('_')} answer"
     tokens = pl.col(f"{side}tokens").map_elements(lambda n: f"{n:,}", return_dtype=pl.String)
     return pl.when(pl.col(f"{side}finish") == "length").then(
-        pl.format(f"{what} was cut off at {{}} tokens", tokens)
+        pl.format(f"{subject} was cut off at {{}} tokens", tokens)
     )
 
 

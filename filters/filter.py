@@ -84,7 +84,7 @@ class Filter(Operator):
                 takes.
         """
         stage = type(self).__name__ if context is None else str(context.stage)
-        table = self.gives or (context and context.gives) or self._table_read(tables)
+        table = self.gives or (context and context.gives) or self._input_table(tables)
         unit = self.unit or id_column(table)
         chosen = self.choose_rows(as_asked(self, tables), table)
         one_a_unit = not chosen.kept[unit].is_duplicated().any()
@@ -100,15 +100,18 @@ class Filter(Operator):
             )
         return Split(accepted.kept, pl.concat(refusals), chosen.report)
 
-    def _table_read(self, tables: Mapping[str, pl.DataFrame]) -> type[Table]:
-        of = [read for read in self.inputs() if read.field == "of"]
-        fitting = {read.stage: _fitting(tables[read.stage], read.tables, read.stage) for read in of}
+    def _input_table(self, tables: Mapping[str, pl.DataFrame]) -> type[Table]:
+        of = [source for source in self.inputs() if source.field == "of"]
+        fitting = {
+            source.stage: _fitting(tables[source.stage], source.tables, source.stage)
+            for source in of
+        }
         if len(set(fitting.values())) > 1:
-            given = ", ".join(
+            stages = ", ".join(
                 f"{stage!r} gives {table.__name__}" for stage, table in fitting.items()
             )
             raise ValueError(
-                f"{type(self).__name__} takes stages that give the same table, but {given}"
+                f"{type(self).__name__} takes stages that give the same table, but {stages}"
             )
         return fitting[of[0].stage]
 

@@ -33,9 +33,9 @@ class TreeFilter(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         nodes = tables[self.of]
-        known = paths(nodes)
+        tree_paths = paths(nodes)
         messages = tables[self.prompts].select("prompt_id", "messages")
-        rows = self.exported(known.join(messages, on="prompt_id"))
+        rows = self.exported(tree_paths.join(messages, on="prompt_id"))
         right = pl.col("terminal_correct").fill_null(False)
         trees = nodes.group_by("prompt_id", maintain_order=True).agg(
             nodes=pl.len(),
@@ -52,7 +52,7 @@ class TreeFilter(Filter):
         )
         reason = pl.when(pl.col("messages").is_null()).then(pl.lit("prompt not found"))
         numbers = {name: pl.col(name) for name in _COUNTS}
-        lost = nodes.join(known, on="node_id", how="anti", maintain_order="left")
+        lost = nodes.join(tree_paths, on="node_id", how="anti", maintain_order="left")
         return Split(
             kept.select(rows.columns),
             pl.concat(
@@ -97,10 +97,10 @@ def ends(nodes: pl.DataFrame, *, cut: CutAnswer = "keep") -> pl.DataFrame:
     """The `paths` that end an answer whose check gave a result (``right``), with their mean value
     (``worth``). The best come first; of equals the one with the smaller id. With ``cut: refuse``,
     answers that were cut off are left out."""
-    known = nodes.filter("terminal", pl.col("terminal_correct").is_not_null())
+    terminal = nodes.filter("terminal", pl.col("terminal_correct").is_not_null())
     if cut == "refuse":
-        known = known.filter(is_complete())
-    return known.with_columns(
+        terminal = terminal.filter(is_complete())
+    return terminal.with_columns(
         right=pl.col("terminal_correct"), worth=mean_value().fill_null(0.5)
     ).sort("prompt_id", pl.col("worth"), "node_id", descending=[False, True, False])
 

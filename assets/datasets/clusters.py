@@ -66,7 +66,7 @@ class Clusters:
         count = len(bands)
         self._root = list(range(count)) if before is None else _roots(before["joined"], count)
         self._shared = Shared(
-            np.zeros(count, dtype=np.int64), np.arange(count), bands, known=self.known
+            np.zeros(count, dtype=np.int64), np.arange(count), bands, first_new=self.known
         )
         earlier = self._shared.rows[self._shared.rows < self.known]
         if read is not None and len(earlier):

@@ -8,7 +8,7 @@ from assets.datasets.clusters import KEPT
 from assets.datasets.filtering import Read, filtered
 from assets.datasets.rules import Rules
 from assets.datasets.splits import add_prompts
-from filters.curation.texts import asked
+from filters.curation.texts import conversation_text
 from schemas import contents
 
 SAME_ROW = 0
@@ -82,8 +82,8 @@ def asked_texts(rows: pl.DataFrame) -> pl.Series:
     """What each row's prompt says, system messages aside; an answer to nothing stands for its own
     prompt."""
     if "messages" not in rows.columns:
-        return rows.select(asked(pl.col("prompt"))).to_series()
-    before = asked(pl.col("messages").list.slice(0, pl.col("messages").list.len() - 1))
+        return rows.select(conversation_text(pl.col("prompt"))).to_series()
+    before = conversation_text(pl.col("messages").list.slice(0, pl.col("messages").list.len() - 1))
     alone = pl.col("messages").list.len() < 2
     return rows.select(
         pl.when(alone).then(contents(pl.col("messages"))).otherwise(before).alias("prompt")

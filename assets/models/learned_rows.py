@@ -12,7 +12,7 @@ from assets.project.model_plan import ModelPlan, ModelStage
 from assets.storage.dataset_versions import HELD_OUT, TRAIN, Versions
 from assets.storage.model_versions import ModelVersion
 from assets.storage.tables import Tables
-from filters.curation.texts import asked
+from filters.curation.texts import conversation_text
 from schemas import dropped
 
 
@@ -73,7 +73,7 @@ def without_held_out(
     for source in plan.sources:
         prompts = tables.read(("prompts", source), None)
         _add(ids, prompts["prompt_id"], source)
-        _add(texts, keys(prompts.select(asked(pl.col("messages"))).to_series()), source)
+        _add(texts, keys(prompts.select(conversation_text(pl.col("messages"))).to_series()), source)
     (unit,) = stage.table.primary_key()
     marked = rows.select(
         unit,

@@ -54,15 +54,15 @@ class Uncertainty(Filter):
                 tie_break=pl.col("pair_id").map_elements(self._uniform, return_dtype=pl.Float64),
             )
         )
-        known = judged.filter(pl.col("passes") >= 2)
-        size = math.ceil(round(self.keep * known.height, 6))
+        candidates = judged.filter(pl.col("passes") >= 2)
+        size = math.ceil(round(self.keep * candidates.height, 6))
         # The keys are u^(1/w), sorted here by ln(u) / w; for w = 0 that is −∞, which comes last.
         tie_break = pl.col("tie_break").log() / (1 - pl.col("uncertainty"))
-        drawn = known.sort(-tie_break, "pair_id").head(size)["pair_id"]
+        selected = candidates.sort(-tie_break, "pair_id").head(size)["pair_id"]
         judged = judged.with_columns(
             reason=pl.when(pl.col("passes") < 2)
             .then(pl.lit("scored by fewer than two passes"))
-            .when(~pl.col("pair_id").is_in(drawn.implode()))
+            .when(~pl.col("pair_id").is_in(selected.implode()))
             .then(pl.lit("not drawn"))
         )
         kept = judged["reason"].is_null()

@@ -52,15 +52,15 @@ class ViewsAgreement(Filter):
 
     @model_validator(mode="after")
     def _several(self) -> "ViewsAgreement":
-        named = [*self.views, *self.probabilities]
-        if len(named) < 2 or len(set(named)) < len(named):
+        stages = [*self.views, *self.probabilities]
+        if len(stages) < 2 or len(set(stages)) < len(stages):
             raise ValueError(
                 "agreement needs two different stages or more, in 'views' and "
-                f"'probabilities' together, not {named}"
+                f"'probabilities' together, not {stages}"
             )
-        if self.at_least is not None and not len(named) / 2 < self.at_least <= len(named):
+        if self.at_least is not None and not len(stages) / 2 < self.at_least <= len(stages):
             raise ValueError(
-                f"'at_least' must be more than half of the {len(named)} views and no more than all"
+                f"'at_least' must be more than half of the {len(stages)} views and no more than all"
             )
         return self
 

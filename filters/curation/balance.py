@@ -89,9 +89,9 @@ class Balance(Filter):
         if self.by in frame.columns:
             values = frame[self.by]
         elif self.by in prompts.columns:
-            known = prompts.select("prompt_id", pl.col(self.by).alias("__group"))
+            groups = prompts.select("prompt_id", pl.col(self.by).alias("__group"))
             values = frame.select("prompt_id").join(
-                known, on="prompt_id", how="left", maintain_order="left"
+                groups, on="prompt_id", how="left", maintain_order="left"
             )["__group"]
         else:
             columns = ", ".join(dict.fromkeys(frame.columns + prompts.columns))

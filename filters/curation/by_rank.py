@@ -123,8 +123,8 @@ class ByRank(Filter):
 def determination(scores: pl.Series, truths: pl.Series) -> float | None:
     """R² of a linear regression of ``truths`` on ``scores``, where both are known."""
     # Sorted, so that the order of rows does not change the last digits.
-    known = pl.DataFrame([scores.alias("x"), truths.alias("y")]).drop_nulls().sort("x", "y")
-    x, y = (known[name].to_numpy().astype(np.float64) for name in ("x", "y"))
+    points = pl.DataFrame([scores.alias("x"), truths.alias("y")]).drop_nulls().sort("x", "y")
+    x, y = (points[name].to_numpy().astype(np.float64) for name in ("x", "y"))
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     return float(np.corrcoef(x, y)[0, 1] ** 2)

@@ -18,7 +18,7 @@ SMALL = 64
 AT_ONCE = 20_000
 """Rows whose digests are Python numbers at the same time: 90 MB."""
 
-KNOWN = 50_000
+CACHED_ROWS = 50_000
 """Rows whose shingles are cached as sets: about 4 kB each."""
 
 Numbers = NDArray[np.int64]
@@ -35,22 +35,22 @@ class Shared:
         banded: Int64[banded], ascending: the rows that have bands. Groups of at most `SMALL` rows
             need none.
         bands: UInt64[banded, bands].
-        known: Rows before this one are not compared with each other.
+        first_new: Rows before this one are not compared with each other.
 
     Attributes:
         rows: Int64[shared]: the rows that share a bucket with another row, of which one at least is
-            not known; group by group, so that the cache of a group can be freed after it.
+            new; group by group, so that the cache of a group can be freed after it.
     """
 
-    def __init__(self, groups: Numbers, banded: Numbers, bands: Hashes, known: int = 0) -> None:
+    def __init__(self, groups: Numbers, banded: Numbers, bands: Hashes, first_new: int = 0) -> None:
         self._rows: list[Numbers] = []
         self._values: list[Numbers] = []
         self._count = 0
         first = np.flatnonzero(_places(groups) < SMALL)
-        self._add(first, groups[first].astype(np.uint64), known)
+        self._add(first, groups[first].astype(np.uint64), first_new)
         mixed = groups[banded].astype(np.uint64) * ODD
         for band in bands.T:
-            self._add(banded, band ^ mixed, known)
+            self._add(banded, band ^ mixed, first_new)
         rows, buckets = np.concatenate(self._rows), np.concatenate(self._values)
         order = np.lexsort((rows, groups[rows]))
         self.rows, starts = np.unique(rows[order], return_index=True)
@@ -66,11 +66,11 @@ class Shared:
         start, end = self._places.get(row, (0, 0))
         return list(self._buckets[start:end].tolist())
 
-    def _add(self, rows: Numbers, values: Hashes, known: int) -> None:
+    def _add(self, rows: Numbers, values: Hashes, first_new: int) -> None:
         """Add the buckets of rows with equal ``values``."""
-        wanted = pl.Series(values[rows >= known]).implode()
+        new_values = pl.Series(values[rows >= first_new]).implode()
         # Polars looks 400,000 values up in 5 ms; np.isin sorts them.
-        near = pl.Series(values).is_in(wanted).to_numpy()
+        near = pl.Series(values).is_in(new_values).to_numpy()
         rows = rows[near]
         _, bucket, sizes = np.unique(values[near], return_inverse=True, return_counts=True)
         several = sizes[bucket] > 1
@@ -95,15 +95,15 @@ class Similarity:
 
     Args:
         parts: The shingles of each part: those of the rows ``earlier`` (ascending), then those of
-            all rows from ``known`` on.
+            all rows from ``first_new`` on.
     """
 
     def __init__(
-        self, parts: Sequence[Runs], earlier: Numbers | None = None, known: int = 0
+        self, parts: Sequence[Runs], earlier: Numbers | None = None, first_new: int = 0
     ) -> None:
         self._parts = parts
         self._earlier = np.empty(0, dtype=np.int64) if earlier is None else earlier
-        self._known = known
+        self._first_new = first_new
         self._sets: dict[int, list[set[int]]] = {}
 
     def of(self, row: int, other: int) -> float:
@@ -116,10 +116,10 @@ class Similarity:
 
     def _shingles(self, row: int) -> list[set[int]]:
         if row not in self._sets:
-            if len(self._sets) >= KNOWN:
+            if len(self._sets) >= CACHED_ROWS:
                 self._sets.clear()
-            place = row - self._known + len(self._earlier)
-            if row < self._known:
+            place = row - self._first_new + len(self._earlier)
+            if row < self._first_new:
                 place = int(np.searchsorted(self._earlier, row))
             self._sets[row] = [set(part.of(place).tolist()) for part in self._parts]
         return self._sets[row]

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from filters.curation.ngrams import TOKENS, WORDS, hashed, phrases, tokens
-from filters.curation.texts import asked
+from filters.curation.texts import conversation_text
 from filters.filter import Filter, refused
 from schemas import Prompts, Split, Table, Takes
 
@@ -88,10 +88,10 @@ class HeldOutPrompts:
         words = prompt_tokens(evaluations, WORDS)
         self._words = words.list.join(" ").unique()
         self._texts = _owners(prompt_tokens(evaluations, TOKENS).list.join(" ").rename("matched"))
-        known, _ = phrases(hashed(words), n)
+        held_out_phrases, _ = phrases(hashed(words), n)
         # np.unique returns the first place of each hash, so the lowest row.
-        self._index, first = np.unique(known.hashes, return_index=True)
-        self._owner = np.searchsorted(known.starts, first, side="right") - 1
+        self._index, first = np.unique(held_out_phrases.hashes, return_index=True)
+        self._owner = np.searchsorted(held_out_phrases.starts, first, side="right") - 1
 
     def overlaps(self, prompts: pl.DataFrame) -> pl.DataFrame:
         """One row for each of ``prompts`` that overlaps: ``row``; ``reason``; the ``matched`` text;
@@ -145,7 +145,7 @@ class HeldOutPrompts:
 
 def prompt_tokens(frame: pl.DataFrame, pattern: str) -> pl.Series:
     """The tokens of each prompt, without system messages."""
-    return tokens(frame.select(asked(pl.col("messages"))).to_series(), pattern)
+    return tokens(frame.select(conversation_text(pl.col("messages"))).to_series(), pattern)
 
 
 def _owners(texts: pl.Series) -> pl.DataFrame:

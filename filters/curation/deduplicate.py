@@ -88,10 +88,10 @@ class Deduplicate(Filter):
         self, frame: pl.DataFrame, table: type[Table], earlier: Earlier | None
     ) -> tuple[Split, pl.DataFrame]:
         """The rows of ``frame``, and the marks by which later rows are compared with them: the
-        hashes of `_read`, and for each row the number of the row that it repeats (its own if
-        none), their ``similarity`` and, with ``earlier``, its ``bands``."""
-        words, signs, shingles = _read(_texts(frame, table), shingled=self.threshold < 1)
-        hashes = words.with_columns(identity=_hashed([signs, *self._apart(frame)]))
+        hashes of `_fingerprints`, and for each row the number of the row that it repeats (its own
+        if none), their ``similarity`` and, with ``earlier``, its ``bands``."""
+        words, signs, shingles = _fingerprints(_texts(frame, table), shingled=self.threshold < 1)
+        hashes = words.with_columns(identity=_hashed([signs, *self._identity_columns(frame)]))
         marks = hashes
         length = band_length(self.threshold)
         if self.threshold < 1 and earlier is not None:
@@ -101,13 +101,13 @@ class Deduplicate(Filter):
             )
         # Rows of another identity are never duplicates.
         before = _before(earlier, marks)
-        known = before.height
+        first_new = before.height
         hashes = pl.concat([before.select(hashes.columns), hashes])
         groups = np.unique(hashes["identity"].to_numpy(), return_inverse=True)[1]
         firsts = _first_with_the_same(hashes.drop("identity"), groups)
         original, similarity = np.arange(len(groups)), np.ones(len(groups))
-        original[:known] = np.searchsorted(before["number"], before["original"])
-        similarity[:known] = before["similarity"]
+        original[:first_new] = np.searchsorted(before["number"], before["original"])
+        similarity[:first_new] = before["similarity"]
         if self.threshold < 1:
             # Copies of a row are treated as the first of them, so only that one is compared.
             distinct = np.flatnonzero(firsts == np.arange(len(groups)))
@@ -124,20 +124,24 @@ class Deduplicate(Filter):
                 groups[distinct],
                 np.searchsorted(distinct, banded),
                 bands,
-                int(np.searchsorted(distinct, known)),
+                int(np.searchsorted(distinct, first_new)),
             )
             rows = distinct[shared.rows]
-            read = np.sort(rows[(rows < known) & (original[rows] == rows)])
-            if earlier is not None and len(read):
-                numbers = before["number"].gather(read)
-                again = _read(_texts(earlier.read(numbers), table), shingled=True)[2]
-                shingles = [Runs.joined(both) for both in zip(again, shingles, strict=True)]
+            originals = np.sort(rows[(rows < first_new) & (original[rows] == rows)])
+            if earlier is not None and len(originals):
+                numbers = before["number"].gather(originals)
+                earlier_shingles = _fingerprints(
+                    _texts(earlier.read(numbers), table), shingled=True
+                )[2]
+                shingles = [
+                    Runs.joined(parts) for parts in zip(earlier_shingles, shingles, strict=True)
+                ]
             _find_near(
                 original,
                 similarity,
-                Similarity(shingles, read, known),
+                Similarity(shingles, originals, first_new),
                 [(int(distinct[place]), shared.of(place)) for place in shared.rows.tolist()],
-                known,
+                first_new,
                 self.threshold,
             )
         original, similarity = original[firsts], similarity[firsts]
@@ -147,11 +151,11 @@ class Deduplicate(Filter):
         if earlier is not None:
             ids = pl.concat([earlier.ids.gather(before["number"]).alias(unit), ids])
             numbers = pl.concat([before["number"], numbers + len(earlier.ids)])
-        repeated = pl.Series(original != np.arange(len(groups)))[known:]
+        repeated = pl.Series(original != np.arange(len(groups)))[first_new:]
         judged = frame.select(unit).with_columns(
-            duplicate_of=ids.gather(original[known:]),
-            similarity=pl.Series(similarity[known:]),
-            exact=pl.Series(firsts == original)[known:],
+            duplicate_of=ids.gather(original[first_new:]),
+            similarity=pl.Series(similarity[first_new:]),
+            exact=pl.Series(firsts == original)[first_new:],
         )
         split = Split(
             frame.filter(~repeated),
@@ -166,10 +170,10 @@ class Deduplicate(Filter):
             ),
         )
         return split, marks.with_columns(
-            original=numbers.gather(original[known:]), similarity=judged["similarity"]
+            original=numbers.gather(original[first_new:]), similarity=judged["similarity"]
         )
 
-    def _apart(self, frame: pl.DataFrame) -> Iterator[pl.Series]:
+    def _identity_columns(self, frame: pl.DataFrame) -> Iterator[pl.Series]:
         """Columns that make rows different even if their texts are the same."""
         if self.scope == "prompt":
             yield frame["prompt_id"]
@@ -187,7 +191,7 @@ def _texts(frame: pl.DataFrame, table: type[Table]) -> list[pl.Series]:
     return [frame.select(part).to_series() for part in parts]
 
 
-def _read(
+def _fingerprints(
     texts: Sequence[pl.Series], *, shingled: bool
 ) -> tuple[pl.DataFrame, pl.Series, list[Runs]]:
     """Two hashes of each row's tokens in every part; a hash of its formulas; and, if ``shingled``,
@@ -219,8 +223,8 @@ def _read(
 
 def _hashed(columns: Sequence[pl.Series], seed: int = 0) -> pl.Series:
     """A hash of each row of ``columns``, the same within one process: UInt64."""
-    named = [column.alias(str(number)) for number, column in enumerate(columns)]
-    return pl.DataFrame(named).hash_rows(seed)
+    frame_columns = [column.alias(str(number)) for number, column in enumerate(columns)]
+    return pl.DataFrame(frame_columns).hash_rows(seed)
 
 
 def _first_with_the_same(words: pl.DataFrame, groups: np.ndarray) -> np.ndarray:
@@ -235,23 +239,23 @@ def _find_near(
     similarity: np.ndarray,
     exact: Similarity,
     rows: Sequence[tuple[int, list[int]]],
-    known: int,
+    first_new: int,
     threshold: float,
 ) -> None:
     """Find the earlier kept row of which each row is a near duplicate, and their similarity.
 
     Args:
         original: Int64[rows]: the row that each one repeats, or itself. Those of rows before
-            ``known`` are given.
+            ``first_new`` are given.
         similarity: Float64[rows].
         exact: The similarity of rows.
         rows: Rows with their buckets; those of a group ascend.
-        known: The number of the first row to find.
+        first_new: The number of the first row to find.
         threshold: The least similarity of duplicates.
     """
     kept: dict[int, list[int]] = defaultdict(list)
     for row, buckets in rows:
-        if row >= known:
+        if row >= first_new:
             for earlier in sorted({one for bucket in buckets for one in kept.get(bucket, ())}):
                 alike = exact.of(row, earlier)
                 if alike >= threshold:

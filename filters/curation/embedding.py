@@ -83,9 +83,9 @@ def _folder(embedder: str) -> Path:
         return folder
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
+    patterns = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
     try:
-        return Path(snapshot_download(embedder, allow_patterns=wanted))
+        return Path(snapshot_download(embedder, allow_patterns=patterns))
     except Exception as error:  # the Hub's client raises many types: wrong id, no connection
         raise EngineError(
             f"there is no embedder {embedder!r}: it is not a local folder, and the download from "
@@ -151,10 +151,12 @@ def _encoder(folder: Path) -> Callable[[Sequence[str]], NDArray[Any]]:
 def _pooling(folder: Path) -> str:
     unknown = _modules(folder) - _MODULES
     modes = _json(folder / "1_Pooling" / "config.json")
-    named = {name for name, on in modes.items() if name.startswith("pooling_mode_") and on is True}
-    if unknown or len(named) > 1 or named - set(_POOLINGS):
-        raise ValueError(f"its {', '.join(sorted(unknown | named))} is not supported")
-    return _POOLINGS[named.pop()] if named else "mean"
+    enabled = {
+        name for name, on in modes.items() if name.startswith("pooling_mode_") and on is True
+    }
+    if unknown or len(enabled) > 1 or enabled - set(_POOLINGS):
+        raise ValueError(f"its {', '.join(sorted(unknown | enabled))} is not supported")
+    return _POOLINGS[enabled.pop()] if enabled else "mean"
 
 
 def _modules(folder: Path) -> set[str]:

@@ -68,9 +68,11 @@ _DIGITS_OF = {word: str(number) for number, word in enumerate(NUMBER_WORDS.split
 def quantities(texts: pl.Series) -> pl.Series:
     """The numbers and formulas of each text, sorted, as one text. Equal for texts that may say the
     same in other words. ``one`` does not count as a number."""
-    found = texts.str.to_lowercase().str.extract_all(QUANTITIES)
+    matches = texts.str.to_lowercase().str.extract_all(QUANTITIES)
     plain = pl.element().str.replace_all(r"\s|[.,:]+$", "").replace(_DIGITS_OF)
     numbers = plain.filter(plain != "1").sort()
     return (
-        found.to_frame("text").select(pl.col("text").list.eval(numbers).list.join(" ")).to_series()
+        matches.to_frame("text")
+        .select(pl.col("text").list.eval(numbers).list.join(" "))
+        .to_series()
     )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from filters.curation.texts import Side, asked, texts, without
+from filters.curation.texts import Side, conversation_text, texts, without
 from filters.filter import Filter
 from schemas import Demonstrations, Pairs, Prompts, Responses, Split, Table, Takes
 
 if TYPE_CHECKING:
     from lingua import ConfidenceValue, LanguageDetector
 
-KNOWN = ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pt", "ru", "zh")
+DEFAULT_LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pt", "ru", "zh")
 """The default candidates. More languages take more memory (about 300 MB for these) and make short
 texts less certain."""
 
@@ -63,7 +63,7 @@ class Language(Filter):
     prompts: Annotated[str, Takes(Prompts)] = "prompts"
     languages: tuple[str, ...] = ()
     same_as_prompt: bool = False
-    among: tuple[str, ...] = KNOWN
+    among: tuple[str, ...] = DEFAULT_LANGUAGES
     minimum: float = Field(default=0.9, gt=0, le=1)
     shortest: int = Field(default=20, ge=1)
     low_accuracy: bool = False
@@ -118,8 +118,10 @@ class Language(Filter):
             )
         before = table.preceding_messages()
         if before is not None:
-            return frame.select(asked(before).alias("text")).to_series()
-        prompts = tables[self.prompts].select("prompt_id", text=asked(pl.col("messages")))
+            return frame.select(conversation_text(before).alias("text")).to_series()
+        prompts = tables[self.prompts].select(
+            "prompt_id", text=conversation_text(pl.col("messages"))
+        )
         joined = frame.select("prompt_id").join(
             prompts, on="prompt_id", how="left", maintain_order="left"
         )
@@ -142,7 +144,7 @@ class Language(Filter):
                 "row": long["row"],
                 "language": [value.language.iso_code_639_1.name.lower() for value in best],
                 "confidence": [value.value for value in best],
-                "wanted": [self._wanted(values) for values in confidences],
+                "wanted": [self._confidence(values) for values in confidences],
             },
             schema_overrides={
                 "language": pl.String,
@@ -160,7 +162,7 @@ class Language(Filter):
         all_rows = pl.DataFrame({"row": pl.int_range(len(contents), dtype=pl.UInt32, eager=True)})
         return all_rows.join(rows, on="row", how="left", maintain_order="left").drop("row")
 
-    def _wanted(self, values: Sequence["ConfidenceValue"]) -> float | None:
+    def _confidence(self, values: Sequence["ConfidenceValue"]) -> float | None:
         if not self.languages:
             return None
         codes = {code.upper() for code in self.languages}
@@ -185,8 +187,8 @@ def _detector(codes: tuple[str, ...], low_accuracy: bool) -> "LanguageDetector":
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
     try:
-        known = [IsoCode639_1.from_str(code) for code in codes]
+        languages = [IsoCode639_1.from_str(code) for code in codes]
     except ValueError as error:
         raise ValueError(f"lingua knows no such language: {error}") from error
-    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*known)
+    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*languages)
     return (builder.with_low_accuracy_mode() if low_accuracy else builder).build()

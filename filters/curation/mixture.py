@@ -57,11 +57,11 @@ class Mixture(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         tasks: dict[str, pl.DataFrame] = {}
-        known = pl.Series(self.unit, [], pl.String)
+        ids = pl.Series(self.unit, [], pl.String)
         for stage in self.of:
             # A row of two tasks is of the first.
-            tasks[stage] = tables[stage].filter(~pl.col(self.unit).is_in(known.implode()))
-            known = pl.concat([known, tasks[stage][self.unit]])
+            tasks[stage] = tables[stage].filter(~pl.col(self.unit).is_in(ids.implode()))
+            ids = pl.concat([ids, tasks[stage][self.unit]])
         gains = self._gains(tables) if self.patched else {}
         weights = gains if any(gain > 0 for gain in gains.values()) else {}
         helpful = {
@@ -70,7 +70,7 @@ class Mixture(Filter):
             if frame.height and weights.get(stage, 1.0) > 0
         }
         parts = {stage: weights.get(stage, float(tasks[stage].height)) for stage in helpful}
-        mixed = mix(helpful, parts, ceil(self.share * len(known))) if helpful else pl.DataFrame()
+        mixed = mix(helpful, parts, ceil(self.share * len(ids))) if helpful else pl.DataFrame()
         chosen = mixed[self.unit] if helpful else pl.Series(self.unit, [], pl.String)
         every = pl.concat(
             frame.select(

@@ -75,22 +75,22 @@ def folded(texts: pl.Series) -> pl.Series:
 def hashed(lists: pl.Series) -> Runs:
     """Each token as its BLAKE2b hash, the same on every machine and in every version."""
     flat = lists.explode(empty_as_null=False)
-    known = flat.unique()
-    digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in known]
+    vocabulary = flat.unique()
+    digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in vocabulary]
     table = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
-    number = flat.replace_strict(known, pl.int_range(len(known), eager=True))
+    number = flat.replace_strict(vocabulary, pl.int_range(len(vocabulary), eager=True))
     place = number.to_numpy().astype(np.int64)
     starts = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy(), dtype=np.int64)])
-    weights = _weights(known)
+    weights = _weights(vocabulary)
     return Runs(table[place], starts, None if (weights == WORD).all() else weights[place])
 
 
 def _weights(words: pl.Series) -> NDArray[np.int64]:
-    known = pl.col("word")
+    word = pl.col("word")
     weight = (
-        pl.when(known.str.contains(rf"^{IDEOGRAPHS}"))
+        pl.when(word.str.contains(rf"^{IDEOGRAPHS}"))
         .then(2)
-        .when(known.str.contains(rf"^{SYLLABLES}"))
+        .when(word.str.contains(rf"^{SYLLABLES}"))
         .then(1)
         .otherwise(WORD)
     )

@@ -59,8 +59,8 @@ class PromptsBy(Filter):
             .agg(value=pl.col("value").mean(), scored=pl.col("value").count())
         )
         value = pl.col("value")
-        known = prompts.join(values, on="prompt_id", how="left", maintain_order="left")
-        known = known.with_columns(
+        judged = prompts.join(values, on="prompt_id", how="left", maintain_order="left")
+        judged = judged.with_columns(
             reason=pl.when(value.is_null())
             .then(pl.lit("no response has a score"))
             .when(value < (float("-inf") if self.at_least is None else self.at_least))
@@ -69,18 +69,18 @@ class PromptsBy(Filter):
             .then(pl.lit("above at_most"))
         )
         if self.lowest is not None:
-            fits = known.filter(pl.col("reason").is_null())
+            fits = judged.filter(pl.col("reason").is_null())
             fits = fits.with_columns(tie=tie_break("prompt_id", self.seed)).sort("value", "tie")
             others = fits["prompt_id"][self.lowest :].implode()
-            known = known.with_columns(
+            judged = judged.with_columns(
                 reason=pl.when(pl.col("prompt_id").is_in(others))
                 .then(pl.lit("not among the lowest"))
                 .otherwise("reason")
             )
         return Split(
-            known.filter(pl.col("reason").is_null()).select(prompts.columns),
+            judged.filter(pl.col("reason").is_null()).select(prompts.columns),
             refused(
-                known.filter(pl.col("reason").is_not_null()),
+                judged.filter(pl.col("reason").is_not_null()),
                 "prompt_id",
                 pl.col("reason"),
                 value=value,

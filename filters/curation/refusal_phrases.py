@@ -218,5 +218,5 @@ def _answers_after_colon(text: str) -> bool:
     the refusal, and not an alternative."""
     head, colon, body = text.partition(":")
     other = re.search(r"[.!?\n]|\b(?:instead|alternatives?|resources|safe|legal|options)\b", head)
-    why = re.match(r"\s*(?:it|this|that|they|doing|i|my|because)\b", body)
-    return bool(colon) and not other and not why and len(body.split()) > 1
+    explanation = re.match(r"\s*(?:it|this|that|they|doing|i|my|because)\b", body)
+    return bool(colon) and not other and not explanation and len(body.split()) > 1

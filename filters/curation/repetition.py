@@ -96,8 +96,8 @@ class Repetition(Filter):
             **{name: measured for name, (measured, _, _) in measures.items()}
         )
         reason = pl.coalesce(
-            pl.when(pl.col(name) > limit).then(pl.lit(why))
-            for name, (_, limit, why) in measures.items()
+            pl.when(pl.col(name) > limit).then(pl.lit(message))
+            for name, (_, limit, message) in measures.items()
         )
         return without(frame, table, counts.with_columns(reason=reason))
 
@@ -133,8 +133,8 @@ def _repeated(words: Runs, letters: NDArray[np.bool_], n: int) -> NDArray[np.boo
     text = np.repeat(np.arange(len(counts)), np.diff(counts.starts))
     first = words.starts[text] + np.arange(len(text)) - counts.starts[text]
     lettered = np.concatenate([[0], np.cumsum(letters)])
-    spoken = lettered[first + lengths] > lettered[first]
-    repeated = occurrence(counts) >= np.where(spoken, TIMES, NUMBERS_TIMES)
+    has_letters = lettered[first + lengths] > lettered[first]
+    repeated = occurrence(counts) >= np.where(has_letters, TIMES, NUMBERS_TIMES)
     return _covered(first[repeated], lengths[repeated], len(words.hashes))
 
 

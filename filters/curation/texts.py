@@ -11,7 +11,7 @@ Side = Literal["chosen", "rejected", "either"]
 """Which texts of a pair are judged; a row of another table has one text only."""
 
 
-def asked(messages: pl.Expr) -> pl.Expr:
+def conversation_text(messages: pl.Expr) -> pl.Expr:
     """The contents of a list of messages as one text, without system messages."""
     not_system = pl.element().filter(pl.element().struct.field("role") != "system")
     return contents(messages.list.eval(not_system))

@@ -72,13 +72,13 @@ class Best(Filter):
             .with_columns(cut=cut_refusal(self.cut))
         )
         cut = best.filter(pl.col("cut").is_not_null())
-        whole = best.filter(pl.col("cut").is_null())
+        complete = best.filter(pl.col("cut").is_null())
         none_left = cut.unique("prompt_id", keep="first", maintain_order=True).join(
-            whole, on="prompt_id", how="anti", maintain_order="left"
+            complete, on="prompt_id", how="anti", maintain_order="left"
         )
         numbers = ("highest", "responses", "scored", "errors")
         return Split(
-            as_demonstrations(whole),
+            as_demonstrations(complete),
             pl.concat(
                 [
                     refused_by_reason(prompts, "prompt_id", *numbers),

@@ -106,14 +106,14 @@ def _ancestors(responses: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.Da
         .drop_nulls()
         for frame in (responses, *others)
     ]
-    known = pl.concat(parents[1:]).unique()
-    last = found = parents[0].unique()
+    all_parents = pl.concat(parents[1:]).unique()
+    last = ancestors = parents[0].unique()
     for _ in others:
-        last = last.join(known, left_on="ancestor", right_on="response_id").select(
+        last = last.join(all_parents, left_on="ancestor", right_on="response_id").select(
             "response_id", ancestor="ancestor_right"
         )
-        found = pl.concat([found, last]).unique()
-    return found
+        ancestors = pl.concat([ancestors, last]).unique()
+    return ancestors
 
 
 def _answers(frame: pl.DataFrame, ancestors: pl.DataFrame, number: int) -> pl.DataFrame:

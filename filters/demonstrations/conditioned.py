@@ -50,7 +50,7 @@ class Conditioned(Filter):
     def _one_condition(self) -> "Conditioned":
         if "{condition}" not in self.template:
             raise ValueError("template has no {condition}, so all rows would be asked the same")
-        if sum(given is not None for given in (self.by, self.source_of, self.tag)) != 1:
+        if sum(source is not None for source in (self.by, self.source_of, self.tag)) != 1:
             raise ValueError("give one of by, source_of and tag: what the condition is")
         if self.other is not None and (self.tag is None or self.other == self.tag):
             raise ValueError("other goes with another tag: what the rejected side is asked for by")
@@ -67,7 +67,7 @@ class Conditioned(Filter):
         rows = rows.with_columns(reason=_refusal("messages", "condition"))
         kept = rows.filter(pl.col("reason").is_null())
         kept = kept.with_columns(
-            self._asked("messages", "condition"),
+            self._with_system_message("messages", "condition"),
             loss_spans=_moved(kept["loss_spans"]),
         )
         return Split(kept.select(columns), refused_by_reason(rows, "demonstration_id"))
@@ -82,20 +82,20 @@ class Conditioned(Filter):
             refusal = pl.coalesce(refusal, _contradiction())
         rows = rows.with_columns(reason=refusal)
         kept = rows.filter(pl.col("reason").is_null())
-        found = [kept.with_columns(condition="high")]
+        versions = [kept.with_columns(condition="high")]
         if self.by is not None or self.other is not None:
             all_turned = pl.Series([True] * kept.height, dtype=pl.Boolean)
             ids = kept.select("pair_id", "low").get_columns()
             mirrored = turned_where(kept, all_turned).with_columns(
                 content_ids(*ids).alias("pair_id"), kept["margin"], condition="low"
             )
-            found.append(mirrored)
-        made = (
-            pl.concat([each.with_row_index("_place") for each in found])
+            versions.append(mirrored)
+        conditioned = (
+            pl.concat([each.with_row_index("_place") for each in versions])
             .sort("_place", maintain_order=True)
-            .with_columns(self._asked("prompt", "condition"))
+            .with_columns(self._with_system_message("prompt", "condition"))
         )
-        return Split(made.select(columns), refused_by_reason(rows, "pair_id"))
+        return Split(conditioned.select(columns), refused_by_reason(rows, "pair_id"))
 
     def _with_conditions(
         self, rows: pl.DataFrame, tables: Mapping[str, pl.DataFrame], of: Mapping[str, str]
@@ -109,7 +109,7 @@ class Conditioned(Filter):
                     pl.col("response_id").alias(column), pl.col("value").alias(f"{name}_value")
                 )
                 rows = rows.join(values, on=column, how="left", maintain_order="left")
-            return rows.with_columns(self._written(name) for name in of)
+            return rows.with_columns(self._score_text(name) for name in of)
         if self.source_of is not None:
             sources = tables[self.source_of].select("prompt_id", *_copies(of))
             return rows.drop("condition", strict=False).join(
@@ -118,7 +118,7 @@ class Conditioned(Filter):
         tags = zip(of, (self.tag, self.other), strict=False)
         return rows.with_columns(pl.lit(tag, pl.String).alias(name) for name, tag in tags)
 
-    def _written(self, name: str) -> pl.Expr:
+    def _score_text(self, name: str) -> pl.Expr:
         """A score as text; adding 0 makes -0 a 0."""
         return (
             pl.col(f"{name}_value")
@@ -127,10 +127,10 @@ class Conditioned(Filter):
             .alias(name)
         )
 
-    def _asked(self, messages: str, condition: str) -> pl.Expr:
+    def _with_system_message(self, messages: str, condition: str) -> pl.Expr:
         before, after = self.template.split("{condition}", 1)
-        said = pl.concat_str(pl.lit(before), pl.col(condition), pl.lit(after))
-        turn = pl.concat_list(pl.struct(role=pl.lit("system"), content=said)).cast(MESSAGES)
+        content = pl.concat_str(pl.lit(before), pl.col(condition), pl.lit(after))
+        turn = pl.concat_list(pl.struct(role=pl.lit("system"), content=content)).cast(MESSAGES)
         return pl.concat_list(turn, pl.col(messages).cast(MESSAGES)).alias(messages)
 
 

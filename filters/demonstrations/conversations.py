@@ -35,15 +35,15 @@ class Conversations(Chains):
     def joined(self, chains: pl.DataFrame) -> pl.DataFrame:
         turns = [
             turn
-            for number, said in enumerate(self.asked)
-            for turn in (assistant_message(f"answer_{number}"), _user_message(said))
+            for number, question in enumerate(self.asked)
+            for turn in (assistant_message(f"answer_{number}"), _user_message(question))
         ]
         chats = as_demonstrations(
             chains.with_columns(pl.concat_list("messages", *turns).alias("messages"))
         )
         # A response has another chat for each way to ask.
-        known = chats.select("prompt_id", "response_id").get_columns()
-        ids = content_ids(*known, list(self.asked)).alias("demonstration_id")
+        keys = chats.select("prompt_id", "response_id").get_columns()
+        ids = content_ids(*keys, list(self.asked)).alias("demonstration_id")
         chats = chats.with_columns(ids)
         return chats.with_columns(self._spans(chains)) if self.learn else chats
 

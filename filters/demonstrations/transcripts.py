@@ -36,18 +36,18 @@ class Transcripts(Chains):
 
     def joined(self, chains: pl.DataFrame) -> pl.DataFrame:
         numbers = range(len(self.after))
-        said = [f"\n\n{text.strip()}\n\n" for text in self.asked]
+        questions = [f"\n\n{text.strip()}\n\n" for text in self.asked]
         texts = [
             part
             for number in numbers
-            for part in (pl.col(f"answer_{number}"), pl.lit(said[number]))
+            for part in (pl.col(f"answer_{number}"), pl.lit(questions[number]))
         ]
         answers = chains.select(*(f"answer_{number}" for number in numbers), "text")
-        turns = [list(_turns(row, said)) for row in answers.iter_rows()]
-        known = chains.select("prompt_id", "response_id").get_columns()
+        turns = [list(_turns(row, questions)) for row in answers.iter_rows()]
+        keys = chains.select("prompt_id", "response_id").get_columns()
         parents = pl.concat_list(*(f"answer_id_{number}" for number in numbers), "response_id")
         return chains.select(
-            content_ids(*known, list(self.asked)).alias("response_id"),
+            content_ids(*keys, list(self.asked)).alias("response_id"),
             "prompt_id",
             pl.concat_str(*texts, "text").alias("text"),
             "reasoning",
@@ -59,11 +59,14 @@ class Transcripts(Chains):
         )
 
 
-def _turns(answers: tuple[str, ...], said: list[str]) -> Iterator[dict[str, Any]]:
-    """The turns of one text: an answer, what was said to it, and so on; then the last answer."""
+def _turns(answers: tuple[str, ...], questions: list[str]) -> Iterator[dict[str, Any]]:
+    """The turns of one text: an answer, the next question, and so on; then the last answer."""
     place = 0
     for number, answer in enumerate(answers):
-        parts = [("assistant", answer), *([("user", said[number])] if number < len(said) else [])]
+        parts = [
+            ("assistant", answer),
+            *([("user", questions[number])] if number < len(questions) else []),
+        ]
         for role, text in parts:
             yield {"role": role, "start": place, "end": place + len(text)}
             place += len(text)

@@ -50,14 +50,14 @@ class AnnotatorPairs(Filter):
             )
         pairs = order.join(pl.concat(kept), on="prompt_id", maintain_order="left_right")
         lost = order.join(pairs, on="prompt_id", how="anti", maintain_order="left")
-        why = (
+        reason = (
             pl.concat(reasons)
             .group_by("prompt_id", maintain_order=True)
             .agg(pl.col("reason").str.join("; "))
             if reasons
             else order.clear().with_columns(reason=pl.lit("", pl.String))
         )
-        lost = lost.join(why, on="prompt_id", how="left", maintain_order="left")
+        lost = lost.join(reason, on="prompt_id", how="left", maintain_order="left")
         return Split(
             pairs.select(kept[0].columns),
             refused(lost, "prompt_id", pl.col("reason").fill_null("no response has a score")),

@@ -49,27 +49,29 @@ class ContrastPairs(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         order = tables[self.of].select("prompt_id").unique(maintain_order=True)
-        told = tables[self.prompts].select("prompt_id", "messages", "reference")
+        prompts = tables[self.prompts].select("prompt_id", "messages", "reference")
         # Sorted, so that which of several equal prompts is a twin depends on ids alone.
-        asked = (
+        answered = (
             tables[self.of]
             .with_columns(lot=tie_break("response_id", self.seed))
             .sort("prompt_id", "lot")
             .unique("prompt_id", keep="first", maintain_order=True)
             .select("prompt_id", "response_id", *ANSWER)
-            .join(told, on="prompt_id", how="left", maintain_order="left")
+            .join(prompts, on="prompt_id", how="left", maintain_order="left")
             .with_columns(
                 reason=pl.when(pl.col("messages").is_null())
                 .then(pl.lit("prompt not found"))
                 .otherwise(cut_refusal(self.cut))
             )
         )
-        usable = asked.filter(pl.col("reason").is_null())
-        said = usable["messages"].list.last().struct.field("content")
-        vectors = bag_of_words(said) if self.embedder is None else embedded(said, self.embedder)
+        usable = answered.filter(pl.col("reason").is_null())
+        questions = usable["messages"].list.last().struct.field("content")
+        vectors = (
+            bag_of_words(questions) if self.embedder is None else embedded(questions, self.embedder)
+        )
         nearest, similarity = most_similar(vectors, usable["text"], usable["reference"])
         mutual = (nearest >= 0) & (nearest[nearest] == np.arange(len(nearest)))
-        found = usable.select(
+        twins = usable.select(
             "prompt_id",
             similarity=pl.Series(similarity, dtype=pl.Float64).fill_nan(None),
             reason=pl.when(pl.Series(nearest) < 0)
@@ -89,9 +91,9 @@ class ContrastPairs(Filter):
                 usable[column].gather(np.maximum(nearest, 0)).alias(f"rejected_{name}")
                 for name, column in answers.items()
             ),
-        ).filter(found["reason"].is_null())
+        ).filter(twins["reason"].is_null())
         judged = pl.concat(
-            [found, asked.filter(pl.col("reason").is_not_null()).select("prompt_id", "reason")],
+            [twins, answered.filter(pl.col("reason").is_not_null()).select("prompt_id", "reason")],
             how="diagonal",
         )
         return Split(
@@ -127,7 +129,7 @@ def most_similar(
         alike = np.round((vectors[block] @ vectors.T).astype(np.float64), 5)
         alike[(text[block, None] == text) | (right[block, None] == right)] = -np.inf
         best = alike.argmax(axis=1)
-        known = np.isfinite(alike[np.arange(len(best)), best])
-        nearest[block] = np.where(known, best, -1)
-        similarity[block] = np.where(known, alike[np.arange(len(best)), best], np.nan)
+        has_match = np.isfinite(alike[np.arange(len(best)), best])
+        nearest[block] = np.where(has_match, best, -1)
+        similarity[block] = np.where(has_match, alike[np.arange(len(best)), best], np.nan)
     return nearest, similarity

@@ -48,14 +48,14 @@ class ConvexAugmentation(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         pairs = list(named_rows(tables[self.of]))
-        made = [self._copies_of(pair) for pair in pairs]
-        said = pl.Series(
-            [_chosen_text(copy) for copies in made for copy in copies], dtype=pl.String
+        all_copies = [self._copies_of(pair) for pair in pairs]
+        texts = pl.Series(
+            [_chosen_text(copy) for copies in all_copies for copy in copies], dtype=pl.String
         )
-        vectors = bag_of_words(said) if self.embedder is None else embedded(said, self.embedder)
+        vectors = bag_of_words(texts) if self.embedder is None else embedded(texts, self.embedder)
         kept: list[Mapping[str, Any]] = []
         first = 0
-        for pair, copies in zip(pairs, made, strict=True):
+        for pair, copies in zip(pairs, all_copies, strict=True):
             outer = corners(vectors[first : first + len(copies)])
             kept += [pair, *(copies[place] for place in outer)]
             first += len(copies)
@@ -73,8 +73,8 @@ class ConvexAugmentation(Filter):
                 "token_weights": None,
                 "shared_prefix": None,
             }
-            if (said := _chosen_text(copy)) != _chosen_text(pair):
-                copies.setdefault(said, copy)
+            if (text := _chosen_text(copy)) != _chosen_text(pair):
+                copies.setdefault(text, copy)
         return list(copies.values())
 
 

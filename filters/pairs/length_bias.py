@@ -97,13 +97,13 @@ class LengthBias(Filter):
         )
 
     def _debiased(self, judged: pl.DataFrame) -> pl.DataFrame:
-        known = judged.filter(pl.col("reason").is_null() & pl.col("margin").is_not_null())
+        measured = judged.filter(pl.col("reason").is_null() & pl.col("margin").is_not_null())
         if judged.height and judged["margin"].is_null().all():
             raise ValueError(
                 f"LengthBias of {self.of!r}: no pair has a margin to debias; make pairs from "
                 "scores (filters.BestWorst) or leave 'debias' out"
             )
-        slope = length_slope(known["margin"], known["difference"])
+        slope = length_slope(measured["margin"], measured["difference"])
         judged = judged.with_columns(debiased=pl.col("margin") - slope * pl.col("difference"))
         return _refuse(judged, pl.col("debiased") <= 0, "length explains the margin")
 
@@ -150,7 +150,7 @@ def _lengths() -> list[pl.Expr]:
     ]
 
 
-def _refuse(judged: pl.DataFrame, when: pl.Expr, reason: str) -> pl.DataFrame:
-    """``judged`` with ``reason`` for rows without a reason for which ``when`` is true."""
-    refusal = pl.when(when).then(pl.lit(reason))
+def _refuse(judged: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
+    """``judged`` with ``reason`` for rows without a reason for which ``condition`` is true."""
+    refusal = pl.when(condition).then(pl.lit(reason))
     return judged.with_columns(reason=pl.coalesce("reason", refusal))

@@ -41,25 +41,25 @@ def decided_draws(
         most: the most principles of a draw.
         noise: the share of labels that are flipped.
     """
-    ids, found = sorted(values), set()
+    ids, yielded = sorted(values), set()
     for number in range(draws if len(ids) > 1 else 0):
         lot = Random(f"principles {prompt_id} {number}")
         one, other = lot.sample(ids, 2)
-        known = sorted(values[one].keys() & values[other].keys() & both_ways.keys())
-        if not known:
+        shared = sorted(values[one].keys() & values[other].keys() & both_ways.keys())
+        if not shared:
             continue
-        counts = range(1, min(most, len(known)) + 1)
+        counts = range(1, min(most, len(shared)) + 1)
         (count,) = lot.choices(counts, [_ONE_MORE**count for count in counts])
-        names = lot.sample(known, count)
+        names = lot.sample(shared, count)
         turned = {name: lot.random() < 0.5 for name in names}
         flipped = lot.random() < noise
-        apart = {name: values[one][name] - values[other][name] for name in names}
-        decides = max(names, key=lambda name: abs(apart[name]))
-        if apart[decides] == 0:
+        differences = {name: values[one][name] - values[other][name] for name in names}
+        decides = max(names, key=lambda name: abs(differences[name]))
+        if differences[decides] == 0:
             continue
-        first_wins = (apart[decides] > 0) != (turned[decides] != flipped)
+        first_wins = (differences[decides] > 0) != (turned[decides] != flipped)
         sides = (one, other) if first_wins else (other, one)
         texts = tuple(both_ways[name][turned[name]] for name in names)
-        if (sides, texts) not in found:
-            found.add((sides, texts))
-            yield Draw(*sides, texts, abs(apart[decides]), decides)
+        if (sides, texts) not in yielded:
+            yielded.add((sides, texts))
+            yield Draw(*sides, texts, abs(differences[decides]), decides)

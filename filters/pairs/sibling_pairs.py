@@ -45,14 +45,14 @@ class SiblingPairs(TreeFilter):
         valued = nodes.filter(pl.col("depth") > 0, pl.col("value").is_not_null())
         valued = valued.sort("value", "node_id", descending=[True, False])
         # A step that was cut off may be rejected as the worst one. It is never chosen.
-        whole = is_complete() | pl.lit(self.cut == "keep")
-        worst = (-1, pl.lit(value=True)) if self.against == "worst" else (1, whole)
+        complete = is_complete() | pl.lit(self.cut == "keep")
+        worst = (-1, pl.lit(value=True)) if self.against == "worst" else (1, complete)
         sides = valued.group_by("parent_id", maintain_order=True).agg(
             pl.len().alias("siblings"),
             pl.col("prompt_id", "messages").first(),
             *(
                 pl.col(column).filter(of).get(place, null_on_oob=True).alias(f"{side}_{name}")
-                for side, (place, of) in (("chosen", (0, whole)), ("rejected", worst))
+                for side, (place, of) in (("chosen", (0, complete)), ("rejected", worst))
                 for name, column in (
                     ("id", "node_id"),
                     ("text", "text"),

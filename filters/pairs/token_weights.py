@@ -46,12 +46,14 @@ class TokenWeights(Filter):
                 _refusal(side).alias(f"{side}_reason"),
                 pl.col(f"{side}_scores").list.eval(1 + sign * pl.element()).alias(f"{side}_w"),
             )
-        apart = pl.col("chosen_tokenizer") != pl.col("rejected_tokenizer")
+        tokenizers_differ = pl.col("chosen_tokenizer") != pl.col("rejected_tokenizer")
         rows = rows.with_columns(
             reason=pl.coalesce(
                 "chosen_reason",
                 "rejected_reason",
-                pl.when(apart).then(pl.lit("the sides were split by different tokenizers")),
+                pl.when(tokenizers_differ).then(
+                    pl.lit("the sides were split by different tokenizers")
+                ),
             ),
             token_weights=pl.struct(chosen="chosen_w", rejected="rejected_w"),
         )

@@ -36,11 +36,11 @@ class AgreeingCriteria(Filter):
     most: int | None = Field(default=None, ge=1)
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
-        found = agreement(tables[self.pairs], tables[self.by])
-        best = found.filter(pl.col("agreement") >= self.at_least)
+        agreements = agreement(tables[self.pairs], tables[self.by])
+        best = agreements.filter(pl.col("agreement") >= self.at_least)
         best = best.sort("agreement", "pairs", "name", descending=[True, True, False])
         names = best["name"].head(self.most or best.height)
-        report = StageReport(findings=_findings(found, names))
+        report = StageReport(findings=_findings(agreements, names))
         rows = tables[self.of]
         if table is Scores:
             kept = rows.filter(pl.col("annotator").is_in(names.implode()))
@@ -48,7 +48,7 @@ class AgreeingCriteria(Filter):
                 "response_id", maintain_order=True
             )
             return Split(kept, refused(lost, "response_id", "no criterion that agrees"), report)
-        rows = rows.join(found, on="name", how="left", maintain_order="left").with_columns(
+        rows = rows.join(agreements, on="name", how="left", maintain_order="left").with_columns(
             reason=pl.when(pl.col("name").is_in(names.implode()))
             .then(None)
             .when(pl.col("agreement").is_null())
@@ -64,9 +64,9 @@ class AgreeingCriteria(Filter):
 def agreement(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """``name``, ``agreement`` in [0, 1] and number of ``pairs`` of each annotator of ``scores``
     that scored both sides of a pair."""
-    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    valid = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
     sides = {
-        side: whole.select(
+        side: valid.select(
             pl.col("response_id").alias(f"{side}_id"),
             pl.col("annotator").alias("name"),
             pl.col("value").alias(side),
@@ -79,8 +79,8 @@ def agreement(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     return both.group_by("name").agg(agreement=hit.mean(), pairs=pl.len()).sort("name")
 
 
-def _findings(found: pl.DataFrame, kept: pl.Series) -> dict[str, Any]:
+def _findings(agreements: pl.DataFrame, names: pl.Series) -> dict[str, Any]:
     return {
-        name: {"agreement": share, "pairs": pairs, "kept": name in kept}
-        for name, share, pairs in found.iter_rows()
+        name: {"agreement": share, "pairs": pairs, "kept": name in names}
+        for name, share, pairs in agreements.iter_rows()
     }

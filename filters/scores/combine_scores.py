@@ -101,13 +101,13 @@ class CombineScores(Filter):
         return self
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
-        given = dict(self._given(tables))
+        members = dict(self._members(tables))
         scored = pl.concat(tables[stage].select("response_id") for stage in self.of)
         scored = scored.unique(maintain_order=True).join(
             self._prompts(tables), on="response_id", how="left", maintain_order="left"
         )
-        r = {name: pl.col(f"r{place}") for place, name in enumerate(given)}
-        for column, scores in zip(r.values(), given.values(), strict=True):
+        r = {name: pl.col(f"r{place}") for place, name in enumerate(members)}
+        for column, scores in zip(r.values(), members.values(), strict=True):
             values = scores.select("response_id", pl.col("value").alias(column.meta.output_name()))
             scored = scored.join(values, on="response_id", how="left", maintain_order="left")
         if self.baseline is not None:
@@ -123,11 +123,11 @@ class CombineScores(Filter):
                 pl.when(unknown).then(pl.lit("response not found")), "reason", *missing
             )
         )
-        whole = scored.filter(pl.col("reason").is_null())
+        complete = scored.filter(pl.col("reason").is_null())
         if self.standardise != "none":
             within = "prompt_id" if self.standardise == "prompt" else None
-            whole = whole.with_columns(standardised(column, within) for column in r.values())
-        kept = whole.with_columns(value=self._combined(list(r.values()))).select(
+            complete = complete.with_columns(standardised(column, within) for column in r.values())
+        kept = complete.with_columns(value=self._combined(list(r.values()))).select(
             "response_id",
             step=pl.lit(None),
             annotator=pl.lit("combined"),
@@ -148,24 +148,24 @@ class CombineScores(Filter):
         )
         return Split(kept.cast(columns(Scores)), dropped)
 
-    def _given(self, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
+    def _members(self, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
         """``response_id`` and ``value`` of what is combined, by name; the nominal score last."""
         for stage in self.of:
-            whole = tables[stage].filter(pl.col("step").is_null())
+            response_scores = tables[stage].filter(pl.col("step").is_null())
             # A model that fails before it knows how many heads it has has one error for all.
-            annotators = whole.drop_nulls("value")["annotator"].unique().sort()
+            annotators = response_scores.drop_nulls("value")["annotator"].unique().sort()
             if self.rule not in _BY_ANNOTATOR or annotators.is_empty():
-                yield stage, mean_scores(whole)
+                yield stage, mean_scores(response_scores)
                 continue
             for name in annotators:
-                yield f"{stage}/{name}", whole.filter(pl.col("annotator") == name)
+                yield f"{stage}/{name}", response_scores.filter(pl.col("annotator") == name)
         if self.nominal is not None:
             yield self.nominal, mean_scores(tables[self.nominal])
 
     def _errors(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """``response_id`` and ``reason`` of responses that a member of an ensemble failed at."""
         stages = self.of if self.rule in _BY_ANNOTATOR else ()
-        known = pl.DataFrame(schema={"response_id": pl.String, "reason": pl.String})
+        no_errors = pl.DataFrame(schema={"response_id": pl.String, "reason": pl.String})
         failed = [
             tables[stage]
             .filter(pl.col("step").is_null() & pl.col("value").is_null())
@@ -175,18 +175,20 @@ class CombineScores(Filter):
             )
             for stage in stages
         ]
-        return pl.concat([known, *failed]).unique("response_id", keep="first", maintain_order=True)
+        return pl.concat([no_errors, *failed]).unique(
+            "response_id", keep="first", maintain_order=True
+        )
 
     def _prompts(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """``response_id`` and ``prompt_id`` of all ``responses``."""
-        known = {"response_id": pl.String, "prompt_id": pl.String}
-        each = [tables[stage].select(*known) for stage in self.responses]
-        return pl.concat([pl.DataFrame(schema=known), *each]).unique("response_id")
+        schema = {"response_id": pl.String, "prompt_id": pl.String}
+        each = [tables[stage].select(*schema) for stage in self.responses]
+        return pl.concat([pl.DataFrame(schema=schema), *each]).unique("response_id")
 
     def _baseline(self, scores: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """``prompt_id`` and ``baseline``, the mean score of the baseline's responses to it."""
-        known = mean_scores(scores).join(self._prompts(tables), on="response_id")
-        return known.group_by("prompt_id").agg(baseline=pl.col("value").drop_nulls().sort().mean())
+        scored = mean_scores(scores).join(self._prompts(tables), on="response_id")
+        return scored.group_by("prompt_id").agg(baseline=pl.col("value").drop_nulls().sort().mean())
 
     def _combined(self, r: list[pl.Expr]) -> pl.Expr:
         weights = self.weights or [1.0] * len(self.of)

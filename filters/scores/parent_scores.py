@@ -28,13 +28,16 @@ class ParentScores(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         parents = pl.col("origin").struct.field("parents")
-        made = tables[self.texts].select(text_id="response_id", response_id=parents)
-        made = tables[self.of].join(
-            made.explode("response_id"), on="response_id", how="left", maintain_order="left_right"
+        derived = tables[self.texts].select(text_id="response_id", response_id=parents)
+        derived = tables[self.of].join(
+            derived.explode("response_id"),
+            on="response_id",
+            how="left",
+            maintain_order="left_right",
         )
-        whole = tables[self.by].filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-        scores = made.select("response_id", "text_id").join(
-            whole.select("annotator", "value", "mass", text_id="response_id"),
+        valid = tables[self.by].filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+        scores = derived.select("response_id", "text_id").join(
+            valid.select("annotator", "value", "mass", text_id="response_id"),
             on="text_id",
             maintain_order="left_right",
         )
@@ -65,7 +68,7 @@ class ParentScores(Filter):
             .select(columns(Scores).names())
             .cast(columns(Scores))
         )
-        lost = made.join(kept, on="response_id", how="anti", maintain_order="left")
+        lost = derived.join(kept, on="response_id", how="anti", maintain_order="left")
         lost = lost.group_by("response_id", maintain_order=True).agg(pl.col("text_id").count())
         reason = (
             pl.when(pl.col("text_id") == 0)

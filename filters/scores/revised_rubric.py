@@ -17,9 +17,9 @@ class RevisedRubric(Filter):
     ``before`` are scores of some responses by the last version, ``after`` those of the same ones by
     the proposal, each one score of all criteria (`annotators.Criteria` with ``score_by: mean``);
     ``pairs`` are preferences between them. The proposal is dropped if it ranks a smaller share of
-    the pairs rightly, if no pair is scored by both, or if it says what the last version says; a tie
-    counts half. The next refresh reads
-    the rubric as ``STAGE@previous``. A stage that scores by it uses its last version.
+    the pairs rightly, if no pair is scored by both, or if its criteria are those of the last
+    version; a tie counts half. The next refresh reads the rubric as ``STAGE@previous``. A stage
+    that scores by it uses its last version.
 
     Findings: the number of ``versions``, the ``pairs`` that are scored by both, and for each of the
     two the share that is ranked rightly, and the standard deviation of its scores of the pairs'
@@ -39,7 +39,10 @@ class RevisedRubric(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         rubric, proposed = (tables[stage] for stage in self.of)
-        scores = {when: _whole(tables[getattr(self, when)]) for when in ("before", "after")}
+        scores = {
+            version: _response_scores(tables[getattr(self, version)])
+            for version in ("before", "after")
+        }
         pairs = tables[self.pairs]
         for side in ("chosen_id", "rejected_id"):
             for scored in scores.values():
@@ -48,13 +51,13 @@ class RevisedRubric(Filter):
         reason = "no pair is scored by both versions"
         if pairs.height:
             sides = pl.concat([pairs["chosen_id"], pairs["rejected_id"]]).unique()
-            for when, scored in scores.items():
+            for version, scored in scores.items():
                 values = scored.filter(pl.col("response_id").is_in(sides.implode()))["value"]
-                findings[f"agreement {when}"] = agreement(pairs, scored)["agreement"].item()
-                findings[f"spread {when}"] = values.std(ddof=0)
+                findings[f"agreement {version}"] = agreement(pairs, scored)["agreement"].item()
+                findings[f"spread {version}"] = values.std(ddof=0)
             lower = findings["agreement after"] < findings["agreement before"]
             reason = "its agreement with the preferences is lower" if lower else ""
-        if _said(proposed) == _said(_last(rubric)):
+        if _content(proposed) == _content(_last(rubric)):
             reason = "the last version says the same"
         numbers = {name: pl.lit(value) for name, value in findings.items()}
         if not reason:
@@ -68,16 +71,16 @@ class RevisedRubric(Filter):
         )
 
 
-def _whole(scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores of responses as a whole, which must be one of each.
+def _response_scores(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores of whole responses: one of each.
 
     Raises:
-        ValueError: a response has several.
+        ValueError: a response has several scores.
     """
-    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-    if whole["response_id"].is_duplicated().any():
+    valid = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    if valid["response_id"].is_duplicated().any():
         raise ValueError("each response needs one score of all criteria: set score_by: mean")
-    return whole
+    return valid
 
 
 def _next(rubric: pl.DataFrame, proposed: pl.DataFrame) -> pl.DataFrame:
@@ -94,6 +97,6 @@ def _last(rubric: pl.DataFrame) -> pl.DataFrame:
     return rubric.filter(pl.col("version") == pl.col("version").max())
 
 
-def _said(criteria: pl.DataFrame) -> set[tuple[object, ...]]:
-    """What counts for a score by the criteria."""
+def _content(criteria: pl.DataFrame) -> set[tuple[object, ...]]:
+    """The columns on which a score by the criteria depends."""
     return set(criteria.select("text", "kind", "negated", "weight").iter_rows())

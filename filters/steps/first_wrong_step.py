@@ -29,7 +29,7 @@ class FirstWrongStep(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         step = pl.col("step").filter(pl.col("step") >= 0)
-        found = (
+        labelled = (
             tables[self.of]
             .group_by("response_id", "annotator", maintain_order=True)
             .agg(
@@ -40,7 +40,7 @@ class FirstWrongStep(Filter):
             .with_columns(wrong=pl.col("values").list.eval(pl.element() < self.below))
         )
         counted = pl.int_ranges(0, pl.col("steps").list.len(), dtype=pl.Int32)
-        judged = found.with_columns(
+        judged = labelled.with_columns(
             value=pl.when(pl.col("wrong").list.any())
             .then(pl.col("wrong").list.arg_max())
             .otherwise(-1)

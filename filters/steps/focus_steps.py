@@ -40,27 +40,29 @@ class FocusSteps(Filter):
     last: int = Field(default=1, ge=1)
 
     def choose_rows(self, tables: Mapping[str, pl.DataFrame], table: type[Table]) -> Split:
-        given = tables[self.of]
+        source = tables[self.of]
         if table is StepLabels:
-            known = [pl.col(name).list.drop_nulls().list.len() > 0 for name in ("labels", "values")]
-            fits, reason, make = pl.any_horizontal(known), "no step is known", self._labelled
+            labelled = [
+                pl.col(name).list.drop_nulls().list.len() > 0 for name in ("labels", "values")
+            ]
+            fits, reason, make = pl.any_horizontal(labelled), "no step is known", self._labelled
         else:
             fits, make = pl.col("steps").is_not_null(), self._responses
             reason = "not cut into steps"
-        fitting, unfit = given.filter(fits), given.filter(~fits)
-        made = [row for one in fitting.iter_rows(named=True) for row in make(one)]
+        fitting, unfit = source.filter(fits), source.filter(~fits)
+        focused = [row for one in fitting.iter_rows(named=True) for row in make(one)]
         prompts = unfit.select("prompt_id").unique(maintain_order=True)
         without = prompts.join(fitting, on="prompt_id", how="anti", maintain_order="left")
         lost = [refused(unfit, "response_id", reason), refused(without, "prompt_id", reason)]
-        return Split(rows(table, made), pl.concat(lost))
+        return Split(rows(table, focused), pl.concat(lost))
 
     def _labelled(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found = []
+        focused = []
         for place, (label, value) in enumerate(zip(row["labels"], row["values"], strict=True)):
             if label is None and value is None:
                 continue
             for begin, text in self._texts(row["completions"], place):
-                found.append(
+                focused.append(
                     {
                         "response_id": content_id(row["response_id"], begin, place),
                         "prompt_id": row["prompt_id"],
@@ -71,19 +73,19 @@ class FocusSteps(Filter):
                         "first_error": 0 if label is False else None,
                     }
                 )
-        return found
+        return focused
 
     def _responses(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         steps = [row["text"][span["start"] : span["end"]] for span in row["steps"]]
         about = json.loads(row["origin"]["parameters"])
-        found = []
+        focused = []
         for place in range(len(steps)):
             for begin, text in self._texts(steps, place):
                 words = max(1, len(text.split()))
                 span = {"start": 0, "end": len(text), "token_start": 0, "token_end": words}
-                known = {"operator": "filters.FocusSteps", "parents": [row["response_id"]]}
+                origin = {"operator": "filters.FocusSteps", "parents": [row["response_id"]]}
                 parameters = canonical({**about, "begin": begin, "step": place})
-                found.append(
+                focused.append(
                     {
                         "response_id": content_id(row["response_id"], begin, place),
                         "prompt_id": row["prompt_id"],
@@ -91,10 +93,10 @@ class FocusSteps(Filter):
                         "steps": [span],
                         "finish": "stop" if place < len(steps) - 1 else row["finish"],
                         "tokens": words,
-                        "origin": {**row["origin"], **known, "parameters": parameters},
+                        "origin": {**row["origin"], **origin, "parameters": parameters},
                     }
                 )
-        return found
+        return focused
 
     def _texts(self, steps: list[str], place: int) -> list[tuple[int, str]]:
         """The texts whose current step ends with the step at ``place``, each with the number of the

@@ -68,8 +68,8 @@ class LabelSteps(Filter):
             .join(messages, on="prompt_id", how="left", maintain_order="left")
             .with_row_index("place")
         )
-        known = valued(each_step(responses), tables[self.prover or self.by])
-        steps = judged(known, self.rule, threshold=self.threshold, eta=self.eta)
+        step_values = valued(each_step(responses), tables[self.prover or self.by])
+        steps = judged(step_values, self.rule, threshold=self.threshold, eta=self.eta)
         if self.prover is not None:
             policy_steps = valued(each_step(responses), tables[self.by])
             steps = steps.with_columns(worth=policy_steps["value"] + self.alpha * steps["worth"])
@@ -151,7 +151,7 @@ def valued(steps: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
         errors=pl.col("error").count(),
     )
     root = by_step.filter(pl.col("step") == -1).select("response_id", root="value")
-    whole = by_step.filter(pl.col("step").is_null()).select(
+    final = by_step.filter(pl.col("step").is_null()).select(
         "response_id", first="agreed", whole_errors="errors"
     )
     return (
@@ -159,7 +159,7 @@ def valued(steps: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
             by_step.drop("agreed"), on=["response_id", "step"], how="left", maintain_order="left"
         )
         .join(root, on="response_id", how="left", maintain_order="left")
-        .join(whole, on="response_id", how="left", maintain_order="left")
+        .join(final, on="response_id", how="left", maintain_order="left")
         .with_columns(
             pl.col("errors", "whole_errors").fill_null(0),
             before=pl.when(pl.col("step") == 0)

@@ -72,14 +72,14 @@ def _merged(rows: pl.DataFrame, offset: int) -> pl.DataFrame:
         .agg(spans=pl.struct("start", "end", "token_start", "token_end"))
     )
     wrong = pl.col("labels").list.eval(pl.arg_where(~pl.element().fill_null(True))).list.first()
-    known = (pl.col(name).list.drop_nulls().list.len() > 0 for name in ("labels", "values"))
+    has_labels = (pl.col(name).list.drop_nulls().list.len() > 0 for name in ("labels", "values"))
     merged = (
         rows.select("response_id", "prompt_id", "prompt")
         .join(steps, on="response_id", maintain_order="left")
         .join(spans, on="response_id", how="left", maintain_order="left")
-        .filter(pl.any_horizontal(known))
+        .filter(pl.any_horizontal(has_labels))
         .with_columns(first_error=wrong.cast(pl.Int32))
     )
     ids = [content_id("merged", offset, one) for one in merged["response_id"]]
-    named = merged.with_columns(pl.Series("response_id", ids, dtype=pl.String))
-    return named.select(rows.columns)
+    with_ids = merged.with_columns(pl.Series("response_id", ids, dtype=pl.String))
+    return with_ids.select(rows.columns)

@@ -73,7 +73,7 @@ class PrefixValues(TreeFilter):
         """``node_id`` and ``value`` of the nodes with a value."""
         if self.values == "search":
             visited = pl.col("visits") >= self.min_visits
-            whole = is_complete() | pl.lit(self.cut == "keep")
-            return nodes.filter(visited, whole).select("node_id", "value").drop_nulls()
+            complete = is_complete() | pl.lit(self.cut == "keep")
+            return nodes.filter(visited, complete).select("node_id", "value").drop_nulls()
         below = steps_of(ends(nodes, cut=self.cut), keep=["right"])
         return below.group_by("at").agg(value=pl.col("right").mean()).rename({"at": "node_id"})

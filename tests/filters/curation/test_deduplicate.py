@@ -143,7 +143,7 @@ def test_how_many_rows_are_read_at_the_same_time_changes_nothing(monkeypatch):
     rules = [Deduplicate(of="r", threshold=0.7), Deduplicate(of="r", scope="prompt")]
     at_once = [rule.run({"r": frame}) for rule in rules]
     monkeypatch.setattr(deduplicate, "AT_ONCE", 7)
-    monkeypatch.setattr(candidates, "KNOWN", 3)
+    monkeypatch.setattr(candidates, "CACHED_ROWS", 3)
     monkeypatch.setattr(candidates, "AT_ONCE", 7)
     for rule, expected in zip(rules, at_once, strict=True):
         split = rule.run({"r": frame})
