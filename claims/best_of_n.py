@@ -40,8 +40,8 @@ class BestOfNGain(MeasureOfScores):
             raise UnmeasurableError("of no response is it known whether it is right")
         both = compared(ours, theirs)
         one, any_right = (
-            float(truth.group_by("prompt_id").agg(how)["right"].to_numpy().mean())
-            for how in (pl.col("right").mean(), pl.col("right").any().cast(pl.Float64))
+            float(truth.group_by("prompt_id").agg(aggregate)["right"].to_numpy().mean())
+            for aggregate in (pl.col("right").mean(), pl.col("right").any().cast(pl.Float64))
         )
         others = ""
         for stage in self.also:

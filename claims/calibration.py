@@ -39,14 +39,14 @@ class Calibration(Measure):
         return [] if self.control is None else [self.control, self.responses]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        ours = _known(tables[self.responses], tables[self.of], tables["prompts"], checks)
+        ours = _judged(tables[self.responses], tables[self.of], tables["prompts"], checks)
         theirs = None
         if self.control is not None:
-            theirs = _known(
+            theirs = _judged(
                 control[self.responses], control[self.control], control["prompts"], checks
             )
-        for name, known in ((self.of, ours), (self.control, theirs)):
-            if known is not None and known["right"].n_unique() < 2:
+        for name, judged in ((self.of, ours), (self.control, theirs)):
+            if judged is not None and judged["right"].n_unique() < 2:
                 raise UnmeasurableError(f"{name} has no scores of both right and wrong responses")
         probabilities, right = ours["value"].to_numpy(), ours["right"].to_numpy()
         if not ((probabilities >= 0) & (probabilities <= 1)).all():
@@ -124,13 +124,13 @@ def auc(
     return np.asarray(won)
 
 
-def _error_interval(known: pl.DataFrame, *, bins: int) -> tuple[float, float]:
+def _error_interval(judged: pl.DataFrame, *, bins: int) -> tuple[float, float]:
     """The 95 % interval of the calibration error: a percentile bootstrap over prompts."""
-    probabilities = known["value"].to_numpy()
+    probabilities = judged["value"].to_numpy()
     place = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
-    number = known["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
-    gaps = np.zeros((known["prompt_id"].n_unique(), bins))
-    np.add.at(gaps, (number, place), probabilities - known["right"].to_numpy())
+    number = judged["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    gaps = np.zeros((judged["prompt_id"].n_unique(), bins))
+    np.add.at(gaps, (number, place), probabilities - judged["right"].to_numpy())
     counts = np.bincount(number)
     return bootstrap_interval(
         lambda drawn: np.asarray(np.abs(drawn @ gaps).sum(-1) / (drawn @ counts)),
@@ -139,7 +139,7 @@ def _error_interval(known: pl.DataFrame, *, bins: int) -> tuple[float, float]:
     )
 
 
-def _known(
+def _judged(
     responses: pl.DataFrame, scores: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str]
 ) -> pl.DataFrame:
     """The responses whose score (``value``) and truth (``right``) are known."""
@@ -159,7 +159,7 @@ def _compared(
     sides = [ours] if theirs is None else [ours, theirs]
     prompts = pl.concat([side["prompt_id"] for side in sides]).unique().sort()
     numbered = pl.DataFrame({"prompt_id": prompts}).with_row_index("number")
-    known = [
+    arrays = [
         (
             side["value"].to_numpy(),
             side["right"].to_numpy(),
@@ -169,8 +169,8 @@ def _compared(
     ]
 
     def differences(drawn: npt.NDArray[np.int64]) -> Floats:
-        found = [auc(value, right, drawn[:, number]) for value, right, number in known]
-        return np.asarray(found[0] - (found[1] if theirs is not None else 0.5))
+        areas = [auc(value, right, drawn[:, number]) for value, right, number in arrays]
+        return np.asarray(areas[0] - (areas[1] if theirs is not None else 0.5))
 
     low, high = bootstrap_interval(
         differences,
@@ -178,7 +178,7 @@ def _compared(
         resamples=RESAMPLES,
         seed=seed,
         # An AUC needs a weight for each response.
-        cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in known),
+        cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in arrays),
     )
-    points = [float(auc(value, right)) for value, right, _ in known]
+    points = [float(auc(value, right)) for value, right, _ in arrays]
     return points[0], points[1] if theirs is not None else 0.5, low, high

@@ -43,10 +43,10 @@ class Cost(Measure):
     prompts: str = "prompts"
 
     def stages(self) -> list[str]:
-        return [*_named(self.points), self.of, self.prompts]
+        return [*_stages(self.points), self.of, self.prompts]
 
     def control_stages(self) -> list[str]:
-        return [] if self.control is None else [*_named(self._theirs), self.control, self.prompts]
+        return [] if self.control is None else [*_stages(self._theirs), self.control, self.prompts]
 
     def units(self, tables: Tables) -> tuple[str, int]:
         """The prompts of the answers."""
@@ -67,16 +67,16 @@ class Cost(Measure):
                 )
         ours = self._curve(tables, self.points, checks)
         theirs = self._curve(control, self._theirs, checks)
-        asked = pl.concat([ours[1], theirs[1]], how="diagonal").select("prompt_id").unique()
+        prompts = pl.concat([ours[1], theirs[1]], how="diagonal").select("prompt_id").unique()
         budget = min(ours[0][-1], theirs[0][-1])
         if budget < max(ours[0][0], theirs[0][0]):
             raise UnmeasurableError(
                 f"the costs do not meet: {_costs(ours[0])} and {_costs(theirs[0])} {self.by}"
             )
-        both = compared(*(_at(budget, *side, asked) for side in (ours, theirs)))
+        both = compared(*(_at(budget, *side, prompts) for side in (ours, theirs)))
         return Figures.of(
             both,
-            f"at {budget:,.0f} {self.by} {both.measured:.1%} of {asked.height:,} prompts are "
+            f"at {budget:,.0f} {self.by} {both.measured:.1%} of {prompts.height:,} prompts are "
             f"answered rightly, by the control {both.control:.1%}: {both}",
             plot=Plot(
                 self.by,
@@ -84,7 +84,7 @@ class Cost(Measure):
                     Curve(
                         "answered rightly",
                         name,
-                        tuple(zip(costs, _means(right, asked), strict=True)),
+                        tuple(zip(costs, _means(right, prompts), strict=True)),
                     )
                     for name, (costs, right) in ((self.of, ours), (f"control {name}", theirs))
                 ),
@@ -114,8 +114,8 @@ class Cost(Measure):
     def _right(self, tables: Tables, stage: str, checks: Mapping[str, str]) -> pl.DataFrame:
         if "greedy_after" in tables[stage].columns:
             return tables[stage].select("prompt_id", right=gains())
-        known = known_responses(tables[stage], tables[self.prompts], checks)
-        return known.group_by("prompt_id").agg(pl.col("right").mean())
+        checked = known_responses(tables[stage], tables[self.prompts], checks)
+        return checked.group_by("prompt_id").agg(pl.col("right").mean())
 
     def _cost(self, frame: pl.DataFrame) -> int:
         if self.by == "tokens":
@@ -127,23 +127,23 @@ class Cost(Measure):
         return rollouts(frame) if "raw" in frame.columns else frame.height
 
 
-def _named(points: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _stages(points: Mapping[str, tuple[str, ...]]) -> list[str]:
     return [stage for name, paid in points.items() for stage in (name, *paid)]
 
 
 def _at(
-    budget: float, costs: Sequence[float], right: pl.DataFrame, asked: pl.DataFrame
+    budget: float, costs: Sequence[float], right: pl.DataFrame, prompts: pl.DataFrame
 ) -> pl.DataFrame:
     """One row a prompt: ``hits``, how much it is answered rightly at the budget. A prompt without
     an answer is not."""
-    values = asked.join(right, on="prompt_id", how="left", maintain_order="left").fill_null(0.0)
+    values = prompts.join(right, on="prompt_id", how="left", maintain_order="left").fill_null(0.0)
     hits = values.drop("prompt_id").to_numpy() @ weights_at(costs, budget)
-    return asked.select("prompt_id", hits=pl.Series(hits), count=pl.lit(1.0))
+    return prompts.select("prompt_id", hits=pl.Series(hits), count=pl.lit(1.0))
 
 
-def _means(right: pl.DataFrame, asked: pl.DataFrame) -> list[float]:
+def _means(right: pl.DataFrame, prompts: pl.DataFrame) -> list[float]:
     values = right.drop("prompt_id").fill_null(0.0).to_numpy()
-    return [float(each) for each in np.sum(values, axis=0) / asked.height]
+    return [float(each) for each in np.sum(values, axis=0) / prompts.height]
 
 
 def _costs(costs: Sequence[float]) -> str:

@@ -60,24 +60,24 @@ class CumulativeRegret(MeasureOfScores):
     def _values(self, scores: pl.DataFrame, responses: pl.DataFrame) -> pl.DataFrame:
         """The values of the prefixes of each response: ``prompt_id`` and ``v0``, ``v1``, … with a
         last one after the ``blocks``. One with an unknown value does not count."""
-        known = (
+        by_response = (
             scores.filter(pl.col("step") >= -1)
             .sort("response_id", "step")
             .group_by("response_id", maintain_order=True)
             .agg("value")
         )
         values = pl.col("value")
-        filled = known.filter(~values.list.contains(None)).select(
+        filled = by_response.filter(~values.list.contains(None)).select(
             "response_id",
             *(
                 values.list.get(pl.min_horizontal(pl.lit(n), values.list.len() - 1)).alias(f"v{n}")
                 for n in range(self.blocks + 1)
             ),
         )
-        found = responses.select("response_id", "prompt_id").join(filled, on="response_id")
-        if found.is_empty():
+        joined = responses.select("response_id", "prompt_id").join(filled, on="response_id")
+        if joined.is_empty():
             raise UnmeasurableError("no response has a value for each of its prefixes")
-        return found.drop("response_id")
+        return joined.drop("response_id")
 
 
 def _regret(values: pl.DataFrame) -> pl.DataFrame:

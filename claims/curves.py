@@ -31,12 +31,12 @@ def cost_of(costs: Sequence[float], values: npt.ArrayLike, value: float) -> floa
         values: Float[costs].
         value: The value. A first point that is as high has reached it: the cost may be lower still.
     """
-    known = np.asarray(values, np.float64)
-    above = np.flatnonzero(known >= value)
+    heights = np.asarray(values, np.float64)
+    above = np.flatnonzero(heights >= value)
     if not len(above):
         return None
     place = int(above[0])
     if place == 0:
         return float(costs[0])
-    share = (value - known[place - 1]) / (known[place] - known[place - 1])
+    share = (value - heights[place - 1]) / (heights[place] - heights[place - 1])
     return float(costs[place - 1] * (costs[place] / costs[place - 1]) ** share)

@@ -153,8 +153,8 @@ class _Gained:
 
     def of(self, prompts: pl.Series) -> Floats:
         """The gains at some prompts, Float[prompts, trainings]."""
-        wanted = prompts.to_frame().join(self.gains, on="prompt_id", maintain_order="left")
-        return wanted.drop("prompt_id").to_numpy()
+        rows = prompts.to_frame().join(self.gains, on="prompt_id", maintain_order="left")
+        return rows.drop("prompt_id").to_numpy()
 
 
 def _gained(tables: Tables, stages: Mapping[str, str], pairs: str | None) -> _Gained:
@@ -176,8 +176,8 @@ def _gained(tables: Tables, stages: Mapping[str, str], pairs: str | None) -> _Ga
 def _ranked(pairs: pl.DataFrame, scores: pl.DataFrame, name: str) -> pl.DataFrame:
     """``prompt_id``, and as ``name`` the share of its pairs ranked rightly, less a half."""
     scored = rewarded(pairs.with_columns(group=pl.lit(None, pl.String)), scores)
-    known = scored.drop_nulls([f"{side}_value" for side in SIDES])
-    shares = known.group_by("prompt_id").agg(hits().mean().alias(name) - 0.5)
+    complete = scored.drop_nulls([f"{side}_value" for side in SIDES])
+    shares = complete.group_by("prompt_id").agg(hits().mean().alias(name) - 0.5)
     return shares.sort("prompt_id")
 
 

@@ -42,8 +42,10 @@ class FirstErrorF1(Measure):
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         ours = self._counted(tables, self.of)
         theirs = None if self.control is None else self._counted(control, self.control)
-        for name, found in ((self.of, ours), (self.control, theirs)):
-            if found is not None and not (found["erroneous"].sum() and found["correct"].sum()):
+        for name, counted in ((self.of, ours), (self.control, theirs)):
+            if counted is not None and not (
+                counted["erroneous"].sum() and counted["correct"].sum()
+            ):
                 raise UnmeasurableError(
                     f"{name} says nothing of solutions with a wrong step, or of those without"
                 )
@@ -69,8 +71,8 @@ class FirstErrorF1(Measure):
         truth = _indices(tables[self.truth])
         if "first_error" in tables[stage].columns:
             found = tables[stage].select("response_id", pl.col("first_error").fill_null(NONE))
-            known = found.rename({"first_error": "found"})
-            counted = truth.join(known, on="response_id", how="inner")
+            labels = found.rename({"first_error": "found"})
+            counted = truth.join(labels, on="response_id", how="inner")
         else:
             found = first_errors(tables[stage], self.threshold)
             counted = truth.join(found, on="response_id", how="left")
@@ -91,9 +93,9 @@ def first_errors(scores: pl.DataFrame, threshold: float | None) -> pl.DataFrame:
 
 def _indices(scores: pl.DataFrame) -> pl.DataFrame:
     """``response_id`` and ``truth``: the score of the whole response as an index."""
-    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    of_response = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
     return (
-        whole.group_by("response_id")
+        of_response.group_by("response_id")
         .agg(pl.col("value").first().round().cast(pl.Int32))
         .rename({"value": "truth"})
     )

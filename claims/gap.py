@@ -40,8 +40,8 @@ class RewardGap(Measure):
     pairs: Mapping[str, tuple[str, str]] = Field(min_length=2)
 
     def stages(self) -> list[str]:
-        written = [stage for both in self.pairs.values() for stage in both]
-        return list(dict.fromkeys([self.of, *written, *self.pairs]))
+        used = [stage for both in self.pairs.values() for stage in both]
+        return list(dict.fromkeys([self.of, *used, *self.pairs]))
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         prompts = tables["prompts"]
@@ -78,7 +78,7 @@ class RewardGap(Measure):
 def _accuracy(
     responses: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], stage: str
 ) -> float:
-    known = [right for right in right_responses(responses, prompts, checks) if right is not None]
-    if not known:
+    checked = [right for right in right_responses(responses, prompts, checks) if right is not None]
+    if not checked:
         raise UnmeasurableError(f"{stage}: of no response it is known whether it is right")
-    return sum(known) / len(known)
+    return sum(checked) / len(checked)

@@ -72,8 +72,10 @@ class GroupAccuracy(Measure):
         measured, baseline, low, high = _compared(*sides)
         upper = ""
         if self.upper is not None:
-            known = self._verdicts(tables, self.upper).filter(pl.col("group").is_in(list(shared)))
-            upper = f"; the upper line, {_name(self.upper)}: {_listed(known)}"
+            upper_verdicts = self._verdicts(tables, self.upper).filter(
+                pl.col("group").is_in(list(shared))
+            )
+            upper = f"; the upper line, {_name(self.upper)}: {_listed(upper_verdicts)}"
         return Figures(
             measured,
             baseline,
@@ -111,14 +113,14 @@ class GroupAccuracy(Measure):
             pairs = pairs.join(sources, on="prompt_id", how="left", maintain_order="left")
             group = pl.col("group")
         else:
-            said = pl.element().filter(pl.element().struct.field("role") == "system")
-            group = pl.col("prompt").list.eval(said.struct.field("content")).list.join("\n")
+            system = pl.element().filter(pl.element().struct.field("role") == "system")
+            group = pl.col("prompt").list.eval(system.struct.field("content")).list.join("\n")
         texts = {side: pl.col(side).list.last().struct.field("content") for side in SIDES}
         ids = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
-        known = pairs.select(*ids, **texts, group=group).drop_nulls("group")
-        if known.is_empty():
+        grouped = pairs.select(*ids, **texts, group=group).drop_nulls("group")
+        if grouped.is_empty():
             raise UnmeasurableError(f"no pair of {self.pairs} has a {self.by}")
-        scored = rewarded(known, tables[stage])
+        scored = rewarded(grouped, tables[stage])
         return scored.drop_nulls(["chosen_value", "rejected_value"]).select(
             "prompt_id", "group", *SIDES, hit=hits()
         )

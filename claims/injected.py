@@ -49,10 +49,10 @@ class InjectedErrors(Measure):
         )
 
     def _by_prompt(
-        self, pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], what: str
+        self, pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], name: str
     ) -> pl.DataFrame:
         if pairs.is_empty():
-            raise UnmeasurableError(f"{what} holds no pair")
+            raise UnmeasurableError(f"{name} holds no pair")
         texts = [
             pairs[side].list.last().struct.field("content").alias(side)
             for side in ("chosen", "rejected")

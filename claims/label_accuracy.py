@@ -33,7 +33,7 @@ class LabelAccuracy(Measure):
         )
 
     def _by_prompt(
-        self, pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], what: str
+        self, pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], name: str
     ) -> pl.DataFrame:
         labels = pl.Series("label", pair_labels(pairs, prompts, checks), dtype=pl.Boolean)
         true = pl.col("label").cast(pl.Float64)
@@ -42,7 +42,7 @@ class LabelAccuracy(Measure):
         counted = by_prompt(decided, true * weight + (1 - true) * (1 - weight))
         if counted.is_empty():
             raise UnmeasurableError(
-                f"{what} holds {pairs.height:,} pairs, and of none it is known that just one side "
+                f"{name} holds {pairs.height:,} pairs, and of none it is known that just one side "
                 "is right"
             )
         return counted

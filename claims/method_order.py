@@ -45,8 +45,8 @@ class MethodOrder(Measure):
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         self.required_control()
         sides = [
-            [(name, given[name]) for name in names]
-            for names, given in ((self.stages(), tables), (self.control_stages(), control))
+            [(name, side_tables[name]) for name in names]
+            for names, side_tables in ((self.stages(), tables), (self.control_stages(), control))
         ]
         every = [one for side in sides for one in side]
         if len({measured_by(frame) for _, frame in every if frame.height}) > 1:
@@ -72,7 +72,7 @@ class MethodOrder(Measure):
             np.ones(prompts, dtype=np.int64),
             resamples=RESAMPLES,
         )
-        told = [
+        listed = [
             ", ".join(f"{name} {gain:+.3f}" for (name, _), gain in zip(side, means, strict=True))
             for side, means in zip(sides, (ours.mean(axis=0), theirs.mean(axis=0)), strict=True)
         ]
@@ -83,8 +83,8 @@ class MethodOrder(Measure):
             high,
             held=low > 0,
             says=(
-                f"on {prompts:,} held-out prompts the methods gain {told[0]}; with the other "
-                f"feedback {told[1]}: Kendall's tau {tau:+.2f} [{low:+.2f}, {high:+.2f}]"
+                f"on {prompts:,} held-out prompts the methods gain {listed[0]}; with the other "
+                f"feedback {listed[1]}: Kendall's tau {tau:+.2f} [{low:+.2f}, {high:+.2f}]"
             ),
         )
 

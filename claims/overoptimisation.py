@@ -91,13 +91,13 @@ class Overoptimisation(MeasureOfScores):
         """The same measure of the control's stages."""
         if self.control is None:
             return None
-        named = self.control_checkpoints
+        checkpoints = self.control_checkpoints
         return self.model_copy(
             update={
                 "of": self.control,
                 "responses": self.control_responses or self.responses,
                 "gold": self.gold if self.control_gold is None else self.control_gold,
-                "checkpoints": self.checkpoints if named is None else named,
+                "checkpoints": self.checkpoints if checkpoints is None else checkpoints,
             }
         )
 
@@ -129,15 +129,15 @@ class Overoptimisation(MeasureOfScores):
     ) -> pl.DataFrame:
         """``prompt_id``, ``proxy`` and ``gold`` of the responses that have both."""
         if self.gold:
-            given = pl.concat(tables[name] for name in self.gold)
+            gold_scores = pl.concat(tables[name] for name in self.gold)
             gold = (
-                mean_scores(given)
+                mean_scores(gold_scores)
                 .rename({"value": "gold"})
                 .join(tables[responses].select("response_id", "prompt_id"), on="response_id")
             )
         else:
-            known = known_responses(tables[responses], tables[self.prompts], checks)
-            gold = known.with_columns(gold=pl.col("right").cast(pl.Float64))
+            checked = known_responses(tables[responses], tables[self.prompts], checks)
+            gold = checked.with_columns(gold=pl.col("right").cast(pl.Float64))
         proxy = mean_scores(tables[scores]).rename({"value": "proxy"})
         both = gold.join(proxy, on="response_id").drop_nulls(["gold", "proxy"])
         if both.is_empty():

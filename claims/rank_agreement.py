@@ -49,13 +49,13 @@ class RankAgreement(Measure):
         truth = _scores_of_responses(tables[self.truth]).rename({"value": "true"})
         scores = _scores_of_responses(tables[stage])
         mean = scores.group_by("response_id").agg(mean=pl.col("value").mean())
-        named = scores["annotator"].unique().implode()
+        annotators = scores["annotator"].unique().implode()
         both = (
             truth.join(tables[self.responses].select("response_id", "prompt_id"), on="response_id")
             .join(scores, on=["response_id", "annotator"], how="left")
             .join(mean, on="response_id", how="left")
             .with_columns(
-                given=pl.when(pl.col("annotator").is_in(named)).then("value").otherwise("mean")
+                given=pl.when(pl.col("annotator").is_in(annotators)).then("value").otherwise("mean")
             )
             .filter(pl.col("true").n_unique().over("prompt_id", "annotator") > 1)
             .with_columns(group=pl.struct("prompt_id", "annotator").rank("dense") - 1)
@@ -72,8 +72,8 @@ class RankAgreement(Measure):
 
 def _scores_of_responses(scores: pl.DataFrame) -> pl.DataFrame:
     """The score of each response as a whole by each annotator."""
-    whole = scores.filter(pl.col("step").is_null()).drop_nulls("value")
-    return whole.group_by("response_id", "annotator").agg(pl.col("value").mean())
+    of_response = scores.filter(pl.col("step").is_null()).drop_nulls("value")
+    return of_response.group_by("response_id", "annotator").agg(pl.col("value").mean())
 
 
 def _summed(taus: pl.DataFrame) -> pl.DataFrame:

@@ -37,8 +37,8 @@ class RepeatedSteps(Measure):
         return [self.of, self.repeated, self.edits, *others]
 
     def control_stages(self) -> list[str]:
-        named = [self.control, self.control_repeated]
-        return [stage for stage in named if stage is not None] + [self.edits]
+        names = [self.control, self.control_repeated]
+        return [stage for stage in names if stage is not None] + [self.edits]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         if self.control is None or self.control_repeated is None:
@@ -68,7 +68,7 @@ class RepeatedSteps(Measure):
     ) -> pl.DataFrame:
         """The ``prompt_id`` of each edit, and the ``change`` of its score from its parent's."""
         parent = pl.col("origin").struct.field("parents").list.first()
-        known = (
+        changes = (
             edits.select("prompt_id", "response_id", parent=parent)
             .join(mean_scores(after).select("response_id", after="value"), on="response_id")
             .join(
@@ -79,9 +79,9 @@ class RepeatedSteps(Measure):
             .select("prompt_id", change=pl.col("after") - pl.col("before"))
             .drop_nulls()
         )
-        if known.is_empty():
+        if changes.is_empty():
             raise UnmeasurableError(f"no response of {self.edits} is scored before and after")
-        return known
+        return changes
 
 
 def _raised(changes: pl.DataFrame) -> pl.DataFrame:

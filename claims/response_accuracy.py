@@ -34,20 +34,20 @@ class ResponseAccuracy(Measure):
         name = self.required_control()
         ours = known_responses(tables[self.of], tables[self.prompts], checks)
         theirs = known_responses(control[name], control[self.prompts], checks)
-        asked = pl.concat([ours, theirs]).select("prompt_id").unique()
-        if asked.is_empty():
+        prompts = pl.concat([ours, theirs]).select("prompt_id").unique()
+        if prompts.is_empty():
             raise UnmeasurableError("of no response is it known whether it is right")
-        both = compared(_answered(asked, ours), _answered(asked, theirs))
+        both = compared(_answered(prompts, ours), _answered(prompts, theirs))
         return Figures.of(
             both,
-            f"{both.measured:.1%} of {asked.height:,} prompts are answered rightly, by {name} "
+            f"{both.measured:.1%} of {prompts.height:,} prompts are answered rightly, by {name} "
             f"{both.control:.1%}: {both}",
         )
 
 
-def _answered(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def _answered(prompts: pl.DataFrame, responses: pl.DataFrame) -> pl.DataFrame:
     """One row a prompt: ``hits`` is the share of its responses that are right."""
-    shares = known.group_by("prompt_id").agg(hits=pl.col("right").mean())
-    return asked.join(shares, on="prompt_id", how="left").select(
+    shares = responses.group_by("prompt_id").agg(hits=pl.col("right").mean())
+    return prompts.join(shares, on="prompt_id", how="left").select(
         "prompt_id", pl.col("hits").fill_null(0.0), count=pl.lit(1.0)
     )

@@ -62,8 +62,8 @@ class RewardAccuracy(MeasureOfScores):
             for name, stages in self.curves.items()
         ]
         for curve in curves:
-            told = ", ".join(f"{number} {share:.1%}" for number, share in curve.points)
-            others += f"; {curve.name} by {self.along}: {told}"
+            points = ", ".join(f"{number} {share:.1%}" for number, share in curve.points)
+            others += f"; {curve.name} by {self.along}: {points}"
         return Figures.of(
             both,
             f"of {both.count:,.0f} pairs of a right and a wrong response {both.measured:.1%} "

@@ -36,9 +36,9 @@ class Selective(MeasureOfScores):
         return [*super().control_stages(), *self.rivals]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
-        ours = self._known(tables, self.of, checks)
+        ours = self._checked(tables, self.of, checks)
         names = [name for name in (self.control, *self.rivals) if name is not None]
-        others = {name: self._known(control, name, checks) for name in names}
+        others = {name: self._checked(control, name, checks) for name in names}
         best = min(others, key=lambda name: _area(others[name]), default=None)
         theirs = ours.with_columns(value=pl.lit(0.0)) if best is None else others[best]
         measured, baseline, low, high = _compared(ours, theirs)
@@ -59,18 +59,18 @@ class Selective(MeasureOfScores):
             ),
         )
 
-    def _known(self, tables: Tables, stage: str, checks: Mapping[str, str]) -> pl.DataFrame:
+    def _checked(self, tables: Tables, stage: str, checks: Mapping[str, str]) -> pl.DataFrame:
         """The responses whose truth is known: ``prompt_id``, ``value`` and ``right``."""
         truth = known_responses(tables[self.responses], tables[self.prompts], checks)
         if truth.is_empty():
             raise UnmeasurableError("of no response is it known whether it is right")
         values = mean_scores(tables[stage])
-        known = truth.join(values, on="response_id", how="left")
-        return known.with_columns(pl.col("value").fill_null(-np.inf)).sort("response_id")
+        scored = truth.join(values, on="response_id", how="left")
+        return scored.with_columns(pl.col("value").fill_null(-np.inf)).sort("response_id")
 
-    def _answered(self, known: pl.DataFrame) -> str:
-        answered = known.filter(pl.col("value") >= self.answered_at)["right"]
-        share = f"{len(answered) / known.height:.1%} of {known.height:,} responses are answered"
+    def _answered(self, checked: pl.DataFrame) -> str:
+        answered = checked.filter(pl.col("value") >= self.answered_at)["right"]
+        share = f"{len(answered) / checked.height:.1%} of {checked.height:,} responses are answered"
         rightly = float(answered.to_numpy().mean()) if len(answered) else None
         return share if rightly is None else f"{share}, {rightly:.1%} of them rightly"
 
@@ -109,8 +109,8 @@ def risk_coverage_area(
         return np.asarray(summed.sum(-1) / total)
 
 
-def _area(known: pl.DataFrame) -> float:
-    return float(risk_coverage_area(known["value"].to_numpy(), known["right"].to_numpy()))
+def _area(checked: pl.DataFrame) -> float:
+    return float(risk_coverage_area(checked["value"].to_numpy(), checked["right"].to_numpy()))
 
 
 def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, float, float]:
@@ -118,7 +118,7 @@ def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, f
     drawn prompt counts with its responses on both sides."""
     prompts = pl.concat([ours["prompt_id"], theirs["prompt_id"]]).unique().sort()
     numbered = pl.DataFrame({"prompt_id": prompts}).with_row_index("number")
-    known = [
+    arrays = [
         (
             side["value"].to_numpy(),
             side["right"].to_numpy(),
@@ -129,7 +129,7 @@ def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, f
 
     def differences(drawn: npt.NDArray[np.int64]) -> Floats:
         one, other = (
-            risk_coverage_area(value, right, drawn[:, number]) for value, right, number in known
+            risk_coverage_area(value, right, drawn[:, number]) for value, right, number in arrays
         )
         return np.asarray(one - other)
 
@@ -137,6 +137,6 @@ def _compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[float, float, f
         differences,
         np.ones(len(prompts), dtype=np.int64),
         resamples=RESAMPLES,
-        cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in known),
+        cells=_CELLS * len(prompts) // max(len(value) for value, _, _ in arrays),
     )
     return _area(ours), _area(theirs), low, high

@@ -59,8 +59,8 @@ class SelfCorrection(Measure):
         )
         truth = dict(zip(attempts["response_id"], right, strict=True))
         before = {
-            name: next((each for each in given if each in truth), None)
-            for name, given in attempts.select("response_id", "parents").iter_rows()
+            name: next((each for each in ids if each in truth), None)
+            for name, ids in attempts.select("response_id", "parents").iter_rows()
         }
         continued = set(before.values())
         rows = [
@@ -69,10 +69,10 @@ class SelfCorrection(Measure):
             if name not in continued
         ]
         schema = {"prompt_id": pl.String, "first": pl.Boolean, "last": pl.Boolean}
-        known = pl.DataFrame(rows, schema=schema, orient="row").drop_nulls()
-        if known.is_empty():
+        chains = pl.DataFrame(rows, schema=schema, orient="row").drop_nulls()
+        if chains.is_empty():
             raise UnmeasurableError(f"{stage}: of no attempt is it known whether it is right")
-        return known
+        return chains
 
 
 def _first(name: str, before: Mapping[str, str | None]) -> str:

@@ -52,8 +52,8 @@ class StepLabelAccuracy(Measure):
         return [self.of, self.truth, self.responses, *more]
 
     def control_stages(self) -> list[str]:
-        known = [self.control_truth or self.truth, self.control_responses or self.responses]
-        return [*([] if self.control is None else [self.control]), *self.rivals, *known]
+        read_stages = [self.control_truth or self.truth, self.control_responses or self.responses]
+        return [*([] if self.control is None else [self.control]), *self.rivals, *read_stages]
 
     def figures(self, tables: Tables, control: Tables, *, checks: Mapping[str, str]) -> Figures:
         control_stage = self.required_control()
@@ -73,35 +73,35 @@ class StepLabelAccuracy(Measure):
             share = mine / other
             says = f", for {share:.1%} of the rollouts (wanted: {self.at_most_rollouts:.0%})"
         cheap = self.at_most_rollouts is None or share <= self.at_most_rollouts
-        beside = ""
+        best_of_n = ""
         if self.best_of_n is not None:
             chosen = self.best_of_n.figures(tables, tables, checks=checks)
-            beside = f"; {chosen.verdict} beside it: {chosen.says}"
-        what = "first errors are found" if self.per == "solution" else "labels are true"
+            best_of_n = f"; {chosen.verdict} beside it: {chosen.says}"
+        subject = "first errors are found" if self.per == "solution" else "labels are true"
         return Figures.of(
             both,
-            f"{both.measured:.1%} of {both.count:,.0f} {what}, by {best} {both.control:.1%} "
-            f"of {both.control_count:,.0f}{says}: {both}{beside}",
+            f"{both.measured:.1%} of {both.count:,.0f} {subject}, by {best} {both.control:.1%} "
+            f"of {both.control_count:,.0f}{says}: {both}{best_of_n}",
             held=both.low > -self.within and cheap,
             boundary=-self.within,
         )
 
     def _counted(self, tables: Tables, stage: str, truth: str, responses: str) -> pl.DataFrame:
         """``hits`` and ``count`` by prompt."""
-        known = first_errors(tables[truth], None).rename({"found": "truth"})
+        truths = first_errors(tables[truth], None).rename({"found": "truth"})
         if self.solutions == "erroneous":
-            known = known.filter(pl.col("truth") != NONE)
+            truths = truths.filter(pl.col("truth") != NONE)
         frame = tables[stage]
         if self.per == "step":
-            found = _steps(frame, known)
+            compared_labels = _steps(frame, truths)
         elif "first_error" in frame.columns:
             labelled = frame.select("response_id", found=pl.col("first_error").fill_null(NONE))
-            found = known.join(labelled, on="response_id", how="inner")
+            compared_labels = truths.join(labelled, on="response_id", how="inner")
         else:
-            found = known.join(first_errors(frame, None), on="response_id", how="left")
+            compared_labels = truths.join(first_errors(frame, None), on="response_id", how="left")
         prompts = tables[responses].select("response_id", "prompt_id")
         hit = (pl.col("found") == pl.col("truth")).fill_null(False)
-        counted = by_prompt(found.join(prompts, on="response_id"), hit)
+        counted = by_prompt(compared_labels.join(prompts, on="response_id"), hit)
         if counted.is_empty():
             raise UnmeasurableError(f"{stage} says nothing of solutions whose truth is known")
         return counted
@@ -161,8 +161,8 @@ def values(frame: pl.DataFrame) -> pl.DataFrame:
             step=pl.int_ranges(pl.col("value").list.len().cast(pl.Int64))
         )
         frame = steps.explode("value", "step").with_columns(pl.col("step").cast(pl.Int32))
-    known = frame.filter(pl.col("step") >= 0).drop_nulls("value")
-    return known.group_by("response_id", "step").agg(pl.col("value").mean())
+    valued = frame.filter(pl.col("step") >= 0).drop_nulls("value")
+    return valued.group_by("response_id", "step").agg(pl.col("value").mean())
 
 
 def rollouts(scores: pl.DataFrame) -> int:
@@ -171,7 +171,7 @@ def rollouts(scores: pl.DataFrame) -> int:
     return int(counts.filter(counts > 1).sum())
 
 
-def _steps(labels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def _steps(labels: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
     """One row a labelled step: ``found``, its label, and ``truth``, as 1 or 0."""
     if "labels" not in labels.columns:
         raise UnmeasurableError("per: step counts labelled steps: name a stage that gives them")
@@ -182,6 +182,6 @@ def _steps(labels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return (
         steps.explode("found", "step")
         .drop_nulls("found")
-        .join(known, on="response_id", how="inner")
+        .join(truths, on="response_id", how="inner")
         .with_columns(pl.col("found").cast(pl.Int32), truth=right.cast(pl.Int32))
     )

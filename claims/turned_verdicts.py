@@ -57,8 +57,8 @@ def _verdicts(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """``prompt_id``, the texts of both sides, and ``hit``, of each pair that has rewards."""
     texts = {side: pl.col(side).list.last().struct.field("content") for side in SIDES}
     ids = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
-    known = pairs.select(*ids, **texts, group=pl.lit(None, pl.String))
-    scored = rewarded(known, scores).drop_nulls([f"{side}_value" for side in SIDES])
+    texts_of_pairs = pairs.select(*ids, **texts, group=pl.lit(None, pl.String))
+    scored = rewarded(texts_of_pairs, scores).drop_nulls([f"{side}_value" for side in SIDES])
     return scored.select("prompt_id", *SIDES, hit=hits())
 
 

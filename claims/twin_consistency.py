@@ -57,12 +57,12 @@ def twins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
     """One row for each two twins with rewards: ``prompt_id`` of one of them; ``consistent``; and
     ``answers`` and ``prompts``, the shares of comparisons of two answers to one prompt, and of one
     answer to two prompts, that are right."""
-    known = pairs.select("pair_id", "chosen_id", "rejected_id").join(
+    rewarded_pairs = pairs.select("pair_id", "chosen_id", "rejected_id").join(
         rewards.select("pair_id", "prompt_id", own="chosen_after", other="rejected_after"),
         on="pair_id",
     )
-    both = known.join(
-        known,
+    both = rewarded_pairs.join(
+        rewarded_pairs,
         left_on=["chosen_id", "rejected_id"],
         right_on=["rejected_id", "chosen_id"],
         suffix="_twin",
@@ -78,18 +78,18 @@ def twins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _hits(found: pl.DataFrame, column: str) -> pl.DataFrame:
-    return found.group_by("prompt_id").agg(
+def _hits(consistency: pl.DataFrame, column: str) -> pl.DataFrame:
+    return consistency.group_by("prompt_id").agg(
         hits=pl.col(column).sum(), count=pl.len().cast(pl.Float64)
     )
 
 
-def _share(found: pl.DataFrame, column: str) -> float:
-    return float(found[column].to_numpy().mean()) if found.height else float("nan")
+def _share(consistency: pl.DataFrame, column: str) -> float:
+    return float(consistency[column].to_numpy().mean()) if consistency.height else float("nan")
 
 
-def _halves(found: pl.DataFrame) -> str:
+def _halves(rows: pl.DataFrame) -> str:
     return (
-        f"of two answers to a prompt {_share(found, 'answers'):.1%} rightly, of two prompts of an "
-        f"answer {_share(found, 'prompts'):.1%}"
+        f"of two answers to a prompt {_share(rows, 'answers'):.1%} rightly, of two prompts of an "
+        f"answer {_share(rows, 'prompts'):.1%}"
     )

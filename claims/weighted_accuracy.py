@@ -35,7 +35,7 @@ class WeightedAccuracy(Measure):
 
 
 def _pushes(
-    pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], what: str
+    pairs: pl.DataFrame, prompts: pl.DataFrame, checks: Mapping[str, str], name: str
 ) -> pl.DataFrame:
     """For each prompt: ``count``, the push of its decided pairs, ``hits``, the part of it that goes
     towards right answers, and the number of ``pairs``."""
@@ -53,7 +53,7 @@ def _pushes(
     )
     if not pushes["count"].sum():
         raise UnmeasurableError(
-            f"{what} holds {pairs.height:,} pairs, and of none that prefers a side is it known "
+            f"{name} holds {pairs.height:,} pairs, and of none that prefers a side is it known "
             "that just one is right"
         )
     return pushes

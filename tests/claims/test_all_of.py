@@ -54,6 +54,8 @@ def test_each_claim_is_measured_by_its_own_stages() -> None:
     found = measure.figures(tables, tables, checks=CHECKS)
     assert found.verdict == "held"
     assert found.says.count("(held)") == 2
+    assert found.says.startswith("marks against grades: ")
+    assert "; and revised against again: " in found.says
 
 
 @pytest.mark.parametrize(
