@@ -72,17 +72,17 @@ def blocks(packed: Packed) -> tuple[Block, ...]:
 
 def _block(pieces: Sequence[tuple[Ints, Ints]], some: int, most: int) -> Block:
     counts = np.array([len(own) for own, _ in pieces])
-    known = np.array([len(text) for _, text in pieces])
+    text_lengths = np.array([len(text) for _, text in pieces])
     cells, texts = np.arange(some), np.arange(most)
     queries = np.stack([own[np.minimum(cells, len(own) - 1)] for own, _ in pieces])
     keys = np.stack([text[np.minimum(texts, len(text) - 1)] for _, text in pieces])
     # The first query of a piece sees all keys but those of later queries.
-    seen = np.minimum(known[:, None], (known - counts)[:, None] + cells + 1)
+    visible = np.minimum(text_lengths[:, None], (text_lengths - counts)[:, None] + cells + 1)
     (places,) = np.nonzero((cells < counts[:, None]).ravel())
     return Block(
         torch.from_numpy(queries),
         torch.from_numpy(keys),
-        torch.from_numpy(texts >= seen[:, None, :, None]),
+        torch.from_numpy(texts >= visible[:, None, :, None]),
         torch.from_numpy(queries.ravel()[places]),
         torch.from_numpy(places),
     )
@@ -116,7 +116,7 @@ def attend(
     out = torch.empty_like(lines[0])
     for block in plan:
         (pieces, some), most = block.queries.shape, block.keys.shape[1]
-        queries, known, values = (
+        queries, block_keys, values = (
             line.index_select(1, cells.flatten()).view(-1, *cells.shape, width)
             for line, cells in zip(lines, (block.queries, block.keys, block.keys), strict=True)
         )
@@ -126,19 +126,21 @@ def attend(
             .transpose(1, 2)
             .reshape(kept * pieces, -1, width)
         )
-        known, values = (one.view(kept * pieces, most, width) for one in (known, values))
-        scores = queries @ known.transpose(1, 2)
+        block_keys, values = (one.view(kept * pieces, most, width) for one in (block_keys, values))
+        scores = queries @ block_keys.transpose(1, 2)
         if softcap is not None:
             scores = softcap * torch.tanh(scores / softcap)
         scores.view(kept, pieces, -1, some, most).masked_fill_(block.unseen, -torch.inf)
         weights = scores.softmax(-1)
-        found = torch.zeros_like(queries)
+        block_out = torch.zeros_like(queries)
         # One product over all keys would add up in an order that depends on their number.
         for first in range(0, most, _PART):
             part = slice(first, first + _PART)
-            found.baddbmm_(weights[:, :, part], values[:, part])
-        found = found.view(kept, pieces, -1, some, width).transpose(1, 2).reshape(heads, -1, width)
-        out.index_copy_(1, block.cells, found.index_select(1, block.places))
+            block_out.baddbmm_(weights[:, :, part], values[:, part])
+        block_out = (
+            block_out.view(kept, pieces, -1, some, width).transpose(1, 2).reshape(heads, -1, width)
+        )
+        out.index_copy_(1, block.cells, block_out.index_select(1, block.places))
     return out[None].to(query.dtype)
 
 
@@ -243,24 +245,24 @@ def cascade(
         Float[rows, heads, 1, width].
     """
     (stem_keys, stem_values), (keys, values) = stems, tails
-    (rows, heads, _, width), kept, begun = query.shape, keys.shape[1], stem_keys.shape[3]
+    (rows, heads, _, width), kept, stem_length = query.shape, keys.shape[1], stem_keys.shape[3]
     queries = query * (width**-0.5 if scale is None else scale)
     queries = queries.view(rows, kept, heads // kept, width)
     if 1 < heads // kept < _FEWEST:
         # Measured with 3 heads for each key head, 256 rows of 99 cells: a quarter faster.
         queries = pad(queries, (0, 0, 0, _FEWEST - heads // kept))
     scores = queries.new_zeros(*queries.shape[:3], mask.shape[3])
-    scores[..., :begun] = members.spread(members.gathered(queries) @ stem_keys)
+    scores[..., :stem_length] = members.spread(members.gathered(queries) @ stem_keys)
     for start, stop, cells in bands:
         products = queries[start:stop] @ keys[start:stop, :, :cells].transpose(2, 3)
-        scores[start:stop, :, :, begun : begun + cells] = products
+        scores[start:stop, :, :, stem_length : stem_length + cells] = products
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     weights = scores.masked_fill_(~mask, -torch.inf).softmax(-1, torch.float32).to(values.dtype)
-    out = members.spread(members.gathered(weights[..., :begun]) @ stem_values)
+    out = members.spread(members.gathered(weights[..., :stem_length]) @ stem_values)
     for start, stop, cells in bands:
-        known = weights[start:stop, :, :, begun : begun + cells]
-        out[start:stop] += known @ values[start:stop, :, :cells]
+        tail_weights = weights[start:stop, :, :, stem_length : stem_length + cells]
+        out[start:stop] += tail_weights @ values[start:stop, :, :cells]
     return out[:, :, : heads // kept].reshape(rows, heads, 1, -1)
 
 

@@ -37,8 +37,8 @@ def selected_logprobs(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> to
     (kept,) = torch.nonzero(ids != IGNORED, as_tuple=True)
     if len(kept) == len(ids):
         return _fold(hidden, head, ids)
-    found = _fold(hidden[kept], head, ids[kept])
-    return found.new_zeros(len(ids)).index_copy_(0, kept, found)
+    logprobs = _fold(hidden[kept], head, ids[kept])
+    return logprobs.new_zeros(len(ids)).index_copy_(0, kept, logprobs)
 
 
 def _fold(hidden: torch.Tensor, head: Head, ids: torch.Tensor) -> torch.Tensor:

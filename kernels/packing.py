@@ -91,8 +91,8 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
     """
     if not all(len(row.prefix) for row in rows):
         raise ValueError("an empty prefix predicts nothing: give it at least one token")
-    wanted = [(row.prefix, ids) for row in rows for ids in row.continuations if ids]
-    texts = [np.array([*prefix, *ids[:-1]], dtype=np.int64) for prefix, ids in wanted]
+    nonempty = [(row.prefix, ids) for row in rows for ids in row.continuations if ids]
+    texts = [np.array([*prefix, *ids[:-1]], dtype=np.int64) for prefix, ids in nonempty]
     paths: list[Ints] = [np.zeros(0, np.int64)] * len(texts)
     inputs: list[Ints] = []
     positions: list[Ints] = []
@@ -125,9 +125,9 @@ def pack(rows: Sequence[Row], *, pad: int = 0, multiple: int = 1) -> Packed:
         runs=tuple(runs),
         paths=tuple(paths),
         predictors=_line(
-            [path[len(prefix) - 1 :] for path, (prefix, _) in zip(paths, wanted, strict=True)]
+            [path[len(prefix) - 1 :] for path, (prefix, _) in zip(paths, nonempty, strict=True)]
         ),
-        targets=torch.tensor([token for _, ids in wanted for token in ids], dtype=torch.int64),
+        targets=torch.tensor([token for _, ids in nonempty for token in ids], dtype=torch.int64),
         rows=tuple(rows),
     )
 

@@ -32,7 +32,7 @@ def columns(table: type[Table]) -> pl.Schema:
 
 @cache
 def _types(table: type[Table]) -> dict[str, pl.DataType]:
-    """The same, kept: dataframely makes the columns anew each time."""
+    """The same, kept: dataframely builds the columns again each time."""
     return {name: column.dtype for name, column in table.columns().items()}
 
 

@@ -1,4 +1,4 @@
-"""What a model needs in memory, and how that is said."""
+"""What a model needs in memory, and the message about it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,20 +54,20 @@ class Need:
         )
 
     def __str__(self) -> str:
-        says = (
+        text = (
             f"{self.what} needs {_gigabytes(self.total)} GB ({self._parts}); "
             f"{_gigabytes(self.free)} GB of {self.place} are free"
         )
         if self.tight:
-            says += f". That is tight: change one of these: {'; '.join(self.remedies)}"
-        return ". ".join([says, *self.warnings])
+            text += f". That is tight: change one of these: {'; '.join(self.remedies)}"
+        return ". ".join([text, *self.warnings])
 
     @property
     def _parts(self) -> str:
         return ", ".join(f"{name} {_gigabytes(size)}" for name, size in self.parts.items() if size)
 
     def as_json(self) -> dict[str, JsonValue]:
-        """The figures in GB, and how they are said, for a stage's metadata."""
+        """The figures in GB, and their message, for a stage's metadata."""
         figures: dict[str, JsonValue] = {
             name: round(size / 1e9, 6) for name, size in self.parts.items()
         }

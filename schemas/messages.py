@@ -113,8 +113,8 @@ def contents(messages: pl.Expr) -> pl.Expr:
     message = pl.element().struct
     call = pl.concat_str(message.field("name"), message.field("arguments"), separator=" ")
     calls = message.field("tool_calls").list.eval(call).list.join("\n")
-    said = pl.concat_str(message.field("content"), calls, separator="\n", ignore_nulls=True)
-    return messages.cast(MESSAGES).list.eval(said).list.join("\n")
+    text = pl.concat_str(message.field("content"), calls, separator="\n", ignore_nulls=True)
+    return messages.cast(MESSAGES).list.eval(text).list.join("\n")
 
 
 def offered_tools(messages: pl.Expr) -> pl.Expr:
@@ -129,13 +129,13 @@ def of_system(messages: pl.Expr, *, wanted: bool) -> pl.Expr:
     return messages.list.eval(pl.element().filter(system if wanted else ~system))
 
 
-def all_spoken(messages: pl.Expr) -> pl.Expr:
+def none_empty(messages: pl.Expr) -> pl.Expr:
     """Whether each message has a content, calls a tool, or is what a tool gave."""
     message = pl.element().struct
     has_text = message.field("content").str.strip_chars().str.len_chars() > 0
-    given = message.field("role") == "tool"
+    is_result = message.field("role") == "tool"
     calls = (message.field("tool_calls").list.len() > 0).fill_null(value=False)
-    return messages.list.eval(has_text | calls | given).list.all()
+    return messages.list.eval(has_text | calls | is_result).list.all()
 
 
 def all_of_known_roles(messages: pl.Expr) -> pl.Expr:

@@ -41,30 +41,32 @@ def named(path: Any, fits: Fits) -> Any:
     """The object at ``path`` (``package.name``). Raises `UnknownNameError` if it does not fit."""
     if not isinstance(path, str) or len(path) > _LONGEST or not _PATH.fullmatch(path):
         raise UnknownNameError(
-            f"{_quoted(path)} is no import path, as package.Name is one{_meant(path, fits)}"
+            f"{_quoted(path)} is no import path, as package.Name is one{_suggestion(path, fits)}"
         )
     module, _, name = path.rpartition(".")
     parts = module.split(".")
     if parts[0] in sys.stdlib_module_names or "__main__" in parts:
         raise UnknownNameError(f"{path!r} is of Python itself, where nothing of this kind lies")
     try:
-        found = getattr(importlib.import_module(MOVED.get(module, module)), name)
+        loaded = getattr(importlib.import_module(MOVED.get(module, module)), name)
     # Importing a module may raise anything, and may even end the program.
     except (Exception, SystemExit) as error:
-        raise UnknownNameError(f"cannot import {path!r}: {error}{_meant(path, fits)}") from error
-    wrong = fits(found)
+        raise UnknownNameError(
+            f"cannot import {path!r}: {error}{_suggestion(path, fits)}"
+        ) from error
+    wrong = fits(loaded)
     if wrong is not None:
-        raise UnknownNameError(f"{path!r} {wrong}{_meant(path, fits)}")
-    return found
+        raise UnknownNameError(f"{path!r} {wrong}{_suggestion(path, fits)}")
+    return loaded
 
 
 def subclass_of(base: type, what: str) -> Fits:
     """Fits concrete subclasses of ``base``. ``what``: their name in messages ("an operator")."""
 
-    def fits(found: Any) -> str | None:
-        if not (isinstance(found, type) and issubclass(found, base)):
+    def fits(value: Any) -> str | None:
+        if not (isinstance(value, type) and issubclass(value, base)):
             return f"is not {what}"
-        if found is base or inspect.isabstract(found):
+        if value is base or inspect.isabstract(value):
             return f"is what {what} derives from: name one that does"
         return None
 
@@ -74,44 +76,44 @@ def subclass_of(base: type, what: str) -> Fits:
 def instance_of(base: type, what: str) -> Fits:
     """Fits objects of the class ``base``. ``what``: their name in messages."""
 
-    def fits(found: Any) -> str | None:
-        return None if isinstance(found, base) else f"is not {what}"
+    def fits(value: Any) -> str | None:
+        return None if isinstance(value, base) else f"is not {what}"
 
     return fits
 
 
-def source_class(found: Any) -> str | None:
+def source_class(value: Any) -> str | None:
     """Fits classes with a method ``prompts(self, start)``: `schemas.PromptSource`."""
-    if not isinstance(found, type):
+    if not isinstance(value, type):
         return "is no class: a source is one that has a method 'prompts'"
-    method = inspect.getattr_static(found, "prompts", None)
+    method = inspect.getattr_static(value, "prompts", None)
     if not inspect.isfunction(method) or "start" not in inspect.signature(method).parameters:
         return "has no method 'prompts' (self, start=0), so it is no source"
     return None
 
 
-def check_function(found: Any) -> str | None:
+def check_function(value: Any) -> str | None:
     """Fits functions ``(messages, reference, text)``: `schemas.Check`."""
-    if inspect.isfunction(found) and list(inspect.signature(found).parameters) == _CHECK:
+    if inspect.isfunction(value) and list(inspect.signature(value).parameters) == _CHECK:
         return None
-    return f"is a {type(found).__name__}, not a function of ({', '.join(_CHECK)})"
+    return f"is a {type(value).__name__}, not a function of ({', '.join(_CHECK)})"
 
 
-def _meant(path: Any, fits: Fits) -> str:
+def _suggestion(path: Any, fits: Fits) -> str:
     """The end of a message: names of the required kind that are spelled like ``path``."""
     module, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
     packages = {each: importlib.import_module(each) for each in _PACKAGES}
     if module in sys.modules:
         packages[module] = sys.modules[module]
     fitting: dict[str, list[str]] = {}
-    for package, found in packages.items():
-        for each, value in vars(found).items():
+    for package, module_ in packages.items():
+        for each, value in vars(module_).items():
             if not each.startswith("_") and fits(value) is None:
                 fitting.setdefault(each, []).append(f"{package}.{each}")
-    meant = [full for each in similar(name[:_LONGEST], fitting) for full in fitting[each]]
-    return f"; did you mean {' or '.join(map(repr, meant[:3]))}?" if meant else ""
+    suggestions = [full for each in similar(name[:_LONGEST], fitting) for full in fitting[each]]
+    return f"; did you mean {' or '.join(map(repr, suggestions[:3]))}?" if suggestions else ""
 
 
 def _quoted(path: Any) -> str:
-    shown = repr(path)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+    text = repr(path)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

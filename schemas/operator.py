@@ -150,42 +150,42 @@ class Operator(Parameters):
     def inputs(self) -> list[Input]:
         """The inputs of this operator and of its nested operators: stages, and sources of
         prompts."""
-        found = [
+        inputs = [
             Input(name, source_table(source), (Prompts,), source=source)
             for name, source, _ in self._marks(SourceMark)
         ]
         for name, field, mark in self._marks(Takes):
             stages = [field] if isinstance(field, str) else list(field)
-            found += [Input(name, stage, mark.tables, mark.tasks) for stage in stages]
+            inputs += [Input(name, stage, mark.tables, mark.tasks) for stage in stages]
         for nested in self._nested():
-            found += [read for read in nested.inputs() if read.field not in self.supplies]
-        return found
+            inputs += [read for read in nested.inputs() if read.field not in self.supplies]
+        return inputs
 
     def roles(self) -> list[RoleUse]:
         """The model roles of this operator and of its nested operators."""
-        found = [
+        roles = [
             RoleUse(name, value, mark.needs, self) for name, value, mark in self._marks(RoleMark)
         ]
         for nested in self._nested():
-            found += nested.roles()
-        return found
+            roles += nested.roles()
+        return roles
 
     def templates(self) -> list[TemplateUse]:
         """The templates that fields of this operator and of its nested operators name."""
-        found = [
+        templates = [
             TemplateUse(name, value, type(self)) for name, value, _ in self._marks(TemplateMark)
         ]
         for nested in self._nested():
-            found += nested.templates()
-        return found
+            templates += nested.templates()
+        return templates
 
     def rubrics(self) -> list[tuple[str, str]]:
         """The fields of this operator and of its nested operators that name files with criteria,
         and the names."""
-        found = [(field, name) for field, name, _ in self._marks(RubricMark)]
+        rubrics = [(field, name) for field, name, _ in self._marks(RubricMark)]
         for nested in self._nested():
-            found += nested.rubrics()
-        return found
+            rubrics += nested.rubrics()
+        return rubrics
 
     @property
     def by_prompt(self) -> bool:
@@ -205,13 +205,13 @@ class Operator(Parameters):
     def truth_needs(self) -> list[TruthNeed]:
         """The truth that this operator and its nested operators need."""
         prompts = next((read.stage for read in self.inputs() if Prompts in read.tables), "prompts")
-        found = [need for nested in self._nested() for need in nested.truth_needs()]
+        needs = [need for nested in self._nested() for need in nested.truth_needs()]
         if self.supplies:
-            found = [replace(need, prompts=prompts) for need in found]
+            needs = [replace(need, prompts=prompts) for need in needs]
         if (truth := self.needs_truth()) is not None:
             check = getattr(self, "check", None)
-            found.insert(0, TruthNeed(truth, prompts, check, self.instead_of_truth))
-        return found
+            needs.insert(0, TruthNeed(truth, prompts, check, self.instead_of_truth))
+        return needs
 
     def role_of(self, field: str) -> str | None:
         """The role whose model decides the default of ``field``, which is marked with
@@ -242,12 +242,12 @@ class Operator(Parameters):
 def operator_class(path: Any) -> type[Operator]:
     """The operator class at ``path`` (``package.Name``). Raises `UnknownOperatorError`."""
     try:
-        found: type[Operator] = named(path, subclass_of(Operator, "an operator"))
+        operator: type[Operator] = named(path, subclass_of(Operator, "an operator"))
     except UnknownNameError as error:
         raise UnknownOperatorError(f"unknown operator: {error}") from error
-    if not hasattr(found, "gives"):
+    if not hasattr(operator, "gives"):
         raise UnknownOperatorError(f"{path!r} is what operators derive from: name one that does")
-    return found
+    return operator
 
 
 def load_operator(spec: Any) -> Any:

@@ -44,8 +44,8 @@ class Parameters(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
-        return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(value, cls.model_fields[str(info.field_name)].annotation)
 
 
 @cache
@@ -61,25 +61,25 @@ def field_marks(parameters: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
     )
 
 
-def refuse_truth(given: Any, kind: Any) -> Any:
-    """``given`` unchanged. ``kind``: the field's type.
+def refuse_truth(value: Any, kind: Any) -> Any:
+    """``value`` unchanged. ``kind``: the field's type.
 
     Raises:
         ValueError: the value, or a part of it, is true or false, and the type has no bool there.
             Pydantic would read 1 or 0.
     """
-    if not isinstance(given, bool | Mapping | list):
-        return given
+    if not isinstance(value, bool | Mapping | list):
+        return value
     args = get_args(kind)
-    if isinstance(given, bool) and not {bool, Any} & {kind, *args}:
+    if isinstance(value, bool) and not {bool, Any} & {kind, *args}:
         raise ValueError("must not be true or false")
     for either in args if get_origin(kind) in (Union, UnionType) else (kind,):
         parts = get_args(either)
         inside: Sequence[Any] = ()
-        if isinstance(given, Mapping) and get_origin(either) in (dict, Mapping):
-            inside = list(given.values())
-        elif isinstance(given, list) and get_origin(either) in (list, tuple, Sequence):
-            inside = given
+        if isinstance(value, Mapping) and get_origin(either) in (dict, Mapping):
+            inside = list(value.values())
+        elif isinstance(value, list) and get_origin(either) in (list, tuple, Sequence):
+            inside = value
         for each in inside:
             refuse_truth(each, parts[-1] if parts[-1] is not ... else parts[0])
-    return given
+    return value

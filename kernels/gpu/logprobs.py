@@ -19,8 +19,8 @@ def _logits(acc, bias, words, vocabulary, scale, softcap, temperature,
             BIASED: tl.constexpr, CAPPED: tl.constexpr):  # fmt: skip
     """The head's last steps on a tile of products; −inf where there is no such word."""
     if BIASED:
-        found = tl.load(bias + words, mask=words < vocabulary, other=0.0)
-        acc += found.to(tl.float32)[None, :]
+        bias_values = tl.load(bias + words, mask=words < vocabulary, other=0.0)
+        acc += bias_values.to(tl.float32)[None, :]
     acc = acc * scale
     if CAPPED:
         # tanh(x) = 2 sigmoid(2x) − 1
@@ -30,11 +30,11 @@ def _logits(acc, bias, words, vocabulary, scale, softcap, temperature,
 
 
 @triton.jit
-def _merge(most, total, here, sum_here):
+def _merge(most, total, other, sum_here):
     """The largest logit and Σ e^(z − largest) of two sets of words, from those of each."""
-    both = tl.maximum(most, here)
+    both = tl.maximum(most, other)
     shift = tl.where(both == -float("inf"), 0.0, both)
-    return both, total * tl.exp(most - shift) + sum_here * tl.exp(here - shift)
+    return both, total * tl.exp(most - shift) + sum_here * tl.exp(other - shift)
 
 
 @triton.jit

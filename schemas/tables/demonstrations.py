@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.imports import dataframely as dy
-from schemas.messages import all_of_known_roles, all_spoken, contents, message_list
+from schemas.messages import all_of_known_roles, contents, message_list, none_empty
 from schemas.tables.table import Table
 
 
@@ -35,7 +35,7 @@ class Demonstrations(Table):
 
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
-        return all_spoken(pl.col("messages"))
+        return none_empty(pl.col("messages"))
 
     @dy.rule()
     def messages_of_known_roles(cls) -> pl.Expr:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.imports import dataframely as dy
-from schemas.messages import all_spoken, contents, message_list
+from schemas.messages import contents, message_list, none_empty
 from schemas.tables.table import Table, step_spans, tiled
 
 
@@ -59,7 +59,7 @@ class Pairs(Table):
 
     @dy.rule()
     def both_not_empty(cls) -> pl.Expr:
-        return all_spoken(pl.col("chosen")) & all_spoken(pl.col("rejected"))
+        return none_empty(pl.col("chosen")) & none_empty(pl.col("rejected"))
 
     @dy.rule()
     def weight_finite(cls) -> pl.Expr:

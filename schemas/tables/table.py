@@ -62,9 +62,9 @@ def tiled(column: str, end: pl.Expr) -> pl.Expr:
 
 def contiguous(column: str, end: pl.Expr) -> pl.Expr:
     """Whether spans are contiguous from 0 to ``end``, and none is empty."""
-    whole = (pl.col(column).list.last().struct.field("end") == end).fill_null(False)
+    complete = (pl.col(column).list.last().struct.field("end") == end).fill_null(False)
     follows = pl.col(column).list.eval(_follows("start", "end")).list.all()
-    return pl.col(column).is_null() | (follows & whole)
+    return pl.col(column).is_null() | (follows & complete)
 
 
 def _follows(start: str, end: str) -> pl.Expr:

@@ -5,9 +5,9 @@ import polars as pl
 from schemas.imports import dataframely as dy
 from schemas.messages import (
     all_of_known_roles,
-    all_spoken,
     contents,
     message_list,
+    none_empty,
     of_system,
 )
 from schemas.tables.table import Table, contiguous, origin_struct, step_spans, tiled
@@ -49,7 +49,7 @@ class Prompts(Table):
 
     @dy.rule()
     def messages_not_empty(cls) -> pl.Expr:
-        return all_spoken(pl.col("messages"))
+        return none_empty(pl.col("messages"))
 
     @dy.rule()
     def messages_of_known_roles(cls) -> pl.Expr:
@@ -107,9 +107,9 @@ class Responses(Table):
     @dy.rule()
     def the_assistant_has_a_turn(cls) -> pl.Expr:
         role = pl.element().struct.field("role")
-        known = pl.col("turns").list.eval(role.is_in(TURN_ROLES)).list.all()
+        valid_roles = pl.col("turns").list.eval(role.is_in(TURN_ROLES)).list.all()
         speaks = pl.col("turns").list.eval(role == "assistant").list.any()
-        return pl.col("turns").is_null() | (known & speaks)
+        return pl.col("turns").is_null() | (valid_roles & speaks)
 
 
 class Nodes(Table):

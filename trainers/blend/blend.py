@@ -123,10 +123,10 @@ class Blend(Operator):
         self, tables: Mapping[str, pl.DataFrame], features: Features, names: Sequence[str]
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The pairs with the features of both sides, and those that lack one with a ``reason``."""
-        found = with_features(tables, self.by, features)
+        response_features = with_features(tables, self.by, features)
         pairs = tables[self.of].select("pair_id", "weight", *(f"{side}_id" for side in SIDES))
         for side in SIDES:
-            of_side = found.rename({f"x{n}": f"{side} x{n}" for n in range(len(names))})
+            of_side = response_features.rename({f"x{n}": f"{side} x{n}" for n in range(len(names))})
             pairs = pairs.join(of_side, left_on=f"{side}_id", right_on="response_id", how="left")
         reasons = {
             f"{side} x{n}": f"the {side} side has no score of {name}"

@@ -1,5 +1,4 @@
-"""Self-consistent internal rewards: preference learning by the pairs on which a model's views
-agree, and a loss that makes them agree."""
+"""Self-consistent internal rewards: a loss that makes a model's two views of a pair agree."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -38,10 +37,9 @@ class ConsistentViews(DPO):
 
     A pair is dropped if its prompt has other pairs, or does not have one question for each order.
 
-    Source: Zhou et al. 2025, Self-Consistent Internal Rewards (arXiv:2502.08922): at each step an
-    inconsistency penalty for consistent and confident views, and preference optimization by the
-    pairs with consistent predictions. The form of the penalty could not be confirmed in the paper;
-    this is the simplest that asks for both.
+    Source: Zhou et al. 2025, Self-Consistent Internal Rewards (arXiv:2502.08922): an inconsistency
+    penalty, and preference optimization by the pairs with consistent predictions. The form of the
+    penalty could not be confirmed in the paper; this is the simplest for consistent, sure views.
     """
 
     # The reference is read whole, before the first step.
@@ -54,24 +52,22 @@ class ConsistentViews(DPO):
     @model_validator(mode="after")
     def _no_labels(self) -> "ConsistentViews":
         if self.loss == "simpo" or self.gamma or self.margin_scale or self.nll or self.degree:
-            raise ValueError(
-                "no side is known to be the better one, and p needs a reference: leave out loss "
-                "simpo, gamma, margin_scale, nll and degree"
-            )
+            fields = "loss simpo, gamma, margin_scale, nll and degree"
+            raise ValueError(f"pairs have no labels, and p needs a reference: leave out {fields}")
         return self
 
     def reference_model(
         self, tables: Mapping[str, pl.DataFrame], context: Context
     ) -> Binding | None:
         """What the stage ``checkpoint`` started from."""
-        trained = tables[self.checkpoint]
-        if trained.is_empty():
+        starts = tables[self.checkpoint]["start"]
+        if starts.is_empty():
             return None
-        return with_weights(context, self.start, trained["start"][0]).roles[self.start]
+        return with_weights(context, self.start, starts[0]).roles[self.start]
 
     def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """The pairs with the questions about them. ``reason`` says why one is not trained on."""
-        asked = (
+        questions = (
             tables[self.questions]
             .select("reference", "messages", Prompts.task_text())
             .sort("reference")
@@ -79,11 +75,11 @@ class ConsistentViews(DPO):
             .agg(letters="reference", questions="messages")
         )
         both = pl.col("letters") == pl.lit(list(LETTERS), dtype=pl.List(pl.String))
-        about = (
+        pair_questions = (
             tables[self.of]
             .select("pair_id", messages="prompt")
             .select("pair_id", task=Prompts.texts()["prompt"])
-            .join(asked, on="task", how="left", maintain_order="left")
+            .join(questions, on="task", how="left", maintain_order="left")
             .select(
                 "pair_id",
                 "questions",
@@ -96,7 +92,7 @@ class ConsistentViews(DPO):
             )
         )
         pairs = self.examples(tables[self.of])
-        return pairs.join(about, on="pair_id", how="left", maintain_order="left")
+        return pairs.join(pair_questions, on="pair_id", how="left", maintain_order="left")
 
     def encode(self, row: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         if row["reason"] is not None:

@@ -45,12 +45,12 @@ class ConsistentTrainer(PreferenceTrainer):
         self, model: Any, margins: torch.Tensor, inputs: Mapping[str, Any]
     ) -> torch.Tensor:
         verdicts = judged(self._letters(model, inputs))
-        apart, agree = inconsistency(margins, verdicts), agreeing(margins, verdicts)
+        inconsistencies, agree = inconsistency(margins, verdicts), agreeing(margins, verdicts)
         self.note("views/agree", agree.float())
-        self.note("views/inconsistency", apart)
+        self.note("views/inconsistency", inconsistencies)
         self.note("views/judge", verdicts.sigmoid())
         learned = torch.where(agree, -torch.nn.functional.logsigmoid(margins.abs()), 0.0)
-        return learned + self._consistency * apart
+        return learned + self._consistency * inconsistencies
 
     def _letters(self, model: Any, inputs: Mapping[str, Any]) -> torch.Tensor:
         """The logits of the letters as answers to the questions, Float[pairs, 2, 2]."""

@@ -101,7 +101,7 @@ class DPO(Trainer):
         return self
 
     @model_validator(mode="after")
-    def _degrees_are_told(self) -> "DPO":
+    def _degrees_are_set(self) -> "DPO":
         if bool(self.degree) != (self.degrees is not None):
             raise ValueError("degree is the weight of telling degrees: set both degree and degrees")
         if self.degree and (self.lora or self.shard):
@@ -224,7 +224,7 @@ class DPO(Trainer):
             for side in ("chosen", "rejected")
         )
         weights = focused(chosen, rejected, self.focus)
-        spoken = (
+        token_weights = (
             [weight * own for weight, own in zip(*of_side, strict=True)]
             for of_side in zip(weights, (of_chosen, of_rejected), strict=True)
         )
@@ -232,7 +232,7 @@ class DPO(Trainer):
             "prompt_ids": prompt,
             "chosen_ids": chosen,
             "rejected_ids": rejected,
-            "token_weights": dict(zip(("chosen", "rejected"), spoken, strict=True)),
+            "token_weights": dict(zip(("chosen", "rejected"), token_weights, strict=True)),
             "weight": row["weight"],
             "target": self.gamma + self.margin_scale * (row.get("margin") or 0.0),
             "length": len(prompt) + max(len(chosen), len(rejected)),

@@ -168,8 +168,8 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         ).last_hidden_state
         last = states[torch.arange(len(mask), device=mask.device), mask.sum(dim=1) - 1]
         logits = policy.degree(last)
-        known = self._levels.to(mask.device)
-        right = (inputs["levels"][:, None] - known).abs().argmin(dim=1)
+        levels = self._levels.to(mask.device)
+        right = (inputs["levels"][:, None] - levels).abs().argmin(dim=1)
         self.note("degree/accuracy", (logits.argmax(dim=1) == right).float())
         return torch.nn.functional.cross_entropy(logits.float(), right)
 
@@ -195,7 +195,7 @@ class PreferenceTrainer(PairTrainer, DPOTrainer):
         super().divide(division)
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """As Transformers' `train`; the head that told degrees is not kept."""
+        """As Transformers' `train`; the head that predicts degrees is not kept."""
         result = super().train(*args, **kwargs)
         if self._degree:
             del self.accelerator.unwrap_model(self.model).degree

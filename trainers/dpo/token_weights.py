@@ -32,15 +32,15 @@ def stated(
     """
     sides = {"chosen": chosen, "rejected": rejected}
     for side, ids in sides.items():
-        given = weights[side]
-        if len(given) != len(ids):
+        side_weights = weights[side]
+        if len(side_weights) != len(ids):
             raise RowError(
                 f"token_weights: {side} has {len(ids)} tokens under the policy's tokenizer, the "
-                f"end of the turn among them, but {len(given)} weights"
+                f"end of the turn among them, but {len(side_weights)} weights"
             )
-        if not all(weight >= 0 and math.isfinite(weight) for weight in given):
+        if not all(weight >= 0 and math.isfinite(weight) for weight in side_weights):
             raise RowError(f"token_weights: a weight of {side} is negative or not finite")
-        if not any(given[shared:]):
+        if not any(side_weights[shared:]):
             raise RowError(f"token_weights: no token of {side} has a weight above 0")
     return list(weights["chosen"][shared:]), list(weights["rejected"][shared:])
 

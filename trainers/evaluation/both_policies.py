@@ -43,8 +43,8 @@ def head_of(weights: str) -> Literal["SEQ_CLS", "TOKEN_CLS"] | None:
     language model."""
     config = model_folder(Binding(model=weights)) / "config.json"
     names = read_json(config).get("architectures") or [] if config.is_file() else []
-    found = [head for name in names for end, head in _HEADS.items() if name.endswith(end)]
-    return found[0] if found else None
+    heads = [head for name in names for end, head in _HEADS.items() if name.endswith(end)]
+    return heads[0] if heads else None
 
 
 def with_both_policies(
@@ -74,14 +74,14 @@ def with_both_policies(
     def results(weights: str, rows: Mapping[str, Item]) -> tuple[dict[str, Result], Usage]:
         if headless is not None and head_of(weights) is None:
             return {name: headless(item) for name, item in rows.items()}, Usage()
-        names, found = list(rows), {}
+        names, by_name = list(rows), {}
         run = run_rows(rows.items(), work, with_weights(context, role, weights), total=len(rows))
         for outcome in run:
             if isinstance(outcome, Failed):
                 failed.add(outcome, [names[outcome.number]])
             else:
-                found[names[outcome.number]] = outcome.result
-        return found, run.usage
+                by_name[names[outcome.number]] = outcome.result
+        return by_name, run.usage
 
     after, usage = results(checkpoint["path"], items)
     start = start_of(checkpoint)

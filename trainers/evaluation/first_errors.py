@@ -31,15 +31,15 @@ class Accuracies:
         return f"F1 {self.f1:.1%} (erroneous {self.erroneous:.1%}, correct {self.correct:.1%})"
 
 
-def counts(found: pl.DataFrame) -> pl.DataFrame:
+def counts(first_errors: pl.DataFrame) -> pl.DataFrame:
     """Count the solutions of each prompt: erroneous and correct ones, and the hits of both.
 
     Args:
-        found: Columns ``prompt_id``, ``truth`` and ``found`` (null counts as wrong).
+        first_errors: Columns ``prompt_id``, ``truth`` and ``found`` (null counts as wrong).
     """
     wrong, hit = pl.col("truth") != NONE, (pl.col("truth") == pl.col("found")).fill_null(False)
     return (
-        found.group_by("prompt_id")
+        first_errors.group_by("prompt_id")
         .agg(
             erroneous_hits=(wrong & hit).sum(),
             erroneous=wrong.sum(),
@@ -69,7 +69,7 @@ def f1_difference(
     """
     sides = [ours] if theirs is None else [ours, theirs]
     prompts = pl.concat([side.select("prompt_id") for side in sides]).unique().sort("prompt_id")
-    known = [
+    aligned = [
         prompts.join(side, on="prompt_id", how="left", maintain_order="left")
         .select(pl.col(*COUNTS).fill_null(0))
         .to_numpy()
@@ -77,8 +77,8 @@ def f1_difference(
     ]
 
     def differences(drawn: npt.NDArray[np.int64]) -> Floats:
-        found = [_f1(drawn @ side) for side in known]
-        return np.asarray(found[0] - (found[1] if theirs is not None else 0.0))
+        scores = [_f1(drawn @ side) for side in aligned]
+        return np.asarray(scores[0] - (scores[1] if theirs is not None else 0.0))
 
     ones = np.ones(prompts.height, dtype=np.int64)
     return bootstrap_interval(differences, ones, resamples=RESAMPLES, seed=seed)

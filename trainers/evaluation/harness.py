@@ -63,7 +63,7 @@ class Harness(Operator):
         before = after
         if checkpoint["path"] != start_of(checkpoint):
             before = self._items(start_of(checkpoint), context, where)
-        found = [
+        evaluations = [
             {
                 "item_id": f"{task}/{item}",
                 "task": task,
@@ -74,7 +74,7 @@ class Harness(Operator):
             for (task, metric, item), value in after.items()
         ]
         return accept(
-            TaskEvaluations, rows(TaskEvaluations, found), stage=context.stage, unit=self.unit
+            TaskEvaluations, rows(TaskEvaluations, evaluations), stage=context.stage, unit=self.unit
         )
 
     def _items(
@@ -103,16 +103,16 @@ class Harness(Operator):
         self, task: str, samples: list[dict[str, Any]], better: Mapping[str, bool], where: str
     ) -> str:
         """The metric of a task that each sample has as a number."""
-        known = [
+        metrics = [
             name
             for name in better
             if samples and all(isinstance(each.get(name), int | float) for each in samples)
         ]
-        chosen = self.metric or next(iter(known), None)
-        if chosen not in known:
+        chosen = self.metric or next(iter(metrics), None)
+        if chosen not in metrics:
             raise EngineError(
                 f"{where}: task {task!r} has no metric {chosen or 'for each item'!r} of which more "
-                f"is better; it has {', '.join(known) or 'none'}"
+                f"is better; it has {', '.join(metrics) or 'none'}"
             )
         return chosen
 

@@ -129,8 +129,8 @@ def measured_by(frame: pl.DataFrame) -> Measured:
 
 
 def gains() -> pl.Expr:
-    """What a row of an `Evaluations` frame says for the policy after training: the difference of
-    greedy correctness or of rewards, or the preference over a tie."""
+    """How much better the policy is after training, by a row of an `Evaluations` frame: the
+    difference of greedy correctness or of rewards, or the preference over a tie."""
     after, before = (pl.col(f"greedy_{when}").cast(pl.Float64) for when in ("after", "before"))
     rewards = pl.col("reward_after") - pl.col("reward_before")
     return pl.coalesce(after - before, pl.col("preference") - TIE, rewards)
@@ -163,8 +163,8 @@ def _win_rate(frame: pl.DataFrame, *, seed: int) -> dict[str, float]:
 
 def _sampled(frame: pl.DataFrame, samples: int, *, seed: int) -> dict[str, Any]:
     right = _sides(frame, "right")
-    taken = frame["samples"].to_numpy()
-    compared = _compared((right[0] / taken, right[1] / taken), seed=seed)
+    samples_of_prompt = frame["samples"].to_numpy()
+    compared = _compared((right[0] / samples_of_prompt, right[1] / samples_of_prompt), seed=seed)
     return {f"sampled_{name}": figure for name, figure in compared.items()} | {
         "pass_at_k": {
             str(k): {

@@ -44,7 +44,7 @@ def outcomes(frame: pl.DataFrame) -> dict[str, tuple[str, pl.DataFrame]]:
         "judge": (pl.lit(TIE), pl.col("preference")),
         "reward": (pl.col("reward_before"), pl.col("reward_after")),
     }[by]
-    found: dict[str, tuple[str, pl.DataFrame]] = {
+    measures: dict[str, tuple[str, pl.DataFrame]] = {
         "": (by, _summed(frame.select("prompt_id", before=before, after=after)))
     }
     sampled = frame.filter(pl.col("samples") > 0)
@@ -54,8 +54,8 @@ def outcomes(frame: pl.DataFrame) -> dict[str, tuple[str, pl.DataFrame]]:
             before=pl.col("right_before") / pl.col("samples"),
             after=pl.col("right_after") / pl.col("samples"),
         )
-        found["sampled"] = (by, _summed(shares))
-    return found
+        measures["sampled"] = (by, _summed(shares))
+    return measures
 
 
 def _ranked(when: str, *, per_token: bool) -> pl.Expr:

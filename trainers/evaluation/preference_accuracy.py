@@ -72,7 +72,7 @@ class PreferenceAccuracy(RowOperator):
             role=self.policy,
             failed=failed,
         )
-        found = [
+        evaluations = [
             {"pair_id": pair_id, "prompt_id": prompt_id}
             | {f"{side}_before": _sum(before[pair_id][side]) for side in SIDES}
             | {f"{side}_after": _sum(after[pair_id][side]) for side in SIDES}
@@ -81,7 +81,7 @@ class PreferenceAccuracy(RowOperator):
             if pair_id in before
         ]
         split = accept(
-            PairEvaluations, rows(PairEvaluations, found), stage=context.stage, unit=self.unit
+            PairEvaluations, rows(PairEvaluations, evaluations), stage=context.stage, unit=self.unit
         )
         return Split(split.kept, pl.concat([failed.frame(), split.dropped]), StageReport(usage))
 

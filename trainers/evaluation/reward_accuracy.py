@@ -89,7 +89,7 @@ class RewardAccuracy(RowOperator):
             failed=failed,
             headless=lambda _: dict.fromkeys(SIDES, 0.0),
         )
-        found = [
+        evaluations = [
             {"pair_id": pair_id, "prompt_id": prompt_id}
             | {f"{side}_before": before[pair_id][side] for side in SIDES}
             | {f"{side}_after": after[pair_id][side] for side in SIDES}
@@ -97,7 +97,10 @@ class RewardAccuracy(RowOperator):
             if pair_id in before
         ]
         split = accept(
-            RewardEvaluations, rows(RewardEvaluations, found), stage=context.stage, unit=self.unit
+            RewardEvaluations,
+            rows(RewardEvaluations, evaluations),
+            stage=context.stage,
+            unit=self.unit,
         )
         return Split(split.kept, pl.concat([failed.frame(), split.dropped]), StageReport(usage))
 

@@ -31,39 +31,39 @@ def difference(figures: Mapping[str, Any]) -> str:
     values = [figures[name] for name in ("difference", "low", "high")]
     tolerance = figures.get("tolerance")
     if figures.get("by") == "reward":
-        says = "{:+.3g} (95 % interval {:+.3g} to {:+.3g})".format(*values)
-        return says if tolerance is None else f"{says}, tolerance {tolerance:.3g}"
+        text = "{:+.3g} (95 % interval {:+.3g} to {:+.3g})".format(*values)
+        return text if tolerance is None else f"{text}, tolerance {tolerance:.3g}"
     points = (100 * value for value in values)
-    says = "{:+.1f} points (95 % interval {:+.1f} to {:+.1f})".format(*points)
-    return says if tolerance is None else f"{says}, tolerance {100 * tolerance:.3g} points"
+    text = "{:+.1f} points (95 % interval {:+.1f} to {:+.1f})".format(*points)
+    return text if tolerance is None else f"{text}, tolerance {100 * tolerance:.3g} points"
 
 
 def described(figures: Mapping[str, Any]) -> str:
     """The change, the difference with its interval, and the other figures of the measure."""
-    says = f"{change(figures)}, difference {difference(figures)}"
+    text = f"{change(figures)}, difference {difference(figures)}"
     if figures.get("by") == "pairs":
         chosen, rejected = (figures[side]["difference"] for side in ("chosen", "rejected"))
         return (
-            f"{says}; reward accuracy {figures['reward_accuracy']['mean']:.1%}, log-prob of chosen "
+            f"{text}; reward accuracy {figures['reward_accuracy']['mean']:.1%}, log-prob of chosen "
             f"{chosen:+.2f} and of rejected {rejected:+.2f} nats"
         )
     if figures.get("by") == "rewards":
         margin = figures["reward_margin"]
         return "{}; mean margin {:+.3g} ({:+.3g} to {:+.3g})".format(
-            says, *(margin[name] for name in ("mean", "low", "high"))
+            text, *(margin[name] for name in ("mean", "low", "high"))
         )
     if figures.get("by") == "steps":
-        says += f"; accuracy on all steps {figures['accuracy']['after']:.1%}"
+        text += f"; accuracy on all steps {figures['accuracy']['after']:.1%}"
         first = figures["first_error"]
         if first is None:
-            return says
+            return text
         return "{}, F1 of first errors {:.1%} ({:.1%} to {:.1%})".format(
-            says, *(first[name] for name in ("f1", "low", "high"))
+            text, *(first[name] for name in ("f1", "low", "high"))
         )
     if figures.get("by") != "judge":
-        return says
+        return text
     before, after = figures["length_before"], figures["length_after"]
     return (
-        f"{says}; {figures['win_rate']:.1%} at any length "
+        f"{text}; {figures['win_rate']:.1%} at any length "
         f"(answers of {before:,.0f} → {after:,.0f} characters)"
     )

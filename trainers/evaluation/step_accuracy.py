@@ -68,14 +68,14 @@ class StepAccuracy(RowOperator):
             failed=failed,
             headless=lambda row: [self.threshold] * len(row["labels"]),
         )
-        found = [
+        evaluations = [
             {name: row[name] for name in ("response_id", "prompt_id", "labels")}
             | {"before": before[name], "after": after[name], "threshold": self.threshold}
             for name, row in solutions.items()
             if name in before
         ]
         split = accept(
-            StepEvaluations, rows(StepEvaluations, found), stage=context.stage, unit=self.unit
+            StepEvaluations, rows(StepEvaluations, evaluations), stage=context.stage, unit=self.unit
         )
         return Split(split.kept, pl.concat([failed.frame(), split.dropped]), StageReport(usage))
 

@@ -59,7 +59,7 @@ def judged(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_error(frame: pl.DataFrame, seed: int) -> dict[str, float] | None:
-    known = [
+    complete = [
         (prompt, truth, _first(reward < threshold for reward in rewards))
         for prompt, labels, rewards, threshold in frame.select(
             "prompt_id", "labels", "after", "threshold"
@@ -67,7 +67,7 @@ def _first_error(frame: pl.DataFrame, seed: int) -> dict[str, float] | None:
         # Without a label before the first error, nobody knows which step it is.
         if None not in labels[: (truth := _first(label is False for label in labels)) + 1 or None]
     ]
-    counted = counts(pl.DataFrame(known, schema=["prompt_id", "truth", "found"], orient="row"))
+    counted = counts(pl.DataFrame(complete, schema=["prompt_id", "truth", "found"], orient="row"))
     if not (counted["erroneous"].sum() and counted["correct"].sum()):
         return None
     reached = summed(counted)

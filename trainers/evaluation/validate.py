@@ -99,15 +99,15 @@ class Validate(Varied, RowOperator):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_scorer(cls, given: Any) -> Any:
-        by = given.get("by") if isinstance(given, Mapping) else None
+    def _with_scorer(cls, fields: Any) -> Any:
+        by = fields.get("by") if isinstance(fields, Mapping) else None
         if not isinstance(by, str) or by not in SCORERS:
-            return given
-        scorer = given.get("scorer") or {}
+            return fields
+        scorer = fields.get("scorer") or {}
         if isinstance(scorer, Mapping) and "use" not in scorer:
             # Parameters alone, as a run sets them, are those of the annotator of the measure.
-            return {**given, "scorer": {**SCORERS[by], **scorer}}
-        return given
+            return {**fields, "scorer": {**SCORERS[by], **scorer}}
+        return fields
 
     @model_validator(mode="after")
     def _fits(self) -> "Validate":
@@ -126,8 +126,8 @@ class Validate(Varied, RowOperator):
     def without_truth(self) -> Operator | None:
         if self.by is not None or self.check is not None:
             return None
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        return Validate.model_validate(given | {"by": "judge"})
+        fields = {name: getattr(self, name) for name in self.model_fields_set}
+        return Validate.model_validate(fields | {"by": "judge"})
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Context) -> Split:
         """One `Evaluations` row per prompt.
@@ -136,17 +136,17 @@ class Validate(Varied, RowOperator):
             EngineError: the check of a source is unknown, or there is not exactly one
                 checkpoint.
         """
-        given = tables[self.prompts]
-        chosen = given if self.rows is None else first_by_id(given, self.rows)
-        beyond = given.join(chosen, on="prompt_id", how="anti", maintain_order="left")
-        asked = under_system(chosen, self.system)
-        tables = {**tables, self.prompts: asked}
+        prompts = tables[self.prompts]
+        chosen = prompts if self.rows is None else first_by_id(prompts, self.rows)
+        beyond = prompts.join(chosen, on="prompt_id", how="anti", maintain_order="left")
+        system_prompts = under_system(chosen, self.system)
+        tables = {**tables, self.prompts: system_prompts}
         failed = FailedRows(context.stage)
         if self.scorer is None:
-            found, lost, report = self._checked(tables, context, failed)
+            evaluations, lost, report = self._checked(tables, context, failed)
         else:
-            found, lost, report = self._compared(self.scorer, tables, context, failed)
-        by_prompt = {row["prompt_id"]: row for row in found}
+            evaluations, lost, report = self._compared(self.scorer, tables, context, failed)
+        by_prompt = {row["prompt_id"]: row for row in evaluations}
         ordered = [
             by_prompt[each] for each in tables[self.prompts]["prompt_id"] if each in by_prompt
         ]
@@ -168,7 +168,7 @@ class Validate(Varied, RowOperator):
             role=self.policy,
             failed=failed,
         )
-        found = [
+        evaluations = [
             {
                 "prompt_id": prompt_id,
                 "greedy_before": marks.greedy,
@@ -182,7 +182,7 @@ class Validate(Varied, RowOperator):
             for prompt_id, marks in before.items()
         ]
         unreferenced = prompts.filter(~checkable)["prompt_id"].to_list()
-        return found, dropped(context.stage, "no reference", unreferenced), StageReport(usage)
+        return evaluations, dropped(context.stage, "no reference", unreferenced), StageReport(usage)
 
     def _compared(
         self,
@@ -205,11 +205,11 @@ class Validate(Varied, RowOperator):
             for prompt in each_prompt(prompts)
             if prompt.prompt_id in before
         ]
-        found = compare(
+        comparison = compare(
             answered, scorer, tables, context, prompts=self.prompts, cut=self.cut, failed=failed
         )
-        report = StageReport(usage + found.usage, findings=found.findings)
-        return found.rows, found.dropped, report
+        report = StageReport(usage + comparison.usage, findings=comparison.findings)
+        return comparison.rows, comparison.dropped, report
 
     async def _greedy(self, prompt: Prompt, models: Models) -> SampledText:
         (greedy,) = await models[self.policy].generate(

@@ -62,10 +62,10 @@ def advantages(
     steps = steps.explode("future", "step")
     compared = _by_prompt(steps) if token_rewards else _by_step(steps)
     steps = _with_advantages(compared, baseline, advantage, scale, of_prompt=bool(token_rewards))
-    found = steps.group_by("response_id", maintain_order=True).agg(
+    by_response = steps.group_by("response_id", maintain_order=True).agg(
         pl.col("advantage").alias("advantages"), because=pl.col("reason").drop_nulls().first()
     )
-    return samples.join(found, on="response_id", how="left", maintain_order="left").select(
+    return samples.join(by_response, on="response_id", how="left", maintain_order="left").select(
         "response_id", "advantages", "token_ends", reason=pl.coalesce("reason", "because")
     )
 
@@ -74,8 +74,8 @@ def _with_reward(samples: pl.DataFrame, rewards: Weighted) -> pl.DataFrame:
     """``samples`` with ``reward``, the weighted sum of the scores of the whole, and ``reason``."""
     samples = samples.with_columns(reward=pl.lit(0.0), reason=pl.lit(None, pl.String))
     for scores, weight in rewards:
-        whole = _means(scores.filter(pl.col("step").is_null()), _RESPONSE)
-        samples = samples.join(whole, on="response_id", how="left", maintain_order="left")
+        response_scores = _means(scores.filter(pl.col("step").is_null()), _RESPONSE)
+        samples = samples.join(response_scores, on="response_id", how="left", maintain_order="left")
         samples = samples.with_columns(reward=pl.col("reward") + weight * pl.col("value"))
         samples = samples.drop("value")
     return samples.with_columns(
@@ -123,7 +123,7 @@ def _with_tokens(samples: pl.DataFrame, rewards: Weighted) -> pl.DataFrame:
         for number, (scores, weight) in enumerate(rewards)
     )
     length = pl.col("value").list.len()
-    found = scored.group_by("response_id").agg(
+    token_scores = scored.group_by("response_id").agg(
         pl.col("token_ends").first(),
         alike=(pl.col("token_ends").n_unique() == 1) & (length.n_unique() == 1),
         stages=pl.col("stage").n_unique(),
@@ -138,7 +138,7 @@ def _with_tokens(samples: pl.DataFrame, rewards: Weighted) -> pl.DataFrame:
         .agg(future=pl.col("value").cum_sum(reverse=True))
     )
     samples = samples.join(
-        found.join(futures, on="response_id"),
+        token_scores.join(futures, on="response_id"),
         on="response_id",
         how="left",
         maintain_order="left",
@@ -164,7 +164,7 @@ def _by_step(steps: pl.DataFrame) -> pl.DataFrame:
         futures=pl.col("future").sum().over("prompt_id", "step"),
     )
     total = pl.col("rewards") + pl.col("futures")
-    steps = _apart(steps, total, own=pl.col("returned"))
+    steps = _with_differences(steps, total, own=pl.col("returned"))
     squares = (pl.col("apart") ** 2).sum().over("prompt_id")
     return steps.with_columns(deviation=(squares / (pl.len().over("prompt_id") - 1).clip(1)).sqrt())
 
@@ -177,7 +177,7 @@ def _by_prompt(steps: pl.DataFrame) -> pl.DataFrame:
         whole=pl.col("returned").first().over("response_id"),
         total=pl.col("returned").filter(_FIRST).sum().over("prompt_id"),
     )
-    steps = _apart(steps, pl.col("total"), own=pl.col("whole"))
+    steps = _with_differences(steps, pl.col("total"), own=pl.col("whole"))
     squares = (pl.col("apart") ** 2 / pl.len().over("response_id")).sum().over("prompt_id")
     return steps.with_columns(deviation=(squares / (pl.col("responses") - 1).clip(1)).sqrt())
 
@@ -188,7 +188,7 @@ def _with_counts(steps: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _apart(steps: pl.DataFrame, total: pl.Expr, *, own: pl.Expr) -> pl.DataFrame:
+def _with_differences(steps: pl.DataFrame, total: pl.Expr, *, own: pl.Expr) -> pl.DataFrame:
     responses = pl.col("responses")
     return steps.with_columns(
         apart=pl.col("returned") - total / responses, of_others=(total - own) / (responses - 1)
@@ -211,17 +211,17 @@ def _with_advantages(
             before = before.filter(pl.col("step") == 0).drop("step")
         keys = _RESPONSE if of_prompt else _STEP
         steps = steps.join(before, on=keys, how="left", maintain_order="left")
-        found = pl.col("returned") - pl.col("value")
+        difference = pl.col("returned") - pl.col("value")
     elif advantage == "leave_one_out":
-        found = pl.col("returned") - pl.col("of_others")
+        difference = pl.col("returned") - pl.col("of_others")
     else:
-        found = pl.col("apart")
+        difference = pl.col("apart")
     alone, equal = pl.col("responses") == 1, pl.col("deviation") < SPREAD
     if baseline is not None and not scale:
         alone = equal = pl.lit(False)
     return steps.with_columns(
-        advantage=found / (pl.col("deviation") + EPSILON) if scale else found,
-        reason=pl.when(found.is_null())
+        advantage=difference / (pl.col("deviation") + EPSILON) if scale else difference,
+        reason=pl.when(difference.is_null())
         .then(pl.lit("the stage of baseline has no score of what comes before a step"))
         .when(alone)
         .then(pl.lit("no other response of its prompt has a reward"))
@@ -235,8 +235,8 @@ def _before(baseline: pl.DataFrame) -> pl.DataFrame:
     no score, the first step has the score of the whole."""
     values = _means(baseline, _STEP).filter(pl.col("value").is_not_null())
     before = values.filter(pl.col("step") >= -1).with_columns(pl.col("step") + 1)
-    whole = values.filter(pl.col("step").is_null()).with_columns(step=pl.lit(0, pl.Int32))
-    both = pl.concat([before, whole])
+    response_values = values.filter(pl.col("step").is_null()).with_columns(step=pl.lit(0, pl.Int32))
+    both = pl.concat([before, response_values])
     return both.unique(_STEP, keep="first", maintain_order=True).cast({"step": pl.Int64})
 
 

@@ -44,16 +44,16 @@ class SampleCollator:
             return pad_sequence(rows, batch_first=True)
 
         ids = [torch.tensor([*each["prompt_ids"], *each["answer_ids"]]) for each in examples]
-        known = [name for name in ("advantages", "before", "reference") if name in examples[0]]
+        names = [name for name in ("advantages", "before", "reference") if name in examples[0]]
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.padding),
             "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], True),
-            "answer": padded([spoken(each) for each in examples]),
-            **{name: padded([each[name] for each in examples]) for name in known},
+            "answer": padded([own_tokens(each) for each in examples]),
+            **{name: padded([each[name] for each in examples]) for name in names},
         }
 
 
-def spoken(example: Mapping[str, Any]) -> list[float]:
+def own_tokens(example: Mapping[str, Any]) -> list[float]:
     """1 for each token of the answer that the policy wrote, 0 for the others of a transcript."""
     return example.get("spoken") or [1.0] * len(example["answer_ids"])
 
@@ -77,13 +77,13 @@ class SampleTrainer(MeanLossTrainer):
         self._loss: Loss = loss
         self._clip, self._beta = clip, beta
         names = ("prompt_ids", "answer_ids", "spoken")
-        known = [{name: each[name] for name in names if name in each} for each in samples]
+        encoded = [{name: each[name] for name in names if name in each} for each in samples]
 
         def log_probs(stored: Reference | None) -> list[Any]:
             def compute() -> dict[str, list[Any]]:
-                return {"log_probs": self._log_probs(self._model_of(stored), known)}
+                return {"log_probs": self._log_probs(self._model_of(stored), encoded)}
 
-            return (compute() if stored is None else stored.figures(known, compute))["log_probs"]
+            return (compute() if stored is None else stored.figures(encoded, compute))["log_probs"]
 
         figures = {"before": log_probs(stored)}
         if reference is not None:
@@ -97,7 +97,7 @@ class SampleTrainer(MeanLossTrainer):
         """The number of tokens of answers for loss bnpo, else that of answers."""
         if self._loss != "bnpo":
             return len(rows)
-        return int(sum(sum(spoken(row)) for row in rows))
+        return int(sum(sum(own_tokens(row)) for row in rows))
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The loss of the batch."""
@@ -115,27 +115,27 @@ class SampleTrainer(MeanLossTrainer):
             clip=self._clip,
             beta=self._beta,
         )
-        apart = divergence(log_ratios.detach(), from_reference.detach())
-        self._report(log_ratios.detach(), apart, advantages, answer, outputs.entropy)
+        divergences = divergence(log_ratios.detach(), from_reference.detach())
+        self._report(log_ratios.detach(), divergences, advantages, answer, outputs.entropy)
         return loss, outputs
 
     def _report(
         self,
         log_ratios: torch.Tensor,
-        apart: torch.Tensor,
+        divergences: torch.Tensor,
         advantages: torch.Tensor,
         answer: torch.Tensor,
         entropy: torch.Tensor,
     ) -> None:
-        spoken = answer.bool()
-        self.note("kl", apart[spoken])
-        self.note("entropy", entropy[spoken])
+        own_tokens = answer.bool()
+        self.note("kl", divergences[own_tokens])
+        self.note("entropy", entropy[own_tokens])
         self.note("tokens/answer", answer.sum(dim=1))
         if self._loss == "rloo":
             advantages = mean_of_answers(advantages, answer)
             self.note("clipped", clipped(log_ratios.sum(dim=1), advantages, self._clip).float())
         else:
-            self.note("clipped", clipped(log_ratios, advantages, self._clip)[spoken].float())
+            self.note("clipped", clipped(log_ratios, advantages, self._clip)[own_tokens].float())
 
     def _model_of(self, reference: Reference | None) -> Any:
         """The model of ``reference``, as the policy is."""

@@ -162,7 +162,7 @@ class PolicyGradient(Trainer):
         one is not trained on."""
         tables = as_asked(self, tables)
         responses = tables[self.of]
-        found = advantages(
+        step_advantages = advantages(
             responses,
             rewards=_weighted(self.rewards, tables),
             step_rewards=_weighted(self.step_rewards, tables),
@@ -174,7 +174,7 @@ class PolicyGradient(Trainer):
         thought = pl.col("reasoning").is_not_null()
         ends = pl.col("steps").list.eval(pl.element().struct.field("end"))
         examples = (
-            responses.join(found, on="response_id", how="left", maintain_order="left")
+            responses.join(step_advantages, on="response_id", how="left", maintain_order="left")
             .join(
                 tables[self.prompts].select("prompt_id", prompt="messages"),
                 on="prompt_id",
@@ -237,13 +237,13 @@ class PolicyGradient(Trainer):
             raise RowError("it is a transcript, whose reward is of the whole: set rewards only")
         answer = transcript(row["text"], (turn.values() for turn in row["turns"]))
         prompt = reader.prompt(row["prompt"], answer[0]["content"])
-        ids, spoken = transcript_tokens(row["prompt"], answer, prompt, reader, ended=ended)
+        ids, own_tokens = transcript_tokens(row["prompt"], answer, prompt, reader, ended=ended)
         (advantage,) = row["advantages"]
         return {
             "prompt_ids": prompt,
             "answer_ids": ids,
-            "spoken": [float(own) for own in spoken],
-            "advantages": [advantage * own for own in spoken],
+            "spoken": [float(own) for own in own_tokens],
+            "advantages": [advantage * own for own in own_tokens],
             "length": len(prompt) + len(ids),
         }
 

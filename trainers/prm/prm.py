@@ -83,9 +83,9 @@ class PRM(Trainer):
         else:
             prompt = reader.prompt(row["prompt"], "".join(row["completions"]))
             one, places = reader.steps(prompt, row["completions"])
-            known = self._known(row)
-            ids, positions = [one], [[places[step] for step in known]]
-            targets = [list(known.values())]
+            targets_by_step = self._targets_by_step(row)
+            ids, positions = [one], [[places[step] for step in targets_by_step]]
+            targets = [list(targets_by_step.values())]
         return {
             "ids": ids,
             "positions": positions,
@@ -95,15 +95,15 @@ class PRM(Trainer):
             "sequences": len(ids),
         }
 
-    def _known(self, row: Mapping[str, Any]) -> dict[int, float]:
+    def _targets_by_step(self, row: Mapping[str, Any]) -> dict[int, float]:
         """The targets of the steps that have one, by step number."""
         targets = enumerate(row[self._target])
-        known = {step: float(target) for step, target in targets if target is not None}
-        if not known:
+        targets_by_step = {step: float(target) for step, target in targets if target is not None}
+        if not targets_by_step:
             raise RowError(f"no step has a {self._target[:-1]}")
-        if self.loss == "soft" and not all(0 <= value <= 1 for value in known.values()):
+        if self.loss == "soft" and not all(0 <= value <= 1 for value in targets_by_step.values()):
             raise RowError("a value is no probability; values of any size are learnt by loss mse")
-        return known
+        return targets_by_step
 
     def learned(self, model: Any, *, end: int) -> Any:
         from trainers.prm.loop import with_step_head

@@ -9,7 +9,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification, TrainingArguments
 
-from trainers.reward_model.loop import padding_apart
+from trainers.reward_model.loop import separate_padding
 from trainers.training.heads import with_head
 from trainers.training.loop import MeanLossTrainer, single_device, with_adapter
 
@@ -26,7 +26,7 @@ def with_attribute_head(model: Any, *, end: int, attributes: Sequence[str]) -> A
         AutoModelForSequenceClassification,
         what="reward head",
         settings={
-            "pad_token_id": padding_apart(model, end),
+            "pad_token_id": separate_padding(model, end),
             "reward_outputs": list(attributes),
         },
         labels=len(attributes),
@@ -68,11 +68,11 @@ class AttributeLearner(MeanLossTrainer):
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         )
-        known = inputs["known"]
-        squares = (outputs.logits.float() - inputs["targets"]).square() * known
+        is_rated = inputs["known"]
+        squares = (outputs.logits.float() - inputs["targets"]).square() * is_rated
         for place, attribute in enumerate(self.attributes):
-            self.note(f"error/{attribute}", squares[known[:, place], place])
-        return (squares.sum(dim=1) / known.sum(dim=1)).mean(), outputs
+            self.note(f"error/{attribute}", squares[is_rated[:, place], place])
+        return (squares.sum(dim=1) / is_rated.sum(dim=1)).mean(), outputs
 
 
 def attribute_learner(

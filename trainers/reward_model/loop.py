@@ -35,7 +35,7 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1, form: PairForm) ->
     if getattr(model.config, "reward_outputs", None) != list(form.outputs):
         vars(model.config).pop("reward_outputs", None)
     vars(model.config).pop("reward_mixture", None)
-    settings: dict[str, Any] = {"pad_token_id": padding_apart(model, end)}
+    settings: dict[str, Any] = {"pad_token_id": separate_padding(model, end)}
     if form.outputs:
         settings["reward_outputs"] = list(form.outputs)
     return with_head(
@@ -48,7 +48,7 @@ def with_reward_head(model: Any, *, end: int, heads: int = 1, form: PairForm) ->
     )
 
 
-def padding_apart(model: Any, end: int) -> int:
+def separate_padding(model: Any, end: int) -> int:
     """A padding token that is not ``end``, the token that ends every answer: Transformers reads the
     reward at the last token that is not padding, which would be the token before."""
     padding = model.config.pad_token_id
@@ -103,29 +103,31 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
     form: PairForm
     meta_rate: float
 
-    def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **given: Any) -> Any:
+    def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **keywords: Any) -> Any:
         """Called by Transformers. If the batch has responses without labels, the gradient is that
         ahead of the weights."""
         inputs = self._prepare_inputs(inputs)
         shifted = inputs.pop("shifted", None)
         step: Any = super().training_step
         if shifted is None:
-            return step(model, inputs, *args, **given)
+            return step(model, inputs, *args, **keywords)
         groups = shifted.pop("groups")
         with self.compute_loss_context_manager():
             rewards = self.form.rewards(model(**shifted, use_cache=False).logits).mean(dim=1)
         with ahead(model, difference(rewards.float(), groups), self.meta_rate):
-            return step(model, inputs, *args, **given)
+            return step(model, inputs, *args, **keywords)
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
         """The mean loss of the batch's pairs."""
         outputs = model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         )
-        given = {name: inputs[name][:, None] for name in ("weight", "target", "strength")}
-        given |= {name: inputs[name] for name in ("lengths", "ratings", "rated") if name in inputs}
+        columns = {name: inputs[name][:, None] for name in ("weight", "target", "strength")}
+        columns |= {
+            name: inputs[name] for name in ("lengths", "ratings", "rated") if name in inputs
+        }
         head = self.accelerator.unwrap_model(model).score.weight
-        loss = self.form.loss(Outputs(outputs.logits, head, given))
+        loss = self.form.loss(Outputs(outputs.logits, head, columns))
         losses = loss.pairs * inputs["drawn"] if "drawn" in inputs else loss.pairs
         chosen, rejected = self.form.rewards(outputs.logits).mean(dim=1).chunk(2)
         self.report(chosen, rejected, inputs["lengths"], **loss.figures)
@@ -133,7 +135,7 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
 
     def all_margins(self, rows: Sequence[dict[str, Any]], collate: Any) -> torch.Tensor:
         """r(w) − r(l) of all pairs by the model as it is, Float[pairs], in their order."""
-        found: list[torch.Tensor] = []
+        margins: list[torch.Tensor] = []
         model: Any = self.model
         model.eval()
         size = self.args.per_device_train_batch_size
@@ -146,9 +148,9 @@ class WeightedRewardTrainer(PairTrainer, RewardTrainer):
                     use_cache=False,
                 ).logits.float()
             chosen, rejected = self.form.rewards(logits).mean(dim=1).chunk(2)
-            found.append((chosen - rejected).cpu())
+            margins.append((chosen - rejected).cpu())
         model.train()
-        return torch.cat(found)
+        return torch.cat(margins)
 
 
 def reward_trainer(
@@ -160,7 +162,7 @@ def reward_trainer(
     meta_rate: float = 0.0,
     **parts: Any,
 ) -> WeightedRewardTrainer:
-    """A trainer on pairs of token id sequences, prompts included. A head that is 0 is drawn anew,
+    """A trainer on pairs of token id sequences, prompts included. A head that is 0 is drawn again,
     if it is one of several, or with ``bootstrap``."""
     model = parts["model"]
     padding, names = model.config.pad_token_id, model.config.id2label

@@ -23,8 +23,8 @@ def difference(rewards: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
         of_prompt = rewards[groups == group]
         k = len(of_prompt)
         one, other = torch.triu_indices(k, k, offset=1, device=rewards.device)
-        apart = (of_prompt[one] - of_prompt[other]).abs()
-        means.append(torch.sigmoid(apart).sum() * 2 / k**2)
+        differences = (of_prompt[one] - of_prompt[other]).abs()
+        means.append(torch.sigmoid(differences).sum() * 2 / k**2)
     return torch.stack(means).mean()
 
 

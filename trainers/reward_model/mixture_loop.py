@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification, TrainingArguments
 from engines.protocol import EngineError
 from trainers.dpo.losses import mixture
 from trainers.reward_model.forms.pair_form import draw_zeros
-from trainers.reward_model.loop import padding_apart
+from trainers.reward_model.loop import separate_padding
 from trainers.reward_model.mixture_losses import (
     mean_entropy,
     personal_rewards,
@@ -48,10 +48,10 @@ class Annotators(torch.nn.Module):
     ) -> None:
         """Goes on from the weights and prototypes of a ``reward_mixture`` that is ``stored``."""
         super().__init__()
-        known: Mapping[str, Sequence[float]] = stored.get("weights") or {}
-        self.names = sorted({*names, *known})
+        stored_weights: Mapping[str, Sequence[float]] = stored.get("weights") or {}
+        self.names = sorted({*names, *stored_weights})
         even = [1 / rewards] * rewards
-        weights = torch.tensor([known.get(name, even) for name in self.names])
+        weights = torch.tensor([stored_weights.get(name, even) for name in self.names])
         self.logits = torch.nn.Parameter(weights.clamp_min(1e-6).log())
         # The corners of a simplex are as far from each other as from their mean.
         points = stored.get("prototypes") or torch.eye(rewards).tolist()
@@ -69,7 +69,7 @@ def with_mixture_head(model: Any, *, end: int, outputs: Sequence[str]) -> Any:
         model,
         AutoModelForSequenceClassification,
         what="reward head",
-        settings={"pad_token_id": padding_apart(model, end), "reward_outputs": list(outputs)},
+        settings={"pad_token_id": separate_padding(model, end), "reward_outputs": list(outputs)},
         labels=len(outputs),
     )
     headed.config.id2label = dict(enumerate(outputs))
@@ -122,7 +122,7 @@ class MixtureLearner(MeanLossTrainer):
     """The loss of `trainers.MixtureReward`."""
 
     method: Mixing
-    apart: Sequence[torch.nn.Parameter]
+    weight_parameters: Sequence[torch.nn.Parameter]
     """What learns at the rate of weights."""
 
     def mean_loss(self, model: Any, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, Any]:
@@ -157,15 +157,17 @@ class MixtureLearner(MeanLossTrainer):
 
     def create_optimizer(self, *args: Any, **options: Any) -> Any:
         """Transformers' optimizer of all else, and a group of its own for the weights."""
-        for parameter in self.apart:
+        for parameter in self.weight_parameters:
             parameter.requires_grad_(False)
         optimizer: Any = super().create_optimizer(*args, **options)
-        for parameter in self.apart:
+        for parameter in self.weight_parameters:
             parameter.requires_grad_(True)
-        if self.apart:
+        if self.weight_parameters:
             # Decay would also move the weights of annotators without a pair.
             rate = self.method.weights_rate
-            optimizer.add_param_group({"params": self.apart, "lr": rate, "weight_decay": 0.0})
+            optimizer.add_param_group(
+                {"params": self.weight_parameters, "lr": rate, "weight_decay": 0.0}
+            )
         return optimizer
 
 
@@ -181,9 +183,9 @@ def mixture_learner(
     annotator, ``annotator``."""
     model = parts["model"]
     args = single_device(TrainingArguments(**arguments, remove_unused_columns=False))
-    # Of another number of rewards, or of another kind of model, the head began anew.
-    begun = model.score.weight.any()
-    stored = (getattr(model.config, "reward_mixture", None) or {}) if begun else {}
+    # Of another number of rewards, or of another kind of model, the head starts from 0.
+    has_head = model.score.weight.any()
+    stored = (getattr(model.config, "reward_mixture", None) or {}) if has_head else {}
     kind = (stored.get("by"), stored.get("form", method.form))
     if method.only_weights and kind != (method.by, method.form):
         raise EngineError(
@@ -193,20 +195,20 @@ def mixture_learner(
         )
     draw_zeros(model.score.weight.data, seed=args.seed)
     names: Sequence[str] = ()
-    apart: list[torch.nn.Parameter] = []
+    weight_parameters: list[torch.nn.Parameter] = []
     if method.by == "annotator":
         names = [each["annotator"] for each in encoded]
         model.annotators = Annotators(
             names, stored, method.rewards, point=method.form == "point"
         ).to(model.device)
         names = model.annotators.names
-        apart = list(model.annotators.parameters())
+        weight_parameters = list(model.annotators.parameters())
     if method.only_weights:
         model.requires_grad_(False)
-        apart = [model.annotators.logits] if names else [model.score.weight]
+        weight_parameters = [model.annotators.logits] if names else [model.score.weight]
     # The head is trained fully; "all-linear" would include it.
     parts["model"] = with_adapter(model, peft_config, excluded=frozenset({"score"}))
-    for parameter in apart:
+    for parameter in weight_parameters:
         parameter.requires_grad_(True)
     if method.only_weights and not names:
         # Of the head only the router learns.
@@ -217,7 +219,7 @@ def mixture_learner(
         data_collator=MixtureCollator(model.config.pad_token_id, names),
         **parts,
     )
-    learner.method, learner.apart = method, apart
+    learner.method, learner.weight_parameters = method, weight_parameters
     return learner
 
 

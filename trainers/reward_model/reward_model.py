@@ -176,8 +176,8 @@ class RewardModel(Trainer):
 
 def _ratings(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.Series:
     """The mean rating of each side of each pair, [chosen, rejected]."""
-    whole = scores.filter(pl.col("step").is_null()).drop_nulls("value")
-    means = whole.group_by("response_id").agg(pl.col("value").sort().mean())
+    response_scores = scores.filter(pl.col("step").is_null()).drop_nulls("value")
+    means = response_scores.group_by("response_id").agg(pl.col("value").sort().mean())
     sides = [
         pairs.select(response_id=f"{side}_id").join(
             means, on="response_id", how="left", maintain_order="left"
@@ -190,7 +190,7 @@ def _ratings(pairs: pl.DataFrame, scores: pl.DataFrame) -> pl.Series:
 
 def _shifted(pairs: pl.DataFrame, responses: pl.DataFrame) -> pl.Series:
     """The responses to the prompt of each pair, if there are two or more."""
-    found = (
+    by_prompt = (
         responses.filter(pl.col("turns").is_null())
         .select("prompt_id", "text", ended=pl.col("finish") == "stop")
         .sort("prompt_id", "text", "ended")
@@ -199,4 +199,4 @@ def _shifted(pairs: pl.DataFrame, responses: pl.DataFrame) -> pl.Series:
         .filter(pl.col("shifted").list.len() > 1)
     )
     prompts = pairs.select("prompt_id")
-    return prompts.join(found, on="prompt_id", how="left", maintain_order="left")["shifted"]
+    return prompts.join(by_prompt, on="prompt_id", how="left", maintain_order="left")["shifted"]

@@ -46,8 +46,8 @@ class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
         """
         self.part(inputs)
         self.note("tokens/answer", (inputs["labels"] != UNLEARNED).sum(dim=1))
-        known = {name: inputs.pop(name, None) for name in ("weight", "before", "sampled")}
-        forward = model if known["weight"] is None else self._forward(model, **known)
+        columns = {name: inputs.pop(name, None) for name in ("weight", "before", "sampled")}
+        forward = model if columns["weight"] is None else self._forward(model, **columns)
         return super().compute_loss(forward, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     def _forward(
@@ -69,9 +69,9 @@ class CompletionTrainer(SharedBatches, Offline, SFTTrainer):
                 # A process without a row of a batch has one whose labels are all ignored.
                 learned = inputs["labels"][:, 1:] != UNLEARNED
                 ratios = (log_probs - before[:, 1:]) * learned
-                apart = divergence(ratios, ratios)
-                self.note("kl", apart[learned & (sampled[:, None] > 0)])
-                outputs.log_probs = outputs.log_probs - self._kl * sampled[:, None] * apart
+                divergences = divergence(ratios, ratios)
+                self.note("kl", divergences[learned & (sampled[:, None] > 0)])
+                outputs.log_probs = outputs.log_probs - self._kl * sampled[:, None] * divergences
             return outputs
 
         return forward

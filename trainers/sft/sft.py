@@ -60,14 +60,14 @@ class SFT(Trainer):
     def gather(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """The rows of ``of``. With ``samples``, those of both stages, and whether they are
         ``imitated`` and ``sampled``."""
-        shown = tables[self.of]
+        demonstrations = tables[self.of]
         if self.samples is None:
-            return self.examples(shown)
+            return self.examples(demonstrations)
         sampled = tables[self.samples]
-        alone = sampled.join(shown, on=self.unit, how="anti", maintain_order="left")
-        rows, ids = self.examples(pl.concat([shown, alone])), pl.col(self.unit)
+        alone = sampled.join(demonstrations, on=self.unit, how="anti", maintain_order="left")
+        rows, ids = self.examples(pl.concat([demonstrations, alone])), pl.col(self.unit)
         return rows.with_columns(
-            imitated=ids.is_in(shown[self.unit].implode()),
+            imitated=ids.is_in(demonstrations[self.unit].implode()),
             sampled=ids.is_in(sampled[self.unit].implode()),
         )
 

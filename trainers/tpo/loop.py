@@ -41,7 +41,7 @@ class ListCollator:
         ]
         lengths = torch.tensor([len(one) for one in ids])
         padded = pad_sequence(ids, batch_first=True, padding_value=self.padding)
-        given = {
+        columns = {
             name: [example[name] for example in examples]
             for name in ("reference", "weights")
             if name in examples[0]
@@ -51,7 +51,7 @@ class ListCollator:
             "attention_mask": (torch.arange(padded.shape[1]) < lengths[:, None]).long(),
             "steps": pad_sequence(steps, batch_first=True, padding_value=BEFORE),
             "rewards": [torch.tensor(example["rewards"]) for example in examples],
-            **given,
+            **columns,
         }
 
 

@@ -68,9 +68,9 @@ def step_weights(states: Sequence[torch.Tensor]) -> torch.Tensor:
     for i, one in enumerate(states):
         for j, other in enumerate(states):
             both, either = min(len(one), len(other)), max(len(one), len(other))
-            apart = torch.ones(either)
+            distances = torch.ones(either)
             alike = F.cosine_similarity(one[:both].float(), other[:both].float(), dim=-1)
-            apart[:both] = (1 - alike).clamp(min=0.0).cpu()
-            total = apart.sum()
-            weights[i, j, :either] = apart * either / total if total > 1e-6 else 1.0
+            distances[:both] = (1 - alike).clamp(min=0.0).cpu()
+            total = distances.sum()
+            weights[i, j, :either] = distances * either / total if total > 1e-6 else 1.0
     return weights

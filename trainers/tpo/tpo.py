@@ -61,8 +61,8 @@ class TPO(Trainer):
         prompt = reader.prompt(row["prompt"], row["completions"][0])
         ended = row.get("ends") or [True] * len(row["completions"])
         read = [
-            reader.numbered(text, places, ended=whole)
-            for text, places, whole in zip(row["completions"], row["steps"], ended, strict=True)
+            reader.numbered(text, places, ended=is_ended)
+            for text, places, is_ended in zip(row["completions"], row["steps"], ended, strict=True)
         ]
         return {
             "prompt_ids": prompt,

@@ -58,8 +58,8 @@ class TrainedFolder:
     def publish(self, record: Mapping[str, Any]) -> None:
         """Write ``record`` into ``model`` and move the folder to ``path``."""
         sync_tree(self.model)
-        known = {**record, "identity_digest": self.identity}
-        write_file(self.model / RECORD, json.dumps(known, indent=2, sort_keys=True).encode())
+        stored = {**record, "identity_digest": self.identity}
+        write_file(self.model / RECORD, json.dumps(stored, indent=2, sort_keys=True).encode())
         self._rename()
 
     def last_checkpoint(self, devices: int = 1, *, sharded: bool = False) -> Path | None:

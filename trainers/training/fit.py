@@ -196,10 +196,10 @@ def _final(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
     last = history[-max(1, len(history) // 4) :]
     skipped = {"epoch", "step", "learning_rate", "num_tokens"}
     # Not every report has every figure: a batch may have no wrong step, for example.
-    seen: dict[str, list[float]] = {}
+    figures_by_name: dict[str, list[float]] = {}
     for report in last:
         for name, figure in report.items():
             # The lengths of answers are those of the data, and no result.
             if name not in skipped and not name.startswith("tokens/"):
-                seen.setdefault(name, []).append(figure)
-    return {name: sum(figures) / len(figures) for name, figures in seen.items()}
+                figures_by_name.setdefault(name, []).append(figure)
+    return {name: sum(figures) / len(figures) for name, figures in figures_by_name.items()}

@@ -77,12 +77,12 @@ def _first_labels(
 
 def _trained_head(folder: str) -> dict[str, torch.Tensor]:
     """The weights of the head in a model's folder, by their names in it; empty if it has none."""
-    found: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {}
     for file in Path(folder).glob("*.safetensors"):
         with safe_open(file, framework="pt") as stored:
-            found |= {
+            tensors |= {
                 name.removeprefix(_HEAD): stored.get_tensor(name)
                 for name in stored.keys()  # noqa: SIM118  # no mapping
                 if name.startswith(_HEAD)
             }
-    return found
+    return tensors

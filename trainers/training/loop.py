@@ -92,8 +92,8 @@ def with_confidences(
     batch: dict[str, Any], examples: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """TRL's batch of pairs with ``weight`` and ``target``: Float[pairs]."""
-    known = {name: [example[name] for example in examples] for name in ("weight", "target")}
-    return batch | {name: torch.tensor(values) for name, values in known.items()}
+    columns = {name: [example[name] for example in examples] for name in ("weight", "target")}
+    return batch | {name: torch.tensor(values) for name, values in columns.items()}
 
 
 def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozenset()) -> Any:

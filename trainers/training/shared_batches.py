@@ -30,11 +30,11 @@ class PartCollator:
     process: int
 
     def __call__(self, rows: Sequence[Any]) -> Any:
-        part, whole = self.division.part(rows, self.process)
+        part, batch_rows = self.division.part(rows, self.process)
         batch = self.collate(part or rows[:1])
         if not part and "labels" in batch:
             batch["labels"].fill_(UNLEARNED)
-        batch["share"] = self.count(part) / self.count(whole) if part else 0.0
+        batch["share"] = self.count(part) / self.count(batch_rows) if part else 0.0
         batch["batches"] = self.division.batches(rows)
         return batch
 
@@ -124,9 +124,9 @@ def spread(items: Sequence[Item], compute: Callable[[Item], Result]) -> list[Res
         return [compute(item) for item in items]
     rounds = range(0, len(items), state.num_processes)
     mine = [compute(items[(first + state.process_index) % len(items)]) for first in rounds]
-    found = gather_object(mine)
+    gathered = gather_object(mine)
     # All results of the first process, then all of the second.
     return [
-        found[at % state.num_processes * len(rounds) + at // state.num_processes]
+        gathered[at % state.num_processes * len(rounds) + at // state.num_processes]
         for at in range(len(items))
     ]

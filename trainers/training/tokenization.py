@@ -133,7 +133,8 @@ class Reader:
         if ended:
             ids, learned = [*ids, self._end], [*learned, learned[-1]]
         return [
-            number if wanted else UNLEARNED for number, wanted in zip(ids, learned, strict=True)
+            number if is_learned else UNLEARNED
+            for number, is_learned in zip(ids, learned, strict=True)
         ]
 
 

@@ -140,14 +140,14 @@ def _on_gpu(binding: Binding, devices: int, where: str) -> bool:
 
 def _refuse_shard(method: Method, gpu: bool, where: str) -> None:
     kind = type(method).__name__
-    for wrong, why in (
+    for wrong, message in (
         (not gpu, "shard needs GPUs: processes on a CPU share its memory"),
         (method.devices == 1, "shard needs devices: 2 or more"),
         (method.lora is not None, "shard trains all weights: leave out lora, or shard"),
         (not method.shards, f"trainers.{kind} cannot be sharded: leave out shard"),
     ):
         if wrong:
-            raise EngineError(f"{where}: {why}")
+            raise EngineError(f"{where}: {message}")
 
 
 def _require_memory(need: Need, where: str) -> None:

@@ -256,7 +256,7 @@ class Trainer(Operator):
         return _split(row, record["refused"], context).with_report(report)
 
     def _source(self) -> Input:
-        return next(given for given in self.inputs() if given.field == "of")
+        return next(source for source in self.inputs() if source.field == "of")
 
     def _binding(self, context: Context) -> Binding:
         binding = context.roles.get(self.start)
@@ -284,21 +284,21 @@ class Trainer(Operator):
         from engines.weights import weights_revision
 
         other = reference and {"reference": weights_revision(self.loaded(reference))}
-        named = {given.field for given in self.inputs()} | {use.field for use in self.roles()}
-        named |= {name for name, mark in field_marks(type(self)) if isinstance(mark, Hardware)}
-        named |= {"checkpoint", "seed", "checkpoint_seconds"}
+        excluded = {source.field for source in self.inputs()} | {use.field for use in self.roles()}
+        excluded |= {name for name, mark in field_marks(type(self)) if isinstance(mark, Hardware)}
+        excluded |= {"checkpoint", "seed", "checkpoint_seconds"}
         fields = type(self).model_fields
-        named |= {name for name in self.later if getattr(self, name) == fields[name].default}
+        excluded |= {name for name in self.later if getattr(self, name) == fields[name].default}
         # Trainings of before the field have no ``max_steps``; with it, ``epochs`` decide nothing.
-        named.add("max_steps" if self.max_steps is None else "epochs")
-        named |= self.unnamed
+        excluded.add("max_steps" if self.max_steps is None else "epochs")
+        excluded |= self.unnamed
         arguments = dict(binding.template_arguments)
         libraries = [*LIBRARIES, *(["peft"] if self.lora else [])]
         libraries += ["bitsandbytes"] if self.optimizer in OF_BITSANDBYTES else []
         return {
             "version": IDENTITY_VERSION,
             "operator": _import_path(type(self)),
-            "parameters": self.model_dump(mode="json", exclude=named),
+            "parameters": self.model_dump(mode="json", exclude=excluded),
             "seed": self.seed_in(context),
             "rows": _digest(examples),
             "start": weights_revision(self.loaded(binding)),

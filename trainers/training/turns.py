@@ -68,13 +68,13 @@ def token_sequences(
             labels = ids
         else:
             raise RowError("loss_spans are places in a text, but the learned message calls tools")
-        before, known = sequences[-1] if sequences else ([], [])
+        before, earlier_labels = sequences[-1] if sequences else ([], [])
         if sequences and prompt[: len(before)] == before:
             sequences.pop()
         else:
-            before, known = [], []
+            before, earlier_labels = [], []
         between = [UNLEARNED] * (len(prompt) - len(before))
-        sequences.append(([*prompt, *ids], [*known, *between, *labels]))
+        sequences.append(([*prompt, *ids], [*earlier_labels, *between, *labels]))
     return sequences
 
 
@@ -101,12 +101,12 @@ def transcript_tokens(
             tokens after ``before``.
     """
     messages = [*prompt, *answer]
-    spoken: dict[int, Spans | None] = {
+    learned_spans: dict[int, Spans | None] = {
         number: None
         for number, message in enumerate(messages)
         if number >= len(prompt) and message["role"] == "assistant"
     }
-    sequences = token_sequences(messages, spoken, reader, ended=ended)
+    sequences = token_sequences(messages, learned_spans, reader, ended=ended)
     if len(sequences) != 1:
         raise RowError(
             "the chat template writes earlier turns otherwise once others follow (it leaves out "

@@ -28,8 +28,8 @@ def main(work: Path) -> None:
         PartialState().destroy_process_group()
     except Exception as error:
         expected = isinstance(error, EngineError)
-        told = str(error) if expected else f"{type(error).__name__}: {error}"
-        failure = {"process": process, "expected": expected, "error": told}
+        message = str(error) if expected else f"{type(error).__name__}: {error}"
+        failure = {"process": process, "expected": expected, "error": message}
         _write_first(work / FAILURE, json.dumps(failure))
         raise
 

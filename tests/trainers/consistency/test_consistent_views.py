@@ -177,5 +177,5 @@ def test_over_itself_a_policy_prefers_nothing(pairs: Callable[..., pl.DataFrame]
 
 def test_what_needs_a_label_is_refused() -> None:
     for fields in ({"nll": 0.1}, {"loss": "simpo"}, {"margin_scale": 1.0}, {"gamma": 0.5}):
-        with pytest.raises(ValidationError, match="no side is known to be the better one"):
+        with pytest.raises(ValidationError, match="pairs have no labels"):
             views(**fields)

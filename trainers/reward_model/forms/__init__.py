@@ -24,9 +24,9 @@ __all__ = [
 ]
 
 
-def _by_name(given: Any) -> Any:
+def _by_name(form: Any) -> Any:
     """The name of a form alone as the form with its defaults."""
-    return {"name": given} if isinstance(given, str) else given
+    return {"name": form} if isinstance(form, str) else form
 
 
 Form = Annotated[
