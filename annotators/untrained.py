@@ -11,6 +11,6 @@ def unscored(responses: pl.DataFrame, checkpoints: pl.DataFrame, *, stage: str) 
     if checkpoints["trained"].all():
         return None
     ids = responses["response_id"].to_list()
-    why = {"why": checkpoints["reason"][0]}
-    refused = dropped(stage, "nothing was trained", ids, [why] * len(ids))
+    numbers = {"why": checkpoints["reason"][0]}
+    refused = dropped(stage, "nothing was trained", ids, [numbers] * len(ids))
     return Split(empty(Scores), refused)

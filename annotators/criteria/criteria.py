@@ -72,7 +72,7 @@ class Criteria(QuestionsAnnotator):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Criteria":
-        if sum(given is not None for given in (self.criteria, self.file, self.by)) != 1:
+        if sum(origin is not None for origin in (self.criteria, self.file, self.by)) != 1:
             raise ValueError("give one of criteria, file and by: where the criteria are")
         if not 0 <= self.scale[0] < self.scale[1]:
             raise ValueError(f"scale must be [lowest, highest], got {list(self.scale)}")
@@ -146,8 +146,8 @@ class Criteria(QuestionsAnnotator):
         if (refusal := cut_off(response, self.cut)) is not None:
             replies = [Reply(None, error=refusal) for _ in rows]
         else:
-            asked = (self._ask(prompt, response, row, model) for row in rows)
-            replies = list(await asyncio.gather(*asked))
+            questions = (self._ask(prompt, response, row, model) for row in rows)
+            replies = list(await asyncio.gather(*questions))
         values = [self._value(row, reply.value) for row, reply in zip(rows, replies, strict=True)]
         if self.score_by != "criterion":
             return [self._together(response, rows, replies, values, model)]
@@ -203,13 +203,15 @@ class Criteria(QuestionsAnnotator):
         items = [Criterion(**_of(row)).item for row in rows]
         judged: dict[str, Any] = {"items": items, "answers": list(values)}
         unread = next((n for n, value in enumerate(values) if value is None), None)
-        known = [value for value in values if value is not None]
+        read_values = [value for value in values if value is not None]
         value, error = None, None
         if unread is not None:
             judged["said"] = [reply.text for reply in replies]
             error = f"criterion {rows[unread]['name']!r}: {replies[unread].error}"
         else:
-            counted = [float(v > 0.5) for v in known] if self.score_by == "share" else known
+            counted = (
+                [float(v > 0.5) for v in read_values] if self.score_by == "share" else read_values
+            )
             weights = [row["weight"] for row in rows]
             total = math.fsum(weights)
             if total == 0:

@@ -43,20 +43,22 @@ class CriteriaReward(Reward):
         self, tables: Mapping[str, pl.DataFrame], context: Context
     ) -> Iterator[ScorerSession]:
         """The session, which knows the criteria."""
-        known = judged_by(tables[self.by])
-        session = ScorerSession(partial(self._under, known), self.prepared(tables, context))
+        stated_criteria = judged_by(tables[self.by])
+        session = ScorerSession(
+            partial(self._under, stated_criteria), self.prepared(tables, context)
+        )
         yield session
         session.findings = self.findings(session.counts)
 
     def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
         """The scores. Of a stage that is worked in parts, each has the criteria of its prompts."""
-        known = judged_by(tables[self.by])
-        return super().rows_of(tables, session.scored_by(partial(self._under, known)))
+        stated_criteria = judged_by(tables[self.by])
+        return super().rows_of(tables, session.scored_by(partial(self._under, stated_criteria)))
 
     async def _under(
-        self, known: Stated, prompt: Prompt, responses: Sequence[Response], models: Models
+        self, stated_criteria: Stated, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
-        rows = criteria_of(prompt.prompt_id, known)
+        rows = criteria_of(prompt.prompt_id, stated_criteria)
         if not rows:
             return []
         statement = stated([worded(row) for row in rows], self.template)

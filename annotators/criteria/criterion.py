@@ -32,12 +32,16 @@ class Criterion(Parameters):
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            given = {"text": given}
-        if isinstance(given, dict) and "name" not in given and isinstance(given.get("text"), str):
-            given = {"name": shorten(given["text"], _NAME, placeholder=" …"), **given}
-        return given
+    def _named(cls, fields: Any) -> Any:
+        if isinstance(fields, str):
+            fields = {"text": fields}
+        if (
+            isinstance(fields, dict)
+            and "name" not in fields
+            and isinstance(fields.get("text"), str)
+        ):
+            fields = {"name": shorten(fields["text"], _NAME, placeholder=" …"), **fields}
+        return fields
 
     @property
     def item(self) -> str:
@@ -84,8 +88,8 @@ class RubricOf(Parameters):
             "seed": None,
             "parents": [],
         }
-        told = [shared | criterion.model_dump() for criterion in self.criteria]
-        each = [{"criterion_id": content_id(None, one), **one, "origin": origin} for one in told]
+        records = [shared | criterion.model_dump() for criterion in self.criteria]
+        each = [{"criterion_id": content_id(None, one), **one, "origin": origin} for one in records]
         return rows(Criteria, each)
 
 
@@ -102,7 +106,7 @@ def judged_by(criteria: pl.DataFrame) -> Stated:
     """The criteria of each prompt, and under None those of all prompts, in the order of the rows.
     Of a rubric of several versions, the last counts."""
     latest = pl.col("version").max().over("prompt_id", "rubric") == pl.col("version")
-    found: dict[str | None, list[dict[str, Any]]] = {}
+    by_prompt: dict[str | None, list[dict[str, Any]]] = {}
     for row in criteria.filter(latest).iter_rows(named=True):
-        found.setdefault(row["prompt_id"], []).append(row)
-    return found
+        by_prompt.setdefault(row["prompt_id"], []).append(row)
+    return by_prompt

@@ -97,20 +97,20 @@ class ExtractedRules(Sampled, RowOperator):
         explanations, lost = tables[self.of], FailedRows(context.stage)
         tasks = each_task(grouped(explanations, tables[self.prompts]))
         items = ((one.response_id, (task.prompt, one)) for task in tasks for one in task.responses)
-        asked = run_rows(items, self._extract, context, total=explanations.height)
-        each = _results(asked, lost, lambda item: [item[1].response_id])
-        listed = [rule for found in each for rule in found]
-        rules, usage = distinct(listed), asked.usage
+        results = run_rows(items, self._extract, context, total=explanations.height)
+        each = _results(results, lost, lambda item: [item[1].response_id])
+        listed = [rule for evidence in each for rule in evidence]
+        rules, usage = distinct(listed), results.usage
         counts = {"candidates": len(listed), "different": len(rules)}
-        found = _evidence(rules)
+        evidence = _evidence(rules)
         if len(rules) > self.most:
             merging = run_rows([(RUBRIC, rules)], self._merge, context, total=1)
             rules = [rule for each in _results(merging, lost, _evidence) for rule in each]
             usage += merging.usage
         rules = rules[: self.most]
         failed = lost.frame()
-        silent = unanswered(explanations["response_id"], _ids(found), failed["row_id"])
-        others = unanswered(found, _ids(_evidence(rules)), failed["row_id"])
+        silent = unanswered(explanations["response_id"], _ids(evidence), failed["row_id"])
+        others = unanswered(evidence, _ids(_evidence(rules)), failed["row_id"])
         refusals = [
             failed,
             dropped(context.stage, "no rule in it", silent),
@@ -122,9 +122,9 @@ class ExtractedRules(Sampled, RowOperator):
     async def _extract(self, item: tuple[Prompt, Response], models: Models) -> list[Rule]:
         """The rules of one explanation."""
         prompt, explanation = item
-        model, said = models[self.model], explanation.reasoning or explanation.text
+        model, thoughts = models[self.model], explanation.reasoning or explanation.text
         reply = await self._reply(
-            model, self.ask(model, self.extract_template, prompt=prompt, reasoning=said)
+            model, self.ask(model, self.extract_template, prompt=prompt, reasoning=thoughts)
         )
         evidence = (explanation.response_id,)
         return [Rule(text, (text,), evidence, reply.model) for text in listed_rules(reply.text)]
@@ -132,10 +132,10 @@ class ExtractedRules(Sampled, RowOperator):
     async def _merge(self, rules: Sequence[Rule], models: Models, depth: int = 0) -> list[Rule]:
         """Fewer rules that say the same, in turns while there are too many for one question."""
         parts = [rules[at : at + _AT_ONCE] for at in range(0, len(rules), _AT_ONCE)]
-        made = await asyncio.gather(
+        parts_merged = await asyncio.gather(
             *(self._merged(part, models, f"{depth} {number}") for number, part in enumerate(parts))
         )
-        merged = distinct(rule for part in made for rule in part)
+        merged = distinct(rule for part in parts_merged for rule in part)
         if len(parts) > 1 and len(merged) < len(rules):
             return await self._merge(merged, models, depth + 1)
         return merged
@@ -153,7 +153,7 @@ class ExtractedRules(Sampled, RowOperator):
         return [
             Rule(
                 text,
-                tuple(said for place in places for said in rules[place].said),
+                tuple(candidate for place in places for candidate in rules[place].said),
                 tuple(_evidence(rules[place] for place in places)),
                 reply.model,
             )
@@ -163,19 +163,19 @@ class ExtractedRules(Sampled, RowOperator):
     async def _reply(
         self, model: Model, question: Sequence[Message], call: str | None = None
     ) -> SampledText:
-        (written,) = await model.generate(question, sampling=self.sampling, call=call)
-        if (refusal := cut_off(written)) is not None:
+        (answer,) = await model.generate(question, sampling=self.sampling, call=call)
+        if (refusal := cut_off(answer)) is not None:
             raise RowError(f"the list of rules cannot be read: {refusal}")
-        return written
+        return answer
 
     def _rows(self, rules: Sequence[Rule]) -> pl.DataFrame:
         sampling = json.loads(sampling_parameters(self.sampling))
         names = Counter[str]()
-        made = []
+        criteria = []
         for rule in rules:
             name = shorten(rule.text, _NAME, placeholder=" …")
             names[name] += 1
-            told = {
+            record = {
                 "rubric": RUBRIC,
                 "version": 1,
                 "name": name if names[name] == 1 else f"{name} ({names[name]})",
@@ -191,22 +191,24 @@ class ExtractedRules(Sampled, RowOperator):
                 "seed": None,
                 "parents": list(rule.evidence),
             }
-            made.append({"criterion_id": content_id(told, origin), **told, "origin": origin})
-        return rows(Criteria, made)
+            criteria.append(
+                {"criterion_id": content_id(record, origin), **record, "origin": origin}
+            )
+        return rows(Criteria, criteria)
 
 
 def _results(
     run: RowRun[Item, Result], lost: FailedRows, ids: Callable[[Item], list[str]]
 ) -> list[Result]:
     """The results of the items, in their order. ``ids`` of failed ones are added to ``lost``."""
-    done: dict[int, Result] = {}
+    by_number: dict[int, Result] = {}
     with closing(iter(run)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, Failed):
                 lost.add(outcome, ids(outcome.item))
             else:
-                done[outcome.number] = outcome.result
-    return [done[number] for number in sorted(done)]
+                by_number[outcome.number] = outcome.result
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def _ids(ids: list[str]) -> pl.Series:
@@ -218,16 +220,16 @@ def distinct(rules: Iterable[Rule]) -> list[Rule]:
     by_words: dict[str, list[Rule]] = {}
     for rule in rules:
         by_words.setdefault(key(rule.text), []).append(rule)
-    found = [
+    merged = [
         Rule(
             same[0].text,
-            tuple(dict.fromkeys(said for rule in same for said in rule.said)),
+            tuple(dict.fromkeys(candidate for rule in same for candidate in rule.said)),
             tuple(_evidence(same)),
             same[0].model,
         )
         for same in by_words.values()
     ]
-    return sorted(found, key=lambda rule: -len(rule.evidence))
+    return sorted(merged, key=lambda rule: -len(rule.evidence))
 
 
 def _evidence(rules: Iterable[Rule]) -> list[str]:

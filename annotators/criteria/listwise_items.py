@@ -71,29 +71,31 @@ class ListwiseItems(RowOperator):
 
         async def work(task: Task, models: Models) -> list[TableRow]:
             task_id = task.prompt.prompt_id
-            asked: list[TableRow] = []
+            questions: list[TableRow] = []
             ranked: set[str] = set()
             for criterion in [None] if stated is None else criteria_of(task_id, stated):
-                known = _known(task.responses, scores, criterion)
-                if not 2 <= len(known) <= len(ascii_uppercase):
+                scored = _scored(task.responses, scores, criterion)
+                if not 2 <= len(scored) <= len(ascii_uppercase):
                     continue
-                shown = [known[at] for at in placed([one.response_id for one, _ in known], task_id)]
-                reference = _ranking([value for _, value in shown])
+                ordered = [
+                    scored[at] for at in placed([one.response_id for one, _ in scored], task_id)
+                ]
+                reference = _ranking([value for _, value in ordered])
                 if ">" not in reference:
                     continue
                 question = self.ask(
                     models[self.model],
                     self.template,
                     prompt=task.prompt,
-                    responses=[one.text for one, _ in shown],
+                    responses=[one.text for one, _ in ordered],
                     criteria=None if criterion is None else criterion["text"],
                 )
                 origin = (task.prompt.source, *origins[task_id])
-                asked.append((prompt_id(question), list(question), reference, *origin))
-                ranked.update(one.response_id for one, _ in known)
-            reason = "not in a ranking of its prompt" if asked else "nothing to rank"
+                questions.append((prompt_id(question), list(question), reference, *origin))
+                ranked.update(one.response_id for one, _ in scored)
+            reason = "not in a ranking of its prompt" if questions else "nothing to rank"
             others = (each for each in task.positions if each not in ranked)
-            return [*asked, *(DroppedRow(each, reason) for each in others)]
+            return [*questions, *(DroppedRow(each, reason) for each in others)]
 
         tasks = grouped(responses, prompts)
         split = to_table(
@@ -118,14 +120,14 @@ Values = Mapping[tuple[str, str | None], float]
 
 
 def _scores(scores: pl.DataFrame) -> Values:
-    whole = scores.filter(pl.col("step").is_null()).drop_nulls("value")
-    each = whole.group_by("response_id", "annotator").agg(pl.col("value").mean())
-    mean = whole.group_by("response_id").agg(pl.col("value").mean())
-    named = {(one, annotator): value for one, annotator, value in each.iter_rows()}
-    return named | {(one, None): value for one, value in mean.iter_rows()}
+    response_scores = scores.filter(pl.col("step").is_null()).drop_nulls("value")
+    each = response_scores.group_by("response_id", "annotator").agg(pl.col("value").mean())
+    mean = response_scores.group_by("response_id").agg(pl.col("value").mean())
+    by_annotator = {(one, annotator): value for one, annotator, value in each.iter_rows()}
+    return by_annotator | {(one, None): value for one, value in mean.iter_rows()}
 
 
-def _known(
+def _scored(
     responses: Sequence[Response], scores: Values, criterion: Mapping[str, Any] | None
 ) -> list[tuple[Response, float]]:
     """The responses with different texts that have a score, which is higher for better ones."""

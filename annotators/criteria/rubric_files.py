@@ -53,11 +53,11 @@ def find_rubric(name: str, folder: Path | None) -> Path:
         for file in (place / name, *(place / f"{name}{suffix}" for suffix in SUFFIXES)):
             if file.suffix in SUFFIXES and file.is_file():
                 return file
-    known = {file.stem for file in SHIPPED.iterdir() if file.suffix in SUFFIXES}
+    names = {file.stem for file in SHIPPED.iterdir() if file.suffix in SUFFIXES}
     if folder is not None:
-        known |= {file.name for file in folder.iterdir() if file.suffix in SUFFIXES[1:]}
+        names |= {file.name for file in folder.iterdir() if file.suffix in SUFFIXES[1:]}
     looked = " and ".join(map(str, places))
-    raise EngineError(f"there is no rubric {name!r} in {looked}; {near(name, known)}")
+    raise EngineError(f"there is no rubric {name!r} in {looked}; {near(name, names)}")
 
 
 def read_rubric(file: Path) -> RubricOf:
@@ -69,7 +69,7 @@ def read_rubric(file: Path) -> RubricOf:
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
-        told, line_of = _markdown(text) if file.suffix == ".md" else _yaml(text)
+        record, line_of = _markdown(text) if file.suffix == ".md" else _yaml(text)
     except OSError as error:
         raise EngineError(f"the rubric {file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -77,10 +77,10 @@ def read_rubric(file: Path) -> RubricOf:
     except _RubricError as error:
         raise EngineError(f"the rubric {file}, {error}") from error
     try:
-        return RubricOf.model_validate({"rubric": file.stem, **told})
+        return RubricOf.model_validate({"rubric": file.stem, **record})
     except ValidationError as error:
         first = min(error.errors(), key=_rank)
-        where = f"line {line_of(first['loc'])}{_named(first['loc'], told)}"
+        where = f"line {line_of(first['loc'])}{_named(first['loc'], record)}"
         raise EngineError(f"the rubric {file}, {where}: {_problem(first)}") from error
 
 
@@ -96,11 +96,11 @@ Place = Sequence[int | str]
 LineOf = Callable[[Place], int]
 
 
-def _named(place: Place, told: Mapping[str, Any]) -> str:
+def _named(place: Place, record: Mapping[str, Any]) -> str:
     """A place in words: the number of the criterion, from 1, with its name, and the field."""
     words = ""
     if len(place) > 1:
-        criterion = told["criteria"][place[1]]
+        criterion = record["criteria"][place[1]]
         name = criterion.get("name") if isinstance(criterion, Mapping) else None
         words = f", criterion {int(place[1]) + 1}" + (f" ({name})" if name else "")
     return words + (f", field {place[-1]!r}" if len(place) != 2 else "")
@@ -138,37 +138,37 @@ def _yaml(text: str) -> tuple[dict[str, Any], LineOf]:
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
-        told = None if root is None else loader.construct_document(root)
+        record = None if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         raise _RubricError(line, f"is not YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise _RubricError(1, f"is not YAML: {error}") from error
     _refuse_repeated(root)
-    if root is None or not isinstance(told, dict | list):
+    if root is None or not isinstance(record, dict | list):
         raise _RubricError(1, "it is neither a list of criteria nor a mapping")
 
     def line_of(place: Place) -> int:
         node: yaml.Node = root
-        for part in place[1:] if isinstance(told, list) else place:
+        for part in place[1:] if isinstance(record, list) else place:
             inner = _inside(node, part)
             if inner is None:
                 break
             node = inner
         return int(node.start_mark.line) + 1
 
-    return told if isinstance(told, dict) else {"criteria": told}, line_of
+    return record if isinstance(record, dict) else {"criteria": record}, line_of
 
 
 def _refuse_repeated(root: yaml.Node | None) -> None:
     """Refuse a key that a mapping has twice: YAML would keep the last."""
-    waiting, seen = [root], set[int]()
+    waiting, visited = [root], set[int]()
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+        if not isinstance(node, yaml.CollectionNode) or id(node) in visited:
             continue
         # An alias may make a node its own part.
-        seen.add(id(node))
+        visited.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             waiting += node.value
             continue
@@ -193,23 +193,23 @@ def _inside(node: yaml.Node, part: int | str) -> yaml.Node | None:
 
 
 def _markdown(text: str) -> tuple[dict[str, Any], LineOf]:
-    told: dict[str, Any] = {"criteria": []}
+    record: dict[str, Any] = {"criteria": []}
     lines: list[int] = []
     # A comment keeps its line breaks, so that lines are numbered as in the file.
-    read = re.sub(r"<!--.*?-->", lambda found: "\n" * found[0].count("\n"), text, flags=re.S)
+    read = re.sub(r"<!--.*?-->", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.S)
     for number, line in enumerate(read.splitlines(), start=1):
         words = line.strip()
         item = _ITEM.fullmatch(words)
         if item is not None and not line[:1].isspace():
-            told["criteria"].append(_criterion(item["text"], number))
+            record["criteria"].append(_criterion(item["text"], number))
             lines.append(number)
-        elif words and line[:1].isspace() and told["criteria"]:
-            told["criteria"][-1]["text"] += f" {words}"
+        elif words and line[:1].isspace() and record["criteria"]:
+            record["criteria"][-1]["text"] += f" {words}"
         elif words.startswith("#"):
-            told.setdefault("rubric", words.lstrip("# ").strip())
+            record.setdefault("rubric", words.lstrip("# ").strip())
         elif words.lower().startswith("source:"):
-            told["source"] = words.partition(":")[2].strip()
-        elif words and told["criteria"]:
+            record["source"] = words.partition(":")[2].strip()
+        elif words and record["criteria"]:
             raise _RubricError(
                 number, f"{words[:60]!r} is no item of the list: indent what goes on"
             )
@@ -218,7 +218,7 @@ def _markdown(text: str) -> tuple[dict[str, Any], LineOf]:
         numbered = [part for part in place if isinstance(part, int)]
         return lines[numbered[0]] if numbered else 1
 
-    return told, line_of
+    return record, line_of
 
 
 def _criterion(words: str, line: int) -> dict[str, Any]:
@@ -234,6 +234,6 @@ def _criterion(words: str, line: int) -> dict[str, Any]:
         elif weight := re.fullmatch(r"weight (\d+(?:\.\d+)?)", option):
             criterion["weight"] = float(weight[1])
         else:
-            known = ", ".join((*_KINDS, "negated", "weight 2"))
-            raise _RubricError(line, f"{option!r} of {criterion['name']!r} is none of {known}")
+            options = ", ".join((*_KINDS, "negated", "weight 2"))
+            raise _RubricError(line, f"{option!r} of {criterion['name']!r} is none of {options}")
     return criterion

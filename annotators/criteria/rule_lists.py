@@ -17,8 +17,8 @@ def listed_rules(text: str) -> list[str]:
     If lines have a bullet or a number, only these count. Emphasis and quotation marks around a rule
     are left out, and so are lines that announce a list ("Rules:") or say that there is none.
     """
-    if (told := _json(text)) is not None:
-        lines = told
+    if (rules := _json(text)) is not None:
+        lines = rules
     else:
         lines = text.splitlines()
         marked = [line for line in lines if _MARKER.match(line)]
@@ -37,18 +37,18 @@ def merged_rules(text: str, candidates: Sequence[str]) -> list[tuple[str, list[i
 
     A rule that names no candidate is left out.
     """
-    found = []
+    merged = []
     places = {key(rule): place for place, rule in enumerate(candidates)}
     for line in listed_rules(text):
         sources = _SOURCES.search(line)
         rule = line[: sources.start()].rstrip() if sources else line
         numbers = map(int, re.findall(r"\d+", sources["numbers"])) if sources else ()
-        made_from = [number - 1 for number in numbers if 1 <= number <= len(candidates)]
-        if not made_from and key(rule) in places:
-            made_from = [places[key(rule)]]
-        if rule and made_from:
-            found.append((rule, sorted({*made_from})))
-    return found
+        candidate_places = [number - 1 for number in numbers if 1 <= number <= len(candidates)]
+        if not candidate_places and key(rule) in places:
+            candidate_places = [places[key(rule)]]
+        if rule and candidate_places:
+            merged.append((rule, sorted({*candidate_places})))
+    return merged
 
 
 def key(rule: str) -> str:
@@ -61,7 +61,7 @@ def _json(text: str) -> list[str] | None:
     if not text.strip().startswith(("[", "```")) or start < 0:
         return None
     try:
-        told = json.loads(text[start : end + 1])
+        items = json.loads(text[start : end + 1])
     except ValueError:
         return None
-    return told if all(isinstance(one, str) for one in told) else None
+    return items if all(isinstance(one, str) for one in items) else None

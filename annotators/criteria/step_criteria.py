@@ -80,7 +80,7 @@ class StepCriteria(Criteria):
         if (refusal := cut_off(response, self.cut)) is not None:
             return [score(None, error=refusal)]
 
-        async def asked(step: int, text: str, end: int) -> Reply:
+        async def reply_of(step: int, text: str, end: int) -> Reply:
             question = self.ask(
                 model,
                 self.yes_no_template,
@@ -94,13 +94,13 @@ class StepCriteria(Criteria):
 
         ends = [span.end for span in response.steps]
         places = enumerate(zip(response.step_texts(), ends, strict=True))
-        replies = await asyncio.gather(*(asked(step, *place) for step, place in places))
+        replies = await asyncio.gather(*(reply_of(step, *place) for step, place in places))
         values = [self._value(row, reply.value) for reply in replies]
         steps = [
             score(value, step, raw=reply.text, error=reply.error, mass=reply.mass)
             for step, (value, reply) in enumerate(zip(values, replies, strict=True))
         ]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
+        read_values = [value for value in values if value is not None]
+        if len(read_values) < len(values):
             return [*steps, score(None, error="a step's score is an error")]
-        return [*steps, score(math.fsum(known) / len(known))]
+        return [*steps, score(math.fsum(read_values) / len(read_values))]

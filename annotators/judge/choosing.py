@@ -56,14 +56,14 @@ class ChoosingAnnotator(ProbedAnnotator):
         if not self.checks_mass:
             return report
         masses = session.masses
-        known = len(masses.values)
+        count = len(masses.values)
         below = sum(mass < self.min_mass for mass in masses.values)
         choices = ChoiceReport(
             blocks=self.low_mass == "block",
             least=self.min_mass,
-            choices=known,
-            median=median(masses.values) if known else None,
-            below=below / known if known else None,
+            choices=count,
+            median=median(masses.values) if count else None,
+            below=below / count if count else None,
         )
         if not choices.low:
             return report + StageReport(choices=choices)
@@ -76,26 +76,26 @@ def _examples(
 ) -> tuple[tuple[ChoiceExample, ...], Usage]:
     """The questions with the model's own first words, and the usage of the models."""
 
-    async def work(asked: AskedChoice, models: Models) -> str | None:
-        if not context.roles[asked.role].can("generate"):
+    async def work(question: AskedChoice, models: Models) -> str | None:
+        if not context.roles[question.role].can("generate"):
             return None
-        return await models[asked.role].first_words(asked.messages, tokens=_FIRST_WORDS)
+        return await models[question.role].first_words(question.messages, tokens=_FIRST_WORDS)
 
     run = run_rows(
-        ((f"choice {number}", asked) for number, asked in enumerate(lowest)),
+        ((f"choice {number}", question) for number, question in enumerate(lowest)),
         work,
         of_probes(context),
         total=len(lowest),
     )
     words = {one.number: one.result for one in run if isinstance(one, Done)}
-    examples = (_example(asked, words.get(number)) for number, asked in enumerate(lowest))
+    examples = (_example(question, words.get(number)) for number, question in enumerate(lowest))
     return tuple(examples), run.usage
 
 
-def _example(asked: AskedChoice, words: str | None) -> ChoiceExample:
-    question, *begun = [
-        message["content"] for message in asked.messages[-2:] if message["role"] != "system"
+def _example(choice: AskedChoice, words: str | None) -> ChoiceExample:
+    question, *prefix = [
+        message["content"] for message in choice.messages[-2:] if message["role"] != "system"
     ]
-    if words is not None and begun:
-        words = begun[0] + words
-    return ChoiceExample(question, asked.options, asked.mass, words)
+    if words is not None and prefix:
+        words = prefix[0] + words
+    return ChoiceExample(question, choice.options, choice.mass, words)

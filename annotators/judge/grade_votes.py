@@ -55,33 +55,37 @@ class GradeVotes(JudgingItems):
 
     def rows_of(self, tables: Mapping[str, pl.DataFrame], session: RowSession) -> Split:
         """`Scores`, in the order of the responses."""
-        asked, context = as_asked(self, tables), session.context
-        responses, prompts = asked[self.of], asked[self.prompts]
-        known = responses.join(prompts, on="prompt_id", how="inner", maintain_order="left")
+        inputs, context = as_asked(self, tables), session.context
+        responses, prompts = inputs[self.of], inputs[self.prompts]
+        with_prompts = responses.join(prompts, on="prompt_id", how="inner", maintain_order="left")
         orphans = responses.join(prompts, on="prompt_id", how="anti", maintain_order="left")
-        said = self._votes(tables)
+        votes = self._votes(tables)
 
         def graded(item: Item, question: tuple[Message, ...]) -> list[TableRow]:
-            return [self._row(item, said.get(prompt_id(question), []))]
+            return [self._row(item, votes.get(prompt_id(question), []))]
 
-        split = self.rows_about(self.items(known, asked), graded, context, total=known.height)
+        split = self.rows_about(
+            self.items(with_prompts, inputs), graded, context, total=with_prompts.height
+        )
         no_prompt = dropped(context.stage, "prompt not found", orphans["response_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, no_prompt]))
 
     def _votes(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Sequence[Vote]]:
         """The judgements that count, by the id of the question that they answer."""
-        said = tables[self.judgements].select("response_id", "prompt_id", "text", "finish")
+        judgements = tables[self.judgements].select("response_id", "prompt_id", "text", "finish")
         if self.votes is not None:
-            said = said.group_by("prompt_id", maintain_order=True).head(self.votes)
+            judgements = judgements.group_by("prompt_id", maintain_order=True).head(self.votes)
         if self.meta is not None:
             scores = tables[self.meta].filter(pl.col("step").is_null()).drop_nulls("value")
             means = scores.group_by("response_id").agg(meta=pl.col("value").mean())
-            said = said.join(means, on="response_id", how="inner", maintain_order="left")
+            judgements = judgements.join(
+                means, on="response_id", how="inner", maintain_order="left"
+            )
             best = (-pl.col("meta")).rank("ordinal").over("prompt_id")
-            said = said.filter(best <= self.kept)
+            judgements = judgements.filter(best <= self.kept)
         votes = defaultdict[str, list[Vote]](list)
         columns = ["prompt_id", "response_id", "text", "finish"]
-        for question, name, text, finish in said.select(columns).iter_rows():
+        for question, name, text, finish in judgements.select(columns).iter_rows():
             votes[question].append((name, text, "was cut off" if finish == "length" else None))
         return votes
 

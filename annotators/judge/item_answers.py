@@ -58,9 +58,9 @@ def _about(
     drafts: pl.Series, answers: pl.DataFrame
 ) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
     """The answers about each draft, by its id; and the ids of those that are not of one."""
-    known, about, lost = set(drafts), defaultdict[str, list[dict[str, Any]]](list), []
+    draft_ids, about, lost = set(drafts), defaultdict[str, list[dict[str, Any]]](list), []
     for answer in answers.iter_rows(named=True):
-        parents = [each for each in answer["origin"]["parents"] if each in known]
+        parents = [each for each in answer["origin"]["parents"] if each in draft_ids]
         if len(parents) == 1:
             about[parents[0]].append(answer)
         else:

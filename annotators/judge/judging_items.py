@@ -96,7 +96,7 @@ class JudgingItems(RowOperator):
         judged = distinct.join(tables[self.prompts], on="prompt_id", maintain_order="left")
         orphans = distinct.join(judged, on="response_id", how="anti", maintain_order="left")
 
-        def asked(item: Item, question: tuple[Message, ...]) -> list[TableRow]:
+        def prompt_rows(item: Item, question: tuple[Message, ...]) -> list[TableRow]:
             (low, high), reference = self.scale, None
             if self.truth is not None:
                 least, most = self.truth_range
@@ -109,7 +109,7 @@ class JudgingItems(RowOperator):
             return [(prompt_id(question), list(question), reference, *about)]
 
         split = self.rows_about(
-            self.items(judged, tables), asked, context, total=judged.height, unit="prompt_id"
+            self.items(judged, tables), prompt_rows, context, total=judged.height, unit="prompt_id"
         )
         duplicates = dropped(
             stage, "another response says the same", repeated["response_id"].to_list()
@@ -134,8 +134,8 @@ class JudgingItems(RowOperator):
 
         async def work(item: Item, models: Models) -> list[TableRow]:
             if isinstance(item.shown, Refusal):
-                why = item.shown.reason, item.shown.numbers
-                return [DroppedRow(name, *why) for name in ids(item)]
+                refusal = item.shown.reason, item.shown.numbers
+                return [DroppedRow(name, *refusal) for name in ids(item)]
             return rows_of(item, self.question(item, item.shown, models))
 
         return to_table(
@@ -163,15 +163,15 @@ class JudgingItems(RowOperator):
 
     def items(self, judged: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Iterator[Item]:
         """The responses of ``judged``, which has the columns of their prompts too."""
-        known: dict[str, float | None] = {}
+        truths: dict[str, float | None] = {}
         if self.truth is not None:
             of_responses = tables[self.truth].filter(pl.col("step").is_null())
             means = of_responses.group_by("response_id").agg(pl.col("value").mean())
-            known = dict(means.iter_rows())
+            truths = dict(means.iter_rows())
         shown = shown_with(judged, tables, self.shown)
         columns = ["response_id", "text", "prompt_id", "messages", "reference", "source"]
         about = ("source_revision", "licence", Prompts.task_text())
         for row in judged.select(*columns, *about).iter_rows():
-            name, text, asked, messages, reference, source, revision, licence, task = row
-            prompt = Prompt(asked, messages_of(messages), reference, source)
-            yield Item(name, text, known.get(name), prompt, revision, licence, task, shown[name])
+            name, text, prompt_id, messages, reference, source, revision, licence, task = row
+            prompt = Prompt(prompt_id, messages_of(messages), reference, source)
+            yield Item(name, text, truths.get(name), prompt, revision, licence, task, shown[name])

@@ -51,8 +51,8 @@ async def _vote(
 ) -> tuple[list[float] | Exception, str | None]:
     """The value of each response, or the error; and the judge's text."""
     ids = [response.response_id for response in responses]
-    shown = placed(ids, "shown", vote, prompt.prompt_id)
-    question = judge.question(model, prompt=prompt, responses=[responses[at].text for at in shown])
+    order = placed(ids, "shown", vote, prompt.prompt_id)
+    question = judge.question(model, prompt=prompt, responses=[responses[at].text for at in order])
     try:
         (sampled,) = await model.generate(question, sampling=judge.sampling, call=f"ranking {vote}")
     except RowError as refusal:
@@ -67,5 +67,5 @@ async def _vote(
         return error, sampled.text
     count_verdict(model.counts, Verdict(None, sampled.text))
     count_ranking(model.counts, ranking)
-    values = {shown[at]: 1 - place / (len(ranking) - 1) for place, at in enumerate(ranking)}
+    values = {order[at]: 1 - place / (len(ranking) - 1) for place, at in enumerate(ranking)}
     return [values[at] for at in range(len(responses))], sampled.text

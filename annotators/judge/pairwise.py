@@ -29,13 +29,13 @@ async def compared(
     raws: list[list[dict[str, Any]]] = [[] for _ in responses]
     errors: list[list[str]] = [[] for _ in responses]
     masses: list[list[float]] = [[] for _ in responses]
-    for (i, j), (found, orders) in zip(pairs, comparisons, strict=True):
-        value = found.value
+    for (i, j), (result, orders) in zip(pairs, comparisons, strict=True):
+        value = result.value
         for this, other, share in ((i, j, value), (j, i, None if value is None else 1 - value)):
             raws[this].append({"against": ids[other], "said": orders})
             errors[this] += [order["error"] for order in orders if order["error"] is not None]
             shares[this] += [] if share is None else [share]
-            masses[this] += [] if found.mass is None else [found.mass]
+            masses[this] += [] if result.mass is None else [result.mass]
     model = models[judge.model]
     return [
         judge.opinion(
@@ -75,18 +75,20 @@ async def comparison(
     ids = [one.response_id, other.response_id]
     # Drawn for each pair, so that no response comes first in all of its pairs.
     (first, _) = placed(ids, *sorted(ids))
-    asked = (judge.both_orders or first == 0, judge.both_orders or first == 1)
-    orders = [(one, other)] * asked[0] + [(other, one)] * asked[1]
+    order_asked = (judge.both_orders or first == 0, judge.both_orders or first == 1)
+    orders = [(one, other)] * order_asked[0] + [(other, one)] * order_asked[1]
     verdicts = await asyncio.gather(
         *(_preferred(judge, prompt, *order, models) for order in orders)
     )
-    found = _of_orders(
-        verdicts[0] if asked[0] else _UNASKED, verdicts[-1] if asked[1] else _UNASKED, asked
+    result = _of_orders(
+        verdicts[0] if order_asked[0] else _UNASKED,
+        verdicts[-1] if order_asked[1] else _UNASKED,
+        order_asked,
     )
-    count_comparison(models.counts, found)
-    return found, [
-        {"first": shown.response_id, "words": verdict.raw, "error": verdict.error}
-        for (shown, _), verdict in zip(orders, verdicts, strict=True)
+    count_comparison(models.counts, result)
+    return result, [
+        {"first": first_shown.response_id, "words": verdict.raw, "error": verdict.error}
+        for (first_shown, _), verdict in zip(orders, verdicts, strict=True)
     ]
 
 
@@ -94,14 +96,14 @@ _UNASKED = Verdict(None, None, votes=0)
 
 
 def _of_orders(
-    forward: Verdict, backward: Verdict, asked: tuple[bool, bool] = (True, True)
+    forward: Verdict, backward: Verdict, order_asked: tuple[bool, bool] = (True, True)
 ) -> Comparison:
     """The comparison from the verdicts of both orders."""
     masses = [verdict.mass for verdict in (forward, backward) if verdict.mass is not None]
     return Comparison(
         forward.value,
         backward.value,
-        asked,
+        order_asked,
         named=(forward.named, backward.named),
         mass=min(masses, default=None),
     )

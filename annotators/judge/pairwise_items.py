@@ -72,39 +72,41 @@ class PairwiseItems(RowOperator):
         stage, pairs = context.stage, tables[self.of]
         columns = ("prompt_id", "reference", "source", "source_revision", "licence")
         about = tables[self.prompts].select(*columns, Prompts.task_text())
-        known = pairs.join(about, on="prompt_id", how="inner", maintain_order="left")
+        with_prompts = pairs.join(about, on="prompt_id", how="inner", maintain_order="left")
         orphans = pairs.join(about, on="prompt_id", how="anti", maintain_order="left")
 
         async def work(item: _Item, models: Models) -> list[TableRow]:
             chosen, rejected = _text(item.chosen), _text(item.rejected)
             if chosen is None or rejected is None:
                 return [DroppedRow(item.pair_id, "a side is not one message of text", {})]
-            asked = [
-                self._asked(item, models, chosen, rejected, FIRST),
-                self._asked(item, models, rejected, chosen, SECOND),
+            questions = [
+                self._question(item, models, chosen, rejected, FIRST),
+                self._question(item, models, rejected, chosen, SECOND),
             ]
             if self.orders == "drawn":
-                return [asked[int(content_id("order", item.pair_id), 16) % 2]]
-            return asked
+                return [questions[int(content_id("order", item.pair_id), 16) % 2]]
+            return questions
 
         split = to_table(
             run_rows(
-                ((item.pair_id, item) for item in _items(_distinct(known))),
+                ((item.pair_id, item) for item in _items(_distinct(with_prompts))),
                 work,
                 context,
-                total=known.height,
+                total=with_prompts.height,
             ),
             Prompts,
             stage=stage,
             unit="prompt_id",
             ids=lambda item: [item.pair_id],
         )
-        repeated = known.join(_distinct(known), on="pair_id", how="anti", maintain_order="left")
+        repeated = with_prompts.join(
+            _distinct(with_prompts), on="pair_id", how="anti", maintain_order="left"
+        )
         alike = dropped(stage, "another pair has the same texts", repeated["pair_id"].to_list())
         no_prompt = dropped(stage, "prompt not found", orphans["pair_id"].to_list())
         return replace(split, dropped=pl.concat([split.dropped, alike, no_prompt]))
 
-    def _asked(
+    def _question(
         self, item: _Item, models: Models, first: str, second: str, reference: str
     ) -> TableRow:
         question = self.ask(

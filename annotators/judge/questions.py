@@ -170,8 +170,8 @@ class JudgeQuestions(Sampled, ChoosingAnnotator):
         """``question``, with the thought of a judge that thinks before it chooses."""
         if self.max_thinking_tokens is None:
             return tuple(question)
-        asked = question[:-1] if question[-1]["role"] == "assistant" else question
-        thought = await model.think(asked, sampling=super().sampling)
+        messages = question[:-1] if question[-1]["role"] == "assistant" else question
+        thought = await model.think(messages, sampling=super().sampling)
         return thinking_before(question, thought)
 
     def opinion(

@@ -95,9 +95,9 @@ class VerdictMatch(Annotator):
         """How right the verdict in ``text`` is, which is counted."""
         if reference is None or not _RANKED.fullmatch(reference):
             right = _right(reference)
-            said = read_choice(text, self.parse)
-            hits, pairs = int(said == right), 1
-            firsts = [said == CREDIT["A"]] if said != CREDIT["C"] else []
+            choice = read_choice(text, self.parse)
+            hits, pairs = int(choice == right), 1
+            firsts = [choice == CREDIT["A"]] if choice != CREDIT["C"] else []
         else:
             levels = _levels(reference)
             ranking = read_ranking(text, len(levels), self.parse)
@@ -128,7 +128,7 @@ def _levels(ranking: str) -> list[int]:
     for letter, sign in zip(letters[1:], ranking[2::4], strict=True):
         level += sign == ">"
         places[letter] = level
-    known = [chr(ord("A") + place) for place in range(len(letters))]
-    if sorted(places) != known or not level:
+    expected = [chr(ord("A") + place) for place in range(len(letters))]
+    if sorted(places) != expected or not level:
         raise ValueError(f"the reference {ranking!r} ranks nothing")
-    return [places[letter] for letter in known]
+    return [places[letter] for letter in expected]

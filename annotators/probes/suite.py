@@ -94,7 +94,7 @@ def probed(
         The result of each probe, and the usage of the models.
     """
     chosen = _chosen(tables[prompts], tables[of], scores, context, most)
-    asked = list(_cases(chosen, swap=keeps_order is not None))
+    cases = list(_cases(chosen, swap=keeps_order is not None))
 
     async def work(case: Case, models: Models) -> _Verdict:
         if case.probe == SWAP:
@@ -105,19 +105,19 @@ def probed(
         return _verdict(case, await score(case.prompt, both, models))
 
     run = run_rows(
-        ((case.prompt.prompt_id, case) for case in asked),
+        ((case.prompt.prompt_id, case) for case in cases),
         work,
         of_probes(context),
-        total=len(asked),
+        total=len(cases),
     )
-    found = {
+    verdict_of = {
         one.number: _Verdict(passed=False, error=one.message)
         if isinstance(one, Failed)
         else one.result
         for one in run
     }
-    verdicts = [(case, found[number]) for number, case in enumerate(asked)]
-    probes = dict.fromkeys(case.probe for case in asked)
+    verdicts = [(case, verdict_of[number]) for number, case in enumerate(cases)]
+    probes = dict.fromkeys(case.probe for case in cases)
     return [_result(probe, verdicts) for probe in probes], run.usage
 
 
@@ -145,8 +145,8 @@ def _verdict(case: Case, scores: Sequence[Score]) -> _Verdict:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 def _result(probe: str, verdicts: Sequence[tuple[Case, _Verdict]]) -> ProbeResult:
@@ -274,9 +274,9 @@ def right_answers(
     if path is None:
         return None
     check = bounded(path)
-    asked = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
+    submitted = [check.submit(prompt.messages, prompt.reference, one.text) for one in answers]
     try:
-        return [_true(answer) for answer in asked]
+        return [_true(answer) for answer in submitted]
     except ValueError:
         return None
 

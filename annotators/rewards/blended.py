@@ -61,7 +61,7 @@ class Blended(Operator):
         blend = ScoreBlend.load(folder)
         self._refuse_others(blend, tables, context)
         names = dict(enumerate(feature_names(blend.features, self.by)))
-        found = responses.join(
+        with_scores = responses.join(
             with_features(tables, self.by, blend.features),
             on="response_id",
             how="left",
@@ -69,13 +69,13 @@ class Blended(Operator):
         ).with_columns(
             reason=first_missing({f"x{n}": f"no score of {name}" for n, name in names.items()})
         )
-        whole = found.filter(pl.col("reason").is_null())
-        scores = whole.select(f"x{n}" for n in names)
+        complete = with_scores.filter(pl.col("reason").is_null())
+        scores = complete.select(f"x{n}" for n in names)
         raw = pl.struct(pl.col(f"x{n}").alias(name) for n, name in names.items())
-        scored = whole.with_columns(
+        scored = complete.with_columns(
             value=pl.Series(blend.rewards(scores.to_numpy())), raw=raw.struct.json_encode()
         )
-        lost = found.filter(pl.col("reason").is_not_null()).select(
+        lost = with_scores.filter(pl.col("reason").is_not_null()).select(
             row_id="response_id", stage=pl.lit(context.stage), reason="reason", numbers=pl.lit("{}")
         )
         return Split(_scores(scored, _revision(folder)), lost.cast(columns(Dropped)))
@@ -90,12 +90,12 @@ class Blended(Operator):
                 f"{self.checkpoint!r} was fitted to {len(blend.features)}: name as many, in its "
                 "order"
             )
-        given = features_of(tables, self.by)
-        for stage, known, here in zip(self.by, blend.features, given, strict=True):
-            if here and here != known:
+        stage_features = features_of(tables, self.by)
+        for stage, fitted, features in zip(self.by, blend.features, stage_features, strict=True):
+            if features and features != fitted:
                 raise EngineError(
-                    f"{where}: stage {stage!r} has scores of {', '.join(here)}, and stage "
-                    f"{self.checkpoint!r} was fitted to scores of {', '.join(known)}: name stages "
+                    f"{where}: stage {stage!r} has scores of {', '.join(features)}, and stage "
+                    f"{self.checkpoint!r} was fitted to scores of {', '.join(fitted)}: name stages "
                     "of the same annotators, in the order of its by"
                 )
 

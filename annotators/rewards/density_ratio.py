@@ -59,8 +59,8 @@ class DensityRatio(ProbedAnnotator):
 
     def model_defaults(self) -> dict[str, str]:
         """Criteria and exemplars, if the recipe wants some and has none."""
-        given = self.model_fields_set & {"criteria", "exemplars"}
-        return super().model_defaults() if self.by_criteria and not given else {}
+        set_fields = self.model_fields_set & {"criteria", "exemplars"}
+        return super().model_defaults() if self.by_criteria and not set_fields else {}
 
     @model_validator(mode="after")
     def _two_models(self) -> "DensityRatio":

@@ -38,12 +38,12 @@ async def text_scores(
         RowError: a transcript has a thought apart from its text, and ``after_thoughts`` is set.
     """
     groups: dict[str | None, list[int]] = {}
-    spoken: dict[int, Awaitable[Scored]] = {}
+    transcript_scores: dict[int, Awaitable[Scored]] = {}
     for number, response in enumerate(responses):
         if response.turns is not None:
             if after_thoughts and response.reasoning is not None:
                 raise RowError("after_thoughts: a transcript has no thought apart from its text")
-            spoken[number] = _transcript_scores(model, messages, response)
+            transcript_scores[number] = _transcript_scores(model, messages, response)
             continue
         groups.setdefault(response.reasoning if after_thoughts else None, []).append(number)
     scored = await asyncio.gather(
@@ -56,7 +56,9 @@ async def text_scores(
             for thought, numbers in groups.items()
         )
     )
-    transcripts = dict(zip(spoken, await asyncio.gather(*spoken.values()), strict=True))
+    transcripts = dict(
+        zip(transcript_scores, await asyncio.gather(*transcript_scores.values()), strict=True)
+    )
     by_number = transcripts | {
         number: one
         for numbers, ones in zip(groups.values(), scored, strict=True)
@@ -69,15 +71,15 @@ async def _transcript_scores(
     model: Model, messages: Sequence[Message], response: Response
 ) -> Scored:
     """The log-probs of the tokens of the assistant's turns. All but the last are ended."""
-    said = response.messages()
+    turns = response.messages()
     scored = await asyncio.gather(
         *(
             model.score(
-                [*messages, *said[:place]],
+                [*messages, *turns[:place]],
                 [turn["content"]],
-                end=[place + 1 < len(said) or response.finish == "stop"],
+                end=[place + 1 < len(turns) or response.finish == "stop"],
             )
-            for place, turn in enumerate(said)
+            for place, turn in enumerate(turns)
             if turn["role"] == "assistant"
         )
     )

@@ -40,30 +40,33 @@ class MixtureReward(TrainedReward):
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
         """One score per response and context, or annotator."""
-        known = reward_mixture(models.context.roles[self.model])
-        if self.contexts and known.get("by", "prompt") != "prompt":
+        mixture = reward_mixture(models.context.roles[self.model])
+        if self.contexts and mixture.get("by", "prompt") != "prompt":
             raise EngineError(
                 f"contexts are read by a router, but the model of role {self.model!r} weighs its "
                 "rewards by annotator: leave out contexts"
             )
         if self.contexts and any(turn["role"] == "system" for turn in prompt.messages):
             raise RowError("its prompt has a system turn of its own")
-        asked: list[tuple[str, list[Message]]] = [
+        prompts: list[tuple[str, list[Message]]] = [
             (name, [{"role": "system", "content": name}, *prompt.messages])
             for name in self.contexts
         ] or [("reward", list(prompt.messages))]
-        found = await asyncio.gather(
-            *(self._asked(name, messages, responses, models, known) for name, messages in asked)
+        scores_of_prompts = await asyncio.gather(
+            *(
+                self._score_prompt(name, messages, responses, models, mixture)
+                for name, messages in prompts
+            )
         )
-        return [score for scores in found for score in scores]
+        return [score for scores in scores_of_prompts for score in scores]
 
-    async def _asked(
+    async def _score_prompt(
         self,
         name: str,
         messages: Sequence[Message],
         responses: Sequence[Response],
         models: Models,
-        known: Mapping[str, Any],
+        mixture: Mapping[str, Any],
     ) -> list[Score]:
         """The scores of responses to ``messages``."""
         model = models[self.model]
@@ -74,7 +77,7 @@ class MixtureReward(TrainedReward):
             except RowError as refusal:
                 return str(refusal)
 
-        routed = known.get("by") == "prompt"
+        routed = mixture.get("by") == "prompt"
         # The router reads the prompt alone.
         read = [outputs("", end=False)] if routed else []
         read += [outputs(one.text, end=one.finish == "stop") for one in responses]
@@ -82,21 +85,21 @@ class MixtureReward(TrainedReward):
         router = values.pop(0) if routed else None
         scores = []
         for response, value in zip(responses, values, strict=True):
-            error, told = None, dict.fromkeys(known.get("weights") or (name,), _NOTHING)
+            error, by_annotator = None, dict.fromkeys(mixture.get("weights") or (name,), _NOTHING)
             if isinstance(value, str) or isinstance(router, str):
                 error = value if isinstance(value, str) else str(router)
             else:
-                told = self._weighed(name, value, router, known)
+                by_annotator = self._weighed(name, value, router, mixture)
             scores += [
                 Score(
                     response.response_id,
-                    who,
+                    annotator,
                     reward,
                     raw=None if weights is None else canonical({"weights": list(weights)}),
                     error=error,
                     model=model.reward_revision(dropout=None),
                 )
-                for who, (reward, weights) in told.items()
+                for annotator, (reward, weights) in by_annotator.items()
             ]
         return scores
 
@@ -105,16 +108,16 @@ class MixtureReward(TrainedReward):
         name: str,
         outputs: Sequence[float],
         router: Sequence[float] | None,
-        known: Mapping[str, Any],
+        mixture: Mapping[str, Any],
     ) -> dict[str, Weighed]:
         """The rewards of a response by the names of who has them, each with its weights."""
         if router is not None:
             weights = softmax(router[len(router) // 2 :])
             return {name: (personal(outputs[: len(weights)], weights, None), weights)}
-        if known:
+        if mixture:
             return {
-                who: (personal(outputs, weights, known.get("prototypes")), weights)
-                for who, weights in known["weights"].items()
+                annotator: (personal(outputs, weights, mixture.get("prototypes")), weights)
+                for annotator, weights in mixture["weights"].items()
             }
         # Before the training of a stage that is only tried, there is one reward of 0.
         if any(outputs):

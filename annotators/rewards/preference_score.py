@@ -34,15 +34,15 @@ class PreferenceScore(TrainedReward):
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
         """One score per response."""
-        found = await asyncio.gather(*(self._vector(prompt, each, models) for each in responses))
+        vectors = await asyncio.gather(*(self._vector(prompt, each, models) for each in responses))
         revision = models[self.model].reward_revision(dropout=None)
         scores = []
-        for place, (response, vector) in enumerate(zip(responses, found, strict=True)):
+        for place, (response, vector) in enumerate(zip(responses, vectors, strict=True)):
             value, error, raw = None, None, None
             if isinstance(vector, str):
                 error = vector
             else:
-                others = [u for n, u in enumerate(found) if n != place and not isinstance(u, str)]
+                others = [u for n, u in enumerate(vectors) if n != place and not isinstance(u, str)]
                 raw = canonical({"vector": list(vector)})
                 if others:
                     value = fmean(preference(vector, u, self.temperature) for u in others)

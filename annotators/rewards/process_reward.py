@@ -50,10 +50,10 @@ class ProcessReward(TrainedReward):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_probes_without_aggregate(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and given.get("aggregate", "min") is None:
-            return {"probes": "off", **given}
-        return given
+    def _no_probes_without_aggregate(cls, fields: Any) -> Any:
+        if isinstance(fields, Mapping) and fields.get("aggregate", "min") is None:
+            return {"probes": "off", **fields}
+        return fields
 
     @model_validator(mode="after")
     def _aggregate_for_probes(self) -> "ProcessReward":

@@ -54,14 +54,14 @@ class Reward(TrainedReward):
         """One score per response, pass and head. A response that is too long for the model has an
         error."""
         outputs = reward_outputs(models.context.roles[self.model])
-        found = await asyncio.gather(
+        each_scores = await asyncio.gather(
             *(
                 self._scores(prompt, response, number, models, outputs)
                 for number in range(self.passes)
                 for response in responses
             )
         )
-        return [score for scores in found for score in scores]
+        return [score for scores in each_scores for score in scores]
 
     async def _scores(
         self,
@@ -138,11 +138,11 @@ class Reward(TrainedReward):
             )
         if not variances:
             return [(name, rewards[0], None)]
-        told = [canonical({"variance": variance}) for variance in variances]
+        raws = [canonical({"variance": variance}) for variance in variances]
         if self.head == "surest":
             surest = min(range(len(rewards)), key=variances.__getitem__)
-            return [(name, rewards[surest], told[surest])]
+            return [(name, rewards[surest], raws[surest])]
         return [
             (f"{name}/head-{number}", reward, raw)
-            for number, (reward, raw) in enumerate(zip(rewards, told, strict=True))
+            for number, (reward, raw) in enumerate(zip(rewards, raws, strict=True))
         ]

@@ -123,8 +123,8 @@ class TokenContrast(RowOperator):
             reason = "the engine splits its text into other tokens than the model's tokenizer"
             return DroppedRow(response.response_id, reason)
         end = values.pop() if ended else None
-        known = (response.response_id, "token_contrast", reader.digest, list(tokens.ends))
-        return (*known, values, end, *origin)
+        fields = (response.response_id, "token_contrast", reader.digest, list(tokens.ends))
+        return (*fields, values, end, *origin)
 
 
 def contrast(better: Sequence[float], worse: Sequence[float]) -> list[float]:

@@ -30,15 +30,15 @@ class TrainedReward(ProbedAnnotator):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_batches(cls, given: Any) -> Any:
-        old = {"batch_size", "batch_tokens"} & given.keys() if isinstance(given, Mapping) else {}
+    def _without_batches(cls, fields: Any) -> Any:
+        old = {"batch_size", "batch_tokens"} & fields.keys() if isinstance(fields, Mapping) else {}
         for name in old:
             log.warning(
                 "%s is not used any more: the role's engine forms batches; its options "
                 "(score_tokens) say how many tokens one forward pass takes",
                 name,
             )
-        return {key: value for key, value in given.items() if key not in old} if old else given
+        return {key: value for key, value in fields.items() if key not in old} if old else fields
 
     @property
     def trained_by(self) -> str | None:
@@ -52,5 +52,5 @@ class TrainedReward(ProbedAnnotator):
         context = bind_checkpoint(
             context, self.model, tables[self.checkpoint], stage=self.checkpoint
         )
-        here = context.roles[self.model].in_process()
-        return dataclasses.replace(context, roles={**context.roles, self.model: here})
+        binding = context.roles[self.model].in_process()
+        return dataclasses.replace(context, roles={**context.roles, self.model: binding})

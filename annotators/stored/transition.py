@@ -58,18 +58,18 @@ class Transition(Operator):
 
     def run(self, tables: Mapping[str, pl.DataFrame], context: Any) -> Split:
         """A score or an error of each response, in their order."""
-        known = _means(pl.concat(tables[name] for name in self.by))
+        means = _means(pl.concat(tables[name] for name in self.by))
         parents = pl.col("origin").struct.field("parents")
         revised = tables[self.of].select("response_id", parent=parents)
         before = (
             revised.explode("parent")
-            .join(known, left_on="parent", right_on="response_id", maintain_order="left")
+            .join(means, left_on="parent", right_on="response_id", maintain_order="left")
             .unique("response_id", keep="first", maintain_order=True)
             .rename({"value": "before"})
         )
         both = (
             revised.drop("parent")
-            .join(known, on="response_id", how="left", maintain_order="left")
+            .join(means, on="response_id", how="left", maintain_order="left")
             .rename({"value": "after"})
             .join(before, on="response_id", how="left", maintain_order="left")
         )
@@ -111,8 +111,8 @@ class Transition(Operator):
 
 def _means(scores: pl.DataFrame) -> pl.DataFrame:
     """``response_id`` and ``value``, the mean of its scores as a whole; no row if there is none."""
-    whole = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-    return whole.group_by("response_id", maintain_order=True).agg(
+    response_scores = scores.filter(pl.col("step").is_null() & pl.col("value").is_not_null())
+    return response_scores.group_by("response_id", maintain_order=True).agg(
         # Sorted, so that the order of the rows does not change the last digits.
         pl.col("value").sort().mean()
     )

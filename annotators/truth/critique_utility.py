@@ -69,12 +69,14 @@ class CritiqueUtility(Varied, CheckedAnnotator):
     ) -> list[Score]:
         errors, parents = {}, {}
         for one in responses:
-            known = [parent for parent in one.origin["parents"] if parent in drafts]
+            drafted = [parent for parent in one.origin["parents"] if parent in drafts]
             error = cut_off(one)
-            if error is None and len(known) != 1:
-                error = f"{len(known)} of its parents are drafts of stage {self.drafts!r}, not one"
+            if error is None and len(drafted) != 1:
+                error = (
+                    f"{len(drafted)} of its parents are drafts of stage {self.drafts!r}, not one"
+                )
             if error is None:
-                parents[one.response_id] = known[0]
+                parents[one.response_id] = drafted[0]
             errors[one.response_id] = error
         # By the row whose seeds they have: the draft, and the critique if there is one.
         revisions: dict[str, tuple[str, dict[str, str]]] = {
@@ -102,25 +104,25 @@ class CritiqueUtility(Varied, CheckedAnnotator):
                 scores.append(opinion(name, value=None, error=error))
                 continue
             shown, plain = revised[name], revised[parents[name]]
-            said = f"{raw(shown)} with it, {raw(plain)} without"
+            raw_values = f"{raw(shown)} with it, {raw(plain)} without"
             if shown.value is None or plain.value is None:
                 error = shown.error or plain.error
-                scores.append(opinion(name, value=None, raw=said, error=error))
+                scores.append(opinion(name, value=None, raw=raw_values, error=error))
             else:
-                scores.append(opinion(name, value=shown.value - plain.value, raw=said))
+                scores.append(opinion(name, value=shown.value - plain.value, raw=raw_values))
         return scores
 
-    async def _revised(self, prompt: Prompt, models: Models, **shown: Any) -> Estimate:
+    async def _revised(self, prompt: Prompt, models: Models, **variables: Any) -> Estimate:
         """The ``k`` revisions of a draft, with its critique if there is one, and their truth."""
         model, check = models[self.model], self.check_of(models.context, prompt.source)
-        template = self.template if "critique" in shown else self.plain_template
+        template = self.template if "critique" in variables else self.plain_template
         try:
-            question = self.ask(model, template, prompt=prompt, **shown)
-            written = await model.generate(question, n=self.k, sampling=self.sampling)
+            question = self.ask(model, template, prompt=prompt, **variables)
+            revisions = await model.generate(question, n=self.k, sampling=self.sampling)
         except RowError as refusal:
             return Estimate((Rollout("", None, error=f"not answered: {refusal}"),), asked=0)
         rollouts = []
-        for one in written:
+        for one in revisions:
             right, error = None, cut_off(one, self.cut)
             if error is None:
                 answer = check.submit(prompt.messages, prompt.reference, one.text)

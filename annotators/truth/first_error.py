@@ -92,13 +92,13 @@ class FirstError(RolloutAnnotator):
             if (refusal := cut_off(response, self.cut)) is not None:
                 return [prefixes.opinion(response, NAME, None, error=refusal)]
             return await self._judged(prompt, response, models)
-        seen, found, error = await self._searched(response, prefixes)
-        count(prefixes.model.counts, sum(one.asked for one in seen.values()))
+        estimates, index, error = await self._searched(response, prefixes)
+        count(prefixes.model.counts, sum(one.asked for one in estimates.values()))
         steps = [
             prefixes.opinion(response, NAME, one.value, step=step, raw=raw(one), of=one)
-            for step, one in sorted(seen.items())
+            for step, one in sorted(estimates.items())
         ]
-        return [*steps, prefixes.opinion(response, NAME, found, error=error)]
+        return [*steps, prefixes.opinion(response, NAME, index, error=error)]
 
     async def _searched(
         self, response: Response, prefixes: Prefixes
@@ -108,29 +108,29 @@ class FirstError(RolloutAnnotator):
         ends = [span.end for span in response.steps]
         ended = response.finish == "stop"
         last = len(ends) - 1
-        seen: dict[int, Estimate] = {}
+        estimates: dict[int, Estimate] = {}
 
         async def looks_right(step: int) -> bool:
             end = ends[step] if step >= 0 else 0
             one = await prefixes.value(response.text[:end], ended=ended and step == last)
-            seen[step] = one
+            estimates[step] = one
             if one.value is None:
                 raise RowError(one.error or "no rollout could be checked")
             return one.value > self.threshold
 
         try:
             if await looks_right(last):
-                return seen, float(NONE), None
+                return estimates, float(NONE), None
             if self.by == "brute":
                 right = await asyncio.gather(*map(looks_right, range(last)))
-                found = next((step for step, looks in enumerate(right) if not looks), last)
+                index = next((step for step, looks in enumerate(right) if not looks), last)
             else:
-                found = await _by_halves(looks_right, last)
-            if found == 0 and not await looks_right(-1):
-                return seen, None, "no rollout of the prompt itself ends right"
+                index = await _by_halves(looks_right, last)
+            if index == 0 and not await looks_right(-1):
+                return estimates, None, "no rollout of the prompt itself ends right"
         except RowError as error:
-            return seen, None, str(error)
-        return seen, float(found), None
+            return estimates, None, str(error)
+        return estimates, float(index), None
 
     async def _judged(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
         """The scores of a response by a judge."""

@@ -52,12 +52,12 @@ def read_vote(text: str, steps: int) -> int:
     answers = [one.text for one in judged]
     if not judged and len(lines(words)) == 1:
         answers = [words]
-    named = {_step(one) for one in answers}
-    if not named or None in named or (judged and all(one.quoted for one in judged)):
+    steps_named = {_step(one) for one in answers}
+    if not steps_named or None in steps_named or (judged and all(one.quoted for one in judged)):
         raise UnparseableVerdict(f"no step in {shortened(text)}")
-    if len(named) > 1:
+    if len(steps_named) > 1:
         raise UnparseableVerdict(f"different steps in {shortened(text)}")
-    (name,) = named
+    (name,) = steps_named
     if name == "none":
         return NONE
     if not 1 <= int(name or 0) <= steps:
@@ -67,10 +67,10 @@ def read_vote(text: str, steps: int) -> int:
 
 def _step(words: str) -> str | None:
     """The step at the beginning of ``words``, if it is clear."""
-    found = _STEP.match(words)
-    if found is None or _ANOTHER.match(found["rest"]):
+    match = _STEP.match(words)
+    if match is None or _ANOTHER.match(match["rest"]):
         return None
-    return found["step"].lower()
+    return match["step"].lower()
 
 
 @dataclass(frozen=True, slots=True)

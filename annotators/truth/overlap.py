@@ -52,8 +52,8 @@ class Overlap(Annotator):
         return self
 
     def needs_truth(self) -> Truth | None:
-        known = self.against == "others" or self.references is not None
-        return None if known else "reference"
+        has_texts = self.against == "others" or self.references is not None
+        return None if has_texts else "reference"
 
     def rows_of(self, tables: Mapping[str, pl.DataFrame], session: ScorerSession) -> Split:
         if self.references is None:
@@ -68,8 +68,8 @@ class Overlap(Annotator):
         self, prompt: Prompt, responses: Sequence[Response], models: Models
     ) -> list[Score]:
         """One score per response."""
-        known = {} if prompt.reference is None else {prompt.prompt_id: [prompt.reference]}
-        return await self._scores(prompt, responses, models, texts=known)
+        references = {} if prompt.reference is None else {prompt.prompt_id: [prompt.reference]}
+        return await self._scores(prompt, responses, models, texts=references)
 
     async def _scores(
         self,
@@ -79,10 +79,10 @@ class Overlap(Annotator):
         *,
         texts: Mapping[str, Sequence[str]],
     ) -> list[Score]:
-        found: list[float | None]
+        values: list[float | None]
         if self.against == "others":
             missing = "the prompt has no other response"
-            found = [
+            values = [
                 fmean(self._similarity(one.text, [other.text]) for other in others)
                 if (others := [*responses[:place], *responses[place + 1 :]])
                 else None
@@ -90,8 +90,10 @@ class Overlap(Annotator):
             ]
         else:
             missing = "the prompt has no reference"
-            known = texts.get(prompt.prompt_id)
-            found = [self._similarity(one.text, known) if known else None for one in responses]
+            references = texts.get(prompt.prompt_id)
+            values = [
+                self._similarity(one.text, references) if references else None for one in responses
+            ]
         parameters = canonical({"against": self.against})
         return [
             Score(
@@ -101,7 +103,7 @@ class Overlap(Annotator):
                 error=missing if value is None else None,
                 parameters=parameters,
             )
-            for one, value in zip(responses, found, strict=True)
+            for one, value in zip(responses, values, strict=True)
         ]
 
     def _similarity(self, text: str, references: Sequence[str]) -> float:

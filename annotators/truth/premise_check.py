@@ -70,15 +70,17 @@ class PremiseCheck(Sampled, Annotator):
 
     async def _scores(self, prompt: Prompt, response: Response, models: Models) -> list[Score]:
         judge = models.at(response.response_id)[self.model]
-        told: dict[str, Any] = {"template": self.template, "votes": self.votes}
+        settings: dict[str, Any] = {"template": self.template, "votes": self.votes}
         if self.shows != "cited":
-            told["shows"] = self.shows
-        parameters = canonical(told)
-        whole = Score(response.response_id, NAME, None, model=judge.revision, parameters=parameters)
+            settings["shows"] = self.shows
+        parameters = canonical(settings)
+        response_score = Score(
+            response.response_id, NAME, None, model=judge.revision, parameters=parameters
+        )
         if response.steps is None:
-            return [replace(whole, error=UNCUT)]
+            return [replace(response_score, error=UNCUT)]
         if (refusal := cut_off(response, self.cut)) is not None:
-            return [replace(whole, error=refusal)]
+            return [replace(response_score, error=refusal)]
         statements = read_statements(response.step_texts())
         if self.shows == "earlier":
             texts = tuple(one.text for one in statements)
@@ -92,20 +94,20 @@ class PremiseCheck(Sampled, Annotator):
             if one.premises is not None or one.fault is not None
         ]
         if all(one.premises is None for _, one in checked):
-            return [replace(whole, error=NONE_CITES)]
+            return [replace(response_score, error=NONE_CITES)]
         verdicts = await asyncio.gather(*(self._verdict(prompt, one, judge) for _, one in checked))
         by_step = list(zip((at for at, _ in checked), verdicts, strict=True))
         steps = [
-            replace(whole, step=at, value=one.value, raw=one.raw, error=one.error)
+            replace(response_score, step=at, value=one.value, raw=one.raw, error=one.error)
             for at, one in by_step
         ]
         doubted = [(at, one) for at, one in by_step if one.value is None or one.value <= 0.5]
         if not doubted:
-            return [*steps, replace(whole, value=float(NONE))]
+            return [*steps, replace(response_score, value=float(NONE))]
         at, first = doubted[0]
         if first.value is None:
-            return [*steps, replace(whole, error=f"step {at + 1}: {first.error}")]
-        return [*steps, replace(whole, value=float(at))]
+            return [*steps, replace(response_score, error=f"step {at + 1}: {first.error}")]
+        return [*steps, replace(response_score, value=float(at))]
 
     async def _verdict(self, prompt: Prompt, one: Statement, judge: Model) -> Verdict:
         if one.fault is not None:

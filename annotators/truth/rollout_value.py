@@ -178,7 +178,7 @@ def raw(estimate: Estimate) -> str:
     return f"{estimate.right}/{estimate.of}"
 
 
-def count(counts: Counter[str], asked: int) -> None:
+def count(counts: Counter[str], rollouts: int) -> None:
     """Count one more solution, and the rollouts that it needed."""
     counts["solutions"] += 1
-    counts["rollouts"] += asked
+    counts["rollouts"] += rollouts

@@ -21,13 +21,13 @@ _LABELLED = ["messages", "reference", "steps"]
 Labels = Callable[[Sequence[Message], str | None, Sequence[str]], Sequence[bool | None]]
 
 
-def _function(found: Any) -> str | None:
-    if inspect.isfunction(found) and list(inspect.signature(found).parameters) == _LABELLED:
+def _function(value: Any) -> str | None:
+    if inspect.isfunction(value) and list(inspect.signature(value).parameters) == _LABELLED:
         return None
-    return f"is a {type(found).__name__}, not a function of ({', '.join(_LABELLED)})"
+    return f"is a {type(value).__name__}, not a function of ({', '.join(_LABELLED)})"
 
 
-def _known(path: str) -> str:
+def _label_path(path: str) -> str:
     try:
         named(path, _function)
     except UnknownNameError as error:
@@ -51,7 +51,7 @@ class SimulatedSteps(Annotator):
     (arXiv:2306.01693). `annotators.StepCriteria` asks a model instead.
     """
 
-    types: dict[str, Annotated[str, AfterValidator(_known)]] = Field(min_length=1)
+    types: dict[str, Annotated[str, AfterValidator(_label_path)]] = Field(min_length=1)
     flips: float = Field(default=0.0, ge=0, le=1)
     cut: Cut = "refuse"
 
@@ -78,11 +78,11 @@ class SimulatedSteps(Annotator):
         ]
 
     def _by(self, name: str, prompt: Prompt, response: Response, seed: int) -> list[Score]:
-        path, whose = self.types[name], response.response_id
+        path, response_id = self.types[name], response.response_id
 
         def score(value: float | None, step: int | None = None, error: str | None = None) -> Score:
             parameters = canonical({"labels": path})
-            return Score(whose, name, value, step=step, error=error, parameters=parameters)
+            return Score(response_id, name, value, step=step, error=error, parameters=parameters)
 
         if response.steps is None:
             return [score(None, error=UNCUT)]
@@ -90,12 +90,12 @@ class SimulatedSteps(Annotator):
             return [score(None, error=refusal)]
         labels: Labels = named(path, _function)
         try:
-            found = labels(prompt.messages, prompt.reference, response.step_texts())
+            right_steps = labels(prompt.messages, prompt.reference, response.step_texts())
         except ValueError as error:
             return [score(None, error=str(error))]
         values = {
-            step: float(right != self._errs(name, whose, step, seed))
-            for step, right in enumerate(found)
+            step: float(right != self._errs(name, response_id, step, seed))
+            for step, right in enumerate(right_steps)
             if right is not None
         }
         if not values:

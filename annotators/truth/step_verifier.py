@@ -79,6 +79,6 @@ class StepVerifier(CheckedAnnotator):
             truth = check.steps(prompt.messages, prompt.reference, response.step_texts())
         except CheckError as error:
             return [score(None, error=str(error))]
-        known = [(step, right) for step, right in enumerate(truth) if right is not None]
-        first = next((step for step, right in known if not right), NONE)
-        return [*(score(float(right), step) for step, right in known), score(float(first))]
+        labelled = [(step, right) for step, right in enumerate(truth) if right is not None]
+        first = next((step for step, right in labelled if not right), NONE)
+        return [*(score(float(right), step) for step, right in labelled), score(float(first))]
