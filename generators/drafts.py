@@ -86,8 +86,8 @@ class Draft:
 
     def under(self, system: str) -> "Draft":
         """The draft with the system turn that it was written under in its ``parameters``."""
-        known = json.loads(self.parameters) | {SYSTEM: system}
-        return replace(self, parameters=canonical(known))
+        parameters = json.loads(self.parameters) | {SYSTEM: system}
+        return replace(self, parameters=canonical(parameters))
 
 
 def write_responses(

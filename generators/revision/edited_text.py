@@ -58,8 +58,8 @@ def edit_in(reply: str, original: str) -> str | Refusal:
         return Refusal("the edit is empty")
     if text.split() == original.split():
         return Refusal("the edit changed nothing")
-    if (said := _about(text, original)) is not None:
-        return Refusal("the edit speaks about the edit", {"says": said})
+    if (phrase := _about(text, original)) is not None:
+        return Refusal("the edit speaks about the edit", {"says": phrase})
     content = original.strip()
     start = original.index(content)
     return original[:start] + text + original[start + len(content) :]
@@ -73,8 +73,8 @@ def same_layout(text: str, other: str) -> bool:
 
 def _frame(text: str) -> list[str | None]:
     """The indentation and marker of each line; None for a blank line."""
-    found = ((line, PREFIX.match(line)) for line in text.strip().split("\n"))
-    return [prefix[0] if line.strip() and prefix else None for line, prefix in found]
+    matches = ((line, PREFIX.match(line)) for line in text.strip().split("\n"))
+    return [prefix[0] if line.strip() and prefix else None for line, prefix in matches]
 
 
 def _unwrapped(text: str, original: str) -> str:
@@ -83,8 +83,8 @@ def _unwrapped(text: str, original: str) -> str:
         wrapped = _WRAPPED.search(text)
         if wrapped is not None and f"<{wrapped[1]}>" not in original:
             text = wrapped[2].strip("\n")
-        elif (found := _PREAMBLE.match(text)) and not _PREAMBLE.match(original.lstrip()):
-            text = text[found.end() :].strip()
+        elif (preamble := _PREAMBLE.match(text)) and not _PREAMBLE.match(original.lstrip()):
+            text = text[preamble.end() :].strip()
         for around in (_FENCED, _QUOTED):
             if (inner := around.match(text)) and not around.match(original.strip()):
                 text = next(part for part in inner.groups() if part is not None)
@@ -101,8 +101,8 @@ def _without_remark(text: str, original: str) -> str:
 
 def _about(text: str, original: str) -> str | None:
     """The first words of ``text`` about the edit that are not in the original."""
-    known = original.casefold()
-    for found in _ABOUT.finditer(text):
-        if found[0].casefold() not in known:
-            return found[0]
+    original_words = original.casefold()
+    for match in _ABOUT.finditer(text):
+        if match[0].casefold() not in original_words:
+            return match[0]
     return None

@@ -84,14 +84,14 @@ class Refine(Rewrite):
         """The last of ``rounds`` revisions, the first by ``critique``, or by the model's own."""
         model, text = models[self.model], response.text
         for _ in range(self.rounds):
-            known = {"prompt": prompt, "response": text, **variables}
+            base_variables = {"prompt": prompt, "response": text, **variables}
             if not critique:
-                messages = self.ask(model, self.critique_template, **known)
+                messages = self.ask(model, self.critique_template, **base_variables)
                 (sampled,) = await model.generate(messages, sampling=self.sampling)
                 critique = sampled.text.strip()
                 if not critique:
                     return Refusal("the critique is empty")
-            messages = self.ask(model, self.template, **known, critique=critique)
+            messages = self.ask(model, self.template, **base_variables, critique=critique)
             (last,) = await model.generate(messages, sampling=self.sampling)
             edit = self.kept(last.text, text)
             if isinstance(edit, Refusal):
@@ -104,18 +104,21 @@ class Refine(Rewrite):
     def remarks(self, tables: Mapping[str, pl.DataFrame]) -> Mapping[str, Any]:
         """The variables of each response's templates with its critiques (each with its id, if it is
         a text of a stage); or why there are none. By response id."""
-        known = dict(super().remarks(tables))
+        remarks_by_id = dict(super().remarks(tables))
         if self.by is not None:
             critiques, none = _failures(tables[self.by]), Refusal("no score")
         elif self.critiques is not None:
             critiques, none = _texts(tables[self.critiques]), Refusal("no critique")
         else:
-            return known
+            return remarks_by_id
         for response_id in tables[self.of]["response_id"]:
-            shown, found = known.get(response_id, {}), critiques.get(response_id, none)
-            refusal = next((one for one in (shown, found) if isinstance(one, Refusal)), None)
-            known[response_id] = refusal or {**shown, _CRITIQUES: found}
-        return known
+            remark, of_response = (
+                remarks_by_id.get(response_id, {}),
+                critiques.get(response_id, none),
+            )
+            refusal = next((one for one in (remark, of_response) if isinstance(one, Refusal)), None)
+            remarks_by_id[response_id] = refusal or {**remark, _CRITIQUES: of_response}
+        return remarks_by_id
 
 
 Critiques = list[tuple[str, str]]
@@ -124,17 +127,19 @@ Critiques = list[tuple[str, str]]
 
 def _texts(responses: pl.DataFrame) -> dict[str, Critiques | Refusal]:
     """The texts that were made from each response."""
-    found = defaultdict[str, Critiques](list)
+    critiques = defaultdict[str, Critiques](list)
     for critique_id, text, parents in with_parents(responses, "text"):
         for parent in parents:
-            found[parent].append((critique_id, text))
-    return {**found}
+            critiques[parent].append((critique_id, text))
+    return {**critiques}
 
 
 def _failures(scores: pl.DataFrame) -> dict[str, Critiques | Refusal]:
     """The questions that were answered no, as one critique, or why there is none."""
-    whole = scores.filter(pl.col("step").is_null()).select("response_id", "raw", "error")
-    return {response_id: _failed(raw, error) for response_id, raw, error in whole.iter_rows()}
+    response_scores = scores.filter(pl.col("step").is_null()).select("response_id", "raw", "error")
+    return {
+        response_id: _failed(raw, error) for response_id, raw, error in response_scores.iter_rows()
+    }
 
 
 def _failed(raw: str | None, error: str | None) -> Critiques | Refusal:

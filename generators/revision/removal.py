@@ -54,9 +54,9 @@ def key_lines(text: str) -> tuple[list[Piece], Counter[Container]]:
     """The lines of ``text`` that contain words, except fences and the heads of tables. A displayed
     formula is one piece. Code and tables keep a line."""
     pieces = []
-    whole = undivided(text)
+    blocks = undivided(text)
     for start, line in _lines(text):
-        block = next((one for one in whole if one.start <= start < one.end), None)
+        block = next((one for one in blocks if one.start <= start < one.end), None)
         if block is None or block.kind == "formula":
             end = start + len(line) if block is None else block.end
             if line.strip() and (block is None or start == block.start):

@@ -50,9 +50,9 @@ class Reviser(RowOperator):
         context = session.context
         responses, remarks = tables[self.of], self.remarks(tables)
         tables = as_asked(self, tables)
-        known = tables[self.prompts].select(_COLUMNS)
+        prompts = tables[self.prompts].select(_COLUMNS)
         tasks = responses.select("prompt_id", *RESPONSE).join(
-            known, on="prompt_id", how="inner", maintain_order="left"
+            prompts, on="prompt_id", how="inner", maintain_order="left"
         )
 
         async def write(task: tuple[Prompt, Response], models: Models) -> Sequence[Draft] | Refusal:
@@ -73,9 +73,9 @@ class Reviser(RowOperator):
             context,
             operator=self.path,
             total=tasks.height,
-            prompt_ids=prompt_ids.filter(prompt_ids.is_in(known["prompt_id"].implode())),
+            prompt_ids=prompt_ids.filter(prompt_ids.is_in(prompts["prompt_id"].implode())),
         )
-        orphans = prompt_ids.filter(~prompt_ids.is_in(known["prompt_id"].implode())).to_list()
+        orphans = prompt_ids.filter(~prompt_ids.is_in(prompts["prompt_id"].implode())).to_list()
         lost = dropped(context.stage, "prompt not found", orphans)
         return replace(split, dropped=pl.concat([split.dropped, lost]))
 

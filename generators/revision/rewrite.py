@@ -90,17 +90,17 @@ class Rewrite(Sampled, Reviser):
         messages = self.ask(
             model, self.template, prompt=prompt, response=response.text, **variables
         )
-        written = await model.generate(messages, n=self.n, sampling=self.sampling)
+        samples = await model.generate(messages, n=self.n, sampling=self.sampling)
         parameters = self.parameters(response)
-        return kept_of([self._draft(one, response, parameters) for one in written])
+        return kept_of([self._draft(one, response, parameters) for one in samples])
 
     def _draft(
-        self, written: SampledText, response: Response, parameters: Mapping[str, Any]
+        self, sample: SampledText, response: Response, parameters: Mapping[str, Any]
     ) -> Draft | Refusal:
-        text = self.kept(written.text, response.text)
+        text = self.kept(sample.text, response.text)
         if isinstance(text, Refusal):
             return text
-        return Draft.of(replace(written, text=text), parents=(response.response_id,), **parameters)
+        return Draft.of(replace(sample, text=text), parents=(response.response_id,), **parameters)
 
     def kept(self, reply: str, original: str) -> str | Refusal:
         """What is kept of a reply, or why nothing is."""

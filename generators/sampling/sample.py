@@ -66,13 +66,13 @@ class Sample(Sampled, Generator):
 
     async def write(self, prompt: Prompt, models: Models) -> Sequence[Draft]:
         """``n`` drafts."""
-        model, asked = models[self.model], prompt.messages
+        model, conversation = models[self.model], prompt.messages
         if self.template is not None:
-            asked = self.ask(model, self.template, prompt=prompt)
-        messages = asked if self.system is None else with_system(asked, self.system)
+            conversation = self.ask(model, self.template, prompt=prompt)
+        messages = conversation if self.system is None else with_system(conversation, self.system)
         sampling = replace(self.sampling, stop=self.stop)
         sampled = await model.generate(messages, n=self.n, sampling=sampling, call=self.seeds)
-        told: dict[str, Any] = {} if self.template is None else {"template": self.template}
-        drafts = [Draft.of(one, **told) for one in sampled]
-        added = messages != asked and self.system
+        parameters: dict[str, Any] = {} if self.template is None else {"template": self.template}
+        drafts = [Draft.of(one, **parameters) for one in sampled]
+        added = messages != conversation and self.system
         return [draft.under(added) for draft in drafts] if added else drafts

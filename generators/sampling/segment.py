@@ -228,9 +228,9 @@ class Segment(RowOperator):
 def places(text: str, pattern: str) -> list[int]:
     """The offsets in characters at which ``text`` should be cut: at each match of ``pattern``
     outside of code, tables and displayed formulas. A match at the beginning cuts nothing."""
-    whole = undivided(text)
+    blocks = undivided(text)
     matches = (match.start() for match in re.finditer(pattern, text, re.MULTILINE))
-    return [at for at in matches if at and not any(one.start < at < one.end for one in whole)]
+    return [at for at in matches if at and not any(one.start < at < one.end for one in blocks)]
 
 
 def spans(of: Tokenizing, text: str, offsets: list[int]) -> list[Span]:

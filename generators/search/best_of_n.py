@@ -46,9 +46,9 @@ class BestOfN(Chooser):
         ]
         scores = await scorer.score(prompt, answers, models)
         values = {one.text: verdict_of(scores, one.response_id) for one in answers}
-        known = {text: value for text, value in values.items() if value is not None}
-        if not known:
+        valued = {text: value for text, value in values.items() if value is not None}
+        if not valued:
             error = scores[0].error if scores else None
             return Refusal("no answer could be scored", {"error": error})
-        best = max(sampled, key=lambda one: known.get(one.text, float("-inf")))
-        return [Draft.of(best, best_of=self.n, value=known[best.text])]
+        best = max(sampled, key=lambda one: valued.get(one.text, float("-inf")))
+        return [Draft.of(best, best_of=self.n, value=valued[best.text])]

@@ -106,9 +106,9 @@ class OmegaPRM(Varied, RowOperator):
     def report(self, session: RowSession) -> StageReport:
         """Counts of trees and of what they took."""
         counts = session.counts
-        named = {name: counts[name] for name in ("trees", "nodes", "rollouts", "searches")}
+        totals = {name: counts[name] for name in ("trees", "nodes", "rollouts", "searches")}
         dead = counts["dead"] / counts["inner"] if counts["inner"] else None
-        return StageReport(findings={**named, "beyond mending": dead})
+        return StageReport(findings={**totals, "beyond mending": dead})
 
     @property
     def rollouts(self) -> Rollouts:
@@ -123,15 +123,17 @@ class _State:
 
     text: str
     estimate: Estimate
-    taken: int
+    visits: int
     wrong: list[Rollout]
 
 
 class _Search:
     """The search of one prompt, with its counts: ``rollouts`` drawn and answers ``searched``."""
 
-    def __init__(self, how: OmegaPRM, prompt: Prompt, model: Model, check: BoundedCheck) -> None:
-        self._how, self._prompt, self._model, self._check = how, prompt, model, check
+    def __init__(
+        self, operator: OmegaPRM, prompt: Prompt, model: Model, check: BoundedCheck
+    ) -> None:
+        self._operator, self._prompt, self._model, self._check = operator, prompt, model, check
         self._states: dict[str, _State] = {}
         self._ends: dict[str, Rollout] = {}
         self.rollouts = 0
@@ -142,32 +144,35 @@ class _Search:
         if not 0 < (root.estimate.value or 0) < 1:
             return self._nothing(root.estimate)
         self._ends |= {one.text: one for one in root.estimate.rollouts if one.right}
-        for _ in range(self._how.searches):
+        for _ in range(self._operator.searches):
             candidates = [(state, one) for state in self._states.values() for one in state.wrong]
             if not candidates:
                 break
-            taken = sum(state.taken for state in self._states.values())
+            visits = sum(state.visits for state in self._states.values())
             # `max` takes the first of equals, which is the same in every run.
             state, rollout = max(
-                candidates, key=lambda pair: self._priority(pair[0], pair[1], taken)
+                candidates, key=lambda pair: self._priority(pair[0], pair[1], visits)
             )
             state.wrong.remove(rollout)
-            state.taken += 1
+            state.visits += 1
             self.searched += 1
             self._ends[rollout.text] = rollout
             await self._by_halves(state, rollout)
         return self._tree()
 
-    def _priority(self, state: _State, rollout: Rollout, taken: int) -> float:
-        how, mean = self._how, state.estimate.value or 0.0
-        promise = how.alpha ** (1 - mean) * how.beta ** (rollout.tokens / how.length)
-        return float(promise + how.c_puct * math.sqrt(taken) / (1 + state.taken))
+    def _priority(self, state: _State, rollout: Rollout, visits: int) -> float:
+        operator, mean = self._operator, state.estimate.value or 0.0
+        promise = operator.alpha ** (1 - mean) * operator.beta ** (rollout.tokens / operator.length)
+        return float(promise + operator.c_puct * math.sqrt(visits) / (1 + state.visits))
 
     async def _by_halves(self, state: _State, rollout: Rollout) -> None:
         """Binary search for the first wrong step of ``rollout`` after ``state``. Its last step is
         already known to be wrong."""
         start = len(state.text)
-        ends = [start, *(start + end for end in step_ends(rollout.text[start:], self._how.steps))]
+        ends = [
+            start,
+            *(start + end for end in step_ends(rollout.text[start:], self._operator.steps)),
+        ]
         right, wrong = 0, len(ends) - 1
         while wrong - right > 1:
             middle = (right + wrong) // 2
@@ -182,7 +187,7 @@ class _Search:
     async def _valued(self, text: str) -> _State:
         """The state of a prefix. It is valued on the first call."""
         if text not in self._states:
-            estimate = await self._how.rollouts.estimate(
+            estimate = await self._operator.rollouts.estimate(
                 self._prompt, text, self._model, self._check
             )
             self.rollouts += estimate.asked
@@ -205,9 +210,9 @@ class _Search:
     def _tree(self) -> Node:
         """All valued prefixes and answers as a tree; the parent of each is its longest prefix."""
         origin: dict[str, Any] = {
-            "operator": self._how.path,
+            "operator": self._operator.path,
             "model": self._model.revision,
-            "parameters": sampling_parameters(self._how.rollouts.sampling),
+            "parameters": sampling_parameters(self._operator.rollouts.sampling),
             "seed": None,
             "parents": [],
         }
@@ -229,5 +234,5 @@ class _Search:
             state = self._states[text]
             node.own = node.value = state.estimate.value
             node.error = state.estimate.error
-            node.visits = state.taken
+            node.visits = state.visits
         return root
