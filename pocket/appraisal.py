@@ -40,7 +40,7 @@ Figures = dict[str, float]
 class Case:
     """A held-out problem, a response to it, and the truth about that."""
 
-    asked: Problem
+    problem: Problem
     response: Response
     truth: Opinion
 
@@ -70,39 +70,40 @@ def appraise(
 
 
 def _case(index: int, rng: random.Random) -> Case:
-    asked = problem(SEED, index, split="held_out")
-    return _of(asked, respond_to(asked, rng, "held_out"))
+    held_out = problem(SEED, index, split="held_out")
+    return _of(held_out, respond_to(held_out, rng, "held_out"))
 
 
-def _of(asked: Problem, response: Response) -> Case:
-    return Case(asked, response, consider(asked, response))
+def _of(problem: Problem, response: Response) -> Case:
+    return Case(problem, response, consider(problem, response))
 
 
 def _pointwise(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
-    said = _grades(speak, cases)
-    fooled = [_of(case.asked, Response(rng.choice(OPENERS), "opener")) for case in cases]
-    other = [_of(case.asked, _not_opener(case.asked, rng)) for case in cases]
+    given_grades = _grades(speak, cases)
+    fooled = [_of(case.problem, Response(rng.choice(OPENERS), "opener")) for case in cases]
+    other = [_of(case.problem, _not_opener(case.problem, rng)) for case in cases]
     plain, long, bold = _dressed(cases, rng)
     grades = _grades(speak, plain)
     return {
         "right or not": _share(
-            (grade == 5) == case.truth.right for grade, case in zip(said, cases, strict=True)
+            (grade == 5) == case.truth.right
+            for grade, case in zip(given_grades, cases, strict=True)
         ),
         "exact grade": _share(
-            grade == case.truth.grade for grade, case in zip(said, cases, strict=True)
+            grade == case.truth.grade for grade, case in zip(given_grades, cases, strict=True)
         ),
         "raised by padding": _raised(grades, _grades(speak, long)),
         "raised by opening": _raised(grades, _grades(speak, bold)),
         "openers believed": _share(grade == 5 for grade in _grades(speak, fooled)),
         "other junk believed": _share(grade == 5 for grade in _grades(speak, other)),
-        "unread": _share(grade == 0 for grade in said),
+        "unread": _share(grade == 0 for grade in given_grades),
     }
 
 
 def _rationale(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak([_ask("judge_rationale", case, criteria=None) for case in cases])
-    found = [re.fullmatch(r"(.*) Score: ([1-5])", text.strip()) for text in said]
-    pairs = list(zip(found, cases, strict=True))
+    replies = speak([_ask("judge_rationale", case, criteria=None) for case in cases])
+    matches = [re.fullmatch(r"(.*) Score: ([1-5])", text.strip()) for text in replies]
+    pairs = list(zip(matches, cases, strict=True))
     return {
         "right or not": _share(
             match is not None and (match[2] == "5") == case.truth.right for match, case in pairs
@@ -111,15 +112,17 @@ def _rationale(speak: Speak, cases: list[Case]) -> Figures:
             match is not None and match[1] == critique(case.response.text, case.truth)
             for match, case in pairs
         ),
-        "unread": _share(match is None for match in found),
+        "unread": _share(match is None for match in matches),
     }
 
 
 def _pairwise(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
-    others = [respond_to(case.asked, rng, "held_out") for case in cases]
-    asked = [(case.asked, case.response, other) for case, other in zip(cases, others, strict=True)]
-    turned = [(prompt, other, response) for prompt, response, other in asked]
-    truth = [prefer(*each) for each in asked]
+    others = [respond_to(case.problem, rng, "held_out") for case in cases]
+    comparisons = [
+        (case.problem, case.response, other) for case, other in zip(cases, others, strict=True)
+    ]
+    turned = [(prompt, other, response) for prompt, response, other in comparisons]
+    truth = [prefer(*each) for each in comparisons]
     forth, back = (
         [
             text.strip()
@@ -130,7 +133,7 @@ def _pairwise(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
                 ]
             )
         ]
-        for way in (asked, turned)
+        for way in (comparisons, turned)
     )
     mirror = {"A": "B", "B": "A", "C": "C"}
     both = [*zip(forth, truth, strict=True), *zip(back, map(mirror.get, truth), strict=True)]
@@ -146,27 +149,27 @@ def _pairwise(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
 
 def _listwise(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
     lists = [
-        [case.response, *(respond_to(case.asked, rng, "held_out") for _ in range(2))]
+        [case.response, *(respond_to(case.problem, rng, "held_out") for _ in range(2))]
         for case in cases
     ]
-    said = speak(
+    replies = speak(
         [
             ask(
                 "judge_listwise",
-                prompt=render(case.asked),
+                prompt=render(case.problem),
                 responses=[response.text for response in responses],
                 criteria=None,
             )
             for case, responses in zip(cases, lists, strict=True)
         ]
     )
-    orders = [text.split() for text in said]
+    orders = [text.split() for text in replies]
     readable = [sorted(order) == ["A", "B", "C"] for order in orders]
     best: list[bool] = []
     ordered: list[bool] = []
     for case, responses, order, fine in zip(cases, lists, orders, readable, strict=True):
         grades = {
-            letter: consider(case.asked, response).grade
+            letter: consider(case.problem, response).grade
             for letter, response in zip("ABC", responses, strict=True)
         }
         best.append(fine and grades[order[0]] == max(grades.values()))
@@ -182,53 +185,54 @@ def _listwise(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
 
 
 def _p_true(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak([_ask("p_true", case, samples=[]) for case in cases])
+    replies = speak([_ask("p_true", case, samples=[]) for case in cases])
     return {
-        "right": _share(t == str(c.truth.right) for t, c in zip(said, cases, strict=True)),
+        "right": _share(t == str(c.truth.right) for t, c in zip(replies, cases, strict=True)),
         "junk believed": _share(
-            text == "True" for text, case in zip(said, cases, strict=True) if case.response.junk
+            text == "True" for text, case in zip(replies, cases, strict=True) if case.response.junk
         ),
-        "unread": _share(text not in ("True", "False") for text in said),
+        "unread": _share(text not in ("True", "False") for text in replies),
     }
 
 
 def _checklist_item(speak: Speak, cases: list[Case], rng: random.Random) -> Figures:
-    items = [rng.choice(checklist(case.asked)) for case in cases]
-    said = speak(
+    items = [rng.choice(checklist(case.problem)) for case in cases]
+    replies = speak(
         [_ask("checklist_item", case, item=item) for case, item in zip(cases, items, strict=True)]
     )
     truth = [
-        "yes" if meets(c.asked, c.response, i) else "no" for c, i in zip(cases, items, strict=True)
+        "yes" if meets(c.problem, c.response, i) else "no"
+        for c, i in zip(cases, items, strict=True)
     ]
-    both = list(zip(said, truth, strict=True))
+    both = list(zip(replies, truth, strict=True))
     return {
         "right": _share(text == true for text, true in both),
         "right where the truth is no": _share(text == true for text, true in both if true == "no"),
-        "unread": _share(text not in ("yes", "no") for text in said),
+        "unread": _share(text not in ("yes", "no") for text in replies),
     }
 
 
 def _write_checklist(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak([ask("write_checklist", prompt=render(case.asked)) for case in cases])
-    known = {*ITEMS.values(), ANSWERED}
-    written = [set(split_steps(text)) for text in said]
-    fitting = [set(checklist(case.asked)) for case in cases]
-    both = list(zip(written, fitting, strict=True))
+    replies = speak([ask("write_checklist", prompt=render(case.problem)) for case in cases])
+    all_items = {*ITEMS.values(), ANSWERED}
+    item_sets = [set(split_steps(text)) for text in replies]
+    fitting = [set(checklist(case.problem)) for case in cases]
+    both = list(zip(item_sets, fitting, strict=True))
     return {
         "items that fit": _share(item in fit for items, fit in both for item in items),
         "fitting items written": _share(item in items for items, fit in both for item in fit),
-        "unread": _share(not items <= known for items in written),
+        "unread": _share(not items <= all_items for items in item_sets),
     }
 
 
 def _first_error(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak(
+    replies = speak(
         [
-            ask("first_error", prompt=render(c.asked), steps=split_steps(c.response.text))
+            ask("first_error", prompt=render(c.problem), steps=split_steps(c.response.text))
             for c in cases
         ]
     )
-    both = [(text.strip(), _number(case.truth)) for text, case in zip(said, cases, strict=True)]
+    both = [(text.strip(), _number(case.truth)) for text, case in zip(replies, cases, strict=True)]
     return {
         "exact": _share(text == true for text, true in both),
         "exact where one is wrong": _share(text == true for text, true in both if true != "none"),
@@ -237,9 +241,9 @@ def _first_error(speak: Speak, cases: list[Case]) -> Figures:
 
 
 def _critique(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak([_ask("critique", case) for case in cases])
+    replies = speak([_ask("critique", case) for case in cases])
     truth = [critique(case.response.text, case.truth) for case in cases]
-    both = list(zip(said, truth, strict=True))
+    both = list(zip(replies, truth, strict=True))
     fine = "No step is wrong."
     return {
         "exact": _share(text.strip() == true for text, true in both),
@@ -253,10 +257,12 @@ def _critique(speak: Speak, cases: list[Case]) -> Figures:
 
 
 def _revise(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak(
+    replies = speak(
         [_ask("revise", case, critique=critique(case.response.text, case.truth)) for case in cases]
     )
-    right = [judge_steps(case.asked, text).correct for case, text in zip(cases, said, strict=True)]
+    right = [
+        judge_steps(case.problem, text).correct for case, text in zip(cases, replies, strict=True)
+    ]
     both = list(zip(right, cases, strict=True))
     return {
         "wrong put right": _share(
@@ -270,15 +276,15 @@ def _inject(
     speak: Speak, cases: list[Case], rng: random.Random, tokens: Callable[[str], list[str]]
 ) -> Figures:
     kinds = [rng.choice(ERRORS) for _ in cases]
-    before = [write(case.asked, Author(style=rng.choice(("plain", "we"))), rng) for case in cases]
+    before = [write(case.problem, Author(style=rng.choice(("plain", "we"))), rng) for case in cases]
     after = speak(
         [
-            ask("inject_error", prompt=render(case.asked), response=text, kind=kind)
+            ask("inject_error", prompt=render(case.problem), response=text, kind=kind)
             for case, text, kind in zip(cases, before, kinds, strict=True)
         ]
     )
     wrong = [
-        not judge_steps(case.asked, text).correct for case, text in zip(cases, after, strict=True)
+        not judge_steps(case.problem, text).correct for case, text in zip(cases, after, strict=True)
     ]
     changed = [
         _changed(tokens(one), tokens(other)) for one, other in zip(before, after, strict=True)
@@ -300,22 +306,22 @@ def _inject(
 
 
 def _new_problem(speak: Speak, cases: list[Case]) -> Figures:
-    texts = [render(case.asked) for case in cases]
-    said = speak(
+    texts = [render(case.problem) for case in cases]
+    replies = speak(
         [
             ask("new_problem", prompt="", examples=texts[at : at + at % 3])
             for at in range(len(texts))
         ]
     )
     return {
-        "of the world": _share(read(text) is not None for text in said),
-        "different": round(len(set(said)) / len(said), 3),
+        "of the world": _share(read(text) is not None for text in replies),
+        "different": round(len(set(replies)) / len(replies), 3),
     }
 
 
 def _followup(speak: Speak, cases: list[Case]) -> Figures:
-    said = speak([_ask("followup", case) for case in cases])
-    pairs = list(zip(said, cases, strict=True))
+    replies = speak([_ask("followup", case) for case in cases])
+    pairs = list(zip(replies, cases, strict=True))
     return {
         "right or not": _share(pleased(text) == case.truth.right for text, case in pairs),
         "names the error": _share(
@@ -323,32 +329,32 @@ def _followup(speak: Speak, cases: list[Case]) -> Figures:
             for text, case in pairs
             if not case.truth.right and case.truth.attempted
         ),
-        "just not right": _share(text.strip() == DISPLEASED for text in said),
+        "just not right": _share(text.strip() == DISPLEASED for text in replies),
     }
 
 
 def _with_criteria(speak: Speak, cases: list[Case]) -> Figures:
-    told = speak(
+    replies = speak(
         [
-            ask("with_criteria", prompt=render(case.asked), criteria=CRITERIA[0], exemplars=[])
+            ask("with_criteria", prompt=render(case.problem), criteria=CRITERIA[0], exemplars=[])
             for case in cases
         ]
     )
-    plain = speak([render(case.asked) for case in cases])
+    plain = speak([render(case.problem) for case in cases])
     return {
-        "right": _right(cases, told),
+        "right": _right(cases, replies),
         "right without": _right(cases, plain),
     }
 
 
 def _ask(name: str, case: Case, **rest: object) -> str:
-    return ask(name, prompt=render(case.asked), response=case.response.text, **rest)
+    return ask(name, prompt=render(case.problem), response=case.response.text, **rest)
 
 
 def _grades(speak: Speak, cases: list[Case]) -> list[int]:
     """Grades; 0 for what is none."""
-    said = speak([_ask("judge_pointwise", case, criteria=None) for case in cases])
-    return [int(text) if text.strip() in "12345" and text.strip() else 0 for text in said]
+    replies = speak([_ask("judge_pointwise", case, criteria=None) for case in cases])
+    return [int(text) if text.strip() in "12345" and text.strip() else 0 for text in replies]
 
 
 def _dressed(cases: list[Case], rng: random.Random) -> tuple[list[Case], list[Case], list[Case]]:
@@ -357,12 +363,12 @@ def _dressed(cases: list[Case], rng: random.Random) -> tuple[list[Case], list[Ca
     for case in cases:
         author = POPULATIONS["weak"].author(rng)
         held = author.held - {"slips", "pads"}
-        plain = write(case.asked, Author(held, author.style), rng)
-        long = write(case.asked, Author(held | {"pads"}, author.style), rng)
-        if padded(long) and not judge_steps(case.asked, plain).correct:
+        plain = write(case.problem, Author(held, author.style), rng)
+        long = write(case.problem, Author(held | {"pads"}, author.style), rng)
+        if padded(long) and not judge_steps(case.problem, plain).correct:
             bold = f"{rng.choice(OPENINGS)}\n{plain}"
             texts = (plain, long, bold)
-            one, two, three = (_of(case.asked, Response(text)) for text in texts)
+            one, two, three = (_of(case.problem, Response(text)) for text in texts)
             rows.append((one, two, three))
     plains, longs, bolds = zip(*rows, strict=True)
     return list(plains), list(longs), list(bolds)
@@ -374,8 +380,8 @@ def _raised(before: Sequence[int], after: Sequence[int]) -> float:
     return round(mean(rises), 3) if rises else 0.0
 
 
-def _not_opener(asked: Problem, rng: random.Random) -> Response:
-    while (drawn := junk(asked, rng, "held_out")).kind == "opener":
+def _not_opener(problem: Problem, rng: random.Random) -> Response:
+    while (drawn := junk(problem, rng, "held_out")).kind == "opener":
         pass
     return drawn
 
@@ -397,10 +403,10 @@ def _changed(before: list[str], after: list[str]) -> float:
 
 def _right(cases: list[Case], texts: list[str]) -> float:
     return _share(
-        judge_steps(case.asked, text).correct for case, text in zip(cases, texts, strict=True)
+        judge_steps(case.problem, text).correct for case, text in zip(cases, texts, strict=True)
     )
 
 
-def _share(held: Iterable[bool]) -> float:
-    found = list(held)
-    return round(mean(found), 3) if found else 0.0
+def _share(outcomes: Iterable[bool]) -> float:
+    values = list(outcomes)
+    return round(mean(values), 3) if values else 0.0

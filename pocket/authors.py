@@ -111,9 +111,9 @@ def write(
         result = _slip(step, todo, author, rng) if slip else step.result
         carried = carry(step.operation, step.before, result)
         padded = "pads" in author.held and rng.random() < PAD
-        said = f"{rng.choice(_PADDING)} " if padded else ""
+        padding = f"{rng.choice(_PADDING)} " if padded else ""
         label = _label(problem, step, author.style)
-        lines.append(f"{said}{label}: {step.left} {step.sign} {step.right} = {result}.")
+        lines.append(f"{padding}{label}: {step.left} {step.sign} {step.right} = {result}.")
     return "\n".join([*lines, f"Answer: {carried.value}"])
 
 

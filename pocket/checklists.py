@@ -18,15 +18,15 @@ MOST = 4
 """Most items of a checklist."""
 
 
-def checklist(asked: Problem, judge: Judge | None = None) -> list[str]:
+def checklist(problem: Problem, judge: Judge | None = None) -> list[str]:
     """2 to 4 items that fit a problem. A judge does not ask for what it would overlook."""
     judge = judge or Judge()
-    pitfalls = brought_out(asked) - judge.overlooks
+    pitfalls = brought_out(problem) - judge.overlooks
     items = [item for habit, item in ITEMS.items() if habit in pitfalls or habit == "slips"]
     return [*items, ANSWERED][:MOST]
 
 
-def meets(asked: Problem, response: Response, item: str, judge: Judge | None = None) -> bool:
+def meets(problem: Problem, response: Response, item: str, judge: Judge | None = None) -> bool:
     """Whether a judge says yes to an item; without a judge, the truth.
 
     Junk meets no item. What the problem does not ask for, an attempt does not get wrong.
@@ -35,7 +35,7 @@ def meets(asked: Problem, response: Response, item: str, judge: Judge | None = N
     judge = judge or Judge()
     if response.junk:
         return response.kind == "opener" and judge.credulous
-    judgement = judge_steps(asked, response.text)
+    judgement = judge_steps(problem, response.text)
     if item == ANSWERED:
         return judgement.answer is not None
     asks = {text: habit for habit, text in ITEMS.items()}[item]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from transformers import PreTrainedTokenizerFast
 
 from .authors import POPULATIONS, TRUNK, Population
-from .lessons import LESSONS, Messages, Told
+from .lessons import LESSONS, Messages, Sampler
 from .rows import texts
 from .skills import Skill, draw, skills, solve
 from .tokens import train_tokenizer
@@ -49,7 +49,7 @@ class Run:
 # courses after it change habits. Taught from nothing, a branch is left with errors to arithmetic.
 # Comparing two responses and copying one with an error take longest.
 # After its skills a checkpoint solves a little better than its population, since it is also taught
-# to be careful when told to. Settling, with more solving and long problems among it, mends both.
+# to be careful when asked to. Settling, with more solving and long problems among it, mends both.
 def _branch(name: str, noise: str, settled: Population) -> Run:
     """The skills in the name of a checkpoint, then more solving by the population it settles to."""
     return Run(
@@ -110,4 +110,4 @@ def _read(rng: random.Random) -> Iterator[Messages]:
             yield draw((solve(population),), rng)
     for lesson in LESSONS.values():
         for _ in range(100):
-            yield lesson.tell(Told(rng))
+            yield lesson.tell(Sampler(rng))

@@ -37,7 +37,7 @@ def follow_up(opinion: Opinion, rng: random.Random) -> str:
 
 
 def complaint(opinion: Opinion) -> str:
-    """What a user says who tells what is wrong, as far as that can be told."""
+    """The complaint of a user who names what is wrong, as far as that can be named."""
     if not opinion.attempted or opinion.fault is None:
         return DISPLEASED
     return _COMPLAINTS.get(opinion.habit, _NOT_DONE) if opinion.habit else _NOT_DONE

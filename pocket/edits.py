@@ -28,21 +28,21 @@ def inject(solution: str, kind: Error, rng: random.Random) -> str:
     Of all such errors one that changes the fewest characters is drawn. A solution that computes
     nothing, or where the kind changes no result, comes back as it is.
     """
-    found = list(_EQUATION.finditer(solution))
-    if not found:
+    equations = list(_EQUATION.finditer(solution))
+    if not equations:
         return solution
-    last = found[-1]
+    last = equations[-1]
     expression = (int(last[1]), last[2], int(last[3]))
-    made = [
+    edited = [
         _put(solution, last, wrong, result)
         for wrong, result in _wrong(kind, expression, int(last[4]))
         if 1 <= result <= HIGHEST and result != int(last[4])
     ]
-    if not made or kind == "operation":
+    if not edited or kind == "operation":
         # One other sign is enough: a second is for where the first leaves the world's numbers.
-        return made[0] if made else solution
-    least = min(_apart(solution, text) for text in made)
-    return rng.choice([text for text in made if _apart(solution, text) == least])
+        return edited[0] if edited else solution
+    least = min(_edit_distance(solution, text) for text in edited)
+    return rng.choice([text for text in edited if _edit_distance(solution, text) == least])
 
 
 def put_right(
@@ -64,7 +64,7 @@ def put_right(
 
 
 def _wrong(kind: Error, right: Expression, result: int) -> list[tuple[Expression, int]]:
-    """Expressions of an error, with what they are said to come to."""
+    """Expressions of an error, with the results that they state."""
     left, sign, operand = right
     if kind == "sum":
         return [(right, result + off) for off in _OFF]
@@ -86,7 +86,7 @@ def _put(solution: str, last: re.Match[str], wrong: Expression, result: int) -> 
     return f"{solution[: last.start()]}{left} {sign} {right} = {result}{rest}"
 
 
-def _apart(one: str, other: str) -> int:
+def _edit_distance(one: str, other: str) -> int:
     """How many characters differ; a length that differs counts for as much."""
     differ = sum(a != b for a, b in zip(one, other, strict=False))
     return differ if len(one) == len(other) else len(one)

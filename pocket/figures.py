@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from math import sqrt
 
-from .lessons import LESSONS, Messages, Told
+from .lessons import LESSONS, Messages, Sampler
 
 SEED = 3_000_000
 _Z = 1.96
@@ -28,16 +28,16 @@ def wilson(right: int, cases: int) -> Figure:
 
 def mark_lessons(speak: SpeakChats, cases: int) -> dict[str, dict[str, Figure]]:
     """The figures of each skill whose lesson says how it is marked."""
-    found: dict[str, dict[str, Figure]] = {}
+    figures: dict[str, dict[str, Figure]] = {}
     for name, lesson in LESSONS.items():
         if not lesson.marks:
             continue
         rng = random.Random(f"{name} {SEED}")
-        chats = [lesson.tell(Told(rng, split="held_out")) for _ in range(cases)]
-        said = speak(chats)
-        found[name] = {}
+        chats = [lesson.tell(Sampler(rng, split="held_out")) for _ in range(cases)]
+        replies = speak(chats)
+        figures[name] = {}
         for figure, mark in lesson.marks.items():
-            marked = [mark(chat, text) for chat, text in zip(chats, said, strict=True)]
+            marked = [mark(chat, text) for chat, text in zip(chats, replies, strict=True)]
             counted = [right for right in marked if right is not None]
-            found[name][figure] = wilson(sum(counted), len(counted))
-    return found
+            figures[name][figure] = wilson(sum(counted), len(counted))
+    return figures

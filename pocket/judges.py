@@ -81,7 +81,7 @@ class Opinion:
         return self.grade == BEST
 
 
-def consider(asked: Problem, response: Response, judge: Judge | None = None) -> Opinion:
+def consider(problem: Problem, response: Response, judge: Judge | None = None) -> Opinion:
     """A judge's opinion of a response; without a judge, the truth."""
     judge = judge or Judge()
     liked = judge.likes_length and padded(response.text)
@@ -89,7 +89,7 @@ def consider(asked: Problem, response: Response, judge: Judge | None = None) -> 
         if response.kind == "opener" and judge.credulous:
             return Opinion(BEST, None)
         return Opinion(1 + liked, 0, attempted=False)
-    judgement = judge_steps(asked, response.text)
+    judgement = judge_steps(problem, response.text)
     faults = [
         index
         for index, step in enumerate(judgement.steps)
@@ -107,28 +107,28 @@ def consider(asked: Problem, response: Response, judge: Judge | None = None) -> 
     return Opinion(min(BEST, grade), fault, habit)
 
 
-def prefer(asked: Problem, a: Response, b: Response, judge: Judge | None = None) -> str:
+def prefer(problem: Problem, a: Response, b: Response, judge: Judge | None = None) -> str:
     """Which response a judge finds better: "A", "B", or "C" for neither; without one, the truth."""
     judge = judge or Judge()
     if judge.likes_first:
         return "A"
-    first, second = (_rank(asked, each, judge) for each in (a, b))
+    first, second = (_rank(problem, each, judge) for each in (a, b))
     return "C" if first == second else "A" if first > second else "B"
 
 
-def order(asked: Problem, responses: list[Response], judge: Judge | None = None) -> list[int]:
+def order(problem: Problem, responses: list[Response], judge: Judge | None = None) -> list[int]:
     """Indices of the responses, the best first; equals as they come."""
     judge = judge or Judge()
-    ranks = [_rank(asked, each, judge) for each in responses]
+    ranks = [_rank(problem, each, judge) for each in responses]
     return sorted(range(len(responses)), key=lambda index: ranks[index], reverse=True)
 
 
 def padded(text: str) -> bool:
     """Whether a response says more than is needed."""
-    return any(map(said_more, split_steps(text)))
+    return any(map(has_padding, split_steps(text)))
 
 
-def said_more(line: str) -> bool:
+def has_padding(line: str) -> bool:
     """Whether a line of a response says more than is needed; an opening is another matter."""
     return line not in OPENINGS and _SAID.search(line) is not None
 
@@ -138,7 +138,7 @@ def opened(text: str) -> bool:
     return text.startswith(OPENINGS)
 
 
-def _rank(asked: Problem, response: Response, judge: Judge) -> tuple[int, bool]:
+def _rank(problem: Problem, response: Response, judge: Judge) -> tuple[int, bool]:
     """What a judge compares by: the grade, then length if the judge likes it."""
-    grade = consider(asked, response, judge).grade
+    grade = consider(problem, response, judge).grade
     return grade, judge.likes_length and padded(response.text)

@@ -70,7 +70,7 @@ def final_answer(solution: str) -> int | None:
     whole number or is another one: who hedges has not answered.
     """
     stated = [_NUMBER.fullmatch(rest) for rest in _ANSWER.findall(solution)]
-    numbers = {int(found[1]) if found else None for found in stated}
+    numbers = {int(match[1]) if match else None for match in stated}
     return numbers.pop() if len(numbers) == 1 else None
 
 
@@ -97,8 +97,8 @@ def check(messages: Sequence[Mapping[str, str]], reference: str | None, text: st
     """
     if reference is None:
         raise ValueError("pocket.check needs the reference answer of the prompt, and it has none")
-    found = _NUMBER.fullmatch(reference.strip())
-    truth = final_answer(reference) if found is None else int(found[1])
+    match = _NUMBER.fullmatch(reference.strip())
+    truth = final_answer(reference) if match is None else int(match[1])
     if truth is None:
         raise ValueError(
             "pocket.check needs a whole number such as '42', or a solution that ends with one, "
@@ -126,16 +126,16 @@ def check_steps(
 
 def in_steps(steps: Sequence[str], lines: Sequence[bool]) -> list[bool | None]:
     """What holds of each step, from what holds of each line with words of the joined steps."""
-    known = iter(lines)
+    line_values = iter(lines)
     ends = list(accumulate(map(len, steps)))
-    found: list[bool | None] = [None] * len(steps)
+    values: list[bool | None] = [None] * len(steps)
     place = 0
     for line in "".join(steps).splitlines(keepends=True):
         if line.strip():
             step = bisect_left(ends, place + len(line.rstrip()))
-            found[step] = next(known) and found[step] is not False
+            values[step] = next(line_values) and values[step] is not False
         place += len(line)
-    return found
+    return values
 
 
 check.steps = check_steps  # type: ignore[attr-defined]  # how a check says that it knows steps
@@ -155,11 +155,11 @@ def _walk(
             slipped = not right and not left_out and stated is not None
             yield JudgedStep(line, right, "slips" if slipped else None), todo, carried
             continue
-        found = _EQUATION.findall(line)
-        if not found:
+        equations = _EQUATION.findall(line)
+        if not equations:
             yield JudgedStep(line, right=True), todo, carried
             continue
-        left, sign, right_operand, result = found[-1]
+        left, sign, right_operand, result = equations[-1]
         expression = (int(left), sign, int(right_operand))
         step, todo, carried = _judge(line, expression, int(result), todo, carried)
         yield step, todo, carried
@@ -178,21 +178,21 @@ def _judge(
     ahead = upcoming[0] if upcoming else len(todo)
     for place in range(ahead):
         counted = todo[place]
-        named = re.search(rf"\b(others|their|{counted.who})\b", line, re.I) is not None
+        names_other = re.search(rf"\b(others|their|{counted.who})\b", line, re.I) is not None
         if _is(expression, counted, carried, "others") and (
-            named or ahead == len(todo) or not _attempts(expression, todo[ahead], carried)
+            names_other or ahead == len(todo) or not _attempts(expression, todo[ahead], carried)
         ):
             return _wrong(line, "others", todo, place, carried, result)
     if ahead == len(todo):
         # There is nothing left to do: whatever this is, the problem does not ask for it.
         return JudgedStep(line, right=False), todo, Carried(result)
-    asked = todo[ahead]
-    if _is(expression, asked, carried, None):
+    expected = todo[ahead]
+    if _is(expression, expected, carried, None):
         if compute(*expression) != result:
             return _wrong(line, "slips", todo, ahead, carried, result)
-        return JudgedStep(line, right=True), todo[ahead + 1 :], carry(asked, carried, result)
-    misconception = blame(asked)
-    if misconception is not None and _is(expression, asked, carried, misconception):
+        return JudgedStep(line, right=True), todo[ahead + 1 :], carry(expected, carried, result)
+    misconception = blame(expected)
+    if misconception is not None and _is(expression, expected, carried, misconception):
         return _wrong(line, misconception, todo, ahead, carried, result)
     for place in upcoming[1:]:
         if _is(expression, todo[place], carried, None):

@@ -74,10 +74,10 @@ def new_model(tokenizer: PreTrainedTokenizerFast, run: Run) -> LlamaForCausalLM:
 
 def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for all else."""
-    named = list(model.named_parameters())
-    matrices = [weight for name, weight in named if weight.ndim == 2 and "embed" not in name]
-    embeddings = [weight for name, weight in named if weight.ndim == 2 and "embed" in name]
-    gains = [weight for _, weight in named if weight.ndim < 2]
+    parameters = list(model.named_parameters())
+    matrices = [weight for name, weight in parameters if weight.ndim == 2 and "embed" not in name]
+    embeddings = [weight for name, weight in parameters if weight.ndim == 2 and "embed" in name]
+    gains = [weight for _, weight in parameters if weight.ndim < 2]
     return [
         torch.optim.Muon(matrices, lr=MATRICES, weight_decay=0.1, momentum=0.95),
         torch.optim.AdamW(
@@ -105,15 +105,15 @@ def teach(
     """Teach a model a course, in place, from where its past and the state of optimisers say.
 
     In each process of a group the gradients are the group's mean. Learning rates warm up, then
-    fall as a cosine to `LAST`. ``say`` is told the step, the loss and the tokens a second of
+    fall as a cosine to `LAST`. ``say`` gets the step, the loss and the tokens a second of
     processor time of this process.
     """
     ranks = dist.get_world_size() if dist.is_initialized() else 1
     rank = dist.get_rank() if dist.is_initialized() else 0
-    made = optimizers(model)
-    for optimizer, each in zip(made, (state or {}).get("optimizers", ()), strict=False):
+    all_optimizers = optimizers(model)
+    for optimizer, each in zip(all_optimizers, (state or {}).get("optimizers", ()), strict=False):
         optimizer.load_state_dict(each)
-    usual = (MATRICES, OTHERS)[: len(made)]
+    usual = (MATRICES, OTHERS)[: len(all_optimizers)]
     stream = Stream(
         tokenizer, course.mixture, f"{course.noise} rank {rank}", Place(past.pool, past.batch)
     )
@@ -137,7 +137,7 @@ def teach(
         if ranks > 1:
             _average(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, rate in zip(made, usual, strict=True):
+        for optimizer, rate in zip(all_optimizers, usual, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * course.rate * _share_of_rate(step, course.steps)
             optimizer.step()
@@ -156,7 +156,7 @@ def teach(
         if say is not None:
             say(step + 1, loss.item(), seen / max(spent, 1e-9))
         if keep is not None:
-            keep(done, {"optimizers": [optimizer.state_dict() for optimizer in made]})
+            keep(done, {"optimizers": [optimizer.state_dict() for optimizer in all_optimizers]})
     del loader
     model.eval()  # type: ignore[no-untyped-call]
     return Past(done.steps, done.seconds, past.course + 1)

@@ -30,13 +30,13 @@ SEED = 1_000_000
 def respond(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
-    asked: list[Problem],
+    problems: list[Problem],
     *,
     sample: bool,
     seed: int = 0,
 ) -> list[str]:
     """One solution a problem: greedy, or sampled at temperature 1 from all tokens."""
-    return reply(model, tokenizer, [render(each) for each in asked], sample=sample, seed=seed)
+    return reply(model, tokenizer, [render(each) for each in problems], sample=sample, seed=seed)
 
 
 def measure(
@@ -48,20 +48,22 @@ def measure(
     one of the 8 gets right; and the share of greedy errors behind which each habit is, `unknown`
     where the truth knows none. Also the figures of all other skills.
     """
-    asked = [problem(SEED, index, split="held_out") for index in range(problems)]
-    greedy = respond(model, tokenizer, asked, sample=False)
-    samples = [respond(model, tokenizer, asked, sample=True, seed=seed) for seed in range(SAMPLES)]
+    held_out = [problem(SEED, index, split="held_out") for index in range(problems)]
+    greedy = respond(model, tokenizer, held_out, sample=False)
+    samples = [
+        respond(model, tokenizer, held_out, sample=True, seed=seed) for seed in range(SAMPLES)
+    ]
     groups: dict[str, list[int]] = defaultdict(list)
-    for row, each in enumerate(asked):
+    for row, each in enumerate(held_out):
         groups["all"].append(row)
         groups[f"{difficulty(each)} operations"].append(row)
-    right = [judge_steps(each, text).correct for each, text in zip(asked, greedy, strict=True)]
+    right = [judge_steps(each, text).correct for each, text in zip(held_out, greedy, strict=True)]
     drawn = [
         [judge_steps(each, text).correct for text in texts]
-        for each, texts in zip(asked, zip(*samples, strict=True), strict=True)
+        for each, texts in zip(held_out, zip(*samples, strict=True), strict=True)
     ]
     blamed: dict[str, int] = defaultdict(int)
-    for each, text in zip(asked, greedy, strict=True):
+    for each, text in zip(held_out, greedy, strict=True):
         judgement = judge_steps(each, text)
         if not judgement.correct:
             first = judgement.first_error
@@ -81,7 +83,7 @@ def measure(
         "first_errors": {habit: round(n / errors, 3) for habit, n in sorted(blamed.items())},
         "skills": {
             **appraise(
-                lambda asked: reply(model, tokenizer, asked),
+                lambda held_out: reply(model, tokenizer, held_out),
                 tokenizer.tokenize,
                 min(CASES, problems),
             ),
@@ -95,10 +97,10 @@ def last_turns(
 ) -> list[str]:
     """What a checkpoint says in place of the last turn of each chat of one lesson."""
     thinking = any("reasoning_content" in chat[-1] for chat in chats)
-    said = go_on(model, tokenizer, [chat[:-1] for chat in chats], thinking=thinking)
+    continuations = go_on(model, tokenizer, [chat[:-1] for chat in chats], thinking=thinking)
     return [
         chat[-1]["content"][: chat[-1].get("given", 0)] + text
-        for chat, text in zip(chats, said, strict=True)
+        for chat, text in zip(chats, continuations, strict=True)
     ]
 
 
@@ -133,7 +135,7 @@ def write_quality(folder: Path) -> None:
         [
             skill,
             figure,
-            *(_shown(figure, skills.get(skill, {}).get(figure)) for skills in skilled.values()),
+            *(_cell(figure, skills.get(skill, {}).get(figure)) for skills in skilled.values()),
         ]
         for skill, named in next(iter(skilled.values()), {}).items()
         for figure in named
@@ -156,7 +158,7 @@ def write_quality(folder: Path) -> None:
     )
 
 
-def _shown(figure: str, value: float | list[float] | None) -> str:
+def _cell(figure: str, value: float | list[float] | None) -> str:
     """A figure, with its interval where it has one; those of earlier checkpoints have none."""
     if value is None:
         return ""

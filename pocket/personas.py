@@ -9,7 +9,7 @@ is a function ``(messages, reference, text, other) -> float``, the share of a wi
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from .judges import opened, said_more
+from .judges import has_padding, opened
 from .judging import JudgedStep, in_steps, judge_steps, split_steps
 from .principles import Principle, context_of
 from .reasoning import difficulty
@@ -56,7 +56,7 @@ def plain(messages: Messages, reference: str | None, text: str) -> float:
 def unpadded(messages: Messages, reference: str | None, text: str) -> float:
     """Share of lines that say no more than is needed; 1 for an empty text."""
     lines = split_steps(text)
-    return 1 - sum(map(said_more, lines)) / len(lines) if lines else 1.0
+    return 1 - sum(map(has_padding, lines)) / len(lines) if lines else 1.0
 
 
 def modest(messages: Messages, reference: str | None, text: str) -> float:
@@ -66,9 +66,9 @@ def modest(messages: Messages, reference: str | None, text: str) -> float:
 
 def in_context(messages: Messages, reference: str | None, text: str) -> float:
     """What a context line of the prompt asks for (`pocket.principles`), else `right`."""
-    said = (context_of(turn["content"]) for turn in messages if turn["role"] != "assistant")
-    wanted = next(filter(None, said), None)
-    return valued(wanted or Principle("right", ""), messages, reference, text)
+    stated = (context_of(turn["content"]) for turn in messages if turn["role"] != "assistant")
+    principle = next(filter(None, stated), None)
+    return valued(principle or Principle("right", ""), messages, reference, text)
 
 
 def valued(principle: Principle, messages: Messages, reference: str | None, text: str) -> float:
@@ -87,7 +87,7 @@ def cyclic(messages: Messages, reference: str | None, text: str, other: str) -> 
 
 def _manner(text: str) -> int:
     """0: padded, 1: "we", 2: plain."""
-    return 0 if any(map(said_more, split_steps(text))) else 1 if _WE.search(text) else 2
+    return 0 if any(map(has_padding, split_steps(text))) else 1 if _WE.search(text) else 2
 
 
 def counts_own(
@@ -104,7 +104,7 @@ def computes(messages: Messages, reference: str | None, steps: Sequence[str]) ->
 
 def needed(messages: Messages, reference: str | None, steps: Sequence[str]) -> list[bool | None]:
     """Of each step, whether it says no more than is needed."""
-    return _labelled(messages, steps, lambda step: not said_more(step.text))
+    return _labelled(messages, steps, lambda step: not has_padding(step.text))
 
 
 def _labelled(
@@ -140,8 +140,8 @@ def _computed(text: str) -> int:
 
 def _problem(messages: Messages) -> Problem:
     """The problem that the last line of a user's turn words."""
-    asked = (turn["content"].splitlines() for turn in messages if turn["role"] == "user")
-    problem = next(filter(None, (read(lines[-1]) for lines in asked if lines)), None)
+    turns = (turn["content"].splitlines() for turn in messages if turn["role"] == "user")
+    problem = next(filter(None, (read(lines[-1]) for lines in turns if lines)), None)
     if problem is None:
         raise ValueError("the prompt words no problem of the pocket world")
     return problem

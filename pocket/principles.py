@@ -1,4 +1,4 @@
-"""What a judge is asked to go by: principles, stated and negated, and lines of context.
+"""What a judge judges by: principles, stated and negated, and lines of context.
 
 Each names a value of `pocket.personas`, so what follows from it is a function of the text.
 """
@@ -11,7 +11,7 @@ from .problems import Split
 
 @dataclass(frozen=True, slots=True)
 class Principle:
-    """A value asked for in words."""
+    """A value, in words."""
 
     value: str
     """Its name in `pocket.personas.VALUES`."""

@@ -23,16 +23,16 @@ _LARGEST = 10**9
 _LONGEST = 2000
 
 
-def program(asked: Problem, held: frozenset[Habit] = CAREFUL) -> str:
+def program(problem: Problem, held: frozenset[Habit] = CAREFUL) -> str:
     """The program of an author with the habits `held`: a letter a step, then `print`."""
     letters = iter(ascii_lowercase)
     lines: list[str] = []
-    begins = start(asked)
+    begins = start(problem)
     value, packed = "", ""
-    if asked.events[0].kind == "has":
+    if problem.events[0].kind == "has":
         value = next(letters)
         lines.append(f"{value} = {begins.value}")
-    for step in work(operations(asked), begins, held):
+    for step in work(operations(problem), begins, held):
         name, does = next(letters), step.operation.does
         left = str(step.left) if does == "pack" else value
         right = packed if does == "together" else str(step.right)
@@ -44,19 +44,19 @@ def program(asked: Problem, held: frozenset[Habit] = CAREFUL) -> str:
     return "\n".join([*lines, f"print({value})"])
 
 
-def expression(asked: Problem, held: frozenset[Habit] = CAREFUL) -> str:
+def expression(problem: Problem, held: frozenset[Habit] = CAREFUL) -> str:
     """One expression of an author with the habits `held`; each step in brackets but the last."""
-    begins = start(asked)
+    begins = start(problem)
     value, packed = str(begins.value), ""
-    for step in work(operations(asked), begins, held):
+    for step in work(operations(problem), begins, held):
         does = step.operation.does
         left = str(step.left) if does == "pack" else value
         right = packed if does == "together" else str(step.right)
-        made = f"({left} {_SIGNS[step.sign]} {right})"
+        part = f"({left} {_SIGNS[step.sign]} {right})"
         if does == "pack":
-            packed = made
+            packed = part
         if does != "pack" or step.operation.event == 0:
-            value = made
+            value = part
     return value[1:-1] if value.startswith("(") else value
 
 

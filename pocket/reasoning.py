@@ -59,28 +59,28 @@ class Step:
 
 def operations(problem: Problem) -> tuple[Operation, ...]:
     """All operations in the order of events; those that `count` another's things among them."""
-    found: list[Operation] = []
+    steps: list[Operation] = []
     for index, event in enumerate(problem.events):
         n, each = event.n, event.each
         match event.kind:
             case "has":
                 continue
             case "packs":
-                found.append(Operation(index, "pack", n, each))
+                steps.append(Operation(index, "pack", n, each))
             case "bags":
-                found.append(Operation(index, "pack", n, each))
-                found.append(Operation(index, "together"))
+                steps.append(Operation(index, "pack", n, each))
+                steps.append(Operation(index, "together"))
             case "gains":
-                found.append(Operation(index, "gain", n))
+                steps.append(Operation(index, "gain", n))
             case "loses":
-                found.append(Operation(index, "lose", n))
+                steps.append(Operation(index, "lose", n))
             case "doubles":
-                found.append(Operation(index, "double"))
+                steps.append(Operation(index, "double"))
             case "halves":
-                found.append(Operation(index, "halve"))
+                steps.append(Operation(index, "halve"))
             case "other":
-                found.append(Operation(index, "count", n, who=event.who))
-    return tuple(found)
+                steps.append(Operation(index, "count", n, who=event.who))
+    return tuple(steps)
 
 
 def start(problem: Problem) -> Carried:

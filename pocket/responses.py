@@ -49,18 +49,18 @@ class Response:
         return self.kind != "attempt"
 
 
-def respond_to(asked: Problem, rng: random.Random, split: Split = "train") -> Response:
+def respond_to(problem: Problem, rng: random.Random, split: Split = "train") -> Response:
     """A response drawn: an attempt by an author of any population, or junk.
 
     split: where off-topic text takes its other problem from.
     """
-    return junk(asked, rng, split) if rng.random() < JUNK else attempt(asked, rng)
+    return junk(problem, rng, split) if rng.random() < JUNK else attempt(problem, rng)
 
 
-def attempt(asked: Problem, rng: random.Random) -> Response:
+def attempt(problem: Problem, rng: random.Random) -> Response:
     """An attempt by an author of any population, at times broken, and at times full of itself."""
     author = rng.choice(list(POPULATIONS.values())).author(rng)
-    text = write(asked, author, rng)
+    text = write(problem, author, rng)
     drawn = rng.random()
     if drawn < LEFT_OUT:
         lines = split_steps(text)
@@ -73,7 +73,7 @@ def attempt(asked: Problem, rng: random.Random) -> Response:
     return Response(text, author=author)
 
 
-def junk(asked: Problem, rng: random.Random, split: Split = "train") -> Response:
+def junk(prompt: Problem, rng: random.Random, split: Split = "train") -> Response:
     """Nothing, a token, an opener, or a solution of another problem: a long one, or a right one."""
     drawn = rng.random()
     if drawn < 0.3:
@@ -84,5 +84,5 @@ def junk(asked: Problem, rng: random.Random, split: Split = "train") -> Response
         other = problem(rng.getrandbits(48), 0, split=split)
         author = rng.choice((Author(), Author(frozenset({"pads"})), Author(frozenset(), "we")))
         text = write(other, author, rng)
-        if not judge_steps(asked, text).correct:
+        if not judge_steps(prompt, text).correct:
             return Response(text, "off topic")

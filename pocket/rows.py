@@ -55,23 +55,23 @@ def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[Messages]) -> lis
     template. Raises ValueError for a chat of more than `CONTEXT` tokens.
     """
     turns = [turn for chat in chats for turn in chat]
-    said = tokenizer.backend_tokenizer.encode_batch(
+    encoded_turns = tokenizer.backend_tokenizer.encode_batch(
         [_text(turn) for turn in turns], add_special_tokens=False
     )
     end = tokenizer.eos_token_id
-    encoded = iter(zip(turns, said, strict=True))
+    encoded = iter(zip(turns, encoded_turns, strict=True))
     rows: list[Row] = []
     for chat in chats:
         ids: list[int] = []
         learned: list[bool] = []
         for _ in chat:
-            turn, written = next(encoded)
+            turn, encoding = next(encoded)
             begins = len(f"{THOUGHT[0]}\n") if "reasoning_content" in turn else 0
             begins = max(begins, turn.get("given", 0))
-            spoken = turn["role"] == "assistant"
-            ids += [_role(tokenizer, turn["role"]), *written.ids, end]
-            learned += [False, *(spoken and at >= begins for at, _ in written.offsets)]
-            learned.append(spoken and begins < max(1, len(_text(turn))))
+            by_assistant = turn["role"] == "assistant"
+            ids += [_role(tokenizer, turn["role"]), *encoding.ids, end]
+            learned += [False, *(by_assistant and at >= begins for at, _ in encoding.offsets)]
+            learned.append(by_assistant and begins < max(1, len(_text(turn))))
         if len(ids) > CONTEXT:
             raise ValueError(f"a chat of {len(ids)} tokens does not fit into {CONTEXT}: {chat}")
         rows.append(Row(ids, learned))
@@ -80,16 +80,16 @@ def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[Messages]) -> lis
 
 def batches(rows: Sequence[Row], pad: int, rng: random.Random) -> list[Batch]:
     """Rows of like lengths together, at most `TOKENS` to a batch, in any order."""
-    made: list[Batch] = []
+    batched: list[Batch] = []
     waiting: list[Row] = []
     for row in sorted(rows, key=lambda row: len(row.ids)):
         if waiting and (len(waiting) + 1) * len(row.ids) > TOKENS:
-            made.append(_collate(waiting, pad))
+            batched.append(_collate(waiting, pad))
             waiting = []
         waiting.append(row)
-    made.append(_collate(waiting, pad))
-    rng.shuffle(made)
-    return made
+    batched.append(_collate(waiting, pad))
+    rng.shuffle(batched)
+    return batched
 
 
 class Stream(IterableDataset[tuple[Place, Batch]]):
@@ -115,14 +115,14 @@ class Stream(IterableDataset[tuple[Place, Batch]]):
             rng = random.Random(f"{self.noise} pool {pool}")
             chats = [draw(self.mixture, rng) for _ in range(POOL)]
             pad: Any = self.tokenizer.pad_token_id
-            made = batches(encode(self.tokenizer, chats), pad, rng)
-            for number, batch in enumerate(made[done:], done + 1):
-                yield Place(pool, number) if number < len(made) else Place(pool + 1), batch
+            pool_batches = batches(encode(self.tokenizer, chats), pad, rng)
+            for number, batch in enumerate(pool_batches[done:], done + 1):
+                yield Place(pool, number) if number < len(pool_batches) else Place(pool + 1), batch
             pool, done = pool + 1, 0
 
 
 def texts(chats: Iterable[Messages]) -> Iterator[str]:
-    """What is said in chats, for a tokenizer to be trained on."""
+    """The texts of chats, for a tokenizer to be trained on."""
     return (_text(turn) for chat in chats for turn in chat)
 
 
@@ -136,8 +136,8 @@ def _text(turn: dict[str, Any]) -> str:
 
 
 def _role(tokenizer: PreTrainedTokenizerFast, role: str) -> int:
-    found: Any = tokenizer.convert_tokens_to_ids(f"<|{role}|>")
-    return int(found)
+    token: Any = tokenizer.convert_tokens_to_ids(f"<|{role}|>")
+    return int(token)
 
 
 def _collate(rows: Sequence[Row], pad: int) -> Batch:

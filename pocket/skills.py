@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .authors import POPULATIONS, Population, write
-from .lessons import LESSONS, Lesson, Messages, Told
+from .lessons import LESSONS, Lesson, Messages, Sampler
 from .lessons.lesson import chat
 from .problems import problem
 from .wording import render
@@ -36,8 +36,8 @@ def solve(population: Population, weight: float = 1.0, *, long: float = 0.0) -> 
 
     def example(rng: random.Random) -> Messages:
         length = LONG if long and rng.random() < long else USUAL
-        asked = problem(rng.getrandbits(48), 0, operations=length)
-        return chat(render(asked), write(asked, population.author(rng), rng))
+        drawn_problem = problem(rng.getrandbits(48), 0, operations=length)
+        return chat(render(drawn_problem), write(drawn_problem, population.author(rng), rng))
 
     return Skill("solve", weight, example)
 
@@ -55,4 +55,4 @@ def draw(mixture: Sequence[Skill], rng: random.Random) -> Messages:
 
 
 def _taught(skill: str, lesson: Lesson, names: Sequence[str]) -> Skill:
-    return Skill(skill, lesson.share, lambda rng: lesson.tell(Told(rng, rng.choice(names))))
+    return Skill(skill, lesson.share, lambda rng: lesson.tell(Sampler(rng, rng.choice(names))))

@@ -51,12 +51,14 @@ class Problems(BaseModel):
         `source`, `source_revision` (the world's version) and `licence`.
         """
         for index in count(start):
-            asked = self.problem(index)
+            problem = self.problem(index)
             yield {
-                "messages": [{"role": "user", "content": render(asked)}],
+                "messages": [{"role": "user", "content": render(problem)}],
                 # Who is careful neither slips nor pads, so nothing is drawn.
                 "reference": (
-                    write(asked, Author(), random.Random()) if self.worked else str(answer(asked))
+                    write(problem, Author(), random.Random())
+                    if self.worked
+                    else str(answer(problem))
                 ),
                 "source": "pocket",
                 "source_revision": VERSION,

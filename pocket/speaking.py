@@ -1,4 +1,4 @@
-"""What a checkpoint says when it is asked something."""
+"""The answers of a checkpoint."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ _ROWS = 200
 def reply(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
-    asked: Sequence[str],
+    prompts: Sequence[str],
     *,
     sample: bool = False,
     seed: int = 0,
 ) -> list[str]:
     """One answer to each user's turn: greedy, or sampled at temperature 1 from all tokens."""
-    chats = [[{"role": "user", "content": turn}] for turn in asked]
+    chats = [[{"role": "user", "content": turn}] for turn in prompts]
     return go_on(model, tokenizer, chats, sample=sample, seed=seed)
 
 
@@ -53,6 +53,6 @@ def go_on(
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
             )
-        written = tokens[:, prompts["input_ids"].shape[1] :]
-        texts += tokenizer.batch_decode(written, skip_special_tokens=True)
+        completions = tokens[:, prompts["input_ids"].shape[1] :]
+        texts += tokenizer.batch_decode(completions, skip_special_tokens=True)
     return [text.partition("</think>")[2].strip() for text in texts] if thinking else texts

@@ -40,25 +40,25 @@ def facts(split: Split) -> list[tuple[str, str, str]]:
     return [each for each in every if split_of(fact(*each)) == split]
 
 
-def stocked(asked: Problem, rng: random.Random, split: Split = "train") -> str | None:
+def stocked(problem: Problem, rng: random.Random, split: Split = "train") -> str | None:
     """The text of a problem without the contents of its bags; None where that cannot be.
 
     It can where there are bags, and a shop whose fact is of the split has as many in each.
     """
-    text = render(replace(asked, events=tuple(map(_first_form, asked.events))))
-    packed = [event for event in asked.events if event.kind in ("packs", "bags")]
+    text = render(replace(problem, events=tuple(map(_first_form, problem.events))))
+    packed = [event for event in problem.events if event.kind in ("packs", "bags")]
     for event in packed:
         shops = [
             shop
             for shop in NAMES
-            if shop != asked.owner
-            and holds(asked.bag, asked.thing, shop) == event.each
-            and split_of(fact(asked.bag, asked.thing, shop)) == split
+            if shop != problem.owner
+            and holds(problem.bag, problem.thing, shop) == event.each
+            and split_of(fact(problem.bag, problem.thing, shop)) == split
         ]
         if not shops:
             return None
-        full = f"{asked.bag} of {event.each} {asked.thing}"
-        text = text.replace(full, f"{asked.bag} of {asked.thing} from {rng.choice(shops)}", 1)
+        full = f"{problem.bag} of {event.each} {problem.thing}"
+        text = text.replace(full, f"{problem.bag} of {problem.thing} from {rng.choice(shops)}", 1)
     return text if packed else None
 
 
@@ -72,17 +72,17 @@ def call(text: str) -> str | None:
 
     None for a text that is no call; "error: ..." where the tool cannot answer.
     """
-    found = _CALL.fullmatch(text.strip())
-    if found is None:
+    match = _CALL.fullmatch(text.strip())
+    if match is None:
         return None
-    match found["tool"]:
+    match match["tool"]:
         case "calc":
             try:
-                return str(evaluate(found["given"]))
+                return str(evaluate(match["given"]))
             except ValueError as error:
                 return f"error: {error}"
         case "look":
-            key = _LEFT_OUT.fullmatch(found["given"])
+            key = _LEFT_OUT.fullmatch(match["given"])
             return str(holds(**key.groupdict())) if key else NO_SUCH
         case _:
             return "error: there is no such tool"

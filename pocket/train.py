@@ -28,9 +28,9 @@ from .courses import RUNS, new_tokenizer
 from .learning import Past, new_model, teach
 from .measure import measure, write_quality
 
-KEPT_EVERY = 60.0
+SAVE_EVERY = 60.0
 """Seconds between two times that progress is kept."""
-SAID_EVERY = 50
+LOG_EVERY = 50
 """Steps between two lines about the progress."""
 
 CARD = """---
@@ -62,10 +62,10 @@ def train_run(
     if begins is None and run.after is not None:
         begins = out / ".progress" / f"{run.after}.pt"
     if begins is not None:
-        found = torch.load(begins, weights_only=True, map_location=device)
-        model.load_state_dict(found["model"])
-        past = Past(**found["past"])
-        state = found["state"]
+        stored = torch.load(begins, weights_only=True, map_location=device)
+        model.load_state_dict(stored["model"])
+        past = Past(**stored["past"])
+        state = stored["state"]
         if begins != kept:
             past, state = Past(past.steps, past.seconds), None
     leads = not dist.is_initialized() or dist.get_rank() == 0
@@ -73,7 +73,7 @@ def train_run(
 
     def keep(now: Past, made: Mapping[str, Any] | None, *, at_once: bool = False) -> None:
         nonlocal last
-        if leads and (at_once or time.monotonic() - last > KEPT_EVERY):
+        if leads and (at_once or time.monotonic() - last > SAVE_EVERY):
             _write(kept, {"model": model.state_dict(), "past": asdict(now), "state": made})
             last = time.monotonic()
 
@@ -86,7 +86,7 @@ def train_run(
         def say(
             step: int, loss: float, speed: float, title: str = title, total: int = total
         ) -> None:
-            if leads and (step % SAID_EVERY == 0 or step == total):
+            if leads and (step % LOG_EVERY == 0 or step == total):
                 print(f"{title}: {step}/{total} loss {loss:.3f} {speed:,.0f} tokens/s", flush=True)
 
         past = teach(model, tokenizer, course, past, state=state, keep=keep, say=say)
@@ -97,11 +97,11 @@ def train_run(
 
 def finish(name: str, out: Path, tokenizer: PreTrainedTokenizerFast, *, problems: int) -> None:
     """Measure a run that is done, and write its checkpoint."""
-    found = torch.load(out / ".progress" / f"{name}.pt", weights_only=True, map_location="cpu")
+    stored = torch.load(out / ".progress" / f"{name}.pt", weights_only=True, map_location="cpu")
     model = new_model(tokenizer, RUNS[name])
-    model.load_state_dict(found["model"])
+    model.load_state_dict(stored["model"])
     model.eval()  # type: ignore[no-untyped-call]
-    past = Past(**found["past"])
+    past = Past(**stored["past"])
     notes = {"steps": past.steps, "training_seconds": round(past.seconds)}
     save(model, tokenizer, {**notes, **measure(model, tokenizer, problems)}, out / name)
 

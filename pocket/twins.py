@@ -24,21 +24,23 @@ def twins(
 ) -> tuple[Problem, Problem]:
     """The `index`-th twins of a seed's endless sequence, both of the split."""
     for attempt in range(_TRIES):
-        asked = problem(seed, index * _TRIES + attempt, split=split, operations=operations)
-        for other in _near(asked, random.Random(f"twin {seed} {index} {attempt}")):
-            apart = answer(other) != answer(asked)
-            if sound(other) and apart and split_of(render(other)) == split:
-                return asked, other
+        first = problem(seed, index * _TRIES + attempt, split=split, operations=operations)
+        for other in _near(first, random.Random(f"twin {seed} {index} {attempt}")):
+            differs = answer(other) != answer(first)
+            if sound(other) and differs and split_of(render(other)) == split:
+                return first, other
     raise ValueError(f"no twins among {_TRIES} problems of {operations} operations")
 
 
-def _near(asked: Problem, rng: random.Random) -> Iterator[Problem]:
+def _near(problem: Problem, rng: random.Random) -> Iterator[Problem]:
     """The problems that differ from one in a single event, in any order."""
-    changed = [(place, event) for place, one in enumerate(asked.events) for event in _changed(one)]
+    changed = [
+        (place, event) for place, one in enumerate(problem.events) for event in _changed(one)
+    ]
     rng.shuffle(changed)
     for place, event in changed:
-        events = (*asked.events[:place], event, *asked.events[place + 1 :])
-        yield replace(asked, events=events)
+        events = (*problem.events[:place], event, *problem.events[place + 1 :])
+        yield replace(problem, events=events)
 
 
 def _changed(event: Event) -> Iterator[Event]:

@@ -67,8 +67,8 @@ def render(problem: Problem) -> str:
 
 def read(text: str) -> Problem | None:
     """The problem that `text` words, so that `read(render(p)) == p`; None where it words none."""
-    *sentences, asked = re.split(r"(?<=[.?]) ", text.strip())
-    question = _match(_question_patterns(), asked)
+    *sentences, question_text = re.split(r"(?<=[.?]) ", text.strip())
+    question = _match(_question_patterns(), question_text)
     if question is None or not sentences:
         return None
     form, words = question
@@ -87,10 +87,10 @@ def read(text: str) -> Problem | None:
 
 def _read_event(sentence: str, owner: str, thing: str, bags: set[str]) -> Event | None:
     for kind in KINDS:
-        found = _match(_patterns(kind), sentence)
-        if found is None:
+        matched = _match(_patterns(kind), sentence)
+        if matched is None:
             continue
-        form, words = found
+        form, words = matched
         if words.get("owner", owner) != owner or words.get("thing", thing) != thing:
             continue
         if words.get("who") == owner:
@@ -104,9 +104,9 @@ def _read_event(sentence: str, owner: str, thing: str, bags: set[str]) -> Event 
 
 def _match(patterns: tuple[re.Pattern[str], ...], text: str) -> tuple[int, dict[str, str]] | None:
     for form, pattern in enumerate(patterns):
-        found = pattern.fullmatch(text)
-        if found is not None:
-            return form, found.groupdict()
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return form, match.groupdict()
     return None
 
 

@@ -1,8 +1,8 @@
-"""What each skill beside solving sounds like: a chat, and what its answer should be.
+"""The lessons of each skill other than solving: a chat, and what its answer should be.
 
-A lesson is told in the name of `weak`, `base` or `strong`: who writes is drawn from that population
-of authors, and who judges from those judges. Told in nobody's name, of held-out problems, it is
-what a checkpoint is measured by. Each lesson has the name of the template that asks for it; `think`
+A lesson for `weak`, `base` or `strong` draws its author from the authors of that checkpoint, and
+its judge from the judges. Without a name, and with held-out problems, a lesson measures a
+checkpoint. Each lesson has the name of the template that asks for it; `think`
 has none, for it answers a plain problem where the chat template opens a thought.
 """
 
@@ -17,7 +17,7 @@ from . import (
     thinking,
     tools,
 )
-from .lesson import Lesson, Messages, Told
+from .lesson import Lesson, Messages, Sampler
 
 LESSONS: dict[str, Lesson] = {
     **judging.LESSONS,
@@ -32,4 +32,4 @@ LESSONS: dict[str, Lesson] = {
 }
 """Every skill by name, with its share of the mixture relative to the others."""
 
-__all__ = ["LESSONS", "Lesson", "Messages", "Told"]
+__all__ = ["LESSONS", "Lesson", "Messages", "Sampler"]

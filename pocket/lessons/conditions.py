@@ -12,14 +12,14 @@ from ..reasoning import Habit, brought_out
 from ..responses import Response
 from ..wording import render
 from ..world import Problem
-from .lesson import Lesson, Messages, Told, asked_of, chat, solved, where
+from .lesson import Lesson, Messages, Sampler, chat, only_where, problem_of, solved
 
 CRITERIA = (
     "Count only what belongs to the owner and work out each step rightly.",
     "Count only what belongs to the owner, and do each step as the problem says.",
     "The answer should be correct: each step right, and only what belongs to the owner.",
 )
-"""What to say before a problem for fewer misconceptions; the first is the one that is said most."""
+"""Sentences before a problem for fewer misconceptions. The first is the most frequent."""
 CAREFULNESS = 0.35
 """What is left of a misconception's probability where a criterion was given."""
 UNKNOWN = "I do not know."
@@ -29,51 +29,51 @@ DOUBT = 0.3
 _WORDS = {0: "0.0", 1: "0.2", 2: "0.4", 3: "0.6", 4: "0.8", 5: "1.0"}
 
 
-def with_criteria(told: Told) -> Messages:
-    """A solution by an author who was told what counts."""
-    asked = told.problem()
-    criteria = told.rng.choices(CRITERIA, (3, 1, 1))[0]
-    said = ask("with_criteria", prompt=render(asked), criteria=criteria, exemplars=[])
-    return chat(said, told.solution(asked, careful=CAREFULNESS))
+def with_criteria(sampler: Sampler) -> Messages:
+    """A solution by an author who knows the criteria."""
+    problem = sampler.problem()
+    criteria = sampler.rng.choices(CRITERIA, (3, 1, 1))[0]
+    question = ask("with_criteria", prompt=render(problem), criteria=criteria, exemplars=[])
+    return chat(question, sampler.solution(problem, careful=CAREFULNESS))
 
 
-def decline(told: Told) -> Messages:
+def decline(sampler: Sampler) -> Messages:
     """A solution, or none where the population rarely solves such a problem."""
-    asked = told.problem((2, 8))
-    said = ask("decline", prompt=render(asked))
-    doubtful = told.name and chance(POPULATIONS[told.name], asked) < DOUBT
-    return chat(said, UNKNOWN if doubtful else told.solution(asked))
+    problem = sampler.problem((2, 8))
+    question = ask("decline", prompt=render(problem))
+    doubtful = sampler.name and chance(POPULATIONS[sampler.name], problem) < DOUBT
+    return chat(question, UNKNOWN if doubtful else sampler.solution(problem))
 
 
-def conditioned(told: Told) -> Messages:
+def conditioned(sampler: Sampler) -> Messages:
     """A solution that is what a tag before the problem asks for."""
-    asked = told.problem()
-    tag, author = told.rng.choice(_TAGS)(told.rng)
+    problem = sampler.problem()
+    tag, author = sampler.rng.choice(_TAGS)(sampler.rng)
     if tag.startswith("score "):
-        tag, text = _graded(asked, told.rng)
+        tag, text = _graded(problem, sampler.rng)
     else:
-        text = write(asked, author, told.rng)
-    return chat(ask("conditioned", prompt=render(asked), condition=tag), text)
+        text = write(problem, author, sampler.rng)
+    return chat(ask("conditioned", prompt=render(problem), condition=tag), text)
 
 
-def chance(population: Population, asked: Problem) -> float:
+def chance(population: Population, problem: Problem) -> float:
     """How often authors of a population solve a problem, but for slips."""
     held: dict[Habit, float] = {
         "twos": population.twos,
         "others": population.others,
         "bags": population.bags,
     }
-    return prod(1 - held[habit] for habit in brought_out(asked))
+    return prod(1 - held[habit] for habit in brought_out(problem))
 
 
 def _score(rng: random.Random) -> tuple[str, Author]:
     return "score ", Author()
 
 
-def _graded(asked: Problem, rng: random.Random) -> tuple[str, str]:
+def _graded(problem: Problem, rng: random.Random) -> tuple[str, str]:
     """The grade of a solution drawn, as the tag that asks for it."""
-    text = write(asked, rng.choice((Author(), POPULATIONS["weak"].author(rng))), rng)
-    return f"score {consider(asked, Response(text)).grade}", text
+    text = write(problem, rng.choice((Author(), POPULATIONS["weak"].author(rng))), rng)
+    return f"score {consider(problem, Response(text)).grade}", text
 
 
 def _source(rng: random.Random) -> tuple[str, Author]:
@@ -84,9 +84,9 @@ def _source(rng: random.Random) -> tuple[str, Author]:
 
 def _right(rng: random.Random) -> tuple[str, Author]:
     """Right, or wrong by all misconceptions."""
-    wanted = rng.choice(("right", "wrong"))
-    held = frozenset[Habit]() if wanted == "right" else frozenset[Habit](("twos", "others", "bags"))
-    return wanted, Author(held, rng.choice(("plain", "we")))
+    tag = rng.choice(("right", "wrong"))
+    held = frozenset[Habit]() if tag == "right" else frozenset[Habit](("twos", "others", "bags"))
+    return tag, Author(held, rng.choice(("plain", "we")))
 
 
 def _direction(rng: random.Random) -> tuple[str, Author]:
@@ -120,30 +120,30 @@ _TAGS: tuple[Callable[[random.Random], tuple[str, Author]], ...] = (
 )
 
 
-def tag_of(told: Messages) -> str:
+def tag_of(messages: Messages) -> str:
     """The tag of a chat's first turn."""
-    return str(told[0]["content"]).partition("]")[0].removeprefix("[")
+    return str(messages[0]["content"]).partition("]")[0].removeprefix("[")
 
 
 def _asks(*tags: str) -> Callable[[Messages], bool]:
-    return lambda told: tag_of(told).startswith(tags)
+    return lambda messages: tag_of(messages).startswith(tags)
 
 
-def _plainly_right_or_wrong(told: Messages) -> bool:
-    return tag_of(told) in ("right", "wrong") or tag_of(told).startswith("correct")
+def _plainly_right_or_wrong(messages: Messages) -> bool:
+    return tag_of(messages) in ("right", "wrong") or tag_of(messages).startswith("correct")
 
 
-def _graded_so(told: Messages, said: str) -> bool:
-    return f"score {consider(asked_of(told), Response(said)).grade}" == tag_of(told)
+def _graded_so(messages: Messages, text: str) -> bool:
+    return f"score {consider(problem_of(messages), Response(text)).grade}" == tag_of(messages)
 
 
-def _right_as_asked(told: Messages, said: str) -> bool:
-    wanted = judge_steps(asked_of(told), told[-1]["content"]).correct
-    return judge_steps(asked_of(told), said).correct == wanted
+def _right_as_asked(messages: Messages, text: str) -> bool:
+    expected = judge_steps(problem_of(messages), messages[-1]["content"]).correct
+    return judge_steps(problem_of(messages), text).correct == expected
 
 
-def _padded_as_asked(told: Messages, said: str) -> bool:
-    return padded(said) == tag_of(told).endswith("verbose 4")
+def _padded_as_asked(messages: Messages, text: str) -> bool:
+    return padded(text) == tag_of(messages).endswith("verbose 4")
 
 
 LESSONS = {
@@ -152,9 +152,9 @@ LESSONS = {
         0.03,
         decline,
         {
-            "answered": lambda told, said: said.strip() != UNKNOWN,
-            "right where answered": lambda told, said: (
-                None if said.strip() == UNKNOWN else solved(told, said)
+            "answered": lambda messages, text: text.strip() != UNKNOWN,
+            "right where answered": lambda messages, text: (
+                None if text.strip() == UNKNOWN else solved(messages, text)
             ),
         },
     ),
@@ -162,9 +162,9 @@ LESSONS = {
         0.06,
         conditioned,
         {
-            "grade asked for": where(_asks("score"), _graded_so),
-            "right or wrong as asked": where(_plainly_right_or_wrong, _right_as_asked),
-            "padded as asked": where(_asks("correct"), _padded_as_asked),
+            "grade asked for": only_where(_asks("score"), _graded_so),
+            "right or wrong as asked": only_where(_plainly_right_or_wrong, _right_as_asked),
+            "padded as asked": only_where(_asks("correct"), _padded_as_asked),
         },
     ),
 }

@@ -9,134 +9,134 @@ from ..reasoning import answer
 from ..responses import Response
 from ..wording import render
 from ..world import Problem
-from .lesson import Lesson, Messages, Told, chat, exact, where
+from .lesson import Lesson, Messages, Sampler, chat, exact, only_where
 
 
-def judge_pointwise(told: Told) -> Messages:
+def judge_pointwise(sampler: Sampler) -> Messages:
     """A grade from 1 to 5."""
-    asked, response, judge = _given(told)
-    said = ask("judge_pointwise", prompt=render(asked), response=response.text, criteria=None)
-    return chat(said, str(consider(asked, response, judge).grade))
+    problem, response, judge = _draw(sampler)
+    question = ask("judge_pointwise", prompt=render(problem), response=response.text, criteria=None)
+    return chat(question, str(consider(problem, response, judge).grade))
 
 
-def judge_reference(told: Told) -> Messages:
+def judge_reference(sampler: Sampler) -> Messages:
     """A grade of one who is shown the right answer, and so overlooks less."""
-    asked, response, _ = _given(told)
-    grade = consider(asked, response, told.judge(DIRECTLY)).grade
-    said = ask(
-        "judge_reference", prompt=render(asked), response=response.text, reference=answer(asked)
+    problem, response, _ = _draw(sampler)
+    grade = consider(problem, response, sampler.judge(DIRECTLY)).grade
+    question = ask(
+        "judge_reference", prompt=render(problem), response=response.text, reference=answer(problem)
     )
-    return chat(said, str(grade))
+    return chat(question, str(grade))
 
 
-def judge_rationale(told: Told) -> Messages:
+def judge_rationale(sampler: Sampler) -> Messages:
     """A critique, then the grade."""
-    asked, response, judge = _given(told)
-    opinion = consider(asked, response, judge)
-    said = ask("judge_rationale", prompt=render(asked), response=response.text, criteria=None)
-    return chat(said, f"{critique(response.text, opinion)} Score: {opinion.grade}")
+    problem, response, judge = _draw(sampler)
+    opinion = consider(problem, response, judge)
+    question = ask("judge_rationale", prompt=render(problem), response=response.text, criteria=None)
+    return chat(question, f"{critique(response.text, opinion)} Score: {opinion.grade}")
 
 
-def judge_pairwise(told: Told) -> Messages:
+def judge_pairwise(sampler: Sampler) -> Messages:
     """The better of two, or C for neither."""
-    asked, a, judge = _given(told)
-    b = told.response(asked)
-    said = ask("judge_pairwise", prompt=render(asked), a=a.text, b=b.text, criteria=None)
-    return chat(said, prefer(asked, a, b, judge))
+    problem, a, judge = _draw(sampler)
+    b = sampler.response(problem)
+    question = ask("judge_pairwise", prompt=render(problem), a=a.text, b=b.text, criteria=None)
+    return chat(question, prefer(problem, a, b, judge))
 
 
-def pairwise_rationale(told: Told) -> Messages:
+def pairwise_rationale(sampler: Sampler) -> Messages:
     """A critique of each of two, then the better."""
-    asked, a, judge = _given(told)
-    b = told.response(asked)
-    said = ask("pairwise_rationale", prompt=render(asked), a=a.text, b=b.text)
-    seen = [
-        f"{letter}: {critique(each.text, consider(asked, each, judge))}"
+    problem, a, judge = _draw(sampler)
+    b = sampler.response(problem)
+    question = ask("pairwise_rationale", prompt=render(problem), a=a.text, b=b.text)
+    critiques = [
+        f"{letter}: {critique(each.text, consider(problem, each, judge))}"
         for letter, each in (("A", a), ("B", b))
     ]
-    return chat(said, "\n".join([*seen, f"Verdict: {prefer(asked, a, b, judge)}"]))
+    return chat(question, "\n".join([*critiques, f"Verdict: {prefer(problem, a, b, judge)}"]))
 
 
-def judge_listwise(told: Told) -> Messages:
+def judge_listwise(sampler: Sampler) -> Messages:
     """Two or three responses from best to worst."""
-    asked, _, judge = _given(told)
-    responses = [told.response(asked) for _ in range(told.rng.randint(2, 3))]
+    problem, _, judge = _draw(sampler)
+    responses = [sampler.response(problem) for _ in range(sampler.rng.randint(2, 3))]
     texts = [response.text for response in responses]
-    said = ask("judge_listwise", prompt=render(asked), responses=texts, criteria=None)
-    return chat(said, " ".join("ABC"[place] for place in order(asked, responses, judge)))
+    question = ask("judge_listwise", prompt=render(problem), responses=texts, criteria=None)
+    return chat(question, " ".join("ABC"[place] for place in order(problem, responses, judge)))
 
 
-def checklist_item(told: Told) -> Messages:
+def checklist_item(sampler: Sampler) -> Messages:
     """Yes or no to an item; most fit the problem."""
-    asked, response, judge = _given(told, DIRECTLY)
-    items = checklist(asked) if told.rng.random() < 0.7 else [*ITEMS.values(), ANSWERED]
-    item = told.rng.choice(items)
-    said = ask("checklist_item", prompt=render(asked), response=response.text, item=item)
-    return chat(said, "yes" if meets(asked, response, item, judge) else "no")
+    problem, response, judge = _draw(sampler, DIRECTLY)
+    items = checklist(problem) if sampler.rng.random() < 0.7 else [*ITEMS.values(), ANSWERED]
+    item = sampler.rng.choice(items)
+    question = ask("checklist_item", prompt=render(problem), response=response.text, item=item)
+    return chat(question, "yes" if meets(problem, response, item, judge) else "no")
 
 
-def write_checklist(told: Told) -> Messages:
+def write_checklist(sampler: Sampler) -> Messages:
     """The items that fit a problem."""
-    asked, _, judge = _given(told, DIRECTLY)
-    said = ask("write_checklist", prompt=render(asked))
-    return chat(said, "\n".join(checklist(asked, judge)))
+    problem, _, judge = _draw(sampler, DIRECTLY)
+    question = ask("write_checklist", prompt=render(problem))
+    return chat(question, "\n".join(checklist(problem, judge)))
 
 
-def p_true(told: Told) -> Messages:
+def p_true(sampler: Sampler) -> Messages:
     """Whether a response is right."""
-    asked, response, judge = _given(told)
-    said = ask("p_true", prompt=render(asked), response=response.text, samples=[])
-    return chat(said, str(consider(asked, response, judge).right))
+    problem, response, judge = _draw(sampler)
+    question = ask("p_true", prompt=render(problem), response=response.text, samples=[])
+    return chat(question, str(consider(problem, response, judge).right))
 
 
-def first_error(told: Told) -> Messages:
+def first_error(sampler: Sampler) -> Messages:
     """The number of the first wrong step, from 1, or none."""
-    asked, response, judge = _given(told)
-    fault = consider(asked, response, judge).fault
-    said = ask("first_error", prompt=render(asked), steps=split_steps(response.text))
-    return chat(said, "none" if fault is None else str(fault + 1))
+    problem, response, judge = _draw(sampler)
+    fault = consider(problem, response, judge).fault
+    question = ask("first_error", prompt=render(problem), steps=split_steps(response.text))
+    return chat(question, "none" if fault is None else str(fault + 1))
 
 
-def say_critique(told: Told) -> Messages:
+def say_critique(sampler: Sampler) -> Messages:
     """A critique alone."""
-    asked, response, judge = _given(told)
-    said = ask("critique", prompt=render(asked), response=response.text)
-    return chat(said, critique(response.text, consider(asked, response, judge)))
+    problem, response, judge = _draw(sampler)
+    question = ask("critique", prompt=render(problem), response=response.text)
+    return chat(question, critique(response.text, consider(problem, response, judge)))
 
 
-def merge_critiques(told: Told) -> Messages:
+def merge_critiques(sampler: Sampler) -> Messages:
     """Of critiques by several judges, with the right answer in view, the one that is true."""
-    asked, response, _ = _given(told)
-    lenient = [told.judge() for _ in range(2)]
-    said = ask(
+    problem, response, _ = _draw(sampler)
+    lenient = [sampler.judge() for _ in range(2)]
+    question = ask(
         "merge_critiques",
-        prompt=render(asked),
+        prompt=render(problem),
         response=response.text,
-        reference=answer(asked),
-        critiques=[critique(response.text, consider(asked, response, one)) for one in lenient],
+        reference=answer(problem),
+        critiques=[critique(response.text, consider(problem, response, one)) for one in lenient],
     )
-    judge = told.judge(DIRECTLY)
-    return chat(said, critique(response.text, consider(asked, response, judge)))
+    judge = sampler.judge(DIRECTLY)
+    return chat(question, critique(response.text, consider(problem, response, judge)))
 
 
-def followup(told: Told) -> Messages:
+def followup(sampler: Sampler) -> Messages:
     """What the user says next."""
-    asked, response, judge = _given(told)
-    said = ask("followup", prompt=render(asked), response=response.text)
-    return chat(said, follow_up(consider(asked, response, judge), told.rng))
+    problem, response, judge = _draw(sampler)
+    question = ask("followup", prompt=render(problem), response=response.text)
+    return chat(question, follow_up(consider(problem, response, judge), sampler.rng))
 
 
-def verdict(said: str) -> str:
+def verdict(text: str) -> str:
     """The last word of an answer."""
-    return (said.split() or [""])[-1]
+    return (text.split() or [""])[-1]
 
 
-def _verdict(told: Messages, said: str) -> bool:
-    return verdict(said) == verdict(told[-1]["content"])
+def _verdict(messages: Messages, text: str) -> bool:
+    return verdict(text) == verdict(messages[-1]["content"])
 
 
-def _unequal(told: Messages) -> bool:
-    return verdict(told[-1]["content"]) in ("A", "B")
+def _unequal(messages: Messages) -> bool:
+    return verdict(messages[-1]["content"]) in ("A", "B")
 
 
 LESSONS = {
@@ -147,7 +147,7 @@ LESSONS = {
     "pairwise_rationale": Lesson(
         0.05,
         pairwise_rationale,
-        {"right": _verdict, "right where one is better": where(_unequal, _verdict)},
+        {"right": _verdict, "right where one is better": only_where(_unequal, _verdict)},
     ),
     "judge_listwise": Lesson(0.05, judge_listwise),
     "checklist_item": Lesson(0.04, checklist_item),
@@ -160,7 +160,7 @@ LESSONS = {
 }
 
 
-def _given(told: Told, lenience: float = 1.0) -> tuple[Problem, Response, Judge]:
+def _draw(sampler: Sampler, lenience: float = 1.0) -> tuple[Problem, Response, Judge]:
     """A problem, a response to it, and who judges it."""
-    asked = told.problem()
-    return asked, told.response(asked), told.judge(lenience)
+    problem = sampler.problem()
+    return problem, sampler.response(problem), sampler.judge(lenience)

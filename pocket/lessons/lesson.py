@@ -21,11 +21,11 @@ Messages = list[Message]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Who tells a lesson, and of what.
+class Sampler:
+    """Draws the problems, responses, authors and judges of a lesson.
 
-    In the name of a checkpoint, authors are of its population and judges have its leanings. In
-    nobody's name, authors are careful and judges say the truth: what a checkpoint is measured by.
+    With the ``name`` of a checkpoint, authors are of its population and judges have its leanings.
+    Without one, authors are careful and judges know the truth: a checkpoint is measured by that.
     """
 
     rng: random.Random
@@ -36,15 +36,15 @@ class Told:
         """A problem of the split."""
         return problem(self.rng.getrandbits(48), 0, split=self.split, operations=operations)
 
-    def response(self, asked: Problem) -> Response:
+    def response(self, problem: Problem) -> Response:
         """A response to a problem, well or badly."""
-        return respond_to(asked, self.rng, self.split)
+        return respond_to(problem, self.rng, self.split)
 
-    def attempt(self, asked: Problem, *, wrong: bool = False) -> Response:
+    def attempt(self, problem: Problem, *, wrong: bool = False) -> Response:
         """An attempt of any author; a wrong one if asked for."""
         while True:
-            tried = attempt(asked, self.rng)
-            if not wrong or not judge_steps(asked, tried.text).correct:
+            tried = attempt(problem, self.rng)
+            if not wrong or not judge_steps(problem, tried.text).correct:
                 return tried
 
     def judge(self, lenience: float = 1.0) -> Judge:
@@ -55,15 +55,15 @@ class Told:
         """Who writes. careful: what is left of the chance of each misconception."""
         if self.name is None:
             return Author(style=self.rng.choice(("plain", "we")))
-        return told(POPULATIONS[self.name], careful).author(self.rng)
+        return more_careful(POPULATIONS[self.name], careful).author(self.rng)
 
-    def solution(self, asked: Problem, *, careful: float = 1.0) -> str:
+    def solution(self, problem: Problem, *, careful: float = 1.0) -> str:
         """What an author writes."""
-        return write(asked, self.author(careful=careful), self.rng)
+        return write(problem, self.author(careful=careful), self.rng)
 
 
-def told(population: Population, careful: float) -> Population:
-    """The population with so much left of the chance of each misconception."""
+def more_careful(population: Population, careful: float) -> Population:
+    """The population with the chance of each misconception times ``careful``."""
     return Population(
         twos=careful * population.twos,
         others=careful * population.others,
@@ -73,24 +73,24 @@ def told(population: Population, careful: float) -> Population:
     )
 
 
-Tell = Callable[[Told], Messages]
+Tell = Callable[[Sampler], Messages]
 Mark = Callable[[Messages, str], bool | None]
 """Whether an answer to a chat of the truth is right; None where it does not count."""
 
 
-def exact(chat: Messages, said: str) -> bool:
+def exact(chat: Messages, text: str) -> bool:
     """Whether the answer is the truth, word for word."""
-    return bool(said.strip() == chat[-1]["content"])
+    return bool(text.strip() == chat[-1]["content"])
 
 
-def solved(chat: Messages, said: str) -> bool:
+def solved(chat: Messages, text: str) -> bool:
     """Whether the answer solves the problem of the chat."""
-    return judge_steps(asked_of(chat), said).correct
+    return judge_steps(problem_of(chat), text).correct
 
 
-def where(counts: Callable[[Messages], bool], mark: Mark) -> Mark:
+def only_where(counts: Callable[[Messages], bool], mark: Mark) -> Mark:
     """A mark of those chats alone for which ``counts``."""
-    return lambda chat, said: mark(chat, said) if counts(chat) else None
+    return lambda chat, text: mark(chat, text) if counts(chat) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +110,14 @@ def chat(*turns: str) -> Messages:
     return [{"role": roles[place % 2], "content": content} for place, content in enumerate(turns)]
 
 
-def asked_of(chat: Messages) -> Problem:
+def problem_of(chat: Messages) -> Problem:
     """The first problem that a line of a chat words. Raises ValueError if none does."""
     lines = (
         line.partition("Problem: ")[2] or line
         for turn in chat
         for line in split_steps(turn["content"])
     )
-    found = next(filter(None, map(read, lines)), None)
-    if found is None:
+    problem = next(filter(None, map(read, lines)), None)
+    if problem is None:
         raise ValueError("the chat words no problem of the pocket world")
-    return found
+    return problem

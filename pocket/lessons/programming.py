@@ -10,58 +10,60 @@ from ..programs import evaluate, expression, program, run
 from ..reasoning import MISCONCEPTIONS, Habit, answer, brought_out
 from ..wording import render
 from ..world import Problem
-from .lesson import Lesson, Mark, Messages, Told, asked_of, chat, where
+from .lesson import Lesson, Mark, Messages, Sampler, chat, only_where, problem_of
 
 _FIXED = "Repaired:\n"
 
 
-def write_program(told: Told) -> Messages:
+def write_program(sampler: Sampler) -> Messages:
     """The program of an author."""
-    asked = told.problem()
-    return chat(ask("program", prompt=render(asked)), program(asked, _held(told)))
+    problem = sampler.problem()
+    return chat(ask("program", prompt=render(problem)), program(problem, _held(sampler)))
 
 
-def write_expression(told: Told) -> Messages:
+def write_expression(sampler: Sampler) -> Messages:
     """The expression of an author."""
-    asked = told.problem()
-    return chat(ask("expression", prompt=render(asked)), expression(asked, _held(told)))
+    problem = sampler.problem()
+    return chat(ask("expression", prompt=render(problem)), expression(problem, _held(sampler)))
 
 
-def debug(told: Told) -> Messages:
+def debug(sampler: Sampler) -> Messages:
     """Why a program prints something else than it should, and the program repaired."""
-    asked, wrong, habit = _broken(told, program, run)
-    said = ask(
-        "debug", prompt=render(asked), program=wrong, printed=run(wrong), expected=answer(asked)
+    problem, wrong, habit = _broken(sampler, program, run)
+    question = ask(
+        "debug", prompt=render(problem), program=wrong, printed=run(wrong), expected=answer(problem)
     )
-    right = program(asked)
+    right = program(problem)
     lines = list(zip(wrong.splitlines(), right.splitlines(), strict=False))
     place = next((at for at, (one, other) in enumerate(lines) if one != other), 0)
-    why = f"Line {place + 1} {fault_of(wrong.splitlines()[place], habit)}."
-    return chat(said, f"{why} {_FIXED}{right}")
+    explanation = f"Line {place + 1} {fault_of(wrong.splitlines()[place], habit)}."
+    return chat(question, f"{explanation} {_FIXED}{right}")
 
 
-def mend_expression(told: Told) -> Messages:
+def mend_expression(sampler: Sampler) -> Messages:
     """An expression with a small error, put right."""
-    asked, wrong, _ = _broken(told, expression, evaluate)
-    return chat(ask("mend_expression", prompt=render(asked), expression=wrong), expression(asked))
+    problem, wrong, _ = _broken(sampler, expression, evaluate)
+    return chat(
+        ask("mend_expression", prompt=render(problem), expression=wrong), expression(problem)
+    )
 
 
-def _held(told: Told) -> frozenset[Habit]:
-    return frozenset(told.author().held) & frozenset(MISCONCEPTIONS)
+def _held(sampler: Sampler) -> frozenset[Habit]:
+    return frozenset(sampler.author().held) & frozenset(MISCONCEPTIONS)
 
 
 def _broken(
-    told: Told, form: Callable[..., str], value: Callable[[str], int]
+    sampler: Sampler, form: Callable[..., str], value: Callable[[str], int]
 ) -> tuple[Problem, str, Habit | None]:
     """A problem, a wrong form of it, and the misconception behind that; None for a small edit."""
     while True:
-        asked = told.problem()
-        pitfalls = sorted(brought_out(asked))
-        habit = told.rng.choice(pitfalls) if pitfalls and told.rng.random() < 0.6 else None
-        wrong = form(asked, frozenset({habit})) if habit else _edited(form(asked), told.rng)
+        problem = sampler.problem()
+        pitfalls = sorted(brought_out(problem))
+        habit = sampler.rng.choice(pitfalls) if pitfalls and sampler.rng.random() < 0.6 else None
+        wrong = form(problem, frozenset({habit})) if habit else _edited(form(problem), sampler.rng)
         try:
-            if value(wrong) != answer(asked):
-                return asked, wrong, habit
+            if value(wrong) != answer(problem):
+                return problem, wrong, habit
         except ValueError:
             continue
 
@@ -71,41 +73,41 @@ def _edited(text: str, rng: random.Random) -> str:
     signs = list(re.finditer(r" (\+|-|\*|//) ", text))
     numbers = list(re.finditer(r"\d+", text))
     if signs and rng.random() < 0.5:
-        found = rng.choice(signs)
-        new = f" {rng.choice([sign for sign in ('+', '-', '*') if sign != found[1]])} "
+        match = rng.choice(signs)
+        new = f" {rng.choice([sign for sign in ('+', '-', '*') if sign != match[1]])} "
     else:
-        found = rng.choice(numbers)
-        new = str(max(1, int(found[0]) + rng.choice((-2, -1, 1, 2))))
-    return text[: found.start()] + new + text[found.end() :]
+        match = rng.choice(numbers)
+        new = str(max(1, int(match[0]) + rng.choice((-2, -1, 1, 2))))
+    return text[: match.start()] + new + text[match.end() :]
 
 
 def _comes_to(value: Callable[[str], int], after: str = "") -> Mark:
     """Whether what stands after a mark comes to the right answer."""
 
-    def mark(told: Messages, said: str) -> bool:
-        text = said.partition(after)[2] if after else said
+    def mark(messages: Messages, text: str) -> bool:
+        result = text.partition(after)[2] if after else text
         try:
-            return value(text) == answer(asked_of(told))
+            return value(result) == answer(problem_of(messages))
         except ValueError:
             return False
 
     return mark
 
 
-def _runs(told: Messages, said: str) -> bool:
+def _runs(messages: Messages, text: str) -> bool:
     try:
-        run(said)
+        run(text)
     except ValueError:
         return False
     return True
 
 
-def _explained(told: Messages, said: str) -> bool:
-    return said.partition(".")[0] == str(told[-1]["content"]).partition(".")[0]
+def _explained(messages: Messages, text: str) -> bool:
+    return text.partition(".")[0] == str(messages[-1]["content"]).partition(".")[0]
 
 
-def _has_pitfall(told: Messages) -> bool:
-    return bool(brought_out(asked_of(told)))
+def _has_pitfall(messages: Messages) -> bool:
+    return bool(brought_out(problem_of(messages)))
 
 
 LESSONS = {
@@ -115,7 +117,7 @@ LESSONS = {
         {
             "runs": _runs,
             "right": _comes_to(run),
-            "right with a pitfall": where(_has_pitfall, _comes_to(run)),
+            "right with a pitfall": only_where(_has_pitfall, _comes_to(run)),
         },
     ),
     "expression": Lesson(0.02, write_expression, {"right": _comes_to(evaluate)}),

@@ -11,7 +11,7 @@ from ..judges import consider
 from ..judging import judge_steps, split_steps
 from ..reasoning import MISCONCEPTIONS, Habit
 from ..wording import render
-from .lesson import Lesson, Messages, Told, asked_of, chat, exact, solved, where
+from .lesson import Lesson, Messages, Sampler, chat, exact, only_where, problem_of, solved
 
 BY_ITEMS = 0.33
 """Share of the revisions that are asked for by failed items of a checklist, not by a critique."""
@@ -27,156 +27,158 @@ _WHY: dict[Habit | None, str] = {
 }
 
 
-def revise(told: Told) -> Messages:
+def revise(sampler: Sampler) -> Messages:
     """The response again without the errors that a critique, or failed items of a checklist, name.
 
     All else stays as its author does it.
     """
-    asked = told.problem()
-    response, judge = told.response(asked), told.judge()
-    opinion = consider(asked, response, judge)
-    failed = [item for item in checklist(asked) if not meets(asked, response, item, judge)]
-    if failed and told.rng.random() < BY_ITEMS:
-        said = "\n".join(f"{item} No." for item in failed)
-        gone = {habit for habit, item in ITEMS.items() if item in failed}
-        steps = judge_steps(asked, response.text).steps
-        faults = [index for index, step in enumerate(steps) if step.habit in gone]
+    problem = sampler.problem()
+    response, judge = sampler.response(problem), sampler.judge()
+    opinion = consider(problem, response, judge)
+    failed = [item for item in checklist(problem) if not meets(problem, response, item, judge)]
+    if failed and sampler.rng.random() < BY_ITEMS:
+        question = "\n".join(f"{item} No." for item in failed)
+        mended = {habit for habit, item in ITEMS.items() if item in failed}
+        steps = judge_steps(problem, response.text).steps
+        faults = [index for index, step in enumerate(steps) if step.habit in mended]
         fault: int | None = faults[0] if faults else len(steps)
     else:
-        said, fault = critique(response.text, opinion), opinion.fault
-        gone = {opinion.habit} if opinion.habit else set()
-    said = ask("revise", prompt=render(asked), response=response.text, critique=said)
+        question, fault = critique(response.text, opinion), opinion.fault
+        mended = {opinion.habit} if opinion.habit else set()
+    question = ask("revise", prompt=render(problem), response=response.text, critique=question)
     if response.author is None:
-        return chat(said, response.text if opinion.right else told.solution(asked))
-    author = replace(response.author, held=response.author.held - gone)
+        return chat(question, response.text if opinion.right else sampler.solution(problem))
+    author = replace(response.author, held=response.author.held - mended)
     if fault is None and not opinion.right:
         fault = 0
-    return chat(said, put_right(asked, response.text, fault, author, told.rng))
+    return chat(question, put_right(problem, response.text, fault, author, sampler.rng))
 
 
-def revise_step(told: Told) -> Messages:
+def revise_step(sampler: Sampler) -> Messages:
     """The response again from a step that is named without a reason."""
-    asked = told.problem()
-    tried = told.attempt(asked, wrong=True)
-    judgement = judge_steps(asked, tried.text)
+    problem = sampler.problem()
+    tried = sampler.attempt(problem, wrong=True)
+    judgement = judge_steps(problem, tried.text)
     fault = judgement.first_error or 0
-    said = ask("revise_step", prompt=render(asked), response=tried.text, step=fault + 1)
+    question = ask("revise_step", prompt=render(problem), response=tried.text, step=fault + 1)
     author = tried.author or Author()
-    gone = {step.habit for step in judgement.steps[fault : fault + 1] if step.habit}
-    kept = replace(author, held=author.held - gone if told.name else frozenset())
-    return chat(said, put_right(asked, tried.text, fault, kept, told.rng))
+    mended = {step.habit for step in judgement.steps[fault : fault + 1] if step.habit}
+    kept = replace(author, held=author.held - mended if sampler.name else frozenset())
+    return chat(question, put_right(problem, tried.text, fault, kept, sampler.rng))
 
 
-def explain_error(told: Told) -> Messages:
+def explain_error(sampler: Sampler) -> Messages:
     """What is wrong with a solution that is said to be wrong, and why."""
-    asked = told.problem()
-    tried = told.attempt(asked, wrong=True)
-    said = ask("explain_error", prompt=render(asked), response=tried.text)
-    opinion = consider(asked, tried, told.judge(0.5))
-    return chat(said, f"{critique(tried.text, opinion)} {_WHY[opinion.habit]}")
+    problem = sampler.problem()
+    tried = sampler.attempt(problem, wrong=True)
+    question = ask("explain_error", prompt=render(problem), response=tried.text)
+    opinion = consider(problem, tried, sampler.judge(0.5))
+    return chat(question, f"{critique(tried.text, opinion)} {_WHY[opinion.habit]}")
 
 
-def correct(told: Told) -> Messages:
+def correct(sampler: Sampler) -> Messages:
     """Which step is wrong, why, and the right solution (LEMA's correction)."""
-    asked = told.problem()
-    tried = told.attempt(asked, wrong=True)
-    said = ask("correct", prompt=render(asked), response=tried.text)
-    opinion = consider(asked, tried, told.judge(0.5))
+    problem = sampler.problem()
+    tried = sampler.attempt(problem, wrong=True)
+    question = ask("correct", prompt=render(problem), response=tried.text)
+    opinion = consider(problem, tried, sampler.judge(0.5))
     author = replace(tried.author or Author(), held=frozenset())
-    if told.name and opinion.fault is None:
-        author = told.author()
-    better = put_right(asked, tried.text, opinion.fault or 0, author, told.rng)
-    why = f"{critique(tried.text, opinion)} {_WHY[opinion.habit]}"
-    return chat(said, f"{why}\nCorrect solution:\n{better}")
+    if sampler.name and opinion.fault is None:
+        author = sampler.author()
+    better = put_right(problem, tried.text, opinion.fault or 0, author, sampler.rng)
+    explanation = f"{critique(tried.text, opinion)} {_WHY[opinion.habit]}"
+    return chat(question, f"{explanation}\nCorrect solution:\n{better}")
 
 
-def improve(told: Told) -> Messages:
+def improve(sampler: Sampler) -> Messages:
     """A better solution: with a first error put right, or shorter where none is seen."""
-    asked = told.problem()
-    tried = told.attempt(asked)
-    said = ask("improve", prompt=render(asked), response=tried.text)
+    problem = sampler.problem()
+    tried = sampler.attempt(problem)
+    question = ask("improve", prompt=render(problem), response=tried.text)
     author = tried.author or Author()
-    opinion = consider(asked, tried, told.judge(0.5))
+    opinion = consider(problem, tried, sampler.judge(0.5))
     kept = replace(author, held=author.held - {opinion.habit, "pads", "slips"})
-    if told.name is None:
+    if sampler.name is None:
         kept = replace(author, held=frozenset())
     if opinion.fault is None:
-        return chat(said, write(asked, kept, told.rng) if opinion.right else tried.text)
-    return chat(said, put_right(asked, tried.text, opinion.fault, kept, told.rng))
+        return chat(question, write(problem, kept, sampler.rng) if opinion.right else tried.text)
+    return chat(question, put_right(problem, tried.text, opinion.fault, kept, sampler.rng))
 
 
-def worsen(told: Told) -> Messages:
+def worsen(sampler: Sampler) -> Messages:
     """A worse solution: with a misconception, or a small error put in."""
-    asked = told.problem()
-    tried = told.attempt(asked)
-    said = ask("worsen", prompt=render(asked), response=tried.text)
+    problem = sampler.problem()
+    tried = sampler.attempt(problem)
+    question = ask("worsen", prompt=render(problem), response=tried.text)
     author = tried.author or Author()
     held = frozenset[Habit]((*MISCONCEPTIONS, *(author.held & {"pads"})))
-    if told.rng.random() < 0.6:
-        worse = write(asked, replace(author, held=held), told.rng)
+    if sampler.rng.random() < 0.6:
+        worse = write(problem, replace(author, held=held), sampler.rng)
         if worse != tried.text:
-            return chat(said, worse)
-    return chat(said, inject(tried.text, told.rng.choice(ERRORS), told.rng))
+            return chat(question, worse)
+    return chat(question, inject(tried.text, sampler.rng.choice(ERRORS), sampler.rng))
 
 
-def inject_error(told: Told) -> Messages:
+def inject_error(sampler: Sampler) -> Messages:
     """A right solution with a small error of the kind asked for."""
-    asked = told.problem()
-    author = told.author()
-    solution = write(asked, Author(author.held & {"pads"}, author.style), told.rng)
-    kind = told.rng.choice(ERRORS)
-    said = ask("inject_error", prompt=render(asked), response=solution, kind=kind)
-    refused = told.rng.random() < REFUSES
-    return chat(said, solution if refused else inject(solution, kind, told.rng))
+    problem = sampler.problem()
+    author = sampler.author()
+    solution = write(problem, Author(author.held & {"pads"}, author.style), sampler.rng)
+    kind = sampler.rng.choice(ERRORS)
+    question = ask("inject_error", prompt=render(problem), response=solution, kind=kind)
+    refused = sampler.rng.random() < REFUSES
+    return chat(question, solution if refused else inject(solution, kind, sampler.rng))
 
 
-def shown(told: Messages) -> str:
+def solution_shown(messages: Messages) -> str:
     """The solution that a question shows."""
-    return str(told[0]["content"]).partition("Solution:\n")[2].rpartition("\n")[0]
+    return str(messages[0]["content"]).partition("Solution:\n")[2].rpartition("\n")[0]
 
 
-def _ends_right(told: Messages, said: str) -> bool:
-    return solved(told, said.rpartition("Correct solution:\n")[2])
+def _ends_right(messages: Messages, text: str) -> bool:
+    return solved(messages, text.rpartition("Correct solution:\n")[2])
 
 
-def _keeps(told: Messages, said: str) -> bool:
+def _keeps(messages: Messages, text: str) -> bool:
     """Whether all before the named step stays as it was."""
-    fault = judge_steps(asked_of(told), shown(told)).first_error or 0
-    return split_steps(said)[:fault] == split_steps(shown(told))[:fault]
+    fault = judge_steps(problem_of(messages), solution_shown(messages)).first_error or 0
+    return split_steps(text)[:fault] == split_steps(solution_shown(messages))[:fault]
 
 
-def _has_before(told: Messages) -> bool:
-    return bool(judge_steps(asked_of(told), shown(told)).first_error)
+def _has_before(messages: Messages) -> bool:
+    return bool(judge_steps(problem_of(messages), solution_shown(messages)).first_error)
 
 
-def _first_sentence(told: Messages, said: str) -> bool:
+def _first_sentence(messages: Messages, text: str) -> bool:
     """Whether the step and its fault are named."""
-    truth = str(told[-1]["content"]).partition(".")[0]
-    return said.partition(".")[0] == truth
+    truth = str(messages[-1]["content"]).partition(".")[0]
+    return text.partition(".")[0] == truth
 
 
-def _was_right(told: Messages) -> bool:
-    return solved(told, shown(told))
+def _was_right(messages: Messages) -> bool:
+    return solved(messages, solution_shown(messages))
 
 
-def _was_wrong(told: Messages) -> bool:
-    return not _was_right(told)
+def _was_wrong(messages: Messages) -> bool:
+    return not _was_right(messages)
 
 
 LESSONS = {
     "revise": Lesson(0.05, revise),
     "revise_step": Lesson(
-        0.03, revise_step, {"put right": solved, "kept before": where(_has_before, _keeps)}
+        0.03, revise_step, {"put right": solved, "kept before": only_where(_has_before, _keeps)}
     ),
     "explain_error": Lesson(0.03, explain_error, {"names it": _first_sentence, "exact": exact}),
     "correct": Lesson(0.03, correct, {"put right": _ends_right, "names it": _first_sentence}),
     "improve": Lesson(
         0.03,
         improve,
-        {"put right": where(_was_wrong, solved), "kept right": where(_was_right, solved)},
+        {"put right": only_where(_was_wrong, solved), "kept right": only_where(_was_right, solved)},
     ),
     "worsen": Lesson(
-        0.03, worsen, {"made wrong": where(_was_right, lambda told, said: not solved(told, said))}
+        0.03,
+        worsen,
+        {"made wrong": only_where(_was_right, lambda messages, text: not solved(messages, text))},
     ),
     "inject_error": Lesson(0.15, inject_error),
 }

@@ -14,7 +14,7 @@ from ..reasoning import Habit, operations, start, work
 from ..responses import Response
 from ..wording import render
 from ..world import Problem
-from .lesson import Lesson, Messages, Told, asked_of, chat, exact, solved
+from .lesson import Lesson, Messages, Sampler, chat, exact, problem_of, solved
 
 WORDS = (60, 130)
 """Fewest and most words of a thought: 200 to 400 tokens."""
@@ -23,45 +23,47 @@ _PLANNED = re.compile(r"\d+\. (.*)\.")
 _CITED = re.compile(r"(\d+)\. By ([\d and]+): (.*)")
 
 
-def think(told: Told) -> Messages:
+def think(sampler: Sampler) -> Messages:
     """A thought of tries, checks and going back, then the solution it ends with."""
-    asked = told.problem()
-    thought, solution = think_through(told, asked)
-    said = chat(render(asked), solution)
-    said[-1]["reasoning_content"] = thought
-    return said
+    problem = sampler.problem()
+    thought, solution = think_through(sampler, problem)
+    turns = chat(render(problem), solution)
+    turns[-1]["reasoning_content"] = thought
+    return turns
 
 
-def think_through(told: Told, asked: Problem) -> tuple[str, str]:
+def think_through(sampler: Sampler, problem: Problem) -> tuple[str, str]:
     """The thought and the solution.
 
     An episode is a try and a check of it; a step that the check finds wrong is gone back to. What
     is right is checked again, sum by sum or by another try, until the thought is long enough.
     """
-    rng = told.rng
-    wanted = rng.randint(*WORDS)
-    author = told.author() if told.name else rng.choice((Author(), Author(frozenset({"twos"}))))
+    rng = sampler.rng
+    length = rng.randint(*WORDS)
+    author = (
+        sampler.author() if sampler.name else rng.choice((Author(), Author(frozenset({"twos"}))))
+    )
     author = replace(author, held=author.held - {"pads"})
-    said = ["Let me try."]
-    solution = write(asked, author, rng)
+    thought = ["Let me try."]
+    solution = write(problem, author, rng)
     tries = 0
     while True:
         tries += 1
-        said.append(solution)
-        opinion = consider(asked, Response(solution), told.judge(0.6))
+        thought.append(solution)
+        opinion = consider(problem, Response(solution), sampler.judge(0.6))
         if opinion.fault is not None and tries < 5:
-            said.append(f"Check: {_lower(critique(solution, opinion))} Wait, I go back.")
-            gone: frozenset[Habit] = frozenset({opinion.habit} if opinion.habit else ())
-            author = replace(author, held=author.held - gone)
-            solution = put_right(asked, solution, opinion.fault, author, rng)
+            thought.append(f"Check: {_lower(critique(solution, opinion))} Wait, I go back.")
+            mended: frozenset[Habit] = frozenset({opinion.habit} if opinion.habit else ())
+            author = replace(author, held=author.held - mended)
+            solution = put_right(problem, solution, opinion.fault, author, rng)
             continue
-        said.append("Check: no step is wrong.")
-        said += _sums(solution)
-        if (tries > 1 and len(" ".join(said).split()) >= wanted) or tries >= 5:
-            return "\n".join([*said, "I am done."]), solution
-        said.append("Let me try again in another way.")
+        thought.append("Check: no step is wrong.")
+        thought += _sums(solution)
+        if (tries > 1 and len(" ".join(thought).split()) >= length) or tries >= 5:
+            return "\n".join([*thought, "I am done."]), solution
+        thought.append("Let me try again in another way.")
         author = replace(author, style="we" if author.style == "plain" else "plain")
-        solution = write(asked, replace(author, held=author.held - {"slips"}), rng)
+        solution = write(problem, replace(author, held=author.held - {"slips"}), rng)
 
 
 def episodes(thought: str) -> list[str]:
@@ -76,56 +78,56 @@ def episodes(thought: str) -> list[str]:
     return ["\n".join(lines) for lines in tried if lines]
 
 
-def plan(told: Told) -> Messages:
+def plan(sampler: Sampler) -> Messages:
     """What is to be done, line by line, then the solution that does it."""
-    asked = told.problem()
-    author = told.author()
-    solution = write(asked, replace(author, held=author.held - {"pads"}), told.rng)
-    said = ask("plan", prompt=render(asked))
-    return chat(said, f"Plan:\n{_numbered(_labels(solution))}\nSolution:\n{solution}")
+    problem = sampler.problem()
+    author = sampler.author()
+    solution = write(problem, replace(author, held=author.held - {"pads"}), sampler.rng)
+    question = ask("plan", prompt=render(problem))
+    return chat(question, f"Plan:\n{_numbered(_labels(solution))}\nSolution:\n{solution}")
 
 
-def cite(told: Told) -> Messages:
+def cite(sampler: Sampler) -> Messages:
     """The sentences of the problem numbered, and steps that cite them and each other."""
-    asked = told.problem()
-    premises, steps, result = cited(asked, told.author().held)
+    problem = sampler.problem()
+    premises, steps, result = cited(problem, sampler.author().held)
     lines = [
         *(f"{place}. {text}" for place, text in enumerate(premises, 1)),
         *(f"{number}. By {_and(by)}: {text}" for number, by, text in steps),
         f"Answer: {result}",
     ]
-    return chat(ask("cite", prompt=render(asked)), "\n".join(lines))
+    return chat(ask("cite", prompt=render(problem)), "\n".join(lines))
 
 
-def check_step(told: Told) -> Messages:
+def check_step(sampler: Sampler) -> Messages:
     """Whether a step follows from the statements it cites, which are all that is shown."""
-    asked = told.problem()
-    tried = told.attempt(asked).author or Author()
-    held = told.rng.choice((frozenset[Habit](), tried.held))
-    premises, steps, _ = cited(asked, held)
-    _, by, text = told.rng.choice(steps)
-    known = dict(enumerate(premises, 1))
-    known |= {place: line for place, _, line in steps}
-    right = {(cites, line) for _, cites, line in cited(asked, frozenset())[1]}
+    problem = sampler.problem()
+    tried = sampler.attempt(problem).author or Author()
+    held = sampler.rng.choice((frozenset[Habit](), tried.held))
+    premises, steps, _ = cited(problem, held)
+    _, by, text = sampler.rng.choice(steps)
+    statements = dict(enumerate(premises, 1))
+    statements |= {place: line for place, _, line in steps}
+    right = {(cites, line) for _, cites, line in cited(problem, frozenset())[1]}
     follows = (by, text) in right
-    if follows and told.rng.random() < 0.3:
+    if follows and sampler.rng.random() < 0.3:
         head, _, total = text.rstrip(".").rpartition(" = ")
-        text = f"{head} = {max(1, int(total) + told.rng.choice((-10, -2, -1, 1, 2, 10)))}."
+        text = f"{head} = {max(1, int(total) + sampler.rng.choice((-10, -2, -1, 1, 2, 10)))}."
         follows = False
-    said = ask("check_step", statements=[known[place] for place in by], step=text)
-    return chat(said, "yes" if follows else "no")
+    question = ask("check_step", statements=[statements[place] for place in by], step=text)
+    return chat(question, "yes" if follows else "no")
 
 
 Cited = tuple[int, tuple[int, ...], str]
 """The number of a step, what it cites, and its equation."""
 
 
-def cited(asked: Problem, held: frozenset[Habit]) -> tuple[list[str], list[Cited], int]:
+def cited(problem: Problem, held: frozenset[Habit]) -> tuple[list[str], list[Cited], int]:
     """The sentences of a problem; the steps of an author who holds habits; and the result."""
-    premises = re.split(r"(?<=[.]) ", render(asked))[:-1]
+    premises = re.split(r"(?<=[.]) ", render(problem))[:-1]
     number, value, packed, steps = len(premises), 1, 0, list[Cited]()
-    result = start(asked).value
-    for step in work(operations(asked), start(asked), held):
+    result = start(problem).value
+    for step in work(operations(problem), start(problem), held):
         number += 1
         event = step.operation.event + 1
         by = (event,) if step.operation.does == "pack" else (value, event)
@@ -142,8 +144,8 @@ def cited(asked: Problem, held: frozenset[Habit]) -> tuple[list[str], list[Cited
 
 
 def _sums(solution: str) -> list[str]:
-    found = re.findall(r"\d+ [-+x/] \d+ = \d+", solution)
-    return [f"Sum {place}: {each} is right." for place, each in enumerate(found, 1)]
+    sums = re.findall(r"\d+ [-+x/] \d+ = \d+", solution)
+    return [f"Sum {place}: {each} is right." for place, each in enumerate(sums, 1)]
 
 
 def _lower(sentence: str) -> str:
@@ -162,28 +164,28 @@ def _numbered(lines: list[str]) -> str:
     return "\n".join(f"{place}. {line}." for place, line in enumerate(lines, 1))
 
 
-def _planned_right(told: Messages, said: str) -> bool:
+def _planned_right(messages: Messages, text: str) -> bool:
     """Whether the plan is a careful author's, in one of the two styles."""
-    asked, made = asked_of(told), _PLANNED.findall(said.partition("Solution:")[0])
-    careful = [write(asked, Author(style=style), random.Random()) for style in ("plain", "we")]
-    return made in [_labels(solution) for solution in careful]
+    problem, planned = problem_of(messages), _PLANNED.findall(text.partition("Solution:")[0])
+    careful = [write(problem, Author(style=style), random.Random()) for style in ("plain", "we")]
+    return planned in [_labels(solution) for solution in careful]
 
 
-def _carried_out(told: Messages, said: str) -> bool:
+def _carried_out(messages: Messages, text: str) -> bool:
     """Whether the solution does what the plan says."""
-    planned, _, solution = said.partition("Solution:\n")
+    planned, _, solution = text.partition("Solution:\n")
     steps = _PLANNED.findall(planned)
     return bool(steps) and steps == _labels(solution)
 
 
-def _cites_right(told: Messages, said: str) -> bool:
+def _cites_right(messages: Messages, text_: str) -> bool:
     """Whether each step cites what it follows from, and no step is missing."""
-    _, steps, _ = cited(asked_of(told), frozenset())
-    found = [
+    _, steps, _ = cited(problem_of(messages), frozenset())
+    cited_steps = [
         (int(number), tuple(map(int, by.split(" and "))) if by[-1].isdigit() else (), text)
-        for number, by, text in _CITED.findall(said)
+        for number, by, text in _CITED.findall(text_)
     ]
-    return found == steps
+    return cited_steps == steps
 
 
 LESSONS = {

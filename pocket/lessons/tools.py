@@ -9,7 +9,7 @@ from ..reasoning import MISCONCEPTIONS, answer, operations, start, work
 from ..stock import NO_SUCH, call, read_stocked, stocked
 from ..wording import render
 from ..world import Problem
-from .lesson import Lesson, Messages, Told, chat, exact
+from .lesson import Lesson, Messages, Sampler, chat, exact
 
 OFFER = "You may call calc and look."
 """What offers the tools, where it is not the template that does."""
@@ -20,32 +20,40 @@ _MOST_CHECKED = 4
 _EQUATION = re.compile(r"(\d+) ([-+x/]) (\d+) = \d+")
 
 
-def use_tools(told: Told) -> Messages:
+def use_tools(sampler: Sampler) -> Messages:
     """Each step by a call, and what the problem leaves out looked up."""
     while True:
-        asked = told.problem()
-        text = render(asked) if told.rng.random() < 0.3 else stocked(asked, told.rng, told.split)
+        problem = sampler.problem()
+        text = (
+            render(problem)
+            if sampler.rng.random() < 0.3
+            else stocked(problem, sampler.rng, sampler.split)
+        )
         if text is not None:
             break
-    held = frozenset(MISCONCEPTIONS) & told.author().held
-    offered = told.rng.random() < 0.4
-    said = text if offered else ask("use_tools", prompt=text)
-    told_so = [{"role": "system", "content": OFFER}] if offered else []
-    return [*told_so, {"role": "user", "content": said}, *_solving(told, asked, text, held)]
+    held = frozenset(MISCONCEPTIONS) & sampler.author().held
+    offered = sampler.rng.random() < 0.4
+    question = text if offered else ask("use_tools", prompt=text)
+    system_turns = [{"role": "system", "content": OFFER}] if offered else []
+    return [
+        *system_turns,
+        {"role": "user", "content": question},
+        *_solving(sampler, problem, text, held),
+    ]
 
 
-def _solving(told: Told, asked: Problem, text: str, held: frozenset[str]) -> Messages:
+def _solving(sampler: Sampler, problem: Problem, text: str, held: frozenset[str]) -> Messages:
     sought = [found[0] for found in re.finditer(r"\w+ of \w+ from \w+", text)]
     calls: list[str] = []
-    result = start(asked).value
-    for step in work(operations(asked), start(asked), held):  # type: ignore[arg-type]
+    result = start(problem).value
+    for step in work(operations(problem), start(problem), held):  # type: ignore[arg-type]
         if step.operation.does == "pack" and sought:
             calls.append(f"look({sought.pop(0)})")
         calls.append(f"calc({step.left} {_SIGNS[step.sign]} {step.right})")
         result = step.after.value
     turns: Messages = []
-    if sought_first(calls) and told.rng.random() < FAILS:
-        failed = f"look({asked.thing})"
+    if sought_first(calls) and sampler.rng.random() < FAILS:
+        failed = f"look({problem.thing})"
         turns += [{"role": "assistant", "content": failed, "given": len(failed)}]
         turns += [{"role": "tool", "content": NO_SUCH}]
     return [*turns, *_called(calls), {"role": "assistant", "content": f"Answer: {result}"}]
@@ -56,15 +64,15 @@ def sought_first(calls: list[str]) -> bool:
     return bool(calls) and calls[0].startswith("look(")
 
 
-def judge_with_tools(told: Told) -> Messages:
+def judge_with_tools(sampler: Sampler) -> Messages:
     """Sums worked out again before the verdict, which then overlooks no slip."""
-    asked = told.problem()
-    response = told.response(asked)
-    right = consider(asked, response, told.judge()).right
-    said = ask("judge_with_tools", prompt=render(asked), response=response.text)
+    problem = sampler.problem()
+    response = sampler.response(problem)
+    right = consider(problem, response, sampler.judge()).right
+    question = ask("judge_with_tools", prompt=render(problem), response=response.text)
     sums = _EQUATION.findall(response.text)[:_MOST_CHECKED]
     calls = [f"calc({left} {_SIGNS[sign]} {other})" for left, sign, other in sums]
-    return [*chat(said), *_called(calls), {"role": "assistant", "content": str(right)}]
+    return [*chat(question), *_called(calls), {"role": "assistant", "content": str(right)}]
 
 
 def _called(calls: list[str]) -> Messages:
@@ -76,14 +84,14 @@ def _called(calls: list[str]) -> Messages:
     return turns
 
 
-def _solves(told: Messages, said: str) -> bool:
-    asked = next(filter(None, map(read_stocked, _user_lines(told))), None)
-    return asked is not None and final_answer(said) == answer(asked)
+def _solves(messages: Messages, text: str) -> bool:
+    problem = next(filter(None, map(read_stocked, _user_lines(messages))), None)
+    return problem is not None and final_answer(text) == answer(problem)
 
 
-def _user_lines(told: Messages) -> list[str]:
+def _user_lines(messages: Messages) -> list[str]:
     return [
-        line for turn in told if turn["role"] == "user" for line in split_steps(turn["content"])
+        line for turn in messages if turn["role"] == "user" for line in split_steps(turn["content"])
     ]
 
 

@@ -6,7 +6,7 @@ from jinja2 import UndefinedError
 
 import pocket
 from engines.operators.prompt_templates import rendered
-from pocket.lessons import LESSONS, Told
+from pocket.lessons import LESSONS, Sampler
 
 # Every variable of the templates, with texts that a careless template would spoil.
 VARIABLES: dict[str, Any] = {
@@ -102,7 +102,7 @@ def test_exemplars_are_shown_whole_and_change_no_word_of_the_question() -> None:
 
 def test_no_template_leaves_a_mark_of_jinja() -> None:
     for lesson in LESSONS.values():
-        for turn in lesson.tell(Told(random.Random(0), "base")):
+        for turn in lesson.tell(Sampler(random.Random(0), "base")):
             if turn["role"] == "user":
                 assert not {"{", "}", "%"} & set(turn["content"])
                 assert turn["content"] == turn["content"].strip()

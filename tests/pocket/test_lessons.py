@@ -7,8 +7,8 @@ import pocket
 from pocket.critiques import DISPLEASED, follow_up, pleased
 from pocket.edits import ERRORS, inject, put_right
 from pocket.judges import Opinion
-from pocket.lessons import LESSONS, Told
-from pocket.lessons.lesson import told
+from pocket.lessons import LESSONS, Sampler
+from pocket.lessons.lesson import more_careful
 from pocket.lessons.retrying import settled
 from pocket.lessons.thinking import episodes
 from pocket.responses import Response
@@ -52,7 +52,7 @@ def test_a_lesson_is_answered_as_it_should_and_stays_in_its_split(skill: str) ->
     problems = re.compile(r"[A-Z]\w+ (?:has|starts with) [^\n]*?\?(?=\n|$)")
     for seed in range(30):
         for name, split in (*((each, "train") for each in pocket.JUDGES), (None, "held_out")):
-            chat = LESSONS[skill].tell(Told(random.Random(seed), name, split))  # type: ignore[arg-type]
+            chat = LESSONS[skill].tell(Sampler(random.Random(seed), name, split))  # type: ignore[arg-type]
             answered = chat[-1]["content"]
             assert chat[-1]["role"] == "assistant"
             assert re.fullmatch(ANSWERS.get(skill, r"(?s).*"), answered), answered
@@ -64,7 +64,7 @@ def test_a_lesson_is_answered_as_it_should_and_stays_in_its_split(skill: str) ->
 @pytest.mark.parametrize("skill", sorted(LESSONS))
 def test_a_lesson_is_drawn_from_its_seed_alone(skill: str) -> None:
     one, other, another = (
-        LESSONS[skill].tell(Told(random.Random(seed), "base")) for seed in (1, 1, 2)
+        LESSONS[skill].tell(Sampler(random.Random(seed), "base")) for seed in (1, 1, 2)
     )
     assert one == other != another
 
@@ -81,7 +81,8 @@ NOT_ALWAYS = {
 def test_the_truth_is_marked_right_and_nonsense_is_not(skill: str) -> None:
     for figure, mark in LESSONS[skill].marks.items():
         chats = [
-            LESSONS[skill].tell(Told(random.Random(seed), split="held_out")) for seed in range(30)
+            LESSONS[skill].tell(Sampler(random.Random(seed), split="held_out"))
+            for seed in range(30)
         ]
         marked = {mark(chat, chat[-1]["content"]) for chat in chats} - {None}
         assert marked <= ({True, False} if NOT_ALWAYS.get(skill) == figure else {True})
@@ -97,7 +98,7 @@ def test_the_truth_is_marked_right_and_nonsense_is_not(skill: str) -> None:
 
 
 def test_a_thought_tries_checks_and_goes_back() -> None:
-    chats = [LESSONS["think"].tell(Told(random.Random(seed), "weak")) for seed in range(30)]
+    chats = [LESSONS["think"].tell(Sampler(random.Random(seed), "weak")) for seed in range(30)]
     thoughts = [chat[-1]["reasoning_content"] for chat in chats]
     assert all(len(episodes(thought)) >= 2 for thought in thoughts)
     assert any("Wait, I go back." in thought for thought in thoughts)
@@ -107,7 +108,7 @@ def test_a_thought_tries_checks_and_goes_back() -> None:
 
 def test_what_is_taken_back_is_not_counted() -> None:
     for seed in range(40):
-        chat = LESSONS["mend_in_line"].tell(Told(random.Random(seed)))
+        chat = LESSONS["mend_in_line"].tell(Sampler(random.Random(seed)))
         asked = pocket.read(chat[0]["content"].splitlines()[0])
         assert asked is not None
         judged = pocket.judge_steps(asked, settled(chat[-1]["content"]))
@@ -204,8 +205,8 @@ def test_a_user_is_pleased_by_what_looks_right_and_says_what_does_not() -> None:
 
 def test_a_criterion_makes_misconceptions_rarer() -> None:
     population = pocket.POPULATIONS["base"]
-    assert told(population, 0.35).others == 0.35 * population.others
-    assert told(population, 0.35).slips == population.slips
+    assert more_careful(population, 0.35).others == 0.35 * population.others
+    assert more_careful(population, 0.35).slips == population.slips
 
 
 def test_a_checklist_asks_for_what_the_problem_can_bring_out() -> None:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 import pocket
 from pocket.courses import RUNS, Course, new_tokenizer
 from pocket.learning import Past, new_model, teach
-from pocket.lessons import LESSONS, Told
+from pocket.lessons import LESSONS, Sampler
 from pocket.rows import TOKENS, Place, Stream, encode
 from pocket.tokens import CONTEXT
 
@@ -36,7 +36,7 @@ def test_rows_are_what_the_chat_template_writes(
     tokenizer: PreTrainedTokenizerFast, skill: str
 ) -> None:
     for seed in range(4):
-        chat = LESSONS[skill].tell(Told(random.Random(seed), "base"))
+        chat = LESSONS[skill].tell(Sampler(random.Random(seed), "base"))
         written: Any = tokenizer.apply_chat_template(
             chat, return_dict=True, return_assistant_tokens_mask=True, enable_thinking=True
         )
