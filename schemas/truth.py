@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Truth = Literal["check", "steps", "rollouts", "reference", "world"]
-"""How an operator uses the truth. ``check``: it checks answers. ``steps``: it checks steps.
-``rollouts``: it checks continuations of answers. ``reference``: it reads the reference itself.
-``world``: it reads the problems of one world, which one check decides."""
+Truth = Literal["check", "opinion", "steps", "rollouts", "reference", "world"]
+"""How an operator uses the truth. ``check``: it checks answers. ``opinion``: it checks answers, and
+errs, or weighs other things too. ``steps``: it checks steps. ``rollouts``: it checks continuations
+of answers. ``reference``: it reads the reference itself. ``world``: it reads the problems of one
+world, which one check decides."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ class Simulated(Annotator):
     def needs_truth(self) -> Truth | None:
         if self.check is not None:
             return "world"
-        return "check" if CHECK in self._paths() else None
+        if CHECK not in self._paths():
+            return None
+        exact = self._paths() == {CHECK} and not self.noise and not self.flips
+        return "check" if exact else "opinion"
 
     @property
     def compares(self) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 KINDS: Mapping[Truth, str] = {
     "check": "a check",
+    "opinion": "a check",
     "rollouts": "a check (of rollouts)",
     "steps": "a check that knows steps",
     "reference": "references",

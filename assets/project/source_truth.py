@@ -24,6 +24,7 @@ from schemas import TruthNeed, source_table
 
 _WHAT = {
     "check": "checks answers",
+    "opinion": "has annotators who go by the check of answers",
     "rollouts": "checks how answers are continued",
     "steps": "checks the steps of answers",
     "reference": "reads the references of prompts",

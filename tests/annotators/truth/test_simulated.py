@@ -223,7 +223,7 @@ def test_a_reference_that_the_check_cannot_read_is_an_error_of_its_prompt(tmp_pa
     ("personas", "truth", "check"),
     [
         ({"a": "check"}, "check", None),
-        ({"a": {"check": 1.0, "pocket.personas.short": 0.5}}, "check", None),
+        ({"a": {"check": 1.0, "pocket.personas.short": 0.5}}, "opinion", None),
         ({"a": "pocket.personas.short"}, None, None),
         ({"a": {"check": 1.0, "pocket.personas.worked_out": 0.5}}, "world", "pocket.check"),
     ],

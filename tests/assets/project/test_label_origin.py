@@ -21,6 +21,7 @@ SAMPLED: dict[str, Any] = {
     "responses": {"use": "generators.Segment", "of": "sampled"},
 }
 PAIRED = {"use": "filters.BestWorst", "of": "responses", "by": "scores"}
+SIMULATED = {"use": "annotators.Simulated", "of": "responses", "personas": {"right": "check"}}
 VERIFIED = {"use": "annotators.Verifier", "of": "responses"}
 
 
@@ -46,6 +47,9 @@ def origin(of: str, stages: dict[str, Any], *, ends: bool = True) -> str | None:
         (VERIFIED | {"check": "engines.checks.gsm8k"}, None),
         ({"use": "annotators.RolloutValue", "of": "responses", "steps": "last"}, "rollouts"),
         ({"use": "annotators.Judge", "of": "responses"}, None),
+        (SIMULATED, "construction"),
+        (SIMULATED | {"flips": 0.25}, None),
+        (SIMULATED | {"noise": 0.1}, None),
     ],
 )
 def test_pairs_have_the_origin_of_their_scores(scores: dict[str, Any], expected: str) -> None:
