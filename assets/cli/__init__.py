@@ -28,6 +28,8 @@ app = typer.Typer(
     help="Make preference and step-level data without human labels, and train on it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Paragraphs of help are broken where the terminal ends, and not where the source does.
+    rich_markup_mode="markdown",
 )
 for module in (
     *(init, run, preview, plan, models, inspect, compare, judge_bench, operators, validate),

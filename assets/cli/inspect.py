@@ -267,5 +267,7 @@ def review(
         agreements = [
             one for recipe in recipes_of(project, dataset) for one in with_people(project, recipe)
         ]
-        if agreements or agreement:
+        if agreements:
             screen.print(console.agreement_table(agreements))
+        elif agreement:
+            screen.print(f"nobody has reviewed {dataset}: factory review {dataset} begins")

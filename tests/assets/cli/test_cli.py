@@ -18,6 +18,12 @@ def factory(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
+def test_help_is_broken_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    lines = CliRunner().invoke(app, ["report", "--help"]).output.splitlines()
+    assert any("scores and lengths, agreement of annotators, dropped" in line for line in lines)
+
+
 def test_help_waits_for_nothing_heavy() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from assets.cli import app\n"

@@ -193,6 +193,8 @@ def test_decisions_are_an_annotator_of_the_recipe(reviewed: Any) -> None:
 
 def test_labels_and_annotators_are_measured_by_people(reviewed: Any) -> None:
     assert with_people(floor_of(reviewed), NAME) == []
+    nothing = CliRunner().invoke(app, ["review", NAME, "--agreement"])
+    assert nothing.output == f"nobody has reviewed {NAME}: factory review {NAME} begins\n"
     reading = session(reviewed)
     rightly(reading, 20)
     found = {one.annotator: one for one in with_people(floor_of(reviewed), NAME)}
