@@ -8,7 +8,7 @@ from upath import UPath
 
 from assets.project.recipe_plan import Stage
 from assets.provenance.models import UsedModel
-from assets.storage.tables import Tables, read_table
+from assets.storage.tables import Tables, query_table
 from engines.operators.imported_tables import TABLES
 from schemas import Responses
 
@@ -36,9 +36,9 @@ def imported_writers(
         if not isinstance(stage.operator, Imported):
             continue
         file = imports / stage.operator.dataset / f"{TABLES[Responses]}.parquet"
-        known = read_table(file) if file.exists() else None
+        known = query_table(file, _told) if file.exists() else None
         for refresh in refreshes:
-            for model in _models(tables.read((recipe, stage.name), refresh), known):
+            for model in _models(tables.query((recipe, stage.name), refresh, _told), known):
                 callers = importing[stage.operator.dataset, model]
                 if stage.name not in callers:
                     callers.append(stage.name)
@@ -55,18 +55,27 @@ def imported_writers(
     ]
 
 
+def _told(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The ids of answers, and the ``model`` that wrote them if it is told. No texts are read."""
+    names = rows.collect_schema()
+    model = [pl.col("origin").struct.field("model")] if "origin" in names else []
+    return rows.select(*model, *(name for name in _ANSWERS if name in names))
+
+
+_ANSWERS = ("response_id", "chosen_id", "rejected_id")
+
+
 def _models(rows: pl.DataFrame, known: pl.DataFrame | None) -> Iterator[str | None]:
     """The models that wrote the answers of ``rows``; None for answers whose model is not known."""
     if rows.is_empty():
         return
-    if "origin" in rows.columns:
-        yield from rows["origin"].struct.field("model").unique(maintain_order=True)
+    if "model" in rows.columns:
+        yield from rows["model"].unique(maintain_order=True)
         return
-    ids = [name for name in ("response_id", "chosen_id", "rejected_id") if name in rows.columns]
-    answers = pl.concat(rows.select(response_id=name) for name in ids)
+    answers = pl.concat(rows.select(response_id=name) for name in _ANSWERS if name in rows.columns)
     if known is None:
         yield None
         return
-    origins = known.select("response_id", model=pl.col("origin").struct.field("model"))
-    joined = answers.join(origins.unique("response_id"), on="response_id", how="left")
+    origins = known.select("response_id", "model").unique("response_id")
+    joined = answers.join(origins, on="response_id", how="left")
     yield from joined["model"].unique(maintain_order=True)
