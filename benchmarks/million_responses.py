@@ -138,13 +138,13 @@ def export(project: Project) -> int:
     return in_folder(recipe_writer(project, NAME), folder).rows
 
 
-def export_dataset(project: Project) -> int:
+def export_dataset(project: Project, format: str | None = None) -> int:
     """Export the curated dataset; its rows."""
     from assets.datasets.export import dataset_writer
     from assets.export.writer import in_folder
 
     folder = Path(project.settings.root_path) / "export-dataset"
-    return in_folder(dataset_writer(project, "gathered"), folder).rows
+    return in_folder(dataset_writer(project, "gathered", format=format), folder).rows
 
 
 STEPS: dict[str, tuple[str, Callable[[Project], int]]] = {
@@ -154,6 +154,10 @@ STEPS: dict[str, tuple[str, Callable[[Project], int]]] = {
     "gather": ("the curated dataset", gather),
     "export": ("the export of the recipe, with its report", export),
     "export_dataset": ("the export of the dataset", export_dataset),
+    "export_unpaired": (
+        "the export of the dataset, each response labelled",
+        lambda project: export_dataset(project, "unpaired"),
+    ),
 }
 
 

@@ -1,9 +1,11 @@
 """Atomic and durable writes of files and folders."""
 
+import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,9 +24,11 @@ def copy_file(path: Path, other: Path) -> None:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[IO[bytes]]:
+    _remove_left(path)
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with new.open("wb") as file:
+            _lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -32,6 +36,23 @@ def _replaced(path: Path) -> Iterator[IO[bytes]]:
     finally:
         new.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what killed processes began to write to ``path``. No process has a lock on it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), left.open("rb") as file:
+            if _lock(file):
+                left.unlink()
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Whether ``file`` is locked now, until it is closed: some file systems have no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def replace_folder(new: Path, place: Path, *, old: Path) -> None:

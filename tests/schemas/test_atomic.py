@@ -1,5 +1,6 @@
 """What a reader sees of a file or a folder while it is replaced, and after a crash."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_a_write_that_fails_leaves_what_was_there(
         write_file(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_is_removed_and_no_more(tmp_path: Path) -> None:
+    for name in (".file.1", ".file.2", ".files.1", "file.1"):
+        (tmp_path / name).touch()
+    with (tmp_path / ".file.2").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_file(tmp_path / "file", b"new")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"file", ".file.2", ".files.1", "file.1"}
 
 
 @pytest.mark.parametrize("there", [True, False])

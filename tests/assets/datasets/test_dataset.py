@@ -195,7 +195,9 @@ def test_a_response_of_both_kinds_has_no_place_among_labelled_ones(
     assert found["label"].sum() == 10
 
 
-@pytest.mark.parametrize("format", ["preference", "unpaired"])
+@pytest.mark.parametrize(
+    "format", ["preference", "unpaired", "tests.assets.export.test_writer.BETTER"]
+)
 def test_an_export_is_written_some_rows_at_a_time(
     grower: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
