@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Annotated, ClassVar
 
 import polars as pl
@@ -109,6 +110,8 @@ class Annotator(RowOperator):
 
         async def work(task: Task, models: Models) -> list[TableRow]:
             scores = await session.score(task.prompt, task.responses, models)
+            if not isinstance(scores, Sequence):
+                raise TypeError(f"{operator} gave {_kind(scores)}, not a list of Score")
             return [_row(task, operator, score) for score in scores]
 
         scored = to_table(
@@ -153,13 +156,19 @@ def each_task(tasks: pl.DataFrame) -> Iterator[Task]:
 
 
 def _row(task: Task, operator: str, score: Score) -> TableRow:
+    if not isinstance(score, Score):
+        raise TypeError(f"{operator} gave {_kind(score)} in its list, not a Score")
+    if not (score.value is None or isinstance(score.value, Real)):
+        raise TypeError(
+            f"{operator} gave a score whose value is {_kind(score.value)}, not a number"
+        )
     if score.response_id not in task.positions:
         raise ValueError(f"scored {score.response_id!r}, which is not a response to this prompt")
     return (
         score.response_id,
         score.step,
         score.annotator,
-        score.value,
+        None if score.value is None else float(score.value),
         None if score.raw is None else sound_text(score.raw),
         score.error,
         score.mass,
@@ -169,3 +178,8 @@ def _row(task: Task, operator: str, score: Score) -> TableRow:
         score.seed,
         score.parents,
     )
+
+
+def _kind(value: object) -> str:
+    """A value of a wrong type, in an error message."""
+    return f"{type(value).__name__} {value!r:.60}"

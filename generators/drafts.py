@@ -122,6 +122,8 @@ def write_responses(
         drafts = await write(content, models)
         if isinstance(drafts, Refusal):
             return [DroppedRow(row_id, drafts.reason, drafts.numbers)]
+        if not (isinstance(drafts, Sequence) and all(isinstance(one, Draft) for one in drafts)):
+            raise TypeError(f"{operator} gave {drafts!r:.60}, not a list of Draft, nor a Refusal")
         return [_row(prompt_id, operator, index, draft) for index, draft in enumerate(drafts)]
 
     run = run_rows(((item[0], item) for item in items), work, context, total=total)

@@ -8,7 +8,9 @@ import importlib
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from schemas.near import similar
@@ -51,9 +53,8 @@ def named(path: Any, fits: Fits) -> Any:
         loaded = getattr(importlib.import_module(MOVED.get(module, module)), name)
     # Importing a module may raise anything, and may even end the program.
     except (Exception, SystemExit) as error:
-        raise UnknownNameError(
-            f"cannot import {path!r}: {error}{_suggestion(path, fits)}"
-        ) from error
+        why = _raised_within(module, error) or f"{error}{_suggestion(path, fits)}"
+        raise UnknownNameError(f"cannot import {path!r}: {why}") from error
     wrong = fits(loaded)
     if wrong is not None:
         raise UnknownNameError(f"{path!r} {wrong}{_suggestion(path, fits)}")
@@ -66,11 +67,45 @@ def subclass_of(base: type, what: str) -> Fits:
     def fits(value: Any) -> str | None:
         if not (isinstance(value, type) and issubclass(value, base)):
             return f"is not {what}"
-        if value is base or inspect.isabstract(value):
+        missing = sorted(getattr(value, "__abstractmethods__", ()))
+        if missing and not _is_base(value):
+            return (
+                f"has no method {' and '.join(map(repr, missing))}, which {what} of its kind needs"
+            )
+        if value is base or missing:
             return f"is what {what} derives from: name one that does"
-        return None
+        return _misfit(value)
 
     return fits
+
+
+def _is_base(found: type) -> bool:
+    """Whether a class declares abstract methods of its own, and so is meant to be derived from."""
+    return any(getattr(value, "__isabstractmethod__", False) for value in vars(found).values())
+
+
+def _misfit(found: type) -> str | None:
+    """Why a method of a class cannot be called as the abstract method that it implements; None if
+    each can."""
+    for base in found.__mro__:
+        for name, declared in vars(base).items():
+            if not getattr(declared, "__isabstractmethod__", False):
+                continue
+            method = inspect.getattr_static(found, name)
+            if not (inspect.isfunction(declared) and inspect.isfunction(method)):
+                continue
+            place = f"({method.__code__.co_filename}, line {method.__code__.co_firstlineno})"
+            if inspect.iscoroutinefunction(declared) and not inspect.iscoroutinefunction(method):
+                has = "yields" if inspect.isasyncgenfunction(method) else "is no coroutine"
+                return f"has a method {name!r} that {has} {place}: write 'async def' and 'return'"
+            asked = inspect.signature(declared).parameters
+            named_only = [n for n, each in asked.items() if each.kind is each.KEYWORD_ONLY]
+            in_order = [n for n in asked if n not in named_only]
+            try:
+                inspect.signature(method).bind(*in_order, **dict.fromkeys(named_only))
+            except TypeError:
+                return f"has a method {name!r} {place} that does not take ({', '.join(asked)})"
+    return None
 
 
 def instance_of(base: type, what: str) -> Fits:
@@ -97,6 +132,22 @@ def check_function(value: Any) -> str | None:
     if inspect.isfunction(value) and list(inspect.signature(value).parameters) == _CHECK:
         return None
     return f"is a {type(value).__name__}, not a function of ({', '.join(_CHECK)})"
+
+
+def _raised_within(module: str, error: BaseException) -> str | None:
+    """Where a module raised ``error`` while it was imported, and its first line; None if the module
+    or the name in it does not exist."""
+    name = module.rpartition(".")[2]
+    ends = ((f"{name}.py",), (name, "__init__.py"))
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        frame for frame in frames if any(Path(frame.filename).parts[-len(e) :] == e for e in ends)
+    ]
+    if isinstance(error, SyntaxError) or not own:
+        return None
+    first = str(error).strip().split("\n", 1)[0]
+    place = f"{own[-1].filename}, line {own[-1].lineno}"
+    return f"{place} raises {type(error).__name__}: {first}"
 
 
 def _suggestion(path: Any, fits: Fits) -> str:

@@ -246,7 +246,9 @@ def operator_class(path: Any) -> type[Operator]:
     except UnknownNameError as error:
         raise UnknownOperatorError(f"unknown operator: {error}") from error
     if not hasattr(operator, "gives"):
-        raise UnknownOperatorError(f"{path!r} is what operators derive from: name one that does")
+        raise UnknownOperatorError(
+            f"{path!r} declares no 'gives', the table that it makes, as an operator does"
+        )
     return operator
 
 

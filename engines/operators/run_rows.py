@@ -7,7 +7,10 @@ resumes the run.
 
 import asyncio
 import itertools
+import sys
+import sysconfig
 import time
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -192,6 +195,17 @@ class RowRun(Generic[Item, Result]):
                 await asyncio.gather(ticker, finished, *workers, return_exceptions=True)
                 await self._session.close()
                 progress.show(self._done, self._rates)
+        if context.progress:
+            self._tell_failures()
+
+    def _tell_failures(self) -> None:
+        """Say how many rows failed, with the reasons and an example of each."""
+        for reason, rows in self._failures.most_common():
+            print(
+                f"{self._context.recipe}/{self._context.stage}: {rows:,} of {self._done:,} rows "
+                f"failed, {reason}: {self._examples[reason]}",
+                file=sys.stderr,
+            )
 
     async def _show(self, progress: Progress) -> None:
         while True:
@@ -265,7 +279,7 @@ class RowRun(Generic[Item, Result]):
             raise error
         reason = "not answered" if type(cause) is RowError else type(cause).__name__
         self._failures[reason] += 1
-        self._examples.setdefault(reason, f"row {row_id}: {cause}")
+        self._examples.setdefault(reason, f"row {row_id}: {cause}{_place(cause)}")
         failed, done = self._failures.total(), self._done + 1
         limit = self._context.failure_limit
         # Rows in flight count as successes for now: refusals are quick, answers take longer.
@@ -297,6 +311,17 @@ def run_rows(
         total: the number of items, for the progress bar.
     """
     return RowRun(items, work, context, total=total)
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the project that raised an error which no operator means to raise: the last
+    one outside installed packages. Empty for a `RowError`."""
+    if isinstance(error, RowError):
+        return ""
+    installed = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(installed)]
+    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
 
 
 def _row_error(error: BaseException) -> BaseException | None:

@@ -71,6 +71,64 @@ def test_what_operators_derive_from_is_no_operator(path: str) -> None:
         load_operator({"use": path})
 
 
+MISFITS = """
+from annotators import Annotator
+from filters import Filter
+class Plain(Annotator):
+    def score(self, prompt, responses, models): return []
+class Yielding(Annotator):
+    async def score(self, prompt, responses, models):
+        yield None
+class Few(Annotator):
+    async def score(self, prompt, responses): return []
+class More(Annotator):
+    async def score(self, prompt, responses, models, *, times=1): return []
+class Without(Annotator): pass
+class Undeclared(Filter): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Plain", r"'score' that is no coroutine \(.*misfits\.py, line 5\): write 'async def'"),
+        ("Yielding", r"'score' that yields \(.*misfits\.py, line 7\)"),
+        ("Few", r"line 10\) that does not take \(self, prompt, responses, models\)"),
+        ("Without", "has no method 'score'"),
+        ("Undeclared", "declares no 'gives'"),
+    ],
+)
+def test_an_operator_that_cannot_be_called_as_one_is_told_what_is_wrong(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "misfits.py").write_text(MISFITS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UnknownOperatorError, match=words):
+        load_operator({"use": f"misfits.{name}"})
+    assert named("misfits.More", OPERATOR).__name__ == "More"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("import numpyy", r"missing_in\.py, line 1 raises ModuleNotFoundError: No module .*numpyy"),
+        ("x = 1\ny = 1 / 0", r"missing_in\.py, line 2 raises ZeroDivisionError: division by zero"),
+        ("class X(", r"'\(' was never closed \(missing_in\.py, line 1\)"),
+        (
+            "from annotators import Annotator\nclass X(Annotator):\n    scale = 3",
+            r"missing_in\.py, line 2 raises PydanticUserError: .*`scale = 3`[^\n]*$",
+        ),
+    ],
+)
+def test_a_module_that_raises_is_told_with_its_line(
+    content: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "missing_in.py").write_text(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UnknownOperatorError, match=words):
+        load_operator({"use": "missing_in.X"})
+
+
 def test_the_standard_library_is_not_imported() -> None:
     """Importing antigravity opens a browser."""
     sys.modules.pop("antigravity", None)

@@ -223,6 +223,21 @@ def test_progress_goes_to_stderr(stand: Any, capsys: pytest.CaptureFixture[str])
     assert "recipe/stage: 100 of 100 rows" in shown.err
 
 
+def test_failures_of_a_few_rows_are_told_with_their_place(
+    stand: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(number: int, models: Models) -> int:
+        if number == 2:
+            raise RowError("the prompt is too long")
+        return number // number
+
+    run(work, stand.context(progress=True), 3)
+    told = capsys.readouterr().err
+    assert "recipe/stage: 1 of 3 rows failed, not answered: row row 2: the prompt is too" in told
+    assert "1 of 3 rows failed, ZeroDivisionError: row row 0: " in told
+    assert f"({__file__}, line " in told
+
+
 def test_all_found_in_the_journal_still_lets_a_signal_in(stand: Any) -> None:
     turns = 0
 
