@@ -21,8 +21,17 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
 
         Raises:
             Failure: the answer has more than `LARGEST` bytes (`UNREADABLE`). The rest is not read.
+                Or a redirection (its status) made the request a GET, without its body.
         """
         response = await super().send(request, stream=True, **options)
+        if response.request.method != request.method:
+            await response.aclose()
+            place = response.url.copy_with(userinfo=b"", query=None)
+            raise Failure(
+                response.history[-1].status_code,
+                f"it redirects to {place} and loses the prompt on the way: set 'url' to the "
+                "address that answers itself (https, or another path)",
+            )
         body = bytearray()
         try:
             async for part in response.aiter_bytes():

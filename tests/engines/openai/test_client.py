@@ -264,6 +264,16 @@ def test_a_redirected_request_is_answered_where_it_leads(
     assert ask(binding(http_stub(moved).url)).text == "seven"
 
 
+def test_a_redirection_that_loses_the_prompt_names_where_it_leads(
+    provider: Provider, url: str, http_stub: Callable[..., Any]
+) -> None:
+    def moved(method: str, *_: Any) -> Any:
+        return 302 if method == "POST" else 307, b"", {"location": f"{url}/models"}
+
+    with pytest.raises(EngineError, match=rf"answers 302: it redirects to {url}/models and loses"):
+        ask(binding(http_stub(moved).url))
+
+
 def test_a_request_that_drips_is_over_when_its_time_is(http_stub: Callable[..., Any]) -> None:
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=r"no complete answer within 0\.8 s"):
