@@ -7,7 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from assets.config.errors import RecipeError
 from assets.project.project import Project
+from assets.project.recipe_plan import Stage
+from assets.provenance.reproduction import changed_parameters
 from assets.rendering.token_words import strongest
 from assets.tracing.asked_steps import continued, questions_of, with_questions
 from assets.tracing.find_row import Found, find_row
@@ -93,7 +96,7 @@ def traced(
 
 def trace_of(project: Project, recipe: str, found: Found) -> Trace:
     """The trace of a row that was found."""
-    stages = project.recipes[recipe].planned(project.settings)
+    stages = _as_run(project, recipe, found.refresh)
     stored = stored_tables(project, recipe, found.refresh, [stage.name for stage in stages])
     prompt_id = found.row.get("prompt_id") or prompt_of(stored, found.row.get("response_id"))
     read = about_prompts(stored, [prompt_id])
@@ -128,6 +131,18 @@ def trace_of(project: Project, recipe: str, found: Found) -> Trace:
         elsewhere,
         asked.unknown,
     )
+
+
+def _as_run(project: Project, recipe: str, refresh: str) -> Sequence[Stage]:
+    """The stages with the parameters that the run of a refresh has set, which decide what models
+    were asked. If the recipe has no such parameters any more, it is as it is now."""
+    spec = project.recipes[recipe]
+    stages = spec.planned(project.settings)
+    changes = changed_parameters(project.tables, recipe, stages, refresh)
+    try:
+        return spec.changed(project.settings, changes) if changes else stages
+    except RecipeError:
+        return stages
 
 
 def _answers(

@@ -124,3 +124,13 @@ def test_a_labelled_solution_has_its_steps_with_labels(workshop: Any) -> None:
     labels = [step.facts.get("label") for step in trace.answers[0].steps]
     assert labels == [True, False, None]
     assert trace.answers[0].steps[1].facts["first_error"] is True
+
+
+def test_what_a_run_has_set_decides_what_was_asked(judged: Workshop) -> None:
+    day = "2026-11-21"
+    judged.run("judged", day, rows=2, changes={"responses.temperature": 0.5})
+    response = judged.project().tables.read(("judged", "responses"), day)["response_id"][0]
+    trace = traced(judged.project(), "judged", response, stage="responses", day=day)
+    written = [one for one in trace.questions if one.stage == "responses"]
+    assert written
+    assert all(one.journaled for one in written)
