@@ -42,9 +42,11 @@ _SYMBOLS = tuple(
         (r"\b(?i:option|choice|answer) ?[\[(\"'“‘]{0,3}(C)\b[\])\"'”’]{0,3}", r"\1", 0),
         (r"[\[(\"'“‘]{1,3} ?([ABC]) ?[\])\"'”’]{1,3}(?!\w)", r"\1", 0),
         (rf"\b(?:(?i:(?:the )?{NOUN}) )?([AB])['’]s (?i:{NOUN})\b", r"\1", 0),
+        (rf"\b(?:(?i:(?:the )?{NOUN}) )?([AB])['’]s(?=\W*(?:\Z|[.,;\n]))", r"\1", 0),
         (rf"(?<=\b[AB]){_IS}{_HOW}{_GOOD}{_OF_TWO} (?:than|to|over) (?=[AB]\b)", " > ", 0),
         (
-            r"(?<=\b[AB]) (?:beats|defeats|outperforms|surpasses|wins over|over) (?=[AB]\b)",
+            r"(?<=\b[AB]) (?:(?:narrowly )?beats|edges out|defeats|outperforms|surpasses|wins over"
+            r"|over) (?=[AB]\b)",
             " > ",
             0,
         ),

@@ -20,7 +20,8 @@ _VALUE = re.compile(
     rf"""
     (?:an?[ ])? [\[({{"'“\s]* (?P<grade>[-+]?{_NUMBER}) [\])}}"'”]* {_UNIT}
     (?P<percent>[ ]?(?:%|percent\b))?
-    (?:\s*\(?\s*(?:/|(?:out[ ])?of(?:[ ]a)?(?:[ ](?:possible|maximum|total))?(?:[ ]of)?)
+    (?:\s*\(?\s*(?:/|(?:out[ ])?of(?:[ ]a)?(?:[ ](?:possible|maximum|total))?(?:[ ]of)?
+            |\b(?:von|sur|sobre|de|su|di|van|av)\b)
         \s*[\[(]*(?P<most>{_NUMBER})[\])]*{_UNIT})?
     [\])}}"'”]*
     (?P<rest>\Z|\s*[.,;:!|]+(?:\s.*)?\Z|\s*[-–—(\[,].*|\s+(?:=\s+)?[a-z].*|\s*\Z)
@@ -45,6 +46,13 @@ _ANOTHER = re.compile(
 _SCALE = re.compile(rf"(?:\d\s*(?:-|–|—|to)|out of|/|max\w*\W)\s*({_NUMBER})", re.I)
 _ON_SCALE = re.compile(rf"\bscale\D{{0,12}}\d+\s*(?:-|–|—|to)\s*({_NUMBER})", re.I)
 """The end of a scale: next to a label, and anywhere."""
+_IN_WORDS = re.compile(
+    r"(?:very )?(?:excellent|outstanding|perfect|great|good|fair|average|poor|bad)\s+"
+    r"(?=\(\s*[\d.]+\s*(?:/|out of)\s*\d)",
+    re.I,
+)
+"""A grade in words before the same in digits: "Excellent (5/5)"."""
+_UNDERSCORE = re.compile(r"(?<=[a-z])_(?=(?:score|rating|grade)\b)", re.I)
 _STARS = re.compile(r"(?<!\d)(?<!\d )([★⭐]+)(☆*)")
 _REASON = re.compile(r"(?:\s*[.!,;:]*\s*|\s*(?:[-–—,:(]|\s(?:because|since)\b)\D*)", re.I)
 """What may follow a grade without a label: nothing, or a reason."""
@@ -144,7 +152,7 @@ def read_grade(text: str, scale: tuple[int, int], pattern: str | None = None) ->
 
 def _grades(words: str, high: int) -> set[float]:
     """All grades in ``words``, by the most reliable rule that finds any."""
-    words = _STARS.sub(_counted, words)
+    words = _UNDERSCORE.sub(" ", _STARS.sub(_counted, words))
     if any(float(end) != high for end in _ON_SCALE.findall(words)):
         raise UnparseableVerdict(f"a grade on another scale than one to {high}: {shortened(words)}")
     overall: list[float] = []
@@ -204,11 +212,17 @@ def _own_lines(words: str, high: int) -> list[float]:
         value = _VALUE.match(line)
         if (
             value is not None
-            and may_follow.fullmatch(value["rest"])
+            and (may_follow.fullmatch(value["rest"]) or _explained(value, all_lines))
             and not _is_item(line, all_lines)
         ):
             grades.append(_value(line, high))
     return [grade for grade in grades if grade is not None]
+
+
+def _explained(value: re.Match[str], all_lines: list[str]) -> bool:
+    """Whether a grade that names its scale begins the only line: "4/5 - right, but 2 typos"."""
+    alone = len(all_lines) == 1 and value["most"] is not None
+    return alone and re.match(r"\s*[-–—:]\s", value["rest"]) is not None
 
 
 def _is_item(line: str, all_lines: list[str]) -> bool:
@@ -236,7 +250,7 @@ def _value(words: str, high: int, aside: str = "") -> float | None:
     Raises:
         UnparseableVerdict: the grade is on another scale than to ``high``.
     """
-    value = _VALUE.match(words)
+    value = _VALUE.match(_IN_WORDS.sub("", words, count=1) if _IN_WORDS.match(words) else words)
     if value is None or _ANOTHER.match(value["rest"]):
         return None
     ends = [value["most"], value["percent"] and "100", *_SCALE.findall(aside)[-1:]]
