@@ -113,7 +113,10 @@ def import_dataset(
         raise FactoryError(f"{place} cannot be read: {error}") from error
     joined = made.joined(f"import {name}")
     if (misfit := _misfit(joined)) is not None:
-        raise FactoryError(f"{place} does not look like {shape}: {misfit}")
+        raise FactoryError(
+            f"{place} does not look like {shape}: {misfit}. Choose another format "
+            "(factory import --list), or name the columns (--column FIELD=COLUMN)"
+        )
     folder = settings.imports_path / name
     # The prompts are written last: a dataset exists once it has prompts.
     for table in reversed(list(TABLES)):

@@ -185,7 +185,7 @@ def described(version: ModelVersion) -> str:
     from trainers.evaluation.sentences import described as figures_in_words
 
     if not version.promoted:
-        return f"held back: {version.reason}; roles keep the version before {version.number}"
+        return f"held back: {version.reason}; no role starts from version {version.number}"
     found = [f"{name}: {figures_in_words(each)}" for name, each in version.figures.items()]
     return "; ".join([f"version {version.number} is promoted", *found])
 

@@ -187,7 +187,11 @@ def test_rows_keep_their_ids_however_often_they_are_imported(read: Any) -> None:
     ("shape", "rows", "told"),
     [
         ("ultrafeedbak", [], "no format 'ultrafeedbak'; did you mean 'ultrafeedback'"),
-        ("processbench", [], "does not look like processbench: it has no rows"),
+        (
+            "processbench",
+            [],
+            "does not look like processbench: it has no rows.*factory import --list",
+        ),
         ("processbench", [{"prompt": "?"}], "does not look like processbench: no column 'problem'"),
         ("processbench", [{"problem": "?"}], "does not look like processbench: 'steps' must be"),
         ("processbench", [{"problem": "?", "steps": ["a"], "label": 1}], "'label' 1 is no step"),
