@@ -174,11 +174,13 @@ class Members:
         rows: Int64[stems · most], the rows of each stem, padded to ``most`` with any row.
         places: Int64[rows], the place of each row in ``rows``.
         most: the most rows of a stem.
+        alone: whether stem n has row n and no other. Then nothing is copied.
     """
 
     rows: torch.Tensor
     places: torch.Tensor
     most: int
+    alone: bool
 
     @classmethod
     def of(cls, stem_of: Sequence[int], stems: int, device: torch.device) -> "Members":
@@ -191,16 +193,22 @@ class Members:
         for stem, group in enumerate(groups):
             for place, row in enumerate(group, stem * most):
                 rows[place], places[row] = row, place
-        return cls(torch.tensor(rows, device=device), torch.tensor(places, device=device), most)
+        alone = most == 1 and rows == list(range(len(stem_of)))
+        listed = (torch.tensor(each, device=device) for each in (rows, places))
+        return cls(*listed, most, alone)
 
     def gathered(self, each: torch.Tensor) -> torch.Tensor:
         """Float[stems, kept, most · group, size] of Float[rows, kept, group, size]."""
+        if self.alone:
+            return each
         stems = len(self.rows) // self.most
         some = each.index_select(0, self.rows).view(stems, self.most, *each.shape[1:])
         return some.transpose(1, 2).flatten(2, 3)
 
     def spread(self, each: torch.Tensor) -> torch.Tensor:
         """The inverse of `gathered`."""
+        if self.alone:
+            return each
         stems, kept, queries, size = each.shape
         some = each.view(stems, kept, self.most, queries // self.most, size).transpose(1, 2)
         return some.flatten(0, 1).index_select(0, self.places)
@@ -218,7 +226,7 @@ def cascade(
     query: torch.Tensor,
     stems: tuple[torch.Tensor, torch.Tensor],
     tails: tuple[torch.Tensor, torch.Tensor],
-    mask: torch.Tensor,
+    unseen: torch.Tensor,
     members: Members,
     bands: Sequence[Band],
     *,
@@ -234,8 +242,8 @@ def cascade(
         query: Float[rows, heads, 1, width].
         stems: keys and values, Float[stems, key heads, width, begun] and Float[stems, key heads,
             begun, width].
-        tails: keys and values, both Float[rows, key heads, written, width].
-        mask: Bool[rows, 1, 1, begun + written].
+        tails: as ``stems``, of each row.
+        unseen: Bool[rows, 1, 1, begun + written], the cells that a row does not see.
         members: the rows of each stem.
         bands: the bands of rows.
         scale: the factor of scores; by default 1/√width.
@@ -251,14 +259,14 @@ def cascade(
     if 1 < heads // kept < _FEWEST:
         # Measured with 3 heads for each key head, 256 rows of 99 cells: a quarter faster.
         queries = pad(queries, (0, 0, 0, _FEWEST - heads // kept))
-    scores = queries.new_zeros(*queries.shape[:3], mask.shape[3])
+    scores = queries.new_zeros(*queries.shape[:3], unseen.shape[3])
     scores[..., :stem_length] = members.spread(members.gathered(queries) @ stem_keys)
     for start, stop, cells in bands:
-        products = queries[start:stop] @ keys[start:stop, :, :cells].transpose(2, 3)
+        products = queries[start:stop] @ keys[start:stop, :, :, :cells]
         scores[start:stop, :, :, stem_length : stem_length + cells] = products
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    weights = scores.masked_fill_(~mask, -torch.inf).softmax(-1, torch.float32).to(values.dtype)
+    weights = scores.masked_fill_(unseen, -torch.inf).softmax(-1, torch.float32).to(values.dtype)
     out = members.spread(members.gathered(weights[..., :stem_length]) @ stem_values)
     for start, stop, cells in bands:
         tail_weights = weights[start:stop, :, :, stem_length : stem_length + cells]

@@ -31,7 +31,7 @@ def install(model: PreTrainedModel) -> bool:
     """
     if not model._can_set_attn_implementation():  # Setting it would only warn.
         return False
-    AttentionInterface.register(_NAME, _attention)
+    AttentionInterface.register(_NAME, layout_attention)
     model.set_attn_implementation(_NAME)
     return bool(model.config.get_text_config()._attn_implementation == _NAME)
 
@@ -46,7 +46,7 @@ def attention_layout(layout: Layout) -> Iterator[None]:
         _LAYOUT.reset(token)
 
 
-def _attention(
+def layout_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -56,6 +56,20 @@ def _attention(
     softcap: float | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
+    """Attention of a layer with the current layout, as Transformers calls it.
+
+    Args:
+        module: the attention module of the layer.
+        query: Float[rows, heads, length, width].
+        key: Float[rows, key heads, length, width].
+        value: as ``key``.
+        attention_mask: used without a layout only.
+        scaling: the factor of scores; by default 1/√width.
+        softcap: the soft cap of scaled scores.
+
+    Returns:
+        Float[rows, length, heads, width], and no weights.
+    """
     layout = _LAYOUT.get()
     if layout is None and softcap is None:
         return sdpa_attention_forward(
@@ -66,9 +80,8 @@ def _attention(
         key, value = (states.repeat_interleave(groups, dim=1) for states in (key, value))
         out = masked(query, key, value, attention_mask, scaling, softcap)
     elif isinstance(layout, Slots):
-        assert attention_mask is not None, "a running batch always has a mask"
         layer: Any = module.layer_idx
-        out = layout.attend(layer, query, key, value, attention_mask, scaling, softcap)
+        out = layout.attend(layer, query, scaling, softcap)
     elif isinstance(layout, BlockMask):
         out = flex(query, key, value, layout, scale=scaling, softcap=softcap)
     else:

@@ -12,6 +12,7 @@ from engines.chat.template import turn_end
 from engines.local.attention_backend import attention_layout, install
 from engines.local.chunked_mlp import chunk_mlp
 from engines.local.cpu_threads import WIDE
+from engines.local.decoder_layers import is_known, run_layers
 from engines.local.kv_cache import Slots
 from engines.local.packed_linear import PackedLinear, can_pack, pack_linear
 from engines.protocol import EngineError
@@ -62,6 +63,7 @@ class LanguageModel:
         self.end_ids, self.turn_end = self._ends()
         implementation = self.config._attn_implementation
         self._packs = install(self.model)
+        self._known = self.device.type == "cpu" and is_known(self.body)
         self._packed_head: PackedLinear | None = None
         if self.device.type == "cpu":
             chunk_mlp(self.model)
@@ -81,6 +83,10 @@ class LanguageModel:
     @torch.inference_mode()
     def hidden(self, ids: torch.Tensor, **inputs: Any) -> torch.Tensor:
         """Float[rows, length, hidden] of the last layer, after the final norm."""
+        if self._packs and self._known:
+            kept = inputs.get("past_key_values")
+            positions = inputs["position_ids"]
+            return run_layers(self.body, ids, position_ids=positions, past_key_values=kept)
         return self.body(input_ids=ids, **inputs).last_hidden_state  # type: ignore[no-any-return]
 
     def newest(
@@ -98,6 +104,7 @@ class LanguageModel:
             Float[rows, hidden].
         """
         slots.concatenate = not self._packs
+        slots.unseen = ~seen[:, None, None]
         with attention_layout(slots) if self._packs else nullcontext():
             hidden = self.hidden(
                 tokens[:, None],

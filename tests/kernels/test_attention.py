@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kernels.attention import Band, Members, attend, blocks, cascade, flex, masked, tiles
@@ -113,6 +113,7 @@ def test_attention_without_a_mask_is_causal(softcap):
     kept=st.sampled_from([1, 2, 4]),
     softcap=st.sampled_from([None, 2.0]),
 )
+@example(stem_of=[0, 1, 2, 3], begun=[3, 9, 1, 5], written=[2] * 9, cut=0, kept=2, softcap=None)
 def test_rows_see_their_stem_and_what_they_wrote(stem_of, begun, written, cut, kept, softcap):
     rows, width = len(stem_of), 16
     written = sorted(written[:rows], reverse=True)
@@ -133,8 +134,8 @@ def test_rows_see_their_stem_and_what_they_wrote(stem_of, begun, written, cut, k
     found = cascade(
         query,
         (stems[0].transpose(2, 3), stems[1]),
-        (tails[0], tails[1]),
-        mask,
+        (tails[0].transpose(2, 3), tails[1]),
+        ~mask,
         Members.of(stem_of, 4, query.device),
         [Band(a, b, written[a]) for a, b in pairwise(edges)],
         scale=0.25,

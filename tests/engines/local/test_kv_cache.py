@@ -87,3 +87,18 @@ def test_rows_of_one_prompt_read_one_copy_of_it():
     assert len(set(slots.stem_of)) == 3  # Of at most 8 rows each.
     slots.settle(range(1), [1])
     assert slots.stem_of == [0]
+
+
+def test_prompts_are_kept_without_unused_cells():
+    """A product of 16-bit numbers copies a part of a longer tensor, at each step."""
+    slots = Slots(layers=1)
+    fill(slots, [[1.0] * 5, [2.0] * 90, [3.0] * 7], [1, 1, 1])
+    slots.settle(range(3), [1, 1, 1])
+    assert slots.slots[0].stem_values.shape[2] == 90
+    slots.settle([0, 2], [2, 2])
+    kept = slots.slots[0].stem_values[:, 0, :, 0]
+    assert kept.shape[1] == 7
+    numbers = {1.0: [1.0] * 5, 3.0: [3.0] * 7}
+    for stem in slots.stem_of:
+        own = kept[stem].tolist()
+        assert own[: len(numbers[own[0]])] == numbers.pop(own[0])
