@@ -194,8 +194,8 @@ class Members:
             for place, row in enumerate(group, stem * most):
                 rows[place], places[row] = row, place
         alone = most == 1 and rows == list(range(len(stem_of)))
-        listed = (torch.tensor(each, device=device) for each in (rows, places))
-        return cls(*listed, most, alone)
+        listed, back = torch.tensor(rows, device=device), torch.tensor(places, device=device)
+        return cls(listed, back, most, alone)
 
     def gathered(self, each: torch.Tensor) -> torch.Tensor:
         """Float[stems, kept, most · group, size] of Float[rows, kept, group, size]."""

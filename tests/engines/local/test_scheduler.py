@@ -68,7 +68,7 @@ def test_a_failing_model_fails_its_calls_and_serves_the_next(tiny_model: Path):
     prompt = engine.render([{"role": "user", "content": "?"}])
     model = engine._worker.model
     assert model is not None
-    working = model.body.forward
+    working = model.hidden
 
     def fail(*args, **inputs):
         raise Broken("DefaultCPUAllocator: can't allocate memory: out of memory")
@@ -80,12 +80,12 @@ def test_a_failing_model_fails_its_calls_and_serves_the_next(tiny_model: Path):
             return_exceptions=True,
         )
 
-    model.body.forward = fail
+    model.hidden = fail
     for failed in asyncio.run(calls()):
         assert isinstance(failed, EngineError)
         assert "lower this role's options" in str(failed)
         assert isinstance(failed.__cause__, Broken)
-    model.body.forward = working
+    model.hidden = working
     text, scored = asyncio.run(calls())
     assert text.token_ids
     assert scored[0].logprobs
