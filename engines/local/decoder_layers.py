@@ -61,7 +61,8 @@ def run_layers(
 
 
 def _normed(norm: Any, states: torch.Tensor) -> torch.Tensor:
-    return norm.weight * rms_norm(states, norm.weight.shape, None, norm.variance_epsilon)
+    weight: torch.Tensor = norm.weight
+    return weight * rms_norm(states, weight.shape, None, norm.variance_epsilon)
 
 
 def _rotated(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
