@@ -4,7 +4,7 @@ from assets.comparing.comparison import Comparison
 from assets.comparing.datasets import compare_datasets
 from assets.comparing.models import compare_models
 from assets.comparing.refreshes import compare_refreshes
-from assets.comparing.sides import KINDS, Side, found_side
+from assets.comparing.sides import KINDS, Side, find_side
 from assets.config.errors import FactoryError
 from assets.project.project import Project
 
@@ -21,7 +21,7 @@ def compare(project: Project, first: str, second: str) -> Comparison:
     Raises:
         FactoryError: There is no such thing, or the two cannot be compared.
     """
-    one, other = (found_side(project, name) for name in (first, second))
+    one, other = (find_side(project, name) for name in (first, second))
     if one.kind != other.kind:
         raise FactoryError(
             f"{one.full} is {KINDS[one.kind]} and {other.full} is {KINDS[other.kind]}: only two of "
@@ -37,5 +37,5 @@ def compare(project: Project, first: str, second: str) -> Comparison:
 
 
 def _name_another(side: Side) -> str:
-    what = "refresh, such as @2026-11-20" if side.kind == "refreshes" else "version, such as @1"
-    return f"name another {what}"
+    example = "refresh, such as @2026-11-20" if side.kind == "refreshes" else "version, such as @1"
+    return f"name another {example}"

@@ -127,10 +127,10 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``factory compare --json`` prints: all but the drawings."""
-        found = asdict(self)
-        for each in found["distributions"]:
+        record = asdict(self)
+        for each in record["distributions"]:
             del each["plot"]
-        return found
+        return record
 
 
 def differing(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[list[Setting], int]:

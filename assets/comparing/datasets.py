@@ -73,9 +73,9 @@ def shared_by_split(
             frame.filter(pl.col("split") == split)
             for frame, split in zip((first, second), (one, other), strict=True)
         ]
-        found = rows_in_common(f"{of} {name}".strip(), table, *frames)
-        if found is not None and (one == other or found.common):
-            yield found
+        shared = rows_in_common(f"{of} {name}".strip(), table, *frames)
+        if shared is not None and (one == other or shared.common):
+            yield shared
 
 
 def table_of(version: Version) -> type[Table]:

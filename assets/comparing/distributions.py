@@ -18,15 +18,17 @@ def distributions(
 ) -> Iterator[Distribution]:
     """The numbers of the rows of ``table`` on both sides; an empty frame is a side without."""
     sides = [_values(table, frame) for frame in (first, second)]
-    for what in dict.fromkeys(name for side in sides for name in side):
+    for measure in dict.fromkeys(name for side in sides for name in side):
         values = {
-            (name, name): side[what]
+            (name, name): side[measure]
             for name, side in zip((FIRST, SECOND), sides, strict=True)
-            if what in side
+            if measure in side
         }
-        plot = histogram(what, values, stacked=False)
+        plot = histogram(measure, values, stacked=False)
         if plot is not None:
-            yield Distribution(stage, what, (_summary(plot, FIRST), _summary(plot, SECOND)), plot)
+            yield Distribution(
+                stage, measure, (_summary(plot, FIRST), _summary(plot, SECOND)), plot
+            )
 
 
 def _values(table: type[Table], rows: pl.DataFrame) -> dict[str, pl.Series]:
@@ -40,5 +42,5 @@ def _values(table: type[Table], rows: pl.DataFrame) -> dict[str, pl.Series]:
 
 
 def _summary(plot: Plot, side: str) -> Summary | None:
-    found = [one for one in plot.series if one.name == side]
-    return Summary(found[0].count, found[0].mean, found[0].median) if found else None
+    matches = [one for one in plot.series if one.name == side]
+    return Summary(matches[0].count, matches[0].mean, matches[0].median) if matches else None

@@ -70,15 +70,15 @@ def _datasets(version: ModelVersion) -> str:
 
 def _weights(version: ModelVersion) -> dict[str, str]:
     start = Path(version.start)
-    found = {
+    settings = {
         "start": start.name if start.is_absolute() else version.start,
         "revision of the start": version.revision,
         "seeds": ", ".join(map(str, version.seeds)),
     }
     for stage, trained in version.trained.items():
-        found[f"{stage}, rows"] = f"{trained[0]['rows']:,}"
-        found[f"{stage}, steps"] = f"{trained[0]['steps']:,}"
-    return found
+        settings[f"{stage}, rows"] = f"{trained[0]['rows']:,}"
+        settings[f"{stage}, steps"] = f"{trained[0]['steps']:,}"
+    return settings
 
 
 def _parameters(version: ModelVersion) -> dict[str, str]:

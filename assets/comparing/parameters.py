@@ -15,18 +15,18 @@ from schemas import Checkpoints
 
 def models_of(data: ReportData) -> dict[str, str]:
     """The revisions of the models whose answers the rows of each stage have."""
-    found = {}
+    revisions = {}
     for stage in data.stages:
         origins = _origins(data, stage)
         models = origins["model"].drop_nulls() if origins.height else pl.Series()
         if models.len():
-            found[f"model of {stage.name}"] = ", ".join(models.unique().sort())
-    return found
+            revisions[f"model of {stage.name}"] = ", ".join(models.unique().sort())
+    return revisions
 
 
 def training_of(data: ReportData) -> dict[str, str]:
     """What each training started from, and its rows, steps and final metrics."""
-    found: dict[str, str] = {}
+    trainings: dict[str, str] = {}
     models = data.project.settings.models_path
     for stage in data.stages:
         if stage.gives is not Checkpoints or not data.ran(stage.name):
@@ -39,26 +39,26 @@ def training_of(data: ReportData) -> dict[str, str]:
                 **({} if row["trained"] else {"not trained": row["reason"] or "no reason"}),
                 **{name: _as_text(value) for name, value in json.loads(row["metrics"]).items()},
             }
-            found |= {f"{stage.name}, {name}": value for name, value in training.items()}
-    return found
+            trainings |= {f"{stage.name}, {name}": value for name, value in training.items()}
+    return trainings
 
 
 def parameters_of(data: ReportData, stages: Collection[str]) -> dict[str, str]:
     """The operator of each stage, and the parameters of ``stages``: those that its rows name, or
     else those that the run set, or else those of the recipe as it is now."""
-    found = {"seed": str(data.recipe.seed)}
+    parameters = {"seed": str(data.recipe.seed)}
     for stage in data.stages:
         operator = type(stage.operator)
-        found[stage.name] = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
+        parameters[stage.name] = f"{operator.__module__.partition('.')[0]}.{operator.__name__}"
         if stage.name not in stages:
             continue
         values = dict(flat(stage.operator.model_dump(mode="json"), stage.name))
         (refresh,) = data.refreshes
         run = data.tables.about((data.recipe.name, stage.name), refresh).get(SET, {})
         values |= dict(flat(run, stage.name))
-        values |= _recorded(data, stage, found[stage.name])
-        found |= values
-    return found
+        values |= _recorded(data, stage, parameters[stage.name])
+        parameters |= values
+    return parameters
 
 
 def flat(values: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
@@ -75,12 +75,12 @@ def _recorded(data: ReportData, stage: Stage, operator: str) -> dict[str, str]:
     origins = _origins(data, stage)
     if origins.is_empty():
         return {}
-    found: dict[str, dict[str, None]] = {}
+    values_by_name: dict[str, dict[str, None]] = {}
     own = origins.filter(pl.col("operator") == operator)["parameters"]
     for text in own.unique(maintain_order=True):
         for name, value in flat(json.loads(text), stage.name):
-            found.setdefault(name, {})[value] = None
-    return {name: ", ".join(values) for name, values in found.items()}
+            values_by_name.setdefault(name, {})[value] = None
+    return {name: ", ".join(values) for name, values in values_by_name.items()}
 
 
 def _origins(data: ReportData, stage: Stage) -> pl.DataFrame:

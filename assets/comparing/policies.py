@@ -26,16 +26,16 @@ def validated(one: ReportData, other: ReportData) -> Iterator[Validated]:
 
 def _measured(data: ReportData) -> dict[str, tuple[pl.DataFrame, Mapping[str, Any]]]:
     """The rows and the figures of the stages that measured a policy on some prompt."""
-    found: dict[str, tuple[pl.DataFrame, Mapping[str, Any]]] = {}
+    evaluations: dict[str, tuple[pl.DataFrame, Mapping[str, Any]]] = {}
     for stage in data.stages:
         if stage.gives in EVALUATIONS and data.ran(stage.name):
             rows = data.rows(stage.name).drop("refresh")
             if rows.height:
-                found[stage.name] = (
+                evaluations[stage.name] = (
                     rows,
                     summary(rows, seed=data.recipe.seed, tolerance=tolerance_of(stage)),
                 )
-    return found
+    return evaluations
 
 
 def _between(one: pl.DataFrame, other: pl.DataFrame) -> Mapping[str, Any] | None:

@@ -54,12 +54,12 @@ def compare_refreshes(project: Project, first: Side, second: Side) -> Comparison
 
 def _facts(data: ReportData) -> dict[str, str]:
     recipe = data.recipe
-    told = {"recipe": recipe.name, "refresh": data.refreshes[0]}
+    facts = {"recipe": recipe.name, "refresh": data.refreshes[0]}
     if recipe.paper is not None:
-        told["paper"] = recipe.paper.title
+        facts["paper"] = recipe.paper.title
     if recipe.claim is not None:
-        told |= {"claim": recipe.claim, "control": recipe.control or "in the recipe"}
-    return told
+        facts |= {"claim": recipe.claim, "control": recipe.control or "in the recipe"}
+    return facts
 
 
 def _stages(one: ReportData, other: ReportData) -> list[str]:
@@ -86,10 +86,10 @@ def _tables(
         for data in (one, other)
     ]
     for name in ["prompts", *stages]:
-        given = {kind[name] for kind in kinds if name in kind}
-        if len(given) != 1:
+        tables_given = {kind[name] for kind in kinds if name in kind}
+        if len(tables_given) != 1:
             continue
-        (table,) = given
+        (table,) = tables_given
         rows = [
             data.rows(name) if name in kind and data.ran(name) else empty(table)
             for data, kind in zip((one, other), kinds, strict=True)
@@ -103,9 +103,9 @@ def _shared(one: ReportData, other: ReportData, stages: list[str]) -> Iterator[S
             continue
         if table is Scores:
             first, second = _with_texts(one, first), _with_texts(other, second)
-        found = rows_in_common(name, table, first, second)
-        if found is not None:
-            yield found
+        shared = rows_in_common(name, table, first, second)
+        if shared is not None:
+            yield shared
 
 
 def _with_texts(data: ReportData, scores: pl.DataFrame) -> pl.DataFrame:

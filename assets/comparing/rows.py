@@ -57,13 +57,13 @@ def rows_in_common(
     """
     if table not in _READ:
         return None
-    what, label, read = _READ[table]
+    unit, label, read = _READ[table]
     one, other = ({each.key: each for each in read(frame)} for frame in (first, second))
     common = [key for key in one if key in other]
     different = [key for key in common if _differ(one[key].label, other[key].label)]
     return Shared(
         stage,
-        what,
+        unit,
         (len(one), len(other)),
         len(common),
         label,
@@ -115,12 +115,12 @@ def _scores(rows: pl.DataFrame) -> list[Labelled]:
 
 
 def _pairs(rows: pl.DataFrame) -> list[Labelled]:
-    found = []
+    labelled = []
     for each in rows.iter_rows(named=True):
         sides = [_joined_text(each[side]) for side in ("chosen", "rejected")]
         key = _key(each["prompt_id"], *sorted(sides))
-        found.append(Labelled(key, sides[0], _joined_text(each["prompt"]), sides[0]))
-    return found
+        labelled.append(Labelled(key, sides[0], _joined_text(each["prompt"]), sides[0]))
+    return labelled
 
 
 def _steps(rows: pl.DataFrame) -> list[Labelled]:

@@ -41,7 +41,7 @@ class Side:
         return f"{group}{self.name}@{self.at}"
 
 
-def found_side(project: Project, text: str) -> Side:
+def find_side(project: Project, text: str) -> Side:
     """What a name means. Without ``@``, it is the newest refresh or version.
 
     Raises:

@@ -109,8 +109,8 @@ def judged(
         if not probes or kinds == {"solution"}:
             return None
         judge = judges.pairs if "pair" in kinds else judges.choices
-        asked = replace(context, stage=f"{stages[role]} probes")
-        results = probes_of(judge, benchmark.items, asked)
+        probe_context = replace(context, stage=f"{stages[role]} probes")
+        results = probes_of(judge, benchmark.items, probe_context)
         return {each.probe: (each.passed, each.cases) for each in results}
 
     tables = {role: ask(role, votes) for role in roles}

@@ -47,7 +47,7 @@ def graded_choice(scores: Sequence[Score], right: int) -> dict[str, Any]:
             lowest of one, null if there is one only.
     """
     masses = [one.mass for one in scores if one.mass is not None]
-    told = {
+    common = {
         "mass": min(masses, default=None),
         "said": "\n".join(one.raw for one in scores if one.raw is not None) or None,
     }
@@ -55,7 +55,7 @@ def graded_choice(scores: Sequence[Score], right: int) -> dict[str, Any]:
     # Expected grades that are equal may differ in their last bits.
     grades = [round(one.value, 9) for one in scores if one.value is not None]
     if len(grades) < len(scores):
-        return {**told, "verdict": "unread", "credit": 0.0, "error": error}
+        return {**common, "verdict": "unread", "credit": 0.0, "error": error}
     ours, others = grades[:right], grades[right:]
     gap = min(ours) - max(others)
     credit = float(gap > 0)
@@ -63,7 +63,7 @@ def graded_choice(scores: Sequence[Score], right: int) -> dict[str, Any]:
         credit = 1 / grades.count(max(grades))
     verdict = "right" if credit == 1 else "tie" if credit else "wrong"
     spread = max(ours) - min(ours) if right > 1 else None
-    return {**told, "verdict": verdict, "credit": credit, "gap": gap, "spread": spread}
+    return {**common, "verdict": verdict, "credit": credit, "gap": gap, "spread": spread}
 
 
 def ties_score(table: pl.DataFrame) -> float | None:

@@ -26,15 +26,15 @@ def at_equal_tokens(
     fitting = {role: _fitting(role, table, votes, budget, ask) for role, table in tables.items()}
     first_role, *_ = tables
     first = fitting[first_role]
-    found: dict[str, EqualTokens | None] = {}
+    by_role: dict[str, EqualTokens | None] = {}
     for role, fits in fitting.items():
-        found[role] = None
+        by_role[role] = None
         if fits is not None:
             count, table = fits
             accuracy = float(table["credit"].drop_nulls().to_numpy().mean())
             less = None if role == first_role or first is None else difference(table, first[1])
-            found[role] = EqualTokens(count, tokens_of(table), accuracy, less)
-    return found
+            by_role[role] = EqualTokens(count, tokens_of(table), accuracy, less)
+    return by_role
 
 
 def _fitting(

@@ -85,23 +85,23 @@ def read_benchmark(
     """
     several = shape.lower().replace("_", "-") == SHAPE
     name, form = (SHAPE, None) if several else shape_of(shape)
-    found: dict[str, Item] = {}
+    items: dict[str, Item] = {}
     refused: Counter[str] = Counter()
     try:
         for where, row in published_rows(place, config=None, split="test", revision=None).rows:
             item = row if isinstance(row, str) else _item(row, form, name, where, group)
             if isinstance(item, str):
                 refused[item] += 1
-            elif item.item_id in found:
+            elif item.item_id in items:
                 refused["an earlier row is the same"] += 1
             else:
-                found[item.item_id] = item
+                items[item.item_id] = item
     except (SourceError, OSError) as error:
         raise FactoryError(f"{place} cannot be read: {error}") from error
-    if not found:
+    if not items:
         reason = next(iter(refused), "it has no rows")
         raise FactoryError(f"{place} has nothing to judge in the shape {name}: {reason}")
-    return Benchmark(name, drawn(found.values(), rows, seed), refused)
+    return Benchmark(name, drawn(items.values(), rows, seed), refused)
 
 
 def drawn(items: Iterable[Item], rows: int | None, seed: int) -> list[Item]:
@@ -200,11 +200,11 @@ def _pair(
 
 def _choice(row: Row, source: str, group: str) -> Item | str:
     """The item of a row of RewardBench 2, or why there is none."""
-    found = texts_of(row)
-    if isinstance(found, str):
-        return found
-    asked, right, wrong = found
-    messages: tuple[Message, ...] = ({"role": "user", "content": asked},)
+    texts = texts_of(row)
+    if isinstance(texts, str):
+        return texts
+    question, right, wrong = texts
+    messages: tuple[Message, ...] = ({"role": "user", "content": question},)
     prompt = Prompt(prompt_id(messages), messages, None, source)
     responses = tuple(_response(prompt, Solution((text,))) for text in (*right, *wrong))
     name = content_id(prompt.prompt_id, right, wrong)
@@ -243,5 +243,5 @@ def _group(row: Row, name: str, where: str, column: str | None) -> str:
         if row.get(column) is None:
             raise FactoryError(f"{where} has no column {column!r}; it has {', '.join(row)}")
         return str(row[column])
-    named = next((str(row[one]) for one in GROUPS if row.get(one) is not None), None)
-    return named or str(row.get("id") or "").rpartition("-")[0] or name
+    group = next((str(row[one]) for one in GROUPS if row.get(one) is not None), None)
+    return group or str(row.get("id") or "").rpartition("-")[0] or name

@@ -57,12 +57,12 @@ def keep_figures(root: UPath, measured: Measured, *, votes: int | None) -> None:
 
 def kept_figures(root: UPath, model: str) -> list[KeptFigures]:
     """The kept figures of the weights in the folder ``model``, by benchmark and size."""
-    found = (
+    figures = (
         KeptFigures(each["benchmark"], each["votes"], _figures(each["figures"]), each.get("probes"))
         for each in _records(root / FOLDER)
         if each["model"] == model
     )
-    return sorted(found, key=lambda each: (each.benchmark, each.figures.items, each.votes or 0))
+    return sorted(figures, key=lambda each: (each.benchmark, each.figures.items, each.votes or 0))
 
 
 def _figures(record: Mapping[str, Any]) -> GroupFigures:

@@ -38,14 +38,14 @@ def agreement(table: pl.DataFrame) -> Agreement | None:
     # Expected values that are equal may differ in their last bits.
     votes, values = read["vote"].to_numpy(), read["value"].round(9).to_numpy()
     # A flip names neither: the orders name different ones.
-    named = read.select(
+    sides = read.select(
         pl.when(pl.col("verdict").is_in(["tie", "flip"]))
         .then(0.5)
         .otherwise(pl.col("value").round(0))
     )
-    said = named.to_series().to_numpy()
-    same = float(np.mean(votes == said))
-    chance = sum(float(np.mean(votes == one) * np.mean(said == one)) for one in (0.0, 0.5, 1.0))
+    verdicts = sides.to_series().to_numpy()
+    same = float(np.mean(votes == verdicts))
+    chance = sum(float(np.mean(votes == one) * np.mean(verdicts == one)) for one in (0.0, 0.5, 1.0))
     one_group = np.zeros(read.height, dtype=np.int64)
     tau, rho = (
         float(measure(one_group, votes, values, count=1).value[0])

@@ -91,14 +91,14 @@ def judges_of(
             solution.
         drawn: Whether a single vote is drawn, as one of several is. If not, it is the likeliest.
     """
-    told: dict[str, Any] = {"votes": votes or 1}
+    parameters: dict[str, Any] = {"votes": votes or 1}
     if votes == 1 and not drawn:
-        told["temperature"] = 0.0
-    sampled = {} if votes is None else {"verdict": "sampled", **told}
+        parameters["temperature"] = 0.0
+    sampled = {} if votes is None else {"verdict": "sampled", **parameters}
     pairs, _ = with_model_defaults(Judge(mode="pairwise", model=role, **sampled), defaults)
     choices, _ = with_model_defaults(Judge(model=role, **sampled), defaults)
     solutions, _ = with_model_defaults(
-        FirstError(by="judge", model=role, votes=told["votes"]), defaults
+        FirstError(by="judge", model=role, votes=parameters["votes"]), defaults
     )
     assert isinstance(pairs, Judge)
     assert isinstance(choices, Judge)
@@ -125,20 +125,20 @@ def verdicts_of(judges: Judges, items: Sequence[Item], context: Context) -> pl.D
             grades = await judges.choices.score(item.prompt, item.responses, models)
             return graded_choice(grades, item.right)
         better, worse = item.responses
-        found, orders = await comparison(judges.pairs, item.prompt, better, worse, models)
-        return _compared(item, found, orders)
+        result, orders = await comparison(judges.pairs, item.prompt, better, worse, models)
+        return _compared(item, result, orders)
 
     ledger = Ledger()
     context = replace(context, ledger=ledger)
     run = run_rows(((item.item_id, item) for item in items), work, context, total=len(items))
     rows: dict[int, dict[str, Any]] = {}
     for one in run:
-        asked = (
+        verdict = (
             {"verdict": "unread", "error": one.message} if isinstance(one, Failed) else one.result
         )
         # A vote for neither is no accuracy: it is for the agreement with people alone.
-        credit = None if one.item.vote == 0.5 else CREDITS[asked["verdict"]]
-        rows[one.number] = {"credit": credit} | _about(one.item) | asked
+        credit = None if one.item.vote == 0.5 else CREDITS[verdict["verdict"]]
+        rows[one.number] = {"credit": credit} | _about(one.item) | verdict
     costs = _costs(ledger)
     return pl.DataFrame(
         [rows[number] | costs.get(rows[number]["item_id"], {}) for number in sorted(rows)],
@@ -182,23 +182,25 @@ def _length(item: Item) -> str:
     return "the better one is longer" if better > worse else "the better one is shorter"
 
 
-def _compared(item: Item, found: Comparison, orders: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    value = found.value
+def _compared(
+    item: Item, comparison: Comparison, orders: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    value = comparison.value
     if value is None:
         verdict = "unread"
-    elif found.flipped:
+    elif comparison.flipped:
         verdict = "flip"
     else:
         verdict = "tie" if value == 0.5 else "right" if value > 0.5 else "wrong"
     # In the second order the worse response is shown first.
-    named = [found.orders[0], 1 - found.orders[1]] if found.read else []
+    preferences = [comparison.orders[0], 1 - comparison.orders[1]] if comparison.read else []
     return {
         "verdict": verdict,
-        "named_right": sum(value > 0.5 for value in named),
-        "tied": found.tied,
-        "decided": sum(order != 0.5 for order in found.orders),
-        "first_won": sum(order > 0.5 for order in found.orders),
-        "mass": found.mass,
+        "named_right": sum(value > 0.5 for value in preferences),
+        "tied": comparison.tied,
+        "decided": sum(order != 0.5 for order in comparison.orders),
+        "first_won": sum(order > 0.5 for order in comparison.orders),
+        "mass": comparison.mass,
         "value": 1 - value if item.vote == 0 and value is not None else value,
         "said": _joined(order["words"] for order in orders),
         "error": next((order["error"] for order in orders if order["error"] is not None), None),
@@ -207,17 +209,17 @@ def _compared(item: Item, found: Comparison, orders: Sequence[dict[str, Any]]) -
 
 async def _first_error_verdict(critic: FirstError, item: Item, models: Models) -> dict[str, Any]:
     scores = await critic.score(item.prompt, item.responses, models)
-    whole = next(score for score in scores if score.step is None)
-    if whole.value is None:
-        return {"verdict": "unread", "said": whole.raw, "error": whole.error}
-    found = int(whole.value)
+    response_score = next(score for score in scores if score.step is None)
+    if response_score.value is None:
+        return {"verdict": "unread", "said": response_score.raw, "error": response_score.error}
+    index = int(response_score.value)
     return {
-        "verdict": "right" if found == item.truth else "wrong",
-        "found": found,
-        "said": whole.raw,
+        "verdict": "right" if index == item.truth else "wrong",
+        "found": index,
+        "said": response_score.raw,
     }
 
 
 def _joined(words: Iterator[str | None]) -> str | None:
-    said = [each for each in words if each is not None]
-    return "\n".join(said) if said else None
+    texts = [each for each in words if each is not None]
+    return "\n".join(texts) if texts else None

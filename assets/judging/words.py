@@ -35,25 +35,27 @@ def f1(figures: GroupFigures) -> str:
     return with_interval(figures.f1, figures.f1_low, figures.f1_high)
 
 
-def difference(found: Difference | None) -> str:
+def difference(compared: Difference | None) -> str:
     """The difference to the first role, and whether its interval is on one side of 0."""
-    if found is None:
+    if compared is None:
         return NOTHING
-    sure = "" if found.low > 0 or found.high < 0 else ", undecided"
-    points, low, high = (100 * value for value in (found.accuracy, found.low, found.high))
+    sure = "" if compared.low > 0 or compared.high < 0 else ", undecided"
+    points, low, high = (100 * value for value in (compared.accuracy, compared.low, compared.high))
     return f"{points:+.1f} [{low:+.1f}, {high:+.1f}]{sure}"
 
 
 def refused(measured: Measured) -> str:
     """The rows that were not judged."""
-    return "; ".join(f"{count:,} not judged: {why}" for why, count in measured.refused.items())
+    return "; ".join(
+        f"{count:,} not judged: {reason}" for reason, count in measured.refused.items()
+    )
 
 
 def kind(measured: Measured) -> Kind:
     """What was judged: pairs, choices or solutions."""
     table = next(iter(measured.verdicts.values()))
-    found: Kind = "pair" if (table["kind"] == "pair").any() else table["kind"][0]
-    return found
+    first_kind: Kind = "pair" if (table["kind"] == "pair").any() else table["kind"][0]
+    return first_kind
 
 
 _OF_KIND: Mapping[Kind, Mapping[str, Callable[[GroupFigures], str]]] = {
@@ -88,9 +90,9 @@ def columns(measured: Measured) -> tuple[str, ...]:
 
 def cells(measured: Measured, role: RoleFigures) -> tuple[str, ...]:
     """A role's figures of all items, under `columns`."""
-    found = role.groups[0]
-    figures = (show(found) for show in _OF_KIND[kind(measured)].values())
-    begins = (role.role, accuracy(found), difference(role.less_first))
+    all_items = role.groups[0]
+    figures = (show(all_items) for show in _OF_KIND[kind(measured)].values())
+    begins = (role.role, accuracy(all_items), difference(role.less_first))
     return (*begins, *figures, f"{role.calls:,}", f"{role.tokens:,}")
 
 
@@ -103,12 +105,16 @@ def equal_tokens(measured: Measured) -> Sequence[tuple[str, ...]]:
         return []
     rows = []
     for role in measured.roles:
-        found = role.equal_tokens
-        if found is None:
+        figures = role.equal_tokens
+        if figures is None:
             rows.append((role.role, "one vote costs more", NOTHING, NOTHING, NOTHING))
         else:
-            told = (f"{found.votes:,}", f"{found.tokens:,}", f"{100 * found.accuracy:.1f}")
-            rows.append((role.role, *told, difference(found.less_first)))
+            cells_shown = (
+                f"{figures.votes:,}",
+                f"{figures.tokens:,}",
+                f"{100 * figures.accuracy:.1f}",
+            )
+            rows.append((role.role, *cells_shown, difference(figures.less_first)))
     return rows
 
 
@@ -117,12 +123,12 @@ PEOPLE = ("role", "votes", "same verdict", "Cohen's kappa", "Kendall's tau", "Sp
 
 def people(measured: Measured) -> Sequence[tuple[str, ...]]:
     """Each role's agreement with people, under `PEOPLE`; none unless they voted in both ways."""
-    found = [(role.role, role.groups[0].people) for role in measured.roles]
-    if not any(each is not None and each.kappa is not None for _, each in found):
+    agreements = [(role.role, role.groups[0].people) for role in measured.roles]
+    if not any(each is not None and each.kappa is not None for _, each in agreements):
         return []
     return [
         (role, f"{each.votes:,}", share(each.same), *map(number, (each.kappa, each.tau, each.rho)))
-        for role, each in found
+        for role, each in agreements
         if each is not None
     ]
 
@@ -154,10 +160,10 @@ def has_pairs(measured: Measured) -> bool:
 
 def parts(measured: Measured, by: str) -> Sequence[tuple[str, int, Sequence[GroupFigures | None]]]:
     """For each group of kind ``by``: its name, its items, and each role's figures."""
-    known = [{one.name: one for one in role.groups if one.by == by} for role in measured.roles]
+    groups = [{one.name: one for one in role.groups if one.by == by} for role in measured.roles]
     return [
-        (name, known[0][name].items, [each.get(name) for each in known])
-        for name in (known[0] if known and by != ALL else {})
+        (name, groups[0][name].items, [each.get(name) for each in groups])
+        for name in (groups[0] if groups and by != ALL else {})
     ]
 
 

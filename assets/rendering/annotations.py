@@ -12,22 +12,22 @@ def readable(raw: str) -> str:
     such as the scores that a blend adds up, are one line. All else is shown as it was said.
     """
     try:
-        told = json.loads(raw)
+        record = json.loads(raw)
     except ValueError:
         return raw
-    if not isinstance(told, Mapping) or not told:
+    if not isinstance(record, Mapping) or not record:
         return raw
-    if set(told) <= {"items", "answers", "said"} and _texts(told.get("items")):
-        return "\n".join(_item(told, number) for number in range(len(told["items"])))
-    if all(isinstance(value, float) for value in told.values()):
-        return ", ".join(f"{name} {value:.4g}" for name, value in told.items())
+    if set(record) <= {"items", "answers", "said"} and _texts(record.get("items")):
+        return "\n".join(_item(record, number) for number in range(len(record["items"])))
+    if all(isinstance(value, float) for value in record.values()):
+        return ", ".join(f"{name} {value:.4g}" for name, value in record.items())
     return raw
 
 
 def numbers_shown(numbers: str) -> str:
     """The numbers that decided a dropped row (``numbers`` of `schemas.Dropped`), in a line."""
-    told = json.loads(numbers)
-    return ", ".join(f"{name} {_short(value)}" for name, value in told.items())
+    record = json.loads(numbers)
+    return ", ".join(f"{name} {_short(value)}" for name, value in record.items())
 
 
 def _short(value: Any) -> str:
@@ -40,10 +40,10 @@ def _texts(items: Any) -> bool:
     return isinstance(items, list) and all(isinstance(item, str) for item in items)
 
 
-def _item(told: Mapping[str, Any], number: int) -> str:
-    answers, words = told.get("answers", []), told.get("said", [])
+def _item(record: Mapping[str, Any], number: int) -> str:
+    answers, words = record.get("answers", []), record.get("said", [])
     answer = answers[number] if number < len(answers) else None
     # Of an answer that could not be read, its words.
     unread = f" (unread: {words[number]!r})" if answer is None and number < len(words) else ""
     figure = "–" if answer is None else f"{answer:.2f}"
-    return f"{figure}  {told['items'][number]}{unread}"
+    return f"{figure}  {record['items'][number]}{unread}"

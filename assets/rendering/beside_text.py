@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-_HELD = {"text", "messages", "completions", "prompt"}
+_TEXT_COLUMNS = {"text", "messages", "completions", "prompt"}
 _TEXTS = {
     "response_id": {
         "response": pl.col("text"),
@@ -30,7 +30,7 @@ def beside_text(rows: pl.DataFrame, tables: Collection[pl.DataFrame]) -> pl.Data
         tables: Tables that may hold the texts, the first choice first.
     """
     unit = next((name for name in _TEXTS if name in rows.columns), None)
-    if unit is None or _HELD & set(rows.columns):
+    if unit is None or _TEXT_COLUMNS & set(rows.columns):
         return rows
     rows = _after_steps(rows, tables)
     for name, text in _TEXTS[unit].items():
@@ -45,13 +45,13 @@ def _joined(
 ) -> pl.DataFrame:
     """``rows`` after the column ``name``, if a table has the text of any of them."""
     columns = {unit, *text.meta.root_names()}
-    found = [
+    frames = [
         frame.select(unit, text.alias(name)) for frame in tables if columns <= {*frame.columns}
     ]
-    if not found:
+    if not frames:
         return rows
-    known = pl.concat(found).unique(unit, keep="first", maintain_order=True)
-    joined = rows.join(known, on=unit, how="left", maintain_order="left")
+    texts = pl.concat(frames).unique(unit, keep="first", maintain_order=True)
+    joined = rows.join(texts, on=unit, how="left", maintain_order="left")
     return joined.select(name, *rows.columns) if joined[name].count() else rows
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-SHOWN = 5
+MOST_TOKENS = 5
 """The most tokens that are named of each end."""
 
 
@@ -17,5 +17,9 @@ def strongest(text: str, token_ends: Sequence[int], values: Sequence[float]) -> 
     """The tokens of the highest scores and those of the lowest, a line each, the highest first."""
     scored = list(zip(values, token_texts(text, token_ends), strict=True))
     ranked = sorted(range(len(scored)), key=lambda place: (-scored[place][0], place))
-    ends = ranked if len(ranked) <= 2 * SHOWN else [*ranked[:SHOWN], *ranked[-SHOWN:]]
+    ends = (
+        ranked
+        if len(ranked) <= 2 * MOST_TOKENS
+        else [*ranked[:MOST_TOKENS], *ranked[-MOST_TOKENS:]]
+    )
     return "\n".join(f"{scored[place][0]:+.3g} {scored[place][1]!r}" for place in ends)

@@ -9,15 +9,15 @@ from assets.tracing.steps import Step
 from schemas import content_id
 
 
-def continued(text: str, asked: Sequence[Question]) -> list[Step]:
+def continued(text: str, questions: Sequence[Question]) -> list[Step]:
     """The steps of an answer that was searched for, of which only the text is stored: it is cut
     where a model was asked to go on.
 
     Args:
         text: The answer.
-        asked: The questions of the stage that wrote it, about its prompt.
+        questions: The questions of the stage that wrote it, about its prompt.
     """
-    inner = {len(one.continues) for one in asked if _begins(text, one.continues)}
+    inner = {len(one.continues) for one in questions if _begins(text, one.continues)}
     ends = [0, *sorted(inner), len(text)] if inner else []
     return [Step(text[start:end], {}) for start, end in pairwise(ends)]
 
@@ -27,23 +27,23 @@ def _begins(text: str, beginning: str) -> bool:
 
 
 def with_questions(
-    steps: Sequence[Step], asked: Sequence[Question], prompt_id: str | None
+    steps: Sequence[Step], questions: Sequence[Question], prompt_id: str | None
 ) -> list[Step]:
     """``steps`` and their siblings, each with what was asked about the answer up to it: what an
     annotator was asked to score, and what a model was asked to continue.
 
     Args:
         steps: The steps of one answer, in order.
-        asked: Questions about the prompt and its answers.
+        questions: Questions about the prompt and its answers.
         prompt_id: The prompt.
     """
 
     def at(step: Step, before: str) -> Step:
         beginning = before + step.text
         ids = {step.node_id, content_id(beginning)}
-        found = [
+        about_step = [
             one
-            for one in asked
+            for one in questions
             if len(one.about) == 1
             and (
                 one.about[0] in ids
@@ -51,13 +51,13 @@ def with_questions(
             )
         ]
         siblings = [at(sibling, before) for sibling in step.siblings]
-        return replace(step, questions=found, siblings=siblings)
+        return replace(step, questions=about_step, siblings=siblings)
 
-    told, before = [], ""
+    annotated, before = [], ""
     for step in steps:
-        told.append(at(step, before))
+        annotated.append(at(step, before))
         before += step.text
-    return told
+    return annotated
 
 
 def questions_of(steps: Sequence[Step]) -> Iterator[Question]:

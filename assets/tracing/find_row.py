@@ -22,12 +22,12 @@ IDS = (
     "prompt_id",
 )
 """The columns that name a row, the first one that a table has."""
-_SHOWN = 5
+_MOST_IDS = 5
 """The most ids that an error names."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRow:
     """A row, with its stage and refresh."""
 
     stage: str
@@ -37,7 +37,7 @@ class Found:
 
 def find_row(
     project: Project, recipe: str, row_id: str, *, stage: str | None, day: str | None
-) -> Found:
+) -> FoundRow:
     """Find a row; the arguments are those of `assets.tracing.trace.traced`.
 
     Raises:
@@ -50,22 +50,22 @@ def find_row(
     looked_in = names if stage is None else [stage]
     if stage is not None:
         found_refreshes(tables, recipe, stage, refresh=day)
-    found: dict[str, Found] = {}
+    rows: dict[str, FoundRow] = {}
     for name in looked_in:
         for refresh in reversed(tables.refreshes((recipe, name))):
             if day in (None, refresh):
                 for found_id, row in _begins(tables.read((recipe, name), refresh), row_id):
-                    found.setdefault(found_id, Found(name, refresh, row))
-    matched = [row_id] if row_id in found else sorted(found)
+                    rows.setdefault(found_id, FoundRow(name, refresh, row))
+    matched = [row_id] if row_id in rows else sorted(rows)
     if not matched:
         where = f"{recipe}/{stage}" if stage else recipe
         raise FactoryError(f"no row of {where}{f' at {day}' if day else ''} has the id {row_id!r}")
     if len(matched) > 1:
         raise FactoryError(
             f"{len(matched):,} ids of {recipe} begin with {row_id!r}, such as "
-            f"{', '.join(matched[:_SHOWN])}: give more of the id"
+            f"{', '.join(matched[:_MOST_IDS])}: give more of the id"
         )
-    return found[matched[0]]
+    return rows[matched[0]]
 
 
 def _stages(project: Project, recipe: str) -> list[str]:

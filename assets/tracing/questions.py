@@ -1,4 +1,4 @@
-"""What models were asked about a prompt and the answers to it.
+"""The questions that models were asked about a prompt and the answers to it.
 
 A stage runs again on the rows of this prompt alone. Its questions are built as in the run, from
 the stored rows and the templates; no model is asked, and answers come from the journal.
@@ -80,7 +80,7 @@ def questions(
         refresh: The refresh.
         read: The rows about one prompt in each table of the refresh, by stage.
     """
-    asked: list[Question] = []
+    listed: list[Question] = []
     unknown: dict[str, str] = {}
     spec = project.recipes[recipe]
     context = RecipeContext.of(spec, spec.planned(project.settings))
@@ -93,20 +93,20 @@ def questions(
             unknown[stage.name] = f"the table {missing[0]!r} is not stored"
             continue
         try:
-            asked += _asked(stage, context, project, refresh, read)
+            listed += _stage_questions(stage, context, project, refresh, read)
         except (EngineError, FactoryError, OSError) as error:
             unknown[stage.name] = str(error)
-    return Questions(asked, unknown)
+    return Questions(listed, unknown)
 
 
-def _asked(
+def _stage_questions(
     stage: Stage,
     recipe: RecipeContext,
     project: Project,
     refresh: str,
     read: Mapping[str, pl.DataFrame],
 ) -> Iterator[Question]:
-    heard: list[Asked] = []
+    transcript: list[Asked] = []
     context = replace(
         stage_context(
             stage.name,
@@ -119,7 +119,7 @@ def _asked(
         ),
         gives=stage.gives,
         failure_limit=1.0,
-        transcript=heard.append,
+        transcript=transcript.append,
         open_engine=unasked_engine,
         open_journal=JournalReader,
     )
@@ -129,14 +129,14 @@ def _asked(
     tables = {name: read[name] for name in stage.reads} | earlier
     stage.operator.run(tables, with_batch(stage, tables, context))
     same: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
-    for one in heard:
+    for one in transcript:
         same[one.role, one.verb, one.row_id, one.prompt.text].append(one)
     for asked in same.values():
         first = asked[0]
         messages = first.prompt.messages
         templated = first.prompt.text != canonical(messages)
         last = messages[-1]
-        begun = first.verb == "generate" and last["role"] == "assistant"
+        continues = first.verb == "generate" and last["role"] == "assistant"
         yield Question(
             stage.name,
             first.role,
@@ -146,5 +146,5 @@ def _asked(
             first.prompt.text if templated else None,
             all(one.journaled for one in asked),
             len(asked),
-            message_text(last) if begun else "",
+            message_text(last) if continues else "",
         )

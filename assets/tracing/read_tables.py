@@ -31,7 +31,7 @@ def tables_about(
 ) -> dict[str, pl.DataFrame]:
     """`about_prompts` of `stored_tables`, without reading the rows about other prompts."""
     tables, about = Tables(project.settings.root_path), dict[str, pl.DataFrame]()
-    wanted = pl.col("prompt_id").is_in(prompt_ids.implode())
+    about_prompt = pl.col("prompt_id").is_in(prompt_ids.implode())
     answers: set[str] = set()
     for name in ["prompts", *stages]:
         if refresh not in tables.refreshes((recipe, name)):
@@ -41,7 +41,7 @@ def tables_about(
         def question(rows: pl.LazyFrame, scored: pl.Expr = scored) -> pl.LazyFrame:
             columns = rows.collect_schema()
             if "prompt_id" in columns:
-                return rows.filter(wanted)
+                return rows.filter(about_prompt)
             return rows.filter(scored) if "response_id" in columns else rows
 
         about[name] = tables.select((recipe, name), refresh, question)
@@ -49,7 +49,7 @@ def tables_about(
             answers.update(about[name][column].drop_nulls())
     held_out = ("prompts", project.settings.held_out)
     if table_exists(tables.path(held_out, None)):
-        about["held_out"] = tables.read(held_out, None).filter(wanted)
+        about["held_out"] = tables.read(held_out, None).filter(about_prompt)
     return about
 
 
@@ -57,19 +57,19 @@ def about_prompts(
     stored: Mapping[str, pl.DataFrame], prompt_ids: Collection[str | None]
 ) -> dict[str, pl.DataFrame]:
     """The rows about some prompts, and the tables that are not about prompts."""
-    known: set[str] = set()
+    answer_ids: set[str] = set()
     about = {}
     for name, frame in stored.items():
         if "prompt_id" in frame.columns:
             about[name] = frame.filter(pl.col("prompt_id").is_in(list(prompt_ids)))
             for column in ("response_id", "node_id"):
                 if column in frame.columns:
-                    known.update(about[name][column].drop_nulls())
+                    answer_ids.update(about[name][column].drop_nulls())
         else:
             about[name] = frame
     for name, frame in about.items():
         if "response_id" in frame.columns and "prompt_id" not in frame.columns:
-            about[name] = frame.filter(pl.col("response_id").is_in(known))
+            about[name] = frame.filter(pl.col("response_id").is_in(answer_ids))
     return about
 
 

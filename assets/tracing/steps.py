@@ -66,35 +66,35 @@ def _node(row: Mapping[str, Any], siblings: Sequence[Step] = ()) -> Step:
 def steps_of(row: Mapping[str, Any]) -> list[Step]:
     """The steps of a labelled solution, or of a response that was cut; none for other rows."""
     if "completions" in row and "labels" in row:
-        told = zip(row["completions"], row["labels"], row["values"], strict=True)
+        labelled = zip(row["completions"], row["labels"], row["values"], strict=True)
         return [
-            Step(text, _known(label=label, value=value, error_here=number == row["first_error"]))
-            for number, (text, label, value) in enumerate(told)
+            Step(text, _facts(label=label, value=value, error_here=number == row["first_error"]))
+            for number, (text, label, value) in enumerate(labelled)
         ]
     if row.get("steps") and "text" in row:
         return [Step(row["text"][span["start"] : span["end"]], {}) for span in row["steps"]]
     return []
 
 
-def _known(*, error_here: bool, **facts: Any) -> dict[str, Any]:
-    known = {name: value for name, value in facts.items() if value is not None}
-    return known | ({"first_error": True} if error_here else {})
+def _facts(*, error_here: bool, **facts: Any) -> dict[str, Any]:
+    present = {name: value for name, value in facts.items() if value is not None}
+    return present | ({"first_error": True} if error_here else {})
 
 
 def beginnings(nodes: pl.DataFrame) -> list[str]:
     """The text before each node, in the order of the rows; empty for a root and its children."""
     by_id = {row["node_id"]: row for row in nodes.iter_rows(named=True)}
-    known: dict[str, str] = {}
+    text_by_id: dict[str, str] = {}
 
     def through(node_id: str | None) -> str:
         """The text from the root to a node, with its own step."""
         waiting = []
-        while node_id is not None and node_id in by_id and node_id not in known:
+        while node_id is not None and node_id in by_id and node_id not in text_by_id:
             waiting.append(node_id)
             node_id = by_id[node_id]["parent_id"]
-        text = known.get(node_id or "", "")
+        text = text_by_id.get(node_id or "", "")
         for each in reversed(waiting):
-            text = known[each] = text + by_id[each]["step"]
+            text = text_by_id[each] = text + by_id[each]["step"]
         return text
 
     return [through(parent) for parent in nodes["parent_id"]]

@@ -13,7 +13,7 @@ from assets.project.recipe_plan import Stage
 from assets.provenance.reproduction import changed_parameters
 from assets.rendering.token_words import strongest
 from assets.tracing.asked_steps import continued, questions_of, with_questions
-from assets.tracing.find_row import Found, find_row
+from assets.tracing.find_row import FoundRow, find_row
 from assets.tracing.questions import Question, Questions, questions
 from assets.tracing.read_tables import about_prompts, prompt_of, stored_tables
 from assets.tracing.steps import Step, path_to, steps_of
@@ -94,7 +94,7 @@ def traced(
     return trace_of(project, recipe, find_row(project, recipe, row_id, stage=stage, day=day))
 
 
-def trace_of(project: Project, recipe: str, found: Found) -> Trace:
+def trace_of(project: Project, recipe: str, found: FoundRow) -> Trace:
     """The trace of a row that was found."""
     stages = _as_run(project, recipe, found.refresh)
     stored = stored_tables(project, recipe, found.refresh, [stage.name for stage in stages])
@@ -109,17 +109,17 @@ def trace_of(project: Project, recipe: str, found: Found) -> Trace:
         ),
         None,
     )
-    asked = questions(project, recipe, stages, refresh=found.refresh, read=read)
-    answers = list(_answers(read, found.row, asked, prompt_id))
-    shown = {id(one) for answer in answers for one in answer.questions}
-    shown |= {id(one) for answer in answers for one in questions_of(answer.steps)}
-    whole = {prompt_id, *(answer.response_id for answer in answers)}
+    all_questions = questions(project, recipe, stages, refresh=found.refresh, read=read)
+    answers = list(_answers(read, found.row, all_questions, prompt_id))
+    shown_ids = {id(one) for answer in answers for one in answer.questions}
+    shown_ids |= {id(one) for answer in answers for one in questions_of(answer.steps)}
+    row_ids = {prompt_id, *(answer.response_id for answer in answers)}
     rest: list[Question] = []
     elsewhere: list[Question] = []
-    for one in asked.asked:
-        if id(one) not in shown:
-            known = whole.issuperset(one.about) and not one.continues
-            (rest if known else elsewhere).append(one)
+    for one in all_questions.asked:
+        if id(one) not in shown_ids:
+            about_row = row_ids.issuperset(one.about) and not one.continues
+            (rest if about_row else elsewhere).append(one)
     return Trace(
         recipe,
         found.stage,
@@ -129,7 +129,7 @@ def trace_of(project: Project, recipe: str, found: Found) -> Trace:
         answers,
         rest,
         elsewhere,
-        asked.unknown,
+        all_questions.unknown,
     )
 
 
@@ -148,27 +148,27 @@ def _as_run(project: Project, recipe: str, refresh: str) -> Sequence[Stage]:
 def _answers(
     read: Mapping[str, pl.DataFrame],
     row: Mapping[str, Any],
-    asked: Questions,
+    all_questions: Questions,
     prompt_id: str | None,
 ) -> Iterator[Answer]:
     """The answers of the row, then all others to the same prompt."""
-    made: dict[str, tuple[str, dict[str, Any]]] = {}
+    responses: dict[str, tuple[str, dict[str, Any]]] = {}
     trees: dict[str, tuple[str, pl.DataFrame]] = {}
     for name, frame in read.items():
         columns = set(frame.columns)
         if {"response_id", "prompt_id", "text"} <= columns:
             for each in frame.iter_rows(named=True):
-                made.setdefault(each["response_id"], (name, each))
+                responses.setdefault(each["response_id"], (name, each))
         elif "node_id" in columns:
             trees |= dict.fromkeys(frame["node_id"], (name, frame))
     scored = _scores(read)
     own = _own(row)
-    for response_id in [*own, *(each for each in made if each not in own)]:
+    for response_id in [*own, *(each for each in responses if each not in own)]:
         role, text = own.get(response_id, (None, ""))
         stage: str | None = None
         origin, steps = row.get("origin"), steps_of(row)
-        if response_id in made:
-            stage, maker = made[response_id]
+        if response_id in responses:
+            stage, maker = responses[response_id]
             text, origin, steps = maker["text"], maker["origin"], steps or steps_of(maker)
         elif response_id in trees:
             stage, nodes = trees[response_id]
@@ -179,7 +179,7 @@ def _answers(
         ids = {response_id, content_id(text)} - {row.get("prompt_id")}
         about: list[Question] = []
         others: list[Question] = []
-        for one in asked.asked:
+        for one in all_questions.asked:
             (about if len(one.about) == 1 and one.about[0] in ids else others).append(one)
         steps = steps or continued(text, [one for one in others if one.stage == stage])
         steps = with_questions(steps, others, prompt_id)
@@ -197,11 +197,11 @@ def _scores(read: Mapping[str, pl.DataFrame]) -> dict[str, list[dict[str, Any]]]
             of_tokens = "token_ends" in frame.columns
             texts = _texts(read) if of_tokens else {}
             for scores in frame.iter_rows(named=True):
-                told = _of_tokens(scores, texts) if of_tokens else scores
-                score = {**told, "stage": None}
-                known = scored.setdefault(score["response_id"], [])
-                if all(score != {**each, "stage": None} for each in known):
-                    known.append({**score, "stage": stage})
+                score_row = _of_tokens(scores, texts) if of_tokens else scores
+                score = {**score_row, "stage": None}
+                earlier = scored.setdefault(score["response_id"], [])
+                if all(score != {**each, "stage": None} for each in earlier):
+                    earlier.append({**score, "stage": stage})
     return scored
 
 
