@@ -16,7 +16,7 @@ from schemas import Responses, Scores
 TRUTH = "the truth"
 """A label that no stage can have, because the name of a stage has no space."""
 
-_WHOLE = pl.col("step").is_null() & pl.col("value").is_not_null()
+_OF_RESPONSE = pl.col("step").is_null() & pl.col("value").is_not_null()
 
 AT_ONCE = 200_000
 """About how many responses are ranked at the same time."""
@@ -57,19 +57,21 @@ def annotators_of(data: ReportData) -> list[Annotator]:
 
     Stages that name first wrong steps are left out, because an index is not a score.
     """
-    found: list[Annotator] = []
+    annotators: list[Annotator] = []
     for stage in data.stages:
         if stage.gives is not Scores or names_steps(stage) or not data.ran(stage.name):
             continue
-        rows = data.query(stage.name, lambda rows: rows.filter(_WHOLE).select("annotator").unique())
+        rows = data.query(
+            stage.name, lambda rows: rows.filter(_OF_RESPONSE).select("annotator").unique()
+        )
         names = rows["annotator"].unique().sort()
-        found += [
+        annotators += [
             Annotator(
                 stage.name if names.len() == 1 else f"{stage.name} · {name}", stage.name, name
             )
             for name in names
         ]
-    return found
+    return annotators
 
 
 def response_scores(
@@ -84,13 +86,13 @@ def response_scores(
     """
 
     def scores(rows: pl.LazyFrame) -> pl.LazyFrame:
-        values = rows.filter(_WHOLE & (pl.col("annotator") == by.name)).select(
+        values = rows.filter(_OF_RESPONSE & (pl.col("annotator") == by.name)).select(
             "response_id", "value"
         )
         if responses is None:
             return values
-        wanted = pl.LazyFrame({"response_id": responses})
-        return values.join(wanted, on="response_id", how="semi")
+        ids = pl.LazyFrame({"response_id": responses})
+        return values.join(ids, on="response_id", how="semi")
 
     values = data.query(by.stage, scores).drop("refresh")
     return values.unique("response_id", keep="last", maintain_order=True)
@@ -125,29 +127,29 @@ def truth(data: ReportData) -> pl.DataFrame:
     return responses.select("response_id").with_columns(right).drop_nulls()
 
 
-def agreements(data: ReportData, known: pl.DataFrame) -> tuple[list[str], list[list[Agreement]]]:
+def agreements(data: ReportData, truths: pl.DataFrame) -> tuple[list[str], list[list[Agreement]]]:
     """The agreement of all annotators.
 
     Args:
-        known: The truth of responses, as `truth` returns it; it counts as an annotator.
+        truths: The truth of responses, as `truth` returns it; it counts as an annotator.
 
     Returns:
         The annotators' names (`TRUTH` last), and for each its agreement with those after it.
     """
     scoring: list[Annotator | None] = [*annotators_of(data)]
-    if not known.is_empty():
+    if not truths.is_empty():
         scoring.append(None)
     if len(scoring) < 2:
         return [], []
     names = [TRUTH if one is None else one.label for one in scoring]
-    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    taus: dict[tuple[str, str], list[np.ndarray]] = {}
     for responses in _by_prompts(data):
         ids = responses["response_id"]
-        scores = [known if one is None else response_scores(data, one, ids) for one in scoring]
+        scores = [truths if one is None else response_scores(data, one, ids) for one in scoring]
         for (one, of_one), (other, of_other) in combinations(zip(names, scores, strict=True), 2):
-            found.setdefault((one, other), []).append(_taus(responses, of_one, of_other))
+            taus.setdefault((one, other), []).append(_taus(responses, of_one, of_other))
     table = [
-        [_agreement(one, other, found[one, other]) for other in names[number + 1 :]]
+        [_agreement(one, other, taus[one, other]) for other in names[number + 1 :]]
         for number, one in enumerate(names)
     ]
     return names, table
@@ -182,5 +184,5 @@ def _taus(responses: pl.DataFrame, one: pl.DataFrame, other: pl.DataFrame) -> np
 
 
 def _agreement(one: str, other: str, taus: Sequence[np.ndarray]) -> Agreement:
-    known = np.concatenate(taus)
-    return Agreement(one, other, float(known.mean()) if known.size else None, known.size)
+    all_taus = np.concatenate(taus)
+    return Agreement(one, other, float(all_taus.mean()) if all_taus.size else None, all_taus.size)

@@ -41,10 +41,10 @@ class Finding:
     def of_docs(cls, claim: Mapping[str, Any]) -> Self:
         """The result of an entry of ``docs/claims.json``."""
         on = f"the {claim['world']} world, {claim['rows']:,} prompts (docs/claims.md)"
-        says, stored = str(claim["says"]), claim.get("plot")
+        text, stored = str(claim["says"]), claim.get("plot")
         return cls(
             on,
-            without_verdict(says) or says,
+            without_verdict(text) or text,
             claim["verdict"],
             claim["low"],
             claim["high"],
@@ -83,8 +83,8 @@ def findings(data: ReportData) -> list[Finding]:
             continue
         on = f"this data, refresh {refresh}"
         low, high = figures.low, figures.high
-        found = Finding(on, figures.says, figures.verdict, low, high, figures.plot)
-        return [*results, found]
+        result = Finding(on, figures.says, figures.verdict, low, high, figures.plot)
+        return [*results, result]
     return [*results, Finding("this data", reason, None, None, None)]
 
 

@@ -89,7 +89,9 @@ def criteria_figures(data: ReportData) -> CriteriaFigures:
         if tables
         else None
     )
-    texts = {} if stated is None else dict(stated.select("criterion_id", _said()).iter_rows())
+    texts = (
+        {} if stated is None else dict(stated.select("criterion_id", _criterion_text()).iter_rows())
+    )
     stages = [
         stage
         for stage in data.stages
@@ -115,19 +117,19 @@ def by_people(
         scores: The criteria.
         people: The agreement with people of each annotator (`assets.review.agreement`).
     """
-    known = {each.annotator: each for each in people}
+    by_annotator = {each.annotator: each for each in people}
     criteria = Counter(each.stage for each in scores)
-    found: dict[tuple[str, str], tuple[WithPeople, bool]] = {}
+    agreements: dict[tuple[str, str], tuple[WithPeople, bool]] = {}
     for each in scores:
-        own = known.get(f"{each.stage} · {each.name}")
+        own = by_annotator.get(f"{each.stage} · {each.name}")
         # A stage with one annotator has its score under the name of the stage alone.
-        person = own or known.get(each.stage)
+        person = own or by_annotator.get(each.stage)
         if person is not None and person.decided:
-            found[each.stage, each.name] = person, own is None and criteria[each.stage] > 1
-    return found
+            agreements[each.stage, each.name] = person, own is None and criteria[each.stage] > 1
+    return agreements
 
 
-def _said() -> pl.Expr:
+def _criterion_text() -> pl.Expr:
     not_wanted = pl.when("negated").then(pl.lit("Not: ")).otherwise(pl.lit(""))
     return (not_wanted + pl.col("text")).alias("said")
 
@@ -135,19 +137,19 @@ def _said() -> pl.Expr:
 def _values(data: ReportData, stage: Stage) -> pl.DataFrame:
     """``response_id``, ``criterion``, ``name``, ``said`` (null if the score does not tell) and
     ``value`` of each score by one criterion; of a score of all, that of each criterion in it."""
-    wanted = ("response_id", "step", "annotator", "value", "raw", "origin")
-    rows = data.rows(stage.name, *wanted).filter(pl.col("step").is_null())
+    columns_read = ("response_id", "step", "annotator", "value", "raw", "origin")
+    rows = data.rows(stage.name, *columns_read).filter(pl.col("step").is_null())
     parents = pl.col("origin").struct.field("parents")
     if not isinstance(stage.operator, CriteriaAnnotator) or stage.operator.score_by == "criterion":
-        said = pl.col("origin").struct.field("parameters").str.json_path_match("$.text")
+        criterion_text = pl.col("origin").struct.field("parameters").str.json_path_match("$.text")
         return rows.drop_nulls("value").select(
             "response_id",
             pl.coalesce(parents.list.first(), "annotator").alias("criterion"),
             pl.col("annotator").alias("name"),
-            said.alias("said"),
+            criterion_text.alias("said"),
             "value",
         )
-    found = [
+    answered = [
         (response, criterion, item, item, answer)
         for response, criteria, raw in rows.select("response_id", parents, "raw").iter_rows()
         for criterion, item, answer in zip(criteria, *_answers(raw), strict=False)
@@ -155,14 +157,14 @@ def _values(data: ReportData, stage: Stage) -> pl.DataFrame:
     ]
     columns = ("response_id", "criterion", "name", "said")
     return pl.DataFrame(
-        found, schema={**dict.fromkeys(columns, pl.String), "value": pl.Float64}, orient="row"
+        answered, schema={**dict.fromkeys(columns, pl.String), "value": pl.Float64}, orient="row"
     )
 
 
 def _answers(raw: str | None) -> tuple[list[str], list[float | None]]:
     """The items of a score of all criteria, and the value by each."""
-    told = json.loads(raw or "{}")
-    return told.get("items", []), told.get("answers", [])
+    record = json.loads(raw or "{}")
+    return record.get("items", []), record.get("answers", [])
 
 
 def _labels(data: ReportData, values: Mapping[str, pl.DataFrame]) -> str | None:
@@ -187,19 +189,19 @@ def _scores(
     counted = counted.sort("len", descending=True, maintain_order=True).head(MOST)
     agreeing: dict[str, tuple[float, int]] = {}
     if pairs is not None:
-        named = values.rename({"criterion": "annotator", "name": "short"})
-        found = agreement(pairs, named.with_columns(step=pl.lit(None, pl.Int32)))
-        agreeing = {name: (share, count) for name, share, count in found.iter_rows()}
+        annotated = values.rename({"criterion": "annotator", "name": "short"})
+        agreements = agreement(pairs, annotated.with_columns(step=pl.lit(None, pl.Int32)))
+        agreeing = {name: (share, count) for name, share, count in agreements.iter_rows()}
     return [
         CriterionScores(
             stage,
             name,
-            texts.get(criterion) or said or name,
+            texts.get(criterion) or text or name,
             responses,
             mean,
             *agreeing.get(criterion, (None, 0)),
         )
-        for criterion, name, said, responses, mean in counted.iter_rows()
+        for criterion, name, text, responses, mean in counted.iter_rows()
     ]
 
 
@@ -208,32 +210,34 @@ def _evidence(data: ReportData, stated: pl.DataFrame) -> list[Evidence]:
     parents, parameters = (
         pl.col("origin").struct.field(name) for name in ("parents", "parameters")
     )
-    written = stated.select(_said(), parents, parameters)
-    named = written["parents"].explode().drop_nulls().alias("response_id").unique()
-    stored = set(data.with_ids(Responses, named, "response_id")["response_id"])
-    found = [
-        (said, [one for one in ids if one in stored], told)
-        for said, ids, told in written.iter_rows()
+    criteria = stated.select(_criterion_text(), parents, parameters)
+    parent_ids = criteria["parents"].explode().drop_nulls().alias("response_id").unique()
+    stored = set(data.with_ids(Responses, parent_ids, "response_id")["response_id"])
+    rows = [
+        (text, [one for one in ids if one in stored], parameters_text)
+        for text, ids, parameters_text in criteria.iter_rows()
     ]
-    found = sorted((each for each in found if each[1]), key=lambda each: -len(each[1]))[:MOST]
-    wanted = [one for _, ids, _ in found for one in ids[:EXAMPLES]]
-    responses = data.with_ids(Responses, pl.Series("response_id", wanted, dtype=pl.String), "text")
+    rows = sorted((each for each in rows if each[1]), key=lambda each: -len(each[1]))[:MOST]
+    ids_shown = [one for _, ids, _ in rows for one in ids[:EXAMPLES]]
+    responses = data.with_ids(
+        Responses, pl.Series("response_id", ids_shown, dtype=pl.String), "text"
+    )
     texts = dict(responses.select("response_id", "text").iter_rows())
     return [
         Evidence(
-            said,
+            text,
             len(ids),
             [texts[one] for one in ids[:EXAMPLES]],
-            [one for one in json.loads(told).get("candidates", []) if one != said],
+            [one for one in json.loads(parameters_text).get("candidates", []) if one != text],
         )
-        for said, ids, told in found
+        for text, ids, parameters_text in rows
     ]
 
 
 def _rewritten(stated: pl.DataFrame) -> Iterator[Rewritten]:
     """The last two versions of each rubric for all prompts of which a stage has several. (Another
     stage may have a proposal for a version that was not taken.)"""
-    shared = stated.filter(pl.col("prompt_id").is_null()).with_columns(_said())
+    shared = stated.filter(pl.col("prompt_id").is_null()).with_columns(_criterion_text())
     for (rubric,), rows in shared.group_by("rubric", maintain_order=True):
         *_, before, after = [0, *rows["version"].unique().sort()]
         if before == 0:

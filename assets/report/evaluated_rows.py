@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
-from assets.report.row_columns import asked, truth_words
+from assets.report.row_columns import prompt_texts, truth_words
 from engines.operators.prompt_templates import conversation
 from schemas import Pairs, StepLabels
 
@@ -15,9 +15,9 @@ from schemas import Pairs, StepLabels
 def evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """Each held-out prompt, and what was measured before and after. The answers are not stored."""
     put = interned(browsed.texts)
-    browsed.prompts = put(asked(data, rows["prompt_id"]))
+    browsed.prompts = put(prompt_texts(data, rows["prompt_id"]))
     for when in ("before", "after"):
-        browsed.sides[when] = put(_measured(row, when) for row in rows.iter_rows(named=True))
+        browsed.sides[when] = put(_measured_text(row, when) for row in rows.iter_rows(named=True))
         browsed.right[when] = rows[f"greedy_{when}"].to_list()
     browsed.choices.append(chosen("answer", truth_words(browsed.right["after"])))
     browsed.numbers = {
@@ -29,17 +29,17 @@ def evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> N
     }
 
 
-def _measured(row: Mapping[str, Any], when: str) -> str:
-    said = []
+def _measured_text(row: Mapping[str, Any], when: str) -> str:
+    lines = []
     if row[f"greedy_{when}"] is not None:
-        said.append(f"greedy answer {'right' if row[f'greedy_{when}'] else 'wrong'}")
+        lines.append(f"greedy answer {'right' if row[f'greedy_{when}'] else 'wrong'}")
     if row[f"right_{when}"] is not None and row["samples"]:
-        said.append(f"{row[f'right_{when}']} of {row['samples']} samples right")
+        lines.append(f"{row[f'right_{when}']} of {row['samples']} samples right")
     if row[f"reward_{when}"] is not None:
-        said.append(f"reward {row[f'reward_{when}']:.4g}")
+        lines.append(f"reward {row[f'reward_{when}']:.4g}")
     if row[f"length_{when}"] is not None:
-        said.append(f"{row[f'length_{when}']:,} characters")
-    return "\n".join(said) or "not measured alone"
+        lines.append(f"{row[f'length_{when}']:,} characters")
+    return "\n".join(lines) or "not measured alone"
 
 
 def pair_evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
@@ -50,8 +50,8 @@ def pair_evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData)
         pairs, on="pair_id", how="left", maintain_order="left"
     )
     kept = [conversation(turns) if turns else None for turns in joined["prompt"].to_list()]
-    drawn = asked(data, rows["prompt_id"])
-    browsed.prompts = put(one or other for one, other in zip(kept, drawn, strict=True))
+    fallback = prompt_texts(data, rows["prompt_id"])
+    browsed.prompts = put(one or other for one, other in zip(kept, fallback, strict=True))
     for side in ("chosen", "rejected"):
         sides = joined[side].to_list()
         browsed.sides[side] = put(conversation(turns) if turns else "not stored" for turns in sides)
@@ -79,7 +79,7 @@ def step_evaluation_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData)
         steps if steps is not None else ["not stored"] + [""] * (len(labels) - 1)
         for steps, labels in zip(joined.to_list(), rows["labels"].to_list(), strict=True)
     ]
-    browsed.prompts = put(asked(data, rows["prompt_id"]))
+    browsed.prompts = put(prompt_texts(data, rows["prompt_id"]))
     browsed.sides["solution"] = put("".join(steps) for steps in texts)
     browsed.right["solution"] = [None] * rows.height
     browsed.steps = {

@@ -45,10 +45,10 @@ class Level:
         """The bar: the kept rows, then each reason, the most frequent first."""
         amounts = {"kept": self.account.kept, **self.account.dropped}
         parts, start = [], 0.0
-        for number, (says, amount) in enumerate(amounts.items()):
+        for number, (label, amount) in enumerate(amounts.items()):
             width = 1000 * amount / max(1, self.account.came)
             kind = "kept" if number == 0 else f"dropped-{min(number, 3)}"
-            parts.append(FunnelPart(kind, f"{amount:,} {says}", start, width))
+            parts.append(FunnelPart(kind, f"{amount:,} {label}", start, width))
             start += width
         return parts
 
@@ -60,7 +60,7 @@ def funnel(data: ReportData) -> list[Level]:
     account = RowCounts("prompt_id", rows + refused.height, rows, reasons, {})
     levels = [Level("prompts", "drawn from the sources", "Prompts", rows, account, (), False)]
     for stage in data.stages:
-        counts, gone = [], []
+        counts, missing = [], []
         for refresh in data.ran(stage.name):
             columns = [*counted_columns(stage), *(["prompt_id"] if stage.asks_held_out else [])]
             kept = data.ids(stage.name, refresh, *columns)
@@ -71,15 +71,17 @@ def funnel(data: ReportData) -> list[Level]:
                     if each.source is None
                 }
             except MissingTableError:
-                gone.append(refresh)
+                missing.append(refresh)
                 continue
             dropped = data.tables.read_dropped((data.recipe.name, stage.name), refresh)
             if stage.sources:
                 # What a source offered then is not known later: it may have been read again.
                 offered = pl.concat([kept["prompt_id"], dropped["row_id"]]).to_frame("prompt_id")
                 read |= {source_table(source): offered for source in stage.sources}
-            counts.append(count_rows(stage, _asked(read, kept, dropped), Split(kept, dropped)))
-        if not counts and not gone:
+            counts.append(
+                count_rows(stage, _inputs_used(read, kept, dropped), Split(kept, dropped))
+            )
+        if not counts and not missing:
             continue
         operator = type(stage.operator)
         levels.append(
@@ -89,26 +91,26 @@ def funnel(data: ReportData) -> list[Level]:
                 stage.gives.__name__,
                 data.height(stage.name),
                 _summed(counts),
-                tuple(gone),
+                tuple(missing),
                 stage.name == data.stage.name,
             )
         )
     return levels
 
 
-def _asked(
+def _inputs_used(
     read: dict[str, pl.DataFrame], kept: pl.DataFrame, dropped: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """The tables that a stage read. A run may ask the first held-out prompts only."""
     if "held_out" not in read or "prompt_id" not in kept.columns:
         return read
     held_out = read["held_out"]
-    known = pl.concat([kept["prompt_id"], dropped["row_id"]]).unique()
-    asked = held_out.filter(pl.col("prompt_id").is_in(known.implode()))
-    if asked.height < known.len():
+    ids = pl.concat([kept["prompt_id"], dropped["row_id"]]).unique()
+    used = held_out.filter(pl.col("prompt_id").is_in(ids.implode()))
+    if used.height < ids.len():
         # Another source is bound to `held_out` today, or it was read again.
-        return {**read, "held_out": known.to_frame("prompt_id")}
-    return {**read, "held_out": first_by_id(held_out, asked.height)}
+        return {**read, "held_out": ids.to_frame("prompt_id")}
+    return {**read, "held_out": first_by_id(held_out, used.height)}
 
 
 def _summed(accounts: list[RowCounts]) -> RowCounts:
@@ -154,8 +156,8 @@ def drops(data: ReportData) -> list[Drops]:
         refused = data.refused(name)
         for reason in count_reasons(refused) if refused.height else {}:
             reasons.append((name, reason, refused.filter(pl.col("reason") == reason)))
-    shown = [row for *_, refused in reasons for row in refused.head(EXAMPLES)["row_id"]]
-    texts = dict(_texts(data, shown))
+    row_ids = [row for *_, refused in reasons for row in refused.head(EXAMPLES)["row_id"]]
+    texts = dict(_texts(data, row_ids))
     return [
         Drops(
             name,

@@ -43,22 +43,26 @@ def model_report(project: Project, name: str, *, number: int | None = None) -> s
     """
     models = project.settings.models_path
     versions = ModelVersions(models, name)
-    shown = versions.version(number)
+    version_shown = versions.version(number)
     return rendered(
         "model.html.jinja",
         family=MODELS,
         name=name,
-        shown=shown,
-        start=Path(shown.start).name if Path(shown.start).is_absolute() else shown.start,
+        shown=version_shown,
+        start=Path(version_shown.start).name
+        if Path(version_shown.start).is_absolute()
+        else version_shown.start,
         versions=[versions.version(each) for each in reversed(versions.numbers())],
-        trained=list(_trained(project, name, shown)),
+        trained=list(_trained(project, name, version_shown)),
         validated=[
             (stage, change(figures), difference(figures), _by_seed(figures.get("seeds", [])))
-            for stage, figures in shown.figures.items()
+            for stage, figures in version_shown.figures.items()
         ],
         task_columns=TASK_COLUMNS,
-        tasks=[(stage, *row) for stage, of in shown.figures.items() for row in task_rows(of)],
-        effects=effects_of(ablations_of_model(models, name, shown.number)),
+        tasks=[
+            (stage, *row) for stage, of in version_shown.figures.items() for row in task_rows(of)
+        ],
+        effects=effects_of(ablations_of_model(models, name, version_shown.number)),
     )
 
 

@@ -70,9 +70,9 @@ def dataset_report(
     """
     data = load_report_data(project, recipe, stage, refresh=refresh)
     sample = listed(data, most=most)
-    shown = browsed(data, sample.rows)
-    known = truth(data)
-    names, agreement = agreements(data, known)
+    rows_shown = browsed(data, sample.rows)
+    truths = truth(data)
+    names, agreement = agreements(data, truths)
     people, criteria = with_people(project, recipe), criteria_figures(data)
     style = joined(STYLE)
     script = f"(() => {{\n{joined(SCRIPT)}\n}})();"
@@ -83,13 +83,13 @@ def dataset_report(
             recipe=data.recipe,
             stage=data.stage.name,
             refreshes=data.refreshes,
-            rows=shown,
+            rows=rows_shown,
             sample=sample,
             origin=label_origin(
                 data.stage, data.stages, data.rows(data.stage.name, "ends"), data.checks
             ),
             funnel=funnel(data),
-            plots=plots(data, known),
+            plots=plots(data, truths),
             width=WIDTH,
             height=HEIGHT,
             annotators=names,
@@ -106,11 +106,11 @@ def dataset_report(
             # The package's own files: they contain no data.
             style=Markup(style),
             script=Markup(script),
-            data=packed(shown.columns(), shown.texts),
+            data=packed(rows_shown.columns(), rows_shown.texts),
         )
     )
     rows = sample.rows.height
-    return Report(html, data.stage.name, sample.of, rows, shown.kind, data.refreshes)
+    return Report(html, data.stage.name, sample.of, rows, rows_shown.kind, data.refreshes)
 
 
 def write_report(
@@ -128,7 +128,7 @@ def write_report(
         The report, and the place of the file.
     """
     report = dataset_report(project, recipe, stage, refresh=refresh, most=most)
-    return report, _written(project, report.html, f"{recipe}-{report.stage}", out)
+    return report, _write(project, report.html, f"{recipe}-{report.stage}", out)
 
 
 def write_curated_report(project: Project, name: str, *, out: Path | None = None) -> UPath:
@@ -138,7 +138,7 @@ def write_curated_report(project: Project, name: str, *, out: Path | None = None
     Returns:
         The place of the file.
     """
-    return _written(project, curated_report(project, name), f"datasets-{name}", out)
+    return _write(project, curated_report(project, name), f"datasets-{name}", out)
 
 
 def write_model_report(
@@ -150,10 +150,10 @@ def write_model_report(
     Returns:
         The place of the file.
     """
-    return _written(project, model_report(project, name, number=version), f"models-{name}", out)
+    return _write(project, model_report(project, name, number=version), f"models-{name}", out)
 
 
-def _written(project: Project, html: str, name: str, out: Path | None) -> UPath:
+def _write(project: Project, html: str, name: str, out: Path | None) -> UPath:
     place = project.settings.root_path / "reports" / f"{name}.html" if out is None else UPath(out)
     place.parent.mkdir(parents=True, exist_ok=True)
     write_whole(place, html.encode())

@@ -13,11 +13,11 @@ from schemas import Responses, Scores
 TRUTHS = {"right": True, "wrong": False, "truth unknown": None}
 
 
-def plots(data: ReportData, known: pl.DataFrame) -> list[Plot]:
+def plots(data: ReportData, truths: pl.DataFrame) -> list[Plot]:
     """Histograms of the dataset's numbers, and of the scores and lengths of the responses.
 
     Args:
-        known: The truth of responses, as `assets.report.agreement.truth` returns it. The
+        truths: The truth of responses, as `assets.report.agreement.truth` returns it. The
             histograms of responses are split by it.
     """
     table = data.stage.gives
@@ -26,22 +26,24 @@ def plots(data: ReportData, known: pl.DataFrame) -> list[Plot]:
     if table is not Responses:
         lengths = data.select(data.stage.name, lambda rows: rows.select(measured(table)))
         dataset_plots = drawn_measured(table, lengths)
-    return dataset_plots + [plot for plot in _response_plots(data, known) if plot is not None]
+    return dataset_plots + [plot for plot in _response_plots(data, truths) if plot is not None]
 
 
-def _response_plots(data: ReportData, known: pl.DataFrame) -> Iterator[Plot | None]:
+def _response_plots(data: ReportData, truth_scores: pl.DataFrame) -> Iterator[Plot | None]:
     responses = data.distinct_rows(Responses, "tokens").drop("refresh")
     if responses.is_empty():
         return
-    truths = known.select("response_id", right=pl.col("value") == 1)
+    truths = truth_scores.select("response_id", right=pl.col("value") == 1)
     # The truth may be known for a part of the responses only.
-    part = responses.join(truths, on="response_id") if known.height else responses
+    part = responses.join(truths, on="response_id") if truth_scores.height else responses
     of = "" if part.height == responses.height else f", {part.height:,} of {responses.height:,}"
     del responses
     yield histogram(f"tokens a response{of}", _by_truth(part, "tokens"))
     for annotator in annotators_of(data):
-        scored = response_scores(data, annotator, known["response_id"] if known.height else None)
-        scored = scored.join(truths, on="response_id") if known.height else scored
+        scored = response_scores(
+            data, annotator, truth_scores["response_id"] if truth_scores.height else None
+        )
+        scored = scored.join(truths, on="response_id") if truth_scores.height else scored
         yield histogram(f"score by {annotator.label}{of}", _by_truth(scored, "value"))
     for stage in data.stages:
         if stage.gives is Scores and data.ran(stage.name):

@@ -128,14 +128,14 @@ class ReportData:
             return frames[0]
         return pl.concat(frames).unique(unit, keep="first", maintain_order=True)
 
-    def with_ids(self, table: type[Table], wanted: pl.Series, *columns: str) -> pl.DataFrame:
+    def with_ids(self, table: type[Table], ids: pl.Series, *columns: str) -> pl.DataFrame:
         """The rows of all stages that give ``table`` whose ids, or the ids of whose prompts, are
-        in ``wanted``, each row once, with the column ``stage``. ``wanted`` has the name of the
+        in ``ids``, each row once, with the column ``stage``. ``ids`` has the name of the
         column of ids. With ``columns``, these and the id only: texts are long to read."""
         unit = id_column(table)
-        asked = pl.col(unit, *columns) if columns else pl.all()
+        selected = pl.col(unit, *columns) if columns else pl.all()
         frames = [
-            self.select(name, lambda rows: having(wanted)(rows).select(asked)).with_columns(
+            self.select(name, lambda rows: having(ids)(rows).select(selected)).with_columns(
                 stage=pl.lit(name)
             )
             for name in self.giving(table)
@@ -148,12 +148,12 @@ class ReportData:
 
     def prompts(self, ids: pl.Series) -> pl.DataFrame:
         """The prompts with these ids: drawn ones, held-out ones, and those that a stage made."""
-        wanted = ids.alias("prompt_id").unique()
-        frames = [self.select("prompts", having(wanted))]
+        unique_ids = ids.alias("prompt_id").unique()
+        frames = [self.select("prompts", having(unique_ids))]
         if "held_out" in {name for stage in self.stages for name in stage.reads}:
             held_out = self._stored("held_out", self.refreshes[-1])
-            frames.append(self.tables.select(*held_out, having(wanted)))
-        frames.append(self.with_ids(Prompts, wanted).drop("stage"))
+            frames.append(self.tables.select(*held_out, having(unique_ids)))
+        frames.append(self.with_ids(Prompts, unique_ids).drop("stage"))
         return pl.concat(frames, how="diagonal_relaxed").unique(
             "prompt_id", keep="first", maintain_order=True
         )
@@ -161,11 +161,11 @@ class ReportData:
     def given_prompts(self, ids: pl.Series) -> pl.DataFrame:
         """The prompts with these ids that came from sources. Only for these can a source's check
         know the right answer; a prompt that a stage made may ask for a judgement, for example."""
-        wanted = ids.alias("prompt_id").unique()
-        made = self.with_ids(Prompts, wanted).filter(
+        unique_ids = ids.alias("prompt_id").unique()
+        stage_prompts = self.with_ids(Prompts, unique_ids).filter(
             ~pl.col("stage").is_in(given_tables(self.stages))
         )
-        return self.prompts(ids).join(made, on="prompt_id", how="anti")
+        return self.prompts(ids).join(stage_prompts, on="prompt_id", how="anti")
 
     def right(self, answers: pl.DataFrame) -> pl.Series:
         """Whether each answer is right, by `assets.project.label_truth.right_responses`.
@@ -178,8 +178,8 @@ class ReportData:
         keys = [name for name in ("prompt_id", "text", "ended") if name in answers.columns]
         once = answers.select(keys).unique(maintain_order=True)
         prompts = self.given_prompts(answers["prompt_id"])
-        known = pl.Series("right", right_responses(once, prompts, self.checks), dtype=pl.Boolean)
-        checked = once.with_columns(known)
+        right = pl.Series("right", right_responses(once, prompts, self.checks), dtype=pl.Boolean)
+        checked = once.with_columns(right)
         joined = answers.select(keys).join(checked, on=keys, how="left", maintain_order="left")
         return joined["right"]
 
@@ -217,21 +217,21 @@ def load_report_data(
     component = project.recipes[recipe]
     stages = component.planned(project.settings)
     name = stage or data_stage(project, recipe)[0]
-    known = {each.name: each for each in stages if each.gives not in WITHOUT_TEXT}
-    known["prompts"] = Stage("prompts", Operator(), Prompts, ())
-    if name not in known:
+    reportable = {each.name: each for each in stages if each.gives not in WITHOUT_TEXT}
+    reportable["prompts"] = Stage("prompts", Operator(), Prompts, ())
+    if name not in reportable:
         if name in GIVEN or any(each.name == name for each in stages):
             raise FactoryError(
                 f"{recipe}/{name} does not hold text; stages that can be reported: "
-                f"{', '.join(known)}"
+                f"{', '.join(reportable)}"
             )
-        raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
+        raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, reportable)}")
     tables = Tables(project.settings.root_path)
     data = ReportData(
         project,
         component,
         stages,
-        known[name],
+        reportable[name],
         found_refreshes(tables, recipe, name, refresh=refresh),
         tables,
         {name: source.check for name, source in project.sources.items() if source.check},

@@ -34,7 +34,7 @@ def last_content(column: str) -> pl.Expr:
     return pl.col(column).list.last().struct.field("content")
 
 
-def asked(data: ReportData, prompt_ids: pl.Series) -> list[str]:
+def prompt_texts(data: ReportData, prompt_ids: pl.Series) -> list[str]:
     """The text of each prompt; empty if it is not stored."""
     prompts = data.prompts(prompt_ids).select("prompt_id", "messages")
     joined = pl.DataFrame({"prompt_id": prompt_ids}).join(

@@ -14,7 +14,7 @@ from assets.report.evaluated_rows import (
 )
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded, units
-from assets.report.row_columns import add_scores, asked, last_content, truth_words
+from assets.report.row_columns import add_scores, last_content, prompt_texts, truth_words
 from assets.report.scored_rows import (
     criterion_rows,
     node_rows,
@@ -111,9 +111,9 @@ def _pair_truth(chosen_right: bool | None, rejected_right: bool | None) -> str:
 def _solutions(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(browsed.texts)
     browsed.prompts = put(map(conversation, rows["prompt"].to_list()))
-    whole = rows["completions"].list.join("")
-    browsed.sides["solution"] = put(whole)
-    answers = rows.select("prompt_id").with_columns(text=whole)
+    solutions = rows["completions"].list.join("")
+    browsed.sides["solution"] = put(solutions)
+    answers = rows.select("prompt_id").with_columns(text=solutions)
     browsed.right["solution"] = data.right(answers).to_list()
     truth = step_columns(rows, data)
     browsed.steps = {
@@ -156,7 +156,7 @@ def _demonstrations(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> N
 
 def _responses(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     put = interned(browsed.texts)
-    browsed.prompts = put(asked(data, rows["prompt_id"]))
+    browsed.prompts = put(prompt_texts(data, rows["prompt_id"]))
     browsed.sides["response"] = put(rows["text"])
     browsed.right["response"] = data.right(rows).to_list()
     browsed.choices.append(chosen("answer", truth_words(browsed.right["response"])))

@@ -7,7 +7,7 @@ from assets.rendering.annotations import readable
 from assets.rendering.token_words import strongest
 from assets.report.report_data import ReportData
 from assets.report.row_browser import Browsed, chosen, interned, rounded
-from assets.report.row_columns import asked, conversations, truth_words
+from assets.report.row_columns import conversations, prompt_texts, truth_words
 from assets.tracing.steps import beginnings
 from schemas import Responses
 
@@ -32,7 +32,7 @@ def score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     joined = rows.select("response_id", "step").join(
         responses, on="response_id", how="left", maintain_order="left"
     )
-    browsed.prompts = put(asked(data, joined["prompt_id"]))
+    browsed.prompts = put(prompt_texts(data, joined["prompt_id"]))
     texts = joined["text"].fill_null("not stored")
     browsed.sides["response"] = put(texts)
     browsed.right["response"] = data.right(
@@ -67,7 +67,7 @@ def token_score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> 
         how="left",
         maintain_order="left",
     )
-    browsed.prompts = put(asked(data, joined["prompt_id"]))
+    browsed.prompts = put(prompt_texts(data, joined["prompt_id"]))
     texts = joined["text"].fill_null("not stored")
     browsed.sides["response"] = put(texts)
     browsed.right["response"] = data.right(
@@ -93,7 +93,7 @@ def token_score_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> 
 def criterion_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """Each criterion beside the prompt that it is for."""
     put = interned(browsed.texts)
-    prompts = asked(data, rows["prompt_id"])
+    prompts = prompt_texts(data, rows["prompt_id"])
     browsed.prompts = put(text or "all prompts" for text in prompts)
     browsed.sides["criterion"] = put(rows["text"])
     browsed.right["criterion"] = [None] * rows.height
@@ -123,7 +123,7 @@ def _scored_step(text: str | None, step: int | None, spans: list[dict[str, int]]
 def node_rows(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """Each node: its step, and the steps before it."""
     put = interned(browsed.texts)
-    browsed.prompts = put(asked(data, rows["prompt_id"]))
+    browsed.prompts = put(prompt_texts(data, rows["prompt_id"]))
     roots = pl.when(pl.col("parent_id").is_null()).then(pl.lit("the root"))
     browsed.sides["step"] = put(rows.select(roots.otherwise("step")).to_series())
     browsed.sides["after"] = put(text or "no step" for text in beginnings(rows))

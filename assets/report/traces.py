@@ -47,18 +47,18 @@ def add_traces(browsed: Browsed, rows: pl.DataFrame, data: ReportData) -> None:
     """
     put = interned(browsed.texts)
     ids = {answer for side in browsed.answers.values() for answer in side if answer is not None}
-    told: dict[str, list[Section]] = defaultdict(list)
+    sections_by_answer: dict[str, list[Section]] = defaultdict(list)
     for answer, section in [*_makers(data, ids, put), *_opinions(data, ids, put)]:
-        told[answer].append(section)
-    asked = _questions(rows, data)
+        sections_by_answer[answer].append(section)
+    questions_by_refresh = _questions(rows, data)
     for number in range(len(browsed.ids)):
         sections = []
         for side, answers in browsed.answers.items():
-            for section in told.get(answers[number] or "", ()):
+            for section in sections_by_answer.get(answers[number] or "", ()):
                 sections.append(Section(f"{side}: {section.title}", section.text))
-        if number < QUESTIONED and asked:
+        if number < QUESTIONED and questions_by_refresh:
             refresh, prompt_id = rows.select("refresh", "prompt_id").row(number)
-            sections += _of_row(asked[refresh], prompt_id, browsed, number, put)
+            sections += _of_row(questions_by_refresh[refresh], prompt_id, browsed, number, put)
         browsed.traces.append(sections)
 
 
@@ -68,8 +68,8 @@ _Put = Callable[[Sequence[str]], list[int]]
 def _makers(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, Section]]:
     """Who made each of the answers and nodes ``ids``."""
     for table, unit in ((Responses, "response_id"), (Nodes, "node_id")):
-        wanted = pl.Series(unit, sorted(ids), dtype=pl.String)
-        rows = data.with_ids(table, wanted, "origin").select(unit, "stage", "origin")
+        wanted_ids = pl.Series(unit, sorted(ids), dtype=pl.String)
+        rows = data.with_ids(table, wanted_ids, "origin").select(unit, "stage", "origin")
         for answer, stage, origin in rows.iter_rows():
             fixed = [origin["operator"], origin["model"], origin["parameters"]]
             seed = "" if origin["seed"] is None else f"\nseed {origin['seed']}"
@@ -80,19 +80,19 @@ def _makers(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, S
 def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str, Section]]:
     """What annotators said of each of the answers ``ids``."""
     columns = ("response_id", "step", "annotator", "value", "raw", "error")
-    wanted = pl.Series("response_id", sorted(ids), dtype=pl.String)
-    known = set()
+    wanted_ids = pl.Series("response_id", sorted(ids), dtype=pl.String)
+    listed = set()
     for stage in data.stages:
         if stage.gives is not Scores or not data.ran(stage.name):
             continue
-        rows = data.select(stage.name, lambda rows: having(wanted)(rows).select(columns))
+        rows = data.select(stage.name, lambda rows: having(wanted_ids)(rows).select(columns))
         rows = rows.select(columns)
         for row in rows.iter_rows():
             answer, step, annotator, value, raw, error = row
             # A stage that gathers scores holds those of others again.
-            if row in known or (raw is None and error is None):
+            if row in listed or (raw is None and error is None):
                 continue
-            known.add(row)
+            listed.add(row)
             at = "" if step is None else f", {step_name(step)}"
             score = "no score" if value is None else f"{value:.4g}"
             yield (
@@ -101,7 +101,7 @@ def _opinions(data: ReportData, ids: set[str], put: _Put) -> Iterator[tuple[str,
             )
 
 
-class _Asked(NamedTuple):
+class _RefreshQuestions(NamedTuple):
     """What models were asked at a refresh, and what the steps of answers are read from: responses
     by id, and the nodes about each prompt."""
 
@@ -110,17 +110,19 @@ class _Asked(NamedTuple):
     nodes: Mapping[str, pl.DataFrame]
 
 
-def _questions(rows: pl.DataFrame, data: ReportData) -> dict[str, _Asked]:
-    """What models were asked about the prompts of the first rows, by refresh."""
+def _questions(rows: pl.DataFrame, data: ReportData) -> dict[str, _RefreshQuestions]:
+    """The questions about the prompts of the first rows, by refresh."""
     first = rows.head(QUESTIONED)
     if "prompt_id" not in first.columns:
         return {}
-    found: dict[str, _Asked] = {}
+    by_refresh: dict[str, _RefreshQuestions] = {}
     names = [stage.name for stage in data.stages]
     for (refresh,), part in first.group_by("refresh", maintain_order=True):
         day = str(refresh)
         read = tables_about(data.project, data.recipe.name, day, names, part["prompt_id"])
-        told = questions(data.project, data.recipe.name, data.stages, refresh=day, read=read)
+        all_questions = questions(
+            data.project, data.recipe.name, data.stages, refresh=day, read=read
+        )
         responses: dict[str, tuple[str, Mapping[str, Any]]] = {}
         nodes: dict[str, pl.DataFrame] = {}
         for name, frame in read.items():
@@ -131,31 +133,31 @@ def _questions(rows: pl.DataFrame, data: ReportData) -> dict[str, _Asked]:
                 }
             elif "node_id" in frame.columns:
                 nodes |= {str(key): rows for (key,), rows in frame.group_by("prompt_id")}
-        found[day] = _Asked(told.asked, responses, nodes)
-    return found
+        by_refresh[day] = _RefreshQuestions(all_questions.asked, responses, nodes)
+    return by_refresh
 
 
 def _of_row(
-    asked: _Asked, prompt_id: str, browsed: Browsed, number: int, put: _Put
+    about_refresh: _RefreshQuestions, prompt_id: str, browsed: Browsed, number: int, put: _Put
 ) -> Iterator[Section]:
     """The questions about the answers of a row, each once, then those at the steps of each."""
     sides: dict[str, str] = {}
     for side, answers in browsed.answers.items():
         text = browsed.texts[browsed.sides[side][number]]
         sides |= dict.fromkeys((answers[number] or "", content_id(text)), side)
-    held = [browsed.prompts[number], *(side[number] for side in browsed.sides.values())]
-    known = {browsed.texts[index]: index for index in held}
+    text_numbers = [browsed.prompts[number], *(side[number] for side in browsed.sides.values())]
+    number_of = {browsed.texts[index]: index for index in text_numbers}
 
     def section(about: str, question: Question) -> Section:
         times = f", {question.times} times" if question.times > 1 else ""
         doubt = "" if question.journaled else "; the journal has no answer to exactly this"
         return Section(
             f"{about}: {question.stage} asked {question.role}{times}{doubt}",
-            without(question.text or conversation(question.messages), known, put),
+            without(question.text or conversation(question.messages), number_of, put),
         )
 
     others = []
-    for question in asked.questions:
+    for question in about_refresh.questions:
         about = dict.fromkeys(sides[each] for each in question.about if each in sides)
         if about and set(question.about) <= sides.keys():
             yield section(" and ".join(about), question)
@@ -163,29 +165,33 @@ def _of_row(
             others.append(question)
     for side, answers in browsed.answers.items():
         text = browsed.texts[browsed.sides[side][number]]
-        steps = _steps(asked, prompt_id, answers[number], text)
+        steps = _steps(about_refresh, prompt_id, answers[number], text)
         beginning = ""
         for at, step in enumerate(with_questions(steps, others, prompt_id)):
             beginning += step.text
-            known[beginning] = put([beginning])[0]
+            number_of[beginning] = put([beginning])[0]
             for question in step.questions:
                 yield section(f"{side} up to {step_name(at)}", question)
 
 
-def _steps(asked: _Asked, prompt_id: str, answer: str | None, text: str) -> list[Step]:
+def _steps(
+    about_refresh: _RefreshQuestions, prompt_id: str, answer: str | None, text: str
+) -> list[Step]:
     """The steps of an answer; none if it was not made step by step."""
-    nodes = asked.nodes.get(prompt_id)
+    nodes = about_refresh.nodes.get(prompt_id)
     if nodes is not None and answer in set(nodes["node_id"]):
         return path_to(str(answer), nodes)
-    stage, row = asked.responses.get(answer or "", ("", {}))
-    own = [one for one in asked.questions if one.stage == stage and prompt_id in one.about]
+    stage, row = about_refresh.responses.get(answer or "", ("", {}))
+    own = [one for one in about_refresh.questions if one.stage == stage and prompt_id in one.about]
     return steps_of(row) or continued(text, own)
 
 
-def without(text: str, known: Mapping[str, int], put: _Put) -> list[str | int]:
-    """The parts of ``text``, where the texts of ``known`` are their indices."""
-    long = sorted((one for one in known if len(one) >= _LEAST), key=len, reverse=True)
+def without(text: str, number_of: Mapping[str, int], put: _Put) -> list[str | int]:
+    """The parts of ``text``, where the texts of ``number_of`` are their numbers."""
+    long = sorted((one for one in number_of if len(one) >= _LEAST), key=len, reverse=True)
     if not long:
         return [*put([text])]
     pieces = re.split(f"({'|'.join(map(re.escape, long))})", text)
-    return [known[piece] if piece in known else put([piece])[0] for piece in pieces if piece]
+    return [
+        number_of[piece] if piece in number_of else put([piece])[0] for piece in pieces if piece
+    ]
