@@ -55,19 +55,19 @@ def with_people(project: Project, recipe: str) -> list[WithPeople]:
     Annotators count by their scores of whole responses. Empty if nobody has reviewed.
     """
     reviews = project.settings.reviews_path
-    made = [
+    decisions = [
         decision
         for person in reviewers(reviews, recipe)
         for decision in Decisions(reviews, recipe, person)
     ]
-    if not made:
+    if not decisions:
         return []
-    counts = Counter(decision.verdict for decision in made)
+    counts = Counter(decision.verdict for decision in decisions)
     unmeasured = counts["skip"] + counts["reject"]
     agreements = [
         WithPeople(recipe, LABELS, counts["accept"], counts["flip"], counts["tie"], unmeasured)
     ]
-    measured = [_ranked(each) for each in made if each.verdict in ("accept", "flip", "tie")]
+    measured = [_ranked(each) for each in decisions if each.verdict in ("accept", "flip", "tie")]
     if not measured:
         return agreements
     pairs = pl.DataFrame(measured)
@@ -116,8 +116,12 @@ def _response_scores(
         ]
         if not rows or getattr(stage.operator, "names_steps", False):
             continue
-        whole = pl.concat(rows).filter(pl.col("step").is_null() & pl.col("value").is_not_null())
-        for (annotator,), scores in sorted(whole.partition_by("annotator", as_dict=True).items()):
-            alone = whole["annotator"].n_unique() == 1
+        response_scores = pl.concat(rows).filter(
+            pl.col("step").is_null() & pl.col("value").is_not_null()
+        )
+        for (annotator,), scores in sorted(
+            response_scores.partition_by("annotator", as_dict=True).items()
+        ):
+            alone = response_scores["annotator"].n_unique() == 1
             name = stage.name if alone else f"{stage.name} · {annotator}"
             yield name, dict(scores.select("response_id", "value").iter_rows())

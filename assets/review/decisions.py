@@ -71,34 +71,34 @@ class Decisions:
             raise FactoryError(name_rule(person))
         self.person = person
         self._path = reviews / recipe / f"{person}.parquet"
-        self._made = list(_read(self._path)) if self._path.exists() else []
+        self._decisions = list(_read(self._path)) if self._path.exists() else []
 
     def __iter__(self) -> Iterator[Decision]:
-        return iter(self._made)
+        return iter(self._decisions)
 
     def add(self, decision: Decision) -> None:
         """Save ``decision`` in place of an earlier one about the same pair. It is on the disk when
         this returns."""
-        others = [made for made in self._made if made.pair_id != decision.pair_id]
+        others = [earlier for earlier in self._decisions if earlier.pair_id != decision.pair_id]
         self._write([*others, decision])
 
     def add_all(self, decisions: Iterable[Decision]) -> None:
         """Save ``decisions``, at most one a pair, in place of earlier ones about the same pairs,
         all or none."""
-        made = {decision.pair_id: decision for decision in (*self._made, *decisions)}
-        self._write(sorted(made.values(), key=lambda each: each.at))
+        by_pair = {decision.pair_id: decision for decision in (*self._decisions, *decisions)}
+        self._write(sorted(by_pair.values(), key=lambda each: each.at))
 
     def remove(self, pair_id: str) -> None:
         """Remove the decision about a pair."""
-        self._write([made for made in self._made if made.pair_id != pair_id])
+        self._write([earlier for earlier in self._decisions if earlier.pair_id != pair_id])
 
     def _write(self, decisions: Sequence[Decision]) -> None:
-        records = [record for made in decisions for record in _records(made, self.person)]
+        records = [record for decision in decisions for record in _records(decision, self.person)]
         buffer = io.BytesIO()
         rows(Scores, records).write_parquet(buffer, compression="zstd")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, buffer.getvalue())
-        self._made = list(decisions)
+        self._decisions = list(decisions)
 
 
 def is_name(person: str) -> bool:

@@ -71,10 +71,10 @@ def to_review(
     """
     rows = _rows(project, dataset)
     if refresh is not None:
-        known = rows["refresh"].unique().sort().to_list()
+        refreshes = rows["refresh"].unique().sort().to_list()
         rows = rows.filter(pl.col("refresh") == refresh)
         if rows.is_empty():
-            raise FactoryError(f"{dataset} has no pairs of {refresh}; {near(refresh, known)}")
+            raise FactoryError(f"{dataset} has no pairs of {refresh}; {near(refresh, refreshes)}")
     if rows.is_empty():
         raise FactoryError(f"{dataset} has no pairs to review")
     # A pair that several refreshes have is reviewed once.
@@ -112,16 +112,16 @@ def _rows(project: Project, dataset: str) -> pl.DataFrame:
             raise FactoryError(_only_pairs(dataset, project.datasets[stage].table.__name__))
         return found_dataset(project, stage, version=None, split=None)[1]
     stages = {each.name: each for each in project.recipes[recipe].planned(project.settings)}
-    wanted = stage or data_stage(project, recipe)[0]
-    if wanted not in stages:
+    stage_name = stage or data_stage(project, recipe)[0]
+    if stage_name not in stages:
         pairs = [each.name for each in stages.values() if each.gives is Pairs]
-        raise FactoryError(f"{recipe} has no stage {wanted!r}; {near(wanted, pairs)}")
-    if stages[wanted].gives is not Pairs:
-        raise FactoryError(_only_pairs(f"{recipe}/{wanted}", stages[wanted].gives.__name__))
+        raise FactoryError(f"{recipe} has no stage {stage_name!r}; {near(stage_name, pairs)}")
+    if stages[stage_name].gives is not Pairs:
+        raise FactoryError(_only_pairs(f"{recipe}/{stage_name}", stages[stage_name].gives.__name__))
     tables = Tables(project.settings.root_path)
-    refreshes = found_refreshes(tables, recipe, wanted)
+    refreshes = found_refreshes(tables, recipe, stage_name)
     return pl.concat(
-        tables.read((recipe, wanted), each).with_columns(
+        tables.read((recipe, stage_name), each).with_columns(
             recipe=pl.lit(recipe), refresh=pl.lit(each)
         )
         for each in refreshes

@@ -50,16 +50,16 @@ def application(session: Session, *, port: int, token: str) -> Starlette:
 
     def answered(act: Callable[[Any], str | None]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            given = request.headers.get(TOKEN, "")
-            if not secrets.compare_digest(given, token):
+            sent = request.headers.get(TOKEN, "")
+            if not secrets.compare_digest(sent, token):
                 return PlainTextResponse("no token", 403)
             try:
                 body = await request.json() if request.method == "POST" else None
-                shown = act(body)
+                pair_id = act(body)
             except (KeyError, TypeError, ValueError) as error:
                 return PlainTextResponse(f"not understood: {error}", 400)
             names = {"dataset": session.dataset, "person": session.person}
-            return JSONResponse(names | session.state(shown))
+            return JSONResponse(names | session.state(pair_id))
 
         return answer
 

@@ -35,7 +35,8 @@ class Session:
         self._decided = {
             decision.pair_id: decision
             for decision in sorted(
-                (made for kept in self._kept.values() for made in kept), key=lambda made: made.at
+                (each for kept in self._kept.values() for each in kept),
+                key=lambda each: each.at,
             )
             if decision.pair_id in self._items
         }
@@ -77,8 +78,8 @@ class Session:
         state of the pair has the comment still."""
         if not self._decided:
             return None
-        pair_id, taken = self._decided.popitem()
-        self._comments[pair_id] = taken.comment
+        pair_id, undone = self._decided.popitem()
+        self._comments[pair_id] = undone.comment
         self._kept[self._items[pair_id].recipe].remove(pair_id)
         return pair_id
 
@@ -90,9 +91,9 @@ class Session:
                 none.
         """
         undecided = (name for name in self._items if name not in self._decided)
-        shown = pair_id or next(undecided, None)
+        pair_shown = pair_id or next(undecided, None)
         return {
-            "item": None if shown is None else self._pair(shown),
+            "item": None if pair_shown is None else self._pair(pair_shown),
             "done": len(self._decided),
             "all": len(self._items),
             "verdicts": self.verdicts(),

@@ -30,16 +30,16 @@ def _record(entry: Entry) -> dict[str, Any]:
     for judged in entry.judged:
         skipped = judged.choice == "skip"
         # Without a status, Argilla takes them for drafts.
-        said = {"user_id": judged.reviewer, "status": "discarded" if skipped else "submitted"}
-        answers[DECISION].append({"value": None if skipped else judged.choice} | said)
+        status = {"user_id": judged.reviewer, "status": "discarded" if skipped else "submitted"}
+        answers[DECISION].append({"value": None if skipped else judged.choice} | status)
         if judged.comment:
-            answers[COMMENT].append({"value": judged.comment} | said)
+            answers[COMMENT].append({"value": judged.comment} | status)
     return {
         "id": entry.fields["pair_id"],
         "fields": {name: entry.fields[name] for name in TEXTS},
         "metadata": {name: entry.fields[name] for name in _ABOUT},
         "suggestions": {},
-        "responses": {question: given for question, given in answers.items() if given},
+        "responses": {question: answered for question, answered in answers.items() if answered},
         "vectors": {},
     }
 
@@ -57,8 +57,8 @@ def read(content: bytes) -> Iterator[Entry]:
         pending = record.get("status") == "pending"
         for question in responses:
             if question not in (DECISION, COMMENT):
-                told = f"{question!r} is no question of a review: {DECISION}, {COMMENT}"
-                raise WrongFileError(where, "responses", told)
+                message = f"{question!r} is no question of a review: {DECISION}, {COMMENT}"
+                raise WrongFileError(where, "responses", message)
         comments = {
             person: str(response["value"])
             for person, response in _answers(responses, COMMENT, where)
@@ -68,8 +68,8 @@ def read(content: bytes) -> Iterator[Entry]:
             for person, response in _answers(responses, DECISION, where)
         ]
         if comments:
-            told = f"there is none of {', '.join(comments)}, but a comment"
-            raise WrongFileError(where, DECISION, told)
+            message = f"there is none of {', '.join(comments)}, but a comment"
+            raise WrongFileError(where, DECISION, message)
         yield Entry(fields | {"pair_id": record.get("id")}, judged, where)
 
 
@@ -82,8 +82,8 @@ def _answers(
             case {"user_id": str(person), "value": _} if person:
                 yield person, response
             case _:
-                told = "a response has no 'user_id' or no 'value'"
-                raise WrongFileError(where, f"responses.{question}", told)
+                message = "a response has no 'user_id' or no 'value'"
+                raise WrongFileError(where, f"responses.{question}", message)
 
 
 def _choice(response: Mapping[str, Any], where: str, pending: bool) -> str:
@@ -93,7 +93,7 @@ def _choice(response: Mapping[str, Any], where: str, pending: bool) -> str:
         case "submitted":
             return response["value"]  # type: ignore[no-any-return]
         case None:
-            told = "the record is pending and its response has no status, so it may be a draft"
+            message = "the record is pending and its response has no status, so it may be a draft"
         case status:
-            told = f"a response that is {status} is no decision: submit or discard it"
-    raise WrongFileError(where, f"responses.{DECISION}", told)
+            message = f"a response that is {status} is no decision: submit or discard it"
+    raise WrongFileError(where, f"responses.{DECISION}", message)

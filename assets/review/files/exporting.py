@@ -33,24 +33,24 @@ def export_decisions(
     Raises:
         FactoryError: There is no such format.
     """
-    wanted = format_named(format)
-    ids = {name: known for known, name in (names or {}).items()}
+    file_format = format_named(format)
+    ids = {name: reviewer for reviewer, name in (names or {}).items()}
     reviews = project.settings.reviews_path
-    made: dict[tuple[str, str], list[tuple[str, Decision]]] = {}
+    by_pair: dict[tuple[str, str], list[tuple[str, Decision]]] = {}
     for recipe in dict.fromkeys(item.recipe for item in items):
         for person in reviewers(reviews, recipe):
             for decision in Decisions(reviews, recipe, person):
-                about = made.setdefault((recipe, decision.pair_id), [])
+                about = by_pair.setdefault((recipe, decision.pair_id), [])
                 about.append((ids.get(person, person), decision))
     entries = [
         Entry(
             pair_fields(item),
             [
                 Judged(person, item.choice(decision.verdict), decision.comment, decision.at)
-                for person, decision in made.get((item.recipe, item.pair_id), ())
+                for person, decision in by_pair.get((item.recipe, item.pair_id), ())
             ],
         )
         for item in items
     ]
-    write_whole(file, wanted.write(entries))
+    write_whole(file, file_format.write(entries))
     return len(entries), sum(len(entry.judged) for entry in entries)

@@ -26,5 +26,5 @@ def format_of(content: bytes) -> Format:
     """The format of a file's content. Raises `WrongFileError` if it is none that is known."""
     if content.startswith(b"PAR1"):
         return parquet
-    found = objects(content)
-    return argilla if found and "fields" in found[0] else label_studio
+    records = objects(content)
+    return argilla if records and "fields" in records[0] else label_studio

@@ -56,27 +56,27 @@ def import_decisions(
         raise FactoryError(f"{file} cannot be read ({error.strerror or error})") from None
     try:
         entries = list(format_of(content).read(content))
-        found = list(_decisions(entries, items, dataset, names or {}))
+        imported = list(_decisions(entries, items, dataset, names or {}))
     except WrongFileError as error:
         raise FactoryError(f"{file}: {error}") from None
     reviews = project.settings.reviews_path
-    people = sorted({person for person, _, _, _ in found})
+    people = sorted({person for person, _, _, _ in imported})
     counts: Counter[str] = Counter()
     with ExitStack() as locks:
         for person in people:
             locks.enter_context(alone(reviews, person))
-        for recipe, person in dict.fromkeys((recipe, person) for person, recipe, _, _ in found):
+        for recipe, person in dict.fromkeys((recipe, person) for person, recipe, _, _ in imported):
             kept = Decisions(reviews, recipe, person)
-            made = {decision.pair_id: decision for decision in kept}
-            taken = []
-            for who, about, decision, timed in found:
-                if (who, about) == (person, recipe):
-                    outcome = _compared(decision, made.get(decision.pair_id), timed=timed)
+            earlier = {decision.pair_id: decision for decision in kept}
+            accepted = []
+            for reviewer, about, decision, timed in imported:
+                if (reviewer, about) == (person, recipe):
+                    outcome = _compared(decision, earlier.get(decision.pair_id), timed=timed)
                     counts[outcome] += 1
                     if outcome in ("added", "changed"):
-                        taken.append(decision)
-            if taken:
-                kept.add_all(taken)
+                        accepted.append(decision)
+            if accepted:
+                kept.add_all(accepted)
     undecided = sum(not entry.judged for entry in entries)
     return Imported(
         people,
@@ -88,41 +88,41 @@ def import_decisions(
     )
 
 
-def _compared(decision: Decision, made: Decision | None, *, timed: bool) -> str:
-    if made is None:
+def _compared(decision: Decision, earlier: Decision | None, *, timed: bool) -> str:
+    if earlier is None:
         return "added"
-    if (made.verdict, made.comment) == (decision.verdict, decision.comment):
+    if (earlier.verdict, earlier.comment) == (decision.verdict, decision.comment):
         return "unchanged"
-    return "older" if timed and decision.at <= made.at else "changed"
+    return "older" if timed and decision.at <= earlier.at else "changed"
 
 
 def _decisions(
     entries: Sequence[Entry], items: Sequence[Item], dataset: str, names: Mapping[str, str]
 ) -> Iterator[tuple[str, str, Decision, bool]]:
     """The person, recipe and decision of each row, and whether the row has a time."""
-    known = {item.pair_id: item for item in items}
-    seen: dict[tuple[str, str], str] = {}
+    items_by_id = {item.pair_id: item for item in items}
+    places: dict[tuple[str, str], str] = {}
     now = datetime.now(UTC)
     for entry in entries:
-        item = _item(entry, known, dataset)
+        item = _item(entry, items_by_id, dataset)
         for judged in entry.judged:
             person = names.get(judged.reviewer, judged.reviewer)
             if not is_name(person):
-                told = f"{name_rule(person)}; give it a name: --reviewer {person}=NAME"
-                raise WrongFileError(judged.where, "reviewer", told)
-            first = seen.setdefault((person, item.pair_id), judged.where)
+                message = f"{name_rule(person)}; give it a name: --reviewer {person}=NAME"
+                raise WrongFileError(judged.where, "reviewer", message)
+            first = places.setdefault((person, item.pair_id), judged.where)
             if first != judged.where:
-                told = f"{person} has decided about this pair already, in {first}"
-                raise WrongFileError(judged.where, "reviewer", told)
+                message = f"{person} has decided about this pair already, in {first}"
+                raise WrongFileError(judged.where, "reviewer", message)
             yield person, item.recipe, _decision(judged, item, dataset, now), bool(judged.at)
 
 
-def _item(entry: Entry, known: Mapping[str, Item], dataset: str) -> Item:
+def _item(entry: Entry, items_by_id: Mapping[str, Item], dataset: str) -> Item:
     """The pair that ``entry`` is about, if it is as it was."""
     pair_id = str(entry.fields.get("pair_id"))
-    if pair_id not in known:
+    if pair_id not in items_by_id:
         raise WrongFileError(entry.where, "pair_id", f"{pair_id!r} is no pair of {dataset}")
-    item = known[pair_id]
+    item = items_by_id[pair_id]
     now = pair_fields(item)
     if entry.fields.get("left_id") == now["right_id"]:
         # The file has the sides the other way round, as another seed draws them.
@@ -130,8 +130,10 @@ def _item(entry: Entry, known: Mapping[str, Item], dataset: str) -> Item:
         now = pair_fields(item)
     for name in (*IDS, *TEXTS):
         if entry.fields.get(name) != now[name]:
-            told = f"it is not that of pair {pair_id} of {dataset}: the row or the pair has changed"
-            raise WrongFileError(entry.where, name, told)
+            message = (
+                f"it is not that of pair {pair_id} of {dataset}: the row or the pair has changed"
+            )
+            raise WrongFileError(entry.where, name, message)
     return item
 
 
@@ -160,8 +162,8 @@ def _time(judged: Judged, now: datetime) -> datetime:
     try:
         time = datetime.fromisoformat(judged.at)
     except (TypeError, ValueError):
-        told = f"{judged.at!r} is no time (ISO 8601)"
-        raise WrongFileError(judged.where, "time", told) from None
+        message = f"{judged.at!r} is no time (ISO 8601)"
+        raise WrongFileError(judged.where, "time", message) from None
     if time.tzinfo is None:
         raise WrongFileError(judged.where, "time", f"{judged.at!r} has no time zone")
     return time.astimezone(UTC)

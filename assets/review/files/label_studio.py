@@ -45,8 +45,8 @@ def _annotation(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _result(control: str, shown: str, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    return {"from_name": control, "to_name": shown, "type": kind, "value": dict(value)}
+def _result(control: str, field: str, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    return {"from_name": control, "to_name": field, "type": kind, "value": dict(value)}
 
 
 def read(content: bytes) -> Iterator[Entry]:
@@ -83,14 +83,14 @@ def _annotated(annotation: Any, where: str) -> Judged:
             case {"type": "textarea", "from_name": "comment", "value": {"text": [*texts]}}:
                 comments += texts
             case _:
-                told = f"it holds neither a decision nor a comment: {control!r}"
-                raise WrongFileError(where, "result", told)
+                message = f"it holds neither a decision nor a comment: {control!r}"
+                raise WrongFileError(where, "result", message)
     if annotation.get("was_cancelled"):
         # The answers that were given before the task was skipped do not count.
         decided = ["skip"]
     if len(decided) != 1:
-        told = f"there must be one decision, and there are {len(decided)}"
-        raise WrongFileError(where, "result", told)
+        message = f"there must be one decision, and there are {len(decided)}"
+        raise WrongFileError(where, "result", message)
     at = annotation.get("updated_at") or annotation.get("created_at")
     comment = "\n".join(map(str, comments))
     return Judged(_person(annotation.get("completed_by"), where), decided[0], comment, at, where)

@@ -12,23 +12,23 @@ Kind = TypeVar("Kind")
 def objects(content: bytes) -> list[dict[str, Any]]:
     """The objects. Raises `WrongFileError` if the content is not a JSON list of objects."""
     try:
-        found = json.loads(content)
+        records = json.loads(content)
     except ValueError as error:
         raise WrongFileError("", "", f"it cannot be read as JSON ({error})") from None
-    if not isinstance(found, list):
+    if not isinstance(records, list):
         raise WrongFileError("", "", "it is not a JSON list")
-    for number, each in enumerate(found, 1):
+    for number, each in enumerate(records, 1):
         if not isinstance(each, dict):
             raise WrongFileError(f"entry {number}", "", "it is no JSON object")
-    return found
+    return records
 
 
 def member(
-    held: Mapping[str, Any], name: str, kind: type[Kind], where: str, default: Kind | None = None
+    record: Mapping[str, Any], name: str, kind: type[Kind], where: str, default: Kind | None = None
 ) -> Kind:
     """``held[name]``. Raises `WrongFileError` if it is not a ``kind``, or lacks and has no
     ``default``."""
-    value = held.get(name, default)
+    value = record.get(name, default)
     if not isinstance(value, kind):
         raise WrongFileError(where, name, f"there is no JSON {_NAMES[kind]}")
     return value
